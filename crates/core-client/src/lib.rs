@@ -1,0 +1,23 @@
+//! The transport layer of mistral-datasets: the operations of the Mistral observability datasets API as progenitor
+//! generates them from the OpenAPI document, and the wire types of its schemas.
+//!
+//! Most programs want the package `mistral-datasets`, which adds configuration, errors and the conveniences; this one
+//! is its ground floor. Replies are read leniently: members the document does not know stay in `extra`, values an enum does
+//! not know become `Other`, and what is optional may be missing. What is sent is exactly what was given.
+
+mod hooks;
+mod open_enum;
+mod raw_json;
+mod reply;
+
+#[rustfmt::skip]
+#[allow(clippy::all, dead_code, missing_docs, missing_debug_implementations)]
+mod generated;
+#[rustfmt::skip]
+pub mod types;
+
+pub use generated::Client;
+pub use hooks::{Exchange, Hooks};
+pub use progenitor_client::{ByteStream, Error, ResponseValue};
+pub use raw_json::RawJson;
+pub use reply::Extra;

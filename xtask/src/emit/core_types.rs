@@ -1,0 +1,138 @@
+//! core-client's types: lenient ones for replies, exact ones for requests, open enums, raw objects.
+
+use std::fmt::Write;
+
+use super::rust_text::{self, doc, identifier, indented, is_eq, member_type, pascal, value_type};
+use super::preamble;
+use crate::model::{Field, Kind, Model, Role, Schema, Type};
+
+/// Emits `types.rs`.
+pub fn emit(model: &Model) -> Result<String, String> {
+    let mut text = preamble("//");
+    text.push_str(
+        "\n//! The wire types of the API, one for each schema of the document, by the same names.\n\n\
+         use chrono::{DateTime, Utc};\nuse schemars::JsonSchema;\nuse serde::{Deserialize, Serialize};\nuse uuid::Uuid;\n\n\
+         use crate::open_enum::open_enum;\nuse crate::raw_json::{RawJson, raw_object};\nuse crate::reply::reply;\n\n",
+    );
+    for schema in &model.schemas {
+        match &schema.kind {
+            Kind::Object { fields } if fields.iter().any(|field| field.ty == Type::Binary) => {
+                // A multipart body is written part by part, never as one value.
+            }
+            Kind::Object { fields } => match schema.role {
+                Role::Reply => reply(&mut text, model, schema, fields),
+                Role::Request => request(&mut text, model, schema, fields),
+            },
+            Kind::FreeObject { known } => raw_object(&mut text, schema, known)?,
+            Kind::OpenEnum { values } => open_enum(&mut text, schema, values),
+            Kind::Union { variants } => union(&mut text, schema, variants)?,
+        }
+    }
+    rust_text::format(&text)
+}
+
+fn reply(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
+    let eq = if fields.iter().all(|field| is_eq(model, &field.ty)) { ", Eq" } else { "" };
+    let mut members = String::new();
+    for field in fields {
+        members.push_str(&doc(&field.description));
+        if !field.required && matches!(field.ty, Type::Array(_)) {
+            members.push_str("#[schemars(default)]\n");
+        }
+        let need = if field.required { "required" } else { "optional" };
+        let _ = writeln!(members, "{need} {:?} {}: {},", field.name, identifier(&field.name), member_type(field));
+    }
+    let item = format!(
+        "{}#[derive(Clone, Debug, PartialEq{eq})]\npub struct {} {{\n{}}}\n",
+        doc(&schema.description),
+        schema.name,
+        indented(&members)
+    );
+    let _ = writeln!(text, "reply! {{\n{}}}\n", indented(&item));
+}
+
+fn request(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
+    let eq = if fields.iter().all(|field| is_eq(model, &field.ty)) { ", Eq" } else { "" };
+    let _ = writeln!(
+        text,
+        "{}#[derive(Clone, Debug, PartialEq{eq}, Serialize, Deserialize, JsonSchema)]\npub struct {} {{",
+        doc(&schema.description),
+        schema.name
+    );
+    for field in fields {
+        text.push_str(&doc(&field.description));
+        if !field.required {
+            text.push_str("#[serde(default, skip_serializing_if = \"Option::is_none\")]\n");
+        }
+        text.push_str(&schemars_limits(field));
+        let _ = writeln!(text, "pub {}: {},", identifier(&field.name), member_type(field));
+    }
+    text.push_str("}\n\n");
+}
+
+/// The limits as schemars spells them, so that a derived schema says what the document says.
+fn schemars_limits(field: &Field) -> String {
+    let range = |name: &str, low: Option<String>, high: Option<String>| {
+        let parts: Vec<String> = low
+            .map(|low| format!("min = {low}"))
+            .into_iter()
+            .chain(high.map(|high| format!("max = {high}")))
+            .collect();
+        if parts.is_empty() { String::new() } else { format!("#[schemars({name}({}))]\n", parts.join(", ")) }
+    };
+    let limits = &field.limits;
+    let text = |limit: Option<u64>| limit.map(|limit| limit.to_string());
+    let number = |limit: Option<i64>| limit.map(|limit| limit.to_string());
+    range("length", text(limits.min_length.or(limits.min_items)), text(limits.max_length.or(limits.max_items)))
+        + &range("range", number(limits.minimum), number(limits.maximum))
+}
+
+fn raw_object(text: &mut String, schema: &Schema, known: &[Field]) -> Result<(), String> {
+    let mut members = String::new();
+    for field in known {
+        let ty = match &field.ty {
+            Type::Array(items) if **items == Type::FreeObject => "array_of_objects",
+            Type::FreeObject => "object",
+            Type::String => "string",
+            other => return Err(format!("{}.{}: a known member of type {other:?} cannot be expressed", schema.name, field.name)),
+        };
+        let _ = writeln!(
+            members,
+            "{} {:?}: {ty} = {:?},",
+            if field.required { "required" } else { "optional" },
+            field.name,
+            field.description
+        );
+    }
+    let item = format!("{}pub struct {} {{\n{}}}\n", doc(&schema.description), schema.name, indented(&members));
+    let _ = writeln!(text, "raw_object! {{\n{}}}\n", indented(&item));
+    Ok(())
+}
+
+fn open_enum(text: &mut String, schema: &Schema, values: &[String]) {
+    let mut variants = String::new();
+    for value in values {
+        let _ = writeln!(variants, "/// `{value}`.\n{} = {value:?},", pascal(value));
+    }
+    let item = format!("{}pub enum {} {{\n{}}}\n", doc(&schema.description), schema.name, indented(&variants));
+    let _ = writeln!(text, "open_enum! {{\n{}}}\n", indented(&item));
+}
+
+fn union(text: &mut String, schema: &Schema, variants: &[Type]) -> Result<(), String> {
+    let _ = writeln!(
+        text,
+        "{}#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]\n#[serde(untagged)]\npub enum {} {{",
+        doc(&schema.description),
+        schema.name
+    );
+    for variant in variants {
+        let (name, what) = match variant {
+            Type::String => ("String", "Text."),
+            Type::Number => ("Number", "A number."),
+            other => return Err(format!("{}: a variant of type {other:?} cannot be expressed", schema.name)),
+        };
+        let _ = writeln!(text, "/// {what}\n{name}({}),", value_type(variant));
+    }
+    text.push_str("}\n\n");
+    Ok(())
+}

@@ -1,0 +1,357 @@
+//! Reads the OpenAPI document into the model, and says no, with the place, to what no emitter can express.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::{
+    Body, Field, Kind, Limits, Location, Model, Operation, Parameter, Reply, Role, Schema, Success, Type,
+};
+
+/// Reads a parsed document.
+///
+/// # Errors
+/// A sentence that names the place in the document and what is wrong there.
+pub fn read(document: &Value) -> Result<Model, String> {
+    let version = document["openapi"].as_str().unwrap_or_default();
+    if !version.starts_with("3.0.") {
+        return Err(format!("openapi: expected version 3.0.x, found `{version}`"));
+    }
+    let mut reader = Reader { document, replies: BTreeSet::new() };
+    let operations = reader.operations()?;
+    let schemas = reader.schemas(&operations)?;
+    Ok(Model { operations, schemas })
+}
+
+struct Reader<'a> {
+    document: &'a Value,
+    /// Names of the schemas that some reply, good or bad, leads to.
+    replies: BTreeSet<String>,
+}
+
+/// The methods of a path item that hold operations, in the order in which layers list them.
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+impl<'a> Reader<'a> {
+    fn operations(&mut self) -> Result<Vec<Operation>, String> {
+        let mut operations: Vec<Operation> = Vec::new();
+        for (path, item) in object(&self.document["paths"], "paths")? {
+            let place = format!("paths.{path}");
+            let item = object(item, &place)?;
+            for key in item.keys() {
+                if !METHODS.contains(&key.as_str()) {
+                    return Err(format!("{place}.{key}: only operations are read here"));
+                }
+            }
+            for method in METHODS {
+                if let Some(operation) = item.get(method) {
+                    let place = format!("{place}.{method}");
+                    let operation = self.operation(path, method, operation, &place)?;
+                    if let Some(other) = operations.iter().find(|other| {
+                        other.id == operation.id
+                            || (&other.group, &other.name) == (&operation.group, &operation.name)
+                    }) {
+                        return Err(format!("{place}: has the id or the public name of `{}`", other.id));
+                    }
+                    operations.push(operation);
+                }
+            }
+        }
+        // The document groups by path; readers of any generated layer look for the resource.
+        let groups: Vec<String> = operations.iter().fold(Vec::new(), |mut groups, operation| {
+            if !groups.contains(&operation.group) {
+                groups.push(operation.group.clone());
+            }
+            groups
+        });
+        operations.sort_by_key(|operation| groups.iter().position(|group| *group == operation.group));
+        Ok(operations)
+    }
+
+    fn operation(&mut self, path: &str, method: &str, value: &Value, place: &str) -> Result<Operation, String> {
+        let mut parameters = Vec::new();
+        for (index, parameter) in array(value.get("parameters"), place)?.iter().enumerate() {
+            parameters.push(self.parameter(parameter, &format!("{place}.parameters[{index}]"))?);
+        }
+        parameters.sort_by_key(|parameter| parameter.location == Location::Query);
+        for parameter in &parameters {
+            let braced = format!("{{{}}}", parameter.field.name);
+            if (parameter.location == Location::Path) != path.contains(&braced) {
+                return Err(format!("{place}: parameter `{}` and the path disagree", parameter.field.name));
+            }
+        }
+        let body = match value.get("requestBody") {
+            None => None,
+            Some(body) => Some(self.body(body, &format!("{place}.requestBody"))?),
+        };
+        Ok(Operation {
+            id: text(value, "operationId", place)?,
+            group: text(value, "x-group", place)?,
+            name: text(value, "x-name", place)?,
+            method: method.to_uppercase(),
+            path: path.to_owned(),
+            summary: text(value, "summary", place)?,
+            description: text(value, "description", place)?,
+            parameters,
+            body,
+            success: self.success(value, place)?,
+            handwritten: value.get("x-handwritten").and_then(Value::as_str).map(str::to_owned),
+        })
+    }
+
+    fn parameter(&self, value: &Value, place: &str) -> Result<Parameter, String> {
+        let value = self.resolve(value, "parameters", place)?;
+        let location = match text(value, "in", place)?.as_str() {
+            "path" => Location::Path,
+            "query" => Location::Query,
+            other => return Err(format!("{place}: parameters in `{other}` cannot be expressed")),
+        };
+        let schema = value.get("schema").ok_or_else(|| format!("{place}: has no schema"))?;
+        let name = text(value, "name", place)?;
+        let mut field = self.field(&name, schema, flag(value, "required"), &format!("{place}.schema"), false)?;
+        field.description = text(value, "description", place)?;
+        Ok(Parameter { field, location })
+    }
+
+    fn body(&self, value: &Value, place: &str) -> Result<Body, String> {
+        if !flag(value, "required") {
+            return Err(format!("{place}: an optional body cannot be expressed"));
+        }
+        let content = object(&value["content"], &format!("{place}.content"))?;
+        let [(media, value)] = content.iter().collect::<Vec<_>>()[..] else {
+            return Err(format!("{place}.content: exactly one media type can be expressed"));
+        };
+        let multipart = match media.as_str() {
+            "application/json" => false,
+            "multipart/form-data" => true,
+            other => return Err(format!("{place}.content: media type `{other}` cannot be expressed")),
+        };
+        let schema = reference(&value["schema"])
+            .ok_or_else(|| format!("{place}.content: the schema must be a reference to a named one"))?;
+        Ok(Body { schema, multipart })
+    }
+
+    fn success(&mut self, value: &Value, place: &str) -> Result<Success, String> {
+        let mut success = None;
+        for (status, response) in object(&value["responses"], &format!("{place}.responses"))? {
+            let place = format!("{place}.responses.{status}");
+            let response = self.resolve(response, "responses", &place)?;
+            let reply = match response.get("content").and_then(Value::as_object) {
+                None => Reply::Empty,
+                Some(content) => match content.iter().collect::<Vec<_>>()[..] {
+                    [(media, body)] if media == "application/json" => {
+                        let name = reference(&body["schema"])
+                            .ok_or_else(|| format!("{place}: the reply must be a reference to a named schema"))?;
+                        self.mark_reply(&name, &place)?;
+                        Reply::Json(name)
+                    }
+                    [(media, _)] if media == "application/octet-stream" => Reply::Bytes,
+                    _ => return Err(format!("{place}: only one reply, of JSON or bytes, can be expressed")),
+                },
+            };
+            match status.as_str() {
+                "4XX" | "5XX" => {}
+                status => {
+                    let status = status
+                        .parse()
+                        .ok()
+                        .filter(|status| (200..300).contains(status))
+                        .ok_or_else(|| format!("{place}: expected a status of success, 4XX or 5XX"))?;
+                    let description = text(response, "description", &place)?;
+                    if success.replace(Success { status, description, reply }).is_some() {
+                        return Err(format!("{place}: two statuses of success cannot be expressed"));
+                    }
+                }
+            }
+        }
+        success.ok_or_else(|| format!("{place}: no status of success"))
+    }
+
+    /// Marks a schema, and all it leads to, as part of a reply.
+    fn mark_reply(&mut self, name: &str, place: &str) -> Result<(), String> {
+        if !self.replies.insert(name.to_owned()) {
+            return Ok(());
+        }
+        let schema = self.document["components"]["schemas"]
+            .get(name)
+            .ok_or_else(|| format!("{place}: there is no schema `{name}`"))?;
+        let mut names = Vec::new();
+        collect_references(schema, &mut names);
+        names.iter().try_for_each(|name| self.mark_reply(name, place))
+    }
+
+    fn schemas(&self, operations: &[Operation]) -> Result<Vec<Schema>, String> {
+        let components = object(&self.document["components"]["schemas"], "components.schemas")?;
+        let mut schemas = Vec::new();
+        for (name, value) in components {
+            let place = format!("components.schemas.{name}");
+            schemas.push(Schema {
+                name: name.clone(),
+                description: text(value, "description", &place)?,
+                kind: self.kind(value, &place)?,
+                role: if self.replies.contains(name) { Role::Reply } else { Role::Request },
+            });
+        }
+        for operation in operations {
+            if let Some(body) = &operation.body {
+                let schema = schemas
+                    .iter()
+                    .find(|schema| schema.name == body.schema)
+                    .ok_or_else(|| format!("operation `{}`: there is no schema `{}`", operation.id, body.schema))?;
+                if !matches!(schema.kind, Kind::Object { .. }) {
+                    return Err(format!("operation `{}`: a body must be an object with known members", operation.id));
+                }
+            }
+        }
+        Ok(schemas)
+    }
+
+    fn kind(&self, value: &Value, place: &str) -> Result<Kind, String> {
+        if let Some(variants) = value.get("oneOf") {
+            let variants = array(Some(variants), place)?
+                .iter()
+                .map(|variant| self.ty(variant, &format!("{place}.oneOf"), false))
+                .collect::<Result<_, _>>()?;
+            return Ok(Kind::Union { variants });
+        }
+        match (value["type"].as_str(), value.get("enum")) {
+            (Some("string"), Some(values)) => {
+                let values = array(Some(values), place)?
+                    .iter()
+                    .map(|value| value.as_str().map(str::to_owned))
+                    .collect::<Option<_>>()
+                    .ok_or_else(|| format!("{place}.enum: only text can be expressed"))?;
+                Ok(Kind::OpenEnum { values })
+            }
+            (Some("object"), None) => {
+                let required: BTreeSet<&str> =
+                    array(value.get("required"), place)?.iter().filter_map(Value::as_str).collect();
+                let empty = Map::new();
+                let properties = value.get("properties").and_then(Value::as_object).unwrap_or(&empty);
+                if let Some(name) = required.iter().find(|name| !properties.contains_key(**name)) {
+                    return Err(format!("{place}.required: there is no member `{name}`"));
+                }
+                let fields = properties
+                    .iter()
+                    .map(|(name, schema)| {
+                        let place = format!("{place}.properties.{name}");
+                        self.field(name, schema, required.contains(name.as_str()), &place, true)
+                    })
+                    .collect::<Result<Vec<_>, _>>()?;
+                match value.get("additionalProperties") {
+                    Some(Value::Bool(true)) => Ok(Kind::FreeObject { known: fields }),
+                    None | Some(Value::Bool(false)) if !fields.is_empty() => Ok(Kind::Object { fields }),
+                    _ => Err(format!("{place}: an object has known members, or additionalProperties: true")),
+                }
+            }
+            _ => Err(format!("{place}: only objects, texts with an enum and oneOf can be named")),
+        }
+    }
+
+    /// Reads a member or a parameter. A member's description stands in its schema, a parameter's beside it.
+    fn field(&self, name: &str, value: &Value, required: bool, place: &str, described: bool) -> Result<Field, String> {
+        let limit = |key: &str| value.get(key).and_then(Value::as_u64);
+        let nullable = flag(value, "nullable");
+        if required && nullable {
+            return Err(format!("{place}: required and nullable: a reply without it would not read; leave it out of `required`"));
+        }
+        Ok(Field {
+            name: name.to_owned(),
+            description: if described { text(value, "description", place)? } else { String::new() },
+            ty: self.ty(value, place, true)?,
+            required,
+            nullable,
+            limits: Limits {
+                min_length: limit("minLength"),
+                max_length: limit("maxLength"),
+                min_items: limit("minItems"),
+                max_items: limit("maxItems"),
+                minimum: value.get("minimum").and_then(Value::as_i64),
+                maximum: value.get("maximum").and_then(Value::as_i64),
+            },
+            default: value.get("default").map(Value::to_string),
+        })
+    }
+
+    fn ty(&self, value: &Value, place: &str, names: bool) -> Result<Type, String> {
+        let single = value.get("allOf").and_then(Value::as_array).filter(|parts| parts.len() == 1).map(|parts| &parts[0]);
+        if let Some(name) = reference(single.unwrap_or(value)) {
+            if !names || self.document["components"]["schemas"].get(&name).is_none() {
+                return Err(format!("{place}: there is no schema `{name}` that can stand here"));
+            }
+            return Ok(Type::Named(name));
+        }
+        for key in ["allOf", "anyOf", "oneOf", "enum", "pattern", "not"] {
+            if value.get(key).is_some() {
+                return Err(format!("{place}.{key}: cannot be expressed here; give it a name under components.schemas"));
+            }
+        }
+        match (value["type"].as_str(), value["format"].as_str()) {
+            (Some("string"), None) => Ok(Type::String),
+            (Some("string"), Some("uuid")) => Ok(Type::Uuid),
+            (Some("string"), Some("date-time")) => Ok(Type::DateTime),
+            (Some("string"), Some("binary")) => Ok(Type::Binary),
+            (Some("integer"), Some("int64")) => Ok(Type::Integer),
+            (Some("integer"), _) => Err(format!("{place}: an integer needs `format: int64`")),
+            (Some("number"), Some("double")) => Ok(Type::Number),
+            (Some("boolean"), None) => Ok(Type::Boolean),
+            (Some("object"), None) if flag(value, "additionalProperties") => Ok(Type::FreeObject),
+            (Some("array"), None) => {
+                let items = value.get("items").ok_or_else(|| format!("{place}: a list without items"))?;
+                Ok(Type::Array(Box::new(self.ty(items, &format!("{place}.items"), names)?)))
+            }
+            (ty, format) => Err(format!("{place}: type {ty:?} with format {format:?} cannot be expressed")),
+        }
+    }
+
+    /// Follows a reference into `components.{section}`, if the value is one.
+    fn resolve<'v>(&self, value: &'v Value, section: &str, place: &str) -> Result<&'v Value, String>
+    where
+        'a: 'v,
+    {
+        let Some(target) = value.get("$ref").and_then(Value::as_str) else { return Ok(value) };
+        target
+            .strip_prefix(&format!("#/components/{section}/"))
+            .and_then(|name| self.document["components"][section].get(name))
+            .ok_or_else(|| format!("{place}: `{target}` leads nowhere"))
+    }
+}
+
+/// The name of the schema a value refers to, if it is a reference to a named schema.
+fn reference(value: &Value) -> Option<String> {
+    value.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/").map(str::to_owned)
+}
+
+fn collect_references(value: &Value, names: &mut Vec<String>) {
+    if let Some(name) = reference(value) {
+        names.push(name);
+    }
+    match value {
+        Value::Object(members) => members.values().for_each(|value| collect_references(value, names)),
+        Value::Array(items) => items.iter().for_each(|value| collect_references(value, names)),
+        _ => {}
+    }
+}
+
+fn object<'v>(value: &'v Value, place: &str) -> Result<&'v Map<String, Value>, String> {
+    value.as_object().ok_or_else(|| format!("{place}: expected an object"))
+}
+
+fn array<'v>(value: Option<&'v Value>, place: &str) -> Result<&'v [Value], String> {
+    match value {
+        None => Ok(&[]),
+        Some(Value::Array(items)) => Ok(items),
+        Some(_) => Err(format!("{place}: expected a list")),
+    }
+}
+
+fn text(value: &Value, key: &str, place: &str) -> Result<String, String> {
+    match value.get(key).and_then(Value::as_str) {
+        Some(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
+        _ => Err(format!("{place}.{key}: missing or empty")),
+    }
+}
+
+fn flag(value: &Value, key: &str) -> bool {
+    value.get(key).and_then(Value::as_bool).unwrap_or(false)
+}
