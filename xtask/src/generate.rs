@@ -62,12 +62,18 @@ pub fn check(root: &Path) -> Result<(), String> {
             let diff = TextDiff::from_lines(&present, &output.text);
             report.push_str(&format!(
                 "{}",
-                diff.unified_diff().header(&format!("{} (present)", output.path), &format!("{} (expected)", output.path))
+                diff.unified_diff().header(
+                    &format!("{} (present)", output.path),
+                    &format!("{} (expected)", output.path)
+                )
             ));
         }
     }
     if !report.is_empty() {
-        return Err(format!("generated files are stale or were edited by hand\n\n{report}\nhint: run `{}`", emit::COMMAND));
+        return Err(format!(
+            "generated files are stale or were edited by hand\n\n{report}\nhint: run `{}`",
+            emit::COMMAND
+        ));
     }
     println!("all {} generated files are up to date", outputs.len());
     Ok(())

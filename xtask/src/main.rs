@@ -10,7 +10,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Generates, checks, tests and demonstrates mistral-datasets")]
+#[command(
+    name = "cargo xtask",
+    about = "Generates, checks, tests and demonstrates mistral-datasets"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn a_missing_required_member_is_named() {
-        let error = serde_json::from_value::<ImportTask>(json!({"id": uuid::Uuid::nil()})).unwrap_err();
+        let error =
+            serde_json::from_value::<ImportTask>(json!({"id": uuid::Uuid::nil()})).unwrap_err();
         assert!(error.to_string().contains("missing field `created_at`"), "{error}");
     }
 }

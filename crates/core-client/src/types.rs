@@ -504,3 +504,46 @@ reply! {
         required "detail" detail: ErrorDetail,
     }
 }
+
+/// The JSON schema of every type of this module, by its name.
+pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
+    vec![
+        ("Dataset", schemars::schema_for!(Dataset)),
+        ("DatasetPage", schemars::schema_for!(DatasetPage)),
+        ("ListDatasetsResponse", schemars::schema_for!(ListDatasetsResponse)),
+        ("CreateDatasetRequest", schemars::schema_for!(CreateDatasetRequest)),
+        ("UpdateDatasetRequest", schemars::schema_for!(UpdateDatasetRequest)),
+        ("ConversationPayload", schemars::schema_for!(ConversationPayload)),
+        ("RecordProperties", schemars::schema_for!(RecordProperties)),
+        ("RecordSource", schemars::schema_for!(RecordSource)),
+        ("DatasetRecord", schemars::schema_for!(DatasetRecord)),
+        ("RecordPage", schemars::schema_for!(RecordPage)),
+        ("ListRecordsResponse", schemars::schema_for!(ListRecordsResponse)),
+        ("CreateRecordRequest", schemars::schema_for!(CreateRecordRequest)),
+        ("UpdateRecordPayloadRequest", schemars::schema_for!(UpdateRecordPayloadRequest)),
+        ("UpdateRecordPropertiesRequest", schemars::schema_for!(UpdateRecordPropertiesRequest)),
+        ("BulkDeleteRecordsRequest", schemars::schema_for!(BulkDeleteRecordsRequest)),
+        ("ImportFromCampaignRequest", schemars::schema_for!(ImportFromCampaignRequest)),
+        ("ImportFromExplorerRequest", schemars::schema_for!(ImportFromExplorerRequest)),
+        ("ImportFromFileRequest", schemars::schema_for!(ImportFromFileRequest)),
+        ("ImportFromPlaygroundRequest", schemars::schema_for!(ImportFromPlaygroundRequest)),
+        ("ImportFromDatasetRecordsRequest", schemars::schema_for!(ImportFromDatasetRecordsRequest)),
+        ("TaskStatus", schemars::schema_for!(TaskStatus)),
+        ("ImportResult", schemars::schema_for!(ImportResult)),
+        ("ImportTask", schemars::schema_for!(ImportTask)),
+        ("TaskPage", schemars::schema_for!(TaskPage)),
+        ("ListTasksResponse", schemars::schema_for!(ListTasksResponse)),
+        ("ExportResponse", schemars::schema_for!(ExportResponse)),
+        ("JudgeDefinition", schemars::schema_for!(JudgeDefinition)),
+        ("JudgeRecordRequest", schemars::schema_for!(JudgeRecordRequest)),
+        ("JudgeAnswer", schemars::schema_for!(JudgeAnswer)),
+        ("JudgeRecordResponse", schemars::schema_for!(JudgeRecordResponse)),
+        ("File", schemars::schema_for!(File)),
+        ("ListFilesResponse", schemars::schema_for!(ListFilesResponse)),
+        ("DeleteFileResponse", schemars::schema_for!(DeleteFileResponse)),
+        ("SignedUrl", schemars::schema_for!(SignedUrl)),
+        ("ErrorCode", schemars::schema_for!(ErrorCode)),
+        ("ErrorDetail", schemars::schema_for!(ErrorDetail)),
+        ("ErrorResponse", schemars::schema_for!(ErrorResponse)),
+    ]
+}

@@ -1,9 +1,465 @@
-//! The client's calls: one request type an operation, with its checks.
+//! The client's calls: a handle for each resource group, and for each operation a call that collects its arguments, checks
+//! them and sends it.
 
-use super::Output;
-use crate::model::Model;
+use std::fmt::Write;
 
-/// Emits the calls of every resource group.
-pub fn emit(_model: &Model) -> Result<Vec<Output>, String> {
-    Ok(Vec::new())
+use super::rust_text::{self, doc, identifier, pascal};
+use super::{Output, preamble};
+use crate::model::{Argument, Field, Kind, Location, Model, Operation, Place, Reply, Type};
+
+const FOLDER: &str = "crates/client/src/generated";
+
+/// Emits the module of every resource group, and the one that holds them together.
+pub fn emit(model: &Model) -> Result<Vec<Output>, String> {
+    let mut outputs = vec![Output::new(&format!("{FOLDER}/mod.rs"), handles(model)?)];
+    for group in model.groups() {
+        outputs.push(Output::new(&format!("{FOLDER}/{}.rs", module(group)), calls(model, group)?));
+    }
+    Ok(outputs)
+}
+
+/// The Rust module of a group: `datasets.records` lies in `records`.
+fn module(group: &str) -> &str {
+    group.rsplit('.').next().expect("a split has at least one part")
+}
+
+fn handles(model: &Model) -> Result<String, String> {
+    let groups = model.groups();
+    let mut text = preamble("//");
+    text.push_str("\n//! The handles of the resources, how they hang together, and a module with the calls of each.\n\n");
+    for group in &groups {
+        let _ = writeln!(text, "pub mod {};", module(group));
+    }
+    text.push_str("\nuse crate::client::Client;\n\n");
+    for group in &groups {
+        let name = pascal(module(group));
+        let operations: Vec<_> =
+            model.operations_of(group).map(|operation| format!("`{}`", operation.name)).collect();
+        let _ = writeln!(
+            text,
+            "{}#[derive(Clone, Debug)]\npub struct {name} {{\n    pub(crate) client: Client,\n}}\n",
+            doc(&format!("The operations of `{group}`: {}.", operations.join(", ")))
+        );
+    }
+    let parents: Vec<Option<&str>> =
+        std::iter::once(None).chain(groups.iter().map(|group| Some(*group))).collect();
+    for parent in parents {
+        let children: Vec<&str> = groups
+            .iter()
+            .copied()
+            .filter(|group| group.rsplit_once('.').map(|(parent, _)| parent) == parent)
+            .collect();
+        if children.is_empty() {
+            continue;
+        }
+        let (owner, client) = match parent {
+            None => ("Client".to_owned(), "self.clone()"),
+            Some(parent) => (pascal(module(parent)), "self.client.clone()"),
+        };
+        let _ = writeln!(text, "impl {owner} {{");
+        for child in children {
+            let (name, method) = (pascal(module(child)), module(child));
+            let _ = writeln!(
+                text,
+                "/// The operations of `{child}`.\npub fn {method}(&self) -> {name} {{\n{name} {{ client: {client} }}\n}}\n"
+            );
+        }
+        text.push_str("}\n\n");
+    }
+    rust_text::format(&text)
+}
+
+fn calls(model: &Model, group: &str) -> Result<String, String> {
+    let mut items = String::new();
+    let handle = pascal(module(group));
+    let operations: Vec<&Operation> =
+        model.operations_of(group).filter(|operation| operation.handwritten.is_none()).collect();
+    let _ = writeln!(items, "impl {handle} {{");
+    for operation in &operations {
+        items.push_str(&method(model, operation)?);
+    }
+    items.push_str("}\n\n");
+    for operation in &operations {
+        items.push_str(&call(model, operation, &handle)?);
+    }
+
+    let mut text = preamble("//");
+    let _ = writeln!(text, "\n//! The calls of `{group}`.\n");
+    text.push_str("use std::future::{Future, IntoFuture};\nuse std::pin::Pin;\n\n");
+    for (needle, import) in [
+        ("RawJson", "use mistral_datasets_core_client::RawJson;\n"),
+        ("types::", "use mistral_datasets_core_client::types;\n"),
+        ("impl Serialize", "use serde::Serialize;\n"),
+        ("", "\nuse super::HANDLE;\n"),
+        ("IntoId", "use crate::argument::IntoId;\n"),
+        ("Json::new", "use crate::argument::Json;\n"),
+        ("impl Optional", "use crate::argument::Optional;\n"),
+        ("Checks::new", "use crate::check::Checks;\n"),
+    ] {
+        if items.contains(needle) {
+            text.push_str(&import.replace("HANDLE", &handle));
+        }
+    }
+    let _ = writeln!(text, "use crate::client::Client;\nuse crate::error::Error;\n");
+    text.push_str(&items);
+    rust_text::format(&text)
+}
+
+/// How one argument is taken, kept and sent.
+struct Spelling {
+    /// The type the method or setter takes.
+    taken: String,
+    /// The type the call keeps.
+    kept: String,
+    /// What makes the one of the other.
+    keep: String,
+}
+
+fn spelling(model: &Model, operation: &Operation, field: &Field) -> Result<Spelling, String> {
+    let name = identifier(&field.name);
+    let (taken, kept, keep) = match (&field.ty, shape(model, &field.ty), field.required) {
+        (_, Shape::Id, true) => {
+            ("impl IntoId".into(), "String".into(), format!("{name}.into_id()"))
+        }
+        (_, Shape::Text, true) => {
+            let path = operation.parameters.iter().any(|parameter| {
+                parameter.location == Location::Path && parameter.field.name == field.name
+            });
+            if path {
+                ("impl IntoId".into(), "String".into(), format!("{name}.into_id()"))
+            } else {
+                ("impl Into<String>".into(), "String".into(), format!("{name}.into()"))
+            }
+        }
+        (_, Shape::Ids, true) => (
+            "impl IntoIterator<Item = impl IntoId>".into(),
+            "Vec<String>".into(),
+            format!("{name}.into_iter().map(IntoId::into_id).collect()"),
+        ),
+        (_, Shape::Texts, true) => (
+            "impl IntoIterator<Item = impl Into<String>>".into(),
+            "Vec<String>".into(),
+            format!("{name}.into_iter().map(Into::into).collect()"),
+        ),
+        (_, Shape::Object, true) => {
+            ("impl Serialize".into(), "Json".into(), format!("Json::new({name})"))
+        }
+        (_, Shape::Enum(ty), true) => {
+            (format!("impl Into<types::{ty}>"), format!("types::{ty}"), format!("{name}.into()"))
+        }
+        (_, Shape::Scalar(ty), true) => (ty.clone(), ty, name),
+        (_, shape, false) => {
+            let inner = match shape {
+                Shape::Id | Shape::Text => "String".to_owned(),
+                Shape::Ids | Shape::Texts => "Vec<String>".to_owned(),
+                Shape::Object => "RawJson".to_owned(),
+                Shape::Enum(ty) => format!("types::{ty}"),
+                Shape::Scalar(ty) => ty,
+                Shape::Unknown => return unknown(operation, field),
+            };
+            (
+                format!("impl Optional<{inner}>"),
+                format!("Option<{inner}>"),
+                format!("{name}.into_option()"),
+            )
+        }
+        (_, Shape::Unknown, _) => return unknown(operation, field),
+    };
+    Ok(Spelling { taken, kept, keep })
+}
+
+fn unknown<T>(operation: &Operation, field: &Field) -> Result<T, String> {
+    Err(format!(
+        "operation `{}`: argument `{}` of type {:?} cannot be expressed in the client",
+        operation.id, field.name, field.ty
+    ))
+}
+
+/// What kinds of arguments the client tells apart.
+enum Shape {
+    Id,
+    Ids,
+    Text,
+    Texts,
+    Object,
+    Enum(String),
+    Scalar(String),
+    Unknown,
+}
+
+fn shape(model: &Model, ty: &Type) -> Shape {
+    match ty {
+        Type::Uuid => Shape::Id,
+        Type::String => Shape::Text,
+        Type::Integer | Type::Number | Type::Boolean => Shape::Scalar(rust_text::value_type(ty)),
+        Type::FreeObject => Shape::Object,
+        Type::Array(items) => match **items {
+            Type::Uuid => Shape::Ids,
+            Type::String => Shape::Texts,
+            _ => Shape::Unknown,
+        },
+        Type::Named(name) => match model.schema(name).kind {
+            Kind::FreeObject { .. } => Shape::Object,
+            Kind::OpenEnum { .. } => Shape::Enum(name.clone()),
+            Kind::Object { .. } | Kind::Union { .. } => Shape::Unknown,
+        },
+        Type::DateTime | Type::Binary => Shape::Unknown,
+    }
+}
+
+/// The name of the call's type: `ListDatasets` for `list_datasets`.
+fn call_name(operation: &Operation) -> String {
+    pascal(&operation.id)
+}
+
+fn method(model: &Model, operation: &Operation) -> Result<String, String> {
+    let arguments = operation.arguments(model);
+    let mut about = format!("{}.\n\n{}\n", operation.summary, operation.description);
+    if !arguments.is_empty() {
+        about.push_str("\n# Arguments\n");
+        for Argument { field, .. } in &arguments {
+            let _ = write!(
+                about,
+                "- `{}`{}: {}",
+                field.name,
+                if field.required { "" } else { " (a setter)" },
+                field.description
+            );
+            if let Some(limits) = field.limits.in_words() {
+                let _ = write!(about, " Limits: {limits}.");
+            }
+            if let Some(default) = &field.default {
+                let _ = write!(about, " Default: {default}.");
+            }
+            about.push('\n');
+        }
+    }
+    let _ = write!(
+        about,
+        "\n# Returns\n{}\n\n# Errors\n[`Validation`](crate::ErrorKind::Validation) before anything is sent when an argument breaks a limit; otherwise \
+         as the server and the connection have it, see [`ErrorKind`](crate::ErrorKind).\n\nSends `{} {}`.",
+        operation.success.description, operation.method, operation.path
+    );
+    let mut signature = String::new();
+    let mut kept = String::new();
+    for Argument { field, .. } in &arguments {
+        let name = identifier(&field.name);
+        if field.required {
+            let spelling = spelling(model, operation, field)?;
+            let _ = write!(signature, ", {name}: {}", spelling.taken);
+            let _ = if spelling.keep == name {
+                write!(kept, "{name},")
+            } else {
+                write!(kept, "{name}: {},", spelling.keep)
+            };
+        } else {
+            let _ = write!(kept, "{name}: None,");
+        }
+    }
+    let call = call_name(operation);
+    Ok(format!(
+        "{}pub fn {}(&self{signature}) -> {call} {{\n{call} {{ client: self.client.clone(), {kept} }}\n}}\n\n",
+        doc(&about),
+        identifier(&operation.name)
+    ))
+}
+
+fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, String> {
+    let arguments = operation.arguments(model);
+    let call = call_name(operation);
+    let mut text = doc(&format!(
+        "A call of [`{handle}::{}`]. Nothing is sent until it is awaited.",
+        operation.name
+    ));
+    let _ = writeln!(
+        text,
+        "#[derive(Clone, Debug)]\n#[must_use = \"a call is sent when it is awaited\"]\npub struct {call} {{\n    client: Client,"
+    );
+    for Argument { field, .. } in &arguments {
+        let _ = writeln!(
+            text,
+            "{}: {},",
+            identifier(&field.name),
+            spelling(model, operation, field)?.kept
+        );
+    }
+    text.push_str("}\n\n");
+
+    let _ = writeln!(text, "impl {call} {{");
+    for Argument { field, .. } in arguments.iter().filter(|argument| !argument.field.required) {
+        let name = identifier(&field.name);
+        let spelling = spelling(model, operation, field)?;
+        let _ = writeln!(
+            text,
+            "{}pub fn {name}(mut self, {name}: {}) -> Self {{\nself.{name} = {};\nself\n}}\n",
+            doc(&field.description),
+            spelling.taken,
+            spelling.keep
+        );
+    }
+    text.push_str(&send(model, operation, &arguments)?);
+    text.push_str("}\n\n");
+
+    let output = output(operation)?;
+    let _ = writeln!(
+        text,
+        "impl IntoFuture for {call} {{\n\
+             type Output = Result<{output}, Error>;\n\
+             type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;\n\n\
+             fn into_future(self) -> Self::IntoFuture {{\nBox::pin(self.send())\n}}\n}}\n"
+    );
+    Ok(text)
+}
+
+fn output(operation: &Operation) -> Result<String, String> {
+    match &operation.success.reply {
+        Reply::Empty => Ok("()".to_owned()),
+        Reply::Json(name) => Ok(format!("types::{name}")),
+        Reply::Bytes => {
+            Err(format!("operation `{}`: a stream of bytes needs `x-handwritten`", operation.id))
+        }
+    }
+}
+
+fn send(model: &Model, operation: &Operation, arguments: &[Argument]) -> Result<String, String> {
+    let mut checks = String::new();
+    for Argument { field, place } in arguments {
+        check(&mut checks, model, field, *place);
+    }
+    let mut text = format!("async fn send(self) -> Result<{}, Error> {{\n", output(operation)?);
+    if !checks.is_empty() {
+        let _ = writeln!(text, "let checks = Checks::new({:?});\n{checks}", operation.id);
+    }
+    if let Some(body) = &operation.body {
+        let Kind::Object { fields } = &model.schema(&body.schema).kind else {
+            unreachable!("the reader lets only objects be bodies");
+        };
+        let _ = writeln!(text, "let body = types::{} {{", body.schema);
+        for field in fields {
+            let name = identifier(&field.name);
+            let value = match (shape(model, &field.ty), field.required) {
+                (Shape::Id | Shape::Ids, _) => name.clone(),
+                (Shape::Object, _) => name.clone(),
+                _ => format!("self.{name}"),
+            };
+            let _ = if value == name {
+                writeln!(text, "{name},")
+            } else {
+                writeln!(text, "{name}: {value},")
+            };
+        }
+        text.push_str("};\n");
+    }
+    let _ = writeln!(
+        text,
+        "let core = self.client.core()?;\nself.client.call({:?}, core.{}({})).await\n}}\n",
+        operation.id,
+        operation.id,
+        core_arguments(operation).join(", ")
+    );
+    Ok(text)
+}
+
+/// The checks of one argument, and where they make another type of it, the variable that holds it.
+fn check(text: &mut String, model: &Model, field: &Field, place: Place) {
+    let (wire, name) = (&field.name, identifier(&field.name));
+    let range = |low: Option<String>, high: Option<String>, least: &str, most: &str| {
+        (low.is_some() || high.is_some()).then(|| {
+            format!("{}..={}", low.unwrap_or(least.to_owned()), high.unwrap_or(most.to_owned()))
+        })
+    };
+    let limits = &field.limits;
+    let string = |limit: Option<u64>| limit.map(|limit| limit.to_string());
+    let limit = match shape(model, &field.ty) {
+        Shape::Text => range(string(limits.min_length), string(limits.max_length), "0", "u64::MAX")
+            .map(|range| ("length", range)),
+        Shape::Ids | Shape::Texts => {
+            range(string(limits.min_items), string(limits.max_items), "0", "u64::MAX")
+                .map(|range| ("items", range))
+        }
+        Shape::Scalar(_) => range(
+            limits.minimum.map(|limit| limit.to_string()),
+            limits.maximum.map(|limit| limit.to_string()),
+            "i64::MIN",
+            "i64::MAX",
+        )
+        .map(|range| ("number", range)),
+        _ => None,
+    };
+    if let Some((check, range)) = limit {
+        let _ = match (field.required, check) {
+            (true, "number") => writeln!(text, "checks.number({wire:?}, self.{name}, {range})?;"),
+            (true, check) => writeln!(text, "checks.{check}({wire:?}, &self.{name}, {range})?;"),
+            (false, "number") => writeln!(
+                text,
+                "if let Some(value) = self.{name} {{\nchecks.number({wire:?}, value, {range})?;\n}}"
+            ),
+            (false, check) => writeln!(
+                text,
+                "if let Some(value) = &self.{name} {{\nchecks.{check}({wire:?}, value, {range})?;\n}}"
+            ),
+        };
+    }
+    let named = matches!(field.ty, Type::Named(_));
+    let _ = match (shape(model, &field.ty), field.required) {
+        (Shape::Text, true) if place == Place::Path => {
+            writeln!(text, "checks.segment({wire:?}, &self.{name})?;")
+        }
+        (Shape::Id, true) => writeln!(text, "let {name} = checks.uuid({wire:?}, &self.{name})?;"),
+        (Shape::Id, false) => {
+            writeln!(
+                text,
+                "let {name} = self.{name}.as_deref().map(|value| checks.uuid({wire:?}, value)).transpose()?;"
+            )
+        }
+        (Shape::Ids, true) => writeln!(text, "let {name} = checks.uuids({wire:?}, &self.{name})?;"),
+        (Shape::Ids, false) => {
+            writeln!(
+                text,
+                "let {name} = self.{name}.as_deref().map(|values| checks.uuids({wire:?}, values)).transpose()?;"
+            )
+        }
+        (Shape::Object, true) => {
+            writeln!(
+                text,
+                "let {name} = checks.object({wire:?}, self.{name})?{};",
+                if named { ".into()" } else { "" }
+            )
+        }
+        (Shape::Object, false) => writeln!(
+            text,
+            "let {name} = self.{name}.map(|value| checks.object({wire:?}, Json(Ok(value)))).transpose()?{};",
+            if named { ".map(Into::into)" } else { "" }
+        ),
+        _ => Ok(()),
+    };
+}
+
+/// What progenitor's method takes: path parameters in their order, query parameters by name, then the body.
+fn core_arguments(operation: &Operation) -> Vec<String> {
+    let mut path: Vec<&Field> = Vec::new();
+    let mut query: Vec<&Field> = Vec::new();
+    for parameter in &operation.parameters {
+        match parameter.location {
+            Location::Path => path.push(&parameter.field),
+            Location::Query => query.push(&parameter.field),
+        }
+    }
+    path.sort_by_key(|field| operation.path.find(&format!("{{{}}}", field.name)));
+    query.sort_by(|left, right| left.name.cmp(&right.name));
+    let argument = |field: &&Field| {
+        let name = identifier(&field.name);
+        match (&field.ty, field.required) {
+            (Type::Uuid, true) => format!("&{name}"),
+            (Type::Uuid, false) => format!("{name}.as_ref()"),
+            (Type::String, true) => format!("&self.{name}"),
+            (Type::String, false) => format!("self.{name}.as_deref()"),
+            _ => format!("self.{name}"),
+        }
+    };
+    path.iter()
+        .chain(&query)
+        .map(argument)
+        .chain(operation.body.iter().map(|_| "&body".to_owned()))
+        .collect()
 }

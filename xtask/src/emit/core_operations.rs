@@ -16,7 +16,8 @@ pub fn emit(document: &Value, model: &Model) -> Result<String, String> {
     let mut lowered = document.clone();
     lower(&mut lowered);
     drop_multipart(&mut lowered);
-    let lowered = serde_json::from_value(lowered).map_err(|error| format!("the lowered document: {error}"))?;
+    let lowered = serde_json::from_value(lowered)
+        .map_err(|error| format!("the lowered document: {error}"))?;
 
     let mut settings = GenerationSettings::default();
     settings
@@ -25,7 +26,11 @@ pub fn emit(document: &Value, model: &Model) -> Result<String, String> {
         .with_hooks(progenitor::HooksMode::Expected)
         .with_inner_type(quote::quote! { crate::Hooks });
     for schema in &model.schemas {
-        settings.with_replacement(&schema.name, format!("crate::types::{}", schema.name), std::iter::empty());
+        settings.with_replacement(
+            &schema.name,
+            format!("crate::types::{}", schema.name),
+            std::iter::empty(),
+        );
     }
     let tokens = Generator::new(&settings)
         .generate_tokens(&lowered)
@@ -36,7 +41,8 @@ pub fn emit(document: &Value, model: &Model) -> Result<String, String> {
 }
 
 /// Keywords that say something to people and to the client's checks, but nothing to the transport.
-const SILENT: [&str; 7] = ["minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "default"];
+const SILENT: [&str; 7] =
+    ["minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "default"];
 
 fn lower(value: &mut Value) {
     match value {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::rust_text::{self, doc, identifier, indented, is_eq, member_type, pascal, value_type};
 use super::preamble;
+use super::rust_text::{self, doc, identifier, indented, is_eq, member_type, pascal, value_type};
 use crate::model::{Field, Kind, Model, Role, Schema, Type};
 
 /// Emits `types.rs`.
@@ -16,9 +16,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
     );
     for schema in &model.schemas {
         match &schema.kind {
-            Kind::Object { fields } if fields.iter().any(|field| field.ty == Type::Binary) => {
-                // A multipart body is written part by part, never as one value.
-            }
+            Kind::Object { .. } if is_multipart(schema) => {}
             Kind::Object { fields } => match schema.role {
                 Role::Reply => reply(&mut text, model, schema, fields),
                 Role::Request => request(&mut text, model, schema, fields),
@@ -28,7 +26,24 @@ pub fn emit(model: &Model) -> Result<String, String> {
             Kind::Union { variants } => union(&mut text, schema, variants)?,
         }
     }
+    schemas(&mut text, model);
     rust_text::format(&text)
+}
+
+/// Whether the schema is a multipart body, which is written part by part and never as one value.
+fn is_multipart(schema: &Schema) -> bool {
+    matches!(&schema.kind, Kind::Object { fields } if fields.iter().any(|field| field.ty == Type::Binary))
+}
+
+fn schemas(text: &mut String, model: &Model) {
+    text.push_str(
+        "/// The JSON schema of every type of this module, by its name.\n\
+         pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {\nvec![\n",
+    );
+    for schema in model.schemas.iter().filter(|schema| !is_multipart(schema)) {
+        let _ = writeln!(text, "({:?}, schemars::schema_for!({})),", schema.name, schema.name);
+    }
+    text.push_str("]\n}\n");
 }
 
 fn reply(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
@@ -40,7 +55,13 @@ fn reply(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
             members.push_str("#[schemars(default)]\n");
         }
         let need = if field.required { "required" } else { "optional" };
-        let _ = writeln!(members, "{need} {:?} {}: {},", field.name, identifier(&field.name), member_type(field));
+        let _ = writeln!(
+            members,
+            "{need} {:?} {}: {},",
+            field.name,
+            identifier(&field.name),
+            member_type(field)
+        );
     }
     let item = format!(
         "{}#[derive(Clone, Debug, PartialEq{eq})]\npub struct {} {{\n{}}}\n",
@@ -78,13 +99,20 @@ fn schemars_limits(field: &Field) -> String {
             .into_iter()
             .chain(high.map(|high| format!("max = {high}")))
             .collect();
-        if parts.is_empty() { String::new() } else { format!("#[schemars({name}({}))]\n", parts.join(", ")) }
+        if parts.is_empty() {
+            String::new()
+        } else {
+            format!("#[schemars({name}({}))]\n", parts.join(", "))
+        }
     };
     let limits = &field.limits;
     let text = |limit: Option<u64>| limit.map(|limit| limit.to_string());
     let number = |limit: Option<i64>| limit.map(|limit| limit.to_string());
-    range("length", text(limits.min_length.or(limits.min_items)), text(limits.max_length.or(limits.max_items)))
-        + &range("range", number(limits.minimum), number(limits.maximum))
+    range(
+        "length",
+        text(limits.min_length.or(limits.min_items)),
+        text(limits.max_length.or(limits.max_items)),
+    ) + &range("range", number(limits.minimum), number(limits.maximum))
 }
 
 fn raw_object(text: &mut String, schema: &Schema, known: &[Field]) -> Result<(), String> {
@@ -94,7 +122,12 @@ fn raw_object(text: &mut String, schema: &Schema, known: &[Field]) -> Result<(),
             Type::Array(items) if **items == Type::FreeObject => "array_of_objects",
             Type::FreeObject => "object",
             Type::String => "string",
-            other => return Err(format!("{}.{}: a known member of type {other:?} cannot be expressed", schema.name, field.name)),
+            other => {
+                return Err(format!(
+                    "{}.{}: a known member of type {other:?} cannot be expressed",
+                    schema.name, field.name
+                ));
+            }
         };
         let _ = writeln!(
             members,
@@ -104,7 +137,12 @@ fn raw_object(text: &mut String, schema: &Schema, known: &[Field]) -> Result<(),
             field.description
         );
     }
-    let item = format!("{}pub struct {} {{\n{}}}\n", doc(&schema.description), schema.name, indented(&members));
+    let item = format!(
+        "{}pub struct {} {{\n{}}}\n",
+        doc(&schema.description),
+        schema.name,
+        indented(&members)
+    );
     let _ = writeln!(text, "raw_object! {{\n{}}}\n", indented(&item));
     Ok(())
 }
@@ -114,7 +152,12 @@ fn open_enum(text: &mut String, schema: &Schema, values: &[String]) {
     for value in values {
         let _ = writeln!(variants, "/// `{value}`.\n{} = {value:?},", pascal(value));
     }
-    let item = format!("{}pub enum {} {{\n{}}}\n", doc(&schema.description), schema.name, indented(&variants));
+    let item = format!(
+        "{}pub enum {} {{\n{}}}\n",
+        doc(&schema.description),
+        schema.name,
+        indented(&variants)
+    );
     let _ = writeln!(text, "open_enum! {{\n{}}}\n", indented(&item));
 }
 
@@ -129,7 +172,12 @@ fn union(text: &mut String, schema: &Schema, variants: &[Type]) -> Result<(), St
         let (name, what) = match variant {
             Type::String => ("String", "Text."),
             Type::Number => ("Number", "A number."),
-            other => return Err(format!("{}: a variant of type {other:?} cannot be expressed", schema.name)),
+            other => {
+                return Err(format!(
+                    "{}: a variant of type {other:?} cannot be expressed",
+                    schema.name
+                ));
+            }
         };
         let _ = writeln!(text, "/// {what}\n{name}({}),", value_type(variant));
     }

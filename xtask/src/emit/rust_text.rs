@@ -30,12 +30,15 @@ pub fn doc(text: &str) -> String {
 pub fn comment(mark: &str, text: &str) -> String {
     let mut lines = String::new();
     for paragraph in text.split('\n') {
+        // What continues an item of a list is indented below it.
+        let continued =
+            if paragraph.starts_with("- ") { format!("{mark}  ") } else { mark.to_owned() };
         let mut line = mark.to_owned();
         for word in paragraph.split_whitespace() {
             if line.len() + 1 + word.len() > 88 {
                 lines.push_str(&line);
                 lines.push('\n');
-                line = mark.to_owned();
+                line.clone_from(&continued);
             }
             line.push(' ');
             line.push_str(word);
@@ -48,7 +51,9 @@ pub fn comment(mark: &str, text: &str) -> String {
 
 /// Text moved one level to the right, for what stands inside a macro, where the formatter does not go.
 pub fn indented(text: &str) -> String {
-    text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") }).collect()
+    text.lines()
+        .map(|line| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") })
+        .collect()
 }
 
 /// The type of a member in core-client's structs.
@@ -82,7 +87,9 @@ pub fn is_eq(model: &Model, ty: &Type) -> bool {
         Type::Number => false,
         Type::Array(items) => is_eq(model, items),
         Type::Named(name) => match &model.schema(name).kind {
-            crate::model::Kind::Object { fields } => fields.iter().all(|field| is_eq(model, &field.ty)),
+            crate::model::Kind::Object { fields } => {
+                fields.iter().all(|field| is_eq(model, &field.ty))
+            }
             crate::model::Kind::Union { .. } => false,
             _ => true,
         },
@@ -97,7 +104,12 @@ pub fn is_eq(model: &Model, ty: &Type) -> bool {
 pub fn format(source: &str) -> Result<String, String> {
     let missing = "`rustfmt` is not installed; get it with `rustup component add rustfmt`";
     let mut child = Command::new("rustfmt")
-        .args(["--edition", "2024", "--config-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../rustfmt.toml")])
+        .args([
+            "--edition",
+            "2024",
+            "--config-path",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../rustfmt.toml"),
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -108,9 +120,15 @@ pub fn format(source: &str) -> Result<String, String> {
     // Written from a thread of its own: a long text would otherwise block on a full pipe.
     let writer = std::thread::spawn(move || input.write_all(source.as_bytes()));
     let output = child.wait_with_output().map_err(|error| format!("rustfmt: {error}"))?;
-    writer.join().expect("the writer does not panic").map_err(|error| format!("rustfmt: {error}"))?;
+    writer
+        .join()
+        .expect("the writer does not panic")
+        .map_err(|error| format!("rustfmt: {error}"))?;
     if !output.status.success() {
-        return Err(format!("rustfmt refused generated text: {}", String::from_utf8_lossy(&output.stderr)));
+        return Err(format!(
+            "rustfmt refused generated text: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ));
     }
     String::from_utf8(output.stdout).map_err(|error| format!("rustfmt: {error}"))
 }

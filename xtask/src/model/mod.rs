@@ -75,7 +75,10 @@ impl Operation {
         let mut arguments: Vec<Argument> = self
             .parameters
             .iter()
-            .map(|parameter| Argument { field: &parameter.field, place: Place::from(parameter.location) })
+            .map(|parameter| Argument {
+                field: &parameter.field,
+                place: Place::from(parameter.location),
+            })
             .collect();
         if let Some(body) = &self.body
             && let Kind::Object { fields } = &model.schema(&body.schema).kind
@@ -140,8 +143,6 @@ pub enum Location {
 pub struct Body {
     /// The name of its schema, always an object with members.
     pub schema: String,
-    /// Whether it is multipart, and not JSON.
-    pub multipart: bool,
 }
 
 /// What a successful call answers.
@@ -284,7 +285,9 @@ impl Limits {
             (None, None) => None,
         };
         range(self.min_length.map(i128::from), self.max_length.map(i128::from), " characters")
-            .or_else(|| range(self.min_items.map(i128::from), self.max_items.map(i128::from), " items"))
+            .or_else(|| {
+                range(self.min_items.map(i128::from), self.max_items.map(i128::from), " items")
+            })
             .or_else(|| range(self.minimum.map(i128::from), self.maximum.map(i128::from), ""))
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::{
-    Body, Field, Kind, Limits, Location, Model, Operation, Parameter, Reply, Role, Schema, Success, Type,
+    Body, Field, Kind, Limits, Location, Model, Operation, Parameter, Reply, Role, Schema, Success,
+    Type,
 };
 
 /// Reads a parsed document.
@@ -51,7 +52,10 @@ impl<'a> Reader<'a> {
                         other.id == operation.id
                             || (&other.group, &other.name) == (&operation.group, &operation.name)
                     }) {
-                        return Err(format!("{place}: has the id or the public name of `{}`", other.id));
+                        return Err(format!(
+                            "{place}: has the id or the public name of `{}`",
+                            other.id
+                        ));
                     }
                     operations.push(operation);
                 }
@@ -64,11 +68,18 @@ impl<'a> Reader<'a> {
             }
             groups
         });
-        operations.sort_by_key(|operation| groups.iter().position(|group| *group == operation.group));
+        operations
+            .sort_by_key(|operation| groups.iter().position(|group| *group == operation.group));
         Ok(operations)
     }
 
-    fn operation(&mut self, path: &str, method: &str, value: &Value, place: &str) -> Result<Operation, String> {
+    fn operation(
+        &mut self,
+        path: &str,
+        method: &str,
+        value: &Value,
+        place: &str,
+    ) -> Result<Operation, String> {
         let mut parameters = Vec::new();
         for (index, parameter) in array(value.get("parameters"), place)?.iter().enumerate() {
             parameters.push(self.parameter(parameter, &format!("{place}.parameters[{index}]"))?);
@@ -77,13 +88,33 @@ impl<'a> Reader<'a> {
         for parameter in &parameters {
             let braced = format!("{{{}}}", parameter.field.name);
             if (parameter.location == Location::Path) != path.contains(&braced) {
-                return Err(format!("{place}: parameter `{}` and the path disagree", parameter.field.name));
+                return Err(format!(
+                    "{place}: parameter `{}` and the path disagree",
+                    parameter.field.name
+                ));
             }
         }
-        let body = match value.get("requestBody") {
-            None => None,
-            Some(body) => Some(self.body(body, &format!("{place}.requestBody"))?),
+        let (body, multipart) = match value.get("requestBody") {
+            None => (None, false),
+            Some(body) => {
+                let (body, multipart) = self.body(body, &format!("{place}.requestBody"))?;
+                (Some(body), multipart)
+            }
         };
+        let success = self.success(value, place)?;
+        let handwritten = value.get("x-handwritten").and_then(Value::as_str).map(str::to_owned);
+        // The list of what is written by hand is as long as it must be, and no longer.
+        match (&handwritten, multipart || success.reply == Reply::Bytes) {
+            (None, true) => {
+                return Err(format!(
+                    "{place}: multipart bodies and streams of bytes cannot be generated; say in `x-handwritten` why this one is needed"
+                ));
+            }
+            (Some(_), false) => {
+                return Err(format!("{place}.x-handwritten: this operation can be generated"));
+            }
+            _ => {}
+        }
         Ok(Operation {
             id: text(value, "operationId", place)?,
             group: text(value, "x-group", place)?,
@@ -94,8 +125,8 @@ impl<'a> Reader<'a> {
             description: text(value, "description", place)?,
             parameters,
             body,
-            success: self.success(value, place)?,
-            handwritten: value.get("x-handwritten").and_then(Value::as_str).map(str::to_owned),
+            success,
+            handwritten,
         })
     }
 
@@ -108,12 +139,13 @@ impl<'a> Reader<'a> {
         };
         let schema = value.get("schema").ok_or_else(|| format!("{place}: has no schema"))?;
         let name = text(value, "name", place)?;
-        let mut field = self.field(&name, schema, flag(value, "required"), &format!("{place}.schema"), false)?;
+        let mut field =
+            self.field(&name, schema, flag(value, "required"), &format!("{place}.schema"), false)?;
         field.description = text(value, "description", place)?;
         Ok(Parameter { field, location })
     }
 
-    fn body(&self, value: &Value, place: &str) -> Result<Body, String> {
+    fn body(&self, value: &Value, place: &str) -> Result<(Body, bool), String> {
         if !flag(value, "required") {
             return Err(format!("{place}: an optional body cannot be expressed"));
         }
@@ -124,11 +156,14 @@ impl<'a> Reader<'a> {
         let multipart = match media.as_str() {
             "application/json" => false,
             "multipart/form-data" => true,
-            other => return Err(format!("{place}.content: media type `{other}` cannot be expressed")),
+            other => {
+                return Err(format!("{place}.content: media type `{other}` cannot be expressed"));
+            }
         };
-        let schema = reference(&value["schema"])
-            .ok_or_else(|| format!("{place}.content: the schema must be a reference to a named one"))?;
-        Ok(Body { schema, multipart })
+        let schema = reference(&value["schema"]).ok_or_else(|| {
+            format!("{place}.content: the schema must be a reference to a named one")
+        })?;
+        Ok((Body { schema }, multipart))
     }
 
     fn success(&mut self, value: &Value, place: &str) -> Result<Success, String> {
@@ -140,13 +175,18 @@ impl<'a> Reader<'a> {
                 None => Reply::Empty,
                 Some(content) => match content.iter().collect::<Vec<_>>()[..] {
                     [(media, body)] if media == "application/json" => {
-                        let name = reference(&body["schema"])
-                            .ok_or_else(|| format!("{place}: the reply must be a reference to a named schema"))?;
+                        let name = reference(&body["schema"]).ok_or_else(|| {
+                            format!("{place}: the reply must be a reference to a named schema")
+                        })?;
                         self.mark_reply(&name, &place)?;
                         Reply::Json(name)
                     }
                     [(media, _)] if media == "application/octet-stream" => Reply::Bytes,
-                    _ => return Err(format!("{place}: only one reply, of JSON or bytes, can be expressed")),
+                    _ => {
+                        return Err(format!(
+                            "{place}: only one reply, of JSON or bytes, can be expressed"
+                        ));
+                    }
                 },
             };
             match status.as_str() {
@@ -156,10 +196,14 @@ impl<'a> Reader<'a> {
                         .parse()
                         .ok()
                         .filter(|status| (200..300).contains(status))
-                        .ok_or_else(|| format!("{place}: expected a status of success, 4XX or 5XX"))?;
+                        .ok_or_else(|| {
+                        format!("{place}: expected a status of success, 4XX or 5XX")
+                    })?;
                     let description = text(response, "description", &place)?;
                     if success.replace(Success { status, description, reply }).is_some() {
-                        return Err(format!("{place}: two statuses of success cannot be expressed"));
+                        return Err(format!(
+                            "{place}: two statuses of success cannot be expressed"
+                        ));
                     }
                 }
             }
@@ -194,12 +238,18 @@ impl<'a> Reader<'a> {
         }
         for operation in operations {
             if let Some(body) = &operation.body {
-                let schema = schemas
-                    .iter()
-                    .find(|schema| schema.name == body.schema)
-                    .ok_or_else(|| format!("operation `{}`: there is no schema `{}`", operation.id, body.schema))?;
+                let schema =
+                    schemas.iter().find(|schema| schema.name == body.schema).ok_or_else(|| {
+                        format!(
+                            "operation `{}`: there is no schema `{}`",
+                            operation.id, body.schema
+                        )
+                    })?;
                 if !matches!(schema.kind, Kind::Object { .. }) {
-                    return Err(format!("operation `{}`: a body must be an object with known members", operation.id));
+                    return Err(format!(
+                        "operation `{}`: a body must be an object with known members",
+                        operation.id
+                    ));
                 }
             }
         }
@@ -227,7 +277,8 @@ impl<'a> Reader<'a> {
                 let required: BTreeSet<&str> =
                     array(value.get("required"), place)?.iter().filter_map(Value::as_str).collect();
                 let empty = Map::new();
-                let properties = value.get("properties").and_then(Value::as_object).unwrap_or(&empty);
+                let properties =
+                    value.get("properties").and_then(Value::as_object).unwrap_or(&empty);
                 if let Some(name) = required.iter().find(|name| !properties.contains_key(**name)) {
                     return Err(format!("{place}.required: there is no member `{name}`"));
                 }
@@ -240,8 +291,12 @@ impl<'a> Reader<'a> {
                     .collect::<Result<Vec<_>, _>>()?;
                 match value.get("additionalProperties") {
                     Some(Value::Bool(true)) => Ok(Kind::FreeObject { known: fields }),
-                    None | Some(Value::Bool(false)) if !fields.is_empty() => Ok(Kind::Object { fields }),
-                    _ => Err(format!("{place}: an object has known members, or additionalProperties: true")),
+                    None | Some(Value::Bool(false)) if !fields.is_empty() => {
+                        Ok(Kind::Object { fields })
+                    }
+                    _ => Err(format!(
+                        "{place}: an object has known members, or additionalProperties: true"
+                    )),
                 }
             }
             _ => Err(format!("{place}: only objects, texts with an enum and oneOf can be named")),
@@ -249,11 +304,20 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a member or a parameter. A member's description stands in its schema, a parameter's beside it.
-    fn field(&self, name: &str, value: &Value, required: bool, place: &str, described: bool) -> Result<Field, String> {
+    fn field(
+        &self,
+        name: &str,
+        value: &Value,
+        required: bool,
+        place: &str,
+        described: bool,
+    ) -> Result<Field, String> {
         let limit = |key: &str| value.get(key).and_then(Value::as_u64);
         let nullable = flag(value, "nullable");
         if required && nullable {
-            return Err(format!("{place}: required and nullable: a reply without it would not read; leave it out of `required`"));
+            return Err(format!(
+                "{place}: required and nullable: a reply without it would not read; leave it out of `required`"
+            ));
         }
         Ok(Field {
             name: name.to_owned(),
@@ -274,7 +338,11 @@ impl<'a> Reader<'a> {
     }
 
     fn ty(&self, value: &Value, place: &str, names: bool) -> Result<Type, String> {
-        let single = value.get("allOf").and_then(Value::as_array).filter(|parts| parts.len() == 1).map(|parts| &parts[0]);
+        let single = value
+            .get("allOf")
+            .and_then(Value::as_array)
+            .filter(|parts| parts.len() == 1)
+            .map(|parts| &parts[0]);
         if let Some(name) = reference(single.unwrap_or(value)) {
             if !names || self.document["components"]["schemas"].get(&name).is_none() {
                 return Err(format!("{place}: there is no schema `{name}` that can stand here"));
@@ -283,7 +351,9 @@ impl<'a> Reader<'a> {
         }
         for key in ["allOf", "anyOf", "oneOf", "enum", "pattern", "not"] {
             if value.get(key).is_some() {
-                return Err(format!("{place}.{key}: cannot be expressed here; give it a name under components.schemas"));
+                return Err(format!(
+                    "{place}.{key}: cannot be expressed here; give it a name under components.schemas"
+                ));
             }
         }
         match (value["type"].as_str(), value["format"].as_str()) {
@@ -297,10 +367,13 @@ impl<'a> Reader<'a> {
             (Some("boolean"), None) => Ok(Type::Boolean),
             (Some("object"), None) if flag(value, "additionalProperties") => Ok(Type::FreeObject),
             (Some("array"), None) => {
-                let items = value.get("items").ok_or_else(|| format!("{place}: a list without items"))?;
+                let items =
+                    value.get("items").ok_or_else(|| format!("{place}: a list without items"))?;
                 Ok(Type::Array(Box::new(self.ty(items, &format!("{place}.items"), names)?)))
             }
-            (ty, format) => Err(format!("{place}: type {ty:?} with format {format:?} cannot be expressed")),
+            (ty, format) => {
+                Err(format!("{place}: type {ty:?} with format {format:?} cannot be expressed"))
+            }
         }
     }
 
@@ -327,7 +400,9 @@ fn collect_references(value: &Value, names: &mut Vec<String>) {
         names.push(name);
     }
     match value {
-        Value::Object(members) => members.values().for_each(|value| collect_references(value, names)),
+        Value::Object(members) => {
+            members.values().for_each(|value| collect_references(value, names))
+        }
         Value::Array(items) => items.iter().for_each(|value| collect_references(value, names)),
         _ => {}
     }

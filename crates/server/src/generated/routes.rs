@@ -144,18 +144,8 @@ pub const OPERATIONS: &[OperationRoute] = &[
         path: "/v1/observability/dataset-records/{dataset_record_id}/live-judging",
         success: 200,
     },
-    OperationRoute {
-        operation_id: "list_files",
-        method: "GET",
-        path: "/v1/files",
-        success: 200,
-    },
-    OperationRoute {
-        operation_id: "upload_file",
-        method: "POST",
-        path: "/v1/files",
-        success: 200,
-    },
+    OperationRoute { operation_id: "list_files", method: "GET", path: "/v1/files", success: 200 },
+    OperationRoute { operation_id: "upload_file", method: "POST", path: "/v1/files", success: 200 },
     OperationRoute {
         operation_id: "retrieve_file",
         method: "GET",

@@ -1,0 +1,143 @@
+//! The document's limits, checked before anything is sent. Generated calls say which limits.
+
+use std::ops::RangeInclusive;
+
+use mistral_datasets_core_client::RawJson;
+use uuid::Uuid;
+
+use crate::argument::Json;
+use crate::error::Error;
+
+/// The checks of one call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Checks {
+    operation: &'static str,
+}
+
+impl Checks {
+    pub(crate) fn new(operation: &'static str) -> Self {
+        Self { operation }
+    }
+
+    fn refuse<T>(self, argument: &str, problem: &str) -> Result<T, Error> {
+        Err(Error::invalid(self.operation, format!("{argument}: {problem}")))
+    }
+
+    /// A segment of the path. An empty one or dots would address something else.
+    pub(crate) fn segment(self, argument: &str, value: &str) -> Result<(), Error> {
+        match value {
+            "" => self.refuse(argument, "must not be empty"),
+            "." | ".." => self.refuse(argument, "must not be `.` or `..`"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Text that must be a uuid.
+    pub(crate) fn uuid(self, argument: &str, value: &str) -> Result<Uuid, Error> {
+        Uuid::try_parse(value).or_else(|_| self.refuse(argument, "expected a uuid"))
+    }
+
+    /// A list whose items must be uuids.
+    pub(crate) fn uuids(self, argument: &str, values: &[String]) -> Result<Vec<Uuid>, Error> {
+        values
+            .iter()
+            .enumerate()
+            .map(|(index, value)| self.uuid(&format!("{argument}[{index}]"), value))
+            .collect()
+    }
+
+    /// The length of a text, in characters.
+    pub(crate) fn length(
+        self,
+        argument: &str,
+        value: &str,
+        range: RangeInclusive<u64>,
+    ) -> Result<(), Error> {
+        self.within(argument, value.chars().count() as u64, range, " characters")
+    }
+
+    /// The number of a list's items.
+    pub(crate) fn items<T>(
+        self,
+        argument: &str,
+        values: &[T],
+        range: RangeInclusive<u64>,
+    ) -> Result<(), Error> {
+        self.within(argument, values.len() as u64, range, " items")
+    }
+
+    /// A number.
+    pub(crate) fn number(
+        self,
+        argument: &str,
+        value: i64,
+        range: RangeInclusive<i64>,
+    ) -> Result<(), Error> {
+        if range.contains(&value) {
+            return Ok(());
+        }
+        let (low, high) = (*range.start(), *range.end());
+        let expected = match (low, high) {
+            (low, i64::MAX) => format!("at least {low}"),
+            (i64::MIN, high) => format!("at most {high}"),
+            (low, high) => format!("{low} to {high}"),
+        };
+        self.refuse(argument, &format!("expected {expected}, found {value}"))
+    }
+
+    /// A JSON argument that must be an object.
+    pub(crate) fn object(self, argument: &str, value: Json) -> Result<RawJson, Error> {
+        match value.0 {
+            Ok(json) if json.is_object() => Ok(json),
+            Ok(_) => self.refuse(argument, "expected an object"),
+            Err(problem) => self.refuse(argument, &format!("has no JSON form: {problem}")),
+        }
+    }
+
+    fn within(
+        self,
+        argument: &str,
+        value: u64,
+        range: RangeInclusive<u64>,
+        unit: &str,
+    ) -> Result<(), Error> {
+        if range.contains(&value) {
+            return Ok(());
+        }
+        let expected = match (*range.start(), *range.end()) {
+            (0, high) => format!("at most {high}"),
+            (low, u64::MAX) => format!("at least {low}"),
+            (low, high) => format!("{low} to {high}"),
+        };
+        self.refuse(argument, &format!("expected {expected}{unit}, found {value}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_count_characters() {
+        let checks = Checks::new("create_dataset");
+        assert!(checks.length("name", &"😀".repeat(50), 5..=50).is_ok());
+        let error = checks.length("name", "abcd", 5..=50).unwrap_err();
+        assert_eq!(error.message(), "name: expected 5 to 50 characters, found 4");
+    }
+
+    #[test]
+    fn open_ranges_name_one_end_only() {
+        let checks = Checks::new("list_files");
+        let error = checks.number("page", -1, 0..=i64::MAX).unwrap_err();
+        assert_eq!(error.message(), "page: expected at least 0, found -1");
+        let error = checks.items("ids", &[0; 3], 0..=2).unwrap_err();
+        assert_eq!(error.message(), "ids: expected at most 2 items, found 3");
+    }
+
+    #[test]
+    fn an_argument_that_is_no_object_is_refused_without_its_content() {
+        let error =
+            Checks::new("create_record").object("payload", Json::new(["my secret"])).unwrap_err();
+        assert_eq!(error.message(), "payload: expected an object");
+    }
+}
