@@ -32,12 +32,15 @@ pub fn generate(root: &Path) -> Result<(), String> {
     let mut written = 0;
     for output in outputs(&load(&root.join(emit::DOCUMENT))?)? {
         let path = root.join(&output.path);
-        if fs::read_to_string(&path).is_ok_and(|present| present == output.text) {
+        // A file that is missing differs from the first line on.
+        let present = fs::read_to_string(&path).unwrap_or_default();
+        let expected = output.expected(&present)?;
+        if present == expected {
             continue;
         }
         let folder = path.parent().expect("a generated file lies in a folder");
         fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&path, &output.text))
+            .and_then(|()| fs::write(&path, &expected))
             .map_err(|error| format!("{}: {error}", output.path))?;
         println!("wrote {}", output.path);
         written += 1;
@@ -56,10 +59,10 @@ pub fn check(root: &Path) -> Result<(), String> {
     let outputs = outputs(&load(&root.join(emit::DOCUMENT))?)?;
     let mut report = String::new();
     for output in &outputs {
-        // A file that is missing differs from the first line on.
         let present = fs::read_to_string(root.join(&output.path)).unwrap_or_default();
-        if present != output.text {
-            let diff = TextDiff::from_lines(&present, &output.text);
+        let expected = output.expected(&present)?;
+        if present != expected {
+            let diff = TextDiff::from_lines(&present, &expected);
             report.push_str(&format!(
                 "{}",
                 diff.unified_diff().header(
@@ -77,4 +80,125 @@ pub fn check(root: &Path) -> Result<(), String> {
     }
     println!("all {} generated files are up to date", outputs.len());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emit::Extent;
+
+    fn root() -> std::path::PathBuf {
+        crate::root()
+    }
+
+    #[test]
+    fn nothing_drifted() {
+        check(&root()).unwrap_or_else(|report| panic!("{report}"));
+    }
+
+    #[test]
+    fn a_stale_file_is_reported_with_its_difference_and_the_mending_command() {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = |path: &str| {
+            let target = folder.path().join(path);
+            fs::create_dir_all(target.parent().unwrap()).unwrap();
+            fs::copy(root().join(path), target).unwrap();
+        };
+        copy(emit::DOCUMENT);
+        let document = load(&root().join(emit::DOCUMENT)).unwrap();
+        outputs(&document).unwrap().iter().for_each(|output| copy(&output.path));
+        check(folder.path()).unwrap();
+
+        let edited = folder.path().join("crates/server/src/generated/routes.rs");
+        let text = fs::read_to_string(&edited).unwrap();
+        fs::write(&edited, text.replacen("\"fetch_dataset\"", "\"fetch\"", 1)).unwrap();
+        let before = fs::read(&edited).unwrap();
+        let report = check(folder.path()).unwrap_err();
+        assert!(report.contains("--- crates/server/src/generated/routes.rs (present)"), "{report}");
+        assert!(
+            report.contains("+    OperationRoute {")
+                || report.contains("operation_id: \"fetch_dataset\""),
+            "{report}"
+        );
+        assert!(report.contains("hint: run `cargo xtask generate`"), "{report}");
+        assert_eq!(fs::read(&edited).unwrap(), before, "check must not write");
+
+        generate(folder.path()).unwrap();
+        check(folder.path()).unwrap();
+    }
+
+    /// A copy of the document with one optional member more on `Dataset`, and one operation more.
+    fn changed() -> Value {
+        let mut document = load(&root().join(emit::DOCUMENT)).unwrap();
+        document["components"]["schemas"]["Dataset"]["properties"]["colour"] = serde_json::json!({
+            "type": "string", "nullable": true, "description": "The colour that lists show the dataset in."
+        });
+        let mut operation =
+            document["paths"]["/v1/observability/datasets/{dataset_id}"]["get"].clone();
+        operation["operationId"] = "freeze_dataset".into();
+        operation["x-name"] = "freeze".into();
+        operation["summary"] = "Freeze a dataset".into();
+        document["paths"]["/v1/observability/datasets/{dataset_id}/freeze"] =
+            serde_json::json!({ "post": operation });
+        document
+    }
+
+    #[test]
+    fn a_changed_document_reaches_every_layer() {
+        let before = outputs(&load(&root().join(emit::DOCUMENT)).unwrap()).unwrap();
+        let after = outputs(&changed()).unwrap();
+        let added = |path: &str| -> String {
+            let text = |outputs: &[Output]| {
+                let output = outputs.iter().find(|output| output.path == path);
+                output.unwrap_or_else(|| panic!("{path} is not generated")).text.clone()
+            };
+            TextDiff::from_lines(&text(&before), &text(&after))
+                .iter_all_changes()
+                .filter(|change| change.tag() == similar::ChangeTag::Insert)
+                .map(|change| change.to_string())
+                .collect()
+        };
+        for (path, needles) in DRILL {
+            let added = added(path);
+            for needle in *needles {
+                assert!(added.contains(needle), "{path} lacks `{needle}`:\n{added}");
+            }
+        }
+    }
+
+    /// What the drill's two changes must add, and where.
+    const DRILL: &[(&str, &[&str])] = &[
+        (
+            "crates/core-client/src/types.rs",
+            &["colour: Option<String>", "The colour that lists show"],
+        ),
+        ("crates/core-client/src/generated.rs", &["pub async fn freeze_dataset"]),
+        (
+            "crates/client/src/generated/datasets.rs",
+            &["pub fn freeze(", "pub struct FreezeDataset"],
+        ),
+        ("crates/server/src/generated/routes.rs", &["\"freeze_dataset\"", "\"POST\""]),
+        ("README.md", &["`datasets().freeze(dataset_id)`"]),
+    ];
+
+    #[test]
+    fn outputs_are_the_same_from_run_to_run() {
+        let document = load(&root().join(emit::DOCUMENT)).unwrap();
+        let texts = |outputs: Vec<Output>| -> Vec<String> {
+            outputs.into_iter().map(|output| output.text).collect()
+        };
+        assert_eq!(texts(outputs(&document).unwrap()), texts(outputs(&document).unwrap()));
+    }
+
+    #[test]
+    fn generated_files_say_what_made_them() {
+        let document = load(&root().join(emit::DOCUMENT)).unwrap();
+        for output in outputs(&document).unwrap() {
+            if output.extent == Extent::File {
+                let beginning: String = output.text.lines().take(4).collect();
+                assert!(beginning.contains(emit::COMMAND), "{}", output.path);
+                assert!(beginning.contains(emit::DOCUMENT), "{}", output.path);
+            }
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod hooks;
 mod open_enum;
 mod raw_json;
 mod reply;
+mod task_status;
 
 #[rustfmt::skip]
 #[allow(clippy::all, dead_code, missing_docs, missing_debug_implementations)]

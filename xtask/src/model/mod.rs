@@ -3,6 +3,8 @@
 //! [`read`](read::read) turns the document into a [`Model`] and refuses, naming the place, what no emitter can express.
 
 mod read;
+#[cfg(test)]
+mod read_tests;
 
 pub use read::read;
 

@@ -1,0 +1,92 @@
+//! `mistral-datasets datasets …`
+
+use clap::Subcommand;
+use mistral_datasets::Client;
+
+use crate::failure::Failure;
+use crate::output::{self, Output};
+
+/// The commands on datasets. A dataset is named by its id, or by its slug where the server gives it one.
+#[derive(Debug, Subcommand)]
+pub enum Datasets {
+    /// Create an empty dataset
+    Create {
+        /// What it is called, 5 to 50 characters
+        name: String,
+        /// What it is for, at most 200 characters
+        #[arg(long, short, default_value = "")]
+        description: String,
+    },
+    /// List the datasets, newest first
+    List {
+        /// Keep only those whose name or description contains this text
+        #[arg(long, short)]
+        q: Option<String>,
+        /// How many to print, 0 to 100
+        #[arg(long, value_name = "N")]
+        page_size: Option<i64>,
+        /// Which page to print, from 1
+        #[arg(long, value_name = "N")]
+        page: Option<i64>,
+    },
+    /// Print one dataset
+    Fetch {
+        /// The dataset
+        dataset: String,
+    },
+    /// Change a dataset's name or description
+    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
+    Update {
+        /// The dataset
+        dataset: String,
+        /// The new name, 5 to 50 characters
+        #[arg(long, group = "change")]
+        name: Option<String>,
+        /// The new description, at most 200 characters
+        #[arg(long, short, group = "change")]
+        description: Option<String>,
+    },
+    /// Delete a dataset with its records
+    Delete {
+        /// The dataset
+        dataset: String,
+    },
+}
+
+impl Datasets {
+    /// Runs the command.
+    pub async fn run(self, client: &Client, output: Output) -> Result<(), Failure> {
+        let datasets = client.datasets();
+        match self {
+            Self::Create { name, description } => {
+                output.print(&datasets.create(name, description).await?, output::dataset)
+            }
+            Self::List { q, page_size, page } => {
+                let reply = datasets.list().q(q).page_size(page_size).page(page).await?;
+                output.print(&reply, |reply| {
+                    let page = &reply.datasets;
+                    let rows = page.results.iter().map(|dataset| {
+                        [
+                            dataset.id.to_string(),
+                            dataset.name.clone(),
+                            dataset.description.clone(),
+                            dataset.created_at.format("%Y-%m-%d %H:%M:%S").to_string(),
+                        ]
+                    });
+                    let table = output::table(["id", "name", "description", "created"], rows);
+                    let total = output::of_total(page.results.len(), page.count, "datasets");
+                    format!("{table}\n{total}")
+                })
+            }
+            Self::Fetch { dataset } => output.print(&datasets.fetch(dataset).await?, output::dataset),
+            Self::Update { dataset, name, description } => {
+                let reply = datasets.update(dataset).name(name).description(description).await?;
+                output.print(&reply, output::dataset)
+            }
+            Self::Delete { dataset } => {
+                datasets.delete(&dataset).await?;
+                output.done("deleted", &[dataset])
+            }
+        }
+    }
+}

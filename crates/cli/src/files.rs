@@ -1,0 +1,110 @@
+//! `mistral-datasets files …`
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use mistral_datasets::{Client, Upload};
+
+use crate::export;
+use crate::failure::Failure;
+use crate::output::{self, Output};
+
+/// The commands on uploaded files.
+#[derive(Debug, Subcommand)]
+pub enum Files {
+    /// Upload a file of at most 512 MB
+    Upload {
+        /// The file on this machine
+        path: PathBuf,
+        /// What it is for; datasets need no purpose
+        #[arg(long)]
+        purpose: Option<String>,
+        /// After how many hours the server removes it
+        #[arg(long, value_name = "HOURS")]
+        expiry: Option<i64>,
+    },
+    /// List the uploaded files, newest first
+    List {
+        /// How many to print
+        #[arg(long, value_name = "N")]
+        page_size: Option<i64>,
+        /// Which page to print, from 0
+        #[arg(long, value_name = "N")]
+        page: Option<i64>,
+    },
+    /// Print what is known about a file
+    Get {
+        /// The file's id
+        file: String,
+    },
+    /// Print a link to a file that needs no key and expires
+    Url {
+        /// The file's id
+        file: String,
+        /// After how many hours it expires
+        #[arg(long, value_name = "HOURS")]
+        expiry: Option<i64>,
+    },
+    /// Download a file
+    Download {
+        /// The file's id
+        file: String,
+        /// The file to write; without it the bytes go to standard output
+        #[arg(long, short, value_name = "PATH")]
+        output: Option<PathBuf>,
+    },
+    /// Delete a file
+    Delete {
+        /// The file's id
+        file: String,
+    },
+}
+
+impl Files {
+    /// Runs the command.
+    pub async fn run(self, client: &Client, output: Output) -> Result<(), Failure> {
+        let files = client.files();
+        match self {
+            Self::Upload { path, purpose, expiry } => {
+                let upload = Upload::path(path).await?.purpose(purpose).expiry(expiry);
+                output.print(&files.upload(upload).await?, output::file)
+            }
+            Self::List { page_size, page } => {
+                let reply = files.list().page_size(page_size).page(page).await?;
+                output.print(&reply, |reply| {
+                    let rows = reply.data.iter().map(|file| {
+                        [
+                            file.id.clone(),
+                            file.filename.clone(),
+                            file.bytes.map_or_else(String::new, |bytes| bytes.to_string()),
+                        ]
+                    });
+                    let table = output::table(["id", "name", "bytes"], rows);
+                    let shown = reply.data.len();
+                    let total = reply.total.unwrap_or(shown as i64);
+                    format!("{table}\n{}", output::of_total(shown, total, "files"))
+                })
+            }
+            Self::Get { file } => output.print(&files.retrieve(file).await?, output::file),
+            Self::Url { file, expiry } => {
+                let reply = files.get_signed_url(file).expiry(expiry).await?;
+                output.print(&reply, |reply| reply.url.clone())
+            }
+            Self::Download { file, output: path } => {
+                let download = files.download(file).await?;
+                match path {
+                    None => export::to_stdout(download).await,
+                    Some(path) => {
+                        let bytes = export::to_file(download, &path).await?;
+                        let done = serde_json::json!({"path": path, "bytes": bytes});
+                        output.print(&done, |_| format!("wrote {} ({bytes} bytes)", path.display()))
+                    }
+                }
+            }
+            Self::Delete { file } => {
+                files.delete(&file).await?;
+                output.done("deleted", &[file])
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The tables of operations in the documentation.
+
+use std::fmt::Write;
+
+use crate::model::{Model, Operation};
+
+/// Emits the table of every operation, with its name in each language.
+pub fn emit(model: &Model) -> String {
+    let mut text =
+        String::from("| Operation | Request | Rust | Python | Node |\n|---|---|---|---|---|\n");
+    for operation in &model.operations {
+        let _ = writeln!(
+            text,
+            "| {} | `{} {}` | `{}` | `{}` | `{}` |",
+            operation.summary,
+            operation.method,
+            operation.path,
+            rust(model, operation),
+            python(operation),
+            node(operation)
+        );
+    }
+    text
+}
+
+fn rust(model: &Model, operation: &Operation) -> String {
+    let handle = operation.group.replace('.', "().");
+    let arguments: Vec<&str> = match operation.handwritten {
+        // What a call by hand takes is its own business.
+        Some(_) => vec!["…"],
+        None => operation
+            .arguments(model)
+            .iter()
+            .filter(|argument| argument.field.required)
+            .map(|argument| argument.field.name.as_str())
+            .collect(),
+    };
+    format!("{handle}().{}({})", operation.name, arguments.join(", "))
+}
+
+fn python(operation: &Operation) -> String {
+    format!("{}.{}", operation.group, operation.name)
+}
+
+fn node(operation: &Operation) -> String {
+    let mut name = String::new();
+    for (index, part) in operation.name.split('_').enumerate() {
+        if index == 0 {
+            name.push_str(part);
+        } else {
+            name.push_str(&part[..1].to_uppercase());
+            name.push_str(&part[1..]);
+        }
+    }
+    format!("{}.{name}", operation.group)
+}
