@@ -17,8 +17,8 @@ const LONGEST_CHAIN: usize = 64;
 ///
 /// Keys that are no strings in YAML, such as a status written `200`, become strings.
 pub fn load(path: &Path) -> Result<Value, Error> {
-    let text = fs::read_to_string(path)
-        .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let text =
+        fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     let text = text.trim_start_matches('\u{feff}');
     // JSON is nearly a part of YAML, but its own parser is faster and accepts tabs.
     if text.trim_start().starts_with('{')
@@ -86,9 +86,7 @@ impl<'a> Document<'a> {
         let Some(pointer) = percent_decoded(fragment) else {
             return Err(self.unresolved(reference, "is not properly percent-encoded"));
         };
-        self.root
-            .pointer(&pointer)
-            .ok_or_else(|| self.unresolved(reference, "points to nothing"))
+        self.root.pointer(&pointer).ok_or_else(|| self.unresolved(reference, "points to nothing"))
     }
 
     fn unresolved(&self, reference: &str, reason: &'static str) -> Error {

@@ -25,6 +25,17 @@ pub struct Difference {
     pub breaks: Option<Breaks>,
 }
 
+impl Difference {
+    /// Describes a difference.
+    pub fn new(
+        place: impl Into<String>,
+        change: impl Into<String>,
+        breaks: Option<Breaks>,
+    ) -> Self {
+        Self { place: place.into(), change: change.into(), breaks }
+    }
+}
+
 /// The differences of one operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OperationReport {
@@ -65,13 +76,8 @@ pub struct Summary {
 
 impl Report {
     /// Puts a report together and counts what is in it.
-    pub fn new(
-        compared: usize,
-        operations: Vec<OperationReport>,
-        errors: Vec<Difference>,
-    ) -> Self {
-        let all =
-            || operations.iter().flat_map(|operation| &operation.differences).chain(&errors);
+    pub fn new(compared: usize, operations: Vec<OperationReport>, errors: Vec<Difference>) -> Self {
+        let all = || operations.iter().flat_map(|operation| &operation.differences).chain(&errors);
         let breaking = |who| all().filter(|difference| difference.breaks == Some(who)).count();
         let summary = Summary {
             differences: all().count(),

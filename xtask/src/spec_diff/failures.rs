@@ -1,0 +1,107 @@
+//! The error replies, which are compared leniently.
+//!
+//! Our document describes one envelope for every error; published documents describe another one
+//! for many a status, and often none that is right. As reading an error never fails, whatever its
+//! body is, nothing here breaks anybody, and to list the envelopes' differences for each status of
+//! each operation would bury what matters. Two things are compared: the error statuses, of which
+//! those are listed that ours does not cover, and the values enumerated in our envelope (the error
+//! codes) with those that any error reply of theirs enumerates in the same place, listed once for
+//! all operations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::document::Document;
+use super::error::Error;
+use super::messages::content;
+use super::operations::{Operation, Side};
+use super::place::Place;
+use super::report::Difference;
+use super::shape::Node;
+use super::statuses::{Replies, pair};
+
+/// Enumerated values by place.
+type Enumerations = BTreeMap<String, BTreeSet<String>>;
+
+/// Lists the error statuses of theirs that ours does not cover.
+pub fn compare_statuses(ours: &Operation<'_>, theirs: &Operation<'_>) -> Vec<Difference> {
+    pair(&Replies::of(ours).errors, &Replies::of(theirs).errors)
+        .only_theirs
+        .into_iter()
+        .map(|status| Difference::new(format!("reply {status}"), "error status added", None))
+        .collect()
+}
+
+/// Lists the values that error replies enumerate, all operations taken together.
+pub fn compare_values<'d, 'a: 'd>(
+    operations: impl Iterator<Item = (Side<'d, 'a>, Side<'d, 'a>)>,
+) -> Result<Vec<Difference>, Error> {
+    let (mut ours, mut theirs) = (Values::default(), Values::default());
+    for (our, their) in operations {
+        ours.add_errors(our)?;
+        theirs.add_errors(their)?;
+    }
+    let mut differences = Vec::new();
+    for (place, our_values) in &ours.found {
+        let Some(their_values) = theirs.found.get(place) else {
+            continue;
+        };
+        let removed = our_values.difference(their_values).map(|value| (value, "removed"));
+        let added = their_values.difference(our_values).map(|value| (value, "added"));
+        for (value, change) in removed.chain(added) {
+            differences.push(Difference::new(place, format!("value {value} {change}"), None));
+        }
+    }
+    Ok(differences)
+}
+
+#[derive(Default)]
+struct Values<'a> {
+    found: Enumerations,
+    /// The bodies looked through: many operations share one.
+    known: Vec<Node<'a>>,
+    /// The schemas being looked through, which may contain themselves.
+    under_way: Vec<Node<'a>>,
+}
+
+impl<'a> Values<'a> {
+    fn add_errors(&mut self, side: Side<'_, 'a>) -> Result<(), Error> {
+        for reply in Replies::of(side.operation).errors.into_values() {
+            for schema in content(side.document.follow(reply)?).into_values() {
+                if !self.known.contains(&schema) {
+                    self.add(side.document, &Place::new("errors"), &schema)?;
+                    self.known.push(schema);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        document: &Document<'a>,
+        place: &Place,
+        schema: &Node<'a>,
+    ) -> Result<(), Error> {
+        if self.under_way.contains(schema) {
+            return Ok(());
+        }
+        self.under_way.push(schema.clone());
+        for variant in document.shape(schema)?.variants {
+            let facets = variant.facets;
+            if let Some(values) = facets.values {
+                let found = self.found.entry(place.to_string()).or_default();
+                found.extend(values.into_iter().map(Value::to_string));
+            }
+            for (name, field) in &facets.properties {
+                self.add(document, &place.field(name), field)?;
+            }
+            if !facets.items.0.is_empty() {
+                self.add(document, &place.items(), &facets.items)?;
+            }
+        }
+        self.under_way.pop();
+        Ok(())
+    }
+}

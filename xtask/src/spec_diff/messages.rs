@@ -1,0 +1,185 @@
+//! The bodies of two operations' requests and replies.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::document::Document;
+use super::error::Error;
+use super::flow::{Change, Flow};
+use super::operations::Side;
+use super::place::Place;
+use super::report::{Breaks, Difference};
+use super::schemas::Comparison;
+use super::shape::Node;
+use super::statuses::{Replies, Statuses, is_range, pair};
+
+/// Bytes that are handed on as they come: no schema says anything about them, and a reader of them
+/// reads any other media type as well.
+const BYTES: &str = "application/octet-stream";
+
+/// Media types, in lower case and without parameters, with their schemas.
+pub type Content<'a> = BTreeMap<String, Node<'a>>;
+
+/// Lists what is different in the bodies of requests.
+pub fn compare_requests<'a>(
+    ours: Side<'_, 'a>,
+    theirs: Side<'_, 'a>,
+) -> Result<Vec<Difference>, Error> {
+    let found = |change: &str, breaks| vec![Difference::new("body", change, breaks)];
+    let required = |body: &Value| body.get("required") == Some(&Value::Bool(true));
+    let (our_body, their_body) = match (request_body(ours)?, request_body(theirs)?) {
+        (Some(our_body), Some(their_body)) => (our_body, their_body),
+        (None, None) => return Ok(Vec::new()),
+        (Some(_), None) => return Ok(found("removed", Some(Breaks::Writers))),
+        (None, Some(body)) if required(body) => {
+            return Ok(found("added, required", Some(Breaks::Writers)));
+        }
+        (None, Some(_)) => return Ok(found("added, optional", None)),
+    };
+    let mut differences = match (required(our_body), required(their_body)) {
+        (false, true) => found("optional → required", Some(Breaks::Writers)),
+        (true, false) => found("required → optional", None),
+        (false, false) | (true, true) => Vec::new(),
+    };
+    let place = Place::new("body");
+    let (our_content, their_content) = (content(our_body), content(their_body));
+    let documents = (ours.document, theirs.document);
+    differences.extend(bodies(documents, Flow::Request, &place, &our_content, &their_content)?);
+    Ok(differences)
+}
+
+/// Lists what is different in the replies of success: their statuses and bodies.
+pub fn compare_replies<'a>(
+    ours: Side<'_, 'a>,
+    theirs: Side<'_, 'a>,
+) -> Result<Vec<Difference>, Error> {
+    let our_replies = Replies::of(ours.operation).successes;
+    let their_replies = Replies::of(theirs.operation).successes;
+    let Statuses { mut both, only_ours, only_theirs } = pair(&our_replies, &their_replies);
+
+    let mut differences = Vec::new();
+    for (our, their) in both.iter().filter(|(our, their)| our != their) {
+        // Readers take no other status than those that our document names.
+        let change = if is_range(their) { Change::Widened } else { Change::Narrowed };
+        let (text, breaks) = (format!("status {our} → {their}"), Flow::Reply.breaks(change));
+        differences.push(Difference::new(reply_place(our, their), text, breaks));
+    }
+    for our in &only_ours {
+        let breaks = their_replies.is_empty().then_some(Breaks::Readers);
+        differences.push(Difference::new(format!("reply {our}"), "status removed", breaks));
+    }
+    for their in &only_theirs {
+        let place = format!("reply {their}");
+        differences.push(Difference::new(place, "status added", Some(Breaks::Readers)));
+    }
+    // One status in the place of one other is most likely the same reply.
+    if let ([our], [their]) = (only_ours.as_slice(), only_theirs.as_slice()) {
+        both.insert((our.clone(), their.clone()));
+    }
+    for (our, their) in both {
+        let our_content = content(ours.document.follow(our_replies[&our])?);
+        let their_content = content(theirs.document.follow(their_replies[&their])?);
+        let place = Place::new(reply_place(&our, &their));
+        let documents = (ours.document, theirs.document);
+        differences.extend(bodies(documents, Flow::Reply, &place, &our_content, &their_content)?);
+    }
+    Ok(differences)
+}
+
+fn bodies<'a>(
+    (our_document, their_document): (&Document<'a>, &Document<'a>),
+    flow: Flow,
+    place: &Place,
+    ours: &Content<'a>,
+    theirs: &Content<'a>,
+) -> Result<Vec<Difference>, Error> {
+    let mut differences = Vec::new();
+    let mut found = |change: String, breaks| {
+        differences.push(Difference::new(place.to_string(), change, breaks));
+    };
+    match (ours.is_empty(), theirs.is_empty()) {
+        (true, true) => return Ok(differences),
+        (true, false) => {
+            found("body added".to_owned(), None);
+            return Ok(differences);
+        }
+        (false, true) => {
+            found("body removed".to_owned(), flow.breaks(Change::Different));
+            return Ok(differences);
+        }
+        (false, false) => {}
+    }
+    for media in ours.keys().filter(|media| covering(theirs, media).is_none()) {
+        let is_indifferent = flow == Flow::Reply && media == BYTES;
+        let breaks = if is_indifferent { None } else { flow.breaks(Change::Different) };
+        found(format!("media type {media} removed"), breaks);
+    }
+    for media in theirs.keys().filter(|media| covering(ours, media).is_none()) {
+        // Callers choose: by what they send, and by what they accept.
+        found(format!("media type {media} added"), None);
+    }
+    for (media, our_schema) in ours {
+        let Some(their_schema) = covering(theirs, media) else {
+            continue;
+        };
+        let comparison = Comparison::new(our_document, their_document, flow);
+        let comparison = match Form::of(media) {
+            Form::Json => comparison,
+            Form::Fields => comparison.without_null(),
+            Form::Opaque => continue,
+        };
+        let place =
+            if ours.len() == 1 { place.clone() } else { Place::new(format!("{place} {media}")) };
+        differences.extend(comparison.run(&place, our_schema, their_schema)?);
+    }
+    Ok(differences)
+}
+
+/// How far a schema describes a body.
+enum Form {
+    /// In full.
+    Json,
+    /// In full but for null, which cannot be written.
+    Fields,
+    /// Not at all.
+    Opaque,
+}
+
+impl Form {
+    fn of(media: &str) -> Self {
+        match media {
+            "application/json" | "application/*" | "*/*" => Self::Json,
+            "multipart/form-data" | "application/x-www-form-urlencoded" => Self::Fields,
+            _ if media.ends_with("+json") => Self::Json,
+            _ => Self::Opaque,
+        }
+    }
+}
+
+/// Names a reply by its status in our document, or the one in theirs if that says more.
+fn reply_place(our: &str, their: &str) -> String {
+    format!("reply {}", if is_range(our) { their } else { our })
+}
+
+fn request_body<'a>(side: Side<'_, 'a>) -> Result<Option<&'a Value>, Error> {
+    side.operation.body.get("requestBody").map(|body| side.document.follow(body)).transpose()
+}
+
+/// What a body or a reply may consist of; nothing if it has no body.
+pub fn content(message: &Value) -> Content<'_> {
+    let written = message.get("content").and_then(Value::as_object);
+    written
+        .into_iter()
+        .flatten()
+        .map(|(media, described)| {
+            let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            (media, Node(described.get("schema").into_iter().collect()))
+        })
+        .collect()
+}
+
+fn covering<'c, 'a>(content: &'c Content<'a>, media: &str) -> Option<&'c Node<'a>> {
+    let range = format!("{}/*", media.split('/').next().unwrap_or_default());
+    [media, range.as_str(), "*/*"].into_iter().find_map(|media| content.get(media))
+}

@@ -1,0 +1,225 @@
+//! Our schema against theirs, field by field.
+//!
+//! Compared are kinds, formats, null, enumerations, limits, fields and whether they are required,
+//! items, further fields, the alternatives of unions, and in requests what is taken when nothing
+//! is given. Not compared are words (titles, descriptions, examples), extensions, and the rarer
+//! validations of JSON Schema (`not`, `if`, `patternProperties`, `prefixItems`, `dependent…`),
+//! none of which our document uses.
+
+use std::mem;
+
+use serde_json::Value;
+
+use super::document::Document;
+use super::error::Error;
+use super::flow::{Change, Flow};
+use super::pairing::{Candidate, Pairing, pair};
+use super::place::Place;
+use super::report::{Breaks, Difference};
+use super::shape::{Kind, Node, Shape, Variant};
+
+/// A comparison of schemas that occur in one message.
+#[derive(Debug)]
+pub struct Comparison<'d, 'a> {
+    pub(super) ours: &'d Document<'a>,
+    pub(super) theirs: &'d Document<'a>,
+    pub(super) flow: Flow,
+    /// Whether null can be told from nothing: not in a query, a header or a form.
+    has_null: bool,
+    /// The schemas being compared, outermost first: a circle has come round when a pair occurs in
+    /// it again.
+    under_way: Vec<(Node<'a>, Node<'a>)>,
+    differences: Vec<Difference>,
+}
+
+impl<'d, 'a> Comparison<'d, 'a> {
+    /// Prepares to compare schemas of JSON messages that flow one way.
+    pub fn new(ours: &'d Document<'a>, theirs: &'d Document<'a>, flow: Flow) -> Self {
+        let (under_way, differences) = (Vec::new(), Vec::new());
+        Self { ours, theirs, flow, has_null: true, under_way, differences }
+    }
+
+    /// The same for messages that have no null.
+    pub fn without_null(self) -> Self {
+        Self { has_null: false, ..self }
+    }
+
+    /// Lists what is different between two schemas of the same place.
+    pub fn run(
+        mut self,
+        place: &Place,
+        ours: &Node<'a>,
+        theirs: &Node<'a>,
+    ) -> Result<Vec<Difference>, Error> {
+        self.nodes(place, ours, theirs, true)?;
+        Ok(self.differences)
+    }
+
+    /// Compares two schemas of the same place; `must_be` tells whether our readers count on a value
+    /// being there.
+    pub(super) fn nodes(
+        &mut self,
+        place: &Place,
+        ours: &Node<'a>,
+        theirs: &Node<'a>,
+        must_be: bool,
+    ) -> Result<(), Error> {
+        let pair = (ours.clone(), theirs.clone());
+        if self.under_way.contains(&pair) {
+            return Ok(());
+        }
+        let (our_shape, their_shape) = (self.ours.shape(ours)?, self.theirs.shape(theirs)?);
+        self.under_way.push(pair);
+        let result = self.shapes(place, &our_shape, &their_shape, must_be);
+        self.under_way.pop();
+        result
+    }
+
+    fn shapes(
+        &mut self,
+        place: &Place,
+        ours: &Shape<'a>,
+        theirs: &Shape<'a>,
+        must_be: bool,
+    ) -> Result<(), Error> {
+        match (ours.is_any(), theirs.is_any()) {
+            (true, true) => {}
+            (false, false) => {
+                self.null(place, ours, theirs, must_be);
+                self.variants(place, &ours.variants, &theirs.variants)?;
+            }
+            (is_any, _) => {
+                let change = if is_any { Change::Narrowed } else { Change::Widened };
+                let ours = Candidate::all(self.ours, &ours.variants)?;
+                let theirs = Candidate::all(self.theirs, &theirs.variants)?;
+                self.kinds(place, &ours, &theirs, change);
+            }
+        }
+        if self.flow == Flow::Request {
+            self.defaults(place, ours.default, theirs.default);
+        }
+        Ok(())
+    }
+
+    fn null(&mut self, place: &Place, ours: &Shape<'a>, theirs: &Shape<'a>, must_be: bool) {
+        if !self.has_null || ours.nullable == theirs.nullable {
+            return;
+        }
+        let change = if theirs.nullable { Change::Widened } else { Change::Narrowed };
+        // A reader that does without a value does without it just the same when it is null.
+        let may_be_missing = self.flow == Flow::Reply && !must_be;
+        let breaks = if may_be_missing { None } else { self.flow.breaks(change) };
+        let named = |nullable: bool| if nullable { "nullable" } else { "not nullable" };
+        self.report(
+            place,
+            format!("{} → {}", named(ours.nullable), named(theirs.nullable)),
+            breaks,
+        );
+    }
+
+    fn defaults(&mut self, place: &Place, ours: Option<&Value>, theirs: Option<&Value>) {
+        // A default of null is how some generators of documents write that there is none.
+        let named = |value: Option<&Value>| match value {
+            None | Some(Value::Null) => "none".to_owned(),
+            Some(value) => value.to_string(),
+        };
+        let (ours, theirs) = (named(ours), named(theirs));
+        if ours != theirs {
+            self.report(place, format!("default {ours} → {theirs}"), None);
+        }
+    }
+
+    fn variants(
+        &mut self,
+        place: &Place,
+        ours: &[Variant<'a>],
+        theirs: &[Variant<'a>],
+    ) -> Result<(), Error> {
+        let ours = Candidate::all(self.ours, ours)?;
+        let theirs = Candidate::all(self.theirs, theirs)?;
+        let Pairing { pairs, only_ours, only_theirs } = pair(&ours, &theirs);
+        if pairs.is_empty() {
+            let change = match (ours.is_empty(), theirs.is_empty()) {
+                (true, true) => return Ok(()),
+                (true, false) => Change::Widened,
+                (false, true) => Change::Narrowed,
+                (false, false) => Change::Different,
+            };
+            self.kinds(place, &ours, &theirs, change);
+            return Ok(());
+        }
+        for (i, j) in pairs {
+            let (our, their) = (&ours[i], &theirs[j]);
+            let several = |candidates: &[Candidate<'_, '_>], kind| {
+                candidates.iter().filter(|candidate| candidate.variant.kind == kind).count() > 1
+            };
+            let kind = our.variant.kind;
+            if several(&ours, kind) || several(&theirs, kind) {
+                self.variant(&place.alternative(&our.label), our.variant, their.variant)?;
+            } else {
+                self.variant(place, our.variant, their.variant)?;
+            }
+        }
+        for i in only_ours {
+            let is_lost = !self.any_covers(theirs.iter().map(|their| (&ours[i], their)))?;
+            let breaks = if is_lost { self.flow.breaks(Change::Narrowed) } else { None };
+            self.report(place, format!("alternative {} removed", ours[i].label), breaks);
+        }
+        for j in only_theirs {
+            let is_new = !self.any_covers(ours.iter().map(|our| (our, &theirs[j])))?;
+            let breaks = if is_new { self.flow.breaks(Change::Widened) } else { None };
+            self.report(place, format!("alternative {} added", theirs[j].label), breaks);
+        }
+        Ok(())
+    }
+
+    /// Whether one of the pairs has no breaking difference: an alternative that only one side
+    /// lists may be part of a wider one of the other side.
+    fn any_covers<'s>(
+        &mut self,
+        pairs: impl Iterator<Item = (&'s Candidate<'s, 'a>, &'s Candidate<'s, 'a>)>,
+    ) -> Result<bool, Error>
+    where
+        'a: 's,
+    {
+        for (our, their) in pairs.filter(|(our, their)| our.may_be(their)) {
+            let found = mem::take(&mut self.differences);
+            let result = self.variant(&Place::new("alternative"), our.variant, their.variant);
+            let tried = mem::replace(&mut self.differences, found);
+            result?;
+            if tried.iter().all(|difference| difference.breaks.is_none()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reports that there is no kind in common, or anything on one side.
+    fn kinds(
+        &mut self,
+        place: &Place,
+        ours: &[Candidate<'_, 'a>],
+        theirs: &[Candidate<'_, 'a>],
+        change: Change,
+    ) {
+        // No alternative at all is left where only null is permitted.
+        let named = |candidates: &[Candidate<'_, 'a>]| match candidates {
+            [] => Kind::Null.name().to_owned(),
+            _ => {
+                candidates.iter().map(|other| other.label.as_str()).collect::<Vec<_>>().join(" or ")
+            }
+        };
+        let text = format!("type {} → {}", named(ours), named(theirs));
+        self.report(place, text, self.flow.breaks(change));
+    }
+
+    /// Adds a line to the report.
+    pub(super) fn report(
+        &mut self,
+        place: &Place,
+        change: impl Into<String>,
+        breaks: Option<Breaks>,
+    ) {
+        self.differences.push(Difference::new(place.to_string(), change, breaks));
+    }
+}

@@ -1,0 +1,95 @@
+//! Which reply of ours is which of theirs, by status.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::operations::Operation;
+
+/// The status that stands for all that have no reply of their own.
+const DEFAULT: &str = "default";
+
+/// Replies by status: `200`, `2XX`, `default`.
+pub type ByStatus<'a> = BTreeMap<String, &'a Value>;
+
+/// The replies of an operation.
+#[derive(Debug, Default)]
+pub struct Replies<'a> {
+    /// Those that a caller hopes for.
+    pub successes: ByStatus<'a>,
+    /// The others.
+    pub errors: ByStatus<'a>,
+}
+
+/// The statuses of two sets of replies.
+#[derive(Debug, Default)]
+pub struct Statuses {
+    /// Ours and the one of theirs that it is.
+    pub both: BTreeSet<(String, String)>,
+    /// Those of ours that theirs lacks.
+    pub only_ours: Vec<String>,
+    /// Those of theirs that ours lacks.
+    pub only_theirs: Vec<String>,
+}
+
+impl<'a> Replies<'a> {
+    /// Sorts the replies of an operation. `default` is an error where a success is named beside it,
+    /// and the success where none is.
+    pub fn of(operation: &Operation<'a>) -> Self {
+        let mut replies = Self::default();
+        let mut default = None;
+        let written = operation.body.get("responses").and_then(Value::as_object);
+        for (status, reply) in written.into_iter().flatten() {
+            // `2xx` is meant as `2XX`.
+            let status = status.to_ascii_uppercase();
+            match status.as_bytes() {
+                b"DEFAULT" => default = Some(reply),
+                [b'1'..=b'3', ..] => {
+                    replies.successes.insert(status, reply);
+                }
+                [b'4' | b'5', ..] => {
+                    replies.errors.insert(status, reply);
+                }
+                // Extensions stand between the statuses.
+                _ => {}
+            }
+        }
+        if let Some(reply) = default {
+            let place = if replies.successes.is_empty() {
+                &mut replies.successes
+            } else {
+                &mut replies.errors
+            };
+            place.insert(DEFAULT.to_owned(), reply);
+        }
+        replies
+    }
+}
+
+/// Finds the same statuses in two sets of replies. A range or the default is the same as any
+/// status that it covers and that has no reply of its own.
+pub fn pair(ours: &ByStatus<'_>, theirs: &ByStatus<'_>) -> Statuses {
+    let of_ours = ours.keys().filter_map(|status| Some((status, covering(theirs, status)?)));
+    let of_theirs = theirs.keys().filter_map(|status| Some((covering(ours, status)?, status)));
+    let both: BTreeSet<(String, String)> =
+        of_ours.chain(of_theirs).map(|(our, their)| (our.clone(), their.clone())).collect();
+
+    let mut only_ours: Vec<String> = ours.keys().cloned().collect();
+    only_ours.retain(|status| both.iter().all(|(our, _)| our != status));
+    let mut only_theirs: Vec<String> = theirs.keys().cloned().collect();
+    only_theirs.retain(|status| both.iter().all(|(_, their)| their != status));
+    Statuses { both, only_ours, only_theirs }
+}
+
+/// Whether a status stands for several.
+pub fn is_range(status: &str) -> bool {
+    status == DEFAULT || status.ends_with("XX")
+}
+
+fn covering<'r>(replies: &'r ByStatus<'_>, status: &str) -> Option<&'r String> {
+    let range = format!("{}XX", status.get(..1).unwrap_or_default());
+    [status, range.as_str(), DEFAULT]
+        .into_iter()
+        .find_map(|status| replies.get_key_value(status))
+        .map(|(status, _)| status)
+}

@@ -1,0 +1,165 @@
+//! Operations, their parameters, bodies and replies.
+
+use super::super::report::Summary;
+use super::{lines, report};
+
+#[test]
+fn operations_match_by_method_and_path_below_the_base_path() {
+    let report = report("operations/ours.yaml", "operations/theirs.yaml").unwrap();
+    assert_eq!(
+        report.to_string(),
+        "\
+GET /v1/observability/datasets (list_datasets)
+  breaks readers  operation: removed
+
+POST /v1/observability/datasets (create_dataset)
+  breaks writers  operation: removed
+
+PUT /v1/observability/datasets (replace_all_v1_datasets_put)
+                  operation: added
+
+DELETE /v1/observability/datasets/{dataset_id} (delete_dataset)
+  breaks writers  operation: removed
+
+POST /v1/observability/datasets/{id}/imports/from-spans
+                  operation: added
+
+5 operations compared, 5 differences: breaking readers 1, breaking writers 2
+"
+    );
+}
+
+#[test]
+fn parameters_match_by_place_and_name() {
+    let path = "/v1/observability/datasets/{dataset_id}/records/{record_id}";
+    assert_eq!(
+        lines("parameters", "GET", path),
+        [
+            "breaks writers  path {dataset_id}: format none → uuid",
+            "                path {record_id}: format uuid → none",
+            "breaks writers  query gone: parameter removed",
+            "breaks writers  query ids: style form, exploded → form",
+            "                query limit: optional parameter added",
+            "breaks writers  query order: value \"down\" removed",
+            "                query order: value \"sideways\" added",
+            "breaks writers  query page_size: minimum 0 → 1",
+            "                query page_size: maximum 100 → 200",
+            "                query page_size: default 50 → 20",
+            "                query strict: required → optional",
+            "breaks writers  query tenant: required parameter added",
+            "breaks writers  query view: optional → required",
+            "breaks writers  query view: type string → integer",
+            "breaks writers  header X-Trace: maxLength none → 64",
+            "breaks writers  cookie session: required parameter added",
+        ]
+    );
+}
+
+#[test]
+fn bodies_match_by_media_type() {
+    assert_eq!(
+        lines("bodies", "POST", "/v1/files"),
+        [
+            "breaks writers  body: media type text/csv removed",
+            "                body: media type application/* added",
+            "                body: media type application/xml added",
+            "breaks writers  body application/json · link: maxLength none → 80",
+            "breaks writers  body multipart/form-data · owner: required field added",
+        ]
+    );
+}
+
+#[test]
+fn a_body_comes_goes_or_becomes_required() {
+    let line = |path| lines("bodies", "POST", path);
+    assert_eq!(line("/v1/files/gone"), ["breaks writers  body: removed"]);
+    assert_eq!(line("/v1/files/new-optional"), ["                body: added, optional"]);
+    assert_eq!(line("/v1/files/new-required"), ["breaks writers  body: added, required"]);
+    assert_eq!(line("/v1/files/now-optional"), ["                body: required → optional"]);
+    assert_eq!(line("/v1/files/now-required"), ["breaks writers  body: optional → required"]);
+}
+
+#[test]
+fn readers_take_no_other_status_than_they_know() {
+    let line = |path| lines("replies", "GET", path);
+    assert_eq!(line("/v1/files/added"), ["breaks readers  reply 202: status added"]);
+    assert_eq!(line("/v1/files/removed"), ["                reply 202: status removed"]);
+    assert_eq!(
+        line("/v1/files/nothing-left"),
+        [
+            "breaks readers  reply 200: status removed",
+            "                reply 404: error status added",
+        ]
+    );
+    assert_eq!(
+        line("/v1/files/changed"),
+        [
+            "                reply 201: status removed",
+            "breaks readers  reply 200: status added",
+            "breaks readers  reply 201: type string → integer",
+        ]
+    );
+}
+
+#[test]
+fn ranges_and_the_default_cover_statuses() {
+    assert_eq!(
+        lines("replies", "GET", "/v1/files/default"),
+        [
+            "breaks readers  reply 200: status 200 → default",
+            "breaks readers  reply 200: type string → integer",
+            "                reply 404: error status added",
+        ]
+    );
+    assert_eq!(
+        lines("replies", "GET", "/v1/files/narrower"),
+        [
+            "                reply 200: status 2XX → 200",
+            "                reply 201: status 2XX → 201",
+            "breaks readers  reply 201: type string → integer",
+            "                reply default: error status added",
+        ]
+    );
+}
+
+#[test]
+fn replies_change_their_media_types_or_lose_their_body() {
+    let line = |path| lines("replies", "GET", path);
+    assert_eq!(line("/v1/files/body-added"), ["                reply 204: body added"]);
+    assert_eq!(line("/v1/files/body-removed"), ["breaks readers  reply 200: body removed"]);
+    assert_eq!(
+        line("/v1/files/media"),
+        [
+            "breaks readers  reply 200: media type application/json removed",
+            "                reply 200: media type application/xml added",
+        ]
+    );
+    // Bytes are bytes, whatever the service calls them.
+    assert_eq!(
+        line("/v1/files/bytes"),
+        [
+            "                reply 200: media type application/octet-stream removed",
+            "                reply 200: media type application/json added",
+        ]
+    );
+}
+
+#[test]
+fn error_replies_break_nobody_and_do_not_flood() {
+    let report = report("errors/ours.yaml", "errors/theirs.yaml").unwrap();
+    assert_eq!(
+        report.to_string(),
+        "\
+GET /v1/files (list_files)
+                  reply 500: error status added
+
+Error replies of all operations
+                  errors · detail.error_code: value \"TOO_LARGE\" removed
+                  errors · detail.error_code: value \"TRY_LATER\" added
+
+2 operations compared, 3 differences: breaking readers 0, breaking writers 0
+"
+    );
+    let Summary { breaking_readers, breaking_writers, .. } = report.summary;
+    assert_eq!((breaking_readers, breaking_writers, report.breaks()), (0, 0, false));
+}

@@ -1,0 +1,246 @@
+//! Schemas. Each case sends one schema in both directions, so that every difference shows whom it
+//! breaks in a request and whom in a reply.
+
+use super::both_ways;
+
+#[test]
+fn kinds_and_formats_narrow_and_widen() {
+    let (body, reply) = both_ways("types");
+    assert_eq!(
+        body,
+        [
+            "breaks writers  body · any_to_text: type any → string",
+            "breaks writers  body · date_to_time: format date → date-time",
+            "breaks writers  body · float_to_int: type number → integer",
+            "                body · int_to_float: type integer → number",
+            "breaks writers  body · int_to_float: minimum 1 → 2",
+            "breaks writers  body · int_to_text: type integer → string",
+            "breaks writers  body · long_to_short: format int64 → int32",
+            "                body · short_to_long: format int32 → int64",
+            "                body · text_to_any: type string → any",
+            "breaks writers  body · text_to_list: type string → array of integer or string",
+            "                body · text_to_null: not nullable → nullable",
+            "breaks writers  body · text_to_null: type string → null",
+            "breaks writers  body · text_to_uri: format none → uri",
+            "                body · uri_to_text: format uri → none",
+            "                body · uuid_to_text: format uuid → none",
+        ]
+    );
+    assert_eq!(
+        reply,
+        [
+            "                reply 200 · any_to_text: type any → string",
+            "breaks readers  reply 200 · date_to_time: format date → date-time",
+            "                reply 200 · float_to_int: type number → integer",
+            "breaks readers  reply 200 · int_to_float: type integer → number",
+            "                reply 200 · int_to_float: minimum 1 → 2",
+            "breaks readers  reply 200 · int_to_text: type integer → string",
+            "                reply 200 · long_to_short: format int64 → int32",
+            "breaks readers  reply 200 · short_to_long: format int32 → int64",
+            "breaks readers  reply 200 · text_to_any: type string → any",
+            "breaks readers  reply 200 · text_to_list: type string → array of integer or string",
+            "                reply 200 · text_to_null: not nullable → nullable",
+            "                reply 200 · text_to_null: type string → null",
+            "                reply 200 · text_to_uri: format none → uri",
+            "                reply 200 · uri_to_text: format uri → none",
+            "breaks readers  reply 200 · uuid_to_text: format uuid → none",
+        ]
+    );
+}
+
+#[test]
+fn fields_come_go_and_change_their_flags() {
+    let (body, reply) = both_ways("fields");
+    assert_eq!(
+        body,
+        [
+            "breaks writers  body · gone_optional: field removed",
+            "breaks writers  body · gone_required: field removed",
+            "                body · loosened: required → optional",
+            "                body · nested.list[][].deep: field removed, any field is taken",
+            "                body · new_optional: optional field added",
+            "breaks writers  body · new_required: required field added",
+            "breaks writers  body · null_lost: nullable → not nullable",
+            "                body · null_won: not nullable → nullable",
+            "                body · null_won_optional: not nullable → nullable",
+            "                body · parts[]: not nullable → nullable",
+            "breaks writers  body · tightened: optional → required",
+        ]
+    );
+    assert_eq!(
+        reply,
+        [
+            "                reply 200 · gone_optional: field removed",
+            "breaks readers  reply 200 · gone_required: field removed",
+            "breaks readers  reply 200 · loosened: required → optional",
+            "breaks readers  reply 200 · nested.list[][].deep: field removed",
+            "                reply 200 · new_optional: field added",
+            "                reply 200 · new_required: field added",
+            "                reply 200 · null_lost: nullable → not nullable",
+            "breaks readers  reply 200 · null_won: not nullable → nullable",
+            "                reply 200 · null_won_optional: not nullable → nullable",
+            "breaks readers  reply 200 · parts[]: not nullable → nullable",
+            "                reply 200 · tightened: optional → required",
+        ]
+    );
+}
+
+#[test]
+fn further_fields_are_refused_allowed_or_of_a_form() {
+    let (body, reply) = both_ways("objects");
+    assert_eq!(
+        body,
+        [
+            "                body · closed.*: further fields refused → allowed",
+            "breaks writers  body · free.*: further fields allowed → refused",
+            "breaks writers  body · free_by_silence.role: required field added",
+            "breaks writers  body · generated: field removed",
+            "                body · map.size: optional field added",
+            "breaks writers  body · map.size: type string → integer",
+            "breaks writers  body · map.*: maxLength none → 9",
+            "                body · map_or_free.*: type string → any",
+            "                body · named.*: further fields allowed → refused",
+            "                body · opened.a: field removed, any field is taken",
+            "breaks writers  body · opened.a: type string → integer",
+            "breaks writers  body · typed.*: type any → integer",
+        ]
+    );
+    assert_eq!(
+        reply,
+        [
+            "                reply 200 · closed.*: further fields refused → allowed",
+            "                reply 200 · free.*: further fields allowed → refused",
+            "                reply 200 · free_by_silence.role: field added",
+            "                reply 200 · map.size: field added",
+            "breaks readers  reply 200 · map.size: type string → integer",
+            "                reply 200 · map.*: maxLength none → 9",
+            "breaks readers  reply 200 · map_or_free.*: type string → any",
+            "                reply 200 · named.*: further fields allowed → refused",
+            "                reply 200 · opened.a: field removed",
+            "breaks readers  reply 200 · opened.a: type string → integer",
+            "                reply 200 · secret: field removed",
+            "                reply 200 · typed.*: type any → integer",
+        ]
+    );
+}
+
+#[test]
+fn enumerations_bind_writers_and_are_open_to_readers() {
+    let (body, reply) = both_ways("enums");
+    assert_eq!(
+        body,
+        [
+            r#"breaks writers  body · closed: values any → "a", "b""#,
+            "breaks writers  body · level: value 1 removed",
+            "                body · level: value 3 added",
+            r#"breaks writers  body · long: values any → "a", "b", "c", "d", "e", "f", "g", "h" and 2 more"#,
+            r#"                body · opened: values "a", "b" → any"#,
+            r#"breaks writers  body · status: value "running" removed"#,
+            r#"                body · status: value "failed" added"#,
+        ]
+    );
+    assert_eq!(
+        reply,
+        [
+            r#"                reply 200 · closed: values any → "a", "b""#,
+            "                reply 200 · level: value 1 removed",
+            "                reply 200 · level: value 3 added",
+            r#"                reply 200 · long: values any → "a", "b", "c", "d", "e", "f", "g", "h" and 2 more"#,
+            r#"                reply 200 · opened: values "a", "b" → any"#,
+            r#"                reply 200 · status: value "running" removed"#,
+            r#"                reply 200 · status: value "failed" added"#,
+        ]
+    );
+}
+
+#[test]
+fn limits_bind_writers_alone() {
+    let (body, reply) = both_ways("limits");
+    assert_eq!(
+        body,
+        [
+            "breaks writers  body · above: minimum 0 → exclusiveMinimum 0",
+            "                body · below: exclusiveMaximum 1 → maximum 1",
+            "breaks writers  body · big: maximum 9007199254740993 → 9007199254740992",
+            "                body · count: minimum 1 → 0",
+            "breaks writers  body · count: maximum 100 → 10",
+            "breaks writers  body · list: minItems 1 → 2",
+            "                body · list: maxItems 500 → 1000",
+            "breaks writers  body · map: minProperties none → 1",
+            "breaks writers  body · map: maxProperties 16 → 8",
+            "                body · name: minLength 5 → 1",
+            "breaks writers  body · name: maxLength 50 → 40",
+            "breaks writers  body · pattern_changed: pattern ^a+$ → ^b+$",
+            "                body · pattern_lost: pattern ^a+$ → none",
+            "breaks writers  body · pattern_won: pattern none → ^c+$",
+            "breaks writers  body · set: uniqueItems false → true",
+            "breaks writers  body · step: multipleOf 2 → 4",
+            "                body · step_lost: multipleOf 0.5 → none",
+            "breaks writers  body · step_won: multipleOf none → 10",
+            "breaks writers  body · text: minLength none → 3",
+            "breaks writers  body · text: maxLength none → 30",
+            "                body · text_lost: maxLength 200 → none",
+        ]
+    );
+    assert_eq!(
+        reply,
+        [
+            "                reply 200 · above: minimum 0 → exclusiveMinimum 0",
+            "                reply 200 · below: exclusiveMaximum 1 → maximum 1",
+            "                reply 200 · big: maximum 9007199254740993 → 9007199254740992",
+            "                reply 200 · count: minimum 1 → 0",
+            "                reply 200 · count: maximum 100 → 10",
+            "                reply 200 · list: minItems 1 → 2",
+            "                reply 200 · list: maxItems 500 → 1000",
+            "                reply 200 · map: minProperties none → 1",
+            "                reply 200 · map: maxProperties 16 → 8",
+            "                reply 200 · name: minLength 5 → 1",
+            "                reply 200 · name: maxLength 50 → 40",
+            "                reply 200 · pattern_changed: pattern ^a+$ → ^b+$",
+            "                reply 200 · pattern_lost: pattern ^a+$ → none",
+            "                reply 200 · pattern_won: pattern none → ^c+$",
+            "                reply 200 · set: uniqueItems false → true",
+            "                reply 200 · step: multipleOf 2 → 4",
+            "                reply 200 · step_lost: multipleOf 0.5 → none",
+            "                reply 200 · step_won: multipleOf none → 10",
+            "                reply 200 · text: minLength none → 3",
+            "                reply 200 · text: maxLength none → 30",
+            "                reply 200 · text_lost: maxLength 200 → none",
+        ]
+    );
+}
+
+#[test]
+fn unions_are_sets_of_alternatives() {
+    let (body, reply) = both_ways("unions");
+    assert_eq!(
+        body,
+        [
+            "                body · answer: alternative integer added",
+            "breaks writers  body · choice: alternative integer removed",
+            "                body · choice: alternative boolean added",
+            r#"breaks writers  body · content[]<object (type "text")>.text: maxLength none → 9"#,
+            r#"breaks writers  body · content[]: alternative object (type "image") removed"#,
+            r#"                body · content[]: alternative object (type "audio") added"#,
+            "breaks writers  body · either<object>.id: optional → required",
+            r#"                body · event: alternative object (name "moved") added"#,
+            "                body · reference: alternative string (uuid) added",
+            "                body · several: alternative array of string added",
+        ]
+    );
+    assert_eq!(
+        reply,
+        [
+            "                reply 200 · answer: alternative integer added",
+            "                reply 200 · choice: alternative integer removed",
+            "breaks readers  reply 200 · choice: alternative boolean added",
+            r#"                reply 200 · content[]<object (type "text")>.text: maxLength none → 9"#,
+            r#"                reply 200 · content[]: alternative object (type "image") removed"#,
+            r#"breaks readers  reply 200 · content[]: alternative object (type "audio") added"#,
+            "                reply 200 · either<object>.id: optional → required",
+            r#"breaks readers  reply 200 · event: alternative object (name "moved") added"#,
+            "                reply 200 · reference: alternative string (uuid) added",
+            "breaks readers  reply 200 · several: alternative array of string added",
+        ]
+    );
+}

@@ -1,0 +1,85 @@
+//! What says the same thing is the same, and where references lead.
+
+use super::{Error, lines, report};
+
+#[test]
+fn a_document_does_not_differ_from_itself() {
+    let cases = [
+        "bodies",
+        "enums",
+        "errors",
+        "fields",
+        "limits",
+        "objects",
+        "operations",
+        "parameters",
+        "replies",
+        "types",
+        "unions",
+    ];
+    for case in cases {
+        for name in [format!("{case}/ours.yaml"), format!("{case}/theirs.yaml")] {
+            let report = report(&name, &name).unwrap();
+            assert!(report.compared > 0, "{name}");
+            assert!(
+                report.to_string().ends_with(" compared, no differences\n"),
+                "{name}: {report}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_spellings_of_both_versions_mean_the_same() {
+    for (ours, theirs) in [("30", "31"), ("31", "30")] {
+        let report =
+            report(&format!("spelling/{ours}.yaml"), &format!("spelling/{theirs}.yaml")).unwrap();
+        assert_eq!(report.to_string(), "2 operations compared, no differences\n");
+    }
+}
+
+/// Also that a reference in an operation of no concern to us is never followed: it leads nowhere.
+#[test]
+fn references_of_every_kind_are_followed() {
+    let path = "/v1/files/{file_id}";
+    assert_eq!(
+        lines("references", "GET", path),
+        [
+            "breaks writers  query page: maximum none → 9",
+            "breaks readers  reply 200 · children[].children: required → optional",
+        ]
+    );
+    assert_eq!(
+        lines("references", "PUT", path),
+        [
+            "                query page: optional parameter added",
+            "                body · children[].children: required → optional",
+            "breaks writers  body · name: optional → required",
+        ]
+    );
+}
+
+#[test]
+fn references_that_lead_nowhere_end_the_run() {
+    let message = |name: &str| match report("references/ours.yaml", name) {
+        Err(error @ Error::Reference { .. }) => error.to_string(),
+        other => panic!("{name}: {other:?}"),
+    };
+    assert_eq!(
+        message("references/dangling.yaml"),
+        "references/dangling.yaml: the reference `#/components/schemas/Missing` points to nothing"
+    );
+    assert_eq!(
+        message("references/outside.yaml"),
+        "references/outside.yaml: the reference `other.yaml#/components/schemas/Thing` leads out of \
+         the document"
+    );
+    assert_eq!(
+        message("references/circle.yaml"),
+        "references/circle.yaml: the reference `#/components/responses/Round` only leads in a circle"
+    );
+    assert_eq!(
+        message("references/encoding.yaml"),
+        "references/encoding.yaml: the reference `#/components/%2` is not properly percent-encoded"
+    );
+}
