@@ -152,7 +152,7 @@ mod tests {
                 let output = outputs.iter().find(|output| output.path == path);
                 output.unwrap_or_else(|| panic!("{path} is not generated")).text.clone()
             };
-            TextDiff::from_lines(&text(&before), &text(&after))
+            TextDiff::from_lines(text(&before), text(&after))
                 .iter_all_changes()
                 .filter(|change| change.tag() == similar::ChangeTag::Insert)
                 .map(|change| change.to_string())

@@ -1,8 +1,14 @@
 //! `cargo xtask`: regenerates every layer from the document, proves that nothing drifted, runs the demo and the tests.
 
+mod demo;
 mod emit;
 mod generate;
+mod local_server;
 mod model;
+mod spec_diff;
+mod step;
+mod test;
+mod toolchain;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,18 +31,61 @@ enum Command {
     Generate,
     /// Says which generated files are stale or edited by hand, with their differences; changes nothing
     Check,
+    /// Runs the main job through Rust, the command, Python and Node, and checks every byte of it
+    Demo {
+        /// The conversations to use, as JSONL, instead of those that come with the project
+        #[arg(long, value_name = "FILE.jsonl")]
+        file: Option<PathBuf>,
+    },
+    /// Runs every check and every test of every language
+    Test,
+    /// Works with published documents of the service
+    #[command(subcommand)]
+    Spec(Spec),
+}
+
+#[derive(Subcommand)]
+enum Spec {
+    /// Compares our document with a published one, and exits with 1 when a difference breaks readers or writers
+    Diff {
+        /// The published OpenAPI 3.0 or 3.1 document, as YAML or JSON
+        file: PathBuf,
+        /// Print the differences as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Generate => generate::generate(&root()),
         Command::Check => generate::check(&root()),
+        Command::Demo { file } => demo::demo(&root(), file),
+        Command::Test => test::test(&root()),
+        Command::Spec(Spec::Diff { file, json }) => return spec_diff(&file, json),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("error: {message}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// Compares the documents. Differences that break somebody are an answer and exit with 1; a document that cannot be read is
+/// none and exits with 2.
+fn spec_diff(file: &Path, json: bool) -> ExitCode {
+    let format = if json { spec_diff::Format::Json } else { spec_diff::Format::Text };
+    let outcome = generate::load(&root().join(emit::DOCUMENT)).and_then(|ours| {
+        spec_diff::run(&ours, file, format, &mut std::io::stdout().lock())
+            .map_err(|error| error.to_string())
+    });
+    match outcome {
+        Ok(outcome) => outcome.into(),
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::from(2)
         }
     }
 }

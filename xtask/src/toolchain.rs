@@ -1,0 +1,166 @@
+//! What must be on the machine beforehand, and what the project installs into its own folders.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::step::{self, Step};
+
+/// The folder of the project's own Python environment.
+const VENV: &str = ".venv";
+
+/// Checks that the toolchains are there and new enough.
+///
+/// # Errors
+/// Every one that is missing, each with the way to get it.
+pub fn check() -> Result<(), String> {
+    let mut missing = Vec::new();
+    match python() {
+        Some(_) => {}
+        None => missing.push(
+            "Python 3.10 or newer with venv: `apt-get install python3 python3-venv`, `brew install python`, or python.org",
+        ),
+    }
+    if version("node", &["--version"]).is_none_or(|version| version < (20, 0)) {
+        missing.push(
+            "Node.js 20 or newer: your system's packages, `brew install node`, or nodejs.org",
+        );
+    }
+    if version("npm", &["--version"]).is_none() {
+        missing.push("npm: it comes with Node.js; on Debian `apt-get install npm`");
+    }
+    if !["cc", "gcc", "clang", "cl"].iter().any(|compiler| runs(compiler)) {
+        missing
+            .push("a C compiler: `apt-get install build-essential`, or `xcode-select --install`");
+    }
+    for (component, probe) in [("rustfmt", "rustfmt"), ("clippy", "cargo-clippy")] {
+        if version(probe, &["--version"]).is_none() {
+            missing.push(match component {
+                "rustfmt" => "rustfmt: `rustup component add rustfmt`",
+                _ => "clippy: `rustup component add clippy`",
+            });
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(format!("this machine lacks\n  - {}", missing.join("\n  - ")))
+}
+
+/// Whether a program starts at all.
+fn runs(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok()
+}
+
+/// The major and minor version a program reports, if it is there.
+fn version(program: &str, arguments: &[&str]) -> Option<(u32, u32)> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    if !output.status.success() {
+        return None;
+    }
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let number = text.split_whitespace().find_map(|word| {
+        let word = word.trim_start_matches('v');
+        word.starts_with(|first: char| first.is_ascii_digit()).then(|| word.to_owned())
+    })?;
+    let mut parts = number.split('.').map(|part| part.parse().ok());
+    Some((parts.next()??, parts.next().flatten().unwrap_or(0)))
+}
+
+/// A Python new enough.
+fn python() -> Option<&'static str> {
+    ["python3", "python"]
+        .into_iter()
+        .find(|program| version(program, &["--version"]).is_some_and(|version| version >= (3, 10)))
+}
+
+/// A program of the project's own Python environment.
+pub fn in_venv(root: &Path, program: &str) -> PathBuf {
+    if cfg!(windows) {
+        root.join(VENV).join("Scripts").join(format!("{program}.exe"))
+    } else {
+        root.join(VENV).join("bin").join(program)
+    }
+}
+
+/// Makes the project's own Python environment and installs what a requirements file names.
+///
+/// # Errors
+/// When a command fails; what it printed is part of the message.
+pub fn python_environment(root: &Path, requirements: &str) -> Result<(), String> {
+    if !in_venv(root, "python").exists() {
+        let python = python().ok_or("there is no Python")?;
+        step::run(Step::new("make .venv", python).args(["-m", "venv", VENV]).within(root))?;
+    }
+    // pip decides by itself in a moment when all is there already, but starting it takes seconds.
+    let stamp = root.join(VENV).join(format!("{}.installed", requirements.replace('/', "-")));
+    let wanted = std::fs::read_to_string(root.join(requirements))
+        .map_err(|error| format!("{requirements}: {error}"))?;
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    step::run(
+        Step::new("install Python packages", in_venv(root, "python"))
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "-r",
+                requirements,
+            ])
+            .within(root),
+    )?;
+    std::fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))
+}
+
+/// Builds the Python package in release mode and installs it into the project's environment.
+///
+/// # Errors
+/// When a command fails; what it printed is part of the message.
+pub fn python_package(root: &Path) -> Result<(), String> {
+    step::run(
+        Step::new("build the Python package", in_venv(root, "maturin"))
+            .args(["develop", "--release", "--quiet"])
+            .env("VIRTUAL_ENV", root.join(VENV))
+            .within(root.join("bindings/python")),
+    )
+    .map(drop)
+}
+
+/// Installs the npm packages of a folder when its lock file is newer than what is installed.
+///
+/// # Errors
+/// When npm fails; what it printed is part of the message.
+pub fn npm_packages(folder: &Path) -> Result<(), String> {
+    let modified = |path: PathBuf| path.metadata().and_then(|metadata| metadata.modified()).ok();
+    let installed = modified(folder.join("node_modules/.package-lock.json"));
+    let wanted = modified(folder.join("package-lock.json"));
+    if installed.is_some() && installed >= wanted {
+        return Ok(());
+    }
+    step::run(
+        Step::new("install npm packages", npm())
+            .args(["ci", "--no-audit", "--no-fund"])
+            .within(folder),
+    )
+    .map(drop)
+}
+
+/// Builds the node module in release mode.
+///
+/// # Errors
+/// When a command fails; what it printed is part of the message.
+pub fn node_module(root: &Path) -> Result<(), String> {
+    let folder = root.join("bindings/node");
+    npm_packages(&folder)?;
+    step::run(
+        Step::new("build the Node module", npm()).args(["run", "--silent", "build"]).within(folder),
+    )
+    .map(drop)
+}
+
+/// npm's program.
+pub fn npm() -> &'static str {
+    if cfg!(windows) { "npm.cmd" } else { "npm" }
+}
