@@ -1,1 +1,7 @@
-//! Shared pieces of the behaviour suites.
+//! What the behaviour suites share: a local server with a client of it, and a server of canned replies.
+
+mod canned;
+mod fixture;
+
+pub use canned::{Canned, Reply};
+pub use fixture::Fixture;

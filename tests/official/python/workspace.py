@@ -1,0 +1,144 @@
+"""A workspace of the local server as the official SDK sees it, and what the tests expect of its failures."""
+
+import json
+import os
+import time
+from importlib.metadata import version
+from urllib.request import Request, urlopen
+
+import pytest
+from mistralai.client import errors
+
+VERSION = version("mistralai")
+SERVER_URL = os.environ.get("MISTRAL_SERVER_URL", "").rstrip("/")
+
+# What each version offers in this area. A version that is not listed, or that offers more or less than it says here, fails
+# `test_the_sdk_offers_these_operations`: nothing is left out quietly.
+DATASETS = {
+    "create", "create_record", "delete", "export_to_jsonl", "fetch", "fetch_task", "import_from_dataset_records",
+    "import_from_file", "import_from_playground", "list", "list_records", "list_tasks", "update",
+}  # fmt: skip
+OFFERED = {
+    "2.5.1": DATASETS | {"import_from_campaign", "import_from_explorer"},
+    "3.7.0": DATASETS | {"import_from_spans"},
+}
+OPERATIONS = {
+    "datasets": OFFERED.get(VERSION, DATASETS),
+    "records": {"bulk_delete", "delete", "fetch", "judge", "update_payload", "update_properties"},
+    "files": {"delete", "download", "get_signed_url", "list", "retrieve", "upload"},
+}
+STYLES = ["blocking", "asyncio"]
+
+UNKNOWN = "01890000-0000-7000-8000-000000000000"
+HELLO = {"messages": [{"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "Good morning."}]}
+BYE = {"messages": [{"role": "user", "content": "Goodbye."}]}
+JUDGE = {
+    "name": "politeness",
+    "description": "Whether the assistant is polite",
+    "model_name": "mistral-large-latest",
+    "instructions": "Judge the answer.",
+    "tools": [],
+    "output": {
+        "type": "CLASSIFICATION",
+        "options": [{"value": "polite", "description": "It is"}, {"value": "rude", "description": "It is not"}],
+    },
+}
+
+called = set()
+
+
+class Group:
+    """The operations of one group, called in one style and noted in `called`."""
+
+    def __init__(self, name, operations, style, run):
+        self.name, self.operations, self.style, self.run = name, operations, style, run
+
+    def __getattr__(self, operation):
+        called.add((self.style, self.name, operation))
+        if self.style == "blocking":
+            return getattr(self.operations, operation)
+        twin = getattr(self.operations, f"{operation}_async")
+        return lambda **arguments: self.run(twin(**arguments))
+
+
+class Workspace:
+    def __init__(self, client, key, style, run):
+        self.client, self.key, self.style, self.run = client, key, style, run
+        datasets = client.beta.observability.datasets
+        self.datasets = Group("datasets", datasets, style, run)
+        self.records = Group("records", datasets.records, style, run)
+        self.files = Group("files", client.files, style, run)
+
+    def dataset(self, name="Support chats"):
+        return self.datasets.create(name=name, description="Conversations with customers")
+
+    def record(self, dataset, payload=HELLO, properties=None):
+        return self.datasets.create_record(dataset_id=dataset.id, payload=payload, properties=properties or {})
+
+    def listed(self, dataset):
+        return self.datasets.list_records(dataset_id=dataset.id).records.results
+
+    def upload(self, *lines):
+        content = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        return self.files.upload(file={"file_name": "chats.jsonl", "content": content})
+
+    def read(self, response):
+        return response.read() if self.style == "blocking" else self.run(response.aread())
+
+    def plant(self, what, body):
+        """Puts what other products would have stored into the workspace."""
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        url = f"{SERVER_URL}/local/v1/{what}"
+        with urlopen(Request(url, json.dumps(body).encode(), headers, method="POST")) as reply:
+            return json.load(reply)
+
+    def finished(self, task):
+        """Awaits an import's end."""
+        deadline = time.monotonic() + 20
+        while task.status == "RUNNING":
+            assert time.monotonic() < deadline, f"the import is still running: {task}"
+            time.sleep(0.02)
+            task = self.datasets.fetch_task(dataset_id=task.dataset_id, task_id=task.id)
+        return task
+
+    def imported(self, task, count):
+        """Awaits an import that has to succeed."""
+        assert task.status in ("RUNNING", "COMPLETED")
+        task = self.finished(task)
+        assert (task.status, task.progress) == ("COMPLETED", 100), task.message
+        if VERSION == "3.7.0":
+            counts = task.result
+            assert (counts.requested_record_count, counts.imported_record_count) == (count, count)
+            assert counts.skipped_record_count == 0
+        return task
+
+
+def plain(payload):
+    """A payload as a mapping: 2.5.1 makes a model of it."""
+    return payload if isinstance(payload, dict) else payload.model_dump()
+
+
+def open_link(url):
+    """Fetches a signed link, without the key."""
+    with urlopen(url) as reply:
+        return reply.read()
+
+
+def refused(status, code, operation, **arguments):
+    """Calls an operation that has to fail with the SDK's typed error."""
+    with pytest.raises(errors.ObservabilityError) as caught:
+        operation(**arguments)
+    error = caught.value
+    assert (error.status_code, error.data.detail.error_code) == (status, code), error.message
+    assert error.message == error.data.detail.message != ""
+    return error
+
+
+def refused_untyped(status, code, operation, **arguments):
+    """Calls an operation for whose failure the SDK has no type of its own; the code is in the body."""
+    with pytest.raises(errors.SDKError) as caught:
+        operation(**arguments)
+    assert caught.value.status_code == status
+    detail = json.loads(caught.value.body)["detail"]
+    assert detail["error_code"] == code
+    assert detail["message"]
