@@ -1,7 +1,7 @@
 // Every operation that the unmodified official SDK has for datasets and files, against a running local server.
 //
-// MISTRAL_SERVER_URL says where `mistral-datasets serve` listens; it must have been started without keys, so that each test is
-// a workspace of its own.
+// MISTRAL_SERVER_URL says where `mistral-datasets serve` listens; it must have been started without keys, so that each test
+// has a workspace of its own.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -119,6 +119,14 @@ test("create a record", async () => {
   assert.deepEqual([record.datasetId, record.source, record.deletedAt], [dataset.id, "DIRECT_INPUT", null]);
   assert.deepEqual(record.payload, HELLO);
   assert.deepEqual(record.properties, { channel: "web", score: null });
+});
+
+test("create a record with a source", async () => {
+  const api = new Workspace();
+  const { id: datasetId } = await api.dataset();
+  const createDatasetRecordRequest = { payload: HELLO, properties: {}, source: "TELEMETRY_SPAN" };
+  const record = await api.datasets.createRecord({ datasetId, createDatasetRecordRequest });
+  assert.equal(record.source, "TELEMETRY_SPAN");
 });
 
 test("unusual values survive", async () => {

@@ -1,8 +1,8 @@
 """Every operation that the unmodified official SDK has for datasets and files, against a running local server.
 
 The version under test is whichever `mistralai` PYTHONPATH holds. MISTRAL_SERVER_URL says where `mistral-datasets serve`
-listens; it must have been started without keys, so that each test is a workspace of its own. Every test runs twice, with the
-SDK's blocking methods and with their asyncio twins.
+listens; it must have been started without keys, so that each test has a workspace of its own. A test that takes `api` runs
+twice, with the SDK's blocking methods and with their asyncio twins.
 """
 
 import inspect
@@ -12,7 +12,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from mistralai.client import Mistral, errors
+from mistralai.client import Mistral, errors, models
 
 from workspace import (
     BYE,
@@ -53,8 +53,12 @@ def test_create_dataset(api):
     assert created.deleted_at is None
     assert created.created_at.utcoffset() == timedelta(0)
     assert created.updated_at == created.created_at
-    if VERSION == "3.7.0":
-        assert created.slug
+
+
+if "slug" in models.Dataset.model_fields:
+
+    def test_the_slug_stands_for_the_id(api, dataset):
+        assert api.datasets.fetch(dataset_id=dataset.slug) == api.datasets.fetch(dataset_id=dataset.id)
 
 
 def test_fetch_dataset(api, dataset):
@@ -113,6 +117,14 @@ def test_create_record(api, dataset):
     assert plain(record.payload) == HELLO
     assert record.properties == {"channel": "web", "score": None}
     assert record.deleted_at is None
+
+
+if "source" in models.CreateDatasetRecordRequest.model_fields:
+
+    def test_create_record_with_a_source(api, dataset):
+        source = "TELEMETRY_SPAN"
+        record = api.datasets.create_record(dataset_id=dataset.id, payload=HELLO, properties={}, source=source)
+        assert record.source == source
 
 
 def test_unusual_values_survive(api, dataset):
