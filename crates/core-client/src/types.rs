@@ -399,6 +399,8 @@ reply! {
         optional "expires_at" expires_at: Option<i64>,
         /// Who may see the file, `workspace` or `user`.
         optional "visibility" visibility: Option<String>,
+        /// Whether the file was deleted; only retrieving a file says so.
+        optional "deleted" deleted: Option<bool>,
     }
 }
 

@@ -1,0 +1,34 @@
+// The quick starts of the READMEs run as they stand there.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readFile, writeFile, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const here = fileURLToPath(new URL("..", import.meta.url));
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+
+for (const [name, path] of [
+  ["the project's README", join(root, "README.md")],
+  ["the package's README", join(here, "README.md")],
+]) {
+  test(`quick starts of ${name}`, async (t) => {
+    const text = await readFile(path, "utf8");
+    const blocks = [...text.matchAll(/```js\n(.*?)```/gs)].map((match) => match[1]);
+    assert.ok(blocks.length > 0);
+    // Beside the package, so that it is found by its own name.
+    const folder = await mkdtemp(join(here, "tests", "quick-start-"));
+    t.after(() => rm(folder, { recursive: true }));
+    for (const [index, block] of blocks.entries()) {
+      const extension = block.includes("require(") ? "cjs" : "mjs";
+      const file = join(folder, `${index}.${extension}`);
+      await writeFile(file, block);
+      const { stdout } = await run(process.execPath, [file], { cwd: here, timeout: 60_000 });
+      assert.notEqual(stdout.trim(), "", "a quick start shows something");
+    }
+  });
+}

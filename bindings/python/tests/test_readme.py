@@ -1,0 +1,31 @@
+"""The quick starts of the READMEs run as they stand there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+BLOCKS = [
+    pytest.param(block, id=f"{readme}-{number}")
+    for readme in ("README.md", "bindings/python/README.md")
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", (ROOT / readme).read_text("utf-8"), re.DOTALL))
+]
+
+
+def test_there_are_quick_starts() -> None:
+    assert len(BLOCKS) >= 2
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_quick_start_runs(block: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip(), "a quick start shows something"
