@@ -5,3 +5,8 @@ mod fixture;
 
 pub use canned::{Canned, Reply};
 pub use fixture::Fixture;
+
+/// The quick start of the project's README runs as it stands there.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

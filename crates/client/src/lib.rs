@@ -65,3 +65,8 @@ pub use upload::Upload;
 
 /// What every call returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The quick start of the crate's README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

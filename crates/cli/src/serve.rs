@@ -1,0 +1,96 @@
+//! `mistral-datasets serve`
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use mistral_datasets_server::{DataLocation, Generation, Server, ServerConfig};
+
+use crate::failure::Failure;
+
+/// Runs a local server of the API until it is told to stop (Ctrl-C, SIGTERM). When it accepts connections it prints
+/// `listening on http://ADDRESS` as one line.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Where to listen; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7700")]
+    listen: SocketAddr,
+    /// The directory that holds the data; it is made where it is missing
+    #[arg(long, value_name = "DIR", default_value = "mistral-datasets-data")]
+    data: PathBuf,
+    /// Keep nothing: the data is gone when the server stops
+    #[arg(long, conflicts_with = "data")]
+    memory: bool,
+    /// A key to take; repeat it for several. Without any, every key is taken, each with a workspace of its own, and only
+    /// loopback addresses may be listened on
+    #[arg(long = "api-key", value_name = "KEY")]
+    api_keys: Vec<String>,
+    /// Which generation of the API decides what a record must hold: `g1` demands messages and properties, `g2` and `g3` take
+    /// any object
+    #[arg(long, value_name = "GENERATION", default_value = "g1")]
+    generation: Generation,
+}
+
+impl Serve {
+    /// Runs the command.
+    pub async fn run(self) -> Result<(), Failure> {
+        tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_env_filter(
+                tracing_subscriber::EnvFilter::try_from_default_env()
+                    .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+            )
+            .init();
+        // Listened for before the server starts, so that no signal falls between.
+        let stop = stop_signal()?;
+        let config = ServerConfig {
+            listen: self.listen,
+            data: if self.memory {
+                DataLocation::Memory
+            } else {
+                DataLocation::Directory(self.data)
+            },
+            api_keys: self.api_keys.into_iter().map(Into::into).collect(),
+            generation: self.generation,
+            ..ServerConfig::default()
+        };
+        let server = Server::start(config).await.map_err(|error| Failure::Serve(error.to_string()))?;
+        {
+            let mut stdout = std::io::stdout().lock();
+            writeln!(stdout, "listening on {}", server.url())
+                .and_then(|()| stdout.flush())
+                .map_err(Failure::Output)?;
+        }
+        stop.await;
+        server.shutdown().await;
+        Ok(())
+    }
+}
+
+/// Completes when the process is asked to stop.
+#[cfg(unix)]
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let listen = |kind| signal(kind).map_err(|error| Failure::Serve(format!("signals: {error}")));
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Completes when the process is asked to stop.
+#[cfg(not(unix))]
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    Ok(async {
+        // Where Ctrl-C cannot be listened for, the process is ended from outside.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}
