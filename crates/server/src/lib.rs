@@ -1,1 +1,30 @@
-//! Placeholder.
+//! A local server of Mistral's observability datasets API: every operation with real semantics, on SQLite, to run beside
+//! tests, to embed in them, or to keep data in.
+//!
+//! [`Server::start`] starts one within a tokio runtime. It needs no network and no account, is ready within milliseconds, and
+//! several of them live side by side in one process. The command `mistral-datasets serve` is a thin wrapper around it.
+//!
+//! What a request must hold follows the documented API; what is sent suits the readers of all its generations. Payloads and
+//! properties are JSON text that is stored and sent exactly as it came. A write is answered once it is durable, and an import
+//! is visible whole or not at all.
+
+mod api;
+mod app;
+mod config;
+mod connections;
+mod data;
+mod files;
+mod generated {
+    pub(crate) mod routes;
+}
+mod housekeeping;
+mod http;
+mod imports;
+mod json;
+mod server;
+mod sqlite;
+mod storage;
+mod time;
+
+pub use config::{DataLocation, Generation, Limits, ServerConfig, Workspaces};
+pub use server::{RunningServer, Server, StartError};

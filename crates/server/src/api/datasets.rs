@@ -1,0 +1,83 @@
+//! Operations on datasets.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+
+use super::replies;
+use crate::app::App;
+use crate::http::{
+    ApiError, BaseUrl, Caller, DatasetPath, JsonBody, PageQuery, Query, json, no_content,
+};
+use crate::json::{Problem, Value};
+use crate::storage::{DatasetChange, NewDataset};
+
+fn name(value: &Value<'_>) -> Result<String, Problem> {
+    value.string_of(5..=50)
+}
+
+fn description(value: &Value<'_>) -> Result<String, Problem> {
+    value.string_of(0..=200)
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    base: BaseUrl,
+    query: Query,
+) -> Result<Response, ApiError> {
+    let page = PageQuery::read(&query)?;
+    let text = query.text("q")?.filter(|text| !text.is_empty());
+    let containing = text.map(str::to_owned);
+    let listed = app.storage.datasets(caller.workspace, containing, page.window()).await?;
+    let body = replies::page("datasets", &listed, &page, &base, text, replies::dataset);
+    Ok(json(StatusCode::OK, body))
+}
+
+pub(super) async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let body = body.members()?;
+    let new = NewDataset {
+        name: name(&body.required("name")?)?,
+        description: description(&body.required("description")?)?,
+        owner: caller.user,
+    };
+    let dataset = app.storage.create_dataset(caller.workspace, new).await?;
+    Ok(json(StatusCode::CREATED, replies::one(&dataset, replies::dataset)))
+}
+
+pub(super) async fn fetch(
+    State(app): State<App>,
+    caller: Caller,
+    DatasetPath(key): DatasetPath,
+) -> Result<Response, ApiError> {
+    let dataset = app.storage.dataset(caller.workspace, key).await?;
+    Ok(json(StatusCode::OK, replies::one(&dataset, replies::dataset)))
+}
+
+pub(super) async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    DatasetPath(key): DatasetPath,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let body = body.members()?;
+    let change = DatasetChange {
+        name: body.optional("name").as_ref().map(name).transpose()?,
+        description: body.optional("description").as_ref().map(description).transpose()?,
+    };
+    let dataset = app.storage.update_dataset(caller.workspace, key, change).await?;
+    Ok(json(StatusCode::OK, replies::one(&dataset, replies::dataset)))
+}
+
+pub(super) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    DatasetPath(key): DatasetPath,
+) -> Result<Response, ApiError> {
+    app.storage.delete_dataset(caller.workspace, key).await?;
+    Ok(no_content())
+}

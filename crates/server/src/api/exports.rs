@@ -1,0 +1,81 @@
+//! Exports: a dataset as a JSONL file behind a signed link.
+//!
+//! An export is kept like an uploaded file until its link expires, but is not listed among the files. (An assumption: the
+//! service says only that it exports "to the Files API".)
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+
+use super::replies;
+use crate::app::App;
+use crate::files::Incoming;
+use crate::http::{ApiError, BaseUrl, Caller, DatasetPath, json, on_disk};
+use crate::json::{Object, one_line};
+use crate::storage::{DatasetKey, NewFile, RecordView};
+use crate::time::Timestamp;
+
+pub(super) async fn to_jsonl(
+    State(app): State<App>,
+    caller: Caller,
+    DatasetPath(key): DatasetPath,
+    base: BaseUrl,
+) -> Result<Response, ApiError> {
+    let dataset = app.storage.dataset(caller.workspace, key).await?;
+    let contents = app.contents.clone();
+    let incoming = on_disk(tokio::task::spawn_blocking(move || contents.begin())).await?;
+    // The storage has the visitor while it reads; what was written is taken back afterwards.
+    let written = Arc::new(Mutex::new(Some(incoming)));
+    let writing = Arc::clone(&written);
+    let mut line = Vec::new();
+    let visitor = move |record: RecordView<'_>| {
+        let mut incoming = writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let incoming = incoming.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        line.clear();
+        write_line(&mut line, record);
+        incoming.write_all(&line)
+    };
+    let key = DatasetKey::Id(dataset.id);
+    app.storage.each_record(caller.workspace, key, Box::new(visitor)).await?;
+    let incoming: Option<Incoming> = written.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(incoming) = incoming else {
+        return Err(ApiError::internal(&io::Error::from(io::ErrorKind::BrokenPipe)));
+    };
+    let stored = on_disk(tokio::task::spawn_blocking(move || incoming.finish())).await?;
+    let expires = Timestamp::now().plus(app.link_lifetime);
+    let new = NewFile {
+        id: stored.id,
+        export: true,
+        // The link's time is cut to seconds, so the file is there until its last moment.
+        expires_at: Some(expires),
+        name: format!("{}.jsonl", dataset.slug),
+        bytes: stored.bytes,
+        purpose: "dataset-export".to_owned(),
+        mimetype: Some("application/x-ndjson".to_owned()),
+        visibility: "user".to_owned(),
+        lines: Some(stored.lines),
+        signature: stored.signature,
+    };
+    let file = app.storage.add_file(caller.workspace, new).await?;
+    let url = base.join(&app.signer.link(file.id, expires));
+    let body = replies::one(&url, |out, url| {
+        Object::write(out, |object| object.string("file_url", url));
+    });
+    Ok(json(StatusCode::OK, body))
+}
+
+/// Writes a record as a line that an import reads back.
+fn write_line(line: &mut Vec<u8>, record: RecordView<'_>) {
+    Object::write(line, |object| {
+        object.uuid("id", record.id);
+        object.time("created_at", record.created_at);
+        object.time("updated_at", record.updated_at);
+        object.string("source", record.source);
+        object.raw("payload", &one_line(record.payload));
+        object.raw("properties", &one_line(record.properties));
+    });
+    line.push(b'\n');
+}

@@ -1,0 +1,228 @@
+//! Operations on uploaded files.
+
+use std::fs::File;
+use std::io;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use uuid::Uuid;
+
+use super::replies::{self, FileReply};
+use crate::app::App;
+use crate::http::{ApiError, BaseUrl, Caller, FilePath, Query, UploadForm, content, json, on_disk};
+use crate::json::{Object, list as write_list};
+use crate::storage::{FileFilter, Missing, NewFile, Window};
+use crate::time::Timestamp;
+
+/// The purpose in replies about files that were uploaded without one. (An assumption: no purpose of the service is meant
+/// for datasets; its own clients want some text, and this one they know.)
+const PURPOSE: &str = "batch";
+
+/// A file can be kept, and a link can work, for at most a hundred years.
+const MOST_HOURS: u64 = 100 * 366 * 24;
+
+/// The characters that a file's name or a purpose may have.
+const NAME: usize = 255;
+
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, ApiError> {
+    let page = query.integer("page", 0..=u64::MAX, 0)?;
+    let size = query.integer("page_size", 0..=u64::MAX, 100)?;
+    let with_total = query.boolean("include_total", true)?;
+    let given = |name| Ok::<_, ApiError>(query.text(name)?.filter(|text| !text.is_empty()));
+    let filter = FileFilter {
+        containing: given("search")?.map(str::to_owned),
+        purpose: given("purpose")?.map(str::to_owned),
+    };
+    let limit = u32::try_from(size).unwrap_or(u32::MAX);
+    let window = Window { offset: page.saturating_mul(size), limit };
+    let listed = app.storage.files(caller.workspace, filter, window).await?;
+    let mut body = Vec::new();
+    Object::write(&mut body, |object| {
+        write_list(object.member("data"), &listed.results, |out, file| {
+            replies::file(out, file, FileReply::Plain);
+        });
+        object.string("object", "list");
+        object.optional_integer("total", with_total.then_some(listed.count));
+    });
+    Ok(json(StatusCode::OK, body))
+}
+
+/// What the fields of an upload say, as far as they have come.
+#[derive(Default)]
+struct Upload {
+    file: Option<(crate::files::Incoming, String, Option<String>)>,
+    purpose: Option<String>,
+    expires_at: Option<Timestamp>,
+    visibility: Option<String>,
+}
+
+pub(super) async fn upload(
+    State(app): State<App>,
+    caller: Caller,
+    mut form: UploadForm,
+) -> Result<Response, ApiError> {
+    let mut upload = Upload::default();
+    while let Some(field) = form.next().await? {
+        match field.name() {
+            "file" => {
+                if upload.file.is_some() {
+                    return Err(ApiError::validation("file: given more than once"));
+                }
+                let name = field.file_name().ok_or_else(|| {
+                    ApiError::validation("file: expected a file, with a `filename`, found text")
+                })?;
+                let name = file_name(name)?;
+                let mimetype = field.content_type().map(str::to_owned);
+                let incoming = field.store(&app.contents, app.limits.file_bytes).await?;
+                upload.file = Some((incoming, name, mimetype));
+            }
+            "purpose" => upload.purpose = Some(purpose(field.text().await?)?),
+            "expiry" => upload.expires_at = Some(expiry(&field.text().await?)?),
+            "visibility" => upload.visibility = Some(visibility(field.text().await?)?),
+            _ => field.skip().await?,
+        }
+    }
+    let Some((incoming, name, mimetype)) = upload.file else {
+        return Err(ApiError::validation("file: required"));
+    };
+    let stored = on_disk(tokio::task::spawn_blocking(move || incoming.finish())).await?;
+    let has_lines = name.to_ascii_lowercase().ends_with(".jsonl");
+    let new = NewFile {
+        id: stored.id,
+        export: false,
+        expires_at: upload.expires_at,
+        name,
+        bytes: stored.bytes,
+        purpose: upload.purpose.unwrap_or_else(|| PURPOSE.to_owned()),
+        mimetype,
+        visibility: upload.visibility.unwrap_or_else(|| "workspace".to_owned()),
+        lines: has_lines.then_some(stored.lines),
+        signature: stored.signature,
+    };
+    let file = app.storage.add_file(caller.workspace, new).await?;
+    let body = replies::one(&file, |out, file| replies::file(out, file, FileReply::Plain));
+    Ok(json(StatusCode::OK, body))
+}
+
+/// The last part of a file's name: some clients send the path it had with them.
+fn file_name(name: &str) -> Result<String, ApiError> {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    match name.chars().count() {
+        0 => Err(ApiError::validation("file: its `filename` is empty")),
+        1..=NAME if !name.contains('\0') => Ok(name.to_owned()),
+        _ => Err(ApiError::validation(format!(
+            "file: its `filename` must have at most {NAME} characters, none of them U+0000"
+        ))),
+    }
+}
+
+fn purpose(text: String) -> Result<String, ApiError> {
+    match text.chars().count() {
+        1..=NAME if !text.contains('\0') => Ok(text),
+        _ => Err(ApiError::validation(format!("purpose: expected 1 to {NAME} characters"))),
+    }
+}
+
+fn expiry(text: &str) -> Result<Timestamp, ApiError> {
+    let hours = text.trim().parse().ok().filter(|hours| (1..=MOST_HOURS).contains(hours));
+    let hours = hours.ok_or_else(|| {
+        ApiError::validation(format!("expiry: expected whole hours from 1 to {MOST_HOURS}"))
+    })?;
+    Ok(after(hours))
+}
+
+fn visibility(text: String) -> Result<String, ApiError> {
+    match text.as_str() {
+        "workspace" | "user" => Ok(text),
+        _ => Err(ApiError::validation("visibility: expected workspace or user")),
+    }
+}
+
+fn after(hours: u64) -> Timestamp {
+    Timestamp::now().plus(Duration::from_secs(hours * 3600))
+}
+
+pub(super) async fn retrieve(
+    State(app): State<App>,
+    caller: Caller,
+    FilePath(id): FilePath,
+) -> Result<Response, ApiError> {
+    let file = app.storage.file(caller.workspace, id).await?;
+    let body = replies::one(&file, |out, file| replies::file(out, file, FileReply::WithDeleted));
+    Ok(json(StatusCode::OK, body))
+}
+
+pub(super) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    FilePath(id): FilePath,
+) -> Result<Response, ApiError> {
+    app.storage.delete_file(caller.workspace, id).await?;
+    // The file is gone for everybody now. A content that cannot be removed is tried again at the next start.
+    let contents = app.contents.clone();
+    on_disk(tokio::task::spawn_blocking(move || contents.remove(&[id]))).await?;
+    let body = replies::one(&id, |out, id| {
+        Object::write(out, |object| {
+            object.uuid("id", *id);
+            object.string("object", "file");
+            object.raw("deleted", "true");
+        });
+    });
+    Ok(json(StatusCode::OK, body))
+}
+
+pub(super) async fn download(
+    State(app): State<App>,
+    caller: Caller,
+    FilePath(id): FilePath,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let entry = app.storage.file(caller.workspace, id).await?;
+    content(open(&app, id).await?, &entry, &headers).await
+}
+
+pub(super) async fn signed_url(
+    State(app): State<App>,
+    caller: Caller,
+    FilePath(id): FilePath,
+    base: BaseUrl,
+    query: Query,
+) -> Result<Response, ApiError> {
+    let hours = query.integer("expiry", 1..=MOST_HOURS, 24)?;
+    app.storage.file(caller.workspace, id).await?;
+    let url = base.join(&app.signer.link(id, after(hours)));
+    let body = replies::one(&url, |out, url| {
+        Object::write(out, |object| object.string("url", url));
+    });
+    Ok(json(StatusCode::OK, body))
+}
+
+/// Opens the content of a file. One that was deleted just now is not there.
+pub(super) async fn open(app: &App, id: Uuid) -> Result<File, ApiError> {
+    let contents = app.contents.clone();
+    let opened = tokio::task::spawn_blocking(move || match contents.read(id) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
+    });
+    on_disk(opened).await?.ok_or_else(|| Missing::File.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_files_name_is_the_last_part_of_a_path() {
+        assert_eq!(file_name("C:\\data\\a b.jsonl").unwrap(), "a b.jsonl");
+        assert_eq!(file_name("../../etc/passwd").unwrap(), "passwd");
+        assert!(file_name("").is_err());
+        assert!(file_name("dir/").is_err());
+        assert!(file_name(&"x".repeat(256)).is_err());
+    }
+}

@@ -1,0 +1,127 @@
+//! Operations that begin imports. What is to be imported is looked up before the task is created: a source that is not there
+//! is refused at once, and leaves no task.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+
+use super::{files, replies};
+use crate::app::App;
+use crate::http::{ApiError, Caller, DatasetPath, JsonBody, json};
+use crate::imports::{Ids, Import, Lines, Source};
+use crate::json::{Problem, Value};
+use crate::storage::{DatasetKey, Missing};
+
+pub(super) async fn from_file(
+    State(app): State<App>,
+    caller: Caller,
+    DatasetPath(key): DatasetPath,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let id = body.members()?.required("file_id")?.string()?;
+    app.storage.dataset(caller.workspace, key.clone()).await?;
+    let file = uuid::Uuid::try_parse(&id).map_err(|_| Missing::File)?;
+    app.storage.file(caller.workspace, file).await?;
+    // The file is opened here, so that it may be deleted as soon as this is answered.
+    let content = files::open(&app, file).await?;
+    let lines = Lines::new(content, app.generation, app.limits.json_bytes)
+        .map_err(|error| ApiError::internal(&error))?;
+    begin(&app, caller, key, Source::File(Box::new(lines)), 0).await
+}
+
+pub(super) async fn from_campaign(
+    State(app): State<App>,
+    caller: Caller,
+    DatasetPath(key): DatasetPath,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let campaign = body.members()?.required("campaign_id")?.uuid()?;
+    app.storage.dataset(caller.workspace, key.clone()).await?;
+    let events = app.storage.campaign_events(caller.workspace, campaign).await?;
+    let (ids, _) = distinct(events.present);
+    let skipped = events.named - ids.len() as u64;
+    begin(&app, caller, key, Source::Events(Ids::new(ids)), skipped).await
+}
+
+pub(super) async fn from_explorer(
+    State(app): State<App>,
+    caller: Caller,
+    DatasetPath(key): DatasetPath,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let body = body.members()?;
+    let ids = strings(&body.required("completion_event_ids")?.items(0..=500)?)?;
+    app.storage.dataset(caller.workspace, key.clone()).await?;
+    let (ids, skipped) = distinct(ids);
+    app.storage.require_events(caller.workspace, ids.clone()).await?;
+    begin(&app, caller, key, Source::Events(Ids::new(ids)), skipped).await
+}
+
+pub(super) async fn from_playground(
+    State(app): State<App>,
+    caller: Caller,
+    DatasetPath(key): DatasetPath,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let body = body.members()?;
+    let ids = strings(&body.required("conversation_ids")?.items(0..=usize::MAX)?)?;
+    app.storage.dataset(caller.workspace, key.clone()).await?;
+    let (ids, skipped) = distinct(ids);
+    app.storage.require_conversations(caller.workspace, ids.clone()).await?;
+    begin(&app, caller, key, Source::Conversations(Ids::new(ids)), skipped).await
+}
+
+pub(super) async fn from_dataset_records(
+    State(app): State<App>,
+    caller: Caller,
+    DatasetPath(key): DatasetPath,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let ids = body.members()?.required("dataset_record_ids")?.items(1..=10_000)?;
+    let ids = ids.iter().map(Value::uuid).collect::<Result<_, _>>()?;
+    app.storage.dataset(caller.workspace, key.clone()).await?;
+    let (ids, skipped) = distinct(ids);
+    app.storage.require_records(caller.workspace, ids.clone()).await?;
+    begin(&app, caller, key, Source::Records(Ids::new(ids)), skipped).await
+}
+
+fn strings(values: &[Value<'_>]) -> Result<Vec<String>, Problem> {
+    values.iter().map(Value::string).collect()
+}
+
+/// Every id once, where it came first, and how many that leaves out. (An assumption: it is documented nowhere what happens
+/// to what is named twice; here it is imported once and counted as skipped.)
+fn distinct<T: Clone + Eq + Hash>(ids: Vec<T>) -> (Vec<T>, u64) {
+    let count = ids.len();
+    let mut seen = HashSet::with_capacity(count);
+    let ids: Vec<T> = ids.into_iter().filter(|id| seen.insert(id.clone())).collect();
+    let skipped = (count - ids.len()) as u64;
+    (ids, skipped)
+}
+
+/// Leaves the import to the worker, and answers its task.
+async fn begin(
+    app: &App,
+    caller: Caller,
+    dataset: DatasetKey,
+    source: Source,
+    skipped: u64,
+) -> Result<Response, ApiError> {
+    let Caller { workspace, user } = caller;
+    let import = Import { workspace, dataset, creator: user, source, skipped };
+    let task = app.importer.begin(import).await?;
+    Ok(json(StatusCode::ACCEPTED, replies::one(&task, replies::task)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distinct;
+
+    #[test]
+    fn what_is_named_twice_counts_once() {
+        assert_eq!(distinct(vec![3, 1, 3, 2, 1]), (vec![3, 1, 2], 2));
+    }
+}

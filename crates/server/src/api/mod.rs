@@ -1,0 +1,15 @@
+//! The operations: what each takes, does and answers.
+
+mod datasets;
+mod exports;
+mod files;
+mod health;
+mod imports;
+mod links;
+mod planting;
+mod records;
+mod replies;
+mod routes;
+mod tasks;
+
+pub(crate) use routes::router;

@@ -1,0 +1,119 @@
+//! Operations on records.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use mistral_datasets_core_client::types::{ErrorCode, RecordSource};
+
+use super::replies;
+use crate::app::App;
+use crate::http::{
+    ApiError, BaseUrl, Caller, DatasetPath, JsonBody, PageQuery, Query, RecordPath, json,
+    no_content,
+};
+use crate::json::{self, Members, Problem};
+use crate::storage::NewRecord;
+
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    DatasetPath(key): DatasetPath,
+    base: BaseUrl,
+    query: Query,
+) -> Result<Response, ApiError> {
+    let page = PageQuery::read(&query)?;
+    let listed = app.storage.records(caller.workspace, key, page.window()).await?;
+    let body = replies::page("records", &listed, &page, &base, None, replies::record);
+    Ok(json(StatusCode::OK, body))
+}
+
+pub(super) async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    DatasetPath(key): DatasetPath,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let body = body.members()?;
+    let new = NewRecord {
+        payload: json::payload(&body.required("payload")?, app.generation)?,
+        properties: json::properties(&body, app.generation)?,
+        source: source(&body)?,
+    };
+    let record = app.storage.create_record(caller.workspace, key, new).await?;
+    Ok(json(StatusCode::CREATED, replies::one(&record, replies::record)))
+}
+
+/// The source of a record that is given directly. The others are the server's to say.
+fn source(body: &Members<'_>) -> Result<RecordSource, Problem> {
+    let Some(value) = body.optional("source") else { return Ok(RecordSource::DirectInput) };
+    match RecordSource::from(value.string()?) {
+        source @ (RecordSource::DirectInput | RecordSource::TelemetrySpan) => Ok(source),
+        _ => Err(value.problem("expected DIRECT_INPUT or TELEMETRY_SPAN")),
+    }
+}
+
+pub(super) async fn fetch(
+    State(app): State<App>,
+    caller: Caller,
+    RecordPath(id): RecordPath,
+) -> Result<Response, ApiError> {
+    let record = app.storage.record(caller.workspace, id).await?;
+    Ok(json(StatusCode::OK, replies::one(&record, replies::record)))
+}
+
+pub(super) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    RecordPath(id): RecordPath,
+) -> Result<Response, ApiError> {
+    app.storage.delete_records(caller.workspace, vec![id]).await?;
+    Ok(no_content())
+}
+
+pub(super) async fn bulk_delete(
+    State(app): State<App>,
+    caller: Caller,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let ids = body.members()?.required("dataset_record_ids")?.items(1..=500)?;
+    let ids = ids.iter().map(|id| id.uuid()).collect::<Result<_, _>>()?;
+    app.storage.delete_records(caller.workspace, ids).await?;
+    Ok(no_content())
+}
+
+pub(super) async fn update_payload(
+    State(app): State<App>,
+    caller: Caller,
+    RecordPath(id): RecordPath,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let payload = json::payload(&body.members()?.required("payload")?, app.generation)?;
+    app.storage.replace_payload(caller.workspace, id, payload).await?;
+    Ok(no_content())
+}
+
+pub(super) async fn update_properties(
+    State(app): State<App>,
+    caller: Caller,
+    RecordPath(id): RecordPath,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let properties = json::object(&body.members()?.required("properties")?)?;
+    app.storage.replace_properties(caller.workspace, id, properties).await?;
+    Ok(no_content())
+}
+
+pub(super) async fn judge(
+    State(app): State<App>,
+    caller: Caller,
+    RecordPath(id): RecordPath,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    json::object(&body.members()?.required("judge_definition")?)?;
+    app.storage.record(caller.workspace, id).await?;
+    Err(ApiError::new(
+        StatusCode::BAD_REQUEST,
+        ErrorCode::FeatureNotSupported,
+        "judging needs a model, and a local server has none; judge records with the service itself",
+    ))
+}

@@ -1,0 +1,125 @@
+//! Which handler serves which operation of the document.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, get, on, post};
+use http::{Method, StatusCode};
+use mistral_datasets_core_client::types::ErrorCode;
+
+use super::{datasets, exports, files, health, imports, links, planting, records, tasks};
+use crate::app::App;
+use crate::generated::routes::OPERATIONS;
+use crate::http::{ApiError, Caller, no_content};
+
+/// Operations of the document that the server does not serve, and why. They answer FEATURE_NOT_SUPPORTED with the reason.
+const NOT_SERVED: &[(&str, &str)] = &[];
+
+/// What serves an operation.
+fn handler(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>> {
+    Some(match operation_id {
+        "list_datasets" => on(method, datasets::list),
+        "create_dataset" => on(method, datasets::create),
+        "fetch_dataset" => on(method, datasets::fetch),
+        "update_dataset" => on(method, datasets::update),
+        "delete_dataset" => on(method, datasets::delete),
+        "list_records" => on(method, records::list),
+        "create_record" => on(method, records::create),
+        "import_from_campaign" => on(method, imports::from_campaign),
+        "import_from_explorer" => on(method, imports::from_explorer),
+        "import_from_file" => on(method, imports::from_file),
+        "import_from_playground" => on(method, imports::from_playground),
+        "import_from_dataset_records" => on(method, imports::from_dataset_records),
+        "export_to_jsonl" => on(method, exports::to_jsonl),
+        "fetch_task" => on(method, tasks::fetch),
+        "list_tasks" => on(method, tasks::list),
+        "bulk_delete_records" => on(method, records::bulk_delete),
+        "fetch_record" => on(method, records::fetch),
+        "delete_record" => on(method, records::delete),
+        "update_record_payload" => on(method, records::update_payload),
+        "update_record_properties" => on(method, records::update_properties),
+        "judge_record" => on(method, records::judge),
+        "list_files" => on(method, files::list),
+        "upload_file" => on(method, files::upload),
+        "retrieve_file" => on(method, files::retrieve),
+        "delete_file" => on(method, files::delete),
+        "download_file" => on(method, files::download),
+        "get_signed_url" => on(method, files::signed_url),
+        _ => return None,
+    })
+}
+
+/// What answers an operation that is listed as not served.
+fn refusal(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>> {
+    let (_, reason) = NOT_SERVED.iter().find(|(listed, _)| *listed == operation_id)?;
+    Some(on(method, move |_: Caller| async move {
+        ApiError::new(StatusCode::BAD_REQUEST, ErrorCode::FeatureNotSupported, *reason)
+    }))
+}
+
+/// The routes of the API, and the server's own.
+pub(crate) fn router(app: App) -> Router {
+    let mut router = Router::new();
+    for operation in OPERATIONS {
+        let method = Method::from_bytes(operation.method.as_bytes()).ok();
+        let method = method.and_then(|method| MethodFilter::try_from(method).ok());
+        let Some(method) = method else { continue };
+        let served = handler(operation.operation_id, method);
+        if let Some(handler) = served.or_else(|| refusal(operation.operation_id, method)) {
+            router = router.route(operation.path, handler);
+        }
+    }
+    router
+        .route("/files/{file_id}", get(links::open))
+        .route("/healthz", get(health::health))
+        .route("/local/v1/chat-completion-events", post(planting::events))
+        .route("/local/v1/conversations", post(planting::conversations))
+        .route("/local/v1/campaigns", post(planting::campaigns))
+        .route("/local/v1/reset", post(planting::reset))
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(other_method)
+        // Bodies have limits of their own, which answer with the API's envelope.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(app)
+}
+
+async fn unknown_route() -> ApiError {
+    ApiError::not_found("there is no such route")
+}
+
+/// Answers a method that a route does not have. The router adds the header that names those it has.
+async fn other_method(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        return no_content();
+    }
+    let message =
+        format!("the route does not take {method}; the header `Allow` says what it takes");
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    ApiError::new(status, ErrorCode::ValidationError, message).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_is_served_or_listed_with_a_reason() {
+        let mut wrong = Vec::new();
+        for operation in OPERATIONS {
+            let id = operation.operation_id;
+            let reason = NOT_SERVED.iter().find(|(listed, _)| *listed == id).map(|(_, why)| *why);
+            match (handler(id, MethodFilter::GET).is_some(), reason) {
+                (false, None) => wrong.push(format!("{id}: neither served nor listed")),
+                (true, Some(_)) => wrong.push(format!("{id}: served although listed")),
+                (false, Some("")) => wrong.push(format!("{id}: no reason")),
+                _ => {}
+            }
+        }
+        for (listed, _) in NOT_SERVED {
+            if !OPERATIONS.iter().any(|operation| operation.operation_id == *listed) {
+                wrong.push(format!("{listed}: listed, but no operation of the document"));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+}

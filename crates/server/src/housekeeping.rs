@@ -1,0 +1,52 @@
+//! What is done behind the requests: giving back space.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::storage::StorageError;
+
+/// Files past their time are looked for this often.
+const ROUND: Duration = Duration::from_secs(10 * 60);
+
+/// Keeps house until it is aborted. The contents are those that were there when the server started.
+pub(crate) async fn run(app: App, left: Vec<Uuid>) {
+    if let Err(error) = remove_unneeded(&app, left).await {
+        tracing::warn!(%error, "contents of files could not be cleaned up");
+    }
+    loop {
+        if let Err(error) = round(&app).await {
+            tracing::warn!(%error, "space could not be given back");
+        }
+        tokio::select! {
+            () = app.untidy.notified() => {}
+            () = tokio::time::sleep(ROUND) => {}
+        }
+    }
+}
+
+/// Removes contents that no file has, because an earlier server ended between the two.
+async fn remove_unneeded(app: &App, left: Vec<Uuid>) -> Result<(), StorageError> {
+    let unneeded = app.storage.unneeded_contents(left).await?;
+    remove(app, unneeded).await
+}
+
+async fn round(app: &App) -> Result<(), StorageError> {
+    let expired = app.storage.expire_files().await?;
+    remove(app, expired).await?;
+    // Other writes come between the steps.
+    while app.storage.reclaim().await? {}
+    Ok(())
+}
+
+async fn remove(app: &App, ids: Vec<Uuid>) -> Result<(), StorageError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let contents = app.contents.clone();
+    match tokio::task::spawn_blocking(move || contents.remove(&ids)).await {
+        Ok(removed) => removed.map_err(|error| StorageError::Failed(error.into())),
+        Err(panic) => Err(StorageError::Failed(panic.into())),
+    }
+}

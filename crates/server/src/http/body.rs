@@ -1,0 +1,102 @@
+//! JSON bodies.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt;
+use mistral_datasets_core_client::types::ErrorCode;
+
+use super::ApiError;
+use crate::app::App;
+use crate::json::{Document, Members, Problem, Value};
+
+/// The body of an operation that takes JSON.
+pub(crate) struct JsonBody(Bytes);
+
+impl JsonBody {
+    /// The members of the body's object.
+    pub(crate) fn members(&self) -> Result<Members<'_>, Problem> {
+        Document::read(&self.0, "the body")?.members()
+    }
+
+    /// The items of the body's array.
+    pub(crate) fn items(&self) -> Result<Vec<Value<'_>>, Problem> {
+        Document::read(&self.0, "the body")?.items()
+    }
+}
+
+impl FromRequest<App> for JsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let is_json = is_json(request.headers());
+        let length = length(request.headers());
+        let body = read(request.into_body(), length, app.limits.json_bytes).await?;
+        // Without a body there is nothing to have a type; that a body is missing is then the better message.
+        if !is_json && !body.is_empty() {
+            return Err(ApiError::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                ErrorCode::ValidationError,
+                "the header `Content-Type` must be `application/json`",
+            ));
+        }
+        Ok(Self(body))
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// The length a request says its body has.
+pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Reads a body of at most so many bytes. One that says that it is longer is not read.
+async fn read(mut body: Body, length: Option<u64>, limit: u64) -> Result<Bytes, ApiError> {
+    let too_large = || ApiError::too_large(format!("the body is larger than {limit} bytes"));
+    if length.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut bytes = BytesMut::with_capacity(length.unwrap_or_default().min(1 << 20) as usize);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| ApiError::validation("the body ended too early"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.is_empty() && length == Some(data.len() as u64) {
+            return Ok(data);
+        }
+        if (bytes.len() + data.len()) as u64 > limit {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn json_is_told_by_its_media_type() {
+        let is = |value: &'static str| {
+            is_json(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]))
+        };
+        assert!(is("application/json"));
+        assert!(is("Application/JSON; charset=utf-8"));
+        assert!(is("application/merge-patch+json"));
+        assert!(!is("text/plain"));
+        assert!(!is("application/x-www-form-urlencoded"));
+        assert!(!is_json(&HeaderMap::new()));
+    }
+}

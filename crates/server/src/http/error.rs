@@ -1,0 +1,145 @@
+//! Failures, as every operation answers them.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode};
+use mistral_datasets_core_client::types::{ErrorCode, ErrorDetail, ErrorResponse};
+
+use super::reply::json;
+use crate::json::Problem;
+use crate::storage::{Missing, StorageError};
+
+/// A failure: its status, and what the envelope says.
+///
+/// The API names no code for some failures. Here, what is wrong with a request is a `VALIDATION_ERROR`, and what is not
+/// there and has no code of its own (a file, an event, a conversation, a route) an `UNKNOWN_ERROR`.
+#[derive(Debug)]
+pub(crate) struct ApiError(Box<Failure>);
+
+#[derive(Debug)]
+struct Failure {
+    status: StatusCode,
+    code: ErrorCode,
+    message: String,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
+        Self(Box::new(Failure { status, code, message: message.into(), header: None }))
+    }
+
+    /// A request that breaks a rule.
+    pub(crate) fn validation(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::ValidationError, message)
+    }
+
+    /// Something that is not there and has no code of its own.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, ErrorCode::UnknownError, message)
+    }
+
+    /// A request without a key that is accepted.
+    pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, ErrorCode::AuthUnauthorized, message)
+            .with_header(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    pub(crate) fn too_large(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::ValidationError, message)
+    }
+
+    /// A fault of the server. The cause goes to the log.
+    pub(crate) fn internal(cause: &dyn std::error::Error) -> Self {
+        log(cause);
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            ErrorCode::UnknownError,
+            "the server failed; its log says why",
+        )
+    }
+
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.header = Some((name, value));
+        self
+    }
+}
+
+fn log(cause: &dyn std::error::Error) {
+    let mut text = cause.to_string();
+    let mut source = cause.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    tracing::error!(cause = text, "a request failed");
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let Failure { status, code, message, header } = *self.0;
+        let envelope = ErrorResponse {
+            detail: ErrorDetail { message, error_code: Some(code), extra: Default::default() },
+            extra: Default::default(),
+        };
+        // Two strings in two objects are always JSON.
+        let mut response = json(status, serde_json::to_vec(&envelope).unwrap_or_default());
+        if let Some((name, value)) = header {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+impl From<Problem> for ApiError {
+    fn from(problem: Problem) -> Self {
+        Self::validation(problem.to_string())
+    }
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Missing(missing) => missing.into(),
+            StorageError::Stopped | StorageError::Full => {
+                log(&error);
+                let code = ErrorCode::DatabaseUnavailable;
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
+            }
+            StorageError::ImportCut => {
+                Self::new(StatusCode::CONFLICT, ErrorCode::UnknownError, error.to_string())
+            }
+            StorageError::Failed(_) => {
+                log(&error);
+                let (status, code) = (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::DatabaseError);
+                Self::new(status, code, "the storage failed; the server's log says why")
+            }
+        }
+    }
+}
+
+impl From<Missing> for ApiError {
+    fn from(missing: Missing) -> Self {
+        let (code, message) = match missing {
+            Missing::Dataset => (ErrorCode::DatasetNotFound, "there is no such dataset".to_owned()),
+            Missing::Record(id) => {
+                (ErrorCode::DatasetRecordNotFound, format!("there is no record `{id}`"))
+            }
+            Missing::Task => {
+                (ErrorCode::DatasetTaskNotFound, "the dataset has no such task".to_owned())
+            }
+            Missing::Campaign => {
+                (ErrorCode::CampaignNotFound, "there is no such campaign".to_owned())
+            }
+            Missing::CampaignEvents => (
+                ErrorCode::CampaignNoMatchingEvents,
+                "none of the campaign's events is there".to_owned(),
+            ),
+            Missing::File => (ErrorCode::UnknownError, "there is no such file".to_owned()),
+            Missing::Event(id) => (ErrorCode::UnknownError, format!("there is no event `{id}`")),
+            Missing::Conversation(id) => {
+                (ErrorCode::UnknownError, format!("there is no conversation `{id}`"))
+            }
+        };
+        Self::new(StatusCode::NOT_FOUND, code, message)
+    }
+}

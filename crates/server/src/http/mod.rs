@@ -1,0 +1,23 @@
+//! Requests and replies: what every operation shares.
+
+mod auth;
+mod body;
+mod content;
+mod error;
+mod multipart;
+mod page;
+mod path;
+mod query;
+mod reply;
+mod service;
+
+pub(crate) use auth::{Caller, Keys};
+pub(crate) use body::JsonBody;
+pub(crate) use content::content;
+pub(crate) use error::ApiError;
+pub(crate) use multipart::{UploadForm, on_disk};
+pub(crate) use page::{BaseUrl, PageQuery};
+pub(crate) use path::{DatasetPath, FilePath, RecordPath, TaskPath};
+pub(crate) use query::Query;
+pub(crate) use reply::{json, no_content};
+pub(crate) use service::answer;

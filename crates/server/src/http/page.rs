@@ -1,0 +1,136 @@
+//! Pages of a listing: which one is asked for, and the links to its neighbours.
+
+use std::fmt::Write as _;
+
+use axum::extract::FromRequestParts;
+use http::header::HOST;
+use http::request::Parts;
+use http::uri::Authority;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{ApiError, Query};
+use crate::app::App;
+use crate::json::Object;
+use crate::storage::Window;
+
+/// Which page is asked for.
+pub(crate) struct PageQuery {
+    /// From 1.
+    page: u64,
+    size: u64,
+}
+
+impl PageQuery {
+    pub(crate) fn read(query: &Query) -> Result<Self, ApiError> {
+        Ok(Self {
+            page: query.integer("page", 1..=u64::MAX, 1)?,
+            size: query.integer("page_size", 0..=100, 50)?,
+        })
+    }
+
+    pub(crate) fn window(&self) -> Window {
+        let offset = (self.page - 1).saturating_mul(self.size);
+        // A page holds at most a hundred.
+        Window { offset, limit: self.size as u32 }
+    }
+
+    /// The numbers of the page before and of the page behind, of so many results. Before a page beyond the end comes the
+    /// last one. Pages without results have no neighbours.
+    fn neighbours(&self, count: u64) -> (Option<u64>, Option<u64>) {
+        if self.size == 0 {
+            return (None, None);
+        }
+        let last = count.div_ceil(self.size).max(1);
+        let previous = (self.page > 1).then(|| (self.page - 1).min(last));
+        let next = (self.page < last).then(|| self.page + 1);
+        (previous, next)
+    }
+
+    /// Writes the members of a page but for its results.
+    pub(crate) fn write(
+        &self,
+        page: &mut Object<'_>,
+        count: u64,
+        base: &BaseUrl,
+        text: Option<&str>,
+    ) {
+        let link = |number: u64| {
+            let mut link = base.at_path();
+            let _ = write!(link, "?page_size={}&page={number}", self.size);
+            if let Some(text) = text {
+                let _ = write!(link, "&q={}", utf8_percent_encode(text, QUERY));
+            }
+            link
+        };
+        let (previous, next) = self.neighbours(count);
+        page.integer("count", count);
+        page.optional_string("next", next.map(link).as_deref());
+        page.optional_string("previous", previous.map(link).as_deref());
+    }
+}
+
+/// What is encoded in a query: everything but letters, digits and the marks that never mean anything.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The URL by which the client reached the server, to build links from.
+pub(crate) struct BaseUrl {
+    base: String,
+    path: String,
+}
+
+impl BaseUrl {
+    /// The URL of a path and query of this server.
+    pub(crate) fn join(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// The URL of the request, without its query.
+    fn at_path(&self) -> String {
+        self.join(&self.path)
+    }
+}
+
+impl FromRequestParts<App> for BaseUrl {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let base = match &app.public_url {
+            Some(url) => url.clone(),
+            None => {
+                let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+                // A host that is none would make links that lead nowhere, or somewhere else.
+                let host = host.and_then(|host| host.parse::<Authority>().ok());
+                let host = host.filter(|host| !host.as_str().contains('@'));
+                host.map_or_else(|| app.own_url.clone(), |host| format!("http://{host}"))
+            }
+        };
+        Ok(Self { base, path: parts.uri.path().to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_know_their_neighbours() {
+        for (page, size, count, previous, next) in [
+            (1, 50, 0, None, None),
+            (1, 50, 50, None, None),
+            (1, 50, 51, None, Some(2)),
+            (2, 50, 51, Some(1), None),
+            (2, 10, 100, Some(1), Some(3)),
+            (1_000, 10, 15, Some(2), None),
+            (7, 10, 0, Some(1), None),
+            (3, 0, 100, None, None),
+        ] {
+            let query = PageQuery { page, size };
+            assert_eq!(query.neighbours(count), (previous, next), "{page} {size} {count}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_no_number_reaches_begins_at_the_end_of_numbers() {
+        assert_eq!(PageQuery { page: u64::MAX, size: 100 }.window().offset, u64::MAX);
+    }
+}

@@ -1,0 +1,101 @@
+//! What stands in the query of a request.
+
+use std::ops::RangeInclusive;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use percent_encoding::percent_decode_str;
+
+use super::ApiError;
+
+/// The parameters of a query. Those that no operation asks for do not matter.
+pub(crate) struct Query(Vec<(String, Option<String>)>);
+
+impl Query {
+    fn parse(query: &str) -> Self {
+        let pairs = query.split('&').filter(|pair| !pair.is_empty()).filter_map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Some((decoded(name)?, decoded(value)))
+        });
+        Self(pairs.collect())
+    }
+
+    /// A parameter, which may be given once.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<&str>, ApiError> {
+        let mut found = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
+        match (found.next(), found.next()) {
+            (None, _) => Ok(None),
+            (Some(Some(value)), None) => Ok(Some(value)),
+            (Some(None), None) => Err(ApiError::validation(format!("{name}: not UTF-8"))),
+            (Some(_), Some(_)) => {
+                Err(ApiError::validation(format!("{name}: given more than once")))
+            }
+        }
+    }
+
+    /// A parameter that is a whole number between bounds.
+    pub(crate) fn integer(
+        &self,
+        name: &str,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> Result<u64, ApiError> {
+        let Some(text) = self.text(name)? else { return Ok(default) };
+        text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            let expected = match *most {
+                u64::MAX => format!("of at least {least}"),
+                _ => format!("from {least} to {most}"),
+            };
+            ApiError::validation(format!("{name}: expected a whole number {expected}"))
+        })
+    }
+
+    /// A parameter that is true or false.
+    pub(crate) fn boolean(&self, name: &str, default: bool) -> Result<bool, ApiError> {
+        match self.text(name)? {
+            None => Ok(default),
+            Some(text) if text.eq_ignore_ascii_case("true") || text == "1" => Ok(true),
+            Some(text) if text.eq_ignore_ascii_case("false") || text == "0" => Ok(false),
+            Some(_) => Err(ApiError::validation(format!("{name}: expected true or false"))),
+        }
+    }
+}
+
+/// Text of a query as it was before it was encoded, if it is text at all.
+fn decoded(text: &str) -> Option<String> {
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().ok().map(Into::into)
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Query {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(Self::parse(parts.uri.query().unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_decoded() {
+        let query = Query::parse("q=a+b%20c%26&empty=&bare&&x=1");
+        for (name, value) in [("q", "a b c&"), ("empty", ""), ("bare", ""), ("x", "1")] {
+            assert_eq!(query.text(name).unwrap(), Some(value));
+        }
+        assert_eq!(query.text("y").unwrap(), None);
+    }
+
+    #[test]
+    fn numbers_out_of_bounds_or_given_twice_are_refused() {
+        let query = Query::parse("a=1&a=2&b=-1&c=1e3&d=99999999999999999999999&e=&f=%ff&g=7");
+        for name in ["a", "b", "c", "d", "e", "f"] {
+            assert!(query.integer(name, 0..=100, 5).is_err(), "{name}");
+        }
+        assert_eq!(query.integer("g", 0..=100, 5).unwrap(), 7);
+        assert_eq!(query.integer("h", 0..=100, 5).unwrap(), 5);
+    }
+}

@@ -1,0 +1,156 @@
+//! Reading an uploaded JSONL file, a bounded piece at a time.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+
+use mistral_datasets_core_client::types::RecordSource;
+
+use super::source::{CHUNK_BYTES, CHUNK_RECORDS, Chunk, ImportError};
+use crate::config::Generation;
+use crate::json::ImportLine;
+use crate::storage::{NewRecord, Progress};
+
+/// Some editors put it before the first line.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// A file read line by line.
+pub(crate) struct Lines {
+    reader: BufReader<File>,
+    generation: Generation,
+    /// The bytes a line may have.
+    longest: u64,
+    total_bytes: u64,
+    read_bytes: u64,
+    line: u64,
+    buffer: Vec<u8>,
+}
+
+impl Lines {
+    pub(crate) fn new(file: File, generation: Generation, longest: u64) -> io::Result<Self> {
+        Ok(Self {
+            total_bytes: file.metadata()?.len(),
+            reader: BufReader::with_capacity(256 << 10, file),
+            generation,
+            longest,
+            read_bytes: 0,
+            line: 0,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// The records of the next lines.
+    pub(super) fn chunk(&mut self) -> Result<Chunk, ImportError> {
+        let mut records = Vec::new();
+        let mut bytes = 0;
+        while bytes < CHUNK_BYTES && records.len() < CHUNK_RECORDS {
+            let Some(line) = self.line()? else {
+                return Ok(Chunk { records, progress: Progress::DONE, last: true });
+            };
+            let record = NewRecord {
+                payload: line.payload,
+                properties: line.properties,
+                source: RecordSource::UploadedFile,
+            };
+            bytes += record.size();
+            records.push(record);
+        }
+        let progress = Progress::of(self.read_bytes, self.total_bytes);
+        Ok(Chunk { records, progress, last: false })
+    }
+
+    /// The next line that is not blank.
+    fn line(&mut self) -> Result<Option<ImportLine>, ImportError> {
+        loop {
+            self.buffer.clear();
+            // One byte more than a line may have, and its end.
+            let read = (&mut self.reader)
+                .take(self.longest + 2)
+                .read_until(b'\n', &mut self.buffer)
+                .map_err(|error| ImportError::Internal(Box::new(error)))?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.read_bytes += read as u64;
+            self.line += 1;
+            let mut line = self.buffer.trim_ascii_end();
+            if self.line == 1 {
+                line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+            }
+            if line.len() as u64 > self.longest {
+                let message = format!("line {}: longer than {} bytes", self.line, self.longest);
+                return Err(ImportError::Refused(message));
+            }
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            return match ImportLine::read(line, self.generation) {
+                Ok(line) => Ok(Some(line)),
+                Err(problem) => Err(ImportError::Refused(format!("line {}: {problem}", self.line))),
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek, Write};
+
+    use super::*;
+
+    fn lines(content: &[u8], longest: u64) -> Lines {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(content).unwrap();
+        file.rewind().unwrap();
+        Lines::new(file, Generation::G1, longest).unwrap()
+    }
+
+    /// The payloads of a file, or the reason why it is refused.
+    fn payloads(content: &[u8]) -> Result<Vec<String>, String> {
+        let chunk = lines(content, 1_000).chunk().map_err(|error| error.to_string())?;
+        assert!(chunk.last);
+        Ok(chunk.records.into_iter().map(|record| record.payload).collect())
+    }
+
+    #[test]
+    fn blank_lines_carriage_returns_and_a_byte_order_mark_do_not_matter() {
+        let content = "\u{feff}{\"messages\": []}\r\n\r\n   \n\n{\"payload\": {\"messages\":[]}}";
+        assert_eq!(
+            payloads(content.as_bytes()).unwrap(),
+            ["{\"messages\":[]}", "{\"messages\":[]}"]
+        );
+        assert_eq!(payloads(b"").unwrap(), [""; 0]);
+        assert_eq!(payloads("\u{feff}\n".as_bytes()).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn a_bad_line_is_named_by_its_number_in_the_file() {
+        for (content, reason) in [
+            (
+                &b"\n{\"messages\": []}\n{\"messages\": [}\n"[..],
+                "line 3: the line is not JSON: expected value at line 1 column 15",
+            ),
+            (b"{\"messages\": []}\n\"\xff\"", "line 2: the line is not UTF-8: line 1, column 2"),
+            (b"{\"payload\": {}}", "line 1: payload.messages: required"),
+        ] {
+            assert_eq!(payloads(content).unwrap_err(), reason);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_refused_and_not_read_to_its_end() {
+        let long = format!("{{\"messages\": [], \"x\": \"{}\"}}\n", "y".repeat(100));
+        assert!(lines(long.as_bytes(), long.len() as u64 - 1).chunk().is_ok());
+        let error = lines(long.as_bytes(), long.len() as u64 - 2).chunk().err().unwrap();
+        assert_eq!(error.to_string(), format!("line 1: longer than {} bytes", long.len() - 2));
+    }
+
+    #[test]
+    fn a_large_file_comes_in_pieces() {
+        let content = "{\"messages\": []}\n".repeat(CHUNK_RECORDS + 1);
+        let mut lines = lines(content.as_bytes(), 1_000);
+        let first = lines.chunk().unwrap();
+        assert_eq!((first.records.len(), first.last), (CHUNK_RECORDS, false));
+        let second = lines.chunk().unwrap();
+        assert_eq!((second.records.len(), second.last), (1, true));
+    }
+}

@@ -1,0 +1,113 @@
+//! The worker that carries imports out.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::FutureExt;
+use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::source::{ImportError, Source};
+use crate::storage::{DatasetKey, ImportCounts, Pending, Storage, StorageError, Task};
+
+/// So many imports run at once; the others wait for their turn. More would not be faster, since all write through one
+/// thread, but one alone would keep small imports waiting behind a large one.
+const AT_ONCE: usize = 2;
+
+/// An import that is asked for.
+pub(crate) struct Import {
+    pub(crate) workspace: Uuid,
+    pub(crate) dataset: DatasetKey,
+    pub(crate) creator: Uuid,
+    pub(crate) source: Source,
+    /// How many records were asked for and are left out.
+    pub(crate) skipped: u64,
+}
+
+/// Carries imports out, until it is stopped.
+pub(crate) struct Importer {
+    storage: Arc<dyn Storage>,
+    turns: Arc<Semaphore>,
+    running: Mutex<JoinSet<()>>,
+    /// Told when an import has ended, since one that failed leaves something to clean up.
+    untidy: Arc<Notify>,
+}
+
+impl Importer {
+    pub(crate) fn new(storage: Arc<dyn Storage>, untidy: Arc<Notify>) -> Self {
+        let turns = Arc::new(Semaphore::new(AT_ONCE));
+        Self { storage, turns, running: Mutex::default(), untidy }
+    }
+
+    /// Creates the task of an import, answers it, and carries the import out behind it.
+    pub(crate) fn begin(&self, import: Import) -> Pending<Task> {
+        let (storage, turns) = (Arc::clone(&self.storage), Arc::clone(&self.turns));
+        let untidy = Arc::clone(&self.untidy);
+        let (answer, answered) = oneshot::channel();
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        while running.try_join_next().is_some() {}
+        // The task is created in here, so that a caller that goes away cannot leave one that nobody carries out.
+        running.spawn(async move {
+            let Import { workspace, dataset, creator, source, skipped } = import;
+            let created = storage.create_task(workspace, dataset, creator).await;
+            let task = created.as_ref().map(|task| task.id).ok();
+            let _ = answer.send(created);
+            // The semaphore is never closed.
+            if let (Some(task), Ok(_turn)) = (task, turns.acquire().await) {
+                carry_out(&storage, workspace, task, source, skipped).await;
+                untidy.notify_one();
+            }
+        });
+        Box::pin(async move { answered.await.unwrap_or(Err(StorageError::Stopped)) })
+    }
+
+    /// Stops the imports that run and waits until they are gone. Their tasks fail at the next start.
+    pub(crate) async fn stop(&self) {
+        let mut running =
+            std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        running.shutdown().await;
+    }
+}
+
+async fn carry_out(
+    storage: &Arc<dyn Storage>,
+    workspace: Uuid,
+    task: Uuid,
+    source: Source,
+    skipped: u64,
+) {
+    let copying = AssertUnwindSafe(copy(storage, workspace, task, source, skipped));
+    let error = match copying.catch_unwind().await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error,
+        Err(_) => ImportError::Internal("the import panicked".into()),
+    };
+    if let ImportError::Internal(cause) = &error {
+        tracing::error!(%task, %cause, "an import failed");
+    }
+    if let Err(error) = storage.fail_import(task, error.to_string()).await {
+        tracing::error!(%task, %error, "a failed import could not be recorded");
+    }
+}
+
+async fn copy(
+    storage: &Arc<dyn Storage>,
+    workspace: Uuid,
+    task: Uuid,
+    mut source: Source,
+    skipped: u64,
+) -> Result<(), ImportError> {
+    let mut imported = 0;
+    loop {
+        let (rest, chunk) = source.chunk(storage, workspace).await?;
+        source = rest;
+        imported += chunk.records.len() as u64;
+        if chunk.last {
+            let counts = ImportCounts { requested: imported + skipped, imported, skipped };
+            storage.finish_import(task, chunk.records, counts).await?;
+            return Ok(());
+        }
+        storage.stage_records(task, chunk.records, chunk.progress).await?;
+    }
+}

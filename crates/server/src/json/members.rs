@@ -1,0 +1,362 @@
+//! Reading what a request or a line holds, member by member, with the path of whatever is wrong.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::ops::RangeInclusive;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::Problem;
+use super::check::{MAX_DEPTH, deeper_than, utf8};
+
+/// One whole JSON value, known to be UTF-8, well-formed and not too deep.
+#[derive(Clone, Copy)]
+pub(crate) struct Document<'a> {
+    raw: &'a RawValue,
+    what: &'a str,
+}
+
+impl<'a> Document<'a> {
+    /// Reads bytes; `what` names them in a problem, such as `the body`.
+    pub(crate) fn read(bytes: &'a [u8], what: &'a str) -> Result<Self, Problem> {
+        let text = utf8(bytes).map_err(|(line, column)| {
+            Problem::at("", format!("{what} is not UTF-8: line {line}, column {column}"))
+        })?;
+        if deeper_than(text, MAX_DEPTH) {
+            let message = format!("{what} has more than {MAX_DEPTH} levels of arrays and objects");
+            return Err(Problem::at("", message));
+        }
+        if text.bytes().all(|byte| byte.is_ascii_whitespace()) {
+            return Err(Problem::at("", format!("{what} is empty, JSON was expected")));
+        }
+        match serde_json::from_str(text) {
+            Ok(raw) => Ok(Self { raw, what }),
+            // The error of a raw value is one of syntax, which names a place and no content.
+            Err(error) => Err(Problem::at("", format!("{what} is not JSON: {error}"))),
+        }
+    }
+
+    /// The members, which must be those of an object.
+    pub(crate) fn members(self) -> Result<Members<'a>, Problem> {
+        let whole = self.value();
+        if !whole.is_object() {
+            let named = Value { path: self.what.to_owned(), raw: self.raw };
+            return Err(named.unexpected("an object"));
+        }
+        whole.members()
+    }
+
+    /// The items, which must be those of an array.
+    pub(crate) fn items(self) -> Result<Vec<Value<'a>>, Problem> {
+        let whole = self.value();
+        if !whole.text().starts_with('[') {
+            let named = Value { path: self.what.to_owned(), raw: self.raw };
+            return Err(named.unexpected("an array"));
+        }
+        whole.items(0..=usize::MAX)
+    }
+
+    /// The text of the value, as it came.
+    pub(crate) fn text(self) -> &'a str {
+        self.raw.get()
+    }
+
+    fn value(self) -> Value<'a> {
+        Value { path: String::new(), raw: self.raw }
+    }
+}
+
+/// A JSON value and where it is.
+#[derive(Clone)]
+pub(crate) struct Value<'a> {
+    path: String,
+    raw: &'a RawValue,
+}
+
+impl<'a> Value<'a> {
+    /// The text of the value, as it came.
+    pub(crate) fn text(&self) -> &'a str {
+        self.raw.get()
+    }
+
+    /// A problem with this value.
+    pub(crate) fn problem(&self, message: impl Into<String>) -> Problem {
+        Problem::at(self.path.clone(), message)
+    }
+
+    fn unexpected(&self, expected: &str) -> Problem {
+        self.problem(format!("expected {expected}, found {}", kind(self.raw)))
+    }
+
+    /// Whether the value is an object.
+    pub(crate) fn is_object(&self) -> bool {
+        self.text().starts_with('{')
+    }
+
+    /// The members of an object.
+    pub(crate) fn members(&self) -> Result<Members<'a>, Problem> {
+        if !self.is_object() {
+            return Err(self.unexpected("an object"));
+        }
+        let entries = serde_json::from_str::<Entries<'a>>(self.text())
+            .map_err(|error| self.problem(format!("not JSON: {error}")))?;
+        Ok(Members { path: self.path.clone(), entries: entries.0 })
+    }
+
+    /// The items of an array, of which there must be so many.
+    pub(crate) fn items(&self, count: RangeInclusive<usize>) -> Result<Vec<Value<'a>>, Problem> {
+        let items = self.raw_items()?;
+        if !count.contains(&items.len()) {
+            let expected = bounds(&count, "item");
+            return Err(self.problem(format!("expected {expected}, found {}", items.len())));
+        }
+        let items = items.into_iter().enumerate();
+        Ok(items.map(|(index, raw)| Value { path: self.item_path(index), raw }).collect())
+    }
+
+    /// Fails unless the value is an array of objects.
+    pub(crate) fn require_objects(&self) -> Result<(), Problem> {
+        for (index, raw) in self.raw_items()?.into_iter().enumerate() {
+            if !raw.get().starts_with('{') {
+                return Err(Value { path: self.item_path(index), raw }.unexpected("an object"));
+            }
+        }
+        Ok(())
+    }
+
+    fn raw_items(&self) -> Result<Vec<&'a RawValue>, Problem> {
+        if !self.text().starts_with('[') {
+            return Err(self.unexpected("an array"));
+        }
+        serde_json::from_str(self.text())
+            .map_err(|error| self.problem(format!("not JSON: {error}")))
+    }
+
+    fn item_path(&self, index: usize) -> String {
+        let mut path = self.path.clone();
+        let _ = write!(path, "[{index}]");
+        path
+    }
+
+    /// A string.
+    pub(crate) fn string(&self) -> Result<String, Problem> {
+        if !self.text().starts_with('"') {
+            return Err(self.unexpected("a string"));
+        }
+        // The text is well-formed, so what can be wrong is an escape that stands for no character.
+        let string: String = serde_json::from_str(self.text())
+            .map_err(|_| self.problem("has an escape that is half of a surrogate pair"))?;
+        if string.contains('\0') {
+            return Err(self.problem("must not contain the character U+0000"));
+        }
+        Ok(string)
+    }
+
+    /// A string of so many characters.
+    pub(crate) fn string_of(&self, length: RangeInclusive<usize>) -> Result<String, Problem> {
+        let string = self.string()?;
+        let found = string.chars().count();
+        if length.contains(&found) {
+            return Ok(string);
+        }
+        Err(self.problem(format!("expected {}, found {found}", bounds(&length, "character"))))
+    }
+
+    /// A uuid.
+    pub(crate) fn uuid(&self) -> Result<Uuid, Problem> {
+        let string = self.string()?;
+        Uuid::try_parse(&string).map_err(|_| self.problem("expected a UUID"))
+    }
+}
+
+/// The members of an object in their order, names as text with their quotes, so that nothing is lost.
+pub(crate) struct Members<'a> {
+    path: String,
+    entries: Vec<(&'a RawValue, &'a RawValue)>,
+}
+
+impl<'a> Members<'a> {
+    /// A member. Of several with one name the last counts, as with most parsers.
+    pub(crate) fn get(&self, name: &str) -> Option<Value<'a>> {
+        let (_, raw) = self.entries.iter().rev().find(|(key, _)| is_named(key, name))?;
+        Some(Value { path: self.member_path(name), raw })
+    }
+
+    /// A member that may be missing or null.
+    pub(crate) fn optional(&self, name: &str) -> Option<Value<'a>> {
+        self.get(name).filter(|value| value.text() != "null")
+    }
+
+    /// A member that must be there.
+    pub(crate) fn required(&self, name: &str) -> Result<Value<'a>, Problem> {
+        self.get(name).ok_or_else(|| Problem::at(self.member_path(name), "required"))
+    }
+
+    fn member_path(&self, name: &str) -> String {
+        match self.path.as_str() {
+            "" => name.to_owned(),
+            path => format!("{path}.{name}"),
+        }
+    }
+
+    /// The object as text without a member, all others as they came.
+    pub(crate) fn without(&self, name: &str) -> String {
+        let mut text = String::from("{");
+        for (key, value) in self.entries.iter().filter(|(key, _)| !is_named(key, name)) {
+            if text.len() > 1 {
+                text.push(',');
+            }
+            text.push_str(key.get());
+            text.push(':');
+            text.push_str(value.get());
+        }
+        text.push('}');
+        text
+    }
+}
+
+fn is_named(key: &RawValue, name: &str) -> bool {
+    let quoted = key.get();
+    let inner: Cow<'_, str> = match quoted.get(1..quoted.len() - 1) {
+        Some(inner) if !inner.contains('\\') => inner.into(),
+        // A name with a lone surrogate is nobody's name.
+        _ => serde_json::from_str::<String>(quoted).unwrap_or_default().into(),
+    };
+    inner == name
+}
+
+struct Entries<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+
+        impl<'de> Visitor<'de> for All {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(All)
+    }
+}
+
+/// What kind of value it is, for people.
+fn kind(raw: &RawValue) -> &'static str {
+    match raw.get().as_bytes().first() {
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}
+
+/// Bounds for people, such as `5 to 50 characters`.
+fn bounds(range: &RangeInclusive<usize>, unit: &str) -> String {
+    match (*range.start(), *range.end()) {
+        (0, most) => format!("at most {most} {unit}s"),
+        (least, usize::MAX) => format!("at least {least} {unit}s"),
+        (least, most) => format!("{least} to {most} {unit}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn members(text: &str) -> Members<'_> {
+        Document::read(text.as_bytes(), "the body").unwrap().members().unwrap()
+    }
+
+    fn problem<T>(result: Result<T, Problem>) -> String {
+        result.err().expect("a problem").to_string()
+    }
+
+    #[test]
+    fn documents_that_are_no_json_are_refused_with_the_place() {
+        let read = |bytes: &[u8]| problem(Document::read(bytes, "the body"));
+        assert_eq!(read(b"  \n"), "the body is empty, JSON was expected");
+        assert_eq!(
+            read(b"{\"a\": 1,\n}"),
+            "the body is not JSON: key must be a string at line 2 column 1"
+        );
+        assert_eq!(read(b"\"\xff\""), "the body is not UTF-8: line 1, column 2");
+        let deep = "[".repeat(100_000);
+        assert_eq!(
+            read(deep.as_bytes()),
+            "the body has more than 128 levels of arrays and objects"
+        );
+        assert!(read(b"{} {}").contains("trailing characters"));
+        assert!(read(b"{\"a\": 01}").contains("line 1 column 8"));
+    }
+
+    #[test]
+    fn a_whole_of_the_wrong_type_is_named() {
+        let document = Document::read(b"[1]", "the body").unwrap();
+        assert_eq!(problem(document.members()), "the body: expected an object, found an array");
+        let document = Document::read(b" 1 ", "the body").unwrap();
+        assert_eq!(problem(document.items()), "the body: expected an array, found a number");
+    }
+
+    #[test]
+    fn wrong_types_are_named_with_their_path() {
+        let body = members(r#"{"name": 3, "list": ["a", null], "object": {"inner": []}}"#);
+        assert_eq!(problem(body.required("nome")), "nome: required");
+        assert_eq!(
+            problem(body.required("name").unwrap().string()),
+            "name: expected a string, found a number"
+        );
+        let items = body.required("list").unwrap().items(0..=2).unwrap();
+        assert_eq!(problem(items[1].string()), "list[1]: expected a string, found null");
+        let inner = body.required("object").unwrap().members().unwrap();
+        assert_eq!(
+            problem(inner.required("inner").unwrap().string()),
+            "object.inner: expected a string, found an array"
+        );
+    }
+
+    #[test]
+    fn lengths_are_counted_in_characters() {
+        let body = members(r#"{"name": "😀😀😀"}"#);
+        let name = body.required("name").unwrap();
+        assert_eq!(name.string_of(3..=3).unwrap(), "😀😀😀");
+        assert_eq!(problem(name.string_of(5..=50)), "name: expected 5 to 50 characters, found 3");
+        assert_eq!(problem(name.string_of(0..=2)), "name: expected at most 2 characters, found 3");
+    }
+
+    #[test]
+    fn strings_hold_characters_only() {
+        let body = members(r#"{"half": "\ud800", "zero": "\u0000", "pair": "\ud83d\ude00"}"#);
+        assert!(problem(body.required("half").unwrap().string()).contains("surrogate"));
+        assert!(problem(body.required("zero").unwrap().string()).contains("U+0000"));
+        assert_eq!(body.required("pair").unwrap().string().unwrap(), "😀");
+    }
+
+    #[test]
+    fn names_are_compared_as_characters_and_the_last_of_several_counts() {
+        let body = members(r#"{"a": 1, "\u0061": 2, "\ud800": 3}"#);
+        assert_eq!(body.get("a").unwrap().text(), "2");
+        assert!(body.get("b").is_none());
+    }
+
+    #[test]
+    fn what_is_left_of_an_object_stays_as_it_came() {
+        let body = members(r#"{ "b" : 1.0 , "a":"x", "\ud800": [ 1e400 ], "b": 2 }"#);
+        assert_eq!(body.without("a"), r#"{"b":1.0,"\ud800":[ 1e400 ],"b":2}"#);
+        assert_eq!(members("{}").without("a"), "{}");
+    }
+}

@@ -1,0 +1,122 @@
+//! Writing replies. Payloads go in as the text they are, so a page costs little more than copying it.
+
+use uuid::Uuid;
+
+use crate::time::Timestamp;
+
+/// An object being written.
+pub(crate) struct Object<'a> {
+    out: &'a mut Vec<u8>,
+    empty: bool,
+}
+
+impl<'a> Object<'a> {
+    /// Writes an object whose members the closure gives.
+    pub(crate) fn write(out: &'a mut Vec<u8>, members: impl FnOnce(&mut Object<'_>)) {
+        out.push(b'{');
+        let mut object = Object { out, empty: true };
+        members(&mut object);
+        object.out.push(b'}');
+    }
+
+    /// Begins a member; its value is then written to what this returns.
+    pub(crate) fn member(&mut self, name: &str) -> &mut Vec<u8> {
+        if !std::mem::take(&mut self.empty) {
+            self.out.push(b',');
+        }
+        string(self.out, name);
+        self.out.push(b':');
+        self.out
+    }
+
+    pub(crate) fn string(&mut self, name: &str, value: &str) {
+        string(self.member(name), value);
+    }
+
+    pub(crate) fn optional_string(&mut self, name: &str, value: Option<&str>) {
+        match value {
+            Some(value) => self.string(name, value),
+            None => self.raw(name, "null"),
+        }
+    }
+
+    /// A member whose value is JSON text already.
+    pub(crate) fn raw(&mut self, name: &str, json: &str) {
+        self.member(name).extend_from_slice(json.as_bytes());
+    }
+
+    pub(crate) fn uuid(&mut self, name: &str, value: Uuid) {
+        let out = self.member(name);
+        out.push(b'"');
+        let mut text = Uuid::encode_buffer();
+        out.extend_from_slice(value.hyphenated().encode_lower(&mut text).as_bytes());
+        out.push(b'"');
+    }
+
+    pub(crate) fn time(&mut self, name: &str, value: Timestamp) {
+        let out = self.member(name);
+        out.push(b'"');
+        out.extend_from_slice(&value.rfc3339());
+        out.push(b'"');
+    }
+
+    pub(crate) fn integer(&mut self, name: &str, value: impl Into<i128>) {
+        self.raw(name, &value.into().to_string());
+    }
+
+    pub(crate) fn optional_integer(&mut self, name: &str, value: Option<impl Into<i128>>) {
+        match value {
+            Some(value) => self.integer(name, value),
+            None => self.raw(name, "null"),
+        }
+    }
+}
+
+/// Writes an array whose items the function writes.
+pub(crate) fn list<T>(
+    out: &mut Vec<u8>,
+    items: impl IntoIterator<Item = T>,
+    mut item: impl FnMut(&mut Vec<u8>, T),
+) {
+    out.push(b'[');
+    for (index, value) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        item(out, value);
+    }
+    out.push(b']');
+}
+
+/// Writes a string with the escapes JSON needs.
+pub(crate) fn string(out: &mut Vec<u8>, value: &str) {
+    // Writing a string to memory cannot fail.
+    let _ = serde_json::to_writer(out, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_written_with_its_members_in_order() {
+        let mut out = Vec::new();
+        Object::write(&mut out, |object| {
+            object.string("text", "a \"b\"\n");
+            object.optional_string("none", None);
+            object.raw("raw", "[ 1.0 ]");
+            object.uuid("id", Uuid::nil());
+            object.time("at", Timestamp::from_micros(1));
+            object.optional_integer("count", Some(7_u64));
+            list(object.member("list"), [1, 2], |out, n: i32| {
+                out.extend_from_slice(n.to_string().as_bytes());
+            });
+        });
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "{\"text\":\"a \\\"b\\\"\\n\",\"none\":null,\"raw\":[ 1.0 ],\
+             \"id\":\"00000000-0000-0000-0000-000000000000\",\"at\":\"1970-01-01T00:00:00.000001Z\",\
+             \"count\":7,\"list\":[1,2]}"
+        );
+    }
+}

@@ -1,0 +1,284 @@
+//! Starting and stopping a server.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use crate::api;
+use crate::app::{App, Parts};
+use crate::config::{DataLocation, ServerConfig};
+use crate::connections::{self, Stop};
+use crate::data::{DataDirectory, DataError};
+use crate::files::{Contents, Signer};
+use crate::housekeeping;
+use crate::http::Keys;
+use crate::imports::Importer;
+use crate::sqlite::{OpenError, SqliteStorage};
+use crate::storage::{Storage, StorageError};
+
+/// What a task says that the end of a server cut off.
+const INTERRUPTED: &str =
+    "the server was stopped while the import ran; nothing was imported, start it again";
+
+/// For so long [`RunningServer::shutdown`] lets requests go on that are being answered.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why a server could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Without configured keys every key is accepted, so only this machine may reach the server.
+    #[error(
+        "without an API key the server accepts every key, so it listens on loopback addresses only, and {0} is none; \
+         give it an API key, or let it listen on 127.0.0.1"
+    )]
+    OpenToOthers(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another server uses the data directory.
+    #[error("cannot use {}: another server uses it{}", path.display(), holder(.process))]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// The process of the other server, where it said which.
+        process: Option<u32>,
+    },
+    /// A newer version of the server wrote the data directory.
+    #[error("cannot use {}: {reason}", path.display())]
+    Newer {
+        /// The directory.
+        path: PathBuf,
+        /// What is to be done.
+        reason: String,
+    },
+    /// The data directory cannot be made, read or written.
+    #[error("cannot use {}: {source}", path.display())]
+    Data {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+fn holder(process: &Option<u32>) -> String {
+    process.map(|process| format!(" (process {process})")).unwrap_or_default()
+}
+
+/// A local server of the API.
+#[derive(Debug)]
+pub struct Server;
+
+impl Server {
+    /// Starts a server within the runtime that this is called in. When this returns, it accepts connections.
+    ///
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), mistral_datasets_server::StartError> {
+    /// use mistral_datasets_server::{Server, ServerConfig};
+    ///
+    /// let server = Server::start(ServerConfig::default()).await?;
+    /// assert!(server.url().starts_with("http://127.0.0.1:"));
+    /// server.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When the address or the data directory cannot be used, and when the server would be open to others than this machine.
+    pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
+        if config.api_keys.is_empty() && !config.listen.ip().is_loopback() {
+            return Err(StartError::OpenToOthers(config.listen));
+        }
+        let listen_error = |source| StartError::Listen { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+
+        let location = config.data.clone();
+        let opened = tokio::task::spawn_blocking(move || open(&location)).await;
+        let data = match opened {
+            Ok(data) => data.map_err(|failure| failure.in_directory(&config.data))?,
+            Err(panic) => return Err(Failure::Other(panic.into()).in_directory(&config.data)),
+        };
+        let storage: Arc<dyn Storage> = Arc::new(data.storage);
+        let (secret, left) = prepare(&storage, &data.contents)
+            .await
+            .map_err(|failure| failure.in_directory(&config.data))?;
+
+        let untidy = Arc::new(Notify::new());
+        let app = App::new(Parts {
+            importer: Importer::new(Arc::clone(&storage), Arc::clone(&untidy)),
+            storage,
+            contents: data.contents,
+            signer: Signer::new(&secret),
+            keys: Keys::new(&config.api_keys, config.workspaces),
+            generation: config.generation,
+            limits: config.limits,
+            link_lifetime: config.link_lifetime,
+            public_url: config.public_url.map(|url| url.trim_end_matches('/').to_owned()),
+            own_url: format!("http://{address}"),
+            untidy,
+        });
+        let (stop, stopped) = watch::channel(None);
+        let running = tokio::spawn(run(app, listener, stopped, left, data.directory));
+        Ok(RunningServer { address, stop, running: Some(running) })
+    }
+}
+
+/// A server that runs. Dropping it stops it without waiting; [`shutdown`](Self::shutdown) stops it in order.
+pub struct RunningServer {
+    address: SocketAddr,
+    stop: watch::Sender<Option<Stop>>,
+    running: Option<JoinHandle<()>>,
+}
+
+impl RunningServer {
+    /// The address the server listens on.
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL of the server, such as `http://127.0.0.1:7700`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops the server: it accepts no more connections, lets the requests that are being answered end, for ten seconds at
+    /// most, and closes its data.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(Some(Stop::After(GRACE)));
+        if let Some(running) = self.running.take() {
+            // It ends early only when the runtime does.
+            let _ = running.await;
+        }
+    }
+}
+
+impl Drop for RunningServer {
+    fn drop(&mut self) {
+        if self.running.is_some() {
+            self.stop.send_replace(Some(Stop::Now));
+        }
+    }
+}
+
+impl fmt::Debug for RunningServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunningServer").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Serves until it is told to stop, and then closes everything in order.
+async fn run(
+    app: App,
+    listener: TcpListener,
+    stop: watch::Receiver<Option<Stop>>,
+    left: Vec<uuid::Uuid>,
+    directory: DataDirectory,
+) {
+    let tidying = tokio::spawn(housekeeping::run(app.clone(), left));
+    connections::serve(listener, api::router(app.clone()), stop).await;
+    tidying.abort();
+    let _ = tidying.await;
+    app.importer.stop().await;
+    // The last of the storage waits for the thread that writes; the directory's lock goes after it.
+    let _ = tokio::task::spawn_blocking(move || {
+        drop(app);
+        drop(directory);
+    })
+    .await;
+}
+
+/// What a data directory holds.
+struct Data {
+    storage: SqliteStorage,
+    contents: Contents,
+    directory: DataDirectory,
+}
+
+fn open(location: &DataLocation) -> Result<Data, Failure> {
+    let directory = DataDirectory::open(location)?;
+    let storage = SqliteStorage::open(&directory.database(), directory.durability())?;
+    let contents = Contents::open(directory.files())?;
+    Ok(Data { storage, contents, directory })
+}
+
+/// What must be done before the first request: the secret for links, the tasks that were cut off, and which contents the last
+/// server left.
+async fn prepare(
+    storage: &Arc<dyn Storage>,
+    contents: &Contents,
+) -> Result<(Vec<u8>, Vec<uuid::Uuid>), Failure> {
+    let secret = storage.secret().await?;
+    let interrupted = storage.fail_interrupted_imports(INTERRUPTED.to_owned()).await?;
+    if interrupted > 0 {
+        tracing::warn!(interrupted, "imports were cut off by the end of the last server");
+    }
+    let contents = contents.clone();
+    let left = tokio::task::spawn_blocking(move || contents.all()).await;
+    Ok((secret, left.map_err(|panic| Failure::Other(panic.into()))??))
+}
+
+/// Why a data directory could not be opened.
+enum Failure {
+    InUse(Option<u32>),
+    Newer(String),
+    Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Failure {
+    fn in_directory(self, location: &DataLocation) -> StartError {
+        let path = match location {
+            DataLocation::Directory(path) => path.clone(),
+            DataLocation::Memory => std::env::temp_dir(),
+        };
+        match self {
+            Self::InUse(process) => StartError::InUse { path, process },
+            Self::Newer(reason) => StartError::Newer { path, reason },
+            Self::Other(source) => StartError::Data { path, source },
+        }
+    }
+}
+
+impl From<DataError> for Failure {
+    fn from(error: DataError) -> Self {
+        match error {
+            DataError::InUse(process) => Self::InUse(process),
+            DataError::Io(error) => Self::Other(error.into()),
+        }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Newer { .. } => Self::Newer(error.to_string()),
+            OpenError::Database(error) => Self::Other(error.into()),
+            OpenError::Thread(error) => Self::Other(error.into()),
+        }
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Other(error.into())
+    }
+}

@@ -1,0 +1,303 @@
+//! Datasets in SQLite.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use super::{SqliteStorage, workspaces};
+use crate::storage::{
+    Dataset, DatasetChange, DatasetKey, DatasetStore, Listed, Missing, NewDataset, Pending,
+    StorageError, Window, folded,
+};
+use crate::time::Timestamp;
+
+/// What every query of datasets reads, in the order in which [`read`] takes it.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT d.id, d.uuid, d.created_at, d.updated_at, d.name, d.slug, d.description, d.owner, w.uuid, ",
+            "d.record_count, d.task_count FROM datasets d JOIN workspaces w ON w.id = d.workspace ",
+            $rest
+        )
+    };
+}
+
+/// A dataset with what others do not see.
+pub(super) struct Found {
+    pub(super) row: i64,
+    pub(super) dataset: Dataset,
+    pub(super) record_count: u64,
+    pub(super) task_count: u64,
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
+    Ok(Found {
+        row: row.get(0)?,
+        dataset: Dataset {
+            id: row.get(1)?,
+            created_at: Timestamp::from_micros(row.get(2)?),
+            updated_at: Timestamp::from_micros(row.get(3)?),
+            name: row.get(4)?,
+            slug: row.get(5)?,
+            description: row.get(6)?,
+            owner: row.get(7)?,
+            workspace: row.get(8)?,
+        },
+        record_count: row.get(9)?,
+        task_count: row.get(10)?,
+    })
+}
+
+/// One dataset that is not deleted.
+pub(super) fn find(
+    connection: &Connection,
+    workspace: Uuid,
+    key: &DatasetKey,
+) -> Result<Found, StorageError> {
+    let found = match key {
+        DatasetKey::Id(id) => connection
+            .prepare_cached(select!(
+                "WHERE d.uuid = ?2 AND d.deleted_at IS NULL AND w.uuid = ?1 AND w.discarded = 0"
+            ))?
+            .query_row(params![workspace, id], read)
+            .optional()?,
+        DatasetKey::Slug(slug) => connection
+            .prepare_cached(select!(
+                "WHERE d.slug = ?2 AND d.deleted_at IS NULL AND w.uuid = ?1 AND w.discarded = 0"
+            ))?
+            .query_row(params![workspace, slug], read)
+            .optional()?,
+    };
+    found.ok_or_else(|| Missing::Dataset.into())
+}
+
+fn create(
+    connection: &Connection,
+    workspace: Uuid,
+    new: NewDataset,
+) -> Result<Dataset, StorageError> {
+    let row = workspaces::find_or_create(connection, workspace)?;
+    let now = Timestamp::now();
+    let dataset = Dataset {
+        id: Uuid::now_v7(),
+        created_at: now,
+        updated_at: now,
+        slug: free_slug(connection, row, &new.name)?,
+        name: new.name,
+        description: new.description,
+        owner: new.owner,
+        workspace,
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO datasets (workspace, uuid, owner, created_at, updated_at, name, description, slug, \
+             folded_name, folded_description) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            row,
+            dataset.id,
+            dataset.owner,
+            now.micros(),
+            dataset.name,
+            dataset.description,
+            dataset.slug,
+            folded(&dataset.name),
+            folded(&dataset.description),
+        ])?;
+    workspaces::count_dataset(connection, row, 1)?;
+    Ok(dataset)
+}
+
+/// A slug that no dataset of the workspace has or ever had: a link must not come to mean another dataset.
+fn free_slug(connection: &Connection, workspace: i64, name: &str) -> Result<String, StorageError> {
+    let base = slug(name);
+    let mut taken =
+        connection.prepare_cached("SELECT 1 FROM datasets WHERE workspace = ?1 AND slug = ?2")?;
+    let mut free = |slug: &str| taken.exists(params![workspace, slug]).map(|taken| !taken);
+    if free(&base)? {
+        return Ok(base);
+    }
+    // Many datasets of one name would make counting up from 2 slow, so the step doubles until a number is free, and then
+    // halves until the number below is not.
+    let numbered = |number: u64| format!("{base}-{number}");
+    let mut low = 1;
+    let mut high = 2;
+    while !free(&numbered(high))? {
+        low = high;
+        high *= 2;
+    }
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if free(&numbered(middle))? { high = middle } else { low = middle }
+    }
+    Ok(numbered(high))
+}
+
+/// The readable form of a name: its ASCII letters, small, and its digits, with single hyphens between them.
+fn slug(name: &str) -> String {
+    let mut slug = String::with_capacity(name.len());
+    for character in name.chars() {
+        if character.is_ascii_alphanumeric() {
+            slug.push(character.to_ascii_lowercase());
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.truncate(slug.trim_end_matches('-').len());
+    match slug {
+        slug if slug.is_empty() => "dataset".to_owned(),
+        // In a path it would be read as an id.
+        slug if Uuid::try_parse(&slug).is_ok() => format!("dataset-{slug}"),
+        slug => slug,
+    }
+}
+
+fn list(
+    connection: &Connection,
+    workspace: Uuid,
+    containing: Option<&str>,
+    window: Window,
+) -> Result<Listed<Dataset>, StorageError> {
+    let empty = Listed { count: 0, results: Vec::new() };
+    let Some(row) = workspaces::find(connection, workspace)? else { return Ok(empty) };
+    let (count, rows) = match containing {
+        None => all(connection, row, window)?,
+        Some(text) => matching(connection, row, text, window)?,
+    };
+    let mut statement = connection.prepare_cached(select!("WHERE d.id = ?1"))?;
+    let results = rows
+        .into_iter()
+        .map(|row| statement.query_row([row], |row| Ok(read(row)?.dataset)))
+        .collect::<Result<_, _>>()?;
+    Ok(Listed { count, results })
+}
+
+/// The rows of a window of all datasets, and how many there are.
+fn all(
+    connection: &Connection,
+    workspace: i64,
+    window: Window,
+) -> Result<(u64, Vec<i64>), StorageError> {
+    let count = connection
+        .prepare_cached("SELECT dataset_count FROM workspaces WHERE id = ?1")?
+        .query_row([workspace], |row| row.get(0))?;
+    let mut statement = connection.prepare_cached(
+        "SELECT id FROM datasets WHERE workspace = ?1 AND deleted_at IS NULL ORDER BY id DESC LIMIT ?2 OFFSET ?3",
+    )?;
+    let offset = i64::try_from(window.offset).unwrap_or(i64::MAX);
+    let rows = statement
+        .query_map(params![workspace, window.limit, offset], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok((count, rows))
+}
+
+/// The rows of a window of the datasets that contain a text, and how many contain it.
+fn matching(
+    connection: &Connection,
+    workspace: i64,
+    text: &str,
+    window: Window,
+) -> Result<(u64, Vec<i64>), StorageError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id FROM datasets WHERE workspace = ?1 AND deleted_at IS NULL \
+         AND (instr(folded_name, ?2) > 0 OR instr(folded_description, ?2) > 0) ORDER BY id DESC",
+    )?;
+    let mut found = statement.query(params![workspace, folded(text)])?;
+    let (mut count, mut rows) = (0, Vec::new());
+    while let Some(row) = found.next()? {
+        if count >= window.offset && rows.len() < window.limit as usize {
+            rows.push(row.get(0)?);
+        }
+        count += 1;
+    }
+    Ok((count, rows))
+}
+
+fn update(
+    connection: &Connection,
+    workspace: Uuid,
+    key: &DatasetKey,
+    change: DatasetChange,
+) -> Result<Dataset, StorageError> {
+    let Found { row, mut dataset, .. } = find(connection, workspace, key)?;
+    if change.name.is_none() && change.description.is_none() {
+        return Ok(dataset);
+    }
+    dataset.name = change.name.unwrap_or(dataset.name);
+    dataset.description = change.description.unwrap_or(dataset.description);
+    dataset.updated_at = dataset.updated_at.next();
+    connection
+        .prepare_cached(
+            "UPDATE datasets SET name = ?2, description = ?3, folded_name = ?4, folded_description = ?5, \
+             updated_at = ?6 WHERE id = ?1",
+        )?
+        .execute(params![
+            row,
+            dataset.name,
+            dataset.description,
+            folded(&dataset.name),
+            folded(&dataset.description),
+            dataset.updated_at.micros(),
+        ])?;
+    Ok(dataset)
+}
+
+fn delete(connection: &Connection, workspace: Uuid, key: &DatasetKey) -> Result<(), StorageError> {
+    let found = find(connection, workspace, key)?;
+    connection
+        .prepare_cached("UPDATE datasets SET deleted_at = ?2 WHERE id = ?1")?
+        .execute(params![found.row, Timestamp::now().micros()])?;
+    let row = workspaces::find_or_create(connection, workspace)?;
+    workspaces::count_dataset(connection, row, -1)
+}
+
+impl DatasetStore for SqliteStorage {
+    fn create_dataset(&self, workspace: Uuid, new: NewDataset) -> Pending<Dataset> {
+        self.write(move |connection| create(connection, workspace, new))
+    }
+
+    fn dataset(&self, workspace: Uuid, key: DatasetKey) -> Pending<Dataset> {
+        self.read(move |connection| Ok(find(connection, workspace, &key)?.dataset))
+    }
+
+    fn datasets(
+        &self,
+        workspace: Uuid,
+        containing: Option<String>,
+        window: Window,
+    ) -> Pending<Listed<Dataset>> {
+        self.read(move |connection| list(connection, workspace, containing.as_deref(), window))
+    }
+
+    fn update_dataset(
+        &self,
+        workspace: Uuid,
+        key: DatasetKey,
+        change: DatasetChange,
+    ) -> Pending<Dataset> {
+        self.write(move |connection| update(connection, workspace, &key, change))
+    }
+
+    fn delete_dataset(&self, workspace: Uuid, key: DatasetKey) -> Pending<()> {
+        self.write(move |connection| delete(connection, workspace, &key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slug;
+
+    #[test]
+    fn slugs_are_readable_and_never_empty_or_an_id() {
+        for (name, expected) in [
+            ("Refund requests", "refund-requests"),
+            ("  --Q3/2025: Ärger! ", "q3-2025-rger"),
+            ("データセット", "dataset"),
+            (
+                "019b2bd7-96e7-7219-8c0b-45a73da50088",
+                "dataset-019b2bd7-96e7-7219-8c0b-45a73da50088",
+            ),
+        ] {
+            assert_eq!(slug(name), expected);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What is known about files, in SQLite.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use super::{SqliteStorage, workspaces};
+use crate::storage::{
+    FileEntry, FileFilter, FileIndex, Listed, Missing, NewFile, Pending, StorageError, Window,
+    folded,
+};
+use crate::time::Timestamp;
+
+/// The columns that [`read`] takes, in its order.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT f.uuid, f.created_at, f.expires_at, f.name, f.bytes, f.purpose, f.mimetype, f.visibility, f.lines, ",
+            "f.signature FROM files f JOIN workspaces w ON w.id = f.workspace ",
+            "WHERE w.discarded = 0 AND f.deleted_at IS NULL AND (f.expires_at IS NULL OR f.expires_at > ?1) ",
+            $rest
+        )
+    };
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<FileEntry> {
+    Ok(FileEntry {
+        id: row.get(0)?,
+        created_at: Timestamp::from_micros(row.get(1)?),
+        expires_at: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_micros),
+        name: row.get(3)?,
+        bytes: row.get(4)?,
+        purpose: row.get(5)?,
+        mimetype: row.get(6)?,
+        visibility: row.get(7)?,
+        lines: row.get(8)?,
+        signature: row.get(9)?,
+    })
+}
+
+fn add(connection: &Connection, workspace: Uuid, new: NewFile) -> Result<FileEntry, StorageError> {
+    let workspace = workspaces::find_or_create(connection, workspace)?;
+    let now = Timestamp::now();
+    connection
+        .prepare_cached(
+            "INSERT INTO files (workspace, uuid, export, created_at, expires_at, name, folded_name, bytes, purpose, \
+             mimetype, visibility, lines, signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?
+        .execute(params![
+            workspace,
+            new.id,
+            new.export,
+            now.micros(),
+            new.expires_at.map(Timestamp::micros),
+            new.name,
+            folded(&new.name),
+            new.bytes,
+            new.purpose,
+            new.mimetype,
+            new.visibility,
+            new.lines,
+            new.signature,
+        ])?;
+    Ok(FileEntry {
+        id: new.id,
+        created_at: now,
+        expires_at: new.expires_at,
+        name: new.name,
+        bytes: new.bytes,
+        purpose: new.purpose,
+        mimetype: new.mimetype,
+        visibility: new.visibility,
+        lines: new.lines,
+        signature: new.signature,
+    })
+}
+
+fn fetch(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<FileEntry, StorageError> {
+    connection
+        .prepare_cached(select!("AND f.export = 0 AND f.uuid = ?2 AND w.uuid = ?3"))?
+        .query_row(params![Timestamp::now().micros(), id, workspace], read)
+        .optional()?
+        .ok_or_else(|| Missing::File.into())
+}
+
+fn linked(connection: &Connection, id: Uuid) -> Result<FileEntry, StorageError> {
+    connection
+        .prepare_cached(select!("AND f.uuid = ?2"))?
+        .query_row(params![Timestamp::now().micros(), id], read)
+        .optional()?
+        .ok_or_else(|| Missing::File.into())
+}
+
+fn list(
+    connection: &Connection,
+    workspace: Uuid,
+    filter: &FileFilter,
+    window: Window,
+) -> Result<Listed<FileEntry>, StorageError> {
+    let mut statement = connection.prepare_cached(select!(
+        "AND f.export = 0 AND w.uuid = ?2 AND (?3 IS NULL OR instr(f.folded_name, ?3) > 0) \
+         AND (?4 IS NULL OR f.purpose = ?4) ORDER BY f.id DESC"
+    ))?;
+    let containing = filter.containing.as_deref().map(folded);
+    let now = Timestamp::now().micros();
+    let mut rows = statement.query(params![now, workspace, containing, filter.purpose])?;
+    let mut listed = Listed { count: 0, results: Vec::new() };
+    while let Some(row) = rows.next()? {
+        if listed.count >= window.offset && listed.results.len() < window.limit as usize {
+            listed.results.push(read(row)?);
+        }
+        listed.count += 1;
+    }
+    Ok(listed)
+}
+
+fn delete(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<(), StorageError> {
+    fetch(connection, workspace, id)?;
+    connection
+        .prepare_cached("UPDATE files SET deleted_at = ?2 WHERE uuid = ?1")?
+        .execute(params![id, Timestamp::now().micros()])?;
+    Ok(())
+}
+
+fn expire(connection: &Connection) -> Result<Vec<Uuid>, StorageError> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE files SET deleted_at = ?1 \
+         WHERE deleted_at IS NULL AND expires_at IS NOT NULL AND expires_at <= ?1 RETURNING uuid",
+    )?;
+    let expired = statement
+        .query_map([Timestamp::now().micros()], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(expired)
+}
+
+impl FileIndex for SqliteStorage {
+    fn add_file(&self, workspace: Uuid, new: NewFile) -> Pending<FileEntry> {
+        self.write(move |connection| add(connection, workspace, new))
+    }
+
+    fn file(&self, workspace: Uuid, id: Uuid) -> Pending<FileEntry> {
+        self.read(move |connection| fetch(connection, workspace, id))
+    }
+
+    fn files(
+        &self,
+        workspace: Uuid,
+        filter: FileFilter,
+        window: Window,
+    ) -> Pending<Listed<FileEntry>> {
+        self.read(move |connection| list(connection, workspace, &filter, window))
+    }
+
+    fn delete_file(&self, workspace: Uuid, id: Uuid) -> Pending<()> {
+        self.write(move |connection| delete(connection, workspace, id))
+    }
+
+    fn linked_file(&self, id: Uuid) -> Pending<FileEntry> {
+        self.read(move |connection| linked(connection, id))
+    }
+
+    fn unneeded_contents(&self, ids: Vec<Uuid>) -> Pending<Vec<Uuid>> {
+        self.read(move |connection| {
+            let mut unneeded = Vec::new();
+            for id in ids {
+                match linked(connection, id) {
+                    Ok(_) => {}
+                    Err(StorageError::Missing(_)) => unneeded.push(id),
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(unneeded)
+        })
+    }
+
+    fn expire_files(&self) -> Pending<Vec<Uuid>> {
+        self.write(expire)
+    }
+}

@@ -1,0 +1,287 @@
+//! Import tasks in SQLite.
+
+use mistral_datasets_core_client::types::TaskStatus;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use super::{SqliteStorage, datasets, records, runs};
+use crate::storage::{
+    DatasetKey, ImportCounts, ImportStore, Listed, Missing, NewRecord, Pending, Progress,
+    StorageError, Task, Window,
+};
+use crate::time::Timestamp;
+
+/// The columns that [`read`] takes, in its order.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT uuid, created_at, updated_at, creator, status, progress, message, requested, imported, skipped ",
+            "FROM tasks ",
+            $rest
+        )
+    };
+}
+
+fn read(row: &Row<'_>, dataset: &datasets::Found) -> rusqlite::Result<Task> {
+    let counts = match (row.get(7)?, row.get(8)?, row.get(9)?) {
+        (Some(requested), Some(imported), Some(skipped)) => {
+            Some(ImportCounts { requested, imported, skipped })
+        }
+        _ => None,
+    };
+    Ok(Task {
+        id: row.get(0)?,
+        created_at: Timestamp::from_micros(row.get(1)?),
+        updated_at: Timestamp::from_micros(row.get(2)?),
+        creator: row.get(3)?,
+        dataset: dataset.dataset.id,
+        workspace: dataset.dataset.workspace,
+        status: TaskStatus::from(row.get_ref(4)?.as_str()?),
+        progress: Progress(row.get(5)?),
+        message: row.get(6)?,
+        counts,
+    })
+}
+
+fn create(
+    connection: &Connection,
+    workspace: Uuid,
+    dataset: &DatasetKey,
+    creator: Uuid,
+) -> Result<Task, StorageError> {
+    let found = datasets::find(connection, workspace, dataset)?;
+    let now = Timestamp::now();
+    let task = Task {
+        id: Uuid::now_v7(),
+        created_at: now,
+        updated_at: now,
+        creator,
+        dataset: found.dataset.id,
+        workspace,
+        status: TaskStatus::Running,
+        progress: Progress::NONE,
+        message: None,
+        counts: None,
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO tasks (uuid, dataset, number, creator, created_at, updated_at, status, progress) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            task.id,
+            found.row,
+            found.task_count + 1,
+            task.creator,
+            now.micros(),
+            task.status.as_str(),
+            task.progress.0,
+        ])?;
+    connection
+        .prepare_cached("UPDATE datasets SET task_count = task_count + 1 WHERE id = ?1")?
+        .execute([found.row])?;
+    Ok(task)
+}
+
+fn fetch(
+    connection: &Connection,
+    workspace: Uuid,
+    dataset: &DatasetKey,
+    id: Uuid,
+) -> Result<Task, StorageError> {
+    let found = datasets::find(connection, workspace, dataset)?;
+    connection
+        .prepare_cached(select!("WHERE uuid = ?1 AND dataset = ?2"))?
+        .query_row(params![id, found.row], |row| read(row, &found))
+        .optional()?
+        .ok_or_else(|| Missing::Task.into())
+}
+
+fn list(
+    connection: &Connection,
+    workspace: Uuid,
+    dataset: &DatasetKey,
+    window: Window,
+) -> Result<Listed<Task>, StorageError> {
+    let found = datasets::find(connection, workspace, dataset)?;
+    // Tasks are numbered without gaps, so a page is found by number.
+    let newest = found.task_count.saturating_sub(window.offset);
+    let mut statement = connection.prepare_cached(select!(
+        "WHERE dataset = ?1 AND number <= ?2 ORDER BY number DESC LIMIT ?3"
+    ))?;
+    let results = statement
+        .query_map(params![found.row, newest, window.limit], |row| read(row, &found))?
+        .collect::<Result<_, _>>()?;
+    Ok(Listed { count: found.task_count, results })
+}
+
+/// A running task.
+struct Running {
+    row: i64,
+    dataset: i64,
+    run: Option<i64>,
+    updated_at: Timestamp,
+}
+
+/// A task that still runs and whose dataset is still there.
+fn running(connection: &Connection, task: Uuid) -> Result<Running, StorageError> {
+    connection
+        .prepare_cached(
+            "SELECT t.id, t.dataset, t.run, t.updated_at FROM tasks t \
+             JOIN datasets d ON d.id = t.dataset JOIN workspaces w ON w.id = d.workspace \
+             WHERE t.uuid = ?1 AND t.status = 'RUNNING' AND d.deleted_at IS NULL AND w.discarded = 0",
+        )?
+        .query_row([task], |row| {
+            Ok(Running {
+                row: row.get(0)?,
+                dataset: row.get(1)?,
+                run: row.get(2)?,
+                updated_at: Timestamp::from_micros(row.get(3)?),
+            })
+        })
+        .optional()?
+        .ok_or(StorageError::ImportCut)
+}
+
+fn stage(
+    connection: &Connection,
+    task: Uuid,
+    new: &[NewRecord],
+    progress: Progress,
+) -> Result<(), StorageError> {
+    let task = running(connection, task)?;
+    let run = match task.run {
+        Some(run) => runs::find(connection, run)?,
+        None => runs::stage(connection, task.dataset)?,
+    };
+    runs::append(connection, run, new)?;
+    connection
+        .prepare_cached("UPDATE tasks SET run = ?2, progress = ?3, updated_at = ?4 WHERE id = ?1")?
+        .execute(params![task.row, run.id, progress.0, task.updated_at.next().micros()])?;
+    Ok(())
+}
+
+fn finish(
+    connection: &Connection,
+    task: Uuid,
+    last_records: &[NewRecord],
+    counts: ImportCounts,
+) -> Result<(), StorageError> {
+    let task = running(connection, task)?;
+    match task.run {
+        Some(run) => {
+            runs::append(connection, runs::find(connection, run)?, last_records)?;
+            runs::publish(connection, task.dataset, run)?;
+        }
+        // All of it fits into this one step, so nothing had to be staged.
+        None if !last_records.is_empty() => {
+            let run = runs::open(connection, task.dataset, last_records.len())?;
+            runs::append(connection, run, last_records)?;
+            records::count(connection, task.dataset, last_records.len() as i64)?;
+        }
+        None => {}
+    }
+    connection
+        .prepare_cached(
+            "UPDATE tasks SET status = 'COMPLETED', progress = ?2, updated_at = ?3, requested = ?4, imported = ?5, \
+             skipped = ?6, run = NULL WHERE id = ?1",
+        )?
+        .execute(params![
+            task.row,
+            Progress::DONE.0,
+            task.updated_at.next().micros(),
+            counts.requested,
+            counts.imported,
+            counts.skipped,
+        ])?;
+    Ok(())
+}
+
+/// Fails a task that still runs, whatever became of its dataset.
+fn fail(
+    connection: &Connection,
+    row: i64,
+    run: Option<i64>,
+    updated_at: Timestamp,
+    message: &str,
+) -> Result<(), StorageError> {
+    if let Some(run) = run {
+        runs::abandon(connection, run)?;
+    }
+    connection
+        .prepare_cached(
+            "UPDATE tasks SET status = 'FAILED', message = ?2, updated_at = ?3, run = NULL WHERE id = ?1",
+        )?
+        .execute(params![row, message, updated_at.next().micros()])?;
+    Ok(())
+}
+
+/// A running task's row, its run and when it was last changed.
+type ToFail = (i64, Option<i64>, i64);
+
+fn fail_one(connection: &Connection, task: Uuid, message: &str) -> Result<(), StorageError> {
+    let found: Option<ToFail> = connection
+        .prepare_cached(
+            "SELECT id, run, updated_at FROM tasks WHERE uuid = ?1 AND status = 'RUNNING'",
+        )?
+        .query_row([task], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    match found {
+        Some((row, run, updated_at)) => {
+            fail(connection, row, run, Timestamp::from_micros(updated_at), message)
+        }
+        None => Ok(()),
+    }
+}
+
+fn fail_all(connection: &Connection, message: &str) -> Result<usize, StorageError> {
+    let mut statement = connection
+        .prepare_cached("SELECT id, run, updated_at FROM tasks WHERE status = 'RUNNING'")?;
+    let tasks: Vec<ToFail> = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    for (row, run, updated_at) in &tasks {
+        fail(connection, *row, *run, Timestamp::from_micros(*updated_at), message)?;
+    }
+    Ok(tasks.len())
+}
+
+impl ImportStore for SqliteStorage {
+    fn create_task(&self, workspace: Uuid, dataset: DatasetKey, creator: Uuid) -> Pending<Task> {
+        self.write(move |connection| create(connection, workspace, &dataset, creator))
+    }
+
+    fn task(&self, workspace: Uuid, dataset: DatasetKey, id: Uuid) -> Pending<Task> {
+        self.read(move |connection| fetch(connection, workspace, &dataset, id))
+    }
+
+    fn tasks(&self, workspace: Uuid, dataset: DatasetKey, window: Window) -> Pending<Listed<Task>> {
+        self.read(move |connection| list(connection, workspace, &dataset, window))
+    }
+
+    fn stage_records(
+        &self,
+        task: Uuid,
+        records: Vec<NewRecord>,
+        progress: Progress,
+    ) -> Pending<()> {
+        self.write(move |connection| stage(connection, task, &records, progress))
+    }
+
+    fn finish_import(
+        &self,
+        task: Uuid,
+        last_records: Vec<NewRecord>,
+        counts: ImportCounts,
+    ) -> Pending<()> {
+        self.write(move |connection| finish(connection, task, &last_records, counts))
+    }
+
+    fn fail_import(&self, task: Uuid, message: String) -> Pending<()> {
+        self.write(move |connection| fail_one(connection, task, &message))
+    }
+
+    fn fail_interrupted_imports(&self, message: String) -> Pending<usize> {
+        self.write(move |connection| fail_all(connection, &message))
+    }
+}

@@ -1,0 +1,93 @@
+//! The storage on SQLite: one thread that writes, a few that read.
+
+mod connection;
+mod datasets;
+mod files;
+mod imports;
+mod planted;
+mod positions;
+mod readers;
+mod reclaim;
+mod records;
+mod runs;
+mod schema;
+mod workspaces;
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
+use uuid::Uuid;
+
+use crate::storage::{Pending, Storage, StorageError};
+pub(crate) use connection::Durability;
+use readers::Readers;
+pub(crate) use schema::OpenError;
+use writer::Writer;
+
+/// The storage on one SQLite file.
+pub(crate) struct SqliteStorage {
+    writer: Writer,
+    readers: Readers,
+    path: PathBuf,
+}
+
+impl SqliteStorage {
+    /// Opens the file, or makes it, and brings an older schema up to date.
+    pub(crate) fn open(path: &Path, durability: Durability) -> Result<Self, OpenError> {
+        let mut connection = connection::writer(path, durability)?;
+        schema::bring_up_to_date(&mut connection)?;
+        let readers = Readers::open(path)?;
+        Ok(Self { writer: Writer::start(connection)?, readers, path: path.to_owned() })
+    }
+
+    /// Answers what the work returns once its writes are durable. When it fails, nothing of it is written.
+    fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
+    ) -> Pending<T> {
+        self.writer.run(work)
+    }
+
+    /// Answers what the work reads, all of one moment.
+    fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
+    ) -> Pending<T> {
+        self.readers.run(work)
+    }
+}
+
+impl Storage for SqliteStorage {
+    fn secret(&self) -> Pending<Vec<u8>> {
+        self.write(|connection| {
+            let found = connection
+                .prepare_cached("SELECT value FROM settings WHERE name = 'secret'")?
+                .query_row([], |row| row.get(0))
+                .optional()?;
+            if let Some(secret) = found {
+                return Ok(secret);
+            }
+            let secret: [u8; 32] = rand::random();
+            connection.execute("INSERT INTO settings VALUES ('secret', ?1)", [&secret[..]])?;
+            Ok(secret.to_vec())
+        })
+    }
+
+    fn reset(&self, workspace: Uuid) -> Pending<Vec<Uuid>> {
+        self.write(move |connection| workspaces::reset(connection, workspace))
+    }
+
+    fn reclaim(&self) -> Pending<bool> {
+        self.write(reclaim::step)
+    }
+}
+
+impl From<rusqlite::Error> for StorageError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Failed(Box::new(error)),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Where the nth live record of a run is.
+//!
+//! Positions are handed out without gaps, so in a run that lost nothing the nth record is at position n. Each loss is
+//! counted in the blocks that contain its position, blocks of 64 positions, of 64 × 64 and so on. Finding the nth record
+//! then means adding up at most about 64 losses a level and passing over at most 63 records, whatever the size of the run
+//! and whatever was deleted from it.
+
+use rusqlite::{Connection, params};
+
+use crate::storage::StorageError;
+
+/// How many blocks of one level make one of the next, as a power of two.
+const FAN_OUT_BITS: u32 = 6;
+
+/// Levels of blocks. The largest blocks have 64³ = 262,144 positions; of these there are as many as it takes.
+const LEVELS: u32 = 3;
+
+/// The key of a run's position.
+pub(super) fn key(run: i64, position: u64) -> i64 {
+    run << 32 | position as i64
+}
+
+/// The run and the position of a key.
+pub(super) fn split(key: i64) -> (i64, u64) {
+    (key >> 32, key as u64 & 0xffff_ffff)
+}
+
+/// The last key of a run.
+pub(super) fn last_key(run: i64) -> i64 {
+    key(run, 0xffff_ffff)
+}
+
+/// The size of a level's blocks, as a power of two.
+fn block_bits(level: u32) -> u32 {
+    FAN_OUT_BITS * (level + 1)
+}
+
+/// Counts the loss of the record at a key.
+pub(super) fn lose(connection: &Connection, key: i64) -> Result<(), StorageError> {
+    let (run, position) = split(key);
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO gaps (run, level, block, lost) VALUES (?1, ?2, ?3, 1) \
+         ON CONFLICT DO UPDATE SET lost = lost + 1",
+    )?;
+    for level in 0..LEVELS {
+        statement.execute(params![run, level, position >> block_bits(level)])?;
+    }
+    Ok(())
+}
+
+/// The key of the nth live record of a run that has more than n.
+pub(super) fn nth(connection: &Connection, run: i64, n: u64) -> Result<i64, StorageError> {
+    let mut losses = connection.prepare_cached(
+        "SELECT block, lost FROM gaps WHERE run = ?1 AND level = ?2 AND block BETWEEN ?3 AND ?4 ORDER BY block",
+    )?;
+    // The blocks looked through, and how many positions before them are lost.
+    let (mut first, mut last, mut lost_before) = (0, u64::from(u32::MAX), 0);
+    for level in (0..LEVELS).rev() {
+        let bits = block_bits(level);
+        let mut rows = losses.query(params![run, level, first, last])?;
+        let inside = loop {
+            let Some(row) = rows.next()? else { break None };
+            let (block, lost): (u64, u64) = (row.get(0)?, row.get(1)?);
+            let live_before = (block << bits) - lost_before;
+            if live_before > n {
+                break None;
+            }
+            if live_before + (1 << bits) - lost > n {
+                break Some(block);
+            }
+            lost_before += lost;
+        };
+        let Some(block) = inside else {
+            // It lies where nothing is lost: only what is lost before it moves it on.
+            return Ok(key(run, n + lost_before));
+        };
+        if level == 0 {
+            let start = block << bits;
+            let skip = n - (start - lost_before);
+            let found = connection
+                .prepare_cached(
+                    "SELECT key FROM records WHERE key >= ?1 ORDER BY key LIMIT 1 OFFSET ?2",
+                )?
+                .query_row(params![key(run, start), skip], |row| row.get(0))?;
+            return Ok(found);
+        }
+        first = block << FAN_OUT_BITS;
+        last = first + (1 << FAN_OUT_BITS) - 1;
+    }
+    unreachable!("the lowest level always answers")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rand::rngs::StdRng;
+    use rand::seq::{IteratorRandom, SliceRandom};
+    use rand::{Rng, SeedableRng};
+
+    use super::*;
+
+    const RUN: i64 = 7;
+
+    /// A run of records, and the positions of those that are left.
+    struct Run {
+        connection: Connection,
+        live: BTreeSet<u64>,
+    }
+
+    impl Run {
+        fn of(size: u64) -> Self {
+            let connection = Connection::open_in_memory().unwrap();
+            connection
+                .execute_batch(
+                    "CREATE TABLE records (key INTEGER PRIMARY KEY);
+                     CREATE TABLE gaps (run INTEGER, level INTEGER, block INTEGER, lost INTEGER,
+                                        PRIMARY KEY (run, level, block));
+                     BEGIN",
+                )
+                .unwrap();
+            let run = Self { connection, live: (0..size).collect() };
+            for position in 0..size {
+                run.execute("INSERT INTO records VALUES (?1)", position);
+            }
+            run
+        }
+
+        fn execute(&self, sql: &str, position: u64) {
+            self.connection.prepare_cached(sql).unwrap().execute([key(RUN, position)]).unwrap();
+        }
+
+        fn delete(&mut self, position: u64) {
+            if self.live.remove(&position) {
+                self.execute("DELETE FROM records WHERE key = ?1", position);
+                lose(&self.connection, key(RUN, position)).unwrap();
+            }
+        }
+
+        /// Compares every nth, or a sample of them, with what is left.
+        fn check(&self, step: usize) {
+            for (n, position) in self.live.iter().enumerate().step_by(step) {
+                assert_eq!(
+                    split(nth(&self.connection, RUN, n as u64).unwrap()),
+                    (RUN, *position),
+                    "n = {n}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn keys_hold_run_and_position() {
+        for (run, position) in [(1, 0), (7, 262_144), (1 << 30, 0xffff_ffff)] {
+            assert_eq!(split(key(run, position)), (run, position));
+        }
+    }
+
+    #[test]
+    fn without_losses_the_nth_is_at_position_n() {
+        Run::of(1_000).check(1);
+    }
+
+    #[test]
+    fn a_lost_beginning_a_lost_end_and_lost_blocks_are_passed_over() {
+        let mut run = Run::of(20_000);
+        for range in [0..5_000, 8_191..8_193, 12_288..16_384, 19_990..20_000] {
+            range.for_each(|position| run.delete(position));
+        }
+        run.check(1);
+    }
+
+    #[test]
+    fn random_losses_are_counted() {
+        let mut random = StdRng::seed_from_u64(1);
+        let mut run = Run::of(5_000);
+        let mut positions: Vec<u64> = (0..5_000).collect();
+        positions.shuffle(&mut random);
+        for (count, position) in positions.into_iter().enumerate() {
+            run.delete(position);
+            if count % 500 == 0 {
+                run.check(7);
+            }
+        }
+        assert!(run.live.is_empty());
+    }
+
+    #[test]
+    fn losses_in_more_than_one_of_the_largest_blocks_are_counted() {
+        let mut random = StdRng::seed_from_u64(2);
+        let mut run = Run::of(600_000);
+        for _ in 0..2_000 {
+            let from = random.random_range(0..600_000);
+            let length = (1..40).choose(&mut random).unwrap();
+            (from..(from + length).min(600_000)).for_each(|position| run.delete(position));
+        }
+        run.check(997);
+    }
+}

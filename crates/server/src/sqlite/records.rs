@@ -1,0 +1,264 @@
+//! Records in SQLite.
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use super::{SqliteStorage, connection, datasets, positions, readers, runs};
+use crate::storage::{
+    DatasetKey, Listed, Missing, NewRecord, Pending, Record, RecordStore, RecordView,
+    RecordVisitor, StorageError, Window,
+};
+use crate::time::Timestamp;
+
+/// A record's place, and what changes with it.
+struct Place {
+    key: i64,
+    updated_at: Timestamp,
+    dataset: i64,
+    dataset_id: Uuid,
+}
+
+/// Where a record of the workspace is.
+fn place(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<Place, StorageError> {
+    connection
+        .prepare_cached(
+            "SELECT r.key, r.updated_at, d.id, d.uuid FROM records r \
+             JOIN runs u ON u.id = r.key >> 32 \
+             JOIN datasets d ON d.id = u.dataset \
+             JOIN workspaces w ON w.id = d.workspace \
+             WHERE r.id = ?1 AND u.ordinal IS NOT NULL AND d.deleted_at IS NULL AND w.uuid = ?2 AND w.discarded = 0",
+        )?
+        .query_row(params![id, workspace], |row| {
+            Ok(Place {
+                key: row.get(0)?,
+                updated_at: Timestamp::from_micros(row.get(1)?),
+                dataset: row.get(2)?,
+                dataset_id: row.get(3)?,
+            })
+        })
+        .optional()?
+        .ok_or_else(|| Missing::Record(id).into())
+}
+
+/// The columns that [`view`] takes, in its order.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, created_at, updated_at, payload, properties, source FROM records ",
+            $rest
+        )
+    };
+}
+
+fn view<'a>(row: &'a Row<'_>) -> rusqlite::Result<RecordView<'a>> {
+    Ok(RecordView {
+        id: row.get(0)?,
+        created_at: Timestamp::from_micros(row.get(1)?),
+        updated_at: Timestamp::from_micros(row.get(2)?),
+        payload: row.get_ref(3)?.as_str()?,
+        properties: row.get_ref(4)?.as_str()?,
+        source: row.get_ref(5)?.as_str()?,
+    })
+}
+
+fn owned(view: RecordView<'_>, dataset: Uuid) -> Record {
+    Record {
+        id: view.id,
+        created_at: view.created_at,
+        updated_at: view.updated_at,
+        dataset,
+        payload: view.payload.to_owned(),
+        properties: view.properties.to_owned(),
+        source: view.source.to_owned(),
+    }
+}
+
+fn create(
+    connection: &Connection,
+    workspace: Uuid,
+    dataset: &DatasetKey,
+    new: NewRecord,
+) -> Result<Record, StorageError> {
+    let found = datasets::find(connection, workspace, dataset)?;
+    let new = [new];
+    let run = runs::open(connection, found.row, new.len())?;
+    let added = runs::append(connection, run, &new)?;
+    count(connection, found.row, 1)?;
+    let ([new], [added]) = (new, &added[..]) else {
+        return Err(StorageError::Failed("one record was to be added".into()));
+    };
+    Ok(Record {
+        id: added.id,
+        created_at: added.at,
+        updated_at: added.at,
+        dataset: found.dataset.id,
+        payload: new.payload,
+        properties: new.properties,
+        source: new.source.as_str().to_owned(),
+    })
+}
+
+/// Counts records of a dataset in or out.
+pub(super) fn count(
+    connection: &Connection,
+    dataset: i64,
+    change: i64,
+) -> Result<(), StorageError> {
+    connection
+        .prepare_cached("UPDATE datasets SET record_count = record_count + ?2 WHERE id = ?1")?
+        .execute(params![dataset, change])?;
+    Ok(())
+}
+
+fn fetch(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<Record, StorageError> {
+    let place = place(connection, workspace, id)?;
+    let record = connection
+        .prepare_cached(select!("WHERE key = ?1"))?
+        .query_row([place.key], |row| Ok(owned(view(row)?, place.dataset_id)))?;
+    Ok(record)
+}
+
+fn list(
+    connection: &Connection,
+    workspace: Uuid,
+    dataset: &DatasetKey,
+    window: Window,
+) -> Result<Listed<Record>, StorageError> {
+    let found = datasets::find(connection, workspace, dataset)?;
+    let mut statement =
+        connection.prepare_cached(select!("WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3"))?;
+    let mut results = Vec::new();
+    for (first, last) in runs::stretches(connection, found.row, window)? {
+        let wanted = window.limit as usize - results.len();
+        let mut rows = statement.query(params![first, last, wanted])?;
+        while let Some(row) = rows.next()? {
+            results.push(owned(view(row)?, found.dataset.id));
+        }
+    }
+    Ok(Listed { count: found.record_count, results })
+}
+
+/// Visits every record of a dataset.
+fn visit(
+    connection: &Connection,
+    workspace: Uuid,
+    dataset: &DatasetKey,
+    mut visitor: RecordVisitor,
+) -> Result<(), StorageError> {
+    let found = datasets::find(connection, workspace, dataset)?;
+    let mut statement =
+        connection.prepare_cached(select!("WHERE key BETWEEN ?1 AND ?2 ORDER BY key"))?;
+    let all = Window { offset: 0, limit: u32::MAX };
+    for (first, last) in runs::stretches(connection, found.row, all)? {
+        let mut rows = statement.query([first, last])?;
+        while let Some(row) = rows.next()? {
+            visitor(view(row)?).map_err(|error| StorageError::Failed(Box::new(error)))?;
+        }
+    }
+    Ok(())
+}
+
+fn replace(
+    connection: &Connection,
+    workspace: Uuid,
+    id: Uuid,
+    sql: &str,
+    text: &str,
+) -> Result<(), StorageError> {
+    let place = place(connection, workspace, id)?;
+    let now = place.updated_at.next();
+    connection.prepare_cached(sql)?.execute(params![place.key, text, now.micros()])?;
+    Ok(())
+}
+
+fn delete(connection: &Connection, workspace: Uuid, ids: &[Uuid]) -> Result<(), StorageError> {
+    let mut keep = connection.prepare_cached(
+        "INSERT INTO deleted_records \
+         SELECT key, id, created_at, updated_at, source, properties, payload, ?2 FROM records WHERE key = ?1",
+    )?;
+    let mut remove = connection.prepare_cached("DELETE FROM records WHERE key = ?1")?;
+    let mut shrink = connection.prepare_cached("UPDATE runs SET live = live - 1 WHERE id = ?1")?;
+    let now = Timestamp::now();
+    let mut seen = HashSet::new();
+    for id in ids {
+        if !seen.insert(id) {
+            continue;
+        }
+        let place = place(connection, workspace, *id)?;
+        keep.execute(params![place.key, now.micros()])?;
+        remove.execute([place.key])?;
+        shrink.execute([positions::split(place.key).0])?;
+        positions::lose(connection, place.key)?;
+        count(connection, place.dataset, -1)?;
+    }
+    Ok(())
+}
+
+impl RecordStore for SqliteStorage {
+    fn create_record(
+        &self,
+        workspace: Uuid,
+        dataset: DatasetKey,
+        new: NewRecord,
+    ) -> Pending<Record> {
+        self.write(move |connection| create(connection, workspace, &dataset, new))
+    }
+
+    fn record(&self, workspace: Uuid, id: Uuid) -> Pending<Record> {
+        self.read(move |connection| fetch(connection, workspace, id))
+    }
+
+    fn records(
+        &self,
+        workspace: Uuid,
+        dataset: DatasetKey,
+        window: Window,
+    ) -> Pending<Listed<Record>> {
+        self.read(move |connection| list(connection, workspace, &dataset, window))
+    }
+
+    fn records_by_id(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<Vec<Record>> {
+        self.read(move |connection| {
+            ids.into_iter().map(|id| fetch(connection, workspace, id)).collect()
+        })
+    }
+
+    fn require_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<()> {
+        self.read(move |connection| {
+            ids.into_iter().try_for_each(|id| place(connection, workspace, id).map(|_| ()))
+        })
+    }
+
+    fn each_record(
+        &self,
+        workspace: Uuid,
+        dataset: DatasetKey,
+        visitor: RecordVisitor,
+    ) -> Pending<()> {
+        // It may take long, so it must not keep one of the few threads for reading from others.
+        let path = self.path.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut connection = connection::reader(&path)?;
+            readers::read(&mut connection, |connection| {
+                visit(connection, workspace, &dataset, visitor)
+            })
+        });
+        Box::pin(async move { reading.await.unwrap_or(Err(StorageError::Stopped)) })
+    }
+
+    fn replace_payload(&self, workspace: Uuid, id: Uuid, payload: String) -> Pending<()> {
+        const SQL: &str = "UPDATE records SET payload = ?2, updated_at = ?3 WHERE key = ?1";
+        self.write(move |connection| replace(connection, workspace, id, SQL, &payload))
+    }
+
+    fn replace_properties(&self, workspace: Uuid, id: Uuid, properties: String) -> Pending<()> {
+        const SQL: &str = "UPDATE records SET properties = ?2, updated_at = ?3 WHERE key = ?1";
+        self.write(move |connection| replace(connection, workspace, id, SQL, &properties))
+    }
+
+    fn delete_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<()> {
+        self.write(move |connection| delete(connection, workspace, &ids))
+    }
+}

@@ -1,0 +1,51 @@
+//! The rows of workspaces. A workspace is there when something is first written to it.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use crate::storage::StorageError;
+
+/// The row of a workspace, if anything was ever written to it.
+pub(super) fn find(connection: &Connection, workspace: Uuid) -> Result<Option<i64>, StorageError> {
+    let found = connection
+        .prepare_cached("SELECT id FROM workspaces WHERE uuid = ?1 AND discarded = 0")?
+        .query_row([workspace], |row| row.get(0))
+        .optional()?;
+    Ok(found)
+}
+
+/// The row of a workspace, made where it is missing.
+pub(super) fn find_or_create(
+    connection: &Connection,
+    workspace: Uuid,
+) -> Result<i64, StorageError> {
+    if let Some(found) = find(connection, workspace)? {
+        return Ok(found);
+    }
+    connection.prepare_cached("INSERT INTO workspaces (uuid) VALUES (?1)")?.execute([workspace])?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// Counts a dataset in or out.
+pub(super) fn count_dataset(
+    connection: &Connection,
+    workspace: i64,
+    change: i64,
+) -> Result<(), StorageError> {
+    connection
+        .prepare_cached("UPDATE workspaces SET dataset_count = dataset_count + ?2 WHERE id = ?1")?
+        .execute(params![workspace, change])?;
+    Ok(())
+}
+
+/// Puts everything of a workspace out of reach; the next write to it finds a new row. Answers the files it had.
+pub(super) fn reset(connection: &Connection, workspace: Uuid) -> Result<Vec<Uuid>, StorageError> {
+    let Some(row) = find(connection, workspace)? else { return Ok(Vec::new()) };
+    connection
+        .prepare_cached("UPDATE workspaces SET discarded = 1 WHERE id = ?1")?
+        .execute([row])?;
+    let mut statement = connection
+        .prepare_cached("SELECT uuid FROM files WHERE workspace = ?1 AND deleted_at IS NULL")?;
+    let files = statement.query_map([row], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(files)
+}

@@ -1,0 +1,101 @@
+//! Records, as they are kept. Payload and properties are JSON text, kept as it came.
+
+use std::fmt;
+use std::io;
+
+use mistral_datasets_core_client::types::RecordSource;
+use uuid::Uuid;
+
+use super::{DatasetKey, Listed, Pending, Window};
+use crate::time::Timestamp;
+
+/// A record.
+pub(crate) struct Record {
+    pub(crate) id: Uuid,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) dataset: Uuid,
+    pub(crate) payload: String,
+    pub(crate) properties: String,
+    pub(crate) source: String,
+}
+
+/// A record to be created.
+pub(crate) struct NewRecord {
+    pub(crate) payload: String,
+    pub(crate) properties: String,
+    pub(crate) source: RecordSource,
+}
+
+impl NewRecord {
+    /// About how many bytes the record takes.
+    pub(crate) fn size(&self) -> usize {
+        self.payload.len() + self.properties.len() + 128
+    }
+}
+
+/// A record, borrowed from where it is read.
+#[derive(Clone, Copy)]
+pub(crate) struct RecordView<'a> {
+    pub(crate) id: Uuid,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) payload: &'a str,
+    pub(crate) properties: &'a str,
+    pub(crate) source: &'a str,
+}
+
+// A record may be somebody's conversation, so `Debug` shows which one it is and nothing of it.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Takes one record after another; an error ends the reading.
+pub(crate) type RecordVisitor = Box<dyn FnMut(RecordView<'_>) -> io::Result<()> + Send>;
+
+/// Keeps records.
+pub(crate) trait RecordStore {
+    /// Adds a record to the end of a dataset.
+    fn create_record(
+        &self,
+        workspace: Uuid,
+        dataset: DatasetKey,
+        new: NewRecord,
+    ) -> Pending<Record>;
+
+    /// One record.
+    fn record(&self, workspace: Uuid, id: Uuid) -> Pending<Record>;
+
+    /// Records of a dataset, in the order in which they came.
+    fn records(
+        &self,
+        workspace: Uuid,
+        dataset: DatasetKey,
+        window: Window,
+    ) -> Pending<Listed<Record>>;
+
+    /// Records by their ids, in the order of the ids. The first one missing fails it.
+    fn records_by_id(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<Vec<Record>>;
+
+    /// Fails if one of the records is not there.
+    fn require_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<()>;
+
+    /// Hands every record of a dataset to the visitor, in order and all of one moment, whatever is written meanwhile.
+    fn each_record(
+        &self,
+        workspace: Uuid,
+        dataset: DatasetKey,
+        visitor: RecordVisitor,
+    ) -> Pending<()>;
+
+    /// Replaces a record's payload.
+    fn replace_payload(&self, workspace: Uuid, id: Uuid, payload: String) -> Pending<()>;
+
+    /// Replaces a record's properties.
+    fn replace_properties(&self, workspace: Uuid, id: Uuid, properties: String) -> Pending<()>;
+
+    /// Deletes records, all or none. One named twice is deleted once.
+    fn delete_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<()>;
+}
