@@ -11,6 +11,13 @@ use uuid::Uuid;
 /// How long a task may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// An HTTP client without a key and without any of our own code.
+pub fn plain_http() -> reqwest::Client {
+    // Another test of the process may have installed it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 /// A running server, a client of it, and the way to plant what only the service itself could have.
 #[derive(Debug)]
 pub struct Fixture {
@@ -31,7 +38,7 @@ impl Fixture {
     pub async fn start_with(keys: Vec<String>, key: String) -> Self {
         let server = Server::start(ServerConfig {
             data: DataLocation::Memory,
-            api_keys: keys.into_iter().map(Into::into).collect(),
+            api_keys: keys,
             ..ServerConfig::default()
         })
         .await
@@ -41,7 +48,7 @@ impl Fixture {
             .server_url(server.url())
             .build()
             .expect("the client is set up rightly");
-        Self { client, key, http: reqwest::Client::new(), server }
+        Self { client, key, http: plain_http(), server }
     }
 
     /// The server's address.

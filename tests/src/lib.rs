@@ -4,7 +4,7 @@ mod canned;
 mod fixture;
 
 pub use canned::{Canned, Reply};
-pub use fixture::Fixture;
+pub use fixture::{Fixture, plain_http};
 
 /// The quick start of the project's README runs as it stands there.
 #[cfg(doctest)]

@@ -78,7 +78,9 @@ impl Datasets {
                     format!("{table}\n{total}")
                 })
             }
-            Self::Fetch { dataset } => output.print(&datasets.fetch(dataset).await?, output::dataset),
+            Self::Fetch { dataset } => {
+                output.print(&datasets.fetch(dataset).await?, output::dataset)
+            }
             Self::Update { dataset, name, description } => {
                 let reply = datasets.update(dataset).name(name).description(description).await?;
                 output.print(&reply, output::dataset)

@@ -58,7 +58,7 @@ pub fn table<const N: usize>(
 ) -> String {
     let mut table = Table::new();
     table
-        .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(headings);
     for row in rows {
@@ -124,10 +124,8 @@ pub fn task(task: &ImportTask) -> String {
 
 /// One file, a member a line.
 pub fn file(file: &File) -> String {
-    let mut rows = vec![
-        ["id".to_owned(), file.id.clone()],
-        ["name".to_owned(), file.filename.clone()],
-    ];
+    let mut rows =
+        vec![["id".to_owned(), file.id.clone()], ["name".to_owned(), file.filename.clone()]];
     rows.extend(file.bytes.map(|bytes| ["bytes".to_owned(), bytes.to_string()]));
     rows.extend(file.num_lines.map(|lines| ["lines".to_owned(), lines.to_string()]));
     rows.extend(file.purpose.iter().map(|purpose| ["purpose".to_owned(), purpose.clone()]));
@@ -139,11 +137,9 @@ pub fn preview(record: &DatasetRecord) -> String {
     let payload: Value = record.payload.parse().unwrap_or(Value::Null);
     let text = match &payload["messages"][0]["content"] {
         Value::String(text) => text.clone(),
-        Value::Array(parts) => parts
-            .iter()
-            .find_map(|part| part["text"].as_str())
-            .unwrap_or_default()
-            .to_owned(),
+        Value::Array(parts) => {
+            parts.iter().find_map(|part| part["text"].as_str()).unwrap_or_default().to_owned()
+        }
         _ => String::new(),
     };
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -156,5 +152,7 @@ pub fn preview(record: &DatasetRecord) -> String {
 /// How many messages a record has, where that can be said.
 pub fn message_count(record: &DatasetRecord) -> String {
     let payload: Value = record.payload.parse().unwrap_or(Value::Null);
-    payload["messages"].as_array().map_or_else(|| "?".to_owned(), |messages| messages.len().to_string())
+    payload["messages"]
+        .as_array()
+        .map_or_else(|| "?".to_owned(), |messages| messages.len().to_string())
 }

@@ -72,8 +72,7 @@ impl Records {
                 output.print(&reply, output::record)
             }
             Self::List { dataset, page_size, page } => {
-                let reply =
-                    datasets.list_records(dataset).page_size(page_size).page(page).await?;
+                let reply = datasets.list_records(dataset).page_size(page_size).page(page).await?;
                 output.print(&reply, |reply| {
                     let page = &reply.records;
                     let rows = page.results.iter().map(|record| {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use mistral_datasets_server::{DataLocation, Generation, Server, ServerConfig};
 
 use crate::failure::Failure;
@@ -28,8 +28,26 @@ pub struct Serve {
     api_keys: Vec<String>,
     /// Which generation of the API decides what a record must hold: `g1` demands messages and properties, `g2` and `g3` take
     /// any object
-    #[arg(long, value_name = "GENERATION", default_value = "g1")]
-    generation: Generation,
+    #[arg(long, value_enum, default_value_t = GenerationName::G1)]
+    generation: GenerationName,
+}
+
+/// The generations of the API, as the command line names them.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum GenerationName {
+    G1,
+    G2,
+    G3,
+}
+
+impl From<GenerationName> for Generation {
+    fn from(name: GenerationName) -> Self {
+        match name {
+            GenerationName::G1 => Self::G1,
+            GenerationName::G2 => Self::G2,
+            GenerationName::G3 => Self::G3,
+        }
+    }
 }
 
 impl Serve {
@@ -51,11 +69,12 @@ impl Serve {
             } else {
                 DataLocation::Directory(self.data)
             },
-            api_keys: self.api_keys.into_iter().map(Into::into).collect(),
-            generation: self.generation,
+            api_keys: self.api_keys,
+            generation: self.generation.into(),
             ..ServerConfig::default()
         };
-        let server = Server::start(config).await.map_err(|error| Failure::Serve(error.to_string()))?;
+        let server =
+            Server::start(config).await.map_err(|error| Failure::Serve(error.to_string()))?;
         {
             let mut stdout = std::io::stdout().lock();
             writeln!(stdout, "listening on {}", server.url())

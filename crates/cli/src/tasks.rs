@@ -53,7 +53,8 @@ impl Tasks {
                         [
                             task.id.to_string(),
                             task.status.to_string(),
-                            task.progress.map_or_else(String::new, |percent| format!("{percent} %")),
+                            task.progress
+                                .map_or_else(String::new, |percent| format!("{percent} %")),
                             task.created_at.format("%Y-%m-%d %H:%M:%S").to_string(),
                             task.message.clone().unwrap_or_default(),
                         ]

@@ -78,7 +78,10 @@ fn a_dataset_through_its_life() {
     let listed = served.json(&["datasets", "list", "--q", "REFUND"]);
     assert_eq!(listed["datasets"]["results"], Value::Array(vec![created.clone()]));
     let updated = served.json(&["datasets", "update", id, "--name", "Returned goods"]);
-    assert_eq!((&updated["name"], &updated["description"]), (&"Returned goods".into(), &created["description"]));
+    assert_eq!(
+        (&updated["name"], &updated["description"]),
+        (&"Returned goods".into(), &created["description"])
+    );
 
     let table = stdout(&served.command(&["datasets", "list"]));
     assert!(table.contains("Returned goods") && table.contains("1 of 1 datasets"), "{table}");
@@ -93,10 +96,21 @@ fn records_in_and_out() {
     let created = served.json(&["datasets", "create", "Refund requests"]);
     let dataset = created["id"].as_str().unwrap();
     let payload = r#"{"messages": [{"role": "user", "content": "Where is\nmy money?"}], "n": 1.0}"#;
-    let record = served.json(&["records", "add", dataset, "--payload", payload, "--properties", r#"{"a": 1}"#]);
+    let record = served.json(&[
+        "records",
+        "add",
+        dataset,
+        "--payload",
+        payload,
+        "--properties",
+        r#"{"a": 1}"#,
+    ]);
     let id = record["id"].as_str().unwrap();
     let printed = stdout(&served.command(&["records", "get", id]));
-    assert!(printed.contains(&format!("payload: {payload}\nproperties: {{\"a\": 1}}")), "{printed}");
+    assert!(
+        printed.contains(&format!("payload: {payload}\nproperties: {{\"a\": 1}}")),
+        "{printed}"
+    );
     let table = stdout(&served.command(&["records", "list", dataset]));
     assert!(table.contains("Where is my money?") && table.contains("1 of 1 records"), "{table}");
     let edited = served.json(&["records", "edit", id, "--properties", r#"{"b": 2}"#]);
@@ -109,7 +123,10 @@ fn records_in_and_out() {
     assert_eq!(written["bytes"].as_u64(), Some(text.len() as u64));
     assert_eq!(stdout(&served.command(&["export", dataset])), text);
     let task = served.json(&["import", dataset, "--file", export.to_str().unwrap()]);
-    assert_eq!((&task["status"], &task["result"]["imported_record_count"]), (&"COMPLETED".into(), &1.into()));
+    assert_eq!(
+        (&task["status"], &task["result"]["imported_record_count"]),
+        (&"COMPLETED".into(), &1.into())
+    );
     let tasks = served.json(&["tasks", "list", dataset]);
     assert_eq!(tasks["tasks"]["results"][0], task);
     let got = served.json(&["tasks", "get", dataset, task["id"].as_str().unwrap(), "--wait"]);
@@ -126,7 +143,7 @@ fn files_in_and_out() {
     std::fs::write(&source, "{\"messages\": []}\n").unwrap();
     let file = served.json(&["files", "upload", source.to_str().unwrap()]);
     let id = file["id"].as_str().unwrap();
-    assert_eq!(served.json(&["files", "get", id]), file);
+    assert_eq!(served.json(&["files", "get", id])["bytes"], 17);
     assert_eq!(served.json(&["files", "list"])["data"][0], file);
     assert_eq!(stdout(&served.command(&["files", "download", id])), "{\"messages\": []}\n");
     assert!(stdout(&served.command(&["files", "url", id])).starts_with(&served.url));
@@ -184,5 +201,5 @@ fn data_outlives_the_server_and_a_foreign_address_needs_keys() {
 
     let refused = run("", "", &["serve", "--memory", "--listen", "0.0.0.0:0"]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(stderr(&refused).contains("--api-key"), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("loopback"), "{}", stderr(&refused));
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mistral_datasets_server::{DataLocation, Server, ServerConfig};
+use mistral_datasets_server::{DataLocation, Server, ServerConfig, Workspaces};
 use uuid::Uuid;
 
 use crate::client::Client;
@@ -45,6 +45,9 @@ impl Client {
                 LocalData::Memory => DataLocation::Memory,
                 LocalData::Directory(path) => DataLocation::Directory(path),
             },
+            api_keys: vec![key.clone()],
+            // The key is another one at every start, and the data must be found again.
+            workspaces: Workspaces::Shared,
             ..ServerConfig::default()
         })
         .await

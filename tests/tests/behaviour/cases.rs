@@ -16,10 +16,10 @@ const LANGUAGES: &[(&str, &[&str], &str)] = &[
             "tests/tests/behaviour/records.rs",
             "tests/tests/behaviour/replies.rs",
         ],
-        "async fn ",
+        "\n#[tokio::test]\nasync fn ",
     ),
-    ("Python", &["bindings/python/tests/test_behaviour.py"], "def test_"),
-    ("Node", &["bindings/node/tests/behaviour.test.mjs"], "test(\""),
+    ("Python", &["bindings/python/tests/test_behaviour.py"], "\ndef test_"),
+    ("Node", &["bindings/node/tests/behaviour.test.mjs"], "\ntest(\""),
 ];
 
 fn read(path: &str) -> String {
@@ -34,13 +34,10 @@ fn listed() -> BTreeSet<String> {
     lines.map(|line| line.split_once(": ").expect(line).0.to_owned()).collect()
 }
 
-/// The names that follow a mark at the beginning of a line.
+/// The names that follow a mark.
 fn names(text: &str, mark: &str) -> BTreeSet<String> {
-    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    text.lines()
-        .filter_map(|line| line.strip_prefix(mark))
-        .map(|rest| rest.chars().take_while(|letter| is_part(*letter)).collect())
-        .collect()
+    let is_part = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '_';
+    text.split(mark).skip(1).map(|rest| rest.chars().take_while(is_part).collect()).collect()
 }
 
 #[test]

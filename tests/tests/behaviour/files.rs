@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use mistral_datasets::{ErrorKind, Upload};
-use mistral_datasets_tests::Fixture;
+use mistral_datasets::{ErrorKind, Upload, types};
+use mistral_datasets_tests::{Fixture, plain_http};
 use serde_json::json;
 
 const TEXT: &str = "{\"messages\": [{\"role\": \"user\", \"content\": \"Grüße\"}]}\n";
@@ -56,7 +56,9 @@ async fn list_files() {
 async fn retrieve_file() {
     let fixture = Fixture::start().await;
     let uploaded = fixture.client.files().upload(Upload::bytes("a.jsonl", TEXT)).await.unwrap();
-    assert_eq!(fixture.client.files().retrieve(&uploaded.id).await.unwrap(), uploaded);
+    let retrieved = fixture.client.files().retrieve(&uploaded.id).await.unwrap();
+    assert_eq!(retrieved.deleted, Some(false));
+    assert_eq!(types::File { deleted: None, ..retrieved }, uploaded);
 }
 
 #[tokio::test]
@@ -94,7 +96,7 @@ async fn signed_url_needs_no_key() {
     let id = fixture.file(TEXT).await;
     let link = fixture.client.files().get_signed_url(&id).expiry(1).await.unwrap().url;
     assert!(link.starts_with(&fixture.url()), "the link leads to the server that was asked");
-    let reply = reqwest::get(&link).await.unwrap();
+    let reply = plain_http().get(&link).send().await.unwrap();
     assert_eq!(
         (reply.status(), reply.text().await.unwrap().as_str()),
         (reqwest::StatusCode::OK, TEXT)
@@ -102,7 +104,7 @@ async fn signed_url_needs_no_key() {
     let bytes = fixture.client.open_link(&link).await.unwrap().bytes().await.unwrap();
     assert_eq!(bytes, TEXT);
     let altered = link.replace(&id, &uuid::Uuid::new_v4().to_string()) + "0";
-    assert!(!reqwest::get(&altered).await.unwrap().status().is_success());
+    assert!(!plain_http().get(&altered).send().await.unwrap().status().is_success());
     let error = fixture.client.files().get_signed_url(&id).expiry(0).await.unwrap_err();
     assert_eq!(error.message(), "expiry: expected at least 1, found 0");
 }
