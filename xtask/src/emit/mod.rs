@@ -4,6 +4,7 @@ mod client;
 mod core_operations;
 mod core_types;
 mod docs;
+mod python;
 mod routes;
 mod rust_text;
 
@@ -81,6 +82,7 @@ pub fn all(document: &Value, model: &Model) -> Result<Vec<Output>, String> {
         Output::new("crates/server/src/generated/routes.rs", routes::emit(model)?),
     ];
     outputs.extend(client::emit(model)?);
+    outputs.extend(python::emit(model)?);
     outputs.push(Output::section("README.md", docs::emit(model)));
     Ok(outputs)
 }

@@ -1,0 +1,18 @@
+"""A client for Mistral's observability datasets API that is pleasant to use, fast and hard to misuse.
+
+Example:
+    >>> from mistral_datasets import Mistral
+    >>> with Mistral(api_key="...") as mistral:
+    ...     dataset = mistral.datasets.create(name="Refund requests", description="Tickets about refunds")
+    ...     mistral.datasets.create_record(
+    ...         dataset_id=dataset.id,
+    ...         payload={"messages": [{"role": "user", "content": "Where is my money?"}]},
+    ...         properties={"topic": "refund"},
+    ...     )
+"""
+
+from mistral_datasets import errors, models
+from mistral_datasets._client import Mistral
+from mistral_datasets._native import __version__
+
+__all__ = ["Mistral", "__version__", "errors", "models"]

@@ -1,0 +1,190 @@
+//! The tokio runtime under the blocking calls and the awaitables.
+//!
+//! There is one for each process. A forked child has none of its parent's threads, so it gets a runtime of its own; the
+//! parent's is left alone there. No lock of this module is held without being attached to the interpreter, and Python
+//! forks while attached, so that no child inherits a lock that nobody can open.
+
+use std::future::IntoFuture;
+use std::panic::AssertUnwindSafe;
+use std::process;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use mistral_datasets::Error;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::sync::{MutexExt, PyOnceLock};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::AbortHandle;
+
+use crate::error;
+
+/// How often a blocking call looks whether a signal came.
+const SIGNAL_CHECK: Duration = Duration::from_millis(50);
+
+/// The most threads that move bytes. They compute little, and Python's own threads want the processors too.
+const MOST_THREADS: usize = 4;
+
+struct OfProcess {
+    process: u32,
+    runtime: &'static Runtime,
+}
+
+static RUNTIME: Mutex<Option<OfProcess>> = Mutex::new(None);
+
+/// The runtime of this process, made when it is first asked for. It lives as long as the process does.
+fn runtime(py: Python<'_>) -> PyResult<&'static Runtime> {
+    let mut current = RUNTIME.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+    let process = process::id();
+    if let Some(current) = &*current
+        && current.process == process
+    {
+        return Ok(current.runtime);
+    }
+    let threads = std::thread::available_parallelism().map_or(2, |number| number.get());
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(
+            std::env::var("W")
+                .ok()
+                .and_then(|w| w.parse().ok())
+                .unwrap_or(threads.clamp(2, MOST_THREADS)),
+        )
+        .thread_name("mistral-datasets")
+        .enable_all()
+        .build()?;
+    let runtime: &'static Runtime = Box::leak(Box::new(runtime));
+    *current = Some(OfProcess { process, runtime });
+    Ok(runtime)
+}
+
+/// What a call brings, as Python sees it.
+pub trait Reply: Send + 'static {
+    /// Makes the Python object.
+    fn into_object(self, py: Python<'_>) -> PyResult<Py<PyAny>>;
+}
+
+impl Reply for () {
+    fn into_object(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok(py.None())
+    }
+}
+
+/// Carries out a call and blocks until its reply is there.
+///
+/// Other Python threads run meanwhile. On the main thread a signal, such as Ctrl-C, interrupts the call: its handler
+/// runs, and when that raises, the call is dropped.
+pub fn wait<C, R>(py: Python<'_>, call: C) -> PyResult<Py<PyAny>>
+where
+    C: IntoFuture<Output = Result<R, Error>>,
+    C::IntoFuture: Send + 'static,
+    R: Reply,
+{
+    let call = call.into_future();
+    let (sender, mut receiver) = mpsc::sync_channel(1);
+    let task = runtime(py)?.spawn(async move {
+        // Nobody listens any more after a signal.
+        let _ = sender.send(call.await);
+    });
+    let result = loop {
+        let receiver = &mut receiver;
+        match py.detach(move || receiver.recv_timeout(SIGNAL_CHECK)) {
+            Ok(result) => break result,
+            Err(RecvTimeoutError::Timeout) => py.check_signals().inspect_err(|_| task.abort())?,
+            Err(RecvTimeoutError::Disconnected) => return Err(panicked()),
+        }
+    };
+    finish(py, result)
+}
+
+fn panicked() -> PyErr {
+    PyRuntimeError::new_err("a call panicked; its trace is on standard error")
+}
+
+fn finish<R: Reply>(py: Python<'_>, result: Result<R, Error>) -> PyResult<Py<PyAny>> {
+    result.map_err(|error| error::exception(py, &error))?.into_object(py)
+}
+
+/// A coroutine that carries out a call when it is awaited, on whatever event loop awaits it.
+pub fn coroutine<'py, C, R>(py: Python<'py>, call: C) -> PyResult<Bound<'py, PyAny>>
+where
+    C: IntoFuture<Output = Result<R, Error>>,
+    C::IntoFuture: Send + 'static,
+    R: Reply,
+{
+    static RUN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let call = call.into_future();
+    let call = async move {
+        let result = AssertUnwindSafe(call).catch_unwind().await;
+        let finish: Finish = Box::new(move |py| match result {
+            Ok(result) => finish(py, result),
+            Err(_) => Err(panicked()),
+        });
+        finish
+    };
+    let call = Call { call: Mutex::new(Some(call.boxed())), task: OnceLock::new() };
+    RUN.import(py, "mistral_datasets._async", "run")?.call1((call,))
+}
+
+/// Makes the Python object of a reply, on the thread of the event loop.
+type Finish = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
+
+/// A call that an event loop waits for; `mistral_datasets._async` starts it and, when nobody waits any more, aborts it.
+#[pyclass(frozen, module = "mistral_datasets._native")]
+struct Call {
+    call: Mutex<Option<BoxFuture<'static, Finish>>>,
+    task: OnceLock<AbortHandle>,
+}
+
+#[pymethods]
+impl Call {
+    /// Starts the call. Its outcome is put into the loop's future, by the loop's own thread.
+    fn start(&self, py: Python<'_>, event_loop: Py<PyAny>, future: Py<PyAny>) -> PyResult<()> {
+        let call = self.call.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).take();
+        let call = call.ok_or_else(|| PyRuntimeError::new_err("the call was started before"))?;
+        let task = runtime(py)?.spawn(async move {
+            let outcome = Outcome { finish: Mutex::new(Some(call.await)) };
+            // An interpreter that is shutting down, or a loop that was closed meanwhile, has nobody left to tell.
+            Python::try_attach(|py| {
+                let _ = event_loop.call_method1(py, "call_soon_threadsafe", (outcome, future));
+            });
+        });
+        // The future was there to be taken only once.
+        let _ = self.task.set(task.abort_handle());
+        Ok(())
+    }
+
+    /// Drops the call, wherever it is. Nothing happens when it is done.
+    fn abort(&self) {
+        if let Some(task) = self.task.get() {
+            task.abort();
+        }
+    }
+}
+
+/// The outcome of a call on its way to the thread of the event loop.
+#[pyclass(frozen, module = "mistral_datasets._native")]
+struct Outcome {
+    finish: Mutex<Option<Finish>>,
+}
+
+#[pymethods]
+impl Outcome {
+    fn __call__(&self, future: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = future.py();
+        let finish =
+            self.finish.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).take();
+        // The future of a task that was cancelled is done already.
+        if let Some(finish) = finish
+            && !future.call_method0("done")?.is_truthy()?
+        {
+            match finish(py) {
+                Ok(reply) => future.call_method1("set_result", (reply,))?,
+                Err(error) => future.call_method1("set_exception", (error,))?,
+            };
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,68 @@
+//! The Python modules that hand the native classes on, and the aliases of the open enums.
+
+use std::fmt::Write;
+
+use super::text::{self, class, docstring, is_class, returned};
+use crate::emit::preamble;
+use crate::model::Model;
+
+/// Emits `models.py`.
+pub fn models(model: &Model) -> String {
+    let names = returned(model).into_iter().filter(|schema| is_class(schema));
+    handed_on(
+        "What the API answers, a class for each schema.",
+        names.map(|schema| schema.name.clone()),
+    )
+}
+
+/// Emits `resources.py`.
+pub fn resources(model: &Model) -> String {
+    handed_on(
+        "The resources of the API, a class for each; `Mistral` holds them.",
+        model.groups().into_iter().map(class),
+    )
+}
+
+fn handed_on(about: &str, names: impl Iterator<Item = String>) -> String {
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    let mut text = preamble("#");
+    let _ = writeln!(text, "\n\"\"\"{about}\"\"\"\n\nfrom mistral_datasets._native import (");
+    for name in &names {
+        let _ = writeln!(text, "    {name},");
+    }
+    text.push_str(")\n\n__all__ = [\n");
+    for name in &names {
+        let _ = writeln!(text, "    \"{name}\",");
+    }
+    text.push_str("]\n");
+    text
+}
+
+/// Emits `_enums.py`.
+pub fn enums(model: &Model) -> String {
+    let mut text = preamble("#");
+    text.push_str(
+        "\n\"\"\"The texts that the API chooses from lists. The lists may grow, so that any text fits.\"\"\"\n\n\
+         from __future__ import annotations\n\n\
+         from typing import Literal, TypeAlias\n\n__all__ = [\n",
+    );
+    let mut names: Vec<&str> = text::enums(model).map(|(schema, _)| schema.name.as_str()).collect();
+    names.sort_unstable();
+    for name in names {
+        let _ = writeln!(text, "    \"{name}\",");
+    }
+    text.push_str("]\n");
+    for (schema, values) in text::enums(model) {
+        let _ = write!(text, "\n{}: TypeAlias = (\n    Literal[\n", schema.name);
+        for value in values {
+            let _ = writeln!(text, "        \"{value}\",");
+        }
+        let _ = write!(
+            text,
+            "    ]\n    | str\n)\n{}",
+            docstring(std::slice::from_ref(&schema.description), 0)
+        );
+    }
+    text
+}

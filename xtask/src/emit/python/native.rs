@@ -1,0 +1,344 @@
+//! The native module's classes: replies, and resources with a pair of methods for each operation.
+
+use std::fmt::Write;
+
+use super::stubs::is_hashable;
+use super::text::{
+    children, class, is_class, method_doc, module, name, returned, twin_doc, wrapped,
+};
+use crate::emit::preamble;
+use crate::emit::rust_text::{self, doc, identifier, indented};
+use crate::model::{Argument, Field, Kind, Model, Operation, Place, Type};
+
+/// Emits `mod.rs`: what there is, and how it gets into the module.
+pub fn index(model: &Model) -> Result<String, String> {
+    let mut text = preamble("//");
+    text.push_str("\n//! What follows from the document. Comments are docstrings of Python.\n\n");
+    let groups = model.groups();
+    for group in &groups {
+        let _ = writeln!(text, "mod {};", module(group));
+    }
+    text.push_str("mod models;\n\nuse pyo3::prelude::*;\n\n");
+    text.push_str("use crate::free_object::{self, FreeObject};\n\n");
+    for group in children(model, None) {
+        let _ = writeln!(text, "pub use {}::{};", module(group), class(group));
+    }
+    text.push_str(
+        "\n/// Adds every class to the module.\n\
+         pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {\n",
+    );
+    for group in &groups {
+        let _ = writeln!(text, "module.add_class::<{}::{}>()?;", module(group), class(group));
+    }
+    for schema in returned(model).into_iter().filter(|schema| is_class(schema)) {
+        let _ = writeln!(text, "module.add_class::<models::{}>()?;", schema.name);
+    }
+    text.push_str("free_object::register(&module.py().get_type::<FreeObject>())\n}\n");
+    rust_text::format(&text)
+}
+
+/// Emits `models.rs`: the classes of replies.
+pub fn models(model: &Model) -> Result<String, String> {
+    let mut items = String::new();
+    for schema in returned(model) {
+        match &schema.kind {
+            Kind::Object { fields } => {
+                let key = if is_hashable(fields) { " (id)" } else { "" };
+                let mut members = String::new();
+                for field in fields {
+                    let _ = writeln!(
+                        members,
+                        "{}{}: {},",
+                        doc(&field.description),
+                        identifier(name(&field.name)?),
+                        member_type(model, field)?
+                    );
+                }
+                let item = format!(
+                    "{}pub struct {}{key} {{\n{}}}\n",
+                    doc(&schema.description),
+                    schema.name,
+                    indented(&members)
+                );
+                let _ = writeln!(items, "model! {{\n{}}}\n", indented(&item));
+            }
+            Kind::FreeObject { known } if known.is_empty() => {}
+            Kind::FreeObject { known } => {
+                let mut members = String::new();
+                for (need, required) in [("required", true), ("optional", false)] {
+                    let mut some = String::new();
+                    for field in known.iter().filter(|field| field.required == required) {
+                        let _ = writeln!(
+                            some,
+                            "{}{},",
+                            doc(&field.description),
+                            identifier(name(&field.name)?)
+                        );
+                    }
+                    let _ = match some.is_empty() {
+                        true => writeln!(members, "{need} {{}}"),
+                        false => writeln!(members, "{need} {{\n{}}}", indented(&some)),
+                    };
+                }
+                let item = format!(
+                    "{}pub struct {} {{\n{}}}\n",
+                    doc(&schema.description),
+                    schema.name,
+                    indented(&members)
+                );
+                let _ = writeln!(items, "free_object! {{\n{}}}\n", indented(&item));
+            }
+            Kind::OpenEnum { .. } => {
+                let _ = writeln!(items, "open_enum!(types::{});\n", schema.name);
+            }
+            Kind::Union { variants } => {
+                let mut members = String::new();
+                for variant in variants {
+                    let (name, ty) = match variant {
+                        Type::String => ("String", "String"),
+                        Type::Number => ("Number", "f64"),
+                        other => {
+                            return Err(format!(
+                                "{}: a variant of type {other:?} cannot be expressed in Python",
+                                schema.name
+                            ));
+                        }
+                    };
+                    let _ = writeln!(members, "{name}: {ty},");
+                }
+                let _ = writeln!(
+                    items,
+                    "union! {{\n    types::{} {{\n{}    }}\n}}\n",
+                    schema.name,
+                    indented(&indented(&members))
+                );
+            }
+        }
+    }
+    let mut text = preamble("//");
+    text.push_str("\n//! The classes of replies. Comments are docstrings of Python.\n\n");
+    for (needle, import) in [
+        ("DateTime<Utc>", "use chrono::{DateTime, Utc};\n"),
+        ("", "use mistral_datasets::types;\n"),
+        ("", "use pyo3::IntoPyObjectExt;\n"),
+        ("union!", "use pyo3::exceptions::PyTypeError;\n"),
+        ("", "use pyo3::prelude::*;\n"),
+        ("free_object!", "use pyo3::types::PyDict;\n"),
+        ("", "use pyo3::types::{PyMappingProxy, PyTuple};\n"),
+        ("Uuid", "use uuid::Uuid;\n"),
+        ("free_object!", "\nuse crate::free_object::{FreeObject, free_object};\n"),
+        ("", "use crate::json::{self, Json};\n"),
+        ("List<", "use crate::member::List;\n"),
+        ("open_enum!", "use crate::member::open_enum;\n"),
+        ("union!", "use crate::member::union;\n"),
+        ("", "use crate::member::{Extra, Member};\n"),
+        ("", "use crate::model::{self, Model, model};\nuse crate::runtime::Reply;\n\n"),
+    ] {
+        if items.contains(needle) {
+            text.push_str(import);
+        }
+    }
+    text.push_str(&items);
+    rust_text::format(&text)
+}
+
+/// The type of a reply's member in its native class.
+fn member_type(model: &Model, field: &Field) -> Result<String, String> {
+    let ty = value_type(model, &field.ty)?;
+    Ok(match (&field.ty, field.required, field.nullable) {
+        (_, true, _) | (Type::Array(_), false, false) => ty,
+        _ => format!("Option<{ty}>"),
+    })
+}
+
+fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
+    Ok(match ty {
+        Type::FreeObject => "Json<RawJson>".to_owned(),
+        Type::Array(items) => format!("List<{}>", value_type(model, items)?),
+        Type::Binary => return Err("bytes cannot stand in a reply of Python".to_owned()),
+        Type::Named(name) => match &model.schema(name).kind {
+            Kind::FreeObject { known } if known.is_empty() => format!("Json<types::{name}>"),
+            Kind::Object { .. } | Kind::FreeObject { .. } => format!("Py<{name}>"),
+            Kind::OpenEnum { .. } | Kind::Union { .. } => format!("types::{name}"),
+        },
+        scalar => rust_text::value_type(scalar),
+    })
+}
+
+/// Emits the class of one resource group.
+pub fn resource(model: &Model, group: &str) -> Result<String, String> {
+    let class_name = class(group);
+    let mut methods = String::new();
+    for child in children(model, Some(group)) {
+        let _ = write!(
+            methods,
+            "/// The operations of `{child}`.\n#[getter]\nfn {}(&self) -> {} {{\n{}::new(self.session.clone())\n}}\n\n",
+            module(child),
+            class(child),
+            class(child)
+        );
+    }
+    for operation in model.operations_of(group) {
+        methods.push_str(&pair(model, operation)?);
+    }
+    let mut text = preamble("//");
+    let _ =
+        writeln!(text, "\n//! The operations of `{group}`. Comments are docstrings of Python.\n");
+    if methods.contains("types::") {
+        text.push_str("use mistral_datasets::types;\n");
+    }
+    text.push_str("use pyo3::prelude::*;\n\n");
+    for (needle, import) in [
+        ("IntoId::", "use mistral_datasets::IntoId;\n"),
+        ("Id,", "use crate::argument::Id;\n"),
+        ("Many<", "use crate::argument::Many;\n"),
+        ("file::", "use crate::file::{self, FileArgument};\n"),
+        ("json::", "use crate::json;\n"),
+        ("", "use crate::runtime::{coroutine, wait};\nuse crate::session::Session;\n"),
+    ] {
+        if methods.contains(needle) {
+            text.push_str(import);
+        }
+    }
+    for child in children(model, Some(group)) {
+        let _ = writeln!(text, "use super::{}::{};", module(child), class(child));
+    }
+    let operations: Vec<_> =
+        model.operations_of(group).map(|operation| format!("`{}`", operation.name)).collect();
+    let _ = write!(
+        text,
+        "\n{}#[pyclass(frozen, module = \"mistral_datasets.resources\")]\n\
+         pub struct {class_name} {{\n    session: Session,\n}}\n\n\
+         impl {class_name} {{\n\
+         /// The resource over a session.\n\
+         pub fn new(session: Session) -> Self {{\nSelf {{ session }}\n}}\n}}\n\n\
+         #[pymethods]\nimpl {class_name} {{\n{methods}}}\n",
+        doc(&format!("The operations of `{group}`: {}.", operations.join(", ")))
+    );
+    rust_text::format(&text)
+}
+
+/// The blocking method of an operation and its awaitable twin.
+fn pair(model: &Model, operation: &Operation) -> Result<String, String> {
+    let arguments = operation.arguments(model);
+    let mut parameters = String::new();
+    let mut signature = Vec::new();
+    for argument in &arguments {
+        let field = argument.field;
+        let taken = spelling(model, operation, argument)?.taken;
+        let name = name(&field.name)?;
+        let (ty, default) =
+            if field.required { (taken, "") } else { (format!("Option<{taken}>"), "=None") };
+        let _ = write!(parameters, "{}: {ty}, ", identifier(name));
+        signature.push(format!("{name}{default}"));
+    }
+    let signature = match signature.is_empty() {
+        true => String::new(),
+        false => format!("#[pyo3(signature = (*, {}))]\n", signature.join(", ")),
+    };
+    let call = call(model, operation, &arguments)?;
+    let name = identifier(&operation.name);
+    Ok(format!(
+        "{}{signature}fn {name}(&self, py: Python<'_>, {parameters}) -> PyResult<Py<PyAny>> {{\nwait(py, {call})\n}}\n\n\
+         {}{signature}fn {}_async<'py>(&self, py: Python<'py>, {parameters}) -> PyResult<Bound<'py, PyAny>> {{\ncoroutine(py, {call})\n}}\n\n",
+        comment(&method_doc(model, operation)),
+        comment(&twin_doc(operation)),
+        operation.name
+    ))
+}
+
+/// Lines of a docstring as a comment.
+fn comment(lines: &[String]) -> String {
+    wrapped(lines, 92)
+        .iter()
+        .map(|line| format!("/// {line}").trim_end().to_owned() + "\n")
+        .collect()
+}
+
+/// How one argument is taken and passed on.
+struct Spelling {
+    /// The type the method takes.
+    taken: String,
+    /// What the client's call gets.
+    passed: String,
+}
+
+fn spelling(model: &Model, operation: &Operation, argument: &Argument) -> Result<Spelling, String> {
+    let field = argument.field;
+    let name = identifier(&field.name);
+    let spell = |taken: &str, converted: &str| Spelling {
+        taken: taken.to_owned(),
+        passed: if field.required || converted.is_empty() || operation.handwritten.is_some() {
+            name.clone()
+        } else {
+            format!("{name}{converted}")
+        },
+    };
+    let object = || Spelling {
+        taken: "Bound<'_, PyAny>".to_owned(),
+        passed: {
+            let converted =
+                format!("json::argument(&{name}, {:?}, {:?})", operation.id, field.name);
+            if field.required {
+                format!("{converted}?")
+            } else {
+                format!("{name}.map(|{name}| {converted}).transpose()?")
+            }
+        },
+    };
+    Ok(match &field.ty {
+        Type::Uuid => spell("Id", ".map(IntoId::into_id)"),
+        Type::String if argument.place == Place::Path => spell("Id", ".map(IntoId::into_id)"),
+        Type::String => spell("String", ""),
+        Type::Integer => spell("i64", ""),
+        Type::Number => spell("f64", ""),
+        Type::Boolean => spell("bool", ""),
+        Type::FreeObject => object(),
+        Type::Binary => spell("FileArgument", ""),
+        Type::Array(items) if **items == Type::Uuid => {
+            spell("Many<Id>", ".map(|ids| ids.into_iter().map(IntoId::into_id).collect())")
+        }
+        Type::Array(items) if **items == Type::String => {
+            spell("Many<String>", ".map(|texts| texts.into_iter().collect())")
+        }
+        Type::Named(schema) => match &model.schema(schema).kind {
+            Kind::FreeObject { .. } => object(),
+            Kind::OpenEnum { .. } => spell("String", &format!(".map(types::{schema}::from)")),
+            Kind::Object { .. } | Kind::Union { .. } => return unknown(operation, field),
+        },
+        Type::Array(_) | Type::DateTime => return unknown(operation, field),
+    })
+}
+
+fn unknown<T>(operation: &Operation, field: &Field) -> Result<T, String> {
+    Err(format!(
+        "operation `{}`: argument `{}` of type {:?} cannot be expressed in Python",
+        operation.id, field.name, field.ty
+    ))
+}
+
+/// The expression that makes the client's call: a function by hand where the document says so, the client's own otherwise.
+fn call(model: &Model, operation: &Operation, arguments: &[Argument]) -> Result<String, String> {
+    let passed = |argument: &Argument| Ok(spelling(model, operation, argument)?.passed);
+    if operation.handwritten.is_some() {
+        let arguments: Result<Vec<String>, String> = arguments.iter().map(passed).collect();
+        return Ok(format!(
+            "file::{}(self.session.client(py)?, {})",
+            operation.id,
+            arguments?.join(", ")
+        ));
+    }
+    let handle: String = operation.group.split('.').map(|part| format!(".{part}()")).collect();
+    let (required, optional): (Vec<&Argument>, Vec<&Argument>) =
+        arguments.iter().partition(|argument| argument.field.required);
+    let required: Result<Vec<String>, String> = required.into_iter().map(passed).collect();
+    let mut text = format!(
+        "self.session.client(py)?{handle}.{}({})",
+        identifier(&operation.name),
+        required?.join(", ")
+    );
+    for argument in optional {
+        let _ = write!(text, ".{}({})", identifier(&argument.field.name), passed(argument)?);
+    }
+    Ok(text)
+}
