@@ -46,12 +46,7 @@ fn runtime(py: Python<'_>) -> PyResult<&'static Runtime> {
     }
     let threads = std::thread::available_parallelism().map_or(2, |number| number.get());
     let runtime = Builder::new_multi_thread()
-        .worker_threads(
-            std::env::var("W")
-                .ok()
-                .and_then(|w| w.parse().ok())
-                .unwrap_or(threads.clamp(2, MOST_THREADS)),
-        )
+        .worker_threads(threads.clamp(2, MOST_THREADS))
         .thread_name("mistral-datasets")
         .enable_all()
         .build()?;
