@@ -4,6 +4,7 @@ mod client;
 mod core_operations;
 mod core_types;
 mod docs;
+mod node;
 mod python;
 mod routes;
 mod rust_text;
@@ -83,6 +84,7 @@ pub fn all(document: &Value, model: &Model) -> Result<Vec<Output>, String> {
     ];
     outputs.extend(client::emit(model)?);
     outputs.extend(python::emit(model)?);
+    outputs.extend(node::emit(model)?);
     outputs.push(Output::section("README.md", docs::emit(model)));
     Ok(outputs)
 }

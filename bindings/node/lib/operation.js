@@ -1,0 +1,103 @@
+// What every generated method does: check its arguments, send them through the native module, and make an object or an
+// error of what comes back.
+
+"use strict";
+
+const { kindOf } = require("./arguments.js");
+const { failed, invalid } = require("./failure.js");
+const { Reader } = require("./reader.js");
+
+/** One operation of the document: what it takes and what it returns. */
+class Operation {
+  #id;
+  #method;
+  #reply;
+  #checks;
+
+  /**
+   * @param {string} id The document's name for it.
+   * @param {Function | null} reply The class of its reply, or null where there is none.
+   * @param {Record<string, Function>} checks The checks of its arguments, in the order in which the native method takes
+   *   them.
+   */
+  constructor(id, reply, checks) {
+    this.#id = id;
+    this.#method = id.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
+    this.#reply = reply;
+    this.#checks = new Map(Object.entries(checks));
+  }
+
+  /** Sends a request. Whatever is wrong with it rejects the promise. */
+  async send(native, request) {
+    const values = Object.values(this.checked(request));
+    return this.reply(await native[this.#method](...values));
+  }
+
+  /** The arguments by name, as the native module takes them. */
+  checked(request = {}) {
+    if (typeof request !== "object" || request === null || Array.isArray(request)) {
+      const names = [...this.#checks.keys()].join(", ");
+      throw this.invalid(`expected one object such as { ${names} }, found ${kindOf(request)}`);
+    }
+    for (const name of Object.keys(request)) {
+      if (!this.#checks.has(name)) throw this.#unknown(name);
+    }
+    const values = {};
+    for (const [name, check] of this.#checks) {
+      const given = request[name];
+      if (given === undefined) {
+        if (!check.optional) throw this.invalid(`${name}: is missing`);
+        values[name] = undefined;
+        continue;
+      }
+      const { value, problem } = check(given);
+      if (problem !== undefined) throw this.invalid(`${name}: ${problem}`);
+      values[name] = value;
+    }
+    return values;
+  }
+
+  /** What the caller gets of what the native module hands over. */
+  reply(outcome) {
+    const reply = this.received(outcome);
+    return reply && new this.#reply(new Reader(reply));
+  }
+
+  /** What the native module hands over, unless it is a failure: that is thrown. */
+  received(outcome) {
+    if (outcome?.kind === undefined) return outcome;
+    throw failed(this.#respelled(outcome));
+  }
+
+  /** The error of a request that breaks a rule. */
+  invalid(message, rest) {
+    return invalid(this.#id, message, rest);
+  }
+
+  /** A failure that speaks of an argument does so by the document's name for it; the caller knows it by another. */
+  #respelled(failure) {
+    const { kind, status, message, line } = failure;
+    if (kind !== "validation" || status !== undefined) return failure;
+    for (const name of this.#checks.keys()) {
+      const wire = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      if (message.startsWith(`${wire}:`) || message.startsWith(`${wire}[`)) {
+        const spelled = name + message.slice(wire.length);
+        return { ...failure, message: spelled, line: line.replace(message, () => spelled) };
+      }
+    }
+    return failure;
+  }
+
+  #unknown(name) {
+    const names = [...this.#checks.keys()];
+    const plain = (text) => text.replaceAll("_", "").toLowerCase();
+    const meant = names.find((known) => plain(known) === plain(name));
+    return this.invalid(
+      meant === undefined
+        ? `${name}: is no argument; there is ${names.join(", ")}`
+        : `${name}: is no argument; write ${meant}`,
+    );
+  }
+}
+
+module.exports = { Operation };

@@ -1,0 +1,142 @@
+//! Replies on their way to JavaScript.
+//!
+//! Building objects through Node-API costs a crossing for every value, and JSON would be parsed twice. So a reply crosses as
+//! three large values: all its text in one string, all its numbers in one array, and the JSON of all raw objects (payloads,
+//! properties, members that the document does not know) in one buffer, of which JavaScript parses a piece when somebody
+//! looks. What stands where follows from the types: they are written here in the order in which the classes in
+//! `lib/generated/models.js` read them, and both are generated from the document.
+
+use chrono::{DateTime, Utc};
+use mistral_datasets::{Error, Extra, RawJson};
+use napi::bindgen_prelude::{Buffer, Float64Array};
+use napi_derive::napi;
+use uuid::Uuid;
+
+use crate::failure::{Outcome, outcome};
+
+/// A reply as it crosses.
+#[napi(object, object_from_js = false)]
+pub struct Reply {
+    /// All text, end to end.
+    pub text: String,
+    /// The lengths of the pieces of text, in UTF-16 units, and whatever is a number or can be told by one.
+    pub numbers: Float64Array,
+    /// The JSON of all raw objects, end to end; absent where there is none.
+    pub raw: Option<Buffer>,
+}
+
+/// Hands over what a call returned.
+pub fn reply(result: Result<impl Cross, Error>) -> Outcome<Reply> {
+    outcome(result.map(|value| {
+        let mut crossing = Crossing::default();
+        value.cross(&mut crossing);
+        Reply {
+            text: crossing.text,
+            numbers: crossing.numbers.into(),
+            raw: (!crossing.raw.is_empty()).then(|| crossing.raw.into()),
+        }
+    }))
+}
+
+/// Collects the parts of a reply.
+#[derive(Default)]
+pub struct Crossing {
+    text: String,
+    numbers: Vec<f64>,
+    raw: Vec<u8>,
+}
+
+impl Crossing {
+    /// Adds a piece of text.
+    pub fn text(&mut self, text: &str) {
+        let units = if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
+        self.numbers.push(units as f64);
+        self.text.push_str(text);
+    }
+
+    /// Adds a number. JavaScript has one kind of number only.
+    pub fn number(&mut self, number: f64) {
+        self.numbers.push(number);
+    }
+
+    fn raw(&mut self, json: &str) {
+        self.numbers.push(json.len() as f64);
+        self.raw.extend_from_slice(json.as_bytes());
+    }
+}
+
+/// What can cross as part of a reply.
+pub trait Cross {
+    /// Adds the value to the parts.
+    fn cross(&self, to: &mut Crossing);
+}
+
+impl Cross for String {
+    fn cross(&self, to: &mut Crossing) {
+        to.text(self);
+    }
+}
+
+impl Cross for Uuid {
+    fn cross(&self, to: &mut Crossing) {
+        to.text(self.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    }
+}
+
+/// As milliseconds since 1970 and the microseconds beyond them: together they would not fit into one number exactly.
+impl Cross for DateTime<Utc> {
+    fn cross(&self, to: &mut Crossing) {
+        to.number(self.timestamp_millis() as f64);
+        to.number(f64::from(self.timestamp_subsec_micros() % 1000));
+    }
+}
+
+impl Cross for i64 {
+    fn cross(&self, to: &mut Crossing) {
+        to.number(*self as f64);
+    }
+}
+
+impl Cross for f64 {
+    fn cross(&self, to: &mut Crossing) {
+        to.number(*self);
+    }
+}
+
+impl Cross for bool {
+    fn cross(&self, to: &mut Crossing) {
+        to.number(f64::from(u8::from(*self)));
+    }
+}
+
+impl Cross for RawJson {
+    fn cross(&self, to: &mut Crossing) {
+        to.raw(self.get());
+    }
+}
+
+impl<T: Cross> Cross for Option<T> {
+    fn cross(&self, to: &mut Crossing) {
+        self.is_some().cross(to);
+        if let Some(value) = self {
+            value.cross(to);
+        }
+    }
+}
+
+impl<T: Cross> Cross for Vec<T> {
+    fn cross(&self, to: &mut Crossing) {
+        to.number(self.len() as f64);
+        self.iter().for_each(|item| item.cross(to));
+    }
+}
+
+impl Cross for Extra {
+    fn cross(&self, to: &mut Crossing) {
+        to.number(self.len() as f64);
+        for (name, value) in self {
+            to.text(name);
+            value.cross(to);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The native methods: each takes its arguments one by one and hands them to the client's call.
+
+use std::fmt::Write;
+
+use super::crossing_models;
+use super::spelling::Shape;
+use crate::emit::rust_text::{self, identifier};
+use crate::emit::{Output, preamble};
+use crate::model::{Field, Model, Operation, Reply};
+
+const FOLDER: &str = "bindings/node/src/generated";
+
+/// Emits the module of every resource group, and the one that holds them together.
+pub fn emit(model: &Model) -> Result<Vec<Output>, String> {
+    let mut modules = preamble("//");
+    modules.push_str(
+        "\n//! The operations as methods of the native client, and how their replies cross.\n\nmod models;\n",
+    );
+    let mut outputs =
+        vec![Output::new(&format!("{FOLDER}/models.rs"), crossing_models::emit(model)?)];
+    for group in model.groups() {
+        let module = group.replace('.', "_");
+        let _ = writeln!(modules, "mod {module};");
+        outputs.push(Output::new(&format!("{FOLDER}/{module}.rs"), methods(model, group)?));
+    }
+    outputs.insert(0, Output::new(&format!("{FOLDER}/mod.rs"), rust_text::format(&modules)?));
+    Ok(outputs)
+}
+
+fn methods(model: &Model, group: &str) -> Result<String, String> {
+    let mut items = String::from("#[napi]\nimpl NativeClient {\n");
+    for operation in model.operations_of(group).filter(|operation| operation.handwritten.is_none())
+    {
+        items.push_str(&method(model, operation)?);
+    }
+    items.push_str("}\n");
+
+    let mut text = preamble("//");
+    let _ = writeln!(text, "\n//! The operations of `{group}`.\n");
+    if items.contains("types::") {
+        text.push_str("use mistral_datasets::types;\n");
+    }
+    text.push_str("use napi_derive::napi;\n\nuse crate::client::NativeClient;\n");
+    text.push_str(match items.contains("outcome(") {
+        true => "use crate::failure::{Outcome, outcome};\n",
+        false => "use crate::failure::Outcome;\n",
+    });
+    if items.contains("json(") || items.contains("(json)") {
+        text.push_str("use crate::json::json;\n");
+    }
+    if items.contains("<Reply>") {
+        text.push_str("use crate::reply::{Reply, reply};\n");
+    }
+    text.push('\n');
+    text.push_str(&items);
+    rust_text::format(&text)
+}
+
+fn method(model: &Model, operation: &Operation) -> Result<String, String> {
+    let mut parameters = String::new();
+    let mut required = Vec::new();
+    let mut setters = String::new();
+    let mut fallible = false;
+    for argument in operation.arguments(model) {
+        let field = argument.field;
+        let name = identifier(&field.name);
+        let shape = Shape::of_argument(model, operation, field)?;
+        let ty = crossing(field, &shape);
+        fallible |= matches!(shape, Shape::Json(_));
+        if field.required {
+            let _ = write!(parameters, ", {name}: {ty}");
+            required.push(match shape {
+                Shape::Json(_) => format!("json({name})?"),
+                Shape::Enum(ty) => format!("types::{ty}::from({name})"),
+                _ => name,
+            });
+        } else {
+            let _ = write!(parameters, ", {name}: Option<{ty}>");
+            let value = match shape {
+                Shape::Json(_) => format!("{name}.map(json).transpose()?"),
+                Shape::Enum(ty) => format!("{name}.map(types::{ty}::from)"),
+                _ => name.clone(),
+            };
+            let _ = write!(setters, ".{name}({value})");
+        }
+    }
+    let (output, hand_over) = match operation.success.reply {
+        Reply::Empty => ("Outcome<()>", "outcome(call.await)"),
+        Reply::Json(_) => ("Outcome<Reply>", "reply(call.await)"),
+        Reply::Bytes => unreachable!("the reader wants streams of bytes written by hand"),
+    };
+    let (output, hand_over) = match fallible {
+        true => (format!("napi::Result<{output}>"), format!("Ok({hand_over})")),
+        false => (output.to_owned(), hand_over.to_owned()),
+    };
+    Ok(format!(
+        "/// `{}`.\n#[napi]\npub async fn {}(&self{parameters}) -> {output} {{\n\
+         let call = self.client.{}().{}({}){setters};\n{hand_over}\n}}\n\n",
+        operation.id,
+        identifier(&operation.id),
+        operation.group.replace('.', "()."),
+        identifier(&operation.name),
+        required.join(", "),
+    ))
+}
+
+/// The type in which an argument crosses.
+fn crossing(field: &Field, shape: &Shape) -> String {
+    match shape {
+        Shape::Text | Shape::Enum(_) | Shape::Json(_) => "String".to_owned(),
+        Shape::Texts => "Vec<String>".to_owned(),
+        Shape::Scalar(_) => rust_text::value_type(&field.ty),
+        Shape::File => unreachable!("the reader wants multipart bodies written by hand"),
+    }
+}

@@ -1,0 +1,56 @@
+//! How replies cross to JavaScript: each type adds its members in the order in which its class reads them.
+
+use std::fmt::Write;
+
+use super::spelling::public_schemas;
+use crate::emit::preamble;
+use crate::emit::rust_text::{self, identifier};
+use crate::model::{Kind, Model, Role, Type};
+
+/// Emits `models.rs`.
+pub fn emit(model: &Model) -> Result<String, String> {
+    let mut text = preamble("//");
+    text.push_str(
+        "\n//! How replies cross: each type adds its members in the order in which its class reads them.\n\n\
+         use mistral_datasets::types;\n\nuse crate::reply::{Cross, Crossing};\n\n",
+    );
+    for schema in public_schemas(model).into_iter().filter(|schema| schema.role == Role::Reply) {
+        let body = match &schema.kind {
+            Kind::Object { fields } => {
+                let mut lines = "self.extra.cross(to);\n".to_owned();
+                for field in fields {
+                    let _ = writeln!(lines, "self.{}.cross(to);", identifier(&field.name));
+                }
+                lines
+            }
+            Kind::FreeObject { .. } => "self.0.cross(to);\n".to_owned(),
+            Kind::OpenEnum { .. } => "to.text(self.as_str());\n".to_owned(),
+            Kind::Union { variants } => {
+                let mut arms = String::new();
+                for (index, variant) in variants.iter().enumerate() {
+                    let name = match variant {
+                        Type::String => "String",
+                        Type::Number => "Number",
+                        other => {
+                            return Err(format!(
+                                "{}: a variant of type {other:?} cannot be expressed in Node",
+                                schema.name
+                            ));
+                        }
+                    };
+                    let _ = writeln!(
+                        arms,
+                        "Self::{name}(value) => {{\nto.number({index}.0);\nvalue.cross(to);\n}}"
+                    );
+                }
+                format!("match self {{\n{arms}}}\n")
+            }
+        };
+        let _ = writeln!(
+            text,
+            "impl Cross for types::{} {{\nfn cross(&self, to: &mut Crossing) {{\n{body}}}\n}}\n",
+            schema.name
+        );
+    }
+    rust_text::format(&text)
+}

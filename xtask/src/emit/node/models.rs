@@ -1,0 +1,139 @@
+//! The classes of replies, and the values of open enums, in JavaScript.
+
+use std::fmt::Write;
+
+use super::spelling::{camel, class, doc, is_model, is_raw, may_be_null, public_schemas};
+use crate::emit::preamble;
+use crate::model::{Field, Kind, Model, Schema, Type};
+
+/// Members every model has, whatever the document says.
+const TAKEN: [&str; 3] = ["extra", "toJSON", "constructor"];
+
+/// Emits `models.js`.
+pub fn emit(model: &Model) -> Result<String, String> {
+    let mut items = String::new();
+    let mut names = Vec::new();
+    for schema in public_schemas(model) {
+        match &schema.kind {
+            Kind::Object { fields } => items.push_str(&model_class(model, schema, fields)?),
+            Kind::OpenEnum { values } => items.push_str(&open_enum(schema, values)?),
+            // Objects with free members are plain objects, and a union is one of its scalars.
+            Kind::FreeObject { .. } | Kind::Union { .. } => continue,
+        }
+        names.push(class(&schema.name)?);
+    }
+
+    let mut text = preamble("//");
+    text.push_str("\n\"use strict\";\n\nconst { Model } = require(\"../model.js\");\n\n");
+    text.push_str(&items);
+    text.push_str("module.exports = {\n");
+    for name in names {
+        let _ = writeln!(text, "  {name},");
+    }
+    text.push_str("};\n");
+    Ok(text)
+}
+
+fn open_enum(schema: &Schema, values: &[String]) -> Result<String, String> {
+    let mut text = doc("", &schema.description);
+    let _ = writeln!(text, "const {} = Object.freeze({{", class(&schema.name)?);
+    for value in values {
+        let _ = writeln!(text, "  {value}: {value:?},");
+    }
+    text.push_str("});\n\n");
+    Ok(text)
+}
+
+fn model_class(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, String> {
+    if let Some(field) = fields.iter().find(|field| TAKEN.contains(&camel(&field.name).as_str())) {
+        return Err(format!(
+            "{}.{}: every model in Node has a member of that name already",
+            schema.name, field.name
+        ));
+    }
+    let raw: Vec<&Field> = fields.iter().filter(|field| is_raw(model, &field.ty)).collect();
+
+    let mut text = doc("", &schema.description);
+    let _ = writeln!(text, "class {} extends Model {{", class(&schema.name)?);
+    for field in &raw {
+        let _ = writeln!(text, "  #{};", camel(&field.name));
+    }
+    if !raw.is_empty() {
+        text.push('\n');
+    }
+    text.push_str("  constructor(reader) {\n    super(reader);\n");
+    for field in fields {
+        let private = if is_raw(model, &field.ty) { "#" } else { "" };
+        let value = read(model, &field.ty)?;
+        let value = match may_be_null(field) {
+            true => format!("reader.present() ? {value} : null"),
+            false => value,
+        };
+        let _ = writeln!(text, "    this.{private}{} = {value};", camel(&field.name));
+    }
+    text.push_str("  }\n\n");
+    for field in raw {
+        text.push_str(&raw_getters(field));
+    }
+    text.push_str("  toJSON() {\n    return {\n");
+    for field in fields {
+        let _ = writeln!(text, "      {}: {},", field.name, write(model, field));
+    }
+    text.push_str("      ...this.extra,\n    };\n  }\n}\n\n");
+    Ok(text)
+}
+
+/// The getter of a raw object, which is parsed when somebody looks, and the one of its text.
+fn raw_getters(field: &Field) -> String {
+    let name = camel(&field.name);
+    let (access, absent) = if may_be_null(field) { ("?.", " ?? null") } else { (".", "") };
+    format!(
+        "  get {name}() {{\n    return this.#{name}{access}value{absent};\n  }}\n\n\
+         \x20 get {name}Text() {{\n    return this.#{name}{access}text{absent};\n  }}\n\n"
+    )
+}
+
+/// What reads a value that is there.
+fn read(model: &Model, ty: &Type) -> Result<String, String> {
+    Ok(match ty {
+        Type::String | Type::Uuid => "reader.text()".to_owned(),
+        Type::DateTime => "reader.time()".to_owned(),
+        Type::Integer | Type::Number => "reader.number()".to_owned(),
+        Type::Boolean => "reader.boolean()".to_owned(),
+        Type::FreeObject => "reader.raw()".to_owned(),
+        Type::Binary => return Err("bytes cannot be part of a JSON reply".to_owned()),
+        Type::Array(items) => {
+            let value = if is_raw(model, items) { ".value" } else { "" };
+            format!("reader.list(() => {}{value})", read(model, items)?)
+        }
+        Type::Named(name) => match &model.schema(name).kind {
+            Kind::Object { .. } => format!("new {}(reader)", class(name)?),
+            Kind::FreeObject { .. } => "reader.raw()".to_owned(),
+            Kind::OpenEnum { .. } => "reader.text()".to_owned(),
+            Kind::Union { variants } => {
+                let readers = variants
+                    .iter()
+                    .map(|variant| Ok(format!("() => {}", read(model, variant)?)))
+                    .collect::<Result<Vec<_>, String>>()?;
+                format!("reader.variant({})", readers.join(", "))
+            }
+        },
+    })
+}
+
+/// What makes the wire's form of a member.
+fn write(model: &Model, field: &Field) -> String {
+    let member = format!("this.{}", camel(&field.name));
+    let convert = |call: &str| match may_be_null(field) {
+        true => format!("{member}?.{call} ?? null"),
+        false => format!("{member}.{call}"),
+    };
+    match &field.ty {
+        Type::DateTime => convert("toJSON()"),
+        ty if is_model(model, ty) => convert("toJSON()"),
+        Type::Array(items) if **items == Type::DateTime || is_model(model, items) => {
+            convert("map((item) => item.toJSON())")
+        }
+        _ => member,
+    }
+}

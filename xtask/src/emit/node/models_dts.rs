@@ -1,0 +1,165 @@
+//! The declarations of the classes of replies, of open enums and of objects with free members.
+
+use std::fmt::Write;
+
+use super::spelling::{camel, class, doc, is_raw, may_be_null, public_schemas};
+use crate::emit::preamble;
+use crate::model::{Field, Kind, Model, Schema, Type};
+
+/// Emits `models.d.ts`.
+pub fn emit(model: &Model) -> Result<String, String> {
+    let mut items = String::new();
+    for schema in public_schemas(model) {
+        let name = class(&schema.name)?;
+        match &schema.kind {
+            Kind::Object { fields } => items.push_str(&model_class(model, schema, name, fields)?),
+            Kind::OpenEnum { values } => items.push_str(&open_enum(schema, name, values)),
+            Kind::FreeObject { known } => items.push_str(&free_object(model, schema, name, known)?),
+            Kind::Union { variants } => {
+                let variants = variants
+                    .iter()
+                    .map(|variant| value_type(model, variant))
+                    .collect::<Result<Vec<_>, _>>()?;
+                let _ = writeln!(
+                    items,
+                    "{}export type {name} = {};\n",
+                    doc("", &schema.description),
+                    variants.join(" | ")
+                );
+            }
+        }
+    }
+    let mut text = preamble("//");
+    text.push_str("\nimport type { JsonObject, JsonValue, RawJson } from \"../json.js\";\n");
+    text.push_str("import { Model } from \"../model.js\";\nimport type { Timestamp } from \"../timestamp.js\";\n\n");
+    text.push_str(items.trim_end());
+    text.push('\n');
+    Ok(text)
+}
+
+/// The type of a value that is there.
+pub fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
+    Ok(match ty {
+        Type::String | Type::Uuid => "string".to_owned(),
+        Type::DateTime => "Timestamp".to_owned(),
+        Type::Integer | Type::Number => "number".to_owned(),
+        Type::Boolean => "boolean".to_owned(),
+        Type::FreeObject => "JsonObject".to_owned(),
+        Type::Binary => "FileInput".to_owned(),
+        Type::Named(name) => {
+            let _ = model.schema(name);
+            class(name)?.to_owned()
+        }
+        Type::Array(items) => format!("{}[]", value_type(model, items)?),
+    })
+}
+
+fn model_class(
+    model: &Model,
+    schema: &Schema,
+    name: &str,
+    fields: &[Field],
+) -> Result<String, String> {
+    let mut text = doc("", &schema.description);
+    let _ = writeln!(text, "export class {name} extends Model {{\n  private constructor();");
+    for field in fields {
+        let member = camel(&field.name);
+        let null = if may_be_null(field) { " | null" } else { "" };
+        let raw = is_raw(model, &field.ty);
+        let about = if raw {
+            format!("{} Parsed when it is first looked at.", field.description)
+        } else {
+            field.description.clone()
+        };
+        let _ = writeln!(
+            text,
+            "\n{}  readonly {member}: {}{null};",
+            doc("  ", &about),
+            value_type(model, &field.ty)?
+        );
+        if raw {
+            let _ = writeln!(
+                text,
+                "\n{}  readonly {member}Text: string{null};",
+                doc(
+                    "  ",
+                    &format!(
+                        "The JSON text of {{@link {member}}} as it came, to the last digit and blank."
+                    )
+                )
+            );
+        }
+    }
+    text.push_str("}\n\n");
+    Ok(text)
+}
+
+fn open_enum(schema: &Schema, name: &str, values: &[String]) -> String {
+    let about = format!(
+        "{} The server may send values that this version does not know; they come as they are.",
+        schema.description
+    );
+    let mut text = doc("", &about);
+    let _ = writeln!(text, "export type {name} =");
+    for value in values {
+        let _ = writeln!(text, "  | {value:?}");
+    }
+    text.push_str("  | (string & {});\n\n");
+    text.push_str(&doc("", &format!("The values of {{@link {name}}} that the document names.")));
+    let _ = writeln!(text, "export const {name}: {{");
+    for value in values {
+        let _ = writeln!(text, "  readonly {value}: {value:?};");
+    }
+    text.push_str("};\n\n");
+    text
+}
+
+fn free_object(
+    model: &Model,
+    schema: &Schema,
+    name: &str,
+    known: &[Field],
+) -> Result<String, String> {
+    let mut text = doc("", &schema.description);
+    let _ = writeln!(text, "export interface {name} {{");
+    let mut input = String::new();
+    for field in known {
+        let optional = if field.required { "" } else { "?" };
+        let member = &field.name;
+        let _ = writeln!(
+            text,
+            "{}  {member}{optional}: {};",
+            doc("  ", &field.description),
+            value_type(model, &field.ty)?
+        );
+        let _ = write!(input, " readonly {member}{optional}: {};", input_type(model, &field.ty)?);
+    }
+    // A member that may be left out is undefined where it is, and the index must allow for that.
+    let absent = if known.iter().all(|field| field.required) { "" } else { " | undefined" };
+    let _ = writeln!(text, "  [member: string]: JsonValue{absent};\n}}\n");
+    text.push_str(&doc(
+        "",
+        &format!(
+            "What can be given where a {{@link {name}}} is sent: an object, or its exact text."
+        ),
+    ));
+    if known.is_empty() {
+        let _ = writeln!(text, "export type {name}Input = RawJson | object;\n");
+    } else {
+        let _ = writeln!(
+            text,
+            "export type {name}Input =\n  | RawJson\n  | {{{input} readonly [member: string]: unknown }}\n  | {{{} }};\n",
+            input.trim_end_matches(';').to_owned()
+        );
+    }
+    Ok(text)
+}
+
+/// The type of a known member where it is sent: the objects in it are anybody's.
+fn input_type(model: &Model, ty: &Type) -> Result<String, String> {
+    Ok(match ty {
+        Type::Array(items) => format!("readonly {}[]", input_type(model, items)?),
+        ty if is_raw(model, ty) => "object".to_owned(),
+        ty => value_type(model, ty)?,
+    })
+}

@@ -1,0 +1,241 @@
+//! How Node spells what the model says: names, types, comments, and what may stand as an argument.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Field, Kind, Model, Operation, Reply, Schema, Type};
+
+/// How wide generated lines may be; prettier is set to the same.
+pub const WIDTH: usize = 100;
+
+/// Schemas whose names would shadow a global that everybody uses, and what they are called instead.
+const RENAMED: [(&str, &str); 1] = [("File", "UploadedFile")];
+
+/// Globals that no class of ours may shadow.
+const GLOBALS: [&str; 20] = [
+    "Array", "Blob", "Buffer", "Date", "Error", "Event", "File", "FormData", "Function", "Map",
+    "Number", "Object", "Promise", "Proxy", "Record", "Request", "Response", "Set", "String",
+    "Symbol",
+];
+
+/// `list_records` as `listRecords`.
+pub fn camel(name: &str) -> String {
+    let mut text = String::new();
+    for (index, part) in name.split('_').filter(|part| !part.is_empty()).enumerate() {
+        if index == 0 {
+            text.push_str(part);
+        } else {
+            text.push_str(&part[..1].to_uppercase());
+            text.push_str(&part[1..]);
+        }
+    }
+    text
+}
+
+/// `list_records` or `datasets.records` as `ListRecords`, `DatasetsRecords`.
+pub fn pascal(name: &str) -> String {
+    let name = camel(&name.replace('.', "_"));
+    name[..1].to_uppercase() + &name[1..]
+}
+
+/// `list_records` as `LIST_RECORDS`.
+pub fn constant(name: &str) -> String {
+    name.to_uppercase()
+}
+
+/// The class of a resource group: `datasets.records` is `Records`.
+pub fn resource_class(group: &str) -> String {
+    pascal(member(group))
+}
+
+/// Where a resource group hangs in its parent: `datasets.records` at `records`.
+pub fn member(group: &str) -> &str {
+    group.rsplit('.').next().expect("a split has at least one part")
+}
+
+/// The groups that hang in another group, or in the client itself.
+pub fn children<'a>(model: &'a Model, parent: Option<&str>) -> Vec<&'a str> {
+    model
+        .groups()
+        .into_iter()
+        .filter(|group| group.rsplit_once('.').map(|(parent, _)| parent) == parent)
+        .collect()
+}
+
+/// The name of a schema's class or type.
+///
+/// # Errors
+/// When it would shadow a global.
+pub fn class(name: &str) -> Result<&str, String> {
+    if let Some((_, renamed)) = RENAMED.iter().find(|(schema, _)| *schema == name) {
+        return Ok(renamed);
+    }
+    if GLOBALS.contains(&name) {
+        return Err(format!(
+            "schema `{name}`: a class of that name would shadow a global of JavaScript; give it another name in the document"
+        ));
+    }
+    Ok(name)
+}
+
+/// The schemas that successful replies and arguments lead to, in the order of the document. The shapes of failures and the
+/// bodies of requests have no class: failures are errors, and bodies are spread over the arguments.
+pub fn public_schemas(model: &Model) -> Vec<&Schema> {
+    fn mark<'a>(model: &'a Model, ty: &'a Type, found: &mut BTreeSet<&'a str>) {
+        match ty {
+            Type::Array(items) => mark(model, items, found),
+            Type::Named(name) if found.insert(name) => {
+                if let Kind::Object { fields } = &model.schema(name).kind {
+                    fields.iter().for_each(|field| mark(model, &field.ty, found));
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    for operation in &model.operations {
+        for argument in operation.arguments(model) {
+            mark(model, &argument.field.ty, &mut found);
+        }
+        if let Reply::Json(name) = &operation.success.reply
+            && found.insert(name)
+            && let Kind::Object { fields } = &model.schema(name).kind
+        {
+            fields.iter().for_each(|field| mark(model, &field.ty, &mut found));
+        }
+    }
+    model
+        .schemas
+        .iter()
+        .filter(|schema| {
+            found.contains(schema.name.as_str()) || matches!(schema.kind, Kind::OpenEnum { .. })
+        })
+        .collect()
+}
+
+/// Whether a member of a reply may be null; a list that is left out reads as an empty one.
+pub fn may_be_null(field: &Field) -> bool {
+    !field.required && (field.nullable || !matches!(field.ty, Type::Array(_)))
+}
+
+/// Whether a type is an object with free members, which crosses as JSON text.
+pub fn is_raw(model: &Model, ty: &Type) -> bool {
+    match ty {
+        Type::FreeObject => true,
+        Type::Named(name) => matches!(model.schema(name).kind, Kind::FreeObject { .. }),
+        _ => false,
+    }
+}
+
+/// Whether a type is an object with known members, which has a class.
+pub fn is_model(model: &Model, ty: &Type) -> bool {
+    matches!(ty, Type::Named(name) if matches!(model.schema(name).kind, Kind::Object { .. }))
+}
+
+/// What kinds of arguments a method takes.
+pub enum Shape<'a> {
+    /// Text, ids included.
+    Text,
+    /// A list of texts.
+    Texts,
+    /// A number or a truth value, by the name of its check.
+    Scalar(&'static str),
+    /// One of an open list of texts, by the name of its schema.
+    Enum(&'a str),
+    /// An object with free members, by the name of its schema if it has one.
+    Json(Option<&'a str>),
+    /// A file.
+    File,
+}
+
+impl<'a> Shape<'a> {
+    /// The shape of an operation's argument.
+    ///
+    /// # Errors
+    /// When Node cannot express it.
+    pub fn of_argument(
+        model: &'a Model,
+        operation: &Operation,
+        field: &'a Field,
+    ) -> Result<Self, String> {
+        let shape = match &field.ty {
+            Type::String | Type::Uuid => Some(Self::Text),
+            Type::Integer => Some(Self::Scalar("integer")),
+            Type::Number => Some(Self::Scalar("number")),
+            Type::Boolean => Some(Self::Scalar("boolean")),
+            Type::Binary => Some(Self::File),
+            Type::FreeObject => Some(Self::Json(None)),
+            Type::Array(items) if matches!(**items, Type::String | Type::Uuid) => Some(Self::Texts),
+            Type::Named(name) => match model.schema(name).kind {
+                Kind::OpenEnum { .. } => Some(Self::Enum(name)),
+                Kind::FreeObject { .. } => Some(Self::Json(Some(name))),
+                _ => None,
+            },
+            _ => None,
+        };
+        shape.ok_or_else(|| {
+            format!(
+                "operation `{}`: argument `{}` of type {:?} cannot be expressed in Node",
+                operation.id, field.name, field.ty
+            )
+        })
+    }
+}
+
+/// A JSDoc comment, on one line where it fits.
+pub fn doc(indent: &str, text: &str) -> String {
+    let text = text.trim().replace("*/", "*\\/");
+    if !text.contains('\n') && indent.len() + text.len() + "/**  */".len() <= WIDTH {
+        return format!("{indent}/** {text} */\n");
+    }
+    let mark = format!("{indent} *");
+    let mut lines = format!("{indent}/**\n");
+    let mut verbatim = false;
+    for paragraph in text.split('\n') {
+        verbatim ^= paragraph.starts_with("```");
+        if verbatim || paragraph.starts_with("```") {
+            lines.push_str(&format!("{mark} {paragraph}\n"));
+            continue;
+        }
+        let mut line = mark.clone();
+        for word in paragraph.split_whitespace() {
+            if line.len() + 1 + word.chars().count() > WIDTH {
+                lines.push_str(&line);
+                lines.push('\n');
+                line.clone_from(&mark);
+            }
+            line.push(' ');
+            line.push_str(word);
+        }
+        lines.push_str(&line);
+        lines.push('\n');
+    }
+    lines + indent + " */\n"
+}
+
+/// What a member or an argument is, with its limits and its default in words.
+pub fn description(field: &Field) -> String {
+    let mut text = field.description.clone();
+    if let Some(limits) = field.limits.in_words() {
+        text.push_str(&format!(" Limits: {limits}."));
+    }
+    if let Some(default) = &field.default {
+        text.push_str(&format!(" Default: {default}."));
+    }
+    text
+}
+
+/// A list between brackets as prettier writes it: on one line where that fits, else a line for each.
+pub fn list(before: &str, items: &[String], after: &str) -> String {
+    // Braces stand apart from what they hold, other brackets do not.
+    let space = if before.ends_with('{') { " " } else { "" };
+    let line = format!("{before}{space}{}{space}{after}", items.join(", "));
+    if line.len() <= WIDTH {
+        return line + "\n";
+    }
+    let indent = &before[..before.len() - before.trim_start().len()];
+    let mut lines = format!("{before}\n");
+    for item in items {
+        lines.push_str(&format!("{indent}  {item},\n"));
+    }
+    lines + indent + after + "\n"
+}
