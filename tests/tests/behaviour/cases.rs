@@ -18,7 +18,7 @@ const LANGUAGES: &[(&str, &[&str], &str)] = &[
         ],
         "\n#[tokio::test]\nasync fn ",
     ),
-    ("Python", &["bindings/python/tests/test_behaviour.py"], "\ndef test_"),
+    ("Python", &["bindings/python/tests/test_behaviour.py"], "\nasync def test_"),
     ("Node", &["bindings/node/tests/behaviour.test.mjs"], "\ntest(\""),
 ];
 

@@ -110,7 +110,7 @@ class Mistral:
         return await self._client.open_link_async(url)
 
     def close(self) -> None:
-        """Closes the client, and stops a local server. Later calls raise `errors.ClosedError`, a second `close` nothing."""
+        """Closes the client, and stops a local server. Afterwards calls raise `errors.ClosedError`, but not `close`."""
         self._client.close()
 
     async def close_async(self) -> None:

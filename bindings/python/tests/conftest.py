@@ -1,0 +1,43 @@
+"""Fixtures, and how tests that are coroutines are run: once in each style of calling."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+
+import pytest
+
+from harness import Api, Served, run
+from mistral_datasets import Mistral
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+def style(request: pytest.FixtureRequest) -> str:
+    """How calls are made."""
+    return str(request.param)
+
+
+@pytest.fixture
+def api(style: str) -> Iterator[Api]:
+    """A client of a server in this process."""
+    with Mistral.local() as mistral:
+        yield Api(style, mistral)
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Served]:
+    """A server in a process of its own, with the keys known."""
+    server = Served()
+    yield server
+    server.stop()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Runs a test that is a coroutine in the style that its parameter says."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    case = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+    run(str(pyfuncitem.callspec.params["style"]), case)
+    return True

@@ -1,0 +1,240 @@
+"""What the tests share: one way to write a case for both styles of calling, and servers."""
+
+from __future__ import annotations
+
+import asyncio
+import http.server
+import json
+import os
+import socketserver
+import subprocess
+import threading
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from email.message import Message
+from pathlib import Path
+from typing import IO, Any, Generic, TypeVar
+
+from mistral_datasets import Mistral, errors, models
+from mistral_datasets._download import Download
+
+ROOT = Path(__file__).resolve().parents[3]
+"""The root of the workspace."""
+
+NOWHERE = "http://127.0.0.1:9"
+"""A server that does not listen."""
+
+T = TypeVar("T")
+
+
+class _Done(Generic[T]):
+    """An awaitable whose value is there."""
+
+    def __init__(self, value: T) -> None:
+        self._value = value
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self._value
+        yield
+
+
+class Resource:
+    """A resource whose methods are awaited whatever they are: blocking ones have done their work by then."""
+
+    def __init__(self, style: str, target: object) -> None:
+        self._style = style
+        self._target = target
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._target, name)
+        if not callable(attribute):
+            return Resource(self._style, attribute)
+        if self._style == "asyncio":
+            return getattr(self._target, f"{name}_async")
+
+        def done(*args: object, **arguments: object) -> _Done[object]:
+            return _Done(attribute(*args, **arguments))
+
+        return done
+
+
+class Api(Resource):
+    """A client in one style, and what cases often do with it."""
+
+    def __init__(self, style: str, mistral: Mistral) -> None:
+        super().__init__(style, mistral)
+        self.style = style
+        self.mistral = mistral
+
+    def of(self, mistral: Mistral) -> Api:
+        """Another client in the same style."""
+        return Api(self.style, mistral)
+
+    async def dataset(self, name: str = "Refund requests") -> models.Dataset:
+        created: models.Dataset = await self.datasets.create(name=name, description="Tickets about refunds")
+        return created
+
+    async def record(self, dataset: models.Dataset, text: str) -> models.DatasetRecord:
+        payload = {"messages": [{"role": "user", "content": text}]}
+        created: models.DatasetRecord = await self.datasets.create_record(
+            dataset_id=dataset.id, payload=payload, properties={"text": text}
+        )
+        return created
+
+    async def records(self, dataset: models.Dataset) -> list[models.DatasetRecord]:
+        reply: models.ListRecordsResponse = await self.datasets.list_records(dataset_id=dataset.id, page_size=100)
+        return reply.records.results
+
+    async def file(self, text: str) -> str:
+        file: models.File = await self.files.upload(file={"file_name": "records.jsonl", "content": text.encode()})
+        return file.id
+
+    async def read(self, download: Download) -> bytes:
+        return await download.aread() if self.style == "asyncio" else download.read()
+
+    async def finished(self, task: models.ImportTask) -> models.ImportTask:
+        """Waits until a task has ended."""
+        deadline = time.monotonic() + 30
+        while task.status == "RUNNING":
+            assert time.monotonic() < deadline, task
+            if self.style == "asyncio":
+                await asyncio.sleep(0.005)
+            else:
+                time.sleep(0.005)
+            task = await self.datasets.fetch_task(dataset_id=task.dataset_id, task_id=task.id)
+        return task
+
+
+def run(style: str, case: Coroutine[Any, Any, None]) -> None:
+    """Runs a case: under an event loop, or without one, which it then must never need."""
+    if style == "asyncio":
+        asyncio.run(case)
+        return
+    try:
+        case.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("a blocking case waited for an event loop")
+
+
+class Served:
+    """`mistral-datasets serve` in a process of its own. It takes any key, and each has a workspace of its own."""
+
+    def __init__(self) -> None:
+        command = [str(_command()), "serve", "--memory", "--listen", "127.0.0.1:0"]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        output: IO[str] | None = self._process.stdout
+        assert output is not None
+        line = output.readline().strip()
+        assert line.startswith("listening on "), line
+        self.url = line.removeprefix("listening on ")
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.communicate()
+
+    def client(self) -> tuple[Mistral, str]:
+        """A client with a workspace of its own, and its key."""
+        key = str(uuid.uuid4())
+        return Mistral(key, server_url=self.url), key
+
+    def plant(self, key: str, what: str, body: object) -> Any:
+        """Plants what the service would have from elsewhere, by one of the server's own routes."""
+        request = urllib.request.Request(
+            f"{self.url}/local/v1/{what}",
+            data=json.dumps(body).encode(),
+            headers={"authorization": f"Bearer {key}", "content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request) as reply:
+            return json.load(reply)
+
+
+def _command() -> Path:
+    """The newest build of the command; it is built when there is none."""
+    builds = [ROOT / "target" / profile / "mistral-datasets" for profile in ("debug", "release")]
+    present = [path for path in builds if path.exists()]
+    if not present:
+        subprocess.run(
+            [os.environ.get("CARGO", "cargo"), "build", "--quiet", "--package", "mistral-datasets-cli"],
+            cwd=ROOT,
+            check=True,
+        )
+        present = builds[:1]
+    return max(present, key=lambda path: path.stat().st_mtime)
+
+
+class Canned:
+    """A server that gives every request the same reply, and remembers what it was asked."""
+
+    def __init__(
+        self, status: int, body: bytes | str = b"", headers: Mapping[str, str] | None = None, delay: float = 0
+    ) -> None:
+        self.requests: list[tuple[str, Message, bytes]] = []
+        content = body.encode() if isinstance(body, str) else body
+        canned = self
+        stopped = threading.Event()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def handle_one_request(self) -> None:
+                super().handle_one_request()
+                self.close_connection = True
+
+            def answer(self) -> None:
+                canned.requests.append((f"{self.command} {self.path}", self.headers, self.body()))
+                stopped.wait(delay)
+                self.send_response(status)
+                for name, value in (headers or {}).items():
+                    self.send_header(name, value)
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def body(self) -> bytes:
+                if self.headers.get("transfer-encoding") != "chunked":
+                    return self.rfile.read(int(self.headers.get("content-length", 0)))
+                chunks: list[bytes] = []
+                while size := int(self.rfile.readline(), 16):
+                    chunks.append(self.rfile.read(size))
+                    self.rfile.readline()
+                return b"".join(chunks)
+
+            do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = answer
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._stopped = stopped
+        self._server = _Threaded(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def __enter__(self) -> Canned:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def client(self, *, timeout_ms: int | None = None) -> Mistral:
+        return Mistral("the key", server_url=self.url, timeout_ms=timeout_ms)
+
+
+class _Threaded(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """The client may have gone away; then nobody waits for the answer."""
+
+
+async def failing(call: Callable[..., Any], *args: object, **arguments: object) -> errors.MistralError:
+    """The error of a call that must fail."""
+    try:
+        reply = await call(*args, **arguments)
+    except errors.MistralError as error:
+        return error
+    raise AssertionError(f"the call succeeded: {reply!r}")
