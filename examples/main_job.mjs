@@ -10,7 +10,7 @@ import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 // A program that installed the package imports it from "mistral-datasets".
-import { Mistral } from "../bindings/node/index.mjs";
+import { Mistral } from "../bindings/node/lib/index.mjs";
 
 const COPY_AT_ONCE = 10_000;
 

@@ -106,23 +106,13 @@ const DOORS: &[Door] = &[
 fn build(root: &Path) -> Result<(), String> {
     step::run(
         Step::new("build the command and the Rust example", cargo())
-            .args([
-                "build",
-                "--release",
-                "--locked",
-                "--quiet",
-                "--package",
-                "mistral-datasets-cli",
-            ])
-            .args([
-                "--package",
-                "mistral-datasets",
-                "--features",
-                "mistral-datasets/local",
-                "--example",
-                "main_job",
-            ])
-            .args(["--bin", "mistral-datasets"])
+            .args(["build", "--release", "--locked", "--quiet"])
+            .args(["--package", "mistral-datasets-cli", "--bin", "mistral-datasets"])
+            .args(["--package", "mistral-datasets", "--features", "mistral-datasets/local"])
+            .args(["--example", "main_job"])
+            // Chosen only, not built: with it the dependencies get the features that the modules for Python and Node
+            // need, and are compiled once for all.
+            .args(["--package", "mistral-datasets-python"])
             .within(root),
     )?;
     toolchain::python_environment(root, "bindings/python/requirements-build.txt")?;

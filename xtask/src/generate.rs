@@ -178,6 +178,24 @@ mod tests {
             &["pub fn freeze(", "pub struct FreezeDataset"],
         ),
         ("crates/server/src/generated/routes.rs", &["\"freeze_dataset\"", "\"POST\""]),
+        ("bindings/python/src/generated/models.rs", &["colour"]),
+        ("bindings/python/src/generated/datasets.rs", &["fn freeze(", "fn freeze_async"]),
+        (
+            "bindings/python/python/mistral_datasets/models.pyi",
+            &["def colour(self) -> str | None", "The colour that lists show"],
+        ),
+        (
+            "bindings/python/python/mistral_datasets/resources.pyi",
+            &["def freeze(", "async def freeze_async("],
+        ),
+        ("bindings/node/src/generated/datasets.rs", &["freeze"]),
+        ("bindings/node/lib/generated/models.js", &["colour"]),
+        (
+            "bindings/node/lib/generated/models.d.ts",
+            &["readonly colour: string | null", "The colour that lists show"],
+        ),
+        ("bindings/node/lib/generated/resources.js", &["freeze("]),
+        ("bindings/node/lib/generated/resources.d.ts", &["freeze("]),
         ("README.md", &["`datasets().freeze(dataset_id)`"]),
     ];
 
