@@ -82,6 +82,8 @@ async fn connection(
         async move { Ok::<_, Infallible>(answer(routes, request).await) }
     });
     let mut http = http1::Builder::new();
+    // A client may end its side when it has sent its request; it still gets the reply.
+    http.half_close(true);
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
     let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
     let result = tokio::select! {

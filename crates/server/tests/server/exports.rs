@@ -1,0 +1,106 @@
+//! Exports.
+
+use std::time::Duration;
+
+use mistral_datasets_core_client::types::{DatasetRecord, ExportResponse, ListFilesResponse};
+use mistral_datasets_server::ServerConfig;
+use serde_json::Value;
+
+use crate::support::{Api, DATASETS, records_of, soon};
+
+async fn export(api: &Api, dataset: impl ToString) -> String {
+    let path = format!("{DATASETS}/{}/exports/to-jsonl", dataset.to_string());
+    api.get(&path).await.json::<ExportResponse>(200).file_url
+}
+
+fn contents(records: &[DatasetRecord]) -> Vec<(&str, &str)> {
+    records.iter().map(|record| (record.payload.get(), record.properties.get())).collect()
+}
+
+#[tokio::test]
+async fn what_is_exported_imports_as_the_same_text() {
+    let mut api = Api::start().await;
+    let dataset = api.dataset("Exported").await;
+    for (payload, properties) in [
+        (r#"{"messages": [ {"n" : 1.0, "b": 12345678901234567890123} ] , "z":1E400}"#, "{ }"),
+        (
+            r#"{"messages":[{"c":"a\u0000\n\ud800\ud83d\ude00 😀 \u2028"}],"a":-0}"#,
+            r#"{"y":1,"x":2}"#,
+        ),
+        (r#"{"payload": 1, "messages": [], "properties": {}}"#, r#"{"messages": 3}"#),
+    ] {
+        let body = format!(r#"{{"payload": {payload}, "properties": {properties}}}"#);
+        api.post(&records_of(&dataset), body).await.json::<DatasetRecord>(201);
+    }
+    let link = export(&api, dataset.id).await;
+    assert!(link.starts_with(&api.server.url()));
+    api.set_key(None);
+    let exported = api.get(&link).await;
+    assert_eq!(exported.status, 200);
+    assert_eq!(exported.text().lines().count(), 3);
+    api.set_key(Some("a key"));
+    let copy = api.dataset("Imported").await;
+    let task = api.import_lines(&copy, exported.body).await;
+    assert_eq!(task.status.as_str(), "COMPLETED", "{:?}", task.message);
+    let (originals, copies) = (api.records(&dataset).await, api.records(&copy).await);
+    assert_eq!(contents(&originals), contents(&copies));
+    assert_eq!(copies[0].source.as_str(), "UPLOADED_FILE");
+    // An export is no uploaded file.
+    assert_eq!(api.get("/v1/files").await.json::<ListFilesResponse>(200).total, Some(1));
+}
+
+#[tokio::test]
+async fn a_line_of_an_export_says_what_the_record_is() {
+    let api = Api::start().await;
+    let dataset = api.dataset("Lines").await;
+    let body = "{\"payload\": {\r\n  \"messages\": [\n {\"a b\": \"c  d\\n\"} ]}, \"properties\": {\"x\": 1}}";
+    let record: DatasetRecord = api.post(&records_of(&dataset), body).await.json(201);
+    let text = api.get(&export(&api, "lines").await).await.text();
+    assert_eq!(text.lines().count(), 1);
+    assert!(text.contains("\"payload\":{\"messages\":[{\"a b\":\"c  d\\n\"}]}"), "{text}");
+    let line: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(line["id"], record.id.to_string());
+    assert_eq!(line["source"], "DIRECT_INPUT");
+    assert!(line["created_at"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(line["properties"]["x"], 1);
+}
+
+#[tokio::test]
+async fn an_empty_dataset_exports_an_empty_file() {
+    let api = Api::start().await;
+    let dataset = api.dataset("Empty").await;
+    let exported = api.get(&export(&api, dataset.id).await).await;
+    assert_eq!((exported.status.as_u16(), exported.body.len()), (200, 0));
+}
+
+#[tokio::test]
+async fn an_export_holds_a_large_dataset_in_order() {
+    let api = Api::start().await;
+    let dataset = api.dataset("Large").await;
+    let lines: String =
+        (0..12_000).map(|n| format!("{{\"messages\":[{{\"n\":{n}}}]}}\n")).collect();
+    api.import_lines(&dataset, lines).await;
+    api.record(&dataset, "last").await;
+    let text = api.get(&export(&api, dataset.id).await).await.text();
+    let mut lines = text.lines();
+    for n in 0..12_000 {
+        assert!(lines.next().unwrap().contains(&format!("[{{\"n\":{n}}}]")));
+    }
+    assert!(lines.next().unwrap().contains("last") && lines.next().is_none());
+}
+
+#[tokio::test]
+async fn the_link_of_an_export_ends_with_its_time() {
+    let config = ServerConfig { link_lifetime: Duration::from_secs(2), ..ServerConfig::default() };
+    let mut api = Api::start_with(config).await;
+    let dataset = api.dataset("Short").await;
+    let link = export(&api, dataset.id).await;
+    api.set_key(None);
+    assert_eq!(api.get(&link).await.status, 200);
+    let expired = soon(async || {
+        let reply = api.get(&link).await;
+        (reply.status != 200).then_some(reply)
+    })
+    .await;
+    assert!(expired.error(403, "AUTH_FORBIDDEN").contains("expired"));
+}

@@ -1,0 +1,228 @@
+//! Operations on files.
+
+use http::Method;
+use mistral_datasets_core_client::types::{File, ListFilesResponse, SignedUrl};
+use mistral_datasets_server::{Limits, ServerConfig};
+use reqwest::multipart::{Form, Part};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::support::{Api, Reply, send};
+
+const FILES: &str = "/v1/files";
+
+async fn upload(api: &Api, form: Form) -> Reply {
+    send(api.request(Method::POST, FILES).multipart(form)).await
+}
+
+fn part(name: &str, content: &str) -> Part {
+    Part::text(content.to_owned()).file_name(name.to_owned())
+}
+
+#[tokio::test]
+async fn an_uploaded_file_is_described_and_comes_back() {
+    let api = Api::start().await;
+    let content = "{\"a\": 1}\n{\"b\": \"\u{1F600}\"}";
+    // Fields may come before the file and after it.
+    let form = Form::new()
+        .text("visibility", "user")
+        .part("file", part("ä b.jsonl", content).mime_str("application/jsonl").unwrap())
+        .text("purpose", "dataset")
+        .text("expiry", "24")
+        .text("unknown", "x".repeat(100_000));
+    let file: File = upload(&api, form).await.json(200);
+    assert_eq!((&*file.filename, file.bytes), ("ä b.jsonl", Some(content.len() as i64)));
+    assert_eq!((&*file.object, file.num_lines), ("file", Some(2)));
+    assert_eq!(file.purpose.as_deref(), Some("dataset"));
+    assert_eq!(file.mimetype.as_deref(), Some("application/jsonl"));
+    assert_eq!(file.visibility.as_deref(), Some("user"));
+    assert_eq!(file.expires_at.unwrap() - file.created_at, 24 * 3600);
+    assert_eq!(file.signature.as_ref().unwrap().len(), 64);
+
+    let path = format!("{FILES}/{}", file.id);
+    let retrieved: Value = api.get(&path).await.json(200);
+    assert_eq!((&retrieved["id"], &retrieved["deleted"]), (&file.id.clone().into(), &false.into()));
+    let download = api.get(&format!("{path}/content")).await;
+    assert_eq!((download.status.as_u16(), download.text()), (200, content.to_owned()));
+    assert_eq!(download.headers["content-type"], "application/octet-stream");
+    assert_eq!(download.headers["content-length"], content.len().to_string());
+}
+
+#[tokio::test]
+async fn what_is_not_said_has_values_that_every_reader_takes() {
+    let api = Api::start().await;
+    let file: Value = upload(&api, Form::new().part("file", part("data.bin", "x"))).await.json(200);
+    for name in ["purpose", "sample_type", "source"] {
+        assert!(file[name].is_string(), "{name}");
+    }
+    assert_eq!((&file["num_lines"], &file["expires_at"]), (&Value::Null, &Value::Null));
+    assert_eq!(file["visibility"], "workspace");
+}
+
+#[tokio::test]
+async fn a_deleted_file_is_gone() {
+    let api = Api::start().await;
+    let file = api.upload("gone.jsonl", "{}").await;
+    let path = format!("{FILES}/{}", file.id);
+    let link: SignedUrl = api.get(&format!("{path}/url")).await.json(200);
+    let deleted: Value = api.delete(&path).await.json(200);
+    assert_eq!(deleted["id"], file.id.as_str());
+    assert_eq!((&deleted["object"], &deleted["deleted"]), (&"file".into(), &true.into()));
+    for path in [path.clone(), format!("{path}/content"), format!("{path}/url"), link.url] {
+        api.get(&path).await.error(404, "UNKNOWN_ERROR");
+    }
+    api.delete(&path).await.error(404, "UNKNOWN_ERROR");
+    assert!(api.get(FILES).await.json::<ListFilesResponse>(200).data.is_empty());
+}
+
+#[tokio::test]
+async fn files_are_listed_newest_first_from_page_zero() {
+    let api = Api::start().await;
+    for n in 0..5 {
+        let form = Form::new()
+            .text("purpose", if n % 2 == 0 { "even" } else { "odd" })
+            .part("file", part(&format!("Bikes {n}.jsonl"), ""));
+        upload(&api, form).await.json::<File>(200);
+    }
+    api.upload("cars.jsonl", "").await;
+    let list = async |query: &str| {
+        let listed: ListFilesResponse = api.get(&format!("{FILES}?{query}")).await.json(200);
+        assert_eq!(listed.object, "list");
+        let names: Vec<String> = listed.data.into_iter().map(|file| file.filename).collect();
+        (names.join(" "), listed.total)
+    };
+    let all = "cars.jsonl Bikes 4.jsonl Bikes 3.jsonl Bikes 2.jsonl Bikes 1.jsonl Bikes 0.jsonl";
+    assert_eq!(list("").await, (all.into(), Some(6)));
+    // What the official clients send, filters of theirs that mean nothing here included.
+    assert_eq!(
+        list("page=0&page_size=100&include_total=true&sample_type=a&sample_type=b").await.0,
+        all
+    );
+    assert_eq!(list("page=1&page_size=2").await, ("Bikes 3.jsonl Bikes 2.jsonl".into(), Some(6)));
+    assert_eq!(list("page=3&page_size=2&include_total=false").await, (String::new(), None));
+    assert_eq!(list("page_size=0").await, (String::new(), Some(6)));
+    assert_eq!(list("search=CARS").await, ("cars.jsonl".into(), Some(1)));
+    assert_eq!(list("purpose=odd&search=bikes").await.1, Some(2));
+    for query in ["page=-1", "page_size=x", "include_total=maybe", "search=a&search=b"] {
+        api.get(&format!("{FILES}?{query}")).await.error(422, "VALIDATION_ERROR");
+    }
+}
+
+#[tokio::test]
+async fn parts_of_a_file_can_be_asked_for() {
+    let api = Api::start().await;
+    let file = api.upload("digits.txt", "0123456789").await;
+    let path = format!("{FILES}/{}/content", file.id);
+    let part =
+        async |range: &str| send(api.request(Method::GET, &path).header("range", range)).await;
+    let middle = part("bytes=2-4").await;
+    assert_eq!((middle.status.as_u16(), middle.text()), (206, "234".to_owned()));
+    assert_eq!(middle.headers["content-range"], "bytes 2-4/10");
+    assert_eq!(part("bytes=-1").await.text(), "9");
+    assert_eq!(part("bytes=7-").await.text(), "789");
+    assert_eq!(part("bytes=4-2").await.status, 200);
+    let beyond = part("bytes=10-").await;
+    assert_eq!(beyond.headers["content-range"], "bytes */10");
+    beyond.error(416, "VALIDATION_ERROR");
+}
+
+#[tokio::test]
+async fn a_signed_link_opens_its_file_without_a_key_and_no_other() {
+    let mut api = Api::start().await;
+    let file = api.upload("linked.jsonl", "linked").await;
+    let other = api.upload("other.jsonl", "other").await;
+    let link = api.get(&format!("{FILES}/{}/url?expiry=1", file.id)).await;
+    let link = link.json::<SignedUrl>(200).url;
+    assert!(link.starts_with(&api.server.url()));
+    api.set_key(None);
+    assert_eq!(api.get(&link).await.text(), "linked");
+    let (path, query) = link.split_once('?').unwrap();
+    let (expires, signature) = query.split_once('&').unwrap();
+    let expires: i64 = expires.strip_prefix("expires=").unwrap().parse().unwrap();
+    let elsewhere = link.replace(&file.id, &other.id);
+    for forged in [
+        path.to_owned(),
+        format!("{path}?expires={expires}"),
+        format!("{path}?{signature}"),
+        format!("{path}?expires={}&{signature}", expires + 1),
+        format!("{path}?expires=never&{signature}"),
+        format!("{path}?expires={expires}&{signature}x"),
+        format!("{path}?expires={expires}&signature="),
+        elsewhere,
+    ] {
+        api.get(&forged).await.error(403, "AUTH_FORBIDDEN");
+    }
+    for outside in ["..%2fdatasets.sqlite3", "%2e%2e%2flock", "not-an-id"] {
+        let reply = api.get(&format!("/files/{outside}?{query}")).await;
+        reply.error(404, "UNKNOWN_ERROR");
+    }
+}
+
+#[tokio::test]
+async fn lifetimes_of_links_have_limits() {
+    let api = Api::start().await;
+    let file = api.upload("linked.jsonl", "").await;
+    for expiry in ["0", "-1", "x", "", "99999999999999999999", "1&expiry=2"] {
+        let reply = api.get(&format!("{FILES}/{}/url?expiry={expiry}", file.id)).await;
+        assert!(reply.error(422, "VALIDATION_ERROR").starts_with("expiry: "));
+    }
+}
+
+#[tokio::test]
+async fn uploads_that_are_none_are_refused_and_leave_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let api = Api::start_with(ServerConfig {
+        data: mistral_datasets_server::DataLocation::Directory(directory.path().to_owned()),
+        limits: Limits { file_bytes: 1_000, ..Limits::default() },
+        ..Default::default()
+    })
+    .await;
+    let file = || part("a.jsonl", "{}");
+    let reply = upload(&api, Form::new().text("purpose", "x")).await;
+    assert_eq!(reply.error(422, "VALIDATION_ERROR"), "file: required");
+    let reply = upload(&api, Form::new().text("file", "not a file")).await;
+    assert!(reply.error(422, "VALIDATION_ERROR").starts_with("file: expected a file"));
+    let reply = upload(&api, Form::new().part("file", file()).part("file", file())).await;
+    assert_eq!(reply.error(422, "VALIDATION_ERROR"), "file: given more than once");
+    for (name, value) in [
+        ("expiry", "0".to_owned()),
+        ("expiry", "soon".to_owned()),
+        ("visibility", "everybody".to_owned()),
+        ("purpose", String::new()),
+        ("purpose", "x".repeat(256)),
+    ] {
+        // The file was taken in already when the field comes.
+        let reply = upload(&api, Form::new().part("file", file()).text(name, value)).await;
+        assert!(reply.error(422, "VALIDATION_ERROR").starts_with(&format!("{name}: ")));
+    }
+    let reply = upload(&api, Form::new().part("file", part("large", &"x".repeat(1_001)))).await;
+    assert_eq!(reply.error(413, "VALIDATION_ERROR"), "the file is larger than 1000 bytes");
+    let reply = upload(&api, Form::new().text("purpose", "x".repeat(5_000))).await;
+    reply.error(413, "VALIDATION_ERROR");
+
+    let raw = async |content_type: &str, body: &'static str| {
+        let request = api.request(Method::POST, FILES).header("content-type", content_type);
+        send(request.body(body)).await
+    };
+    raw("application/json", "{}").await.error(415, "VALIDATION_ERROR");
+    raw("multipart/form-data", "x").await.error(415, "VALIDATION_ERROR");
+    raw("multipart/form-data; boundary=b", "no form").await.error(422, "VALIDATION_ERROR");
+    let cut = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nhalf";
+    raw("multipart/form-data; boundary=b", cut).await.error(422, "VALIDATION_ERROR");
+
+    let left = api.get(FILES).await.json::<ListFilesResponse>(200);
+    assert_eq!((left.data.len(), left.total), (0, Some(0)));
+    assert_eq!(std::fs::read_dir(directory.path().join("files/incoming")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(directory.path().join("files")).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn unknown_files_are_not_found() {
+    let api = Api::start().await;
+    for id in [Uuid::now_v7().to_string(), "file-123".to_owned(), "..%2f..".to_owned()] {
+        for rest in ["", "/content", "/url"] {
+            api.get(&format!("{FILES}/{id}{rest}")).await.error(404, "UNKNOWN_ERROR");
+        }
+        api.delete(&format!("{FILES}/{id}")).await.error(404, "UNKNOWN_ERROR");
+    }
+}

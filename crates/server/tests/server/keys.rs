@@ -1,0 +1,128 @@
+//! Who may ask, and who sees what.
+
+use std::net::SocketAddr;
+
+use http::Method;
+use mistral_datasets_core_client::types::{Dataset, File, ListDatasetsResponse, ListFilesResponse};
+use mistral_datasets_server::{Server, ServerConfig, StartError, Workspaces};
+use serde_json::{Value, json};
+
+use crate::support::{Api, DATASETS, RECORDS, records_of, send};
+
+#[tokio::test]
+async fn without_a_key_nothing_is_answered() {
+    let mut api = Api::start().await;
+    api.set_key(None);
+    for (method, path) in [
+        (Method::GET, DATASETS),
+        (Method::POST, DATASETS),
+        (Method::GET, "/v1/files"),
+        (Method::POST, "/v1/files"),
+        (Method::POST, "/local/v1/reset"),
+    ] {
+        let reply = send(api.request(method, path)).await;
+        assert_eq!(reply.headers["www-authenticate"], "Bearer");
+        reply.error(401, "AUTH_UNAUTHORIZED");
+    }
+    for value in ["", "Bearer", "Bearer ", "Basic abc", "abc", "Bearerabc"] {
+        let request = api.request(Method::GET, DATASETS).header("authorization", value);
+        send(request).await.error(401, "AUTH_UNAUTHORIZED");
+    }
+    let twice = api.request(Method::GET, DATASETS);
+    let twice = twice.header("authorization", "Bearer a").header("authorization", "Bearer b");
+    send(twice).await.error(401, "AUTH_UNAUTHORIZED");
+    let any_case = api.request(Method::GET, DATASETS).header("authorization", "bEaReR a");
+    send(any_case).await.json::<ListDatasetsResponse>(200);
+    assert_eq!(api.get("/healthz").await.json::<Value>(200)["status"], "ok");
+}
+
+#[tokio::test]
+async fn a_configured_key_is_needed_where_there_is_one() {
+    let api_keys = vec!["one".to_owned(), "two".to_owned()];
+    let mut api = Api::start_with(ServerConfig { api_keys, ..Default::default() }).await;
+    let message = api.get(DATASETS).await.error(401, "AUTH_UNAUTHORIZED");
+    assert!(!message.contains("a key"), "{message}");
+    for key in ["one", "two"] {
+        api.set_key(Some(key));
+        api.get(DATASETS).await.json::<ListDatasetsResponse>(200);
+    }
+    for key in ["One", "on", "onee", "one two"] {
+        api.set_key(Some(key));
+        api.get(DATASETS).await.error(401, "AUTH_UNAUTHORIZED");
+    }
+}
+
+#[tokio::test]
+async fn what_belongs_to_another_key_is_not_there() {
+    let mut api = Api::start().await;
+    let dataset = api.dataset("Of the first key").await;
+    let record = api.record(&dataset, "private").await;
+    let file = api.upload("private.jsonl", "{\"messages\": []}").await;
+    let task = api.import(&dataset, "from-file", json!({"file_id": file.id})).await;
+    let conversations = r#"[{"conversation_id": "c", "messages": []}]"#;
+    api.post("/local/v1/conversations", conversations).await.json::<Value>(200);
+    let events = r#"[{"event_id": "e", "request_messages": [], "response_messages": []}]"#;
+    api.post("/local/v1/chat-completion-events", events).await.json::<Value>(200);
+    let campaign = r#"{"name": "c", "event_ids": ["e"]}"#;
+    let campaign: Value = api.post("/local/v1/campaigns", campaign).await.json(200);
+
+    api.set_key(Some("the second key"));
+    let own = api.dataset("Of the first key").await;
+    assert_eq!(own.slug, dataset.slug);
+    assert_ne!((own.workspace_id, own.owner_id), (dataset.workspace_id, dataset.owner_id));
+    let path = format!("{DATASETS}/{}", dataset.id);
+    api.get(&path).await.error(404, "DATASET_NOT_FOUND");
+    api.patch(&path, "{}").await.error(404, "DATASET_NOT_FOUND");
+    api.delete(&path).await.error(404, "DATASET_NOT_FOUND");
+    api.get(&records_of(&dataset)).await.error(404, "DATASET_NOT_FOUND");
+    api.get(&format!("{path}/tasks/{}", task.id)).await.error(404, "DATASET_NOT_FOUND");
+    api.get(&format!("{path}/exports/to-jsonl")).await.error(404, "DATASET_NOT_FOUND");
+    let record_path = format!("{RECORDS}/{}", record.id);
+    api.get(&record_path).await.error(404, "DATASET_RECORD_NOT_FOUND");
+    api.delete(&record_path).await.error(404, "DATASET_RECORD_NOT_FOUND");
+    let ids = json!({"dataset_record_ids": [record.id]}).to_string();
+    let bulk = api.post(&format!("{RECORDS}/bulk-delete"), ids.clone()).await;
+    bulk.error(404, "DATASET_RECORD_NOT_FOUND");
+    let file_path = format!("/v1/files/{}", file.id);
+    for path in [file_path.clone(), format!("{file_path}/content"), format!("{file_path}/url")] {
+        api.get(&path).await.error(404, "UNKNOWN_ERROR");
+    }
+    api.delete(&file_path).await.error(404, "UNKNOWN_ERROR");
+    assert_eq!(api.get("/v1/files").await.json::<ListFilesResponse>(200).total, Some(0));
+    for (from, body) in [
+        ("from-file", json!({"file_id": file.id}).to_string()),
+        ("from-dataset", ids),
+        ("from-playground", json!({"conversation_ids": ["c"]}).to_string()),
+        ("from-explorer", json!({"completion_event_ids": ["e"]}).to_string()),
+        ("from-campaign", json!({"campaign_id": campaign["id"]}).to_string()),
+    ] {
+        let reply = api.post(&format!("{DATASETS}/{}/imports/{from}", own.id), body).await;
+        assert_eq!(reply.status, 404, "{from}: {}", reply.text());
+    }
+
+    api.set_key(Some("a key"));
+    assert_eq!(api.get(&path).await.json::<Dataset>(200), dataset);
+    assert_eq!(api.record_count(&dataset).await, 2);
+    assert_eq!(api.get(&file_path).await.json::<File>(200).filename, "private.jsonl");
+}
+
+#[tokio::test]
+async fn keys_can_share_one_workspace() {
+    let workspaces = Workspaces::Shared;
+    let mut api = Api::start_with(ServerConfig { workspaces, ..Default::default() }).await;
+    let dataset = api.dataset("Of everybody").await;
+    api.set_key(Some("another key"));
+    let found: Dataset = api.get(&format!("{DATASETS}/{}", dataset.id)).await.json(200);
+    assert_eq!(found, dataset);
+}
+
+#[tokio::test]
+async fn a_server_open_to_every_key_listens_to_this_machine_alone() {
+    let listen: SocketAddr = "0.0.0.0:0".parse().unwrap();
+    let config = ServerConfig { listen, ..ServerConfig::default() };
+    let error = Server::start(config.clone()).await.unwrap_err();
+    assert!(matches!(error, StartError::OpenToOthers(_)));
+    assert!(error.to_string().contains("API key"), "{error}");
+    let api_keys = vec!["key".to_owned()];
+    Server::start(ServerConfig { api_keys, ..config }).await.unwrap().shutdown().await;
+}

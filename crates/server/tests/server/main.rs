@@ -1,0 +1,14 @@
+//! The server over real sockets: every operation, every kind of failure, and what must hold around them.
+
+mod concurrency;
+mod datasets;
+mod exports;
+mod files;
+mod hostile;
+mod imports;
+mod keys;
+mod pages;
+mod records;
+mod replies;
+mod restart;
+mod support;

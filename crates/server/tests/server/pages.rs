@@ -1,0 +1,206 @@
+//! Pages of every listing.
+
+use mistral_datasets_core_client::types::{
+    Dataset, ListDatasetsResponse, ListRecordsResponse, ListTasksResponse,
+};
+use mistral_datasets_server::ServerConfig;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::support::{Api, DATASETS, RECORDS, records_of};
+
+#[tokio::test]
+async fn datasets_come_newest_first_and_links_lead_through_them() {
+    let api = Api::start().await;
+    let mut names = Vec::new();
+    for n in 0..7 {
+        names.push(api.dataset(&format!("Bike & co {n}")).await.name);
+        api.dataset(&format!("Other {n}")).await;
+    }
+    names.reverse();
+    let first = format!("{DATASETS}?page_size=3&q=Bike+%26");
+    let mut pages: Vec<ListDatasetsResponse> = vec![api.get(&first).await.json(200)];
+    while let Some(next) = &pages[pages.len() - 1].datasets.next {
+        assert!(next.starts_with(&api.server.url()), "{next}");
+        pages.push(api.get(next).await.json(200));
+    }
+    assert_eq!(pages.len(), 3);
+    assert!(pages.iter().all(|page| page.datasets.count == 7));
+    let found: Vec<_> = pages.iter().flat_map(|page| &page.datasets.results).collect();
+    assert_eq!(found.iter().map(|dataset| dataset.name.clone()).collect::<Vec<_>>(), names);
+    assert_eq!(pages[0].datasets.previous, None);
+    for (before, page) in pages.iter().zip(&pages[1..]) {
+        let previous = page.datasets.previous.as_deref().unwrap();
+        assert_eq!(api.get(previous).await.json::<ListDatasetsResponse>(200), *before);
+    }
+}
+
+#[tokio::test]
+async fn without_parameters_a_page_holds_fifty() {
+    let api = Api::start().await;
+    let dataset = api.dataset("Fifty-one").await;
+    let lines = "{\"messages\": []}\n".repeat(51);
+    api.import_lines(&dataset, lines).await;
+    let page: ListRecordsResponse = api.get(&records_of(&dataset)).await.json(200);
+    assert_eq!((page.records.count, page.records.results.len()), (51, 50));
+    assert!(page.records.next.is_some() && page.records.previous.is_none());
+}
+
+#[tokio::test]
+async fn a_page_beyond_the_end_is_empty_and_a_size_of_zero_asks_for_the_count() {
+    let api = Api::start().await;
+    let dataset = api.dataset("Small").await;
+    for n in 0..3 {
+        api.record(&dataset, n).await;
+    }
+    let page = async |query: &str| {
+        let path = format!("{}?{query}", records_of(&dataset));
+        let page: ListRecordsResponse = api.get(&path).await.json(200);
+        assert_eq!(page.records.count, 3);
+        page.records
+    };
+    for query in ["page=3&page_size=2", "page=18446744073709551615&page_size=100"] {
+        let beyond = page(query).await;
+        assert!(beyond.results.is_empty() && beyond.next.is_none());
+        let back: ListRecordsResponse = api.get(&beyond.previous.unwrap()).await.json(200);
+        assert!(!back.records.results.is_empty());
+    }
+    for query in ["page_size=0", "page_size=0&page=7"] {
+        let count_only = page(query).await;
+        assert!(count_only.results.is_empty());
+        assert_eq!((count_only.next, count_only.previous), (None, None));
+    }
+}
+
+#[tokio::test]
+async fn tasks_come_newest_first() {
+    let api = Api::start().await;
+    let dataset = api.dataset("Tasks").await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        let body = json!({"conversation_ids": []});
+        ids.push(api.import(&dataset, "from-playground", body).await.id);
+    }
+    ids.reverse();
+    let path = format!("{DATASETS}/{}/tasks", dataset.id);
+    let mut found: Vec<Uuid> = Vec::new();
+    let mut next = Some(format!("{path}?page_size=2"));
+    while let Some(link) = next {
+        let page: ListTasksResponse = api.get(&link).await.json(200);
+        assert_eq!(page.tasks.count, 5);
+        found.extend(page.tasks.results.iter().map(|task| task.id));
+        next = page.tasks.next;
+    }
+    assert_eq!(found, ids);
+    let beyond: ListTasksResponse = api.get(&format!("{path}?page=9")).await.json(200);
+    assert!(beyond.tasks.results.is_empty());
+}
+
+#[tokio::test]
+async fn records_keep_their_order_through_imports_and_deletions() {
+    let api = Api::start().await;
+    let dataset = api.dataset("Order").await;
+    let content = |n: usize| json!({"role": "user", "content": n});
+    let mut expected: Vec<usize> = Vec::new();
+    // More than one piece of an import, so that it is staged, between records created one by one.
+    for round in 0..2 {
+        api.record(&dataset, round * 10_000).await;
+        expected.push(round * 10_000);
+        let numbers: Vec<usize> = (1..=2_500).map(|n| round * 10_000 + n).collect();
+        let lines: String =
+            numbers.iter().map(|n| json!({"messages": [content(*n)]}).to_string() + "\n").collect();
+        api.import_lines(&dataset, lines).await;
+        expected.extend(numbers);
+    }
+    let records = api.records(&dataset).await;
+    let numbers = |records: &[mistral_datasets_core_client::types::DatasetRecord]| {
+        let number = |payload: &str| {
+            let payload: serde_json::Value = serde_json::from_str(payload).unwrap();
+            payload["messages"][0]["content"].as_u64().unwrap() as usize
+        };
+        records.iter().map(|record| number(record.payload.get())).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(&records), expected);
+
+    // Every third goes, and a whole stretch.
+    let gone = |index: usize| index % 3 == 0 || (1_000..2_000).contains(&index);
+    let ids: Vec<Uuid> = (0..records.len()).filter(|n| gone(*n)).map(|n| records[n].id).collect();
+    for some in ids.chunks(500) {
+        let body = json!({"dataset_record_ids": some}).to_string();
+        api.post(&format!("{RECORDS}/bulk-delete"), body).await.no_content();
+    }
+    let left: Vec<usize> = (0..expected.len()).filter(|n| !gone(*n)).map(|n| expected[n]).collect();
+    assert_eq!(api.record_count(&dataset).await, left.len() as i64);
+    assert_eq!(numbers(&api.records(&dataset).await), left);
+    for page in [1, 7, 123, left.len() / 7] {
+        let path = format!("{}?page_size=7&page={page}", records_of(&dataset));
+        let found: ListRecordsResponse = api.get(&path).await.json(200);
+        let from = (page - 1) * 7;
+        assert_eq!(numbers(&found.records.results), left[from..from + 7]);
+    }
+}
+
+#[tokio::test]
+async fn parameters_out_of_their_limits_are_named() {
+    let api = Api::start().await;
+    let dataset = api.dataset("Limits").await;
+    for path in
+        [DATASETS.to_owned(), records_of(&dataset), format!("{DATASETS}/{}/tasks", dataset.id)]
+    {
+        for (query, message) in [
+            ("page_size=101", "page_size: expected a whole number from 0 to 100"),
+            ("page_size=-1", "page_size: expected a whole number from 0 to 100"),
+            ("page_size=ten", "page_size: expected a whole number from 0 to 100"),
+            ("page_size=", "page_size: expected a whole number from 0 to 100"),
+            ("page_size=1e1", "page_size: expected a whole number from 0 to 100"),
+            ("page=0", "page: expected a whole number of at least 1"),
+            ("page=1.5", "page: expected a whole number of at least 1"),
+            ("page=99999999999999999999999999", "page: expected a whole number of at least 1"),
+            ("page=1&page=2", "page: given more than once"),
+            ("page=%ff", "page: not UTF-8"),
+        ] {
+            let reply = api.get(&format!("{path}?{query}")).await;
+            assert_eq!(reply.error(422, "VALIDATION_ERROR"), message, "{path}?{query}");
+        }
+    }
+    let reply = api.get(&format!("{DATASETS}?q=%ff")).await;
+    assert_eq!(reply.error(422, "VALIDATION_ERROR"), "q: not UTF-8");
+    api.get(&format!("{DATASETS}?unknown=%ff&unknown=2")).await.json::<ListDatasetsResponse>(200);
+}
+
+#[tokio::test]
+async fn links_lead_where_the_client_found_the_server() {
+    let api = Api::start().await;
+    for n in 0..2 {
+        api.dataset(&format!("Dataset {n}")).await;
+    }
+    let next = async |host: &str| {
+        let request = api.request(http::Method::GET, &format!("{DATASETS}?page_size=1"));
+        let reply = crate::support::send(request.header("host", host)).await;
+        reply.json::<ListDatasetsResponse>(200).datasets.next.unwrap()
+    };
+    let path = "/v1/observability/datasets?page_size=1&page=2";
+    assert_eq!(next("datasets.test:8080").await, format!("http://datasets.test:8080{path}"));
+    // A host that is none leads back here.
+    assert_eq!(next("user@evil.test").await, format!("{}{path}", api.server.url()));
+
+    let public_url = Some("https://datasets.example/api/".to_owned());
+    let api = Api::start_with(ServerConfig { public_url, ..Default::default() }).await;
+    for n in 0..2 {
+        api.dataset(&format!("Dataset {n}")).await;
+    }
+    let page: ListDatasetsResponse = api.get(&format!("{DATASETS}?page_size=1")).await.json(200);
+    assert_eq!(page.datasets.next.unwrap(), format!("https://datasets.example/api{path}"));
+}
+
+#[tokio::test]
+async fn a_listing_by_slug_has_links_by_slug() {
+    let api = Api::start().await;
+    let dataset: Dataset = api.dataset("By its slug").await;
+    for n in 0..2 {
+        api.record(&dataset, n).await;
+    }
+    let path = format!("{DATASETS}/by-its-slug/records?page_size=1");
+    let page: ListRecordsResponse = api.get(&path).await.json(200);
+    assert!(page.records.next.unwrap().ends_with("/by-its-slug/records?page_size=1&page=2"));
+}

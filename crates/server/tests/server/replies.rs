@@ -1,0 +1,107 @@
+//! What every reply is like.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Api, DATASETS, RECORDS, records_of, send};
+
+#[tokio::test]
+async fn replies_have_every_member_that_some_reader_wants() {
+    let api = Api::start().await;
+    let dataset = api.dataset("Members").await;
+    let record = api.record(&dataset, "x").await;
+    let task = api.import(&dataset, "from-playground", json!({"conversation_ids": []})).await;
+    let file = api.upload("members.jsonl", "{}").await;
+    let path = format!("{DATASETS}/{}", dataset.id);
+    for (path, members) in [
+        (
+            path.clone(),
+            "id created_at updated_at deleted_at name slug description owner_id workspace_id",
+        ),
+        (
+            format!("{RECORDS}/{}", record.id),
+            "id created_at updated_at deleted_at dataset_id payload properties source",
+        ),
+        (
+            format!("{path}/tasks/{}", task.id),
+            "id created_at updated_at deleted_at creator_id dataset_id workspace_id status progress message result",
+        ),
+        (
+            format!("/v1/files/{}", file.id),
+            "id object bytes created_at filename purpose sample_type source num_lines mimetype signature expires_at \
+             visibility deleted",
+        ),
+    ] {
+        let value: Value = api.get(&path).await.json(200);
+        let found: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(found, members.split(' ').collect::<Vec<_>>(), "{path}");
+    }
+    let page: Value = api.get(&records_of(&dataset)).await.json(200);
+    let found: Vec<&str> = page["records"].as_object().unwrap().keys().map(|key| &**key).collect();
+    assert_eq!(found, ["results", "count", "next", "previous"]);
+}
+
+#[tokio::test]
+async fn times_are_utc_to_the_microsecond() {
+    let api = Api::start().await;
+    for n in 0..20 {
+        let dataset = api.dataset(&format!("Time {n}")).await;
+        let value: Value = api.get(&format!("{DATASETS}/{}", dataset.id)).await.json(200);
+        for name in ["created_at", "updated_at"] {
+            let time = value[name].as_str().unwrap();
+            assert!(
+                time.len() == 27 && time.as_bytes()[19] == b'.' && time.ends_with('Z'),
+                "{time}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_reply_has_an_id_of_its_own() {
+    let api = Api::start().await;
+    let mut ids = std::collections::HashSet::new();
+    for path in ["/healthz", DATASETS, "/nothing", "/v1/files"] {
+        ids.insert(api.get(path).await.headers["x-request-id"].clone());
+    }
+    assert_eq!(ids.len(), 4);
+}
+
+#[tokio::test]
+async fn unknown_routes_and_methods_are_answered_in_the_envelope() {
+    let api = Api::start().await;
+    for path in
+        ["/", "/v1", "/v1/observability/datasets/", "/v2/x", "/files", "/local/v1/x", "/%ff"]
+    {
+        api.get(path).await.error(404, "UNKNOWN_ERROR");
+    }
+    let unknown = "/v1/observability/datasets/x/imports/from-spans";
+    api.post(unknown, "{}").await.error(404, "UNKNOWN_ERROR");
+    for (method, path, allowed) in [
+        (Method::PUT, DATASETS.to_owned(), "GET,HEAD,POST"),
+        (Method::POST, format!("{DATASETS}/x"), "GET,HEAD,PATCH,DELETE"),
+        (Method::GET, format!("{DATASETS}/x/imports/from-file"), "POST"),
+        (Method::GET, format!("{RECORDS}/x/payload"), "PUT"),
+        (Method::TRACE, DATASETS.to_owned(), "GET,HEAD,POST"),
+        (Method::POST, "/healthz".to_owned(), "GET,HEAD"),
+        (Method::from_bytes(b"BREW").unwrap(), DATASETS.to_owned(), "GET,HEAD,POST"),
+    ] {
+        let reply = send(api.request(method, &path)).await;
+        assert_eq!(reply.headers["allow"], allowed);
+        reply.error(405, "VALIDATION_ERROR");
+    }
+}
+
+#[tokio::test]
+async fn options_say_what_a_route_takes_and_heads_what_it_would_answer() {
+    let api = Api::start().await;
+    let options = send(api.request(Method::OPTIONS, DATASETS)).await;
+    assert_eq!(options.headers["allow"], "GET,HEAD,POST");
+    options.no_content();
+    let (get, head) = (api.get(DATASETS).await, send(api.request(Method::HEAD, DATASETS)).await);
+    assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
+    assert_eq!(head.headers["content-length"], get.body.len().to_string());
+    assert_eq!(head.headers["content-type"], "application/json");
+    let missing = send(api.request(Method::HEAD, &format!("{DATASETS}/x"))).await;
+    assert_eq!((missing.status.as_u16(), missing.body.len()), (404, 0));
+}
