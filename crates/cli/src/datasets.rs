@@ -70,7 +70,7 @@ impl Datasets {
                             dataset.id.to_string(),
                             dataset.name.clone(),
                             dataset.description.clone(),
-                            dataset.created_at.format("%Y-%m-%d %H:%M:%S").to_string(),
+                            output::time(&dataset.created_at),
                         ]
                     });
                     let table = output::table(["id", "name", "description", "created"], rows);

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use chrono::{DateTime, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
 use mistral_datasets::types::{Dataset, DatasetRecord, File, ImportTask};
 use serde::Serialize;
@@ -51,20 +52,35 @@ fn line(text: &str) -> Result<(), Failure> {
     writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(Failure::Output)
 }
 
-/// A table with a heading, as wide as the terminal at most.
+/// Rows below a heading, as wide as the terminal at most.
 pub fn table<const N: usize>(
     headings: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
     let mut table = Table::new();
     table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(headings);
+        .set_header(headings.map(str::to_uppercase));
     for row in rows {
         table.add_row(row);
     }
-    table.to_string()
+    table.trim_fmt()
+}
+
+/// The members of one thing, a line each.
+fn members(rows: impl IntoIterator<Item = (&'static str, String)>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    for (name, value) in rows {
+        table.add_row([name.to_owned(), value]);
+    }
+    table.trim_fmt()
+}
+
+/// A time as people read it, in UTC.
+pub fn time(time: &DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// A page below its table: how many results it shows of how many.
@@ -75,31 +91,31 @@ pub fn of_total(shown: usize, total: i64, what: &str) -> String {
 /// One dataset, a member a line.
 pub fn dataset(dataset: &Dataset) -> String {
     let mut rows = vec![
-        ["id".to_owned(), dataset.id.to_string()],
-        ["name".to_owned(), dataset.name.clone()],
-        ["description".to_owned(), dataset.description.clone()],
+        ("id", dataset.id.to_string()),
+        ("name", dataset.name.clone()),
+        ("description", dataset.description.clone()),
     ];
-    rows.extend(dataset.slug.iter().map(|slug| ["slug".to_owned(), slug.clone()]));
+    rows.extend(dataset.slug.iter().map(|slug| ("slug", slug.clone())));
     rows.extend([
-        ["created".to_owned(), dataset.created_at.to_rfc3339()],
-        ["updated".to_owned(), dataset.updated_at.to_rfc3339()],
-        ["workspace".to_owned(), dataset.workspace_id.to_string()],
+        ("created", time(&dataset.created_at)),
+        ("updated", time(&dataset.updated_at)),
+        ("workspace", dataset.workspace_id.to_string()),
     ]);
-    table(["dataset", ""], rows)
+    members(rows)
 }
 
 /// One record: what is known about it, then payload and properties as they are.
 pub fn record(record: &DatasetRecord) -> String {
     let rows = [
-        ["id".to_owned(), record.id.to_string()],
-        ["dataset".to_owned(), record.dataset_id.to_string()],
-        ["source".to_owned(), record.source.to_string()],
-        ["created".to_owned(), record.created_at.to_rfc3339()],
-        ["updated".to_owned(), record.updated_at.to_rfc3339()],
+        ("id", record.id.to_string()),
+        ("dataset", record.dataset_id.to_string()),
+        ("source", record.source.to_string()),
+        ("created", time(&record.created_at)),
+        ("updated", time(&record.updated_at)),
     ];
     format!(
         "{}\npayload: {}\nproperties: {}",
-        table(["record", ""], rows),
+        members(rows),
         record.payload.get(),
         record.properties.get()
     )
@@ -108,28 +124,27 @@ pub fn record(record: &DatasetRecord) -> String {
 /// One task, a member a line.
 pub fn task(task: &ImportTask) -> String {
     let mut rows = vec![
-        ["id".to_owned(), task.id.to_string()],
-        ["dataset".to_owned(), task.dataset_id.to_string()],
-        ["status".to_owned(), task.status.to_string()],
+        ("id", task.id.to_string()),
+        ("dataset", task.dataset_id.to_string()),
+        ("status", task.status.to_string()),
     ];
-    rows.extend(task.progress.map(|percent| ["progress".to_owned(), format!("{percent} %")]));
-    rows.extend(task.message.iter().map(|message| ["message".to_owned(), message.clone()]));
+    rows.extend(task.progress.map(|percent| ("progress", format!("{percent} %"))));
+    rows.extend(task.message.iter().map(|message| ("message", message.clone())));
     if let Some(result) = &task.result {
-        rows.push(["requested".to_owned(), result.requested_record_count.to_string()]);
-        rows.push(["imported".to_owned(), result.imported_record_count.to_string()]);
-        rows.push(["skipped".to_owned(), result.skipped_record_count.to_string()]);
+        rows.push(("requested", result.requested_record_count.to_string()));
+        rows.push(("imported", result.imported_record_count.to_string()));
+        rows.push(("skipped", result.skipped_record_count.to_string()));
     }
-    table(["task", ""], rows)
+    members(rows)
 }
 
 /// One file, a member a line.
 pub fn file(file: &File) -> String {
-    let mut rows =
-        vec![["id".to_owned(), file.id.clone()], ["name".to_owned(), file.filename.clone()]];
-    rows.extend(file.bytes.map(|bytes| ["bytes".to_owned(), bytes.to_string()]));
-    rows.extend(file.num_lines.map(|lines| ["lines".to_owned(), lines.to_string()]));
-    rows.extend(file.purpose.iter().map(|purpose| ["purpose".to_owned(), purpose.clone()]));
-    table(["file", ""], rows)
+    let mut rows = vec![("id", file.id.clone()), ("name", file.filename.clone())];
+    rows.extend(file.bytes.map(|bytes| ("bytes", bytes.to_string())));
+    rows.extend(file.num_lines.map(|lines| ("lines", lines.to_string())));
+    rows.extend(file.purpose.iter().map(|purpose| ("purpose", purpose.clone())));
+    members(rows)
 }
 
 /// The beginning of a conversation's first text, on one line.

@@ -55,7 +55,7 @@ impl Tasks {
                             task.status.to_string(),
                             task.progress
                                 .map_or_else(String::new, |percent| format!("{percent} %")),
-                            task.created_at.format("%Y-%m-%d %H:%M:%S").to_string(),
+                            output::time(&task.created_at),
                             task.message.clone().unwrap_or_default(),
                         ]
                     });
