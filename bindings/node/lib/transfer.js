@@ -91,7 +91,9 @@ function opened(file, operation) {
   }
   const { fileName, content, contentType, ...unknown } = file;
   for (const name of Object.keys(unknown)) {
-    throw operation.invalid(`file.${name}: is no argument; there is fileName, content, contentType`);
+    throw operation.invalid(
+      `file.${name}: is no argument; there is fileName, content, contentType`,
+    );
   }
   for (const [name, value] of Object.entries({ fileName, contentType })) {
     if (value === undefined && name === "contentType") continue;
@@ -119,8 +121,10 @@ function source(content) {
 function bytesOf(value) {
   if (typeof value === "string") return Buffer.from(value);
   if (value instanceof Uint8Array) return value;
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return new Uint8Array(value);
+  if (ArrayBuffer.isView(value))
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer)
+    return new Uint8Array(value);
   return undefined;
 }
 
@@ -133,7 +137,8 @@ function* cut(bytes) {
 async function* stream(content) {
   for await (const piece of content) {
     const bytes = bytesOf(piece);
-    if (bytes === undefined) throw new Refusal(`file.content: ${expected("bytes or text", piece).problem}`);
+    if (bytes === undefined)
+      throw new Refusal(`file.content: ${expected("bytes or text", piece).problem}`);
     yield* cut(bytes);
   }
 }

@@ -52,7 +52,10 @@ impl NativeDownload {
         if !matches!(next, Some(Ok(_))) {
             *pieces = None;
         }
-        outcome(next.transpose().map(|bytes| Piece { bytes: bytes.map(|bytes| Vec::from(bytes).into()) }))
+        outcome(
+            next.transpose()
+                .map(|bytes| Piece { bytes: bytes.map(|bytes| Vec::from(bytes).into()) }),
+        )
     }
 
     /// Breaks the download off and closes its connection.

@@ -52,17 +52,18 @@ impl NativeClient {
     pub fn prepare_upload(&self, details: UploadDetails) -> NativeUpload {
         let (sender, receiver) = mpsc::channel(PIECES_AHEAD);
         let aborted = Arc::new(AtomicBool::new(false));
-        let content = stream::unfold((receiver, aborted.clone()), |(mut receiver, aborted)| async {
-            match receiver.recv().await {
-                Some(piece) => Some((Ok(piece), (receiver, aborted))),
-                // What was broken off must not look like a shorter file.
-                None if aborted.swap(false, Ordering::AcqRel) => {
-                    let error = io::Error::other("the content could not be read");
-                    Some((Err(error), (receiver, aborted)))
+        let content =
+            stream::unfold((receiver, aborted.clone()), |(mut receiver, aborted)| async {
+                match receiver.recv().await {
+                    Some(piece) => Some((Ok(piece), (receiver, aborted))),
+                    // What was broken off must not look like a shorter file.
+                    None if aborted.swap(false, Ordering::AcqRel) => {
+                        let error = io::Error::other("the content could not be read");
+                        Some((Err(error), (receiver, aborted)))
+                    }
+                    None => None,
                 }
-                None => None,
-            }
-        });
+            });
         let length = details.length.map(|length| length as u64);
         let upload = Upload::stream(details.file_name, content, length)
             .content_type(details.content_type)
@@ -84,13 +85,18 @@ impl NativeUpload {
     #[napi]
     pub async fn send(&self) -> napi::Result<Outcome<Reply>> {
         let upload = self.upload.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let upload = upload.ok_or_else(|| napi::Error::from_reason("the upload was sent before"))?;
+        let upload =
+            upload.ok_or_else(|| napi::Error::from_reason("the upload was sent before"))?;
         Ok(reply(self.client.files().upload(upload).await))
     }
 
     /// Takes the next piece, as soon as there is room for it. False when no more is wanted.
     #[napi]
-    pub fn write<'env>(&self, env: &'env Env, piece: &[u8]) -> napi::Result<PromiseRaw<'env, bool>> {
+    pub fn write<'env>(
+        &self,
+        env: &'env Env,
+        piece: &[u8],
+    ) -> napi::Result<PromiseRaw<'env, bool>> {
         // Copied at once: the caller may reuse its buffer.
         let piece = Bytes::copy_from_slice(piece);
         let sender = self.pieces.lock().unwrap_or_else(PoisonError::into_inner).clone();

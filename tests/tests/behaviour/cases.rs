@@ -19,7 +19,19 @@ const LANGUAGES: &[(&str, &[&str], &str)] = &[
         "\n#[tokio::test]\nasync fn ",
     ),
     ("Python", &["bindings/python/tests/test_behaviour.py"], "\nasync def test_"),
-    ("Node", &["bindings/node/tests/behaviour.test.mjs"], "\ntest(\""),
+    (
+        "Node",
+        &[
+            "bindings/node/tests/behaviour/datasets.test.mjs",
+            "bindings/node/tests/behaviour/embedded.test.mjs",
+            "bindings/node/tests/behaviour/failures.test.mjs",
+            "bindings/node/tests/behaviour/files.test.mjs",
+            "bindings/node/tests/behaviour/imports.test.mjs",
+            "bindings/node/tests/behaviour/records.test.mjs",
+            "bindings/node/tests/behaviour/replies.test.mjs",
+        ],
+        "\ntest(\"",
+    ),
 ];
 
 fn read(path: &str) -> String {

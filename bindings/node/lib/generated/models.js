@@ -289,7 +289,10 @@ class JudgeRecordResponse extends Model {
   constructor(reader) {
     super(reader);
     this.analysis = reader.text();
-    this.answer = reader.variant(() => reader.text(), () => reader.number());
+    this.answer = reader.variant(
+      () => reader.text(),
+      () => reader.number(),
+    );
   }
 
   toJSON() {

@@ -111,11 +111,11 @@ fn read(model: &Model, ty: &Type) -> Result<String, String> {
             Kind::FreeObject { .. } => "reader.raw()".to_owned(),
             Kind::OpenEnum { .. } => "reader.text()".to_owned(),
             Kind::Union { variants } => {
-                let readers = variants
-                    .iter()
-                    .map(|variant| Ok(format!("() => {}", read(model, variant)?)))
-                    .collect::<Result<Vec<_>, String>>()?;
-                format!("reader.variant({})", readers.join(", "))
+                let mut readers = String::new();
+                for variant in variants {
+                    let _ = writeln!(readers, "      () => {},", read(model, variant)?);
+                }
+                format!("reader.variant(\n{readers}    )")
             }
         },
     })

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::spelling::{camel, class, doc, is_raw, may_be_null, public_schemas};
+use super::spelling::{WIDTH, camel, class, doc, is_raw, may_be_null, public_schemas};
 use crate::emit::preamble;
 use crate::model::{Field, Kind, Model, Schema, Type};
 
@@ -20,17 +20,13 @@ pub fn emit(model: &Model) -> Result<String, String> {
                     .iter()
                     .map(|variant| value_type(model, variant))
                     .collect::<Result<Vec<_>, _>>()?;
-                let _ = writeln!(
-                    items,
-                    "{}export type {name} = {};\n",
-                    doc("", &schema.description),
-                    variants.join(" | ")
-                );
+                items.push_str(&doc("", &schema.description));
+                items.push_str(&union(name, &variants));
             }
         }
     }
     let mut text = preamble("//");
-    text.push_str("\nimport type { JsonObject, JsonValue, RawJson } from \"../json.js\";\n");
+    text.push_str("\nimport type { JsonObject, JsonValue, RawJson } from \"../raw-json.js\";\n");
     text.push_str("import { Model } from \"../model.js\";\nimport type { Timestamp } from \"../timestamp.js\";\n\n");
     text.push_str(items.trim_end());
     text.push('\n');
@@ -100,11 +96,12 @@ fn open_enum(schema: &Schema, name: &str, values: &[String]) -> String {
         schema.description
     );
     let mut text = doc("", &about);
-    let _ = writeln!(text, "export type {name} =");
-    for value in values {
-        let _ = writeln!(text, "  | {value:?}");
-    }
-    text.push_str("  | (string & {});\n\n");
+    let values_and_more: Vec<String> = values
+        .iter()
+        .map(|value| format!("{value:?}"))
+        .chain(["(string & {})".to_owned()])
+        .collect();
+    text.push_str(&union(name, &values_and_more));
     text.push_str(&doc("", &format!("The values of {{@link {name}}} that the document names.")));
     let _ = writeln!(text, "export const {name}: {{");
     for value in values {
@@ -112,6 +109,19 @@ fn open_enum(schema: &Schema, name: &str, values: &[String]) -> String {
     }
     text.push_str("};\n\n");
     text
+}
+
+/// A union type as prettier writes it: on one line, below its name, or a line for each part, whichever fits first.
+fn union(name: &str, parts: &[String]) -> String {
+    let line = format!("export type {name} = {};", parts.join(" | "));
+    if line.len() <= WIDTH {
+        return line + "\n\n";
+    }
+    let below = format!("  {};", parts.join(" | "));
+    if below.len() <= WIDTH {
+        return format!("export type {name} =\n{below}\n\n");
+    }
+    format!("export type {name} =\n  | {};\n\n", parts.join("\n  | "))
 }
 
 fn free_object(

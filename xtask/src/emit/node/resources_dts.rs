@@ -54,7 +54,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
         text.push_str(&list("import type {", &transfer, "} from \"../transfer.js\";"));
     }
     if items.contains("RawJson") {
-        text.push_str("import type { RawJson } from \"../json.js\";\n");
+        text.push_str("import type { RawJson } from \"../raw-json.js\";\n");
     }
     text.push('\n');
     text.push_str(&items);

@@ -1,0 +1,108 @@
+import type { ErrorCode } from "./generated/models.js";
+
+/** The kinds of errors; each has a class. */
+export type ErrorKind =
+  | "configuration"
+  | "connection"
+  | "timeout"
+  | "authentication"
+  | "permission"
+  | "not_found"
+  | "conflict"
+  | "validation"
+  | "rate_limit"
+  | "server"
+  | "decoding"
+  | "closed";
+
+/**
+ * Whatever a call may fail with. What went wrong shows in the class, and in {@link kind}.
+ *
+ * @example
+ * ```js
+ * try {
+ *   await mistral.datasets.fetch({ datasetId });
+ * } catch (error) {
+ *   if (!(error instanceof NotFoundError)) throw error;
+ *   console.log(error.errorCode, error.requestId);
+ * }
+ * ```
+ */
+export class MistralError extends Error {
+  protected constructor();
+
+  /** What kind of thing went wrong. */
+  readonly kind: ErrorKind;
+
+  /** The operation that failed, by the document's name for it, such as `create_dataset`. */
+  readonly operation: string | null;
+
+  /** The status of the reply, where there was one. */
+  readonly status: number | null;
+
+  /** The same as {@link status}. */
+  get statusCode(): number | null;
+
+  /** The server's name for what went wrong. Requests refused before they were sent carry `VALIDATION_ERROR`. */
+  readonly errorCode: ErrorCode | null;
+
+  /** The id that the server gave the request, for asking its operators. */
+  readonly requestId: string | null;
+
+  /**
+   * Whether the same call may succeed when it is made again later. It says nothing about whether this one was carried out:
+   * after a broken connection it may have been.
+   */
+  readonly retryable: boolean;
+
+  /** What to do about it, where something general can be said. */
+  readonly hint: string | null;
+
+  /**
+   * The body of the failed reply as text, at most 8 KiB of it. It may repeat what the request held, so it is not printed
+   * with the error.
+   */
+  get body(): string | null;
+}
+
+/** The client was set up wrongly: no key, a server address that is none. */
+export class ConfigurationError extends MistralError {}
+
+/** The server could not be reached, or the connection broke. */
+export class ConnectionError extends MistralError {}
+
+/** No reply came in time. */
+export class TimeoutError extends MistralError {}
+
+/** The key is missing or refused (401). */
+export class AuthenticationError extends MistralError {}
+
+/** The key may not do this (403). */
+export class PermissionError extends MistralError {}
+
+/** There is no such thing (404). */
+export class NotFoundError extends MistralError {}
+
+/** The request does not go with the present state (409). */
+export class ConflictError extends MistralError {}
+
+/** The request breaks a rule: refused before it was sent, or by the server. */
+export class ValidationError extends MistralError {}
+
+/** Too many requests (429). */
+export class RateLimitError extends MistralError {}
+
+/** The server failed (500 to 599). */
+export class ServerError extends MistralError {}
+
+/** The reply is not what the API promises. */
+export class DecodingError extends MistralError {}
+
+/** The client was closed. */
+export class ClosedError extends MistralError {}
+
+/**
+ * What the server answered in the API's own envelope, whatever its kind: code written for the official SDK catches this
+ * class. Errors are of the other classes; `instanceof` says of them whether they are such an answer.
+ */
+export class ObservabilityError extends MistralError {}

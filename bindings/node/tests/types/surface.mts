@@ -1,0 +1,149 @@
+// What people write in TypeScript compiles, and what is wrong does not. It is compiled, never run.
+
+import { createReadStream } from "node:fs";
+
+import {
+  ClosedError,
+  type ConversationPayload,
+  type CreateRecordRequest,
+  type Dataset,
+  type DatasetRecord,
+  Download,
+  type ErrorCode,
+  type JsonObject,
+  type JsonValue,
+  Mistral,
+  MistralError,
+  NotFoundError,
+  ObservabilityError,
+  RawJson,
+  RecordSource,
+  TaskStatus,
+  Timestamp,
+} from "mistral-datasets";
+
+/** Compiles only where both types are the same, so that `any` cannot hide. */
+type Same<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+declare function same<A, B>(proof: Same<A, B>): void;
+
+interface Message {
+  role: "user" | "assistant";
+  content: string;
+}
+
+interface Conversation {
+  messages: Message[];
+  metadata?: { model: string };
+}
+
+export async function everyday(conversation: Conversation, tags: { topic: string }): Promise<void> {
+  await using mistral = new Mistral({
+    apiKey: "key",
+    serverURL: new URL("http://h"),
+    timeoutMs: 1000,
+  });
+  new Mistral();
+  await using local: Mistral = await Mistral.local("./data");
+
+  const dataset: Dataset = await mistral.datasets.create({ name: "Refunds", description: "" });
+  same<typeof dataset.id, string>(true);
+  same<typeof dataset.slug, string | null>(true);
+  same<typeof dataset.deletedAt, Timestamp | null>(true);
+  same<typeof dataset.createdAt.microseconds, number>(true);
+  same<typeof dataset.extra, JsonObject>(true);
+  const date: Date = dataset.createdAt;
+
+  const datasetId = dataset.id;
+  await mistral.beta.observability.datasets.update({ datasetId, name: null });
+  await mistral.datasets.list();
+  await mistral.datasets.list({ pageSize: undefined, q: "refund" });
+
+  const record: DatasetRecord = await mistral.datasets.createRecord({
+    datasetId,
+    payload: conversation,
+    properties: tags,
+    source: RecordSource.DIRECT_INPUT,
+  });
+  same<typeof record.payload, ConversationPayload>(true);
+  same<typeof record.payload.messages, JsonObject[]>(true);
+  same<(typeof record.payload)[string], JsonValue>(true);
+  same<typeof record.payloadText, string>(true);
+  await mistral.datasets.createRecord({
+    datasetId,
+    payload: { messages: [{ role: "user", content: "Hello" }], metadata: { model: "m" } },
+    properties: RawJson.from("{}"),
+    source: "A_SOURCE_OF_TOMORROW",
+  });
+  await mistral.datasets.createRecord({
+    datasetId,
+    payload: record.payload,
+    properties: record.properties,
+  });
+  await mistral.datasets.records.updatePayload({
+    datasetRecordId: record.id,
+    payload: RawJson.from("{}"),
+  });
+  await mistral.datasets.records.judge({
+    datasetRecordId: record.id,
+    judgeDefinition: { name: "j" },
+  });
+
+  const { records } = await mistral.datasets.listRecords({ datasetId });
+  for (const { payload } of records.results) payload.messages.map((message) => message["role"]);
+
+  const task = await mistral.datasets.importFromDatasetRecords({
+    datasetId,
+    datasetRecordIds: [record.id] as const,
+  });
+  if (task.status === TaskStatus.COMPLETED || task.status === "FAILED")
+    same<typeof task.result, unknown>(false);
+  same<typeof task.progress, number | null>(true);
+
+  const file = await mistral.files.upload({
+    file: { fileName: "f", content: createReadStream("f") },
+    expiry: 1,
+  });
+  await mistral.files.upload({
+    file: { fileName: "f", content: Buffer.from("x"), contentType: "text/plain" },
+  });
+  await mistral.files.upload({ file: { fileName: "f", content: new Blob([]).stream() } });
+  await mistral.files.upload({ file: new Blob(["x"]), purpose: "batch" });
+  const download: Download = await mistral.files.download({ fileId: file.id });
+  for await (const piece of download) same<typeof piece, Uint8Array>(true);
+  const whole: Uint8Array = await (await mistral.openLink("http://h/f")).bytes();
+  void [date, whole, local];
+}
+
+export function failing(error: unknown): ErrorCode | null {
+  if (error instanceof ObservabilityError) same<typeof error.body, string | null>(true);
+  if (error instanceof NotFoundError) return error.errorCode;
+  if (error instanceof ClosedError && error.kind === "closed") return null;
+  return error instanceof MistralError ? `${error.status} ${error.requestId}` : null;
+}
+
+export async function wrong(mistral: Mistral, datasetId: string): Promise<void> {
+  // @ts-expect-error The key is text.
+  new Mistral({ apiKey: 5 });
+  // @ts-expect-error There is no such option.
+  new Mistral({ api_key: "key" });
+  // @ts-expect-error What is needed is missing.
+  await mistral.datasets.create({ name: "Refunds" });
+  // @ts-expect-error Arguments are in camel case.
+  await mistral.datasets.fetch({ dataset_id: datasetId });
+  // @ts-expect-error Arguments have names.
+  await mistral.datasets.fetch(datasetId);
+  // @ts-expect-error A conversation has messages.
+  await mistral.datasets.createRecord({ datasetId, payload: {}, properties: {} });
+  // @ts-expect-error A list is no object with members.
+  await mistral.datasets.createRecord({ datasetId, payload: [], properties: {} });
+  // @ts-expect-error A number is no page size in text.
+  await mistral.datasets.list({ pageSize: "10" });
+  // @ts-expect-error Replies are made by the library.
+  new RawJson("{}");
+  // @ts-expect-error What was returned is not changed.
+  (await mistral.datasets.fetch({ datasetId })).name = "x";
+  const request: CreateRecordRequest = { datasetId, payload: { messages: [] }, properties: {} };
+  // @ts-expect-error The list of sources is open, but a source is text.
+  request.source = 5;
+}
