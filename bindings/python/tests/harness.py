@@ -226,6 +226,8 @@ class Canned:
 
 class _Threaded(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
+    # A shorter queue drops connections, and a client that is dropped tries again only after a second.
+    request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """The client may have gone away; then nobody waits for the answer."""

@@ -1,0 +1,174 @@
+"""The tree of errors: complete, really raised, and made to travel."""
+
+from __future__ import annotations
+
+import builtins
+import copy
+import pickle
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from harness import NOWHERE, Canned
+from mistral_datasets import Mistral, _native, errors
+
+CLASSES: list[type[errors.MistralError]] = [getattr(errors, name) for name in errors.__all__]
+
+
+def test_there_is_a_class_for_every_kind_of_the_client() -> None:
+    own = {each.__dict__["kind"]: each for each in CLASSES if each.__dict__.get("kind")}
+    assert sorted(own) == sorted(_native.ERROR_KINDS)
+    for kind, each in own.items():
+        assert each.__name__ == "".join(part.title() for part in kind.split("_")) + "Error"
+
+
+def test_everything_is_one_tree() -> None:
+    defined = {name for name, value in vars(errors).items() if isinstance(value, type)}
+    assert defined == set(errors.__all__)
+    assert all(issubclass(each, errors.MistralError) for each in CLASSES)
+    assert all(each.__doc__ for each in CLASSES)
+    answered = {each for each in CLASSES if issubclass(each, errors.ObservabilityError)}
+    assert answered == {
+        errors.ObservabilityError,
+        errors.AuthenticationError,
+        errors.PermissionError,
+        errors.NotFoundError,
+        errors.ConflictError,
+        errors.ValidationError,
+        errors.RateLimitError,
+        errors.ServerError,
+        errors.ServerTimeoutError,
+    }
+    for name in ("ConnectionError", "PermissionError", "TimeoutError"):
+        assert not issubclass(getattr(errors, name), getattr(builtins, name))
+
+
+STATUSES: dict[int, type[errors.MistralError]] = {
+    400: errors.ValidationError,
+    401: errors.AuthenticationError,
+    403: errors.PermissionError,
+    404: errors.NotFoundError,
+    405: errors.ValidationError,
+    408: errors.ServerTimeoutError,
+    409: errors.ConflictError,
+    422: errors.ValidationError,
+    429: errors.RateLimitError,
+    500: errors.ServerError,
+    503: errors.ServerError,
+    504: errors.ServerTimeoutError,
+}
+
+
+@pytest.mark.parametrize(("status", "kind"), STATUSES.items())
+def test_a_refusal_has_the_class_of_its_status(status: int, kind: type[errors.MistralError]) -> None:
+    body = '{"detail": {"message": "no", "error_code": "SOMETHING"}}'
+    with Canned(status, body, {"x-request-id": "r-1"}) as server, pytest.raises(errors.ObservabilityError) as caught:
+        server.client().datasets.list()
+    error = caught.value
+    assert type(error) is kind
+    assert error.kind == kind.kind
+    assert (error.status, error.status_code, error.message, error.error_code) == (status, status, "no", "SOMETHING")
+    assert (error.operation, error.request_id, error.body) == ("list_datasets", "r-1", body)
+    assert error.retryable == (status in (408, 429, 500, 503, 504))
+    assert str(error) == f"list_datasets: no (SOMETHING, status {status}, request r-1)"
+
+
+def closed() -> Mistral:
+    mistral = Mistral("k")
+    mistral.close()
+    return mistral
+
+
+OTHERS: dict[type[errors.MistralError], Callable[[], Any]] = {
+    errors.ConfigurationError: lambda: Mistral("k", server_url="no address"),
+    errors.ConnectionError: lambda: Mistral("k", server_url=NOWHERE).datasets.list(),
+    errors.ClosedError: lambda: closed().datasets.list(),
+}
+
+
+@pytest.mark.parametrize(("kind", "call"), OTHERS.items())
+def test_other_kinds_are_raised(kind: type[errors.MistralError], call: Callable[[], Any]) -> None:
+    with pytest.raises(errors.MistralError) as caught:
+        call()
+    assert type(caught.value) is kind
+    assert not isinstance(caught.value, errors.ObservabilityError)
+    assert caught.value.status is None
+
+
+def test_replies_that_are_late_or_unreadable_are_raised() -> None:
+    with Canned(200, "{}", delay=20) as server, pytest.raises(errors.TimeoutError) as late:
+        server.client(timeout_ms=50).datasets.list()
+    assert type(late.value) is errors.TimeoutError
+    with Canned(200, '{"datasets": "secret"}') as server, pytest.raises(errors.DecodingError) as unreadable:
+        server.client().datasets.list()
+    assert "secret" not in str(unreadable.value)
+
+
+def test_every_kind_is_raised_in_a_test() -> None:
+    raised: set[type[errors.MistralError]] = {*STATUSES.values(), *OTHERS, errors.TimeoutError, errors.DecodingError}
+    assert {each.kind for each in raised} == set(_native.ERROR_KINDS)
+
+
+def test_a_timeout_of_nothing_is_misconfigured() -> None:
+    for timeout in (0, -5):
+        with pytest.raises(errors.ConfigurationError, match="timeout"):
+            Mistral("k", timeout_ms=timeout)
+
+
+def test_an_error_travels() -> None:
+    with pytest.raises(errors.ConnectionError) as caught:
+        Mistral("k", server_url=NOWHERE).datasets.list()
+    error = caught.value
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(twin) is type(error)
+        assert (twin.__dict__, twin.args, str(twin)) == (error.__dict__, error.args, str(error))
+
+
+def test_a_connection_error_has_its_causes() -> None:
+    with pytest.raises(errors.ConnectionError) as caught:
+        Mistral("k", server_url=NOWHERE).datasets.list()
+    causes: list[BaseException] = []
+    cause = caught.value.__cause__
+    while cause is not None:
+        causes.append(cause)
+        cause = cause.__cause__
+    assert isinstance(causes[-1], ConnectionRefusedError)
+    assert causes[-1].errno
+    assert causes[-1].strerror == "Connection refused"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 has no notes")
+def test_the_hint_stands_below_the_trace() -> None:
+    with pytest.raises(errors.ClosedError) as caught:
+        closed().datasets.list()
+    assert caught.value.hint == "build a new client"
+    assert getattr(caught.value, "__notes__", None) == ["hint: build a new client"]
+
+
+def test_a_program_may_raise_them_itself() -> None:
+    error = errors.NotFoundError("gone", status=404)
+    assert (str(error), error.kind, error.retryable, error.status_code) == ("gone", "not_found", False, 404)
+
+
+def test_wrong_types_are_type_errors() -> None:
+    mistral: Any = Mistral("k", server_url=NOWHERE)
+    for call in (
+        lambda: mistral.datasets.list(page_size="many"),
+        lambda: mistral.datasets.list(50),
+        lambda: mistral.datasets.create(name="A name"),
+        lambda: mistral.datasets.create(name=5, description=""),
+        lambda: mistral.datasets.fetch(dataset_id=5),
+        lambda: mistral.datasets.fetch(dataset_id="d", more=1),
+        lambda: mistral.datasets.records.bulk_delete(dataset_record_ids="text"),
+        lambda: mistral.datasets.records.bulk_delete(dataset_record_ids=5),
+        lambda: mistral.datasets.records.bulk_delete(dataset_record_ids=[5]),
+        lambda: mistral.files.upload(file="path"),
+        lambda: mistral.files.upload(file={"file_name": "a"}),
+        lambda: mistral.files.upload(file={"file_name": "a", "content": "text"}),
+        lambda: mistral.open_link(5),
+        lambda: Mistral(5),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(TypeError):
+            call()

@@ -1,0 +1,250 @@
+"""Replies as objects: what every class of `models` can do."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import json
+import pickle
+import uuid
+from typing import Any
+
+import pytest
+
+from mistral_datasets import errors, models
+
+ID = "019b2bd7-96e7-7219-8c0b-45a73da50088"
+OTHER = "9c0ab39f-0cd0-46cd-bd30-8bf2d50be5ce"
+TIMES = {
+    "created_at": "2025-12-17T10:25:07.818693Z",
+    "updated_at": "2025-12-17T10:41:03.469341Z",
+    "deleted_at": None,
+}
+DATASET = {"id": ID, **TIMES, "name": "N", "slug": None, "description": "d", "owner_id": ID, "workspace_id": ID}
+RECORD = {
+    "id": ID,
+    **TIMES,
+    "dataset_id": OTHER,
+    "payload": {"messages": [{"role": "user", "content": "what the user said"}]},
+    "properties": {"topic": "what it is about"},
+    "source": "EXPLORER",
+}
+RESULT = {"requested_record_count": 3, "imported_record_count": 2, "skipped_record_count": 1}
+TASK = {
+    "id": ID,
+    **TIMES,
+    "creator_id": ID,
+    "dataset_id": ID,
+    "workspace_id": ID,
+    "status": "COMPLETED",
+    "progress": 100,
+    "message": None,
+    "result": RESULT,
+}
+FILE: dict[str, Any] = {
+    "id": "file-1",
+    "object": "file",
+    "bytes": 12,
+    "created_at": 1700000000,
+    "filename": "a.jsonl",
+    "purpose": None,
+    "sample_type": None,
+    "source": None,
+    "num_lines": None,
+    "mimetype": None,
+    "signature": None,
+    "expires_at": None,
+    "visibility": None,
+    "deleted": None,
+}
+
+
+def page(*results: object) -> dict[str, Any]:
+    return {"results": list(results), "count": 7, "next": "https://h/d?page=2", "previous": None}
+
+
+SAMPLES: dict[str, dict[str, Any]] = {
+    "ConversationPayload": {"messages": [{"role": "user", "content": "what the user said"}], "model": "m"},
+    "Dataset": DATASET,
+    "DatasetPage": page(DATASET),
+    "DatasetRecord": RECORD,
+    "DeleteFileResponse": {"id": "file-1", "object": "file", "deleted": True},
+    "ExportResponse": {"file_url": "https://h/export?signature=secret"},
+    "File": FILE,
+    "ImportResult": RESULT,
+    "ImportTask": TASK,
+    "JudgeRecordResponse": {"analysis": "It is polite.", "answer": 0.5},
+    "ListDatasetsResponse": {"datasets": page(DATASET)},
+    "ListFilesResponse": {"data": [FILE], "object": "list", "total": None},
+    "ListRecordsResponse": {"records": page(RECORD, RECORD)},
+    "ListTasksResponse": {"tasks": page(TASK)},
+    "RecordPage": page(RECORD),
+    "SignedUrl": {"url": "https://h/file?signature=secret"},
+    "TaskPage": page(TASK),
+}
+
+
+def build(name: str, sample: dict[str, Any] | None = None) -> Any:
+    return getattr(models, name).from_json(json.dumps(SAMPLES[name] if sample is None else sample))
+
+
+def changed(value: object) -> object:
+    """Another value of the same kind, which must make a difference."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, float)):
+        return value + 1
+    if isinstance(value, list):
+        return []
+    if value == RESULT:
+        return {**RESULT, "requested_record_count": 9}
+    if isinstance(value, dict):
+        return page() if "results" in value else {"another": 1}
+    if value in (ID, OTHER):
+        return str(uuid.uuid4())
+    text = str(value)
+    return text.replace("2025", "2026") if "2025" in text else f"{text}!"
+
+
+def test_every_class_has_a_sample() -> None:
+    assert sorted(SAMPLES) == sorted(models.__all__)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+class TestEvery:
+    def test_reads_and_writes_itself(self, name: str) -> None:
+        model = build(name)
+        assert type(model).__name__ == name
+        assert type(model).__module__ == "mistral_datasets.models"
+        assert model.to_dict() == SAMPLES[name]
+        assert json.loads(model.to_json()) == SAMPLES[name]
+        assert type(model).__doc__
+
+    def test_members_are_attributes(self, name: str) -> None:
+        model = build(name)
+        for member in SAMPLES[name]:
+            getattr(model, member)
+        with pytest.raises(AttributeError, match=f"'{name}' object has no attribute 'nothing'"):
+            _ = model.nothing
+        with pytest.raises(AttributeError):
+            model.created_at = None
+
+    def test_is_compared_by_what_it_says(self, name: str) -> None:
+        sample = SAMPLES[name]
+        spread = getattr(models, name).from_json(json.dumps(sample, indent=2))
+        assert build(name) == spread
+        for member, value in sample.items():
+            if value is not None:
+                assert build(name) != build(name, {**sample, member: changed(value)}), member
+        assert build(name) != sample or name == "ConversationPayload"
+        assert build(name) != "text"
+
+    def test_is_hashed_by_its_id_or_not_at_all(self, name: str) -> None:
+        model = build(name)
+        if "id" in SAMPLES[name]:
+            assert hash(model) == hash(model.id)
+            assert len({model, build(name)}) == 1
+        else:
+            with pytest.raises(TypeError, match="unhashable"):
+                hash(model)
+
+    def test_is_copied_and_pickled(self, name: str) -> None:
+        model = build(name)
+        for twin in (
+            pickle.loads(pickle.dumps(model)),
+            pickle.loads(pickle.dumps(model, protocol=2)),
+            copy.copy(model),
+            copy.deepcopy(model),
+        ):
+            assert twin == model
+            assert type(twin) is type(model)
+            assert twin is not model
+
+    def test_is_shown_without_conversations_and_secrets(self, name: str) -> None:
+        shown = repr(build(name))
+        assert shown.startswith(f"{name}(")
+        assert str(build(name)) == shown
+        for secret in ("what the user said", "what it is about", "signature=secret"):
+            assert secret not in shown
+
+    def test_keeps_what_it_does_not_know(self, name: str) -> None:
+        text = json.dumps({**SAMPLES[name], "colour": {"b": 1.0, "a": [1]}})
+        model = getattr(models, name).from_json(text)
+        assert model.colour == {"b": 1.0, "a": [1]}
+        assert model.to_dict()["colour"] == {"b": 1.0, "a": [1]}
+        assert pickle.loads(pickle.dumps(model)).colour == {"b": 1.0, "a": [1]}
+        if name != "ConversationPayload":
+            assert dict(model.extra) == {"colour": {"b": 1.0, "a": [1]}}
+            assert model.extra is model.extra
+            assert repr(model).endswith("extra=<1 member>)")
+            with pytest.raises(TypeError):
+                model.extra["more"] = 1
+
+    def test_what_is_no_reply_is_refused_without_repeating_it(self, name: str) -> None:
+        for text in ("{", "[]", '"secret"', '{"secret": '):
+            if name == "ConversationPayload" and text in ("[]", '"secret"'):
+                continue
+            with pytest.raises(errors.DecodingError) as caught:
+                getattr(models, name).from_json(text)
+            assert "secret" not in str(caught.value)
+
+    def test_cannot_be_made_of_nothing(self, name: str) -> None:
+        with pytest.raises(TypeError):
+            getattr(models, name)()
+
+
+def test_values_are_pythons_own() -> None:
+    record = build("DatasetRecord")
+    assert (record.id, record.dataset_id, record.source) == (ID, OTHER, "EXPLORER")
+    assert {type(text) for text in (record.id, record.dataset_id, record.source)} == {str}
+    expected = datetime.datetime(2025, 12, 17, 10, 25, 7, 818693, tzinfo=datetime.timezone.utc)
+    assert record.created_at == expected
+    assert record.created_at.utcoffset() == datetime.timedelta(0)
+    assert record.deleted_at is None
+    assert type(build("JudgeRecordResponse").answer) is float
+    assert build("JudgeRecordResponse", {"analysis": "a", "answer": "yes"}).answer == "yes"
+    assert build("ImportTask").result.imported_record_count == 2
+    assert build("ImportTask", {**TASK, "result": None}).result is None
+
+
+def test_optional_members_may_be_missing_or_null() -> None:
+    for sample in ({"count": 3}, {"count": 3, "results": None, "next": None}):
+        empty = build("RecordPage", sample)
+        assert (empty.results, empty.count, empty.next, empty.previous) == ([], 3, None, None)
+    with pytest.raises(errors.DecodingError):
+        build("RecordPage", {"results": []})
+
+
+def test_what_is_handed_out_is_the_same_at_each_look() -> None:
+    reply = build("ListRecordsResponse")
+    assert reply.records is reply.records
+    assert reply.records.results is reply.records.results
+    record = reply.records.results[0]
+    assert record.payload is record.payload
+    assert record.properties is record.properties
+
+
+def test_a_reply_is_always_what_it_shows() -> None:
+    reply = build("ListRecordsResponse")
+    untouched = build("ListRecordsResponse")
+    reply.records.results[0].properties["topic"] = "another"
+    reply.records.results[0].payload.messages.append({"role": "assistant", "content": "Hello"})
+    del reply.records.results[1]
+    assert reply != untouched
+    (record,) = reply.to_dict()["records"]["results"]
+    assert record["properties"] == {"topic": "another"}
+    assert len(record["payload"]["messages"]) == 2
+    assert pickle.loads(pickle.dumps(reply)) == reply
+    reply.records.results.append("no record")
+    with pytest.raises(TypeError):
+        reply.to_json()
+
+
+def test_free_members_stay_to_the_letter_until_they_are_changed() -> None:
+    text = json.dumps(RECORD).replace('{"topic": "what it is about"}', '{ "n" : 1.00,\n "e": 1E2 }')
+    record = models.DatasetRecord.from_json(text)
+    assert '{ "n" : 1.00,\n "e": 1E2 }' in record.to_json()
+    assert record.properties == {"n": 1.0, "e": 100.0}
+    assert '{ "n" : 1.00,\n "e": 1E2 }' in record.to_json(), "looking changes nothing"
+    record.properties["n"] = True
+    assert '{"n":true,"e":100.0}' in record.to_json()

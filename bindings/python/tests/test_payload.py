@@ -1,0 +1,268 @@
+"""Conversations and properties: how they are read, made and sent."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime
+import enum
+import json
+import types
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from harness import Canned
+from mistral_datasets import Mistral, errors, models
+
+ID = "019b2bd7-96e7-7219-8c0b-45a73da50088"
+PLAIN: dict[str, Any] = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant"}], "model": "m"}
+
+
+@pytest.fixture
+def payload() -> models.ConversationPayload:
+    return models.ConversationPayload.from_json(json.dumps(PLAIN))
+
+
+def test_it_is_a_mapping(payload: models.ConversationPayload) -> None:
+    assert isinstance(payload, Mapping)
+    assert payload["messages"] == PLAIN["messages"]
+    assert dict(payload) == PLAIN
+    assert {**payload, "more": 1} == {**PLAIN, "more": 1}
+    assert list(payload) == ["messages", "model"]
+    assert len(payload) == 2
+    assert "model" in payload
+    assert "nothing" not in payload
+    assert payload.get("model") == "m"
+    assert payload.get("nothing") is None
+    assert payload.get("nothing", 5) == 5
+    assert list(payload.keys()) == list(PLAIN.keys())
+    assert list(payload.items()) == list(PLAIN.items())
+    assert list(payload.values()) == list(PLAIN.values())
+    with pytest.raises(KeyError, match="nothing"):
+        payload["nothing"]
+    assert not hasattr(payload, "__setitem__")
+    match payload:
+        case {"messages": [{"content": content}, *_]}:
+            assert content == "Hi"
+        case _:
+            pytest.fail("no pattern of a mapping matches")
+
+
+def test_its_members_are_attributes(payload: models.ConversationPayload) -> None:
+    assert payload.messages == PLAIN["messages"]
+    assert payload.messages is payload["messages"]
+    assert payload.model == "m"
+    assert getattr(payload, "nothing", "no") == "no"
+    assert not hasattr(models.ConversationPayload.from_json("{}"), "messages")
+
+
+def test_it_equals_the_plain_dict_both_ways(payload: models.ConversationPayload) -> None:
+    assert payload == PLAIN
+    assert payload == PLAIN
+    assert payload != {"messages": []}
+    assert payload != {"messages": []}
+    assert payload == models.ConversationPayload(**PLAIN)
+    assert payload != models.ConversationPayload(messages=[])
+    assert payload == types.MappingProxyType(PLAIN)
+
+
+def test_it_is_made_of_messages_and_more() -> None:
+    made = models.ConversationPayload(messages=[{"role": "user"}], model="m", **{"with space": 1})
+    assert made.to_json() == '{"messages":[{"role":"user"}],"model":"m","with space":1}'
+    assert made.to_dict() == {"messages": [{"role": "user"}], "model": "m", "with space": 1}
+    with pytest.raises(TypeError, match="messages"):
+        models.ConversationPayload()  # type: ignore[call-arg]
+
+
+def test_it_is_shown_by_its_size() -> None:
+    assert repr(models.ConversationPayload(messages=[{}, {}])) == "ConversationPayload(2 messages)"
+    assert repr(models.ConversationPayload(messages=[{}])) == "ConversationPayload(1 message)"
+    assert repr(models.ConversationPayload.from_json('{"turns": 3}')) == "ConversationPayload(1 member)"
+    assert repr(models.ConversationPayload.from_json("[null]")) == "ConversationPayload(no object)"
+
+
+def test_numbers_keep_their_digits() -> None:
+    text = '{"messages":[],"big":123456789012345678901234567890,"float":0.1,"minus":-0.0,"int":1,"one":1.0}'
+    payload = models.ConversationPayload.from_json(text)
+    assert payload.big == 123456789012345678901234567890
+    assert str(payload.minus) == "-0.0"
+    assert (type(payload.int), type(payload.one)) == (int, float)
+    assert models.ConversationPayload(**payload).to_json() == text
+
+
+def test_the_text_stays_until_something_is_changed() -> None:
+    text = '{ "messages": [ {"n": 1.00} ], "é": "\\u00e9", "same": 1, "same": 2 }'
+    payload = models.ConversationPayload.from_json(text)
+    assert payload.to_json() == text
+    assert payload.messages == [{"n": 1.0}]
+    assert payload.to_json() == text, "looking changes nothing"
+    payload.messages[0]["n"] = 1
+    assert payload.to_json() == '{"messages":[{"n":1}],"é":"é","same":2}'
+    assert payload.to_dict()["messages"] is not payload.messages
+
+
+@pytest.mark.parametrize("text", ["null", "[null]", '"text"', "5"])
+def test_what_is_no_object_reads_until_it_is_looked_into(text: str) -> None:
+    payload = models.ConversationPayload.from_json(text)
+    assert payload.to_json() == text
+    assert payload.to_dict() == json.loads(text)
+    assert not hasattr(payload, "messages")
+    assert payload != {}
+    looks: list[Callable[[], object]] = [
+        lambda: len(payload),
+        lambda: list(payload),
+        lambda: dict(payload),
+        lambda: payload.keys(),
+        lambda: payload["messages"],
+        lambda: "messages" in payload,
+    ]
+    for look in looks:
+        with pytest.raises(errors.DecodingError, match="expected an object"):
+            look()
+
+
+def test_what_python_cannot_hold_is_a_decoding_error() -> None:
+    digits = '{"messages": [], "n": ' + "1" * 5000 + "}"
+    deep = '{"messages": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    for text in (digits, deep):
+        payload = models.ConversationPayload.from_json(text)
+        assert payload.to_json() == text
+        with pytest.raises(errors.DecodingError):
+            len(payload)
+
+
+# What is sent
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+@dataclasses.dataclass
+class Conversation:
+    messages: list[Any]
+    at: datetime.datetime
+
+
+class Own(Mapping[str, Any]):
+    def __getitem__(self, key: str) -> Any:
+        members: dict[str, Any] = {"messages": []}
+        return members[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["messages"])
+
+    def __len__(self) -> int:
+        return 1
+
+
+class Dumped:
+    """A model as pydantic has them."""
+
+    def model_dump(self, *, mode: str, by_alias: bool) -> dict[str, Any]:
+        return {"messages": [mode, by_alias]}
+
+
+AT = datetime.datetime(2025, 1, 2, 3, 4, 5, 678, tzinfo=datetime.timezone.utc)
+
+SENT: list[tuple[Any, str]] = [
+    ({"messages": []}, '{"messages":[]}'),
+    ({}, "{}"),
+    ({"b": 1, "a": {"d": 1.0, "c": None}, "": True}, '{"b":1,"a":{"d":1.0,"c":null},"":true}'),
+    ({"n": 12345678901234567890123, "f": 1e-7, "z": -0.0}, '{"n":12345678901234567890123,"f":1e-07,"z":-0.0}'),
+    ({"t": 'é😀\u2028\x01"\\'}, '{"t":"é😀\u2028\\u0001\\"\\\\"}'),
+    ({"tuple": (1, 2)}, '{"tuple":[1,2]}'),
+    ({"messages": [models.ConversationPayload(messages=[])]}, '{"messages":[{"messages":[]}]}'),
+    ({"url": models.SignedUrl.from_json('{"url": "u"}')}, '{"url":{"url":"u"}}'),
+    ({"id": uuid.UUID(ID), "at": AT, "day": AT.date()}, f'{{"id":"{ID}","at":"{AT.isoformat()}","day":"2025-01-02"}}'),
+    ({"colour": Colour.RED, "level": Level.LOW}, '{"colour":"red","level":1}'),
+    (Conversation([{"role": "user"}], AT), '{"messages":[{"role":"user"}],"at":"2025-01-02T03:04:05.000678+00:00"}'),
+    (Own(), '{"messages":[]}'),
+    (types.MappingProxyType({"a": 1}), '{"a":1}'),
+    (collections.OrderedDict([("a", 1)]), '{"a":1}'),
+    (Dumped(), '{"messages":["json",true]}'),
+    (models.ConversationPayload.from_json('{ "a" : 1.00 }'), '{ "a" : 1.00 }'),
+]
+
+
+@pytest.mark.parametrize(("given", "text"), SENT, ids=range(len(SENT)))
+def test_it_is_sent_as_it_is(given: Any, text: str) -> None:
+    with Canned(204) as server:
+        server.client().datasets.records.update_payload(dataset_record_id=ID, payload=given)
+        server.client().datasets.records.update_properties(dataset_record_id=ID, properties=given)
+    assert [body.decode() for _, _, body in server.requests] == [f'{{"payload":{text}}}', f'{{"properties":{text}}}']
+
+
+def cycle() -> dict[str, Any]:
+    loop: dict[str, Any] = {}
+    loop["loop"] = [loop]
+    return loop
+
+
+def deep() -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(100_000):
+        value = {"deeper": value}
+    return value
+
+
+UNFIT: list[Any] = [
+    {"n": float("nan")},
+    {"n": float("inf")},
+    {"t": "\ud800"},
+    {"\udfff": 1},
+    {"set": {1}},
+    {"bytes": b"x"},
+    {"object": object()},
+    {("a", "tuple"): 1},
+    {"n": 10**5000},
+    cycle(),
+    deep(),
+    Conversation,
+]
+
+
+@pytest.mark.parametrize("given", UNFIT, ids=range(len(UNFIT)))
+def test_what_has_no_json_form_is_refused_before_anything_is_sent(given: Any) -> None:
+    with Canned(204) as server, server.client() as mistral:
+        calls: list[Callable[[], object]] = [
+            lambda: mistral.datasets.create_record(dataset_id="d", payload=given, properties={}),
+            lambda: mistral.datasets.create_record(dataset_id="d", payload={}, properties=given),
+            lambda: mistral.datasets.records.judge(dataset_record_id=ID, judge_definition=given),
+        ]
+        for call, argument in zip(calls, ("payload", "properties", "judge_definition"), strict=True):
+            with pytest.raises(errors.ValidationError, match=f"{argument}: has no JSON form: ") as caught:
+                call()
+            assert caught.value.error_code == "VALIDATION_ERROR"
+            assert caught.value.operation in ("create_record", "judge_record")
+            assert caught.value.__cause__ is not None
+    assert server.requests == []
+
+
+def test_an_accident_while_writing_is_no_validation_error() -> None:
+    class Broken(Own):
+        def __getitem__(self, key: str) -> Any:
+            raise LookupError("an accident")
+
+    mistral = Mistral("k", server_url="http://127.0.0.1:9")
+    with pytest.raises(LookupError, match="an accident"):
+        mistral.datasets.create_record(dataset_id="d", payload=Broken(), properties={})
+
+
+def test_a_changed_payload_is_sent_as_changed() -> None:
+    payload = models.ConversationPayload.from_json('{ "messages": [] }')
+    with Canned(204) as server, server.client() as mistral:
+        mistral.datasets.records.update_payload(dataset_record_id=ID, payload=payload)
+        payload.messages.append({"role": "user"})
+        mistral.datasets.records.update_payload(dataset_record_id=ID, payload=payload)
+    assert [body for _, _, body in server.requests] == [
+        b'{"payload":{ "messages": [] }}',
+        b'{"payload":{"messages":[{"role":"user"}]}}',
+    ]

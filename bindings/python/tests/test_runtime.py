@@ -1,0 +1,525 @@
+"""Ways of use that break other clients: threads, event loops, forks, signals, cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import warnings
+import weakref
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from harness import Canned
+from mistral_datasets import Mistral, errors
+from mistral_datasets._download import Download
+
+COUNT = '{"datasets": {"count": 3}}'
+
+
+def script(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program in a process of its own, which must end well and say nothing on standard error."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(text), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONWARNINGS": "ignore::DeprecationWarning"},
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return done
+
+
+class Silent:
+    """A server that takes requests and never answers; it knows when the client hangs up."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.asked = threading.Event()
+        self.hung_up = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        connection, _ = self._listener.accept()
+        with connection:
+            connection.recv(65536)
+            self.asked.set()
+            while connection.recv(65536):
+                pass
+            self.hung_up.set()
+
+    def stop(self) -> None:
+        if not self.asked.is_set():
+            # Nobody came; the thread is still waiting for somebody.
+            with socket.create_connection(self._listener.getsockname()):
+                pass
+        self._thread.join()
+        self._listener.close()
+
+
+@pytest.fixture
+def silent() -> Iterator[Silent]:
+    server = Silent()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def canned() -> Iterator[Canned]:
+    with Canned(200, COUNT) as server:
+        yield server
+
+
+async def count(mistral: Mistral) -> int:
+    return (await mistral.datasets.list_async()).datasets.count
+
+
+# Threads and event loops
+
+
+def test_one_client_serves_many_threads(canned: Canned) -> None:
+    with canned.client() as mistral, ThreadPoolExecutor(8) as threads:
+        calls = [threads.submit(mistral.datasets.list) for _ in range(40)]
+        assert [call.result().datasets.count for call in calls] == [3] * 40
+    assert len(canned.requests) == 40
+
+
+def test_a_blocking_call_lets_other_threads_run() -> None:
+    ticks = 0
+    done = threading.Event()
+
+    def tick() -> None:
+        nonlocal ticks
+        while not done.is_set():
+            ticks += 1
+            time.sleep(0.005)
+
+    # The server is a thread of this process too, and could not answer if the call kept others from running.
+    with Canned(200, COUNT, delay=0.3) as server, server.client() as mistral:
+        thread = threading.Thread(target=tick)
+        thread.start()
+        mistral.datasets.list()
+        done.set()
+        thread.join()
+    assert ticks > 10
+
+
+def test_one_client_serves_one_event_loop_after_another(canned: Canned) -> None:
+    mistral = canned.client()
+    for _ in range(3):
+        assert asyncio.run(count(mistral)) == 3
+    assert mistral.datasets.list().datasets.count == 3
+
+
+def test_one_client_serves_event_loops_in_several_threads(canned: Canned) -> None:
+    async def several(mistral: Mistral) -> list[int]:
+        return await asyncio.gather(*(count(mistral) for _ in range(5)))
+
+    with canned.client() as mistral, ThreadPoolExecutor(4) as threads:
+        calls = [threads.submit(lambda: asyncio.run(several(mistral))) for _ in range(4)]
+        assert [call.result() for call in calls] == [[3] * 5] * 4
+
+
+def test_calls_of_one_loop_run_at_the_same_time() -> None:
+    async def several(mistral: Mistral) -> None:
+        await asyncio.gather(*(count(mistral) for _ in range(8)))
+
+    with Canned(200, COUNT, delay=0.2) as server, server.client() as mistral:
+        began = time.monotonic()
+        asyncio.run(several(mistral))
+        assert time.monotonic() - began < 1
+
+
+def test_an_awaitable_is_a_coroutine_that_sends_nothing_by_itself(canned: Canned) -> None:
+    mistral = canned.client()
+    # Outside any event loop.
+    call = mistral.datasets.list_async()
+    assert asyncio.iscoroutine(call)
+    call.close()
+    assert canned.requests == []
+
+    async def as_task() -> int:
+        return (await asyncio.create_task(mistral.datasets.list_async())).datasets.count
+
+    assert asyncio.run(as_task()) == 3
+    assert asyncio.run(mistral.datasets.list_async()).datasets.count == 3
+
+
+def test_a_forgotten_await_is_warned_of(canned: Canned) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        mistral = canned.client()
+        mistral.datasets.list_async()  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+        gc.collect()
+    assert [str(each.message) for each in caught] == ["coroutine 'run' was never awaited"]
+    assert canned.requests == []
+
+
+def test_an_awaited_call_cannot_be_awaited_again(canned: Canned) -> None:
+    async def twice(mistral: Mistral) -> None:
+        call = mistral.datasets.list_async()
+        await call
+        await call
+
+    with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
+        asyncio.run(twice(canned.client()))
+
+
+# Cancelling
+
+
+def test_a_cancelled_task_drops_its_call(silent: Silent) -> None:
+    async def cancel(mistral: Mistral) -> None:
+        task = asyncio.create_task(mistral.datasets.list_async())
+        while not silent.asked.is_set():
+            await asyncio.sleep(0.005)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel(Mistral("k", server_url=silent.url)))
+    assert silent.hung_up.wait(2)
+
+
+def test_a_timeout_of_asyncio_drops_its_call(silent: Silent) -> None:
+    async def limited(mistral: Mistral) -> None:
+        await asyncio.wait_for(mistral.datasets.list_async(), 0.3)
+
+    with pytest.raises(asyncio.TimeoutError):
+        asyncio.run(limited(Mistral("k", server_url=silent.url)))
+    assert silent.hung_up.wait(2)
+
+
+def test_a_loop_closed_under_a_call_drops_it(silent: Silent) -> None:
+    loop = asyncio.new_event_loop()
+    mistral = Mistral("k", server_url=silent.url)
+    call = mistral.datasets.list_async()
+    task = loop.create_task(call)
+    while not silent.asked.is_set():
+        loop.run_until_complete(asyncio.sleep(0.005))
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    loop.close()
+    call.close()
+    assert silent.hung_up.wait(2)
+
+
+def test_a_reply_that_finds_its_loop_closed_is_dropped() -> None:
+    with Canned(200, COUNT, delay=0.2) as server:
+        script(
+            """
+            import asyncio, sys, time
+            from mistral_datasets import Mistral
+            loop = asyncio.new_event_loop()
+            mistral = Mistral("k", server_url=sys.argv[1])
+            task = loop.create_task(mistral.datasets.list_async())
+            loop.run_until_complete(asyncio.sleep(0.1))
+            task._log_destroy_pending = False
+            loop.close()
+            time.sleep(0.3)
+            assert asyncio.run(mistral.datasets.list_async()).datasets.count == 3
+            """,
+            server.url,
+        )
+
+
+def test_a_program_may_end_while_a_call_is_under_way(silent: Silent) -> None:
+    began = time.monotonic()
+    script(
+        """
+        import sys, threading, time
+        from mistral_datasets import Mistral
+        mistral = Mistral("k", server_url=sys.argv[1])
+        threading.Thread(target=mistral.datasets.list, daemon=True).start()
+        time.sleep(0.3)
+        """,
+        silent.url,
+    )
+    assert time.monotonic() - began < 10
+    assert silent.hung_up.wait(2)
+
+
+# Signals
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
+def test_ctrl_c_interrupts_a_blocking_call_at_once(silent: Silent) -> None:
+    pressed = 0.0
+
+    def press() -> None:
+        nonlocal pressed
+        silent.asked.wait(10)
+        pressed = time.monotonic()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        Mistral("k", server_url=silent.url).datasets.list()
+    assert time.monotonic() - pressed < 0.2
+    thread.join()
+    assert silent.hung_up.wait(2)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
+def test_a_signal_whose_handler_returns_does_not_interrupt() -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _: seen.append(number))
+    try:
+        with Canned(200, COUNT, delay=0.3) as server, server.client() as mistral:
+            timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
+            timer.start()
+            assert mistral.datasets.list().datasets.count == 3
+            timer.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert seen == [signal.SIGUSR1]
+
+
+# Forks
+
+fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+
+
+@fork
+def test_a_forked_child_has_connections_of_its_own(canned: Canned) -> None:
+    done = script(
+        """
+        import asyncio, os, sys
+        from mistral_datasets import Mistral, errors
+        mistral = Mistral("k", server_url=sys.argv[1])
+        datasets = mistral.datasets
+        print(datasets.list().datasets.count, flush=True)
+        for generation in range(2):
+            child = os.fork()
+            if child == 0:
+                print(datasets.list().datasets.count, flush=True)
+                print(asyncio.run(mistral.beta.observability.datasets.list_async()).datasets.count, flush=True)
+                continue
+            assert os.waitpid(child, 0)[1] == 0
+            print(datasets.list().datasets.count, flush=True)
+            break
+        """,
+        canned.url,
+    )
+    assert done.stdout.split() == ["3"] * 7
+    assert len(canned.requests) == 7
+
+
+@fork
+def test_processes_of_multiprocessing_use_the_client_of_their_parent(canned: Canned) -> None:
+    done = script(
+        """
+        import multiprocessing, sys
+        from mistral_datasets import Mistral
+        mistral = Mistral("k", server_url=sys.argv[1])
+        mistral.datasets.list()
+        def work(_):
+            return mistral.datasets.list().datasets.count
+        with multiprocessing.get_context("fork").Pool(3) as pool:
+            print(sum(pool.map(work, range(9))))
+        """,
+        canned.url,
+    )
+    assert done.stdout.strip() == "27"
+
+
+@fork
+def test_a_local_server_stays_with_its_process(tmp_path: Path) -> None:
+    script(
+        """
+        import os, sys
+        from mistral_datasets import Mistral, errors
+        mistral = Mistral.local(sys.argv[1])
+        dataset = mistral.datasets.create(name="Refund requests", description="")
+        file = mistral.files.upload(file={"file_name": "a", "content": b"x" * 1_000_000})
+        download = mistral.files.download(file_id=file.id)
+        child = os.fork()
+        if child == 0:
+            for call in (mistral.datasets.list, download.read):
+                try:
+                    call()
+                except errors.ConfigurationError as error:
+                    assert "fork" in error.message
+                else:
+                    raise AssertionError
+            with Mistral.local() as own:
+                assert own.datasets.list().datasets.count == 0
+            del mistral, download
+            sys.exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert mistral.datasets.fetch(dataset_id=dataset.id) == dataset
+        assert len(download.read()) == 1_000_000
+        mistral.close()
+        """,
+        str(tmp_path / "data"),
+    )
+
+
+@fork
+def test_a_closed_client_is_closed_in_a_child_too(canned: Canned) -> None:
+    script(
+        """
+        import os, sys
+        from mistral_datasets import Mistral, errors
+        mistral = Mistral("k", server_url=sys.argv[1])
+        mistral.close()
+        child = os.fork()
+        if child:
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        try:
+            mistral.datasets.list()
+        except errors.ClosedError:
+            sys.exit(0)
+        """,
+        canned.url,
+    )
+    assert canned.requests == []
+
+
+# A client's life
+
+
+def test_the_short_way_is_the_same_object() -> None:
+    with Mistral("k") as mistral:
+        assert mistral.datasets is mistral.beta.observability.datasets
+        assert mistral.files is mistral.files
+
+
+def test_a_client_shows_its_server_and_not_its_key() -> None:
+    mistral = Mistral("the key", server_url="http://127.0.0.1:1/")
+    assert repr(mistral) == "Mistral(server_url='http://127.0.0.1:1')"
+
+
+def test_both_kinds_of_blocks_close() -> None:
+    with Mistral.local() as blocking:
+        url = blocking.server_url
+    with pytest.raises(errors.ClosedError):
+        blocking.datasets.list()
+    with pytest.raises(errors.ConnectionError):
+        Mistral("k", server_url=url).datasets.list()
+
+    async def block() -> Mistral:
+        async with Mistral.local() as mistral:
+            await mistral.datasets.list_async()
+        await mistral.close_async()
+        return mistral
+
+    closed = asyncio.run(block())
+    with pytest.raises(errors.ClosedError):
+        closed.datasets.list()
+    closed.close()
+
+
+def test_a_local_server_stops_with_its_last_client() -> None:
+    mistral = Mistral.local()
+    url = mistral.server_url
+    datasets = mistral.datasets
+    gone = weakref.ref(mistral)
+    del mistral
+    gc.collect()
+    assert gone() is None
+    assert datasets.list().datasets.count == 0, "a resource keeps the server as well"
+    del datasets
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            Mistral("k", server_url=url).datasets.list()
+        except errors.ConnectionError:
+            return
+        except errors.AuthenticationError:
+            time.sleep(0.02)
+    pytest.fail("the server is still there")
+
+
+def test_a_client_is_told_by_its_agent(canned: Canned) -> None:
+    canned.client().datasets.list()
+    agent = canned.requests[0][1]["user-agent"]
+    python = f"python/{sys.version_info.major}.{sys.version_info.minor}"
+    assert agent.startswith("mistral-datasets-python/")
+    assert f" {python} mistral-datasets/" in agent
+
+
+# Transfer
+
+
+class Faulty:
+    """A file that fails while it is read."""
+
+    def __init__(self, *pieces: object) -> None:
+        self.pieces = list(pieces)
+
+    def read(self, size: int) -> object:
+        piece = self.pieces.pop(0)
+        if isinstance(piece, BaseException):
+            raise piece
+        return piece
+
+
+@pytest.mark.parametrize("twin", ["upload", "upload_async"])
+def test_what_a_file_raises_is_what_the_upload_raises(twin: str) -> None:
+    with Mistral.local() as mistral:
+
+        def upload(content: Faulty) -> object:
+            call = getattr(mistral.files, twin)(file={"file_name": "a", "content": content})
+            return asyncio.run(call) if asyncio.iscoroutine(call) else call
+
+        with pytest.raises(OSError, match="the disk is gone"):
+            upload(Faulty(b"first", OSError("the disk is gone")))
+        with pytest.raises(TypeError, match="binary mode"):
+            upload(Faulty("text"))
+        assert mistral.files.list().total == 0
+
+
+def test_an_upload_is_read_as_it_is_sent(tmp_path: Path) -> None:
+    """A file of 64 MB passes through a process that may not grow by as much."""
+    path = tmp_path / "large"
+    with path.open("wb") as target:
+        target.truncate(64 * 1024 * 1024)
+    with Canned(200, '{"id": "f", "object": "file", "created_at": 1, "filename": "large"}') as server:
+        script(
+            """
+            import resource, sys
+            from mistral_datasets import Mistral
+            mistral = Mistral("k", server_url=sys.argv[1])
+            with open(sys.argv[2], "rb") as content:
+                mistral.files.upload(file={"file_name": "warm", "content": b""})
+                before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+                mistral.files.upload(file={"file_name": "large", "content": content})
+            grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+            assert grown < 16 * 1024, grown
+            """,
+            server.url,
+            str(path),
+        )
+    assert len(server.requests[1][2]) > 64 * 1024 * 1024
+
+
+def test_a_download_is_read_once_and_remembered() -> None:
+    with Mistral.local() as mistral:
+        file = mistral.files.upload(file={"file_name": "a", "content": b"0123456789"})
+        download = mistral.files.download(file_id=file.id)
+        assert isinstance(download, Download)
+        assert repr(download) == "Download(length=10, is_closed=False)"
+        assert download.read() == download.content == download.read() == b"0123456789"
+        assert download.is_closed
+        assert list(download.iter_bytes(4)) == [b"0123", b"4567", b"89"]
+        assert asyncio.run(download.aread()) == b"0123456789"
+        with pytest.raises(ValueError, match="chunk_size"):
+            next(download.iter_bytes(0))
+        with mistral.files.download(file_id=file.id) as closed:
+            assert next(iter(closed)) == b"0123456789"
+        assert closed.is_closed
+        assert list(closed) == []
