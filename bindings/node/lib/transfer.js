@@ -64,6 +64,8 @@ async function uploadFile(native, operation, request) {
     upload.abort();
   });
   const outcome = await upload.send();
+  // A server may answer before it has read everything; then no more is wanted.
+  upload.abort();
   if (problem === undefined) return operation.reply(outcome);
   if (problem.cause instanceof Refusal) throw operation.invalid(problem.cause.message);
   throw operation.invalid("file: its content could not be read", problem);

@@ -61,10 +61,10 @@ pub fn emit(model: &Model) -> Result<String, String> {
 }
 
 /// The constant that says what an operation takes and returns.
-fn descriptor<'a>(
+fn descriptor(
     model: &Model,
     operation: &Operation,
-    checks: &mut Vec<&'a str>,
+    checks: &mut Vec<&str>,
 ) -> Result<String, String> {
     let reply = match &operation.success.reply {
         Reply::Json(name) => class(name)?,

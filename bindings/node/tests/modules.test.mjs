@@ -1,0 +1,191 @@
+// How the package is loaded, and how it gets along with the process around it.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { Worker } from "node:worker_threads";
+
+import * as imported from "mistral-datasets";
+
+import { canned } from "./support/canned.mjs";
+import { failure, Fixture } from "./support/fixture.mjs";
+
+const { Mistral } = imported;
+const here = fileURLToPath(new URL("..", import.meta.url));
+const require = createRequire(import.meta.url);
+const run = promisify(execFile);
+
+/** Runs a program in the package's folder, and returns what it printed. */
+async function program(code, ...options) {
+  const { stdout } = await run(process.execPath, [...options, "-e", code], {
+    cwd: here,
+    timeout: 20_000,
+  });
+  return stdout.trim();
+}
+
+test("import and require give the same names and the same classes", () => {
+  const required = require("mistral-datasets");
+  const names = Object.keys(imported).filter(
+    (name) => name !== "default" && name !== "module.exports",
+  );
+  assert.deepEqual(names.sort(), Object.keys(required).sort());
+  for (const name of names) assert.equal(imported[name], required[name], name);
+  assert.equal(require(".."), required);
+});
+
+test("the methods are those of the native module", () => {
+  const { NativeClient } = require("../lib/native.js");
+  const { datasets, files } = new Mistral({ apiKey: "k" });
+  const methods = (object) =>
+    Object.getOwnPropertyNames(Object.getPrototypeOf(object)).filter(
+      (name) => name !== "constructor",
+    );
+  const all = [datasets, datasets.records, files].flatMap(methods);
+  const native = Object.getOwnPropertyNames(NativeClient.prototype);
+  const own = ["constructor", "close", "serverUrl", "openLink", "prepareUpload"];
+  // The upload is prepared and then sent, the others are one call.
+  assert.equal(all.length - 1, native.filter((name) => !own.includes(name)).length);
+});
+
+test("a missing native module is named", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "package-"));
+  t.after(() => rm(folder, { recursive: true }));
+  await cp(join(here, "lib"), join(folder, "lib"), { recursive: true });
+  await cp(join(here, "package.json"), join(folder, "package.json"));
+  const loading = run(process.execPath, ["-e", `require(${JSON.stringify(folder)})`]);
+  const { stderr } = await loading.then(
+    () => assert.fail("it loaded"),
+    (error) => error,
+  );
+  const { platform, arch } = process;
+  assert.match(
+    stderr,
+    new RegExp(`the file mistral-datasets\\.${platform}-${arch}\\S*\\.node is missing`),
+  );
+  assert.match(stderr, new RegExp(`the package mistral-datasets-${platform}-${arch}`));
+  assert.match(stderr, /npm ci && npm run build/);
+});
+
+test("an open client does not keep the process from exiting", async () => {
+  const printed = await program(`
+    const { Mistral } = require("mistral-datasets");
+    (async () => {
+      const mistral = await Mistral.local();
+      await mistral.datasets.create({ name: "Refund requests", description: "" });
+      console.log("done");
+    })();
+  `);
+  assert.equal(printed, "done");
+});
+
+test("a process may exit in the middle of calls", async () => {
+  const { url } = await canned({ delay: 60_000 });
+  const printed = await program(`
+    const { Mistral } = require("mistral-datasets");
+    const mistral = new Mistral({ apiKey: "k", serverURL: "${url}" });
+    for (let n = 0; n < 20; n++) mistral.datasets.list().catch(() => {});
+    setTimeout(() => { console.log("done"); process.exit(0); }, 100);
+  `);
+  assert.equal(printed, "done");
+});
+
+test("worker threads have clients of their own", async () => {
+  const code = `
+    const { parentPort } = require("node:worker_threads");
+    const { Mistral, NotFoundError } = require("mistral-datasets");
+    (async () => {
+      const mistral = await Mistral.local();
+      const { id } = await mistral.datasets.create({ name: "Refund requests", description: "" });
+      const error = await mistral.datasets.fetch({ datasetId: "no" }).catch((error) => error);
+      await mistral.close();
+      parentPort.postMessage([typeof id, error instanceof NotFoundError]);
+    })();
+  `;
+  const fixture = await Fixture.start();
+  const workers = Array.from({ length: 3 }, async () => {
+    const worker = new Worker(code, { eval: true });
+    const exited = once(worker, "exit");
+    const [message] = await once(worker, "message");
+    await exited;
+    return message;
+  });
+  for (const message of await Promise.all(workers)) assert.deepEqual(message, ["string", true]);
+  // The main thread's client works on.
+  await fixture.dataset();
+});
+
+test("a worker may be ended in the middle of a call", async () => {
+  const { url } = await canned({ delay: 60_000 });
+  const code = `
+    const { Mistral } = require("mistral-datasets");
+    const mistral = new Mistral({ apiKey: "k", serverURL: "${url}" });
+    mistral.datasets.list();
+    mistral.files.upload({ file: { fileName: "f", content: (async function* () { await new Promise(() => {}); })() } });
+    require("node:worker_threads").parentPort.postMessage("calling");
+    setInterval(() => {}, 1000);
+  `;
+  const worker = new Worker(code, { eval: true });
+  await once(worker, "message");
+  await sleep(50);
+  await worker.terminate();
+  await (await Fixture.start()).dataset();
+});
+
+test("calls wait beside the event loop, many at a time", async () => {
+  const { client } = await canned({ body: '{"datasets": {"count": 0}}', delay: 300 });
+  const began = performance.now();
+  const { active } = performance.eventLoopUtilization();
+  const calls = Array.from({ length: 50 }, () => client.datasets.list());
+  await Promise.all(calls);
+  const busy = performance.eventLoopUtilization().active - active;
+  assert.ok(performance.now() - began < 3_000);
+  assert.ok(busy < 250, `the event loop was busy for ${busy} ms`);
+});
+
+test("what is uploaded is read no faster than it is sent", async () => {
+  // The server answers only after a while, and reads nothing in between.
+  const { client } = await canned({
+    status: 422,
+    body: '{"detail": {"message": "no"}}',
+    delay: 500,
+  });
+  let read = 0;
+  let closed = false;
+  async function* endless() {
+    try {
+      for (;;) {
+        read += 1;
+        yield new Uint8Array(1024 * 1024);
+      }
+    } finally {
+      closed = true;
+    }
+  }
+  const upload = client.files.upload({ file: { fileName: "f", content: endless() } });
+  await failure(upload, imported.MistralError);
+  await sleep(100);
+  assert.ok(closed, "a source that is wanted no more is closed");
+  assert.ok(read < 2_000);
+});
+
+test("rejections that nobody looks at are Node's own affair", async () => {
+  const printed = await program(
+    `
+    const { Mistral } = require("mistral-datasets");
+    process.on("unhandledRejection", (error) => console.log(error.name));
+    new Mistral({ apiKey: "k", serverURL: "http://127.0.0.1:9" }).datasets.list();
+    new Mistral({ apiKey: "k" }).datasets.fetch({});
+  `,
+  );
+  assert.deepEqual(printed.split("\n").sort(), ["ConnectionError", "ValidationError"]);
+});
