@@ -7,8 +7,7 @@ use mistral_datasets::types;
 use pyo3::prelude::*;
 
 use super::records::Records;
-use crate::argument::Id;
-use crate::argument::Many;
+use crate::argument::{Id, Many};
 use crate::json;
 use crate::runtime::{coroutine, wait};
 use crate::session::Session;

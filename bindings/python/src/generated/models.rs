@@ -8,16 +8,12 @@ use mistral_datasets::types;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
-use pyo3::types::{PyMappingProxy, PyTuple};
+use pyo3::types::{PyDict, PyMappingProxy, PyTuple};
 use uuid::Uuid;
 
 use crate::free_object::{FreeObject, free_object};
 use crate::json::{self, Json};
-use crate::member::List;
-use crate::member::open_enum;
-use crate::member::union;
-use crate::member::{Extra, Member};
+use crate::member::{Extra, List, Member, open_enum, union};
 use crate::model::{self, Model, model};
 use crate::runtime::Reply;
 

@@ -5,8 +5,7 @@
 
 use pyo3::prelude::*;
 
-use crate::argument::Id;
-use crate::argument::Many;
+use crate::argument::{Id, Many};
 use crate::json;
 use crate::runtime::{coroutine, wait};
 use crate::session::Session;

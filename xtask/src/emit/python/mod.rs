@@ -3,6 +3,8 @@
 mod modules;
 mod native;
 mod stubs;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use super::Output;

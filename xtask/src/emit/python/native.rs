@@ -117,27 +117,36 @@ pub fn models(model: &Model) -> Result<String, String> {
     }
     let mut text = preamble("//");
     text.push_str("\n//! The classes of replies. Comments are docstrings of Python.\n\n");
-    for (needle, import) in [
-        ("DateTime<Utc>", "use chrono::{DateTime, Utc};\n"),
-        ("", "use mistral_datasets::types;\n"),
-        ("", "use pyo3::IntoPyObjectExt;\n"),
-        ("union!", "use pyo3::exceptions::PyTypeError;\n"),
-        ("", "use pyo3::prelude::*;\n"),
-        ("free_object!", "use pyo3::types::PyDict;\n"),
-        ("", "use pyo3::types::{PyMappingProxy, PyTuple};\n"),
-        ("Uuid", "use uuid::Uuid;\n"),
-        ("free_object!", "\nuse crate::free_object::{FreeObject, free_object};\n"),
-        ("", "use crate::json::{self, Json};\n"),
-        ("List<", "use crate::member::List;\n"),
-        ("open_enum!", "use crate::member::open_enum;\n"),
-        ("union!", "use crate::member::union;\n"),
-        ("", "use crate::member::{Extra, Member};\n"),
-        ("", "use crate::model::{self, Model, model};\nuse crate::runtime::Reply;\n\n"),
-    ] {
-        if items.contains(needle) {
-            text.push_str(import);
-        }
-    }
+    text.push_str(&imports(
+        &items,
+        &[
+            (&["DateTime<Utc>"], "chrono", "DateTime"),
+            (&["DateTime<Utc>"], "chrono", "Utc"),
+            (&["RawJson>"], "mistral_datasets", "RawJson"),
+            (&[""], "mistral_datasets", "types"),
+            (&[""], "pyo3", "IntoPyObjectExt"),
+            (&["union!"], "pyo3::exceptions", "PyTypeError"),
+            (&[""], "pyo3::prelude", "*"),
+            (&["free_object!"], "pyo3::types", "PyDict"),
+            (&[""], "pyo3::types", "PyMappingProxy"),
+            (&[""], "pyo3::types", "PyTuple"),
+            (&[": Uuid,", "<Uuid>"], "uuid", "Uuid"),
+            (&["free_object!"], "crate::free_object", "FreeObject"),
+            (&["free_object!"], "crate::free_object", "free_object"),
+            (&[""], "crate::json", "self"),
+            (&["Json<"], "crate::json", "Json"),
+            (&[""], "crate::member", "Extra"),
+            (&["List<"], "crate::member", "List"),
+            (&[""], "crate::member", "Member"),
+            (&["open_enum!"], "crate::member", "open_enum"),
+            (&["union!"], "crate::member", "union"),
+            (&[""], "crate::model", "self"),
+            (&[""], "crate::model", "Model"),
+            (&[""], "crate::model", "model"),
+            (&[""], "crate::runtime", "Reply"),
+        ],
+    ));
+    text.push('\n');
     text.push_str(&items);
     rust_text::format(&text)
 }
@@ -165,6 +174,35 @@ fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
     })
 }
 
+/// The imports that the items need: each names the texts one of which calls for it, a module, and what is in it. Those of a
+/// module stand together, and those of this crate after the others.
+fn imports(items: &str, imports: &[(&[&str], &str, &str)]) -> String {
+    let mut modules: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (needles, module, name) in imports {
+        if !needles.iter().any(|needle| items.contains(needle)) {
+            continue;
+        }
+        match modules.iter_mut().find(|(known, _)| known == module) {
+            Some((_, names)) => names.push(name),
+            None => modules.push((module, vec![name])),
+        }
+    }
+    let mut text = String::new();
+    let mut own = false;
+    for (module, names) in modules {
+        if module.starts_with("crate::") && !own {
+            own = true;
+            text.push('\n');
+        }
+        let _ = match names.as_slice() {
+            ["self"] => writeln!(text, "use {module};"),
+            [name] => writeln!(text, "use {module}::{name};"),
+            names => writeln!(text, "use {module}::{{{}}};", names.join(", ")),
+        };
+    }
+    text
+}
+
 /// Emits the class of one resource group.
 pub fn resource(model: &Model, group: &str) -> Result<String, String> {
     let class_name = class(group);
@@ -184,22 +222,22 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
     let mut text = preamble("//");
     let _ =
         writeln!(text, "\n//! The operations of `{group}`. Comments are docstrings of Python.\n");
-    if methods.contains("types::") {
-        text.push_str("use mistral_datasets::types;\n");
-    }
-    text.push_str("use pyo3::prelude::*;\n\n");
-    for (needle, import) in [
-        ("IntoId::", "use mistral_datasets::IntoId;\n"),
-        ("Id,", "use crate::argument::Id;\n"),
-        ("Many<", "use crate::argument::Many;\n"),
-        ("file::", "use crate::file::{self, FileArgument};\n"),
-        ("json::", "use crate::json;\n"),
-        ("", "use crate::runtime::{coroutine, wait};\nuse crate::session::Session;\n"),
-    ] {
-        if methods.contains(needle) {
-            text.push_str(import);
-        }
-    }
+    text.push_str(&imports(
+        &methods,
+        &[
+            (&["IntoId::"], "mistral_datasets", "IntoId"),
+            (&["types::"], "mistral_datasets", "types"),
+            (&[""], "pyo3::prelude", "*"),
+            (&[": Id,", "<Id>"], "crate::argument", "Id"),
+            (&["Many<"], "crate::argument", "Many"),
+            (&["file::"], "crate::file", "self"),
+            (&[": FileArgument,"], "crate::file", "FileArgument"),
+            (&["json::"], "crate::json", "self"),
+            (&[""], "crate::runtime", "coroutine"),
+            (&[""], "crate::runtime", "wait"),
+            (&[""], "crate::session", "Session"),
+        ],
+    ));
     for child in children(model, Some(group)) {
         let _ = writeln!(text, "use super::{}::{};", module(child), class(child));
     }

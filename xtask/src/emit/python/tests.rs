@@ -1,0 +1,182 @@
+//! What the Python emitters make of a small document that has one of everything.
+
+use serde_json::{Value, json};
+
+use crate::emit::Output;
+use crate::model;
+
+/// An operation with every kind of argument, and a reply with every kind of member.
+fn small() -> Value {
+    json!({
+        "openapi": "3.0.3",
+        "paths": {"/things/{thing_id}": {
+            "put": {
+                "operationId": "put_thing", "x-group": "things", "x-name": "put",
+                "summary": "Put a thing", "description": "Puts a thing where it belongs.",
+                "parameters": [
+                    {"name": "thing_id", "in": "path", "required": true, "description": "Which.", "schema": {"type": "string", "format": "uuid"}},
+                    {"name": "dry", "in": "query", "description": "Whether to try only.", "schema": {"type": "boolean", "default": false}}
+                ],
+                "requestBody": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/PutThing"}}}},
+                "responses": {"200": {"description": "The thing.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}}}
+            },
+            "delete": {
+                "operationId": "delete_part", "x-group": "things.parts", "x-name": "delete",
+                "summary": "Delete a part", "description": "Deletes a part of a thing.",
+                "parameters": [{"name": "thing_id", "in": "path", "required": true, "description": "Which.", "schema": {"type": "string"}}],
+                "responses": {"204": {"description": "Deleted."}}
+            }
+        }},
+        "components": {"schemas": {
+            "PutThing": {"type": "object", "description": "What to put.", "required": ["size", "notes", "parts"], "properties": {
+                "label": {"type": "string", "maxLength": 9, "description": "Its label."},
+                "size": {"type": "integer", "format": "int64", "minimum": 1, "description": "Its size."},
+                "notes": {"allOf": [{"$ref": "#/components/schemas/Notes"}], "description": "What is said about it."},
+                "more": {"type": "object", "additionalProperties": true, "description": "Anything else."},
+                "parts": {"type": "array", "items": {"type": "string", "format": "uuid"}, "description": "Its parts."},
+                "others": {"type": "array", "items": {"type": "string", "format": "uuid"}, "description": "Other parts."},
+                "tags": {"type": "array", "items": {"type": "string"}, "description": "Its tags."},
+                "state": {"allOf": [{"$ref": "#/components/schemas/State"}], "description": "Its state."}
+            }},
+            "Thing": {"type": "object", "description": "A thing.", "required": ["state", "object"], "properties": {
+                "state": {"allOf": [{"$ref": "#/components/schemas/State"}], "description": "Its state."},
+                "object": {"type": "string", "description": "Always `thing`."},
+                "tags": {"type": "array", "items": {"type": "string"}, "description": "Its tags."},
+                "notes": {"allOf": [{"$ref": "#/components/schemas/Notes"}], "nullable": true, "description": "What is said about it."},
+                "free": {"type": "object", "additionalProperties": true, "description": "Anything else."}
+            }},
+            "Notes": {"type": "object", "additionalProperties": true, "description": "Notes.", "required": ["lines"], "properties": {
+                "lines": {"type": "array", "items": {"type": "object", "additionalProperties": true}, "description": "Line by line."},
+                "author": {"type": "string", "description": "Who took them."}
+            }},
+            "State": {"type": "string", "description": "How it is.", "enum": ["NEW", "OLD"]},
+            "Unused": {"type": "object", "description": "Nothing returns it.", "required": ["x"], "properties": {
+                "x": {"type": "string", "description": "X."}
+            }}
+        }}
+    })
+}
+
+fn emitted(document: &Value) -> Vec<Output> {
+    super::emit(&model::read(document).unwrap()).unwrap()
+}
+
+fn text(outputs: &[Output], end: &str) -> String {
+    let output = outputs.iter().find(|output| output.path.ends_with(end));
+    output.unwrap_or_else(|| panic!("{end} is not emitted")).text.clone()
+}
+
+fn assert_holds(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "lacks `{part}`:\n{text}");
+    }
+}
+
+#[test]
+fn arguments_are_converted_and_passed_on() {
+    let things = text(&emitted(&small()), "src/generated/things.rs");
+    assert_holds(
+        &things,
+        &[
+            "#[pyo3(signature = (*, thing_id, size, notes, parts, dry=None, label=None, more=None, others=None, tags=None, state=None))]",
+            "thing_id: Id,",
+            "notes: Bound<'_, PyAny>,",
+            "parts: Many<Id>,",
+            "dry: Option<bool>,",
+            "json::argument(&notes, \"put_thing\", \"notes\")?",
+            ".more(more.map(|more| json::argument(&more, \"put_thing\", \"more\")).transpose()?)",
+            ".others(others.map(|ids| ids.into_iter().map(IntoId::into_id).collect()))",
+            ".tags(tags.map(|texts| texts.into_iter().collect()))",
+            ".state(state.map(types::State::from))",
+            "use mistral_datasets::{IntoId, types};",
+            "fn put_async<'py>(",
+        ],
+    );
+}
+
+#[test]
+fn groups_hang_together() {
+    let outputs = emitted(&small());
+    assert_holds(
+        &text(&outputs, "src/generated/things.rs"),
+        &["fn parts(&self) -> Parts {", "use super::parts::Parts;"],
+    );
+    assert_holds(
+        &text(&outputs, "src/generated/parts.rs"),
+        &["wait(py, self.session.client(py)?.things().parts().delete(thing_id))"],
+    );
+    assert_holds(&text(&outputs, "src/generated/mod.rs"), &["pub use things::Things;"]);
+    assert_holds(&text(&outputs, "resources.pyi"), &["    def parts(self) -> Parts:"]);
+}
+
+#[test]
+fn replies_become_classes() {
+    let outputs = emitted(&small());
+    let models = text(&outputs, "src/generated/models.rs");
+    assert_holds(
+        &models,
+        &[
+            "state: types::State,",
+            "tags: List<String>,",
+            "notes: Option<Py<Notes>>,",
+            "free: Option<Json<RawJson>>,",
+            "use mistral_datasets::{RawJson, types};",
+            "open_enum!(types::State);",
+            "required {\n            /// Line by line.\n            lines,\n        }",
+            "optional {\n            /// Who took them.\n            author,\n        }",
+        ],
+    );
+    assert!(!models.contains("Unused"), "what no call returns needs no class");
+    assert!(!text(&outputs, "models.py").contains("Unused"));
+}
+
+#[test]
+fn stubs_carry_types_and_documentation() {
+    let outputs = emitted(&small());
+    assert_holds(
+        &text(&outputs, "resources.pyi"),
+        &[
+            "        thing_id: str | UUID,\n",
+            "        notes: JSONObject,\n",
+            "        parts: Iterable[str | UUID],\n",
+            "        state: State | None = None,\n    ) -> Thing:",
+            "            size: Its size. Limits: at least 1.\n",
+            "            dry: Whether to try only. Default: False.\n",
+            ">>> reply = await mistral.things.put_async(thing_id=thing_id, size=size, notes=notes, parts=parts)",
+            "    def delete(self, *, thing_id: str | UUID) -> None:",
+            "        >>> mistral.things.parts.delete(thing_id=thing_id)",
+            "from mistral_datasets.enums import State\n",
+        ],
+    );
+    assert_holds(
+        &text(&outputs, "models.pyi"),
+        &[
+            "    def tags(self) -> list[str]:",
+            "    def notes(self) -> Notes | None:",
+            "    def free(self) -> dict[str, JSON] | None:",
+            "    def __eq__(self, other: builtins.object, /) -> bool: ...",
+            "    def __new__(cls, *, lines: list[dict[str, JSON]], **members: JSON) -> Notes: ...",
+        ],
+    );
+    assert_holds(
+        &text(&outputs, "enums.py"),
+        &[
+            "State: TypeAlias = (\n    Literal[\n        \"NEW\",\n        \"OLD\",\n    ]\n    | str\n)",
+        ],
+    );
+}
+
+#[test]
+fn what_python_cannot_say_is_refused_by_name() {
+    let mut document = small();
+    let members = &mut document["components"]["schemas"]["Thing"]["properties"];
+    members["from"] = members["state"].clone();
+    let problem = super::emit(&model::read(&document).unwrap()).unwrap_err();
+    assert!(problem.contains("`from` is a keyword of Python"), "{problem}");
+
+    let mut document = small();
+    document["components"]["schemas"]["PutThing"]["properties"]["when"] =
+        json!({"type": "string", "format": "date-time", "description": "When."});
+    let problem = super::emit(&model::read(&document).unwrap()).unwrap_err();
+    assert!(problem.contains("`put_thing`") && problem.contains("`when`"), "{problem}");
+}
