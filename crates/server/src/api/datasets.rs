@@ -30,7 +30,7 @@ pub(super) async fn list(
     let text = query.text("q")?.filter(|text| !text.is_empty());
     let containing = text.map(str::to_owned);
     let listed = app.storage.datasets(caller.workspace, containing, page.window()).await?;
-    let body = replies::page("datasets", &listed, &page, &base, text, replies::dataset);
+    let body = replies::page("datasets", &listed, &page, &base, text);
     Ok(json(StatusCode::OK, body))
 }
 
@@ -46,7 +46,7 @@ pub(super) async fn create(
         owner: caller.user,
     };
     let dataset = app.storage.create_dataset(caller.workspace, new).await?;
-    Ok(json(StatusCode::CREATED, replies::one(&dataset, replies::dataset)))
+    Ok(json(StatusCode::CREATED, replies::one(&dataset)))
 }
 
 pub(super) async fn fetch(
@@ -55,7 +55,7 @@ pub(super) async fn fetch(
     DatasetPath(key): DatasetPath,
 ) -> Result<Response, ApiError> {
     let dataset = app.storage.dataset(caller.workspace, key).await?;
-    Ok(json(StatusCode::OK, replies::one(&dataset, replies::dataset)))
+    Ok(json(StatusCode::OK, replies::one(&dataset)))
 }
 
 pub(super) async fn update(
@@ -70,7 +70,7 @@ pub(super) async fn update(
         description: body.optional("description").as_ref().map(description).transpose()?,
     };
     let dataset = app.storage.update_dataset(caller.workspace, key, change).await?;
-    Ok(json(StatusCode::OK, replies::one(&dataset, replies::dataset)))
+    Ok(json(StatusCode::OK, replies::one(&dataset)))
 }
 
 pub(super) async fn delete(

@@ -61,9 +61,7 @@ pub(super) async fn to_jsonl(
     };
     let file = app.storage.add_file(caller.workspace, new).await?;
     let url = base.join(&app.signer.link(file.id, expires));
-    let body = replies::one(&url, |out, url| {
-        Object::write(out, |object| object.string("file_url", url));
-    });
+    let body = replies::object(|object| object.string("file_url", &url));
     Ok(json(StatusCode::OK, body))
 }
 

@@ -42,10 +42,9 @@ pub(super) async fn list(
     let limit = u32::try_from(size).unwrap_or(u32::MAX);
     let window = Window { offset: page.saturating_mul(size), limit };
     let listed = app.storage.files(caller.workspace, filter, window).await?;
-    let mut body = Vec::new();
-    Object::write(&mut body, |object| {
+    let body = replies::object(|object| {
         write_list(object.member("data"), &listed.results, |out, file| {
-            replies::file(out, file, FileReply::Plain);
+            Object::write(out, |object| replies::file(object, file, FileReply::Plain));
         });
         object.string("object", "list");
         object.optional_integer("total", with_total.then_some(listed.count));
@@ -106,7 +105,7 @@ pub(super) async fn upload(
         signature: stored.signature,
     };
     let file = app.storage.add_file(caller.workspace, new).await?;
-    let body = replies::one(&file, |out, file| replies::file(out, file, FileReply::Plain));
+    let body = replies::object(|object| replies::file(object, &file, FileReply::Plain));
     Ok(json(StatusCode::OK, body))
 }
 
@@ -154,7 +153,7 @@ pub(super) async fn retrieve(
     FilePath(id): FilePath,
 ) -> Result<Response, ApiError> {
     let file = app.storage.file(caller.workspace, id).await?;
-    let body = replies::one(&file, |out, file| replies::file(out, file, FileReply::WithDeleted));
+    let body = replies::object(|object| replies::file(object, &file, FileReply::WithDeleted));
     Ok(json(StatusCode::OK, body))
 }
 
@@ -167,12 +166,10 @@ pub(super) async fn delete(
     // The file is gone for everybody now. A content that cannot be removed is tried again at the next start.
     let contents = app.contents.clone();
     on_disk(tokio::task::spawn_blocking(move || contents.remove(&[id]))).await?;
-    let body = replies::one(&id, |out, id| {
-        Object::write(out, |object| {
-            object.uuid("id", *id);
-            object.string("object", "file");
-            object.raw("deleted", "true");
-        });
+    let body = replies::object(|object| {
+        object.uuid("id", id);
+        object.string("object", "file");
+        object.raw("deleted", "true");
     });
     Ok(json(StatusCode::OK, body))
 }
@@ -197,9 +194,7 @@ pub(super) async fn signed_url(
     let hours = query.integer("expiry", 1..=MOST_HOURS, 24)?;
     app.storage.file(caller.workspace, id).await?;
     let url = base.join(&app.signer.link(id, after(hours)));
-    let body = replies::one(&url, |out, url| {
-        Object::write(out, |object| object.string("url", url));
-    });
+    let body = replies::object(|object| object.string("url", &url));
     Ok(json(StatusCode::OK, body))
 }
 

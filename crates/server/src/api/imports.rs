@@ -113,7 +113,7 @@ async fn begin(
     let Caller { workspace, user } = caller;
     let import = Import { workspace, dataset, creator: user, source, skipped };
     let task = app.importer.begin(import).await?;
-    Ok(json(StatusCode::ACCEPTED, replies::one(&task, replies::task)))
+    Ok(json(StatusCode::ACCEPTED, replies::one(&task)))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub(super) async fn list(
 ) -> Result<Response, ApiError> {
     let page = PageQuery::read(&query)?;
     let listed = app.storage.records(caller.workspace, key, page.window()).await?;
-    let body = replies::page("records", &listed, &page, &base, None, replies::record);
+    let body = replies::page("records", &listed, &page, &base, None);
     Ok(json(StatusCode::OK, body))
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn create(
         source: source(&body)?,
     };
     let record = app.storage.create_record(caller.workspace, key, new).await?;
-    Ok(json(StatusCode::CREATED, replies::one(&record, replies::record)))
+    Ok(json(StatusCode::CREATED, replies::one(&record)))
 }
 
 /// The source of a record that is given directly. The others are the server's to say.
@@ -58,7 +58,7 @@ pub(super) async fn fetch(
     RecordPath(id): RecordPath,
 ) -> Result<Response, ApiError> {
     let record = app.storage.record(caller.workspace, id).await?;
-    Ok(json(StatusCode::OK, replies::one(&record, replies::record)))
+    Ok(json(StatusCode::OK, replies::one(&record)))
 }
 
 pub(super) async fn delete(

@@ -240,10 +240,8 @@ impl RecordStore for SqliteStorage {
         // It may take long, so it must not keep one of the few threads for reading from others.
         let path = self.path.clone();
         let reading = tokio::task::spawn_blocking(move || {
-            let mut connection = connection::reader(&path)?;
-            readers::read(&mut connection, |connection| {
-                visit(connection, workspace, &dataset, visitor)
-            })
+            let connection = connection::reader(&path)?;
+            readers::read(&connection, |connection| visit(connection, workspace, &dataset, visitor))
         });
         Box::pin(async move { reading.await.unwrap_or(Err(StorageError::Stopped)) })
     }
