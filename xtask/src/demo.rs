@@ -106,7 +106,14 @@ const DOORS: &[Door] = &[
 fn build(root: &Path) -> Result<(), String> {
     step::run(
         Step::new("build the command and the Rust example", cargo())
-            .args(["build", "--release", "--locked", "--quiet"])
+            .args([
+                "build",
+                "--release",
+                "--locked",
+                "--quiet",
+                "--target",
+                &toolchain::host_triple()?,
+            ])
             .args(["--package", "mistral-datasets-cli", "--bin", "mistral-datasets"])
             .args(["--package", "mistral-datasets", "--features", "mistral-datasets/local"])
             .args(["--example", "main_job"])
@@ -120,8 +127,13 @@ fn build(root: &Path) -> Result<(), String> {
     toolchain::node_module(root)
 }
 
+/// Something that was built.
+fn built(root: &Path, path: &str) -> Result<PathBuf, String> {
+    Ok(root.join("target").join(toolchain::host_triple()?).join("release").join(path))
+}
+
 fn rust(root: &Path, input: &Path, export: &Path) -> Result<Outcome, String> {
-    report(Command::new(root.join("target/release/examples/main_job")).args([input, export]))
+    report(Command::new(built(root, "examples/main_job")?).args([input, export]))
 }
 
 fn python(root: &Path, input: &Path, export: &Path) -> Result<Outcome, String> {
@@ -160,7 +172,7 @@ fn output(program: &mut Command) -> Result<String, String> {
 
 /// The job as somebody types it, against `mistral-datasets serve`.
 fn command(root: &Path, input: &Path, export: &Path) -> Result<Outcome, String> {
-    let program = root.join("target/release/mistral-datasets");
+    let program = built(root, "mistral-datasets")?;
     let began = Instant::now();
     let server = LocalServer::start_with(&program)?;
     let call = |arguments: &[&str]| -> Result<serde_json::Value, String> {

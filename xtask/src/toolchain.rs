@@ -73,6 +73,22 @@ fn python() -> Option<&'static str> {
         .find(|program| version(program, &["--version"]).is_some_and(|version| version >= (3, 10)))
 }
 
+/// The target triple of this machine.
+///
+/// napi names it to cargo in every build. What is built with a named target lies in a folder of its own, so everything
+/// that shall share its compiled dependencies names it too.
+///
+/// # Errors
+/// When rustc does not say it.
+pub fn host_triple() -> Result<String, String> {
+    let output =
+        Command::new("rustc").arg("-vV").output().map_err(|error| format!("rustc: {error}"))?;
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .find_map(|line| line.strip_prefix("host: ").map(str::to_owned))
+        .ok_or_else(|| "`rustc -vV` does not name the host".to_owned())
+}
+
 /// A program of the project's own Python environment.
 pub fn in_venv(root: &Path, program: &str) -> PathBuf {
     if cfg!(windows) {
@@ -121,7 +137,7 @@ pub fn python_environment(root: &Path, requirements: &str) -> Result<(), String>
 pub fn python_package(root: &Path) -> Result<(), String> {
     step::run(
         Step::new("build the Python package", in_venv(root, "maturin"))
-            .args(["develop", "--release", "--quiet"])
+            .args(["develop", "--release", "--quiet", "--target", &host_triple()?])
             .env("VIRTUAL_ENV", root.join(VENV))
             .within(root.join("bindings/python")),
     )

@@ -26,6 +26,20 @@ ROOT = Path(__file__).resolve().parents[3]
 NOWHERE = "http://127.0.0.1:9"
 """A server that does not listen."""
 
+UNUSUAL: dict[str, Any] = {
+    "messages": [{"role": "user", "content": 'a\x01b\x7f\u2028 😀 é \\ " / \t'}],
+    "z": 1.0,
+    "a": 12345678901234567890123,
+    "tiny": 1e-7,
+    "exact": 0.1,
+    "largest": 1.7976931348623157e308,
+    "negative zero": -0.0,
+    "nested": {"b": [], "a": {}},
+    "": None,
+    "true": True,
+}
+"""Values that a client which parses and writes them again would change."""
+
 T = TypeVar("T")
 
 

@@ -1,0 +1,139 @@
+"""Cases on replies that the local server would not send.
+
+The list is `tests/behaviour/cases.txt` in the root of the project.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from harness import Api, Canned, failing
+from mistral_datasets import errors
+
+ID = "019b2bd7-96e7-7219-8c0b-45a73da50088"
+TIMES = {"created_at": "2025-12-17T10:25:07.818693Z", "updated_at": "2025-12-17T10:41:03.469341Z"}
+
+
+async def test_replies_of_every_generation_read(style: str) -> None:
+    dataset = {
+        "id": ID,
+        **TIMES,
+        "deleted_at": None,
+        "name": "My resource",
+        "description": "d",
+        "owner_id": ID,
+        "workspace_id": ID,
+    }
+    without = {name: value for name, value in dataset.items() if name != "deleted_at"}
+    for body, slug in [(dataset, None), ({**dataset, "slug": "my-resource"}, "my-resource"), (without, None)]:
+        with Canned(200, json.dumps(body)) as server:
+            read = await Api(style, server.client()).datasets.fetch(dataset_id=ID)
+        assert (read.slug, read.deleted_at, read.created_at.microsecond) == (slug, None, 818_693)
+
+    # The documentation's samples: what its renderer makes of an object with free members.
+    sample = {
+        "id": ID,
+        **TIMES,
+        "dataset_id": ID,
+        "deleted_at": None,
+        "payload": {"messages": [[None]]},
+        "properties": [None],
+        "source": "EXPLORER",
+    }
+    with Canned(200, json.dumps(sample)) as server:
+        record = await Api(style, server.client()).datasets.records.fetch(dataset_record_id=ID)
+    assert record.payload.messages == [[None]]
+    assert cast("object", record.properties) == [None]
+    assert record.to_dict() == sample
+
+    with Canned(200, '{"records": {"count": 87}}') as server:
+        page = (await Api(style, server.client()).datasets.list_records(dataset_id=ID)).records
+    assert (page.count, page.results, page.next, page.previous) == (87, [], None, None)
+
+    task = {"id": ID, **TIMES, "creator_id": ID, "dataset_id": ID, "workspace_id": ID, "status": "RUNNING"}
+    counts = {"requested_record_count": 2, "imported_record_count": 1, "skipped_record_count": 1}
+    variants: list[tuple[dict[str, Any], int | None, int | None]] = [
+        ({}, None, None),
+        ({"progress": None, "message": None}, None, None),
+        ({"status": "COMPLETED", "progress": 100, "result": counts}, 100, 1),
+    ]
+    for more, progress, imported in variants:
+        with Canned(200, json.dumps({**task, **more})) as server:
+            read = await Api(style, server.client()).datasets.fetch_task(dataset_id=ID, task_id=ID)
+        assert (read.progress, read.result and read.result.imported_record_count) == (progress, imported)
+
+
+async def test_unknown_fields_and_values_are_kept(style: str) -> None:
+    body = (
+        f'{{"id": "{ID}", "created_at": "{TIMES["created_at"]}", "updated_at": "{TIMES["updated_at"]}", '
+        f'"dataset_id": "{ID}", "payload": {{}}, "properties": {{}}, "source": "CARRIER_PIGEON", '
+        '"mood": {"b": 1.0, "a": [1]}}'
+    )
+    with Canned(200, body) as server:
+        record = await Api(style, server.client()).datasets.records.fetch(dataset_record_id=ID)
+    assert record.source == "CARRIER_PIGEON"
+    assert record.mood == {"b": 1.0, "a": [1]}
+    assert dict(record.extra) == {"mood": {"b": 1.0, "a": [1]}}
+    assert record.to_json().endswith('"mood":{"b": 1.0, "a": [1]}}')
+
+
+async def test_error_envelopes_of_every_kind_read(style: str) -> None:
+    cases: list[tuple[int, str, type[errors.MistralError], str, str | None]] = [
+        (
+            409,
+            '{"detail": {"message": "taken", "error_code": "SOMETHING_NEW"}}',
+            errors.ConflictError,
+            "taken",
+            "SOMETHING_NEW",
+        ),
+        (
+            422,
+            '{"detail": [{"type": "missing", "loc": ["body", "name"], "msg": "Field required", "input": {"a": 1}}]}',
+            errors.ValidationError,
+            "body.name: Field required",
+            None,
+        ),
+        (
+            403,
+            '{"object": "error", "message": {"detail": "no"}, "type": "forbidden", "param": null, "code": null}',
+            errors.PermissionError,
+            "no",
+            "forbidden",
+        ),
+        (
+            502,
+            "<html>bad gateway</html>",
+            errors.ServerError,
+            "the server answered 502 (Bad Gateway) without saying more",
+            None,
+        ),
+        (
+            429,
+            "",
+            errors.RateLimitError,
+            "the server answered 429 (Too Many Requests) without saying more",
+            None,
+        ),
+        (
+            504,
+            '{"detail": {"message": "slow"}}',
+            errors.ServerTimeoutError,
+            "slow",
+            None,
+        ),
+    ]
+    for status, body, kind, message, code in cases:
+        with Canned(status, body, {"x-request-id": "r-1"}) as server:
+            api = Api(style, server.client())
+            error = await failing(api.datasets.fetch, dataset_id=ID)
+        assert type(error) is kind
+        assert isinstance(error, errors.ObservabilityError)
+        assert (error.status, error.message, error.error_code) == (status, message, code)
+        assert (error.request_id, error.body or "") == ("r-1", body)
+    for body in ("<html>hello</html>", "{", '{"id": 5}', "null", ""):
+        with Canned(200, body) as server:
+            api = Api(style, server.client())
+            error = await failing(api.datasets.fetch, dataset_id=ID)
+        assert type(error) is errors.DecodingError
+        assert error.status == 200
