@@ -97,3 +97,99 @@ async fn connection(
         tracing::debug!(%error, "a connection broke");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::mpsc;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    /// A server of some routes, how to stop it, and its end.
+    struct Serving {
+        address: SocketAddr,
+        stop: watch::Sender<Option<Stop>>,
+        ended: JoinHandle<()>,
+    }
+
+    impl Serving {
+        async fn start(routes: Router) -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (stop, stopped) = watch::channel(None);
+            let ended = tokio::spawn(serve(listener, routes, stopped));
+            Self { address, stop, ended }
+        }
+
+        /// Begins a request whose reply ends the connection.
+        async fn request(&self, path: &str) -> TcpStream {
+            let mut stream = TcpStream::connect(self.address).await.unwrap();
+            let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            stream
+        }
+    }
+
+    async fn reply(mut stream: TcpStream) -> String {
+        let mut text = String::new();
+        let _ = stream.read_to_string(&mut text).await;
+        text
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_answered_in_the_envelope_and_the_next_request_too() {
+        async fn panicking() -> &'static str {
+            panic!("on purpose")
+        }
+        let routes = Router::new().route("/panic", get(panicking)).route("/", get(async || "fine"));
+        let serving = Serving::start(routes).await;
+        let failed = reply(serving.request("/panic").await).await;
+        assert!(failed.starts_with("HTTP/1.1 500"), "{failed}");
+        assert!(failed.contains(r#""error_code":"UNKNOWN_ERROR""#) && !failed.contains("purpose"));
+        assert!(reply(serving.request("/").await).await.ends_with("fine"));
+    }
+
+    /// Routes of which one tells that it was asked and then waits to be let go.
+    fn waiting() -> (Router, mpsc::Receiver<()>, watch::Sender<bool>) {
+        let (asked, was_asked) = mpsc::channel(1);
+        let (go, gone) = watch::channel(false);
+        let handler = move || async move {
+            let _ = asked.send(()).await;
+            let _ = gone.clone().wait_for(|go| *go).await;
+            "answered"
+        };
+        (Router::new().route("/", get(handler)), was_asked, go)
+    }
+
+    #[tokio::test]
+    async fn a_request_being_answered_is_answered_before_the_end() {
+        let (routes, mut was_asked, go) = waiting();
+        let serving = Serving::start(routes).await;
+        let stream = serving.request("/").await;
+        was_asked.recv().await;
+        // One that asks for nothing does not hold up the end.
+        let _idle = TcpStream::connect(serving.address).await.unwrap();
+        serving.stop.send_replace(Some(Stop::After(Duration::from_secs(60))));
+        go.send_replace(true);
+        assert!(reply(stream).await.ends_with("answered"));
+        serving.ended.await.unwrap();
+        assert!(TcpStream::connect(serving.address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_request_that_does_not_end_is_cut_off() {
+        for stop in [Stop::Now, Stop::After(Duration::from_millis(20))] {
+            let (routes, mut was_asked, _go) = waiting();
+            let serving = Serving::start(routes).await;
+            let stream = serving.request("/").await;
+            was_asked.recv().await;
+            serving.stop.send_replace(Some(stop));
+            serving.ended.await.unwrap();
+            assert_eq!(reply(stream).await, "");
+        }
+    }
+}

@@ -76,9 +76,9 @@ fn lock(path: &Path) -> Result<File, DataError> {
             Err(TryLockError::Error(error)) => return Err(error.into()),
             Err(TryLockError::WouldBlock) => {}
         }
+        // Some systems do not even let a locked file be read; the holder is then not named.
         let mut process = String::new();
-        file.rewind()?;
-        file.read_to_string(&mut process)?;
+        let _ = file.rewind().and_then(|()| file.read_to_string(&mut process));
         let process = process.trim().parse().ok();
         if process != Some(std::process::id()) || Instant::now() > give_up {
             return Err(DataError::InUse(process));

@@ -46,7 +46,7 @@ async fn remove(app: &App, ids: Vec<Uuid>) -> Result<(), StorageError> {
     }
     let contents = app.contents.clone();
     match tokio::task::spawn_blocking(move || contents.remove(&ids)).await {
-        Ok(removed) => removed.map_err(|error| StorageError::Failed(error.into())),
+        Ok(removed) => Ok(removed?),
         Err(panic) => Err(StorageError::Failed(panic.into())),
     }
 }

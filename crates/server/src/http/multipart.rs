@@ -119,12 +119,8 @@ pub(crate) async fn on_disk<T>(
     work: tokio::task::JoinHandle<io::Result<T>>,
 ) -> Result<T, ApiError> {
     match work.await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::StorageFull => {
-            Err(StorageError::Full.into())
-        }
-        Ok(Err(error)) => Err(ApiError::internal(&error)),
-        Err(error) => Err(ApiError::internal(&error)),
+        Ok(done) => Ok(done.map_err(StorageError::from)?),
+        Err(panic) => Err(ApiError::internal(&panic)),
     }
 }
 

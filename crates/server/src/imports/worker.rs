@@ -30,7 +30,7 @@ pub(crate) struct Importer {
     storage: Arc<dyn Storage>,
     turns: Arc<Semaphore>,
     running: Mutex<JoinSet<()>>,
-    /// Told when an import has ended, since one that failed leaves something to clean up.
+    /// Told when an import has failed, which leaves something to clean up.
     untidy: Arc<Notify>,
 }
 
@@ -54,8 +54,9 @@ impl Importer {
             let task = created.as_ref().map(|task| task.id).ok();
             let _ = answer.send(created);
             // The semaphore is never closed.
-            if let (Some(task), Ok(_turn)) = (task, turns.acquire().await) {
-                carry_out(&storage, workspace, task, source, skipped).await;
+            if let (Some(task), Ok(_turn)) = (task, turns.acquire().await)
+                && !carry_out(&storage, workspace, task, source, skipped).await
+            {
                 untidy.notify_one();
             }
         });
@@ -70,16 +71,17 @@ impl Importer {
     }
 }
 
+/// Carries an import out to its end, and answers whether it succeeded.
 async fn carry_out(
     storage: &Arc<dyn Storage>,
     workspace: Uuid,
     task: Uuid,
     source: Source,
     skipped: u64,
-) {
+) -> bool {
     let copying = AssertUnwindSafe(copy(storage, workspace, task, source, skipped));
     let error = match copying.catch_unwind().await {
-        Ok(Ok(())) => return,
+        Ok(Ok(())) => return true,
         Ok(Err(error)) => error,
         Err(_) => ImportError::Internal("the import panicked".into()),
     };
@@ -89,6 +91,7 @@ async fn carry_out(
     if let Err(error) = storage.fail_import(task, error.to_string()).await {
         tracing::error!(%task, %error, "a failed import could not be recorded");
     }
+    false
 }
 
 async fn copy(

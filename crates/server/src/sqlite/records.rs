@@ -154,7 +154,7 @@ fn visit(
     for (first, last) in runs::stretches(connection, found.row, all)? {
         let mut rows = statement.query([first, last])?;
         while let Some(row) = rows.next()? {
-            visitor(view(row)?).map_err(|error| StorageError::Failed(Box::new(error)))?;
+            visitor(view(row)?)?;
         }
     }
     Ok(())

@@ -41,3 +41,12 @@ impl From<Missing> for StorageError {
         Self::Missing(missing)
     }
 }
+
+impl From<std::io::Error> for StorageError {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull => Self::Full,
+            _ => Self::Failed(Box::new(error)),
+        }
+    }
+}
