@@ -11,7 +11,7 @@
 //! what a reader of it cannot take. Readers are lenient: they keep fields that they do not know,
 //! their enumerations are open, they check no limit, and no error body makes them fail.
 //!
-//! - [`operations`], [`parameters`], [`messages`] and [`statuses`] find what belongs together;
+//! - [`mod@operations`], [`parameters`], [`messages`] and [`statuses`] find what belongs together;
 //! - [`document`], [`flatten`] and [`shape`] turn a schema as written into one that can be compared;
 //! - [`schemas`], [`pairing`], [`variants`], [`objects`] and [`limits`] compare two of them;
 //! - [`failures`] looks at error replies, which are treated differently;
