@@ -10,8 +10,14 @@ use crate::failure::Failure;
 /// The options every command but `serve` shares.
 #[derive(Debug, Args)]
 pub struct Connection {
-    /// The server's address [env: MISTRAL_SERVER_URL] [default: https://api.mistral.ai]
-    #[arg(long, global = true, value_name = "URL", help_heading = "Connection")]
+    /// The server's address. The client reads the environment and knows the default.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        help = "The server's address [env: MISTRAL_SERVER_URL] [default: https://api.mistral.ai]",
+        help_heading = "Connection"
+    )]
     server_url: Option<String>,
     /// How many seconds a request may take
     #[arg(
