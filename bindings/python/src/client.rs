@@ -77,8 +77,8 @@ impl Client {
 
     /// The server's address, without a slash at its end.
     #[getter]
-    fn server_url(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(self.session.client(py)?.server_url().to_owned())
+    fn server_url(&self, py: Python<'_>) -> String {
+        self.session.server_url(py)
     }
 
     /// Datasets, the records in them, imports, exports and tasks.
@@ -107,7 +107,11 @@ impl Client {
     /// Opens a presigned link, for asyncio.
     #[pyo3(signature = (url, /))]
     fn open_link_async<'py>(&self, py: Python<'py>, url: String) -> PyResult<Bound<'py, PyAny>> {
-        runtime::coroutine(py, file::open_link(self.session.client(py)?, url))
+        runtime::coroutine(
+            py,
+            "Client.open_link_async",
+            file::open_link(self.session.client(py)?, url),
+        )
     }
 
     /// Closes the client, and stops a local server.
@@ -117,7 +121,7 @@ impl Client {
 
     /// Closes the client, and stops a local server, for asyncio.
     fn close_async<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        runtime::coroutine(py, close(self.session.client(py)?))
+        runtime::coroutine(py, "Client.close_async", close(self.session.client(py)?))
     }
 }
 

@@ -96,7 +96,7 @@ fn chunks(
     stream::unfold(Some((file, raised)), |state| async move {
         let (file, raised) = state?;
         let read = tokio::task::spawn_blocking(move || {
-            let chunk = Python::attach(|py| read(file.bind(py)));
+            let chunk = Python::try_attach(|py| read(file.bind(py)));
             (chunk, file, raised)
         });
         let (chunk, file, raised) = match read.await {
@@ -104,9 +104,10 @@ fn chunks(
             Err(failure) => return Some((Err(io::Error::other(failure)), None)),
         };
         match chunk {
-            Ok(chunk) if chunk.is_empty() => None,
-            Ok(chunk) => Some((Ok(chunk), Some((file, raised)))),
-            Err(error) => {
+            None => Some((Err(io::Error::other("the interpreter is shutting down")), None)),
+            Some(Ok(chunk)) if chunk.is_empty() => None,
+            Some(Ok(chunk)) => Some((Ok(chunk), Some((file, raised)))),
+            Some(Err(error)) => {
                 *raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 Some((Err(io::Error::other("the file cannot be read")), None))
             }
@@ -231,7 +232,7 @@ impl Content {
 
     /// The next piece, or `None` at the end, as an awaitable.
     fn read_async<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        runtime::coroutine(py, self.next(py)?)
+        runtime::coroutine(py, "Content.read_async", self.next(py)?)
     }
 
     /// Breaks the download off, once nobody is reading from it.

@@ -15,6 +15,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use mistral_datasets::Error;
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::{MutexExt, PyOnceLock};
 use tokio::runtime::{Builder, Runtime};
@@ -102,8 +103,12 @@ fn finish<R: Reply>(py: Python<'_>, result: Result<R, Error>) -> PyResult<Py<PyA
     result.map_err(|error| error::exception(py, &error))?.into_object(py)
 }
 
-/// A coroutine that carries out a call when it is awaited, on whatever event loop awaits it.
-pub fn coroutine<'py, C, R>(py: Python<'py>, call: C) -> PyResult<Bound<'py, PyAny>>
+/// A coroutine that carries out a call when it is awaited, on whatever event loop awaits it. Warnings name it as `name`.
+pub fn coroutine<'py, C, R>(
+    py: Python<'py>,
+    name: &'static str,
+    call: C,
+) -> PyResult<Bound<'py, PyAny>>
 where
     C: IntoFuture<Output = Result<R, Error>>,
     C::IntoFuture: Send + 'static,
@@ -120,7 +125,9 @@ where
         finish
     };
     let call = Call { call: Mutex::new(Some(call.boxed())), task: OnceLock::new() };
-    RUN.import(py, "mistral_datasets._async", "run")?.call1((call,))
+    let coroutine = RUN.import(py, "mistral_datasets._async", "run")?.call1((call,))?;
+    coroutine.setattr(intern!(py, "__qualname__"), name)?;
+    Ok(coroutine)
 }
 
 /// Makes the Python object of a reply, on the thread of the event loop.

@@ -39,6 +39,10 @@ impl Current {
     fn new(client: Client) -> Self {
         Self { process: process::id(), client: Some(client) }
     }
+
+    fn client(&self) -> &Client {
+        self.client.as_ref().expect("the client is there until it is dropped")
+    }
 }
 
 impl Drop for Current {
@@ -57,6 +61,13 @@ impl Session {
         Self { shared: Arc::new(Shared { origin, current }) }
     }
 
+    /// The server's address, without a slash at its end.
+    pub fn server_url(&self, py: Python<'_>) -> String {
+        let current =
+            self.shared.current.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        current.client().server_url().to_owned()
+    }
+
     /// The client of this process.
     ///
     /// # Errors
@@ -64,7 +75,7 @@ impl Session {
     pub fn client(&self, py: Python<'_>) -> PyResult<Client> {
         let mut current =
             self.shared.current.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
-        let client = current.client.clone().expect("the client is there until it is dropped");
+        let client = current.client().clone();
         if current.process == process::id() || client.is_closed() {
             return Ok(client);
         }

@@ -8,6 +8,7 @@ import json
 import os
 import socketserver
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
 from mistral_datasets import Mistral, errors, models
-from mistral_datasets._download import Download
+from mistral_datasets.types import Download
 
 ROOT = Path(__file__).resolve().parents[3]
 """The root of the workspace."""
@@ -167,7 +168,8 @@ class Served:
 
 def _command() -> Path:
     """The newest build of the command; it is built when there is none."""
-    builds = [ROOT / "target" / profile / "mistral-datasets" for profile in ("debug", "release")]
+    name = "mistral-datasets.exe" if sys.platform == "win32" else "mistral-datasets"
+    builds = [ROOT / "target" / profile / name for profile in ("debug", "release")]
     present = [path for path in builds if path.exists()]
     if not present:
         subprocess.run(

@@ -22,7 +22,7 @@ import pytest
 
 from harness import Canned
 from mistral_datasets import Mistral, errors
-from mistral_datasets._download import Download
+from mistral_datasets.types import Download
 
 COUNT = '{"datasets": {"count": 3}}'
 
@@ -164,7 +164,7 @@ def test_a_forgotten_await_is_warned_of(canned: Canned) -> None:
         mistral = canned.client()
         mistral.datasets.list_async()  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
         gc.collect()
-    assert [str(each.message) for each in caught] == ["coroutine 'run' was never awaited"]
+    assert [str(each.message) for each in caught] == ["coroutine 'Datasets.list_async' was never awaited"]
     assert canned.requests == []
 
 
@@ -249,6 +249,23 @@ def test_a_program_may_end_while_a_call_is_under_way(silent: Silent) -> None:
     )
     assert time.monotonic() - began < 10
     assert silent.hung_up.wait(2)
+
+
+def test_a_program_may_end_with_everything_open(tmp_path: Path) -> None:
+    script(
+        """
+        import sys
+        from mistral_datasets import Mistral
+        on_disk, in_memory = Mistral.local(sys.argv[1]), Mistral.local()
+        for mistral in (on_disk, in_memory):
+            mistral.datasets.create(name="Refund requests", description="")
+        file = in_memory.files.upload(file={"file_name": "a", "content": b"x" * 1_000_000})
+        download = in_memory.files.download(file_id=file.id)
+        """,
+        str(tmp_path / "data"),
+    )
+    with Mistral.local(tmp_path / "data") as mistral:
+        assert mistral.datasets.list().datasets.count == 1
 
 
 # Signals
@@ -352,7 +369,7 @@ def test_a_local_server_stays_with_its_process(tmp_path: Path) -> None:
                 try:
                     call()
                 except errors.ConfigurationError as error:
-                    assert "fork" in error.message
+                    assert "fork" in error.message, mistral
                 else:
                     raise AssertionError
             with Mistral.local() as own:

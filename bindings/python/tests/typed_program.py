@@ -10,10 +10,9 @@ from uuid import UUID
 from typing_extensions import assert_type
 
 from mistral_datasets import Mistral, errors, models
-from mistral_datasets._download import Download
 from mistral_datasets.enums import RecordSource, TaskStatus
 from mistral_datasets.resources import Datasets, Files, Records
-from mistral_datasets.types import JSON, FileUpload
+from mistral_datasets.types import JSON, Download, FileUpload
 
 
 @dataclass

@@ -47,7 +47,7 @@ class Download:
         return self._closed
 
     def read(self) -> bytes:
-        """Reads everything into memory. A second call returns the same bytes.
+        """Reads what is left into memory. A second call returns the same bytes.
 
         Raises:
             errors.ConnectionError: The download broke off.

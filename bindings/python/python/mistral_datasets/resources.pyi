@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import final
 from uuid import UUID
 
-from mistral_datasets._download import Download
 from mistral_datasets.enums import RecordSource
 from mistral_datasets.models import (
     Dataset,
@@ -21,7 +20,7 @@ from mistral_datasets.models import (
     ListTasksResponse,
     SignedUrl,
 )
-from mistral_datasets.types import FileUpload, JSONObject
+from mistral_datasets.types import Download, FileUpload, JSONObject
 
 __all__ = [
     "Datasets",

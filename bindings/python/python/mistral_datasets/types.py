@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import IO, Any, ClassVar, Protocol, TypeAlias, TypedDict
 
-__all__ = ["JSON", "FileUpload", "JSONObject"]
+from mistral_datasets._download import Download
+
+__all__ = ["JSON", "Download", "FileUpload", "JSONObject"]
 
 JSON: TypeAlias = Any
 """A JSON value: dict, list, str, int, float, bool or None."""

@@ -75,6 +75,7 @@ impl Datasets {
     ) -> PyResult<Bound<'py, PyAny>> {
         coroutine(
             py,
+            "Datasets.list_async",
             self.session.client(py)?.datasets().list().page_size(page_size).page(page).q(q),
         )
     }
@@ -107,7 +108,11 @@ impl Datasets {
         name: String,
         description: String,
     ) -> PyResult<Bound<'py, PyAny>> {
-        coroutine(py, self.session.client(py)?.datasets().create(name, description))
+        coroutine(
+            py,
+            "Datasets.create_async",
+            self.session.client(py)?.datasets().create(name, description),
+        )
     }
 
     /// Get one dataset.
@@ -132,7 +137,7 @@ impl Datasets {
     /// Like `fetch`, for asyncio.
     #[pyo3(signature = (*, dataset_id))]
     fn fetch_async<'py>(&self, py: Python<'py>, dataset_id: Id) -> PyResult<Bound<'py, PyAny>> {
-        coroutine(py, self.session.client(py)?.datasets().fetch(dataset_id))
+        coroutine(py, "Datasets.fetch_async", self.session.client(py)?.datasets().fetch(dataset_id))
     }
 
     /// Change a dataset's name or description.
@@ -182,6 +187,7 @@ impl Datasets {
     ) -> PyResult<Bound<'py, PyAny>> {
         coroutine(
             py,
+            "Datasets.update_async",
             self.session
                 .client(py)?
                 .datasets()
@@ -210,7 +216,11 @@ impl Datasets {
     /// Like `delete`, for asyncio.
     #[pyo3(signature = (*, dataset_id))]
     fn delete_async<'py>(&self, py: Python<'py>, dataset_id: Id) -> PyResult<Bound<'py, PyAny>> {
-        coroutine(py, self.session.client(py)?.datasets().delete(dataset_id))
+        coroutine(
+            py,
+            "Datasets.delete_async",
+            self.session.client(py)?.datasets().delete(dataset_id),
+        )
     }
 
     /// List a dataset's records.
@@ -260,6 +270,7 @@ impl Datasets {
     ) -> PyResult<Bound<'py, PyAny>> {
         coroutine(
             py,
+            "Datasets.list_records_async",
             self.session
                 .client(py)?
                 .datasets()
@@ -322,6 +333,7 @@ impl Datasets {
     ) -> PyResult<Bound<'py, PyAny>> {
         coroutine(
             py,
+            "Datasets.create_record_async",
             self.session
                 .client(py)?
                 .datasets()
@@ -369,6 +381,7 @@ impl Datasets {
     ) -> PyResult<Bound<'py, PyAny>> {
         coroutine(
             py,
+            "Datasets.import_from_campaign_async",
             self.session.client(py)?.datasets().import_from_campaign(dataset_id, campaign_id),
         )
     }
@@ -414,6 +427,7 @@ impl Datasets {
     ) -> PyResult<Bound<'py, PyAny>> {
         coroutine(
             py,
+            "Datasets.import_from_explorer_async",
             self.session
                 .client(py)?
                 .datasets()
@@ -456,7 +470,11 @@ impl Datasets {
         dataset_id: Id,
         file_id: String,
     ) -> PyResult<Bound<'py, PyAny>> {
-        coroutine(py, self.session.client(py)?.datasets().import_from_file(dataset_id, file_id))
+        coroutine(
+            py,
+            "Datasets.import_from_file_async",
+            self.session.client(py)?.datasets().import_from_file(dataset_id, file_id),
+        )
     }
 
     /// Import playground conversations.
@@ -500,6 +518,7 @@ impl Datasets {
     ) -> PyResult<Bound<'py, PyAny>> {
         coroutine(
             py,
+            "Datasets.import_from_playground_async",
             self.session
                 .client(py)?
                 .datasets()
@@ -548,6 +567,7 @@ impl Datasets {
     ) -> PyResult<Bound<'py, PyAny>> {
         coroutine(
             py,
+            "Datasets.import_from_dataset_records_async",
             self.session
                 .client(py)?
                 .datasets()
@@ -582,7 +602,11 @@ impl Datasets {
         py: Python<'py>,
         dataset_id: Id,
     ) -> PyResult<Bound<'py, PyAny>> {
-        coroutine(py, self.session.client(py)?.datasets().export_to_jsonl(dataset_id))
+        coroutine(
+            py,
+            "Datasets.export_to_jsonl_async",
+            self.session.client(py)?.datasets().export_to_jsonl(dataset_id),
+        )
     }
 
     /// Get the state of an import task.
@@ -613,7 +637,11 @@ impl Datasets {
         dataset_id: Id,
         task_id: Id,
     ) -> PyResult<Bound<'py, PyAny>> {
-        coroutine(py, self.session.client(py)?.datasets().fetch_task(dataset_id, task_id))
+        coroutine(
+            py,
+            "Datasets.fetch_task_async",
+            self.session.client(py)?.datasets().fetch_task(dataset_id, task_id),
+        )
     }
 
     /// List a dataset's import tasks.
@@ -663,6 +691,7 @@ impl Datasets {
     ) -> PyResult<Bound<'py, PyAny>> {
         coroutine(
             py,
+            "Datasets.list_tasks_async",
             self.session
                 .client(py)?
                 .datasets()

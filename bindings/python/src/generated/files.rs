@@ -82,6 +82,7 @@ impl Files {
     ) -> PyResult<Bound<'py, PyAny>> {
         coroutine(
             py,
+            "Files.list_async",
             self.session
                 .client(py)?
                 .files()
@@ -135,6 +136,7 @@ impl Files {
     ) -> PyResult<Bound<'py, PyAny>> {
         coroutine(
             py,
+            "Files.upload_async",
             file::upload_file(self.session.client(py)?, file, purpose, expiry, visibility),
         )
     }
@@ -161,7 +163,7 @@ impl Files {
     /// Like `retrieve`, for asyncio.
     #[pyo3(signature = (*, file_id))]
     fn retrieve_async<'py>(&self, py: Python<'py>, file_id: Id) -> PyResult<Bound<'py, PyAny>> {
-        coroutine(py, self.session.client(py)?.files().retrieve(file_id))
+        coroutine(py, "Files.retrieve_async", self.session.client(py)?.files().retrieve(file_id))
     }
 
     /// Delete a file.
@@ -186,7 +188,7 @@ impl Files {
     /// Like `delete`, for asyncio.
     #[pyo3(signature = (*, file_id))]
     fn delete_async<'py>(&self, py: Python<'py>, file_id: Id) -> PyResult<Bound<'py, PyAny>> {
-        coroutine(py, self.session.client(py)?.files().delete(file_id))
+        coroutine(py, "Files.delete_async", self.session.client(py)?.files().delete(file_id))
     }
 
     /// Download a file.
@@ -211,7 +213,11 @@ impl Files {
     /// Like `download`, for asyncio.
     #[pyo3(signature = (*, file_id))]
     fn download_async<'py>(&self, py: Python<'py>, file_id: Id) -> PyResult<Bound<'py, PyAny>> {
-        coroutine(py, file::download_file(self.session.client(py)?, file_id))
+        coroutine(
+            py,
+            "Files.download_async",
+            file::download_file(self.session.client(py)?, file_id),
+        )
     }
 
     /// Get a signed link to a file.
@@ -247,6 +253,10 @@ impl Files {
         file_id: Id,
         expiry: Option<i64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        coroutine(py, self.session.client(py)?.files().get_signed_url(file_id).expiry(expiry))
+        coroutine(
+            py,
+            "Files.get_signed_url_async",
+            self.session.client(py)?.files().get_signed_url(file_id).expiry(expiry),
+        )
     }
 }

@@ -49,7 +49,11 @@ impl Records {
         py: Python<'py>,
         dataset_record_ids: Many<Id>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        coroutine(py, self.session.client(py)?.datasets().records().bulk_delete(dataset_record_ids))
+        coroutine(
+            py,
+            "Records.bulk_delete_async",
+            self.session.client(py)?.datasets().records().bulk_delete(dataset_record_ids),
+        )
     }
 
     /// Get one record.
@@ -78,7 +82,11 @@ impl Records {
         py: Python<'py>,
         dataset_record_id: Id,
     ) -> PyResult<Bound<'py, PyAny>> {
-        coroutine(py, self.session.client(py)?.datasets().records().fetch(dataset_record_id))
+        coroutine(
+            py,
+            "Records.fetch_async",
+            self.session.client(py)?.datasets().records().fetch(dataset_record_id),
+        )
     }
 
     /// Delete one record.
@@ -104,7 +112,11 @@ impl Records {
         py: Python<'py>,
         dataset_record_id: Id,
     ) -> PyResult<Bound<'py, PyAny>> {
-        coroutine(py, self.session.client(py)?.datasets().records().delete(dataset_record_id))
+        coroutine(
+            py,
+            "Records.delete_async",
+            self.session.client(py)?.datasets().records().delete(dataset_record_id),
+        )
     }
 
     /// Replace a record's conversation.
@@ -145,6 +157,7 @@ impl Records {
     ) -> PyResult<Bound<'py, PyAny>> {
         coroutine(
             py,
+            "Records.update_payload_async",
             self.session.client(py)?.datasets().records().update_payload(
                 dataset_record_id,
                 json::argument(&payload, "update_record_payload", "payload")?,
@@ -190,6 +203,7 @@ impl Records {
     ) -> PyResult<Bound<'py, PyAny>> {
         coroutine(
             py,
+            "Records.update_properties_async",
             self.session.client(py)?.datasets().records().update_properties(
                 dataset_record_id,
                 json::argument(&properties, "update_record_properties", "properties")?,
@@ -238,6 +252,7 @@ impl Records {
     ) -> PyResult<Bound<'py, PyAny>> {
         coroutine(
             py,
+            "Records.judge_async",
             self.session.client(py)?.datasets().records().judge(
                 dataset_record_id,
                 json::argument(&judge_definition, "judge_record", "judge_definition")?,

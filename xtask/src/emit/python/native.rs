@@ -276,9 +276,10 @@ fn pair(model: &Model, operation: &Operation) -> Result<String, String> {
     };
     let call = call(model, operation, &arguments)?;
     let name = identifier(&operation.name);
+    let twin = format!("{}.{}_async", class(&operation.group), operation.name);
     Ok(format!(
         "{}{signature}fn {name}(&self, py: Python<'_>, {parameters}) -> PyResult<Py<PyAny>> {{\nwait(py, {call})\n}}\n\n\
-         {}{signature}fn {}_async<'py>(&self, py: Python<'py>, {parameters}) -> PyResult<Bound<'py, PyAny>> {{\ncoroutine(py, {call})\n}}\n\n",
+         {}{signature}fn {}_async<'py>(&self, py: Python<'py>, {parameters}) -> PyResult<Bound<'py, PyAny>> {{\ncoroutine(py, {twin:?}, {call})\n}}\n\n",
         comment(&method_doc(model, operation)),
         comment(&twin_doc(operation)),
         operation.name

@@ -77,9 +77,6 @@ pub fn resources(model: &Model) -> Result<String, String> {
         text.push_str("from uuid import UUID\n");
     }
     text.push('\n');
-    if classes.contains("-> Download") {
-        text.push_str("from mistral_datasets._download import Download\n");
-    }
     let (enums, types) = own_imports(model, &classes);
     text.push_str(&enums);
     text.push_str("from mistral_datasets.models import (\n");
@@ -109,7 +106,8 @@ fn own_imports(model: &Model, text: &str) -> (String, String) {
     let mut enums: Vec<&str> =
         enums(model).map(|(schema, _)| schema.name.as_str()).filter(mentioned).collect();
     enums.sort_unstable();
-    let types = ["JSON", "FileUpload", "JSONObject"].into_iter().filter(mentioned).collect();
+    let types =
+        ["JSON", "Download", "FileUpload", "JSONObject"].into_iter().filter(mentioned).collect();
     (import("enums", enums), import("types", types))
 }
 
