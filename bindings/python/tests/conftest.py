@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness import Api, Served, run
+from harness import COUNT, Api, Canned, Served, Silent, run
 from mistral_datasets import Mistral
 
 
@@ -30,6 +30,19 @@ def served() -> Iterator[Served]:
     server = Served()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def silent() -> Iterator[Silent]:
+    server = Silent()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def canned() -> Iterator[Canned]:
+    with Canned(200, COUNT) as server:
+        yield server
 
 
 @pytest.hookimpl(tryfirst=True)

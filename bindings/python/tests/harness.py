@@ -6,9 +6,11 @@ import asyncio
 import http.server
 import json
 import os
+import socket
 import socketserver
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 import urllib.request
@@ -247,6 +249,53 @@ class _Threaded(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """The client may have gone away; then nobody waits for the answer."""
+
+
+COUNT = '{"datasets": {"count": 3}}'
+"""A reply to listing datasets."""
+
+
+class Silent:
+    """A server that takes requests and never answers; it knows when the client hangs up."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.asked = threading.Event()
+        self.hung_up = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        connection, _ = self._listener.accept()
+        with connection:
+            connection.recv(65536)
+            self.asked.set()
+            while connection.recv(65536):
+                pass
+            self.hung_up.set()
+
+    def stop(self) -> None:
+        if not self.asked.is_set():
+            # Nobody came; the thread is still waiting for somebody.
+            with socket.create_connection(self._listener.getsockname()):
+                pass
+        self._thread.join()
+        self._listener.close()
+
+
+def script(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program in a process of its own, which must end well and say nothing on standard error."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(text), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONWARNINGS": "ignore::DeprecationWarning"},
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return done
 
 
 async def failing(call: Callable[..., Any], *args: object, **arguments: object) -> errors.MistralError:

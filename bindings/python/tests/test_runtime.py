@@ -1,4 +1,4 @@
-"""Ways of use that break other clients: threads, event loops, forks, signals, cancellation."""
+"""Ways of use that break other clients: threads, event loops, cancellation, signals."""
 
 from __future__ import annotations
 
@@ -6,81 +6,18 @@ import asyncio
 import gc
 import os
 import signal
-import socket
-import subprocess
 import sys
-import textwrap
 import threading
 import time
 import warnings
 import weakref
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from harness import Canned
+from harness import COUNT, Canned, Silent, script
 from mistral_datasets import Mistral, errors
-from mistral_datasets.types import Download
-
-COUNT = '{"datasets": {"count": 3}}'
-
-
-def script(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs a program in a process of its own, which must end well and say nothing on standard error."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(text), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, "PYTHONWARNINGS": "ignore::DeprecationWarning"},
-    )
-    assert (done.returncode, done.stderr) == (0, ""), done
-    return done
-
-
-class Silent:
-    """A server that takes requests and never answers; it knows when the client hangs up."""
-
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.asked = threading.Event()
-        self.hung_up = threading.Event()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        connection, _ = self._listener.accept()
-        with connection:
-            connection.recv(65536)
-            self.asked.set()
-            while connection.recv(65536):
-                pass
-            self.hung_up.set()
-
-    def stop(self) -> None:
-        if not self.asked.is_set():
-            # Nobody came; the thread is still waiting for somebody.
-            with socket.create_connection(self._listener.getsockname()):
-                pass
-        self._thread.join()
-        self._listener.close()
-
-
-@pytest.fixture
-def silent() -> Iterator[Silent]:
-    server = Silent()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def canned() -> Iterator[Canned]:
-    with Canned(200, COUNT) as server:
-        yield server
 
 
 async def count(mistral: Mistral) -> int:
@@ -305,107 +242,6 @@ def test_a_signal_whose_handler_returns_does_not_interrupt() -> None:
     assert seen == [signal.SIGUSR1]
 
 
-# Forks
-
-fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-
-
-@fork
-def test_a_forked_child_has_connections_of_its_own(canned: Canned) -> None:
-    done = script(
-        """
-        import asyncio, os, sys
-        from mistral_datasets import Mistral, errors
-        mistral = Mistral("k", server_url=sys.argv[1])
-        datasets = mistral.datasets
-        print(datasets.list().datasets.count, flush=True)
-        for generation in range(2):
-            child = os.fork()
-            if child == 0:
-                print(datasets.list().datasets.count, flush=True)
-                print(asyncio.run(mistral.beta.observability.datasets.list_async()).datasets.count, flush=True)
-                continue
-            assert os.waitpid(child, 0)[1] == 0
-            print(datasets.list().datasets.count, flush=True)
-            break
-        """,
-        canned.url,
-    )
-    assert done.stdout.split() == ["3"] * 7
-    assert len(canned.requests) == 7
-
-
-@fork
-def test_processes_of_multiprocessing_use_the_client_of_their_parent(canned: Canned) -> None:
-    done = script(
-        """
-        import multiprocessing, sys
-        from mistral_datasets import Mistral
-        mistral = Mistral("k", server_url=sys.argv[1])
-        mistral.datasets.list()
-        def work(_):
-            return mistral.datasets.list().datasets.count
-        with multiprocessing.get_context("fork").Pool(3) as pool:
-            print(sum(pool.map(work, range(9))))
-        """,
-        canned.url,
-    )
-    assert done.stdout.strip() == "27"
-
-
-@fork
-def test_a_local_server_stays_with_its_process(tmp_path: Path) -> None:
-    script(
-        """
-        import os, sys
-        from mistral_datasets import Mistral, errors
-        mistral = Mistral.local(sys.argv[1])
-        dataset = mistral.datasets.create(name="Refund requests", description="")
-        file = mistral.files.upload(file={"file_name": "a", "content": b"x" * 1_000_000})
-        download = mistral.files.download(file_id=file.id)
-        child = os.fork()
-        if child == 0:
-            for call in (mistral.datasets.list, download.read):
-                try:
-                    call()
-                except errors.ConfigurationError as error:
-                    assert "fork" in error.message, mistral
-                else:
-                    raise AssertionError
-            with Mistral.local() as own:
-                assert own.datasets.list().datasets.count == 0
-            del mistral, download
-            sys.exit(0)
-        assert os.waitpid(child, 0)[1] == 0
-        assert mistral.datasets.fetch(dataset_id=dataset.id) == dataset
-        assert len(download.read()) == 1_000_000
-        mistral.close()
-        """,
-        str(tmp_path / "data"),
-    )
-
-
-@fork
-def test_a_closed_client_is_closed_in_a_child_too(canned: Canned) -> None:
-    script(
-        """
-        import os, sys
-        from mistral_datasets import Mistral, errors
-        mistral = Mistral("k", server_url=sys.argv[1])
-        mistral.close()
-        child = os.fork()
-        if child:
-            sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-        try:
-            mistral.datasets.list()
-        except errors.ClosedError:
-            sys.exit(0)
-        """,
-        canned.url,
-    )
-    assert canned.requests == []
-
-
 # A client's life
 
 
@@ -467,76 +303,3 @@ def test_a_client_is_told_by_its_agent(canned: Canned) -> None:
     python = f"python/{sys.version_info.major}.{sys.version_info.minor}"
     assert agent.startswith("mistral-datasets-python/")
     assert f" {python} mistral-datasets/" in agent
-
-
-# Transfer
-
-
-class Faulty:
-    """A file that fails while it is read."""
-
-    def __init__(self, *pieces: object) -> None:
-        self.pieces = list(pieces)
-
-    def read(self, size: int) -> object:
-        piece = self.pieces.pop(0)
-        if isinstance(piece, BaseException):
-            raise piece
-        return piece
-
-
-@pytest.mark.parametrize("twin", ["upload", "upload_async"])
-def test_what_a_file_raises_is_what_the_upload_raises(twin: str) -> None:
-    with Mistral.local() as mistral:
-
-        def upload(content: Faulty) -> object:
-            call = getattr(mistral.files, twin)(file={"file_name": "a", "content": content})
-            return asyncio.run(call) if asyncio.iscoroutine(call) else call
-
-        with pytest.raises(OSError, match="the disk is gone"):
-            upload(Faulty(b"first", OSError("the disk is gone")))
-        with pytest.raises(TypeError, match="binary mode"):
-            upload(Faulty("text"))
-        assert mistral.files.list().total == 0
-
-
-def test_an_upload_is_read_as_it_is_sent(tmp_path: Path) -> None:
-    """A file of 64 MB passes through a process that may not grow by as much."""
-    path = tmp_path / "large"
-    with path.open("wb") as target:
-        target.truncate(64 * 1024 * 1024)
-    with Canned(200, '{"id": "f", "object": "file", "created_at": 1, "filename": "large"}') as server:
-        script(
-            """
-            import resource, sys
-            from mistral_datasets import Mistral
-            mistral = Mistral("k", server_url=sys.argv[1])
-            with open(sys.argv[2], "rb") as content:
-                mistral.files.upload(file={"file_name": "warm", "content": b""})
-                before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-                mistral.files.upload(file={"file_name": "large", "content": content})
-            grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-            assert grown < 16 * 1024, grown
-            """,
-            server.url,
-            str(path),
-        )
-    assert len(server.requests[1][2]) > 64 * 1024 * 1024
-
-
-def test_a_download_is_read_once_and_remembered() -> None:
-    with Mistral.local() as mistral:
-        file = mistral.files.upload(file={"file_name": "a", "content": b"0123456789"})
-        download = mistral.files.download(file_id=file.id)
-        assert isinstance(download, Download)
-        assert repr(download) == "Download(length=10, is_closed=False)"
-        assert download.read() == download.content == download.read() == b"0123456789"
-        assert download.is_closed
-        assert list(download.iter_bytes(4)) == [b"0123", b"4567", b"89"]
-        assert asyncio.run(download.aread()) == b"0123456789"
-        with pytest.raises(ValueError, match="chunk_size"):
-            next(download.iter_bytes(0))
-        with mistral.files.download(file_id=file.id) as closed:
-            assert next(iter(closed)) == b"0123456789"
-        assert closed.is_closed
-        assert list(closed) == []

@@ -1,0 +1,82 @@
+"""Files on their way in and out."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from harness import Canned, script
+from mistral_datasets import Mistral
+from mistral_datasets.types import Download
+
+
+class Faulty:
+    """A file that fails while it is read."""
+
+    def __init__(self, *pieces: object) -> None:
+        self.pieces = list(pieces)
+
+    def read(self, size: int) -> object:
+        piece = self.pieces.pop(0)
+        if isinstance(piece, BaseException):
+            raise piece
+        return piece
+
+
+@pytest.mark.parametrize("twin", ["upload", "upload_async"])
+def test_what_a_file_raises_is_what_the_upload_raises(twin: str) -> None:
+    with Mistral.local() as mistral:
+
+        def upload(content: Faulty) -> object:
+            call = getattr(mistral.files, twin)(file={"file_name": "a", "content": content})
+            return asyncio.run(call) if asyncio.iscoroutine(call) else call
+
+        with pytest.raises(OSError, match="the disk is gone"):
+            upload(Faulty(b"first", OSError("the disk is gone")))
+        with pytest.raises(TypeError, match="binary mode"):
+            upload(Faulty("text"))
+        assert mistral.files.list().total == 0
+
+
+def test_an_upload_is_read_as_it_is_sent(tmp_path: Path) -> None:
+    """A file of 64 MB passes through a process that may not grow by as much."""
+    path = tmp_path / "large"
+    with path.open("wb") as target:
+        target.truncate(64 * 1024 * 1024)
+    with Canned(200, '{"id": "f", "object": "file", "created_at": 1, "filename": "large"}') as server:
+        script(
+            """
+            import resource, sys
+            from mistral_datasets import Mistral
+            mistral = Mistral("k", server_url=sys.argv[1])
+            with open(sys.argv[2], "rb") as content:
+                mistral.files.upload(file={"file_name": "warm", "content": b""})
+                before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+                mistral.files.upload(file={"file_name": "large", "content": content})
+            grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+            assert grown < 16 * 1024, grown
+            """,
+            server.url,
+            str(path),
+        )
+    assert len(server.requests[1][2]) > 64 * 1024 * 1024
+
+
+def test_a_download_is_read_once_and_remembered() -> None:
+    with Mistral.local() as mistral:
+        file = mistral.files.upload(file={"file_name": "a", "content": b"0123456789"})
+        download = mistral.files.download(file_id=file.id)
+        assert isinstance(download, Download)
+        assert repr(download) == "Download(length=10, is_closed=False)"
+        assert download.read() == download.content == download.read() == b"0123456789"
+        assert download.is_closed
+        assert list(download.iter_bytes(4)) == [b"0123", b"4567", b"89"]
+        assert asyncio.run(download.aread()) == b"0123456789"
+        with pytest.raises(ValueError, match="chunk_size"):
+            next(download.iter_bytes(0))
+        with mistral.files.download(file_id=file.id) as closed:
+            assert next(iter(closed)) == b"0123456789"
+        assert closed.is_closed
+        assert list(closed) == []
