@@ -127,11 +127,15 @@ mod tests {
         check(folder.path()).unwrap();
     }
 
-    /// A copy of the document with one optional member more on `Dataset`, and one operation more.
+    /// A copy of the document with one optional member more on `Dataset`, one optional list more in the request that changes
+    /// it, and one operation more.
     fn changed() -> Value {
         let mut document = load(&root().join(emit::DOCUMENT)).unwrap();
         document["components"]["schemas"]["Dataset"]["properties"]["colour"] = serde_json::json!({
             "type": "string", "nullable": true, "description": "The colour that lists show the dataset in."
+        });
+        document["components"]["schemas"]["UpdateDatasetRequest"]["properties"]["labels"] = serde_json::json!({
+            "type": "array", "maxItems": 9, "items": {"type": "string"}, "description": "What it is filed under."
         });
         let mut operation =
             document["paths"]["/v1/observability/datasets/{dataset_id}"]["get"].clone();
@@ -170,12 +174,20 @@ mod tests {
     const DRILL: &[(&str, &[&str])] = &[
         (
             "crates/core-client/src/types.rs",
-            &["colour: Option<String>", "The colour that lists show"],
+            &[
+                "colour: Option<String>",
+                "The colour that lists show",
+                "labels: Option<Vec<String>>",
+            ],
         ),
         ("crates/core-client/src/generated.rs", &["pub async fn freeze_dataset"]),
         (
             "crates/client/src/generated/datasets.rs",
-            &["pub fn freeze(", "pub struct FreezeDataset"],
+            &[
+                "pub fn freeze(",
+                "pub struct FreezeDataset",
+                "checks.items(\"labels\", value, 0..=9)",
+            ],
         ),
         ("crates/server/src/generated/routes.rs", &["\"freeze_dataset\"", "\"POST\""]),
         ("bindings/python/src/generated/models.rs", &["colour"]),

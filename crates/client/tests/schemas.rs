@@ -27,6 +27,8 @@ fn normal(schema: &Value) -> Value {
     for (key, value) in members {
         let (key, value) = match (key.as_str(), value) {
             ("nullable" | "default" | "title" | "$schema" | "$defs", _) => continue,
+            // Extensions speak to the generator.
+            (key, _) if key.starts_with("x-") => continue,
             ("description", Value::String(text)) => {
                 (key.as_str(), json!(text.split_whitespace().collect::<Vec<_>>().join(" ")))
             }

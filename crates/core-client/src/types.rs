@@ -327,10 +327,17 @@ reply! {
 
 reply! {
     /// Where an export lies.
-    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[derive(Clone, PartialEq, Eq)]
     pub struct ExportResponse {
         /// A signed link to the JSONL file; it needs no key, is itself a secret, and expires.
         required "file_url" file_url: String,
+    }
+}
+
+// A member is a secret, so it does not show.
+impl std::fmt::Debug for ExportResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExportResponse").finish_non_exhaustive()
     }
 }
 
@@ -432,10 +439,17 @@ reply! {
 
 reply! {
     /// A signed link.
-    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[derive(Clone, PartialEq, Eq)]
     pub struct SignedUrl {
         /// The link; it needs no key, is itself a secret, and expires.
         required "url" url: String,
+    }
+}
+
+// A member is a secret, so it does not show.
+impl std::fmt::Debug for SignedUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignedUrl").finish_non_exhaustive()
     }
 }
 

@@ -73,6 +73,11 @@ async fn secrets_stay_out_of_errors() {
     let error = call.await.unwrap_err();
     let link = format!("{}/file?signature=the-signature", server.url());
     let refused = client.open_link(&link).await.unwrap_err();
+    let fixture = Fixture::start().await;
+    let dataset = fixture.dataset().await;
+    let export = fixture.client.datasets().export_to_jsonl(dataset.id).await.unwrap();
+    let (_, query) = export.file_url.split_once('?').expect("the link is signed");
+    assert!(!format!("{export:?}").contains(query), "{export:?}");
     let printed = format!("{printed} {error} {error:?} {refused} {refused:?}");
     for secret in ["the key", "the conversation", "the-signature"] {
         assert!(!printed.contains(secret), "{printed}");

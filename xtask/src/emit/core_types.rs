@@ -60,16 +60,37 @@ fn reply(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
             "{need} {:?} {}: {},",
             field.name,
             identifier(&field.name),
-            member_type(field)
+            member_type(field, schema.role)
         );
     }
+    let secret = fields.iter().any(|field| field.secret);
+    let debug = if secret { "" } else { " Debug," };
     let item = format!(
-        "{}#[derive(Clone, Debug, PartialEq{eq})]\npub struct {} {{\n{}}}\n",
+        "{}#[derive(Clone,{debug} PartialEq{eq})]\npub struct {} {{\n{}}}\n",
         doc(&schema.description),
         schema.name,
         indented(&members)
     );
     let _ = writeln!(text, "reply! {{\n{}}}\n", indented(&item));
+    if secret {
+        redacted(text, schema, fields);
+    }
+}
+
+/// `Debug` for a reply that holds a secret, without it.
+fn redacted(text: &mut String, schema: &Schema, fields: &[Field]) {
+    let _ = write!(
+        text,
+        "// A member is a secret, so it does not show.\n\
+         impl std::fmt::Debug for {} {{\n\
+         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{\n\
+         f.debug_struct({:?})",
+        schema.name, schema.name
+    );
+    for field in fields.iter().filter(|field| !field.secret) {
+        let _ = write!(text, ".field({:?}, &self.{})", field.name, identifier(&field.name));
+    }
+    text.push_str(".finish_non_exhaustive()\n}\n}\n\n");
 }
 
 fn request(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
@@ -86,7 +107,8 @@ fn request(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) 
             text.push_str("#[serde(default, skip_serializing_if = \"Option::is_none\")]\n");
         }
         text.push_str(&schemars_limits(field));
-        let _ = writeln!(text, "pub {}: {},", identifier(&field.name), member_type(field));
+        let _ =
+            writeln!(text, "pub {}: {},", identifier(&field.name), member_type(field, schema.role));
     }
     text.push_str("}\n\n");
 }

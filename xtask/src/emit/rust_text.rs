@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::model::{Field, Model, Type};
+use crate::model::{Field, Model, Role, Type};
 
 /// Words that Rust keeps for itself.
 const KEYWORDS: [&str; 8] = ["type", "match", "move", "ref", "use", "where", "loop", "impl"];
@@ -56,11 +56,13 @@ pub fn indented(text: &str) -> String {
         .collect()
 }
 
-/// The type of a member in core-client's structs.
-pub fn member_type(field: &Field) -> String {
+/// The type of a member in core-client's structs. In a reply, a list that is missing reads as an empty one; in a request,
+/// what is not given is not sent.
+pub fn member_type(field: &Field, role: Role) -> String {
     let ty = value_type(&field.ty);
-    match (&field.ty, field.required, field.nullable) {
-        (_, true, _) | (Type::Array(_), false, false) => ty,
+    match (&field.ty, role) {
+        _ if field.required => ty,
+        (Type::Array(_), Role::Reply) if !field.nullable => ty,
         _ => format!("Option<{ty}>"),
     }
 }

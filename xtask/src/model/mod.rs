@@ -233,6 +233,8 @@ pub struct Field {
     pub limits: Limits,
     /// The value the server takes where none is given, as JSON text.
     pub default: Option<String>,
+    /// Whether the value opens something by itself, as a presigned link does, and must not be printed.
+    pub secret: bool,
 }
 
 /// The type of a value.

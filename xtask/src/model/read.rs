@@ -334,6 +334,7 @@ impl<'a> Reader<'a> {
                 maximum: value.get("maximum").and_then(Value::as_i64),
             },
             default: value.get("default").map(Value::to_string),
+            secret: flag(value, "x-secret"),
         })
     }
 
