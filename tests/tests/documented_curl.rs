@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use mistral_datasets_server::{Server, ServerConfig};
+use mistral_datasets_tests::say_skipped;
 use serde_json::{Deserializer, Value, json};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/seed/datasets-endpoints.txt");
@@ -66,11 +67,11 @@ fn curl(command: &str) -> (u16, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_curl_line_of_the_page_does_what_the_page_says() {
     if !Path::new(PAGE).exists() {
-        eprintln!("SKIPPED: the service's page is not here");
+        say_skipped("the service's page is not here");
         return;
     }
     if Command::new("curl").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: curl is not installed");
+        say_skipped("curl is not installed");
         return;
     }
     let examples = examples(&std::fs::read_to_string(PAGE).unwrap());

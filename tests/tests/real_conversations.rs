@@ -5,7 +5,7 @@ use std::path::Path;
 
 use mistral_datasets::Upload;
 use mistral_datasets::types::{Dataset, TaskStatus};
-use mistral_datasets_tests::Fixture;
+use mistral_datasets_tests::{Fixture, say_skipped};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -63,7 +63,7 @@ async fn listed(fixture: &Fixture, dataset: &Dataset) -> Vec<(String, String)> {
 async fn goes_round(name: &str) {
     let path = Path::new(DATA).join(name);
     if !path.exists() {
-        eprintln!("SKIPPED: {name} is not here");
+        say_skipped(&format!("{name} is not here"));
         return;
     }
     let given = texts(&std::fs::read_to_string(&path).unwrap());
