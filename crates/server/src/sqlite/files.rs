@@ -176,3 +176,53 @@ impl FileIndex for SqliteStorage {
         self.write(expire)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sqlite::Durability;
+
+    const WORKSPACE: Uuid = Uuid::from_u128(1);
+
+    fn file(expires_at: Option<Timestamp>) -> NewFile {
+        NewFile {
+            id: Uuid::now_v7(),
+            export: false,
+            expires_at,
+            name: "name".to_owned(),
+            bytes: 0,
+            purpose: String::new(),
+            mimetype: None,
+            visibility: String::new(),
+            lines: None,
+            signature: String::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_past_its_time_is_not_there_and_its_content_not_needed() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = SqliteStorage::open(&directory.path().join("db"), Durability::Off).unwrap();
+        let now = Timestamp::now();
+        let add =
+            async |expires_at| storage.add_file(WORKSPACE, file(expires_at)).await.unwrap().id;
+        let kept = add(None).await;
+        let later = add(Some(now.plus(Duration::from_secs(3600)))).await;
+        let past = add(Some(now)).await;
+        let unknown = Uuid::now_v7();
+
+        let missing = |result| matches!(result, Err(StorageError::Missing(Missing::File)));
+        assert!(missing(storage.file(WORKSPACE, past).await));
+        assert!(missing(storage.linked_file(past).await));
+        assert!(storage.file(WORKSPACE, later).await.is_ok());
+        let window = Window { offset: 0, limit: 10 };
+        let listed = storage.files(WORKSPACE, FileFilter::default(), window).await.unwrap();
+        assert_eq!((listed.count, listed.results[0].id), (2, later));
+        let unneeded = storage.unneeded_contents(vec![kept, unknown, later, past]).await;
+        assert_eq!(unneeded.unwrap(), [unknown, past]);
+        assert_eq!(storage.expire_files().await.unwrap(), [past]);
+        assert!(storage.expire_files().await.unwrap().is_empty());
+    }
+}

@@ -93,3 +93,113 @@ fn remove_dataset(connection: &Connection, dataset: i64) -> Result<(), StorageEr
     connection.prepare_cached("DELETE FROM datasets WHERE id = ?1")?.execute([dataset])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use mistral_datasets_core_client::types::RecordSource;
+    use uuid::Uuid;
+
+    use super::ROWS;
+    use crate::sqlite::{Durability, SqliteStorage};
+    use crate::storage::{
+        Campaign, Conversation, Dataset, DatasetKey, DatasetStore, Event, ImportStore, NewDataset,
+        NewRecord, PlantedStore, Progress, RecordStore, Storage,
+    };
+
+    const WORKSPACE: Uuid = Uuid::from_u128(1);
+    const OTHER: Uuid = Uuid::from_u128(2);
+
+    fn new_record() -> NewRecord {
+        NewRecord {
+            payload: "{}".to_owned(),
+            properties: "{}".to_owned(),
+            source: RecordSource::DirectInput,
+        }
+    }
+
+    async fn new_dataset(storage: &SqliteStorage, workspace: Uuid) -> Dataset {
+        let (name, description) = ("Name".to_owned(), String::new());
+        let new = NewDataset { name, description, owner: Uuid::nil() };
+        storage.create_dataset(workspace, new).await.unwrap()
+    }
+
+    /// How many rows a table has.
+    async fn rows(storage: &SqliteStorage, table: &'static str) -> i64 {
+        let count = storage.read(move |connection| {
+            let sql = format!("SELECT count(*) FROM {table}");
+            Ok(connection.query_row(&sql, [], |row| row.get::<_, i64>(0))?)
+        });
+        count.await.unwrap()
+    }
+
+    async fn reclaim_all(storage: &SqliteStorage) -> usize {
+        let mut steps = 0;
+        while storage.reclaim().await.unwrap() {
+            steps += 1;
+        }
+        steps
+    }
+
+    #[tokio::test]
+    async fn the_records_of_a_failed_import_go_and_others_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = SqliteStorage::open(&directory.path().join("db"), Durability::Off).unwrap();
+        let dataset = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
+        storage.create_record(WORKSPACE, dataset.clone(), new_record()).await.unwrap();
+        let task = storage.create_task(WORKSPACE, dataset, Uuid::nil()).await.unwrap();
+        let staged = (0..ROWS + 1).map(|_| new_record()).collect();
+        storage.stage_records(task.id, staged, Progress::NONE).await.unwrap();
+        assert_eq!(rows(&storage, "records").await, i64::from(ROWS) + 2);
+        // What a running import has staged stays.
+        assert_eq!(reclaim_all(&storage).await, 0);
+        storage.fail_import(task.id, "on purpose".to_owned()).await.unwrap();
+        assert!(reclaim_all(&storage).await > 1);
+        assert_eq!((rows(&storage, "records").await, rows(&storage, "runs").await), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn of_an_emptied_workspace_nothing_is_left_and_of_others_everything() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = SqliteStorage::open(&directory.path().join("db"), Durability::Off).unwrap();
+        for workspace in [WORKSPACE, OTHER] {
+            let dataset = DatasetKey::Id(new_dataset(&storage, workspace).await.id);
+            let mut ids = Vec::new();
+            for _ in 0..3 {
+                let created = storage.create_record(workspace, dataset.clone(), new_record());
+                ids.push(created.await.unwrap().id);
+            }
+            storage.delete_records(workspace, ids[..1].to_vec()).await.unwrap();
+            storage.create_task(workspace, dataset, Uuid::nil()).await.unwrap();
+            let json = || "[]".to_owned();
+            let event = Event {
+                id: "e".to_owned(),
+                request_messages: json(),
+                response_messages: json(),
+                extra_fields: "{}".to_owned(),
+            };
+            storage.plant_events(workspace, vec![event]).await.unwrap();
+            let conversation = Conversation { id: "c".to_owned(), messages: json() };
+            storage.plant_conversations(workspace, vec![conversation]).await.unwrap();
+            let (name, event_ids) = ("Campaign".to_owned(), vec!["e".to_owned()]);
+            let campaign = Campaign { id: Uuid::now_v7(), name, event_ids };
+            storage.plant_campaign(workspace, campaign).await.unwrap();
+        }
+        storage.reset(WORKSPACE).await.unwrap();
+        reclaim_all(&storage).await;
+        for (table, left) in [
+            ("workspaces", 1),
+            ("datasets", 1),
+            ("runs", 1),
+            ("records", 2),
+            ("deleted_records", 1),
+            ("gaps", 3),
+            ("tasks", 1),
+            ("events", 1),
+            ("conversations", 1),
+            ("campaigns", 1),
+            ("campaign_events", 1),
+        ] {
+            assert_eq!(rows(&storage, table).await, left, "{table}");
+        }
+    }
+}
