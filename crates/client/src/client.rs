@@ -3,28 +3,41 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use mistral_datasets_core_client as core;
 use mistral_datasets_core_client::types::ErrorResponse;
 
-use crate::config::ClientBuilder;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::config::{self, ClientBuilder};
 use crate::error::{Error, ErrorKind};
-use crate::transport::{self, Transport};
+use crate::options::Options;
+use crate::seen::Observer;
+use crate::transport::Transport;
 
 /// A client of the API. Cloning it is cheap, and all clones share their connections.
+///
+/// Calls that fail in a way that passes are made again where that does no harm; see [`Retries`](crate::Retries). Dropping the
+/// future of a call breaks it off.
 ///
 /// It needs a tokio runtime when a call is awaited, not before.
 #[derive(Clone)]
 pub struct Client {
-    shared: Arc<Shared>,
+    inner: Arc<Inner>,
 }
 
-struct Shared {
+struct Inner {
     core: core::Client,
     transport: Transport,
     server_url: String,
-    closed: AtomicBool,
+    shared: Arc<Shared>,
+}
+
+/// What clients with different options have in common.
+#[derive(Default)]
+struct Shared {
+    closed: CancellationToken,
     #[cfg(feature = "local")]
     local: std::sync::Mutex<Option<mistral_datasets_server::RunningServer>>,
 }
@@ -52,43 +65,65 @@ impl Client {
     }
 
     pub(crate) fn new_with(server_url: String, transport: Transport) -> Self {
+        Self::over(Arc::default(), server_url, transport)
+    }
+
+    fn over(shared: Arc<Shared>, server_url: String, transport: Transport) -> Self {
         let core = core::Client::new_with_client(
             &server_url,
             transport.http().clone(),
             core::Hooks::new(transport.clone()),
         );
-        Self {
-            shared: Arc::new(Shared {
-                core,
-                transport,
-                server_url,
-                closed: AtomicBool::new(false),
-                #[cfg(feature = "local")]
-                local: std::sync::Mutex::new(None),
-            }),
-        }
+        Self { inner: Arc::new(Inner { core, transport, server_url, shared }) }
+    }
+
+    /// A client for which something is otherwise: for one call, or for some. It shares everything else with this one: the
+    /// connections, the budget of repetitions, and being closed.
+    ///
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
+    /// use std::time::Duration;
+    /// use mistral_datasets::{Options, Retries};
+    ///
+    /// let options = Options::new().timeout(Duration::from_secs(5)).retries(Retries::none());
+    /// let page = client.with(options)?.datasets().list().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::build`].
+    pub fn with(&self, options: Options) -> Result<Self, Error> {
+        let Inner { transport, server_url, shared, .. } = &*self.inner;
+        let settings = transport.settings().with(&options)?;
+        let server_url = match &options.server_url {
+            Some(url) => config::server_url(url)?,
+            None => server_url.clone(),
+        };
+        Ok(Self::over(shared.clone(), server_url, transport.with(settings)))
     }
 
     /// Makes the client the owner of a server in this process, which closing it stops.
     #[cfg(feature = "local")]
     pub(crate) fn owning(self, server: mistral_datasets_server::RunningServer) -> Self {
-        *self.shared.local.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(server);
+        *self.inner.shared.local.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+            Some(server);
         self
     }
 
     /// The server's address, without a slash at its end.
     pub fn server_url(&self) -> &str {
-        &self.shared.server_url
+        &self.inner.server_url
     }
 
-    /// Closes the client and all its clones: later calls fail with [`Closed`](ErrorKind::Closed), and an embedded server
-    /// stops. Closing twice is no error. A client that is dropped needs no closing.
+    /// Closes the client and all its clones: calls under way fail with [`Cancelled`](ErrorKind::Cancelled), later ones with
+    /// [`Closed`](ErrorKind::Closed), and an embedded server stops. Closing twice is no error. A client that is dropped needs no closing.
     pub async fn close(&self) {
-        self.shared.closed.store(true, Ordering::Release);
+        self.inner.shared.closed.cancel();
         #[cfg(feature = "local")]
         {
-            let server =
-                self.shared.local.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+            let local = &self.inner.shared.local;
+            let server = local.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
             if let Some(server) = server {
                 server.shutdown().await;
             }
@@ -97,14 +132,14 @@ impl Client {
 
     /// Whether the client was closed.
     pub fn is_closed(&self) -> bool {
-        self.shared.closed.load(Ordering::Acquire)
+        self.inner.shared.closed.is_cancelled()
     }
 
-    fn open(&self) -> Result<&Shared, Error> {
+    fn open(&self) -> Result<&Inner, Error> {
         if self.is_closed() {
             return Err(Error::new(ErrorKind::Closed, "the client was closed"));
         }
-        Ok(&self.shared)
+        Ok(&self.inner)
     }
 
     pub(crate) fn core(&self) -> Result<&core::Client, Error> {
@@ -121,17 +156,46 @@ impl Client {
         operation: &'static str,
         future: impl Future<Output = Result<core::ResponseValue<T>, core::Error<ErrorResponse>>>,
     ) -> Result<T, Error> {
-        let (result, seen) = transport::observed(future).await;
-        result
-            .map(core::ResponseValue::into_inner)
-            .map_err(|error| seen.explain(error).with_operation(operation))
+        let observer = Observer::default();
+        let deadline = self.inner.transport.settings().deadline;
+        let span = tracing::debug_span!("call", operation);
+        let result = tokio::select! {
+            biased;
+            result = observer.observe(future).instrument(span) => {
+                result.map_err(|error| observer.take().explain(error))
+            }
+            () = self.inner.shared.closed.cancelled() => {
+                let message = "the client was closed during the call".to_owned();
+                Err(observer.take().given_up(ErrorKind::Cancelled, message))
+            }
+            () = tokio::time::sleep(deadline) => {
+                let message = format!("no success within the deadline of {deadline:?}");
+                Err(observer.take().given_up(ErrorKind::Timeout, message))
+            }
+        };
+        result.map(core::ResponseValue::into_inner).map_err(|error| error.with_operation(operation))
+    }
+
+    /// Carries out what is no generated call until the client is closed.
+    pub(crate) async fn until_closed<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let span = tracing::debug_span!("call", operation);
+        let result = tokio::select! {
+            biased;
+            result = call.instrument(span) => result,
+            () = self.inner.shared.closed.cancelled() => {
+                Err(Error::new(ErrorKind::Cancelled, "the client was closed during the call"))
+            }
+        };
+        result.map_err(|error| error.with_operation(operation))
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("server_url", &self.shared.server_url)
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("server_url", &self.inner.server_url).finish_non_exhaustive()
     }
 }

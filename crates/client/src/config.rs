@@ -4,17 +4,16 @@ use std::fmt;
 use std::time::Duration;
 
 use reqwest::Url;
-use reqwest::header::HeaderValue;
 
 use crate::client::Client;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::options::{Options, Settings, misconfigured};
+use crate::retry::Retries;
+use crate::tls;
 use crate::transport::Transport;
 
 /// The service's address.
 const DEFAULT_SERVER_URL: &str = "https://api.mistral.ai";
-
-/// How long a request may take where nothing else is said.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How long setting up a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,42 +22,107 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// ```
 /// use std::time::Duration;
-/// use mistral_datasets::Client;
+/// use mistral_datasets::{Client, Retries};
 ///
 /// let client = Client::builder()
 ///     .api_key("a key")
 ///     .server_url("http://127.0.0.1:7700")
 ///     .timeout(Duration::from_secs(30))
+///     .retries(Retries::default().max_attempts(3))
 ///     .build()?;
 /// assert_eq!(client.server_url(), "http://127.0.0.1:7700");
 /// # Ok::<(), mistral_datasets::Error>(())
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ClientBuilder {
-    api_key: Option<String>,
-    server_url: Option<String>,
-    timeout: Option<Duration>,
+    options: Options,
     user_agent: Option<String>,
+    proxy: Proxy,
+    ca_certificates: Option<Vec<u8>>,
+}
+
+/// Which way requests take.
+#[derive(Clone, Default)]
+enum Proxy {
+    /// The one that the environment names, if it names one.
+    #[default]
+    Environment,
+    /// This one.
+    Given(String),
+    /// None.
+    #[cfg_attr(not(feature = "local"), allow(dead_code))]
+    Never,
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The address may hold a password.
+        f.write_str(match self {
+            Self::Environment => "Environment",
+            Self::Given(_) => "Given",
+            Self::Never => "Never",
+        })
+    }
 }
 
 impl ClientBuilder {
     /// The key to authenticate with. Default: the environment's `MISTRAL_API_KEY`.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
-        self.api_key = Some(key.into());
+        self.options = self.options.api_key(key);
         self
     }
 
     /// The server's address, with or without a path before the API's own. Default: the environment's
     /// `MISTRAL_SERVER_URL`, and without that the service.
     pub fn server_url(mut self, url: impl Into<String>) -> Self {
-        self.server_url = Some(url.into());
+        self.options = self.options.server_url(url);
         self
     }
 
-    /// How long one request may take until its reply has been read. Default: 300 s. Uploads and downloads may take longer,
-    /// as long as they do not pause for this time.
+    /// How long one attempt of a call may take until its reply has been read. Default: 300 s. Uploads and downloads may take
+    /// longer, as long as they do not pause for this time.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.options = self.options.timeout(timeout);
+        self
+    }
+
+    /// How long a call may take with all its attempts and the waits between them. Default: 600 s. Uploads and downloads may
+    /// take longer.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.options = self.options.deadline(deadline);
+        self
+    }
+
+    /// How often and after how long failed calls are sent again.
+    pub fn retries(mut self, retries: Retries) -> Self {
+        self.options = self.options.retries(retries);
+        self
+    }
+
+    /// A further header of every request to the API; see [`Options::header`].
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options = self.options.header(name, value);
+        self
+    }
+
+    /// The proxy that all requests go through, such as `http://user:password@host:3128` or `socks5://host:1080`. Default: what
+    /// the environment says in `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+    pub fn proxy(mut self, url: impl Into<String>) -> Self {
+        self.proxy = Proxy::Given(url.into());
+        self
+    }
+
+    /// No proxy, whatever the environment says.
+    #[cfg(feature = "local")]
+    pub(crate) fn no_proxy(mut self) -> Self {
+        self.proxy = Proxy::Never;
+        self
+    }
+
+    /// Certificates in PEM that are trusted besides the system's, such as those of a company's own authority. The environment
+    /// can name a file of them too: `SSL_CERT_FILE` in the place of the system's, `REQUESTS_CA_BUNDLE` besides them.
+    pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.ca_certificates = Some(pem.into());
         self
     }
 
@@ -68,61 +132,47 @@ impl ClientBuilder {
         self
     }
 
+    /// Reads the environment's `MISTRAL_API_KEY` and `MISTRAL_SERVER_URL` now, for what was not given, instead of when the
+    /// client is built. Whoever builds from the same settings again later gets the same client.
+    pub fn with_environment(mut self) -> Self {
+        let Options { api_key, server_url, .. } = &mut self.options;
+        *api_key = api_key.take().or_else(|| from_environment("MISTRAL_API_KEY"));
+        *server_url = server_url.take().or_else(|| from_environment("MISTRAL_SERVER_URL"));
+        self
+    }
+
     /// Builds the client. Nothing is connected yet.
     ///
     /// # Errors
-    /// [`Configuration`](ErrorKind::Configuration): there is no key, the key holds characters that no header can carry, or the
-    /// server's address is none.
+    /// [`Configuration`](crate::ErrorKind::Configuration): there is no key, the key or a header holds characters that no header
+    /// can carry, the server's or the proxy's address is none, a time is zero, or the certificates cannot be read.
     pub fn build(self) -> Result<Client, Error> {
-        let key = self
-            .api_key
-            .or_else(|| from_environment("MISTRAL_API_KEY"))
-            .filter(|key| !key.trim().is_empty())
-            .ok_or_else(|| {
-                misconfigured("there is no API key; give one, or set MISTRAL_API_KEY")
-            })?;
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", key.trim()))
-            .map_err(|_| misconfigured("the API key holds characters that no header can carry"))?;
-        authorization.set_sensitive(true);
-
-        let address = self
-            .server_url
-            .or_else(|| from_environment("MISTRAL_SERVER_URL"))
-            .unwrap_or_else(|| DEFAULT_SERVER_URL.to_owned());
-        let server_url = server_url(&address)?;
-
-        let timeout = self.timeout.unwrap_or(DEFAULT_TIMEOUT);
-        if timeout.is_zero() {
-            return Err(misconfigured("the timeout must be longer than nothing"));
-        }
+        let Self { options, user_agent, proxy, ca_certificates } = self.with_environment();
+        let settings =
+            Settings::new(options.api_key.as_deref().unwrap_or_default())?.with(&options)?;
+        let server_url = server_url(options.server_url.as_deref().unwrap_or(DEFAULT_SERVER_URL))?;
 
         let own = concat!("mistral-datasets/", env!("CARGO_PKG_VERSION"));
-        let user_agent =
-            self.user_agent.map_or(own.to_owned(), |product| format!("{product} {own}"));
-        let http = reqwest::Client::builder()
+        let user_agent = user_agent.map_or(own.to_owned(), |product| format!("{product} {own}"));
+        let builder = reqwest::Client::builder()
             .user_agent(user_agent)
-            .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+            .connect_timeout(CONNECT_TIMEOUT.min(settings.timeout))
             .tcp_nodelay(true)
-            .tls_backend_preconfigured(crate::tls::configuration())
+            .tls_backend_preconfigured(tls::configuration(ca_certificates.as_deref())?);
+        let builder = match proxy {
+            Proxy::Environment => builder,
+            Proxy::Never => builder.no_proxy(),
+            Proxy::Given(url) => builder.proxy(reqwest::Proxy::all(url).map_err(|_| {
+                misconfigured(
+                    "the proxy is not a URL; expected something like http://proxy.example:3128",
+                )
+            })?),
+        };
+        let http = builder
             .build()
             .map_err(|error| misconfigured("the HTTP client cannot be built").with_source(error))?;
-        Ok(Client::new_with(server_url, Transport::new(http, authorization, timeout)))
+        Ok(Client::new_with(server_url, Transport::new(http, settings)))
     }
-}
-
-impl fmt::Debug for ClientBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientBuilder")
-            .field("api_key", &self.api_key.as_ref().map(|_| "…"))
-            .field("server_url", &self.server_url)
-            .field("timeout", &self.timeout)
-            .field("user_agent", &self.user_agent)
-            .finish()
-    }
-}
-
-fn misconfigured(message: &str) -> Error {
-    Error::new(ErrorKind::Configuration, message)
 }
 
 fn from_environment(name: &str) -> Option<String> {
@@ -130,8 +180,8 @@ fn from_environment(name: &str) -> Option<String> {
 }
 
 /// Checks the address and strips what would double the slash before the API's paths.
-fn server_url(address: &str) -> Result<String, Error> {
-    let refuse = |problem: &str| Err(misconfigured(&format!("the server URL {problem}")));
+pub(crate) fn server_url(address: &str) -> Result<String, Error> {
+    let refuse = |problem: &str| Err(misconfigured(format!("the server URL {problem}")));
     let Ok(url) = Url::parse(address.trim()) else {
         return refuse("is not a URL; expected something like https://api.mistral.ai");
     };
@@ -150,6 +200,7 @@ fn server_url(address: &str) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[test]
     fn addresses_lose_their_last_slash_and_keep_their_path() {
@@ -169,14 +220,31 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_no_header_can_carry_is_refused_without_showing_it() {
-        let error = Client::builder().api_key("a\nsecret").build().unwrap_err();
-        assert!(!format!("{error} {error:?}").contains("secret"));
+    fn what_is_no_proxy_and_no_certificate_is_refused() {
+        let builder = || Client::builder().api_key("k").server_url("http://h");
+        for builder in [builder().proxy("not a secret url"), builder().ca_certificates("secret")] {
+            let error = builder.build().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Configuration);
+            assert!(!format!("{error} {error:?}").contains("secret"));
+        }
+        builder().proxy("socks5://127.0.0.1:1").build().unwrap();
     }
 
     #[test]
     fn debug_shows_no_key() {
-        let builder = Client::builder().api_key("secret").server_url("http://h");
+        let builder = Client::builder()
+            .api_key("secret")
+            .server_url("http://h")
+            .header("x-token", "secret")
+            .proxy("http://user:secret@h");
         assert!(!format!("{builder:?} {:?}", builder.clone().build().unwrap()).contains("secret"));
+    }
+
+    #[test]
+    fn other_options_make_another_client_over_the_same_connections() {
+        let client = Client::builder().api_key("k").server_url("http://h").build().unwrap();
+        let other = client.with(Options::new().server_url("http://other/")).unwrap();
+        assert_eq!((client.server_url(), other.server_url()), ("http://h", "http://other"));
+        assert!(client.with(Options::new().server_url("none")).is_err());
     }
 }

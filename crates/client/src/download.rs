@@ -6,12 +6,12 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures::Stream;
 use futures::stream::{BoxStream, StreamExt};
-use reqwest::{Response, Url};
+use reqwest::{Method, Request, Response, Url};
 
 use crate::client::Client;
-use crate::envelope;
 use crate::error::{Error, ErrorKind};
-use crate::transport::{self, Seen};
+use crate::seen;
+use crate::transport::{self, Key};
 
 /// A download under way. It is read once, as a whole or piece by piece; dropping it breaks it off.
 pub struct Download {
@@ -30,7 +30,7 @@ impl Download {
                 Ok(None) => None,
                 Ok(Some(Ok(bytes))) => Some((Ok(bytes), Some(chunks))),
                 Ok(Some(Err(error))) => {
-                    Some((Err(transport::broken(error).with_operation(operation)), None))
+                    Some((Err(seen::broken(error).with_operation(operation)), None))
                 }
                 Err(_) => {
                     let error = Error::new(ErrorKind::Timeout, "the download paused for too long");
@@ -79,39 +79,14 @@ impl Client {
     /// [`NotFound`](ErrorKind::NotFound), as the server has it, when it has expired: then ask for it again.
     pub async fn open_link(&self, url: &str) -> Result<Download, Error> {
         const OPERATION: &str = "open_link";
-        let transport = self.transport()?;
         let url = Url::parse(url)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"))
             .ok_or_else(|| {
                 Error::invalid(OPERATION, "url: expected an http or https link".to_owned())
             })?;
-        let answer = transport.http().get(url).send();
-        let reply = tokio::time::timeout(transport.timeout(), answer)
-            .await
-            .map_err(|_| {
-                Error::new(ErrorKind::Timeout, "no reply in time").with_operation(OPERATION)
-            })?
-            .map_err(|error| transport::broken(error).with_operation(OPERATION))?;
-        accept(OPERATION, reply, transport.timeout()).await
+        let request = Request::new(Method::GET, url);
+        let reply = transport::open(self, OPERATION, request, Key::Withheld).await?;
+        Ok(Download::new(OPERATION, reply, self.transport()?.timeout()))
     }
-}
-
-/// Makes a download of a reply, or an error of a failed one.
-pub(crate) async fn accept(
-    operation: &'static str,
-    reply: Response,
-    timeout: Duration,
-) -> Result<Download, Error> {
-    if reply.status().is_success() {
-        return Ok(Download::new(operation, reply, timeout));
-    }
-    let mut seen = Seen::default();
-    seen.reply(&reply);
-    let status = reply.status().as_u16();
-    // Where the body does not come, the status alone says enough.
-    if let Ok(Ok(bytes)) = tokio::time::timeout(timeout, reply.bytes()).await {
-        seen.failed(envelope::read(status, &bytes));
-    }
-    Err(seen.refused().with_operation(operation))
 }

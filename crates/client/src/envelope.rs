@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::error::Error;
+
 /// How much of a failed reply's body is kept.
 const BODY_LIMIT: usize = 8 * 1024;
 
@@ -14,6 +16,13 @@ pub(crate) struct Envelope {
     pub(crate) message: String,
     pub(crate) code: Option<String>,
     pub(crate) body: Option<String>,
+}
+
+impl Envelope {
+    /// The error of a reply with that status.
+    pub(crate) fn into_error(self, status: u16) -> Error {
+        Error::failed_reply(status, self.message).with_code(self.code).with_body(self.body)
+    }
 }
 
 /// Reads the body of a failed reply. Three envelopes are in use: the API's own `{detail: {message, error_code}}`, the

@@ -2,6 +2,10 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mistral_datasets_core_client::types::ImportTask;
 
 /// The kinds of error, the same in every language. Python and Node have a class for each, `not_found` being
 /// `NotFoundError`.
@@ -31,7 +35,11 @@ pub enum ErrorKind {
     Server,
     /// The reply is not what the API promises.
     Decoding,
-    /// The client was closed.
+    /// An import task ended without success; [`Error::task`] has it.
+    TaskFailed,
+    /// The call was broken off from this side while it was under way: the client was closed, or a signal was aborted.
+    Cancelled,
+    /// The client was closed before the call.
     Closed,
 }
 
@@ -49,6 +57,8 @@ impl ErrorKind {
         Self::RateLimit,
         Self::Server,
         Self::Decoding,
+        Self::TaskFailed,
+        Self::Cancelled,
         Self::Closed,
     ];
 
@@ -66,6 +76,8 @@ impl ErrorKind {
             Self::RateLimit => "rate_limit",
             Self::Server => "server",
             Self::Decoding => "decoding",
+            Self::TaskFailed => "task_failed",
+            Self::Cancelled => "cancelled",
             Self::Closed => "closed",
         }
     }
@@ -109,8 +121,10 @@ impl fmt::Display for ErrorKind {
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     message: String,
@@ -119,7 +133,12 @@ struct Inner {
     code: Option<String>,
     request_id: Option<String>,
     body: Option<String>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    retry_after: Option<Duration>,
+    ambiguous: bool,
+    attempts: u32,
+    elapsed: Option<Duration>,
+    task: Option<Box<ImportTask>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -132,6 +151,11 @@ impl Error {
             code: None,
             request_id: None,
             body: None,
+            retry_after: None,
+            ambiguous: false,
+            attempts: 0,
+            elapsed: None,
+            task: None,
             source: None,
         }))
     }
@@ -175,8 +199,29 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.0.retry_after = retry_after;
+        self
+    }
+
+    pub(crate) fn with_ambiguity(mut self, ambiguous: bool) -> Self {
+        self.0.ambiguous = ambiguous;
+        self
+    }
+
+    pub(crate) fn with_attempts(mut self, attempts: u32, elapsed: Duration) -> Self {
+        self.0.attempts = attempts;
+        self.0.elapsed = (attempts > 0).then_some(elapsed);
+        self
+    }
+
+    pub(crate) fn with_task(mut self, task: ImportTask) -> Self {
+        self.0.task = Some(Box::new(task));
+        self
+    }
+
     pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
-        self.0.source = Some(Box::new(source));
+        self.0.source = Some(Arc::new(source));
         self
     }
 
@@ -219,7 +264,7 @@ impl Error {
 
     /// Whether the same call may succeed when it is made again later.
     ///
-    /// It says nothing about whether this call was carried out: after a broken connection it may have been.
+    /// It says nothing about whether this call was carried out; see [`is_ambiguous`](Self::is_ambiguous).
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
             ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::RateLimit => true,
@@ -228,8 +273,38 @@ impl Error {
         }
     }
 
+    /// Whether this was a write that may have been carried out although it failed: the request went out, and the connection
+    /// broke or the server failed. Such a call is never repeated by itself; look whether it was carried out before making
+    /// it again.
+    pub fn is_ambiguous(&self) -> bool {
+        self.0.ambiguous
+    }
+
+    /// How often the request was sent; 0 when it never was.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// How long the call took with all its attempts and the waits between them, where something was sent.
+    pub fn elapsed(&self) -> Option<Duration> {
+        self.0.elapsed
+    }
+
+    /// How long the server asked to wait before the next request.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// The import task that failed, or was still under way when waiting for it ended.
+    pub fn task(&self) -> Option<&ImportTask> {
+        self.0.task.as_deref()
+    }
+
     /// What to do about it, where something general can be said.
     pub fn hint(&self) -> Option<&'static str> {
+        if self.0.ambiguous {
+            return Some("it may have been carried out: look before making it again");
+        }
         match self.0.kind {
             ErrorKind::Authentication => {
                 Some("give a valid key when building the client, or in MISTRAL_API_KEY")
@@ -257,6 +332,7 @@ impl fmt::Display for Error {
             inner.code.clone(),
             inner.status.map(|status| format!("status {status}")),
             inner.request_id.as_ref().map(|id| format!("request {id}")),
+            (inner.attempts > 1).then(|| attempts(inner.attempts, inner.elapsed)),
         ];
         let notes: Vec<String> = notes.into_iter().flatten().collect();
         if !notes.is_empty() {
@@ -264,6 +340,12 @@ impl fmt::Display for Error {
         }
         Ok(())
     }
+}
+
+/// The attempts in words.
+fn attempts(number: u32, elapsed: Option<Duration>) -> String {
+    let seconds = elapsed.unwrap_or_default().as_secs_f64();
+    format!("{number} attempts in {seconds:.1} s")
 }
 
 impl fmt::Debug for Error {
@@ -276,6 +358,11 @@ impl fmt::Debug for Error {
             .field("status", &inner.status)
             .field("code", &inner.code)
             .field("request_id", &inner.request_id)
+            .field("retry_after", &inner.retry_after)
+            .field("ambiguous", &inner.ambiguous)
+            .field("attempts", &inner.attempts)
+            .field("elapsed", &inner.elapsed)
+            .field("task", &inner.task.as_ref().map(|task| task.id))
             .field("source", &inner.source)
             .finish_non_exhaustive()
     }

@@ -3,18 +3,23 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reqwest::{Method, Url};
-
+use bytes::Bytes;
 use mistral_datasets_core_client::types;
+use reqwest::{Method, Request, Url};
 
 use crate::argument::IntoId;
 use crate::calls::Files;
 use crate::check::Checks;
-use crate::download::{self, Download};
+use crate::download::Download;
 use crate::envelope;
 use crate::error::{Error, ErrorKind};
-use crate::transport::Seen;
+use crate::retry::{self, Failure};
+use crate::seen::{self, Seen};
+use crate::transport::{self, Key, Transport, failure, log_retry};
 use crate::upload::{MAX_FILE_BYTES, Upload};
+
+/// The document's name of the upload.
+const UPLOAD: &str = "upload_file";
 
 impl Files {
     /// Uploads a file of at most 512 MB, which an import can then read. It is streamed and never held in memory.
@@ -31,55 +36,59 @@ impl Files {
     ///
     /// # Errors
     /// [`Validation`](ErrorKind::Validation) before anything is sent when the file has no name or is known to be too large;
-    /// otherwise as the server and the connection have it. The upload is not repeated by itself.
+    /// otherwise as the server and the connection have it. It is repeated
+    /// only when it surely was not carried out, and not at all when it is a stream.
     ///
     /// Sends `POST /v1/files`.
     pub async fn upload(&self, upload: Upload) -> Result<types::File, Error> {
-        const OPERATION: &str = "upload_file";
-        let transport = self.client.transport()?;
         if upload.file_name.is_empty() {
-            return Err(Error::invalid(OPERATION, "file_name: must not be empty".to_owned()));
+            return Err(Error::invalid(UPLOAD, "file_name: must not be empty".to_owned()));
         }
         if upload.length.is_some_and(|length| length > MAX_FILE_BYTES) {
-            return Err(Error::invalid(OPERATION, "file: expected at most 512 MB".to_owned()));
+            return Err(Error::invalid(UPLOAD, "file: expected at most 512 MB".to_owned()));
         }
-        let progress = Arc::new(Progress::default());
-        let form = upload.form({
-            let progress = progress.clone();
-            move || progress.moved()
-        })?;
-        let request = transport
-            .http()
-            .request(Method::POST, format!("{}/v1/files", self.client.server_url()))
-            .multipart(form)
-            .build()
-            .map_err(|error| Seen::default().broken(error).with_operation(OPERATION))?;
-        let reply = tokio::select! {
-            reply = transport.send(OPERATION, request) => {
-                reply.map_err(|error| Seen::default().broken(error).with_operation(OPERATION))?
+        let transport = self.client.transport()?;
+        self.client.until_closed(UPLOAD, self.send(transport, upload)).await
+    }
+
+    /// Sends an upload as often as it surely was not carried out and can be made again.
+    async fn send(&self, transport: &Transport, mut upload: Upload) -> Result<types::File, Error> {
+        let url = format!("{}/v1/files", self.client.server_url());
+        // Large files take their time; what must not take long is a pause.
+        let mut attempts = transport.attempts(Method::POST, Duration::MAX);
+        let mut last = None;
+        loop {
+            let progress = Arc::new(Progress::default());
+            let moved = progress.clone();
+            let Some(form) = upload.form(Arc::new(move || moved.moved())).await? else {
+                return Err(last.expect("a stream can be sent once"));
+            };
+            let mut seen = Seen::default();
+            seen.attempt(attempts.made(), true);
+            let request = transport.http().post(&url).multipart(form).build();
+            let result = match request {
+                Ok(request) => once(transport, request, &progress, &mut seen).await,
+                Err(error) => Err((Failure::NotSent, seen::broken(error))),
+            };
+            let (failure, error) = match result {
+                Ok(bytes) => {
+                    return serde_json::from_slice(&bytes).map_err(|error| seen.unreadable(&error));
+                }
+                Err(failed) => failed,
+            };
+            seen.lasted(attempts.elapsed());
+            seen.ended(failure.is_ambiguous(&Method::POST), error.message().to_owned());
+            let made = attempts.made();
+            let error = seen.joined(error);
+            match attempts.after(failure) {
+                Some(delay) => {
+                    log_retry(UPLOAD, made, delay, error.kind().name());
+                    tokio::time::sleep(delay).await;
+                    last = Some(error);
+                }
+                None => return Err(error),
             }
-            () = progress.stalled(transport.timeout()) => {
-                let error = Error::new(ErrorKind::Timeout, "the upload paused for too long");
-                return Err(error.with_operation(OPERATION));
-            }
-        };
-        let mut seen = Seen::default();
-        seen.reply(&reply);
-        let status = reply.status();
-        let bytes = match tokio::time::timeout(transport.timeout(), reply.bytes()).await {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(error)) => return Err(seen.broken(error).with_operation(OPERATION)),
-            Err(_) => {
-                let error = Error::new(ErrorKind::Timeout, "the reply did not come in time");
-                return Err(error.with_operation(OPERATION));
-            }
-        };
-        if !status.is_success() {
-            seen.failed(envelope::read(status.as_u16(), &bytes));
-            return Err(seen.refused().with_operation(OPERATION));
         }
-        serde_json::from_slice(&bytes)
-            .map_err(|error| seen.unreadable(&error).with_operation(OPERATION))
     }
 
     /// Downloads the bytes of an uploaded file.
@@ -90,7 +99,6 @@ impl Files {
     /// Sends `GET /v1/files/{file_id}/content`.
     pub async fn download(&self, file_id: impl IntoId) -> Result<Download, Error> {
         const OPERATION: &str = "download_file";
-        let transport = self.client.transport()?;
         let file_id = file_id.into_id();
         Checks::new(OPERATION).segment("file_id", &file_id)?;
         let mut url =
@@ -98,15 +106,40 @@ impl Files {
         url.path_segments_mut()
             .expect("an http URL has a path")
             .extend(["v1", "files", &file_id, "content"]);
-        let request = reqwest::Request::new(Method::GET, url);
-        let reply = tokio::time::timeout(transport.timeout(), transport.send(OPERATION, request))
-            .await
-            .map_err(|_| {
-                Error::new(ErrorKind::Timeout, "no reply in time").with_operation(OPERATION)
-            })?
-            .map_err(|error| Seen::default().broken(error).with_operation(OPERATION))?;
-        download::accept(OPERATION, reply, transport.timeout()).await
+        let request = Request::new(Method::GET, url);
+        let reply = transport::open(&self.client, OPERATION, request, Key::Sent).await?;
+        Ok(Download::new(OPERATION, reply, self.client.transport()?.timeout()))
     }
+}
+
+/// Sends an upload once and reads the reply.
+async fn once(
+    transport: &Transport,
+    request: Request,
+    progress: &Progress,
+    seen: &mut Seen,
+) -> Result<Bytes, (Failure, Error)> {
+    let timed_out = |message: &str| (Failure::Broken, Error::new(ErrorKind::Timeout, message));
+    let broken = |error: reqwest::Error| (failure(&error), seen::broken(error));
+    let reply = tokio::select! {
+        reply = transport.send(UPLOAD, request) => reply.map_err(broken)?,
+        () = progress.stalled(transport.timeout()) => {
+            return Err(timed_out("the upload paused for too long"));
+        }
+    };
+    let status = reply.status();
+    seen.reply(status.as_u16(), reply.headers());
+    let retry_after = retry::retry_after(reply.headers());
+    let bytes = tokio::time::timeout(transport.timeout(), reply.bytes())
+        .await
+        .map_err(|_| timed_out("the reply did not come in time"))?
+        .map_err(broken)?;
+    if status.is_success() {
+        return Ok(bytes);
+    }
+    let status = status.as_u16();
+    let failure = Failure::Refused { status, retry_after };
+    Err((failure, envelope::read(status, &bytes).into_error(status)))
 }
 
 /// When an upload last moved. An upload may take as long as it needs, but not pause for longer than the timeout.

@@ -49,9 +49,15 @@ mod error;
 mod files;
 #[cfg(feature = "local")]
 mod local;
+mod options;
+mod reply;
+mod retry;
+mod seen;
+mod task;
 mod tls;
 mod transport;
 mod upload;
+mod walk;
 
 pub use argument::{IntoId, Optional};
 pub use client::Client;
@@ -61,7 +67,12 @@ pub use error::{Error, ErrorKind};
 #[cfg(feature = "local")]
 pub use local::LocalData;
 pub use mistral_datasets_core_client::{Extra, RawJson, types};
+pub use options::Options;
+pub use reply::{Reply, WithReply};
+pub use retry::Retries;
+pub use task::{TaskHandle, Wait};
 pub use upload::Upload;
+pub use walk::{Items, Page, Pages, Walk};
 
 /// What every call returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -55,7 +55,7 @@ impl Client {
             Error::new(ErrorKind::Configuration, format!("the local server cannot start: {error}"))
                 .with_source(error)
         })?;
-        let client = Self::builder().api_key(key).server_url(server.url()).build()?;
+        let client = Self::builder().api_key(key).server_url(server.url()).no_proxy().build()?;
         Ok(client.owning(server))
     }
 }

@@ -1,43 +1,42 @@
-//! Sending: authentication, the timeout, what is seen of a reply, and how a failure is told.
+//! Sending: authentication, timeouts, repetition.
 //!
-//! core-client hands every request to [`Transport`]. What its error types have no room for — the status and the request id of a
-//! reply that could not be read, the raw body of a failure — is noted in the [`Seen`] of the call, a task-local, and
-//! joined with the error afterwards. Retries and deadlines belong here too, between the two.
+//! core-client hands every request to [`Transport`], which sends it as often as [`Retries`](crate::Retries) allow and reads the
+//! whole reply, so that a body that breaks off is repeated like a connection that does.
 
-use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use mistral_datasets_core_client as core;
-use mistral_datasets_core_client::types::ErrorResponse;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Request, Response};
+use reqwest::{Method, Request, Response, StatusCode};
 
-use crate::envelope::{self, Envelope};
+use crate::client::Client;
+use crate::envelope;
 use crate::error::{Error, ErrorKind};
-
-/// The headers in which servers and gateways say a request's id, the likeliest first. Which of them the service uses is
-/// documented nowhere.
-const REQUEST_ID_HEADERS: [&str; 3] =
-    ["x-request-id", "mistral-correlation-id", "x-kong-request-id"];
+use crate::options::Settings;
+use crate::reply::{self, Reply};
+use crate::retry::{self, Attempts, Budget, Failure};
+use crate::seen::{self, Seen, note};
 
 /// Sends requests with the key.
 #[derive(Clone)]
 pub(crate) struct Transport {
     http: reqwest::Client,
-    authorization: HeaderValue,
-    timeout: Duration,
+    budget: Budget,
+    settings: Arc<Settings>,
 }
 
 impl Transport {
-    pub(crate) fn new(
-        http: reqwest::Client,
-        authorization: HeaderValue,
-        timeout: Duration,
-    ) -> Self {
-        Self { http, authorization, timeout }
+    pub(crate) fn new(http: reqwest::Client, settings: Settings) -> Self {
+        Self { http, budget: Budget::default(), settings: Arc::new(settings) }
+    }
+
+    /// The same connections and the same budget with other settings.
+    pub(crate) fn with(&self, settings: Settings) -> Self {
+        Self { http: self.http.clone(), budget: self.budget.clone(), settings: Arc::new(settings) }
     }
 
     /// The connections. Requests sent over them directly carry no key.
@@ -45,29 +44,37 @@ impl Transport {
         &self.http
     }
 
-    pub(crate) fn timeout(&self) -> Duration {
-        self.timeout
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
-    /// Sends one request with the key, but without a timeout of its own.
+    /// How long one attempt may take, and how long the pieces of a transfer may be apart.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.settings.timeout
+    }
+
+    /// Begins the attempts of a call.
+    pub(crate) fn attempts(&self, method: Method, deadline: Duration) -> Attempts {
+        Attempts::begin(&self.settings.retries, &self.budget, method, deadline)
+    }
+
+    /// Sends one request once, with the key, but without a timeout of its own.
     pub(crate) async fn send(
         &self,
         operation: &'static str,
         mut request: Request,
     ) -> reqwest::Result<Response> {
-        request.headers_mut().insert(AUTHORIZATION, self.authorization.clone());
+        let headers = request.headers_mut();
+        headers.extend(self.settings.headers.clone());
+        headers.insert(AUTHORIZATION, self.settings.authorization.clone());
         let started = Instant::now();
         let result = self.http.execute(request).await;
         let elapsed_ms = started.elapsed().as_millis() as u64;
         match &result {
             Ok(reply) => {
-                let request_id = request_id(reply.headers());
-                tracing::debug!(
-                    operation,
-                    status = reply.status().as_u16(),
-                    request_id,
-                    elapsed_ms
-                );
+                let status = reply.status().as_u16();
+                let request_id = seen::request_id(reply.headers());
+                tracing::debug!(operation, status, request_id, elapsed_ms, "reply");
             }
             Err(error) => {
                 tracing::debug!(operation, elapsed_ms, timeout = error.is_timeout(), "no reply");
@@ -75,6 +82,140 @@ impl Transport {
         }
         result
     }
+
+    /// Sends one request once and reads its whole reply.
+    async fn attempt(&self, operation: &'static str, request: Request) -> reqwest::Result<Whole> {
+        let mut reply = self.send(operation, request).await?;
+        let status = reply.status();
+        note(|seen| seen.reply(status.as_u16(), reply.headers()));
+        let headers = std::mem::take(reply.headers_mut());
+        Ok(Whole { status, headers, body: reply.bytes().await? })
+    }
+}
+
+/// Opens what is then read piece by piece: sends a GET, with the key or without, until a good reply begins.
+///
+/// # Errors
+/// As the server and the connection have it, after the last attempt.
+pub(crate) async fn open(
+    client: &Client,
+    operation: &'static str,
+    request: Request,
+    key: Key,
+) -> Result<Response, Error> {
+    let transport = client.transport()?;
+    client.until_closed(operation, transport.open(operation, request, key)).await
+}
+
+/// Whether a request carries the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// It does: it goes to the API.
+    Sent,
+    /// It does not: its link is a key of its own.
+    Withheld,
+}
+
+impl Transport {
+    async fn open(
+        &self,
+        operation: &'static str,
+        request: Request,
+        key: Key,
+    ) -> Result<Response, Error> {
+        let mut attempts = self.attempts(request.method().clone(), self.settings.deadline);
+        loop {
+            let mut seen = Seen::default();
+            seen.attempt(attempts.made(), false);
+            let copy = request.try_clone().expect("a GET has no body");
+            let (failure, error) = match self.opened(operation, copy, key, &mut seen).await {
+                Ok(reply) => return Ok(reply),
+                Err(failed) => failed,
+            };
+            seen.lasted(attempts.elapsed());
+            let made = attempts.made();
+            match attempts.after(failure) {
+                Some(delay) => {
+                    log_retry(operation, made, delay, error.kind().name());
+                    tokio::time::sleep(delay).await;
+                }
+                None => return Err(seen.joined(error)),
+            }
+        }
+    }
+
+    async fn opened(
+        &self,
+        operation: &'static str,
+        request: Request,
+        key: Key,
+        seen: &mut Seen,
+    ) -> Result<Response, (Failure, Error)> {
+        let answer = async {
+            match key {
+                Key::Sent => self.send(operation, request).await,
+                Key::Withheld => self.http.execute(request).await,
+            }
+        };
+        let reply = match tokio::time::timeout(self.settings.timeout, answer).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(error)) => return Err((failure(&error), seen::broken(error))),
+            Err(_) => {
+                let error = Error::new(ErrorKind::Timeout, "no reply in time");
+                return Err((Failure::Broken, error));
+            }
+        };
+        let status = reply.status().as_u16();
+        seen.reply(status, reply.headers());
+        if reply.status().is_success() {
+            return Ok(reply);
+        }
+        let failure = Failure::Refused { status, retry_after: retry::retry_after(reply.headers()) };
+        // Where the body does not come, the status alone says enough.
+        let body = match tokio::time::timeout(self.settings.timeout, reply.bytes()).await {
+            Ok(Ok(bytes)) => bytes,
+            _ => Bytes::new(),
+        };
+        Err((failure, envelope::read(status, &body).into_error(status)))
+    }
+}
+
+/// A reply that was read to its end.
+struct Whole {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Whole {
+    fn is_good(&self) -> bool {
+        self.status.is_success() || self.status.is_redirection()
+    }
+
+    /// The reply as the generated code takes it. That reads every failure as the API's envelope, and would lose the status
+    /// of any other, so it is given an empty one; what the failure said is noted already.
+    fn into_response(mut self) -> Response {
+        if !self.is_good() {
+            self.body = Bytes::from_static(br#"{"detail":{"message":""}}"#);
+            self.headers.remove(CONTENT_LENGTH);
+            self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        let mut response = http::Response::new(self.body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response.into()
+    }
+}
+
+/// How an attempt that brought no reply failed.
+pub(crate) fn failure(error: &reqwest::Error) -> Failure {
+    if error.is_connect() || error.is_builder() { Failure::NotSent } else { Failure::Broken }
+}
+
+/// Tells the log that an attempt failed and is made again.
+pub(crate) fn log_retry(operation: &'static str, attempt: u32, delay: Duration, how: &str) {
+    let delay_ms = delay.as_millis() as u64;
+    tracing::warn!(operation, attempt, delay_ms, reason = how, "retry");
 }
 
 impl core::Exchange for Transport {
@@ -84,159 +225,47 @@ impl core::Exchange for Transport {
         mut request: Request,
     ) -> BoxFuture<'a, reqwest::Result<Response>> {
         async move {
-            *request.timeout_mut() = Some(self.timeout);
-            let reply = self.send(operation, request).await?;
-            note(|seen| seen.reply(&reply));
-            if reply.status().is_success() || reply.status().is_redirection() {
-                return Ok(reply);
+            *request.timeout_mut() = Some(self.settings.timeout);
+            let method = request.method().clone();
+            let mut attempts = self.attempts(method.clone(), self.settings.deadline);
+            loop {
+                note(|seen| seen.attempt(attempts.made(), retry::is_write(&method)));
+                let copy = request.try_clone().expect("the bodies of generated calls are bytes");
+                let result = self.attempt(operation, copy).await;
+                note(|seen| seen.lasted(attempts.elapsed()));
+                let (failure, how) = match &result {
+                    Ok(whole) if whole.is_good() => {
+                        reply::offer(|| Reply {
+                            status: whole.status.as_u16(),
+                            headers: whole.headers.clone(),
+                            body: whole.body.clone(),
+                            elapsed: attempts.elapsed(),
+                            attempts: attempts.made(),
+                        });
+                        return result.map(Whole::into_response);
+                    }
+                    Ok(whole) => {
+                        let status = whole.status.as_u16();
+                        note(|seen| seen.failed(envelope::read(status, &whole.body)));
+                        let retry_after = retry::retry_after(&whole.headers);
+                        (Failure::Refused { status, retry_after }, format!("status {status}"))
+                    }
+                    Err(error) if error.is_timeout() => {
+                        (failure(error), "no reply in time".to_owned())
+                    }
+                    Err(error) => (failure(error), "the connection failed".to_owned()),
+                };
+                note(|seen| seen.ended(failure.is_ambiguous(&method), how.clone()));
+                let made = attempts.made();
+                match attempts.after(failure) {
+                    Some(delay) => {
+                        log_retry(operation, made, delay, &how);
+                        tokio::time::sleep(delay).await;
+                    }
+                    None => return result.map(Whole::into_response),
+                }
             }
-            let status = reply.status();
-            let mut headers = reply.headers().clone();
-            let bytes = reply.bytes().await?;
-            note(|seen| seen.failure = Some(envelope::read(status.as_u16(), &bytes)));
-
-            // The generated code reads every failure as the API's envelope, and would lose the status of any other.
-            let mut rebuilt = http::Response::new(r#"{"detail":{"message":""}}"#);
-            *rebuilt.status_mut() = status;
-            headers.remove(CONTENT_LENGTH);
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            *rebuilt.headers_mut() = headers;
-            Ok(rebuilt.into())
         }
         .boxed()
     }
-}
-
-fn request_id(headers: &HeaderMap) -> Option<&str> {
-    REQUEST_ID_HEADERS.iter().find_map(|name| headers.get(*name)?.to_str().ok())
-}
-
-tokio::task_local! {
-    static SEEN: Arc<Mutex<Seen>>;
-}
-
-/// What was seen of the reply to the call under way.
-#[derive(Debug, Default)]
-pub(crate) struct Seen {
-    status: Option<u16>,
-    request_id: Option<String>,
-    failure: Option<Envelope>,
-}
-
-/// Runs a call and returns what was seen of its reply.
-pub(crate) async fn observed<T>(future: impl Future<Output = T>) -> (T, Seen) {
-    let seen = Arc::new(Mutex::new(Seen::default()));
-    let output = SEEN.scope(seen.clone(), future).await;
-    let seen = std::mem::take(&mut *lock(&seen));
-    (output, seen)
-}
-
-fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
-    seen.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn note(change: impl FnOnce(&mut Seen)) {
-    // Outside a call, as in core-client used by itself, nobody asks.
-    let _ = SEEN.try_with(|seen| change(&mut lock(seen)));
-}
-
-impl Seen {
-    pub(crate) fn reply(&mut self, reply: &Response) {
-        self.status = Some(reply.status().as_u16());
-        self.request_id = request_id(reply.headers()).map(str::to_owned);
-    }
-
-    pub(crate) fn failed(&mut self, envelope: Envelope) {
-        self.failure = Some(envelope);
-    }
-
-    /// The error of a generated call.
-    pub(crate) fn explain(self, error: core::Error<ErrorResponse>) -> Error {
-        match error {
-            core::Error::CommunicationError(error) | core::Error::ResponseBodyError(error) => {
-                self.broken(error)
-            }
-            core::Error::InvalidResponsePayload(_, error) => self.unreadable(&error),
-            core::Error::UnexpectedResponse(_) => {
-                let status = self.status.unwrap_or_default();
-                self.finish(Error::new(
-                    ErrorKind::Decoding,
-                    format!("the server answered with the unexpected status {status}"),
-                ))
-            }
-            core::Error::InvalidRequest(message) => Error::new(ErrorKind::Validation, message),
-            _ => self.refused(),
-        }
-    }
-
-    /// The error of a reply that says that the request failed.
-    pub(crate) fn refused(mut self) -> Error {
-        let status = self.status.unwrap_or_default();
-        let envelope = self.failure.take().unwrap_or_else(|| envelope::read(status, b""));
-        let error = Error::failed_reply(status, envelope.message)
-            .with_code(envelope.code)
-            .with_body(envelope.body);
-        self.finish(error)
-    }
-
-    /// The error of a reply that is not what the API promises.
-    pub(crate) fn unreadable(self, error: &serde_json::Error) -> Error {
-        // serde's words may quote the reply; only the name of a missing member is safe to repeat.
-        let words = error.to_string();
-        let place = format!("line {} column {}", error.line(), error.column());
-        let problem = match words.strip_prefix("missing field ") {
-            Some(rest) => format!("missing {}", rest.split(" at line").next().unwrap_or(rest)),
-            None => "unexpected content".to_owned(),
-        };
-        self.finish(Error::new(
-            ErrorKind::Decoding,
-            format!("the reply is not what the API promises: {problem} at {place}"),
-        ))
-    }
-
-    /// The error of a connection that could not be made, or broke.
-    pub(crate) fn broken(self, error: reqwest::Error) -> Error {
-        self.finish(broken(error))
-    }
-
-    fn finish(self, error: Error) -> Error {
-        error.with_status(self.status).with_request_id(self.request_id)
-    }
-}
-
-/// What reqwest reports, without the URL, whose query may be a secret.
-pub(crate) fn broken(error: reqwest::Error) -> Error {
-    let host = error
-        .url()
-        .and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default())))
-        .map_or("the server".to_owned(), |(host, port)| match port {
-            Some(port) => format!("{host}:{port}"),
-            None => host,
-        });
-    let (kind, message) = if error.is_timeout() {
-        (ErrorKind::Timeout, format!("no reply from {host} in time"))
-    } else if error.is_connect() {
-        (ErrorKind::Connection, format!("cannot connect to {host}"))
-    } else if error.is_redirect() {
-        (ErrorKind::Decoding, format!("too many redirects from {host}"))
-    } else if error.is_builder() {
-        (ErrorKind::Validation, "the request cannot be built".to_owned())
-    } else {
-        (ErrorKind::Connection, format!("the connection to {host} broke"))
-    };
-    let error = error.without_url();
-    let message = match root_cause(&error) {
-        Some(cause) if kind == ErrorKind::Connection => format!("{message}: {cause}"),
-        _ => message,
-    };
-    Error::new(kind, message).with_source(error)
-}
-
-/// The innermost cause, which is the one that says something, such as `Connection refused`.
-fn root_cause(error: &reqwest::Error) -> Option<String> {
-    let mut cause = std::error::Error::source(error)?;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    Some(cause.to_string())
 }

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use mistral_datasets::{Client, ErrorKind};
+use mistral_datasets::{Client, ClientBuilder, ErrorKind, Retries};
 use mistral_datasets_tests::{Canned, Fixture, Reply};
 use serde_json::json;
 use uuid::Uuid;
+
+/// A client that sends everything once.
+fn once(url: &str) -> ClientBuilder {
+    Client::builder().api_key("k").server_url(url).retries(Retries::none())
+}
 
 #[tokio::test]
 async fn missing_key_is_a_configuration_error() {
@@ -27,7 +32,7 @@ async fn refused_key_is_an_authentication_error() {
 
 #[tokio::test]
 async fn unreachable_server_is_a_connection_error() {
-    let client = Client::builder().api_key("k").server_url("http://127.0.0.1:9").build().unwrap();
+    let client = once("http://127.0.0.1:9").build().unwrap();
     for error in [
         client.datasets().list().await.unwrap_err(),
         client.files().download("file").await.unwrap_err(),
@@ -46,12 +51,7 @@ async fn unreachable_server_is_a_connection_error() {
 async fn slow_server_is_a_timeout() {
     let reply = Reply::json(200, r#"{"datasets": {"count": 0}}"#).after(Duration::from_secs(20));
     let server = Canned::always(reply).await;
-    let client = Client::builder()
-        .api_key("k")
-        .server_url(server.url())
-        .timeout(Duration::from_millis(100))
-        .build()
-        .unwrap();
+    let client = once(server.url()).timeout(Duration::from_millis(100)).build().unwrap();
     for error in [
         client.datasets().list().await.unwrap_err(),
         client.files().download("file").await.unwrap_err(),
@@ -66,7 +66,7 @@ async fn slow_server_is_a_timeout() {
 async fn secrets_stay_out_of_errors() {
     let body = r#"{"detail": [{"loc": ["body"], "msg": "bad", "input": "the conversation"}]}"#;
     let server = Canned::always(Reply::json(422, body)).await;
-    let client = Client::builder().api_key("the key").server_url(server.url()).build().unwrap();
+    let client = once(server.url()).api_key("the key").build().unwrap();
     let payload = json!({"messages": [{"role": "user", "content": "the conversation"}]});
     let call = client.datasets().create_record("dataset", &payload, json!({}));
     let printed = format!("{call:?} {client:?}");

@@ -1,7 +1,7 @@
 //! Cases on replies that the local server would not send.
 
 use mistral_datasets::types::{RecordSource, TaskStatus};
-use mistral_datasets::{Client, ErrorKind};
+use mistral_datasets::{Client, ErrorKind, Retries};
 use mistral_datasets_tests::{Canned, Reply};
 use uuid::Uuid;
 
@@ -11,7 +11,12 @@ const TIMES: &str =
 
 async fn client(reply: Reply) -> (Client, Canned) {
     let server = Canned::always(reply).await;
-    let client = Client::builder().api_key("a key").server_url(server.url()).build().unwrap();
+    let client = Client::builder()
+        .api_key("a key")
+        .server_url(server.url())
+        .retries(Retries::none())
+        .build()
+        .unwrap();
     (client, server)
 }
 

@@ -5,7 +5,9 @@ use std::fmt::Write;
 
 use super::rust_text::{self, doc, identifier, pascal};
 use super::{Output, preamble};
-use crate::model::{Argument, Field, Kind, Location, Model, Operation, Place, Reply, Type};
+use crate::model::{
+    Argument, Field, Kind, Listing, Location, Model, Operation, Place, Reply, Type,
+};
 
 const FOLDER: &str = "crates/client/src/generated";
 
@@ -87,6 +89,7 @@ fn calls(model: &Model, group: &str) -> Result<String, String> {
     let _ = writeln!(text, "\n//! The calls of `{group}`.\n");
     text.push_str("use std::future::{Future, IntoFuture};\nuse std::pin::Pin;\n\n");
     for (needle, import) in [
+        (".boxed()", "use futures::FutureExt;\n"),
         ("RawJson", "use mistral_datasets_core_client::RawJson;\n"),
         ("types::", "use mistral_datasets_core_client::types;\n"),
         ("impl Serialize", "use serde::Serialize;\n"),
@@ -95,6 +98,8 @@ fn calls(model: &Model, group: &str) -> Result<String, String> {
         ("Json::new", "use crate::argument::Json;\n"),
         ("impl Optional", "use crate::argument::Optional;\n"),
         ("Checks::new", "use crate::check::Checks;\n"),
+        ("TaskHandle", "use crate::task::{TaskHandle, Wait};\n"),
+        ("Walk<", "use crate::walk::{Fetched, Walk};\n"),
     ] {
         if items.contains(needle) {
             text.push_str(&import.replace("HANDLE", &handle));
@@ -297,6 +302,7 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
             spelling.keep
         );
     }
+    text.push_str(&beyond_one_reply(model, operation));
     text.push_str(&send(model, operation, &arguments)?);
     text.push_str("}\n\n");
 
@@ -309,6 +315,37 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
              fn into_future(self) -> Self::IntoFuture {{\nBox::pin(self.send())\n}}\n}}\n"
     );
     Ok(text)
+}
+
+/// What a call can do beyond fetching one reply: a listing is walked over, and a task that was started is waited for.
+fn beyond_one_reply(model: &Model, operation: &Operation) -> String {
+    if let Some(Listing { member, item }) = model.listing(operation) {
+        let about = doc(
+            "A walk over everything that is listed, from the page this call begins at, in pages of the size it asks for, the largest by default.",
+        );
+        let member = identifier(&member);
+        return format!(
+            "{about}pub fn walk(self) -> Walk<types::{item}> {{\n\
+             let (first_page, page_size) = (self.page, self.page_size);\n\
+             let fetch = move |page: i64, page_size: i64| {{\n\
+             let call = self.clone().page(page).page_size(page_size);\n\
+             async move {{\n\
+             let page = call.await?.{member};\n\
+             Ok(Fetched {{ results: page.results, count: page.count, next: page.next }})\n\
+             }}.boxed()\n}};\n\
+             Walk::new(fetch, |item| item.id, first_page, page_size)\n}}\n\n"
+        );
+    }
+    if operation.starts_task() {
+        return format!(
+            "{}pub fn wait(self) -> Wait {{\nlet client = self.client.clone();\nWait::start(client, self.into_future())\n}}\n\n\
+             {}pub async fn handle(self) -> Result<TaskHandle, Error> {{\n\
+             let datasets = self.client.datasets();\nlet task = self.await?;\nOk(datasets.task(task.dataset_id, task.id))\n}}\n\n",
+            doc("Starts the task and waits for its end."),
+            doc("Starts the task and returns a handle of it.\n\n# Errors\nAs the call itself."),
+        );
+    }
+    String::new()
 }
 
 fn output(operation: &Operation) -> Result<String, String> {

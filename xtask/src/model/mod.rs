@@ -37,10 +37,38 @@ impl Model {
         groups
     }
 
+    /// What an operation lists, if it is a listing in pages: it takes `page` and `page_size`, and its reply has one member,
+    /// which is a page of objects with ids.
+    pub fn listing(&self, operation: &Operation) -> Option<Listing> {
+        let takes =
+            |name: &str| operation.parameters.iter().any(|parameter| parameter.field.name == name);
+        let Reply::Json(reply) = &operation.success.reply else { return None };
+        let Kind::Object { fields } = &self.schema(reply).kind else { return None };
+        let [Field { name: member, ty: Type::Named(page), .. }] = fields.as_slice() else {
+            return None;
+        };
+        let Kind::Object { fields } = &self.schema(page).kind else { return None };
+        let has = |name: &str| fields.iter().any(|field| field.name == name);
+        let results = fields.iter().find(|field| field.name == "results")?;
+        let Type::Array(item) = &results.ty else { return None };
+        let Type::Named(item) = &**item else { return None };
+        let listing = Listing { member: member.clone(), item: item.clone() };
+        (takes("page") && takes("page_size") && has("count") && has("next")).then_some(listing)
+    }
+
     /// The operations of one group.
     pub fn operations_of<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a Operation> {
         self.operations.iter().filter(move |operation| operation.group == group)
     }
+}
+
+/// What a listing lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The member of the reply that holds the page.
+    pub member: String,
+    /// The name of the schema of its results.
+    pub item: String,
 }
 
 /// One call of the API.
@@ -71,6 +99,11 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// Whether it starts a task that goes on after the reply, as 202 says.
+    pub fn starts_task(&self) -> bool {
+        self.success.status == 202
+    }
+
     /// The arguments of the public method as one flat list: path, query, then the members of the body; within that the
     /// required ones first, as every language wants them.
     pub fn arguments<'a>(&'a self, model: &'a Model) -> Vec<Argument<'a>> {

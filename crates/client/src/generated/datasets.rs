@@ -6,6 +6,7 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
+use futures::FutureExt;
 use mistral_datasets_core_client::types;
 use serde::Serialize;
 
@@ -16,6 +17,8 @@ use crate::argument::Optional;
 use crate::check::Checks;
 use crate::client::Client;
 use crate::error::Error;
+use crate::task::{TaskHandle, Wait};
+use crate::walk::{Fetched, Walk};
 
 impl Datasets {
     /// List the workspace's datasets.
@@ -467,6 +470,21 @@ impl ListDatasets {
         self
     }
 
+    /// A walk over everything that is listed, from the page this call begins at, in pages
+    /// of the size it asks for, the largest by default.
+    pub fn walk(self) -> Walk<types::Dataset> {
+        let (first_page, page_size) = (self.page, self.page_size);
+        let fetch = move |page: i64, page_size: i64| {
+            let call = self.clone().page(page).page_size(page_size);
+            async move {
+                let page = call.await?.datasets;
+                Ok(Fetched { results: page.results, count: page.count, next: page.next })
+            }
+            .boxed()
+        };
+        Walk::new(fetch, |item| item.id, first_page, page_size)
+    }
+
     async fn send(self) -> Result<types::ListDatasetsResponse, Error> {
         let checks = Checks::new("list_datasets");
         if let Some(value) = self.page_size {
@@ -647,6 +665,21 @@ impl ListRecords {
         self
     }
 
+    /// A walk over everything that is listed, from the page this call begins at, in pages
+    /// of the size it asks for, the largest by default.
+    pub fn walk(self) -> Walk<types::DatasetRecord> {
+        let (first_page, page_size) = (self.page, self.page_size);
+        let fetch = move |page: i64, page_size: i64| {
+            let call = self.clone().page(page).page_size(page_size);
+            async move {
+                let page = call.await?.records;
+                Ok(Fetched { results: page.results, count: page.count, next: page.next })
+            }
+            .boxed()
+        };
+        Walk::new(fetch, |item| item.id, first_page, page_size)
+    }
+
     async fn send(self) -> Result<types::ListRecordsResponse, Error> {
         let checks = Checks::new("list_records");
         checks.segment("dataset_id", &self.dataset_id)?;
@@ -723,6 +756,22 @@ pub struct ImportFromCampaign {
 }
 
 impl ImportFromCampaign {
+    /// Starts the task and waits for its end.
+    pub fn wait(self) -> Wait {
+        let client = self.client.clone();
+        Wait::start(client, self.into_future())
+    }
+
+    /// Starts the task and returns a handle of it.
+    ///
+    /// # Errors
+    /// As the call itself.
+    pub async fn handle(self) -> Result<TaskHandle, Error> {
+        let datasets = self.client.datasets();
+        let task = self.await?;
+        Ok(datasets.task(task.dataset_id, task.id))
+    }
+
     async fn send(self) -> Result<types::ImportTask, Error> {
         let checks = Checks::new("import_from_campaign");
         checks.segment("dataset_id", &self.dataset_id)?;
@@ -755,6 +804,22 @@ pub struct ImportFromExplorer {
 }
 
 impl ImportFromExplorer {
+    /// Starts the task and waits for its end.
+    pub fn wait(self) -> Wait {
+        let client = self.client.clone();
+        Wait::start(client, self.into_future())
+    }
+
+    /// Starts the task and returns a handle of it.
+    ///
+    /// # Errors
+    /// As the call itself.
+    pub async fn handle(self) -> Result<TaskHandle, Error> {
+        let datasets = self.client.datasets();
+        let task = self.await?;
+        Ok(datasets.task(task.dataset_id, task.id))
+    }
+
     async fn send(self) -> Result<types::ImportTask, Error> {
         let checks = Checks::new("import_from_explorer");
         checks.segment("dataset_id", &self.dataset_id)?;
@@ -788,6 +853,22 @@ pub struct ImportFromFile {
 }
 
 impl ImportFromFile {
+    /// Starts the task and waits for its end.
+    pub fn wait(self) -> Wait {
+        let client = self.client.clone();
+        Wait::start(client, self.into_future())
+    }
+
+    /// Starts the task and returns a handle of it.
+    ///
+    /// # Errors
+    /// As the call itself.
+    pub async fn handle(self) -> Result<TaskHandle, Error> {
+        let datasets = self.client.datasets();
+        let task = self.await?;
+        Ok(datasets.task(task.dataset_id, task.id))
+    }
+
     async fn send(self) -> Result<types::ImportTask, Error> {
         let checks = Checks::new("import_from_file");
         checks.segment("dataset_id", &self.dataset_id)?;
@@ -817,6 +898,22 @@ pub struct ImportFromPlayground {
 }
 
 impl ImportFromPlayground {
+    /// Starts the task and waits for its end.
+    pub fn wait(self) -> Wait {
+        let client = self.client.clone();
+        Wait::start(client, self.into_future())
+    }
+
+    /// Starts the task and returns a handle of it.
+    ///
+    /// # Errors
+    /// As the call itself.
+    pub async fn handle(self) -> Result<TaskHandle, Error> {
+        let datasets = self.client.datasets();
+        let task = self.await?;
+        Ok(datasets.task(task.dataset_id, task.id))
+    }
+
     async fn send(self) -> Result<types::ImportTask, Error> {
         let checks = Checks::new("import_from_playground");
         checks.segment("dataset_id", &self.dataset_id)?;
@@ -849,6 +946,22 @@ pub struct ImportFromDatasetRecords {
 }
 
 impl ImportFromDatasetRecords {
+    /// Starts the task and waits for its end.
+    pub fn wait(self) -> Wait {
+        let client = self.client.clone();
+        Wait::start(client, self.into_future())
+    }
+
+    /// Starts the task and returns a handle of it.
+    ///
+    /// # Errors
+    /// As the call itself.
+    pub async fn handle(self) -> Result<TaskHandle, Error> {
+        let datasets = self.client.datasets();
+        let task = self.await?;
+        Ok(datasets.task(task.dataset_id, task.id))
+    }
+
     async fn send(self) -> Result<types::ImportTask, Error> {
         let checks = Checks::new("import_from_dataset_records");
         checks.segment("dataset_id", &self.dataset_id)?;
@@ -952,6 +1065,21 @@ impl ListTasks {
     pub fn page(mut self, page: impl Optional<i64>) -> Self {
         self.page = page.into_option();
         self
+    }
+
+    /// A walk over everything that is listed, from the page this call begins at, in pages
+    /// of the size it asks for, the largest by default.
+    pub fn walk(self) -> Walk<types::ImportTask> {
+        let (first_page, page_size) = (self.page, self.page_size);
+        let fetch = move |page: i64, page_size: i64| {
+            let call = self.clone().page(page).page_size(page_size);
+            async move {
+                let page = call.await?.tasks;
+                Ok(Fetched { results: page.results, count: page.count, next: page.next })
+            }
+            .boxed()
+        };
+        Walk::new(fetch, |item| item.id, first_page, page_size)
     }
 
     async fn send(self) -> Result<types::ListTasksResponse, Error> {
