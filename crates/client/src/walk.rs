@@ -9,6 +9,8 @@ use std::task::{Context, Poll, ready};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
+use tracing::instrument::WithSubscriber;
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind};
@@ -224,7 +226,7 @@ impl<T: Send + 'static> Pages<T> {
     }
 
     /// How many items there are in all, as far as is known: nothing before the first page.
-    pub fn count(&self) -> Option<u64> {
+    pub fn total(&self) -> Option<u64> {
         self.count.map(|count| count.try_into().unwrap_or(0))
     }
 
@@ -270,6 +272,8 @@ impl<T: Send + 'static> Pages<T> {
                 && self.left.is_none_or(|left| self.ahead.len() as u64 * (size as u64) < left))
         {
             let page = (self.walk.fetch)(self.upcoming, size);
+            // What listens to the walk listens to its pages.
+            let page = page.in_current_span().with_current_subscriber();
             self.ahead.push_back(AbortOnDropHandle::new(tokio::spawn(page)));
             self.upcoming += 1;
         }
@@ -362,8 +366,8 @@ impl<T: Send + 'static> Items<T> {
     }
 
     /// How many items there are in all, as far as is known: nothing before the first item.
-    pub fn count(&self) -> Option<u64> {
-        self.pages.count()
+    pub fn total(&self) -> Option<u64> {
+        self.pages.total()
     }
 
     fn poll_item(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, Error>>> {
