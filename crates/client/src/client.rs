@@ -32,6 +32,8 @@ struct Inner {
     transport: Transport,
     server_url: String,
     shared: Arc<Shared>,
+    /// Cancelled with all clients when they are closed, and alone through [`Client::cancellable`].
+    ended: CancellationToken,
 }
 
 /// What clients with different options have in common.
@@ -65,16 +67,23 @@ impl Client {
     }
 
     pub(crate) fn new_with(server_url: String, transport: Transport) -> Self {
-        Self::over(Arc::default(), server_url, transport)
+        let shared = Arc::<Shared>::default();
+        let ended = shared.closed.clone();
+        Self::over(shared, ended, server_url, transport)
     }
 
-    fn over(shared: Arc<Shared>, server_url: String, transport: Transport) -> Self {
+    fn over(
+        shared: Arc<Shared>,
+        ended: CancellationToken,
+        server_url: String,
+        transport: Transport,
+    ) -> Self {
         let core = core::Client::new_with_client(
             &server_url,
             transport.http().clone(),
             core::Hooks::new(transport.clone()),
         );
-        Self { inner: Arc::new(Inner { core, transport, server_url, shared }) }
+        Self { inner: Arc::new(Inner { core, transport, server_url, shared, ended }) }
     }
 
     /// A client for which something is otherwise: for one call, or for some. It shares everything else with this one: the
@@ -94,13 +103,35 @@ impl Client {
     /// # Errors
     /// As [`ClientBuilder::build`].
     pub fn with(&self, options: Options) -> Result<Self, Error> {
-        let Inner { transport, server_url, shared, .. } = &*self.inner;
+        let Inner { transport, server_url, shared, ended, .. } = &*self.inner;
         let settings = transport.settings().with(&options)?;
         let server_url = match &options.server_url {
             Some(url) => config::server_url(url)?,
             None => server_url.clone(),
         };
-        Ok(Self::over(shared.clone(), server_url, transport.with(settings)))
+        Ok(Self::over(shared.clone(), ended.clone(), server_url, transport.with(settings)))
+    }
+
+    /// A client like this one, and the token that breaks its calls off: once that is cancelled, what is under way fails with
+    /// [`Cancelled`](ErrorKind::Cancelled), and so does what is called later. This client goes on.
+    ///
+    /// Dropping a call's future breaks it off too. The token reaches everything that one client has begun, and the errors
+    /// tell how far it was.
+    ///
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
+    /// let (cancellable, token) = client.cancellable();
+    /// let waiting = tokio::spawn(async move { cancellable.datasets().task("d", "t").wait().await });
+    /// token.cancel();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn cancellable(&self) -> (Self, CancellationToken) {
+        let Inner { transport, server_url, shared, ended, .. } = &*self.inner;
+        let token = ended.child_token();
+        let client =
+            Self::over(shared.clone(), token.clone(), server_url.clone(), transport.clone());
+        (client, token)
     }
 
     /// Makes the client the owner of a server in this process, which closing it stops.
@@ -139,7 +170,28 @@ impl Client {
         if self.is_closed() {
             return Err(Error::new(ErrorKind::Closed, "the client was closed"));
         }
+        if self.inner.ended.is_cancelled() {
+            return Err(self.broken_off());
+        }
         Ok(&self.inner)
+    }
+
+    /// Waits until calls are to be broken off.
+    pub(crate) async fn ended(&self) {
+        self.inner.ended.cancelled().await;
+    }
+
+    /// The error of what was broken off from this side.
+    pub(crate) fn broken_off(&self) -> Error {
+        Error::new(ErrorKind::Cancelled, self.why_ended())
+    }
+
+    fn why_ended(&self) -> &'static str {
+        if self.is_closed() {
+            "the client was closed during the call"
+        } else {
+            "the call was cancelled"
+        }
     }
 
     pub(crate) fn core(&self) -> Result<&core::Client, Error> {
@@ -164,9 +216,8 @@ impl Client {
             result = observer.observe(future).instrument(span) => {
                 result.map_err(|error| observer.take().explain(error))
             }
-            () = self.inner.shared.closed.cancelled() => {
-                let message = "the client was closed during the call".to_owned();
-                Err(observer.take().given_up(ErrorKind::Cancelled, message))
+            () = self.ended() => {
+                Err(observer.take().given_up(ErrorKind::Cancelled, self.why_ended().to_owned()))
             }
             () = tokio::time::sleep(deadline) => {
                 let message = format!("no success within the deadline of {deadline:?}");
@@ -186,9 +237,7 @@ impl Client {
         let result = tokio::select! {
             biased;
             result = call.instrument(span) => result,
-            () = self.inner.shared.closed.cancelled() => {
-                Err(Error::new(ErrorKind::Cancelled, "the client was closed during the call"))
-            }
+            () = self.ended() => Err(self.broken_off()),
         };
         result.map_err(|error| error.with_operation(operation))
     }
@@ -197,5 +246,29 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("server_url", &self.inner.server_url).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_token_breaks_off_the_calls_of_its_client_alone() {
+        // It takes connections and never answers.
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", silent.local_addr().unwrap());
+        let client = Client::builder().api_key("k").server_url(address).build().unwrap();
+        let (cancellable, token) = client.cancellable();
+        let datasets = cancellable.with(Options::new()).unwrap().datasets();
+        let call = tokio::spawn(async move { datasets.create("Refund requests", "").await });
+        let (_connection, _) = silent.accept().await.unwrap();
+        token.cancel();
+        let error = call.await.unwrap().unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Cancelled, 1));
+        assert!(error.is_ambiguous());
+        let later = cancellable.datasets().list().await.unwrap_err();
+        assert_eq!(later.kind(), ErrorKind::Cancelled);
+        assert!(client.open().is_ok() && !cancellable.is_closed());
     }
 }

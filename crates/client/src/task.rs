@@ -170,7 +170,12 @@ impl Wait {
             if left.is_zero() {
                 return Err(still_under_way(task, self.timeout));
             }
-            tokio::time::sleep(interval.min(left)).await;
+            tokio::select! {
+                () = tokio::time::sleep(interval.min(left)) => {}
+                () = handle.client.ended() => {
+                    return Err(handle.client.broken_off().with_operation("wait").with_task(task));
+                }
+            }
             interval = interval.mul_f64(GROWTH).min(self.longest_interval);
             // A last look is allowed the time that the server needs, within reason.
             let left = self.timeout.saturating_sub(started.elapsed()).max(LAST_LOOK);
