@@ -158,6 +158,8 @@ impl ClientBuilder {
             .user_agent(user_agent)
             .connect_timeout(CONNECT_TIMEOUT.min(settings.timeout))
             .tcp_nodelay(true)
+            // A redirect must not tell the next host the link that led there, whose query is a secret.
+            .referer(false)
             .tls_backend_preconfigured(tls::configuration(ca_certificates.as_deref())?);
         let builder = match proxy {
             Proxy::Environment => builder,

@@ -1,44 +1,47 @@
 //! Bytes on their way in: the content of a file, or what a presigned link leads to.
 
 use std::fmt;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::Stream;
 use futures::stream::{BoxStream, StreamExt};
-use reqwest::{Method, Request, Response, Url};
+use reqwest::Url;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::seen;
-use crate::transport::{self, Key};
+use crate::resume::{Piece, Resumable};
+use crate::transport::Key;
 
-/// A download under way. It is read once, as a whole or piece by piece; dropping it breaks it off.
+/// A download under way. It is read once, as a whole or piece by piece; dropping it breaks it off. Where the connection breaks
+/// or stalls it goes on by another one; see [`Retries`](crate::Retries).
 pub struct Download {
     content: BoxStream<'static, Result<Bytes, Error>>,
     length: Option<u64>,
 }
 
 impl Download {
-    /// Takes over a successful reply. Between two pieces no more than `timeout` may pass.
-    pub(crate) fn new(operation: &'static str, reply: Response, timeout: Duration) -> Self {
-        let length = reply.content_length();
-        let chunks = reply.bytes_stream();
-        let content = futures::stream::unfold(Some(chunks), move |chunks| async move {
-            let mut chunks = chunks?;
-            match tokio::time::timeout(timeout, chunks.next()).await {
+    /// Connects to a file and returns its bytes.
+    pub(crate) async fn open(
+        client: Client,
+        operation: &'static str,
+        mut file: Resumable,
+    ) -> Result<Self, Error> {
+        client.until_closed(operation, file.open()).await?;
+        let length = file.length();
+        let content = futures::stream::unfold(Some((client, file)), move |state| async move {
+            let (client, mut file) = state?;
+            match client.until_closed(operation, file.next()).await {
                 Ok(None) => None,
-                Ok(Some(Ok(bytes))) => Some((Ok(bytes), Some(chunks))),
-                Ok(Some(Err(error))) => {
-                    Some((Err(seen::broken(error).with_operation(operation)), None))
-                }
-                Err(_) => {
-                    let error = Error::new(ErrorKind::Timeout, "the download paused for too long");
+                Ok(Some(Piece::Bytes(bytes))) => Some((Ok(bytes), Some((client, file)))),
+                Ok(Some(Piece::Restart)) => {
+                    let message = "the file was replaced by another during the download";
+                    let error = Error::new(ErrorKind::Conflict, message);
                     Some((Err(error.with_operation(operation)), None))
                 }
+                Err(error) => Some((Err(error), None)),
             }
         });
-        Self { content: content.boxed(), length }
+        Ok(Self { content: content.boxed(), length })
     }
 
     /// How many bytes will come, where the server says it.
@@ -49,7 +52,8 @@ impl Download {
     /// Reads everything into memory.
     ///
     /// # Errors
-    /// [`Connection`](ErrorKind::Connection) or [`Timeout`](ErrorKind::Timeout) when the download breaks off.
+    /// [`Connection`](ErrorKind::Connection) or [`Timeout`](ErrorKind::Timeout) when the download breaks off for good;
+    /// [`Conflict`](ErrorKind::Conflict) when it broke off and there was another file in the place when it went on.
     pub async fn bytes(mut self) -> Result<Bytes, Error> {
         let mut whole = BytesMut::new();
         while let Some(bytes) = self.content.next().await {
@@ -70,23 +74,34 @@ impl fmt::Debug for Download {
     }
 }
 
+/// The address of a link, if it is one that can be opened.
+pub(crate) fn link(url: &str) -> Option<Url> {
+    Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+}
+
 impl Client {
     /// Opens a presigned link, such as the one of an export. The key is never sent there, and the link, which is itself a
     /// secret, appears in no error.
+    ///
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
+    /// let link = client.files().get_signed_url("a file's id").await?.url;
+    /// let bytes = client.open_link(&link).await?.bytes().await?;
+    /// println!("{} bytes", bytes.len());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Validation`](ErrorKind::Validation) when it is no link; [`Permission`](ErrorKind::Permission) or
     /// [`NotFound`](ErrorKind::NotFound), as the server has it, when it has expired: then ask for it again.
     pub async fn open_link(&self, url: &str) -> Result<Download, Error> {
         const OPERATION: &str = "open_link";
-        let url = Url::parse(url)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .ok_or_else(|| {
-                Error::invalid(OPERATION, "url: expected an http or https link".to_owned())
-            })?;
-        let request = Request::new(Method::GET, url);
-        let reply = transport::open(self, OPERATION, request, Key::Withheld).await?;
-        Ok(Download::new(OPERATION, reply, self.transport()?.timeout()))
+        let transport = self.transport()?.clone();
+        let url = link(url).ok_or_else(|| {
+            Error::invalid(OPERATION, "url: expected an http or https link".to_owned())
+        })?;
+        let file = Resumable::new(OPERATION, transport, url, Key::Withheld);
+        Download::open(self.clone(), OPERATION, file).await
     }
 }

@@ -13,9 +13,10 @@ use crate::check::Checks;
 use crate::download::Download;
 use crate::envelope;
 use crate::error::{Error, ErrorKind};
+use crate::resume::Resumable;
 use crate::retry::{self, Failure};
 use crate::seen::{self, Seen};
-use crate::transport::{self, Key, Transport, failure, log_retry};
+use crate::transport::{Key, Transport, failure, log_retry};
 use crate::upload::{MAX_FILE_BYTES, Upload};
 
 /// The document's name of the upload.
@@ -106,9 +107,8 @@ impl Files {
         url.path_segments_mut()
             .expect("an http URL has a path")
             .extend(["v1", "files", &file_id, "content"]);
-        let request = Request::new(Method::GET, url);
-        let reply = transport::open(&self.client, OPERATION, request, Key::Sent).await?;
-        Ok(Download::new(OPERATION, reply, self.client.transport()?.timeout()))
+        let file = Resumable::new(OPERATION, self.client.transport()?.clone(), url, Key::Sent);
+        Download::open(self.client.clone(), OPERATION, file).await
     }
 }
 

@@ -50,7 +50,9 @@ mod files;
 #[cfg(feature = "local")]
 mod local;
 mod options;
+mod progress;
 mod reply;
+mod resume;
 mod retry;
 mod seen;
 mod task;
@@ -68,6 +70,7 @@ pub use error::{Error, ErrorKind};
 pub use local::LocalData;
 pub use mistral_datasets_core_client::{Extra, RawJson, types};
 pub use options::Options;
+pub use progress::Progress;
 pub use reply::{Reply, WithReply};
 pub use retry::Retries;
 pub use task::{TaskHandle, Wait};

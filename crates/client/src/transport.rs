@@ -13,7 +13,6 @@ use mistral_datasets_core_client as core;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Request, Response, StatusCode};
 
-use crate::client::Client;
 use crate::envelope;
 use crate::error::{Error, ErrorKind};
 use crate::options::Settings;
@@ -93,20 +92,6 @@ impl Transport {
     }
 }
 
-/// Opens what is then read piece by piece: sends a GET, with the key or without, until a good reply begins.
-///
-/// # Errors
-/// As the server and the connection have it, after the last attempt.
-pub(crate) async fn open(
-    client: &Client,
-    operation: &'static str,
-    request: Request,
-    key: Key,
-) -> Result<Response, Error> {
-    let transport = client.transport()?;
-    client.until_closed(operation, transport.open(operation, request, key)).await
-}
-
 /// Whether a request carries the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
@@ -117,34 +102,8 @@ pub(crate) enum Key {
 }
 
 impl Transport {
-    async fn open(
-        &self,
-        operation: &'static str,
-        request: Request,
-        key: Key,
-    ) -> Result<Response, Error> {
-        let mut attempts = self.attempts(request.method().clone(), self.settings.deadline);
-        loop {
-            let mut seen = Seen::default();
-            seen.attempt(attempts.made(), false);
-            let copy = request.try_clone().expect("a GET has no body");
-            let (failure, error) = match self.opened(operation, copy, key, &mut seen).await {
-                Ok(reply) => return Ok(reply),
-                Err(failed) => failed,
-            };
-            seen.lasted(attempts.elapsed());
-            let made = attempts.made();
-            match attempts.after(failure) {
-                Some(delay) => {
-                    log_retry(operation, made, delay, error.kind().name());
-                    tokio::time::sleep(delay).await;
-                }
-                None => return Err(seen.joined(error)),
-            }
-        }
-    }
-
-    async fn opened(
+    /// Sends a GET once, with the key or without, and returns a good reply of which the body is still to come.
+    pub(crate) async fn open(
         &self,
         operation: &'static str,
         request: Request,
