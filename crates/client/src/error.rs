@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use mistral_datasets_core_client::types::ImportTask;
 
+use crate::bulk::Report;
+
 /// The kinds of error, the same in every language. Python and Node have a class for each, `not_found` being
 /// `NotFoundError`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -138,6 +140,7 @@ struct Inner {
     attempts: u32,
     elapsed: Option<Duration>,
     task: Option<Box<ImportTask>>,
+    report: Option<Box<Report>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -156,6 +159,7 @@ impl Error {
             attempts: 0,
             elapsed: None,
             task: None,
+            report: None,
             source: None,
         }))
     }
@@ -217,6 +221,17 @@ impl Error {
 
     pub(crate) fn with_task(mut self, task: ImportTask) -> Self {
         self.0.task = Some(Box::new(task));
+        self
+    }
+
+    /// Says before the message what it is about.
+    pub(crate) fn in_context(mut self, context: &str) -> Self {
+        self.0.message = format!("{context}: {}", self.0.message);
+        self
+    }
+
+    pub(crate) fn with_report(mut self, report: Report) -> Self {
+        self.0.report = Some(Box::new(report));
         self
     }
 
@@ -298,6 +313,11 @@ impl Error {
     /// The import task that failed, or was still under way when waiting for it ended.
     pub fn task(&self) -> Option<&ImportTask> {
         self.0.task.as_deref()
+    }
+
+    /// What a bulk call had done by the time it failed, from which another call can go on.
+    pub fn report(&self) -> Option<&Report> {
+        self.0.report.as_deref()
     }
 
     /// What to do about it, where something general can be said.

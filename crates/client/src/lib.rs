@@ -38,6 +38,7 @@
 //! - No error, log line or `Debug` output shows a key, the query of a presigned link or the text of a conversation.
 
 mod argument;
+mod bulk;
 #[path = "generated/mod.rs"]
 pub mod calls;
 mod check;
@@ -62,6 +63,10 @@ mod upload;
 mod walk;
 
 pub use argument::{IntoId, Optional};
+pub use bulk::{
+    BadLine, Compression, CreateRecords, CreateReport, ImportJsonl, ImportReport, ImportedFile,
+    IntoRecord, Jsonl, NewRecord, Outcome, Report, Strategy, UnknownFile,
+};
 pub use client::Client;
 pub use config::ClientBuilder;
 pub use download::Download;
