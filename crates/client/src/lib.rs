@@ -47,6 +47,7 @@ mod config;
 mod download;
 mod envelope;
 mod error;
+mod export;
 mod files;
 #[cfg(feature = "local")]
 mod local;
@@ -71,6 +72,7 @@ pub use client::Client;
 pub use config::ClientBuilder;
 pub use download::Download;
 pub use error::{Error, ErrorKind};
+pub use export::{Export, ExportReport, ExportedLines, ExportedRecord, ExportedRecords};
 #[cfg(feature = "local")]
 pub use local::LocalData;
 pub use mistral_datasets_core_client::{Extra, RawJson, types};
