@@ -5,10 +5,11 @@
 //! It works against a server in the same process, and prints what it did as one line of JSON.
 
 use std::error::Error;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use mistral_datasets::types::{DatasetRecord, ImportTask};
-use mistral_datasets::{Client, LocalData, Upload};
+use futures::TryStreamExt;
+use mistral_datasets::types::DatasetRecord;
+use mistral_datasets::{Client, Jsonl, LocalData};
 use serde_json::json;
 
 /// How many records one import can copy.
@@ -25,11 +26,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let datasets = client.datasets();
 
     let dataset = datasets.create("Main job", "Imported from a file").await?;
-    let file = client.files().upload(Upload::path(&input).await?).await?;
-    let task = datasets.import_from_file(dataset.id, file.id).await?;
-    let imported = finished(&client, task).await?;
+    let imported = datasets.import_jsonl(dataset.id, Jsonl::path(input)).await?.records();
 
-    let records = all_records(&client, &dataset.id.to_string()).await?;
+    let walk = datasets.list_records(dataset.id).walk().strict(true);
+    let records: Vec<DatasetRecord> = walk.items().try_collect().await?;
     let first = records.first().ok_or("the file holds no record")?;
     datasets.records().update_properties(first.id, json!({"edited by": "rust"})).await?;
 
@@ -37,50 +37,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut copied = 0;
     for records in records.chunks(COPY_AT_ONCE) {
         let ids = records.iter().map(|record| record.id);
-        let task = datasets.import_from_dataset_records(copy.id, ids).await?;
-        copied += finished(&client, task).await?;
+        let task = datasets.import_from_dataset_records(copy.id, ids).wait().await?;
+        copied += task.result.map_or(0, |result| result.imported_record_count);
     }
 
-    let link = datasets.export_to_jsonl(copy.id).await?.file_url;
-    let export = client.open_link(&link).await?.bytes().await?;
-    std::fs::write(&output, &export)?;
+    let exported = datasets.export(copy.id).to_path(output).await?;
     client.close().await;
 
     let report = json!({
         "imported": imported,
         "listed": records.len(),
         "copied": copied,
-        "exported_bytes": export.len(),
+        "exported_bytes": exported.bytes,
         "seconds": began.elapsed().as_secs_f64(),
     });
     println!("{report}");
     Ok(())
-}
-
-/// Waits for a task, and returns how many records it imported.
-async fn finished(client: &Client, mut task: ImportTask) -> Result<i64, Box<dyn Error>> {
-    while !task.status.is_finished() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        task = client.datasets().fetch_task(task.dataset_id, task.id).await?;
-    }
-    if task.status.is_failure() {
-        return Err(task.message.unwrap_or_else(|| task.status.to_string()).into());
-    }
-    Ok(task.result.map_or(0, |result| result.imported_record_count))
-}
-
-/// Reads a dataset page by page.
-async fn all_records(
-    client: &Client,
-    dataset_id: &str,
-) -> Result<Vec<DatasetRecord>, mistral_datasets::Error> {
-    let mut records = Vec::new();
-    for page in 1.. {
-        let reply = client.datasets().list_records(dataset_id).page_size(100).page(page).await?;
-        records.extend(reply.records.results);
-        if reply.records.next.is_none() {
-            break;
-        }
-    }
-    Ok(records)
 }
