@@ -124,7 +124,7 @@ impl fmt::Display for ErrorKind {
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Error(Box<Inner>);
+pub struct Error(Arc<Inner>);
 
 #[derive(Clone)]
 struct Inner {
@@ -146,7 +146,7 @@ struct Inner {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
+        Self(Arc::new(Inner {
             kind,
             message: message.into(),
             operation: None,
@@ -174,69 +174,75 @@ impl Error {
     /// A reply whose status says that the request failed.
     pub(crate) fn failed_reply(status: u16, message: String) -> Self {
         let mut error = Self::new(ErrorKind::of_status(status), message);
-        error.0.status = Some(status);
+        error.inner().status = Some(status);
         error
     }
 
+    /// What to change. A clone that shares it keeps what it has: errors of bulk calls stand for many records each.
+    fn inner(&mut self) -> &mut Inner {
+        Arc::make_mut(&mut self.0)
+    }
+
     pub(crate) fn with_operation(mut self, operation: &'static str) -> Self {
-        self.0.operation = Some(operation);
+        self.inner().operation = Some(operation);
         self
     }
 
     pub(crate) fn with_status(mut self, status: Option<u16>) -> Self {
-        self.0.status = status;
+        self.inner().status = status;
         self
     }
 
     pub(crate) fn with_code(mut self, code: Option<String>) -> Self {
-        self.0.code = code;
+        self.inner().code = code;
         self
     }
 
     pub(crate) fn with_request_id(mut self, request_id: Option<String>) -> Self {
-        self.0.request_id = request_id;
+        self.inner().request_id = request_id;
         self
     }
 
     pub(crate) fn with_body(mut self, body: Option<String>) -> Self {
-        self.0.body = body;
+        self.inner().body = body;
         self
     }
 
     pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
-        self.0.retry_after = retry_after;
+        self.inner().retry_after = retry_after;
         self
     }
 
     pub(crate) fn with_ambiguity(mut self, ambiguous: bool) -> Self {
-        self.0.ambiguous = ambiguous;
+        self.inner().ambiguous = ambiguous;
         self
     }
 
     pub(crate) fn with_attempts(mut self, attempts: u32, elapsed: Duration) -> Self {
-        self.0.attempts = attempts;
-        self.0.elapsed = (attempts > 0).then_some(elapsed);
+        self.inner().attempts = attempts;
+        self.inner().elapsed = (attempts > 0).then_some(elapsed);
         self
     }
 
     pub(crate) fn with_task(mut self, task: ImportTask) -> Self {
-        self.0.task = Some(Box::new(task));
+        self.inner().task = Some(Box::new(task));
         self
     }
 
     /// Says before the message what it is about.
     pub(crate) fn in_context(mut self, context: &str) -> Self {
-        self.0.message = format!("{context}: {}", self.0.message);
+        let inner = self.inner();
+        inner.message = format!("{context}: {}", inner.message);
         self
     }
 
     pub(crate) fn with_report(mut self, report: Report) -> Self {
-        self.0.report = Some(Box::new(report));
+        self.inner().report = Some(Box::new(report));
         self
     }
 
     pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
-        self.0.source = Some(Arc::new(source));
+        self.inner().source = Some(Arc::new(source));
         self
     }
 
