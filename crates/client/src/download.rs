@@ -1,20 +1,24 @@
 //! Bytes on their way in: the content of a file, or what a presigned link leads to.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
 use futures::Stream;
 use futures::stream::{BoxStream, StreamExt};
 use reqwest::Url;
+use tokio::io::AsyncWriteExt;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::resume::{Piece, Resumable};
 use crate::transport::Key;
+use crate::whole_file::{Target, unwritable};
 
 /// A download under way. It is read once, as a whole or piece by piece; dropping it breaks it off. Where the connection breaks
 /// or stalls it goes on by another one; see [`Retries`](crate::Retries).
 pub struct Download {
+    operation: &'static str,
     content: BoxStream<'static, Result<Bytes, Error>>,
     length: Option<u64>,
 }
@@ -41,7 +45,7 @@ impl Download {
                 Err(error) => Some((Err(error), None)),
             }
         });
-        Ok(Self { content: content.boxed(), length })
+        Ok(Self { operation, content: content.boxed(), length })
     }
 
     /// How many bytes will come, where the server says it.
@@ -60,6 +64,36 @@ impl Download {
             whole.extend_from_slice(&bytes?);
         }
         Ok(whole.freeze())
+    }
+
+    /// Writes everything to a file and returns the number of its bytes. The file appears when it is whole and on the disk;
+    /// until then an existing one stays as it is, and nothing is left behind when the download fails or is dropped. What
+    /// is there and is no file, such as a pipe, is written to directly.
+    ///
+    /// # Errors
+    /// [`Validation`](ErrorKind::Validation) when the file cannot be written; otherwise as [`bytes`](Self::bytes).
+    pub async fn to_path(self, path: impl Into<PathBuf>) -> Result<u64, Error> {
+        let (operation, path) = (self.operation, path.into());
+        self.write(&path).await.map_err(|error| error.with_operation(operation))
+    }
+
+    async fn write(mut self, path: &Path) -> Result<u64, Error> {
+        let (mut writer, unfinished) = match Target::open(path).await? {
+            Target::Stream(stream) => (stream, None),
+            Target::File(file) => (file.writer()?, Some(file)),
+        };
+        let refuse = |error| unwritable(path, error);
+        let mut written = 0;
+        while let Some(bytes) = self.content.next().await {
+            let bytes = bytes?;
+            writer.write_all(&bytes).await.map_err(refuse)?;
+            written += bytes.len() as u64;
+        }
+        writer.shutdown().await.map_err(refuse)?;
+        if let Some(file) = unfinished {
+            file.finish().await?;
+        }
+        Ok(written)
     }
 
     /// The pieces as they come. An error is the last item.

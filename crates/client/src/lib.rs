@@ -62,6 +62,7 @@ mod tls;
 mod transport;
 mod upload;
 mod walk;
+mod whole_file;
 
 pub use argument::{IntoId, Optional};
 pub use bulk::{
