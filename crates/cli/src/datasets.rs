@@ -2,8 +2,10 @@
 
 use clap::Subcommand;
 use mistral_datasets::Client;
+use mistral_datasets::types::Dataset;
 
 use crate::failure::Failure;
+use crate::listing::{self, Part};
 use crate::output::{self, Output};
 
 /// The commands on datasets. A dataset is named by its id, or by its slug where the server gives it one.
@@ -22,12 +24,8 @@ pub enum Datasets {
         /// Keep only those whose name or description contains this text
         #[arg(long, short)]
         q: Option<String>,
-        /// How many to print, 0 to 100
-        #[arg(long, value_name = "N")]
-        page_size: Option<i64>,
-        /// Which page to print, from 1
-        #[arg(long, value_name = "N")]
-        page: Option<i64>,
+        #[command(flatten)]
+        part: Part,
     },
     /// Print one dataset
     Fetch {
@@ -61,19 +59,15 @@ impl Datasets {
             Self::Create { name, description } => {
                 output.print(&datasets.create(name, description).await?, output::dataset)
             }
-            Self::List { q, page_size, page } => {
-                let reply = datasets.list().q(q).page_size(page_size).page(page).await?;
+            Self::List { q, part } => {
+                let list = datasets.list().q(q);
+                if part.all {
+                    return listing::all(list.walk(), output, HEADINGS, row, "datasets").await;
+                }
+                let reply = list.page_size(part.page_size).page(part.page).await?;
                 output.print(&reply, |reply| {
                     let page = &reply.datasets;
-                    let rows = page.results.iter().map(|dataset| {
-                        [
-                            dataset.id.to_string(),
-                            dataset.name.clone(),
-                            dataset.description.clone(),
-                            output::time(&dataset.created_at),
-                        ]
-                    });
-                    let table = output::table(["id", "name", "description", "created"], rows);
+                    let table = output::table(HEADINGS, page.results.iter().map(row));
                     let total = output::of_total(page.results.len(), page.count, "datasets");
                     format!("{table}\n{total}")
                 })
@@ -91,4 +85,17 @@ impl Datasets {
             }
         }
     }
+}
+
+/// What the columns of a listing are called.
+const HEADINGS: [&str; 4] = ["id", "name", "description", "created"];
+
+/// A dataset as a row.
+fn row(dataset: &Dataset) -> [String; 4] {
+    [
+        dataset.id.to_string(),
+        dataset.name.clone(),
+        dataset.description.clone(),
+        output::time(&dataset.created_at),
+    ]
 }

@@ -1,10 +1,14 @@
 //! What ends a command, and with which exit code.
 
+use std::error::Error as _;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use mistral_datasets::{Error, ErrorKind};
+
+/// The exit code of what was stopped by Ctrl-C, as shells have it.
+const INTERRUPTED: u8 = 130;
 
 /// Why the command failed.
 #[derive(Debug)]
@@ -17,10 +21,12 @@ pub enum Failure {
     File(PathBuf, io::Error),
     /// Standard output could not be written.
     Output(io::Error),
-    /// An import ended without success.
-    Import(String),
     /// The local server could not start or run.
     Serve(String),
+    /// The system does not say when the command is asked to stop.
+    Signals(io::Error),
+    /// Somebody asked the command to stop.
+    Interrupted,
 }
 
 impl Failure {
@@ -33,15 +39,18 @@ impl Failure {
     /// The exit code, as `--help` lists them.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Call(error) if is_of_this_machine(error) => 1,
             Self::Call(error) => match error.kind() {
                 ErrorKind::Configuration | ErrorKind::Authentication | ErrorKind::Permission => 3,
                 ErrorKind::NotFound => 4,
                 ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::RateLimit => 5,
                 ErrorKind::Validation | ErrorKind::Conflict => 6,
+                ErrorKind::Cancelled => INTERRUPTED,
                 _ => 1,
             },
             Self::Argument(_) => 6,
-            Self::File(..) | Self::Output(_) | Self::Import(_) | Self::Serve(_) => 1,
+            Self::File(..) | Self::Output(_) | Self::Serve(_) | Self::Signals(_) => 1,
+            Self::Interrupted => INTERRUPTED,
         }
     }
 
@@ -57,15 +66,20 @@ impl Failure {
     }
 }
 
+/// Whether a file or a pipe on this machine failed, and not the call.
+fn is_of_this_machine(error: &Error) -> bool {
+    error.source().is_some_and(|source| source.is::<io::Error>())
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Call(error) => write!(f, "{error}"),
-            Self::Argument(message) | Self::Import(message) | Self::Serve(message) => {
-                f.write_str(message)
-            }
+            Self::Argument(message) | Self::Serve(message) => f.write_str(message),
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Output(error) => write!(f, "standard output: {error}"),
+            Self::Signals(error) => write!(f, "signals: {error}"),
+            Self::Interrupted => f.write_str("interrupted"),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! `mistral-datasets files …`
 
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use mistral_datasets::{Client, Upload};
+use futures::StreamExt;
+use mistral_datasets::{Client, Download, Upload};
 
-use crate::export;
 use crate::failure::Failure;
 use crate::output::{self, Output};
 
@@ -49,8 +50,8 @@ pub enum Files {
     Download {
         /// The file's id
         file: String,
-        /// The file to write; without it the bytes go to standard output
-        #[arg(long, short, value_name = "PATH")]
+        /// The file to write; it appears when it is whole. `-`, or nothing, is standard output
+        #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
     /// Delete a file
@@ -92,12 +93,13 @@ impl Files {
             }
             Self::Download { file, output: path } => {
                 let download = files.download(file).await?;
-                match path {
-                    None => export::to_stdout(download).await,
+                match path.filter(|path| path != Path::new("-")) {
+                    None => to_stdout(download).await,
                     Some(path) => {
-                        let bytes = export::to_file(download, &path).await?;
+                        let bytes = download.to_path(&path).await?;
                         let done = serde_json::json!({"path": path, "bytes": bytes});
-                        output.print(&done, |_| format!("wrote {} ({bytes} bytes)", path.display()))
+                        let path = path.display();
+                        output.report(&done, || format!("wrote {path} ({bytes} bytes)"))
                     }
                 }
             }
@@ -107,4 +109,13 @@ impl Files {
             }
         }
     }
+}
+
+/// Writes a download to standard output as it comes.
+async fn to_stdout(download: Download) -> Result<(), Failure> {
+    let mut pieces = download.into_stream();
+    while let Some(piece) = pieces.next().await {
+        io::stdout().write_all(&piece?).map_err(Failure::Output)?;
+    }
+    io::stdout().flush().map_err(Failure::Output)
 }

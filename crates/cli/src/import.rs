@@ -7,7 +7,7 @@ use mistral_datasets::{Client, Upload};
 
 use crate::failure::Failure;
 use crate::output::{self, Output};
-use crate::tasks;
+use crate::tasks::{self, Patience};
 
 /// Imports records into a dataset. It waits for the import to end, and fails if that fails; `--no-wait` prints the task
 /// and leaves.
@@ -20,6 +20,8 @@ pub struct Import {
     /// Print the task and do not wait for it
     #[arg(long)]
     no_wait: bool,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 /// Where the records come from: exactly one of these.
@@ -71,8 +73,7 @@ impl Import {
         if self.no_wait {
             return output.print(&task, output::task);
         }
-        let task = tasks::finished(client, task).await?;
-        output.print(&task, output::task)?;
-        tasks::success(&task)
+        let task = datasets.task(task.dataset_id, task.id);
+        tasks::finished(&task, &self.patience, output).await
     }
 }

@@ -9,14 +9,19 @@ mod export;
 mod failure;
 mod files;
 mod import;
+mod listing;
 mod output;
+mod progress;
 mod records;
 mod serve;
+mod signals;
 mod tasks;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use mistral_datasets::Client;
 
 use connection::Connection;
 use failure::Failure;
@@ -31,7 +36,11 @@ Exit codes:
   3  there is no key, or the key is refused or may not do this
   4  there is no such thing
   5  the server cannot be reached, or did not answer in time
-  6  the request breaks a rule";
+  6  the request breaks a rule
+  130  interrupted";
+
+/// How long what is stopped may take to clean up.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Datasets of conversations for evaluation and fine-tuning: Mistral's observability datasets API from the shell, and a
 /// local server of it
@@ -43,6 +52,12 @@ struct Arguments {
     /// Print JSON instead of tables, as the API replies
     #[arg(long, global = true)]
     json: bool,
+    /// Print only what was asked for and errors
+    #[arg(long, global = true)]
+    quiet: bool,
+    /// Show no progress bars; there are none either where standard error is no terminal
+    #[arg(long, global = true)]
+    no_progress: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -51,6 +66,13 @@ struct Arguments {
 enum Command {
     /// Run a local server of the API
     Serve(serve::Serve),
+    #[command(flatten)]
+    Call(Call),
+}
+
+/// The commands that call the server.
+#[derive(Debug, Subcommand)]
+enum Call {
     /// Create, list, fetch, update and delete datasets
     #[command(subcommand)]
     Datasets(datasets::Datasets),
@@ -71,14 +93,20 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // One thread is always free to hear that the command is to stop.
+    let threads = std::thread::available_parallelism().map_or(2, |threads| threads.get().max(2));
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match builder.worker_threads(threads).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: the runtime cannot start: {error}");
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(arguments)) {
+    let result = runtime.block_on(run(arguments));
+    // Somebody may still be waiting for standard input, which nobody wants to read any more.
+    runtime.shutdown_background();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read the output has seen enough, as `head` has.
         Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
@@ -95,16 +123,41 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let output = Output { json: arguments.json };
-    let connection = &arguments.connection;
+    let Arguments { json, quiet, no_progress, .. } = arguments;
+    let output = Output { json, quiet, progress: !no_progress };
+    let stop = signals::stop()?;
     match arguments.command {
-        Command::Serve(command) => command.run().await,
-        Command::Datasets(command) => command.run(&connection.client()?, output).await,
-        Command::Records(command) => command.run(&connection.client()?, output).await,
-        Command::Import(command) => command.run(&connection.client()?, output).await,
-        Command::Export(command) => command.run(&connection.client()?, output).await,
-        Command::Tasks(command) => command.run(&connection.client()?, output).await,
-        Command::Files(command) => command.run(&connection.client()?, output).await,
+        Command::Serve(command) => command.run(stop).await,
+        Command::Call(call) => {
+            let client = arguments.connection.client()?;
+            // It runs apart, so that it can be stopped while it waits for whoever reads its output.
+            let mut running = tokio::spawn(async move { call.run(&client, output).await });
+            tokio::select! {
+                result = &mut running => result.unwrap_or_else(|error| match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => Err(Failure::Interrupted),
+                }),
+                () = stop => {
+                    // What is stopped takes with it what it had not finished.
+                    running.abort();
+                    let _ = tokio::time::timeout(PATIENCE, running).await;
+                    Err(Failure::Interrupted)
+                }
+            }
+        }
+    }
+}
+
+impl Call {
+    async fn run(self, client: &Client, output: Output) -> Result<(), Failure> {
+        match self {
+            Self::Datasets(command) => command.run(client, output).await,
+            Self::Records(command) => command.run(client, output).await,
+            Self::Import(command) => command.run(client, output).await,
+            Self::Export(command) => command.run(client, output).await,
+            Self::Tasks(command) => command.run(client, output).await,
+            Self::Files(command) => command.run(client, output).await,
+        }
     }
 }
 

@@ -1,14 +1,18 @@
 //! How replies are printed: tables for people, JSON for programs.
 
 use std::io::{self, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use chrono::{DateTime, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
 use mistral_datasets::types::{Dataset, DatasetRecord, File, ImportTask};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::io::AsyncWrite;
 
 use crate::failure::Failure;
+use crate::progress::Bar;
 
 /// How many characters of a conversation a table shows.
 const PREVIEW: usize = 60;
@@ -18,6 +22,10 @@ const PREVIEW: usize = 60;
 pub struct Output {
     /// Whether replies are printed as JSON.
     pub json: bool,
+    /// Whether nothing is said of what was done.
+    pub quiet: bool,
+    /// Whether progress is shown.
+    pub progress: bool,
 }
 
 impl Output {
@@ -35,21 +43,54 @@ impl Output {
         line(&text)
     }
 
+    /// A progress bar, where one is to be seen.
+    pub fn bar(self) -> Bar {
+        Bar::new(self.progress && !self.quiet)
+    }
+
+    /// A progress bar that is not seen.
+    pub fn without_bar(self) -> Bar {
+        Bar::new(false)
+    }
+
+    /// Prints what was done, as one line of JSON or a sentence, unless nobody wants to know.
+    pub fn report(self, done: &Value, sentence: impl FnOnce() -> String) -> Result<(), Failure> {
+        if self.quiet { Ok(()) } else { self.print(done, |_| sentence()) }
+    }
+
     /// Says that something without a reply was done: `{"deleted": [...]}` or a sentence.
     pub fn done(self, verb: &str, ids: &[impl AsRef<str>]) -> Result<(), Failure> {
         let ids: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
-        if self.json {
-            line(&serde_json::json!({ verb: ids }).to_string())
-        } else {
-            line(&format!("{verb} {}", ids.join(", ")))
-        }
+        self.report(&serde_json::json!({ verb: ids }), || format!("{verb} {}", ids.join(", ")))
     }
 }
 
 /// Writes a line to standard output.
-fn line(text: &str) -> Result<(), Failure> {
+pub fn line(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(Failure::Output)
+}
+
+/// Standard output for what writes asynchronously. Its writes wait for whoever reads, as all others of the command do.
+#[derive(Debug)]
+pub struct Stdout;
+
+impl AsyncWrite for Stdout {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(io::stdout().write(bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(io::stdout().flush())
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(context)
+    }
 }
 
 /// Rows below a heading, as wide as the terminal at most.

@@ -4,9 +4,11 @@ use std::io::Read;
 use std::path::Path;
 
 use clap::Subcommand;
+use mistral_datasets::types::DatasetRecord;
 use mistral_datasets::{Client, RawJson};
 
 use crate::failure::Failure;
+use crate::listing::{self, Part};
 use crate::output::{self, Output};
 
 /// The commands on records.
@@ -27,12 +29,8 @@ pub enum Records {
     List {
         /// The dataset
         dataset: String,
-        /// How many to print, 0 to 100
-        #[arg(long, value_name = "N")]
-        page_size: Option<i64>,
-        /// Which page to print, from 1
-        #[arg(long, value_name = "N")]
-        page: Option<i64>,
+        #[command(flatten)]
+        part: Part,
     },
     /// Print one record
     Get {
@@ -71,19 +69,15 @@ impl Records {
                 let reply = datasets.create_record(dataset, payload, properties).await?;
                 output.print(&reply, output::record)
             }
-            Self::List { dataset, page_size, page } => {
-                let reply = datasets.list_records(dataset).page_size(page_size).page(page).await?;
+            Self::List { dataset, part } => {
+                let list = datasets.list_records(dataset);
+                if part.all {
+                    return listing::all(list.walk(), output, HEADINGS, row, "records").await;
+                }
+                let reply = list.page_size(part.page_size).page(part.page).await?;
                 output.print(&reply, |reply| {
                     let page = &reply.records;
-                    let rows = page.results.iter().map(|record| {
-                        [
-                            record.id.to_string(),
-                            record.source.to_string(),
-                            output::message_count(record),
-                            output::preview(record),
-                        ]
-                    });
-                    let table = output::table(["id", "source", "messages", "begins"], rows);
+                    let table = output::table(HEADINGS, page.results.iter().map(row));
                     let total = output::of_total(page.results.len(), page.count, "records");
                     format!("{table}\n{total}")
                 })
@@ -111,6 +105,19 @@ impl Records {
             }
         }
     }
+}
+
+/// What the columns of a listing are called.
+const HEADINGS: [&str; 4] = ["id", "source", "messages", "begins"];
+
+/// A record as a row.
+fn row(record: &DatasetRecord) -> [String; 4] {
+    [
+        record.id.to_string(),
+        record.source.to_string(),
+        output::message_count(record),
+        output::preview(record),
+    ]
 }
 
 /// Reads a JSON argument: the text itself, `@FILE`, or `-` for standard input.

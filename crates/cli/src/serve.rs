@@ -51,8 +51,8 @@ impl From<GenerationName> for Generation {
 }
 
 impl Serve {
-    /// Runs the command.
-    pub async fn run(self) -> Result<(), Failure> {
+    /// Runs the command until it is told to stop.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
         tracing_subscriber::fmt()
             .with_writer(std::io::stderr)
             .with_env_filter(
@@ -60,8 +60,6 @@ impl Serve {
                     .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
             )
             .init();
-        // Listened for before the server starts, so that no signal falls between.
-        let stop = stop_signal()?;
         let config = ServerConfig {
             listen: self.listen,
             data: if self.memory {
@@ -85,31 +83,4 @@ impl Serve {
         server.shutdown().await;
         Ok(())
     }
-}
-
-/// Completes when the process is asked to stop.
-#[cfg(unix)]
-fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let listen = |kind| signal(kind).map_err(|error| Failure::Serve(format!("signals: {error}")));
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut terminate = listen(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Completes when the process is asked to stop.
-#[cfg(not(unix))]
-fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
-    Ok(async {
-        // Where Ctrl-C cannot be listened for, the process is ended from outside.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    })
 }

@@ -2,18 +2,13 @@
 
 use std::time::Duration;
 
-use clap::Subcommand;
-use mistral_datasets::Client;
+use clap::{Args, Subcommand};
 use mistral_datasets::types::ImportTask;
+use mistral_datasets::{Client, TaskHandle};
 
 use crate::failure::Failure;
+use crate::listing::{self, Part};
 use crate::output::{self, Output};
-
-/// The first pause between two looks at a task; each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-
-/// The longest pause between two looks at a task.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The commands on import tasks.
 #[derive(Debug, Subcommand)]
@@ -22,12 +17,8 @@ pub enum Tasks {
     List {
         /// The dataset
         dataset: String,
-        /// How many to print, 0 to 100
-        #[arg(long, value_name = "N")]
-        page_size: Option<i64>,
-        /// Which page to print, from 1
-        #[arg(long, value_name = "N")]
-        page: Option<i64>,
+        #[command(flatten)]
+        part: Part,
     },
     /// Print one import task
     Get {
@@ -38,59 +29,89 @@ pub enum Tasks {
         /// Wait until the task has ended, and fail if it failed
         #[arg(long)]
         wait: bool,
+        #[command(flatten)]
+        patience: Patience,
     },
+}
+
+/// How long is waited for a task.
+#[derive(Debug, Args)]
+pub struct Patience {
+    /// How many seconds to wait for the task at most; it goes on without us
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 1800,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    wait_timeout: u64,
+}
+
+impl Patience {
+    /// The time.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.wait_timeout)
+    }
 }
 
 impl Tasks {
     /// Runs the command.
     pub async fn run(self, client: &Client, output: Output) -> Result<(), Failure> {
         match self {
-            Self::List { dataset, page_size, page } => {
-                let tasks = client.datasets().list_tasks(dataset).page_size(page_size).page(page);
-                output.print(&tasks.await?, |reply| {
+            Self::List { dataset, part } => {
+                let list = client.datasets().list_tasks(dataset);
+                if part.all {
+                    return listing::all(list.walk(), output, HEADINGS, row, "tasks").await;
+                }
+                let reply = list.page_size(part.page_size).page(part.page).await?;
+                output.print(&reply, |reply| {
                     let page = &reply.tasks;
-                    let rows = page.results.iter().map(|task| {
-                        [
-                            task.id.to_string(),
-                            task.status.to_string(),
-                            task.progress
-                                .map_or_else(String::new, |percent| format!("{percent} %")),
-                            output::time(&task.created_at),
-                            task.message.clone().unwrap_or_default(),
-                        ]
-                    });
-                    let headings = ["id", "status", "progress", "created", "message"];
-                    let table = output::table(headings, rows);
+                    let table = output::table(HEADINGS, page.results.iter().map(row));
                     let total = output::of_total(page.results.len(), page.count, "tasks");
                     format!("{table}\n{total}")
                 })
             }
-            Self::Get { dataset, task, wait } => {
-                let task = client.datasets().fetch_task(dataset, task).await?;
-                let task = if wait { finished(client, task).await? } else { task };
-                output.print(&task, output::task)?;
-                if wait { success(&task) } else { Ok(()) }
+            Self::Get { dataset, task, wait, patience } => {
+                let task = client.datasets().task(dataset, task);
+                if wait {
+                    return finished(&task, &patience, output).await;
+                }
+                output.print(&task.refresh().await?, output::task)
             }
         }
     }
 }
 
-/// Waits until a task has ended.
-pub async fn finished(client: &Client, mut task: ImportTask) -> Result<ImportTask, Failure> {
-    let mut pause = FIRST_PAUSE;
-    while !task.status.is_finished() {
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
-        task = client.datasets().fetch_task(task.dataset_id, task.id).await?;
-    }
-    Ok(task)
+/// What the columns of a listing are called.
+const HEADINGS: [&str; 5] = ["id", "status", "progress", "created", "message"];
+
+/// A task as a row.
+fn row(task: &ImportTask) -> [String; 5] {
+    [
+        task.id.to_string(),
+        task.status.to_string(),
+        task.progress.map_or_else(String::new, |percent| format!("{percent} %")),
+        output::time(&task.created_at),
+        task.message.clone().unwrap_or_default(),
+    ]
 }
 
-/// A failure if the task has failed.
-pub fn success(task: &ImportTask) -> Result<(), Failure> {
-    if !task.status.is_failure() {
-        return Ok(());
+/// Waits until a task has ended and prints it. It is also printed when it failed, or is still under way when waiting ends.
+pub async fn finished(
+    task: &TaskHandle,
+    patience: &Patience,
+    output: Output,
+) -> Result<(), Failure> {
+    let bar = output.bar();
+    let waited = task.wait().timeout(patience.timeout()).on_progress(bar.of_task()).await;
+    drop(bar);
+    let task = match &waited {
+        Ok(task) => Some(task),
+        Err(error) => error.task(),
+    };
+    if let Some(task) = task {
+        output.print(task, output::task)?;
     }
-    let message = task.message.as_deref().unwrap_or("the server does not say why");
-    Err(Failure::Import(format!("the import ended as {}: {message}", task.status)))
+    waited?;
+    Ok(())
 }
