@@ -7,6 +7,7 @@ mod files;
 mod hostile;
 mod imports;
 mod keys;
+mod model;
 mod pages;
 mod records;
 mod replies;

@@ -1,0 +1,201 @@
+//! Random operations on a dataset, each compared with what a plain list in memory would have answered.
+
+use std::collections::HashMap;
+
+use http::StatusCode;
+use mistral_datasets_core_client::types::{Dataset, DatasetRecord, ListRecordsResponse};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::support::{Api, DATASETS, RECORDS, records_of};
+
+/// One operation. Places are taken modulo the number of records that there are.
+#[derive(Clone, Debug)]
+enum Step {
+    Create,
+    Import { lines: usize },
+    Copy { places: Vec<usize> },
+    Edit { place: usize },
+    Delete { place: usize },
+    BulkDelete { places: Vec<usize>, with_unknown: bool },
+    Page { size: usize, number: usize },
+    Fetch { place: usize },
+    FetchDeleted { place: usize },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let places = || prop::collection::vec(0..1000_usize, 1..8);
+    prop_oneof![
+        6 => Just(Step::Create),
+        2 => (0..150_usize).prop_map(|lines| Step::Import { lines }),
+        1 => places().prop_map(|places| Step::Copy { places }),
+        3 => (0..1000_usize).prop_map(|place| Step::Edit { place }),
+        4 => (0..1000_usize).prop_map(|place| Step::Delete { place }),
+        2 => (places(), any::<bool>())
+            .prop_map(|(places, with_unknown)| Step::BulkDelete { places, with_unknown }),
+        6 => (1..=100_usize, 1..12_usize).prop_map(|(size, number)| Step::Page { size, number }),
+        2 => (0..1000_usize).prop_map(|place| Step::Fetch { place }),
+        1 => (0..1000_usize).prop_map(|place| Step::FetchDeleted { place }),
+    ]
+}
+
+/// A dataset as a plain list: the ids of its records in their order, and the properties of each.
+#[derive(Default)]
+struct Model {
+    order: Vec<Uuid>,
+    properties: HashMap<Uuid, u64>,
+    deleted: Vec<Uuid>,
+    /// The last number that was given away, so that every record can be told from the rest.
+    last: u64,
+}
+
+impl Model {
+    fn number(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    fn at(&self, place: usize) -> Option<Uuid> {
+        (!self.order.is_empty()).then(|| self.order[place % self.order.len()])
+    }
+
+    /// The records at these places, each once.
+    fn several(&self, places: &[usize]) -> Vec<Uuid> {
+        let mut found = Vec::new();
+        for id in places.iter().filter_map(|place| self.at(*place)) {
+            if !found.contains(&id) {
+                found.push(id);
+            }
+        }
+        found
+    }
+
+    fn add(&mut self, id: Uuid, properties: u64) {
+        self.order.push(id);
+        self.properties.insert(id, properties);
+    }
+
+    fn remove(&mut self, id: Uuid) {
+        self.order.retain(|known| *known != id);
+        self.properties.remove(&id);
+        self.deleted.push(id);
+    }
+}
+
+fn properties(record: &DatasetRecord) -> u64 {
+    let properties: HashMap<String, u64> = record.properties.parse().expect("numbers by name");
+    properties["n"]
+}
+
+/// Takes over the records that an import has appended, whose ids only the server knows.
+async fn appended(api: &Api, dataset: &Dataset, model: &mut Model, numbers: &[u64]) {
+    let records = api.records(dataset).await;
+    assert_eq!(records.len(), model.order.len() + numbers.len());
+    let added = &records[model.order.len()..];
+    assert_eq!(added.iter().map(properties).collect::<Vec<_>>(), numbers);
+    added.iter().zip(numbers).for_each(|(record, number)| model.add(record.id, *number));
+}
+
+async fn run(api: &Api, dataset: &Dataset, model: &mut Model, step: &Step) {
+    let fetch = async |id| api.get(&format!("{RECORDS}/{id}")).await;
+    match step {
+        Step::Create => {
+            let number = model.number();
+            let body = json!({"payload": {"messages": []}, "properties": {"n": number}});
+            let created = api.post(&records_of(dataset), body.to_string()).await;
+            model.add(created.json::<DatasetRecord>(201).id, number);
+        }
+        Step::Import { lines } => {
+            let numbers: Vec<u64> = (0..*lines).map(|_| model.number()).collect();
+            let line = |n| format!("{{\"messages\": [], \"properties\": {{\"n\": {n}}}}}\n");
+            let file: String = numbers.iter().map(line).collect();
+            let task = api.import_lines(dataset, file).await;
+            assert_eq!(task.status.as_str(), "COMPLETED", "{:?}", task.message);
+            appended(api, dataset, model, &numbers).await;
+        }
+        Step::Copy { places } => {
+            let ids = model.several(places);
+            if ids.is_empty() {
+                return;
+            }
+            let numbers: Vec<u64> = ids.iter().map(|id| model.properties[id]).collect();
+            let task =
+                api.import(dataset, "from-dataset", json!({"dataset_record_ids": ids})).await;
+            assert_eq!(task.status.as_str(), "COMPLETED", "{:?}", task.message);
+            appended(api, dataset, model, &numbers).await;
+        }
+        Step::Edit { place } => {
+            let Some(id) = model.at(*place) else { return };
+            let number = model.number();
+            let body = json!({"properties": {"n": number}}).to_string();
+            api.put(&format!("{RECORDS}/{id}/properties"), body).await.no_content();
+            model.properties.insert(id, number);
+        }
+        Step::Delete { place } => {
+            let Some(id) = model.at(*place) else { return };
+            api.delete(&format!("{RECORDS}/{id}")).await.no_content();
+            model.remove(id);
+        }
+        Step::BulkDelete { places, with_unknown } => {
+            let mut ids = model.several(places);
+            if ids.is_empty() {
+                return;
+            }
+            if *with_unknown {
+                ids.push(Uuid::new_v4());
+            }
+            let body = json!({"dataset_record_ids": ids}).to_string();
+            let reply = api.post(&format!("{RECORDS}/bulk-delete"), body).await;
+            if *with_unknown {
+                reply.error(404, "DATASET_RECORD_NOT_FOUND");
+            } else {
+                reply.no_content();
+                ids.into_iter().for_each(|id| model.remove(id));
+            }
+        }
+        Step::Page { size, number } => {
+            let path = format!("{}?page_size={size}&page={number}", records_of(dataset));
+            let page = api.get(&path).await.json::<ListRecordsResponse>(200).records;
+            let expected: Vec<_> =
+                model.order.iter().skip(size * (number - 1)).take(*size).collect();
+            assert_eq!(page.results.iter().map(|record| &record.id).collect::<Vec<_>>(), expected);
+            for record in &page.results {
+                assert_eq!(properties(record), model.properties[&record.id]);
+            }
+            assert_eq!(page.count, model.order.len() as i64);
+            assert_eq!(page.next.is_some(), size * number < model.order.len());
+        }
+        Step::Fetch { place } => {
+            let Some(id) = model.at(*place) else { return };
+            let record = fetch(id).await.json::<DatasetRecord>(200);
+            assert_eq!((record.id, properties(&record)), (id, model.properties[&id]));
+        }
+        Step::FetchDeleted { place } => {
+            if let Some(id) = model.deleted.get(place % model.deleted.len().max(1)) {
+                assert_eq!(fetch(*id).await.status, StatusCode::NOT_FOUND);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_dataset_answers_like_a_plain_list() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let api = runtime.block_on(Api::start());
+    let config = ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() };
+    let tested = TestRunner::new(config).run(&prop::collection::vec(step(), 1..60), |steps| {
+        runtime.block_on(async {
+            let dataset = api.dataset("A plain list").await;
+            let mut model = Model::default();
+            for step in &steps {
+                run(&api, &dataset, &mut model, step).await;
+            }
+            api.delete(&format!("{DATASETS}/{}", dataset.id)).await.no_content();
+        });
+        Ok(())
+    });
+    tested.unwrap_or_else(|failure| panic!("{failure}"));
+    runtime.block_on(api.server.shutdown());
+}
