@@ -4,7 +4,6 @@ use std::fs::{File, Metadata};
 use std::io::{self, Cursor, Read};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::{Buf, Bytes};
@@ -13,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::compression::Compression;
+use super::disk::Disk;
 use super::import::OPERATION;
 use super::jsonl::{Jsonl, Source};
 use super::line::{self, Form};
@@ -68,7 +68,7 @@ pub(super) struct Checked {
 /// A file on the disk that is uploaded as it is, and what it was like when its lines were looked at.
 #[derive(Debug)]
 struct Original {
-    file: Arc<File>,
+    disk: Disk,
     stamp: Stamp,
     title: String,
 }
@@ -89,8 +89,8 @@ impl Stamp {
 impl Checked {
     /// Fails when the content is no longer what was looked at.
     pub(super) fn require_unchanged(&self) -> Result<(), Error> {
-        let Some(Original { file, stamp, title }) = &self.original else { return Ok(()) };
-        match file.metadata() {
+        let Some(Original { disk, stamp, title }) = &self.original else { return Ok(()) };
+        match disk.metadata() {
             Ok(metadata) if Stamp::of(&metadata) == *stamp => Ok(()),
             _ => Err(refused(format!("{title} has changed while it was imported"))),
         }
@@ -165,19 +165,26 @@ impl Pass {
             |error: io::Error| refused(format!("cannot read {title}: {error}")).with_source(error);
         match input {
             Input::Path(path) => {
-                let file = Arc::new(File::open(path).map_err(unreadable)?);
+                let file = File::open(path).map_err(unreadable)?;
                 let metadata = file.metadata().map_err(unreadable)?;
                 if metadata.is_dir() {
                     return Err(unreadable(io::ErrorKind::IsADirectory.into()));
                 }
-                // A pipe can be read once only, and has no length beforehand.
-                let source = metadata.is_file().then(|| Content::File(file.clone()));
-                let length = metadata.is_file().then_some(metadata.len());
-                let (content, parts) =
-                    self.pass(Shared(file.clone()), source, length, unreadable)?;
-                let stamp = Stamp::of(&metadata);
-                let original = content.is(&file).then(|| Original { file, stamp, title });
-                Ok(Checked { content, parts, original })
+                if !metadata.is_file() {
+                    // A pipe can be read once only, and has no length beforehand.
+                    let (content, parts) = self.pass(file, None, None, unreadable)?;
+                    return Ok(Checked { content, parts, original: None });
+                }
+                let (disk, length) = (Disk::new(file), Some(metadata.len()));
+                let input = disk.section(0..u64::MAX);
+                let source = Some(Content::File(disk.clone()));
+                let (content, parts) = self.pass(input, source, length, unreadable)?;
+                let direct = content.is(&disk);
+                let original = Some(Original { disk, stamp: Stamp::of(&metadata), title });
+                let checked = Checked { content, parts, original };
+                // What was copied may have been read a second time.
+                checked.require_unchanged()?;
+                Ok(Checked { original: checked.original.filter(|_| direct), ..checked })
             }
             Input::Bytes(bytes) => {
                 let (source, length) = (Content::Memory(bytes.clone()), bytes.len() as u64);
@@ -280,15 +287,6 @@ fn judge<'a>(line: &Line<'a>, longest: usize) -> Result<Option<(Form, &'a [u8])>
             Ok(form) => Ok(Some((form, bytes))),
             Err(problem) => Err(bad(problem.column, problem.message)),
         },
-    }
-}
-
-/// A file that others hold, too.
-struct Shared(Arc<File>);
-
-impl Read for Shared {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self.0).read(buffer)
     }
 }
 

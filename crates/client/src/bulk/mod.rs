@@ -7,6 +7,7 @@ mod by_file;
 mod checking;
 mod compression;
 mod create;
+mod disk;
 mod import;
 mod jsonl;
 mod line;

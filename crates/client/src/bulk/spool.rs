@@ -1,16 +1,14 @@
 //! What is to be uploaded: parts of a file on the disk or of bytes in memory, each of which becomes one file of the service.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::ops::Range;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use tokio_util::io::ReaderStream;
 
+use super::disk::Disk;
 use crate::error::{Error, ErrorKind};
 
 /// In what pieces a part is uploaded.
@@ -19,16 +17,13 @@ const PIECE: usize = 256 << 10;
 /// Where the bytes of parts are.
 #[derive(Clone, Debug)]
 pub(super) enum Content {
-    File(Arc<File>),
+    File(Disk),
     Memory(Bytes),
 }
 
 impl Content {
-    /// The bytes of a part, read as they are pulled. Only one part of a content may be read at a time.
-    pub(super) async fn read(
-        &self,
-        part: &Part,
-    ) -> io::Result<BoxStream<'static, io::Result<Bytes>>> {
+    /// The bytes of a part, read as they are pulled.
+    pub(super) fn read(&self, part: &Part) -> BoxStream<'static, io::Result<Bytes>> {
         match self {
             Self::Memory(bytes) => {
                 let mut rest = bytes.slice(part.start as usize..part.end as usize);
@@ -36,36 +31,37 @@ impl Content {
                     let piece = rest.split_to(rest.len().min(PIECE));
                     (!piece.is_empty()).then_some(Ok(piece))
                 });
-                Ok(stream::iter(pieces).boxed())
+                stream::iter(pieces).boxed()
             }
-            Self::File(file) => {
-                let mut file = tokio::fs::File::from_std(file.try_clone()?);
-                file.set_max_buf_size(PIECE);
-                file.seek(SeekFrom::Start(part.start)).await?;
-                Ok(ReaderStream::with_capacity(file.take(part.bytes()), PIECE).boxed())
+            Self::File(disk) => {
+                let section = disk.section(part.start..part.end);
+                stream::try_unfold(section, |mut section| async {
+                    // The disk may keep the thread waiting that reads it.
+                    let reading = tokio::task::spawn_blocking(move || {
+                        let mut piece = Vec::with_capacity(PIECE);
+                        section.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
+                        Ok((!piece.is_empty()).then(|| (Bytes::from(piece), section)))
+                    });
+                    reading.await.unwrap_or_else(|error| Err(error.into()))
+                })
+                .boxed()
             }
         }
     }
 
     /// Whether it is this file.
-    pub(super) fn is(&self, other: &Arc<File>) -> bool {
-        matches!(self, Self::File(file) if Arc::ptr_eq(file, other))
+    pub(super) fn is(&self, other: &Disk) -> bool {
+        matches!(self, Self::File(disk) if disk.is(other))
     }
 
-    /// Copies the first bytes to a writer, and leaves the place at which the content is read as it was.
+    /// Copies the first bytes to a writer.
     fn copy_to(&self, bytes: u64, writer: &mut impl Write) -> io::Result<()> {
         match self {
             Self::Memory(content) => writer.write_all(&content[..bytes as usize]),
-            Self::File(file) => {
-                let mut file: &File = file;
-                let place = file.stream_position()?;
-                file.rewind()?;
-                let copied = io::copy(&mut file.take(bytes), writer)?;
-                if copied != bytes {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
-                file.seek(SeekFrom::Start(place)).map(|_| ())
-            }
+            Self::File(disk) => match io::copy(&mut disk.section(0..bytes), writer)? {
+                copied if copied == bytes => Ok(()),
+                _ => Err(io::ErrorKind::UnexpectedEof.into()),
+            },
         }
     }
 }
@@ -175,7 +171,7 @@ impl Parts {
         self.close(lines);
         let content = match self.place {
             Place::Source(source) => source,
-            Place::Spool(writer) => Content::File(Arc::new(writer.into_inner()?)),
+            Place::Spool(writer) => Content::File(Disk::new(writer.into_inner()?)),
         };
         Ok((content, self.parts))
     }
@@ -229,7 +225,7 @@ mod tests {
         let (content, parts) = parts.finish(lines).unwrap();
         let mut read = Vec::new();
         for part in parts {
-            let pieces: Vec<_> = content.read(&part).await.unwrap().collect().await;
+            let pieces: Vec<_> = content.read(&part).collect().await;
             let bytes = pieces.into_iter().collect::<io::Result<Vec<Bytes>>>().unwrap().concat();
             assert_eq!(bytes.len() as u64, part.bytes());
             let text = String::from_utf8(bytes).unwrap();
@@ -260,7 +256,7 @@ mod tests {
             let source = if from_file {
                 let mut file = tempfile::tempfile().unwrap();
                 file.write_all(text.as_bytes()).unwrap();
-                Content::File(Arc::new(file))
+                Content::File(Disk::new(file))
             } else {
                 source(text)
             };

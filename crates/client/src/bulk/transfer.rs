@@ -6,7 +6,7 @@ use futures::TryStreamExt;
 use mistral_datasets_core_client::types::{File, ImportTask};
 
 use super::may_be_done;
-use super::spool::{Content, Part, not_spooled};
+use super::spool::{Content, Part};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::progress::Watch;
@@ -123,8 +123,7 @@ impl Transfer {
             attempt += 1;
             self.watch.begin("upload", Some(part.bytes()), Some(part.records));
             let watch = self.watch.clone();
-            let pieces = content.read(part).await.map_err(not_spooled)?;
-            let pieces = pieces.inspect_ok(move |piece| {
+            let pieces = content.read(part).inspect_ok(move |piece| {
                 watch.update(|progress| progress.bytes += piece.len() as u64);
             });
             let upload =
