@@ -105,6 +105,12 @@ impl ClientBuilder {
         self
     }
 
+    /// All options at once, in the place of those that were given before.
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
     /// The proxy that all requests go through, such as `http://user:password@host:3128` or `socks5://host:1080`. Default: what
     /// the environment says in `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
