@@ -45,7 +45,7 @@ impl Download {
                 Err(error) => Some((Err(error), None)),
             }
         });
-        Ok(Self { operation, content: content.boxed(), length })
+        Ok(Self { operation, content: content.fuse().boxed(), length })
     }
 
     /// How many bytes will come, where the server says it.

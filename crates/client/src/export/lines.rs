@@ -129,7 +129,7 @@ pub struct ExportedLines {
 
 impl ExportedLines {
     pub(super) fn new(export: Export) -> Self {
-        Self { blocks: blocks(export).boxed(), block: Bytes::new() }
+        Self { blocks: blocks(export).fuse().boxed(), block: Bytes::new() }
     }
 
     /// The next line, or nothing after the last.
