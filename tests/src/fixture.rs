@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use mistral_datasets::types::{Dataset, DatasetRecord, ImportTask};
-use mistral_datasets::{Client, Upload};
+use mistral_datasets::{Client, Options, Retries, Upload};
 use mistral_datasets_server::{DataLocation, RunningServer, Server, ServerConfig};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -46,6 +46,8 @@ impl Fixture {
         let client = Client::builder()
             .api_key(&key)
             .server_url(server.url())
+            // What is waited for in tests need not take long.
+            .retries(Retries::default().first_delay(Duration::from_millis(5)))
             .build()
             .expect("the client is set up rightly");
         Self { client, key, http: plain_http(), server }
@@ -92,6 +94,40 @@ impl Fixture {
             task = fetched.await.expect("a task is fetched");
         }
         task
+    }
+
+    /// Makes the server spoil requests: one rule of its faults, or an array of them.
+    pub async fn fault(&self, rules: Value) {
+        self.plant("faults", rules).await;
+    }
+
+    /// Ends all faults.
+    pub async fn end_faults(&self) {
+        let url = format!("{}/local/v1/faults", self.url());
+        let reply = self.http.delete(url).bearer_auth(&self.key).send().await;
+        assert!(reply.expect("the server answers").status().is_success());
+    }
+
+    /// The requests that the server has had since it was last asked, as its journal shows them.
+    pub async fn requests(&self) -> Vec<Value> {
+        let url = format!("{}/local/v1/requests", self.url());
+        let reply = self.http.get(&url).bearer_auth(&self.key).send().await;
+        let journal: Value =
+            reply.expect("the server answers").json().await.expect("the reply is JSON");
+        let emptied = self.http.delete(&url).bearer_auth(&self.key).send().await;
+        assert!(emptied.expect("the server answers").status().is_success());
+        journal["requests"].as_array().expect("the journal is a list").clone()
+    }
+
+    /// The operations of these requests.
+    pub async fn operations(&self) -> Vec<String> {
+        let name = |request: &Value| request["operation"].as_str().unwrap_or("none").to_owned();
+        self.requests().await.iter().map(name).collect()
+    }
+
+    /// A client of the same server that is set up otherwise.
+    pub fn client_with(&self, options: Options) -> Client {
+        self.client.with(options).expect("the options are right")
     }
 
     /// Plants what the service would have from elsewhere, by one of the server's own routes.

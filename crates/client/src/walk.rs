@@ -112,7 +112,7 @@ impl<T: Send + 'static> Walk<T> {
     }
 
     /// Makes the walk end with a [`Conflict`](ErrorKind::Conflict) when the number of items that came and the number that the
-    /// server counts disagree.
+    /// server counts disagree, or when that fell on the way: then rows moved up, past the walk.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
@@ -145,6 +145,7 @@ impl<T: Send + 'static> Walk<T> {
             count: None,
             seen: 0,
             stale: 0,
+            fell: false,
             ended: false,
             verdict: None,
             walk: Walk { page_size, ..self },
@@ -211,6 +212,8 @@ pub struct Pages<T> {
     seen: u64,
     /// How many pages in a row brought nothing new.
     stale: usize,
+    /// Whether the server counted less than before.
+    fell: bool,
     ended: bool,
     /// The error that is still to come at the end.
     verdict: Option<Error>,
@@ -298,6 +301,7 @@ impl<T: Send + 'static> Pages<T> {
             results.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
             *left -= results.len() as u64;
         }
+        self.fell |= self.count.is_some_and(|before| count < before);
         self.count = Some(count);
         self.seen += results.len() as u64;
         self.stale = if results.is_empty() { self.stale + 1 } else { 0 };
@@ -326,13 +330,16 @@ impl<T: Send + 'static> Pages<T> {
     fn missing(&self, count: i64) -> Option<Error> {
         let passed_over = (self.walk.first_page - 1) as u64 * self.walk.page_size as u64;
         let came = self.seen + passed_over;
-        if !self.walk.strict || i64::try_from(came) == Ok(count) {
+        let whole = i64::try_from(came) == Ok(count) && !self.fell;
+        if !self.walk.strict || whole {
             return None;
         }
-        Some(Error::new(
-            ErrorKind::Conflict,
-            format!("the rows changed during the walk: {came} came, and the server counts {count}"),
-        ))
+        let message = if self.fell {
+            "rows were deleted during the walk, so that others may have been passed over".to_owned()
+        } else {
+            format!("the rows changed during the walk: {came} came, and the server counts {count}")
+        };
+        Some(Error::new(ErrorKind::Conflict, message))
     }
 }
 

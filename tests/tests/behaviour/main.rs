@@ -1,10 +1,15 @@
 //! The behaviour cases of `cases.txt` in Rust. Python and Node run the same cases by the same names.
 
+mod bulk_out;
 mod cases;
 mod datasets;
 mod embedded;
 mod failures;
 mod files;
+mod hostile;
 mod imports;
 mod records;
 mod replies;
+mod retries;
+mod tasks;
+mod walks;

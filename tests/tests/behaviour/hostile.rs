@@ -1,0 +1,178 @@
+//! Cases on replies that come in an unusual way, and on what is written into the log.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mistral_datasets::{Client, ClientBuilder, ErrorKind, Options, Retries};
+use mistral_datasets_tests::{Canned, Fixture, Reply};
+use serde_json::json;
+use tracing::instrument::WithSubscriber;
+use tracing_subscriber::fmt::MakeWriter;
+
+const LISTED: &str = r#"{"datasets": {"count": 3, "results": []}}"#;
+
+/// [`LISTED`] compressed by gzip and by brotli.
+const GZIPPED: [u8; 58] = [
+    31, 139, 8, 0, 0, 0, 0, 0, 0, 3, 171, 86, 74, 73, 44, 73, 44, 78, 45, 41, 86, 178, 82, 168, 86,
+    74, 206, 47, 205, 43, 81, 178, 82, 48, 214, 81, 80, 42, 74, 45, 46, 205, 1, 139, 71, 199, 214,
+    214, 2, 0, 90, 238, 150, 186, 41, 0, 0, 0,
+];
+const BROTLI: [u8; 45] = [
+    11, 20, 128, 123, 34, 100, 97, 116, 97, 115, 101, 116, 115, 34, 58, 32, 123, 34, 99, 111, 117,
+    110, 116, 34, 58, 32, 51, 44, 32, 34, 114, 101, 115, 117, 108, 116, 115, 34, 58, 32, 91, 93,
+    125, 125, 3,
+];
+
+fn client(url: &str) -> ClientBuilder {
+    Client::builder().api_key("the key").server_url(url).retries(Retries::none())
+}
+
+async fn count(reply: Reply) -> Result<i64, mistral_datasets::Error> {
+    let server = Canned::always(reply).await;
+    Ok(client(server.url()).build()?.datasets().list().await?.datasets.count)
+}
+
+#[tokio::test]
+async fn compressed_replies_read() {
+    for (encoding, body) in [("gzip", GZIPPED.to_vec()), ("br", BROTLI.to_vec())] {
+        let reply = Reply::new(200, body).header("content-encoding", encoding);
+        let reply = reply.header("content-type", "application/json");
+        let server = Canned::always(reply).await;
+        let client = client(server.url()).build().unwrap();
+        assert_eq!(client.datasets().list().await.unwrap().datasets.count, 3, "{encoding}");
+        let asked = &server.requests()[0];
+        assert!(asked.contains("accept-encoding") && asked.contains(encoding), "{asked}");
+    }
+    let broken = Reply::new(200, "no gzip at all").header("content-encoding", "gzip");
+    let kind = count(broken).await.unwrap_err().kind();
+    assert!(matches!(kind, ErrorKind::Decoding | ErrorKind::Connection), "{kind}");
+}
+
+#[tokio::test]
+async fn content_types_do_not_matter_and_content_does() {
+    for content_type in ["text/plain", "application/octet-stream", "nonsense"] {
+        let reply = Reply::new(200, LISTED).header("content-type", content_type);
+        assert_eq!(count(reply).await.unwrap(), 3);
+    }
+    assert_eq!(count(Reply::new(200, LISTED)).await.unwrap(), 3);
+    let login = "<html><body>Sign in to the hotel's network</body></html>";
+    let error = count(Reply::new(200, login).header("content-type", "text/html")).await;
+    let error = error.unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Decoding, Some(200)));
+    assert!(!format!("{error} {error:?}").contains("hotel"));
+}
+
+#[tokio::test]
+async fn a_page_of_twenty_megabytes_is_read() {
+    let text = "x".repeat(200_000);
+    let record = json!({
+        "id": "019b2bd7-96e7-7219-8c0b-45a73da50088", "dataset_id": "019b2bd7-96e7-7219-8c0b-45a73da50088",
+        "created_at": "2025-12-17T10:25:07Z", "updated_at": "2025-12-17T10:25:07Z",
+        "payload": {"messages": [{"role": "user", "content": text}]}, "properties": {}, "source": "OTHER",
+    });
+    let page = json!({"records": {"count": 100, "results": vec![record; 100]}}).to_string();
+    let server = Canned::always(Reply::json(200, page)).await;
+    let client = client(server.url()).build().unwrap();
+    let page = client.datasets().list_records("slug").page_size(100).await.unwrap().records;
+    assert!(page.results.iter().all(|record| record.payload.get().len() > 200_000));
+}
+
+#[tokio::test]
+async fn redirects_without_end_are_an_error() {
+    let server = Canned::always(Reply::new(307, "").header("location", "/again")).await;
+    let error = client(server.url()).build().unwrap().datasets().list().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Decoding, "{error}");
+    assert!(server.requests().len() < 20);
+}
+
+#[tokio::test]
+async fn a_proxy_is_gone_through_and_named_in_no_error() {
+    let proxy = Canned::always(Reply::json(200, LISTED)).await;
+    let through = proxy.url().replace("http://", "http://user:secret@");
+    let client = client("http://nowhere.invalid").proxy(through).build().unwrap();
+    assert_eq!(client.datasets().list().await.unwrap().datasets.count, 3);
+    let request = &proxy.requests()[0];
+    assert!(request.starts_with("get http://nowhere.invalid/v1/observability/datasets"));
+    assert!(request.contains("proxy-authorization: basic"), "{request}");
+    let closed = self::client("http://nowhere.invalid").proxy("http://u:secret@127.0.0.1:9");
+    let error = closed.build().unwrap().datasets().list().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_storm_of_refusals_is_ridden_out_together() {
+    let fixture = Fixture::start().await;
+    let dataset = fixture.dataset().await;
+    fixture.fault(json!({"operation": "fetch_dataset", "status": 429, "times": 30})).await;
+    let patient = Retries::default().max_attempts(20).first_delay(Duration::from_millis(10));
+    let client = fixture.client_with(Options::new().retries(patient));
+    let calls = (0..16).map(|_| client.datasets().fetch(dataset.id).into_future());
+    for fetched in futures::future::join_all(calls).await {
+        fetched.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_drip_ends_with_the_timeout() {
+    let fixture = Fixture::start().await;
+    let drip = json!({"bytes": 1, "interval_ms": 50});
+    fixture.fault(json!({"operation": "list_datasets", "drip": drip, "times": null})).await;
+    let hasty = Options::new().timeout(Duration::from_millis(300)).retries(Retries::none());
+    let error = fixture.client_with(hasty).datasets().list().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn calls_are_logged_without_secrets() {
+    let fixture =
+        Fixture::start_with(vec!["the-secret-key".to_owned()], "the-secret-key".to_owned()).await;
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(log.clone())
+        .with_ansi(false)
+        .finish();
+    let work = async {
+        let dataset = fixture.dataset().await;
+        fixture.fault(json!({"operation": "list_records", "status": 503})).await;
+        fixture.record(&dataset, "a private word").await;
+        fixture.records(&dataset).await;
+        let link = fixture.client.datasets().export_to_jsonl(dataset.id).await.unwrap().file_url;
+        fixture.client.open_link(&link).await.unwrap().bytes().await.unwrap();
+        link
+    };
+    let link = work.with_subscriber(subscriber).await;
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for told in ["create_record", "list_records", "status=503", "retry", "request_id="] {
+        assert!(logged.contains(told), "{told}: {logged}");
+    }
+    let query = link.split_once('?').expect("a link is signed in its query").1;
+    for secret in ["the-secret-key", "a private word", query] {
+        assert!(!logged.contains(secret), "{logged}");
+    }
+}

@@ -1,0 +1,222 @@
+//! Cases on calls that are made again, given up, or broken off.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use mistral_datasets::{ErrorKind, Options, Retries, WithReply};
+use mistral_datasets_tests::Fixture;
+use serde_json::json;
+
+fn empty() -> serde_json::Value {
+    json!({"messages": []})
+}
+
+#[tokio::test]
+async fn retries_a_read() {
+    let fixture = Fixture::start().await;
+    for status in [408, 429, 500, 502, 503, 504] {
+        let fault = json!({"operation": "list_datasets", "status": status, "times": 2});
+        fixture.fault(fault).await;
+        let (_, reply) = fixture.client.datasets().list().with_reply().await.unwrap();
+        assert_eq!((reply.status(), reply.attempts()), (200, 3));
+        assert_eq!(fixture.requests().await.len(), 3, "status {status}");
+    }
+    fixture.fault(json!({"operation": "list_datasets", "status": 422})).await;
+    let error = fixture.client.datasets().list().await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Validation, 1));
+}
+
+#[tokio::test]
+async fn retries_a_broken_read() {
+    let fixture = Fixture::start().await;
+    let dataset = fixture.dataset().await;
+    fixture.requests().await;
+    for spoiled in [
+        json!({"operation": "fetch_dataset", "reset_after_bytes": 0}),
+        json!({"operation": "fetch_dataset", "reset_after_bytes": 10}),
+        json!({"operation": "fetch_dataset", "truncate_after_bytes": 10}),
+    ] {
+        fixture.fault(spoiled.clone()).await;
+        assert_eq!(fixture.client.datasets().fetch(dataset.id).await.unwrap(), dataset);
+        assert_eq!(fixture.requests().await.len(), 2, "{spoiled}");
+    }
+    let slow = json!({"operation": "fetch_dataset", "delay_ms": 2000});
+    fixture.fault(slow).await;
+    let hasty = fixture.client_with(Options::new().timeout(Duration::from_millis(200)));
+    assert_eq!(hasty.datasets().fetch(dataset.id).await.unwrap(), dataset);
+}
+
+#[tokio::test]
+async fn never_repeats_an_ambiguous_write() {
+    let fixture = Fixture::start().await;
+    let dataset = fixture.dataset().await;
+    fixture.requests().await;
+    let spoiled = [
+        json!({"operation": "create_record", "carry_out": true, "reset_after_bytes": 0}),
+        json!({"operation": "create_record", "carry_out": true, "truncate_after_bytes": 3}),
+        json!({"operation": "create_record", "carry_out": true, "status": 500}),
+        json!({"operation": "create_record", "carry_out": true, "status": 503}),
+    ];
+    for (number, fault) in spoiled.into_iter().enumerate() {
+        fixture.fault(fault.clone()).await;
+        let created = fixture.client.datasets().create_record(dataset.id, empty(), json!({}));
+        let error = created.await.unwrap_err();
+        assert!(error.is_ambiguous() && error.attempts() == 1, "{fault}: {error}");
+        assert!(error.hint().unwrap().contains("look before"), "{error}");
+        assert_eq!(fixture.operations().await, ["create_record"], "{fault}");
+        assert_eq!(fixture.records(&dataset).await.len(), number + 1, "{fault}");
+        fixture.requests().await;
+    }
+}
+
+#[tokio::test]
+async fn repeats_a_write_that_was_refused() {
+    let fixture = Fixture::start().await;
+    let dataset = fixture.dataset().await;
+    let busy = json!({"retry-after": "0"});
+    for fault in [
+        json!({"operation": "create_record", "status": 429, "times": 2}),
+        json!({"operation": "create_record", "status": 503, "headers": busy, "times": 2}),
+    ] {
+        fixture.requests().await;
+        fixture.fault(fault).await;
+        fixture.client.datasets().create_record(dataset.id, empty(), json!({})).await.unwrap();
+        assert_eq!(fixture.requests().await.len(), 3);
+    }
+    assert_eq!(fixture.records(&dataset).await.len(), 2);
+}
+
+#[tokio::test]
+async fn honours_retry_after() {
+    let fixture = Fixture::start().await;
+    // A date has whole seconds, so the one that is two seconds away comes after one at least.
+    let date = || httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(2));
+    for as_date in [false, true] {
+        let value = if as_date { date() } else { "1".to_owned() };
+        let headers = json!({"retry-after": value});
+        fixture
+            .fault(json!({"operation": "list_datasets", "status": 429, "headers": headers}))
+            .await;
+        let started = Instant::now();
+        fixture.client.datasets().list().await.unwrap();
+        let waited = started.elapsed();
+        assert!(waited >= Duration::from_millis(990), "{waited:?}");
+    }
+    let headers = json!({"retry-after": "3600"});
+    fixture.fault(json!({"operation": "list_datasets", "status": 429, "headers": headers})).await;
+    let error = fixture.client.datasets().list().await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::RateLimit, 1));
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
+}
+
+#[tokio::test]
+async fn failure_tells_attempts() {
+    let fixture = Fixture::start().await;
+    fixture.fault(json!({"operation": "list_datasets", "status": 500, "times": 2})).await;
+    fixture.fault(json!({"operation": "list_datasets", "status": 502, "times": null})).await;
+    let error = fixture.client.datasets().list().await.unwrap_err();
+    assert_eq!((error.attempts(), error.status()), (5, Some(502)));
+    assert!(error.elapsed().unwrap() > Duration::ZERO);
+    assert!(error.to_string().contains("5 attempts in "), "{error}");
+}
+
+#[tokio::test]
+async fn deadline_ends_retries() {
+    let fixture = Fixture::start().await;
+    let patient = Retries::default().first_delay(Duration::from_millis(50)).max_attempts(1000);
+    let options = Options::new().deadline(Duration::from_millis(400)).retries(patient);
+    let client = fixture.client_with(options);
+    fixture.fault(json!({"operation": "list_datasets", "status": 500, "times": null})).await;
+    let started = Instant::now();
+    let error = client.datasets().list().await.unwrap_err();
+    assert!(started.elapsed() < Duration::from_millis(1500), "{:?}", started.elapsed());
+    assert!(error.attempts() > 1, "{error}");
+    // A deadline ends an attempt too.
+    fixture.end_faults().await;
+    fixture.fault(json!({"operation": "list_datasets", "delay_ms": 5000})).await;
+    let error = client.datasets().list().await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 1));
+    assert!(error.message().contains("deadline"), "{error}");
+}
+
+#[tokio::test]
+async fn retries_can_be_switched_off() {
+    let fixture = Fixture::start().await;
+    fixture.fault(json!({"operation": "list_datasets", "status": 500, "times": null})).await;
+    let once = fixture.client_with(Options::new().retries(Retries::none()));
+    assert_eq!(once.datasets().list().await.unwrap_err().attempts(), 1);
+    assert_eq!(fixture.requests().await.len(), 1);
+    let twice = Retries::default().max_attempts(2).first_delay(Duration::ZERO);
+    let twice = once.with(Options::new().retries(twice)).unwrap();
+    assert_eq!(twice.datasets().list().await.unwrap_err().attempts(), 2);
+}
+
+#[tokio::test]
+async fn options_of_one_call() {
+    let fixture = Fixture::start().await;
+    let other = Fixture::start().await;
+    let named = fixture.client_with(Options::new().header("X-Team", "blue"));
+    named.datasets().list().await.unwrap();
+    fixture.client.datasets().list().await.unwrap();
+    let requests = fixture.requests().await;
+    assert_eq!(requests[0]["headers"]["x-team"], "blue");
+    assert_eq!(requests[1]["headers"]["x-team"], serde_json::Value::Null);
+
+    let elsewhere = named.with(Options::new().server_url(other.url())).unwrap();
+    elsewhere.datasets().create("Elsewhere", "").await.unwrap();
+    // Every key has a workspace of its own there.
+    let keyed = elsewhere.with(Options::new().api_key("another key")).unwrap();
+    assert_eq!(keyed.datasets().list().await.unwrap().datasets.count, 0);
+    assert_eq!(elsewhere.datasets().list().await.unwrap().datasets.count, 1);
+
+    fixture.fault(json!({"operation": "list_datasets", "delay_ms": 5000})).await;
+    let hasty = Options::new().timeout(Duration::from_millis(50)).retries(Retries::none());
+    let error = fixture.client_with(hasty).datasets().list().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+}
+
+#[tokio::test]
+async fn raw_replies() {
+    let fixture = Fixture::start().await;
+    let dataset = fixture.dataset().await;
+    let call = fixture.client.datasets().fetch(dataset.id);
+    let (fetched, reply) = call.with_reply().await.unwrap();
+    assert_eq!(fetched, dataset);
+    assert_eq!((reply.status(), reply.attempts()), (200, 1));
+    assert_eq!(reply.headers()["content-type"], "application/json");
+    assert!(reply.request_id().is_some() && reply.elapsed() > Duration::ZERO);
+    let body: serde_json::Value = serde_json::from_slice(reply.body()).unwrap();
+    assert_eq!(body["id"], dataset.id.to_string());
+    let deleted = fixture.client.datasets().delete(dataset.id).with_reply().await.unwrap();
+    assert_eq!((deleted.1.status(), deleted.1.body().len()), (204, 0));
+    assert!(fixture.client.datasets().delete(dataset.id).with_reply().await.is_err());
+}
+
+#[tokio::test]
+async fn cancelling_stops_a_call() {
+    let fixture = Fixture::start().await;
+    let slow = Retries::default().first_delay(Duration::from_millis(100)).max_attempts(100);
+    let client = fixture.client_with(Options::new().retries(slow));
+    fixture.fault(json!({"operation": "list_datasets", "status": 500, "times": null})).await;
+    let call = tokio::spawn(async move { client.datasets().list().await });
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    call.abort();
+    assert!(call.await.unwrap_err().is_cancelled());
+    assert!(!fixture.requests().await.is_empty());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(fixture.requests().await.is_empty());
+}
+
+#[tokio::test]
+async fn closing_cancels_calls() {
+    let fixture = Fixture::start().await;
+    fixture.fault(json!({"operation": "list_datasets", "delay_ms": 5000, "times": null})).await;
+    let client = fixture.client_with(Options::new());
+    let started = Instant::now();
+    let call = tokio::spawn(async move { client.datasets().list().await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    fixture.client.close().await;
+    assert_eq!(call.await.unwrap().unwrap_err().kind(), ErrorKind::Cancelled);
+    assert!(started.elapsed() < Duration::from_secs(2));
+    let error = fixture.client.datasets().list().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+}

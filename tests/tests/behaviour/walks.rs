@@ -1,0 +1,187 @@
+//! Cases on reading whole listings.
+
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt, TryStreamExt};
+use mistral_datasets::ErrorKind;
+use mistral_datasets::types::Dataset;
+use mistral_datasets_tests::Fixture;
+use serde_json::{Value, json};
+
+/// A dataset with so many records, the nth of which says n.
+async fn filled(fixture: &Fixture, records: usize) -> Dataset {
+    let dataset = fixture.dataset().await;
+    let lines: String = (0..records)
+        .map(|n| format!("{{\"messages\": [], \"properties\": {{\"n\": {n}}}}}\n"))
+        .collect();
+    let file = fixture.file(&lines).await;
+    let imported = fixture.client.datasets().import_from_file(dataset.id, file).wait();
+    imported.await.unwrap();
+    fixture.requests().await;
+    dataset
+}
+
+fn number(properties: &str) -> u64 {
+    serde_json::from_str::<Value>(properties).unwrap()["n"].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn iterate_records_in_order() {
+    let fixture = Fixture::start().await;
+    let dataset = filled(&fixture, 250).await;
+    let walk = fixture.client.datasets().list_records(dataset.id).walk().page_size(20);
+    assert_eq!(walk.count().await.unwrap(), 250);
+    let mut items = walk.items();
+    assert_eq!(items.total(), None);
+    let mut numbers = Vec::new();
+    while let Some(record) = items.next().await {
+        numbers.push(number(record.unwrap().properties.get()));
+        assert_eq!(items.total(), Some(250));
+    }
+    assert!(numbers.into_iter().eq(0..250));
+    assert!(items.next().await.is_none());
+}
+
+#[tokio::test]
+async fn iterate_is_lazy() {
+    let fixture = Fixture::start().await;
+    let dataset = filled(&fixture, 30).await;
+    let mut items = fixture.client.datasets().list_records(dataset.id).walk().page_size(10).items();
+    assert!(fixture.requests().await.is_empty());
+    items.next().await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(items);
+    assert_eq!(fixture.operations().await, ["list_records"]);
+}
+
+#[tokio::test]
+async fn iterate_fetches_ahead() {
+    let fixture = Fixture::start().await;
+    let dataset = filled(&fixture, 130).await;
+    fixture.fault(json!({"operation": "list_records", "delay_ms": 30, "times": null})).await;
+    let mut took = Vec::new();
+    for window in [1, 8] {
+        let walk = fixture.client.datasets().list_records(dataset.id).walk();
+        let started = Instant::now();
+        let items = walk.page_size(10).window(window).items();
+        assert_eq!(items.try_collect::<Vec<_>>().await.unwrap().len(), 130);
+        took.push(started.elapsed());
+        assert_eq!(fixture.requests().await.len(), 13);
+    }
+    // One after the other they take 13 times the delay; the first, then eight and four at a time, three times.
+    assert!(took[0] >= Duration::from_millis(13 * 30), "{took:?}");
+    assert!(took[1] < took[0] / 2, "{took:?}");
+}
+
+#[tokio::test]
+async fn iterate_pages() {
+    let fixture = Fixture::start().await;
+    let dataset = filled(&fixture, 25).await;
+    let pages = fixture.client.datasets().list_records(dataset.id).walk().page_size(10).pages();
+    let pages: Vec<_> = pages.try_collect().await.unwrap();
+    let shapes: Vec<_> =
+        pages.iter().map(|page| (page.number, page.count, page.results.len())).collect();
+    assert_eq!(shapes, [(1, 25, 10), (2, 25, 10), (3, 25, 5)]);
+    let from_the_second = fixture.client.datasets().list_records(dataset.id).page(2).page_size(10);
+    assert_eq!(from_the_second.walk().items().count().await, 15);
+}
+
+#[tokio::test]
+async fn iterate_takes() {
+    let fixture = Fixture::start().await;
+    let dataset = filled(&fixture, 50).await;
+    let walk = fixture.client.datasets().list_records(dataset.id).walk();
+    let taken: Vec<_> = walk.clone().limit(5).items().try_collect().await.unwrap();
+    assert_eq!(taken.len(), 5);
+    let requests = fixture.requests().await;
+    assert_eq!(requests.len(), 1);
+    assert!(requests[0]["path"].as_str().unwrap().contains("page_size=5"));
+    let taken = walk.clone().page_size(10).limit(20).items().count().await;
+    assert_eq!((taken, fixture.requests().await.len()), (20, 2));
+    assert_eq!(walk.limit(0).items().count().await, 0);
+    assert!(fixture.requests().await.is_empty());
+}
+
+#[tokio::test]
+async fn iterate_drops_what_moved() {
+    let fixture = Fixture::start().await;
+    for _ in 0..6 {
+        fixture.dataset().await;
+    }
+    let mut items = fixture.client.datasets().list().walk().page_size(2).window(1).items();
+    let mut ids = vec![items.next().await.unwrap().unwrap().id];
+    // Datasets come newest first, so a new one pushes the rest along.
+    fixture.dataset().await;
+    while let Some(dataset) = items.next().await {
+        ids.push(dataset.unwrap().id);
+    }
+    let seen = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!((seen, ids.len()), (6, 6));
+}
+
+#[tokio::test]
+async fn iterate_ends_on_a_lying_next() {
+    let fixture = Fixture::start().await;
+    let dataset = filled(&fixture, 3).await;
+    let page = fixture.client.datasets().list_records(dataset.id).await.unwrap().records;
+    let record = |place: usize| {
+        let record = &page.results[place];
+        json!({
+            "id": record.id, "dataset_id": dataset.id, "created_at": record.created_at,
+            "updated_at": record.updated_at, "payload": {}, "properties": {}, "source": "OTHER",
+        })
+    };
+    for count in [0, 2, 1_000_000] {
+        let body = json!({"records": {"count": count, "next": "/for/ever", "results": [record(0), record(1)]}});
+        fixture.end_faults().await;
+        fixture.fault(json!({"operation": "list_records", "body": body, "times": null})).await;
+        let walk = fixture.client.datasets().list_records(dataset.id).walk().page_size(2);
+        let walked: Vec<_> = walk.window(4).items().try_collect().await.unwrap();
+        assert_eq!(walked.len(), 2, "count {count}");
+        assert!(fixture.requests().await.len() < 20, "count {count}");
+    }
+    let empty = json!({"records": {"count": 1_000_000, "next": "/for/ever"}});
+    fixture.end_faults().await;
+    fixture.fault(json!({"operation": "list_records", "body": empty, "times": null})).await;
+    assert_eq!(fixture.client.datasets().list_records(dataset.id).walk().items().count().await, 0);
+}
+
+#[tokio::test]
+async fn iterate_strict_compares_counts() {
+    let fixture = Fixture::start().await;
+    let dataset = filled(&fixture, 6).await;
+    let walk = || fixture.client.datasets().list_records(dataset.id).walk().page_size(2).window(1);
+    assert_eq!(walk().strict(true).items().count().await, 6);
+    for strict in [false, true] {
+        let mut items = walk().strict(strict).items();
+        let first = items.next().await.unwrap().unwrap();
+        // The rest moves up, so that the first of the next page is passed over.
+        fixture.client.datasets().records().delete(first.id).await.unwrap();
+        let rest: Vec<_> = items.collect().await;
+        let error = rest.into_iter().find_map(Result::err);
+        assert_eq!(error.as_ref().map(|error| error.kind()), strict.then_some(ErrorKind::Conflict));
+    }
+    let bounds = [walk().page_size(0), walk().page_size(101), walk().window(0), walk().window(65)];
+    for walk in bounds {
+        let error = walk.items().next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Validation);
+    }
+}
+
+#[tokio::test]
+async fn iterate_datasets_and_tasks() {
+    let fixture = Fixture::start().await;
+    let dataset = fixture.dataset().await;
+    for n in 0..5 {
+        fixture.client.datasets().create(format!("Number {n}"), "").await.unwrap();
+        let file = fixture.file("{\"messages\": []}\n").await;
+        fixture.client.datasets().import_from_file(dataset.id, file).wait().await.unwrap();
+    }
+    let datasets = fixture.client.datasets().list().q("number").walk().page_size(2).items();
+    let names: Vec<_> = datasets.map_ok(|dataset| dataset.name).try_collect().await.unwrap();
+    assert_eq!(names, ["Number 4", "Number 3", "Number 2", "Number 1", "Number 0"]);
+    let tasks = fixture.client.datasets().list_tasks(dataset.id).walk().page_size(2).items();
+    assert_eq!(tasks.count().await, 5);
+}
