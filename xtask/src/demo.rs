@@ -191,7 +191,7 @@ fn command(root: &Path, input: &Path, export: &Path) -> Result<Outcome, String> 
     let dataset = text(
         &call(&["datasets", "create", "Main job", "--description", "Imported from a file"])?["id"],
     );
-    let task = call(&["import", &dataset, "--file", &input.to_string_lossy()])?;
+    let imported = call(&["import", &dataset, &input.to_string_lossy()])?;
     let mut ids = Vec::new();
     for page in 1.. {
         let page = page.to_string();
@@ -222,7 +222,7 @@ fn command(root: &Path, input: &Path, export: &Path) -> Result<Outcome, String> 
     }
     let written = call(&["export", &copy, "--output", &export.to_string_lossy()])?;
     Ok(Outcome {
-        imported: number(&task["result"]["imported_record_count"]),
+        imported: number(&imported["records"]),
         listed: ids.len() as u64,
         copied,
         exported_bytes: number(&written["bytes"]),

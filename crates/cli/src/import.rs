@@ -1,22 +1,33 @@
 //! `mistral-datasets import …`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mistral_datasets::{Client, Upload};
+use mistral_datasets::{Client, ImportReport, Jsonl, Report};
+use serde_json::{Value, json};
 
+use crate::export::CompressionName;
 use crate::failure::Failure;
 use crate::output::{self, Output};
 use crate::tasks::{self, Patience};
 
 /// Imports records into a dataset. It waits for the import to end, and fails if that fails; `--no-wait` prints the task
 /// and leaves.
+///
+/// A FILE holds a record a line: {"messages": [...], "properties": {...}}, {"payload": {...}, "properties": {...}}, or an
+/// array of messages. Every line of a file is checked before anything of it is sent.
 #[derive(Debug, Args)]
 pub struct Import {
     /// The dataset to import into
     dataset: String,
     #[command(flatten)]
     source: Source,
+    /// Leave out bad lines of the files, and list them, instead of importing nothing
+    #[arg(long, requires = "files")]
+    lenient: bool,
+    /// How the files are compressed, whatever their first bytes are
+    #[arg(long, value_enum, default_value_t = CompressionName::Auto, requires = "files")]
+    compression: CompressionName,
     /// Print the task and do not wait for it
     #[arg(long)]
     no_wait: bool,
@@ -28,9 +39,9 @@ pub struct Import {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Source {
-    /// A JSONL file on this machine, which is uploaded first
-    #[arg(long, value_name = "PATH")]
-    file: Option<PathBuf>,
+    /// JSONL files on this machine, plain or compressed, imported one after the other; `-` is standard input
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
     /// A file that was uploaded before
     #[arg(long, value_name = "ID")]
     file_id: Option<String>,
@@ -51,13 +62,13 @@ struct Source {
 impl Import {
     /// Runs the command.
     pub async fn run(self, client: &Client, output: Output) -> Result<(), Failure> {
+        for file in &self.source.files {
+            self.import(client, file, output).await?;
+        }
         let datasets = client.datasets();
         let dataset = &self.dataset;
         let task = match self.source {
-            Source { file: Some(path), .. } => {
-                let file = client.files().upload(Upload::path(path).await?).await?;
-                datasets.import_from_file(dataset, file.id).await?
-            }
+            Source { files, .. } if !files.is_empty() => return Ok(()),
             Source { file_id: Some(id), .. } => datasets.import_from_file(dataset, id).await?,
             Source { campaign: Some(id), .. } => datasets.import_from_campaign(dataset, id).await?,
             Source { events: Some(ids), .. } => datasets.import_from_explorer(dataset, ids).await?,
@@ -75,5 +86,87 @@ impl Import {
         }
         let task = datasets.task(task.dataset_id, task.id);
         tasks::finished(&task, &self.patience, output).await
+    }
+    /// Imports a file of this machine.
+    async fn import(&self, client: &Client, file: &Path, output: Output) -> Result<(), Failure> {
+        let jsonl = match file {
+            file if file == Path::new("-") => Jsonl::reader(tokio::io::stdin()),
+            file => Jsonl::path(file),
+        };
+        let bar = output.bar();
+        let call = client
+            .datasets()
+            .import_jsonl(&self.dataset, jsonl)
+            .lenient(self.lenient)
+            .compression(self.compression.into())
+            .wait(!self.no_wait)
+            .timeout(self.patience.timeout())
+            .on_progress(bar.callback());
+        let imported = call.await;
+        drop(bar);
+        // What was imported before something failed is worth knowing.
+        let report = match &imported {
+            Ok(report) => Some(report),
+            Err(error) => match error.report() {
+                Some(Report::Import(report)) if report.records() > 0 => Some(report),
+                _ => None,
+            },
+        };
+        if let Some(report) = report {
+            output.print(&as_json(report), |_| sentence(report))?;
+            if !output.json {
+                tell_bad_lines(file, report);
+            }
+        }
+        imported?;
+        Ok(())
+    }
+}
+
+fn as_json(report: &ImportReport) -> Value {
+    let bad_lines = report
+        .bad_lines()
+        .iter()
+        .map(|bad| json!({"line": bad.line, "column": bad.column, "problem": bad.problem}));
+    let files = report.files().iter().map(|file| {
+        json!({
+            "file_id": file.file_id,
+            "first_line": file.first_line,
+            "lines": file.lines,
+            "records": file.records,
+            "task": file.task,
+        })
+    });
+    json!({
+        "lines": report.lines(),
+        "records": report.records(),
+        "bad_line_count": report.bad_line_count(),
+        "bad_lines": bad_lines.collect::<Value>(),
+        "files": files.collect::<Value>(),
+    })
+}
+
+fn sentence(report: &ImportReport) -> String {
+    let under_way = report.files().iter().filter(|file| !file.task.status.is_finished());
+    let mut text = match under_way.count() {
+        0 => format!("imported {} records", report.records()),
+        tasks => format!("{tasks} imports of {} records are under way", report.records()),
+    };
+    for file in report.files() {
+        let (task, records) = (&file.task, file.records);
+        text.push_str(&format!("\ntask {} {} ({records} records)", task.id, task.status));
+    }
+    text
+}
+
+/// Lists the lines that were left out, where people look for what went wrong.
+fn tell_bad_lines(file: &Path, report: &ImportReport) {
+    for bad in report.bad_lines() {
+        let (file, line, column) = (file.display(), bad.line, bad.column);
+        eprintln!("{file}, line {line}, column {column}: {}", bad.problem);
+    }
+    let untold = report.bad_line_count() - report.bad_lines().len() as u64;
+    if untold > 0 {
+        eprintln!("{untold} more lines are bad");
     }
 }
