@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::config::{Generation, Limits};
+use crate::faults::Faults;
 use crate::files::{Contents, Signer};
 use crate::http::Keys;
 use crate::imports::Importer;
@@ -22,6 +23,7 @@ pub(crate) struct Parts {
     pub(crate) contents: Contents,
     pub(crate) importer: Importer,
     pub(crate) signer: Signer,
+    pub(crate) faults: Faults,
     pub(crate) keys: Keys,
     pub(crate) generation: Generation,
     pub(crate) limits: Limits,

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::http::answer;
+use crate::line::{Ending, Line};
 
 /// A client has this long to send the head of a request.
 const HEAD_TIME: Duration = Duration::from_secs(60);
@@ -77,15 +78,17 @@ async fn connection(
 ) {
     // Replies are written whole; waiting for more of them would only delay them.
     let _ = stream.set_nodelay(true);
+    let ending = Ending::default();
+    let line = Line::new(stream, ending.clone());
     let service = service_fn(move |request| {
-        let routes = routes.clone();
-        async move { Ok::<_, Infallible>(answer(routes, request).await) }
+        let (routes, ending) = (routes.clone(), ending.clone());
+        async move { Ok::<_, Infallible>(answer(routes, request, &ending).await) }
     });
     let mut http = http1::Builder::new();
     // A client may end its side when it has sent its request; it still gets the reply.
     http.half_close(true);
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
-    let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut served = pin!(http.serve_connection(TokioIo::new(line), service));
     let result = tokio::select! {
         result = served.as_mut() => result,
         _ = ended.changed() => {

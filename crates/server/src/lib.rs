@@ -13,6 +13,7 @@ mod app;
 mod config;
 mod connections;
 mod data;
+mod faults;
 mod files;
 mod generated {
     pub(crate) mod routes;
@@ -21,6 +22,7 @@ mod housekeeping;
 mod http;
 mod imports;
 mod json;
+mod line;
 mod server;
 mod sqlite;
 mod storage;

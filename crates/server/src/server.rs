@@ -15,6 +15,7 @@ use crate::app::{App, Parts};
 use crate::config::{DataLocation, ServerConfig};
 use crate::connections::{self, Stop};
 use crate::data::{DataDirectory, DataError};
+use crate::faults::Faults;
 use crate::files::{Contents, Signer};
 use crate::housekeeping;
 use crate::http::Keys;
@@ -123,6 +124,7 @@ impl Server {
             storage,
             contents: data.contents,
             signer: Signer::new(&secret),
+            faults: Faults::default(),
             keys: Keys::new(&config.api_keys, config.workspaces),
             generation: config.generation,
             limits: config.limits,

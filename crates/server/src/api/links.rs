@@ -2,8 +2,9 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use mistral_datasets_core_client::types::ErrorCode;
+use uuid::Uuid;
 
 use super::files;
 use crate::app::App;
@@ -17,18 +18,33 @@ pub(super) async fn open(
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let forged = || forbidden("the link is not signed by this server, or was altered");
-    let expires = query.text("expires")?.and_then(|text| text.parse().ok()).ok_or_else(forged)?;
-    let signature = query.text("signature")?.ok_or_else(forged)?;
-    match app.signer.check(id, expires, signature, Timestamp::now()) {
-        Ok(()) => {}
-        Err(LinkError::Forged) => return Err(forged()),
-        Err(LinkError::Expired) => {
-            return Err(forbidden("the link has expired; ask for a new one"));
-        }
-    }
+    check(&app, id, &query)?.map_err(|error| {
+        forbidden(match error {
+            LinkError::Forged => "the link is not signed by this server, or was altered",
+            LinkError::Expired => "the link has expired; ask for a new one",
+        })
+    })?;
     let entry = app.storage.linked_file(id).await?;
     content(files::open(&app, id).await?, &entry, &headers).await
+}
+
+/// Whether the query of a link opens a file.
+fn check(app: &App, id: Uuid, query: &Query) -> Result<Result<(), LinkError>, ApiError> {
+    let expires = query.text("expires")?.and_then(|text| text.parse().ok());
+    let (Some(expires), Some(signature)) = (expires, query.text("signature")?) else {
+        return Ok(Err(LinkError::Forged));
+    };
+    Ok(app.signer.check(id, expires, signature, Timestamp::now()))
+}
+
+/// The workspace of the file that a link was signed for, whether its time is over or not.
+pub(crate) async fn linked_workspace(app: &App, link: &Uri) -> Option<Uuid> {
+    let id = Uuid::try_parse(link.path().rsplit('/').next()?).ok()?;
+    let query = Query::of(link);
+    match check(app, id, &query).ok()? {
+        Ok(()) | Err(LinkError::Expired) => app.storage.workspace_of_file(id).await.ok(),
+        Err(LinkError::Forged) => None,
+    }
 }
 
 fn forbidden(message: &str) -> ApiError {

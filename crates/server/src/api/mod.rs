@@ -2,6 +2,7 @@
 
 mod datasets;
 mod exports;
+mod faults;
 mod files;
 mod health;
 mod imports;
@@ -12,4 +13,5 @@ mod replies;
 mod routes;
 mod tasks;
 
+pub(crate) use links::linked_workspace;
 pub(crate) use routes::router;

@@ -103,6 +103,8 @@ pub(super) async fn campaigns(
 
 pub(super) async fn reset(State(app): State<App>, caller: Caller) -> Result<Response, ApiError> {
     let files = app.storage.reset(caller.workspace).await?;
+    app.faults.clear_rules(caller.workspace);
+    app.faults.clear_journal(caller.workspace);
     app.untidy.notify_one();
     let contents = app.contents.clone();
     on_disk(tokio::task::spawn_blocking(move || contents.remove(&files))).await?;

@@ -2,13 +2,15 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use http::{Method, StatusCode};
 use mistral_datasets_core_client::types::ErrorCode;
 
-use super::{datasets, exports, files, health, imports, links, planting, records, tasks};
+use super::{datasets, exports, faults, files, health, imports, links, planting, records, tasks};
 use crate::app::App;
+use crate::faults::around;
 use crate::generated::routes::OPERATIONS;
 use crate::http::{ApiError, Caller, no_content};
 
@@ -76,10 +78,13 @@ pub(crate) fn router(app: App) -> Router {
         .route("/local/v1/conversations", post(planting::conversations))
         .route("/local/v1/campaigns", post(planting::campaigns))
         .route("/local/v1/reset", post(planting::reset))
+        .route("/local/v1/faults", post(faults::add).get(faults::list).delete(faults::clear))
+        .route("/local/v1/requests", get(faults::journal).delete(faults::clear_journal))
         .fallback(unknown_route)
         .method_not_allowed_fallback(other_method)
         // Bodies have limits of their own, which answer with the API's envelope.
         .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(app.clone(), around))
         .with_state(app)
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use axum::extract::FromRequestParts;
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use sha2::{Digest, Sha256};
@@ -65,7 +66,17 @@ impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let mut values = parts.headers.get_all(AUTHORIZATION).iter();
+        match parts.extensions.get() {
+            Some(known) => Ok(*known),
+            None => Self::of(&parts.headers, app),
+        }
+    }
+}
+
+impl Caller {
+    /// Who sent a request with these headers.
+    pub(crate) fn of(headers: &HeaderMap, app: &App) -> Result<Self, ApiError> {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
             let message = "one header `Authorization: Bearer KEY` is needed";
             return Err(ApiError::unauthorized(message));

@@ -25,6 +25,11 @@ impl JsonBody {
     pub(crate) fn items(&self) -> Result<Vec<Value<'_>>, Problem> {
         Document::read(&self.0, "the body")?.items()
     }
+
+    /// The items of the body's array, or the body as the only one.
+    pub(crate) fn one_or_items(&self) -> Result<Vec<Value<'_>>, Problem> {
+        Document::read(&self.0, "the body")?.one_or_items()
+    }
 }
 
 impl FromRequest<App> for JsonBody {

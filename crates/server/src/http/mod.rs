@@ -20,4 +20,4 @@ pub(crate) use page::{BaseUrl, PageQuery};
 pub(crate) use path::{DatasetPath, FilePath, RecordPath, TaskPath};
 pub(crate) use query::Query;
 pub(crate) use reply::{json, no_content};
-pub(crate) use service::answer;
+pub(crate) use service::{RequestBody, answer};

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use axum::extract::FromRequestParts;
+use http::Uri;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
@@ -12,6 +13,11 @@ use super::ApiError;
 pub(crate) struct Query(Vec<(String, Option<String>)>);
 
 impl Query {
+    /// The parameters in the query of a URL.
+    pub(crate) fn of(uri: &Uri) -> Self {
+        Self::parse(uri.query().unwrap_or_default())
+    }
+
     fn parse(query: &str) -> Self {
         let pairs = query.split('&').filter(|pair| !pair.is_empty()).filter_map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -72,7 +78,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        Ok(Self::parse(parts.uri.query().unwrap_or_default()))
+        Ok(Self::of(&parts.uri))
     }
 }
 

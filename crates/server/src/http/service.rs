@@ -1,4 +1,5 @@
-//! Around every request: its id, what to do when a handler panics, and what is left of its body.
+//! Around every request: its id, what to do when a handler panics, what is left of its body, and what a fault does to its
+//! reply.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -21,6 +22,8 @@ use mistral_datasets_core_client::types::ErrorCode;
 use uuid::Uuid;
 
 use super::ApiError;
+use crate::faults::Spoil;
+use crate::line::Ending;
 
 /// The header by which a reply can be found in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -28,16 +31,18 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// For so long a failed request may go on sending what nobody reads.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Answers a request.
+/// Answers a request. A fault may end the connection instead.
 pub(crate) async fn answer(
     routes: TowerToHyperService<Router>,
     request: Request<Incoming>,
+    ending: &Ending,
 ) -> Response {
     let id = Uuid::now_v7();
     let span = tracing::debug_span!("request", %id, method = %request.method(), path = request.uri().path());
     let waits = request.headers().contains_key(EXPECT);
-    let (parts, body) = request.into_parts();
-    let body = Shared::new(body);
+    let (mut parts, body) = request.into_parts();
+    let body = RequestBody::new(body, waits);
+    parts.extensions.insert(body.clone());
     let request = Request::from_parts(parts, body.clone());
     let handled = {
         let _entered = span.enter();
@@ -58,13 +63,16 @@ pub(crate) async fn answer(
         }
     };
     if is_failure(response.status()) {
-        body.drain(waits).await;
+        body.drain().await;
     }
     tracing::debug!(parent: &span, status = response.status().as_u16(), "answered");
     if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    response
+    match Spoil::taken(&mut response) {
+        None => response,
+        Some(spoil) => spoil.apply(response, ending).await,
+    }
 }
 
 fn is_failure(status: StatusCode) -> bool {
@@ -76,16 +84,24 @@ fn is_failure(status: StatusCode) -> bool {
 /// A client that is still sending when the reply comes and the connection closes sees a broken connection and not the reply.
 /// So before a failure is answered, what the client goes on sending is taken from it.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<State>>);
+pub(crate) struct RequestBody(Arc<Mutex<State>>);
 
 struct State {
     body: Incoming,
+    /// The client waits to be told to send.
+    waits: bool,
     begun: bool,
+    received: u64,
 }
 
-impl Shared {
-    fn new(body: Incoming) -> Self {
-        Self(Arc::new(Mutex::new(State { body, begun: false })))
+impl RequestBody {
+    fn new(body: Incoming, waits: bool) -> Self {
+        Self(Arc::new(Mutex::new(State { body, waits, begun: false, received: 0 })))
+    }
+
+    /// The bytes that were read of it so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.with(|state| state.received)
     }
 
     fn with<T>(&self, use_it: impl FnOnce(&mut State) -> T) -> T {
@@ -93,16 +109,17 @@ impl Shared {
     }
 
     /// Reads what is left. A client that waits to be told to send, and was not, has nothing to send.
-    async fn drain(mut self, waits: bool) {
-        if waits && !self.with(|state| state.begun) {
+    pub(crate) async fn drain(&self) {
+        if self.with(|state| state.waits && !state.begun) {
             return;
         }
-        let rest = async { while let Some(Ok(_)) = self.frame().await {} };
+        let mut rest = self.clone();
+        let rest = async { while let Some(Ok(_)) = rest.frame().await {} };
         let _ = tokio::time::timeout(DRAIN, rest).await;
     }
 }
 
-impl Body for Shared {
+impl Body for RequestBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -112,7 +129,11 @@ impl Body for Shared {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         self.with(|state| {
             state.begun = true;
-            Poll::Ready(ready!(Pin::new(&mut state.body).poll_frame(context)))
+            let frame = ready!(Pin::new(&mut state.body).poll_frame(context));
+            if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
+                state.received += data.len() as u64;
+            }
+            Poll::Ready(frame)
         })
     }
 

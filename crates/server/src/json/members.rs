@@ -58,6 +58,11 @@ impl<'a> Document<'a> {
         whole.items(0..=usize::MAX)
     }
 
+    /// The items of an array; anything else is the only item.
+    pub(crate) fn one_or_items(self) -> Result<Vec<Value<'a>>, Problem> {
+        if self.text().starts_with('[') { self.items() } else { Ok(vec![self.value()]) }
+    }
+
     /// The text of the value, as it came.
     pub(crate) fn text(self) -> &'a str {
         self.raw.get()
@@ -86,7 +91,7 @@ impl<'a> Value<'a> {
         Problem::at(self.path.clone(), message)
     }
 
-    fn unexpected(&self, expected: &str) -> Problem {
+    pub(super) fn unexpected(&self, expected: &str) -> Problem {
         self.problem(format!("expected {expected}, found {}", kind(self.raw)))
     }
 
@@ -142,16 +147,21 @@ impl<'a> Value<'a> {
 
     /// A string.
     pub(crate) fn string(&self) -> Result<String, Problem> {
-        if !self.text().starts_with('"') {
-            return Err(self.unexpected("a string"));
-        }
-        // The text is well-formed, so what can be wrong is an escape that stands for no character.
-        let string: String = serde_json::from_str(self.text())
-            .map_err(|_| self.problem("has an escape that is half of a surrogate pair"))?;
+        let string = self.any_string()?;
         if string.contains('\0') {
             return Err(self.problem("must not contain the character U+0000"));
         }
         Ok(string)
+    }
+
+    /// A string of any characters.
+    pub(crate) fn any_string(&self) -> Result<String, Problem> {
+        if !self.text().starts_with('"') {
+            return Err(self.unexpected("a string"));
+        }
+        // The text is well-formed, so what can be wrong is an escape that stands for no character.
+        serde_json::from_str(self.text())
+            .map_err(|_| self.problem("has an escape that is half of a surrogate pair"))
     }
 
     /// A string of so many characters.
@@ -194,6 +204,31 @@ impl<'a> Members<'a> {
         self.get(name).ok_or_else(|| Problem::at(self.member_path(name), "required"))
     }
 
+    /// All members in their order.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (String, Value<'a>)> {
+        self.entries.iter().map(|(key, raw)| {
+            let name = named(key).into_owned();
+            let path = self.member_path(&name);
+            (name, Value { path, raw })
+        })
+    }
+
+    /// Fails at the first member that has none of these names.
+    pub(crate) fn only(&self, names: &[&str]) -> Result<(), Problem> {
+        match self.each().find(|(name, _)| !names.contains(&name.as_str())) {
+            Some((_, value)) => {
+                Err(value.problem(format!("unknown; expected are {}", names.join(", "))))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A problem with a member, or without a name with the object.
+    pub(crate) fn problem(&self, name: &str, message: impl Into<String>) -> Problem {
+        let path = if name.is_empty() { self.path.clone() } else { self.member_path(name) };
+        Problem::at(path, message)
+    }
+
     fn member_path(&self, name: &str) -> String {
         match self.path.as_str() {
             "" => name.to_owned(),
@@ -218,13 +253,16 @@ impl<'a> Members<'a> {
 }
 
 fn is_named(key: &RawValue, name: &str) -> bool {
+    named(key) == name
+}
+
+fn named(key: &RawValue) -> Cow<'_, str> {
     let quoted = key.get();
-    let inner: Cow<'_, str> = match quoted.get(1..quoted.len() - 1) {
+    match quoted.get(1..quoted.len() - 1) {
         Some(inner) if !inner.contains('\\') => inner.into(),
         // A name with a lone surrogate is nobody's name.
         _ => serde_json::from_str::<String>(quoted).unwrap_or_default().into(),
-    };
-    inner == name
+    }
 }
 
 struct Entries<'a>(Vec<(&'a RawValue, &'a RawValue)>);

@@ -4,6 +4,7 @@ mod check;
 mod conversation;
 mod line;
 mod members;
+mod scalars;
 mod writer;
 
 use std::fmt;

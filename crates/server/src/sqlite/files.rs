@@ -90,6 +90,17 @@ fn linked(connection: &Connection, id: Uuid) -> Result<FileEntry, StorageError> 
         .ok_or_else(|| Missing::File.into())
 }
 
+fn workspace_of(connection: &Connection, id: Uuid) -> Result<Uuid, StorageError> {
+    connection
+        .prepare_cached(
+            "SELECT w.uuid FROM files f JOIN workspaces w ON w.id = f.workspace \
+             WHERE w.discarded = 0 AND f.uuid = ?1",
+        )?
+        .query_row([id], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| Missing::File.into())
+}
+
 fn list(
     connection: &Connection,
     workspace: Uuid,
@@ -156,6 +167,10 @@ impl FileIndex for SqliteStorage {
 
     fn linked_file(&self, id: Uuid) -> Pending<FileEntry> {
         self.read(move |connection| linked(connection, id))
+    }
+
+    fn workspace_of_file(&self, id: Uuid) -> Pending<Uuid> {
+        self.read(move |connection| workspace_of(connection, id))
     }
 
     fn unneeded_contents(&self, ids: Vec<Uuid>) -> Pending<Vec<Uuid>> {

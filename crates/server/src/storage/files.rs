@@ -68,6 +68,9 @@ pub(crate) trait FileIndex {
     /// A file or an export of whichever workspace, for a link that was signed here.
     fn linked_file(&self, id: Uuid) -> Pending<FileEntry>;
 
+    /// The workspace of a file or an export, also of one past its time.
+    fn workspace_of_file(&self, id: Uuid) -> Pending<Uuid>;
+
     /// Which of these contents no file needs: unknown, deleted, or past their time.
     fn unneeded_contents(&self, ids: Vec<Uuid>) -> Pending<Vec<Uuid>>;
 

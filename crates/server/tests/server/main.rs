@@ -3,9 +3,11 @@
 mod concurrency;
 mod datasets;
 mod exports;
+mod faults;
 mod files;
 mod hostile;
 mod imports;
+mod journal;
 mod keys;
 mod model;
 mod pages;

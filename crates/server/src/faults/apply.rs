@@ -1,0 +1,123 @@
+//! What every request passes: it is noted, and spoiled if a rule says so.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{StatusCode, Uri};
+use uuid::Uuid;
+
+use super::journal::{Arrival, Outcome};
+use super::operations;
+use super::rule::{Cut, Rule};
+use super::spoil::Spoil;
+use super::workspaces::{self, Workspace};
+use crate::api::linked_workspace;
+use crate::app::App;
+use crate::http::{Caller, RequestBody};
+
+/// Answers a request by what is within, or as a rule of its workspace has it.
+pub(crate) async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or("", MatchedPath::as_str);
+    let operation = operations::of(route, request.method());
+    let is_link = route == operations::OPEN_LINK.path;
+    let workspace = if is_link {
+        linked_workspace(&app, request.uri()).await
+    } else if is_own(request.uri()) {
+        None
+    } else {
+        workspace_of_key(&app, &mut request)
+    };
+    let body = request.extensions().get::<RequestBody>().cloned();
+    let (Some(workspace), Some(body)) = (workspace, body) else {
+        return next.run(request).await;
+    };
+    let workspace = app.faults.of(workspace);
+    let shown = |uri: &Uri| uri.path_and_query().map(|both| both.as_str().to_owned());
+    let path = shown(request.uri()).filter(|_| !is_link);
+    let arrival = Arrival {
+        method: request.method(),
+        path: path.as_deref().unwrap_or_else(|| request.uri().path()),
+        operation: operation.map(|operation| operation.operation_id),
+        headers: request.headers(),
+    };
+    let (number, rule) =
+        workspace.arrived(&workspaces::Request { arrival, route, operation }, begun);
+    let mut noted = Noted { workspace, number, begun, body, status: None };
+    let mut begins = true;
+    let response = match rule {
+        None => next.run(request).await,
+        Some(rule) => {
+            begins = rule.cut != Some(Cut::Reset(0));
+            let success = operation.and_then(|known| StatusCode::from_u16(known.success).ok());
+            let success = success.unwrap_or(StatusCode::OK);
+            spoiled(&rule, request, next, &noted.body, success).await
+        }
+    };
+    noted.status = begins.then(|| response.status());
+    response
+}
+
+/// Whether a request is for one of the server's own routes, which tests rely on and no client of the API calls.
+fn is_own(uri: &Uri) -> bool {
+    uri.path().starts_with("/local/") || uri.path() == "/healthz"
+}
+
+/// The workspace of the key, which is left with the request so that it is worked out once.
+fn workspace_of_key(app: &App, request: &mut Request) -> Option<Uuid> {
+    let caller = Caller::of(request.headers(), app).ok()?;
+    request.extensions_mut().insert(caller);
+    Some(caller.workspace)
+}
+
+/// The reply that a rule makes of a request.
+async fn spoiled(
+    rule: &Rule,
+    request: Request,
+    next: Next,
+    body: &RequestBody,
+    success: StatusCode,
+) -> Response {
+    let mut response = if rule.carry_out {
+        let real = next.run(request).await;
+        if rule.replaces() { rule.reply(success) } else { real }
+    } else {
+        // Whether a client has sent all of a request must not depend on who is faster.
+        body.drain().await;
+        rule.reply(success)
+    };
+    rule.set_headers(response.headers_mut());
+    if !rule.delay.is_zero() {
+        tokio::time::sleep(rule.delay).await;
+    }
+    if rule.cut.is_some() || rule.drip.is_some() {
+        response.extensions_mut().insert(Spoil { cut: rule.cut, drip: rule.drip });
+    }
+    response
+}
+
+/// A request whose end is noted when this goes: when it is answered, when its client has left, or when its handler panicked.
+struct Noted {
+    workspace: Arc<Workspace>,
+    number: u64,
+    begun: Instant,
+    body: RequestBody,
+    status: Option<StatusCode>,
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        // Who answers a panic is outside of here.
+        let panicked = std::thread::panicking().then_some(StatusCode::INTERNAL_SERVER_ERROR);
+        let outcome = Outcome {
+            status: self.status.or(panicked).map(|status| status.as_u16()),
+            request_bytes: self.body.received(),
+            elapsed: self.begun.elapsed(),
+        };
+        self.workspace.ended(self.number, outcome);
+    }
+}
