@@ -1,73 +1,12 @@
 //! The command as somebody types it, against `mistral-datasets serve` in a process of its own.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Output, Stdio};
+mod interruption;
+mod served;
+mod transfers;
 
 use serde_json::Value;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_mistral-datasets");
-
-struct Served {
-    process: Child,
-    url: String,
-}
-
-impl Served {
-    fn start(arguments: &[&str]) -> Self {
-        let mut process = Command::new(PROGRAM)
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let Some(url) = line.trim_end().strip_prefix("listening on ") else {
-            process.kill().unwrap();
-            let mut words = String::new();
-            process.stderr.take().unwrap().read_to_string(&mut words).unwrap();
-            panic!("`{line}` {words}");
-        };
-        Self { url: url.to_owned(), process }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Output {
-        run(&self.url, "a key", arguments)
-    }
-
-    /// Runs a command that succeeds, and returns its JSON.
-    fn json(&self, arguments: &[&str]) -> Value {
-        let output = self.command(&[&["--json"], arguments].concat());
-        assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn run(url: &str, key: &str, arguments: &[&str]) -> Output {
-    Command::new(PROGRAM)
-        .env("MISTRAL_SERVER_URL", url)
-        .env("MISTRAL_API_KEY", key)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use served::{Served, run, stderr, stdout};
 
 #[test]
 fn a_dataset_through_its_life() {
@@ -122,15 +61,17 @@ fn records_in_and_out() {
     let text = std::fs::read_to_string(&export).unwrap();
     assert_eq!(written["bytes"].as_u64(), Some(text.len() as u64));
     assert_eq!(stdout(&served.command(&["export", dataset])), text);
-    let task = served.json(&["import", dataset, "--file", export.to_str().unwrap()]);
+    let report = served.json(&["import", dataset, export.to_str().unwrap()]);
+    assert_eq!((&report["records"], &report["bad_lines"]), (&1.into(), &Value::Array(Vec::new())));
+    let task = &report["files"][0]["task"];
     assert_eq!(
         (&task["status"], &task["result"]["imported_record_count"]),
         (&"COMPLETED".into(), &1.into())
     );
     let tasks = served.json(&["tasks", "list", dataset]);
-    assert_eq!(tasks["tasks"]["results"][0], task);
+    assert_eq!(&tasks["tasks"]["results"][0], task);
     let got = served.json(&["tasks", "get", dataset, task["id"].as_str().unwrap(), "--wait"]);
-    assert_eq!(got, task);
+    assert_eq!(&got, task);
     served.json(&["records", "delete", id]);
     assert_eq!(served.json(&["records", "list", dataset])["records"]["count"], 1);
 }
@@ -163,7 +104,7 @@ fn failures_go_to_standard_error_with_their_exit_code() {
     let created: Value = serde_json::from_slice(&created.stdout).unwrap();
     let dataset = created["id"].as_str().unwrap();
     for (output, code, words) in [
-        (right(&["import", dataset, "--file", bad.to_str().unwrap()]), 1, "line 2"),
+        (right(&["import", dataset, bad.to_str().unwrap()]), 6, "line 2, column 14"),
         (right(&["datasets", "frobnicate"]), 2, "unrecognized subcommand"),
         (right(&["import", dataset]), 2, "required"),
         (run(&served.url, "wrong", &["datasets", "list"]), 3, "AUTH_UNAUTHORIZED"),
@@ -172,7 +113,7 @@ fn failures_go_to_standard_error_with_their_exit_code() {
         (run("http://127.0.0.1:9", "right", &["datasets", "list"]), 5, "cannot connect"),
         (right(&["datasets", "create", "abcd"]), 6, "name: expected 5 to 50 characters"),
         (right(&["records", "add", dataset, "--payload", "{"]), 6, "--payload: expected JSON"),
-        (right(&["import", dataset, "--file", missing.to_str().unwrap()]), 6, "cannot read"),
+        (right(&["import", dataset, missing.to_str().unwrap()]), 1, "cannot read"),
     ] {
         assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
         assert!(stderr(&output).contains(words), "{words}: {}", stderr(&output));
@@ -183,7 +124,7 @@ fn failures_go_to_standard_error_with_their_exit_code() {
 #[test]
 fn every_exit_code_is_in_the_help() {
     let help = stdout(&run("", "", &["--help"]));
-    for code in 0..=6 {
+    for code in (0..=6).chain([130]) {
         assert!(help.contains(&format!("\n  {code}  ")), "{help}");
     }
 }
