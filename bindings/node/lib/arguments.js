@@ -28,6 +28,25 @@ function integer(value) {
   return Number.isSafeInteger(value) ? { value } : expected("a whole number", value);
 }
 
+/** How many there are of something. */
+function size(value) {
+  return Number.isSafeInteger(value) && value >= 0
+    ? { value }
+    : expected("a whole number that is not negative", value);
+}
+
+/** A time that something may take. */
+function milliseconds(value) {
+  return Number.isFinite(value) && value >= 0
+    ? { value }
+    : expected("a number of milliseconds", value);
+}
+
+/** What is called. */
+function listener(value) {
+  return typeof value === "function" ? { value } : expected("a function", value);
+}
+
 /** A number. */
 function number(value) {
   return Number.isFinite(value) ? { value } : expected("a number", value);
@@ -102,4 +121,18 @@ function kindOf(value) {
   }
 }
 
-module.exports = { boolean, expected, file, integer, json, kindOf, number, optional, text, texts };
+module.exports = {
+  boolean,
+  expected,
+  file,
+  integer,
+  json,
+  kindOf,
+  listener,
+  milliseconds,
+  number,
+  optional,
+  size,
+  text,
+  texts,
+};

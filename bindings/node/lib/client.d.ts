@@ -1,20 +1,8 @@
 /// <reference lib="esnext.disposable" />
 
 import { type Datasets, Resources } from "./generated/resources.js";
+import type { CallOptions, MistralOptions, VariantOptions } from "./options.js";
 import type { Download } from "./transfer.js";
-
-/** How a client is set up. */
-export interface MistralOptions {
-  /** The key. Default: the environment's `MISTRAL_API_KEY`. */
-  apiKey?: string | undefined;
-  /** The server's address. Default: the environment's `MISTRAL_SERVER_URL`, and without that the service. */
-  serverURL?: string | URL | undefined;
-  /**
-   * How long one request may take until its reply has been read, in milliseconds. Uploads and downloads may take longer, as
-   * long as they do not pause for this time. Default: 300000.
-   */
-  timeoutMs?: number | undefined;
-}
 
 /**
  * A client of the API.
@@ -63,9 +51,24 @@ export class Mistral extends Resources {
    * @throws {ValidationError} When it is no link.
    * @throws {MistralError} When it has expired: then ask for it again.
    */
-  openLink(url: string | URL): Promise<Download>;
+  openLink(url: string | URL, options?: CallOptions): Promise<Download>;
 
-  /** Closes the client: later calls fail with {@link ClosedError}, and an embedded server stops. Closing twice is no error. */
+  /**
+   * A client for which something is otherwise. It shares everything else with this one: the connections, the budget of
+   * repetitions, and being closed.
+   *
+   * @throws {ConfigurationError} When an option is of no use.
+   * @example
+   * ```js
+   * const patient = mistral.withOptions({ timeoutMs: 900_000, retries: 10 });
+   * ```
+   */
+  withOptions(options: VariantOptions): Mistral;
+
+  /**
+   * Closes the client: calls under way fail with {@link CancelledError}, later ones with {@link ClosedError}, and an embedded
+   * server stops. Closing twice is no error, and a client that is no longer used needs no closing.
+   */
   close(): Promise<void>;
 
   [Symbol.asyncDispose](): Promise<void>;

@@ -7,12 +7,21 @@ const { inspect } = require("node:util");
 
 const { Resources } = require("./generated/resources.js");
 const { expected } = require("./arguments.js");
-const { failed, invalid, misconfigured } = require("./failure.js");
+const { misconfigured, received } = require("./failure.js");
 const native = require("./native.js");
-const { Download } = require("./transfer.js");
+const { ofClient, ofVariant } = require("./options.js");
+const { Operation } = require("./operation.js");
+const { download } = require("./transfer.js");
 
 /** The member under which a client that is set up already is handed to the constructor. */
 const CONNECTED = Symbol("connected");
+
+const OPEN_LINK = new Operation("open_link", null, {
+  url: (value) =>
+    typeof value === "string" || value instanceof URL
+      ? { value: String(value) }
+      : expected("a link", value),
+});
 
 /** A client of the API. */
 class Mistral extends Resources {
@@ -38,11 +47,15 @@ class Mistral extends Resources {
     return this.#native.serverUrl;
   }
 
-  async openLink(url) {
-    if (typeof url !== "string" && !(url instanceof URL)) {
-      throw invalid("open_link", `url: ${expected("a link", url).problem}`);
-    }
-    return new Download(received(await this.#native.openLink(String(url))), received);
+  withOptions(options) {
+    const { options: common, log } = ofVariant(options);
+    return new Mistral({ [CONNECTED]: received(this.#native.with(common, log)) });
+  }
+
+  openLink(url, options) {
+    return download(this.#native, OPEN_LINK, { url }, options, (native, { url }) =>
+      native.openLink(url),
+    );
   }
 
   async close() {
@@ -59,44 +72,9 @@ class Mistral extends Resources {
   }
 }
 
-/** The options, each with its check. */
-const OPTIONS = {
-  apiKey: (value) => (typeof value === "string" ? undefined : expected("text", value)),
-  serverURL: (value) =>
-    typeof value === "string" || value instanceof URL ? undefined : expected("a URL", value),
-  timeoutMs: (value) =>
-    Number.isInteger(value) && value > 0 && value < 2 ** 32
-      ? undefined
-      : expected("a whole number of milliseconds above 0", value),
-};
-
 function connect(options) {
-  if (typeof options !== "object" || options === null) {
-    throw misconfigured(`options: ${expected("an object", options).problem}`);
-  }
-  for (const [name, value] of Object.entries(options)) {
-    const check = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined;
-    if (check === undefined) {
-      throw misconfigured(`${name}: is no option; there is ${Object.keys(OPTIONS).join(", ")}`);
-    }
-    // What is undefined is left to the environment.
-    const wrong = value === undefined ? undefined : check(value);
-    if (wrong !== undefined) throw misconfigured(`${name}: ${wrong.problem}`);
-  }
-  const { apiKey, serverURL, timeoutMs } = options;
-  return received(
-    native.connect({
-      apiKey,
-      serverUrl: serverURL === undefined ? undefined : String(serverURL),
-      timeoutMs,
-      userAgent: `node/${process.versions.node}`,
-    }),
-  );
-}
-
-function received(outcome) {
-  if (outcome.kind === undefined) return outcome;
-  throw failed(outcome);
+  const { setup, options: common, log } = ofClient(options);
+  return received(native.connect(setup, common, log));
 }
 
 module.exports = { Mistral };

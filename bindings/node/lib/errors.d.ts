@@ -1,4 +1,4 @@
-import type { ErrorCode } from "./generated/models.js";
+import type { ErrorCode, ImportTask } from "./generated/models.js";
 
 /** The kinds of errors; each has a class. */
 export type ErrorKind =
@@ -13,6 +13,8 @@ export type ErrorKind =
   | "rate_limit"
   | "server"
   | "decoding"
+  | "task_failed"
+  | "cancelled"
   | "closed";
 
 /**
@@ -50,10 +52,25 @@ export class MistralError extends Error {
   readonly requestId: string | null;
 
   /**
-   * Whether the same call may succeed when it is made again later. It says nothing about whether this one was carried out:
-   * after a broken connection it may have been.
+   * Whether the same call may succeed when it is made again later. It says nothing about whether this one was carried out;
+   * see {@link ambiguous}.
    */
   readonly retryable: boolean;
+
+  /**
+   * Whether this was a write that may have been carried out although it failed: the request went out, and the connection broke
+   * or the server failed. Such a call is never repeated by itself; look whether it was carried out before making it again.
+   */
+  readonly ambiguous: boolean;
+
+  /** How often the request was sent; 0 when it never was. */
+  readonly attempts: number;
+
+  /** How long the call took with all its attempts and the waits between them, in milliseconds, where something was sent. */
+  readonly elapsedMs: number | null;
+
+  /** How long the server asked to wait before the next request, in milliseconds. */
+  readonly retryAfterMs: number | null;
 
   /** What to do about it, where something general can be said. */
   readonly hint: string | null;
@@ -63,6 +80,9 @@ export class MistralError extends Error {
    * with the error.
    */
   get body(): string | null;
+
+  /** The import task that failed, or was still under way when waiting for it ended. */
+  get task(): ImportTask | null;
 }
 
 /** The client was set up wrongly: no key, a server address that is none. */
@@ -98,7 +118,15 @@ export class ServerError extends MistralError {}
 /** The reply is not what the API promises. */
 export class DecodingError extends MistralError {}
 
-/** The client was closed. */
+/** An import task ended without success. */
+export class TaskFailedError extends MistralError {
+  get task(): ImportTask;
+}
+
+/** The call was broken off from this side: by its signal, whose reason is the `cause`, or because the client was closed. */
+export class CancelledError extends MistralError {}
+
+/** The client was closed before the call. */
 export class ClosedError extends MistralError {}
 
 /**

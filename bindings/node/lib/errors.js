@@ -6,6 +6,8 @@
 class MistralError extends Error {
   #body;
   #line;
+  #task;
+  #report;
 
   /** Errors are made by the library, of what it knows about a failure. */
   constructor(failure) {
@@ -16,10 +18,16 @@ class MistralError extends Error {
     this.errorCode = failure.errorCode ?? null;
     this.requestId = failure.requestId ?? null;
     this.retryable = failure.retryable ?? false;
+    this.ambiguous = failure.ambiguous ?? false;
+    this.attempts = failure.attempts ?? 0;
+    this.elapsedMs = failure.elapsedMs ?? null;
+    this.retryAfterMs = failure.retryAfterMs ?? null;
     this.hint = failure.hint ?? null;
     // Kept out of what is printed: a body may repeat what the request held.
     this.#body = failure.body ?? null;
     this.#line = failure.line ?? failure.message;
+    this.#task = failure.task ?? null;
+    this.#report = failure.report ?? null;
   }
 
   get statusCode() {
@@ -28,6 +36,14 @@ class MistralError extends Error {
 
   get body() {
     return this.#body;
+  }
+
+  get task() {
+    return this.#task;
+  }
+
+  get report() {
+    return this.#report;
   }
 
   toString() {
@@ -68,7 +84,13 @@ class ServerError extends MistralError {}
 /** The reply is not what the API promises. */
 class DecodingError extends MistralError {}
 
-/** The client was closed. */
+/** An import task ended without success. */
+class TaskFailedError extends MistralError {}
+
+/** The call was broken off from this side: by its signal, or because the client was closed. */
+class CancelledError extends MistralError {}
+
+/** The client was closed before the call. */
 class ClosedError extends MistralError {}
 
 /** The beginning of the API's own envelope. A body is kept in part only, so that it cannot always be parsed. */
@@ -99,6 +121,8 @@ module.exports = {
   RateLimitError,
   ServerError,
   DecodingError,
+  TaskFailedError,
+  CancelledError,
   ClosedError,
   ObservabilityError,
 };

@@ -4,9 +4,25 @@
 
 const errors = require("./errors.js");
 
-/** The error of a failure that the native module reports. */
-function failed({ causes, ...failure }) {
+/** What the native module hands over, unless it is a failure: that is thrown. */
+function received(outcome, owner) {
+  if (outcome?.kind === undefined) return outcome;
+  throw failed(outcome, owner);
+}
+
+/**
+ * The error of a failure that the native module reports.
+ *
+ * @param owner The native client with which its task can be looked after.
+ */
+function failed({ causes, task, ...failure }, owner) {
   if (causes.length > 0) failure.cause = chain(causes);
+  if (task !== undefined) {
+    // Only here, because models know tasks, and tasks know errors.
+    const { ImportTask } = require("./generated/models.js");
+    const { Reader } = require("./reader.js");
+    failure.task = new ImportTask(new Reader(task, owner));
+  }
   return new (classOf(failure.kind))(failure);
 }
 
@@ -33,9 +49,15 @@ function invalid(operation, message, rest) {
   });
 }
 
+/** The error of a call whose signal was aborted before it began. */
+function cancelled({ reason }) {
+  const message = "the call was cancelled before it began";
+  return new errors.CancelledError({ kind: "cancelled", message, cause: reason });
+}
+
 /** The error of options with which no client can be set up. */
 function misconfigured(message) {
   return new errors.ConfigurationError({ kind: "configuration", message });
 }
 
-module.exports = { classOf, failed, invalid, misconfigured };
+module.exports = { cancelled, classOf, failed, invalid, misconfigured, received };

@@ -1,8 +1,21 @@
-export { Mistral, type MistralOptions } from "./client.js";
+export { Call, type RawReply, type WithReply } from "./call.js";
+export { Mistral } from "./client.js";
 export * from "./errors.js";
 export * from "./generated/models.js";
 export * from "./generated/resources.js";
 export { Model } from "./model.js";
+export type {
+  CallOptions,
+  CommonOptions,
+  Logger,
+  LogFacts,
+  MistralOptions,
+  Retries,
+  RetryPolicy,
+  VariantOptions,
+} from "./options.js";
 export { RawJson, type JsonObject, type JsonValue } from "./raw-json.js";
+export { TaskHandle, type LookAfter, type TaskRequest, type WaitOptions } from "./task.js";
 export { Timestamp } from "./timestamp.js";
 export { Download, type FileContent, type FileInput } from "./transfer.js";
+export { Walk, type Page, type WalkRequest } from "./walk.js";

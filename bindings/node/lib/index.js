@@ -1,18 +1,24 @@
 "use strict";
 
+const { Call } = require("./call.js");
 const { Mistral } = require("./client.js");
 const { Model } = require("./model.js");
 const { RawJson } = require("./raw-json.js");
+const { TaskHandle } = require("./task.js");
 const { Timestamp } = require("./timestamp.js");
 const { Download } = require("./transfer.js");
+const { Walk } = require("./walk.js");
 
 // Written so that Node.js finds the names without running this, for `import`.
 module.exports = {
   Mistral,
+  Call,
   Download,
   Model,
   RawJson,
+  TaskHandle,
   Timestamp,
+  Walk,
   ...require("./errors.js"),
   ...require("./generated/models.js"),
   ...require("./generated/resources.js"),

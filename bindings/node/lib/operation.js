@@ -4,8 +4,11 @@
 "use strict";
 
 const { kindOf } = require("./arguments.js");
+const { Call, rawReply } = require("./call.js");
 const { failed, invalid } = require("./failure.js");
+const { ofCall } = require("./options.js");
 const { Reader } = require("./reader.js");
+const { scoped } = require("./scope.js");
 
 /** One operation of the document: what it takes and what it returns. */
 class Operation {
@@ -28,9 +31,37 @@ class Operation {
   }
 
   /** Sends a request. Whatever is wrong with it rejects the promise. */
-  async send(native, request) {
-    const values = Object.values(this.checked(request));
-    return this.reply(await native[this.#method](...values));
+  send(native, request, options) {
+    return this.call(native, request, options, (native, values) => this.exchange(native, values));
+  }
+
+  /** Makes the call with a native client. */
+  exchange(native, values) {
+    return native[this.#method](...Object.values(values));
+  }
+
+  /**
+   * Checks a request and its options, and begins the call.
+   *
+   * @param exchange Makes the call with a native client and the arguments by name.
+   * @param {{ cancellable?: boolean }} needs Whether the call has to be able to break itself off.
+   */
+  call(native, request, options, exchange, needs = {}) {
+    let values, own;
+    try {
+      // At once, because whoever calls may change what was given afterwards.
+      values = this.checked(request);
+      own = ofCall(options);
+    } catch (error) {
+      return Call.reject(error);
+    }
+    return Call.begin((wish) =>
+      scoped(native, own, { ...needs, raw: wish.raw }, async (native) => {
+        const outcome = this.received(await exchange(native, values), native);
+        if (wish.raw) wish.reply = rawReply(outcome.rawReply);
+        return this.reply(outcome, native);
+      }),
+    );
   }
 
   /** The arguments by name, as the native module takes them. */
@@ -57,16 +88,15 @@ class Operation {
     return values;
   }
 
-  /** What the caller gets of what the native module hands over. */
-  reply(outcome) {
-    const reply = this.received(outcome);
-    return reply && new this.#reply(new Reader(reply));
+  /** What the caller gets of a reply. */
+  reply(reply, native) {
+    return this.#reply === null ? undefined : new this.#reply(new Reader(reply, native));
   }
 
   /** What the native module hands over, unless it is a failure: that is thrown. */
-  received(outcome) {
+  received(outcome, native) {
     if (outcome?.kind === undefined) return outcome;
-    throw failed(this.#respelled(outcome));
+    throw failed(this.#respelled(outcome), native);
   }
 
   /** The error of a request that breaks a rule. */

@@ -14,11 +14,15 @@ class Reader {
   #numberAt = 0;
   #rawAt = 0;
 
-  /** @param {{ text: string, numbers: Float64Array, raw?: Buffer }} reply */
-  constructor({ text, numbers, raw }) {
+  /**
+   * @param {{ text: string, numbers: Float64Array, raw?: Buffer }} reply
+   * @param owner The native client that it came from, for what can do something about itself.
+   */
+  constructor({ text, numbers, raw }, owner) {
     this.#text = text;
     this.#numbers = numbers;
     this.#raw = raw;
+    this.owner = owner;
   }
 
   number() {

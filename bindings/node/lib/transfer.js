@@ -6,6 +6,8 @@
 const { ReadableStream } = require("node:stream/web");
 
 const { expected, text } = require("./arguments.js");
+const { ofCall } = require("./options.js");
+const { Scope } = require("./scope.js");
 
 /** The size of the pieces in which what lies in memory is sent. */
 const PIECE = 256 * 1024;
@@ -14,16 +16,21 @@ const PIECE = 256 * 1024;
 class Download extends ReadableStream {
   #length;
 
-  /** @param receive Returns what the native module hands over, or throws the error of a failure. */
-  constructor(native, receive) {
+  /**
+   * @param receive Returns what the native module hands over, or throws the error of a failure.
+   * @param end Is called when no more is wanted.
+   */
+  constructor(native, receive, end = () => {}) {
     const source = {
       async pull(controller) {
         const { bytes } = receive(await native.next());
-        if (bytes === undefined) controller.close();
-        else controller.enqueue(bytes);
+        if (bytes !== undefined) return controller.enqueue(bytes);
+        controller.close();
+        end();
       },
       cancel() {
         native.cancel();
+        end();
       },
     };
     // Nothing is read ahead of whoever reads.
@@ -47,28 +54,46 @@ class Download extends ReadableStream {
 }
 
 /** Carries out `download_file`. */
-async function downloadFile(native, operation, request) {
-  const { fileId } = operation.checked(request);
-  const receive = (outcome) => operation.received(outcome);
-  return new Download(receive(await native.downloadFile(fileId)), receive);
+function downloadFile(native, operation, request, options) {
+  return download(native, operation, request, options, (native, { fileId }) =>
+    native.downloadFile(fileId),
+  );
+}
+
+/** Begins a download. A signal breaks it off until its last byte is there. */
+async function download(native, operation, request, options, open) {
+  const values = operation.checked(request);
+  const scope = new Scope(native, ofCall(options));
+  const receive = (outcome) => {
+    try {
+      return operation.received(outcome, native);
+    } catch (error) {
+      scope.end();
+      throw scope.explained(error);
+    }
+  };
+  const opened = receive(await open(scope.native, values));
+  return new Download(opened, receive, () => scope.end());
 }
 
 /** Carries out `upload_file`. */
-async function uploadFile(native, operation, request) {
-  const { file, ...about } = operation.checked(request);
-  const { pieces, ...details } = opened(file, operation);
-  const upload = native.prepareUpload({ ...details, ...about });
-  let problem;
-  feed(upload, pieces).catch((error) => {
-    problem = { cause: error };
+function uploadFile(native, operation, request, options) {
+  return operation.call(native, request, options, async (native, values) => {
+    const { file, ...about } = values;
+    const { pieces, ...details } = opened(file, operation);
+    const upload = native.prepareUpload({ ...details, ...about });
+    let problem;
+    feed(upload, pieces).catch((error) => {
+      problem = { cause: error };
+      upload.abort();
+    });
+    const outcome = await upload.send();
+    // A server may answer before it has read everything; then no more is wanted.
     upload.abort();
+    if (problem === undefined) return outcome;
+    if (problem.cause instanceof Refusal) throw operation.invalid(problem.cause.message);
+    throw operation.invalid("file: its content could not be read", problem);
   });
-  const outcome = await upload.send();
-  // A server may answer before it has read everything; then no more is wanted.
-  upload.abort();
-  if (problem === undefined) return operation.reply(outcome);
-  if (problem.cause instanceof Refusal) throw operation.invalid(problem.cause.message);
-  throw operation.invalid("file: its content could not be read", problem);
 }
 
 /** Hands over what is to be uploaded, no faster than it is sent, until the end or until no more is wanted. */
@@ -148,4 +173,4 @@ async function* stream(content) {
 /** The content yielded what cannot be sent. */
 class Refusal extends Error {}
 
-module.exports = { Download, downloadFile, uploadFile };
+module.exports = { Download, download, downloadFile, uploadFile };

@@ -1,45 +1,69 @@
 //! The client that JavaScript holds, apart from the operations.
 
-use std::time::Duration;
+use std::future::{Future, IntoFuture};
 
-use mistral_datasets::{Client, LocalData};
+use mistral_datasets::{Client, Error, LocalData, WithReply};
+use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
+use tokio_util::sync::CancellationToken;
+use tracing::Dispatch;
+use tracing::instrument::WithSubscriber;
 
 use crate::failure::{Outcome, outcome};
+use crate::logger::{self, Log};
+use crate::options::Options;
+use crate::reply::{Cross, Reply, cross};
 
-/// The Rust client. The generated calls are further methods of it.
+/// The Rust client, or what one call makes of it. The generated calls are further methods of it.
 #[napi]
 pub struct NativeClient {
     pub(crate) client: Client,
+    /// What is told of its calls, where there is a logger.
+    dispatch: Option<Dispatch>,
+    /// What breaks its calls off, where they can be broken off.
+    token: Option<CancellationToken>,
+    /// Whether its calls hand over the raw reply too.
+    raw: bool,
 }
 
-/// How a client is set up; what is absent comes from the environment or is the default.
+/// How a client is set up beyond what one call can have otherwise.
 #[napi(object, object_to_js = false)]
-pub struct Options {
-    /// The key.
-    pub api_key: Option<String>,
-    /// The server's address.
-    pub server_url: Option<String>,
-    /// How long a request may take, in milliseconds.
-    pub timeout_ms: Option<u32>,
+pub struct Setup {
+    /// The proxy that requests go through.
+    pub proxy: Option<String>,
+    /// Certificates in PEM that are trusted besides the system's.
+    pub ca_certificates: Option<Buffer>,
     /// What stands before the client's own product token.
     pub user_agent: String,
 }
 
+/// What one call needs beyond its options.
+#[napi(object, object_to_js = false)]
+pub struct Scope {
+    /// What is otherwise than for the rest of the client's calls.
+    pub options: Option<Options>,
+    /// Whether it may be broken off.
+    pub cancellable: bool,
+    /// Whether the raw reply is wanted.
+    pub raw: bool,
+}
+
 /// Sets up a client. Nothing is connected yet.
 #[napi]
-pub fn connect(options: Options) -> Outcome<NativeClient> {
-    let mut builder = Client::builder().user_agent(options.user_agent);
-    if let Some(key) = options.api_key {
-        builder = builder.api_key(key);
+pub fn connect(setup: Setup, options: Options, log: Option<Log>) -> Outcome<NativeClient> {
+    let mut builder = Client::builder().options(options.into()).user_agent(setup.user_agent);
+    if let Some(proxy) = setup.proxy {
+        builder = builder.proxy(proxy);
     }
-    if let Some(url) = options.server_url {
-        builder = builder.server_url(url);
+    if let Some(certificates) = setup.ca_certificates {
+        builder = builder.ca_certificates(certificates.to_vec());
     }
-    if let Some(timeout) = options.timeout_ms {
-        builder = builder.timeout(Duration::from_millis(timeout.into()));
-    }
-    outcome(builder.build().map(|client| NativeClient { client }))
+    let dispatch = log.map(logger::dispatch);
+    let client = match &dispatch {
+        Some(dispatch) => tracing::dispatcher::with_default(dispatch, || builder.build()),
+        None => builder.build(),
+    };
+    outcome(client.map(|client| NativeClient { client, dispatch, token: None, raw: false }))
 }
 
 /// Starts a server in this process and returns a client of it.
@@ -47,7 +71,8 @@ pub fn connect(options: Options) -> Outcome<NativeClient> {
 pub async fn connect_local(directory: Option<String>) -> Outcome<NativeClient> {
     let data =
         directory.map_or(LocalData::Memory, |directory| LocalData::Directory(directory.into()));
-    outcome(Client::local(data).await.map(|client| NativeClient { client }))
+    let client = Client::local(data).await;
+    outcome(client.map(|client| NativeClient { client, dispatch: None, token: None, raw: false }))
 }
 
 #[napi]
@@ -58,9 +83,77 @@ impl NativeClient {
         self.client.server_url()
     }
 
+    /// The same client with other options, and another logger if one is given.
+    #[napi]
+    pub fn with(&self, options: Options, log: Option<Log>) -> Outcome<NativeClient> {
+        let dispatch = log.map(logger::dispatch).or_else(|| self.dispatch.clone());
+        let client = self.client.with(options.into());
+        outcome(client.map(|client| Self { client, dispatch, token: self.token.clone(), raw: false }))
+    }
+
+    /// The same client for one call that needs more than its arguments.
+    #[napi]
+    pub fn scoped(&self, scope: Scope) -> Outcome<NativeClient> {
+        let mut client = self.client.clone();
+        if let Some(options) = scope.options {
+            match client.with(options.into()) {
+                Ok(other) => client = other,
+                Err(error) => return Outcome::B(error.into()),
+            }
+        }
+        let mut token = self.token.clone();
+        if scope.cancellable {
+            let (cancellable, own) = client.cancellable();
+            (client, token) = (cancellable, Some(own));
+        }
+        Outcome::A(Self { client, dispatch: self.dispatch.clone(), token, raw: scope.raw })
+    }
+
+    /// Breaks its calls off, if it was made for that.
+    #[napi]
+    pub fn cancel(&self) {
+        if let Some(token) = &self.token {
+            token.cancel();
+        }
+    }
+
     /// Closes the client and stops its embedded server.
     #[napi]
     pub async fn close(&self) {
         self.client.close().await;
+    }
+}
+
+impl NativeClient {
+    /// The same client once more, for what outlives a call.
+    pub(crate) fn share(&self) -> Self {
+        Self {
+            client: self.client.clone(),
+            dispatch: self.dispatch.clone(),
+            token: self.token.clone(),
+            raw: self.raw,
+        }
+    }
+
+    /// Runs a call so that the client's logger hears of it.
+    pub(crate) async fn run<T>(&self, call: impl Future<Output = T>) -> T {
+        match &self.dispatch {
+            None => call.await,
+            Some(dispatch) => call.with_subscriber(dispatch.clone()).await,
+        }
+    }
+
+    /// Sends a call and hands over what it returned, with the raw reply where it is wanted.
+    pub(crate) async fn reply<T, C>(&self, call: C) -> Outcome<Reply>
+    where
+        T: Cross + Send,
+        C: IntoFuture<Output = Result<T, Error>, IntoFuture: Send>,
+    {
+        outcome(if self.raw {
+            let replied = self.run(call.with_reply()).await;
+            replied.map(|(value, reply)| Reply { raw_reply: Some((&reply).into()), ..cross(&value) })
+        } else {
+            self.run(call.into_future()).await.map(|value| cross(&value))
+        })
     }
 }

@@ -14,6 +14,7 @@ use crate::failure::{Outcome, outcome};
 /// A download under way.
 #[napi]
 pub struct NativeDownload {
+    native: NativeClient,
     length: Option<u64>,
     /// `None` once it has ended or was broken off.
     pieces: Mutex<Option<BoxStream<'static, Result<bytes::Bytes, Error>>>>,
@@ -21,8 +22,9 @@ pub struct NativeDownload {
 }
 
 impl NativeDownload {
-    fn new(download: Download) -> Self {
+    fn new(native: NativeClient, download: Download) -> Self {
         Self {
+            native,
             length: download.length(),
             pieces: Mutex::new(Some(download.into_stream().boxed())),
             cancelled: CancellationToken::new(),
@@ -45,7 +47,7 @@ impl NativeDownload {
         let next = match pieces.as_mut() {
             None => None,
             Some(pieces) => tokio::select! {
-                next = pieces.next() => next,
+                next = self.native.run(pieces.next()) => next,
                 () = self.cancelled.cancelled() => None,
             },
         };
@@ -81,12 +83,14 @@ impl NativeClient {
     /// `download_file`.
     #[napi]
     pub async fn download_file(&self, file_id: String) -> Outcome<NativeDownload> {
-        outcome(self.client.files().download(file_id).await.map(NativeDownload::new))
+        let download = self.run(self.client.files().download(file_id)).await;
+        outcome(download.map(|download| NativeDownload::new(self.share(), download)))
     }
 
     /// Opens a presigned link.
     #[napi]
     pub async fn open_link(&self, url: String) -> Outcome<NativeDownload> {
-        outcome(self.client.open_link(&url).await.map(NativeDownload::new))
+        let download = self.run(self.client.open_link(&url)).await;
+        outcome(download.map(|download| NativeDownload::new(self.share(), download)))
     }
 }

@@ -2,17 +2,19 @@
 //! and nothing else, while the error classes in `lib/errors.js` want every fact.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use mistral_datasets::{Error, ErrorKind};
 use napi::Either;
 use napi_derive::napi;
+
+use crate::reply::{Reply, cross};
 
 /// What a call hands over: what was asked for, or why there is none.
 pub type Outcome<T> = Either<T, Failure>;
 
 /// The facts of an error.
 #[napi(object, object_from_js = false)]
-#[derive(Clone)]
 pub struct Failure {
     /// The name of the kind, which decides the class.
     pub kind: &'static str,
@@ -30,6 +32,16 @@ pub struct Failure {
     pub request_id: Option<String>,
     /// Whether the same call may succeed later.
     pub retryable: bool,
+    /// Whether it was a write that may have been carried out.
+    pub ambiguous: bool,
+    /// How often the request was sent.
+    pub attempts: u32,
+    /// How long the call took with all its attempts.
+    pub elapsed_ms: Option<f64>,
+    /// How long the server asked to wait.
+    pub retry_after_ms: Option<f64>,
+    /// The import task that failed or is still under way.
+    pub task: Option<Reply>,
     /// What to do about it.
     pub hint: Option<&'static str>,
     /// The body of the failed reply.
@@ -50,11 +62,20 @@ impl From<Error> for Failure {
             error_code: error.code().map(str::to_owned),
             request_id: error.request_id().map(str::to_owned),
             retryable: error.is_retryable(),
+            ambiguous: error.is_ambiguous(),
+            attempts: error.attempts(),
+            elapsed_ms: error.elapsed().map(as_milliseconds),
+            retry_after_ms: error.retry_after().map(as_milliseconds),
+            task: error.task().map(cross),
             hint: error.hint(),
             body: error.body().map(str::to_owned),
             causes: causes.map(ToString::to_string).collect(),
         }
     }
+}
+
+fn as_milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
 }
 
 /// Splits a result the way JavaScript is told of it.

@@ -7,12 +7,10 @@
 //! `lib/generated/models.js` read them, and both are generated from the document.
 
 use chrono::{DateTime, Utc};
-use mistral_datasets::{Error, Extra, RawJson};
+use mistral_datasets::{Extra, RawJson};
 use napi::bindgen_prelude::{Buffer, Float64Array};
 use napi_derive::napi;
 use uuid::Uuid;
-
-use crate::failure::{Outcome, outcome};
 
 /// A reply as it crosses.
 #[napi(object, object_from_js = false)]
@@ -23,19 +21,55 @@ pub struct Reply {
     pub numbers: Float64Array,
     /// The JSON of all raw objects, end to end; absent where there is none.
     pub raw: Option<Buffer>,
+    /// What came over the wire, where somebody asked for it.
+    pub raw_reply: Option<RawReply>,
 }
 
-/// Hands over what a call returned.
-pub fn reply(result: Result<impl Cross, Error>) -> Outcome<Reply> {
-    outcome(result.map(|value| {
-        let mut crossing = Crossing::default();
-        value.cross(&mut crossing);
-        Reply {
-            text: crossing.text,
-            numbers: crossing.numbers.into(),
-            raw: (!crossing.raw.is_empty()).then(|| crossing.raw.into()),
+/// A reply as the server sent it.
+#[napi(object, object_from_js = false)]
+pub struct RawReply {
+    /// The status.
+    pub status: u16,
+    /// The headers: names and values in turn.
+    pub headers: Vec<String>,
+    /// The id the server gave the request.
+    pub request_id: Option<String>,
+    /// The body.
+    pub body: Buffer,
+    /// How long the call took with all its attempts.
+    pub elapsed_ms: f64,
+    /// How often it was sent.
+    pub attempts: u32,
+}
+
+impl From<&mistral_datasets::Reply> for RawReply {
+    fn from(reply: &mistral_datasets::Reply) -> Self {
+        let headers = reply.headers().iter().flat_map(|(name, value)| {
+            // JavaScript reads the bytes of a header as Latin-1, as `fetch` does.
+            let value = value.as_bytes().iter().map(|&byte| char::from(byte)).collect();
+            [name.as_str().to_owned(), value]
+        });
+        Self {
+            status: reply.status(),
+            headers: headers.collect(),
+            request_id: reply.request_id().map(str::to_owned),
+            body: reply.body().to_vec().into(),
+            elapsed_ms: reply.elapsed().as_secs_f64() * 1000.0,
+            attempts: reply.attempts(),
         }
-    }))
+    }
+}
+
+/// Makes a reply of a value.
+pub fn cross(value: &impl Cross) -> Reply {
+    let mut crossing = Crossing::default();
+    value.cross(&mut crossing);
+    Reply {
+        text: crossing.text,
+        numbers: crossing.numbers.into(),
+        raw: (!crossing.raw.is_empty()).then(|| crossing.raw.into()),
+        raw_reply: None,
+    }
 }
 
 /// Collects the parts of a reply.
@@ -71,6 +105,11 @@ pub trait Cross {
     fn cross(&self, to: &mut Crossing);
 }
 
+/// What a call without a body returns.
+impl Cross for () {
+    fn cross(&self, _: &mut Crossing) {}
+}
+
 impl Cross for String {
     fn cross(&self, to: &mut Crossing) {
         to.text(self);
@@ -88,6 +127,12 @@ impl Cross for DateTime<Utc> {
     fn cross(&self, to: &mut Crossing) {
         to.number(self.timestamp_millis() as f64);
         to.number(f64::from(self.timestamp_subsec_micros() % 1000));
+    }
+}
+
+impl Cross for u64 {
+    fn cross(&self, to: &mut Crossing) {
+        to.number(*self as f64);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::stream;
-use mistral_datasets::{Client, Upload};
+use mistral_datasets::Upload;
 use napi::Env;
 use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::client::NativeClient;
 use crate::failure::Outcome;
-use crate::reply::{Reply, reply};
+use crate::reply::Reply;
 
 /// How many pieces may wait to be sent before whoever feeds them has to wait.
 const PIECES_AHEAD: usize = 2;
@@ -39,7 +39,7 @@ pub struct UploadDetails {
 /// An upload and the channel that its bytes go through.
 #[napi]
 pub struct NativeUpload {
-    client: Client,
+    native: NativeClient,
     upload: Mutex<Option<Upload>>,
     pieces: Mutex<Option<mpsc::Sender<Bytes>>>,
     aborted: Arc<AtomicBool>,
@@ -71,7 +71,7 @@ impl NativeClient {
             .expiry(details.expiry)
             .visibility(details.visibility);
         NativeUpload {
-            client: self.client.clone(),
+            native: self.share(),
             upload: Mutex::new(Some(upload)),
             pieces: Mutex::new(Some(sender)),
             aborted,
@@ -87,7 +87,8 @@ impl NativeUpload {
         let upload = self.upload.lock().unwrap_or_else(PoisonError::into_inner).take();
         let upload =
             upload.ok_or_else(|| napi::Error::from_reason("the upload was sent before"))?;
-        Ok(reply(self.client.files().upload(upload).await))
+        let files = self.native.client.files();
+        Ok(self.native.reply(files.upload(upload)).await)
     }
 
     /// Takes the next piece, as soon as there is room for it. False when no more is wanted.

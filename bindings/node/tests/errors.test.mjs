@@ -54,18 +54,21 @@ test("an error says what to know, and where the call was", async () => {
   assert.match(error.stack, /^NotFoundError: there is no dataset\n[^]*caller/);
   assert.equal(error.body, body);
   assert.doesNotMatch(inspect(error), /"detail"/);
-  assert.deepEqual(
-    { ...error },
-    {
-      kind: "not_found",
-      operation: "fetch_dataset",
-      status: 404,
-      errorCode: "DATASET_NOT_FOUND",
-      requestId: "r-1",
-      retryable: false,
-      hint: null,
-    },
-  );
+  const { elapsedMs, ...rest } = error;
+  assert.ok(elapsedMs > 0);
+  assert.deepEqual([error.task, error.report], [null, null]);
+  assert.deepEqual(rest, {
+    kind: "not_found",
+    operation: "fetch_dataset",
+    status: 404,
+    errorCode: "DATASET_NOT_FOUND",
+    requestId: "r-1",
+    retryable: false,
+    ambiguous: false,
+    attempts: 1,
+    retryAfterMs: null,
+    hint: null,
+  });
 });
 
 test("causes are errors, the nearest first", async () => {
@@ -170,10 +173,13 @@ test("options of no use are configuration errors", () => {
     [{ apiKey: "k", serverURL: 5 }, /^serverURL: expected a URL, found 5$/],
     [{ apiKey: "k", timeoutMs: 0 }, /^timeoutMs: /],
     [{ apiKey: "k", timeoutMs: "5" }, /^timeoutMs: /],
-    [
-      { apiKey: "k", retryConfig: {} },
-      /^retryConfig: is no option; there is apiKey, serverURL, timeoutMs$/,
-    ],
+    [{ apiKey: "k", deadlineMs: -1 }, /^deadlineMs: /],
+    [{ apiKey: "k", retryConfig: 1.5 }, /^retryConfig: expected a whole number above 0/],
+    [{ apiKey: "k", proxy: "no url" }, /^the proxy is not a URL/],
+    [{ apiKey: "k", caCertificates: "none" }, /certificate/],
+    [{ apiKey: "k", caCertificates: 5 }, /^caCertificates: expected certificates in PEM/],
+    [{ apiKey: "k", logger: { debug() {} } }, /^logger: expected an object with debug, info,/],
+    [{ apiKey: "k", debugLogger: console }, /^debugLogger: is no option; there is apiKey,/],
     [null, /^options: expected an object, found null$/],
   ]) {
     assert.throws(

@@ -43,18 +43,27 @@ test("import and require give the same names and the same classes", () => {
   assert.equal(require(".."), required);
 });
 
-test("the methods are those of the native module", () => {
+test("every operation of the native module has a method", () => {
   const { NativeClient } = require("../lib/native.js");
   const { datasets, files } = new Mistral({ apiKey: "k" });
-  const methods = (object) =>
-    Object.getOwnPropertyNames(Object.getPrototypeOf(object)).filter(
-      (name) => name !== "constructor",
-    );
-  const all = [datasets, datasets.records, files].flatMap(methods);
-  const native = Object.getOwnPropertyNames(NativeClient.prototype);
-  const own = ["constructor", "close", "serverUrl", "openLink", "prepareUpload"];
-  // The upload is prepared and then sent, the others are one call.
-  assert.equal(all.length - 1, native.filter((name) => !own.includes(name)).length);
+  const methods = (object) => Object.getOwnPropertyNames(Object.getPrototypeOf(object));
+  const all = new Set([datasets, datasets.records, files].flatMap(methods));
+  const lists = Object.getOwnPropertyNames(NativeClient.prototype).filter((name) =>
+    /^(list|iter)/.test(name),
+  );
+  assert.deepEqual(lists.sort(), [
+    "iterDatasets",
+    "iterRecords",
+    "iterTasks",
+    "listDatasets",
+    "listFiles",
+    "listRecords",
+    "listTasks",
+  ]);
+  for (const name of lists) {
+    const alone = name.replace(/Datasets|Files/, "");
+    assert.ok(all.has(name) || all.has(alone), name);
+  }
 });
 
 test("a missing native module is named", async (t) => {

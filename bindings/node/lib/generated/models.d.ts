@@ -3,6 +3,7 @@
 
 import type { JsonObject, JsonValue, RawJson } from "../raw-json.js";
 import { Model } from "../model.js";
+import { Task } from "../task.js";
 import type { Timestamp } from "../timestamp.js";
 
 /** A named collection of conversation records. */
@@ -99,8 +100,14 @@ export const RecordSource: {
   readonly TELEMETRY_SPAN: "TELEMETRY_SPAN";
 };
 
-/** One conversation of a dataset. */
-export class DatasetRecord extends Model {
+/**
+ * One conversation of a dataset. Its type parameters say what you know of its conversation; nothing
+ * is checked against them.
+ */
+export class DatasetRecord<
+  Payload = ConversationPayload,
+  Properties = RecordProperties,
+> extends Model {
   private constructor();
 
   /** The record's id. */
@@ -119,13 +126,13 @@ export class DatasetRecord extends Model {
   readonly datasetId: string;
 
   /** The conversation. Parsed when it is first looked at. */
-  readonly payload: ConversationPayload;
+  readonly payload: Payload;
 
   /** The JSON text of {@link payload} as it came, to the last digit and blank. */
   readonly payloadText: string;
 
   /** What is said about the conversation. Parsed when it is first looked at. */
-  readonly properties: RecordProperties;
+  readonly properties: Properties;
 
   /** The JSON text of {@link properties} as it came, to the last digit and blank. */
   readonly propertiesText: string;
@@ -201,7 +208,7 @@ export class ImportResult extends Model {
 }
 
 /** A running or finished import into a dataset. */
-export class ImportTask extends Model {
+export class ImportTask extends Task {
   private constructor();
 
   /** The task's id. */

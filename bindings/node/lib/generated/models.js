@@ -4,6 +4,7 @@
 "use strict";
 
 const { Model } = require("../model.js");
+const { Task } = require("../task.js");
 
 /** A named collection of conversation records. */
 class Dataset extends Model {
@@ -199,7 +200,7 @@ class ImportResult extends Model {
 }
 
 /** A running or finished import into a dataset. */
-class ImportTask extends Model {
+class ImportTask extends Task {
   constructor(reader) {
     super(reader);
     this.id = reader.text();

@@ -4,7 +4,9 @@
 import type {
   Dataset,
   ListDatasetsResponse,
+  ConversationPayload,
   ConversationPayloadInput,
+  RecordProperties,
   RecordPropertiesInput,
   RecordSource,
   DatasetRecord,
@@ -19,7 +21,12 @@ import type {
   DeleteFileResponse,
   SignedUrl,
 } from "./models.js";
+import type { Call } from "../call.js";
+import { DatasetsBase } from "../datasets.js";
+import type { CallOptions } from "../options.js";
+import type { TaskRequest } from "../task.js";
 import type { Download, FileInput } from "../transfer.js";
+import type { Walk, WalkRequest } from "../walk.js";
 
 /** What {@link Datasets.list} takes. */
 export interface ListDatasetsRequest {
@@ -27,6 +34,12 @@ export interface ListDatasetsRequest {
   pageSize?: number | undefined;
   /** Which page to return, counted from 1. Limits: at least 1. Default: 1. */
   page?: number | undefined;
+  /** Keeps only datasets whose name or description contains this text, in any case. */
+  q?: string | null | undefined;
+}
+
+/** What {@link Datasets.iter} takes. */
+export interface IterDatasetsRequest extends WalkRequest {
   /** Keeps only datasets whose name or description contains this text, in any case. */
   q?: string | null | undefined;
 }
@@ -71,6 +84,12 @@ export interface ListRecordsRequest {
   page?: number | undefined;
 }
 
+/** What {@link Datasets.iterRecords} takes. */
+export interface IterRecordsRequest extends WalkRequest {
+  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  datasetId: string;
+}
+
 /** What {@link Datasets.createRecord} takes. */
 export interface CreateRecordRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
@@ -87,7 +106,7 @@ export interface CreateRecordRequest {
 }
 
 /** What {@link Datasets.importFromCampaign} takes. */
-export interface ImportFromCampaignRequest {
+export interface ImportFromCampaignRequest extends TaskRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
   /** The campaign's id. */
@@ -95,7 +114,7 @@ export interface ImportFromCampaignRequest {
 }
 
 /** What {@link Datasets.importFromExplorer} takes. */
-export interface ImportFromExplorerRequest {
+export interface ImportFromExplorerRequest extends TaskRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
   /** The events' ids. Limits: at most 500 items. */
@@ -103,7 +122,7 @@ export interface ImportFromExplorerRequest {
 }
 
 /** What {@link Datasets.importFromFile} takes. */
-export interface ImportFromFileRequest {
+export interface ImportFromFileRequest extends TaskRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
   /** The id of an uploaded JSONL file. */
@@ -111,7 +130,7 @@ export interface ImportFromFileRequest {
 }
 
 /** What {@link Datasets.importFromPlayground} takes. */
-export interface ImportFromPlaygroundRequest {
+export interface ImportFromPlaygroundRequest extends TaskRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
   /** The conversations' ids; may be empty. */
@@ -119,7 +138,7 @@ export interface ImportFromPlaygroundRequest {
 }
 
 /** What {@link Datasets.importFromDatasetRecords} takes. */
-export interface ImportFromDatasetRecordsRequest {
+export interface ImportFromDatasetRecordsRequest extends TaskRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
   /** The records' ids. Limits: 1 to 10000 items. */
@@ -148,6 +167,12 @@ export interface ListTasksRequest {
   pageSize?: number | undefined;
   /** Which page to return, counted from 1. Limits: at least 1. Default: 1. */
   page?: number | undefined;
+}
+
+/** What {@link Datasets.iterTasks} takes. */
+export interface IterTasksRequest extends WalkRequest {
+  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  datasetId: string;
 }
 
 /** What {@link Records.bulkDelete} takes. */
@@ -245,7 +270,7 @@ export interface GetSignedUrlRequest {
 }
 
 /** The operations of `datasets`. */
-export class Datasets {
+export class Datasets extends DatasetsBase {
   private constructor();
 
   /** The operations of `datasets.records`. */
@@ -265,7 +290,20 @@ export class Datasets {
    * const { datasets } = await mistral.datasets.list();
    * ```
    */
-  list(request?: ListDatasetsRequest): Promise<ListDatasetsResponse>;
+  list(request?: ListDatasetsRequest, options?: CallOptions): Call<ListDatasetsResponse>;
+
+  /**
+   * Walks over everything that {@link list} lists. Nothing is fetched before the first item is
+   * asked for; the pages ahead are fetched while you look at one, and leaving the loop stops
+   * everything.
+   *
+   * @throws {ValidationError} When an argument is missing or of the wrong type.
+   * @example
+   * ```js
+   * for await (const item of mistral.datasets.iter()) console.log(item.id);
+   * ```
+   */
+  iter(request?: IterDatasetsRequest, options?: CallOptions): Walk<Dataset>;
 
   /**
    * Create an empty dataset.
@@ -281,7 +319,7 @@ export class Datasets {
    * const dataset = await mistral.datasets.create({ name, description });
    * ```
    */
-  create(request: CreateDatasetRequest): Promise<Dataset>;
+  create(request: CreateDatasetRequest, options?: CallOptions): Call<Dataset>;
 
   /**
    * Get one dataset.
@@ -297,7 +335,7 @@ export class Datasets {
    * const dataset = await mistral.datasets.fetch({ datasetId });
    * ```
    */
-  fetch(request: FetchDatasetRequest): Promise<Dataset>;
+  fetch(request: FetchDatasetRequest, options?: CallOptions): Call<Dataset>;
 
   /**
    * Change a dataset's name or description.
@@ -313,7 +351,7 @@ export class Datasets {
    * const dataset = await mistral.datasets.update({ datasetId });
    * ```
    */
-  update(request: UpdateDatasetRequest): Promise<Dataset>;
+  update(request: UpdateDatasetRequest, options?: CallOptions): Call<Dataset>;
 
   /**
    * Delete a dataset.
@@ -328,7 +366,7 @@ export class Datasets {
    * await mistral.datasets.delete({ datasetId });
    * ```
    */
-  delete(request: DeleteDatasetRequest): Promise<void>;
+  delete(request: DeleteDatasetRequest, options?: CallOptions): Call<void>;
 
   /**
    * List a dataset's records.
@@ -344,7 +382,23 @@ export class Datasets {
    * const { records } = await mistral.datasets.listRecords({ datasetId });
    * ```
    */
-  listRecords(request: ListRecordsRequest): Promise<ListRecordsResponse>;
+  listRecords(request: ListRecordsRequest, options?: CallOptions): Call<ListRecordsResponse>;
+
+  /**
+   * Walks over everything that {@link listRecords} lists. Nothing is fetched before the first item
+   * is asked for; the pages ahead are fetched while you look at one, and leaving the loop stops
+   * everything.
+   *
+   * @throws {ValidationError} When an argument is missing or of the wrong type.
+   * @example
+   * ```js
+   * for await (const item of mistral.datasets.iterRecords({ datasetId })) console.log(item.id);
+   * ```
+   */
+  iterRecords<Payload = ConversationPayload, Properties = RecordProperties>(
+    request: IterRecordsRequest,
+    options?: CallOptions,
+  ): Walk<DatasetRecord<Payload, Properties>>;
 
   /**
    * Add a conversation to a dataset.
@@ -360,7 +414,7 @@ export class Datasets {
    * const datasetRecord = await mistral.datasets.createRecord({ datasetId, payload, properties });
    * ```
    */
-  createRecord(request: CreateRecordRequest): Promise<DatasetRecord>;
+  createRecord(request: CreateRecordRequest, options?: CallOptions): Call<DatasetRecord>;
 
   /**
    * Import the events of a campaign.
@@ -376,7 +430,7 @@ export class Datasets {
    * const importTask = await mistral.datasets.importFromCampaign({ datasetId, campaignId });
    * ```
    */
-  importFromCampaign(request: ImportFromCampaignRequest): Promise<ImportTask>;
+  importFromCampaign(request: ImportFromCampaignRequest, options?: CallOptions): Call<ImportTask>;
 
   /**
    * Import events picked in the explorer.
@@ -392,7 +446,7 @@ export class Datasets {
    * const importTask = await mistral.datasets.importFromExplorer({ datasetId, completionEventIds });
    * ```
    */
-  importFromExplorer(request: ImportFromExplorerRequest): Promise<ImportTask>;
+  importFromExplorer(request: ImportFromExplorerRequest, options?: CallOptions): Call<ImportTask>;
 
   /**
    * Import an uploaded JSONL file.
@@ -409,7 +463,7 @@ export class Datasets {
    * const importTask = await mistral.datasets.importFromFile({ datasetId, fileId });
    * ```
    */
-  importFromFile(request: ImportFromFileRequest): Promise<ImportTask>;
+  importFromFile(request: ImportFromFileRequest, options?: CallOptions): Call<ImportTask>;
 
   /**
    * Import playground conversations.
@@ -425,7 +479,10 @@ export class Datasets {
    * const importTask = await mistral.datasets.importFromPlayground({ datasetId, conversationIds });
    * ```
    */
-  importFromPlayground(request: ImportFromPlaygroundRequest): Promise<ImportTask>;
+  importFromPlayground(
+    request: ImportFromPlaygroundRequest,
+    options?: CallOptions,
+  ): Call<ImportTask>;
 
   /**
    * Import records of other datasets.
@@ -441,7 +498,10 @@ export class Datasets {
    * const importTask = await mistral.datasets.importFromDatasetRecords({ datasetId, datasetRecordIds });
    * ```
    */
-  importFromDatasetRecords(request: ImportFromDatasetRecordsRequest): Promise<ImportTask>;
+  importFromDatasetRecords(
+    request: ImportFromDatasetRecordsRequest,
+    options?: CallOptions,
+  ): Call<ImportTask>;
 
   /**
    * Export a dataset as JSONL.
@@ -458,7 +518,7 @@ export class Datasets {
    * const { fileUrl } = await mistral.datasets.exportToJsonl({ datasetId });
    * ```
    */
-  exportToJsonl(request: ExportToJsonlRequest): Promise<ExportResponse>;
+  exportToJsonl(request: ExportToJsonlRequest, options?: CallOptions): Call<ExportResponse>;
 
   /**
    * Get the state of an import task.
@@ -474,7 +534,7 @@ export class Datasets {
    * const importTask = await mistral.datasets.fetchTask({ datasetId, taskId });
    * ```
    */
-  fetchTask(request: FetchTaskRequest): Promise<ImportTask>;
+  fetchTask(request: FetchTaskRequest, options?: CallOptions): Call<ImportTask>;
 
   /**
    * List a dataset's import tasks.
@@ -490,7 +550,20 @@ export class Datasets {
    * const { tasks } = await mistral.datasets.listTasks({ datasetId });
    * ```
    */
-  listTasks(request: ListTasksRequest): Promise<ListTasksResponse>;
+  listTasks(request: ListTasksRequest, options?: CallOptions): Call<ListTasksResponse>;
+
+  /**
+   * Walks over everything that {@link listTasks} lists. Nothing is fetched before the first item is
+   * asked for; the pages ahead are fetched while you look at one, and leaving the loop stops
+   * everything.
+   *
+   * @throws {ValidationError} When an argument is missing or of the wrong type.
+   * @example
+   * ```js
+   * for await (const item of mistral.datasets.iterTasks({ datasetId })) console.log(item.id);
+   * ```
+   */
+  iterTasks(request: IterTasksRequest, options?: CallOptions): Walk<ImportTask>;
 }
 
 /** The operations of `datasets.records`. */
@@ -510,7 +583,7 @@ export class Records {
    * await mistral.datasets.records.bulkDelete({ datasetRecordIds });
    * ```
    */
-  bulkDelete(request: BulkDeleteRecordsRequest): Promise<void>;
+  bulkDelete(request: BulkDeleteRecordsRequest, options?: CallOptions): Call<void>;
 
   /**
    * Get one record.
@@ -526,7 +599,7 @@ export class Records {
    * const datasetRecord = await mistral.datasets.records.fetch({ datasetRecordId });
    * ```
    */
-  fetch(request: FetchRecordRequest): Promise<DatasetRecord>;
+  fetch(request: FetchRecordRequest, options?: CallOptions): Call<DatasetRecord>;
 
   /**
    * Delete one record.
@@ -541,7 +614,7 @@ export class Records {
    * await mistral.datasets.records.delete({ datasetRecordId });
    * ```
    */
-  delete(request: DeleteRecordRequest): Promise<void>;
+  delete(request: DeleteRecordRequest, options?: CallOptions): Call<void>;
 
   /**
    * Replace a record's conversation.
@@ -556,7 +629,7 @@ export class Records {
    * await mistral.datasets.records.updatePayload({ datasetRecordId, payload });
    * ```
    */
-  updatePayload(request: UpdateRecordPayloadRequest): Promise<void>;
+  updatePayload(request: UpdateRecordPayloadRequest, options?: CallOptions): Call<void>;
 
   /**
    * Replace a record's properties.
@@ -571,7 +644,7 @@ export class Records {
    * await mistral.datasets.records.updateProperties({ datasetRecordId, properties });
    * ```
    */
-  updateProperties(request: UpdateRecordPropertiesRequest): Promise<void>;
+  updateProperties(request: UpdateRecordPropertiesRequest, options?: CallOptions): Call<void>;
 
   /**
    * Judge a record with a model.
@@ -587,7 +660,7 @@ export class Records {
    * const judgeRecordResponse = await mistral.datasets.records.judge({ datasetRecordId, judgeDefinition });
    * ```
    */
-  judge(request: JudgeRecordRequest): Promise<JudgeRecordResponse>;
+  judge(request: JudgeRecordRequest, options?: CallOptions): Call<JudgeRecordResponse>;
 }
 
 /** The operations of `files`. */
@@ -608,7 +681,7 @@ export class Files {
    * const listFilesResponse = await mistral.files.list();
    * ```
    */
-  list(request?: ListFilesRequest): Promise<ListFilesResponse>;
+  list(request?: ListFilesRequest, options?: CallOptions): Call<ListFilesResponse>;
 
   /**
    * Upload a file.
@@ -624,7 +697,7 @@ export class Files {
    * const uploadedFile = await mistral.files.upload({ file });
    * ```
    */
-  upload(request: UploadFileRequest): Promise<UploadedFile>;
+  upload(request: UploadFileRequest, options?: CallOptions): Call<UploadedFile>;
 
   /**
    * Get a file's description.
@@ -640,7 +713,7 @@ export class Files {
    * const uploadedFile = await mistral.files.retrieve({ fileId });
    * ```
    */
-  retrieve(request: RetrieveFileRequest): Promise<UploadedFile>;
+  retrieve(request: RetrieveFileRequest, options?: CallOptions): Call<UploadedFile>;
 
   /**
    * Delete a file.
@@ -656,7 +729,7 @@ export class Files {
    * const deleteFileResponse = await mistral.files.delete({ fileId });
    * ```
    */
-  delete(request: DeleteFileRequest): Promise<DeleteFileResponse>;
+  delete(request: DeleteFileRequest, options?: CallOptions): Call<DeleteFileResponse>;
 
   /**
    * Download a file.
@@ -672,7 +745,7 @@ export class Files {
    * const download = await mistral.files.download({ fileId });
    * ```
    */
-  download(request: DownloadFileRequest): Promise<Download>;
+  download(request: DownloadFileRequest, options?: CallOptions): Promise<Download>;
 
   /**
    * Get a signed link to a file.
@@ -688,7 +761,7 @@ export class Files {
    * const { url } = await mistral.files.getSignedUrl({ fileId });
    * ```
    */
-  getSignedUrl(request: GetSignedUrlRequest): Promise<SignedUrl>;
+  getSignedUrl(request: GetSignedUrlRequest, options?: CallOptions): Call<SignedUrl>;
 }
 
 /** What hangs in a client. */

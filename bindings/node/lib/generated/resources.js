@@ -4,6 +4,7 @@
 "use strict";
 
 const { boolean, file, integer, json, optional, text, texts } = require("../arguments.js");
+const { DatasetsBase } = require("../datasets.js");
 const {
   Dataset,
   ListDatasetsResponse,
@@ -19,11 +20,17 @@ const {
   SignedUrl,
 } = require("./models.js");
 const { Operation } = require("../operation.js");
+const { TaskOperation } = require("../task.js");
 const { uploadFile, downloadFile } = require("../transfer.js");
+const { Listing } = require("../walk.js");
 
 const LIST_DATASETS = new Operation("list_datasets", ListDatasetsResponse, {
   pageSize: optional(integer),
   page: optional(integer),
+  q: optional(text),
+});
+
+const ITER_DATASETS = new Listing("list_datasets", "iterDatasets", Dataset, {
   q: optional(text),
 });
 
@@ -52,6 +59,10 @@ const LIST_RECORDS = new Operation("list_records", ListRecordsResponse, {
   page: optional(integer),
 });
 
+const ITER_RECORDS = new Listing("list_records", "iterRecords", DatasetRecord, {
+  datasetId: text,
+});
+
 const CREATE_RECORD = new Operation("create_record", DatasetRecord, {
   datasetId: text,
   payload: json,
@@ -59,27 +70,27 @@ const CREATE_RECORD = new Operation("create_record", DatasetRecord, {
   source: optional(text),
 });
 
-const IMPORT_FROM_CAMPAIGN = new Operation("import_from_campaign", ImportTask, {
+const IMPORT_FROM_CAMPAIGN = new TaskOperation("import_from_campaign", ImportTask, {
   datasetId: text,
   campaignId: text,
 });
 
-const IMPORT_FROM_EXPLORER = new Operation("import_from_explorer", ImportTask, {
+const IMPORT_FROM_EXPLORER = new TaskOperation("import_from_explorer", ImportTask, {
   datasetId: text,
   completionEventIds: texts,
 });
 
-const IMPORT_FROM_FILE = new Operation("import_from_file", ImportTask, {
+const IMPORT_FROM_FILE = new TaskOperation("import_from_file", ImportTask, {
   datasetId: text,
   fileId: text,
 });
 
-const IMPORT_FROM_PLAYGROUND = new Operation("import_from_playground", ImportTask, {
+const IMPORT_FROM_PLAYGROUND = new TaskOperation("import_from_playground", ImportTask, {
   datasetId: text,
   conversationIds: texts,
 });
 
-const IMPORT_FROM_DATASET_RECORDS = new Operation("import_from_dataset_records", ImportTask, {
+const IMPORT_FROM_DATASET_RECORDS = new TaskOperation("import_from_dataset_records", ImportTask, {
   datasetId: text,
   datasetRecordIds: texts,
 });
@@ -97,6 +108,10 @@ const LIST_TASKS = new Operation("list_tasks", ListTasksResponse, {
   datasetId: text,
   pageSize: optional(integer),
   page: optional(integer),
+});
+
+const ITER_TASKS = new Listing("list_tasks", "iterTasks", ImportTask, {
+  datasetId: text,
 });
 
 const BULK_DELETE_RECORDS = new Operation("bulk_delete_records", null, {
@@ -159,87 +174,103 @@ const GET_SIGNED_URL = new Operation("get_signed_url", SignedUrl, {
 });
 
 /** The operations of `datasets`. */
-class Datasets {
+class Datasets extends DatasetsBase {
   #native;
 
   constructor(native) {
+    super(native);
     this.#native = native;
     this.records = new Records(native);
   }
 
   /** List the workspace's datasets. */
-  list(request) {
-    return LIST_DATASETS.send(this.#native, request);
+  list(request, options) {
+    return LIST_DATASETS.send(this.#native, request, options);
+  }
+
+  /** List the workspace's datasets, all of it. */
+  iter(request, options) {
+    return ITER_DATASETS.walk(this.#native, request, options);
   }
 
   /** Create an empty dataset. */
-  create(request) {
-    return CREATE_DATASET.send(this.#native, request);
+  create(request, options) {
+    return CREATE_DATASET.send(this.#native, request, options);
   }
 
   /** Get one dataset. */
-  fetch(request) {
-    return FETCH_DATASET.send(this.#native, request);
+  fetch(request, options) {
+    return FETCH_DATASET.send(this.#native, request, options);
   }
 
   /** Change a dataset's name or description. */
-  update(request) {
-    return UPDATE_DATASET.send(this.#native, request);
+  update(request, options) {
+    return UPDATE_DATASET.send(this.#native, request, options);
   }
 
   /** Delete a dataset. */
-  delete(request) {
-    return DELETE_DATASET.send(this.#native, request);
+  delete(request, options) {
+    return DELETE_DATASET.send(this.#native, request, options);
   }
 
   /** List a dataset's records. */
-  listRecords(request) {
-    return LIST_RECORDS.send(this.#native, request);
+  listRecords(request, options) {
+    return LIST_RECORDS.send(this.#native, request, options);
+  }
+
+  /** List a dataset's records, all of it. */
+  iterRecords(request, options) {
+    return ITER_RECORDS.walk(this.#native, request, options);
   }
 
   /** Add a conversation to a dataset. */
-  createRecord(request) {
-    return CREATE_RECORD.send(this.#native, request);
+  createRecord(request, options) {
+    return CREATE_RECORD.send(this.#native, request, options);
   }
 
   /** Import the events of a campaign. */
-  importFromCampaign(request) {
-    return IMPORT_FROM_CAMPAIGN.send(this.#native, request);
+  importFromCampaign(request, options) {
+    return IMPORT_FROM_CAMPAIGN.send(this.#native, request, options);
   }
 
   /** Import events picked in the explorer. */
-  importFromExplorer(request) {
-    return IMPORT_FROM_EXPLORER.send(this.#native, request);
+  importFromExplorer(request, options) {
+    return IMPORT_FROM_EXPLORER.send(this.#native, request, options);
   }
 
   /** Import an uploaded JSONL file. */
-  importFromFile(request) {
-    return IMPORT_FROM_FILE.send(this.#native, request);
+  importFromFile(request, options) {
+    return IMPORT_FROM_FILE.send(this.#native, request, options);
   }
 
   /** Import playground conversations. */
-  importFromPlayground(request) {
-    return IMPORT_FROM_PLAYGROUND.send(this.#native, request);
+  importFromPlayground(request, options) {
+    return IMPORT_FROM_PLAYGROUND.send(this.#native, request, options);
   }
 
   /** Import records of other datasets. */
-  importFromDatasetRecords(request) {
-    return IMPORT_FROM_DATASET_RECORDS.send(this.#native, request);
+  importFromDatasetRecords(request, options) {
+    return IMPORT_FROM_DATASET_RECORDS.send(this.#native, request, options);
   }
 
   /** Export a dataset as JSONL. */
-  exportToJsonl(request) {
-    return EXPORT_TO_JSONL.send(this.#native, request);
+  exportToJsonl(request, options) {
+    return EXPORT_TO_JSONL.send(this.#native, request, options);
   }
 
   /** Get the state of an import task. */
-  fetchTask(request) {
-    return FETCH_TASK.send(this.#native, request);
+  fetchTask(request, options) {
+    return FETCH_TASK.send(this.#native, request, options);
   }
 
   /** List a dataset's import tasks. */
-  listTasks(request) {
-    return LIST_TASKS.send(this.#native, request);
+  listTasks(request, options) {
+    return LIST_TASKS.send(this.#native, request, options);
+  }
+
+  /** List a dataset's import tasks, all of it. */
+  iterTasks(request, options) {
+    return ITER_TASKS.walk(this.#native, request, options);
   }
 }
 
@@ -252,33 +283,33 @@ class Records {
   }
 
   /** Delete several records. */
-  bulkDelete(request) {
-    return BULK_DELETE_RECORDS.send(this.#native, request);
+  bulkDelete(request, options) {
+    return BULK_DELETE_RECORDS.send(this.#native, request, options);
   }
 
   /** Get one record. */
-  fetch(request) {
-    return FETCH_RECORD.send(this.#native, request);
+  fetch(request, options) {
+    return FETCH_RECORD.send(this.#native, request, options);
   }
 
   /** Delete one record. */
-  delete(request) {
-    return DELETE_RECORD.send(this.#native, request);
+  delete(request, options) {
+    return DELETE_RECORD.send(this.#native, request, options);
   }
 
   /** Replace a record's conversation. */
-  updatePayload(request) {
-    return UPDATE_RECORD_PAYLOAD.send(this.#native, request);
+  updatePayload(request, options) {
+    return UPDATE_RECORD_PAYLOAD.send(this.#native, request, options);
   }
 
   /** Replace a record's properties. */
-  updateProperties(request) {
-    return UPDATE_RECORD_PROPERTIES.send(this.#native, request);
+  updateProperties(request, options) {
+    return UPDATE_RECORD_PROPERTIES.send(this.#native, request, options);
   }
 
   /** Judge a record with a model. */
-  judge(request) {
-    return JUDGE_RECORD.send(this.#native, request);
+  judge(request, options) {
+    return JUDGE_RECORD.send(this.#native, request, options);
   }
 }
 
@@ -291,33 +322,33 @@ class Files {
   }
 
   /** List uploaded files. */
-  list(request) {
-    return LIST_FILES.send(this.#native, request);
+  list(request, options) {
+    return LIST_FILES.send(this.#native, request, options);
   }
 
   /** Upload a file. */
-  upload(request) {
-    return uploadFile(this.#native, UPLOAD_FILE, request);
+  upload(request, options) {
+    return uploadFile(this.#native, UPLOAD_FILE, request, options);
   }
 
   /** Get a file's description. */
-  retrieve(request) {
-    return RETRIEVE_FILE.send(this.#native, request);
+  retrieve(request, options) {
+    return RETRIEVE_FILE.send(this.#native, request, options);
   }
 
   /** Delete a file. */
-  delete(request) {
-    return DELETE_FILE.send(this.#native, request);
+  delete(request, options) {
+    return DELETE_FILE.send(this.#native, request, options);
   }
 
   /** Download a file. */
-  download(request) {
-    return downloadFile(this.#native, DOWNLOAD_FILE, request);
+  download(request, options) {
+    return downloadFile(this.#native, DOWNLOAD_FILE, request, options);
   }
 
   /** Get a signed link to a file. */
-  getSignedUrl(request) {
-    return GET_SIGNED_URL.send(this.#native, request);
+  getSignedUrl(request, options) {
+    return GET_SIGNED_URL.send(this.#native, request, options);
   }
 }
 

@@ -7,9 +7,10 @@ use mistral_datasets::types;
 use napi_derive::napi;
 
 use crate::client::NativeClient;
-use crate::failure::{Outcome, outcome};
+use crate::failure::Outcome;
 use crate::json::json;
-use crate::reply::{Reply, reply};
+use crate::reply::Reply;
+use crate::walk::{NativeWalk, WalkOptions};
 
 #[napi]
 impl NativeClient {
@@ -22,21 +23,27 @@ impl NativeClient {
         q: Option<String>,
     ) -> Outcome<Reply> {
         let call = self.client.datasets().list().page_size(page_size).page(page).q(q);
-        reply(call.await)
+        self.reply(call).await
+    }
+
+    /// Walks over `list_datasets`.
+    #[napi]
+    pub fn iter_datasets(&self, q: Option<String>, options: WalkOptions) -> NativeWalk {
+        self.walk(self.client.datasets().list().q(q).walk(), options)
     }
 
     /// `create_dataset`.
     #[napi]
     pub async fn create_dataset(&self, name: String, description: String) -> Outcome<Reply> {
         let call = self.client.datasets().create(name, description);
-        reply(call.await)
+        self.reply(call).await
     }
 
     /// `fetch_dataset`.
     #[napi]
     pub async fn fetch_dataset(&self, dataset_id: String) -> Outcome<Reply> {
         let call = self.client.datasets().fetch(dataset_id);
-        reply(call.await)
+        self.reply(call).await
     }
 
     /// `update_dataset`.
@@ -48,14 +55,14 @@ impl NativeClient {
         description: Option<String>,
     ) -> Outcome<Reply> {
         let call = self.client.datasets().update(dataset_id).name(name).description(description);
-        reply(call.await)
+        self.reply(call).await
     }
 
     /// `delete_dataset`.
     #[napi]
-    pub async fn delete_dataset(&self, dataset_id: String) -> Outcome<()> {
+    pub async fn delete_dataset(&self, dataset_id: String) -> Outcome<Reply> {
         let call = self.client.datasets().delete(dataset_id);
-        outcome(call.await)
+        self.reply(call).await
     }
 
     /// `list_records`.
@@ -67,7 +74,13 @@ impl NativeClient {
         page: Option<i64>,
     ) -> Outcome<Reply> {
         let call = self.client.datasets().list_records(dataset_id).page_size(page_size).page(page);
-        reply(call.await)
+        self.reply(call).await
+    }
+
+    /// Walks over `list_records`.
+    #[napi]
+    pub fn iter_records(&self, dataset_id: String, options: WalkOptions) -> NativeWalk {
+        self.walk(self.client.datasets().list_records(dataset_id).walk(), options)
     }
 
     /// `create_record`.
@@ -84,7 +97,7 @@ impl NativeClient {
             .datasets()
             .create_record(dataset_id, json(payload)?, json(properties)?)
             .source(source.map(types::RecordSource::from));
-        Ok(reply(call.await))
+        Ok(self.reply(call).await)
     }
 
     /// `import_from_campaign`.
@@ -95,7 +108,7 @@ impl NativeClient {
         campaign_id: String,
     ) -> Outcome<Reply> {
         let call = self.client.datasets().import_from_campaign(dataset_id, campaign_id);
-        reply(call.await)
+        self.reply(call).await
     }
 
     /// `import_from_explorer`.
@@ -106,14 +119,14 @@ impl NativeClient {
         completion_event_ids: Vec<String>,
     ) -> Outcome<Reply> {
         let call = self.client.datasets().import_from_explorer(dataset_id, completion_event_ids);
-        reply(call.await)
+        self.reply(call).await
     }
 
     /// `import_from_file`.
     #[napi]
     pub async fn import_from_file(&self, dataset_id: String, file_id: String) -> Outcome<Reply> {
         let call = self.client.datasets().import_from_file(dataset_id, file_id);
-        reply(call.await)
+        self.reply(call).await
     }
 
     /// `import_from_playground`.
@@ -124,7 +137,7 @@ impl NativeClient {
         conversation_ids: Vec<String>,
     ) -> Outcome<Reply> {
         let call = self.client.datasets().import_from_playground(dataset_id, conversation_ids);
-        reply(call.await)
+        self.reply(call).await
     }
 
     /// `import_from_dataset_records`.
@@ -136,21 +149,21 @@ impl NativeClient {
     ) -> Outcome<Reply> {
         let call =
             self.client.datasets().import_from_dataset_records(dataset_id, dataset_record_ids);
-        reply(call.await)
+        self.reply(call).await
     }
 
     /// `export_to_jsonl`.
     #[napi]
     pub async fn export_to_jsonl(&self, dataset_id: String) -> Outcome<Reply> {
         let call = self.client.datasets().export_to_jsonl(dataset_id);
-        reply(call.await)
+        self.reply(call).await
     }
 
     /// `fetch_task`.
     #[napi]
     pub async fn fetch_task(&self, dataset_id: String, task_id: String) -> Outcome<Reply> {
         let call = self.client.datasets().fetch_task(dataset_id, task_id);
-        reply(call.await)
+        self.reply(call).await
     }
 
     /// `list_tasks`.
@@ -162,6 +175,12 @@ impl NativeClient {
         page: Option<i64>,
     ) -> Outcome<Reply> {
         let call = self.client.datasets().list_tasks(dataset_id).page_size(page_size).page(page);
-        reply(call.await)
+        self.reply(call).await
+    }
+
+    /// Walks over `list_tasks`.
+    #[napi]
+    pub fn iter_tasks(&self, dataset_id: String, options: WalkOptions) -> NativeWalk {
+        self.walk(self.client.datasets().list_tasks(dataset_id).walk(), options)
     }
 }

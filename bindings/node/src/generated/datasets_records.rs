@@ -6,31 +6,31 @@
 use napi_derive::napi;
 
 use crate::client::NativeClient;
-use crate::failure::{Outcome, outcome};
+use crate::failure::Outcome;
 use crate::json::json;
-use crate::reply::{Reply, reply};
+use crate::reply::Reply;
 
 #[napi]
 impl NativeClient {
     /// `bulk_delete_records`.
     #[napi]
-    pub async fn bulk_delete_records(&self, dataset_record_ids: Vec<String>) -> Outcome<()> {
+    pub async fn bulk_delete_records(&self, dataset_record_ids: Vec<String>) -> Outcome<Reply> {
         let call = self.client.datasets().records().bulk_delete(dataset_record_ids);
-        outcome(call.await)
+        self.reply(call).await
     }
 
     /// `fetch_record`.
     #[napi]
     pub async fn fetch_record(&self, dataset_record_id: String) -> Outcome<Reply> {
         let call = self.client.datasets().records().fetch(dataset_record_id);
-        reply(call.await)
+        self.reply(call).await
     }
 
     /// `delete_record`.
     #[napi]
-    pub async fn delete_record(&self, dataset_record_id: String) -> Outcome<()> {
+    pub async fn delete_record(&self, dataset_record_id: String) -> Outcome<Reply> {
         let call = self.client.datasets().records().delete(dataset_record_id);
-        outcome(call.await)
+        self.reply(call).await
     }
 
     /// `update_record_payload`.
@@ -39,10 +39,10 @@ impl NativeClient {
         &self,
         dataset_record_id: String,
         payload: String,
-    ) -> napi::Result<Outcome<()>> {
+    ) -> napi::Result<Outcome<Reply>> {
         let call =
             self.client.datasets().records().update_payload(dataset_record_id, json(payload)?);
-        Ok(outcome(call.await))
+        Ok(self.reply(call).await)
     }
 
     /// `update_record_properties`.
@@ -51,13 +51,13 @@ impl NativeClient {
         &self,
         dataset_record_id: String,
         properties: String,
-    ) -> napi::Result<Outcome<()>> {
+    ) -> napi::Result<Outcome<Reply>> {
         let call = self
             .client
             .datasets()
             .records()
             .update_properties(dataset_record_id, json(properties)?);
-        Ok(outcome(call.await))
+        Ok(self.reply(call).await)
     }
 
     /// `judge_record`.
@@ -69,6 +69,6 @@ impl NativeClient {
     ) -> napi::Result<Outcome<Reply>> {
         let call =
             self.client.datasets().records().judge(dataset_record_id, json(judge_definition)?);
-        Ok(reply(call.await))
+        Ok(self.reply(call).await)
     }
 }

@@ -7,7 +7,7 @@ use napi_derive::napi;
 
 use crate::client::NativeClient;
 use crate::failure::Outcome;
-use crate::reply::{Reply, reply};
+use crate::reply::Reply;
 
 #[napi]
 impl NativeClient {
@@ -30,27 +30,27 @@ impl NativeClient {
             .include_total(include_total)
             .search(search)
             .purpose(purpose);
-        reply(call.await)
+        self.reply(call).await
     }
 
     /// `retrieve_file`.
     #[napi]
     pub async fn retrieve_file(&self, file_id: String) -> Outcome<Reply> {
         let call = self.client.files().retrieve(file_id);
-        reply(call.await)
+        self.reply(call).await
     }
 
     /// `delete_file`.
     #[napi]
     pub async fn delete_file(&self, file_id: String) -> Outcome<Reply> {
         let call = self.client.files().delete(file_id);
-        reply(call.await)
+        self.reply(call).await
     }
 
     /// `get_signed_url`.
     #[napi]
     pub async fn get_signed_url(&self, file_id: String, expiry: Option<i64>) -> Outcome<Reply> {
         let call = self.client.files().get_signed_url(file_id).expiry(expiry);
-        reply(call.await)
+        self.reply(call).await
     }
 }

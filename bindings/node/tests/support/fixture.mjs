@@ -25,10 +25,12 @@ export class Fixture {
   }
 
   /** A client of a server in a process of its own, with a key that is known, and so a workspace of its own. */
-  static async served() {
+  static async served(options = {}) {
     const serverURL = await served();
     const key = randomUUID();
-    return new Fixture(new Mistral({ apiKey: key, serverURL }), key);
+    // What is waited for in tests need not take long.
+    const retries = { firstDelayMs: 5 };
+    return new Fixture(new Mistral({ apiKey: key, serverURL, retries, ...options }), key);
   }
 
   constructor(client, key) {
@@ -76,6 +78,37 @@ export class Fixture {
     const { status, message, result } = await this.finished(task);
     assert.equal(status, TaskStatus.COMPLETED, message);
     return result;
+  }
+
+  /** A dataset with so many records, the nth of which says n. */
+  async filled(records) {
+    const dataset = await this.dataset();
+    const lines = Array.from({ length: records }, (_, n) =>
+      JSON.stringify({ messages: [], properties: { n } }),
+    );
+    const fileId = await this.file(`${lines.join("\n")}\n`);
+    await this.datasets.importFromFile({ datasetId: dataset.id, fileId, wait: true });
+    if (this.key !== undefined) await this.requests();
+    return dataset;
+  }
+
+  /** Makes the server spoil requests: by one rule of its faults, or several. */
+  async fault(rules) {
+    await this.plant("faults", rules);
+  }
+
+  /** The requests that the server has had since it was last asked. */
+  async requests() {
+    const url = `${this.url}/local/v1/requests`;
+    const headers = { authorization: `Bearer ${this.key}` };
+    const { requests } = await (await fetch(url, { headers })).json();
+    await fetch(url, { method: "DELETE", headers });
+    return requests;
+  }
+
+  /** The operations of these requests. */
+  async operations() {
+    return (await this.requests()).map(({ operation }) => operation);
   }
 
   /** Plants what the service would have from elsewhere, by one of the server's own routes. */

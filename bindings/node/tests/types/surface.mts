@@ -10,14 +10,17 @@ import {
   type DatasetRecord,
   Download,
   type ErrorCode,
+  type ImportTask,
   type JsonObject,
   type JsonValue,
+  type ListDatasetsResponse,
   Mistral,
   MistralError,
   NotFoundError,
   ObservabilityError,
   RawJson,
   RecordSource,
+  TaskFailedError,
   TaskStatus,
   Timestamp,
 } from "mistral-datasets";
@@ -115,9 +118,51 @@ export async function everyday(conversation: Conversation, tags: { topic: string
   void [date, whole, local];
 }
 
+export async function beyond(mistral: Mistral, datasetId: string): Promise<void> {
+  const client = new Mistral({
+    retries: { maxAttempts: 3, maxRetryAfterMs: 0 },
+    deadlineMs: 1,
+    headers: [["x-team", "blue"]],
+    proxy: "http://proxy:3128",
+    caCertificates: [Buffer.from("")],
+    logger: console,
+  });
+  client.withOptions({ retries: 1, headers: new Headers(), logger: console });
+  new Mistral({ retryConfig: { strategy: "backoff", backoff: { initialInterval: 1 } } });
+
+  const { value, reply } = await mistral.datasets
+    .list({}, { signal: AbortSignal.timeout(1), retries: { strategy: "none" } })
+    .withReply();
+  same<typeof value, ListDatasetsResponse>(true);
+  same<typeof reply.requestId, string | null>(true);
+  same<typeof reply.headers, Headers>(true);
+  const call: Promise<Dataset> = mistral.datasets.fetch({ datasetId });
+
+  for await (const record of mistral.datasets.iterRecords({ datasetId, window: 1 })) {
+    same<typeof record, DatasetRecord>(true);
+    same<typeof record.payload, ConversationPayload>(true);
+  }
+  for await (const { payload } of mistral.datasets.iterRecords<Conversation>({ datasetId })) {
+    same<typeof payload.messages, Message[]>(true);
+  }
+  for await (const page of mistral.datasets.iter({ q: "x", strict: true }).pages()) {
+    same<typeof page.results, Dataset[]>(true);
+  }
+  const total = await mistral.datasets.iterTasks({ datasetId }, { timeoutMs: 1 }).count();
+  same<typeof total, number>(true);
+
+  const task = await mistral.datasets.importFromFile({ datasetId, fileId: "f", wait: true });
+  await task.wait({ onProgress: ({ progress }) => same<typeof progress, number | null>(true) });
+  const handle = mistral.datasets.task({ datasetId, taskId: task.id });
+  const again = await handle.refresh();
+  same<typeof again, ImportTask>(true);
+  void call;
+}
+
 export function failing(error: unknown): ErrorCode | null {
   if (error instanceof ObservabilityError) same<typeof error.body, string | null>(true);
   if (error instanceof NotFoundError) return error.errorCode;
+  if (error instanceof TaskFailedError) same<typeof error.task, ImportTask>(true);
   if (error instanceof ClosedError && error.kind === "closed") return null;
   return error instanceof MistralError ? `${error.status} ${error.requestId}` : null;
 }
@@ -125,6 +170,12 @@ export function failing(error: unknown): ErrorCode | null {
 export async function wrong(mistral: Mistral, datasetId: string): Promise<void> {
   // @ts-expect-error The key is text.
   new Mistral({ apiKey: 5 });
+  // @ts-expect-error A number of attempts is no text.
+  await mistral.datasets.list({}, { retries: "3" });
+  // @ts-expect-error A signal belongs to one call.
+  mistral.withOptions({ signal: AbortSignal.timeout(1) });
+  // @ts-expect-error Pages are fetched by the walk.
+  mistral.datasets.iterRecords({ datasetId, page: 2 });
   // @ts-expect-error There is no such option.
   new Mistral({ api_key: "key" });
   // @ts-expect-error What is needed is missing.

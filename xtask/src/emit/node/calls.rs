@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::crossing_models;
-use super::spelling::Shape;
+use super::spelling::{Shape, iteration, walked};
 use crate::emit::rust_text::{self, identifier};
 use crate::emit::{Output, preamble};
 use crate::model::{Field, Model, Operation, Reply};
@@ -32,6 +32,9 @@ fn methods(model: &Model, group: &str) -> Result<String, String> {
     for operation in model.operations_of(group).filter(|operation| operation.handwritten.is_none())
     {
         items.push_str(&method(model, operation)?);
+        if model.listing(operation).is_some() {
+            items.push_str(&walk(model, operation)?);
+        }
     }
     items.push_str("}\n");
 
@@ -41,15 +44,13 @@ fn methods(model: &Model, group: &str) -> Result<String, String> {
         text.push_str("use mistral_datasets::types;\n");
     }
     text.push_str("use napi_derive::napi;\n\nuse crate::client::NativeClient;\n");
-    text.push_str(match items.contains("outcome(") {
-        true => "use crate::failure::{Outcome, outcome};\n",
-        false => "use crate::failure::Outcome;\n",
-    });
+    text.push_str("use crate::failure::Outcome;\n");
     if items.contains("json(") || items.contains("(json)") {
         text.push_str("use crate::json::json;\n");
     }
-    if items.contains("<Reply>") {
-        text.push_str("use crate::reply::{Reply, reply};\n");
+    text.push_str("use crate::reply::Reply;\n");
+    if items.contains("NativeWalk") {
+        text.push_str("use crate::walk::{NativeWalk, WalkOptions};\n");
     }
     text.push('\n');
     text.push_str(&items);
@@ -57,12 +58,55 @@ fn methods(model: &Model, group: &str) -> Result<String, String> {
 }
 
 fn method(model: &Model, operation: &Operation) -> Result<String, String> {
+    if operation.success.reply == Reply::Bytes {
+        unreachable!("the reader wants streams of bytes written by hand");
+    }
+    let fields = operation.arguments(model).into_iter().map(|argument| argument.field);
+    let Call { parameters, call, fallible } = call(model, operation, fields)?;
+    let (output, hand_over) = match fallible {
+        true => ("napi::Result<Outcome<Reply>>", "Ok(self.reply(call).await)"),
+        false => ("Outcome<Reply>", "self.reply(call).await"),
+    };
+    Ok(format!(
+        "/// `{}`.\n#[napi]\npub async fn {}(&self{parameters}) -> {output} {{\nlet call = {call};\n{hand_over}\n}}\n\n",
+        operation.id,
+        identifier(&operation.id),
+    ))
+}
+
+/// The method that walks over all pages of a listing.
+fn walk(model: &Model, operation: &Operation) -> Result<String, String> {
+    let Call { parameters, call, fallible } = call(model, operation, walked(model, operation))?;
+    if fallible {
+        return Err(format!("operation `{}`: a listing in Node takes no JSON", operation.id));
+    }
+    Ok(format!(
+        "/// Walks over `{}`.\n#[napi]\npub fn {}(&self{parameters}, options: WalkOptions) -> NativeWalk {{\n\
+         self.walk({call}.walk(), options)\n}}\n\n",
+        operation.id,
+        iteration(&operation.id)?,
+    ))
+}
+
+/// A call of the client, and what a method takes to make it.
+struct Call {
+    parameters: String,
+    call: String,
+    /// Whether taking the arguments over can fail.
+    fallible: bool,
+}
+
+/// The call of an operation with these of its arguments.
+fn call<'a>(
+    model: &'a Model,
+    operation: &Operation,
+    fields: impl Iterator<Item = &'a Field>,
+) -> Result<Call, String> {
     let mut parameters = String::new();
     let mut required = Vec::new();
     let mut setters = String::new();
     let mut fallible = false;
-    for argument in operation.arguments(model) {
-        let field = argument.field;
+    for field in fields {
         let name = identifier(&field.name);
         let shape = Shape::of_argument(model, operation, field)?;
         let ty = crossing(field, &shape);
@@ -84,24 +128,13 @@ fn method(model: &Model, operation: &Operation) -> Result<String, String> {
             let _ = write!(setters, ".{name}({value})");
         }
     }
-    let (output, hand_over) = match operation.success.reply {
-        Reply::Empty => ("Outcome<()>", "outcome(call.await)"),
-        Reply::Json(_) => ("Outcome<Reply>", "reply(call.await)"),
-        Reply::Bytes => unreachable!("the reader wants streams of bytes written by hand"),
-    };
-    let (output, hand_over) = match fallible {
-        true => (format!("napi::Result<{output}>"), format!("Ok({hand_over})")),
-        false => (output.to_owned(), hand_over.to_owned()),
-    };
-    Ok(format!(
-        "/// `{}`.\n#[napi]\npub async fn {}(&self{parameters}) -> {output} {{\n\
-         let call = self.client.{}().{}({}){setters};\n{hand_over}\n}}\n\n",
-        operation.id,
-        identifier(&operation.id),
+    let call = format!(
+        "self.client.{}().{}({}){setters}",
         operation.group.replace('.', "()."),
         identifier(&operation.name),
         required.join(", "),
-    ))
+    );
+    Ok(Call { parameters, call, fallible })
 }
 
 /// The type in which an argument crosses.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::spelling::{camel, class, doc, is_model, is_raw, may_be_null, public_schemas};
+use super::spelling::{base, camel, class, doc, is_model, is_raw, may_be_null, public_schemas};
 use crate::emit::preamble;
 use crate::model::{Field, Kind, Model, Schema, Type};
 
@@ -24,7 +24,11 @@ pub fn emit(model: &Model) -> Result<String, String> {
     }
 
     let mut text = preamble("//");
-    text.push_str("\n\"use strict\";\n\nconst { Model } = require(\"../model.js\");\n\n");
+    text.push_str("\n\"use strict\";\n\nconst { Model } = require(\"../model.js\");\n");
+    if items.contains(" extends Task {") {
+        text.push_str("const { Task } = require(\"../task.js\");\n");
+    }
+    text.push('\n');
     text.push_str(&items);
     text.push_str("module.exports = {\n");
     for name in names {
@@ -54,7 +58,7 @@ fn model_class(model: &Model, schema: &Schema, fields: &[Field]) -> Result<Strin
     let raw: Vec<&Field> = fields.iter().filter(|field| is_raw(model, &field.ty)).collect();
 
     let mut text = doc("", &schema.description);
-    let _ = writeln!(text, "class {} extends Model {{", class(&schema.name)?);
+    let _ = writeln!(text, "class {} extends {} {{", class(&schema.name)?, base(model, schema));
     for field in &raw {
         let _ = writeln!(text, "  #{};", camel(&field.name));
     }

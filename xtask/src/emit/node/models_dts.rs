@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use super::spelling::{WIDTH, camel, class, doc, is_raw, may_be_null, public_schemas};
+use super::spelling::{
+    WIDTH, base, camel, class, doc, is_raw, may_be_null, pascal, public_schemas,
+};
 use crate::emit::preamble;
 use crate::model::{Field, Kind, Model, Schema, Type};
 
@@ -27,7 +29,11 @@ pub fn emit(model: &Model) -> Result<String, String> {
     }
     let mut text = preamble("//");
     text.push_str("\nimport type { JsonObject, JsonValue, RawJson } from \"../raw-json.js\";\n");
-    text.push_str("import { Model } from \"../model.js\";\nimport type { Timestamp } from \"../timestamp.js\";\n\n");
+    text.push_str("import { Model } from \"../model.js\";\n");
+    if items.contains(" extends Task {") {
+        text.push_str("import { Task } from \"../task.js\";\n");
+    }
+    text.push_str("import type { Timestamp } from \"../timestamp.js\";\n\n");
     text.push_str(items.trim_end());
     text.push('\n');
     Ok(text)
@@ -50,14 +56,48 @@ pub fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
     })
 }
 
+/// What is said of a class whose objects with free members can be given types.
+const TYPED: &str =
+    " Its type parameters say what you know of its conversation; nothing is checked against them.";
+
+/// The type parameters of a model, one for each object with free members that has a name, and what they are unless said
+/// otherwise.
+pub fn parameters(model: &Model, schema: &Schema) -> Vec<(String, String)> {
+    let Kind::Object { fields } = &schema.kind else { return Vec::new() };
+    let raw = fields.iter().filter(|field| is_raw(model, &field.ty));
+    raw.filter_map(|field| match &field.ty {
+        Type::Named(name) => Some((pascal(&field.name), class(name).ok()?.to_owned())),
+        _ => None,
+    })
+    .collect()
+}
+
+/// Type parameters as they are declared.
+pub fn declared(parameters: &[(String, String)]) -> String {
+    let declared: Vec<String> =
+        parameters.iter().map(|(name, usual)| format!("{name} = {usual}")).collect();
+    if declared.is_empty() { String::new() } else { format!("<{}>", declared.join(", ")) }
+}
+
 fn model_class(
     model: &Model,
     schema: &Schema,
     name: &str,
     fields: &[Field],
 ) -> Result<String, String> {
-    let mut text = doc("", &schema.description);
-    let _ = writeln!(text, "export class {name} extends Model {{\n  private constructor();");
+    let parameters = parameters(model, schema);
+    let typed = if parameters.is_empty() { "" } else { TYPED };
+    let mut text = doc("", &format!("{}{typed}", schema.description));
+    let (declared, base) = (declared(&parameters), base(model, schema));
+    let head = format!("export class {name}{declared} extends {base} {{\n");
+    text.push_str(&match head.len() <= WIDTH + 1 {
+        true => head,
+        false => {
+            let lines = declared[1..declared.len() - 1].replace(", ", ",\n  ");
+            format!("export class {name}<\n  {lines},\n> extends {base} {{\n")
+        }
+    });
+    text.push_str("  private constructor();\n");
     for field in fields {
         let member = camel(&field.name);
         let null = if may_be_null(field) { " | null" } else { "" };
@@ -71,7 +111,10 @@ fn model_class(
             text,
             "\n{}  readonly {member}: {}{null};",
             doc("  ", &about),
-            value_type(model, &field.ty)?
+            match parameters.iter().find(|(parameter, _)| *parameter == pascal(&field.name)) {
+                Some((parameter, _)) => parameter.clone(),
+                None => value_type(model, &field.ty)?,
+            }
         );
         if raw {
             let _ = writeln!(

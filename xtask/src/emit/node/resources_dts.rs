@@ -2,19 +2,22 @@
 
 use std::fmt::Write;
 
-use super::models_dts::value_type;
+use super::models_dts::{declared, parameters, value_type};
 use super::spelling::{
-    Shape, camel, children, class, description, doc, list, member, pascal, public_schemas,
-    resource_class,
+    Shape, WIDTH, by_hand, camel, children, class, description, doc, iteration, list, member,
+    pascal, public_schemas, resource_class, walked,
 };
 use crate::emit::preamble;
-use crate::model::{Kind, Model, Operation, Reply};
+use crate::model::{Field, Kind, Listing, Model, Operation, Reply};
 
 /// Emits `resources.d.ts`.
 pub fn emit(model: &Model) -> Result<String, String> {
     let mut items = String::new();
     for operation in &model.operations {
         items.push_str(&request(model, operation)?);
+        if model.listing(operation).is_some() {
+            items.push_str(&iteration_request(model, operation)?);
+        }
     }
     for group in model.groups() {
         items.push_str(&resource(model, group)?);
@@ -39,12 +42,26 @@ pub fn emit(model: &Model) -> Result<String, String> {
         for name in [name.to_owned(), format!("{name}Input")] {
             let named =
                 |before: &str, after: &str| items.contains(&format!("{before}{name}{after}"));
-            if named(": ", ";") || named(": ", " |") || named("<", ">") {
+            let parameter = named("<", ",") || named("= ", ",") || named("= ", ">");
+            if named(": ", ";") || named(": ", " |") || named("<", ">") || parameter {
                 models.push(name);
             }
         }
     }
     text.push_str(&list("import type {", &models, "} from \"./models.js\";"));
+    text.push_str("import type { Call } from \"../call.js\";\n");
+    for group in model.groups() {
+        if let Some((class, file)) = by_hand(group) {
+            let _ = writeln!(text, "import {{ {class} }} from \"../{file}\";");
+        }
+    }
+    text.push_str("import type { CallOptions } from \"../options.js\";\n");
+    if items.contains("RawJson") {
+        text.push_str("import type { RawJson } from \"../raw-json.js\";\n");
+    }
+    if items.contains("extends TaskRequest") {
+        text.push_str("import type { TaskRequest } from \"../task.js\";\n");
+    }
     let transfer: Vec<String> = [("Download", "<Download>"), ("FileInput", ": FileInput")]
         .into_iter()
         .filter(|(_, needle)| items.contains(needle))
@@ -53,8 +70,8 @@ pub fn emit(model: &Model) -> Result<String, String> {
     if !transfer.is_empty() {
         text.push_str(&list("import type {", &transfer, "} from \"../transfer.js\";"));
     }
-    if items.contains("RawJson") {
-        text.push_str("import type { RawJson } from \"../raw-json.js\";\n");
+    if items.contains("extends WalkRequest") {
+        text.push_str("import type { Walk, WalkRequest } from \"../walk.js\";\n");
     }
     text.push('\n');
     text.push_str(&items);
@@ -75,26 +92,55 @@ fn request(model: &Model, operation: &Operation) -> Result<String, String> {
             camel(&operation.name)
         ),
     );
-    let _ = writeln!(text, "export interface {} {{", request_name(operation));
+    let extends = if operation.starts_task() { " extends TaskRequest" } else { "" };
+    let _ = writeln!(text, "export interface {}{extends} {{", request_name(operation));
     for argument in arguments {
-        let field = argument.field;
-        let ty = match Shape::of_argument(model, operation, field)? {
-            Shape::Json(Some(name)) => format!("{}Input", class(name)?),
-            Shape::Json(None) => "RawJson | object".to_owned(),
-            Shape::Texts => "readonly string[]".to_owned(),
-            _ => value_type(model, &field.ty)?,
-        };
-        let null = if field.nullable { " | null" } else { "" };
-        let (mark, absent) = if field.required { ("", "") } else { ("?", " | undefined") };
-        let _ = writeln!(
-            text,
-            "{}  {}{mark}: {ty}{null}{absent};",
-            doc("  ", &description(field)),
-            camel(&field.name)
-        );
+        text.push_str(&member_of_request(model, operation, argument.field)?);
     }
     text.push_str("}\n\n");
     Ok(text)
+}
+
+fn member_of_request(
+    model: &Model,
+    operation: &Operation,
+    field: &Field,
+) -> Result<String, String> {
+    let ty = match Shape::of_argument(model, operation, field)? {
+        Shape::Json(Some(name)) => format!("{}Input", class(name)?),
+        Shape::Json(None) => "RawJson | object".to_owned(),
+        Shape::Texts => "readonly string[]".to_owned(),
+        _ => value_type(model, &field.ty)?,
+    };
+    let null = if field.nullable { " | null" } else { "" };
+    let (mark, absent) = if field.required { ("", "") } else { ("?", " | undefined") };
+    Ok(format!(
+        "{}  {}{mark}: {ty}{null}{absent};\n",
+        doc("  ", &description(field)),
+        camel(&field.name)
+    ))
+}
+
+/// The interface of what a walk takes.
+fn iteration_request(model: &Model, operation: &Operation) -> Result<String, String> {
+    let method = camel(&iteration(&operation.name)?);
+    let mut text =
+        doc("", &format!("What {{@link {}.{method}}} takes.", resource_class(&operation.group)));
+    let name = iteration_request_name(operation)?;
+    let members = walked(model, operation)
+        .map(|field| member_of_request(model, operation, field))
+        .collect::<Result<Vec<_>, _>>()?;
+    if members.is_empty() {
+        return Ok(format!("{text}export interface {name} extends WalkRequest {{}}\n\n"));
+    }
+    let _ = writeln!(text, "export interface {name} extends WalkRequest {{");
+    text.push_str(&members.concat());
+    text.push_str("}\n\n");
+    Ok(text)
+}
+
+fn iteration_request_name(operation: &Operation) -> Result<String, String> {
+    Ok(pascal(&iteration(&operation.id)?) + "Request")
 }
 
 fn request_name(operation: &Operation) -> String {
@@ -104,7 +150,8 @@ fn request_name(operation: &Operation) -> String {
 fn resource(model: &Model, group: &str) -> Result<String, String> {
     let name = resource_class(group);
     let mut text = doc("", &format!("The operations of `{group}`."));
-    let _ = writeln!(text, "export class {name} {{\n  private constructor();");
+    let extends = by_hand(group).map_or(String::new(), |(base, _)| format!(" extends {base}"));
+    let _ = writeln!(text, "export class {name}{extends} {{\n  private constructor();");
     for child in children(model, Some(group)) {
         let _ = writeln!(
             text,
@@ -114,34 +161,82 @@ fn resource(model: &Model, group: &str) -> Result<String, String> {
         );
     }
     for operation in model.operations_of(group) {
-        let _ = write!(
-            text,
-            "\n{}  {}({}): Promise<{}>;\n",
+        text.push_str(&format!(
+            "\n{}{}",
             doc("  ", &about(model, operation)?),
-            camel(&operation.name),
-            parameter(model, operation),
-            returned(operation)?
-        );
+            method(&camel(&operation.name), &parameter(model, operation), returned(operation)?)
+        ));
+        if let Some(listing) = model.listing(operation) {
+            text.push_str(&iteration_method(model, operation, &listing)?);
+        }
     }
     text.push_str("}\n\n");
     Ok(text)
 }
 
+/// A method as prettier writes it: on one line, or a line for each parameter.
+fn method(name: &str, request: &str, returned: String) -> String {
+    let options = "options?: CallOptions";
+    let line = format!("  {name}({request}, {options}): {returned};\n");
+    if line.len() <= WIDTH + 1 {
+        return line;
+    }
+    format!("  {name}(\n    {request},\n    {options},\n  ): {returned};\n")
+}
+
 fn parameter(model: &Model, operation: &Operation) -> String {
     let arguments = operation.arguments(model);
-    if arguments.is_empty() {
-        return String::new();
-    }
     let optional = if arguments.iter().any(|argument| argument.field.required) { "" } else { "?" };
+    if arguments.is_empty() {
+        return "request?: Record<string, never>".to_owned();
+    }
     format!("request{optional}: {}", request_name(operation))
 }
 
-fn returned(operation: &Operation) -> Result<&str, String> {
-    match &operation.success.reply {
-        Reply::Empty => Ok("void"),
-        Reply::Json(name) => class(name),
-        Reply::Bytes => Ok("Download"),
-    }
+fn returned(operation: &Operation) -> Result<String, String> {
+    Ok(match &operation.success.reply {
+        Reply::Empty => "Call<void>".to_owned(),
+        Reply::Json(name) => format!("Call<{}>", class(name)?),
+        Reply::Bytes => "Promise<Download>".to_owned(),
+    })
+}
+
+/// The method that walks over a listing, with its documentation.
+fn iteration_method(
+    model: &Model,
+    operation: &Operation,
+    listing: &Listing,
+) -> Result<String, String> {
+    let name = camel(&iteration(&operation.name)?);
+    let required: Vec<String> = walked(model, operation)
+        .filter(|field| field.required)
+        .map(|field| camel(&field.name))
+        .collect();
+    let (optional, example) = match required.is_empty() {
+        true => ("?", String::new()),
+        false => ("", format!("{{ {} }}", required.join(", "))),
+    };
+    let item = class(&listing.item)?;
+    let parameters = parameters(model, model.schema(&listing.item));
+    let given: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
+    let given = if given.is_empty() { String::new() } else { format!("<{}>", given.join(", ")) };
+    let text = format!(
+        "Walks over everything that {{@link {}}} lists. Nothing is fetched before the first item is asked for; the pages ahead are \
+         fetched while you look at one, and leaving the loop stops everything.\n\n\
+         @throws {{ValidationError}} When an argument is missing or of the wrong type.\n\
+         @example\n```js\nfor await (const item of mistral.{}.{name}({example})) console.log(item.id);\n```",
+        camel(&operation.name),
+        operation.group,
+    );
+    Ok(format!(
+        "\n{}{}",
+        doc("  ", &text),
+        method(
+            &format!("{name}{}", declared(&parameters)),
+            &format!("request{optional}: {}", iteration_request_name(operation)?),
+            format!("Walk<{item}{given}>")
+        )
+    ))
 }
 
 /// The documentation of a method, with an example.

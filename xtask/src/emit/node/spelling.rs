@@ -37,6 +37,17 @@ pub fn pascal(name: &str) -> String {
     name[..1].to_uppercase() + &name[1..]
 }
 
+/// What walking over a listing is called, by the name of the listing: `list_records` is `iter_records`.
+///
+/// # Errors
+/// When the name does not say that it lists.
+pub fn iteration(name: &str) -> Result<String, String> {
+    let rest = name.strip_prefix("list").ok_or_else(|| {
+        format!("`{name}`: a listing in pages must have a name that begins with `list`")
+    })?;
+    Ok(format!("iter{rest}"))
+}
+
 /// `list_records` as `LIST_RECORDS`.
 pub fn constant(name: &str) -> String {
     name.to_uppercase()
@@ -129,6 +140,26 @@ pub fn is_raw(model: &Model, ty: &Type) -> bool {
 /// Whether a type is an object with known members, which has a class.
 pub fn is_model(model: &Model, ty: &Type) -> bool {
     matches!(ty, Type::Named(name) if matches!(model.schema(name).kind, Kind::Object { .. }))
+}
+
+/// The class that a model extends: a task can be looked after, everything else can only be read.
+pub fn base(model: &Model, schema: &Schema) -> &'static str {
+    let is_task = model.operations.iter().any(|operation| {
+        operation.starts_task()
+            && matches!(&operation.success.reply, Reply::Json(name) if *name == schema.name)
+    });
+    if is_task { "Task" } else { "Model" }
+}
+
+/// The resource groups of which a part is written by hand: the class of that part, and its file.
+pub fn by_hand(group: &str) -> Option<(&'static str, &'static str)> {
+    (group == "datasets").then_some(("DatasetsBase", "datasets.js"))
+}
+
+/// The arguments of a walk over a listing: those of the listing that do not speak of single pages.
+pub fn walked<'a>(model: &'a Model, operation: &'a Operation) -> impl Iterator<Item = &'a Field> {
+    let arguments = operation.arguments(model).into_iter().map(|argument| argument.field);
+    arguments.filter(|field| !["page", "page_size"].contains(&field.name.as_str()))
 }
 
 /// What kinds of arguments a method takes.

@@ -1,0 +1,54 @@
+// What every method returns: a promise that can also give the reply as the server sent it.
+
+"use strict";
+
+/** A call under way: a promise of what it returns. */
+class Call extends Promise {
+  #wish;
+
+  /** What is made of a call is any promise. */
+  static get [Symbol.species]() {
+    return Promise;
+  }
+
+  /**
+   * Begins a call, once whoever made it has had the time to say that the raw reply is wanted: asking for it always would
+   * cost every call.
+   *
+   * @param {(wish: { raw: boolean, reply?: object }) => Promise} send Sends it; notes the raw reply if it is wanted.
+   */
+  static begin(send) {
+    const wish = { raw: false, begun: false };
+    const call = new Call((resolve) => {
+      queueMicrotask(() => {
+        wish.begun = true;
+        resolve(send(wish));
+      });
+    });
+    call.#wish = wish;
+    return call;
+  }
+
+  withReply() {
+    const wish = this.#wish;
+    // Without a wish, the call failed before there was anything to send.
+    if (wish !== undefined) {
+      if (wish.begun) {
+        throw new TypeError("withReply() comes too late: write it directly behind the call");
+      }
+      wish.raw = true;
+    }
+    return this.then((value) => ({ value, reply: wish.reply }));
+  }
+}
+
+/** The raw reply as the caller gets it. */
+function rawReply({ headers, ...reply }) {
+  const pairs = [];
+  for (let index = 0; index < headers.length; index += 2) {
+    pairs.push([headers[index], headers[index + 1]]);
+  }
+  return { ...reply, requestId: reply.requestId ?? null, headers: new Headers(pairs) };
+}
+
+module.exports = { Call, rawReply };

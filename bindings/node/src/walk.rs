@@ -1,0 +1,97 @@
+//! Walks over whole listings, a page at a time.
+
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
+use mistral_datasets::{Error, Page, Walk};
+use napi_derive::napi;
+use tokio::sync::Mutex;
+
+use crate::client::NativeClient;
+use crate::failure::{Outcome, outcome};
+use crate::options::size;
+use crate::reply::{Cross, Crossing, Reply, cross};
+
+/// How a listing is walked over; what is absent is the default.
+#[napi(object, object_to_js = false)]
+pub struct WalkOptions {
+    /// How many results a page holds.
+    pub page_size: Option<f64>,
+    /// How many pages are fetched at a time.
+    pub window: Option<f64>,
+    /// After how many items the walk ends.
+    pub limit: Option<f64>,
+    /// Whether the walk fails when items are missing at its end.
+    pub strict: Option<bool>,
+}
+
+/// A walk.
+#[napi]
+pub struct NativeWalk {
+    native: NativeClient,
+    pages: Mutex<BoxStream<'static, Result<Reply, Error>>>,
+    total: Box<dyn Fn() -> BoxFuture<'static, Result<u64, Error>> + Send + Sync>,
+}
+
+impl NativeClient {
+    /// Begins a walk. Nothing is fetched yet.
+    pub(crate) fn walk<T>(&self, walk: Walk<T>, options: WalkOptions) -> NativeWalk
+    where
+        T: Cross + Send + Sync + 'static,
+    {
+        let WalkOptions { page_size, window, limit, strict } = options;
+        let mut walk = walk.strict(strict.unwrap_or_default());
+        if let Some(items) = page_size {
+            walk = walk.page_size(size(items));
+        }
+        if let Some(pages) = window {
+            walk = walk.window(size(pages));
+        }
+        if let Some(items) = limit {
+            walk = walk.limit(size(items));
+        }
+        let counted = walk.clone();
+        NativeWalk {
+            native: self.share(),
+            pages: Mutex::new(walk.pages().map(|page| page.map(|page| cross(&page))).boxed()),
+            total: Box::new(move || {
+                let walk = counted.clone();
+                async move { walk.count().await }.boxed()
+            }),
+        }
+    }
+}
+
+#[napi]
+impl NativeWalk {
+    /// The next page; absent at the end.
+    #[napi]
+    pub async fn next(&self) -> Outcome<Option<Reply>> {
+        let mut pages = self.pages.lock().await;
+        outcome(self.native.run(pages.next()).await.transpose())
+    }
+
+    /// How many items the server counts now.
+    #[napi]
+    pub async fn count(&self) -> Outcome<f64> {
+        outcome(self.native.run((self.total)()).await.map(|count| count as f64))
+    }
+
+    /// Stops what is being fetched.
+    #[napi]
+    pub fn stop(&self) {
+        // Whoever waits for a page at this moment gets the error of a call that was cancelled.
+        self.native.cancel();
+        if let Ok(mut pages) = self.pages.try_lock() {
+            *pages = futures::stream::empty().boxed();
+        }
+    }
+}
+
+impl<T: Cross> Cross for Page<T> {
+    fn cross(&self, to: &mut Crossing) {
+        self.number.cross(to);
+        self.count.cross(to);
+        self.results.cross(to);
+    }
+}

@@ -1,0 +1,245 @@
+// Cases on calls that are made again, given up, or broken off.
+
+import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import {
+  CancelledError,
+  ClosedError,
+  ConfigurationError,
+  MistralError,
+  NotFoundError,
+  RateLimitError,
+  ServerError,
+  TimeoutError,
+  ValidationError,
+} from "mistral-datasets";
+
+import { failure, Fixture } from "../support/fixture.mjs";
+
+const EMPTY = { payload: { messages: [] }, properties: {} };
+
+test("retries_a_read", async () => {
+  const fixture = await Fixture.served();
+  for (const status of [408, 429, 500, 502, 503, 504]) {
+    await fixture.fault({ operation: "list_datasets", status, times: 2 });
+    const { reply } = await fixture.datasets.list().withReply();
+    assert.deepEqual([reply.status, reply.attempts], [200, 3]);
+    assert.equal((await fixture.requests()).length, 3, `status ${status}`);
+  }
+  await fixture.fault({ operation: "list_datasets", status: 422 });
+  await failure(fixture.datasets.list(), ValidationError, { attempts: 1 });
+});
+
+test("retries_a_broken_read", async () => {
+  const fixture = await Fixture.served();
+  const dataset = await fixture.dataset();
+  await fixture.requests();
+  const fetch = (options) => fixture.datasets.fetch({ datasetId: dataset.id }, options);
+  for (const spoiled of [
+    { reset_after_bytes: 0 },
+    { reset_after_bytes: 10 },
+    { truncate_after_bytes: 10 },
+  ]) {
+    await fixture.fault({ operation: "fetch_dataset", ...spoiled });
+    assert.deepEqual((await fetch()).toJSON(), dataset.toJSON());
+    assert.equal((await fixture.requests()).length, 2, JSON.stringify(spoiled));
+  }
+  await fixture.fault({ operation: "fetch_dataset", delay_ms: 2_000 });
+  assert.equal((await fetch({ timeoutMs: 200 })).id, dataset.id);
+});
+
+test("never_repeats_an_ambiguous_write", async () => {
+  const fixture = await Fixture.served();
+  const dataset = await fixture.dataset();
+  const faults = [{ reset_after_bytes: 0 }, { truncate_after_bytes: 3 }, { status: 500 }];
+  for (const [index, fault] of faults.entries()) {
+    await fixture.requests();
+    await fixture.fault({ operation: "create_record", carry_out: true, ...fault });
+    const created = fixture.datasets.createRecord({ datasetId: dataset.id, ...EMPTY });
+    const error = await failure(created, MistralError, { ambiguous: true, attempts: 1 });
+    assert.match(error.hint, /look before/);
+    assert.deepEqual(await fixture.operations(), ["create_record"]);
+    assert.equal((await fixture.records(dataset)).length, index + 1);
+  }
+});
+
+test("repeats_a_write_that_was_refused", async () => {
+  const fixture = await Fixture.served();
+  const dataset = await fixture.dataset();
+  for (const fault of [{ status: 429 }, { status: 503, headers: { "retry-after": "0" } }]) {
+    await fixture.requests();
+    await fixture.fault({ operation: "create_record", times: 2, ...fault });
+    await fixture.datasets.createRecord({ datasetId: dataset.id, ...EMPTY });
+    assert.equal((await fixture.requests()).length, 3);
+  }
+  assert.equal((await fixture.records(dataset)).length, 2);
+});
+
+test("honours_retry_after", async () => {
+  const fixture = await Fixture.served();
+  const spoil = (value) =>
+    fixture.fault({ operation: "list_datasets", status: 429, headers: { "retry-after": value } });
+  // A date has whole seconds, so the one that is two seconds away comes after one at least.
+  for (const [value, least] of [
+    [() => "1", 1_000],
+    [() => new Date(Date.now() + 2_000).toUTCString(), 400],
+  ]) {
+    await spoil(value());
+    const began = performance.now();
+    await fixture.datasets.list();
+    assert.ok(performance.now() - began >= least - 5, String(value));
+  }
+  await spoil("3600");
+  const error = await failure(fixture.datasets.list(), RateLimitError, { attempts: 1 });
+  assert.equal(error.retryAfterMs, 3_600_000);
+});
+
+test("failure_tells_attempts", async () => {
+  const fixture = await Fixture.served();
+  await fixture.fault({ operation: "list_datasets", status: 500, times: 2 });
+  await fixture.fault({ operation: "list_datasets", status: 502, times: null });
+  const error = await failure(fixture.datasets.list(), ServerError, { attempts: 5, status: 502 });
+  assert.ok(error.elapsedMs > 0);
+  assert.match(String(error), /5 attempts in /);
+});
+
+test("deadline_ends_retries", async () => {
+  const fixture = await Fixture.served();
+  const retries = { maxAttempts: 1_000, firstDelayMs: 50 };
+  const client = fixture.client.withOptions({ deadlineMs: 400, retries });
+  await fixture.fault({ operation: "list_datasets", status: 500, times: null });
+  const began = performance.now();
+  const error = await failure(client.datasets.list(), MistralError);
+  assert.ok(performance.now() - began < 1_500);
+  assert.ok(error.attempts > 1);
+  // The official SDK's way to say it.
+  const backoff = { initialInterval: 10, maxInterval: 20, exponent: 1.5, maxElapsedTime: 300 };
+  await failure(
+    fixture.datasets.list({}, { retries: { strategy: "backoff", backoff } }),
+    MistralError,
+  );
+  assert.ok(performance.now() - began < 3_000);
+});
+
+test("retries_can_be_switched_off", async () => {
+  const fixture = await Fixture.served();
+  await fixture.fault({ operation: "list_datasets", status: 500, times: null });
+  const once = fixture.client.withOptions({ retries: 1 });
+  await failure(once.datasets.list(), ServerError, { attempts: 1 });
+  assert.equal((await fixture.requests()).length, 1);
+  const two = { retries: { maxAttempts: 2, firstDelayMs: 0 } };
+  await failure(once.datasets.list({}, two), ServerError, { attempts: 2 });
+  const none = { retries: { strategy: "none" } };
+  await failure(fixture.datasets.list({}, none), ServerError, { attempts: 1 });
+});
+
+test("options_of_one_call", async () => {
+  const [fixture, other] = [await Fixture.served(), await Fixture.served()];
+  const named = fixture.client.withOptions({ headers: { "X-Team": "blue" } });
+  await named.datasets.list({}, { headers: new Headers({ "x-job": "1" }) });
+  await fixture.datasets.list();
+  const [first, second] = await fixture.requests();
+  assert.deepEqual([first.headers["x-team"], first.headers["x-job"]], ["blue", "1"]);
+  assert.equal(second.headers["x-team"], undefined);
+
+  const elsewhere = { serverURL: new URL(other.url), apiKey: other.key };
+  await named.datasets.create({ name: "Elsewhere", description: "" }, elsewhere);
+  const count = async (options) => (await named.datasets.list({}, options)).datasets.count;
+  // Every key has a workspace of its own there.
+  assert.equal(await count({ ...elsewhere, apiKey: "another key" }), 0);
+  assert.equal(await count(elsewhere), 1);
+  assert.equal(await count(undefined), 0);
+
+  await fixture.fault({ operation: "list_datasets", delay_ms: 5_000 });
+  await failure(fixture.datasets.list({}, { timeoutMs: 50, retries: 1 }), TimeoutError);
+  for (const [options, message] of [
+    [{ timeoutMs: 0 }, /^timeoutMs: expected a number of milliseconds above 0, found 0$/],
+    [{ retries: 0 }, /^retries: expected a whole number above 0/],
+    [{ retries: { attempts: 3 } }, /^retries: attempts: is no member/],
+    [{ headers: { authorization: "x" } }, /says the header `authorization` itself/],
+    [{ headers: { "no name": "x" } }, /cannot be the name of a header/],
+    [{ headers: 5 }, /^headers: expected an object/],
+    [{ signal: {} }, /^signal: expected an AbortSignal/],
+    [{ logger: console }, /^logger: is no option/],
+  ]) {
+    const error = await failure(fixture.datasets.list({}, options), ConfigurationError);
+    assert.match(error.message, message);
+  }
+});
+
+test("raw_replies", async () => {
+  const fixture = await Fixture.served();
+  const { id: datasetId } = await fixture.dataset();
+  const { value, reply } = await fixture.datasets.fetch({ datasetId }).withReply();
+  assert.equal(value.id, datasetId);
+  assert.deepEqual([reply.status, reply.attempts], [200, 1]);
+  assert.equal(reply.headers.get("content-type"), "application/json");
+  assert.ok(reply.requestId && reply.elapsedMs > 0);
+  assert.equal(JSON.parse(Buffer.from(reply.body).toString()).id, datasetId);
+  const listed = fixture.datasets.list();
+  assert.equal((await listed).datasets.count, 1);
+  assert.throws(() => listed.withReply(), TypeError);
+  const deleted = await fixture.datasets.delete({ datasetId }).withReply();
+  assert.deepEqual(
+    [deleted.value, deleted.reply.status, deleted.reply.body.length],
+    [undefined, 204, 0],
+  );
+  await failure(fixture.datasets.delete({ datasetId }).withReply(), NotFoundError);
+  await failure(fixture.datasets.delete({}).withReply(), ValidationError);
+});
+
+test("cancelling_stops_a_call", async () => {
+  const fixture = await Fixture.served();
+  await fixture.fault({ operation: "list_datasets", status: 500, times: null });
+  const stop = new AbortController();
+  const retries = { maxAttempts: 100, firstDelayMs: 100 };
+  const call = fixture.datasets.list({}, { retries, signal: stop.signal });
+  const reason = new Error("no time");
+  setTimeout(() => stop.abort(reason), 150);
+  const error = await failure(call, CancelledError, { operation: "list_datasets", cause: reason });
+  assert.ok(error.attempts > 0);
+  assert.ok((await fixture.requests()).length > 0);
+  await sleep(300);
+  assert.deepEqual(await fixture.requests(), []);
+  assert.equal(getEventListeners(stop.signal, "abort").length, 0);
+
+  // One that was aborted before sends nothing, one that is never aborted is left alone.
+  const aborted = fixture.datasets.list({}, { signal: AbortSignal.abort(reason) });
+  await failure(aborted, CancelledError, { cause: reason });
+  assert.deepEqual(await fixture.requests(), []);
+  const { signal } = new AbortController();
+  await fixture.datasets.create({ name: "Refund requests", description: "" }, { signal });
+  assert.equal(getEventListeners(signal, "abort").length, 0);
+  await fixture.fault({ operation: "create_dataset", delay_ms: 5_000 });
+  const late = AbortSignal.timeout(100);
+  const created = fixture.datasets.create({ name: "Too late", description: "" }, { signal: late });
+  const given = await failure(created, CancelledError, { ambiguous: true });
+  assert.equal(given.cause.name, "TimeoutError");
+
+  // A walk stops too, and with it what it fetches ahead.
+  const { id: datasetId } = await fixture.filled(50);
+  const walking = new AbortController();
+  const request = { datasetId, pageSize: 5, window: 4 };
+  const walk = fixture.datasets.iterRecords(request, { signal: walking.signal });
+  const walked = (async () => {
+    for await (const { properties } of walk) if (properties.n === 5) walking.abort(reason);
+  })();
+  await failure(walked, CancelledError, { cause: reason });
+  assert.equal(getEventListeners(walking.signal, "abort").length, 0);
+});
+
+test("closing_cancels_calls", async () => {
+  const fixture = await Fixture.served();
+  await fixture.fault({ operation: "list_datasets", delay_ms: 5_000, times: null });
+  const began = performance.now();
+  const call = fixture.client.withOptions({ headers: { a: "b" } }).datasets.list();
+  const cancelled = failure(call, CancelledError);
+  await sleep(50);
+  await fixture.client.close();
+  await cancelled;
+  assert.ok(performance.now() - began < 2_000);
+  await failure(fixture.datasets.list(), ClosedError);
+});

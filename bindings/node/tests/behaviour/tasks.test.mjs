@@ -1,0 +1,109 @@
+// Cases on waiting for import tasks.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { inspect } from "node:util";
+
+import {
+  CancelledError,
+  NotFoundError,
+  TaskFailedError,
+  TaskStatus,
+  TimeoutError,
+} from "mistral-datasets";
+
+import { failure, Fixture } from "../support/fixture.mjs";
+
+/** Begins to import lines. */
+async function importing(fixture, content, rest = {}) {
+  const { id: datasetId } = await fixture.dataset();
+  const fileId = await fixture.file(content);
+  return fixture.datasets.importFromFile({ datasetId, fileId, ...rest });
+}
+
+/** A task as the server would show it with this status. */
+const shown = (task, status) => ({ ...task.toJSON(), status });
+
+const looks = async (fixture) =>
+  (await fixture.operations()).filter((name) => name === "fetch_task").length;
+
+test("wait_for_a_task", async () => {
+  const fixture = await Fixture.start();
+  const two = '{"messages": []}\n{"messages": []}\n';
+  const task = await importing(fixture, two);
+  const seen = [];
+  const done = await task.wait({ onProgress: ({ status }) => void seen.push(status) });
+  assert.deepEqual([done.status, done.progress], [TaskStatus.COMPLETED, 100]);
+  assert.equal(done.result.importedRecordCount, 2);
+  assert.equal(seen.at(-1), TaskStatus.COMPLETED);
+  assert.equal((await importing(fixture, two, { wait: true })).status, TaskStatus.COMPLETED);
+  const { value, reply } = await task.wait().withReply();
+  assert.deepEqual([value.id, reply.status], [task.id, 200]);
+  // Looking after a task shows nowhere.
+  assert.doesNotMatch(inspect(task, { depth: null }), /refresh|native/i);
+  assert.ok(!("wait" in { ...task }));
+  const stop = new Error("enough");
+  await assert.rejects(
+    task.wait({
+      onProgress() {
+        throw stop;
+      },
+    }),
+    stop,
+  );
+});
+
+test("wait_raises_for_a_failed_task", async () => {
+  const fixture = await Fixture.served();
+  const begun = importing(fixture, '{"messages": []}\nno JSON\n', { wait: true });
+  const error = await failure(begun, TaskFailedError, { kind: "task_failed" });
+  const { task } = error;
+  assert.equal(task.status, TaskStatus.FAILED);
+  assert.ok(error.message.includes(task.message), error.message);
+  for (const status of ["CANCELED", "TERMINATED", "TIMED_OUT"]) {
+    await fixture.fault({ operation: "fetch_task", body: shown(task, status) });
+    const again = fixture.datasets.task({ datasetId: task.datasetId, taskId: task.id });
+    assert.equal((await failure(again.wait(), TaskFailedError)).task.status, status);
+  }
+  assert.equal((await task.refresh()).status, TaskStatus.FAILED);
+});
+
+test("wait_gives_up_while_running", async () => {
+  const fixture = await Fixture.served();
+  const task = await importing(fixture, '{"messages": []}\n');
+  const fault = { operation: "fetch_task", body: shown(task, "RUNNING"), times: null };
+  await fixture.fault(fault);
+  const error = await failure(task.wait({ timeoutMs: 250, pollIntervalMs: 20 }), TimeoutError);
+  assert.equal(error.task.id, task.id);
+  const count = await looks(fixture);
+  assert.ok(count >= 3 && count <= 12, String(count));
+  const reason = new Error("no time");
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(reason), 50);
+  const began = performance.now();
+  const waiting = task.wait({ pollIntervalMs: 10_000, signal: stop.signal });
+  const cancelled = await failure(waiting, CancelledError, { cause: reason });
+  assert.ok(performance.now() - began < 2_000);
+  assert.equal(cancelled.kind, "cancelled");
+});
+
+test("wait_polls_through_unknown_statuses", async () => {
+  const fixture = await Fixture.served();
+  const task = await importing(fixture, '{"messages": []}\n');
+  for (const status of ["UNKNOWN", "CONTINUED_AS_NEW", "RESTING"]) {
+    await fixture.fault({ operation: "fetch_task", body: shown(task, status) });
+  }
+  assert.equal((await task.wait({ pollIntervalMs: 5 })).status, TaskStatus.COMPLETED);
+  assert.ok((await looks(fixture)) >= 4);
+});
+
+test("task_from_saved_ids", async () => {
+  const fixture = await Fixture.start();
+  const { id: taskId, datasetId } = await importing(fixture, '{"messages": []}\n');
+  const handle = fixture.datasets.task({ datasetId, taskId });
+  assert.deepEqual([handle.datasetId, handle.id], [datasetId, taskId]);
+  assert.equal((await handle.wait()).id, taskId);
+  assert.equal((await handle.refresh()).status, TaskStatus.COMPLETED);
+  const unknown = fixture.datasets.task({ datasetId, taskId: datasetId });
+  await failure(unknown.refresh(), NotFoundError, { errorCode: "DATASET_TASK_NOT_FOUND" });
+});

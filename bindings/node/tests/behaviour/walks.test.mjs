@@ -1,0 +1,163 @@
+// Cases on reading whole listings.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { ConflictError, ValidationError } from "mistral-datasets";
+
+import { failure, Fixture } from "../support/fixture.mjs";
+
+/** Everything that an async iterable yields. */
+async function all(iterable) {
+  const items = [];
+  for await (const item of iterable) items.push(item);
+  return items;
+}
+
+const numbers = (count) => Array.from({ length: count }, (_, n) => n);
+
+test("iterate_records_in_order", async () => {
+  const fixture = await Fixture.start();
+  const { id: datasetId } = await fixture.filled(250);
+  const walk = fixture.datasets.iterRecords({ datasetId, pageSize: 20 });
+  assert.equal(await walk.count(), 250);
+  const items = await all(walk);
+  assert.deepEqual(
+    items.map(({ properties }) => properties.n),
+    numbers(250),
+  );
+  // Another iteration begins anew, and items asked for at once come in their order too.
+  const iterator = walk[Symbol.asyncIterator]();
+  const steps = await Promise.all(numbers(60).map(() => iterator.next()));
+  assert.deepEqual(
+    steps.map(({ value }) => value.properties.n),
+    numbers(60),
+  );
+  assert.deepEqual(await iterator.return(), { done: true, value: undefined });
+  assert.deepEqual(await iterator.next(), { done: true, value: undefined });
+});
+
+test("iterate_is_lazy", async () => {
+  const fixture = await Fixture.served();
+  const { id: datasetId } = await fixture.filled(30);
+  const items = fixture.datasets.iterRecords({ datasetId, pageSize: 10 })[Symbol.asyncIterator]();
+  await sleep(50);
+  assert.deepEqual(await fixture.requests(), []);
+  assert.equal((await items.next()).done, false);
+  await sleep(50);
+  await items.return();
+  assert.deepEqual(await fixture.operations(), ["list_records"]);
+});
+
+test("iterate_fetches_ahead", async () => {
+  const fixture = await Fixture.served();
+  const { id: datasetId } = await fixture.filled(130);
+  await fixture.fault({ operation: "list_records", delay_ms: 30, times: null });
+  const took = [];
+  for (const window of [1, 8]) {
+    const began = performance.now();
+    const items = await all(fixture.datasets.iterRecords({ datasetId, pageSize: 10, window }));
+    took.push(performance.now() - began);
+    assert.equal(items.length, 130);
+    assert.equal((await fixture.requests()).length, 13);
+  }
+  // One after the other they take 13 times the delay; the first, then eight and four at a time, three times.
+  assert.ok(took[0] >= 13 * 30, String(took));
+  assert.ok(took[1] < took[0] / 2, String(took));
+});
+
+test("iterate_pages", async () => {
+  const fixture = await Fixture.start();
+  const { id: datasetId } = await fixture.filled(25);
+  const pages = await all(fixture.datasets.iterRecords({ datasetId, pageSize: 10 }).pages());
+  assert.deepEqual(
+    pages.map(({ number, count, results }) => [number, count, results.length]),
+    [
+      [1, 25, 10],
+      [2, 25, 10],
+      [3, 25, 5],
+    ],
+  );
+});
+
+test("iterate_takes", async () => {
+  const fixture = await Fixture.served();
+  const { id: datasetId } = await fixture.filled(50);
+  const taken = (rest) => all(fixture.datasets.iterRecords({ datasetId, ...rest }));
+  assert.equal((await taken({ limit: 5 })).length, 5);
+  const requests = await fixture.requests();
+  assert.equal(requests.length, 1);
+  assert.match(requests[0].path, /page_size=5/);
+  assert.equal((await taken({ pageSize: 10, limit: 20 })).length, 20);
+  assert.equal((await fixture.requests()).length, 2);
+  assert.deepEqual(await taken({ limit: 0 }), []);
+  assert.deepEqual(await fixture.requests(), []);
+});
+
+test("iterate_drops_what_moved", async () => {
+  const fixture = await Fixture.start();
+  for (let n = 0; n < 6; n++) await fixture.dataset();
+  const ids = [];
+  for await (const { id } of fixture.datasets.iter({ pageSize: 2, window: 1 })) {
+    ids.push(id);
+    // Datasets come newest first, so a new one pushes the rest along.
+    if (ids.length === 1) await fixture.dataset();
+  }
+  assert.deepEqual([ids.length, new Set(ids).size], [6, 6]);
+});
+
+test("iterate_ends_on_a_lying_next", async () => {
+  const fixture = await Fixture.served();
+  const { id: datasetId } = await fixture.filled(3);
+  const { records } = await fixture.datasets.listRecords({ datasetId, pageSize: 2 });
+  const results = records.results.map((record) => record.toJSON());
+  for (const count of [0, 2, 1_000_000]) {
+    const body = { records: { count, next: "/for/ever", results } };
+    await fixture.fault({ operation: "list_records", body, times: null });
+    await fixture.requests();
+    const walked = await all(fixture.datasets.iterRecords({ datasetId, pageSize: 2, window: 4 }));
+    assert.equal(walked.length, 2, `count ${count}`);
+    assert.ok((await fixture.requests()).length < 20, `count ${count}`);
+  }
+});
+
+test("iterate_strict_compares_counts", async () => {
+  const fixture = await Fixture.start();
+  const { id: datasetId } = await fixture.filled(6);
+  const walk = (rest) =>
+    fixture.datasets.iterRecords({ datasetId, pageSize: 2, window: 1, ...rest });
+  assert.equal((await all(walk({ strict: true }))).length, 6);
+  for (const strict of [false, true]) {
+    const items = walk({ strict })[Symbol.asyncIterator]();
+    const { value: first } = await items.next();
+    // The rest moves up, so that the first of the next page is passed over.
+    await fixture.datasets.records.delete({ datasetRecordId: first.id });
+    const rest = all(items);
+    if (strict) await failure(rest, ConflictError);
+    else await rest;
+    assert.deepEqual(await items.next(), { done: true, value: undefined });
+  }
+  for (const wrong of [{ pageSize: 0 }, { pageSize: 101 }, { window: 0 }, { window: 65 }]) {
+    await failure(all(walk(wrong)), ValidationError);
+  }
+});
+
+test("iterate_datasets_and_tasks", async () => {
+  const fixture = await Fixture.start();
+  const { id: datasetId } = await fixture.dataset();
+  for (let n = 0; n < 5; n++) {
+    await fixture.datasets.create({ name: `Number ${n}`, description: "" });
+    const fileId = await fixture.file('{"messages": []}\n');
+    await fixture.datasets.importFromFile({ datasetId, fileId, wait: true });
+  }
+  const datasets = await all(fixture.datasets.iter({ q: "number", pageSize: 2 }));
+  assert.deepEqual(
+    datasets.map(({ name }) => name),
+    ["Number 4", "Number 3", "Number 2", "Number 1", "Number 0"],
+  );
+  const tasks = await all(fixture.datasets.iterTasks({ datasetId, pageSize: 2 }));
+  assert.equal(tasks.length, 5);
+  // What a walk yields can be looked after like any task.
+  assert.equal((await tasks[0].refresh()).status, "COMPLETED");
+});
