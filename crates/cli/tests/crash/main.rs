@@ -1,0 +1,105 @@
+//! A server that is killed while clients write: what it acknowledged is there once, what it did not is there whole or not at
+//! all, and no task runs for ever.
+//!
+//! `MISTRAL_DATASETS_KILLS` says how often it is killed; `cargo xtask soak` does so many times.
+
+mod served;
+mod worker;
+
+use std::time::{Duration, Instant};
+
+use mistral_datasets::{Client, Retries};
+use rand::Rng;
+use rusqlite::{Connection, OpenFlags};
+use tokio_util::sync::CancellationToken;
+
+use served::Served;
+use worker::Worker;
+
+/// How often the server is killed where nothing else is said.
+const KILLS: u32 = 3;
+
+/// How many clients write at the same time.
+const WORKERS: usize = 4;
+
+/// The shortest and the longest life of a server, in milliseconds.
+const LIFE: std::ops::Range<u64> = 50..1_000;
+
+fn kills() -> u32 {
+    let asked = std::env::var("MISTRAL_DATASETS_KILLS").ok();
+    asked.map_or(KILLS, |text| text.parse().expect("a number of kills"))
+}
+
+/// A client that hides nothing: what fails, fails at once.
+fn client(served: &Served) -> Client {
+    let builder = Client::builder().api_key("a key").server_url(served.url());
+    let builder = builder.timeout(Duration::from_secs(30)).retries(Retries::none());
+    builder.build().expect("a client")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_survives_kills() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut workers: Vec<Worker> = (0..WORKERS).map(Worker::new).collect();
+    let (mut acknowledged, mut starting) = (0, Duration::ZERO);
+    let kills = kills();
+    for kill in 1..=kills {
+        let mut served = Served::start(directory.path());
+        starting = starting.max(served.took());
+        let client = client(&served);
+        let stop = CancellationToken::new();
+        let settled: Vec<_> = workers.iter().map(Worker::settled).collect();
+        let tasks: Vec<_> = workers
+            .drain(..)
+            .map(|mut worker| {
+                let (client, stop) = (client.clone(), stop.clone());
+                tokio::spawn(async move {
+                    worker.settle(&client).await;
+                    worker.work(&client, &stop).await;
+                    worker
+                })
+            })
+            .collect();
+        let life = Duration::from_millis(rand::rng().random_range(LIFE));
+        // Looking at what the last kill left takes time of its own; a worker that finds something wrong never begins.
+        let all = futures::future::join_all(settled.iter().map(|settled| settled.notified()));
+        let _ = tokio::time::timeout(Duration::from_secs(60), all).await;
+        tokio::time::sleep(life).await;
+        served.kill();
+        stop.cancel();
+        for task in tasks {
+            workers.push(task.await.expect("a worker finds everything as it should be"));
+        }
+        acknowledged = workers.iter().map(Worker::acknowledged).sum();
+        if kill % 10 == 0 {
+            println!("{kill} kills, {acknowledged} writes acknowledged");
+        }
+    }
+
+    let served = Served::start(directory.path());
+    let client = client(&served);
+    for worker in &mut workers {
+        worker.settle(&client).await;
+    }
+    let began = Instant::now();
+    served.terminate();
+    assert!(began.elapsed() < Duration::from_secs(10), "a server that is told to stop, stops");
+    check_integrity(&directory.path().join("datasets.sqlite3"));
+    assert!(acknowledged > 0, "nothing was written between the kills");
+    println!(
+        "{kills} kills, {acknowledged} writes acknowledged, none lost, none doubled; the slowest start took {starting:?}"
+    );
+}
+
+/// SQLite's own check of every page, index and reference.
+fn check_integrity(path: &std::path::Path) {
+    let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let database = database.expect("the database opens");
+    let verdict: String =
+        database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("the check runs");
+    assert_eq!(verdict, "ok");
+    let broken: i64 = database
+        .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))
+        .expect("the check runs");
+    assert_eq!(broken, 0);
+}
