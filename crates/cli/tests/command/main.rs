@@ -1,5 +1,6 @@
 //! The command as somebody types it, against `mistral-datasets serve` in a process of its own.
 
+mod imports;
 mod interruption;
 mod served;
 mod transfers;
