@@ -1,10 +1,11 @@
-//! `cargo xtask`: regenerates every layer from the document, proves that nothing drifted, runs the demo and the tests.
+//! `cargo xtask`: regenerates every layer from the document, proves that nothing drifted, runs the demo, the tests and the soak.
 
 mod demo;
 mod emit;
 mod generate;
 mod local_server;
 mod model;
+mod soak;
 mod spec_diff;
 mod step;
 mod test;
@@ -39,6 +40,12 @@ enum Command {
     },
     /// Runs every check and every test of every language
     Test,
+    /// Kills the server under load, many times, and looks each time whether anything was lost, doubled or half done
+    Soak {
+        /// How often it is killed
+        #[arg(long, default_value_t = 100)]
+        kills: u32,
+    },
     /// Works with published documents of the service
     #[command(subcommand)]
     Spec(Spec),
@@ -62,6 +69,7 @@ fn main() -> ExitCode {
         Command::Check => generate::check(&root()),
         Command::Demo { file } => demo::demo(&root(), file),
         Command::Test => test::test(&root()),
+        Command::Soak { kills } => soak::soak(&root(), kills),
         Command::Spec(Spec::Diff { file, json }) => return spec_diff(&file, json),
     };
     match result {
