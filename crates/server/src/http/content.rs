@@ -7,7 +7,8 @@ use std::ops::Range;
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{
-    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    IF_RANGE, RANGE,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 use mistral_datasets_core_client::types::ErrorCode;
@@ -24,7 +25,11 @@ pub(crate) async fn content(
     entry: &FileEntry,
     request: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let (status, range) = match request.get("range").map(|range| requested(range, entry.bytes)) {
+    let tag = format!("\"{}\"", entry.signature);
+    // A part is of use only to who has the rest of the very same content.
+    let same = request.get(IF_RANGE).is_none_or(|known| known == tag.as_str());
+    let range = request.get(RANGE).filter(|_| same);
+    let (status, range) = match range.map(|range| requested(range, entry.bytes)) {
         None | Some(Requested::Whole) => (StatusCode::OK, 0..entry.bytes),
         Some(Requested::Part(range)) => (StatusCode::PARTIAL_CONTENT, range),
         Some(Requested::Nothing) => return Err(unsatisfiable(entry.bytes)),
@@ -39,6 +44,10 @@ pub(crate) async fn content(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(CONTENT_LENGTH, length.into());
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    // The digest of a content names it whatever link or file it is behind, so a download goes on behind a new link.
+    if let Ok(value) = tag.parse() {
+        headers.insert(ETAG, value);
+    }
     if let Ok(value) = disposition(&entry.name).parse() {
         headers.insert(CONTENT_DISPOSITION, value);
     }

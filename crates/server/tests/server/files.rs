@@ -127,6 +127,38 @@ async fn parts_of_a_file_can_be_asked_for() {
 }
 
 #[tokio::test]
+async fn a_part_comes_only_to_who_has_the_rest_of_the_same_content() {
+    let api = Api::start().await;
+    let link = async |content: &str| {
+        let file = api.upload("content.txt", content).await;
+        let link: Value = api.get(&format!("{FILES}/{}/url", file.id)).await.json(200);
+        link["url"].as_str().unwrap().to_owned()
+    };
+    let (first, same, other) =
+        (link("0123456789").await, link("0123456789").await, link("0123456780").await);
+    let whole = api.get(&first).await;
+    assert_eq!(whole.headers["accept-ranges"], "bytes");
+    let tag = whole.headers["etag"].to_str().unwrap();
+    assert!(tag.starts_with('"') && tag.ends_with('"') && tag.len() > 20, "{tag}");
+    let rest = async |link: &str, tag: &str| {
+        let request = api.request(Method::GET, link).header("range", "bytes=7-");
+        send(request.header("if-range", tag)).await
+    };
+    for link in [&first, &same] {
+        let part = rest(link, tag).await;
+        assert_eq!((part.status.as_u16(), part.text()), (206, "789".to_owned()));
+        assert_eq!(part.headers["etag"], tag);
+        assert_eq!(part.headers["content-range"], "bytes 7-9/10");
+    }
+    // Of another content the whole is sent, and for tags that are weak, or dates, which nothing is known of.
+    assert_eq!(rest(&other, tag).await.text(), "0123456780");
+    for unsure in [&format!("W/{tag}"), "Wed, 21 Oct 2026 07:28:00 GMT"] {
+        let reply = rest(&first, unsure).await;
+        assert_eq!((reply.status.as_u16(), reply.text()), (200, "0123456789".to_owned()));
+    }
+}
+
+#[tokio::test]
 async fn a_signed_link_opens_its_file_without_a_key_and_no_other() {
     let mut api = Api::start().await;
     let file = api.upload("linked.jsonl", "linked").await;
