@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use mistral_datasets::{Client, Compression, Error};
 
 use crate::failure::Failure;
-use crate::output::{Output, Stdout};
+use crate::output::Output;
 
 /// Exports a dataset as JSONL, a record a line.
 #[derive(Debug, Args)]
@@ -54,7 +54,7 @@ impl Export {
                 let bar =
                     if io::stdout().is_terminal() { output.without_bar() } else { output.bar() };
                 let export = export.on_progress(bar.callback());
-                export.to_writer(Stdout).await.map_err(to_stdout)?;
+                export.to_writer(tokio::io::stdout()).await.map_err(to_stdout)?;
                 Ok(())
             }
             Some(path) => {

@@ -1,11 +1,11 @@
 //! `mistral-datasets files …`
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use futures::StreamExt;
 use mistral_datasets::{Client, Download, Upload};
+use tokio::io::AsyncWriteExt;
 
 use crate::failure::Failure;
 use crate::output::{self, Output};
@@ -114,8 +114,9 @@ impl Files {
 /// Writes a download to standard output as it comes.
 async fn to_stdout(download: Download) -> Result<(), Failure> {
     let mut pieces = download.into_stream();
+    let mut stdout = tokio::io::stdout();
     while let Some(piece) = pieces.next().await {
-        io::stdout().write_all(&piece?).map_err(Failure::Output)?;
+        stdout.write_all(&piece?).await.map_err(Failure::Output)?;
     }
-    io::stdout().flush().map_err(Failure::Output)
+    stdout.flush().await.map_err(Failure::Output)
 }

@@ -1,15 +1,12 @@
 //! How replies are printed: tables for people, JSON for programs.
 
 use std::io::{self, Write};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use chrono::{DateTime, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
 use mistral_datasets::types::{Dataset, DatasetRecord, File, ImportTask};
 use serde::Serialize;
 use serde_json::Value;
-use tokio::io::AsyncWrite;
 
 use crate::failure::Failure;
 use crate::progress::Bar;
@@ -69,28 +66,6 @@ impl Output {
 pub fn line(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(Failure::Output)
-}
-
-/// Standard output for what writes asynchronously. Its writes wait for whoever reads, as all others of the command do.
-#[derive(Debug)]
-pub struct Stdout;
-
-impl AsyncWrite for Stdout {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Poll::Ready(io::stdout().write(bytes))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(io::stdout().flush())
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush(context)
-    }
 }
 
 /// Rows below a heading, as wide as the terminal at most.
