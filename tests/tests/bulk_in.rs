@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt, stream};
 use mistral_datasets::types::{Dataset, RecordSource, TaskStatus};
 use mistral_datasets::{
     Client, CreateReport, Error, ErrorKind, ImportReport, Jsonl, NewRecord, Options, Outcome,
-    Progress, RawJson, Report, Retries, Strategy,
+    Progress, RawJson, Report, Retries, Strategy, Upload,
 };
 use mistral_datasets_tests::Fixture;
 use serde_json::{Value, json};
@@ -599,6 +599,107 @@ async fn import_jsonl_notices_a_file_that_changes() {
 fn append(path: &Path, text: &str) {
     let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
     file.write_all(text.as_bytes()).unwrap();
+}
+
+#[tokio::test]
+async fn bulk_input_is_broken_off_whatever_it_waits_for() {
+    let fixture = Fixture::start().await;
+    let dataset = fixture.dataset().await;
+    fixture.requests().await;
+    let later = Duration::from_millis(100);
+    for strategy in [Strategy::Auto, Strategy::Single, Strategy::File] {
+        let (client, token) = fixture.client.cancellable();
+        // The source gives one record and then nothing, not even its end.
+        let stalled = stream::iter([record(0)]).chain(stream::pending());
+        let call = client.datasets().create_records(dataset.id, stalled).strategy(strategy);
+        let call = tokio::spawn(call.into_future());
+        tokio::time::sleep(later).await;
+        token.cancel();
+        let error = call.await.unwrap().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.operation()),
+            (ErrorKind::Cancelled, Some("create_records"))
+        );
+        let expected = if strategy == Strategy::Single { "created" } else { "not sent" };
+        assert_eq!(words(create_report(&error)), [expected], "{strategy}");
+    }
+    let (client, token) = fixture.client.cancellable();
+    let stalled = stream::iter([Ok(Bytes::from(lines(1)))]).chain(stream::pending());
+    let call = client.datasets().import_jsonl(dataset.id, Jsonl::stream(stalled));
+    let call = tokio::spawn(call.into_future());
+    tokio::time::sleep(later).await;
+    token.cancel();
+    let error = call.await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Cancelled, Some("import_jsonl")));
+    assert_eq!(fixture.operations().await, ["create_record"]);
+
+    // Also while it gives a busy server time.
+    let busy =
+        json!({"operation": "create_record", "status": 429, "headers": {"retry-after": "30"}});
+    fixture.fault(busy).await;
+    let (client, token) = fixture.client.cancellable();
+    let call = client.datasets().create_records_iter(dataset.id, (0..3).map(record));
+    let call = tokio::spawn(call.concurrency(1).into_future());
+    tokio::time::sleep(later).await;
+    token.cancel();
+    let error = call.await.unwrap().unwrap_err();
+    assert_eq!(words(create_report(&error)), ["not sent"; 3]);
+}
+
+/// A line and what becomes of it when it is changed here and there, the same at every run.
+fn odd_lines() -> Vec<Vec<u8>> {
+    let good = [
+        r#"{"messages": [{"role": "user", "content": "é \"\ud83d"}], "properties": {"n": [1e5, null]}}"#,
+        r#"{"payload": {"messages": [{}], "x": -0.5e-7}, "properties": null, "messages": 1}"#,
+        r#"{"\u0070ayload": {"messages": []}, "payload": {"messages": [{"a": true}]}}"#,
+    ];
+    let mut random = 88_172_645_463_325_252_u64;
+    let mut next = move |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (random % below as u64) as usize
+    };
+    let mut lines: Vec<Vec<u8>> = good.iter().map(|line| line.as_bytes().to_vec()).collect();
+    for line in good {
+        for _ in 0..60 {
+            let mut line = line.as_bytes().to_vec();
+            let place = next(line.len());
+            match next(3) {
+                0 => line[place] = b"{}[]\",:\\x0 \xff\x0c"[next(13)],
+                1 => drop(line.remove(place)),
+                _ => line.truncate(place),
+            }
+            lines.push(line);
+        }
+    }
+    lines.retain(|line| !line.contains(&b'\n') && !line.trim_ascii().is_empty());
+    lines
+}
+
+#[tokio::test]
+async fn the_client_takes_what_the_server_takes_and_nothing_else() {
+    let fixture = Fixture::start().await;
+    let dataset = fixture.dataset().await;
+    let datasets = fixture.client.datasets();
+    let (mut taken, mut refused) = (0, 0);
+    for line in odd_lines() {
+        let shown = String::from_utf8_lossy(&line).into_owned();
+        let upload = Upload::bytes("line.jsonl", line.clone());
+        let file = fixture.client.files().upload(upload).await.unwrap();
+        let task = datasets.import_from_file(dataset.id, file.id).await.unwrap();
+        let by_server = fixture.finished(task).await;
+        let call = datasets.import_jsonl(dataset.id, Jsonl::bytes(line)).wait(false);
+        let by_client = call.await;
+        if by_server.status == TaskStatus::Completed {
+            taken += 1;
+            assert!(by_client.is_ok(), "{shown}: {by_client:?}");
+        } else if by_server.message.as_deref() != Some("line 1: payload.messages: required") {
+            refused += 1;
+            assert!(by_client.is_err(), "{shown}: {by_server:?}");
+        }
+    }
+    assert!(taken > 20 && refused > 50, "{taken} taken, {refused} refused");
 }
 
 /// The phases that a call tells of, and the last of what it tells about each.

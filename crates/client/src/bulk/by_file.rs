@@ -97,7 +97,14 @@ impl ByFile<'_> {
         watch.begin("check", None, None);
         let mut parts = Parts::spooled(MAX_FILE_BYTES).map_err(not_spooled)?;
         let (mut batch, mut taken) = (Batch::default(), 0);
-        while let Some((place, record)) = records.next().await {
+        let client = self.transfer.client.clone();
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = client.ended() => return Err(client.broken_off()),
+                next = records.next() => next,
+            };
+            let Some((place, record)) = next else { break };
             taken = place as u64 + 1;
             let line = match record {
                 Err(error) if !is_of_the_record(&error) => return Err(error),

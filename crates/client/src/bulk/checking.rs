@@ -19,6 +19,7 @@ use super::line::{self, Form};
 use super::lines::{Line, Lines, Text};
 use super::report::BadLine;
 use super::spool::{Content, Part, Parts, not_spooled};
+use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::progress::Watch;
 
@@ -97,8 +98,9 @@ impl Checked {
     }
 }
 
-/// Looks at every line. What was found is returned also where the pass fails.
+/// Looks at every line, until the client's calls are broken off. What was found is returned also where the pass fails.
 pub(super) async fn check(
+    client: &Client,
     jsonl: Jsonl,
     rules: Rules,
     watch: Watch,
@@ -128,12 +130,18 @@ pub(super) async fn check(
             }
         }
     };
-    // The pass may end before the stream does, at a bad line.
-    let ended = tokio::select! {
-        ended = &mut pass => ended,
-        () = pumping => pass.await,
+    let passing = async {
+        // The pass may end before the stream does, at a bad line.
+        tokio::select! {
+            passed = &mut pass => passed,
+            () = pumping => pass.await,
+        }
     };
-    ended.unwrap_or_else(|error| match error.try_into_panic() {
+    let passed = tokio::select! {
+        passed = passing => passed,
+        () = client.ended() => return (Found::default(), Err(client.broken_off())),
+    };
+    passed.unwrap_or_else(|error| match error.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
         Err(_) => {
             let error = Error::new(ErrorKind::Cancelled, "the runtime has stopped");

@@ -179,7 +179,13 @@ impl CreateRecords {
         report.elapsed = began.elapsed();
         match result {
             Ok(()) => Ok(report),
-            Err(error) => Err(error.with_report(Report::Create(report))),
+            Err(error) => {
+                let error = match error.operation() {
+                    Some(_) => error,
+                    None => error.with_operation(OPERATION),
+                };
+                Err(error.with_report(Report::Create(report)))
+            }
         }
     }
 
@@ -204,7 +210,7 @@ impl CreateRecords {
         let records = self.records.enumerate().boxed();
         let report = &mut *by_file.report;
         let (records, chosen) = match self.strategy {
-            Strategy::Auto => choose(records, report).await,
+            Strategy::Auto => choose(&client, records, report).await,
             asked => (records, (asked, "it was asked for".to_owned())),
         };
         (report.strategy, report.reason) = chosen;
@@ -223,7 +229,11 @@ impl CreateRecords {
 }
 
 /// Takes enough from the source to choose a strategy. Returns the source as it was, and the choice with its reason.
-async fn choose(mut records: Records, report: &mut CreateReport) -> (Records, (Strategy, String)) {
+async fn choose(
+    client: &Client,
+    mut records: Records,
+    report: &mut CreateReport,
+) -> (Records, (Strategy, String)) {
     let deadline = tokio::time::Instant::now() + AUTO_PATIENCE;
     let (mut taken, mut number, mut bytes) = (Vec::new(), 0_usize, 0_usize);
     let chosen = loop {
@@ -234,7 +244,11 @@ async fn choose(mut records: Records, report: &mut CreateReport) -> (Records, (S
             let reason = format!("there are more than {} MiB of records", AUTO_BYTES >> 20);
             break (Strategy::File, reason);
         }
-        let (place, record) = match tokio::time::timeout_at(deadline, records.next()).await {
+        let next = tokio::select! {
+            next = tokio::time::timeout_at(deadline, records.next()) => next,
+            () = client.ended() => break (Strategy::Auto, "the call was broken off".to_owned()),
+        };
+        let (place, record) = match next {
             Ok(Some(next)) => next,
             Ok(None) => {
                 let reason = format!(

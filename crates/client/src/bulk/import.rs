@@ -48,7 +48,7 @@ impl Datasets {
     /// # Errors
     /// [`Validation`](ErrorKind::Validation) before anything is sent when the source cannot be read or, unless
     /// [`lenient`](ImportJsonl::lenient), a line is bad; the error names the line and the column.
-    /// [`TaskFailed`](ErrorKind::TaskFailed) when the server gives an import up; otherwise as the server and the connection have it.
+    /// [`TaskFailed`](ErrorKind::TaskFailed) when the server gives an import up, whose uploaded file is then not deleted; otherwise as the server and the connection have it.
     /// All carry a [`report`](Error::report), with which a later call goes on.
     ///
     /// Sends `POST /v1/files` and `POST /v1/observability/datasets/{dataset_id}/imports/from-file` for each file.
@@ -165,7 +165,7 @@ impl ImportJsonl {
 
         rules.done = report.done();
         let names = jsonl.file_name();
-        let (found, checked) = check(jsonl, rules, transfer.watch.clone()).await;
+        let (found, checked) = check(&transfer.client, jsonl, rules, transfer.watch.clone()).await;
         report.lines = found.lines;
         report.bad_lines = found.bad_lines;
         report.bad_line_count = found.bad_line_count;

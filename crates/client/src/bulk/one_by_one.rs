@@ -98,6 +98,7 @@ impl<'a> OneByOne<'a> {
             tokio::select! {
                 biased;
                 Some(sent) = self.under_way.next() => self.ended(sent),
+                () = self.client.ended(), if !stopped => self.failure = Some(self.client.broken_off()),
                 () = open(gate), if waits_to_send && room => {}
                 record = records.next(), if may_send && !exhausted => match record {
                     Some((place, record)) => self.took(place, record),

@@ -36,7 +36,7 @@ pub(super) enum Failure {
 }
 
 impl Transfer {
-    /// Uploads a part as a file, and imports it. `still` is asked after the upload whether the part is what it should be.
+    /// Uploads a part as a file, and imports it. The file stays when its import fails, for whoever looks after that. `still` is asked after the upload whether the part is what it should be.
     pub(super) async fn bring(
         &self,
         content: &Content,
@@ -145,7 +145,10 @@ impl Transfer {
                 return Err(error.with_attempts(attempt, began.elapsed()));
             }
             let longest = delays.next().unwrap_or(retries.max_delay);
-            tokio::time::sleep(asked + longest.mul_f64(rand::random())).await;
+            tokio::select! {
+                () = tokio::time::sleep(asked + longest.mul_f64(rand::random())) => {}
+                () = self.client.ended() => return Err(self.client.broken_off()),
+            }
         }
     }
 
