@@ -1,5 +1,6 @@
 //! What the behaviour suites share: a local server with a client of it, and a server of canned replies.
 
+pub mod bulk;
 mod canned;
 mod fixture;
 

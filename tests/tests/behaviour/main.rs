@@ -1,5 +1,6 @@
 //! The behaviour cases of `cases.txt` in Rust. Python and Node run the same cases by the same names.
 
+mod bulk_in;
 mod bulk_out;
 mod cases;
 mod datasets;
