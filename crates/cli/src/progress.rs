@@ -25,7 +25,8 @@ impl Bar {
     pub fn new(shown: bool) -> Self {
         let target =
             if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self(ProgressBar::with_draw_target(None, target))
+        // What it looks like is not known before something begins.
+        Self(ProgressBar::with_draw_target(None, target).with_style(style("{msg}")))
     }
 
     /// What the client's transfers tell how far they are.
@@ -45,11 +46,11 @@ impl Bar {
                 (true, Some(_)) => RECORDS,
                 (true, None) => SOME_RECORDS,
             };
+            bar.set_length(total.unwrap_or(position));
             if shape != (progress.phase, template) {
                 shape = (progress.phase, template);
                 begin(&bar, progress.phase, template);
             }
-            bar.set_length(total.unwrap_or(position));
             if !counts_records && progress.records > 0 {
                 bar.set_message(format!("({} records)", progress.records));
             }
@@ -60,18 +61,22 @@ impl Bar {
     /// What waiting for a task tells.
     pub fn of_task(&self) -> impl FnMut(&ImportTask) + Send + 'static {
         let bar = self.0.clone();
-        begin(&bar, "import", PERCENT);
         bar.set_length(100);
+        begin(&bar, "import", PERCENT);
         move |task| bar.set_position(task.progress.unwrap_or(0).clamp(0, 100) as u64)
     }
 }
 
 /// Begins to show something else.
 fn begin(bar: &ProgressBar, prefix: &'static str, template: &str) {
-    bar.reset();
-    bar.set_message("");
+    bar.set_style(style(template));
     bar.set_prefix(prefix);
-    bar.set_style(ProgressStyle::with_template(template).expect("the template is right"));
+    bar.set_message("");
+    bar.reset();
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("a test reads every template")
 }
 
 impl Drop for Bar {
