@@ -200,6 +200,7 @@ impl CreateRecords {
             client: client.clone(),
             dataset_id: dataset_id.clone(),
             operation: OPERATION,
+            unit: "records",
             watch: watch.clone(),
             wait: true,
             timeout: None,
@@ -218,8 +219,8 @@ impl CreateRecords {
         if report.strategy == Strategy::File {
             return by_file.run(records).await;
         }
-        let total = self.total.map(|total| (0..total).filter(|place| report.wants(*place)).count());
-        watch.begin("send", None, total.map(|total| total as u64));
+        let total = self.total.map(|total| (total - report.settled(total)) as u64);
+        watch.begin("send", None, total);
         let one_by_one =
             OneByOne::new(&client, &dataset_id, concurrency, continue_on_error, &watch, report)?;
         let result = one_by_one.run(records).await;

@@ -28,7 +28,8 @@ impl Datasets {
     /// text it is. Blank lines and a byte order mark are left out.
     ///
     /// Nothing is sent before every line was looked at. Memory does not grow with the source: a plain file on the disk is
-    /// uploaded from where it is, everything else through a temporary file. Files are imported whole or not at all, and
+    /// uploaded from where it is, everything else through a temporary file, in the directory that the environment's `TMPDIR`
+    /// names. Files are imported whole or not at all, and
     /// nothing is imported twice; see [`resume`](ImportJsonl::resume).
     ///
     /// ```no_run
@@ -59,6 +60,7 @@ impl Datasets {
                 client: self.client.clone(),
                 dataset_id: dataset_id.into_id(),
                 operation: OPERATION,
+                unit: "lines",
                 watch: Watch::default(),
                 wait: true,
                 timeout: None,

@@ -132,7 +132,9 @@ impl<R: Read> Lines<R> {
             self.start = 0;
         }
         if self.end == self.buffer.len() {
-            self.buffer.resize(self.buffer.len() * 2, 0);
+            // Twice as much, but no more than it takes to see that a line is too long.
+            let enough = self.longest.saturating_add(2 * CHUNK);
+            self.buffer.resize((self.buffer.len() * 2).min(enough).max(self.end + 1), 0);
         }
         let read = loop {
             match self.input.read(&mut self.buffer[self.end..]) {

@@ -48,6 +48,7 @@ impl Pace {
             self.slowed = Some(now);
             self.at_once = (self.at_once / 2.0).max(1.0);
             self.in_a_row += 1;
+            tracing::debug!(at_once = self.at_once(), ?retry_after, "slowing down");
         }
         let skipped = usize::try_from(self.in_a_row.saturating_sub(1)).unwrap_or(usize::MAX);
         let longest = self.retries.delays().nth(skipped).unwrap_or(self.retries.max_delay);

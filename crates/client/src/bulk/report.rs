@@ -108,6 +108,11 @@ impl CreateReport {
         self.items.get(place).is_none_or(Outcome::is_to_be_sent)
     }
 
+    /// How many of the first records need not be sent.
+    pub(super) fn settled(&self, first: usize) -> usize {
+        self.items.iter().take(first).filter(|item| !item.is_to_be_sent()).count()
+    }
+
     /// Notes what became of the record at this place.
     pub(super) fn set(&mut self, place: usize, outcome: Outcome) {
         if place >= self.items.len() {

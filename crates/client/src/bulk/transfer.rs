@@ -18,6 +18,8 @@ pub(super) struct Transfer {
     pub(super) client: Client,
     pub(super) dataset_id: String,
     pub(super) operation: &'static str,
+    /// What the source of parts consists of.
+    pub(super) unit: &'static str,
     pub(super) watch: Watch,
     /// Whether the import is waited for, and how long.
     pub(super) wait: bool,
@@ -77,8 +79,8 @@ impl Transfer {
             }
             Err(error) if error.kind() == ErrorKind::TaskFailed => {
                 // The server counts the lines of the file.
-                let (first, last) = (part.first_line, part.last_line);
-                let context = format!("the file {} made of lines {first} to {last}", file.id);
+                let (unit, first, last) = (self.unit, part.first_line, part.last_line);
+                let context = format!("the file {} made of {unit} {first} to {last}", file.id);
                 Err(Failure::NotDone(error.in_context(&context)))
             }
             Err(error) => {
