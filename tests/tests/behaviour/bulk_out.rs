@@ -136,6 +136,9 @@ async fn export_resumes() {
         if let Some(range) = range {
             assert_eq!(openings[1].1, range);
             assert_eq!(openings[1].0, if range.is_empty() { 200 } else { 206 });
+            // The server may answer with a part only of the same file.
+            let condition = &self::openings(&requests, "if-range")[1].1;
+            assert_eq!(condition.starts_with('"'), !range.is_empty(), "{condition}");
         }
     }
 
@@ -189,6 +192,11 @@ async fn export_renews_an_expired_link() {
         texts.push(record.unwrap().properties.parse::<Value>().unwrap()["text"].clone());
     }
     assert_eq!(texts, ["first", "zweites 😀", "third"]);
+    // The same bytes behind another link are not sent again either.
+    let openings = openings(&fixture.requests().await, "range");
+    let statuses: Vec<_> = openings.iter().map(|(status, _)| *status).collect();
+    assert_eq!(statuses, [200, 403, 206]);
+    assert_eq!(openings[2].1, format!("bytes={}-", whole.len() - 10));
 
     fixture
         .fault(json!({"operation": "open_link", "status": 403, "body": "", "times": null}))

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use tokio::io::AsyncWriteExt;
 
-use super::encoder::{Written, compression_of, encoder};
 use super::transfer::LineCounter;
-use super::{Export, ExportReport, writer};
+use super::writer::{self, Written, compression_of, encoder};
+use super::{Export, ExportReport};
 use crate::error::Error;
 use crate::resume::Piece;
 use crate::whole_file::{Target, Unfinished, unwritable};

@@ -1,6 +1,5 @@
 //! Whole datasets out: to a file, into a writer, or record by record.
 
-mod encoder;
 mod file;
 mod lines;
 mod record;
