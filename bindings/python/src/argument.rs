@@ -6,8 +6,15 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 /// An id: text, or a `uuid.UUID`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Id(String);
+
+impl Id {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl IntoId for Id {
     fn into_id(self) -> String {

@@ -1,67 +1,54 @@
 //! What the Python class `Mistral` is made of.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use mistral_datasets::{Error, LocalData};
+use mistral_datasets::{ClientBuilder, Error, LocalData};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple};
 
-use crate::error;
-use crate::file;
-use crate::generated::{Datasets, Files};
+use crate::model::Source;
 use crate::runtime::{self, Reply};
 use crate::session::{Origin, Session};
-
-/// A connection to a server, and the resources over it.
-#[pyclass(frozen, module = "mistral_datasets._native")]
-pub struct Client {
-    session: Session,
-    datasets: PyOnceLock<Py<Datasets>>,
-    files: PyOnceLock<Py<Files>>,
-}
-
-impl From<Session> for Client {
-    fn from(session: Session) -> Self {
-        Self { session, datasets: PyOnceLock::new(), files: PyOnceLock::new() }
-    }
-}
+use crate::{error, file, options, raw};
 
 impl Reply for Session {
-    fn into_object(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(Py::new(py, Client::from(self))?.into_any())
+    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
+        Ok(Py::new(source.py, self)?.into_any())
     }
+}
+
+/// Set up for Python, as far as that is the same for every client.
+fn builder(py: Python<'_>) -> ClientBuilder {
+    let version = py.version_info();
+    mistral_datasets::Client::builder().user_agent(format!(
+        "mistral-datasets-python/{} python/{}.{}",
+        env!("CARGO_PKG_VERSION"),
+        version.major,
+        version.minor
+    ))
 }
 
 #[pymethods]
-impl Client {
+impl Session {
     #[new]
-    #[pyo3(signature = (api_key, server_url, timeout_ms, /))]
-    fn new(
+    #[pyo3(signature = (given, proxy, ca_certificates, /))]
+    fn open(
         py: Python<'_>,
-        api_key: Option<String>,
-        server_url: Option<String>,
-        timeout_ms: Option<i64>,
+        given: &Bound<'_, PyDict>,
+        proxy: Option<String>,
+        ca_certificates: Option<Vec<u8>>,
     ) -> PyResult<Self> {
-        let version = py.version_info();
-        let mut builder = mistral_datasets::Client::builder().user_agent(format!(
-            "mistral-datasets-python/{} python/{}.{}",
-            env!("CARGO_PKG_VERSION"),
-            version.major,
-            version.minor
-        ));
-        if let Some(key) = api_key {
-            builder = builder.api_key(key);
+        let mut builder = builder(py).options(options::read(given)?);
+        if let Some(url) = proxy {
+            builder = builder.proxy(url);
         }
-        if let Some(url) = server_url {
-            builder = builder.server_url(url);
+        if let Some(certificates) = ca_certificates {
+            builder = builder.ca_certificates(certificates);
         }
-        if let Some(timeout) = timeout_ms {
-            // The client refuses a timeout of nothing, which a negative one is too.
-            builder = builder.timeout(Duration::from_millis(timeout.try_into().unwrap_or(0)));
-        }
-        let client = builder.clone().build().map_err(|error| error::exception(py, &error))?;
-        Ok(Session::new(Origin::Built(builder), client).into())
+        // A forked child builds from these settings again, and its environment may be another by then.
+        let builder = builder.with_environment();
+        let client = builder.clone().build().map_err(|error| error::exception(py, None, &error))?;
+        Ok(Self::new(Origin::Built(Box::new(builder)), client))
     }
 
     /// A client of a server that runs in this process.
@@ -75,53 +62,55 @@ impl Client {
         })
     }
 
+    /// The same client, for which something is otherwise.
+    #[pyo3(signature = (given, /))]
+    fn with_options(&self, py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Self> {
+        self.with(py, options::read(given)?)
+    }
+
+    /// Whether its server runs in this process, or did in a parent of it.
+    #[getter(is_local)]
+    fn served_here(&self) -> bool {
+        self.is_local()
+    }
+
     /// The server's address, without a slash at its end.
-    #[getter]
-    fn server_url(&self, py: Python<'_>) -> String {
-        self.session.server_url(py)
+    #[getter(server_url)]
+    fn address(&self, py: Python<'_>) -> PyResult<String> {
+        self.server_url(py)
     }
 
-    /// Datasets, the records in them, imports, exports and tasks.
-    #[getter]
-    fn datasets(&self, py: Python<'_>) -> PyResult<Py<Datasets>> {
-        let datasets = self
-            .datasets
-            .get_or_try_init(py, || Py::new(py, Datasets::new(self.session.clone())))?;
-        Ok(datasets.clone_ref(py))
-    }
-
-    /// Uploaded files, which imports read.
-    #[getter]
-    fn files(&self, py: Python<'_>) -> PyResult<Py<Files>> {
-        let files =
-            self.files.get_or_try_init(py, || Py::new(py, Files::new(self.session.clone())))?;
-        Ok(files.clone_ref(py))
+    /// Makes a call of a resource, and returns its reply as it came beside what was made of it.
+    #[pyo3(signature = (method, /, *arguments, **keywords))]
+    fn raw<'py>(
+        &self,
+        method: &Bound<'py, PyAny>,
+        arguments: &Bound<'py, PyTuple>,
+        keywords: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        raw::call(method, arguments, keywords)
     }
 
     /// Opens a presigned link.
     #[pyo3(signature = (url, /))]
     fn open_link(&self, py: Python<'_>, url: String) -> PyResult<Py<PyAny>> {
-        runtime::wait(py, file::open_link(self.session.client(py)?, url))
+        runtime::wait(py, file::open_link(self.client(py)?, url))
     }
 
     /// Opens a presigned link, for asyncio.
     #[pyo3(signature = (url, /))]
     fn open_link_async<'py>(&self, py: Python<'py>, url: String) -> PyResult<Bound<'py, PyAny>> {
-        runtime::coroutine(
-            py,
-            "Client.open_link_async",
-            file::open_link(self.session.client(py)?, url),
-        )
+        runtime::coroutine(py, "Client.open_link_async", file::open_link(self.client(py)?, url))
     }
 
     /// Closes the client, and stops a local server.
     fn close(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        runtime::wait(py, close(self.session.client(py)?))
+        runtime::wait(py, close(self.client(py)?))
     }
 
     /// Closes the client, and stops a local server, for asyncio.
     fn close_async<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        runtime::coroutine(py, "Client.close_async", close(self.session.client(py)?))
+        runtime::coroutine(py, "Client.close_async", close(self.client(py)?))
     }
 }
 

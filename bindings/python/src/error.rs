@@ -9,13 +9,21 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
+use crate::model::Source;
+use crate::options::Seconds;
+use crate::report;
+use crate::runtime::Reply;
+use crate::session::Session;
+
 /// The names of all kinds of error, for the test that compares them with the classes.
 pub fn kinds() -> Vec<&'static str> {
     ErrorKind::ALL.iter().map(|kind| kind.name()).collect()
 }
 
 /// The exception of an error, with its causes as a chain.
-pub fn exception(py: Python<'_>, error: &Error) -> PyErr {
+///
+/// Objects in it that can look after themselves do so by the client of the session.
+pub fn exception(py: Python<'_>, session: Option<&Session>, error: &Error) -> PyErr {
     let details = || {
         let details = PyDict::new(py);
         details.set_item("operation", error.operation())?;
@@ -25,6 +33,17 @@ pub fn exception(py: Python<'_>, error: &Error) -> PyErr {
         details.set_item("retryable", error.is_retryable())?;
         details.set_item("hint", error.hint())?;
         details.set_item("body", error.body())?;
+        details.set_item("attempts", error.attempts())?;
+        details.set_item("elapsed", error.elapsed().map(Seconds))?;
+        details.set_item("retry_after", error.retry_after().map(Seconds))?;
+        details.set_item("ambiguous", error.is_ambiguous())?;
+        if let Some(task) = error.task() {
+            let source = Source { py, session };
+            details.set_item("task", task.clone().into_object(source)?)?;
+        }
+        if let Some(report) = error.report() {
+            details.set_item("report", report::object(Source { py, session }, report)?)?;
+        }
         details.set_item("text", error.to_string())?;
         PyResult::Ok(details)
     };

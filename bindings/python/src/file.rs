@@ -17,6 +17,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString};
 
 use crate::argument::Id;
 use crate::error;
+use crate::model::Source;
 use crate::runtime::{self, Reply};
 
 /// How much is read from a Python file at a time.
@@ -96,7 +97,7 @@ fn chunks(
     stream::unfold(Some((file, raised)), |state| async move {
         let (file, raised) = state?;
         let read = tokio::task::spawn_blocking(move || {
-            let chunk = Python::try_attach(|py| read(file.bind(py)));
+            let chunk = runtime::attach(|py| read(file.bind(py)));
             (chunk, file, raised)
         });
         let (chunk, file, raised) = match read.await {
@@ -154,12 +155,12 @@ pub struct Uploaded {
 }
 
 impl Reply for Uploaded {
-    fn into_object(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
         let raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (raised, self.file) {
             (Some(raised), _) => Err(raised),
-            (None, Ok(file)) => file.into_object(py),
-            (None, Err(error)) => Err(error::exception(py, &error)),
+            (None, Ok(file)) => file.into_object(source),
+            (None, Err(error)) => Err(error::exception(source.py, source.session, &error)),
         }
     }
 }
@@ -175,14 +176,14 @@ pub async fn open_link(client: Client, url: String) -> Result<Download, Error> {
 }
 
 impl Reply for Download {
-    fn into_object(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
         static DOWNLOAD: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let content = Content {
             process: process::id(),
             length: self.length(),
             stream: Arc::new(tokio::sync::Mutex::new(Some(self.into_stream().boxed()))),
         };
-        let download = DOWNLOAD.import(py, "mistral_datasets._download", "Download")?;
+        let download = DOWNLOAD.import(source.py, "mistral_datasets._download", "Download")?;
         Ok(download.call1((content,))?.unbind())
     }
 }
@@ -246,7 +247,7 @@ impl Content {
 struct Chunk(Option<Bytes>);
 
 impl Reply for Chunk {
-    fn into_object(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.0.map(|bytes| PyBytes::new(py, &bytes)).into_py_any(py)
+    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
+        self.0.map(|bytes| PyBytes::new(source.py, &bytes)).into_py_any(source.py)
     }
 }

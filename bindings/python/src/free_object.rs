@@ -213,16 +213,16 @@ macro_rules! free_object {
             #[staticmethod]
             #[pyo3(signature = (text, /))]
             fn from_json(py: Python<'_>, text: String) -> PyResult<Py<Self>> {
-                Member::receive(py, model::read::<types::$name>(py, text)?)
+                Member::receive(Source::unknown(py), model::read::<types::$name>(py, text)?)
             }
         }
 
         impl Member for Py<$name> {
             type Wire = types::$name;
 
-            fn receive(py: Python<'_>, wire: Self::Wire) -> PyResult<Self> {
+            fn receive(source: Source<'_, '_>, wire: Self::Wire) -> PyResult<Self> {
                 let object = PyClassInitializer::from(FreeObject::received(wire.into()));
-                Py::new(py, object.add_subclass($name))
+                Py::new(source.py, object.add_subclass($name))
             }
 
             fn wire(&self, py: Python<'_>) -> PyResult<Self::Wire> {

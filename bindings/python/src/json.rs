@@ -40,7 +40,7 @@ fn write<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
 }
 
 /// What is wrong with a value, where an exception says that it has no JSON form and is no accident of its own.
-fn unfit(py: Python<'_>, error: &PyErr) -> Option<String> {
+pub fn unfit(py: Python<'_>, error: &PyErr) -> Option<String> {
     let expected = error.is_instance_of::<PyTypeError>(py)
         || error.is_instance_of::<PyValueError>(py)
         || error.is_instance_of::<PyOverflowError>(py)
@@ -54,11 +54,7 @@ fn unfit(py: Python<'_>, error: &PyErr) -> Option<String> {
 /// `ValidationError` where it has no JSON form.
 pub fn argument(value: &Bound<'_, PyAny>, operation: &str, argument: &str) -> PyResult<RawJson> {
     let py = value.py();
-    let text = match FreeObject::of(value) {
-        Some(object) => object.text(py),
-        None => raw(value),
-    };
-    text.map_err(|error| match unfit(py, &error) {
+    text(value).map_err(|error| match unfit(py, &error) {
         Some(problem) => error::invalid(
             py,
             operation,
@@ -67,6 +63,17 @@ pub fn argument(value: &Bound<'_, PyAny>, operation: &str, argument: &str) -> Py
         ),
         None => error,
     })
+}
+
+/// A value as JSON text.
+///
+/// # Errors
+/// Whatever Python raises where the value has no JSON form; see [`unfit`].
+pub fn text(value: &Bound<'_, PyAny>) -> PyResult<RawJson> {
+    match FreeObject::of(value) {
+        Some(object) => object.text(value.py()),
+        None => raw(value),
+    }
 }
 
 fn raw(value: &Bound<'_, PyAny>) -> PyResult<RawJson> {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::free_object::counted;
 use crate::json::Json;
+use crate::model::Source;
 
 /// A member of a model.
 pub trait Member: Sized + Send + Sync + 'static {
@@ -21,7 +22,7 @@ pub trait Member: Sized + Send + Sync + 'static {
     type Wire;
 
     /// Takes over what the client received.
-    fn receive(py: Python<'_>, wire: Self::Wire) -> PyResult<Self>;
+    fn receive(source: Source<'_, '_>, wire: Self::Wire) -> PyResult<Self>;
 
     /// What the client would have received.
     fn wire(&self, py: Python<'_>) -> PyResult<Self::Wire>;
@@ -44,7 +45,7 @@ macro_rules! plain_member {
         $(impl Member for $ty {
             type Wire = Self;
 
-            fn receive(_: Python<'_>, wire: Self) -> PyResult<Self> {
+            fn receive(_: Source<'_, '_>, wire: Self) -> PyResult<Self> {
                 Ok(wire)
             }
 
@@ -68,7 +69,7 @@ plain_member!(i64, f64, bool, DateTime<Utc>);
 impl Member for String {
     type Wire = Self;
 
-    fn receive(_: Python<'_>, wire: Self) -> PyResult<Self> {
+    fn receive(_: Source<'_, '_>, wire: Self) -> PyResult<Self> {
         Ok(wire)
     }
 
@@ -98,7 +99,7 @@ impl Member for String {
 impl Member for Uuid {
     type Wire = Self;
 
-    fn receive(_: Python<'_>, wire: Self) -> PyResult<Self> {
+    fn receive(_: Source<'_, '_>, wire: Self) -> PyResult<Self> {
         Ok(wire)
     }
 
@@ -120,8 +121,8 @@ impl Member for Uuid {
 impl<T: Member> Member for Option<T> {
     type Wire = Option<T::Wire>;
 
-    fn receive(py: Python<'_>, wire: Self::Wire) -> PyResult<Self> {
-        wire.map(|wire| T::receive(py, wire)).transpose()
+    fn receive(source: Source<'_, '_>, wire: Self::Wire) -> PyResult<Self> {
+        wire.map(|wire| T::receive(source, wire)).transpose()
     }
 
     fn wire(&self, py: Python<'_>) -> PyResult<Self::Wire> {
@@ -156,12 +157,12 @@ pub struct List<T> {
 impl<T: Member> Member for List<T> {
     type Wire = Vec<T::Wire>;
 
-    fn receive(py: Python<'_>, wire: Self::Wire) -> PyResult<Self> {
+    fn receive(source: Source<'_, '_>, wire: Self::Wire) -> PyResult<Self> {
         let items = wire
             .into_iter()
-            .map(|item| T::receive(py, item)?.object(py))
+            .map(|item| T::receive(source, item)?.object(source.py))
             .collect::<PyResult<Vec<_>>>()?;
-        Ok(Self { list: PyList::new(py, items)?.unbind(), items: PhantomData })
+        Ok(Self { list: PyList::new(source.py, items)?.unbind(), items: PhantomData })
     }
 
     fn wire(&self, py: Python<'_>) -> PyResult<Self::Wire> {
@@ -183,7 +184,7 @@ where
 {
     type Wire = W;
 
-    fn receive(_: Python<'_>, wire: W) -> PyResult<Self> {
+    fn receive(_: Source<'_, '_>, wire: W) -> PyResult<Self> {
         Ok(Self::received(wire.into()))
     }
 
@@ -255,7 +256,7 @@ macro_rules! open_enum {
         impl Member for $ty {
             type Wire = Self;
 
-            fn receive(_: Python<'_>, wire: Self) -> PyResult<Self> {
+            fn receive(_: Source<'_, '_>, wire: Self) -> PyResult<Self> {
                 Ok(wire)
             }
 
@@ -280,7 +281,7 @@ macro_rules! union {
         impl Member for $ty {
             type Wire = Self;
 
-            fn receive(_: Python<'_>, wire: Self) -> PyResult<Self> {
+            fn receive(_: Source<'_, '_>, wire: Self) -> PyResult<Self> {
                 Ok(wire)
             }
 

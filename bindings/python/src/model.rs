@@ -11,6 +11,23 @@ use serde::de::DeserializeOwned;
 use crate::error;
 use crate::json;
 use crate::member::{Extra, Member};
+use crate::session::Session;
+
+/// Where a reply comes from: the interpreter that its objects are made in, and the client that asked, if one did.
+#[derive(Clone, Copy)]
+pub struct Source<'a, 'py> {
+    /// The interpreter.
+    pub py: Python<'py>,
+    /// The client, which objects that can look after themselves keep.
+    pub session: Option<&'a Session>,
+}
+
+impl<'py> Source<'_, 'py> {
+    /// Nobody asked: the text was there already.
+    pub fn unknown(py: Python<'py>) -> Self {
+        Self { py, session: None }
+    }
+}
 
 /// The class of a reply.
 pub trait Model: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Send + Sync {
@@ -18,7 +35,7 @@ pub trait Model: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Send + 
     type Wire: Serialize + DeserializeOwned + PartialEq;
 
     /// Takes over what the client received.
-    fn receive(py: Python<'_>, wire: Self::Wire) -> PyResult<Self>;
+    fn receive(source: Source<'_, '_>, wire: Self::Wire) -> PyResult<Self>;
 
     /// What the client would have received.
     fn wire(&self, py: Python<'_>) -> PyResult<Self::Wire>;
@@ -33,8 +50,8 @@ pub trait Model: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Send + 
 impl<T: Model + Into<PyClassInitializer<T>>> Member for Py<T> {
     type Wire = T::Wire;
 
-    fn receive(py: Python<'_>, wire: T::Wire) -> PyResult<Self> {
-        Py::new(py, T::receive(py, wire)?)
+    fn receive(source: Source<'_, '_>, wire: T::Wire) -> PyResult<Self> {
+        Py::new(source.py, T::receive(source, wire)?)
     }
 
     fn wire(&self, py: Python<'_>) -> PyResult<T::Wire> {
@@ -97,26 +114,30 @@ pub fn restore<'py>(class: &Bound<'py, PyAny>, text: &str) -> PyResult<Bound<'py
     class.call_method1("from_json", (text,))
 }
 
-/// Declares the class of a reply. With an `id` in parentheses it can be hashed, by that member.
+/// Declares the class of a reply. With an `id` in parentheses it can be hashed, by that member. With a `session` its objects keep
+/// the client that they came from, for the methods that follow.
 macro_rules! model {
     (
         $(#[doc = $about:literal])+
         pub struct $name:ident $(($id:ident))? { $($(#[doc = $doc:literal])+ $field:ident: $ty:ty,)+ }
+        $(with $session:ident { $($methods:tt)+ })?
     ) => {
         $(#[doc = $about])+
         #[pyclass(frozen, module = "mistral_datasets.models")]
         pub struct $name {
             $($field: $ty,)+
             extra: Extra,
+            $($session: Option<Session>,)?
         }
 
         impl Model for $name {
             type Wire = types::$name;
 
-            fn receive(py: Python<'_>, wire: types::$name) -> PyResult<Self> {
+            fn receive(source: Source<'_, '_>, wire: types::$name) -> PyResult<Self> {
                 Ok(Self {
-                    $($field: Member::receive(py, wire.$field)?,)+
+                    $($field: Member::receive(source, wire.$field)?,)+
                     extra: Extra::receive(wire.extra),
+                    $($session: source.session.cloned(),)?
                 })
             }
 
@@ -138,8 +159,8 @@ macro_rules! model {
         }
 
         impl Reply for types::$name {
-            fn into_object(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-                Ok(<Py<$name> as Member>::receive(py, self)?.into_any())
+            fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
+                Ok(<Py<$name> as Member>::receive(source, self)?.into_any())
             }
         }
 
@@ -153,6 +174,8 @@ macro_rules! model {
                 }
             )+
 
+            $($($methods)+)?
+
             /// Members of the reply that this version does not know, by name. They are attributes too.
             #[getter]
             fn extra<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyMappingProxy>> {
@@ -163,7 +186,7 @@ macro_rules! model {
             #[staticmethod]
             #[pyo3(signature = (text, /))]
             fn from_json(py: Python<'_>, text: String) -> PyResult<Self> {
-                Self::receive(py, model::read(py, text)?)
+                Self::receive(Source::unknown(py), model::read(py, text)?)
             }
 
             /// The reply as JSON text, by the names of the API; payload and properties stand in it as they came.

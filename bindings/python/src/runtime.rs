@@ -7,9 +7,10 @@
 use std::future::IntoFuture;
 use std::panic::AssertUnwindSafe;
 use std::process;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -22,6 +23,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
 
 use crate::error;
+use crate::model::Source;
 
 /// How often a blocking call looks whether a signal came.
 const SIGNAL_CHECK: Duration = Duration::from_millis(50);
@@ -45,6 +47,8 @@ fn runtime(py: Python<'_>) -> PyResult<&'static Runtime> {
     {
         return Ok(current.runtime);
     }
+    // The parent's threads are not there.
+    ATTACHED.store(0, Ordering::SeqCst);
     let threads = std::thread::available_parallelism().map_or(2, |number| number.get());
     let runtime = Builder::new_multi_thread()
         .worker_threads(threads.clamp(2, MOST_THREADS))
@@ -56,27 +60,74 @@ fn runtime(py: Python<'_>) -> PyResult<&'static Runtime> {
     Ok(runtime)
 }
 
+/// How many threads of the runtime run Python's code, or are about to.
+static ATTACHED: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether the interpreter is about to end.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// How long the end of the interpreter waits for those threads.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Runs Python's code on a thread of the runtime, unless the interpreter is ending.
+///
+/// While it ends, Python kills threads that want to go on with its code, wherever in ours they are. So none of them may be at it
+/// by then, for which [`end`] cares.
+pub fn attach<T>(code: impl FnOnce(Python<'_>) -> T) -> Option<T> {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            ATTACHED.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+    ATTACHED.fetch_add(1, Ordering::SeqCst);
+    let _leave = Leave;
+    if ENDING.load(Ordering::SeqCst) { None } else { Python::try_attach(code) }
+}
+
+/// Waits until no thread of the runtime runs Python's code, and lets none begin any more. Python calls it before it ends.
+#[pyfunction]
+pub fn end(py: Python<'_>) {
+    ENDING.store(true, Ordering::SeqCst);
+    py.detach(|| {
+        let started = Instant::now();
+        while ATTACHED.load(Ordering::SeqCst) > 0 && started.elapsed() < LAST_WORDS {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
 /// What a call brings, as Python sees it.
 pub trait Reply: Send + 'static {
     /// Makes the Python object.
-    fn into_object(self, py: Python<'_>) -> PyResult<Py<PyAny>>;
+    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>>;
 }
 
 impl Reply for () {
-    fn into_object(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(py.None())
+    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
+        Ok(source.py.None())
     }
 }
 
-/// Carries out a call and blocks until its reply is there.
-///
-/// Other Python threads run meanwhile. On the main thread a signal, such as Ctrl-C, interrupts the call: its handler
-/// runs, and when that raises, the call is dropped.
+/// Carries out a call and blocks until its reply is there; see [`wait_for`].
 pub fn wait<C, R>(py: Python<'_>, call: C) -> PyResult<Py<PyAny>>
 where
     C: IntoFuture<Output = Result<R, Error>>,
     C::IntoFuture: Send + 'static,
     R: Reply,
+{
+    wait_for(py, call)?.into_object(Source::unknown(py))
+}
+
+/// Carries out a call and blocks until it is done.
+///
+/// Other Python threads run meanwhile. On the main thread a signal, such as Ctrl-C, interrupts the call: its handler
+/// runs, and when that raises, the call is dropped.
+pub fn wait_for<C, R>(py: Python<'_>, call: C) -> PyResult<R>
+where
+    C: IntoFuture<Output = Result<R, Error>>,
+    C::IntoFuture: Send + 'static,
+    R: Send + 'static,
 {
     let call = call.into_future();
     let (sender, mut receiver) = mpsc::sync_channel(1);
@@ -92,15 +143,17 @@ where
             Err(RecvTimeoutError::Disconnected) => return Err(panicked()),
         }
     };
-    finish(py, result)
+    result.map_err(|error| error::exception(py, None, &error))
 }
 
-fn panicked() -> PyErr {
+/// The exception of a call that panicked.
+pub fn panicked() -> PyErr {
     PyRuntimeError::new_err("a call panicked; its trace is on standard error")
 }
 
 fn finish<R: Reply>(py: Python<'_>, result: Result<R, Error>) -> PyResult<Py<PyAny>> {
-    result.map_err(|error| error::exception(py, &error))?.into_object(py)
+    let reply = result.map_err(|error| error::exception(py, None, &error))?;
+    reply.into_object(Source::unknown(py))
 }
 
 /// A coroutine that carries out a call when it is awaited, on whatever event loop awaits it. Warnings name it as `name`.
@@ -149,7 +202,7 @@ impl Call {
         let task = runtime(py)?.spawn(async move {
             let outcome = Outcome { finish: Mutex::new(Some(call.await)) };
             // An interpreter that is shutting down, or a loop that was closed meanwhile, has nobody left to tell.
-            Python::try_attach(|py| {
+            attach(|py| {
                 let _ = event_loop.call_method1(py, "call_soon_threadsafe", (outcome, future));
             });
         });

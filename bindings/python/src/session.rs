@@ -3,16 +3,22 @@
 use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mistral_datasets::{Client, ClientBuilder};
+use mistral_datasets::{Client, ClientBuilder, Options};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
+use pyo3::types::PyDict;
 
-use crate::error;
+use crate::{error, logging, options};
 
 /// A client that is made again in a forked child, where the sockets of its pool belong to the parent.
+///
+/// Python knows it as `Client`; its methods are in [`crate::client`].
+#[pyclass(name = "Client", frozen, module = "mistral_datasets._native")]
 #[derive(Clone)]
 pub struct Session {
     shared: Arc<Shared>,
+    /// What is to hold otherwise than for the client that is shared, each over what stands before it.
+    options: Arc<[Options]>,
 }
 
 struct Shared {
@@ -23,7 +29,7 @@ struct Shared {
 /// How to make the client again.
 pub enum Origin {
     /// With the configuration it was made with.
-    Built(ClientBuilder),
+    Built(Box<ClientBuilder>),
     /// Not at all: its server runs in the parent.
     Local,
 }
@@ -58,14 +64,45 @@ impl Session {
     /// Shares a client.
     pub fn new(origin: Origin, client: Client) -> Self {
         let current = Mutex::new(Current::new(client));
-        Self { shared: Arc::new(Shared { origin, current }) }
+        Self { shared: Arc::new(Shared { origin, current }), options: Arc::default() }
+    }
+
+    /// The same client, for which something is otherwise.
+    ///
+    /// # Errors
+    /// `ConfigurationError` when the options cannot hold.
+    pub fn with(&self, py: Python<'_>, options: Options) -> PyResult<Self> {
+        let all = self.options.iter().cloned().chain([options]).collect();
+        let session = Self { shared: self.shared.clone(), options: all };
+        // What is wrong with them is told here, not at the first call.
+        session.client(py)?;
+        Ok(session)
+    }
+
+    /// Whether the client's server runs in this process, or did in a parent of it.
+    pub fn is_local(&self) -> bool {
+        matches!(self.shared.origin, Origin::Local)
     }
 
     /// The server's address, without a slash at its end.
-    pub fn server_url(&self, py: Python<'_>) -> String {
-        let current =
-            self.shared.current.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
-        current.client().server_url().to_owned()
+    pub fn server_url(&self, py: Python<'_>) -> PyResult<String> {
+        let client = {
+            let current = self.current(py);
+            if current.process != process::id() && self.options.is_empty() {
+                // It is the same there, and to be printed a client needs no connections.
+                return Ok(current.client().server_url().to_owned());
+            }
+            current.client().clone()
+        };
+        let address = self.adapt(py, client.clone()).map(|client| client.server_url().to_owned());
+        if self.current(py).process != process::id() {
+            std::mem::forget(client);
+        }
+        address
+    }
+
+    fn current<'a>(&'a self, py: Python<'_>) -> std::sync::MutexGuard<'a, Current> {
+        self.shared.current.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The client of this process.
@@ -73,8 +110,52 @@ impl Session {
     /// # Errors
     /// `ConfigurationError` in a forked child of a process that has a local server.
     pub fn client(&self, py: Python<'_>) -> PyResult<Client> {
-        let mut current =
-            self.shared.current.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        logging::refresh(py);
+        let client = self.shared_client(py)?;
+        self.adapt(py, client)
+    }
+
+    /// The client of this process with the keywords that one call was given beside its arguments.
+    ///
+    /// # Errors
+    /// `TypeError` for an unknown keyword, `ConfigurationError` when an option cannot hold.
+    pub fn client_with(
+        &self,
+        py: Python<'_>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Client> {
+        let client = self.client(py)?;
+        match options {
+            None => Ok(client),
+            Some(keywords) => client
+                .with(options::of_call(keywords)?)
+                .map_err(|error| error::exception(py, None, &error)),
+        }
+    }
+
+    /// This client with the keywords that were given beside the arguments, for what makes more than one call.
+    ///
+    /// # Errors
+    /// As [`client_with`](Self::client_with).
+    pub fn with_keywords(
+        &self,
+        py: Python<'_>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        match options {
+            None => Ok(self.clone()),
+            Some(keywords) => self.with(py, options::of_call(keywords)?),
+        }
+    }
+
+    fn adapt(&self, py: Python<'_>, client: Client) -> PyResult<Client> {
+        self.options.iter().try_fold(client, |client, options| {
+            client.with(options.clone()).map_err(|error| error::exception(py, None, &error))
+        })
+    }
+
+    fn shared_client(&self, py: Python<'_>) -> PyResult<Client> {
+        let mut current = self.current(py);
         let client = current.client().clone();
         if current.process == process::id() || client.is_closed() {
             return Ok(client);
@@ -88,7 +169,8 @@ impl Session {
                  `mistral-datasets serve`",
             ));
         };
-        let rebuilt = builder.clone().build().map_err(|error| error::exception(py, &error))?;
+        let rebuilt =
+            (**builder).clone().build().map_err(|error| error::exception(py, None, &error))?;
         *current = Current::new(rebuilt.clone());
         Ok(rebuilt)
     }

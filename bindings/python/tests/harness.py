@@ -20,7 +20,7 @@ from email.message import Message
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
-from mistral_datasets import Mistral, errors, models
+from mistral_datasets import Mistral, Retries, errors, models
 from mistral_datasets.types import Download
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -238,8 +238,9 @@ class Canned:
         self._server.server_close()
         self._thread.join()
 
-    def client(self, *, timeout_ms: int | None = None) -> Mistral:
-        return Mistral("the key", server_url=self.url, timeout_ms=timeout_ms)
+    def client(self, *, timeout_ms: int | None = None, retries: Retries | int = 1) -> Mistral:
+        """A client of the server. Unless a test is about that, it sends everything once only."""
+        return Mistral("the key", server_url=self.url, timeout_ms=timeout_ms, retries=retries)
 
 
 class _Threaded(socketserver.ThreadingMixIn, http.server.HTTPServer):

@@ -6,13 +6,14 @@ import builtins
 import copy
 import pickle
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from harness import NOWHERE, Canned
-from mistral_datasets import Mistral, _native, errors
+from harness import COUNT, NOWHERE, Canned
+from mistral_datasets import Mistral, Retries, _native, errors
 
 CLASSES: list[type[errors.MistralError]] = [getattr(errors, name) for name in errors.__all__]
 
@@ -81,10 +82,30 @@ def closed() -> Mistral:
     return mistral
 
 
+def closed_under_way() -> None:
+    with Canned(200, COUNT, delay=5) as server:
+        mistral = server.client()
+        closing = threading.Timer(0.2, mistral.close)
+        closing.start()
+        try:
+            mistral.datasets.list()
+        finally:
+            closing.join()
+
+
+def failed_import() -> None:
+    with Mistral.local() as mistral:
+        dataset = mistral.datasets.create(name="Refund requests", description="")
+        file = mistral.files.upload(file={"file_name": "a.jsonl", "content": b"no JSON\n"})
+        mistral.datasets.import_from_file(dataset_id=dataset.id, file_id=file.id, wait=True)
+
+
 OTHERS: dict[type[errors.MistralError], Callable[[], Any]] = {
     errors.ConfigurationError: lambda: Mistral("k", server_url="no address"),
-    errors.ConnectionError: lambda: Mistral("k", server_url=NOWHERE).datasets.list(),
+    errors.ConnectionError: lambda: Mistral("k", server_url=NOWHERE, retries=1).datasets.list(),
     errors.ClosedError: lambda: closed().datasets.list(),
+    errors.CancelledError: closed_under_way,
+    errors.TaskFailedError: failed_import,
 }
 
 
@@ -119,16 +140,38 @@ def test_a_timeout_of_nothing_is_misconfigured() -> None:
 
 def test_an_error_travels() -> None:
     with pytest.raises(errors.ConnectionError) as caught:
-        Mistral("k", server_url=NOWHERE).datasets.list()
+        Mistral("k", server_url=NOWHERE, retries=1).datasets.list()
     error = caught.value
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
         assert type(twin) is type(error)
         assert (twin.__dict__, twin.args, str(twin)) == (error.__dict__, error.args, str(error))
 
 
+def test_an_error_travels_with_its_task() -> None:
+    with pytest.raises(errors.TaskFailedError) as caught:
+        failed_import()
+    twin = pickle.loads(pickle.dumps(caught.value))
+    assert twin.task == caught.value.task
+    assert twin.task.status == "FAILED"
+    assert "line 1" in twin.message
+
+
+def test_an_error_tells_of_its_attempts() -> None:
+    with Canned(503, "{}", {"retry-after": "0"}) as server, pytest.raises(errors.ServerError) as caught:
+        server.client(retries=Retries(3, first_delay=0.01)).datasets.create(name="A name", description="")
+    error = caught.value
+    assert (error.attempts, error.retry_after, error.ambiguous) == (3, 0.0, False)
+    assert error.elapsed is not None
+    assert 0 < error.elapsed < 5
+    assert len(server.requests) == 3
+    with Canned(500, "{}") as server, pytest.raises(errors.ServerError) as caught:
+        server.client(retries=5).datasets.create(name="A name", description="")
+    assert (caught.value.attempts, caught.value.ambiguous) == (1, True)
+
+
 def test_a_connection_error_has_its_causes() -> None:
     with pytest.raises(errors.ConnectionError) as caught:
-        Mistral("k", server_url=NOWHERE).datasets.list()
+        Mistral("k", server_url=NOWHERE, retries=1).datasets.list()
     causes: list[BaseException] = []
     cause = caught.value.__cause__
     while cause is not None:
@@ -153,7 +196,7 @@ def test_a_program_may_raise_them_itself() -> None:
 
 
 def test_wrong_types_are_type_errors() -> None:
-    mistral: Any = Mistral("k", server_url=NOWHERE)
+    mistral: Any = Mistral("k", server_url=NOWHERE, retries=1)
     for call in (
         lambda: mistral.datasets.list(page_size="many"),
         lambda: mistral.datasets.list(50),

@@ -205,6 +205,23 @@ def test_a_program_may_end_with_everything_open(tmp_path: Path) -> None:
         assert mistral.datasets.list().datasets.count == 1
 
 
+def test_a_program_may_end_as_soon_as_its_loop_has() -> None:
+    # The thread that tells the loop of a reply may still be at it; it must not be when the interpreter ends.
+    with Canned(200, COUNT) as server:
+        for _ in range(10):
+            script(
+                """
+                import asyncio, sys
+                from mistral_datasets import Mistral
+                async def main():
+                    mistral = Mistral("k", server_url=sys.argv[1])
+                    await asyncio.gather(*(mistral.datasets.list_async() for _ in range(5)))
+                asyncio.run(main())
+                """,
+                server.url,
+            )
+
+
 # Signals
 
 
@@ -262,7 +279,7 @@ def test_both_kinds_of_blocks_close() -> None:
     with pytest.raises(errors.ClosedError):
         blocking.datasets.list()
     with pytest.raises(errors.ConnectionError):
-        Mistral("k", server_url=url).datasets.list()
+        Mistral("k", server_url=url, retries=1).datasets.list()
 
     async def block() -> Mistral:
         async with Mistral.local() as mistral:
@@ -289,7 +306,7 @@ def test_a_local_server_stops_with_its_last_client() -> None:
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         try:
-            Mistral("k", server_url=url).datasets.list()
+            Mistral("k", server_url=url, retries=1).datasets.list()
         except errors.ConnectionError:
             return
         except errors.AuthenticationError:

@@ -14,19 +14,29 @@ MistralError
 │   └── ServerTimeoutError   the server itself gave up (408, 504); it is an ObservabilityError too
 ├── ConnectionError          the server could not be reached, or the connection broke
 ├── DecodingError            the reply is not what the API promises
+├── TaskFailedError          an import task ended without success
+├── CancelledError           the client was closed while the call was under way
 ├── ConfigurationError       the client was set up wrongly
-└── ClosedError              the client was closed
+└── ClosedError              the client was closed before the call
 ```
 
 Some of them share their names with exceptions of Python's own, which they are not: write `errors.TimeoutError`.
+Cancelling a task of asyncio raises `asyncio.CancelledError`, as ever.
 """
 
 from __future__ import annotations
 
 import sys
 
+# Type checkers take this for true; importing it from `typing` would take longer than all the rest.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mistral_datasets._native import CreateReport, ImportReport
+    from mistral_datasets.models import ImportTask
+
 __all__ = [
     "AuthenticationError",
+    "CancelledError",
     "ClosedError",
     "ConfigurationError",
     "ConflictError",
@@ -39,6 +49,7 @@ __all__ = [
     "RateLimitError",
     "ServerError",
     "ServerTimeoutError",
+    "TaskFailedError",
     "TimeoutError",
     "ValidationError",
 ]
@@ -54,8 +65,17 @@ class MistralError(Exception):
         status: The status of the reply, where there was one.
         error_code: The server's name for what went wrong, such as `DATASET_NOT_FOUND`.
         request_id: The id that the server gave the request, for asking its operators.
-        retryable: Whether the same call may succeed when it is made again later. It does not say that this call was not
-            carried out: after a broken connection it may have been.
+        retryable: Whether the same call may succeed when it is made again later. Whether this one was carried out is
+            another question; see `ambiguous`.
+        ambiguous: Whether this was a write that may have been carried out although it failed: it was sent, and no reply
+            came. Such a call is never repeated by itself; look whether it was carried out before making it again.
+        attempts: How often the request was sent; 0 when it never was.
+        elapsed: How many seconds the call took with all its attempts and the waits between them, where something was
+            sent.
+        retry_after: How many seconds the server asked to wait before the next request.
+        task: The import task that failed, or was still under way when waiting for it ended.
+        report: What a bulk call had done by then: a `CreateReport` or an `ImportReport`. It does not travel with
+            pickle.
         hint: What to do about it, where something general can be said.
         body: The body of the failed reply, at most 8 KiB of it. It may repeat what was sent, so it is never printed.
     """
@@ -67,6 +87,12 @@ class MistralError(Exception):
     error_code: str | None
     request_id: str | None
     retryable: bool
+    ambiguous: bool
+    attempts: int
+    elapsed: float | None
+    retry_after: float | None
+    task: ImportTask | None
+    report: CreateReport | ImportReport | None
     hint: str | None
     body: str | None
 
@@ -79,6 +105,12 @@ class MistralError(Exception):
         error_code: str | None = None,
         request_id: str | None = None,
         retryable: bool = False,
+        ambiguous: bool = False,
+        attempts: int = 0,
+        elapsed: float | None = None,
+        retry_after: float | None = None,
+        task: ImportTask | None = None,
+        report: CreateReport | ImportReport | None = None,
         hint: str | None = None,
         body: str | None = None,
         text: str | None = None,
@@ -90,6 +122,12 @@ class MistralError(Exception):
         self.error_code = error_code
         self.request_id = request_id
         self.retryable = retryable
+        self.ambiguous = ambiguous
+        self.attempts = attempts
+        self.elapsed = elapsed
+        self.retry_after = retry_after
+        self.task = task
+        self.report = report
         self.hint = hint
         self.body = body
 
@@ -99,7 +137,7 @@ class MistralError(Exception):
         return self.status
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _restored, (type(self), self.args, self.__dict__)
+        return _restored, (type(self), self.args, {**self.__dict__, "report": None})
 
 
 class ObservabilityError(MistralError):
@@ -173,6 +211,18 @@ class DecodingError(MistralError):
     kind = "decoding"
 
 
+class TaskFailedError(MistralError):
+    """An import task ended without success; `task` has it."""
+
+    kind = "task_failed"
+
+
+class CancelledError(MistralError):
+    """The client was closed while the call was under way."""
+
+    kind = "cancelled"
+
+
 class ConfigurationError(MistralError):
     """The client was set up wrongly: no key, a server address that is none."""
 
@@ -180,7 +230,7 @@ class ConfigurationError(MistralError):
 
 
 class ClosedError(MistralError):
-    """The client was closed."""
+    """The client was closed before the call."""
 
     kind = "closed"
 
@@ -189,6 +239,7 @@ _BY_KIND: dict[str, type[MistralError]] = {
     error.kind: error
     for error in (
         AuthenticationError,
+        CancelledError,
         ClosedError,
         ConfigurationError,
         ConflictError,
@@ -198,6 +249,7 @@ _BY_KIND: dict[str, type[MistralError]] = {
         PermissionError,
         RateLimitError,
         ServerError,
+        TaskFailedError,
         TimeoutError,
         ValidationError,
     )

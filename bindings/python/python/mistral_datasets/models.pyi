@@ -2,7 +2,7 @@
 # run the command again.
 
 import builtins
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from datetime import datetime
 from typing import ClassVar, final
 
@@ -381,6 +381,61 @@ class ImportTask:
     @property
     def extra(self) -> Mapping[str, JSON]:
         """Members of the reply that this version does not know, by name. They are attributes too."""
+
+    def refresh(self) -> ImportTask:
+        """Asks the server how the task stands now.
+
+        Returns:
+            The task as it is; this object stays as it was.
+
+        Raises:
+            errors.ConfigurationError: The object came from no client, but from text or from pickle: use
+                `datasets.task`.
+            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+        """
+
+    async def refresh_async(self) -> ImportTask:
+        """Like `refresh`, for asyncio."""
+
+    def wait(
+        self,
+        *,
+        timeout: float | None = None,
+        poll_interval: tuple[float, float] | None = None,
+        on_progress: Callable[[ImportTask], object] | None = None,
+    ) -> ImportTask:
+        """Waits until the task has ended.
+
+        A status that this version does not know means that it is still under way.
+
+        Args:
+            timeout: How many seconds to wait at most. Default: 1800.
+            poll_interval: How many seconds to wait before the task is looked at again: the first time, and what the
+                waits grow to. Default: (0.1, 5.0).
+            on_progress: What is called with the task every time it was looked at, by whoever waits: on its thread, or
+                on its event loop.
+
+        Returns:
+            The task, which is COMPLETED.
+
+        Raises:
+            errors.TaskFailedError: The task is FAILED, CANCELED, TERMINATED or TIMED_OUT.
+            errors.TimeoutError: It is still under way. It goes on, and can be waited for again.
+            errors.ConfigurationError: The object came from no client, but from text or from pickle: use
+                `datasets.task`.
+            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+
+        The first two errors have the task in their attribute `task`.
+        """
+
+    async def wait_async(
+        self,
+        *,
+        timeout: float | None = None,
+        poll_interval: tuple[float, float] | None = None,
+        on_progress: Callable[[ImportTask], object] | None = None,
+    ) -> ImportTask:
+        """Like `wait`, for asyncio."""
 
     @staticmethod
     def from_json(text: str, /) -> ImportTask:

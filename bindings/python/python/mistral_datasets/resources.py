@@ -3,14 +3,17 @@
 
 """The resources of the API, a class for each; `Mistral` holds them."""
 
-from mistral_datasets._native import (
-    Datasets,
-    Files,
-    Records,
-)
+from mistral_datasets._bulk import Bulk
+from mistral_datasets._native import Datasets as _Datasets
+from mistral_datasets._native import Files, Records
 
 __all__ = [
     "Datasets",
     "Files",
     "Records",
 ]
+
+
+class Datasets(_Datasets, Bulk):
+    __doc__ = _Datasets.__doc__
+    __slots__ = ()

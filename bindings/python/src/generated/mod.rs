@@ -12,8 +12,7 @@ use pyo3::prelude::*;
 
 use crate::free_object::{self, FreeObject};
 
-pub use datasets::Datasets;
-pub use files::Files;
+pub use models::*;
 
 /// Adds every class to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

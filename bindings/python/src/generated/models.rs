@@ -14,8 +14,11 @@ use uuid::Uuid;
 use crate::free_object::{FreeObject, free_object};
 use crate::json::{self, Json};
 use crate::member::{Extra, List, Member, open_enum, union};
-use crate::model::{self, Model, model};
+use crate::model::{self, Model, Source, model};
+use crate::options::Seconds;
 use crate::runtime::Reply;
+use crate::session::Session;
+use crate::task;
 
 model! {
     /// A named collection of conversation records.
@@ -159,6 +162,59 @@ model! {
         message: Option<String>,
         /// What the import did, once it is finished, where the server counts.
         result: Option<Py<ImportResult>>,
+    }
+    with session {
+    /// Asks the server how the task stands now.
+    ///
+    /// Returns:
+    ///     The task as it is; this object stays as it was.
+    ///
+    /// Raises:
+    ///     errors.ConfigurationError: The object came from no client, but from text or from pickle:
+    ///         use `datasets.task`.
+    ///     errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+    fn refresh(&self, py: Python<'_>, ) -> PyResult<Py<PyAny>> {
+    task::refresh(py, self.session.as_ref(), &self.dataset_id.to_string(), &self.id.to_string())
+    }
+
+    /// Like `refresh`, for asyncio.
+    fn refresh_async<'py>(&self, py: Python<'py>, ) -> PyResult<Bound<'py, PyAny>> {
+    task::refresh_async(py, "ImportTask.refresh_async", self.session.as_ref(), &self.dataset_id.to_string(), &self.id.to_string())
+    }
+
+    /// Waits until the task has ended.
+    ///
+    /// A status that this version does not know means that it is still under way.
+    ///
+    /// Args:
+    ///     timeout: How many seconds to wait at most. Default: 1800.
+    ///     poll_interval: How many seconds to wait before the task is looked at again: the first
+    ///         time, and what the waits grow to. Default: (0.1, 5.0).
+    ///     on_progress: What is called with the task every time it was looked at, by whoever waits:
+    ///         on its thread, or on its event loop.
+    ///
+    /// Returns:
+    ///     The task, which is COMPLETED.
+    ///
+    /// Raises:
+    ///     errors.TaskFailedError: The task is FAILED, CANCELED, TERMINATED or TIMED_OUT.
+    ///     errors.TimeoutError: It is still under way. It goes on, and can be waited for again.
+    ///     errors.ConfigurationError: The object came from no client, but from text or from pickle:
+    ///         use `datasets.task`.
+    ///     errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+    ///
+    /// The first two errors have the task in their attribute `task`.
+    #[pyo3(signature = (*, timeout=None, poll_interval=None, on_progress=None))]
+    fn wait(&self, py: Python<'_>, timeout: Option<Seconds>, poll_interval: Option<(Seconds, Seconds)>, on_progress: Option<Bound<'_, PyAny>>, ) -> PyResult<Py<PyAny>> {
+    task::wait(py, self.session.as_ref(), &self.dataset_id.to_string(), &self.id.to_string(), task::Waiting { timeout, poll_interval, on_progress })
+    }
+
+    /// Like `wait`, for asyncio.
+    #[pyo3(signature = (*, timeout=None, poll_interval=None, on_progress=None))]
+    fn wait_async<'py>(&self, py: Python<'py>, timeout: Option<Seconds>, poll_interval: Option<(Seconds, Seconds)>, on_progress: Option<Bound<'py, PyAny>>, ) -> PyResult<Bound<'py, PyAny>> {
+    task::wait_async(py, "ImportTask.wait_async", self.session.as_ref(), &self.dataset_id.to_string(), &self.id.to_string(), task::Waiting { timeout, poll_interval, on_progress })
+    }
+
     }
 }
 

@@ -14,7 +14,7 @@ from mistral_datasets import Mistral, errors
 
 def nowhere(style: str) -> Api:
     """A client of a port on which nothing listens."""
-    return Api(style, Mistral("a key", server_url=NOWHERE))
+    return Api(style, Mistral("a key", server_url=NOWHERE, retries=1))
 
 
 async def test_create_dataset(api: Api) -> None:

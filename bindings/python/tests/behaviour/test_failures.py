@@ -17,7 +17,7 @@ from mistral_datasets import Mistral, errors, models
 
 def nowhere(style: str) -> Api:
     """A client of a port on which nothing listens."""
-    return Api(style, Mistral("a key", server_url=NOWHERE))
+    return Api(style, Mistral("a key", server_url=NOWHERE, retries=1))
 
 
 async def test_missing_key_is_a_configuration_error(style: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,16 @@ use std::fmt::Write;
 
 use super::stubs::is_hashable;
 use super::text::{
-    children, class, is_class, method_doc, module, name, returned, twin_doc, wrapped,
+    REFRESH_DOC, WAIT_DOC, by_hand, children, class, has_payload, is_class, is_task,
+    listing_arguments, method_doc, module, name, returned, twin_doc, walk_doc, walk_name, wrapped,
 };
 use crate::emit::preamble;
 use crate::emit::rust_text::{self, doc, identifier, indented};
-use crate::model::{Argument, Field, Kind, Model, Operation, Place, Type};
+use crate::model::{Argument, Field, Kind, Listing, Model, Operation, Place, Type};
+
+/// How Python makes a resource.
+const OVER_CLIENT: &str = "/// The resource over a client.\n#[new]\n#[pyo3(signature = (client, /))]\n\
+    fn over(client: &Bound<'_, Session>) -> Self {\nSelf::new(client.get().clone())\n}\n\n";
 
 /// Emits `mod.rs`: what there is, and how it gets into the module.
 pub fn index(model: &Model) -> Result<String, String> {
@@ -19,10 +24,7 @@ pub fn index(model: &Model) -> Result<String, String> {
         let _ = writeln!(text, "mod {};", module(group));
     }
     text.push_str("mod models;\n\nuse pyo3::prelude::*;\n\n");
-    text.push_str("use crate::free_object::{self, FreeObject};\n\n");
-    for group in children(model, None) {
-        let _ = writeln!(text, "pub use {}::{};", module(group), class(group));
-    }
+    text.push_str("use crate::free_object::{self, FreeObject};\n\npub use models::*;\n");
     text.push_str(
         "\n/// Adds every class to the module.\n\
          pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {\n",
@@ -54,12 +56,15 @@ pub fn models(model: &Model) -> Result<String, String> {
                         member_type(model, field)?
                     );
                 }
-                let item = format!(
+                let mut item = format!(
                     "{}pub struct {}{key} {{\n{}}}\n",
                     doc(&schema.description),
                     schema.name,
                     indented(&members)
                 );
+                if is_task(model, schema) {
+                    item.push_str(&task_methods(&schema.name));
+                }
                 let _ = writeln!(items, "model! {{\n{}}}\n", indented(&item));
             }
             Kind::FreeObject { known } if known.is_empty() => {}
@@ -142,8 +147,12 @@ pub fn models(model: &Model) -> Result<String, String> {
             (&["union!"], "crate::member", "union"),
             (&[""], "crate::model", "self"),
             (&[""], "crate::model", "Model"),
+            (&[""], "crate::model", "Source"),
             (&[""], "crate::model", "model"),
+            (&["Option<Seconds>"], "crate::options", "Seconds"),
             (&[""], "crate::runtime", "Reply"),
+            (&["with session"], "crate::session", "Session"),
+            (&["task::"], "crate::task", "self"),
         ],
     ));
     text.push('\n');
@@ -216,26 +225,43 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
             class(child)
         );
     }
+    if by_hand(group).is_some() {
+        methods.push_str(
+            "/// The client, for the methods that are written in Python.\n#[getter]\n\
+             fn _client(&self) -> Session {\nself.session.clone()\n}\n\n",
+        );
+    }
     for operation in model.operations_of(group) {
         methods.push_str(&pair(model, operation)?);
+        if let Some(listing) = model.listing(operation) {
+            methods.push_str(&walk(model, operation, &listing)?);
+        }
     }
     let mut text = preamble("//");
+    text.push_str(
+        "\n#![allow(clippy::too_many_arguments, reason = \"Python gives them by their names\")]\n",
+    );
     let _ =
         writeln!(text, "\n//! The operations of `{group}`. Comments are docstrings of Python.\n");
     text.push_str(&imports(
         &methods,
         &[
+            (&["&Client|"], "mistral_datasets", "Client"),
             (&["IntoId::"], "mistral_datasets", "IntoId"),
             (&["types::"], "mistral_datasets", "types"),
             (&[""], "pyo3::prelude", "*"),
+            (&[""], "pyo3::types", "PyDict"),
             (&[": Id,", "<Id>"], "crate::argument", "Id"),
             (&["Many<"], "crate::argument", "Many"),
+            (&["limited("], "crate::call", "limited"),
+            (&[""], "crate::call", "send"),
+            (&[""], "crate::call", "send_async"),
             (&["file::"], "crate::file", "self"),
             (&[": FileArgument,"], "crate::file", "FileArgument"),
             (&["json::"], "crate::json", "self"),
-            (&[""], "crate::runtime", "coroutine"),
-            (&[""], "crate::runtime", "wait"),
+            (&["Option<Seconds>"], "crate::options", "Seconds"),
             (&[""], "crate::session", "Session"),
+            (&["walk::"], "crate::walk", "self"),
         ],
     ));
     for child in children(model, Some(group)) {
@@ -245,13 +271,14 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
         model.operations_of(group).map(|operation| format!("`{}`", operation.name)).collect();
     let _ = write!(
         text,
-        "\n{}#[pyclass(frozen, module = \"mistral_datasets.resources\")]\n\
+        "\n{}#[pyclass(frozen, {}module = \"mistral_datasets.resources\")]\n\
          pub struct {class_name} {{\n    session: Session,\n}}\n\n\
          impl {class_name} {{\n\
          /// The resource over a session.\n\
          pub fn new(session: Session) -> Self {{\nSelf {{ session }}\n}}\n}}\n\n\
-         #[pymethods]\nimpl {class_name} {{\n{methods}}}\n",
-        doc(&format!("The operations of `{group}`: {}.", operations.join(", ")))
+         #[pymethods]\nimpl {class_name} {{\n{OVER_CLIENT}{methods}}}\n",
+        doc(&format!("The operations of `{group}`: {}.", operations.join(", "))),
+        if by_hand(group).is_some() { "subclass, " } else { "" },
     );
     rust_text::format(&text)
 }
@@ -270,20 +297,116 @@ fn pair(model: &Model, operation: &Operation) -> Result<String, String> {
         let _ = write!(parameters, "{}: {ty}, ", identifier(name));
         signature.push(format!("{name}{default}"));
     }
-    let signature = match signature.is_empty() {
-        true => String::new(),
-        false => format!("#[pyo3(signature = (*, {}))]\n", signature.join(", ")),
-    };
+    if operation.starts_task() {
+        parameters.push_str("wait: bool, wait_timeout: Option<Seconds>, ");
+        signature.extend(["wait=false".to_owned(), "wait_timeout=None".to_owned()]);
+    }
+    parameters.push_str("options: Option<&Bound<'_, PyDict>>");
+    if !signature.is_empty() {
+        signature.insert(0, "*".to_owned());
+    }
+    signature.push("**options".to_owned());
+    let signature = format!("#[pyo3(signature = ({}))]\n", signature.join(", "));
     let call = call(model, operation, &arguments)?;
     let name = identifier(&operation.name);
     let twin = format!("{}.{}_async", class(&operation.group), operation.name);
+    let send = |send: &str, name: &str| {
+        if operation.starts_task() {
+            format!(
+                "let call = {call};\nif wait {{\n{send}(py, {name}&self.session, limited(call.wait(), wait_timeout))\n}} \
+                 else {{\n{send}(py, {name}&self.session, call)\n}}"
+            )
+        } else {
+            format!("let call = {call};\n{send}(py, {name}&self.session, call)")
+        }
+    };
     Ok(format!(
-        "{}{signature}fn {name}(&self, py: Python<'_>, {parameters}) -> PyResult<Py<PyAny>> {{\nwait(py, {call})\n}}\n\n\
-         {}{signature}fn {}_async<'py>(&self, py: Python<'py>, {parameters}) -> PyResult<Bound<'py, PyAny>> {{\ncoroutine(py, {twin:?}, {call})\n}}\n\n",
+        "{}{signature}fn {name}(&self, py: Python<'_>, {parameters}) -> PyResult<Py<PyAny>> {{\n{}\n}}\n\n\
+         {}{signature}fn {}_async<'py>(&self, py: Python<'py>, {parameters}) -> PyResult<Bound<'py, PyAny>> {{\n{}\n}}\n\n",
         comment(&method_doc(model, operation)),
+        send("send", ""),
         comment(&twin_doc(operation)),
-        operation.name
+        operation.name,
+        send("send_async", &format!("{twin:?}, ")),
     ))
+}
+
+/// The walk over everything that an operation lists.
+fn walk(model: &Model, operation: &Operation, listing: &Listing) -> Result<String, String> {
+    let mut parameters = String::new();
+    let mut signature = Vec::new();
+    let mut given = Vec::new();
+    let mut setters = String::new();
+    for argument in listing_arguments(model, operation) {
+        let field = argument.field;
+        let name = name(&field.name)?;
+        match (&field.ty, argument.place, field.required) {
+            (Type::Uuid | Type::String, Place::Path, true) => {
+                let _ = write!(parameters, "{name}: Id, ");
+                signature.push(name.to_owned());
+                given.push(format!("{name}.clone()"));
+            }
+            (Type::String, _, false) => {
+                let _ = write!(parameters, "{name}: Option<String>, ");
+                signature.push(format!("{name}=None"));
+                let _ = write!(setters, ".{name}({name}.clone())");
+            }
+            _ => return unknown(operation, field),
+        }
+    }
+    signature.push("*".to_owned());
+    let typed = has_payload(model, &listing.item);
+    if typed {
+        parameters.push_str("payload_type: Option<Bound<'_, PyAny>>, ");
+        signature.push("payload_type=None".to_owned());
+    }
+    signature.extend(
+        ["page_size=None", "window=None", "limit=None", "strict=false", "**options"]
+            .map(str::to_owned),
+    );
+    let handle: String = operation.group.split('.').map(|part| format!(".{part}()")).collect();
+    Ok(format!(
+        "{}#[pyo3(signature = ({}))]\nfn {}(&self, py: Python<'_>, {parameters}page_size: Option<i64>, window: Option<i64>, \
+         limit: Option<i64>, strict: bool, options: Option<&Bound<'_, PyDict>>) -> PyResult<Py<PyAny>> {{\n\
+         let shape = walk::Shape {{ page_size, window, limit, strict }};\n\
+         let call = move |client: &Client| client{handle}.{}({}){setters}.walk();\n\
+         walk::object(py, self.session.with_keywords(py, options)?, call, shape, {})\n}}\n\n",
+        comment(&walk_doc(model, operation, listing)),
+        signature.join(", "),
+        walk_name(operation),
+        identifier(&operation.name),
+        given.join(", "),
+        if typed { "payload_type" } else { "None" },
+    ))
+}
+
+/// The methods by which a task looks after itself.
+fn task_methods(class: &str) -> String {
+    let mut text = "with session {\n".to_owned();
+    for (name, about) in [("refresh", REFRESH_DOC.as_slice()), ("wait", WAIT_DOC.as_slice())] {
+        let (signature, parameters, passed) = match name {
+            "wait" => (
+                "#[pyo3(signature = (*, timeout=None, poll_interval=None, on_progress=None))]\n",
+                "timeout: Option<Seconds>, poll_interval: Option<(Seconds, Seconds)>, on_progress: Option<Bound<'_, PyAny>>, ",
+                ", task::Waiting { timeout, poll_interval, on_progress }",
+            ),
+            _ => ("", "", ""),
+        };
+        let about: Vec<String> = about.iter().map(|&line| line.to_owned()).collect();
+        let twin = format!("{class}.{name}_async");
+        let ids = "self.session.as_ref(), &self.dataset_id.to_string(), &self.id.to_string()";
+        let _ = write!(
+            text,
+            "{}{signature}fn {name}(&self, py: Python<'_>, {parameters}) -> PyResult<Py<PyAny>> {{\n\
+             task::{name}(py, {ids}{passed})\n}}\n\n\
+             /// Like `{name}`, for asyncio.\n\
+             {signature}fn {name}_async<'py>(&self, py: Python<'py>, {}) -> PyResult<Bound<'py, PyAny>> {{\n\
+             task::{name}_async(py, {twin:?}, {ids}{passed})\n}}\n\n",
+            comment(&about),
+            parameters.replace("'_", "'py"),
+        );
+    }
+    text + "}\n"
 }
 
 /// Lines of a docstring as a comment.
@@ -362,7 +485,7 @@ fn call(model: &Model, operation: &Operation, arguments: &[Argument]) -> Result<
     if operation.handwritten.is_some() {
         let arguments: Result<Vec<String>, String> = arguments.iter().map(passed).collect();
         return Ok(format!(
-            "file::{}(self.session.client(py)?, {})",
+            "file::{}(self.session.client_with(py, options)?, {})",
             operation.id,
             arguments?.join(", ")
         ));
@@ -372,7 +495,7 @@ fn call(model: &Model, operation: &Operation, arguments: &[Argument]) -> Result<
         arguments.iter().partition(|argument| argument.field.required);
     let required: Result<Vec<String>, String> = required.into_iter().map(passed).collect();
     let mut text = format!(
-        "self.session.client(py)?{handle}.{}({})",
+        "self.session.client_with(py, options)?{handle}.{}({})",
         identifier(&operation.name),
         required?.join(", ")
     );

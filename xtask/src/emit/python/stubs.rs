@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use super::text::{
-    WIDTH, argument_type, children, class, docstring, enums, examples, is_class, member_type,
-    method_doc, module, name, return_type, returned, twin_doc,
+    OPTIONS, REFRESH_DOC, WAIT_DOC, WIDTH, argument_type, by_hand, children, class, docstring,
+    enums, examples, has_payload, is_class, is_task, listing_arguments, member_type, method_doc,
+    module, name, return_type, returned, twin_doc, walk_doc, walk_name,
 };
 use crate::emit::preamble;
-use crate::model::{Argument, Field, Kind, Model, Operation, Schema};
+use crate::model::{Argument, Field, Kind, Listing, Model, Operation, Schema};
 
 /// Emits `models.pyi`.
 pub fn models(model: &Model) -> Result<String, String> {
@@ -24,9 +25,12 @@ pub fn models(model: &Model) -> Result<String, String> {
     if classes.contains("builtins.") {
         text.push_str("import builtins\n");
     }
-    text.push_str(
-        "from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView\n",
-    );
+    let names: Vec<&str> =
+        ["Callable", "ItemsView", "Iterator", "KeysView", "Mapping", "ValuesView"]
+            .into_iter()
+            .filter(|name| classes.contains(&format!("{name}[")))
+            .collect();
+    let _ = writeln!(text, "from collections.abc import {}", names.join(", "));
     if classes.contains("datetime") {
         text.push_str("from datetime import datetime\n");
     }
@@ -49,7 +53,16 @@ pub fn resources(model: &Model) -> Result<String, String> {
         let operations: Vec<String> =
             model.operations_of(group).map(|operation| format!("`{}`", operation.name)).collect();
         let about = format!("The operations of `{group}`: {}.", operations.join(", "));
-        let _ = write!(classes, "\n@final\nclass {}:\n{}", class(group), docstring(&[about], 4));
+        let about = docstring(&[about], 4);
+        let _ = match by_hand(group) {
+            Some((_, base)) => write!(classes, "\nclass {}({base}):\n{about}", class(group)),
+            None => write!(classes, "\n@final\nclass {}:\n{about}", class(group)),
+        };
+        let _ = write!(
+            classes,
+            "\n    def __new__(cls, client: Client, /) -> {}:\n        \"\"\"The resource over a client; `Mistral` has one already.\"\"\"\n",
+            class(group)
+        );
         for child in children(model, Some(group)) {
             let about = format!("The operations of `{child}`.");
             let _ = write!(
@@ -65,23 +78,47 @@ pub fn resources(model: &Model) -> Result<String, String> {
             doc.extend(examples(model, operation));
             classes.push_str(&method(model, operation, "", &doc)?);
             classes.push_str(&method(model, operation, "_async", &twin_doc(operation))?);
+            if let Some(listing) = model.listing(operation) {
+                classes.push_str(&walk(model, operation, &listing)?);
+            }
         }
     }
     let mut text = preamble("#");
     text.push('\n');
-    if classes.contains("Iterable[") {
-        text.push_str("from collections.abc import Iterable\n");
-    }
-    text.push_str("from typing import final\n");
+    let names: Vec<&str> = ["Iterable", "Mapping"]
+        .into_iter()
+        .filter(|name| classes.contains(&format!("{name}[")))
+        .collect();
+    let _ = writeln!(text, "from collections.abc import {}", names.join(", "));
+    let names: Vec<&str> = ["final", "overload"]
+        .into_iter()
+        .filter(|name| classes.contains(&format!("@{name}\n")))
+        .collect();
+    let _ = writeln!(text, "from typing import {}", names.join(", "));
     if classes.contains("UUID") {
         text.push_str("from uuid import UUID\n");
     }
     text.push('\n');
+    for group in model.groups() {
+        if let Some((module, base)) = by_hand(group) {
+            let _ = writeln!(text, "from mistral_datasets.{module} import {base}");
+        }
+    }
+    text.push_str("from mistral_datasets._native import Client, Retries\n");
+    if classes.contains("[P]") {
+        text.push_str("from mistral_datasets._typed import P\n");
+    }
     let (enums, types) = own_imports(model, &classes);
     text.push_str(&enums);
     text.push_str("from mistral_datasets.models import (\n");
     let mut names: Vec<String> = model.operations.iter().map(return_type).collect();
     names.retain(|name| name != "None" && name != "Download");
+    names.extend(
+        model
+            .operations
+            .iter()
+            .filter_map(|operation| model.listing(operation).map(|listing| listing.item)),
+    );
     names.sort();
     names.dedup();
     for name in names {
@@ -106,8 +143,10 @@ fn own_imports(model: &Model, text: &str) -> (String, String) {
     let mut enums: Vec<&str> =
         enums(model).map(|(schema, _)| schema.name.as_str()).filter(mentioned).collect();
     enums.sort_unstable();
-    let types =
-        ["JSON", "Download", "FileUpload", "JSONObject"].into_iter().filter(mentioned).collect();
+    let types = ["JSON", "Download", "FileUpload", "JSONObject", "TypedRecord", "Walk"]
+        .into_iter()
+        .filter(mentioned)
+        .collect();
     (import("enums", enums), import("types", types))
 }
 
@@ -150,6 +189,9 @@ fn reply(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, Str
     } else {
         "object"
     };
+    if is_task(model, schema) {
+        text.push_str(&task_methods(&schema.name));
+    }
     let _ = write!(
         text,
         "    @staticmethod\n    def from_json(text: str, /) -> {}:\n\
@@ -229,11 +271,8 @@ fn method(
     suffix: &str,
     doc: &[String],
 ) -> Result<String, String> {
-    let mut parameters = vec!["self".to_owned()];
+    let mut parameters = vec!["self".to_owned(), "*".to_owned()];
     let arguments = operation.arguments(model);
-    if !arguments.is_empty() {
-        parameters.push("*".to_owned());
-    }
     for argument in &arguments {
         let Argument { field, .. } = argument;
         let in_operation = |problem| format!("operation `{}`: {problem}", operation.id);
@@ -241,14 +280,89 @@ fn method(
         let optional = if field.required { "" } else { " | None = None" };
         parameters.push(format!("{}: {ty}{optional}", name(&field.name).map_err(in_operation)?));
     }
+    if operation.starts_task() {
+        parameters.push("wait: bool = False".to_owned());
+        parameters.push("wait_timeout: float | None = None".to_owned());
+    }
+    parameters.extend(options());
     let keyword = if suffix.is_empty() { "def" } else { "async def" };
-    let head = format!("    {keyword} {}{suffix}(", operation.name);
-    let tail = format!(") -> {}:", return_type(operation));
-    let line = format!("{head}{}{tail}", parameters.join(", "));
-    let signature = if line.len() <= WIDTH {
-        line
-    } else {
-        format!("{head}\n        {},\n    {tail}", parameters.join(",\n        "))
-    };
-    Ok(format!("\n{signature}\n{}", docstring(doc, 8)))
+    let name = format!("{keyword} {}{suffix}", operation.name);
+    Ok(format!(
+        "\n{}:\n{}",
+        signature(&name, &parameters, &return_type(operation)),
+        docstring(doc, 8)
+    ))
+}
+
+/// The keywords that every operation takes.
+fn options() -> impl Iterator<Item = String> {
+    OPTIONS.iter().map(|(name, ty)| format!("{name}: {ty} | None = None"))
+}
+
+/// A method's line, or lines where it is too long, without the colon at its end.
+fn signature(name: &str, parameters: &[String], returned: &str) -> String {
+    let line = format!("    {name}({}) -> {returned}", parameters.join(", "));
+    if line.len() < WIDTH {
+        return line;
+    }
+    format!("    {name}(\n        {},\n    ) -> {returned}", parameters.join(",\n        "))
+}
+
+/// The walk over everything that an operation lists; with types for payloads, where there are some.
+fn walk(model: &Model, operation: &Operation, listing: &Listing) -> Result<String, String> {
+    let mut first = vec!["self".to_owned()];
+    for argument in listing_arguments(model, operation) {
+        let ty = argument_type(model, &argument)
+            .map_err(|problem| format!("operation `{}`: {problem}", operation.id))?;
+        let optional = if argument.field.required { "" } else { " | None = None" };
+        first.push(format!("{}: {ty}{optional}", name(&argument.field.name)?));
+    }
+    first.push("*".to_owned());
+    let mut last: Vec<String> =
+        ["page_size", "window", "limit"].map(|name| format!("{name}: int | None = None")).into();
+    last.push("strict: bool = False".to_owned());
+    last.extend(options());
+    let name = format!("def {}", walk_name(operation));
+    let doc = docstring(&walk_doc(model, operation, listing), 8);
+    let plain = format!("Walk[{}]", listing.item);
+    if !has_payload(model, &listing.item) {
+        let parameters = [first, last].concat();
+        return Ok(format!("\n{}:\n{doc}", signature(&name, &parameters, &plain)));
+    }
+    let mut text = String::new();
+    for (ty, returned) in [("None = None", &*plain), ("type[P]", "Walk[TypedRecord[P]]")] {
+        let parameters =
+            [first.clone(), vec![format!("payload_type: {ty}")], last.clone()].concat();
+        let signature = signature(&name, &parameters, returned);
+        let _ = write!(text, "\n    @overload\n{signature}:\n{doc}");
+    }
+    Ok(text)
+}
+
+/// The methods by which a task looks after itself.
+fn task_methods(class: &str) -> String {
+    let mut text = String::new();
+    for (method, about) in [("refresh", REFRESH_DOC.as_slice()), ("wait", WAIT_DOC.as_slice())] {
+        let about: Vec<String> = about.iter().map(|&line| line.to_owned()).collect();
+        let mut parameters = vec!["self".to_owned()];
+        if method == "wait" {
+            parameters.extend(
+                [
+                    "*",
+                    "timeout: float | None = None",
+                    "poll_interval: tuple[float, float] | None = None",
+                    &format!("on_progress: Callable[[{class}], object] | None = None"),
+                ]
+                .map(str::to_owned),
+            );
+        }
+        let twin = vec![format!("Like `{method}`, for asyncio.")];
+        for (name, doc) in
+            [(format!("def {method}"), about), (format!("async def {method}_async"), twin)]
+        {
+            let _ =
+                write!(text, "{}:\n{}\n", signature(&name, &parameters, class), docstring(&doc, 8));
+        }
+    }
+    text
 }

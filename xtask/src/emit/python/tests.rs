@@ -78,7 +78,7 @@ fn arguments_are_converted_and_passed_on() {
     assert_holds(
         &things,
         &[
-            "#[pyo3(signature = (*, thing_id, size, notes, parts, dry=None, label=None, more=None, others=None, tags=None, state=None))]",
+            "#[pyo3(signature = (*, thing_id, size, notes, parts, dry=None, label=None, more=None, others=None, tags=None, state=None, **options))]",
             "thing_id: Id,",
             "notes: Bound<'_, PyAny>,",
             "parts: Many<Id>,",
@@ -103,9 +103,15 @@ fn groups_hang_together() {
     );
     assert_holds(
         &text(&outputs, "src/generated/parts.rs"),
-        &["wait(py, self.session.client(py)?.things().parts().delete(thing_id))"],
+        &[
+            "let call = self.session.client_with(py, options)?.things().parts().delete(thing_id);",
+            "send(py, &self.session, call)",
+        ],
     );
-    assert_holds(&text(&outputs, "src/generated/mod.rs"), &["pub use things::Things;"]);
+    assert_holds(
+        &text(&outputs, "src/generated/mod.rs"),
+        &["module.add_class::<things::Things>()?;"],
+    );
     assert_holds(&text(&outputs, "resources.pyi"), &["    def parts(self) -> Parts:"]);
 }
 
@@ -139,11 +145,12 @@ fn stubs_carry_types_and_documentation() {
             "        thing_id: str | UUID,\n",
             "        notes: JSONObject,\n",
             "        parts: Iterable[str | UUID],\n",
-            "        state: State | None = None,\n    ) -> Thing:",
+            "        state: State | None = None,\n        retries: Retries | int | None = None,\n",
+            "        http_headers: Mapping[str, str] | None = None,\n    ) -> Thing:",
             "            size: Its size. Limits: at least 1.\n",
             "            dry: Whether to try only. Default: False.\n",
             ">>> reply = await mistral.things.put_async(thing_id=thing_id, size=size, notes=notes, parts=parts)",
-            "    def delete(self, *, thing_id: str | UUID) -> None:",
+            "    def delete(\n        self,\n        *,\n        thing_id: str | UUID,\n",
             "        >>> mistral.things.parts.delete(thing_id=thing_id)",
             "from mistral_datasets.enums import State\n",
         ],
@@ -163,6 +170,59 @@ fn stubs_carry_types_and_documentation() {
         &[
             "State: TypeAlias = (\n    Literal[\n        \"NEW\",\n        \"OLD\",\n    ]\n    | str\n)",
         ],
+    );
+}
+
+/// The project's own document, which has listings and tasks.
+fn real() -> Vec<Output> {
+    let text = include_str!("../../../../openapi/datasets.yaml");
+    emitted(&serde_yaml_ng::from_str(text).unwrap())
+}
+
+#[test]
+fn listings_get_walks() {
+    let outputs = real();
+    assert_holds(
+        &text(&outputs, "src/generated/datasets.rs"),
+        &[
+            "#[pyo3(signature = (q=None, *, page_size=None, window=None, limit=None, strict=false, **options))]",
+            "let call = move |client: &Client| client.datasets().list().q(q.clone()).walk();",
+            "client.datasets().list_records(dataset_id.clone()).walk()",
+        ],
+    );
+    assert_holds(
+        &text(&outputs, "resources.pyi"),
+        &[
+            "-> Walk[Dataset]:",
+            "-> Walk[DatasetRecord]:",
+            "payload_type: type[P],",
+            "-> Walk[TypedRecord[P]]:",
+            "class Datasets(Bulk):",
+        ],
+    );
+    assert_holds(
+        &text(&outputs, "resources.py"),
+        &[
+            "from mistral_datasets._native import Datasets as _Datasets\n",
+            "class Datasets(_Datasets, Bulk):",
+        ],
+    );
+}
+
+#[test]
+fn tasks_are_waited_for() {
+    let outputs = real();
+    assert_holds(
+        &text(&outputs, "src/generated/datasets.rs"),
+        &["wait=false, wait_timeout=None, **options", "limited(call.wait(), wait_timeout)"],
+    );
+    assert_holds(
+        &text(&outputs, "src/generated/models.rs"),
+        &["with session {", "task::wait_async(", "task::refresh("],
+    );
+    assert_holds(
+        &text(&outputs, "models.pyi"),
+        &["    def refresh(self) -> ImportTask:", "    async def wait_async(\n"],
     );
 }
 

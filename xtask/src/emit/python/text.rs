@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Argument, Field, Kind, Model, Operation, Place, Reply, Schema, Type};
+use crate::model::{Argument, Field, Kind, Listing, Model, Operation, Place, Reply, Schema, Type};
 
 use crate::emit::rust_text::pascal;
 
@@ -31,6 +31,11 @@ pub fn module(group: &str) -> &str {
 /// The class of a group: `Records`.
 pub fn class(group: &str) -> String {
     pascal(module(group))
+}
+
+/// The module and the class of those methods of a group that follow from no operation, if it has such.
+pub fn by_hand(group: &str) -> Option<(&'static str, &'static str)> {
+    (group == "datasets").then_some(("_bulk", "Bulk"))
 }
 
 /// The groups that hang below a group, or at the client.
@@ -75,6 +80,114 @@ pub fn is_class(schema: &Schema) -> bool {
         Kind::OpenEnum { .. } | Kind::Union { .. } => false,
     }
 }
+
+/// Whether the schema is the task that some operation starts.
+pub fn is_task(model: &Model, schema: &Schema) -> bool {
+    model.operations.iter().any(|operation| {
+        operation.starts_task() && operation.success.reply == Reply::Json(schema.name.clone())
+    })
+}
+
+/// What a task's method `refresh` says of itself.
+pub const REFRESH_DOC: [&str; 8] = [
+    "Asks the server how the task stands now.",
+    "",
+    "Returns:",
+    "    The task as it is; this object stays as it was.",
+    "",
+    "Raises:",
+    "    errors.ConfigurationError: The object came from no client, but from text or from pickle: use `datasets.task`.",
+    "    errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.",
+];
+
+/// What a task's method `wait` says of itself.
+pub const WAIT_DOC: [&str; 19] = [
+    "Waits until the task has ended.",
+    "",
+    "A status that this version does not know means that it is still under way.",
+    "",
+    "Args:",
+    "    timeout: How many seconds to wait at most. Default: 1800.",
+    "    poll_interval: How many seconds to wait before the task is looked at again: the first time, and what the waits grow to. Default: (0.1, 5.0).",
+    "    on_progress: What is called with the task every time it was looked at, by whoever waits: on its thread, or on its event loop.",
+    "",
+    "Returns:",
+    "    The task, which is COMPLETED.",
+    "",
+    "Raises:",
+    "    errors.TaskFailedError: The task is FAILED, CANCELED, TERMINATED or TIMED_OUT.",
+    "    errors.TimeoutError: It is still under way. It goes on, and can be waited for again.",
+    "    errors.ConfigurationError: The object came from no client, but from text or from pickle: use `datasets.task`.",
+    "    errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.",
+    "",
+    "The first two errors have the task in their attribute `task`.",
+];
+
+/// What the walk over a listing is called: `iter` for `list`, `iter_records` for `list_records`.
+pub fn walk_name(operation: &Operation) -> String {
+    let rest = operation.name.strip_prefix("list").unwrap_or(&operation.name);
+    format!("iter{rest}")
+}
+
+/// The arguments of a listing that say what is listed, and not which page.
+pub fn listing_arguments<'a>(model: &'a Model, operation: &'a Operation) -> Vec<Argument<'a>> {
+    let mut arguments = operation.arguments(model);
+    arguments.retain(|argument| !["page", "page_size"].contains(&argument.field.name.as_str()));
+    arguments
+}
+
+/// Whether objects of the schema have a payload, which can then be typed.
+pub fn has_payload(model: &Model, schema: &str) -> bool {
+    match &model.schema(schema).kind {
+        Kind::Object { fields } => fields.iter().any(|field| field.name == "payload"),
+        _ => false,
+    }
+}
+
+/// The docstring of a walk.
+pub fn walk_doc(model: &Model, operation: &Operation, listing: &Listing) -> Vec<String> {
+    let mut lines = vec![
+        format!("Walks over all that `{}` lists, from the first to the last.", operation.name),
+        String::new(),
+        "Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, and no more of them are in memory than the window says. What moved onto a later page meanwhile is seen once.".to_owned(),
+        String::new(),
+        "Args:".to_owned(),
+    ];
+    for Argument { field, .. } in listing_arguments(model, operation) {
+        lines.push(format!("    {}: {}", field.name, field.description));
+    }
+    if has_payload(model, &listing.item) {
+        lines.push("    payload_type: What every payload is made into: a TypedDict, a dataclass or a pydantic model. Items are `TypedRecord`s then.".to_owned());
+    }
+    lines.extend(
+        [
+            "    page_size: How many items a page holds. Limits: 1 to 100. Default: 100.",
+            "    window: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64. Default: 8.",
+            "    limit: After how many items the walk ends. Default: after the last.",
+            "    strict: Whether to raise at the end when the server counts other than what came.",
+            OPTIONS_DOC,
+            "",
+            "Returns:",
+            "    A walk, for `for` and `async for`. Each loop over it begins anew.",
+            "",
+            "Raises:",
+            "    errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict walk raises `errors.ConflictError` when rows are missing.",
+        ]
+        .map(str::to_owned),
+    );
+    lines
+}
+
+/// The keywords that every operation takes beside its arguments, with their types.
+pub const OPTIONS: [(&str, &str); 4] = [
+    ("retries", "Retries | int"),
+    ("server_url", "str"),
+    ("timeout_ms", "int"),
+    ("http_headers", "Mapping[str, str]"),
+];
+
+/// What docstrings say of them.
+const OPTIONS_DOC: &str = "    retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.";
 
 /// The open enums, in the order of the document.
 pub fn enums(model: &Model) -> impl Iterator<Item = (&Schema, &[String])> {
@@ -166,24 +279,29 @@ pub fn method_doc(model: &Model, operation: &Operation) -> Vec<String> {
     let mut lines =
         vec![format!("{}.", operation.summary), String::new(), operation.description.clone()];
     let arguments = operation.arguments(model);
-    if !arguments.is_empty() {
-        lines.extend([String::new(), "Args:".to_owned()]);
-        for Argument { field, .. } in &arguments {
-            let mut line = format!("    {}: {}", field.name, field.description);
-            if let Some(limits) = field.limits.in_words() {
-                line.push_str(&format!(" Limits: {limits}."));
-            }
-            if let Some(default) = &field.default {
-                let default = match default.as_str() {
-                    "true" => "True",
-                    "false" => "False",
-                    other => other,
-                };
-                line.push_str(&format!(" Default: {default}."));
-            }
-            lines.push(line);
+    lines.extend([String::new(), "Args:".to_owned()]);
+    for Argument { field, .. } in &arguments {
+        let mut line = format!("    {}: {}", field.name, field.description);
+        if let Some(limits) = field.limits.in_words() {
+            line.push_str(&format!(" Limits: {limits}."));
         }
+        if let Some(default) = &field.default {
+            let default = match default.as_str() {
+                "true" => "True",
+                "false" => "False",
+                other => other,
+            };
+            line.push_str(&format!(" Default: {default}."));
+        }
+        lines.push(line);
     }
+    if operation.starts_task() {
+        lines.extend([
+            "    wait: Whether to wait until the task has ended, and return it then. Default: False.".to_owned(),
+            "    wait_timeout: How many seconds to wait at most. Default: 1800.".to_owned(),
+        ]);
+    }
+    lines.push(OPTIONS_DOC.to_owned());
     if operation.success.reply != Reply::Empty {
         lines.extend([
             String::new(),
@@ -191,9 +309,14 @@ pub fn method_doc(model: &Model, operation: &Operation) -> Vec<String> {
             format!("    {}", operation.success.description),
         ]);
     }
+    lines.extend([String::new(), "Raises:".to_owned()]);
+    if operation.starts_task() {
+        lines.push(
+            "    errors.TaskFailedError: The task that was waited for ended without success."
+                .to_owned(),
+        );
+    }
     lines.extend([
-        String::new(),
-        "Raises:".to_owned(),
         "    errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.".to_owned(),
         "    errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.".to_owned(),
     ]);

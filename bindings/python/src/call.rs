@@ -1,0 +1,91 @@
+//! How the calls of resources are made.
+
+use std::future::IntoFuture;
+
+use mistral_datasets::{Error, Reply as RawReply, Wait, WithReply};
+use pyo3::prelude::*;
+
+use crate::error;
+use crate::model::Source;
+use crate::options::Seconds;
+use crate::raw;
+use crate::runtime::{self, Reply};
+use crate::session::Session;
+
+/// Carries out a call and blocks until its reply is there.
+pub fn send<C, R>(py: Python<'_>, session: &Session, call: C) -> PyResult<Py<PyAny>>
+where
+    C: IntoFuture<Output = Result<R, Error>>,
+    C::IntoFuture: Send + 'static,
+    R: Reply,
+{
+    runtime::wait(py, answer(session, call))
+}
+
+/// A coroutine that carries out a call; warnings name it as `name`.
+pub fn send_async<'py, C, R>(
+    py: Python<'py>,
+    name: &'static str,
+    session: &Session,
+    call: C,
+) -> PyResult<Bound<'py, PyAny>>
+where
+    C: IntoFuture<Output = Result<R, Error>>,
+    C::IntoFuture: Send + 'static,
+    R: Reply,
+{
+    runtime::coroutine(py, name, answer(session, call))
+}
+
+/// What became of a call, together with the client that made it.
+pub struct Answer<R> {
+    session: Session,
+    result: Result<R, Error>,
+    reply: Option<RawReply>,
+}
+
+/// The call, with its reply as it came where [`raw::call`] wants that.
+fn answer<C, R>(
+    session: &Session,
+    call: C,
+) -> impl Future<Output = Result<Answer<R>, Error>> + Send + 'static + use<C, R>
+where
+    C: IntoFuture<Output = Result<R, Error>>,
+    C::IntoFuture: Send + 'static,
+    R: Reply,
+{
+    let session = session.clone();
+    let call = call.into_future();
+    let wants_reply = raw::is_wanted();
+    async move {
+        if !wants_reply {
+            return Ok(Answer { session, result: call.await, reply: None });
+        }
+        Ok(match call.with_reply().await {
+            Ok((value, reply)) => Answer { session, result: Ok(value), reply: Some(reply) },
+            Err(error) => Answer { session, result: Err(error), reply: None },
+        })
+    }
+}
+
+impl<R: Reply> Reply for Answer<R> {
+    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
+        let source = Source { session: Some(&self.session), ..source };
+        let value = self
+            .result
+            .map_err(|error| error::exception(source.py, source.session, &error))?
+            .into_object(source)?;
+        match self.reply {
+            Some(reply) => raw::object(source.py, value, &reply),
+            None => Ok(value),
+        }
+    }
+}
+
+/// A wait for a task that ends after a time, if one is given.
+pub fn limited(wait: Wait, timeout: Option<Seconds>) -> Wait {
+    match timeout {
+        Some(Seconds(timeout)) => wait.timeout(timeout),
+        None => wait,
+    }
+}
