@@ -73,7 +73,8 @@ impl Datasets {
             client: self.client.clone(),
             dataset_id: dataset_id.into_id(),
             total: most.filter(|most| *most == least),
-            records: records.map(IntoRecord::into_record).boxed(),
+            // Not every stream may be asked again after its end.
+            records: records.map(IntoRecord::into_record).fuse().boxed(),
             concurrency: CONCURRENCY,
             strategy: Strategy::default(),
             continue_on_error: false,
