@@ -1,4 +1,5 @@
 import type { ErrorCode, ImportTask } from "./generated/models.js";
+import type { CreateReport, ImportReport } from "./report.js";
 
 /** The kinds of errors; each has a class. */
 export type ErrorKind =
@@ -83,6 +84,9 @@ export class MistralError extends Error {
 
   /** The import task that failed, or was still under way when waiting for it ended. */
   get task(): ImportTask | null;
+
+  /** What a bulk call had done by the time it failed. */
+  get report(): CreateReport | ImportReport | null;
 }
 
 /** The client was set up wrongly: no key, a server address that is none. */

@@ -15,7 +15,7 @@ function received(outcome, owner) {
  *
  * @param owner The native client with which its task can be looked after.
  */
-function failed({ causes, task, ...failure }, owner) {
+function failed({ causes, task, report, ...failure }, owner) {
   if (causes.length > 0) failure.cause = chain(causes);
   if (task !== undefined) {
     // Only here, because models know tasks, and tasks know errors.
@@ -23,6 +23,7 @@ function failed({ causes, task, ...failure }, owner) {
     const { Reader } = require("./reader.js");
     failure.task = new ImportTask(new Reader(task, owner));
   }
+  if (report !== undefined) failure.report = require("./report.js").reportOf(report, owner);
   return new (classOf(failure.kind))(failure);
 }
 

@@ -1,6 +1,8 @@
+export type { Compression, CreateRecordsRequest, ImportJsonlRequest, NewRecord } from "./bulk.js";
 export { Call, type RawReply, type WithReply } from "./call.js";
 export { Mistral } from "./client.js";
 export * from "./errors.js";
+export { ExportedRecord, type ExportReport, type ExportRequest } from "./export.js";
 export * from "./generated/models.js";
 export * from "./generated/resources.js";
 export { Model } from "./model.js";
@@ -14,7 +16,15 @@ export type {
   RetryPolicy,
   VariantOptions,
 } from "./options.js";
+export type { Progress } from "./progress.js";
 export { RawJson, type JsonObject, type JsonValue } from "./raw-json.js";
+export {
+  CreateReport,
+  ImportReport,
+  type BadLine,
+  type ItemOutcome,
+  type UploadedPart,
+} from "./report.js";
 export { TaskHandle, type LookAfter, type TaskRequest, type WaitOptions } from "./task.js";
 export { Timestamp } from "./timestamp.js";
 export { Download, type FileContent, type FileInput } from "./transfer.js";

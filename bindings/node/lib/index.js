@@ -2,8 +2,10 @@
 
 const { Call } = require("./call.js");
 const { Mistral } = require("./client.js");
+const { ExportedRecord } = require("./export.js");
 const { Model } = require("./model.js");
 const { RawJson } = require("./raw-json.js");
+const { CreateReport, ImportReport } = require("./report.js");
 const { TaskHandle } = require("./task.js");
 const { Timestamp } = require("./timestamp.js");
 const { Download } = require("./transfer.js");
@@ -13,7 +15,10 @@ const { Walk } = require("./walk.js");
 module.exports = {
   Mistral,
   Call,
+  CreateReport,
   Download,
+  ExportedRecord,
+  ImportReport,
   Model,
   RawJson,
   TaskHandle,

@@ -41,7 +41,7 @@ class Operation {
   }
 
   /**
-   * Checks a request and its options, and begins the call.
+   * Checks a request and its options, and begins a call that ends with a reply.
    *
    * @param exchange Makes the call with a native client and the arguments by name.
    * @param {{ cancellable?: boolean }} needs Whether the call has to be able to break itself off.
@@ -62,6 +62,16 @@ class Operation {
         return this.reply(outcome, native);
       }),
     );
+  }
+
+  /**
+   * Checks a request and its options, and makes what consists of many calls and can break itself off.
+   *
+   * @param make Makes it with a native client and the arguments by name, and returns what the caller gets.
+   */
+  async gather(native, request, options, make) {
+    const values = this.checked(request);
+    return scoped(native, ofCall(options), { cancellable: true }, (native) => make(native, values));
   }
 
   /** The arguments by name, as the native module takes them. */

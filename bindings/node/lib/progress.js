@@ -21,4 +21,9 @@ async function watched({ run, next, tell, cancel }) {
   return run;
 }
 
-module.exports = { watched };
+/** How far a transfer is, as listeners get it. */
+function shown({ totalBytes = null, totalRecords = null, ...progress }) {
+  return { ...progress, totalBytes, totalRecords };
+}
+
+module.exports = { shown, watched };

@@ -6,6 +6,7 @@
 const { ReadableStream } = require("node:stream/web");
 
 const { expected, text } = require("./arguments.js");
+const { fed } = require("./feed.js");
 const { ofCall } = require("./options.js");
 const { Scope } = require("./scope.js");
 
@@ -82,26 +83,12 @@ function uploadFile(native, operation, request, options) {
     const { file, ...about } = values;
     const { pieces, ...details } = opened(file, operation);
     const upload = native.prepareUpload({ ...details, ...about });
-    let problem;
-    feed(upload, pieces).catch((error) => {
-      problem = { cause: error };
-      upload.abort();
-    });
-    const outcome = await upload.send();
-    // A server may answer before it has read everything; then no more is wanted.
-    upload.abort();
+    const push = (piece) => upload.push(piece);
+    const { outcome, problem } = await fed(upload, pieces, push, () => upload.send());
     if (problem === undefined) return outcome;
     if (problem.cause instanceof Refusal) throw operation.invalid(problem.cause.message);
     throw operation.invalid("file: its content could not be read", problem);
   });
-}
-
-/** Hands over what is to be uploaded, no faster than it is sent, until the end or until no more is wanted. */
-async function feed(upload, pieces) {
-  for await (const piece of pieces) {
-    if (!(await upload.write(piece))) return;
-  }
-  upload.end();
 }
 
 /** What is said about a file, and its content in pieces. */
@@ -173,4 +160,4 @@ async function* stream(content) {
 /** The content yielded what cannot be sent. */
 class Refusal extends Error {}
 
-module.exports = { Download, download, downloadFile, uploadFile };
+module.exports = { Download, bytesOf, download, downloadFile, uploadFile };

@@ -7,6 +7,7 @@ const { Operation } = require("./operation.js");
 const { ofCall } = require("./options.js");
 const { Reader } = require("./reader.js");
 const { Scope, scoped } = require("./scope.js");
+const { Steps } = require("./steps.js");
 
 /** How a walk goes, beside what is listed. */
 const MANNER = {
@@ -68,11 +69,11 @@ class Walk {
   }
 
   [Symbol.asyncIterator]() {
-    return new Items(this.#pages());
+    return this.#steps((page) => page.results);
   }
 
   pages() {
-    return { [Symbol.asyncIterator]: () => this.#pages() };
+    return { [Symbol.asyncIterator]: () => this.#steps((page) => [page]) };
   }
 
   count() {
@@ -81,119 +82,19 @@ class Walk {
     );
   }
 
-  #pages() {
-    return new Pages(() => {
+  /** Goes through what is taken of every page. */
+  #steps(taken) {
+    return new Steps(() => {
       const scope = new Scope(this.#native, this.#options, { cancellable: true });
-      return { scope, owner: scope.lasting, walk: this.#begin(scope.native) };
-    }, this.#listing);
-  }
-}
-
-/** What the iterators have in common: one step at a time, and nothing after the end. */
-class Steps {
-  #last = Promise.resolve();
-
-  /** Takes a step when those before it are done. */
-  inTurn(step) {
-    const turn = this.#last.then(step);
-    // Whoever asked for a step learns of its failure; the next finds the end.
-    this.#last = turn.catch(() => {});
-    return turn;
-  }
-
-  [Symbol.asyncIterator]() {
-    return this;
-  }
-}
-
-/** A walk page by page. */
-class Pages extends Steps {
-  #open;
-  #listing;
-  #walk;
-  #scope;
-  #owner;
-  #ended = false;
-
-  constructor(open, listing) {
-    super();
-    this.#open = open;
-    this.#listing = listing;
-  }
-
-  next() {
-    return this.inTurn(() => this.#step());
-  }
-
-  async return(value) {
-    this.#end();
-    return { done: true, value };
-  }
-
-  async #step() {
-    if (this.#ended) return { done: true, value: undefined };
-    try {
-      // Nothing is set up, and no signal is listened to, before the first page is asked for.
-      if (this.#walk === undefined) {
-        ({ walk: this.#walk, scope: this.#scope, owner: this.#owner } = this.#open());
-      }
-      const outcome = await this.#walk.next();
-      if (this.#ended) return { done: true, value: undefined };
-      const page = this.#listing.received(outcome, this.#owner);
-      if (page) return { done: false, value: this.#listing.page(page, this.#owner) };
-    } catch (error) {
-      this.#end();
-      throw this.#scope === undefined ? error : this.#scope.explained(error);
-    }
-    this.#end();
-    return { done: true, value: undefined };
-  }
-
-  #end() {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#scope?.end();
-    this.#walk?.stop();
-  }
-}
-
-/** A walk item by item. */
-class Items extends Steps {
-  #pages;
-  #page = [];
-  #at = 0;
-  #waiting = 0;
-
-  constructor(pages) {
-    super();
-    this.#pages = pages;
-  }
-
-  next() {
-    // What is here already waits for nothing, unless somebody asked before who still waits.
-    if (this.#waiting === 0 && this.#at < this.#page.length) return Promise.resolve(this.#take());
-    this.#waiting += 1;
-    return this.inTurn(() => this.#step()).finally(() => (this.#waiting -= 1));
-  }
-
-  async return(value) {
-    this.#page = [];
-    this.#at = 0;
-    return this.#pages.return(value);
-  }
-
-  #take() {
-    return { done: false, value: this.#page[this.#at++] };
-  }
-
-  async #step() {
-    while (this.#at >= this.#page.length) {
-      const { done, value } = await this.#pages.next();
-      if (done) return { done: true, value: undefined };
-      this.#page = value.results;
-      this.#at = 0;
-    }
-    return this.#take();
+      const walk = this.#begin(scope.native);
+      // What the walk yields outlives it.
+      const owner = scope.lasting;
+      const next = async () => {
+        const page = this.#listing.received(await walk.next(), owner);
+        return page ? taken(this.#listing.page(page, owner)) : undefined;
+      };
+      return { next, stop: () => walk.stop(), scope };
+    });
   }
 }
 

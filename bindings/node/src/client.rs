@@ -88,7 +88,12 @@ impl NativeClient {
     pub fn with(&self, options: Options, log: Option<Log>) -> Outcome<NativeClient> {
         let dispatch = log.map(logger::dispatch).or_else(|| self.dispatch.clone());
         let client = self.client.with(options.into());
-        outcome(client.map(|client| Self { client, dispatch, token: self.token.clone(), raw: false }))
+        outcome(client.map(|client| Self {
+            client,
+            dispatch,
+            token: self.token.clone(),
+            raw: false,
+        }))
     }
 
     /// The same client for one call that needs more than its arguments.
@@ -151,7 +156,8 @@ impl NativeClient {
     {
         outcome(if self.raw {
             let replied = self.run(call.with_reply()).await;
-            replied.map(|(value, reply)| Reply { raw_reply: Some((&reply).into()), ..cross(&value) })
+            replied
+                .map(|(value, reply)| Reply { raw_reply: Some((&reply).into()), ..cross(&value) })
         } else {
             self.run(call.into_future()).await.map(|value| cross(&value))
         })

@@ -9,6 +9,7 @@ use napi::Either;
 use napi_derive::napi;
 
 use crate::reply::{Reply, cross};
+use crate::report::{self, AnyReport};
 
 /// What a call hands over: what was asked for, or why there is none.
 pub type Outcome<T> = Either<T, Failure>;
@@ -42,6 +43,8 @@ pub struct Failure {
     pub retry_after_ms: Option<f64>,
     /// The import task that failed or is still under way.
     pub task: Option<Reply>,
+    /// What a bulk call had done by then.
+    pub report: Option<AnyReport>,
     /// What to do about it.
     pub hint: Option<&'static str>,
     /// The body of the failed reply.
@@ -67,6 +70,7 @@ impl From<Error> for Failure {
             elapsed_ms: error.elapsed().map(as_milliseconds),
             retry_after_ms: error.retry_after().map(as_milliseconds),
             task: error.task().map(cross),
+            report: error.report().map(report::any),
             hint: error.hint(),
             body: error.body().map(str::to_owned),
             causes: causes.map(ToString::to_string).collect(),
@@ -74,7 +78,8 @@ impl From<Error> for Failure {
     }
 }
 
-fn as_milliseconds(time: Duration) -> f64 {
+/// A time as JavaScript counts it.
+pub fn as_milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 

@@ -6,14 +6,19 @@
 // What crosses to JavaScript is printed there, and Node-API's own types have no `Debug`.
 #![allow(missing_debug_implementations)]
 
+mod bulk;
 mod client;
 mod download;
+mod export;
 mod failure;
+mod feed;
 mod generated;
 mod json;
 mod logger;
 mod options;
+mod progress;
 mod reply;
+mod report;
 mod task;
 mod upload;
 mod walk;

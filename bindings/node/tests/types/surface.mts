@@ -159,6 +159,46 @@ export async function beyond(mistral: Mistral, datasetId: string): Promise<void>
   void call;
 }
 
+export async function bulk(mistral: Mistral, datasetId: string): Promise<void> {
+  async function* generated() {
+    yield { payload: { messages: [{ role: "user" }] }, properties: { n: 1 } };
+    yield { messages: [] };
+  }
+  const report = await mistral.datasets.createRecords({
+    datasetId,
+    records: generated(),
+    onProgress: ({ totalRecords }) => same<typeof totalRecords, number | null>(true),
+  });
+  for (const item of report.items) {
+    if (item.status === "created") same<typeof item.id, string>(true);
+    else if (item.status === "failed") same<typeof item.error, MistralError>(true);
+  }
+  await mistral.datasets.createRecords({ datasetId, records: [], resume: report });
+  const records = mistral.datasets.iterRecords({ datasetId });
+  await mistral.datasets.createRecords({ datasetId, records, strategy: "file" });
+
+  const imported = await mistral.datasets.importJsonl({
+    datasetId,
+    source: createReadStream("f.gz"),
+    compression: "gzip",
+  });
+  same<(typeof imported.badLines)[number]["column"], number>(true);
+  await mistral.datasets.importJsonl({ datasetId, source: ['{"messages": []}', { messages: [] }] });
+  await mistral.datasets.importJsonl({ datasetId, source: new URL("file:///f"), resume: imported });
+
+  const exported = await mistral.datasets.export({ datasetId, to: process.stdout });
+  same<typeof exported.path, string | null>(true);
+  await mistral.datasets.export({ datasetId, to: new WritableStream<Uint8Array>() });
+  await mistral.datasets.export({ datasetId, to: (piece) => same<typeof piece, Uint8Array>(true) });
+  for await (const { payload } of mistral.datasets.exportRecords<Conversation>({ datasetId })) {
+    same<typeof payload, Conversation>(true);
+  }
+  // @ts-expect-error A text is no record.
+  await mistral.datasets.createRecords({ datasetId, records: ["text"] });
+  // @ts-expect-error There is no such compression.
+  await mistral.datasets.export({ datasetId, to: "f", compression: "brotli" });
+}
+
 export function failing(error: unknown): ErrorCode | null {
   if (error instanceof ObservabilityError) same<typeof error.body, string | null>(true);
   if (error instanceof NotFoundError) return error.errorCode;

@@ -1,0 +1,73 @@
+// Cases on replies that come in an unusual way, and on what a logger is told.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { inspect } from "node:util";
+import { brotliCompressSync, gzipSync } from "node:zlib";
+
+import { MistralError } from "mistral-datasets";
+
+import { canned } from "../support/canned.mjs";
+import { failure, Fixture } from "../support/fixture.mjs";
+
+test("compressed_replies_read", async () => {
+  const text = '{"datasets": {"count": 3, "results": []}}';
+  for (const [encoding, body] of [
+    ["gzip", gzipSync(text)],
+    ["br", brotliCompressSync(text)],
+  ]) {
+    const { client, requests } = await canned({ body, headers: { "content-encoding": encoding } });
+    const { value, reply } = await client.datasets.list().withReply();
+    assert.equal(value.datasets.count, 3);
+    assert.equal(Buffer.from(reply.body).toString(), text);
+    assert.ok(requests[0].headers["accept-encoding"].includes(encoding));
+  }
+  const headers = { "content-encoding": "gzip" };
+  const { client } = await canned({ body: "no gzip at all", headers });
+  await failure(client.datasets.list({}, { retries: 1 }), MistralError);
+});
+
+test("calls_are_logged_without_secrets", async () => {
+  const said = [];
+  const note = (level) => (message, facts) => void said.push({ level, message, ...facts });
+  const levels = ["debug", "info", "warn", "error"];
+  const logger = Object.fromEntries(levels.map((level) => [level, note(level)]));
+  const fixture = await Fixture.served({ logger });
+  const silent = new Fixture(fixture.client, fixture.key);
+  const dataset = await fixture.dataset();
+  await fixture.record(dataset, "the conversation");
+  await fixture.fault({ operation: "list_datasets", status: 503, headers: { "retry-after": "0" } });
+  await fixture.datasets.list();
+  for await (const { id } of fixture.datasets.iterRecords({ datasetId: dataset.id })) {
+    assert.ok(id);
+  }
+  const { fileUrl } = await fixture.datasets.exportToJsonl({ datasetId: dataset.id });
+  await (await fixture.client.openLink(fileUrl)).text();
+  await fixture.datasets.export({ datasetId: dataset.id, to: () => {} });
+  // What is said comes with the event loop's next turn.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const replies = said.filter(({ message }) => message === "mistral-datasets: reply");
+  const operations = new Set(replies.map(({ operation }) => operation));
+  for (const name of ["create_dataset", "create_record", "list_datasets", "list_records"]) {
+    assert.ok(operations.has(name), `${name} is not in ${inspect(operations)}`);
+  }
+  const [created] = replies;
+  assert.deepEqual([created.level, created.status], ["debug", 201]);
+  assert.ok(created.requestId && Number.isFinite(created.elapsedMs));
+  assert.ok(said.some(({ level, message }) => level === "warn" && message.endsWith("retry")));
+  const printed = inspect(said, { depth: null, maxArrayLength: null });
+  const { search } = new URL(fileUrl);
+  for (const secret of [fixture.key, "the conversation", search, search.slice(-20)]) {
+    assert.ok(!printed.includes(secret), secret);
+  }
+
+  // Another logger hears of its own client alone, and one that fails ends nothing.
+  const before = said.length;
+  const deaf = () => {
+    throw new Error("no room");
+  };
+  const other = Object.fromEntries(levels.map((level) => [level, deaf]));
+  await silent.client.withOptions({ logger: other }).datasets.list();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(said.length, before);
+});
