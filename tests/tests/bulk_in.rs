@@ -3,18 +3,20 @@
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 use mistral_datasets::types::TaskStatus;
-use mistral_datasets::{ErrorKind, Jsonl, Options, Progress, Retries, Strategy, Upload};
+use mistral_datasets::{ErrorKind, Jsonl, NewRecord, Options, Progress, Retries, Strategy, Upload};
 use mistral_datasets_tests::Fixture;
 use mistral_datasets_tests::bulk::{
     count_of, create_report, files, import_report, lines, numbers, record, words, written,
 };
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::sync::Notify;
 
 #[tokio::test]
 async fn import_jsonl_uploads_plain_files_as_they_are() {
@@ -99,7 +101,7 @@ async fn import_jsonl_waits_for_what_is_under_way() {
     let datasets = fixture.client.datasets();
     let call = || datasets.import_jsonl(dataset.id, Jsonl::bytes(lines(10)));
     fixture.fault(json!({"operation": "fetch_task", "delay_ms": 10_000})).await;
-    let hasty = Options::new().timeout(Duration::from_secs(1)).retries(Retries::none());
+    let hasty = Options::new().timeout(Duration::from_secs(3)).retries(Retries::none());
     let hasty = fixture.client_with(hasty).datasets();
     let error = hasty.import_jsonl(dataset.id, Jsonl::bytes(lines(10))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
@@ -112,6 +114,62 @@ async fn import_jsonl_waits_for_what_is_under_way() {
     assert_eq!(numbers(&fixture.client, &dataset).await.len(), 10);
     assert_eq!(files(&fixture).await, 0);
 }
+
+#[tokio::test]
+async fn create_records_waits_for_a_file_that_is_under_way() {
+    let fixture = Fixture::start().await;
+    let dataset = fixture.dataset().await;
+    let hasty = Options::new().timeout(Duration::from_secs(3)).retries(Retries::none());
+    let hasty = fixture.client_with(hasty).datasets();
+    for fails in [false, true] {
+        fixture.fault(json!({"operation": "fetch_task", "delay_ms": 10_000})).await;
+        let mut records = [record(0), record(1)];
+        if fails {
+            records[1] = NewRecord::new(json!({"no": "messages"}), json!({}));
+        }
+        let call = hasty.create_records_iter(dataset.id, records).strategy(Strategy::File);
+        let error = call.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        let report = create_report(&error);
+        assert_eq!(words(report), ["unknown", "unknown"]);
+        assert!(report.task().is_some());
+        fixture.requests().await;
+        let again = [record(0), record(1)];
+        let call = fixture.client.datasets().create_records_iter(dataset.id, again);
+        let report = call.strategy(Strategy::File).resume(report.clone()).await.unwrap();
+        assert_eq!(words(&report), ["imported", "imported"]);
+        // What is known to have failed, nothing of which was created, is sent again.
+        assert_eq!(count_of(&fixture, "import_from_file").await, usize::from(fails));
+    }
+    assert_eq!(numbers(&fixture.client, &dataset).await, [0, 1, 0, 1]);
+}
+
+#[tokio::test]
+async fn uploads_are_made_again_where_they_were_refused_and_never_guessed_at() {
+    let fixture = Fixture::start().await;
+    let dataset = fixture.dataset().await;
+    let datasets = fixture.client.datasets();
+    fixture.requests().await;
+    fixture.fault(json!({"operation": "upload_file", "status": 429, "times": 2})).await;
+    let call = || datasets.import_jsonl(dataset.id, Jsonl::reader(TWO_LINES.as_bytes()));
+    assert_eq!(call().await.unwrap().records(), 2);
+    assert_eq!(count_of(&fixture, "upload_file").await, 3);
+
+    fixture
+        .fault(json!({"operation": "upload_file", "carry_out": false, "reset_after_bytes": 0}))
+        .await;
+    let error = call().await.unwrap_err();
+    assert_eq!((error.kind(), error.is_ambiguous()), (ErrorKind::Connection, false));
+    let report = import_report(&error).clone();
+    assert_eq!(call().resume(report).await.unwrap().records(), 2);
+    assert_eq!(numbers(&fixture.client, &dataset).await, [0, 1, 0, 1]);
+}
+
+/// Each says which one it is.
+const TWO_LINES: &str = concat!(
+    "{\"messages\": [], \"properties\": {\"n\": 0}}\n",
+    "{\"messages\": [], \"properties\": {\"n\": 1}}\n"
+);
 
 #[tokio::test]
 async fn import_jsonl_notices_a_file_that_changes() {
@@ -141,19 +199,30 @@ fn append(path: &Path, text: &str) {
     file.write_all(text.as_bytes()).unwrap();
 }
 
+/// A source that yields these items and then nothing, not even its end, and what tells when it is asked for more.
+fn stalled<T: Send + 'static>(
+    items: Vec<T>,
+) -> (impl Stream<Item = T> + Send + 'static, Arc<Notify>) {
+    let asked = Arc::new(Notify::new());
+    let told = asked.clone();
+    let nothing = stream::poll_fn(move |_| {
+        told.notify_one();
+        Poll::Pending
+    });
+    (stream::iter(items).chain(nothing), asked)
+}
+
 #[tokio::test]
 async fn bulk_input_is_broken_off_whatever_it_waits_for() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
     fixture.requests().await;
-    let later = Duration::from_millis(100);
-    for strategy in [Strategy::Auto, Strategy::Single, Strategy::File] {
+    for strategy in Strategy::ALL.iter().copied() {
         let (client, token) = fixture.client.cancellable();
-        // The source gives one record and then nothing, not even its end.
-        let stalled = stream::iter([record(0)]).chain(stream::pending());
-        let call = client.datasets().create_records(dataset.id, stalled).strategy(strategy);
-        let call = tokio::spawn(call.into_future());
-        tokio::time::sleep(later).await;
+        let (records, asked) = stalled(vec![record(0)]);
+        let call = client.datasets().create_records(dataset.id, records).strategy(strategy);
+        let call = tokio::spawn(call.concurrency(1).into_future());
+        asked.notified().await;
         token.cancel();
         let error = call.await.unwrap().unwrap_err();
         assert_eq!(
@@ -164,10 +233,10 @@ async fn bulk_input_is_broken_off_whatever_it_waits_for() {
         assert_eq!(words(create_report(&error)), [expected], "{strategy}");
     }
     let (client, token) = fixture.client.cancellable();
-    let stalled = stream::iter([Ok(Bytes::from(lines(1)))]).chain(stream::pending());
-    let call = client.datasets().import_jsonl(dataset.id, Jsonl::stream(stalled));
+    let (pieces, asked) = stalled(vec![Ok(Bytes::from(lines(1)))]);
+    let call = client.datasets().import_jsonl(dataset.id, Jsonl::stream(pieces));
     let call = tokio::spawn(call.into_future());
-    tokio::time::sleep(later).await;
+    asked.notified().await;
     token.cancel();
     let error = call.await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Cancelled, Some("import_jsonl")));
@@ -180,7 +249,7 @@ async fn bulk_input_is_broken_off_whatever_it_waits_for() {
     let (client, token) = fixture.client.cancellable();
     let call = client.datasets().create_records_iter(dataset.id, (0..3).map(record));
     let call = tokio::spawn(call.concurrency(1).into_future());
-    tokio::time::sleep(later).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     token.cancel();
     let error = call.await.unwrap().unwrap_err();
     assert_eq!(words(create_report(&error)), ["not sent"; 3]);

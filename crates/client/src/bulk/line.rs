@@ -224,7 +224,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-fn unescaped(name: &RawValue) -> Cow<'_, str> {
+pub(super) fn unescaped(name: &RawValue) -> Cow<'_, str> {
     let quoted = name.get();
     match quoted.get(1..quoted.len() - 1) {
         Some(inner) if !inner.contains('\\') => inner.into(),

@@ -8,6 +8,7 @@ mod checking;
 mod compression;
 mod create;
 mod disk;
+mod from_line;
 mod import;
 mod jsonl;
 mod line;

@@ -144,6 +144,8 @@ impl Transfer {
                 && attempt < retries.max_attempts
                 && asked <= retries.max_retry_after;
             if !is_worth_another {
+                // A file that nobody imports changes no dataset, so it can safely be uploaded again.
+                let error = error.with_ambiguity(false);
                 return Err(error.with_attempts(attempt, began.elapsed()));
             }
             let longest = delays.next().unwrap_or(retries.max_delay);
