@@ -6,6 +6,7 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use http::uri::PathAndQuery;
 use http::{StatusCode, Uri};
 use uuid::Uuid;
 
@@ -37,11 +38,11 @@ pub(crate) async fn around(State(app): State<App>, mut request: Request, next: N
         return next.run(request).await;
     };
     let workspace = app.faults.of(workspace);
-    let shown = |uri: &Uri| uri.path_and_query().map(|both| both.as_str().to_owned());
-    let path = shown(request.uri()).filter(|_| !is_link);
+    // The query of a link is a secret.
+    let path = request.uri().path_and_query().filter(|_| !is_link).map(PathAndQuery::as_str);
     let arrival = Arrival {
         method: request.method(),
-        path: path.as_deref().unwrap_or_else(|| request.uri().path()),
+        path: path.unwrap_or_else(|| request.uri().path()),
         operation: operation.map(|operation| operation.operation_id),
         headers: request.headers(),
     };

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, Method};
 use uuid::Uuid;
 
-use crate::json::{Object, string};
+use crate::json::{Object, list};
 use crate::time::Timestamp;
 
 /// So many requests are remembered.
@@ -29,7 +29,7 @@ pub(super) struct Entry {
     method: Method,
     path: Box<str>,
     operation: Option<&'static str>,
-    /// A JSON object. Clients send much the same headers every time, so that neighbours mostly share one.
+    /// Packed. Clients send much the same headers every time, so that neighbours mostly share them.
     headers: Arc<[u8]>,
     started_at: Timestamp,
     fault: Option<Uuid>,
@@ -60,7 +60,7 @@ pub(super) struct Journal {
     entries: VecDeque<Entry>,
     /// How many requests there were.
     count: u64,
-    /// Where headers are written before it is known whether they are those of the last request.
+    /// Where headers are packed before it is known whether they are those of the last request.
     scratch: Vec<u8>,
 }
 
@@ -71,8 +71,7 @@ impl Journal {
         if self.entries.len() == NEWEST {
             self.entries.pop_front();
         }
-        self.scratch.clear();
-        write_headers(&mut self.scratch, arrival.headers);
+        pack(&mut self.scratch, arrival.headers);
         let headers = match self.entries.back() {
             Some(last) if *last.headers == *self.scratch => Arc::clone(&last.headers),
             _ => Arc::from(&*self.scratch),
@@ -106,7 +105,7 @@ impl Journal {
 
     /// The requests as JSON, the oldest first.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        crate::json::list(out, &self.entries, |out, entry| entry.write(out));
+        list(out, &self.entries, |out, entry| entry.write(out));
     }
 }
 
@@ -120,7 +119,7 @@ impl Entry {
             object.optional_string("operation", self.operation);
             object.optional_integer("status", end.and_then(|end| end.status));
             object.optional_integer("request_bytes", end.map(|end| end.request_bytes));
-            object.member("headers").extend_from_slice(&self.headers);
+            Object::write(object.member("headers"), |object| write_packed(object, &self.headers));
             object.time("started_at", self.started_at);
             match end {
                 None => object.raw("elapsed_ms", "null"),
@@ -145,34 +144,38 @@ fn shortened(path: &str) -> &str {
     &path[..end]
 }
 
-/// Writes headers as an object, those of one name joined as the standard allows. What exceeds the bound is left out.
-fn write_headers(out: &mut Vec<u8>, headers: &HeaderMap) {
-    out.push(b'{');
-    let mut left = HEADERS;
-    for name in headers.keys().filter(|name| !SECRET.contains(name)) {
-        let values = || headers.get_all(name).iter().map(HeaderValue::as_bytes);
-        let size = name.as_str().len() + values().map(|value| value.len() + 2).sum::<usize>();
-        let Some(rest) = left.checked_sub(size) else { continue };
-        left = rest;
-        if out.len() > 1 {
-            out.push(b',');
-        }
-        string(out, name.as_str());
-        out.push(b':');
-        let mut all = values();
-        match (all.next(), all.next()) {
-            (Some(only), None) => string(out, &String::from_utf8_lossy(only)),
-            _ => {
-                let joined = values().collect::<Vec<_>>().join(&b", "[..]);
-                string(out, &String::from_utf8_lossy(&joined));
-            }
+/// Packs the headers of a request as lines of a name, a colon and a value, none of which can hold the next: it is done for
+/// every request, but reading them for few. What exceeds the bound is left out.
+fn pack(lines: &mut Vec<u8>, headers: &HeaderMap) {
+    lines.clear();
+    for (name, value) in headers.iter().filter(|(name, _)| !SECRET.contains(name)) {
+        let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
+        if lines.len() + name.len() + value.len() + 2 <= HEADERS {
+            lines.extend_from_slice(name);
+            lines.push(b':');
+            lines.extend_from_slice(value);
+            lines.push(b'\n');
         }
     }
-    out.push(b'}');
+}
+
+/// Writes packed headers as the members of an object, those of one name, which follow each other, joined as HTTP allows.
+fn write_packed(object: &mut Object<'_>, lines: &[u8]) {
+    let lines = String::from_utf8_lossy(lines);
+    let mut lines = lines.lines().filter_map(|line| line.split_once(':')).peekable();
+    while let Some((name, value)) = lines.next() {
+        let mut joined = value.to_owned();
+        while let Some((_, more)) = lines.next_if(|(next, _)| *next == name) {
+            joined.push_str(", ");
+            joined.push_str(more);
+        }
+        object.string(name, &joined);
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
     use serde_json::{Value, json};
 
     use super::*;
