@@ -2,12 +2,13 @@
 
 use std::io;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 
 use async_compression::tokio::write::{GzipEncoder, ZstdEncoder};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio_util::io::InspectWriter;
 
 use super::lines::Blocks;
 use super::{Export, ExportReport};
@@ -25,9 +26,9 @@ pub(super) async fn write(
     while let Some(block) = blocks.next().await? {
         writer.write_all(&block).await.map_err(failed)?;
     }
+    let records = blocks.check().await?;
     writer.shutdown().await.map_err(failed)?;
-    drop(writer);
-    Ok(ExportReport { records: blocks.check().await?, bytes: written.bytes(), path: None })
+    Ok(ExportReport { records, bytes: written.bytes(), path: None })
 }
 
 fn failed(error: io::Error) -> Error {
@@ -44,16 +45,41 @@ impl Written {
     }
 }
 
+/// Where everything goes in the end. It counts, and flushes before it shuts down, which not every writer does by itself and no
+/// encoder does for it.
+struct Outlet<W> {
+    writer: W,
+    written: Written,
+}
+
+impl<W: AsyncWrite + Unpin> AsyncWrite for Outlet<W> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.writer).poll_write(context, bytes))?;
+        self.written.0.fetch_add(written as u64, Ordering::Relaxed);
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.writer).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.writer).poll_flush(context))?;
+        Pin::new(&mut self.writer).poll_shutdown(context)
+    }
+}
+
 /// A writer that compresses. Shutting it down writes what belongs at the end, and shuts down the other one.
 pub(super) fn encoder<'w>(
     compression: Compression,
     writer: impl AsyncWrite + Send + Unpin + 'w,
     written: &Written,
 ) -> Box<dyn AsyncWrite + Send + Unpin + 'w> {
-    let written = written.0.clone();
-    let writer = InspectWriter::new(writer, move |bytes: &[u8]| {
-        written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-    });
+    let writer = Outlet { writer, written: written.clone() };
     match compression {
         Compression::Auto | Compression::None => Box::new(writer),
         Compression::Gzip => Box::new(GzipEncoder::new(writer)),
@@ -75,6 +101,47 @@ pub(super) fn compression_of(compression: Compression, path: &Path) -> Compressi
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A writer that, like standard output, says it is shut down without having written what it holds.
+    #[derive(Default)]
+    struct Lazy {
+        held: Vec<u8>,
+        written: Vec<u8>,
+    }
+
+    impl AsyncWrite for Lazy {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.held.extend_from_slice(bytes);
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            let held = std::mem::take(&mut self.held);
+            self.written.extend(held);
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_is_shut_down_has_written_everything() {
+        for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+            let (mut lazy, written) = (Lazy::default(), Written::default());
+            let mut writer = encoder(compression, &mut lazy, &written);
+            writer.write_all(b"{}\n").await.unwrap();
+            writer.shutdown().await.unwrap();
+            drop(writer);
+            assert!(lazy.held.is_empty(), "{compression}");
+            assert_eq!(lazy.written.len() as u64, written.bytes(), "{compression}");
+        }
+    }
 
     #[test]
     fn the_ending_says_the_compression_unless_it_was_given() {
