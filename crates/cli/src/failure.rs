@@ -21,6 +21,8 @@ pub enum Failure {
     File(PathBuf, io::Error),
     /// Standard output could not be written.
     Output(io::Error),
+    /// So many of many records were not added.
+    Records(usize),
     /// The local server could not start or run.
     Serve(String),
     /// The system does not say when the command is asked to stop.
@@ -49,7 +51,11 @@ impl Failure {
                 _ => 1,
             },
             Self::Argument(_) => 6,
-            Self::File(..) | Self::Output(_) | Self::Serve(_) | Self::Signals(_) => 1,
+            Self::Records(_)
+            | Self::File(..)
+            | Self::Output(_)
+            | Self::Serve(_)
+            | Self::Signals(_) => 1,
             Self::Interrupted => INTERRUPTED,
         }
     }
@@ -76,6 +82,9 @@ impl fmt::Display for Failure {
         match self {
             Self::Call(error) => write!(f, "{error}"),
             Self::Argument(message) | Self::Serve(message) => f.write_str(message),
+            Self::Records(number) => {
+                write!(f, "{number} of the records were refused, or may not have been added")
+            }
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Output(error) => write!(f, "standard output: {error}"),
             Self::Signals(error) => write!(f, "signals: {error}"),

@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything else to standard error. The exit code says what kind of thing went wrong; see
 //! [`failure::Failure::exit_code`].
 
+mod adding;
 mod connection;
 mod datasets;
 mod export;
@@ -31,7 +32,7 @@ use output::Output;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  all went well
-  1  an import failed, a file could not be read or written, or the server failed
+  1  an import failed, a record was refused, a file could not be read or written, or the server failed
   2  the command line is not understood
   3  there is no key, or the key is refused or may not do this
   4  there is no such thing

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use mistral_datasets::types::DatasetRecord;
 use mistral_datasets::{Client, RawJson};
 
+use crate::adding::Adding;
 use crate::failure::Failure;
 use crate::listing::{self, Part};
 use crate::output::{self, Output};
@@ -14,16 +15,18 @@ use crate::output::{self, Output};
 /// The commands on records.
 #[derive(Debug, Subcommand)]
 pub enum Records {
-    /// Add one record to a dataset
+    /// Add a record to a dataset, or all those of a file
     Add {
         /// The dataset
         dataset: String,
+        #[command(flatten)]
+        adding: Adding,
         /// The conversation as JSON, `@FILE` to read it from a file, `-` from standard input
         #[arg(long, value_name = "JSON")]
-        payload: String,
+        payload: Option<String>,
         /// What is said about it, as JSON or `@FILE`
-        #[arg(long, value_name = "JSON", default_value = "{}")]
-        properties: String,
+        #[arg(long, value_name = "JSON", requires = "payload")]
+        properties: Option<String>,
     },
     /// List the records of a dataset in their order
     List {
@@ -63,9 +66,12 @@ impl Records {
         let datasets = client.datasets();
         let records = datasets.records();
         match self {
-            Self::Add { dataset, payload, properties } => {
-                let payload = json("--payload", &payload)?;
-                let properties = json("--properties", &properties)?;
+            Self::Add { dataset, adding, payload, properties } => {
+                if let Some(file) = adding.file.clone() {
+                    return adding.run(&file, &dataset, client, output).await;
+                }
+                let payload = json("--payload", payload.as_deref().unwrap_or_default())?;
+                let properties = json("--properties", properties.as_deref().unwrap_or("{}"))?;
                 let reply = datasets.create_record(dataset, payload, properties).await?;
                 output.print(&reply, output::record)
             }

@@ -1,5 +1,6 @@
 //! The command as somebody types it, against `mistral-datasets serve` in a process of its own.
 
+mod additions;
 mod imports;
 mod interruption;
 mod served;
