@@ -2,10 +2,12 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
@@ -23,15 +25,30 @@ pub(crate) enum End {
     },
 }
 
+/// The bytes that the system is told to hold for a client whose connection will be reset. Left to itself it holds megabytes,
+/// all of which the reset would throw away if the client was slow to read.
+const HELD: usize = 32 << 10;
+
 /// Ends a connection: as soon as everything that was handed to it before is sent.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ending(Arc<OnceLock<End>>);
+pub(crate) struct Ending(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    end: OnceLock<End>,
+    holds_little: AtomicBool,
+}
 
 impl Ending {
+    /// From now on little is held for the client, so that little is left to take when a reset comes.
+    pub(crate) fn hold_little(&self) {
+        self.0.holds_little.store(true, Ordering::Relaxed);
+    }
+
     /// Says how to end. The task of the connection must be woken afterwards if it might sleep.
     pub(crate) fn tell(&self, end: End) {
         // Who came first is obeyed.
-        let _ = self.0.set(end);
+        let _ = self.0.end.set(end);
     }
 
     /// Ends the connection from within its task, and never returns.
@@ -50,11 +67,20 @@ pub(crate) struct Line {
     stream: TcpStream,
     ending: Ending,
     pause: Option<Pin<Box<Sleep>>>,
+    holds_little: bool,
 }
 
 impl Line {
     pub(crate) fn new(stream: TcpStream, ending: Ending) -> Self {
-        Self { stream, ending, pause: None }
+        Self { stream, ending, pause: None, holds_little: false }
+    }
+
+    fn hold_little_if_told(&mut self) {
+        if !self.holds_little && self.ending.0.holds_little.load(Ordering::Relaxed) {
+            self.holds_little = true;
+            // Where the system refuses, a slow client misses more; that is no reason to fail the request.
+            let _ = SockRef::from(&self.stream).set_send_buffer_size(HELD);
+        }
     }
 
     fn poll_end(&mut self, end: End, context: &mut Context<'_>) -> Poll<io::Error> {
@@ -94,12 +120,13 @@ impl AsyncWrite for Line {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.hold_little_if_told();
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(context))?;
-        match self.ending.0.get() {
+        match self.ending.0.end.get() {
             None => Poll::Ready(Ok(())),
             Some(end) => {
                 let end = *end;
@@ -117,6 +144,7 @@ impl AsyncWrite for Line {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.hold_little_if_told();
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 

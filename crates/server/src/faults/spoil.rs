@@ -39,7 +39,11 @@ impl Spoil {
             None => None,
             Some(Cut::Reset(0)) => return ending.now(End::Reset { pause: Duration::ZERO }).await,
             Some(Cut::Reset(bytes)) => {
-                let pause = if bytes > TAKEN_AT_ONCE { TAKING } else { Duration::ZERO };
+                let long = bytes > TAKEN_AT_ONCE;
+                if long {
+                    ending.hold_little();
+                }
+                let pause = if long { TAKING } else { Duration::ZERO };
                 Some((bytes, End::Reset { pause }))
             }
             Some(Cut::Truncate(bytes)) => Some((bytes, End::Close)),

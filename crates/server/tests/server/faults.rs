@@ -7,7 +7,7 @@ use mistral_datasets_core_client::types::{DatasetRecord, ExportResponse};
 use mistral_datasets_server::ServerConfig;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::support::{Api, DATASETS, records_of};
 
@@ -262,6 +262,31 @@ async fn faults_reach_uploads_downloads_and_links() {
     let received = exchange(&api, &format!("GET {link} HTTP/1.1\r\nhost: x\r\n\r\n")).await;
     assert_eq!((received.error, received.body().len()), (None, 2_000_000));
     assert_eq!(api.get(&link).await.body, content);
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_gets_all_that_came_before_a_reset() {
+    let api = Api::start().await;
+    let file = api.upload("large.jsonl", vec![b'x'; 4_000_000]).await;
+    plant(&api, json!({"operation": "download_file", "reset_after_bytes": 1_500_000})).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    // What comes lies in the server's system and not in the client's.
+    socket.set_recv_buffer_size(64 << 10).unwrap();
+    let mut stream = socket.connect(api.server.addr()).await.unwrap();
+    let request = request("GET", &format!("/v1/files/{}/content", file.id), "");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let (mut bytes, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
+    let error = loop {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        match stream.read(&mut buffer).await {
+            Ok(count) => bytes.extend_from_slice(&buffer[..count]),
+            Err(error) => break error.kind(),
+        }
+        assert!(bytes.len() < 2_000_000, "the reply goes on");
+    };
+    let received = Received { bytes, error: Some(error) };
+    assert_eq!(received.body().len(), 1_500_000);
+    assert_eq!(received.error, Some(ErrorKind::ConnectionReset));
 }
 
 #[tokio::test]
