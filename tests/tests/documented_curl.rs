@@ -1,5 +1,6 @@
-//! The curl lines of the service's own page, with only host, key and ids changed, and legal bodies where the page's renderer
-//! printed `[null]`. The page is not part of the project; without it the test says so and passes.
+//! Documented curl lines. Those of the service's own page run with only host, key and ids changed, and legal bodies where the
+//! page's renderer printed `[null]`; the page is not part of the project, and without it the test says so and passes. Those of
+//! the server's README run as they stand there, but for the host.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,6 +11,8 @@ use mistral_datasets_tests::say_skipped;
 use serde_json::{Deserializer, Value, json};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/seed/datasets-endpoints.txt");
+
+const README: &str = include_str!("../../crates/server/README.md");
 
 /// One example: the command, and what the page says comes back.
 struct Example {
@@ -149,5 +152,33 @@ async fn every_curl_line_of_the_page_does_what_the_page_says() {
             assert_eq!(text, "");
         }
     }
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_of_faults_shows_a_request_that_is_tried_again() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        say_skipped("curl is not installed");
+        return;
+    }
+    let (_, block) = README.split_once("```sh\n").expect("the README has an example");
+    let (script, _) = block.split_once("```").expect("the example ends");
+    let server = Server::start(ServerConfig::default()).await.unwrap();
+    let host = "http://127.0.0.1:7700";
+    assert!(script.contains(host));
+    let script = script.replace(host, &server.url());
+    let output = Command::new("sh").args(["-ec", &script]).output().expect("there is a shell");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let replies: Result<Vec<Value>, _> =
+        Deserializer::from_slice(&output.stdout).into_iter().collect();
+    let replies = replies.expect("every reply is JSON");
+    let [planted, dataset, journal] = &*replies else { panic!("{replies:?}") };
+    assert_eq!(dataset["name"], "Refund requests");
+    let requests = journal["requests"].as_array().unwrap();
+    let seen: Vec<_> = requests.iter().map(|r| (&r["operation"], &r["status"])).collect();
+    let create = json!("create_dataset");
+    assert_eq!(seen, [(&create, &json!(503)), (&create, &json!(201))]);
+    assert_eq!(requests[0]["fault"], planted["faults"][0]["id"]);
+    assert_eq!(requests[1]["fault"], Value::Null);
     server.shutdown().await;
 }
