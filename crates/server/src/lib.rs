@@ -7,6 +7,9 @@
 //! What a request must hold follows the documented API; what is sent suits the readers of all its generations. Payloads and
 //! properties are JSON text that is stored and sent exactly as it came. A write is answered once it is durable, and an import
 //! is visible whole or not at all.
+//!
+//! Tests of what a client does about failures ask the server for faults (`POST /local/v1/faults`) and read which requests came
+//! (`GET /local/v1/requests`); the README of the crate says how.
 
 mod api;
 mod app;

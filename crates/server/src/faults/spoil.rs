@@ -11,6 +11,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Sleep;
 
 use super::rule::{Cut, Drip};
+use crate::http::length;
 use crate::line::{End, Ending};
 
 /// What a client may not have taken yet of a reply that is reset is at most what systems hold for it, for which it is given
@@ -48,7 +49,8 @@ impl Spoil {
             }
             Some(Cut::Truncate(bytes)) => Some((bytes, End::Close)),
         };
-        let size = response.body().size_hint().exact();
+        // Streamed contents of files have a header only to tell it.
+        let size = response.body().size_hint().exact().or_else(|| length(response.headers()));
         if size == Some(0) {
             // Nobody asks for the body of a reply that has none, so the connection ends behind the head.
             if let Some((_, end)) = cut {

@@ -15,6 +15,10 @@ use crate::json::{Object, list};
 /// So many workspaces are remembered. Where every key is accepted there is no end of them.
 const WORKSPACES: usize = 128;
 
+/// With more rules than this in a workspace, those that are used up are forgotten when new ones come, so that tests that never
+/// remove theirs do not slow down the requests of those to come.
+const RULES: usize = 1_000;
+
 /// The rules and journals of all workspaces.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(RwLock<HashMap<Uuid, Arc<Workspace>>>);
@@ -75,6 +79,9 @@ impl Faults {
     pub(crate) fn add(&self, workspace: Uuid, rules: Vec<Rule>, out: &mut Vec<u8>) {
         let workspace = self.of(workspace);
         let mut state = workspace.state();
+        if state.rules.len() + rules.len() > RULES {
+            state.rules.retain(|planted| !planted.is_used_up());
+        }
         let before = state.rules.len();
         state.rules.extend(rules.into_iter().map(|rule| Planted {
             id: Uuid::now_v7(),
@@ -151,8 +158,7 @@ fn spoiler(rules: &mut [Planted], request: &Request<'_>) -> Option<(Uuid, Arc<Ru
     let method: &Method = request.arrival.method;
     for planted in rules {
         let rule = &planted.rule;
-        let used_up = rule.times.is_some_and(|times| planted.applied >= times);
-        if used_up || !rule.matches(method, request.route, request.operation) {
+        if planted.is_used_up() || !rule.matches(method, request.route, request.operation) {
             continue;
         }
         planted.matched += 1;
@@ -165,6 +171,10 @@ fn spoiler(rules: &mut [Planted], request: &Request<'_>) -> Option<(Uuid, Arc<Ru
 }
 
 impl Planted {
+    fn is_used_up(&self) -> bool {
+        self.rule.times.is_some_and(|times| self.applied >= times)
+    }
+
     /// Writes the rule as it was given, with its id and what became of it.
     fn write(&self, out: &mut Vec<u8>) {
         Object::write(out, |object| {
@@ -238,6 +248,20 @@ mod tests {
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
         assert_eq!(spoiled, 100);
+    }
+
+    #[test]
+    fn rules_that_are_used_up_make_room() {
+        let faults = Faults::default();
+        let often = json!({"status": 500, "times": null, "skip": u64::MAX});
+        faults.add(A, rules(often), &mut Vec::new());
+        for _ in 0..RULES + 10 {
+            faults.add(A, rules(json!({"status": 501})), &mut Vec::new());
+            assert_eq!(ask(&faults, A), Some(501));
+        }
+        let kept = faults.of(A).state().rules.len();
+        assert!((2..RULES).contains(&kept), "{kept}");
+        assert_eq!(faults.of(A).state().rules[0].rule.times, None);
     }
 
     #[test]

@@ -60,8 +60,8 @@ fn is_json(headers: &HeaderMap) -> bool {
         || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-/// The length a request says its body has.
-pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
+/// The length that headers say a body has.
+pub(crate) fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

@@ -12,7 +12,7 @@ mod reply;
 mod service;
 
 pub(crate) use auth::{Caller, Keys};
-pub(crate) use body::JsonBody;
+pub(crate) use body::{JsonBody, length};
 pub(crate) use content::content;
 pub(crate) use error::ApiError;
 pub(crate) use multipart::{UploadForm, on_disk};

@@ -165,6 +165,12 @@ async fn a_reply_without_a_body_is_reset_behind_its_head() {
     let received = exchange(&api, &request("DELETE", &path, "")).await;
     assert_eq!(received.error, Some(ErrorKind::ConnectionReset));
     assert!(received.head().starts_with("http/1.1 204") && received.body().is_empty());
+    let file = api.upload("head.jsonl", "content").await;
+    plant(&api, json!({"operation": "download_file", "reset_after_bytes": 5})).await;
+    let head = request("HEAD", &format!("/v1/files/{}/content", file.id), "");
+    let received = exchange(&api, &head).await;
+    assert_eq!(received.error, Some(ErrorKind::ConnectionReset));
+    assert!(received.head().contains("content-length: 7") && received.body().is_empty());
     api.get(&path).await.error(404, "DATASET_NOT_FOUND");
 }
 
@@ -179,7 +185,11 @@ async fn a_truncated_reply_promises_more_and_ends_in_order() {
         assert_eq!(received.body(), &page.as_bytes()[..bytes]);
         assert!(received.head().contains(&format!("content-length: {}\r\n", page.len())));
     }
-    plant(&api, json!({"status": 500, "body": "half a message", "truncate_after_bytes": 4})).await;
+    let half = json!({
+        "status": 500, "body": "half a message", "truncate_after_bytes": 4,
+        "drip": {"bytes": 3, "interval_ms": 10},
+    });
+    plant(&api, half).await;
     let received = exchange(&api, &request("GET", &path, "")).await;
     assert!(received.head().starts_with("http/1.1 500"));
     assert_eq!((received.error, received.body()), (None, &b"half"[..]));
@@ -249,11 +259,12 @@ async fn faults_reach_uploads_downloads_and_links() {
     let content: Vec<u8> = (0..3_000_000_u32).map(|n| (n / 7 % 251) as u8).collect();
     let file = api.upload("large.jsonl", content.clone()).await;
     let path = format!("/v1/files/{}/content", file.id);
-    for bytes in [1_000_000, 2_500_000] {
+    for bytes in [1_000_000, 2_500_000, 3_000_000, 3_000_001] {
         plant(&api, json!({"operation": "download_file", "reset_after_bytes": bytes})).await;
         let received = exchange(&api, &request("GET", &path, "")).await;
         assert_eq!(received.error, Some(ErrorKind::ConnectionReset));
-        assert!(received.body() == &content[..bytes], "{} of {bytes}", received.body().len());
+        let expected = &content[..bytes.min(content.len())];
+        assert!(received.body() == expected, "{} of {bytes}", received.body().len());
     }
     let link: Value = api.get(&format!("/v1/files/{}/url", file.id)).await.json(200);
     let link = link["url"].as_str().unwrap().replace(&api.server.url(), "");
