@@ -86,13 +86,16 @@ pub fn export_records(
     let convert = walk::converter(client.py(), payload_type)?;
     let begin = move |client: mistral_datasets::Client| {
         let records = client.datasets().export(dataset_id.clone()).records();
-        let batches = records.try_ready_chunks(RECORDS).map(|chunk| match chunk {
-            Ok(records) => [Some(Ok(Batch::new(0, None, records))), None],
-            Err(stream::TryReadyChunksError(records, error)) => {
-                [Some(Ok(Batch::new(0, None, records))), Some(Err(error))]
-            }
+        let batches = records.try_ready_chunks(RECORDS).flat_map(|chunk| {
+            let (records, error) = match chunk {
+                Ok(records) => (records, None),
+                Err(stream::TryReadyChunksError(records, error)) => (records, Some(Err(error))),
+            };
+            // A batch of nothing would be the end.
+            let batch = (!records.is_empty()).then(|| Ok(Batch::new(0, None, records)));
+            stream::iter(batch.into_iter().chain(error))
         });
-        batches.flat_map(|batches| stream::iter(batches.into_iter().flatten())).boxed()
+        batches.boxed()
     };
     Ok(Path::new(client.get().clone(), begin, convert))
 }

@@ -1,8 +1,9 @@
-//! JSON between the two languages: text on this side, parsed by Python's own parser when somebody looks, and written by
-//! Python's own writer, so that integers of any size and floats stay exact.
+//! JSON between the two languages: text on this side, made into Python's values when somebody looks, and written by Python's own
+//! writer, so that integers of any size and floats stay exact.
 
 use std::marker::PhantomData;
 
+use jiter::{PythonParse, StringCacheMode};
 use mistral_datasets::RawJson;
 use pyo3::exceptions::{PyOverflowError, PyRecursionError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -12,11 +13,18 @@ use pyo3::types::PyString;
 use crate::error;
 use crate::free_object::FreeObject;
 
-/// Parses text that is known to be JSON.
+/// Parses text that is known to be JSON, to what `json.loads` would make of it.
 ///
 /// # Errors
 /// `DecodingError` when Python cannot hold what the text says, such as a number of more digits than it allows.
 pub fn parse<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
+    let quick = PythonParse { cache_mode: StringCacheMode::Keys, ..PythonParse::default() };
+    // What the quick parser refuses and Python's own may take: half a surrogate pair, deep nesting.
+    quick.python_parse(py, text.as_bytes()).or_else(|_| parse_slowly(py, text))
+}
+
+/// Parses text by Python's own parser.
+fn parse_slowly<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
     static PARSE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let (value, _end): (Bound<'py, PyAny>, usize) = PARSE
         .import(py, "mistral_datasets._json", "parse")?

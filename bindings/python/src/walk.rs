@@ -33,7 +33,7 @@ pub struct Batch {
 type Objects = Box<dyn FnOnce(Source<'_, '_>) -> PyResult<Vec<Py<PyAny>>> + Send>;
 
 impl Batch {
-    /// A batch of these items.
+    /// A batch of these items, at least one.
     pub fn new<T: Reply>(number: u64, total: Option<u64>, items: Vec<T>) -> Self {
         let items = Box::new(|source: Source<'_, '_>| {
             items.into_iter().map(|item| item.into_object(source)).collect()

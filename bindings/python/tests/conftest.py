@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness import COUNT, Api, Canned, Served, Silent, run
+from harness import COUNT, Api, Canned, Served, Silent, Workspace, run
 from mistral_datasets import Mistral
 
 
@@ -22,6 +22,14 @@ def api(style: str) -> Iterator[Api]:
     """A client of a server in this process."""
     with Mistral.local() as mistral:
         yield Api(style, mistral)
+
+
+@pytest.fixture
+def workspace(style: str, served: Served) -> Iterator[Workspace]:
+    """A client of a workspace of its own, whose faults and journal are at hand."""
+    workspace = Workspace(style, served)
+    with workspace.mistral:
+        yield workspace
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,10 @@ import threading
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Iterable, Mapping
 from email.message import Message
 from pathlib import Path
-from typing import IO, Any, Generic, TypeVar
+from typing import IO, Any, Generic, TypeVar, cast
 
 from mistral_datasets import Mistral, Retries, errors, models
 from mistral_datasets.types import Download
@@ -123,6 +123,62 @@ class Api(Resource):
             task = await self.datasets.fetch_task(dataset_id=task.dataset_id, task_id=task.id)
         return task
 
+    def on(self, target: object) -> Resource:
+        """Something else than a client, in the same style: a task, a walk."""
+        return Resource(self.style, target)
+
+    async def listed(self, walk: Iterable[Any]) -> list[Any]:
+        """Everything that a walk brings."""
+        if self.style == "asyncio":
+            return [item async for item in cast("AsyncIterable[Any]", walk)]
+        return list(walk)
+
+    def begin(self, walk: Iterable[Any]) -> Any:
+        """The loop over a walk, for `next`."""
+        return aiter(cast("AsyncIterable[Any]", walk)) if self.style == "asyncio" else iter(walk)
+
+    async def next(self, loop: Any) -> Any:
+        """The next of a loop, or `None` at its end."""
+        if self.style == "asyncio":
+            return await anext(loop, None)
+        return next(loop, None)
+
+
+class Workspace(Api):
+    """A client of a served workspace, with the faults of its server and the journal of its requests."""
+
+    def __init__(self, style: str, served: Served) -> None:
+        mistral, key = served.client()
+        super().__init__(style, mistral)
+        self.served = served
+        self.key = key
+
+    def fault(self, **rule: Any) -> None:
+        """Makes the server spoil replies."""
+        self.served.plant(self.key, "faults", rule)
+
+    def end_faults(self) -> None:
+        """Makes the server behave again."""
+        self.served.ask(self.key, "faults", "DELETE")
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The requests since this was asked last."""
+        requests: list[dict[str, Any]] = self.served.ask(self.key, "requests")["requests"]
+        self.served.ask(self.key, "requests", "DELETE")
+        return sorted(requests, key=lambda request: request["number"])
+
+    def operations(self) -> list[str]:
+        """The operations of the requests since this was asked last."""
+        return [request["operation"] for request in self.requests()]
+
+    async def filled(self, records: int) -> models.Dataset:
+        """A dataset with so many records, the nth of which says n."""
+        dataset = await self.dataset()
+        lines = "".join(f'{{"messages": [], "properties": {{"n": {n}}}}}\n' for n in range(records))
+        await self.datasets.import_from_file(dataset_id=dataset.id, file_id=await self.file(lines), wait=True)
+        self.requests()
+        return dataset
+
 
 def run(style: str, case: Coroutine[Any, Any, None]) -> None:
     """Runs a case: under an event loop, or without one, which it then must never need."""
@@ -166,6 +222,14 @@ class Served:
         )
         with urllib.request.urlopen(request) as reply:
             return json.load(reply)
+
+    def ask(self, key: str, what: str, method: str = "GET") -> Any:
+        """Calls one of the server's own routes."""
+        request = urllib.request.Request(
+            f"{self.url}/local/v1/{what}", headers={"authorization": f"Bearer {key}"}, method=method
+        )
+        with urllib.request.urlopen(request) as reply:
+            return json.loads(reply.read() or b"null")
 
 
 def _command() -> Path:

@@ -53,6 +53,85 @@ def test_processes_of_multiprocessing_use_the_client_of_their_parent(canned: Can
     assert done.stdout.strip() == "27"
 
 
+def test_a_key_of_the_environment_outlives_it_in_a_child(canned: Canned) -> None:
+    done = script(
+        """
+        import os, sys
+        os.environ["MISTRAL_API_KEY"] = "the key"
+        os.environ["MISTRAL_SERVER_URL"] = sys.argv[1]
+        from mistral_datasets import Mistral
+        mistral = Mistral()
+        patient = mistral.with_options(headers={"X-Team": "blue"})
+        del os.environ["MISTRAL_API_KEY"], os.environ["MISTRAL_SERVER_URL"]
+        child = os.fork()
+        print(mistral.datasets.list().datasets.count, patient.datasets.list().datasets.count, flush=True)
+        if child:
+            assert os.waitpid(child, 0)[1] == 0
+        """,
+        canned.url,
+    )
+    assert done.stdout.split() == ["3"] * 4
+    assert {headers["authorization"] for _, headers, _ in canned.requests} == {"Bearer the key"}
+    assert sorted(headers.get("x-team", "") for _, headers, _ in canned.requests) == ["", "", "blue", "blue"]
+
+
+def test_workers_of_a_server_that_forks_use_the_client_of_their_parent(canned: Canned) -> None:
+    """As gunicorn does it: the program is loaded before the fork, and workers are replaced when they end."""
+    done = script(
+        """
+        import asyncio, os, sys, threading
+        from mistral_datasets import Mistral
+        mistral = Mistral("k", server_url=sys.argv[1])
+        mistral.datasets.list()
+        walk = mistral.datasets.iter()
+        def work():
+            threads = [threading.Thread(target=mistral.datasets.list) for _ in range(3)]
+            [thread.start() for thread in threads]
+            [thread.join() for thread in threads]
+            assert list(walk) == []
+            assert asyncio.run(mistral.datasets.list_async()).datasets.count == 3
+        for generation in range(2):
+            workers = []
+            for _ in range(3):
+                worker = os.fork()
+                if worker == 0:
+                    work()
+                    sys.exit(0)
+                workers.append(worker)
+            for worker in workers:
+                assert os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) == 0
+            mistral.datasets.list()
+        print("done")
+        """,
+        canned.url,
+    )
+    assert done.stdout.strip() == "done"
+
+
+def test_a_loop_does_not_outlive_a_fork() -> None:
+    script(
+        """
+        import os, sys
+        from mistral_datasets import Mistral, errors
+        with Mistral.local() as mistral:
+            dataset = mistral.datasets.create(name="Refund requests", description="")
+            mistral.datasets.create_records(dataset.id, [{"messages": []}] * 5)
+            loop = iter(mistral.datasets.iter_records(dataset.id, page_size=1))
+            next(loop)
+            child = os.fork()
+            if child == 0:
+                try:
+                    next(loop)
+                except errors.ConfigurationError as error:
+                    assert "fork" in error.message
+                    os._exit(0)
+                os._exit(1)
+            assert os.waitpid(child, 0)[1] == 0
+            assert len(list(loop)) == 4
+        """
+    )
+
+
 def test_a_local_server_stays_with_its_process(tmp_path: Path) -> None:
     script(
         """

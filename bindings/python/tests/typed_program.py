@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 from uuid import UUID
 
 from typing_extensions import assert_type
 
-from mistral_datasets import Mistral, errors, models
+from mistral_datasets import Mistral, Retries, errors, models
 from mistral_datasets.enums import RecordSource, TaskStatus
 from mistral_datasets.resources import Datasets, Files, Records
-from mistral_datasets.types import JSON, Download, FileUpload
+from mistral_datasets.types import (
+    JSON,
+    CreateReport,
+    Download,
+    ExportedRecord,
+    ExportReport,
+    FileUpload,
+    ImportReport,
+    Page,
+    Progress,
+    RawReply,
+    TaskHandle,
+    TypedExportedRecord,
+    TypedRecord,
+)
 
 
 @dataclass
@@ -69,6 +84,67 @@ def blocking(dataset_id: UUID) -> None:
             assert_type(download.read(), bytes)
             for chunk in download.iter_bytes(1024):
                 assert_type(chunk, bytes)
+
+
+class Payload(TypedDict):
+    messages: list[dict[str, str]]
+
+
+def in_bulk(mistral: Mistral, dataset_id: str) -> None:
+    reply = mistral.raw(mistral.datasets.list, page_size=10)
+    assert_type(reply, RawReply[models.ListDatasetsResponse])
+    assert_type(reply.value.datasets.count, int)
+    assert_type(mistral.with_options(retries=Retries(3, first_delay=1), headers={"a": "b"}), Mistral)
+    mistral.datasets.list(retries=1, server_url="http://127.0.0.1:1", timeout_ms=5, http_headers={"a": "b"})
+    for dataset in mistral.datasets.iter("refund", window=1, limit=5, strict=True):
+        assert_type(dataset, models.Dataset)
+    for page in mistral.datasets.iter_records(dataset_id).pages():
+        assert_type(page, Page[models.DatasetRecord])
+    for record in mistral.datasets.iter_records(dataset_id, payload_type=Conversation):
+        assert_type(record, TypedRecord[Conversation])
+        assert_type(record.payload.messages, list[dict[str, str]])
+        assert_type(record.record, models.DatasetRecord)
+    for typed in mistral.datasets.iter_records(dataset_id, payload_type=Payload):
+        assert_type(typed.payload["messages"], list[dict[str, str]])
+    for task in mistral.datasets.iter_tasks(dataset_id, page_size=5):
+        assert_type(task.wait(timeout=5, poll_interval=(0.1, 1), on_progress=print), models.ImportTask)
+    assert_type(mistral.datasets.task(dataset_id=dataset_id, task_id="t"), TaskHandle)
+    assert_type(
+        mistral.datasets.import_from_file(dataset_id=dataset_id, file_id="f", wait=True, wait_timeout=5),
+        models.ImportTask,
+    )
+    created = mistral.datasets.create_records(
+        dataset_id, [{"messages": []}, ({"messages": []}, {}), Conversation([])], strategy="file", on_error="continue"
+    )
+    assert_type(created, CreateReport)
+    assert_type(created.items[0].error, errors.MistralError | None)
+    imported = mistral.datasets.import_jsonl(dataset_id, open("a"), compression="gzip", progress=True)  # noqa: PTH123, SIM115
+    assert_type(imported, ImportReport)
+    assert_type(imported.files[0].task, models.ImportTask)
+
+    def told(progress: Progress) -> None:
+        assert_type(progress.total_bytes, int | None)
+
+    assert_type(mistral.datasets.export(dataset_id, "a.jsonl.gz", progress=told), ExportReport)
+    for exported in mistral.datasets.export_records(dataset_id):
+        assert_type(exported, ExportedRecord)
+    for typed_export in mistral.datasets.export_records(dataset_id, payload_type=Payload):
+        assert_type(typed_export, TypedExportedRecord[Payload])
+
+
+async def in_bulk_too(mistral: Mistral, dataset_id: str) -> None:
+    async def records() -> AsyncIterator[dict[str, JSON]]:
+        yield {"messages": []}
+
+    reply = await mistral.raw_async(mistral.datasets.list_async, page_size=10)
+    assert_type(reply, RawReply[models.ListDatasetsResponse])
+    async for record in mistral.datasets.iter_records(dataset_id, payload_type=Conversation):
+        assert_type(record, TypedRecord[Conversation])
+    async for exported in mistral.datasets.export_records(dataset_id):
+        assert_type(exported, ExportedRecord)
+    assert_type(await mistral.datasets.create_records_async(dataset_id, records()), CreateReport)
+    assert_type(await mistral.datasets.import_jsonl_async(dataset_id, records()), ImportReport)
+    assert_type(await mistral.datasets.iter().count_async(), int)
 
 
 async def waiting() -> str | None:

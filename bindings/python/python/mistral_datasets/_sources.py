@@ -46,11 +46,13 @@ class Source:
 class Items(Source):
     """What an iterable holds, in batches."""
 
-    def __init__(self, exchange: Exchange[T], items: Any, give: Callable[[Exchange[T], list[Any]], None]) -> None:
+    def __init__(
+        self, exchange: Exchange[T], items: Any, give: Callable[[Exchange[T], list[Any]], None], most: int = _MOST
+    ) -> None:
         super().__init__()
         self._answer: Callable[[list[Any]], None] = lambda batch: give(exchange, batch)
         self._exchange = exchange
-        self._batches = _Batches()
+        self._batches = _Batches(most)
         self._iterator: Iterator[Any] | AsyncIterator[Any] = (
             items.__aiter__() if hasattr(items, "__aiter__") else iter(items)
         )
@@ -99,14 +101,15 @@ class Items(Source):
 class _Batches:
     """How many items a batch has: more when the call comes back at once, one when it is the call that is slow."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._size = 1
         self._began = self._ended = 0.0
 
     def begin(self) -> None:
         self._began = monotonic()
         if self._ended and self._began - self._ended < _PATIENCE:
-            self._size = min(self._size * 2, _MOST)
+            self._size = min(self._size * 2, self._most)
         else:
             self._size = max(self._size // 2, 1)
 
@@ -152,9 +155,9 @@ class File(Source):
         return give_bytes(self._exchange, content.encode() if isinstance(content, str) else content)
 
 
-def records(exchange: Exchange[CreateReport], items: Any) -> Source:
-    """The records of an iterable, which may be an async one."""
-    return Items(exchange, items, give_records)
+def records(exchange: Exchange[CreateReport], items: Any, most: int | None) -> Source:
+    """The records of an iterable, which may be an async one, so many at a time at most."""
+    return Items(exchange, items, give_records, _MOST if most is None else max(most, 1))
 
 
 def lines(exchange: Exchange[ImportReport], items: Any) -> Source:

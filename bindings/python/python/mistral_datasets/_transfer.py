@@ -41,7 +41,8 @@ def creating(
         resume=resume,
         length=len(records) if hasattr(records, "__len__") else None,
     )
-    return exchange, _sources.records(exchange, records)
+    # What is sent one by one is taken no further ahead than there are requests under way.
+    return exchange, _sources.records(exchange, records, concurrency if strategy == "single" else None)
 
 
 def importing(

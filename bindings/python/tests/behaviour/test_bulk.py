@@ -1,0 +1,360 @@
+"""Cases on creating many records, and on importing JSONL.
+
+The list is `tests/behaviour/cases.txt` in the root of the project.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import Workspace, failing
+from mistral_datasets import Mistral, errors, models
+from mistral_datasets.types import CreateReport, ImportReport
+
+
+def record(n: int) -> dict[str, Any]:
+    return {"payload": {"messages": []}, "properties": {"n": n}}
+
+
+def line(n: int) -> str:
+    return json.dumps({"messages": [], "properties": {"n": n}})
+
+
+async def numbers(workspace: Workspace, dataset: models.Dataset) -> list[Any]:
+    records = await workspace.listed(workspace.mistral.datasets.iter_records(dataset.id))
+    workspace.requests()
+    return [each.properties.get("n") for each in records]
+
+
+def created(error: errors.MistralError) -> CreateReport:
+    assert isinstance(error.report, CreateReport)
+    return error.report
+
+
+def statuses(report: CreateReport) -> list[str]:
+    return [item.status for item in report.items]
+
+
+async def test_create_records_in_order(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    report = await workspace.datasets.create_records(dataset.id, map(record, range(30)))
+    assert (len(report.items), report.created, report.strategy) == (30, 30, "single")
+    assert "30 records" in report.reason
+    assert report.task is None
+    assert report.elapsed > 0
+    for number, item in enumerate(report.items):
+        fetched = await workspace.datasets.records.fetch(dataset_record_id=item.id)
+        assert (fetched.properties, fetched.source, item.error) == ({"n": number}, "DIRECT_INPUT", None)
+    second = await workspace.dataset()
+    await workspace.datasets.create_records(second.id, map(record, range(20)), concurrency=1)
+    assert await numbers(workspace, second) == list(range(20))
+    assert (await workspace.datasets.create_records(second.id, [])).items == []
+    for options in ({"concurrency": 65}, {"concurrency": -1}, {"strategy": "files"}):
+        error = await failing(workspace.datasets.create_records, second.id, [record(0)], **options)
+        assert isinstance(error, errors.ValidationError)
+
+
+@dataclass
+class Conversation:
+    messages: list[dict[str, str]]
+
+
+async def test_create_records_of_every_form(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    messages = [{"role": "user", "content": "Hi"}]
+    payload = models.ConversationPayload(messages=messages)
+    forms: list[Any] = [
+        {"payload": {"messages": messages}, "properties": {"n": 1}},
+        {"payload": {"messages": messages}},
+        {"payload": payload, "properties": None},
+        {"messages": messages},
+        payload,
+        Conversation(messages),
+        ({"messages": messages}, {"n": 1}),
+        (payload, {}),
+    ]
+    report = await workspace.datasets.create_records(dataset.id, forms, concurrency=1)
+    assert report.created == len(forms)
+    records = await workspace.listed(workspace.mistral.datasets.iter_records(dataset.id))
+    assert all(each.payload == {"messages": messages} for each in records)
+    assert [each.properties for each in records] == [{"n": 1}, {}, {}, {}, {}, {}, {"n": 1}, {}]
+    # Records that were read are written to the letter.
+    exported = await workspace.listed(workspace.mistral.datasets.export_records(dataset.id))
+    again = await workspace.dataset()
+    await workspace.datasets.create_records(again.id, itertools.chain(records, exported), concurrency=1)
+    copies = await workspace.listed(workspace.mistral.datasets.iter_records(again.id))
+    assert [each.payload.to_json() for each in copies] == [each.payload.to_json() for each in records] * 2
+
+
+async def test_create_records_pulls_as_it_sends(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    workspace.fault(operation="create_record", skip=10, times=None, delay_ms=60_000)
+    pulled = 0
+
+    def endless() -> Iterator[dict[str, Any]]:
+        nonlocal pulled
+        for n in itertools.count():
+            pulled += 1
+            yield record(n)
+
+    closing = threading.Timer(1, workspace.mistral.close)
+    closing.start()
+    call = workspace.datasets.create_records
+    error = await failing(call, dataset.id, endless(), strategy="single", concurrency=4)
+    closing.join()
+    assert isinstance(error, errors.CancelledError)
+    # Ten were answered, four are under way, and at most as many are ready.
+    assert 14 <= pulled <= 18
+    assert created(error).created == 10
+
+
+async def test_create_records_takes_from_generators_where_they_belong(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    threads: set[threading.Thread] = set()
+
+    def noting() -> Iterator[dict[str, Any]]:
+        for n in range(5):
+            threads.add(threading.current_thread())
+            yield record(n)
+
+    await workspace.datasets.create_records(dataset.id, noting())
+    await workspace.datasets.import_jsonl(dataset.id, noting())
+    assert threads == {threading.main_thread()}
+    if workspace.style == "asyncio":
+
+        async def awaited() -> AsyncIterator[dict[str, Any]]:
+            for each in noting():
+                await workspace.datasets.list()
+                yield each
+
+        assert (await workspace.datasets.create_records(dataset.id, awaited())).created == 5
+        assert (await workspace.datasets.import_jsonl(dataset.id, awaited())).records == 5
+        assert threads == {threading.main_thread()}
+
+
+async def test_what_a_generator_raises_is_raised(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+
+    def broken() -> Iterator[dict[str, Any]]:
+        yield record(0)
+        yield record(1)
+        raise KeyError("of the program")
+
+    calls: list[Callable[[], Any]] = [
+        lambda: workspace.datasets.create_records(dataset.id, broken(), strategy="single"),
+        lambda: workspace.datasets.create_records(dataset.id, broken(), strategy="file"),
+        lambda: workspace.datasets.import_jsonl(dataset.id, broken()),
+    ]
+    for call in calls:
+        with pytest.raises(KeyError, match="of the program") as caught:
+            await call()
+        # How far the call was is the context.
+        assert isinstance(caught.value.__context__, errors.MistralError)
+        assert caught.value.__context__.report is not None
+    # Those that came before were sent, unless all or none were to be.
+    assert sorted(await numbers(workspace, dataset)) == [0, 1]
+
+
+async def test_create_records_stops_or_continues(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    records: list[Any] = [record(n) for n in range(6)]
+    records[1] = {"payload": ["my secret"]}
+    records[3] = {"payload": {"no": "messages"}}
+    error = await failing(workspace.datasets.create_records, dataset.id, records, concurrency=1)
+    assert isinstance(error, errors.ValidationError)
+    assert error.message == "payload: expected an object"
+    assert "secret" not in repr(error)
+    assert statuses(created(error)) == ["created", "failed", *["not_sent"] * 4]
+    assert await numbers(workspace, dataset) == [0]
+    second = await workspace.dataset()
+    report = await workspace.datasets.create_records(second.id, records, concurrency=1, on_error="continue")
+    assert statuses(report) == ["created", "failed", "created", "failed", "created", "created"]
+    refused = report.items[3].error
+    assert isinstance(refused, errors.ValidationError)
+    assert refused.status == 422
+    assert await numbers(workspace, second) == [0, 2, 4, 5]
+    # What has no JSON form is the failure of one record too.
+    report = await workspace.datasets.create_records(
+        second.id, [{"messages": [], "x": object()}, {"messages": [float("nan")]}, 5, record(6)], on_error="continue"
+    )
+    assert statuses(report) == ["failed", "failed", "failed", "created"]
+    assert "object has no JSON form" in str(report.items[0].error)
+    # What would meet every record ends the call in any case.
+    error = await failing(
+        workspace.datasets.create_records, "no-such-dataset", records, concurrency=1, on_error="continue"
+    )
+    assert isinstance(error, errors.NotFoundError)
+    assert (created(error).failed, created(error).not_sent) == (1, 5)
+
+
+async def test_create_records_by_file(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    workspace.requests()
+    report = await workspace.datasets.create_records(dataset.id, map(record, range(1001)))
+    assert (report.strategy, report.created) == ("file", 1001)
+    assert "more than 1000" in report.reason
+    assert set(statuses(report)) == {"imported"}
+    assert report.task is not None
+    assert report.task.status == "COMPLETED"
+    assert "create_record" not in workspace.operations()
+    assert await numbers(workspace, dataset) == list(range(1001))
+    second = await workspace.dataset()
+    records = [record(0), {"payload": {"messages": "no list"}}, record(2)]
+    error = await failing(workspace.datasets.create_records, second.id, records, strategy="file")
+    assert error.message == "payload.messages: expected an array, found a string"
+    assert created(error).created == 0
+    report = await workspace.datasets.create_records(second.id, records, strategy="file", on_error="continue")
+    assert statuses(report) == ["imported", "failed", "imported"]
+
+
+async def test_create_records_resumes(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    workspace.requests()
+    workspace.fault(operation="create_record", skip=3, carry_out=True, reset_after_bytes=0)
+    call = workspace.datasets.create_records
+    error = await failing(call, dataset.id, map(record, range(8)), concurrency=1)
+    assert error.ambiguous
+    report = created(error)
+    assert (report.created, report.unknown, report.not_sent) == (3, 1, 4)
+    report = await call(dataset.id, map(record, range(8)), concurrency=1, resume=report)
+    assert (report.created, report.unknown) == (7, 1)
+    assert workspace.operations().count("create_record") == 8
+    assert await numbers(workspace, dataset) == list(range(8))
+
+
+async def test_create_records_slows_down_on_429(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    workspace.requests()
+    workspace.fault(operation="create_record", skip=4, times=6, status=429, headers={"retry-after": "1"})
+    report = await workspace.datasets.create_records(dataset.id, map(record, range(40)), concurrency=4)
+    assert report.created == 40
+    assert report.elapsed >= 1
+    requests = [each for each in workspace.requests() if each["operation"] == "create_record"]
+    assert len(requests) == 46
+    assert sorted(await numbers(workspace, dataset)) == list(range(40))
+
+
+EVERY_FORM = (
+    '\ufeff{"messages": [{"role": "user", "content": "A"}], "z": 1.0, "properties": {"n": 0}}\r\n\r\n   \n'
+    '{"payload": {"messages": [ ], "big": 12345678901234567890}, "properties": {"n": 1}}\n'
+    '[{"role": "user", "content": "chat \\ud83d\\ude00"}, {"role":"assistant"}]\n'
+    '{"payload": {"messages": []}}'
+)
+
+
+class Awaited:
+    """A file whose `read` is awaited."""
+
+    def __init__(self, content: bytes) -> None:
+        self._file = io.BytesIO(content)
+
+    async def read(self, size: int) -> bytes:
+        return self._file.read(size)
+
+
+async def test_import_jsonl_of_every_form(workspace: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "chats.jsonl"
+    content = EVERY_FORM.encode()
+    path.write_bytes(content)
+    sources: list[Any] = [
+        path,
+        str(path),
+        content,
+        bytearray(content),
+        memoryview(content),
+        io.BytesIO(content),
+        io.StringIO(EVERY_FORM, newline=""),
+        EVERY_FORM.split("\n"),
+        (content[start : start + 7] for start in range(0, len(content), 7)),
+    ]
+    if workspace.style == "asyncio":
+        sources.append(Awaited(content))
+    for source in sources:
+        dataset = await workspace.dataset()
+        report: ImportReport = await workspace.datasets.import_jsonl(dataset.id, source)
+        assert (report.lines, report.records, report.bad_line_count, report.unknown) == (6, 4, 0, [])
+        (file,) = report.files
+        assert (file.first_line, file.lines, file.records, file.task.status) == (1, 6, 4, "COMPLETED")
+        records = await workspace.records(dataset)
+        assert [each.properties for each in records] == [{"n": 0}, {"n": 1}, {}, {}]
+        assert records[1].payload.to_json() == '{"messages": [ ], "big": 12345678901234567890}'
+    dataset = await workspace.dataset()
+    report = await workspace.datasets.import_jsonl(dataset.id, [{"messages": []}, Conversation([]), '{"messages": []}'])
+    assert report.records == 3
+
+
+async def test_import_jsonl_compressed(workspace: Workspace, tmp_path: Path) -> None:
+    content = "".join(f"{line(n)}\n" for n in range(300)).encode()
+    path = tmp_path / "data"
+    path.write_bytes(gzip.compress(content))
+    sources: list[Any] = [path, gzip.compress(content), io.BytesIO(gzip.compress(content))]
+    for source in sources:
+        filled = await workspace.dataset()
+        report = await workspace.datasets.import_jsonl(filled.id, source)
+        assert report.records == 300
+        assert await numbers(workspace, filled) == list(range(300))
+    dataset = await workspace.dataset()
+    await workspace.datasets.import_jsonl(dataset.id, content)
+    # What export compresses, import reads.
+    packed = tmp_path / "packed"
+    await workspace.datasets.export(dataset.id, packed, compression="zstd")
+    again = await workspace.dataset()
+    assert (await workspace.datasets.import_jsonl(again.id, packed, compression="zstd")).records == 300
+    workspace.requests()
+    error = await failing(workspace.datasets.import_jsonl, dataset.id, gzip.compress(content)[:-7])
+    assert isinstance(error, errors.ValidationError)
+    assert workspace.requests() == []
+    error = await failing(workspace.datasets.import_jsonl, dataset.id, path, compression="none")
+    assert isinstance(error, errors.ValidationError)
+
+
+async def test_import_jsonl_refuses_bad_lines(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    workspace.requests()
+    for bad, column in (('{"messages": [}', 15), ('{"messages": "my secret"}', 14)):
+        error = await failing(workspace.datasets.import_jsonl, dataset.id, [line(0), bad, line(2)])
+        assert isinstance(error, errors.ValidationError)
+        assert isinstance(error.report, ImportReport)
+        (found,) = error.report.bad_lines
+        assert (found.line, found.column) == (2, column)
+        assert found.problem in error.message
+        assert "secret" not in f"{error!r} {found!r}"
+    assert workspace.requests() == []
+
+
+async def test_import_jsonl_lenient(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    report = await workspace.datasets.import_jsonl(dataset.id, [line(0), "no JSON", line(2), "5"], lenient=True)
+    assert (report.lines, report.records, report.bad_line_count) == (4, 2, 2)
+    assert [bad.line for bad in report.bad_lines] == [2, 4]
+    assert await numbers(workspace, dataset) == [0, 2]
+
+
+async def test_import_jsonl_without_waiting(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    report = await workspace.datasets.import_jsonl(dataset.id, [line(0)], wait=False)
+    (file,) = report.files
+    assert (await workspace.on(file.task).wait()).status == "COMPLETED"
+    error = await failing(workspace.datasets.import_jsonl, dataset.id, Path("no such file"))
+    assert isinstance(error, errors.ValidationError)
+
+
+async def test_nothing_goes_on_after_the_client_is_closed(workspace: Workspace) -> None:
+    mistral = Mistral(workspace.key, server_url=workspace.served.url)
+    mistral.close()
+    call = workspace.of(mistral).datasets
+    assert isinstance(await failing(call.create_records, "d", [record(0)]), errors.ClosedError)
+    assert isinstance(await failing(call.import_jsonl, "d", [line(0)]), errors.ClosedError)
+    time.sleep(0.05)
+    assert workspace.requests() == []

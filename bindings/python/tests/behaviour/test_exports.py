@@ -1,0 +1,213 @@
+"""Cases on exports, and on hearing how far transfers are.
+
+The list is `tests/behaviour/cases.txt` in the root of the project.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import Workspace, failing
+from mistral_datasets import errors, models
+from mistral_datasets.types import ExportedRecord, Progress
+
+
+async def filled(workspace: Workspace) -> tuple[models.Dataset, bytes]:
+    """A dataset of three records, and its export as the server has it."""
+    dataset = await workspace.dataset()
+    for text in ("first", "zweites 😀", "third"):
+        await workspace.record(dataset, text)
+    link = (await workspace.datasets.export_to_jsonl(dataset_id=dataset.id)).file_url
+    whole = await workspace.read(await workspace.open_link(link))
+    workspace.requests()
+    return dataset, whole
+
+
+def openings(workspace: Workspace) -> list[tuple[int, str | None]]:
+    """The requests by which links were opened: their status and the range that they asked for."""
+    requests = [each for each in workspace.requests() if each["operation"] == "open_link"]
+    return [(each["status"], each["headers"].get("range")) for each in requests]
+
+
+async def test_export_to_file(workspace: Workspace, tmp_path: Path) -> None:
+    dataset, whole = await filled(workspace)
+    path = tmp_path / "export.jsonl"
+    path.write_text("what was there before")
+    report = await workspace.datasets.export(dataset.id, path)
+    assert report == (3, len(whole), path)
+    assert path.read_bytes() == whole
+    # A failure leaves what was there, and nothing else.
+    workspace.fault(operation="open_link", status=400, body="no", times=None)
+    error = await failing(workspace.datasets.export, dataset.id, str(path))
+    assert error.operation == "export"
+    assert path.read_bytes() == whole
+    assert [each.name for each in tmp_path.iterdir()] == ["export.jsonl"]
+    assert isinstance(await failing(workspace.datasets.export, "unknown", path), errors.NotFoundError)
+    nowhere = tmp_path / "missing" / "export.jsonl"
+    assert isinstance(await failing(workspace.datasets.export, dataset.id, nowhere), errors.ValidationError)
+    with pytest.raises(TypeError, match="to: expected a path"):
+        await workspace.datasets.export(dataset.id, 5)
+
+
+async def test_export_compressed(workspace: Workspace, tmp_path: Path) -> None:
+    dataset, whole = await filled(workspace)
+    packed = tmp_path / "a.jsonl.gz"
+    report = await workspace.datasets.export(dataset.id, packed)
+    assert report.bytes == packed.stat().st_size
+    assert gzip.decompress(packed.read_bytes()) == whole
+    plain = tmp_path / "b.jsonl.gz"
+    await workspace.datasets.export(dataset.id, plain, compression="none")
+    assert plain.read_bytes() == whole
+    written = io.BytesIO()
+    await workspace.datasets.export(dataset.id, written, compression="gzip")
+    assert gzip.decompress(written.getvalue()) == whole
+    zstd = tmp_path / "a.jsonl.zst"
+    await workspace.datasets.export(dataset.id, zstd)
+    assert zstd.read_bytes().startswith(b"\x28\xb5\x2f\xfd")
+
+
+async def test_export_resumes(workspace: Workspace, tmp_path: Path) -> None:
+    dataset, whole = await filled(workspace)
+    path = tmp_path / "export.jsonl"
+    workspace.fault(operation="open_link", truncate_after_bytes=100)
+    assert (await workspace.datasets.export(dataset.id, path)).records == 3
+    assert path.read_bytes() == whole
+    assert openings(workspace) == [(200, None), (206, "bytes=100-")]
+    workspace.fault(operation="open_link", truncate_after_bytes=100)
+    pieces: list[bytes] = []
+    await workspace.datasets.export(dataset.id, pieces.append)
+    assert b"".join(pieces) == whole
+    workspace.fault(operation="open_link", reset_after_bytes=0, times=None)
+    never = tmp_path / "never.jsonl"
+    error = await failing(workspace.datasets.export, dataset.id, never)
+    assert isinstance(error, errors.ConnectionError)
+    assert (error.attempts, never.exists()) == (5, False)
+
+
+async def test_export_renews_an_expired_link(workspace: Workspace) -> None:
+    dataset, whole = await filled(workspace)
+    for status in (403, 404, 410):
+        workspace.fault(operation="open_link", status=status, body="")
+        workspace.requests()
+        written = io.BytesIO()
+        assert (await workspace.datasets.export(dataset.id, written)).records == 3
+        assert written.getvalue() == whole
+        expected = ["list_records", "export_to_jsonl", "open_link", "export_to_jsonl", "open_link"]
+        assert workspace.operations() == expected
+    workspace.fault(operation="open_link", status=403, body="", times=None)
+    assert isinstance(await failing(workspace.datasets.export, dataset.id, written), errors.PermissionError)
+
+
+async def test_export_checks_its_lines(workspace: Workspace, tmp_path: Path) -> None:
+    dataset, _ = await filled(workspace)
+    body: dict[str, Any] = {"records": {"count": 5, "results": []}}
+    workspace.fault(operation="list_records", status=200, body=body, times=None)
+    path = tmp_path / "export.jsonl"
+    for call in (
+        failing(workspace.datasets.export, dataset.id, path),
+        failing(workspace.listed, workspace.mistral.datasets.export_records(dataset.id)),
+    ):
+        error = await call
+        assert isinstance(error, errors.DecodingError)
+        assert "2 of 5 records are missing" in error.message
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_export_records(workspace: Workspace) -> None:
+    dataset, _ = await filled(workspace)
+    stored = await workspace.records(dataset)
+    workspace.requests()
+    records = workspace.mistral.datasets.export_records(dataset.id)
+    assert workspace.requests() == []
+    exported: list[ExportedRecord] = await workspace.listed(records)
+    assert [each.id for each in exported] == [each.id for each in stored]
+    assert [each.payload for each in exported] == [each.payload for each in stored]
+    assert [each.properties for each in exported] == [each.properties for each in stored]
+    assert {each.source for each in exported} == {"DIRECT_INPUT"}
+    assert "created_at" in exported[0].extra
+    assert "first" not in repr(exported[0])
+    lines = '{"payload": {"messages": []}}\n\nthe conversation\n'
+    workspace.fault(operation="open_link", status=200, body=lines)
+    loop = workspace.begin(records)
+    assert (await workspace.next(loop)).properties == {}
+    error = await failing(workspace.next, loop)
+    assert isinstance(error, errors.DecodingError)
+    assert "the conversation" not in repr(error)
+    assert await workspace.next(loop) is None
+
+
+class Awaited:
+    """A file whose `write` is awaited."""
+
+    def __init__(self) -> None:
+        self.content = b""
+
+    async def write(self, piece: bytes) -> None:
+        self.content += piece
+
+
+async def test_export_to_writer(workspace: Workspace) -> None:
+    dataset, whole = await filled(workspace)
+    written = io.BytesIO()
+    report = await workspace.datasets.export(dataset.id, written)
+    assert (report.records, report.bytes, report.path) == (3, len(whole), None)
+    assert written.getvalue() == whole
+    threads: list[threading.Thread] = []
+
+    def note(_: bytes) -> None:
+        threads.append(threading.current_thread())
+
+    await workspace.datasets.export(dataset.id, note)
+    assert set(threads) == {threading.main_thread()}
+    if workspace.style == "asyncio":
+        awaited = Awaited()
+        await workspace.datasets.export(dataset.id, awaited)
+        assert awaited.content == whole
+
+    def refuse(_: bytes) -> None:
+        raise BrokenPipeError("nobody reads")
+
+    with pytest.raises(BrokenPipeError, match="nobody reads"):
+        await workspace.datasets.export(dataset.id, refuse)
+
+
+async def test_transfer_reports_progress(workspace: Workspace) -> None:
+    dataset, whole = await filled(workspace)
+    told: list[Progress] = []
+    await workspace.datasets.export(dataset.id, io.BytesIO(), progress=told.append)
+    last = told[-1]
+    assert (last.phase, last.bytes, last.total_bytes) == ("export", len(whole), len(whole))
+    assert (last.records, last.total_records) == (3, 3)
+    told.clear()
+    await workspace.datasets.import_jsonl(dataset.id, whole, progress=told.append)
+    by_phase = {each.phase: each for each in told}
+    assert list(by_phase) == ["check", "upload", "import"]
+    assert (by_phase["check"].bytes, by_phase["check"].records) == (len(whole), 3)
+    assert by_phase["import"].records == 3
+    told.clear()
+    await workspace.datasets.create_records(dataset.id, [{"messages": []}] * 5, progress=told.append)
+    assert (told[-1].phase, told[-1].records) == ("send", 5)
+    assert [each.records for each in told] == sorted(each.records for each in told)
+
+
+async def test_a_bar_shows_progress(
+    workspace: Workspace, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, whole = await filled(workspace)
+    await workspace.datasets.import_jsonl(dataset.id, whole, progress=True)
+    shown = capfd.readouterr().err
+    for phase in ("check", "upload", "import"):
+        assert phase in shown
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    with pytest.raises(ImportError, match="pip install tqdm"):
+        await workspace.datasets.export(dataset.id, io.BytesIO(), progress=True)
+    wrong: Any = 5
+    with pytest.raises(TypeError, match="progress"):
+        await workspace.datasets.export(dataset.id, io.BytesIO(), progress=wrong)

@@ -1,0 +1,214 @@
+"""Cases on calls that are made again, given up, or broken off.
+
+The list is `tests/behaviour/cases.txt` in the root of the project.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import threading
+import time
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+from harness import Served, Workspace, failing
+from mistral_datasets import Mistral, Retries, errors
+
+EMPTY: dict[str, Any] = {"messages": []}
+
+
+async def test_retries_a_read(workspace: Workspace) -> None:
+    for status in (429, 500, 503):
+        workspace.fault(operation="list_datasets", status=status, times=2)
+        listing = getattr(workspace.mistral.datasets, "list" if workspace.style == "blocking" else "list_async")
+        reply = await workspace.raw(listing)
+        assert (reply.status, reply.attempts) == (200, 3)
+        assert len(workspace.requests()) == 3
+    workspace.fault(operation="list_datasets", status=422)
+    assert (await failing(workspace.datasets.list)).attempts == 1
+
+
+async def test_retries_a_broken_read(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    workspace.requests()
+    for spoiled in ({"reset_after_bytes": 0}, {"reset_after_bytes": 10}, {"truncate_after_bytes": 10}):
+        workspace.fault(operation="fetch_dataset", **spoiled)
+        assert await workspace.datasets.fetch(dataset_id=dataset.id) == dataset
+        assert len(workspace.requests()) == 2, spoiled
+    workspace.fault(operation="fetch_dataset", delay_ms=2000)
+    assert await workspace.datasets.fetch(dataset_id=dataset.id, timeout_ms=200) == dataset
+
+
+async def test_never_repeats_an_ambiguous_write(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    workspace.requests()
+    spoiled: list[dict[str, int]] = [{"reset_after_bytes": 0}, {"truncate_after_bytes": 3}, {"status": 500}]
+    for number, fault in enumerate(spoiled, 1):
+        workspace.fault(operation="create_record", carry_out=True, **fault)
+        error = await failing(workspace.datasets.create_record, dataset_id=dataset.id, payload=EMPTY, properties={})
+        assert (error.ambiguous, error.attempts) == (True, 1)
+        assert "look before" in str(error.hint)
+        assert workspace.operations() == ["create_record"]
+        assert len(await workspace.records(dataset)) == number
+        workspace.requests()
+
+
+async def test_repeats_a_write_that_was_refused(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    faults: list[dict[str, Any]] = [{"status": 429}, {"status": 503, "headers": {"retry-after": "0"}}]
+    for fault in faults:
+        workspace.requests()
+        workspace.fault(operation="create_record", times=2, **fault)
+        await workspace.datasets.create_record(dataset_id=dataset.id, payload=EMPTY, properties={})
+        assert len(workspace.requests()) == 3
+    assert len(await workspace.records(dataset)) == 2
+
+
+async def test_honours_retry_after(workspace: Workspace) -> None:
+    # A date has whole seconds, so the one that is two seconds away comes after one at least.
+    for as_date in (False, True):
+        value = formatdate(time.time() + 2, usegmt=True) if as_date else "1"
+        workspace.fault(operation="list_datasets", status=429, headers={"retry-after": value})
+        began = time.monotonic()
+        await workspace.datasets.list()
+        assert time.monotonic() - began >= 0.99
+    workspace.fault(operation="list_datasets", status=429, headers={"retry-after": "3600"})
+    error = await failing(workspace.datasets.list)
+    assert isinstance(error, errors.RateLimitError)
+    assert (error.attempts, error.retry_after) == (1, 3600.0)
+
+
+async def test_failure_tells_attempts(workspace: Workspace) -> None:
+    workspace.fault(operation="list_datasets", status=502, times=None)
+    error = await failing(workspace.datasets.list, retries=Retries(5, first_delay=0.01))
+    assert (error.attempts, error.status) == (5, 502)
+    assert error.elapsed is not None
+    assert error.elapsed > 0
+    assert "5 attempts in " in str(error)
+
+
+async def test_deadline_ends_retries(workspace: Workspace) -> None:
+    patient = Retries(1000, first_delay=0.05)
+    hasty = workspace.of(workspace.mistral.with_options(deadline_ms=400, retries=patient))
+    workspace.fault(operation="list_datasets", status=500, times=None)
+    began = time.monotonic()
+    error = await failing(hasty.datasets.list)
+    assert time.monotonic() - began < 1.5
+    assert error.attempts > 1
+    # A deadline ends an attempt too.
+    workspace.end_faults()
+    workspace.fault(operation="list_datasets", delay_ms=5000)
+    error = await failing(hasty.datasets.list)
+    assert isinstance(error, errors.TimeoutError)
+    assert "deadline" in error.message
+
+
+async def test_retries_can_be_switched_off(workspace: Workspace) -> None:
+    workspace.fault(operation="list_datasets", status=500, times=None)
+    for once in (0, 1, Retries(1)):
+        assert (await failing(workspace.datasets.list, retries=once)).attempts == 1
+    hasty = workspace.of(Mistral(workspace.key, server_url=workspace.served.url, retries=1))
+    assert (await failing(hasty.datasets.list)).attempts == 1
+    assert len(workspace.requests()) == 4
+    assert (await failing(hasty.datasets.list, retries=Retries(2, first_delay=0))).attempts == 2
+
+
+async def test_options_of_one_call(workspace: Workspace, served: Served) -> None:
+    named = workspace.of(workspace.mistral.with_options(headers={"X-Team": "blue"}))
+    await named.datasets.list()
+    await workspace.datasets.list(http_headers={"X-Team": "red"})
+    await named.datasets.list(http_headers={"X-Job": "1"})
+    await workspace.datasets.list()
+    headers = [request["headers"] for request in workspace.requests()]
+    assert [each.get("x-team") for each in headers] == ["blue", "red", "blue", None]
+    assert headers[2]["x-job"] == "1"
+
+    other, other_key = served.client()
+    other.datasets.create(name="Elsewhere", description="")
+    keyed = workspace.of(workspace.mistral.with_options(api_key=other_key))
+    assert (await keyed.datasets.list()).datasets.count == 1
+    assert (await workspace.datasets.list()).datasets.count == 0
+    error = await failing(workspace.datasets.list, server_url="http://127.0.0.1:9", retries=1)
+    assert isinstance(error, errors.ConnectionError)
+
+    workspace.fault(operation="list_datasets", delay_ms=5000)
+    error = await failing(workspace.datasets.list, timeout_ms=50, retries=1)
+    assert isinstance(error, errors.TimeoutError)
+
+
+async def test_options_that_cannot_hold_are_refused(workspace: Workspace) -> None:
+    class RetryConfig:
+        """What the official SDK has."""
+
+    for wrong in (RetryConfig(), "5", 2.5, True):
+        with pytest.raises(TypeError, match=r"retries: expected mistral_datasets\.Retries"):
+            await workspace.datasets.list(retries=wrong)
+    with pytest.raises(TypeError, match="http_headers"):
+        await workspace.datasets.list(http_headers="X-Team: blue")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'retry'"):
+        await workspace.datasets.list(retry=1)
+    for options in ({"timeout_ms": 0}, {"http_headers": {"authorization": "x"}}, {"server_url": "nowhere"}):
+        assert isinstance(await failing(workspace.datasets.list, **options), errors.ConfigurationError)
+    with pytest.raises(ValueError, match="number of seconds"):
+        Retries(first_delay=-1)
+    assert await workspace.datasets.list(retries=None, timeout_ms=None) == await workspace.datasets.list()
+
+
+async def test_raw_replies(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    suffix = "" if workspace.style == "blocking" else "_async"
+    fetch = getattr(workspace.mistral.datasets, f"fetch{suffix}")
+    delete = getattr(workspace.mistral.datasets, f"delete{suffix}")
+    reply = await workspace.raw(fetch, dataset_id=dataset.id)
+    assert reply.value == dataset
+    assert (reply.status, reply.attempts) == (200, 1)
+    assert reply.headers["content-type"] == "application/json"
+    assert reply.request_id
+    assert reply.elapsed > 0
+    assert json.loads(reply.body)["id"] == dataset.id
+    deleted = await workspace.raw(delete, dataset_id=dataset.id)
+    assert (deleted.value, deleted.status, deleted.body) == (None, 204, b"")
+    error = await failing(workspace.raw, fetch, dataset_id=dataset.id)
+    assert isinstance(error, errors.NotFoundError)
+    # The wish does not outlive the call, whatever became of it.
+    assert (await workspace.datasets.list()).datasets.count == 0
+    with pytest.raises(TypeError, match="single call"):
+        await workspace.raw(lambda: None)
+    assert (await workspace.datasets.list()).datasets.count == 0
+
+
+async def test_cancelling_stops_a_call(workspace: Workspace) -> None:
+    workspace.fault(operation="list_datasets", status=500, times=None)
+    slow = workspace.of(workspace.mistral.with_options(retries=Retries(100, first_delay=0.1)))
+    if workspace.style == "asyncio":
+        call = asyncio.create_task(slow.datasets.list())
+        await asyncio.sleep(0.15)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    else:
+        timer = threading.Timer(0.15, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            await slow.datasets.list()
+        timer.join()
+    assert workspace.requests()
+    time.sleep(0.3)
+    assert workspace.requests() == []
+
+
+async def test_closing_cancels_calls(workspace: Workspace) -> None:
+    workspace.fault(operation="list_datasets", delay_ms=5000, times=None)
+    closing = threading.Timer(0.1, workspace.mistral.close)
+    began = time.monotonic()
+    closing.start()
+    error = await failing(workspace.datasets.list)
+    assert isinstance(error, errors.CancelledError)
+    assert time.monotonic() - began < 2
+    closing.join()
+    assert isinstance(await failing(workspace.datasets.list), errors.ClosedError)

@@ -1,0 +1,206 @@
+"""Cases on reading whole listings.
+
+The list is `tests/behaviour/cases.txt` in the root of the project.
+"""
+
+from __future__ import annotations
+
+import operator
+import time
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+import pydantic
+import pytest
+
+from harness import Workspace, failing
+from mistral_datasets import errors
+from mistral_datasets.types import TypedRecord
+
+
+async def test_iterate_records_in_order(workspace: Workspace) -> None:
+    dataset = await workspace.filled(250)
+    walk = workspace.mistral.datasets.iter_records(dataset.id, page_size=20)
+    assert await workspace.on(walk).count() == 250
+    assert [record.properties["n"] for record in await workspace.listed(walk)] == list(range(250))
+    # Every loop begins anew, and knows how much is left once it has begun.
+    loop = workspace.begin(walk)
+    assert operator.length_hint(loop, -1) == -1
+    assert (await workspace.next(loop)).properties["n"] == 0
+    assert operator.length_hint(loop) == 249
+
+
+async def test_iterate_is_lazy(workspace: Workspace) -> None:
+    dataset = await workspace.filled(30)
+    loop = workspace.begin(workspace.mistral.datasets.iter_records(dataset.id, page_size=10))
+    assert workspace.requests() == []
+    await workspace.next(loop)
+    time.sleep(0.05)
+    del loop
+    assert workspace.operations() == ["list_records"]
+
+
+async def test_iterate_fetches_ahead(workspace: Workspace) -> None:
+    dataset = await workspace.filled(130)
+    workspace.fault(operation="list_records", delay_ms=30, times=None)
+    took: list[float] = []
+    for window in (1, 8):
+        began = time.monotonic()
+        walk = workspace.mistral.datasets.iter_records(dataset.id, page_size=10, window=window)
+        assert len(await workspace.listed(walk)) == 130
+        took.append(time.monotonic() - began)
+        assert len(workspace.requests()) == 13
+    # One after the other they take 13 times the delay; the first, then eight and four at a time, three times.
+    assert took[0] >= 13 * 0.03
+    assert took[1] < took[0] / 2
+
+
+async def test_iterate_pages(workspace: Workspace) -> None:
+    dataset = await workspace.filled(25)
+    walk = workspace.mistral.datasets.iter_records(dataset.id, page_size=10)
+    pages = await workspace.listed(walk.pages())
+    assert [(page.number, page.count, len(page.results)) for page in pages] == [(1, 25, 10), (2, 25, 10), (3, 25, 5)]
+    assert [record.properties["n"] for page in pages for record in page.results] == list(range(25))
+
+
+async def test_iterate_takes(workspace: Workspace) -> None:
+    dataset = await workspace.filled(50)
+
+    datasets: Any = workspace.mistral.datasets
+
+    async def taken(**options: int) -> int:
+        return len(await workspace.listed(datasets.iter_records(dataset.id, **options)))
+
+    assert await taken(limit=5) == 5
+    (request,) = workspace.requests()
+    assert "page_size=5" in request["path"]
+    assert await taken(page_size=10, limit=20) == 20
+    assert len(workspace.requests()) == 2
+    assert await taken(limit=0) == 0
+    assert workspace.requests() == []
+
+
+async def test_iterate_drops_what_moved(workspace: Workspace) -> None:
+    for _ in range(6):
+        await workspace.dataset()
+    loop = workspace.begin(workspace.mistral.datasets.iter(page_size=2, window=1))
+    ids = [(await workspace.next(loop)).id]
+    # Datasets come newest first, so a new one pushes the rest along.
+    await workspace.dataset()
+    while (dataset := await workspace.next(loop)) is not None:
+        ids.append(dataset.id)
+    assert (len(ids), len(set(ids))) == (6, 6)
+
+
+async def test_iterate_ends_on_a_lying_next(workspace: Workspace) -> None:
+    dataset = await workspace.filled(3)
+    records = [record.to_dict() for record in (await workspace.records(dataset))[:2]]
+    workspace.requests()
+    for count in (0, 2, 1_000_000):
+        workspace.end_faults()
+        body = {"records": {"count": count, "next": "/for/ever", "results": records}}
+        workspace.fault(operation="list_records", body=body, times=None)
+        walk = workspace.mistral.datasets.iter_records(dataset.id, page_size=2, window=4)
+        assert len(await workspace.listed(walk)) == 2
+        assert len(workspace.requests()) < 20
+
+
+async def test_iterate_strict_compares_counts(workspace: Workspace) -> None:
+    dataset = await workspace.filled(6)
+
+    async def walked(strict: bool) -> None:
+        loop = workspace.begin(
+            workspace.mistral.datasets.iter_records(dataset.id, page_size=2, window=1, strict=strict)
+        )
+        first = await workspace.next(loop)
+        # The rest moves up, so that the first of the next page is passed over.
+        await workspace.datasets.records.delete(dataset_record_id=first.id)
+        while await workspace.next(loop) is not None:
+            pass
+
+    datasets: Any = workspace.mistral.datasets
+    await walked(strict=False)
+    with pytest.raises(errors.ConflictError):
+        await walked(strict=True)
+    for options in ({"page_size": 0}, {"page_size": 101}, {"window": 0}, {"window": 65}, {"page_size": -1}):
+        walk = datasets.iter_records(dataset.id, **options)
+        assert isinstance(await failing(workspace.listed, walk), errors.ValidationError)
+
+
+async def test_iterate_datasets_and_tasks(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    for n in range(5):
+        await workspace.datasets.create(name=f"Number {n}", description="")
+        file_id = await workspace.file('{"messages": []}\n')
+        await workspace.datasets.import_from_file(dataset_id=dataset.id, file_id=file_id, wait=True)
+    walk = workspace.mistral.datasets.iter("number", page_size=2)
+    assert [each.name for each in await workspace.listed(walk)] == [f"Number {n}" for n in (4, 3, 2, 1, 0)]
+    tasks = await workspace.listed(workspace.mistral.datasets.iter_tasks(dataset.id, page_size=2))
+    assert [task.status for task in tasks] == ["COMPLETED"] * 5
+    assert (await workspace.on(tasks[0]).refresh()) == tasks[0]
+
+
+class AsDict(TypedDict):
+    messages: list[dict[str, Any]]
+
+
+@dataclass
+class AsDataclass:
+    messages: list[dict[str, Any]]
+    tags: list[str] = field(default_factory=list[str])
+
+
+class Message(pydantic.BaseModel):
+    role: str
+    content: str
+
+
+class AsModel(pydantic.BaseModel):
+    messages: list[Message]
+
+
+async def test_payloads_are_made_into_the_types_that_are_asked_for(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    await workspace.record(dataset, "Hello")
+    messages = [{"role": "user", "content": "Hello"}]
+    kinds: dict[type[Any], Any] = {
+        AsDict: {"messages": messages},
+        AsDataclass: AsDataclass(messages),
+        AsModel: AsModel(messages=[Message(role="user", content="Hello")]),
+    }
+    for kind, expected in kinds.items():
+        for walk in (
+            workspace.mistral.datasets.iter_records(dataset.id, payload_type=kind),
+            workspace.mistral.datasets.export_records(dataset.id, payload_type=kind),
+        ):
+            (record,) = await workspace.listed(walk)
+            assert record.payload == expected
+            assert (record.properties, record.record.payload["messages"]) == ({"text": "Hello"}, messages)
+            assert "Hello" not in repr(record) or isinstance(record, TypedRecord)
+        (page,) = await workspace.listed(workspace.mistral.datasets.iter_records(dataset.id, payload_type=kind).pages())
+        assert page.results[0].payload == expected
+
+
+async def test_payloads_that_do_not_fit_are_told_without_their_text(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    await workspace.record(dataset, "my secret")
+
+    class OtherDict(TypedDict):
+        messages: list[Any]
+        topic: str
+
+    @dataclass
+    class OtherClass:
+        topic: str
+
+    class OtherModel(pydantic.BaseModel):
+        messages: int
+
+    for kind, problem in ((OtherDict, "lacks topic"), (OtherClass, "lacks topic"), (OtherModel, "messages (int_type)")):
+        walk = workspace.mistral.datasets.iter_records(dataset.id, payload_type=kind)
+        error = await failing(workspace.listed, walk)
+        assert isinstance(error, errors.DecodingError)
+        assert problem in str(error)
+        assert "secret" not in f"{error!r} {error.__cause__!r}"
+    with pytest.raises(TypeError, match="payload_type"):
+        workspace.mistral.datasets.iter_records(dataset.id, payload_type=int)
