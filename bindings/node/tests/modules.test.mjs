@@ -198,3 +198,61 @@ test("rejections that nobody looks at are Node's own affair", async () => {
   );
   assert.deepEqual(printed.split("\n").sort(), ["ConnectionError", "ValidationError"]);
 });
+
+test("a logger keeps no process alive", async () => {
+  const printed = await program(`
+    const { Mistral } = require("mistral-datasets");
+    const logger = { ...console, debug: (message, { operation }) => console.log(operation) };
+    (async () => {
+      const local = await Mistral.local();
+      await local.withOptions({ logger }).datasets.list();
+    })();
+  `);
+  assert.equal(printed, "list_datasets");
+});
+
+test("a process ends by itself after a call under way, a walk that was left and a client that was dropped", async () => {
+  const { url } = await canned({ body: '{"datasets": {"count": 0}}', delay: 200 });
+  const printed = await program(
+    `
+    const { Mistral } = require("mistral-datasets");
+    let mistral = new Mistral({ apiKey: "k", serverURL: "${url}" });
+    const signal = new AbortController().signal;
+    mistral.datasets.list({}, { signal }).then(() => console.log("done"));
+    mistral.datasets.iter({}, { signal })[Symbol.asyncIterator]().next();
+    mistral.datasets.iter()[Symbol.asyncIterator]();
+    mistral = undefined;
+    gc();
+  `,
+    "--expose-gc",
+  );
+  assert.equal(printed, "done");
+});
+
+test("many workers use the client at once, and closing twice is no error", async () => {
+  const fixture = await Fixture.served();
+  const { id: datasetId } = await fixture.filled(120);
+  const code = `
+    const { parentPort, workerData } = require("node:worker_threads");
+    const { Mistral } = require("mistral-datasets");
+    (async () => {
+      const { apiKey, serverURL, datasetId } = workerData;
+      const mistral = new Mistral({ apiKey, serverURL });
+      let walked = 0;
+      for await (const { properties } of mistral.datasets.iterRecords({ datasetId, pageSize: 10 })) {
+        if (properties.n === walked) walked += 1;
+      }
+      await Promise.all([mistral.close(), mistral.close()]);
+      await mistral.close();
+      parentPort.postMessage(walked);
+    })();
+  `;
+  const workerData = { apiKey: fixture.key, serverURL: fixture.url, datasetId };
+  const walked = Array.from({ length: 8 }, async () => {
+    const worker = new Worker(code, { eval: true, workerData });
+    const [message] = await once(worker, "message");
+    await worker.terminate();
+    return message;
+  });
+  assert.deepEqual(await Promise.all(walked), Array(8).fill(120));
+});
