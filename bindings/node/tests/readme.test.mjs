@@ -27,7 +27,7 @@ for (const [name, path] of [
       const extension = block.includes("require(") ? "cjs" : "mjs";
       const file = join(folder, `${index}.${extension}`);
       await writeFile(file, block);
-      const { stdout } = await run(process.execPath, [file], { cwd: here, timeout: 60_000 });
+      const { stdout } = await run(process.execPath, [file], { cwd: folder, timeout: 60_000 });
       assert.notEqual(stdout.trim(), "", "a quick start shows something");
     }
   });
