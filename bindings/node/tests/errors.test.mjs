@@ -8,7 +8,7 @@ import { inspect } from "node:util";
 import * as datasets from "mistral-datasets";
 
 import { canned } from "./support/canned.mjs";
-import { failure, nowhere } from "./support/fixture.mjs";
+import { failure, Fixture, nowhere } from "./support/fixture.mjs";
 
 const {
   ConfigurationError,
@@ -35,6 +35,43 @@ test("there is a class for every kind that the native module tells apart, and no
     assert.equal(ofKinds[index].name, `${name.join("")}Error`);
     assert.equal(ofKinds[index].prototype.name, ofKinds[index].name);
   }
+});
+
+test("every class is really raised", async () => {
+  const raised = async (call) => {
+    const error = await (async () => call())().then(
+      () => assert.fail("nothing was raised"),
+      (error) => error,
+    );
+    const { classOf } = require("../lib/failure.js");
+    assert.equal(error.constructor, classOf(error.kind));
+    assert.ok(error instanceof MistralError && error.name === error.constructor.name);
+    return error.kind;
+  };
+  const once = { retries: 1 };
+  const answered = async (status, body) => {
+    const { client } = await canned({ status, body });
+    return raised(() => client.datasets.list({}, once));
+  };
+  const local = await Fixture.start();
+  const { id: datasetId } = await local.dataset();
+  const fileId = await local.file("no JSON");
+  const closed = new Mistral({ apiKey: "k" });
+  await closed.close();
+  const { client: slow } = await canned({ delay: 20_000 });
+  const kinds = [
+    await raised(() => new Mistral({ apiKey: " " })),
+    await raised(() => nowhere().datasets.list({}, once)),
+    await raised(() => slow.datasets.list({}, { ...once, timeoutMs: 50 })),
+    await raised(() => slow.datasets.list({}, { signal: AbortSignal.timeout(50) })),
+    await raised(() => local.datasets.importFromFile({ datasetId, fileId, wait: true })),
+    await raised(() => closed.datasets.list()),
+    await answered(200, "no JSON"),
+  ];
+  for (const status of [401, 403, 404, 409, 422, 429, 500]) {
+    kinds.push(await answered(status, '{"detail": {"message": "no"}}'));
+  }
+  assert.deepEqual(kinds.sort(), require("../lib/native.js").errorKinds().sort());
 });
 
 test("an error says what to know, and where the call was", async () => {
