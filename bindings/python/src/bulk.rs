@@ -75,7 +75,7 @@ pub fn create_records(
 
 /// Imports JSONL from a file on the disk, from bytes, or from what Python hands over.
 #[pyfunction]
-#[pyo3(signature = (client, dataset_id, /, *, path, content, lenient, compression, wait, timeout, resume))]
+#[pyo3(signature = (client, dataset_id, /, *, path, content, lenient, compression, max_file_bytes, wait, timeout, resume))]
 #[allow(clippy::too_many_arguments, reason = "Python gives them by their names")]
 pub fn import_jsonl(
     client: &Bound<'_, Session>,
@@ -84,6 +84,7 @@ pub fn import_jsonl(
     content: Option<PyBackedBytes>,
     lenient: bool,
     compression: &str,
+    max_file_bytes: Option<i64>,
     wait: bool,
     timeout: Option<Seconds>,
     resume: Option<&Bound<'_, ImportReport>>,
@@ -106,6 +107,9 @@ pub fn import_jsonl(
             .compression(compression)
             .wait(wait)
             .on_progress(on_progress);
+        if let Some(bytes) = max_file_bytes {
+            call = call.max_file_bytes(bytes.try_into().unwrap_or(0));
+        }
         if let Some(Seconds(timeout)) = timeout {
             call = call.timeout(timeout);
         }

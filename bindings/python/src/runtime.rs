@@ -26,7 +26,7 @@ use crate::error;
 use crate::model::Source;
 
 /// How often a blocking call looks whether a signal came.
-const SIGNAL_CHECK: Duration = Duration::from_millis(50);
+const SIGNAL_CHECK: Duration = Duration::from_millis(25);
 
 /// The most threads that move bytes. They compute little, and Python's own threads want the processors too.
 const MOST_THREADS: usize = 4;
@@ -197,6 +197,12 @@ struct Call {
 impl Call {
     /// Starts the call. Its outcome is put into the loop's future, by the loop's own thread.
     fn start(&self, py: Python<'_>, event_loop: Py<PyAny>, future: Py<PyAny>) -> PyResult<()> {
+        if ENDING.load(Ordering::SeqCst) {
+            // Nobody would tell the loop of the outcome.
+            return Err(PyRuntimeError::new_err(
+                "the interpreter is ending, and event loops hear of nothing any more; use the blocking method",
+            ));
+        }
         let call = self.call.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).take();
         let call = call.ok_or_else(|| PyRuntimeError::new_err("the call was started before"))?;
         let task = runtime(py)?.spawn(async move {

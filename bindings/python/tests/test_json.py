@@ -6,6 +6,7 @@ import json
 import random
 
 import pytest
+
 from mistral_datasets import models
 
 ODD = [
@@ -80,7 +81,9 @@ def test_random_values_read_as_python_reads_them() -> None:
             return json.dumps("".join(characters), ensure_ascii=chance.random() < 0.5).encode(errors="replace").decode()
         if kind == 7:
             return "[" + ", ".join(value(depth - 1) for _ in range(chance.randrange(5))) + "]"
-        members = (f"{json.dumps(f'key {chance.randrange(5)}')}: {value(depth - 1)}" for _ in range(chance.randrange(5)))
+        members = (
+            f"{json.dumps(f'key {chance.randrange(5)}')}: {value(depth - 1)}" for _ in range(chance.randrange(5))
+        )
         return "{" + ", ".join(members) + "}"
 
     for _ in range(2_000):

@@ -127,6 +127,7 @@ class Bulk:
         *,
         lenient: bool = False,
         compression: Literal["auto", "none", "gzip", "zstd"] = "auto",
+        max_file_bytes: int | None = None,
         wait: bool = True,
         timeout: float | None = None,
         resume: ImportReport | None = None,
@@ -144,6 +145,8 @@ class Bulk:
                 object, or of bytes in pieces of any size.
             lenient: Whether bad lines are left out and told in the report, instead of ending the call.
             compression: How the source is compressed: `none`, `gzip`, `zstd`, or `auto`, which is found out.
+            max_file_bytes: How many bytes an uploaded file has at most; what is more becomes several. Default: what the
+                service takes, 512 MB.
             wait: Whether to wait for the imports to end.
             timeout: How many seconds to wait at most for each file's import. Default: 1800.
             resume: The report of an earlier call from the same source, which goes on where that stopped.
@@ -163,7 +166,9 @@ class Bulk:
         """
         from mistral_datasets import _transfer
 
-        exchange = _transfer.importing(self._client, dataset_id, source, lenient, compression, wait, timeout, resume)
+        exchange = _transfer.importing(
+            self._client, dataset_id, source, lenient, compression, max_file_bytes, wait, timeout, resume
+        )
         return _transfer.carry_out(*exchange, progress)
 
     async def import_jsonl_async(
@@ -181,6 +186,7 @@ class Bulk:
         *,
         lenient: bool = False,
         compression: Literal["auto", "none", "gzip", "zstd"] = "auto",
+        max_file_bytes: int | None = None,
         wait: bool = True,
         timeout: float | None = None,
         resume: ImportReport | None = None,
@@ -189,7 +195,9 @@ class Bulk:
         """Like `import_jsonl`, for asyncio. The source may be an async iterable, or a file whose `read` is awaited."""
         from mistral_datasets import _transfer
 
-        exchange = _transfer.importing(self._client, dataset_id, source, lenient, compression, wait, timeout, resume)
+        exchange = _transfer.importing(
+            self._client, dataset_id, source, lenient, compression, max_file_bytes, wait, timeout, resume
+        )
         return await _transfer.carry_out_async(*exchange, progress)
 
     def export(

@@ -260,6 +260,13 @@ class Mistral:
     ) -> None:
         await self.close_async()
 
+    def __copy__(self) -> Self:
+        # Nothing about a client changes, so that its copy may be itself; pickle would lose its key.
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
     def __reduce__(self) -> tuple[object, ...]:
         if self._client.is_local:
             raise TypeError("a client of a server in this process cannot be pickled: the server stays here")

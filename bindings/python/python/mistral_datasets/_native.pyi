@@ -272,6 +272,7 @@ def import_jsonl(
     content: bytes | None,
     lenient: bool,
     compression: str,
+    max_file_bytes: int | None,
     wait: bool,
     timeout: float | None,
     resume: ImportReport | None,

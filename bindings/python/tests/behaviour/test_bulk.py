@@ -10,16 +10,12 @@ import io
 import itertools
 import json
 import threading
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from harness import Workspace, failing
-from mistral_datasets import Mistral, errors, models
+from mistral_datasets import errors, models
 from mistral_datasets.types import CreateReport, ImportReport
 
 
@@ -65,38 +61,6 @@ async def test_create_records_in_order(workspace: Workspace) -> None:
         assert isinstance(error, errors.ValidationError)
 
 
-@dataclass
-class Conversation:
-    messages: list[dict[str, str]]
-
-
-async def test_create_records_of_every_form(workspace: Workspace) -> None:
-    dataset = await workspace.dataset()
-    messages = [{"role": "user", "content": "Hi"}]
-    payload = models.ConversationPayload(messages=messages)
-    forms: list[Any] = [
-        {"payload": {"messages": messages}, "properties": {"n": 1}},
-        {"payload": {"messages": messages}},
-        {"payload": payload, "properties": None},
-        {"messages": messages},
-        payload,
-        Conversation(messages),
-        ({"messages": messages}, {"n": 1}),
-        (payload, {}),
-    ]
-    report = await workspace.datasets.create_records(dataset.id, forms, concurrency=1)
-    assert report.created == len(forms)
-    records = await workspace.listed(workspace.mistral.datasets.iter_records(dataset.id))
-    assert all(each.payload == {"messages": messages} for each in records)
-    assert [each.properties for each in records] == [{"n": 1}, {}, {}, {}, {}, {}, {"n": 1}, {}]
-    # Records that were read are written to the letter.
-    exported = await workspace.listed(workspace.mistral.datasets.export_records(dataset.id))
-    again = await workspace.dataset()
-    await workspace.datasets.create_records(again.id, itertools.chain(records, exported), concurrency=1)
-    copies = await workspace.listed(workspace.mistral.datasets.iter_records(again.id))
-    assert [each.payload.to_json() for each in copies] == [each.payload.to_json() for each in records] * 2
-
-
 async def test_create_records_pulls_as_it_sends(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     workspace.fault(operation="create_record", skip=10, times=None, delay_ms=60_000)
@@ -117,53 +81,6 @@ async def test_create_records_pulls_as_it_sends(workspace: Workspace) -> None:
     # Ten were answered, four are under way, and at most as many are ready.
     assert 14 <= pulled <= 18
     assert created(error).created == 10
-
-
-async def test_create_records_takes_from_generators_where_they_belong(workspace: Workspace) -> None:
-    dataset = await workspace.dataset()
-    threads: set[threading.Thread] = set()
-
-    def noting() -> Iterator[dict[str, Any]]:
-        for n in range(5):
-            threads.add(threading.current_thread())
-            yield record(n)
-
-    await workspace.datasets.create_records(dataset.id, noting())
-    await workspace.datasets.import_jsonl(dataset.id, noting())
-    assert threads == {threading.main_thread()}
-    if workspace.style == "asyncio":
-
-        async def awaited() -> AsyncIterator[dict[str, Any]]:
-            for each in noting():
-                await workspace.datasets.list()
-                yield each
-
-        assert (await workspace.datasets.create_records(dataset.id, awaited())).created == 5
-        assert (await workspace.datasets.import_jsonl(dataset.id, awaited())).records == 5
-        assert threads == {threading.main_thread()}
-
-
-async def test_what_a_generator_raises_is_raised(workspace: Workspace) -> None:
-    dataset = await workspace.dataset()
-
-    def broken() -> Iterator[dict[str, Any]]:
-        yield record(0)
-        yield record(1)
-        raise KeyError("of the program")
-
-    calls: list[Callable[[], Any]] = [
-        lambda: workspace.datasets.create_records(dataset.id, broken(), strategy="single"),
-        lambda: workspace.datasets.create_records(dataset.id, broken(), strategy="file"),
-        lambda: workspace.datasets.import_jsonl(dataset.id, broken()),
-    ]
-    for call in calls:
-        with pytest.raises(KeyError, match="of the program") as caught:
-            await call()
-        # How far the call was is the context.
-        assert isinstance(caught.value.__context__, errors.MistralError)
-        assert caught.value.__context__.report is not None
-    # Those that came before were sent, unless all or none were to be.
-    assert sorted(await numbers(workspace, dataset)) == [0, 1]
 
 
 async def test_create_records_stops_or_continues(workspace: Workspace) -> None:
@@ -290,8 +207,8 @@ async def test_import_jsonl_of_every_form(workspace: Workspace, tmp_path: Path) 
         assert [each.properties for each in records] == [{"n": 0}, {"n": 1}, {}, {}]
         assert records[1].payload.to_json() == '{"messages": [ ], "big": 12345678901234567890}'
     dataset = await workspace.dataset()
-    report = await workspace.datasets.import_jsonl(dataset.id, [{"messages": []}, Conversation([]), '{"messages": []}'])
-    assert report.records == 3
+    report = await workspace.datasets.import_jsonl(dataset.id, [{"messages": []}, '{"messages": []}'])
+    assert report.records == 2
 
 
 async def test_import_jsonl_compressed(workspace: Workspace, tmp_path: Path) -> None:
@@ -341,20 +258,20 @@ async def test_import_jsonl_lenient(workspace: Workspace) -> None:
     assert await numbers(workspace, dataset) == [0, 2]
 
 
-async def test_import_jsonl_without_waiting(workspace: Workspace) -> None:
+async def test_import_jsonl_splits(workspace: Workspace) -> None:
+    content = "".join(f"{line(n)}\n" for n in range(100)).encode()
     dataset = await workspace.dataset()
-    report = await workspace.datasets.import_jsonl(dataset.id, [line(0)], wait=False)
-    (file,) = report.files
-    assert (await workspace.on(file.task).wait()).status == "COMPLETED"
-    error = await failing(workspace.datasets.import_jsonl, dataset.id, Path("no such file"))
-    assert isinstance(error, errors.ValidationError)
-
-
-async def test_nothing_goes_on_after_the_client_is_closed(workspace: Workspace) -> None:
-    mistral = Mistral(workspace.key, server_url=workspace.served.url)
-    mistral.close()
-    call = workspace.of(mistral).datasets
-    assert isinstance(await failing(call.create_records, "d", [record(0)]), errors.ClosedError)
-    assert isinstance(await failing(call.import_jsonl, "d", [line(0)]), errors.ClosedError)
-    time.sleep(0.05)
-    assert workspace.requests() == []
+    for most in (20, 0, 1 << 40):
+        error = await failing(workspace.datasets.import_jsonl, dataset.id, content, max_file_bytes=most)
+        assert isinstance(error, errors.ValidationError)
+    for source in (content, io.BytesIO(content)):
+        dataset = await workspace.dataset()
+        workspace.requests()
+        report = await workspace.datasets.import_jsonl(dataset.id, source, max_file_bytes=len(content) // 3)
+        assert (report.lines, report.records, len(report.files)) == (100, 100, 4)
+        upcoming = 1
+        for file in report.files:
+            assert (file.first_line, file.lines) == (upcoming, file.records)
+            upcoming += file.lines
+        assert workspace.operations().count("upload_file") == 4
+        assert await numbers(workspace, dataset) == list(range(100))

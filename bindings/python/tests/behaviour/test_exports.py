@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -195,19 +194,3 @@ async def test_transfer_reports_progress(workspace: Workspace) -> None:
     await workspace.datasets.create_records(dataset.id, [{"messages": []}] * 5, progress=told.append)
     assert (told[-1].phase, told[-1].records) == ("send", 5)
     assert [each.records for each in told] == sorted(each.records for each in told)
-
-
-async def test_a_bar_shows_progress(
-    workspace: Workspace, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    dataset, whole = await filled(workspace)
-    await workspace.datasets.import_jsonl(dataset.id, whole, progress=True)
-    shown = capfd.readouterr().err
-    for phase in ("check", "upload", "import"):
-        assert phase in shown
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    with pytest.raises(ImportError, match="pip install tqdm"):
-        await workspace.datasets.export(dataset.id, io.BytesIO(), progress=True)
-    wrong: Any = 5
-    with pytest.raises(TypeError, match="progress"):
-        await workspace.datasets.export(dataset.id, io.BytesIO(), progress=wrong)

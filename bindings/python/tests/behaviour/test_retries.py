@@ -141,24 +141,6 @@ async def test_options_of_one_call(workspace: Workspace, served: Served) -> None
     assert isinstance(error, errors.TimeoutError)
 
 
-async def test_options_that_cannot_hold_are_refused(workspace: Workspace) -> None:
-    class RetryConfig:
-        """What the official SDK has."""
-
-    for wrong in (RetryConfig(), "5", 2.5, True):
-        with pytest.raises(TypeError, match=r"retries: expected mistral_datasets\.Retries"):
-            await workspace.datasets.list(retries=wrong)
-    with pytest.raises(TypeError, match="http_headers"):
-        await workspace.datasets.list(http_headers="X-Team: blue")
-    with pytest.raises(TypeError, match="unexpected keyword argument 'retry'"):
-        await workspace.datasets.list(retry=1)
-    for options in ({"timeout_ms": 0}, {"http_headers": {"authorization": "x"}}, {"server_url": "nowhere"}):
-        assert isinstance(await failing(workspace.datasets.list, **options), errors.ConfigurationError)
-    with pytest.raises(ValueError, match="number of seconds"):
-        Retries(first_delay=-1)
-    assert await workspace.datasets.list(retries=None, timeout_ms=None) == await workspace.datasets.list()
-
-
 async def test_raw_replies(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     suffix = "" if workspace.style == "blocking" else "_async"

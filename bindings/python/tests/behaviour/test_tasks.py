@@ -8,8 +8,6 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import pytest
-
 from harness import Workspace, failing
 from mistral_datasets import errors, models
 
@@ -43,16 +41,6 @@ async def test_wait_for_a_task(workspace: Workspace) -> None:
     file_id = await workspace.file('{"messages": []}\n')
     done = await workspace.datasets.import_from_file(dataset_id=task.dataset_id, file_id=file_id, wait=True)
     assert done.status == "COMPLETED"
-
-
-async def test_what_a_callback_raises_ends_the_wait(workspace: Workspace) -> None:
-    task = await started(workspace)
-
-    def refuse(task: models.ImportTask) -> None:
-        raise KeyError(task.id)
-
-    with pytest.raises(KeyError, match=task.id):
-        await workspace.on(task).wait(on_progress=refuse)
 
 
 async def test_wait_raises_for_a_failed_task(workspace: Workspace) -> None:

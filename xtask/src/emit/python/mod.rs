@@ -1,5 +1,6 @@
 //! Everything of the Python package that follows from the document.
 
+mod beyond;
 mod modules;
 mod native;
 mod stubs;

@@ -2,14 +2,15 @@
 
 use std::fmt::Write;
 
+use super::beyond;
 use super::stubs::is_hashable;
 use super::text::{
-    REFRESH_DOC, WAIT_DOC, by_hand, children, class, has_payload, is_class, is_task,
-    listing_arguments, method_doc, module, name, returned, twin_doc, walk_doc, walk_name, wrapped,
+    by_hand, children, class, is_class, is_task, method_doc, module, name, returned, twin_doc,
+    wrapped,
 };
 use crate::emit::preamble;
 use crate::emit::rust_text::{self, doc, identifier, indented};
-use crate::model::{Argument, Field, Kind, Listing, Model, Operation, Place, Type};
+use crate::model::{Argument, Field, Kind, Model, Operation, Place, Type};
 
 /// How Python makes a resource.
 const OVER_CLIENT: &str = "/// The resource over a client.\n#[new]\n#[pyo3(signature = (client, /))]\n\
@@ -63,7 +64,7 @@ pub fn models(model: &Model) -> Result<String, String> {
                     indented(&members)
                 );
                 if is_task(model, schema) {
-                    item.push_str(&task_methods(&schema.name));
+                    item.push_str(&beyond::task_methods(&schema.name));
                 }
                 let _ = writeln!(items, "model! {{\n{}}}\n", indented(&item));
             }
@@ -234,7 +235,7 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
     for operation in model.operations_of(group) {
         methods.push_str(&pair(model, operation)?);
         if let Some(listing) = model.listing(operation) {
-            methods.push_str(&walk(model, operation, &listing)?);
+            methods.push_str(&beyond::walk(model, operation, &listing)?);
         }
     }
     let mut text = preamble("//");
@@ -331,86 +332,8 @@ fn pair(model: &Model, operation: &Operation) -> Result<String, String> {
     ))
 }
 
-/// The walk over everything that an operation lists.
-fn walk(model: &Model, operation: &Operation, listing: &Listing) -> Result<String, String> {
-    let mut parameters = String::new();
-    let mut signature = Vec::new();
-    let mut given = Vec::new();
-    let mut setters = String::new();
-    for argument in listing_arguments(model, operation) {
-        let field = argument.field;
-        let name = name(&field.name)?;
-        match (&field.ty, argument.place, field.required) {
-            (Type::Uuid | Type::String, Place::Path, true) => {
-                let _ = write!(parameters, "{name}: Id, ");
-                signature.push(name.to_owned());
-                given.push(format!("{name}.clone()"));
-            }
-            (Type::String, _, false) => {
-                let _ = write!(parameters, "{name}: Option<String>, ");
-                signature.push(format!("{name}=None"));
-                let _ = write!(setters, ".{name}({name}.clone())");
-            }
-            _ => return unknown(operation, field),
-        }
-    }
-    signature.push("*".to_owned());
-    let typed = has_payload(model, &listing.item);
-    if typed {
-        parameters.push_str("payload_type: Option<Bound<'_, PyAny>>, ");
-        signature.push("payload_type=None".to_owned());
-    }
-    signature.extend(
-        ["page_size=None", "window=None", "limit=None", "strict=false", "**options"]
-            .map(str::to_owned),
-    );
-    let handle: String = operation.group.split('.').map(|part| format!(".{part}()")).collect();
-    Ok(format!(
-        "{}#[pyo3(signature = ({}))]\nfn {}(&self, py: Python<'_>, {parameters}page_size: Option<i64>, window: Option<i64>, \
-         limit: Option<i64>, strict: bool, options: Option<&Bound<'_, PyDict>>) -> PyResult<Py<PyAny>> {{\n\
-         let shape = walk::Shape {{ page_size, window, limit, strict }};\n\
-         let call = move |client: &Client| client{handle}.{}({}){setters}.walk();\n\
-         walk::object(py, self.session.with_keywords(py, options)?, call, shape, {})\n}}\n\n",
-        comment(&walk_doc(model, operation, listing)),
-        signature.join(", "),
-        walk_name(operation),
-        identifier(&operation.name),
-        given.join(", "),
-        if typed { "payload_type" } else { "None" },
-    ))
-}
-
-/// The methods by which a task looks after itself.
-fn task_methods(class: &str) -> String {
-    let mut text = "with session {\n".to_owned();
-    for (name, about) in [("refresh", REFRESH_DOC.as_slice()), ("wait", WAIT_DOC.as_slice())] {
-        let (signature, parameters, passed) = match name {
-            "wait" => (
-                "#[pyo3(signature = (*, timeout=None, poll_interval=None, on_progress=None))]\n",
-                "timeout: Option<Seconds>, poll_interval: Option<(Seconds, Seconds)>, on_progress: Option<Bound<'_, PyAny>>, ",
-                ", task::Waiting { timeout, poll_interval, on_progress }",
-            ),
-            _ => ("", "", ""),
-        };
-        let about: Vec<String> = about.iter().map(|&line| line.to_owned()).collect();
-        let twin = format!("{class}.{name}_async");
-        let ids = "self.session.as_ref(), &self.dataset_id.to_string(), &self.id.to_string()";
-        let _ = write!(
-            text,
-            "{}{signature}fn {name}(&self, py: Python<'_>, {parameters}) -> PyResult<Py<PyAny>> {{\n\
-             task::{name}(py, {ids}{passed})\n}}\n\n\
-             /// Like `{name}`, for asyncio.\n\
-             {signature}fn {name}_async<'py>(&self, py: Python<'py>, {}) -> PyResult<Bound<'py, PyAny>> {{\n\
-             task::{name}_async(py, {twin:?}, {ids}{passed})\n}}\n\n",
-            comment(&about),
-            parameters.replace("'_", "'py"),
-        );
-    }
-    text + "}\n"
-}
-
 /// Lines of a docstring as a comment.
-fn comment(lines: &[String]) -> String {
+pub(super) fn comment(lines: &[String]) -> String {
     wrapped(lines, 92)
         .iter()
         .map(|line| format!("/// {line}").trim_end().to_owned() + "\n")
@@ -472,7 +395,7 @@ fn spelling(model: &Model, operation: &Operation, argument: &Argument) -> Result
     })
 }
 
-fn unknown<T>(operation: &Operation, field: &Field) -> Result<T, String> {
+pub(super) fn unknown<T>(operation: &Operation, field: &Field) -> Result<T, String> {
     Err(format!(
         "operation `{}`: argument `{}` of type {:?} cannot be expressed in Python",
         operation.id, field.name, field.ty

@@ -1,0 +1,79 @@
+"""Records whose payloads are made into a type of the program's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+import pydantic
+import pytest
+
+from harness import Workspace, failing
+from mistral_datasets import errors
+from mistral_datasets.types import TypedRecord
+
+
+class AsDict(TypedDict):
+    messages: list[dict[str, Any]]
+
+
+@dataclass
+class AsDataclass:
+    messages: list[dict[str, Any]]
+    tags: list[str] = field(default_factory=list[str])
+
+
+class Message(pydantic.BaseModel):
+    role: str
+    content: str
+
+
+class AsModel(pydantic.BaseModel):
+    messages: list[Message]
+
+
+async def test_payloads_are_made_into_the_types_that_are_asked_for(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    await workspace.record(dataset, "Hello")
+    messages = [{"role": "user", "content": "Hello"}]
+    kinds: dict[type[Any], Any] = {
+        AsDict: {"messages": messages},
+        AsDataclass: AsDataclass(messages),
+        AsModel: AsModel(messages=[Message(role="user", content="Hello")]),
+    }
+    for kind, expected in kinds.items():
+        for walk in (
+            workspace.mistral.datasets.iter_records(dataset.id, payload_type=kind),
+            workspace.mistral.datasets.export_records(dataset.id, payload_type=kind),
+        ):
+            (record,) = await workspace.listed(walk)
+            assert record.payload == expected
+            assert (record.properties, record.record.payload["messages"]) == ({"text": "Hello"}, messages)
+            assert "Hello" not in repr(record) or isinstance(record, TypedRecord)
+        (page,) = await workspace.listed(workspace.mistral.datasets.iter_records(dataset.id, payload_type=kind).pages())
+        assert page.results[0].payload == expected
+
+
+async def test_payloads_that_do_not_fit_are_told_without_their_text(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    await workspace.record(dataset, "my secret")
+
+    class OtherDict(TypedDict):
+        messages: list[Any]
+        topic: str
+
+    @dataclass
+    class OtherClass:
+        topic: str
+
+    class OtherModel(pydantic.BaseModel):
+        messages: int
+
+    for kind, problem in ((OtherDict, "lacks topic"), (OtherClass, "lacks topic"), (OtherModel, "messages (int_type)")):
+        walk = workspace.mistral.datasets.iter_records(dataset.id, payload_type=kind)
+        error = await failing(workspace.listed, walk)
+        assert isinstance(error, errors.DecodingError)
+        assert problem in str(error)
+        assert "secret" not in f"{error!r} {error.__cause__!r}"
+    with pytest.raises(TypeError, match="payload_type"):
+        workspace.mistral.datasets.iter_records(dataset.id, payload_type=int)
