@@ -10,6 +10,7 @@ mod open_enum;
 mod raw_json;
 mod reply;
 mod task_status;
+mod time;
 
 #[rustfmt::skip]
 #[allow(clippy::all, dead_code, missing_docs, missing_debug_implementations)]

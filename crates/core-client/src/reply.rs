@@ -78,10 +78,18 @@ macro_rules! reply {
     };
     (@read required $map:ident) => { Some($map.next_value()?) };
     (@read optional $map:ident) => { $map.next_value()? };
+    (@read required_time $map:ident) => { Some($map.next_value::<crate::time::Time>()?.0) };
+    (@read optional_time $map:ident) => {
+        $map.next_value::<Option<crate::time::Time>>()?.map(|time| Some(time.0))
+    };
     (@found required $wire:literal $field:ident) => {
         $field.ok_or_else(|| serde::de::Error::missing_field($wire))?
     };
+    (@found required_time $wire:literal $field:ident) => {
+        $field.ok_or_else(|| serde::de::Error::missing_field($wire))?
+    };
     (@found optional $wire:literal $field:ident) => { $field.unwrap_or_default() };
+    (@found optional_time $wire:literal $field:ident) => { $field.unwrap_or_default() };
 }
 
 pub(crate) use reply;

@@ -19,11 +19,11 @@ reply! {
         /// The dataset's id.
         required "id" id: Uuid,
         /// When the dataset was created.
-        required "created_at" created_at: DateTime<Utc>,
+        required_time "created_at" created_at: DateTime<Utc>,
         /// When the dataset was last changed.
-        required "updated_at" updated_at: DateTime<Utc>,
+        required_time "updated_at" updated_at: DateTime<Utc>,
         /// When the dataset was deleted, if it was.
-        optional "deleted_at" deleted_at: Option<DateTime<Utc>>,
+        optional_time "deleted_at" deleted_at: Option<DateTime<Utc>>,
         /// What the dataset is called.
         required "name" name: String,
         /// A readable name that may stand for the id, where the server gives one.
@@ -122,11 +122,11 @@ reply! {
         /// The record's id.
         required "id" id: Uuid,
         /// When the record was created.
-        required "created_at" created_at: DateTime<Utc>,
+        required_time "created_at" created_at: DateTime<Utc>,
         /// When the record was last changed.
-        required "updated_at" updated_at: DateTime<Utc>,
+        required_time "updated_at" updated_at: DateTime<Utc>,
         /// When the record was deleted, if it was.
-        optional "deleted_at" deleted_at: Option<DateTime<Utc>>,
+        optional_time "deleted_at" deleted_at: Option<DateTime<Utc>>,
         /// The dataset the record is in.
         required "dataset_id" dataset_id: Uuid,
         /// The conversation.
@@ -278,11 +278,11 @@ reply! {
         /// The task's id.
         required "id" id: Uuid,
         /// When the task was created.
-        required "created_at" created_at: DateTime<Utc>,
+        required_time "created_at" created_at: DateTime<Utc>,
         /// When the task was last changed.
-        required "updated_at" updated_at: DateTime<Utc>,
+        required_time "updated_at" updated_at: DateTime<Utc>,
         /// When the task was deleted, if it was.
-        optional "deleted_at" deleted_at: Option<DateTime<Utc>>,
+        optional_time "deleted_at" deleted_at: Option<DateTime<Utc>>,
         /// Who asked for the import.
         required "creator_id" creator_id: Uuid,
         /// The dataset imported into.

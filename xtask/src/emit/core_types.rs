@@ -54,7 +54,12 @@ fn reply(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
         if !field.required && matches!(field.ty, Type::Array(_)) {
             members.push_str("#[schemars(default)]\n");
         }
-        let need = if field.required { "required" } else { "optional" };
+        let need = match (field.required, &field.ty) {
+            (true, Type::DateTime) => "required_time",
+            (false, Type::DateTime) => "optional_time",
+            (true, _) => "required",
+            (false, _) => "optional",
+        };
         let _ = writeln!(
             members,
             "{need} {:?} {}: {},",
