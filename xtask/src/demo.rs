@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::local_server::LocalServer;
 use crate::step::{self, Step, cargo};
-use crate::toolchain::{self, in_venv};
+use crate::toolchain::{self, Profile, in_venv};
 
 /// The conversations that come with the project.
 const SAMPLE: &str = "examples/data/conversations.jsonl";
@@ -46,7 +46,7 @@ pub fn demo(root: &Path, file: Option<PathBuf>) -> Result<(), String> {
     };
     toolchain::check()?;
     eprintln!("building");
-    build(root)?;
+    build(root, Profile::Release)?;
 
     let exports = root.join(EXPORTS);
     fs::create_dir_all(&exports).map_err(|error| format!("{}: {error}", exports.display()))?;
@@ -103,12 +103,17 @@ const DOORS: &[Door] = &[
     Door { name: "node", run: node },
 ];
 
-fn build(root: &Path) -> Result<(), String> {
+/// Builds the command, the Rust example, the Python package and the Node module.
+///
+/// # Errors
+/// When a build fails; what it printed is part of the message.
+pub fn build(root: &Path, profile: Profile) -> Result<(), String> {
     step::run(
         Step::new("build the command and the Rust example", cargo())
             .args([
                 "build",
-                "--release",
+                "--profile",
+                profile.name(),
                 "--locked",
                 "--quiet",
                 "--target",
@@ -123,17 +128,20 @@ fn build(root: &Path) -> Result<(), String> {
             .within(root),
     )?;
     toolchain::python_environment(root, "bindings/python/requirements-build.txt")?;
-    toolchain::python_package(root)?;
-    toolchain::node_module(root)
+    toolchain::python_package(root, profile)?;
+    toolchain::node_module(root, profile)
 }
 
 /// Something that was built.
-fn built(root: &Path, path: &str) -> Result<PathBuf, String> {
-    Ok(root.join("target").join(toolchain::host_triple()?).join("release").join(path))
+///
+/// # Errors
+/// When rustc does not name the machine's target.
+pub fn built(root: &Path, profile: Profile, path: &str) -> Result<PathBuf, String> {
+    Ok(root.join("target").join(toolchain::host_triple()?).join(profile.name()).join(path))
 }
 
 fn rust(root: &Path, input: &Path, export: &Path) -> Result<Outcome, String> {
-    report(Command::new(built(root, "examples/main_job")?).args([input, export]))
+    report(Command::new(built(root, Profile::Release, "examples/main_job")?).args([input, export]))
 }
 
 fn python(root: &Path, input: &Path, export: &Path) -> Result<Outcome, String> {
@@ -172,7 +180,7 @@ fn output(program: &mut Command) -> Result<String, String> {
 
 /// The job as somebody types it, against `mistral-datasets serve`.
 fn command(root: &Path, input: &Path, export: &Path) -> Result<Outcome, String> {
-    let program = built(root, "mistral-datasets")?;
+    let program = built(root, Profile::Release, "mistral-datasets")?;
     let began = Instant::now();
     let server = LocalServer::start_with(&program)?;
     let call = |arguments: &[&str]| -> Result<serde_json::Value, String> {

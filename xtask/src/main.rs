@@ -1,5 +1,6 @@
-//! `cargo xtask`: regenerates every layer from the document, proves that nothing drifted, runs the demo, the tests and the soak.
+//! `cargo xtask`: regenerates every layer from the document, proves that nothing drifted, runs the demo, the tests, the soak and the benchmarks.
 
+mod bench;
 mod demo;
 mod emit;
 mod generate;
@@ -46,9 +47,22 @@ enum Command {
         #[arg(long, default_value_t = 100)]
         kills: u32,
     },
+    /// Measures beside peers, in one run on the same machine
+    #[command(subcommand)]
+    Bench(Bench),
     /// Works with published documents of the service
     #[command(subcommand)]
     Spec(Spec),
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// The clients for Python and Node beside the official SDKs and plain HTTP; writes docs/bench-client.md
+    Client {
+        /// Also import and export a million records through ours, which takes some minutes and gigabytes
+        #[arg(long)]
+        million: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -70,6 +84,7 @@ fn main() -> ExitCode {
         Command::Demo { file } => demo::demo(&root(), file),
         Command::Test => test::test(&root()),
         Command::Soak { kills } => soak::soak(&root(), kills),
+        Command::Bench(Bench::Client { million }) => bench::client(&root(), million),
         Command::Spec(Spec::Diff { file, json }) => return spec_diff(&file, json),
     };
     match result {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::local_server::LocalServer;
 use crate::step::{self, Step, cargo};
-use crate::toolchain::{self, in_venv, npm};
+use crate::toolchain::{self, Profile, in_venv, npm};
 
 /// How many tests a runner ran.
 struct Count {
@@ -65,8 +65,12 @@ pub fn test(root: &Path) -> Result<(), String> {
         let python = root.join("bindings/python");
         let tool =
             |what: &str, program: &str| Step::new(what, in_venv(root, program)).within(&python);
-        report.check(tool("ruff format", "ruff").args(["format", "--check", "--quiet", "."]));
-        report.check(tool("ruff check", "ruff").args(["check", "--quiet", "."]));
+        let scripts = [".", "../../examples", "../../bench"];
+        let config = ["--config", "pyproject.toml", "--quiet"];
+        report.check(
+            tool("ruff format", "ruff").args(["format", "--check"]).args(config).args(scripts),
+        );
+        report.check(tool("ruff check", "ruff").args(["check"]).args(config).args(scripts));
         report.check(tool("mypy --strict", "python").args(["-m", "mypy"]));
         report.check(tool("pyright", "pyright"));
         report.check(tool("stubtest", "python").args([
@@ -84,7 +88,7 @@ pub fn test(root: &Path) -> Result<(), String> {
     }
 
     eprintln!("Node");
-    if report.prepare(toolchain::node_module(root)) {
+    if report.prepare(toolchain::node_module(root, Profile::Release)) {
         let node = root.join("bindings/node");
         let script = |what: &str, script: &str| {
             Step::new(what, npm()).args(["run", "--silent", script]).within(&node)
@@ -106,14 +110,17 @@ pub fn test(root: &Path) -> Result<(), String> {
 
 fn python(root: &Path) -> Result<(), String> {
     toolchain::python_environment(root, "bindings/python/requirements-dev.txt")?;
-    toolchain::python_package(root)
+    toolchain::python_package(root, Profile::Release)
 }
 
 /// The versions of the official Python SDK that are run.
 const OFFICIAL_PYTHON: [&str; 2] = ["2.5.1", "3.7.0"];
 
 /// Installs each official SDK beside the others, where nothing else imports it.
-fn official_packages(root: &Path) -> Result<(), String> {
+///
+/// # Errors
+/// When a command fails; what it printed is part of the message.
+pub fn official_packages(root: &Path) -> Result<(), String> {
     step::run(
         Step::new("build the command", cargo())
             .args(["build", "--locked", "--quiet", "--package", "mistral-datasets-cli"])

@@ -130,14 +130,34 @@ pub fn python_environment(root: &Path, requirements: &str) -> Result<(), String>
     std::fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))
 }
 
-/// Builds the Python package in release mode and installs it into the project's environment.
+/// How things are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Quickly, for use on this machine.
+    Release,
+    /// As it is published.
+    Dist,
+}
+
+impl Profile {
+    /// Its name in Cargo.toml, which is that of its folder too.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Dist => "dist",
+        }
+    }
+}
+
+/// Builds the Python package and installs it into the project's environment.
 ///
 /// # Errors
 /// When a command fails; what it printed is part of the message.
-pub fn python_package(root: &Path) -> Result<(), String> {
+pub fn python_package(root: &Path, profile: Profile) -> Result<(), String> {
     step::run(
         Step::new("build the Python package", in_venv(root, "maturin"))
-            .args(["develop", "--release", "--quiet", "--target", &host_triple()?])
+            .args(["develop", "--profile", profile.name(), "--quiet"])
+            .args(["--target", &host_triple()?])
             .env("VIRTUAL_ENV", root.join(VENV))
             .within(root.join("bindings/python")),
     )
@@ -163,15 +183,18 @@ pub fn npm_packages(folder: &Path) -> Result<(), String> {
     .map(drop)
 }
 
-/// Builds the node module in release mode.
+/// Builds the node module.
 ///
 /// # Errors
 /// When a command fails; what it printed is part of the message.
-pub fn node_module(root: &Path) -> Result<(), String> {
+pub fn node_module(root: &Path, profile: Profile) -> Result<(), String> {
     let folder = root.join("bindings/node");
     npm_packages(&folder)?;
     step::run(
-        Step::new("build the Node module", npm()).args(["run", "--silent", "build"]).within(folder),
+        Step::new("build the Node module", npm())
+            .args(["exec", "--", "napi", "build", "--platform", "--no-js"])
+            .args(["--profile", profile.name()])
+            .within(folder),
     )
     .map(drop)
 }

@@ -80,7 +80,8 @@ impl Options {
     }
 
     /// A further header of every request to the API. One that was given before under the same name is replaced. Those that
-    /// the client sends itself, such as `Authorization`, cannot be given. Links are opened without it.
+    /// the client sends itself, such as `Authorization`, cannot be given. Links are opened without it; a server's redirect to
+    /// another host takes it along, unlike the key.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self

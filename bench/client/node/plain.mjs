@@ -1,0 +1,38 @@
+// Rows of a program that writes its requests itself, with fetch and JSON.
+
+import { job, run } from "./measure.mjs";
+import { exported, PAGE, rows } from "./sdk.mjs";
+
+const base = `${job.server_url}/v1/observability/datasets`;
+const headers = {
+  authorization: `Bearer ${job.api_key}`,
+  "content-type": "application/json",
+};
+
+async function got(reply) {
+  if (!reply.ok) throw new Error(`status ${reply.status}`);
+  return reply.json();
+}
+
+await run(
+  rows(
+    async (page) => {
+      const url = `${base}/${job.dataset_id}/records?page_size=${PAGE}&page=${page}`;
+      return (await got(await fetch(url, { headers }))).records.results;
+    },
+    async (record) => {
+      const url = `${base}/${job.scratch_id}/records`;
+      await got(
+        await fetch(url, {
+          method: "POST",
+          headers,
+          body: JSON.stringify(record),
+        }),
+      );
+    },
+    async () => {
+      const url = `${base}/${job.dataset_id}/exports/to-jsonl`;
+      return exported((await got(await fetch(url, { headers }))).file_url);
+    },
+  ),
+);

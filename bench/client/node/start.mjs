@@ -1,0 +1,35 @@
+// How long a fresh process takes until its first call is ready to be made.
+//
+//     node start.mjs bare | official | plain | ours  SERVER_URL API_KEY
+//
+// Nothing is imported before the clock starts.
+
+const [who, serverURL, apiKey] = process.argv.slice(2);
+const [wall, cpu] = [performance.now(), process.cpuUsage()];
+let call;
+if (who === "official") {
+  const { createRequire } = await import("node:module");
+  const require = createRequire(
+    new URL("../../../tests/official/node/package.json", import.meta.url),
+  );
+  const { Mistral } = await import(require.resolve("@mistralai/mistralai"));
+  const { datasets } = new Mistral({ apiKey, serverURL }).beta.observability;
+  call = () => datasets.list({});
+} else if (who === "ours") {
+  const { Mistral } = await import("../../../bindings/node/lib/index.mjs");
+  const { datasets } = new Mistral({ apiKey, serverURL }).beta.observability;
+  call = () => datasets.list({});
+} else if (who === "plain") {
+  const headers = { authorization: `Bearer ${apiKey}` };
+  call = async () => (await fetch(`${serverURL}/v1/observability/datasets`, { headers })).json();
+} else {
+  call = async () => null;
+}
+const { user, system } = process.cpuUsage(cpu);
+const measured = {
+  wall_seconds: (performance.now() - wall) / 1e3,
+  cpu_seconds: (user + system) / 1e6,
+};
+await call();
+console.log(JSON.stringify({ records: 0, ...measured, held_kib: null, peak_kib: null }));
+process.exit();

@@ -1,0 +1,11 @@
+"""What the interpreter and the measuring itself cost."""
+
+import measure
+import sdk
+
+
+def rows(job: measure.Job) -> dict[str, measure.Work]:
+    return {job.row: lambda units: units * len(sdk.held)}
+
+
+measure.run(rows)

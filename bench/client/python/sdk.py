@@ -1,0 +1,81 @@
+"""The rows that are the same program for the official SDK and for ours, but for the line that imports `Mistral`."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from measure import Job, Work
+
+PAGE = 100
+
+# What `hold` holds, so that it is still there when the memory is read.
+held: list[Any] = []
+
+
+def read(record: Any) -> int:
+    """Look at a record as an evaluation would: every message and every property."""
+    length = sum(len(message["content"]) for message in record.payload.messages)
+    return length + len(record.properties)
+
+
+def blocking(mistral: Any, job: Job) -> dict[str, Work]:
+    """The rows in the blocking style."""
+    datasets = mistral.beta.observability.datasets
+
+    def page(number: int = 1) -> list[Any]:
+        results: list[Any] = datasets.list_records(
+            dataset_id=job.dataset_id, page_size=PAGE, page=number
+        ).records.results
+        return results
+
+    def pages(units: int) -> int:
+        return sum(len(page()) for _ in range(units))
+
+    def read_pages(units: int) -> int:
+        seen = 0
+        for _ in range(units):
+            for record in page():
+                seen += read(record) > 0
+        return seen
+
+    def creates(units: int) -> int:
+        for record in job.lines(units):
+            datasets.create_record(dataset_id=job.scratch_id, **record)
+        return units
+
+    def eight(units: int) -> int:
+        with ThreadPoolExecutor(8) as threads:
+            return sum(threads.map(lambda _: len(page()), range(units)))
+
+    def walk(units: int) -> int:
+        return sum(len(page(number)) for number in range(1, units + 1))
+
+    def hold(units: int) -> int:
+        for number in range(1, units + 1):
+            held.extend(page(number))
+        return len(held)
+
+    def bulk_out(_: int) -> int:
+        import httpx
+
+        link = datasets.export_to_jsonl(dataset_id=job.dataset_id).file_url
+        with httpx.stream("GET", link) as reply, Path(job.output).open("wb") as file:
+            reply.raise_for_status()
+            for piece in reply.iter_bytes():
+                file.write(piece)
+        with Path(job.output).open("rb") as file:
+            return sum(1 for _ in file)
+
+    return {
+        "page": pages,
+        "read": read_pages,
+        "create": creates,
+        "eight": eight,
+        "walk": walk,
+        "walk_50ms": walk,
+        "hold": hold,
+        # Nothing else is there to write many records with.
+        "bulk_in": creates,
+        "bulk_file": creates,
+        "bulk_out": bulk_out,
+    }

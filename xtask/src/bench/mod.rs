@@ -1,0 +1,81 @@
+//! `cargo xtask bench`: what the clients cost, measured beside their peers in one run on one server.
+
+mod chart;
+mod rows;
+mod runner;
+mod sample;
+mod table;
+mod workload;
+
+use std::fs;
+use std::path::Path;
+
+use crate::demo;
+use crate::local_server::LocalServer;
+use crate::test;
+use crate::toolchain::{self, Profile};
+use rows::ROWS;
+use runner::{RUNNERS, Who};
+use sample::Results;
+use workload::Workload;
+
+/// Where the page and the picture go.
+const PAGE: &str = "docs/bench-client.md";
+const PICTURE: &str = "docs/bench-client.svg";
+
+/// How often every row is run, one runner after the other.
+const ROUNDS: usize = 5;
+
+/// Measures the clients, prints the tables, and writes them into `docs`. With `million` it also imports and exports a million
+/// records through ours.
+///
+/// # Errors
+/// When something cannot be built or a runner fails. That a figure misses its bar is no error: the table says so.
+pub fn client(root: &Path, million: bool) -> Result<(), String> {
+    toolchain::check()?;
+    eprintln!("building");
+    demo::build(root, Profile::Dist)?;
+    test::official_packages(root)?;
+    let command = demo::built(root, Profile::Dist, "mistral-datasets")?;
+    let server = LocalServer::start_with(&command)?;
+    let folder = root.join("target/bench");
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let workload = Workload::plant(&server, &command, &folder, rows::RECORDS)?;
+
+    eprintln!("measuring, {ROUNDS} rounds");
+    let mut results = Results::default();
+    for row in ROWS {
+        eprintln!("  {}", row.title);
+        let delayed = row.delay_ms.map(|delay| workload.delay(delay)).transpose()?;
+        for _ in 0..ROUNDS {
+            for runner in RUNNERS {
+                results.add(row, runner, runner.run(root, &server, row, &workload.job(row))?);
+            }
+        }
+        drop(delayed);
+    }
+    let mut millions = Vec::new();
+    if million {
+        eprintln!("a million records through ours");
+        let many = Workload::plant(&server, &command, &folder, rows::MILLION)?;
+        for row in rows::MILLION_ROWS {
+            for runner in RUNNERS.iter().filter(|runner| runner.who == Who::Ours) {
+                eprintln!("  {} in {}", row.title, runner.language.name());
+                let sample = runner.run(root, &server, row, &many.job(row))?;
+                millions.push((row, runner.language, sample));
+            }
+        }
+    }
+    let text = table::page(&results, &millions);
+    println!("{}", table::without_markup(&text));
+    write(root, PAGE, &text)?;
+    write(root, PICTURE, &chart::draw(&results))
+}
+
+fn write(root: &Path, path: &str, text: &str) -> Result<(), String> {
+    let path = root.join(path);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,92 @@
+//! What runs have cost, and what is made of several of them.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::rows::{Measure, Row};
+use super::runner::{Language, Runner, Who};
+
+/// What one run of one row has cost.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Sample {
+    /// How many records it saw, so that a runner that does nothing is found out.
+    pub records: u64,
+    pub wall_seconds: f64,
+    pub cpu_seconds: f64,
+    pub held_kib: Option<f64>,
+    pub peak_kib: Option<f64>,
+}
+
+/// All runs.
+#[derive(Debug, Default)]
+pub struct Results(BTreeMap<(&'static str, Language, Who), Vec<Sample>>);
+
+impl Results {
+    /// Adds a run.
+    pub fn add(&mut self, row: &Row, runner: &Runner, sample: Sample) {
+        self.0.entry((row.name, runner.language, runner.who)).or_default().push(sample);
+    }
+
+    /// The median of what is compared in a row: seconds a unit, or MiB.
+    pub fn figure(&self, row: &Row, language: Language, who: Who) -> Option<f64> {
+        match row.measure {
+            Measure::Cpu => self.median(row, language, who, |sample| Some(sample.cpu_seconds)),
+            Measure::Wall => self.median(row, language, who, |sample| Some(sample.wall_seconds)),
+            Measure::Held => {
+                let held = |who| self.median(row, language, who, |sample| sample.held_kib);
+                return Some((held(who)? - held(Who::Bare)?) / 1024.0);
+            }
+        }
+        .map(|seconds| seconds / f64::from(row.units))
+    }
+
+    /// How many times less ours is than the official SDK's.
+    pub fn ratio(&self, row: &Row, language: Language) -> Option<f64> {
+        let figure = |who| self.figure(row, language, who);
+        Some(figure(Who::Official)? / figure(Who::Ours)?)
+    }
+
+    fn median(
+        &self,
+        row: &Row,
+        language: Language,
+        who: Who,
+        of: impl Fn(&Sample) -> Option<f64>,
+    ) -> Option<f64> {
+        let samples = self.0.get(&(row.name, language, who))?;
+        let mut figures: Vec<f64> = samples.iter().filter_map(of).collect();
+        figures.sort_by(f64::total_cmp);
+        figures.get(figures.len() / 2).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::rows::ROWS;
+
+    fn sample(cpu_seconds: f64, held_kib: f64) -> Sample {
+        let held_kib = Some(held_kib);
+        Sample { records: 1, wall_seconds: 1.0, cpu_seconds, held_kib, peak_kib: held_kib }
+    }
+
+    #[test]
+    fn figures_are_medians_a_unit_and_memory_is_above_the_bare_interpreter() {
+        let mut results = Results::default();
+        let page = ROWS.iter().find(|row| row.name == "page").unwrap();
+        let hold = ROWS.iter().find(|row| row.name == "hold").unwrap();
+        let runner = |who| Runner { language: Language::Python, who };
+        for seconds in [40.0, 20.0, 90.0] {
+            results.add(page, &runner(Who::Official), sample(seconds, 0.0));
+            results.add(page, &runner(Who::Ours), sample(seconds / 10.0, 0.0));
+        }
+        results.add(hold, &runner(Who::Bare), sample(0.0, 10.0 * 1024.0));
+        results.add(hold, &runner(Who::Official), sample(0.0, 110.0 * 1024.0));
+        results.add(hold, &runner(Who::Ours), sample(0.0, 30.0 * 1024.0));
+        assert_eq!(results.figure(page, Language::Python, Who::Official), Some(0.2));
+        assert_eq!(results.ratio(page, Language::Python), Some(10.0));
+        assert_eq!(results.ratio(hold, Language::Python), Some(5.0));
+        assert_eq!(results.ratio(page, Language::Node), None);
+    }
+}
