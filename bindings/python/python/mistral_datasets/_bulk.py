@@ -72,13 +72,10 @@ class Bulk:
             records: The records. Each is a dict with a `payload` and perhaps `properties`; or a payload by itself, such
                 as `{"messages": [...]}`; or a tuple of payload and properties; or a record that was read before.
             concurrency: How many requests may be under way at once. With 1, records are created in the order of the
-                iterable.
-                Limits: 1 to 64.
+                iterable. Limits: 1 to 64.
             strategy: `single` sends each by itself; every record has its own outcome and id. `file` uploads them as a
-                file
-                and imports that: much faster for many, and all or none. `auto` is `file` for more than 1,000 records or
-                    32
-                MiB, and to find out takes so much from the iterable before anything is sent.
+                file and imports that: much faster for many, and all or none. `auto` is `file` for more than 1,000
+                records or 32 MiB, and to find out takes so much from the iterable before anything is sent.
             on_error: Whether the first failure of a record ends the call.
             resume: The report of an earlier call from the same records: those that were created then, or may have been,
                 are not sent again.
@@ -89,8 +86,7 @@ class Bulk:
 
         Raises:
             errors.MistralError: The first failure of a record (unless `on_error="continue"`), or one that every record
-            would
-                meet, by the class that fits it. Its `report` tells what was done.
+                would meet, by the class that fits it. Its `report` tells what was done.
 
         Example:
             >>> report = mistral.datasets.create_records(
