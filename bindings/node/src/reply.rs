@@ -62,7 +62,16 @@ impl From<&mistral_datasets::Reply> for RawReply {
 
 /// Makes a reply of a value.
 pub fn cross(value: &impl Cross) -> Reply {
-    let mut crossing = Crossing::default();
+    // Measured first: buffers that grow are copied several times, and JavaScript would hold what is left over in them.
+    let mut room = Crossing { measures: true, ..Crossing::default() };
+    value.cross(&mut room);
+    let Room { text, numbers, raw } = room.room;
+    let mut crossing = Crossing {
+        text: String::with_capacity(text),
+        numbers: Vec::with_capacity(numbers),
+        raw: Vec::with_capacity(raw),
+        ..Crossing::default()
+    };
     value.cross(&mut crossing);
     Reply {
         text: crossing.text,
@@ -72,17 +81,32 @@ pub fn cross(value: &impl Cross) -> Reply {
     }
 }
 
-/// Collects the parts of a reply.
+/// Collects the parts of a reply, or only measures them.
 #[derive(Default)]
 pub struct Crossing {
+    measures: bool,
+    room: Room,
     text: String,
     numbers: Vec<f64>,
     raw: Vec<u8>,
 }
 
+/// How long the parts of a reply are.
+#[derive(Default)]
+struct Room {
+    text: usize,
+    numbers: usize,
+    raw: usize,
+}
+
 impl Crossing {
     /// Adds a piece of text.
     pub fn text(&mut self, text: &str) {
+        if self.measures {
+            self.room.text += text.len();
+            self.room.numbers += 1;
+            return;
+        }
         let units = if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
         self.numbers.push(units as f64);
         self.text.push_str(text);
@@ -90,11 +114,19 @@ impl Crossing {
 
     /// Adds a number. JavaScript has one kind of number only.
     pub fn number(&mut self, number: f64) {
+        if self.measures {
+            self.room.numbers += 1;
+            return;
+        }
         self.numbers.push(number);
     }
 
     fn raw(&mut self, json: &str) {
-        self.numbers.push(json.len() as f64);
+        self.number(json.len() as f64);
+        if self.measures {
+            self.room.raw += json.len();
+            return;
+        }
         self.raw.extend_from_slice(json.as_bytes());
     }
 }
