@@ -13,6 +13,7 @@ use crate::check::Checks;
 use crate::download::Download;
 use crate::envelope;
 use crate::error::{Error, ErrorKind};
+use crate::reply::{self, Reply};
 use crate::resume::Resumable;
 use crate::retry::{self, Failure};
 use crate::seen::{self, Seen};
@@ -72,8 +73,16 @@ impl Files {
                 Err(error) => Err((Failure::NotSent, seen::broken(error))),
             };
             let (failure, error) = match result {
-                Ok(bytes) => {
-                    return serde_json::from_slice(&bytes).map_err(|error| seen.unreadable(&error));
+                Ok(whole) => {
+                    reply::offer(|| Reply {
+                        status: whole.status().as_u16(),
+                        headers: whole.headers().clone(),
+                        body: whole.body().clone(),
+                        elapsed: attempts.elapsed(),
+                        attempts: attempts.made(),
+                    });
+                    let file = serde_json::from_slice(whole.body());
+                    return file.map_err(|error| seen.unreadable(&error));
                 }
                 Err(failed) => failed,
             };
@@ -118,7 +127,7 @@ async fn once(
     request: Request,
     progress: &Progress,
     seen: &mut Seen,
-) -> Result<Bytes, (Failure, Error)> {
+) -> Result<http::Response<Bytes>, (Failure, Error)> {
     let timed_out = |message: &str| (Failure::Broken, Error::new(ErrorKind::Timeout, message));
     let broken = |error: reqwest::Error| (failure(&error), seen::broken(error));
     let reply = tokio::select! {
@@ -128,17 +137,19 @@ async fn once(
         }
     };
     let status = reply.status();
-    seen.reply(status.as_u16(), reply.headers());
-    let retry_after = retry::retry_after(reply.headers());
+    let headers = reply.headers().clone();
+    seen.reply(status.as_u16(), &headers);
     let bytes = tokio::time::timeout(transport.timeout(), reply.bytes())
         .await
         .map_err(|_| timed_out("the reply did not come in time"))?
         .map_err(broken)?;
     if status.is_success() {
-        return Ok(bytes);
+        let mut whole = http::Response::new(bytes);
+        (*whole.status_mut(), *whole.headers_mut()) = (status, headers);
+        return Ok(whole);
     }
     let status = status.as_u16();
-    let failure = Failure::Refused { status, retry_after };
+    let failure = Failure::Refused { status, retry_after: retry::retry_after(&headers) };
     Err((failure, envelope::read(status, &bytes).into_error(status)))
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// A successful reply as the server sent it.
 #[derive(Clone)]
@@ -92,7 +92,9 @@ pub trait WithReply<T>: IntoFuture<Output = Result<T, Error>> + Sized {
     /// ```
     ///
     /// # Errors
-    /// As the call itself; an error carries the status, the request id and the beginning of the body.
+    /// As the call itself; an error carries the status, the request id and the beginning of the body. Calls that are more than one
+    /// request, such as walks and transfers, have no one reply: for them it is a [`Validation`](crate::ErrorKind::Validation) that
+    /// comes when they are done.
     fn with_reply(self) -> impl Future<Output = Result<(T, Reply), Error>> + Send
     where
         Self::IntoFuture: Send,
@@ -103,7 +105,10 @@ pub trait WithReply<T>: IntoFuture<Output = Result<T, Error>> + Sized {
             let slot = Slot::default();
             let value = WANTED.scope(slot.clone(), call).await?;
             let reply = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-            Ok((value, reply.expect("a call that succeeded has had a reply")))
+            let reply = reply.ok_or_else(|| {
+                Error::new(ErrorKind::Validation, "this call has no one reply that could be shown")
+            })?;
+            Ok((value, reply))
         }
     }
 }

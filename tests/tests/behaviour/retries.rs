@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use mistral_datasets::{ErrorKind, Options, Retries, WithReply};
+use mistral_datasets::{ErrorKind, Options, Retries, Upload, WithReply};
 use mistral_datasets_tests::Fixture;
 use serde_json::json;
 
@@ -186,6 +186,11 @@ async fn raw_replies() {
     assert!(reply.request_id().is_some() && reply.elapsed() > Duration::ZERO);
     let body: serde_json::Value = serde_json::from_slice(reply.body()).unwrap();
     assert_eq!(body["id"], dataset.id.to_string());
+    let files = fixture.client.files();
+    let upload = files.upload(Upload::bytes("lines.jsonl", "{}\n"));
+    let (file, reply) = upload.with_reply().await.unwrap();
+    let body: serde_json::Value = serde_json::from_slice(reply.body()).unwrap();
+    assert_eq!((reply.status(), body["id"].as_str()), (200, Some(&*file.id)));
     let deleted = fixture.client.datasets().delete(dataset.id).with_reply().await.unwrap();
     assert_eq!((deleted.1.status(), deleted.1.body().len()), (204, 0));
     assert!(fixture.client.datasets().delete(dataset.id).with_reply().await.is_err());
