@@ -28,7 +28,8 @@ use crate::model::Source;
 /// How often a blocking call looks whether a signal came.
 const SIGNAL_CHECK: Duration = Duration::from_millis(25);
 
-/// The most threads that move bytes. They compute little, and Python's own threads want the processors too.
+/// The most threads that move bytes, of which there are half as many as processors. They compute little, Python's own threads
+/// want the processors too, and a thread more is woken for every reply only to find that there is nothing to do.
 const MOST_THREADS: usize = 4;
 
 struct OfProcess {
@@ -51,7 +52,7 @@ fn runtime(py: Python<'_>) -> PyResult<&'static Runtime> {
     ATTACHED.store(0, Ordering::SeqCst);
     let threads = std::thread::available_parallelism().map_or(2, |number| number.get());
     let runtime = Builder::new_multi_thread()
-        .worker_threads(threads.clamp(2, MOST_THREADS))
+        .worker_threads((threads / 2).clamp(1, MOST_THREADS))
         .thread_name("mistral-datasets")
         .enable_all()
         .build()?;
