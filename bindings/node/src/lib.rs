@@ -19,6 +19,7 @@ mod options;
 mod progress;
 mod reply;
 mod report;
+mod runtime;
 mod task;
 mod upload;
 mod walk;

@@ -43,11 +43,11 @@ const fn row(name: &'static str, title: &'static str, measure: Measure, units: u
 pub const ROWS: &[Row] = &[
     Row {
         bars: Some((10.0, 7.0)),
-        ..row("page", "a page of 100 records, untouched", Measure::Cpu, 200)
+        ..row("page", "a page of 100 records, untouched", Measure::Cpu, 300)
     },
     Row {
         bars: Some((4.5, 3.5)),
-        ..row("read", "a page of 100 records, every payload read", Measure::Cpu, 200)
+        ..row("read", "a page of 100 records, every payload read", Measure::Cpu, 300)
     },
     Row { bars: Some((14.0, 6.0)), ..row("create", "one record created", Measure::Cpu, 500) },
     Row { bars: Some((15.0, 9.0)), ..row("eight", "pages, eight at a time", Measure::Wall, 240) },
