@@ -84,7 +84,8 @@ mod tests {
         results.add(hold, &runner(Who::Bare), sample(0.0, 10.0 * 1024.0));
         results.add(hold, &runner(Who::Official), sample(0.0, 110.0 * 1024.0));
         results.add(hold, &runner(Who::Ours), sample(0.0, 30.0 * 1024.0));
-        assert_eq!(results.figure(page, Language::Python, Who::Official), Some(0.2));
+        let unit = 40.0 / f64::from(page.units);
+        assert_eq!(results.figure(page, Language::Python, Who::Official), Some(unit));
         assert_eq!(results.ratio(page, Language::Python), Some(10.0));
         assert_eq!(results.ratio(hold, Language::Python), Some(5.0));
         assert_eq!(results.ratio(page, Language::Node), None);
