@@ -26,7 +26,7 @@
 //! ```
 //!
 //! With the feature `local`, `Client::local` is the same client over a server in the same process, for tests and
-//! for work without the service.
+//! for work without the service, and the module `testing` has what tests of your own code need: faults and a journal.
 //!
 //! # What to rely on
 //!
@@ -58,6 +58,8 @@ mod resume;
 mod retry;
 mod seen;
 mod task;
+#[cfg(feature = "local")]
+pub mod testing;
 mod tls;
 mod transport;
 mod upload;

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use mistral_datasets_server::{DataLocation, Server, ServerConfig, Workspaces};
+use mistral_datasets_server::{DataLocation, ServerConfig, Workspaces};
 use uuid::Uuid;
 
 use crate::client::Client;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::testing::LocalServer;
 
 /// Where an embedded server keeps its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,27 +36,25 @@ impl Client {
     /// # }
     /// ```
     ///
+    /// Tests of your own code find more in [`testing`](crate::testing).
+    ///
     /// # Errors
-    /// [`Configuration`](ErrorKind::Configuration) when the server cannot start: the directory cannot be used, or another
+    /// [`Configuration`](crate::ErrorKind::Configuration) when the server cannot start: the directory cannot be used, or another
     /// process uses it.
     pub async fn local(data: LocalData) -> Result<Self, Error> {
         let key = Uuid::new_v4().to_string();
-        let server = Server::start(ServerConfig {
+        let server = LocalServer::start_with(ServerConfig {
             data: match data {
                 LocalData::Memory => DataLocation::Memory,
                 LocalData::Directory(path) => DataLocation::Directory(path),
             },
-            api_keys: vec![key.clone()],
+            api_keys: vec![key.as_str().into()],
             // The key is another one at every start, and the data must be found again.
             workspaces: Workspaces::Shared,
             ..ServerConfig::default()
         })
-        .await
-        .map_err(|error| {
-            Error::new(ErrorKind::Configuration, format!("the local server cannot start: {error}"))
-                .with_source(error)
-        })?;
-        let client = Self::builder().api_key(key).server_url(server.url()).no_proxy().build()?;
-        Ok(client.owning(server))
+        .await?;
+        let client = server.workspace_of(key)?.client().clone();
+        Ok(client.owning(server.into_running()))
     }
 }
