@@ -46,6 +46,9 @@ enum Command {
         /// How often it is killed
         #[arg(long, default_value_t = 100)]
         kills: u32,
+        /// What an earlier run has printed, to do the same again
+        #[arg(long)]
+        seed: Option<u64>,
     },
     /// Measures beside peers, in one run on the same machine
     #[command(subcommand)]
@@ -83,7 +86,7 @@ fn main() -> ExitCode {
         Command::Check => generate::check(&root()),
         Command::Demo { file } => demo::demo(&root(), file),
         Command::Test => test::test(&root()),
-        Command::Soak { kills } => soak::soak(&root(), kills),
+        Command::Soak { kills, seed } => soak::soak(&root(), kills, seed),
         Command::Bench(Bench::Client { million }) => bench::client(&root(), million),
         Command::Spec(Spec::Diff { file, json }) => return spec_diff(&file, json),
     };

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use mistral_datasets::{Error, ErrorKind};
+use mistral_datasets_server::BackupError;
 
 /// The exit code of what was stopped by Ctrl-C, as shells have it.
 const INTERRUPTED: u8 = 130;
@@ -25,6 +26,8 @@ pub enum Failure {
     Records(usize),
     /// The local server could not start or run.
     Serve(String),
+    /// No backup could be made.
+    Backup(BackupError),
     /// The system does not say when the command is asked to stop.
     Signals(io::Error),
     /// Somebody asked the command to stop.
@@ -55,6 +58,7 @@ impl Failure {
             | Self::File(..)
             | Self::Output(_)
             | Self::Serve(_)
+            | Self::Backup(_)
             | Self::Signals(_) => 1,
             Self::Interrupted => INTERRUPTED,
         }
@@ -87,6 +91,7 @@ impl fmt::Display for Failure {
             }
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Output(error) => write!(f, "standard output: {error}"),
+            Self::Backup(error) => write!(f, "{error}"),
             Self::Signals(error) => write!(f, "signals: {error}"),
             Self::Interrupted => f.write_str("interrupted"),
         }

@@ -4,6 +4,7 @@
 //! [`failure::Failure::exit_code`].
 
 mod adding;
+mod backup;
 mod connection;
 mod datasets;
 mod export;
@@ -67,6 +68,8 @@ struct Arguments {
 enum Command {
     /// Run a local server of the API
     Serve(serve::Serve),
+    /// Back up the data directory of a local server, also while it serves
+    Backup(backup::Backup),
     #[command(flatten)]
     Call(Call),
 }
@@ -129,6 +132,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     let stop = signals::stop()?;
     match arguments.command {
         Command::Serve(command) => command.run(stop).await,
+        Command::Backup(command) => command.run(output, stop).await,
         Command::Call(call) => {
             let client = arguments.connection.client()?;
             // It runs apart, so that it can be stopped while it waits for whoever reads its output.

@@ -13,6 +13,16 @@ use crate::sqlite::Durability;
 /// A server that was just dropped in this process may still be finishing what it was asked to write.
 const OWN_CLOSING: Duration = Duration::from_secs(2);
 
+/// The database of a data directory.
+pub(crate) fn database(directory: &Path) -> PathBuf {
+    directory.join("datasets.sqlite3")
+}
+
+/// Where a data directory has the contents of files.
+pub(crate) fn files(directory: &Path) -> PathBuf {
+    directory.join("files")
+}
+
 /// A directory that this server has for itself as long as this lives.
 pub(crate) struct DataDirectory {
     path: PathBuf,
@@ -52,11 +62,11 @@ impl DataDirectory {
     }
 
     pub(crate) fn database(&self) -> PathBuf {
-        self.path.join("datasets.sqlite3")
+        database(&self.path)
     }
 
     pub(crate) fn files(&self) -> PathBuf {
-        self.path.join("files")
+        files(&self.path)
     }
 
     /// Data that ends with the process need not wait for the disk.

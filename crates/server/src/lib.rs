@@ -13,6 +13,7 @@
 
 mod api;
 mod app;
+mod backup;
 mod config;
 mod connections;
 mod data;
@@ -31,5 +32,6 @@ mod sqlite;
 mod storage;
 mod time;
 
+pub use backup::{Backup, BackupError, backup};
 pub use config::{DataLocation, Generation, Limits, ServerConfig, Workspaces};
 pub use server::{RunningServer, Server, StartError};

@@ -1,6 +1,7 @@
 //! The storage on SQLite: one thread that writes, a few that read.
 
 mod connection;
+mod copy;
 mod datasets;
 mod files;
 mod imports;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 
 use crate::storage::{Pending, Storage, StorageError};
 pub(crate) use connection::Durability;
+pub(crate) use copy::Moment;
 use readers::Readers;
 pub(crate) use schema::OpenError;
 use writer::Writer;

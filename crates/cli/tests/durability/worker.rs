@@ -1,15 +1,16 @@
 //! A client that writes, and remembers what the server has acknowledged.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt;
 use mistral_datasets::types::DatasetRecord;
 use mistral_datasets::{Client, Error, ErrorKind, Upload};
-use rand::Rng;
+use rand::rngs::StdRng;
 use rand::seq::IteratorRandom;
-use serde_json::json;
+use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -19,6 +20,14 @@ use uuid::Uuid;
 struct Properties {
     n: u64,
     import: Option<u64>,
+}
+
+/// The payload of a line of an import.
+const PAYLOAD_OF_LINES: &str = r#"{"messages":[]}"#;
+
+/// The payload of a record that is created.
+fn payload() -> Value {
+    json!({"messages": [{"role": "user", "content": "x".repeat(1_000)}]})
 }
 
 /// What was under way when the server was killed.
@@ -36,7 +45,10 @@ pub struct Worker {
     number: usize,
     dataset: Option<Uuid>,
     /// The records that the server has acknowledged, and their numbers.
-    records: HashMap<Uuid, u64>,
+    records: BTreeMap<Uuid, u64>,
+    /// The files that are kept, and how many bytes they have.
+    files: BTreeMap<String, usize>,
+    random: StdRng,
     under_way: Option<UnderWay>,
     last: u64,
     acknowledged: u64,
@@ -44,12 +56,14 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker without a dataset yet.
-    pub fn new(number: usize) -> Self {
+    /// A worker without a dataset yet, whose choices follow from the seed.
+    pub fn new(number: usize, seed: u64) -> Self {
         Self {
             number,
             dataset: None,
-            records: HashMap::new(),
+            records: BTreeMap::new(),
+            files: BTreeMap::new(),
+            random: StdRng::seed_from_u64(seed),
             under_way: None,
             last: 0,
             acknowledged: 0,
@@ -77,15 +91,22 @@ impl Worker {
             return;
         };
         self.wait_for_tasks(client, dataset).await;
+        for (id, bytes) in &self.files {
+            let content =
+                client.files().download(&**id).await.expect("a file that was acknowledged");
+            assert_eq!(content.bytes().await.expect("all of it").len(), *bytes);
+        }
         let walk = client.datasets().list_records(dataset).walk().strict(true);
         let found: Vec<DatasetRecord> = walk.items().try_collect().await.expect("the records");
         let count = walk_count(client, dataset).await;
         assert_eq!(count, found.len() as u64, "the count and the rows disagree");
 
-        let mut there = HashMap::new();
+        let mut there = BTreeMap::new();
         let mut imported = Vec::new();
         for record in &found {
             let properties: Properties = record.properties.parse().expect("our own properties");
+            let whole = [PAYLOAD_OF_LINES.to_owned(), payload().to_string()];
+            assert!(whole.iter().any(|whole| record.payload.get() == whole), "{}", record.id);
             assert!(there.insert(record.id, properties.n).is_none(), "{} came twice", record.id);
             if !self.records.contains_key(&record.id) {
                 imported.push((record.id, properties));
@@ -153,10 +174,8 @@ impl Worker {
         let dataset = self.dataset.expect("settled before");
         self.last += 1;
         let n = self.last;
-        let (choice, known) = {
-            let mut random = rand::rng();
-            (random.random_range(0..100), self.records.keys().copied().choose(&mut random))
-        };
+        let choice = self.random.random_range(0..100);
+        let known = self.records.keys().copied().choose(&mut self.random);
         match (choice, known) {
             (0..20, Some(id)) => {
                 self.under_way = Some(UnderWay::Edit { id, n });
@@ -171,11 +190,7 @@ impl Worker {
             (40..50, _) => self.import(client, dataset, n).await?,
             _ => {
                 self.under_way = Some(UnderWay::Create { n });
-                let created = client.datasets().create_record(
-                    dataset,
-                    json!({"messages": [{"role": "user", "content": "x".repeat(1_000)}]}),
-                    json!({"n": n}),
-                );
+                let created = client.datasets().create_record(dataset, payload(), json!({"n": n}));
                 self.records.insert(created.await?.id, n);
             }
         }
@@ -184,16 +199,18 @@ impl Worker {
 
     /// Imports some hundred lines, and learns their ids when they are there.
     async fn import(&mut self, client: &Client, dataset: Uuid, import: u64) -> Result<(), Error> {
-        let lines = rand::rng().random_range(1..400);
+        let lines = self.random.random_range(1..400);
         let text: String = (0..lines)
             .map(|place| {
                 let n = import * 1_000 + place;
                 format!("{{\"messages\":[],\"properties\":{{\"n\":{n},\"import\":{import}}}}}\n")
             })
             .collect();
+        let bytes = text.len();
         let file = client.files().upload(Upload::bytes("lines.jsonl", text)).await?;
+        self.files.insert(file.id.clone(), bytes);
         self.under_way = Some(UnderWay::Import { import, lines });
-        client.datasets().import_from_file(dataset, file.id).wait().await?;
+        client.datasets().import_from_file(dataset, &*file.id).wait().await?;
         let page = self.records.len() as i64 / 100 + 1;
         let appended = client.datasets().list_records(dataset).page(page).walk().items();
         let appended: Vec<DatasetRecord> = appended.try_collect().await?;
@@ -206,6 +223,12 @@ impl Worker {
             }
         }
         assert_eq!(number, lines, "an import that has succeeded is complete");
+        self.under_way = None;
+        if self.random.random_bool(0.8) {
+            // From here on nobody knows whether it is there, until that is acknowledged.
+            self.files.remove(&file.id);
+            client.files().delete(&*file.id).await?;
+        }
         Ok(())
     }
 }
