@@ -38,7 +38,7 @@ impl Fixture {
     pub async fn start_with(keys: Vec<String>, key: String) -> Self {
         let server = Server::start(ServerConfig {
             data: DataLocation::Memory,
-            api_keys: keys,
+            api_keys: keys.into_iter().map(Into::into).collect(),
             ..ServerConfig::default()
         })
         .await

@@ -1,5 +1,7 @@
 //! `mistral-datasets serve`
 
+mod keys;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +10,7 @@ use clap::{Args, ValueEnum};
 use mistral_datasets_server::{DataLocation, Generation, Server, ServerConfig};
 
 use crate::failure::Failure;
+use keys::KeyOptions;
 
 /// Runs a local server of the API until it is told to stop (Ctrl-C, SIGTERM). When it accepts connections it prints
 /// `listening on http://ADDRESS` as one line.
@@ -22,10 +25,8 @@ pub struct Serve {
     /// Keep nothing: the data is gone when the server stops
     #[arg(long, conflicts_with = "data")]
     memory: bool,
-    /// A key to take; repeat it for several. Without any, every key is taken, each with a workspace of its own, and only
-    /// loopback addresses may be listened on
-    #[arg(long = "api-key", value_name = "KEY")]
-    api_keys: Vec<String>,
+    #[command(flatten)]
+    keys: KeyOptions,
     /// Which generation of the API decides what a record must hold: `g1` demands messages and properties, `g2` and `g3` take
     /// any object
     #[arg(long, value_enum, default_value_t = GenerationName::G1)]
@@ -60,6 +61,7 @@ impl Serve {
                     .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
             )
             .init();
+        let keys = self.keys.read()?;
         let config = ServerConfig {
             listen: self.listen,
             data: if self.memory {
@@ -67,10 +69,11 @@ impl Serve {
             } else {
                 DataLocation::Directory(self.data)
             },
-            api_keys: self.api_keys,
+            api_keys: keys.all().map_err(|error| Failure::Serve(error.to_string()))?,
             generation: self.generation.into(),
             ..ServerConfig::default()
         };
+        let reloads = keys.reloads()?;
         let server =
             Server::start(config).await.map_err(|error| Failure::Serve(error.to_string()))?;
         {
@@ -79,7 +82,10 @@ impl Serve {
                 .and_then(|()| stdout.flush())
                 .map_err(Failure::Output)?;
         }
-        stop.await;
+        tokio::select! {
+            () = stop => {}
+            never = reloads.serve(&server) => match never {},
+        }
         server.shutdown().await;
         Ok(())
     }

@@ -24,7 +24,7 @@ pub(crate) struct Parts {
     pub(crate) importer: Importer,
     pub(crate) signer: Signer,
     pub(crate) faults: Faults,
-    pub(crate) keys: Keys,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) generation: Generation,
     pub(crate) limits: Limits,
     pub(crate) link_lifetime: Duration,

@@ -5,15 +5,17 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::keys::ApiKey;
+
 /// What a server is told when it starts. The default is a server for tests: in memory, on a free loopback port, open to
 /// every key.
 ///
 /// ```
-/// use mistral_datasets_server::{DataLocation, ServerConfig};
+/// use mistral_datasets_server::{ApiKey, DataLocation, ServerConfig};
 ///
 /// let config = ServerConfig {
 ///     data: DataLocation::Directory("./data".into()),
-///     api_keys: vec!["a key".to_owned()],
+///     api_keys: vec![ApiKey::new("a key"), ApiKey::of("ci", "another")],
 ///     ..ServerConfig::default()
 /// };
 /// assert!(!format!("{config:?}").contains("a key"));
@@ -25,7 +27,7 @@ pub struct ServerConfig {
     /// Where the data is kept.
     pub data: DataLocation,
     /// The keys that are accepted. When there are none, every key that is not empty is.
-    pub api_keys: Vec<String>,
+    pub api_keys: Vec<ApiKey>,
     /// Which keys see the same data.
     pub workspaces: Workspaces,
     /// Which generation of the API decides what is accepted.
@@ -54,7 +56,7 @@ impl Default for ServerConfig {
     }
 }
 
-// Keys are secrets, so how many there are is all that shows.
+// How many keys there are is all that shows of them.
 impl fmt::Debug for ServerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerConfig")
@@ -86,7 +88,7 @@ pub enum Workspaces {
     /// Every key has a workspace of its own, so that tests that run at once do not meet.
     #[default]
     PerKey,
-    /// All keys share one workspace, the same at every start, so that data outlives the key it was written with.
+    /// All keys that name no workspace share one, the same at every start, so that data outlives the key it was written with.
     Shared,
 }
 

@@ -26,6 +26,7 @@ mod housekeeping;
 mod http;
 mod imports;
 mod json;
+mod keys;
 mod line;
 mod server;
 mod sqlite;
@@ -34,4 +35,5 @@ mod time;
 
 pub use backup::{Backup, BackupError, backup};
 pub use config::{DataLocation, Generation, Limits, ServerConfig, Workspaces};
+pub use keys::{ApiKey, KeyError, KeyFileError};
 pub use server::{RunningServer, Server, StartError};

@@ -20,6 +20,7 @@ use crate::files::{Contents, Signer};
 use crate::housekeeping;
 use crate::http::Keys;
 use crate::imports::Importer;
+use crate::keys::ApiKey;
 use crate::sqlite::{OpenError, SqliteStorage};
 use crate::storage::{Storage, StorageError};
 
@@ -78,6 +79,14 @@ fn holder(process: &Option<u32>) -> String {
     process.map(|process| format!(" (process {process})")).unwrap_or_default()
 }
 
+/// Without keys nobody but this machine may reach the server.
+fn check_open(keys: &[ApiKey], listen: SocketAddr) -> Result<(), StartError> {
+    if keys.is_empty() && !listen.ip().is_loopback() {
+        return Err(StartError::OpenToOthers(listen));
+    }
+    Ok(())
+}
+
 /// A local server of the API.
 #[derive(Debug)]
 pub struct Server;
@@ -100,9 +109,7 @@ impl Server {
     /// # Errors
     /// When the address or the data directory cannot be used, and when the server would be open to others than this machine.
     pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
-        if config.api_keys.is_empty() && !config.listen.ip().is_loopback() {
-            return Err(StartError::OpenToOthers(config.listen));
-        }
+        check_open(&config.api_keys, config.listen)?;
         let listen_error = |source| StartError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
@@ -119,13 +126,14 @@ impl Server {
             .map_err(|failure| failure.in_directory(&config.data))?;
 
         let untidy = Arc::new(Notify::new());
+        let keys = Arc::new(Keys::new(config.api_keys, config.workspaces));
         let app = App::new(Parts {
             importer: Importer::new(Arc::clone(&storage), Arc::clone(&untidy)),
             storage,
             contents: data.contents,
             signer: Signer::new(&secret),
             faults: Faults::default(),
-            keys: Keys::new(&config.api_keys, config.workspaces),
+            keys: Arc::clone(&keys),
             generation: config.generation,
             limits: config.limits,
             link_lifetime: config.link_lifetime,
@@ -135,13 +143,14 @@ impl Server {
         });
         let (stop, stopped) = watch::channel(None);
         let running = tokio::spawn(run(app, listener, stopped, left, data.directory));
-        Ok(RunningServer { address, stop, running: Some(running) })
+        Ok(RunningServer { address, keys, stop, running: Some(running) })
     }
 }
 
 /// A server that runs. Dropping it stops it without waiting; [`shutdown`](Self::shutdown) stops it in order.
 pub struct RunningServer {
     address: SocketAddr,
+    keys: Arc<Keys>,
     stop: watch::Sender<Option<Stop>>,
     running: Option<JoinHandle<()>>,
 }
@@ -155,6 +164,17 @@ impl RunningServer {
     /// The URL of the server, such as `http://127.0.0.1:7700`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Exchanges the keys that are accepted. From the next request on a key that is not among them is answered 401, also on
+    /// connections that are open already. Links that were signed for it work until their time.
+    ///
+    /// # Errors
+    /// When there are none, which would let everybody in, and the server is open to others than this machine.
+    pub fn set_api_keys(&self, keys: Vec<ApiKey>) -> Result<(), StartError> {
+        check_open(&keys, self.address)?;
+        self.keys.replace(keys);
+        Ok(())
     }
 
     /// Stops the server: it accepts no more connections, lets the requests that are being answered end, for ten seconds at

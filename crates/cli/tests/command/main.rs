@@ -3,6 +3,8 @@
 mod additions;
 mod imports;
 mod interruption;
+#[cfg(unix)]
+mod keys;
 mod served;
 mod transfers;
 

@@ -17,7 +17,13 @@ pub struct Served {
 impl Served {
     /// Starts the server with these arguments.
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, &[])
+    }
+
+    /// Starts the server with these arguments and variables.
+    pub fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut process = Command::new(PROGRAM)
+            .envs(variables.iter().copied())
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
             .stdout(Stdio::piped())
@@ -33,6 +39,21 @@ impl Served {
             panic!("`{line}` {words}");
         };
         Self { url: url.to_owned(), process }
+    }
+
+    /// The id of its process.
+    #[cfg(unix)]
+    pub fn process(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Ends it, and returns what it wrote to its log.
+    #[cfg(unix)]
+    pub fn log(mut self) -> String {
+        let _ = self.process.kill();
+        let mut words = String::new();
+        self.process.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+        words
     }
 
     /// Runs a command.

@@ -1,21 +1,23 @@
 //! Who asks.
 
 use std::fmt;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use super::ApiError;
 use crate::app::App;
 use crate::config::Workspaces;
+use crate::keys::{ApiKey, digest, id};
 
-/// The keys that are accepted, kept as hashes only.
+/// The keys that are accepted, kept as hashes only. They can be exchanged while the server runs.
 pub(crate) struct Keys {
-    accepted: Vec<[u8; 32]>,
+    accepted: RwLock<Vec<ApiKey>>,
     workspaces: Workspaces,
 }
 
@@ -29,37 +31,51 @@ pub(crate) struct Caller {
 // Hashes of keys are nobody's business either.
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Keys({})", self.accepted.len())
+        write!(f, "Keys({})", self.accepted().len())
     }
 }
 
 impl Keys {
-    pub(crate) fn new(keys: &[String], workspaces: Workspaces) -> Self {
-        Self { accepted: keys.iter().map(|key| hash("key", key)).collect(), workspaces }
+    pub(crate) fn new(keys: Vec<ApiKey>, workspaces: Workspaces) -> Self {
+        Self { accepted: RwLock::new(keys), workspaces }
     }
 
-    /// Who has a key, if it is accepted. Comparing hashes takes a time that says nothing about the keys.
+    /// From the next request on, these keys are accepted and no others.
+    pub(crate) fn replace(&self, keys: Vec<ApiKey>) {
+        *self.accepted.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
+    fn accepted(&self) -> RwLockReadGuard<'_, Vec<ApiKey>> {
+        self.accepted.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who has a key, if it is accepted.
     fn caller(&self, key: &str) -> Option<Caller> {
-        if !self.accepted.is_empty() && !self.accepted.contains(&hash("key", key)) {
-            return None;
+        let accepted = self.accepted();
+        if accepted.is_empty() {
+            return Some(self.caller_with(&ApiKey::new(key)));
         }
-        let whose = match self.workspaces {
-            Workspaces::PerKey => key,
-            Workspaces::Shared => "",
-        };
-        Some(Caller { workspace: id("workspace", whose), user: id("user", whose) })
+        let digest = digest(key);
+        // All are compared, and each of them whole, so the time tells nothing of which is like the one that came.
+        let mut found = None;
+        for known in accepted.iter() {
+            if bool::from(known.digest[..].ct_eq(&digest[..])) {
+                found = Some(known);
+            }
+        }
+        found.map(|known| self.caller_with(known))
     }
-}
 
-fn hash(purpose: &str, key: &str) -> [u8; 32] {
-    Sha256::new().chain_update(purpose).chain_update([0]).chain_update(key).finalize().into()
-}
-
-/// An id that is always the same for a key, from which the key cannot be told.
-fn id(purpose: &str, key: &str) -> Uuid {
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash(purpose, key)[..16]);
-    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    fn caller_with(&self, key: &ApiKey) -> Caller {
+        match self.workspaces {
+            Workspaces::Shared if key.workspace().is_none() => {
+                Caller { workspace: id("workspace", ""), user: id("user", "") }
+            }
+            Workspaces::Shared | Workspaces::PerKey => {
+                Caller { workspace: key.workspace_id, user: key.user_id }
+            }
+        }
+    }
 }
 
 impl FromRequestParts<App> for Caller {
@@ -112,7 +128,7 @@ mod tests {
     #[test]
     fn keys_have_workspaces_of_their_own_unless_they_share_one() {
         let workspace = |workspaces, key| {
-            Keys::new(&[], workspaces).caller(key).expect("every key is accepted").workspace
+            Keys::new(Vec::new(), workspaces).caller(key).expect("every key is accepted").workspace
         };
         use Workspaces::{PerKey, Shared};
         assert_eq!(workspace(PerKey, "a"), workspace(PerKey, "a"));
@@ -122,9 +138,11 @@ mod tests {
 
     #[test]
     fn with_keys_configured_no_other_is_accepted() {
-        let keys = Keys::new(&["a".to_owned(), "b".to_owned()], Workspaces::PerKey);
+        let keys = Keys::new(vec!["a".into(), ApiKey::of("c", "b")], Workspaces::PerKey);
         assert!(keys.caller("a").is_some() && keys.caller("b").is_some());
         assert!(keys.caller("c").is_none() && keys.caller("").is_none());
         assert_eq!(format!("{keys:?}"), "Keys(2)");
+        keys.replace(vec!["c".into()]);
+        assert!(keys.caller("a").is_none() && keys.caller("c").is_some());
     }
 }

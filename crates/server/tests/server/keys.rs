@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use http::Method;
 use mistral_datasets_core_client::types::{Dataset, File, ListDatasetsResponse, ListFilesResponse};
-use mistral_datasets_server::{Server, ServerConfig, StartError, Workspaces};
+use mistral_datasets_server::{ApiKey, Server, ServerConfig, StartError, Workspaces};
 use serde_json::{Value, json};
 
 use crate::support::{Api, DATASETS, RECORDS, records_of, send};
@@ -38,7 +38,7 @@ async fn without_a_key_nothing_is_answered() {
 
 #[tokio::test]
 async fn a_configured_key_is_needed_where_there_is_one() {
-    let api_keys = vec!["one".to_owned(), "two".to_owned()];
+    let api_keys = vec!["one".into(), "two".into()];
     let mut api = Api::start_with(ServerConfig { api_keys, ..Default::default() }).await;
     let message = api.get(DATASETS).await.error(401, "AUTH_UNAUTHORIZED");
     assert!(!message.contains("a key"), "{message}");
@@ -50,6 +50,40 @@ async fn a_configured_key_is_needed_where_there_is_one() {
         api.set_key(Some(key));
         api.get(DATASETS).await.error(401, "AUTH_UNAUTHORIZED");
     }
+}
+
+#[tokio::test]
+async fn keys_are_exchanged_while_the_server_runs() {
+    let api_keys = vec!["old".into(), ApiKey::of("ci", "stays")];
+    let mut api = Api::start_with(ServerConfig { api_keys, ..Default::default() }).await;
+    api.set_key(Some("stays"));
+    let dataset = api.dataset("Of the team").await;
+    let path = format!("{DATASETS}/{}", dataset.id);
+    let keys =
+        vec![ApiKey::of("ci", "stays"), ApiKey::of("ci", "new"), ApiKey::of("dev", "theirs")];
+    api.server.set_api_keys(keys).unwrap();
+    api.set_key(Some("old"));
+    api.get(DATASETS).await.error(401, "AUTH_UNAUTHORIZED");
+    for key in ["stays", "new"] {
+        api.set_key(Some(key));
+        assert_eq!(api.get(&path).await.json::<Dataset>(200), dataset);
+    }
+    // Nothing tells the keys of one workspace apart, and a new one carries on what the old one began.
+    let second = api.dataset("Of the team as well").await;
+    assert_eq!((second.workspace_id, second.owner_id), (dataset.workspace_id, dataset.owner_id));
+    api.set_key(Some("theirs"));
+    api.get(&path).await.error(404, "DATASET_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_server_open_to_others_never_loses_its_last_key() {
+    let listen: SocketAddr = "0.0.0.0:0".parse().unwrap();
+    let config = ServerConfig { listen, api_keys: vec!["key".into()], ..Default::default() };
+    let server = Server::start(config).await.unwrap();
+    let error = server.set_api_keys(Vec::new()).unwrap_err();
+    assert!(matches!(error, StartError::OpenToOthers(_)), "{error}");
+    server.set_api_keys(vec!["another".into()]).unwrap();
+    server.shutdown().await;
 }
 
 #[tokio::test]
@@ -123,6 +157,6 @@ async fn a_server_open_to_every_key_listens_to_this_machine_alone() {
     let error = Server::start(config.clone()).await.unwrap_err();
     assert!(matches!(error, StartError::OpenToOthers(_)));
     assert!(error.to_string().contains("API key"), "{error}");
-    let api_keys = vec!["key".to_owned()];
+    let api_keys = vec!["key".into()];
     Server::start(ServerConfig { api_keys, ..config }).await.unwrap().shutdown().await;
 }
