@@ -3,7 +3,8 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::FutureExt;
+use futures::future::try_join;
+use futures::{FutureExt, TryFutureExt};
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -98,19 +99,20 @@ async fn copy(
     storage: &Arc<dyn Storage>,
     workspace: Uuid,
     task: Uuid,
-    mut source: Source,
+    source: Source,
     skipped: u64,
 ) -> Result<(), ImportError> {
-    let mut imported = 0;
-    loop {
-        let (rest, chunk) = source.chunk(storage, workspace).await?;
-        source = rest;
+    let (mut source, mut chunk) = source.chunk(storage, workspace).await?;
+    let mut imported = chunk.records.len() as u64;
+    while !chunk.last {
+        // What comes next is read and checked while this is written.
+        let staged = storage.stage_records(task, chunk.records, chunk.progress);
+        let (next, ()) =
+            try_join(source.chunk(storage, workspace), staged.map_err(ImportError::from)).await?;
+        (source, chunk) = next;
         imported += chunk.records.len() as u64;
-        if chunk.last {
-            let counts = ImportCounts { requested: imported + skipped, imported, skipped };
-            storage.finish_import(task, chunk.records, counts).await?;
-            return Ok(());
-        }
-        storage.stage_records(task, chunk.records, chunk.progress).await?;
     }
+    let counts = ImportCounts { requested: imported + skipped, imported, skipped };
+    storage.finish_import(task, chunk.records, counts).await?;
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! How connections to the file are set up.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -10,12 +11,17 @@ use rusqlite::{Connection, OpenFlags};
 pub(crate) enum Durability {
     /// When it is on the disk.
     Full,
+    /// At once, but on the disk before whatever is written after it.
+    Soon,
     /// At once, for data that ends with the process.
     Off,
 }
 
 /// Statements that stay prepared on a connection; more than the storage has, so that none is ever prepared twice.
 const STATEMENTS: usize = 128;
+
+/// How long a connection waits for a lock that another process holds on the file.
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// The connection that writes.
 pub(super) fn writer(path: &Path, durability: Durability) -> rusqlite::Result<Connection> {
@@ -28,19 +34,36 @@ pub(super) fn writer(path: &Path, durability: Durability) -> rusqlite::Result<Co
     // Records of a conversation's size waste less of a larger page. It counts for a new file only, and before WAL.
     connection.pragma_update(None, "page_size", 8192)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
-    let synchronous = match durability {
-        Durability::Full => "full",
-        Durability::Off => "off",
-    };
-    connection.pragma_update(None, "synchronous", synchronous)?;
-    // 32 MB of log between checkpoints, 8 MB of cache.
-    connection.pragma_update(None, "wal_autocheckpoint", 4096)?;
+    synchronise(&connection, durability)?;
+    // A log that once grew long gives the space back when it begins anew.
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "cache_size", -8192)?;
+    connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     keep_statements(&connection)?;
     Ok(connection)
+}
+
+/// A connection that copies the log into the file.
+pub(super) fn copier(path: &Path, durability: Durability) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    synchronise(&connection, durability)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    Ok(connection)
+}
+
+/// Says when the connection's transactions count as done.
+pub(super) fn synchronise(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    let synchronous = match durability {
+        Durability::Full => "full",
+        Durability::Soon => "normal",
+        Durability::Off => "off",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)
 }
 
 /// A connection that only reads. The log lets it see one moment while others write.

@@ -265,7 +265,8 @@ impl ImportStore for SqliteStorage {
         records: Vec<NewRecord>,
         progress: Progress,
     ) -> Pending<()> {
-        self.write(move |connection| stage(connection, task, &records, progress))
+        // Without the finish of the import, which is sure, nothing of it counts.
+        self.write_loosely(move |connection| stage(connection, task, &records, progress))
     }
 
     fn finish_import(

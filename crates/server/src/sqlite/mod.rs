@@ -5,6 +5,7 @@ mod copy;
 mod datasets;
 mod files;
 mod imports;
+mod log;
 mod planted;
 mod positions;
 mod readers;
@@ -23,14 +24,16 @@ use uuid::Uuid;
 use crate::storage::{Pending, Storage, StorageError};
 pub(crate) use connection::Durability;
 pub(crate) use copy::Moment;
+use log::Log;
 use readers::Readers;
 pub(crate) use schema::OpenError;
-use writer::Writer;
+use writer::{Keeping, Writer};
 
 /// The storage on one SQLite file.
 pub(crate) struct SqliteStorage {
-    writer: Writer,
+    // Declared before the writer: the last connection to be closed is to be one that can copy the log into the file.
     readers: Readers,
+    writer: Writer,
     path: PathBuf,
 }
 
@@ -40,7 +43,9 @@ impl SqliteStorage {
         let mut connection = connection::writer(path, durability)?;
         schema::bring_up_to_date(&mut connection)?;
         let readers = Readers::open(path)?;
-        Ok(Self { writer: Writer::start(connection)?, readers, path: path.to_owned() })
+        let log = Log::of(&mut connection, path.to_owned(), durability)?;
+        let writer = Writer::start(connection, log, durability)?;
+        Ok(Self { writer, readers, path: path.to_owned() })
     }
 
     /// Answers what the work returns once its writes are durable. When it fails, nothing of it is written.
@@ -48,7 +53,15 @@ impl SqliteStorage {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
-        self.writer.run(work)
+        self.writer.run(Keeping::Sure, work)
+    }
+
+    /// Like [`write`](Self::write), but a crash may undo it together with all that was written after it.
+    fn write_loosely<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
+    ) -> Pending<T> {
+        self.writer.run(Keeping::Loose, work)
     }
 
     /// Answers what the work reads, all of one moment.
@@ -81,7 +94,8 @@ impl Storage for SqliteStorage {
     }
 
     fn reclaim(&self) -> Pending<bool> {
-        self.write(reclaim::step)
+        // A step that is undone is done again.
+        self.write_loosely(reclaim::step)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Writes that wait at the same time go into one transaction and share its one flush to the disk, which is what makes full
 //! durability cheap. Each runs in a savepoint of its own, so that one that fails leaves no trace and disturbs no other, and
-//! each is answered only after the commit.
+//! each is answered only after the commit. A transaction of nothing but writes that may be lost by a crash, such as the pieces
+//! of an import that is not finished, does not wait for the disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -11,6 +12,8 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::connection::{self, Durability};
+use super::log::Log;
 use crate::storage::{Pending, StorageError};
 
 /// At most this many writes go into one transaction, so that the first of them is not kept waiting by the last.
@@ -24,7 +27,22 @@ type Committed = Result<(), CommitError>;
 
 /// A write, which returns how to answer it once the transaction has ended. It is given no connection when the transaction
 /// could not begin.
-type Job = Box<dyn FnOnce(Option<&Connection>) -> Answer + Send>;
+type Work = Box<dyn FnOnce(Option<&Connection>) -> Answer + Send>;
+
+/// A write that waits for its turn.
+struct Job {
+    work: Work,
+    keeping: Keeping,
+}
+
+/// What a crash may do to a write that was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeping {
+    /// Nothing: it is on the disk.
+    Sure,
+    /// It may undo it, and then undoes all that was written after it. A later write that is sure makes it sure.
+    Loose,
+}
 
 /// The thread that writes. Dropping it waits until what was asked is written.
 pub(super) struct Writer {
@@ -33,20 +51,27 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
+    /// Starts to write with a connection of this durability.
+    pub(super) fn start(
+        connection: Connection,
+        log: Log,
+        durability: Durability,
+    ) -> std::io::Result<Self> {
         let (sender, receiver) = channel();
+        let writing = Writing { connection, log, configured: durability, current: durability };
         let thread = std::thread::Builder::new()
             .name("datasets-writer".to_owned())
-            .spawn(move || write_all(&connection, &receiver))?;
+            .spawn(move || writing.all(&receiver))?;
         Ok(Self { jobs: Some(sender), thread: Some(thread) })
     }
 
     pub(super) fn run<T: Send + 'static>(
         &self,
+        keeping: Keeping,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
         let (sender, receiver) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
+        let work: Work = Box::new(move |connection| {
             let result = match connection {
                 Some(connection) => in_savepoint(connection, work),
                 None => Err(StorageError::Stopped),
@@ -62,7 +87,7 @@ impl Writer {
         });
         // Without a thread that takes the job, dropping it closes the channel of its answer.
         if let Some(jobs) = &self.jobs {
-            let _ = jobs.send(job);
+            let _ = jobs.send(Job { work, keeping });
         }
         Box::pin(async move { receiver.await.unwrap_or(Err(StorageError::Stopped)) })
     }
@@ -77,24 +102,58 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(connection: &Connection, jobs: &Receiver<Job>) {
-    while let Ok(first) = jobs.recv() {
-        let batch = std::iter::once(first).chain(jobs.try_iter().take(BATCH - 1));
-        let mut answers = Vec::new();
-        let committed = in_transaction(connection, |connection| {
-            answers.extend(batch.map(|job| job(connection)));
-        });
-        if let Err(error) = &committed {
-            tracing::error!(%error, "a transaction failed");
+/// What the thread has.
+struct Writing {
+    // Declared before the connection, which is to be the last one that closes.
+    log: Log,
+    connection: Connection,
+    /// What a sure write needs.
+    configured: Durability,
+    /// What the connection is set to.
+    current: Durability,
+}
+
+impl Writing {
+    fn all(mut self, jobs: &Receiver<Job>) {
+        while let Ok(first) = jobs.recv() {
+            let batch: Vec<Job> =
+                std::iter::once(first).chain(jobs.try_iter().take(BATCH - 1)).collect();
+            let sure = batch.iter().any(|job| job.keeping == Keeping::Sure);
+            let mut answers = Vec::with_capacity(batch.len());
+            let ready = self.synchronise(sure);
+            let committed = in_transaction(&self.connection, ready, |connection| {
+                answers.extend(batch.into_iter().map(|job| (job.work)(connection)));
+            });
+            if let Err(error) = &committed {
+                tracing::error!(%error, "a transaction failed");
+            }
+            for answer in answers {
+                answer(committed.clone());
+            }
+            self.log.tend(&self.connection);
         }
-        for answer in answers {
-            answer(committed.clone());
+    }
+
+    /// Sets the connection up for a transaction.
+    fn synchronise(&mut self, sure: bool) -> rusqlite::Result<()> {
+        let wanted = match self.configured {
+            Durability::Full if !sure => Durability::Soon,
+            configured => configured,
+        };
+        if wanted != self.current {
+            connection::synchronise(&self.connection, wanted)?;
+            self.current = wanted;
         }
+        Ok(())
     }
 }
 
-fn in_transaction(connection: &Connection, work: impl FnOnce(Option<&Connection>)) -> Committed {
-    if let Err(error) = step(connection, "BEGIN IMMEDIATE") {
+fn in_transaction(
+    connection: &Connection,
+    ready: rusqlite::Result<()>,
+    work: impl FnOnce(Option<&Connection>),
+) -> Committed {
+    if let Err(error) = ready.and_then(|()| step(connection, "BEGIN IMMEDIATE")) {
         work(None);
         return Err(error.into());
     }
@@ -159,21 +218,27 @@ mod tests {
     use super::*;
     use crate::storage::Missing;
 
+    fn start(mut connection: Connection) -> Writer {
+        let path = connection.path().unwrap_or_default().into();
+        let log = Log::of(&mut connection, path, Durability::Full).unwrap();
+        Writer::start(connection, log, Durability::Full).unwrap()
+    }
+
     fn writer() -> Writer {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE numbers (number INTEGER)").unwrap();
-        Writer::start(connection).unwrap()
+        start(connection)
     }
 
     fn insert(writer: &Writer, number: i64, fail: bool) -> Pending<()> {
-        writer.run(move |connection| {
+        writer.run(Keeping::Sure, move |connection| {
             connection.execute("INSERT INTO numbers VALUES (?1)", [number])?;
             if fail { Err(Missing::Task.into()) } else { Ok(()) }
         })
     }
 
     async fn sum(writer: &Writer) -> i64 {
-        let sum = writer.run(|connection| {
+        let sum = writer.run(Keeping::Sure, |connection| {
             Ok(connection
                 .query_row("SELECT coalesce(sum(number), 0) FROM numbers", [], |row| row.get(0))?)
         });
@@ -191,7 +256,7 @@ mod tests {
     #[tokio::test]
     async fn a_write_that_panics_is_answered_and_the_next_ones_work() {
         let writer = writer();
-        let panicking = writer.run::<()>(|connection| {
+        let panicking = writer.run::<()>(Keeping::Sure, |connection| {
             connection.execute("INSERT INTO numbers VALUES (1)", [])?;
             panic!("on purpose");
         });
@@ -210,14 +275,14 @@ mod tests {
                  CREATE TABLE children (parent REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED);",
             )
             .unwrap();
-        let writer = Writer::start(connection).unwrap();
+        let writer = start(connection);
         // What is deferred is checked by the commit alone.
-        let orphan = writer.run(|connection| {
+        let orphan = writer.run(Keeping::Sure, |connection| {
             connection.execute("INSERT INTO children VALUES (1)", [])?;
             Ok(())
         });
         assert!(matches!(orphan.await, Err(StorageError::Failed(_))));
-        let count = writer.run(|connection| {
+        let count = writer.run(Keeping::Sure, |connection| {
             let count: i64 =
                 connection.query_row("SELECT count(*) FROM children", [], |row| row.get(0))?;
             Ok(count)
@@ -231,7 +296,7 @@ mod tests {
         let path = directory.path().join("numbers.sqlite3");
         let connection = Connection::open(&path).unwrap();
         connection.execute_batch("CREATE TABLE numbers (number INTEGER)").unwrap();
-        let writer = Writer::start(connection).unwrap();
+        let writer = start(connection);
         let pending: Vec<_> = (0..50).map(|_| insert(&writer, 1, false)).collect();
         drop(writer);
         assert!(join_all(pending).await.iter().all(Result::is_ok));
