@@ -5,6 +5,7 @@ mod backups;
 mod kills;
 mod load;
 mod served;
+mod shutdown;
 mod worker;
 
 use std::path::Path;

@@ -47,12 +47,22 @@ impl Served {
         self.process.wait().expect("the server is gone");
     }
 
-    /// Tells it to stop, and waits until it has.
-    pub fn terminate(mut self) {
+    /// Tells it to stop.
+    pub fn tell_to_stop(&self) {
         let told = Command::new("kill").arg(self.process.id().to_string()).status();
         assert!(told.expect("kill runs").success());
+    }
+
+    /// Waits until it has ended, as one that was told to stop.
+    pub fn wait(mut self) {
         let status = self.process.wait().expect("the server is gone");
         assert!(status.success(), "{status}");
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub fn terminate(self) {
+        self.tell_to_stop();
+        self.wait();
     }
 }
 
