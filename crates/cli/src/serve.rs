@@ -25,6 +25,10 @@ pub struct Serve {
     /// Keep nothing: the data is gone when the server stops
     #[arg(long, conflicts_with = "data")]
     memory: bool,
+    /// What every workspace begins with: a file of datasets, events, campaigns and conversations, a JSONL file of records, or
+    /// a directory of such files
+    #[arg(long, value_name = "FILE|DIR")]
+    seed: Option<PathBuf>,
     #[command(flatten)]
     keys: KeyOptions,
     /// Which generation of the API decides what a record must hold: `g1` demands messages and properties, `g2` and `g3` take
@@ -70,6 +74,7 @@ impl Serve {
                 DataLocation::Directory(self.data)
             },
             api_keys: keys.all().map_err(|error| Failure::Serve(error.to_string()))?,
+            seed: self.seed,
             generation: self.generation.into(),
             ..ServerConfig::default()
         };

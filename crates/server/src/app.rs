@@ -11,6 +11,7 @@ use crate::faults::Faults;
 use crate::files::{Contents, Signer};
 use crate::http::Keys;
 use crate::imports::Importer;
+use crate::seed::Planter;
 use crate::storage::Storage;
 
 /// What every handler can reach. Cloning it is cheap.
@@ -24,6 +25,7 @@ pub(crate) struct Parts {
     pub(crate) importer: Importer,
     pub(crate) signer: Signer,
     pub(crate) faults: Faults,
+    pub(crate) planter: Planter,
     pub(crate) keys: Arc<Keys>,
     pub(crate) generation: Generation,
     pub(crate) limits: Limits,

@@ -28,6 +28,8 @@ pub struct ServerConfig {
     pub data: DataLocation,
     /// The keys that are accepted. When there are none, every key that is not empty is.
     pub api_keys: Vec<ApiKey>,
+    /// The seed that every workspace begins with: a file, or a directory of files. The manual of the server describes it.
+    pub seed: Option<PathBuf>,
     /// Which keys see the same data.
     pub workspaces: Workspaces,
     /// Which generation of the API decides what is accepted.
@@ -47,6 +49,7 @@ impl Default for ServerConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             data: DataLocation::Memory,
             api_keys: Vec::new(),
+            seed: None,
             workspaces: Workspaces::default(),
             generation: Generation::default(),
             limits: Limits::default(),
@@ -63,6 +66,7 @@ impl fmt::Debug for ServerConfig {
             .field("listen", &self.listen)
             .field("data", &self.data)
             .field("api_keys", &self.api_keys.len())
+            .field("seed", &self.seed)
             .field("workspaces", &self.workspaces)
             .field("generation", &self.generation)
             .field("limits", &self.limits)

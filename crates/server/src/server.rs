@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::api;
 use crate::app::{App, Parts};
-use crate::config::{DataLocation, ServerConfig};
+use crate::config::{DataLocation, Generation, ServerConfig};
 use crate::connections::{self, Stop};
 use crate::data::{DataDirectory, DataError};
 use crate::faults::Faults;
@@ -21,8 +21,9 @@ use crate::housekeeping;
 use crate::http::Keys;
 use crate::imports::Importer;
 use crate::keys::ApiKey;
+use crate::seed::{self, Planter, SeedError};
 use crate::sqlite::{OpenError, SqliteStorage};
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Seed, Storage, StorageError};
 
 /// What a task says that the end of a server cut off.
 const INTERRUPTED: &str =
@@ -73,6 +74,9 @@ pub enum StartError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The seed cannot be planted.
+    #[error("the seed: {0}")]
+    Seed(#[from] SeedError),
 }
 
 fn holder(process: &Option<u32>) -> String {
@@ -107,9 +111,14 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// When the address or the data directory cannot be used, and when the server would be open to others than this machine.
+    /// When the address, the data directory or the seed cannot be used, and when the server would be open to others than this
+    /// machine.
     pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
         check_open(&config.api_keys, config.listen)?;
+        let seed = match config.seed {
+            Some(path) => Some(read_seed(path, config.generation, config.limits.json_bytes).await?),
+            None => None,
+        };
         let listen_error = |source| StartError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
@@ -129,6 +138,7 @@ impl Server {
         let keys = Arc::new(Keys::new(config.api_keys, config.workspaces));
         let app = App::new(Parts {
             importer: Importer::new(Arc::clone(&storage), Arc::clone(&untidy)),
+            planter: Planter::new(Arc::clone(&storage), seed),
             storage,
             contents: data.contents,
             signer: Signer::new(&secret),
@@ -221,6 +231,11 @@ async fn run(
         drop(directory);
     })
     .await;
+}
+
+async fn read_seed(path: PathBuf, generation: Generation, longest: u64) -> Result<Seed, SeedError> {
+    let reading = tokio::task::spawn_blocking(move || seed::read(&path, generation, longest));
+    reading.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// What a data directory holds.

@@ -9,16 +9,8 @@ use crate::app::App;
 use crate::http::{
     ApiError, BaseUrl, Caller, DatasetPath, JsonBody, PageQuery, Query, json, no_content,
 };
-use crate::json::{Problem, Value};
+use crate::seed::{dataset_description, dataset_name};
 use crate::storage::{DatasetChange, NewDataset};
-
-fn name(value: &Value<'_>) -> Result<String, Problem> {
-    value.string_of(5..=50)
-}
-
-fn description(value: &Value<'_>) -> Result<String, Problem> {
-    value.string_of(0..=200)
-}
 
 pub(super) async fn list(
     State(app): State<App>,
@@ -41,8 +33,8 @@ pub(super) async fn create(
 ) -> Result<Response, ApiError> {
     let body = body.members()?;
     let new = NewDataset {
-        name: name(&body.required("name")?)?,
-        description: description(&body.required("description")?)?,
+        name: dataset_name(&body.required("name")?)?,
+        description: dataset_description(&body.required("description")?)?,
         owner: caller.user,
     };
     let dataset = app.storage.create_dataset(caller.workspace, new).await?;
@@ -66,8 +58,8 @@ pub(super) async fn update(
 ) -> Result<Response, ApiError> {
     let body = body.members()?;
     let change = DatasetChange {
-        name: body.optional("name").as_ref().map(name).transpose()?,
-        description: body.optional("description").as_ref().map(description).transpose()?,
+        name: body.optional("name").as_ref().map(dataset_name).transpose()?,
+        description: body.optional("description").as_ref().map(dataset_description).transpose()?,
     };
     let dataset = app.storage.update_dataset(caller.workspace, key, change).await?;
     Ok(json(StatusCode::OK, replies::one(&dataset)))

@@ -82,10 +82,12 @@ impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        match parts.extensions.get() {
-            Some(known) => Ok(*known),
-            None => Self::of(&parts.headers, app),
-        }
+        let caller = match parts.extensions.get() {
+            Some(known) => *known,
+            None => Self::of(&parts.headers, app)?,
+        };
+        app.planter.plant(caller.workspace, caller.user).await?;
+        Ok(caller)
     }
 }
 

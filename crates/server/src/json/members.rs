@@ -86,6 +86,11 @@ impl<'a> Value<'a> {
         self.raw.get()
     }
 
+    /// Where the value is, such as `payload.messages[0]`; empty for the whole.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// A problem with this value.
     pub(crate) fn problem(&self, message: impl Into<String>) -> Problem {
         Problem::at(self.path.clone(), message)

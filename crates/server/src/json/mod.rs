@@ -5,6 +5,7 @@ mod conversation;
 mod line;
 mod members;
 mod scalars;
+mod split;
 mod writer;
 
 use std::fmt;
@@ -27,6 +28,22 @@ pub(crate) struct Problem {
 impl Problem {
     pub(crate) fn at(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { path: path.into(), message: message.into() }
+    }
+
+    /// The path of the value.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The same problem, of a value that was read by itself, seen from what holds that value.
+    pub(crate) fn within(self, value: &Value<'_>) -> Self {
+        let path = match (value.path(), self.path.as_str()) {
+            (outer, "") => outer.to_owned(),
+            ("", inner) => inner.to_owned(),
+            (outer, inner) if inner.starts_with('[') => format!("{outer}{inner}"),
+            (outer, inner) => format!("{outer}.{inner}"),
+        };
+        Self { path, message: self.message }
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) fn find(
     found.ok_or_else(|| Missing::Dataset.into())
 }
 
-fn create(
+pub(super) fn create(
     connection: &Connection,
     workspace: Uuid,
     new: NewDataset,

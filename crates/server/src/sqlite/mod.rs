@@ -13,6 +13,7 @@ mod reclaim;
 mod records;
 mod runs;
 mod schema;
+mod seed;
 mod workspaces;
 mod writer;
 

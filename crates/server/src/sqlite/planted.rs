@@ -8,7 +8,7 @@ use crate::storage::{
     Campaign, CampaignEvents, Conversation, Event, Missing, Pending, PlantedStore, StorageError,
 };
 
-fn plant_events(
+pub(super) fn plant_events(
     connection: &Connection,
     workspace: Uuid,
     events: &[Event],
@@ -31,7 +31,7 @@ fn plant_events(
     Ok(())
 }
 
-fn plant_conversations(
+pub(super) fn plant_conversations(
     connection: &Connection,
     workspace: Uuid,
     conversations: &[Conversation],
@@ -47,16 +47,19 @@ fn plant_conversations(
     Ok(())
 }
 
-fn plant_campaign(
+pub(super) fn plant_campaign(
     connection: &Connection,
     workspace: Uuid,
     campaign: &Campaign,
 ) -> Result<(), StorageError> {
     let workspace = workspaces::find_or_create(connection, workspace)?;
-    connection
-        .prepare_cached("INSERT INTO campaigns (workspace, uuid, name) VALUES (?1, ?2, ?3)")?
-        .execute(params![workspace, campaign.id, campaign.name])?;
-    let row = connection.last_insert_rowid();
+    let row: i64 = connection
+        .prepare_cached(
+            "INSERT INTO campaigns (workspace, uuid, name) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (workspace, uuid) DO UPDATE SET name = ?3 RETURNING id",
+        )?
+        .query_row(params![workspace, campaign.id, campaign.name], |row| row.get(0))?;
+    connection.prepare_cached("DELETE FROM campaign_events WHERE campaign = ?1")?.execute([row])?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO campaign_events (campaign, ordinal, event) VALUES (?1, ?2, ?3)",
     )?;

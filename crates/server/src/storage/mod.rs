@@ -10,6 +10,7 @@ mod files;
 mod imports;
 mod planted;
 mod records;
+mod seed;
 
 use std::pin::Pin;
 
@@ -19,6 +20,7 @@ pub(crate) use files::{FileEntry, FileFilter, FileIndex, NewFile};
 pub(crate) use imports::{ImportCounts, ImportStore, Progress, Task};
 pub(crate) use planted::{Campaign, CampaignEvents, Conversation, Event, PlantedStore};
 pub(crate) use records::{NewRecord, Record, RecordStore, RecordView, RecordVisitor};
+pub(crate) use seed::{Seed, SeedDataset, SeedStore};
 
 /// What a storage answers in its time.
 pub(crate) type Pending<T> =
@@ -26,7 +28,7 @@ pub(crate) type Pending<T> =
 
 /// Everything the server keeps, but for the contents of files.
 pub(crate) trait Storage:
-    DatasetStore + RecordStore + ImportStore + FileIndex + PlantedStore + Send + Sync
+    DatasetStore + RecordStore + ImportStore + FileIndex + PlantedStore + SeedStore + Send + Sync
 {
     /// Random bytes that stay the same as long as the data does, to sign links with.
     fn secret(&self) -> Pending<Vec<u8>>;

@@ -42,7 +42,7 @@ pub(crate) trait PlantedStore {
     fn plant_conversations(&self, workspace: Uuid, conversations: Vec<Conversation>)
     -> Pending<()>;
 
-    /// Plants a campaign.
+    /// Plants a campaign; one with the id of an older one replaces it.
     fn plant_campaign(&self, workspace: Uuid, campaign: Campaign) -> Pending<()>;
 
     /// Events by their ids, in the order of the ids. The first one missing fails it.

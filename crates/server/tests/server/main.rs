@@ -14,4 +14,5 @@ mod pages;
 mod records;
 mod replies;
 mod restart;
+mod seed;
 mod support;

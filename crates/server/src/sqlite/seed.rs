@@ -1,0 +1,73 @@
+//! Seeds in SQLite.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+use uuid::Uuid;
+
+use super::{SqliteStorage, datasets, planted, records, runs, workspaces};
+use crate::storage::{DatasetKey, NewDataset, Pending, Seed, SeedDataset, SeedStore, StorageError};
+
+fn plant(
+    connection: &Connection,
+    workspace: Uuid,
+    owner: Uuid,
+    seed: &Seed,
+) -> Result<(), StorageError> {
+    let row = workspaces::find_or_create(connection, workspace)?;
+    let had: Option<[u8; 32]> = connection
+        .prepare_cached("SELECT seed FROM workspaces WHERE id = ?1")?
+        .query_row([row], |row| row.get(0))?;
+    if had == Some(seed.digest) {
+        return Ok(());
+    }
+    planted::plant_events(connection, workspace, &seed.events)?;
+    planted::plant_conversations(connection, workspace, &seed.conversations)?;
+    for campaign in &seed.campaigns {
+        planted::plant_campaign(connection, workspace, campaign)?;
+    }
+    let mut is_there = connection.prepare_cached(
+        "SELECT 1 FROM datasets WHERE workspace = ?1 AND name = ?2 AND deleted_at IS NULL",
+    )?;
+    for dataset in &seed.datasets {
+        if !is_there.exists(params![row, dataset.name])? {
+            plant_dataset(connection, workspace, owner, dataset)?;
+        }
+    }
+    connection
+        .prepare_cached("UPDATE workspaces SET seed = ?2 WHERE id = ?1")?
+        .execute(params![row, seed.digest])?;
+    Ok(())
+}
+
+fn plant_dataset(
+    connection: &Connection,
+    workspace: Uuid,
+    owner: Uuid,
+    dataset: &SeedDataset,
+) -> Result<(), StorageError> {
+    let new =
+        NewDataset { name: dataset.name.clone(), description: dataset.description.clone(), owner };
+    let id = datasets::create(connection, workspace, new)?.id;
+    if dataset.records.is_empty() {
+        return Ok(());
+    }
+    let row = datasets::find(connection, workspace, &DatasetKey::Id(id))?.row;
+    let run = runs::open(connection, row, dataset.records.len())?;
+    runs::append(connection, run, &dataset.records)?;
+    records::count(connection, row, dataset.records.len() as i64)
+}
+
+impl SeedStore for SqliteStorage {
+    fn plant_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<()> {
+        self.write(move |connection| plant(connection, workspace, owner, &seed))
+    }
+
+    fn reset_to_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<Vec<Uuid>> {
+        self.write(move |connection| {
+            let files = workspaces::reset(connection, workspace)?;
+            plant(connection, workspace, owner, &seed)?;
+            Ok(files)
+        })
+    }
+}
