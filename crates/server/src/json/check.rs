@@ -1,14 +1,17 @@
 //! What must hold of JSON text before anything looks into it.
 
+use super::split::behind_string;
+
 /// How deep arrays and objects may lie in each other in what is sent.
 pub(crate) const MAX_DEPTH: usize = 128;
 
 /// Whether arrays and objects lie deeper in each other than the limit. The text need not be valid JSON: this comes before
 /// the parser, and costs no stack.
 pub(super) fn deeper_than(text: &str, limit: usize) -> bool {
-    let mut depth = 0_usize;
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (0, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
         match byte {
             b'{' | b'[' => {
                 depth += 1;
@@ -17,24 +20,11 @@ pub(super) fn deeper_than(text: &str, limit: usize) -> bool {
                 }
             }
             b'}' | b']' => depth = depth.saturating_sub(1),
-            b'"' => skip_string(&mut bytes),
+            b'"' => at = behind_string(bytes, at),
             _ => {}
         }
     }
     false
-}
-
-/// Moves on behind the end of a string whose opening quote is read.
-pub(super) fn skip_string(bytes: &mut impl Iterator<Item = u8>) {
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'"' => return,
-            b'\\' => {
-                bytes.next();
-            }
-            _ => {}
-        }
-    }
 }
 
 /// The bytes as text, or where they stop being UTF-8, as line and column counted from 1.

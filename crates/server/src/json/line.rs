@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::check::skip_string;
+use super::split::behind_string;
 
 /// The same JSON without line breaks: text that has none stays as it is, else the white space between values goes. Within
 /// strings there are none, because JSON has them escaped there.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
-    if !text.bytes().any(|byte| matches!(byte, b'\n' | b'\r')) {
+    if memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_none() {
         return text.into();
     }
     let mut compact = String::with_capacity(text.len());
@@ -16,10 +16,7 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
         compact.push_str(&rest[..place]);
         rest = &rest[place..];
         let taken = if rest.starts_with('"') {
-            let mut bytes = rest.bytes();
-            bytes.next();
-            skip_string(&mut bytes);
-            let length = rest.len() - bytes.len();
+            let length = behind_string(rest.as_bytes(), 1);
             compact.push_str(&rest[..length]);
             length
         } else {

@@ -4,17 +4,16 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::Problem;
 use super::check::{MAX_DEPTH, deeper_than, utf8};
+use super::{Problem, split};
 
 /// One whole JSON value, known to be UTF-8, well-formed and not too deep.
 #[derive(Clone, Copy)]
 pub(crate) struct Document<'a> {
-    raw: &'a RawValue,
+    text: &'a str,
     what: &'a str,
 }
 
@@ -31,8 +30,8 @@ impl<'a> Document<'a> {
         if text.bytes().all(|byte| byte.is_ascii_whitespace()) {
             return Err(Problem::at("", format!("{what} is empty, JSON was expected")));
         }
-        match serde_json::from_str(text) {
-            Ok(raw) => Ok(Self { raw, what }),
+        match serde_json::from_str::<&RawValue>(text) {
+            Ok(raw) => Ok(Self { text: raw.get(), what }),
             // The error of a raw value is one of syntax, which names a place and no content.
             Err(error) => Err(Problem::at("", format!("{what} is not JSON: {error}"))),
         }
@@ -42,7 +41,7 @@ impl<'a> Document<'a> {
     pub(crate) fn members(self) -> Result<Members<'a>, Problem> {
         let whole = self.value();
         if !whole.is_object() {
-            let named = Value { path: self.what.to_owned(), raw: self.raw };
+            let named = Value { path: self.what.to_owned(), text: self.text };
             return Err(named.unexpected("an object"));
         }
         whole.members()
@@ -52,7 +51,7 @@ impl<'a> Document<'a> {
     pub(crate) fn items(self) -> Result<Vec<Value<'a>>, Problem> {
         let whole = self.value();
         if !whole.text().starts_with('[') {
-            let named = Value { path: self.what.to_owned(), raw: self.raw };
+            let named = Value { path: self.what.to_owned(), text: self.text };
             return Err(named.unexpected("an array"));
         }
         whole.items(0..=usize::MAX)
@@ -65,25 +64,25 @@ impl<'a> Document<'a> {
 
     /// The text of the value, as it came.
     pub(crate) fn text(self) -> &'a str {
-        self.raw.get()
+        self.text
     }
 
     fn value(self) -> Value<'a> {
-        Value { path: String::new(), raw: self.raw }
+        Value { path: String::new(), text: self.text }
     }
 }
 
-/// A JSON value and where it is.
+/// A JSON value of a document and where it is.
 #[derive(Clone)]
 pub(crate) struct Value<'a> {
     path: String,
-    raw: &'a RawValue,
+    text: &'a str,
 }
 
 impl<'a> Value<'a> {
     /// The text of the value, as it came.
     pub(crate) fn text(&self) -> &'a str {
-        self.raw.get()
+        self.text
     }
 
     /// Where the value is, such as `payload.messages[0]`; empty for the whole.
@@ -97,7 +96,7 @@ impl<'a> Value<'a> {
     }
 
     pub(super) fn unexpected(&self, expected: &str) -> Problem {
-        self.problem(format!("expected {expected}, found {}", kind(self.raw)))
+        self.problem(format!("expected {expected}, found {}", kind(self.text)))
     }
 
     /// Whether the value is an object.
@@ -110,38 +109,35 @@ impl<'a> Value<'a> {
         if !self.is_object() {
             return Err(self.unexpected("an object"));
         }
-        let entries = serde_json::from_str::<Entries<'a>>(self.text())
-            .map_err(|error| self.problem(format!("not JSON: {error}")))?;
-        Ok(Members { path: self.path.clone(), entries: entries.0 })
+        Ok(Members { path: self.path.clone(), entries: split::members(self.text).collect() })
     }
 
     /// The items of an array, of which there must be so many.
     pub(crate) fn items(&self, count: RangeInclusive<usize>) -> Result<Vec<Value<'a>>, Problem> {
-        let items = self.raw_items()?;
+        let items: Vec<_> = self.raw_items()?.collect();
         if !count.contains(&items.len()) {
             let expected = bounds(&count, "item");
             return Err(self.problem(format!("expected {expected}, found {}", items.len())));
         }
         let items = items.into_iter().enumerate();
-        Ok(items.map(|(index, raw)| Value { path: self.item_path(index), raw }).collect())
+        Ok(items.map(|(index, text)| Value { path: self.item_path(index), text }).collect())
     }
 
     /// Fails unless the value is an array of objects.
     pub(crate) fn require_objects(&self) -> Result<(), Problem> {
-        for (index, raw) in self.raw_items()?.into_iter().enumerate() {
-            if !raw.get().starts_with('{') {
-                return Err(Value { path: self.item_path(index), raw }.unexpected("an object"));
+        for (index, text) in self.raw_items()?.enumerate() {
+            if !text.starts_with('{') {
+                return Err(Value { path: self.item_path(index), text }.unexpected("an object"));
             }
         }
         Ok(())
     }
 
-    fn raw_items(&self) -> Result<Vec<&'a RawValue>, Problem> {
+    fn raw_items(&self) -> Result<impl Iterator<Item = &'a str> + use<'a>, Problem> {
         if !self.text().starts_with('[') {
             return Err(self.unexpected("an array"));
         }
-        serde_json::from_str(self.text())
-            .map_err(|error| self.problem(format!("not JSON: {error}")))
+        Ok(split::items(self.text))
     }
 
     fn item_path(&self, index: usize) -> String {
@@ -189,14 +185,14 @@ impl<'a> Value<'a> {
 /// The members of an object in their order, names as text with their quotes, so that nothing is lost.
 pub(crate) struct Members<'a> {
     path: String,
-    entries: Vec<(&'a RawValue, &'a RawValue)>,
+    entries: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Members<'a> {
     /// A member. Of several with one name the last counts, as with most parsers.
     pub(crate) fn get(&self, name: &str) -> Option<Value<'a>> {
-        let (_, raw) = self.entries.iter().rev().find(|(key, _)| is_named(key, name))?;
-        Some(Value { path: self.member_path(name), raw })
+        let (_, text) = self.entries.iter().rev().find(|(key, _)| is_named(key, name))?;
+        Some(Value { path: self.member_path(name), text })
     }
 
     /// A member that may be missing or null.
@@ -211,10 +207,10 @@ impl<'a> Members<'a> {
 
     /// All members in their order.
     pub(crate) fn each(&self) -> impl Iterator<Item = (String, Value<'a>)> {
-        self.entries.iter().map(|(key, raw)| {
+        self.entries.iter().map(|(key, text)| {
             let name = named(key).into_owned();
             let path = self.member_path(&name);
-            (name, Value { path, raw })
+            (name, Value { path, text })
         })
     }
 
@@ -248,21 +244,20 @@ impl<'a> Members<'a> {
             if text.len() > 1 {
                 text.push(',');
             }
-            text.push_str(key.get());
+            text.push_str(key);
             text.push(':');
-            text.push_str(value.get());
+            text.push_str(value);
         }
         text.push('}');
         text
     }
 }
 
-fn is_named(key: &RawValue, name: &str) -> bool {
+fn is_named(key: &str, name: &str) -> bool {
     named(key) == name
 }
 
-fn named(key: &RawValue) -> Cow<'_, str> {
-    let quoted = key.get();
+fn named(quoted: &str) -> Cow<'_, str> {
     match quoted.get(1..quoted.len() - 1) {
         Some(inner) if !inner.contains('\\') => inner.into(),
         // A name with a lone surrogate is nobody's name.
@@ -270,35 +265,9 @@ fn named(key: &RawValue) -> Cow<'_, str> {
     }
 }
 
-struct Entries<'a>(Vec<(&'a RawValue, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct All;
-
-        impl<'de> Visitor<'de> for All {
-            type Value = Entries<'de>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
-            }
-        }
-
-        deserializer.deserialize_map(All)
-    }
-}
-
 /// What kind of value it is, for people.
-fn kind(raw: &RawValue) -> &'static str {
-    match raw.get().as_bytes().first() {
+fn kind(text: &str) -> &'static str {
+    match text.as_bytes().first() {
         Some(b'{') => "an object",
         Some(b'[') => "an array",
         Some(b'"') => "a string",

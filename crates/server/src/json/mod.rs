@@ -5,6 +5,7 @@ mod conversation;
 mod line;
 mod members;
 mod scalars;
+mod split;
 mod writer;
 
 use std::fmt;
