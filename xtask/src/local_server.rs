@@ -25,8 +25,17 @@ impl LocalServer {
     /// # Errors
     /// When it does not start or does not say where it listens.
     pub fn start_with(command: &Path) -> Result<Self, String> {
+        Self::start_with_options(command, &[])
+    }
+
+    /// Starts a build of the command, in memory and on a free port, with further options.
+    ///
+    /// # Errors
+    /// When it does not start or does not say where it listens.
+    pub fn start_with_options(command: &Path, options: &[&str]) -> Result<Self, String> {
         let mut process = Command::new(command)
             .args(["serve", "--memory", "--listen", "127.0.0.1:0"])
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -1,6 +1,7 @@
 //! `cargo xtask`: regenerates every layer from the document, proves that nothing drifted, runs the demo, the tests, the soak and the benchmarks.
 
 mod bench;
+mod conformance;
 mod demo;
 mod emit;
 mod generate;
@@ -50,6 +51,15 @@ enum Command {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Tries the local server against its document with made-up requests, and says which break a check
+    Conformance {
+        /// How many requests are sent, at least
+        #[arg(long, default_value_t = 20_000)]
+        cases: u64,
+        /// The first seed; every round has the next one
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Measures beside peers, in one run on the same machine
     #[command(subcommand)]
     Bench(Bench),
@@ -87,6 +97,7 @@ fn main() -> ExitCode {
         Command::Demo { file } => demo::demo(&root(), file),
         Command::Test => test::test(&root()),
         Command::Soak { kills, seed } => soak::soak(&root(), kills, seed),
+        Command::Conformance { cases, seed } => conformance::conformance(&root(), cases, seed),
         Command::Bench(Bench::Client { million }) => bench::client(&root(), million),
         Command::Spec(Spec::Diff { file, json }) => return spec_diff(&file, json),
     };

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::conformance;
 use crate::local_server::LocalServer;
 use crate::step::{self, Step, cargo};
 use crate::toolchain::{self, Profile, in_venv, npm};
@@ -65,7 +66,7 @@ pub fn test(root: &Path) -> Result<(), String> {
         let python = root.join("bindings/python");
         let tool =
             |what: &str, program: &str| Step::new(what, in_venv(root, program)).within(&python);
-        let scripts = [".", "../../examples", "../../bench"];
+        let scripts = [".", "../../examples", "../../bench", "../../tests/schemathesis"];
         let config = ["--config", "pyproject.toml", "--quiet"];
         report.check(
             tool("ruff format", "ruff").args(["format", "--check"]).args(config).args(scripts),
@@ -105,8 +106,22 @@ pub fn test(root: &Path) -> Result<(), String> {
             Ok(server) => official(root, &server, &mut report),
         }
     }
+
+    eprintln!("the local server against its document");
+    if report.prepare(conformance::prepare(root)) {
+        match conformance::server(root) {
+            Err(message) => report.failures.push(message),
+            Ok(server) => {
+                let step = conformance::round(root, &server, CONFORMANCE_EXAMPLES, 1);
+                report.runner("schemathesis", step, conformance::counts);
+            }
+        }
+    }
     report.finish()
 }
+
+/// How many requests schemathesis makes up for each operation, so that it takes less than a minute.
+const CONFORMANCE_EXAMPLES: u64 = 40;
 
 fn python(root: &Path) -> Result<(), String> {
     toolchain::python_environment(root, "bindings/python/requirements-dev.txt")?;

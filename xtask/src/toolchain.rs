@@ -91,10 +91,15 @@ pub fn host_triple() -> Result<String, String> {
 
 /// A program of the project's own Python environment.
 pub fn in_venv(root: &Path, program: &str) -> PathBuf {
+    in_environment(&root.join(VENV), program)
+}
+
+/// A program of a Python environment.
+pub fn in_environment(environment: &Path, program: &str) -> PathBuf {
     if cfg!(windows) {
-        root.join(VENV).join("Scripts").join(format!("{program}.exe"))
+        environment.join("Scripts").join(format!("{program}.exe"))
     } else {
-        root.join(VENV).join("bin").join(program)
+        environment.join("bin").join(program)
     }
 }
 
@@ -103,19 +108,29 @@ pub fn in_venv(root: &Path, program: &str) -> PathBuf {
 /// # Errors
 /// When a command fails; what it printed is part of the message.
 pub fn python_environment(root: &Path, requirements: &str) -> Result<(), String> {
-    if !in_venv(root, "python").exists() {
+    python_environment_at(root, VENV, requirements)
+}
+
+/// Makes a Python environment at a path in the project and installs what a requirements file names.
+///
+/// # Errors
+/// When a command fails; what it printed is part of the message.
+pub fn python_environment_at(root: &Path, path: &str, requirements: &str) -> Result<(), String> {
+    let environment = root.join(path);
+    if !in_environment(&environment, "python").exists() {
         let python = python().ok_or("there is no Python")?;
-        step::run(Step::new("make .venv", python).args(["-m", "venv", VENV]).within(root))?;
+        let make = Step::new(format!("make {path}"), python);
+        step::run(make.args(["-m", "venv", path]).within(root))?;
     }
     // pip decides by itself in a moment when all is there already, but starting it takes seconds.
-    let stamp = root.join(VENV).join(format!("{}.installed", requirements.replace('/', "-")));
+    let stamp = environment.join(format!("{}.installed", requirements.replace('/', "-")));
     let wanted = std::fs::read_to_string(root.join(requirements))
         .map_err(|error| format!("{requirements}: {error}"))?;
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
     step::run(
-        Step::new("install Python packages", in_venv(root, "python"))
+        Step::new("install Python packages", in_environment(&environment, "python"))
             .args([
                 "-m",
                 "pip",

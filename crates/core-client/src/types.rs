@@ -170,8 +170,8 @@ pub struct CreateRecordRequest {
     pub payload: ConversationPayload,
     /// What is said about the conversation; may be empty.
     pub properties: RecordProperties,
-    /// Where the record comes from, DIRECT_INPUT unless given; servers of the first
-    /// generation ignore it.
+    /// Where the record comes from: DIRECT_INPUT, unless TELEMETRY_SPAN is given. Servers
+    /// of the first generation ignore it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<RecordSource>,
 }

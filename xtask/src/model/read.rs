@@ -338,6 +338,7 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Reads a type. An `enum` beside it says which of its values a request may have.
     fn ty(&self, value: &Value, place: &str, names: bool) -> Result<Type, String> {
         let single = value
             .get("allOf")
@@ -345,13 +346,20 @@ impl<'a> Reader<'a> {
             .filter(|parts| parts.len() == 1)
             .map(|parts| &parts[0]);
         if let Some(name) = reference(single.unwrap_or(value)) {
-            if !names || self.document["components"]["schemas"].get(&name).is_none() {
-                return Err(format!("{place}: there is no schema `{name}` that can stand here"));
+            let named = self.document["components"]["schemas"].get(&name).filter(|_| names);
+            let named = named.ok_or_else(|| {
+                format!("{place}: there is no schema `{name}` that can stand here")
+            })?;
+            let known = array(named.get("enum"), place)?;
+            if array(value.get("enum"), place)?.iter().any(|value| !known.contains(value)) {
+                return Err(format!("{place}.enum: has a value that `{name}` has not"));
             }
             return Ok(Type::Named(name));
         }
         for key in ["allOf", "anyOf", "oneOf", "enum", "pattern", "not"] {
-            if value.get(key).is_some() {
+            // The values of a text that has no name are the server's to check; the description lists them.
+            let is_choice = key == "enum" && value["type"] == "string";
+            if value.get(key).is_some() && !is_choice {
                 return Err(format!(
                     "{place}.{key}: cannot be expressed here; give it a name under components.schemas"
                 ));

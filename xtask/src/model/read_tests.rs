@@ -60,6 +60,21 @@ fn schemas_know_which_way_they_travel() {
 }
 
 #[test]
+fn a_choice_of_values_leaves_the_type_as_it_is() {
+    let mut document = small();
+    let schemas = document.pointer_mut("/components/schemas").unwrap();
+    schemas["PutThing"]["properties"]["label"]["enum"] = json!(["a", "b"]);
+    schemas["Thing"]["properties"]["state"]["enum"] = json!(["OLD"]);
+    let model = read(&document).unwrap();
+    let ty = |schema| match &model.schema(schema).kind {
+        Kind::Object { fields } => fields[0].ty.clone(),
+        _ => panic!("an object"),
+    };
+    assert_eq!(ty("PutThing"), Type::String);
+    assert_eq!(ty("Thing"), Type::Named("State".into()));
+}
+
+#[test]
 fn limits_are_said_in_words() {
     let model = read(&small()).unwrap();
     let Kind::Object { fields } = &model.schema("PutThing").kind else { panic!() };
@@ -114,6 +129,16 @@ fn what_cannot_be_expressed_is_refused_with_its_place() {
             "/components/schemas/PutThing/properties/label/pattern".into(),
             json!("a"),
             "label.pattern: cannot be expressed",
+        ),
+        (
+            "/components/schemas/PutThing/properties/size/enum".into(),
+            json!([1, 2]),
+            "size.enum: cannot be expressed",
+        ),
+        (
+            "/components/schemas/Thing/properties/state/enum".into(),
+            json!(["NEW", "BROKEN"]),
+            "state.enum: has a value that `State` has not",
         ),
         (
             "/components/schemas/PutThing/required/0".into(),

@@ -99,8 +99,8 @@ export interface CreateRecordRequest {
   /** What is said about the conversation; may be empty. */
   properties: RecordPropertiesInput;
   /**
-   * Where the record comes from, DIRECT_INPUT unless given; servers of the first generation ignore
-   * it.
+   * Where the record comes from: DIRECT_INPUT, unless TELEMETRY_SPAN is given. Servers of the first
+   * generation ignore it.
    */
   source?: RecordSource | undefined;
 }
@@ -235,10 +235,10 @@ export interface ListFilesRequest {
 export interface UploadFileRequest {
   /** The file itself. */
   file: FileInput;
-  /** What the file is for; datasets need none. */
+  /** What the file is for; datasets need none. Limits: 1 to 255 characters. */
   purpose?: string | undefined;
-  /** After how many hours the file is removed. */
-  expiry?: number | null | undefined;
+  /** After how many hours the file is removed. Limits: at least 1. */
+  expiry?: number | undefined;
   /** Who may see the file, `workspace` or `user`. */
   visibility?: string | undefined;
 }

@@ -435,7 +435,8 @@ class Datasets(Bulk):
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
             payload: The conversation.
             properties: What is said about the conversation; may be empty.
-            source: Where the record comes from, DIRECT_INPUT unless given; servers of the first generation ignore it.
+            source: Where the record comes from: DIRECT_INPUT, unless TELEMETRY_SPAN is given. Servers of the first
+                generation ignore it.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
@@ -1227,8 +1228,8 @@ class Files:
 
         Args:
             file: The file itself.
-            purpose: What the file is for; datasets need none.
-            expiry: After how many hours the file is removed.
+            purpose: What the file is for; datasets need none. Limits: 1 to 255 characters.
+            expiry: After how many hours the file is removed. Limits: at least 1.
             visibility: Who may see the file, `workspace` or `user`.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 

@@ -434,8 +434,8 @@ impl Datasets {
     ///     dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
     ///     payload: The conversation.
     ///     properties: What is said about the conversation; may be empty.
-    ///     source: Where the record comes from, DIRECT_INPUT unless given; servers of the first
-    ///         generation ignore it.
+    ///     source: Where the record comes from: DIRECT_INPUT, unless TELEMETRY_SPAN is given.
+    ///         Servers of the first generation ignore it.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///

@@ -112,8 +112,8 @@ impl Files {
     ///
     /// Args:
     ///     file: The file itself.
-    ///     purpose: What the file is for; datasets need none.
-    ///     expiry: After how many hours the file is removed.
+    ///     purpose: What the file is for; datasets need none. Limits: 1 to 255 characters.
+    ///     expiry: After how many hours the file is removed. Limits: at least 1.
     ///     visibility: Who may see the file, `workspace` or `user`.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.

@@ -182,8 +182,8 @@ impl Datasets {
     ///   datasets one.
     /// - `payload`: The conversation.
     /// - `properties`: What is said about the conversation; may be empty.
-    /// - `source` (a setter): Where the record comes from, DIRECT_INPUT unless given;
-    ///   servers of the first generation ignore it.
+    /// - `source` (a setter): Where the record comes from: DIRECT_INPUT, unless
+    ///   TELEMETRY_SPAN is given. Servers of the first generation ignore it.
     ///
     /// # Returns
     /// The record as created.
@@ -718,8 +718,8 @@ pub struct CreateRecord {
 }
 
 impl CreateRecord {
-    /// Where the record comes from, DIRECT_INPUT unless given; servers of the first
-    /// generation ignore it.
+    /// Where the record comes from: DIRECT_INPUT, unless TELEMETRY_SPAN is given. Servers
+    /// of the first generation ignore it.
     pub fn source(mut self, source: impl Optional<types::RecordSource>) -> Self {
         self.source = source.into_option();
         self

@@ -11,7 +11,9 @@ use uuid::Uuid;
 
 use super::replies::{self, FileReply};
 use crate::app::App;
-use crate::http::{ApiError, BaseUrl, Caller, FilePath, Query, UploadForm, content, json, on_disk};
+use crate::http::{
+    ApiError, BaseUrl, Caller, FilePath, GREATEST, Query, UploadForm, content, json, on_disk,
+};
 use crate::json::{Object, list as write_list};
 use crate::storage::{FileFilter, Missing, NewFile, Window};
 use crate::time::Timestamp;
@@ -20,7 +22,7 @@ use crate::time::Timestamp;
 /// for datasets; its own clients want some text, and this one they know.)
 const PURPOSE: &str = "batch";
 
-/// A file can be kept, and a link can work, for at most a hundred years.
+/// A file is kept, and a link works, for at most a hundred years, whatever more is asked for.
 const MOST_HOURS: u64 = 100 * 366 * 24;
 
 /// The characters that a file's name or a purpose may have.
@@ -31,8 +33,8 @@ pub(super) async fn list(
     caller: Caller,
     query: Query,
 ) -> Result<Response, ApiError> {
-    let page = query.integer("page", 0..=u64::MAX, 0)?;
-    let size = query.integer("page_size", 0..=u64::MAX, 100)?;
+    let page = query.integer("page", 0..=GREATEST, 0)?;
+    let size = query.integer("page_size", 0..=GREATEST, 100)?;
     let with_total = query.boolean("include_total", true)?;
     let given = |name| Ok::<_, ApiError>(query.text(name)?.filter(|text| !text.is_empty()));
     let filter = FileFilter {
@@ -129,10 +131,9 @@ fn purpose(text: String) -> Result<String, ApiError> {
 }
 
 fn expiry(text: &str) -> Result<Timestamp, ApiError> {
-    let hours = text.trim().parse().ok().filter(|hours| (1..=MOST_HOURS).contains(hours));
-    let hours = hours.ok_or_else(|| {
-        ApiError::validation(format!("expiry: expected whole hours from 1 to {MOST_HOURS}"))
-    })?;
+    let hours = text.trim().parse().ok().filter(|hours| (1..=GREATEST).contains(hours));
+    let hours =
+        hours.ok_or_else(|| ApiError::validation("expiry: expected whole hours of at least 1"))?;
     Ok(after(hours))
 }
 
@@ -144,7 +145,7 @@ fn visibility(text: String) -> Result<String, ApiError> {
 }
 
 fn after(hours: u64) -> Timestamp {
-    Timestamp::now().plus(Duration::from_secs(hours * 3600))
+    Timestamp::now().plus(Duration::from_secs(hours.min(MOST_HOURS) * 3600))
 }
 
 pub(super) async fn retrieve(
@@ -191,7 +192,7 @@ pub(super) async fn signed_url(
     base: BaseUrl,
     query: Query,
 ) -> Result<Response, ApiError> {
-    let hours = query.integer("expiry", 1..=MOST_HOURS, 24)?;
+    let hours = query.integer("expiry", 1..=GREATEST, 24)?;
     app.storage.file(caller.workspace, id).await?;
     let url = base.join(&app.signer.link(id, after(hours)));
     let body = replies::object(|object| object.string("url", &url));

@@ -43,9 +43,9 @@ pub(super) async fn create(
     Ok(json(StatusCode::CREATED, replies::one(&record)))
 }
 
-/// The source of a record that is given directly. The others are the server's to say.
+/// The source of a record that is given directly, which may be left out but not null. The others are the server's to say.
 fn source(body: &Members<'_>) -> Result<RecordSource, Problem> {
-    let Some(value) = body.optional("source") else { return Ok(RecordSource::DirectInput) };
+    let Some(value) = body.get("source") else { return Ok(RecordSource::DirectInput) };
     match RecordSource::from(value.string()?) {
         source @ (RecordSource::DirectInput | RecordSource::TelemetrySpan) => Ok(source),
         _ => Err(value.problem("expected DIRECT_INPUT or TELEMETRY_SPAN")),

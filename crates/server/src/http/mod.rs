@@ -18,6 +18,6 @@ pub(crate) use error::ApiError;
 pub(crate) use multipart::{UploadForm, on_disk};
 pub(crate) use page::{BaseUrl, PageQuery};
 pub(crate) use path::{DatasetPath, FilePath, RecordPath, TaskPath};
-pub(crate) use query::Query;
+pub(crate) use query::{GREATEST, Query};
 pub(crate) use reply::{json, no_content};
 pub(crate) use service::{RequestBody, answer};

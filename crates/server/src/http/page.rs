@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::uri::Authority;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{ApiError, Query};
+use super::{ApiError, GREATEST, Query};
 use crate::app::App;
 use crate::json::Object;
 use crate::storage::Window;
@@ -23,7 +23,7 @@ pub(crate) struct PageQuery {
 impl PageQuery {
     pub(crate) fn read(query: &Query) -> Result<Self, ApiError> {
         Ok(Self {
-            page: query.integer("page", 1..=u64::MAX, 1)?,
+            page: query.integer("page", 1..=GREATEST, 1)?,
             size: query.integer("page_size", 0..=100, 50)?,
         })
     }

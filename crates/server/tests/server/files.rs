@@ -198,6 +198,14 @@ async fn lifetimes_of_links_have_limits() {
         let reply = api.get(&format!("{FILES}/{}/url?expiry={expiry}", file.id)).await;
         assert!(reply.error(422, "VALIDATION_ERROR").starts_with("expiry: "));
     }
+    // The document sets no end. Nobody will tell a hundred years from more.
+    let forever = i64::MAX.to_string();
+    let form = Form::new().part("file", part("kept", "")).text("expiry", forever.clone());
+    let kept: File = upload(&api, form).await.json(200);
+    assert!(kept.expires_at > Some(kept.created_at + 99 * 365 * 24 * 3600));
+    let link = api.get(&format!("{FILES}/{}/url?expiry={forever}", kept.id)).await;
+    let link = link.json::<SignedUrl>(200).url;
+    assert_eq!(api.get(&link).await.status, 200);
 }
 
 #[tokio::test]
