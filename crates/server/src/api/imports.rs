@@ -10,6 +10,7 @@ use http::StatusCode;
 
 use super::{files, replies};
 use crate::app::App;
+use crate::faults::Planned;
 use crate::http::{ApiError, Caller, DatasetPath, JsonBody, json};
 use crate::imports::{Ids, Import, Lines, Source};
 use crate::json::{Problem, Value};
@@ -19,6 +20,7 @@ pub(super) async fn from_file(
     State(app): State<App>,
     caller: Caller,
     DatasetPath(key): DatasetPath,
+    planned: Planned,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let id = body.members()?.required("file_id")?.string()?;
@@ -29,13 +31,14 @@ pub(super) async fn from_file(
     let content = files::open(&app, file).await?;
     let lines = Lines::new(content, app.generation, app.limits.json_bytes)
         .map_err(|error| ApiError::internal(&error))?;
-    begin(&app, caller, key, Source::File(Box::new(lines)), 0).await
+    begin(&app, caller, key, Source::File(Box::new(lines)), 0, planned).await
 }
 
 pub(super) async fn from_campaign(
     State(app): State<App>,
     caller: Caller,
     DatasetPath(key): DatasetPath,
+    planned: Planned,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let campaign = body.members()?.required("campaign_id")?.uuid()?;
@@ -43,13 +46,14 @@ pub(super) async fn from_campaign(
     let events = app.storage.campaign_events(caller.workspace, campaign).await?;
     let (ids, _) = distinct(events.present);
     let skipped = events.named - ids.len() as u64;
-    begin(&app, caller, key, Source::Events(Ids::new(ids)), skipped).await
+    begin(&app, caller, key, Source::Events(Ids::new(ids)), skipped, planned).await
 }
 
 pub(super) async fn from_explorer(
     State(app): State<App>,
     caller: Caller,
     DatasetPath(key): DatasetPath,
+    planned: Planned,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let body = body.members()?;
@@ -57,13 +61,14 @@ pub(super) async fn from_explorer(
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let (ids, skipped) = distinct(ids);
     app.storage.require_events(caller.workspace, ids.clone()).await?;
-    begin(&app, caller, key, Source::Events(Ids::new(ids)), skipped).await
+    begin(&app, caller, key, Source::Events(Ids::new(ids)), skipped, planned).await
 }
 
 pub(super) async fn from_playground(
     State(app): State<App>,
     caller: Caller,
     DatasetPath(key): DatasetPath,
+    planned: Planned,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let body = body.members()?;
@@ -71,13 +76,14 @@ pub(super) async fn from_playground(
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let (ids, skipped) = distinct(ids);
     app.storage.require_conversations(caller.workspace, ids.clone()).await?;
-    begin(&app, caller, key, Source::Conversations(Ids::new(ids)), skipped).await
+    begin(&app, caller, key, Source::Conversations(Ids::new(ids)), skipped, planned).await
 }
 
 pub(super) async fn from_dataset_records(
     State(app): State<App>,
     caller: Caller,
     DatasetPath(key): DatasetPath,
+    planned: Planned,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let ids = body.members()?.required("dataset_record_ids")?.items(1..=10_000)?;
@@ -85,7 +91,7 @@ pub(super) async fn from_dataset_records(
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let (ids, skipped) = distinct(ids);
     app.storage.require_records(caller.workspace, ids.clone()).await?;
-    begin(&app, caller, key, Source::Records(Ids::new(ids)), skipped).await
+    begin(&app, caller, key, Source::Records(Ids::new(ids)), skipped, planned).await
 }
 
 fn strings(values: &[Value<'_>]) -> Result<Vec<String>, Problem> {
@@ -109,9 +115,10 @@ async fn begin(
     dataset: DatasetKey,
     source: Source,
     skipped: u64,
+    Planned(fault): Planned,
 ) -> Result<Response, ApiError> {
     let Caller { workspace, user } = caller;
-    let import = Import { workspace, dataset, creator: user, source, skipped };
+    let import = Import { workspace, dataset, creator: user, source, skipped, fault };
     let task = app.importer.begin(import).await?;
     Ok(json(StatusCode::ACCEPTED, replies::one(&task)))
 }

@@ -78,11 +78,14 @@ fn workspace_of_key(app: &App, request: &mut Request) -> Option<Uuid> {
 /// The reply that a rule makes of a request.
 async fn spoiled(
     rule: &Rule,
-    request: Request,
+    mut request: Request,
     next: Next,
     body: &RequestBody,
     success: StatusCode,
 ) -> Response {
+    if let Some(task) = &rule.task {
+        request.extensions_mut().insert(task.clone());
+    }
     let mut response = if rule.carry_out {
         let real = next.run(request).await;
         if rule.replaces() { rule.reply(success) } else { real }

@@ -10,12 +10,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use mistral_datasets_core_client::types::ErrorCode;
 
 use super::operations;
+use super::task::{TaskFault, begins_task};
 use crate::generated::routes::OperationRoute;
 use crate::http::ApiError;
 use crate::json::{Members, Problem, Value};
 
 /// Nothing waits longer than this for one step, in milliseconds.
-const LONGEST: u64 = 10 * 60 * 1000;
+pub(super) const LONGEST: u64 = 10 * 60 * 1000;
 
 /// The members of a rule.
 const MEMBERS: &[&str] = &[
@@ -32,6 +33,7 @@ const MEMBERS: &[&str] = &[
     "reset_after_bytes",
     "truncate_after_bytes",
     "drip",
+    "task",
 ];
 
 /// A rule as it was given, checked.
@@ -53,6 +55,8 @@ pub(crate) struct Rule {
     pub(super) delay: Duration,
     pub(super) cut: Option<Cut>,
     pub(super) drip: Option<Drip>,
+    /// What becomes of the task that the request begins. Such a rule speaks of no other requests.
+    pub(super) task: Option<TaskFault>,
 }
 
 /// A body that was given.
@@ -111,6 +115,7 @@ impl Rule {
             delay: Duration::from_millis(number("delay_ms", LONGEST)?.unwrap_or_default()),
             cut: cut(&members)?,
             drip,
+            task: members.optional("task").map(|value| TaskFault::read(&value)).transpose()?,
             given: members.each().map(|(name, value)| (name, value.text().to_owned())).collect(),
         };
         rule.check(&members)?;
@@ -144,10 +149,21 @@ impl Rule {
                            `reset_after_bytes` of 0";
             return Err(members.problem("carry_out", message));
         }
-        let spoils = self.replaces() || self.cut.is_some() || self.drip.is_some();
+        if self.task.is_some() {
+            if self.operation.is_some_and(|operation| !begins_task(operation)) {
+                let message = "it begins no task; the imports do, such as `import_from_file`";
+                return Err(members.problem("operation", message));
+            }
+            if !self.carry_out {
+                let message = "a request that is not carried out begins no task";
+                return Err(members.problem("task", message));
+            }
+        }
+        let spoils =
+            self.replaces() || self.cut.is_some() || self.drip.is_some() || self.task.is_some();
         if !spoils && self.headers.is_empty() && self.delay.is_zero() {
             let message = "the rule does nothing: one of `status`, `headers`, `body`, `delay_ms`, \
-                           `reset_after_bytes`, `truncate_after_bytes` and `drip` is needed";
+                           `reset_after_bytes`, `truncate_after_bytes`, `drip` and `task` is needed";
             return Err(members.problem("", message));
         }
         Ok(())
@@ -169,6 +185,7 @@ impl Rule {
         self.method.as_ref().is_none_or(|wanted| wanted == method)
             && self.route.as_ref().is_none_or(|wanted| wanted == route)
             && self.operation.is_none_or(|wanted| operation.map(named) == Some(named(wanted)))
+            && (self.task.is_none() || operation.is_some_and(begins_task))
     }
 
     /// Whether the rule has a reply of its own.
@@ -328,6 +345,14 @@ mod tests {
             (json!({"status": 503, "method": "a b"}), "method: "),
             (json!({"status": 503, "operation": "createRecord"}), "operation: "),
             (json!({"status": 503, "operation": "create_record", "method": "GET"}), "method: "),
+            (json!({"task": {}}), "task: one of `delay_ms`"),
+            (json!({"task": {"stuck": false}}), "task: one of `delay_ms`"),
+            (json!({"task": {"stuck": true, "fail": "why"}}), "task.fail: "),
+            (json!({"task": {"fail": ""}}), "task.fail: "),
+            (json!({"task": {"delay_ms": 600_001}}), "task.delay_ms: "),
+            (json!({"task": {"delay": 1}}), "task.delay: unknown"),
+            (json!({"task": {"stuck": true}, "operation": "list_tasks"}), "operation: "),
+            (json!({"task": {"stuck": true}, "status": 503}), "task: "),
             (json!({"status": 503, "route": "/v1/files/5"}), "route: "),
             (json!({"status": 503, "route": "/v1/files", "operation": "open_link"}), "route: "),
         ] {
@@ -349,6 +374,10 @@ mod tests {
         assert!(matches(named.clone(), Method::GET, records));
         assert!(!matches(named.clone(), Method::POST, records));
         assert!(!matches(named, Method::GET, ""));
+        let task = json!({"task": {"stuck": true}});
+        let import = "/v1/observability/datasets/{dataset_id}/imports/from-file";
+        assert!(matches(task.clone(), Method::POST, import));
+        assert!(!matches(task, Method::POST, records));
         assert!(matches(json!({"status": 500, "route": records}), Method::POST, records));
         assert!(!matches(json!({"status": 500, "route": records}), Method::POST, "/v1/files"));
     }

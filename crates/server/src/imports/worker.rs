@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::future::try_join;
 use futures::{FutureExt, TryFutureExt};
@@ -10,11 +11,15 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::source::{ImportError, Source};
+use crate::faults::{TaskEnd, TaskFault};
 use crate::storage::{DatasetKey, ImportCounts, Pending, Storage, StorageError, Task};
 
 /// So many imports run at once; the others wait for their turn. More would not be faster, since all write through one
 /// thread, but one alone would keep small imports waiting behind a large one.
 const AT_ONCE: usize = 2;
+
+/// What does not find space is tried again after this long.
+const FULL_PAUSE: Duration = Duration::from_millis(500);
 
 /// An import that is asked for.
 pub(crate) struct Import {
@@ -24,6 +29,8 @@ pub(crate) struct Import {
     pub(crate) source: Source,
     /// How many records were asked for and are left out.
     pub(crate) skipped: u64,
+    /// What a rule does to the task.
+    pub(crate) fault: Option<TaskFault>,
 }
 
 /// Carries imports out, until it is stopped.
@@ -50,14 +57,28 @@ impl Importer {
         while running.try_join_next().is_some() {}
         // The task is created in here, so that a caller that goes away cannot leave one that nobody carries out.
         running.spawn(async move {
-            let Import { workspace, dataset, creator, source, skipped } = import;
+            let Import { workspace, dataset, creator, source, skipped, fault } = import;
             let created = storage.create_task(workspace, dataset, creator).await;
             let task = created.as_ref().map(|task| task.id).ok();
             let _ = answer.send(created);
+            let Some(task) = task else { return };
+            // A task that a rule holds up takes no other one's turn.
+            if let Some(fault) = fault {
+                tokio::time::sleep(fault.delay).await;
+                match fault.end {
+                    TaskEnd::Real => {}
+                    TaskEnd::Never => return,
+                    TaskEnd::Failed(message) => {
+                        return record_failure(&storage, task, message).await;
+                    }
+                }
+            }
             // The semaphore is never closed.
-            if let (Some(task), Ok(_turn)) = (task, turns.acquire().await)
-                && !carry_out(&storage, workspace, task, source, skipped).await
+            if let Ok(turn) = turns.acquire().await
+                && let Err(why) = carry_out(&storage, workspace, task, source, skipped).await
             {
+                drop(turn);
+                record_failure(&storage, task, why).await;
                 untidy.notify_one();
             }
         });
@@ -72,27 +93,38 @@ impl Importer {
     }
 }
 
-/// Carries an import out to its end, and answers whether it succeeded.
+/// Carries an import out to its end, and answers why it failed.
 async fn carry_out(
     storage: &Arc<dyn Storage>,
     workspace: Uuid,
     task: Uuid,
     source: Source,
     skipped: u64,
-) -> bool {
+) -> Result<(), String> {
     let copying = AssertUnwindSafe(copy(storage, workspace, task, source, skipped));
     let error = match copying.catch_unwind().await {
-        Ok(Ok(())) => return true,
+        Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => error,
         Err(_) => ImportError::Internal("the import panicked".into()),
     };
     if let ImportError::Internal(cause) = &error {
         tracing::error!(%task, %cause, "an import failed");
     }
-    if let Err(error) = storage.fail_import(task, error.to_string()).await {
-        tracing::error!(%task, %error, "a failed import could not be recorded");
+    Err(error.to_string())
+}
+
+/// Ends the task of an import that has failed. Where there is no space to write that down, it is tried until there is.
+async fn record_failure(storage: &Arc<dyn Storage>, task: Uuid, why: String) {
+    loop {
+        match storage.fail_import(task, why.clone()).await {
+            Ok(()) => return,
+            Err(StorageError::Full) => tokio::time::sleep(FULL_PAUSE).await,
+            Err(error) => {
+                tracing::error!(%task, %error, "a failed import could not be recorded");
+                return;
+            }
+        }
     }
-    false
 }
 
 async fn copy(

@@ -16,3 +16,4 @@ mod replies;
 mod restart;
 mod seed;
 mod support;
+mod tasks;
