@@ -10,18 +10,25 @@ use crate::storage::StorageError;
 /// Files past their time are looked for this often.
 const ROUND: Duration = Duration::from_secs(10 * 60);
 
+/// What failed, for want of space for example, is tried again after this long.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
 /// Keeps house until it is aborted. The contents are those that were there when the server started.
 pub(crate) async fn run(app: App, left: Vec<Uuid>) {
     if let Err(error) = remove_unneeded(&app, left).await {
         tracing::warn!(%error, "contents of files could not be cleaned up");
     }
     loop {
-        if let Err(error) = round(&app).await {
-            tracing::warn!(%error, "space could not be given back");
-        }
+        let pause = match round(&app).await {
+            Ok(()) => ROUND,
+            Err(error) => {
+                tracing::warn!(%error, "space could not be given back");
+                AFTER_FAILURE
+            }
+        };
         tokio::select! {
             () = app.untidy.notified() => {}
-            () = tokio::time::sleep(ROUND) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }

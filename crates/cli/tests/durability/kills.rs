@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use mistral_datasets::{Client, Retries};
+use mistral_datasets::{Client, ErrorKind, Retries};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio_util::sync::CancellationToken;
@@ -60,7 +60,11 @@ async fn what_was_acknowledged_survives_kills() {
                 let (client, stop) = (client.clone(), stop.clone());
                 tokio::spawn(async move {
                     worker.settle(&client).await;
-                    worker.work(&client, &stop).await;
+                    if let Some(error) = worker.work(&client, &stop).await {
+                        let gone =
+                            matches!(error.kind(), ErrorKind::Connection | ErrorKind::Cancelled);
+                        assert!(gone, "{error}");
+                    }
                     worker
                 })
             })

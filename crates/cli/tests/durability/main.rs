@@ -2,6 +2,8 @@
 //! is tried on servers in processes of their own.
 
 mod backups;
+#[cfg(target_os = "linux")]
+mod disks;
 mod kills;
 mod load;
 mod served;

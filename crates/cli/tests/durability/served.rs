@@ -16,8 +16,15 @@ pub struct Served {
 impl Served {
     /// Starts a server over a directory, and waits until it accepts connections.
     pub fn start(directory: &Path) -> Self {
+        Self::start_with(directory, |_| {})
+    }
+
+    /// Starts a server over a directory, with something of its process changed.
+    pub fn start_with(directory: &Path, change: impl FnOnce(&mut Command)) -> Self {
         let began = Instant::now();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_mistral-datasets"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mistral-datasets"));
+        change(&mut command);
+        let mut process = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(directory)
             .stdout(Stdio::piped())

@@ -91,6 +91,11 @@ impl Worker {
             return;
         };
         self.wait_for_tasks(client, dataset).await;
+        self.compare(client, dataset).await;
+    }
+
+    /// Compares what is there with what was acknowledged.
+    async fn compare(&mut self, client: &Client, dataset: Uuid) {
         for (id, bytes) in &self.files {
             let content =
                 client.files().download(&**id).await.expect("a file that was acknowledged");
@@ -156,18 +161,28 @@ impl Worker {
         }
     }
 
-    /// Writes until the server is gone.
-    pub async fn work(&mut self, client: &Client, stop: &CancellationToken) {
+    /// Writes until it is to stop, or a write fails, and answers how.
+    pub async fn work(&mut self, client: &Client, stop: &CancellationToken) -> Option<Error> {
         self.settled.notify_one();
         while !stop.is_cancelled() {
             if let Err(error) = self.write(client).await {
-                let gone = matches!(error.kind(), ErrorKind::Connection | ErrorKind::Cancelled);
-                assert!(gone, "worker {}: {error}", self.number);
-                return;
+                return Some(error);
             }
             self.under_way = None;
             self.acknowledged += 1;
         }
+        None
+    }
+
+    /// Takes the server at its word that it has not done what failed, and looks whether that is so.
+    pub async fn check_refused(&mut self, client: &Client) {
+        self.under_way = None;
+        self.compare(client, self.dataset.expect("settled before")).await;
+    }
+
+    /// Whether it waits for the end of an import.
+    pub fn is_importing(&self) -> bool {
+        matches!(self.under_way, Some(UnderWay::Import { .. }))
     }
 
     async fn write(&mut self, client: &Client) -> Result<(), Error> {

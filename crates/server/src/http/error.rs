@@ -102,7 +102,7 @@ impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
         match error {
             StorageError::Missing(missing) => missing.into(),
-            StorageError::Stopped | StorageError::Full => {
+            StorageError::Stopped | StorageError::Full | StorageError::DiskFailed => {
                 log(&error);
                 let code = ErrorCode::DatabaseUnavailable;
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
@@ -178,7 +178,7 @@ mod tests {
             let (status, found, _) = answered(StorageError::from(missing)).await;
             assert_eq!((status, &*found), (404, code));
         }
-        for error in [StorageError::Full, StorageError::Stopped] {
+        for error in [StorageError::Full, StorageError::Stopped, StorageError::DiskFailed] {
             let (status, code, _) = answered(error).await;
             assert_eq!((status, &*code), (503, "DATABASE_UNAVAILABLE"));
         }

@@ -87,9 +87,10 @@ impl From<StorageError> for ImportError {
                 gone(format!("the conversation `{id}`"))
             }
             StorageError::Missing(Missing::Record(id)) => gone(format!("the record `{id}`")),
-            error @ (StorageError::Full | StorageError::Stopped | StorageError::ImportCut) => {
-                Self::Refused(error.to_string())
-            }
+            error @ (StorageError::Full
+            | StorageError::Stopped
+            | StorageError::DiskFailed
+            | StorageError::ImportCut) => Self::Refused(error.to_string()),
             error => Self::Internal(Box::new(error)),
         }
     }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::connection::{self, Durability};
+use super::disk::{Disk, is_failed_flush};
 
 /// From so many pages on the log is copied: 16 MB.
 const LONG: u32 = 2048;
@@ -37,6 +38,7 @@ pub(super) struct Log {
     thread: Option<JoinHandle<()>>,
     /// The log is looked at again when it has so many pages.
     next: u32,
+    disk: Disk,
 }
 
 struct Shared {
@@ -44,6 +46,7 @@ struct Shared {
     pages: AtomicU32,
     phase: Mutex<Phase>,
     changed: Condvar,
+    disk: Disk,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,10 +68,12 @@ impl Log {
         path: PathBuf,
         durability: Durability,
     ) -> Result<Self, super::OpenError> {
+        let disk = Disk::default();
         let shared = Arc::new(Shared {
             pages: AtomicU32::new(0),
             phase: Mutex::new(Phase::Rest),
             changed: Condvar::new(),
+            disk: disk.clone(),
         });
         let hears = Arc::clone(&shared);
         // This also ends the copying by SQLite itself.
@@ -80,7 +85,20 @@ impl Log {
         let thread = std::thread::Builder::new()
             .name("datasets-log".to_owned())
             .spawn(move || copies.copy_when_asked(&path, durability))?;
-        Ok(Self { shared, thread: Some(thread), next: LONG })
+        Ok(Self { shared, thread: Some(thread), next: LONG, disk })
+    }
+
+    /// The disk that it lies on.
+    pub(super) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// To be called when there was no space for a transaction: the log may give some back.
+    pub(super) fn make_room(&mut self, writer: &Connection) {
+        match begin_anew(writer, "TRUNCATE") {
+            Ok(()) => self.next = LONG,
+            Err(error) => failed(&self.disk, &error),
+        }
     }
 
     /// To be called between the transactions of the connection that writes.
@@ -108,8 +126,8 @@ impl Log {
         drop(phase);
         // Somebody who reads for long keeps the log from beginning anew. There is no use in trying at every write.
         self.next = pages + LONG;
-        if let Err(error) = begin_anew(writer) {
-            tracing::warn!(%error, "the log could not be copied into the database");
+        if let Err(error) = begin_anew(writer, "RESTART") {
+            failed(&self.disk, &error);
         }
     }
 }
@@ -154,7 +172,7 @@ impl Shared {
             }
             drop(phase);
             if let Err(error) = self.catch_up(&mut connection, path, durability) {
-                tracing::warn!(%error, "the log could not be copied into the database");
+                failed(&self.disk, &error);
             }
             let mut phase = self.lock();
             if *phase == Phase::Copying {
@@ -187,10 +205,18 @@ impl Shared {
     }
 }
 
+/// What was not copied stays in the log, and is tried again, unless the disk is not to be trusted any more.
+fn failed(disk: &Disk, error: &rusqlite::Error) {
+    tracing::warn!(%error, "the log could not be copied into the database");
+    if is_failed_flush(error) {
+        disk.fail();
+    }
+}
+
 /// Copies what is left, and lets the next write begin the log anew if nobody reads from it.
-fn begin_anew(writer: &Connection) -> rusqlite::Result<()> {
+fn begin_anew(writer: &Connection, how: &str) -> rusqlite::Result<()> {
     writer.busy_timeout(PATIENCE)?;
-    let copied = writer.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
+    let copied = writer.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()));
     writer.busy_timeout(connection::BUSY)?;
     copied
 }

@@ -3,6 +3,7 @@
 mod connection;
 mod copy;
 mod datasets;
+mod disk;
 mod files;
 mod imports;
 mod log;
@@ -19,6 +20,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use uuid::Uuid;
 
@@ -104,6 +106,8 @@ impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
+            // What connections share grows with the log.
+            _ if error.sqlite_extended_error_code() == Some(SQLITE_IOERR_SHMSIZE) => Self::Full,
             _ => Self::Failed(Box::new(error)),
         }
     }

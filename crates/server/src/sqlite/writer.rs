@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::connection::{self, Durability};
+use super::disk::is_failed_flush;
 use super::log::Log;
 use crate::storage::{Pending, StorageError};
 
@@ -22,12 +23,18 @@ const BATCH: usize = 512;
 /// Answers a write, given how the commit went.
 type Answer = Box<dyn FnOnce(Committed) + Send>;
 
-/// What became of a transaction; the text says why it failed.
+/// What became of a transaction.
 type Committed = Result<(), CommitError>;
 
 /// A write, which returns how to answer it once the transaction has ended. It is given no connection when the transaction
 /// could not begin.
-type Work = Box<dyn FnOnce(Option<&Connection>) -> Answer + Send>;
+type Work = Box<dyn FnOnce(Option<&Connection>) -> Worked + Send>;
+
+/// How a write can be answered, and what of the database has failed it, if anything did.
+struct Worked {
+    answer: Answer,
+    failed: Option<CommitError>,
+}
 
 /// A write that waits for its turn.
 struct Job {
@@ -76,14 +83,16 @@ impl Writer {
                 Some(connection) => in_savepoint(connection, work),
                 None => Err(StorageError::Stopped),
             };
-            Box::new(move |committed: Committed| {
+            let failed = result.as_ref().err().and_then(CommitError::behind);
+            let answer = Box::new(move |committed: Committed| {
                 let answer = match committed {
                     Ok(()) => result,
                     Err(error) => Err(error.into()),
                 };
                 // A caller that no longer waits needs no answer.
                 let _ = sender.send(answer);
-            })
+            });
+            Worked { answer, failed }
         });
         // Without a thread that takes the job, dropping it closes the channel of its answer.
         if let Some(jobs) = &self.jobs {
@@ -120,9 +129,14 @@ impl Writing {
                 std::iter::once(first).chain(jobs.try_iter().take(BATCH - 1)).collect();
             let sure = batch.iter().any(|job| job.keeping == Keeping::Sure);
             let mut answers = Vec::with_capacity(batch.len());
-            let ready = self.synchronise(sure);
-            let committed = in_transaction(&self.connection, ready, |connection| {
-                answers.extend(batch.into_iter().map(|job| (job.work)(connection)));
+            let committed = self.transaction(sure, |connection| {
+                let mut first = None;
+                for job in batch {
+                    let Worked { answer, failed } = (job.work)(connection);
+                    answers.push(answer);
+                    first = first.or(failed);
+                }
+                first
             });
             if let Err(error) = &committed {
                 tracing::error!(%error, "a transaction failed");
@@ -130,8 +144,30 @@ impl Writing {
             for answer in answers {
                 answer(committed.clone());
             }
-            self.log.tend(&self.connection);
+            match committed {
+                Ok(()) => self.log.tend(&self.connection),
+                Err(CommitError::Full) => self.log.make_room(&self.connection),
+                Err(_) => {}
+            }
         }
+    }
+
+    /// Does some work in a transaction, as long as the disk is to be trusted.
+    fn transaction(
+        &mut self,
+        sure: bool,
+        work: impl FnOnce(Option<&Connection>) -> Option<CommitError>,
+    ) -> Committed {
+        if self.log.disk().has_failed() {
+            work(None);
+            return Err(CommitError::DiskFailed);
+        }
+        let ready = self.synchronise(sure);
+        let committed = in_transaction(&self.connection, ready, work);
+        if matches!(committed, Err(CommitError::FlushFailed)) {
+            self.log.disk().fail();
+        }
+        committed
     }
 
     /// Sets the connection up for a transaction.
@@ -148,22 +184,26 @@ impl Writing {
     }
 }
 
+/// Does some work in a transaction. The work tells what of the database has failed it, if anything did.
 fn in_transaction(
     connection: &Connection,
     ready: rusqlite::Result<()>,
-    work: impl FnOnce(Option<&Connection>),
+    work: impl FnOnce(Option<&Connection>) -> Option<CommitError>,
 ) -> Committed {
     if let Err(error) = ready.and_then(|()| step(connection, "BEGIN IMMEDIATE")) {
         work(None);
         return Err(error.into());
     }
-    work(Some(connection));
-    step(connection, "COMMIT").map(|_| ()).map_err(|error| {
-        if !connection.is_autocommit() {
-            let _ = step(connection, "ROLLBACK");
-        }
-        error.into()
-    })
+    let failed = work(Some(connection));
+    let committed = match failed {
+        Some(failed) if connection.is_autocommit() => Err(failed),
+        Some(CommitError::FlushFailed) => Err(CommitError::FlushFailed),
+        _ => step(connection, "COMMIT").map(drop).map_err(CommitError::from),
+    };
+    if committed.is_err() && !connection.is_autocommit() {
+        let _ = step(connection, "ROLLBACK");
+    }
+    committed
 }
 
 /// Runs one write so that it leaves no trace when it fails.
@@ -179,6 +219,10 @@ fn in_savepoint<T>(
     step(connection, "SAVEPOINT job")?;
     let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
         .unwrap_or_else(|_| Err(StorageError::Failed("a write panicked".into())));
+    if connection.is_autocommit() {
+        // It took the savepoint with it.
+        return result;
+    }
     if result.is_err() {
         step(connection, "ROLLBACK TO job")?;
     }
@@ -192,22 +236,52 @@ fn step(connection: &Connection, sql: &str) -> rusqlite::Result<usize> {
 
 /// Why a transaction failed, in a form that every write in it can be given.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{reason}")]
-struct CommitError {
-    full: bool,
-    reason: String,
+enum CommitError {
+    #[error("there is no space left to write to")]
+    Full,
+    #[error("the disk failed to keep it")]
+    FlushFailed,
+    #[error("the disk has failed before")]
+    DiskFailed,
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl CommitError {
+    /// What of the database has failed one of the writes, if that is why it failed.
+    fn behind(error: &StorageError) -> Option<Self> {
+        match error {
+            StorageError::Full => Some(Self::Full),
+            StorageError::Failed(cause) => match cause.downcast_ref() {
+                Some(error) if is_failed_flush(error) => Some(Self::FlushFailed),
+                Some(error) => Some(Self::Failed(error.to_string())),
+                None => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 impl From<rusqlite::Error> for CommitError {
     fn from(error: rusqlite::Error) -> Self {
         let reason = error.to_string();
-        Self { full: matches!(StorageError::from(error), StorageError::Full), reason }
+        if is_failed_flush(&error) {
+            return Self::FlushFailed;
+        }
+        match error.into() {
+            StorageError::Full => Self::Full,
+            _ => Self::Failed(reason),
+        }
     }
 }
 
 impl From<CommitError> for StorageError {
     fn from(error: CommitError) -> Self {
-        if error.full { Self::Full } else { Self::Failed(Box::new(error)) }
+        match error {
+            CommitError::Full => Self::Full,
+            CommitError::DiskFailed => Self::DiskFailed,
+            failed => Self::Failed(Box::new(failed)),
+        }
     }
 }
 

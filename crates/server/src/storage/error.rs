@@ -31,6 +31,11 @@ pub(crate) enum StorageError {
     /// There is no room to write.
     #[error("there is no space left to write to")]
     Full,
+    /// The disk failed to keep something, so that nothing more can be promised.
+    #[error(
+        "the disk has failed to keep a write; the server takes no more of them until it is restarted"
+    )]
+    DiskFailed,
     /// The database failed. The source is for the log, never for a reply.
     #[error("the storage failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -45,7 +50,7 @@ impl From<Missing> for StorageError {
 impl From<std::io::Error> for StorageError {
     fn from(error: std::io::Error) -> Self {
         match error.kind() {
-            std::io::ErrorKind::StorageFull => Self::Full,
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::Full,
             _ => Self::Failed(Box::new(error)),
         }
     }
