@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::config::{Generation, Limits};
+use crate::config::Generation;
 use crate::faults::Faults;
 use crate::files::{Contents, Signer};
 use crate::http::Keys;
 use crate::imports::Importer;
+use crate::limits::Limits;
 use crate::seed::Planter;
 use crate::storage::Storage;
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::keys::ApiKey;
+use crate::limits::Limits;
 
 /// What a server is told when it starts. The default is a server for tests: in memory, on a free loopback port, open to
 /// every key.
@@ -34,7 +35,7 @@ pub struct ServerConfig {
     pub workspaces: Workspaces,
     /// Which generation of the API decides what is accepted.
     pub generation: Generation,
-    /// How large things may be.
+    /// How much is taken.
     pub limits: Limits,
     /// The URL under which clients reach the server, for the links it gives. Without one, links are built from the `Host`
     /// header of the request.
@@ -106,19 +107,4 @@ pub enum Generation {
     G2,
     /// As `G2`.
     G3,
-}
-
-/// How large things may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The bytes of a JSON body, and of a line of an imported file.
-    pub json_bytes: u64,
-    /// The bytes of an uploaded file.
-    pub file_bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { json_bytes: 64 << 20, file_bytes: 512 << 20 }
-    }
 }

@@ -1,7 +1,7 @@
 //! Accepting connections and serving them.
 
 use std::convert::Infallible;
-use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -9,15 +9,23 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::http::answer;
+use crate::http::{ApiError, answer};
+use crate::limits::{Gate, Limits};
 use crate::line::{Ending, Line};
 
-/// A client has this long to send the head of a request.
-const HEAD_TIME: Duration = Duration::from_secs(60);
+/// The bytes that are held of a connection: as many as the library below holds by itself.
+const BUFFER: usize = 400 << 10;
+
+/// Who is refused has this long to hear it.
+const PARTING: Duration = Duration::from_secs(2);
+
+/// So many connections are told at once that there are too many; more than those are closed without a word.
+const TOLD: usize = 64;
 
 /// After a failure to accept, such as too many open files, it is tried again after this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -35,9 +43,12 @@ pub(crate) enum Stop {
 pub(crate) async fn serve(
     listener: TcpListener,
     routes: Router,
+    gate: Gate,
     mut stop: watch::Receiver<Option<Stop>>,
 ) {
     let routes = TowerToHyperService::new(routes);
+    let gate = Arc::new(gate);
+    let told_at_once = Arc::new(Semaphore::new(TOLD));
     let (end, ended) = watch::channel(());
     let mut connections = JoinSet::new();
     let how = loop {
@@ -45,7 +56,13 @@ pub(crate) async fn serve(
             how = told(&mut stop) => break how,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, routes.clone(), ended.clone()));
+                    if let Some(place) = gate.connection() {
+                        let serving = connection(stream, routes.clone(), Arc::clone(&gate), ended.clone());
+                        connections.spawn(holding(place, serving));
+                    } else if let Ok(place) = Arc::clone(&told_at_once).try_acquire_owned() {
+                        let refusal = ApiError::busy("connections").on_the_wire();
+                        connections.spawn(holding(place, part(stream, refusal)));
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -70,34 +87,68 @@ async fn told(stop: &mut watch::Receiver<Option<Stop>>) -> Stop {
     stop.wait_for(Option::is_some).await.ok().and_then(|how| *how).unwrap_or(Stop::Now)
 }
 
+/// Does something in a place, and gives it back.
+async fn holding(place: OwnedSemaphorePermit, doing: impl Future<Output = ()>) {
+    doing.await;
+    drop(place);
+}
+
+/// Sends the last words of a connection. What the client still sends is taken from it for a while: to close on it would
+/// throw away what it has not read yet.
+async fn part(mut stream: impl AsyncRead + AsyncWrite + Unpin, words: Vec<u8>) {
+    let parting = async {
+        stream.write_all(&words).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+    };
+    // A client that has gone away hears nothing.
+    let _ = tokio::time::timeout(PARTING, parting).await;
+}
+
 /// Serves one connection until the client closes it, or the server ends.
 async fn connection(
     stream: TcpStream,
     routes: TowerToHyperService<Router>,
+    gate: Arc<Gate>,
     mut ended: watch::Receiver<()>,
 ) {
     // Replies are written whole; waiting for more of them would only delay them.
     let _ = stream.set_nodelay(true);
     let ending = Ending::default();
-    let line = Line::new(stream, ending.clone());
-    let service = service_fn(move |request| {
-        let (routes, ending) = (routes.clone(), ending.clone());
-        async move { Ok::<_, Infallible>(answer(routes, request, &ending).await) }
-    });
+    let Limits { idle_time, stall_time, .. } = gate.limits;
+    let line = Line::new(stream, ending.clone(), stall_time);
+    let told = ending.clone();
     let mut http = http1::Builder::new();
     // A client may end its side when it has sent its request; it still gets the reply.
     http.half_close(true);
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
-    let mut served = pin!(http.serve_connection(TokioIo::new(line), service));
+    http.timer(TokioTimer::new()).header_read_timeout(idle_time);
+    let head_bytes = gate.head_bytes();
+    http.max_header_size(head_bytes).max_buf_size(head_bytes.max(BUFFER));
+    let service = service_fn(move |request| {
+        let (routes, gate, ending) = (routes.clone(), Arc::clone(&gate), ending.clone());
+        ending.asked();
+        async move { Ok::<_, Infallible>(answer(routes, request, &gate, &ending).await) }
+    });
+    let mut served = http.serve_connection(TokioIo::new(line), service);
     let result = tokio::select! {
-        result = served.as_mut() => result,
+        result = &mut served => result,
         _ = ended.changed() => {
-            served.as_mut().graceful_shutdown();
-            served.await
+            std::pin::Pin::new(&mut served).graceful_shutdown();
+            (&mut served).await
         }
     };
     if let Err(error) = result {
         tracing::debug!(%error, "a connection broke");
+        let parts = served.into_parts();
+        if error.is_parse() {
+            // It was refused already.
+            part(parts.io.into_inner(), Vec::new()).await;
+        } else if error.is_timeout() && !parts.read_buf.is_empty() {
+            // Who has begun nothing is waiting for nothing.
+            told.asked();
+            let refusal = ApiError::too_slow("the head of the request").on_the_wire();
+            part(parts.io.into_inner(), refusal).await;
+        }
     }
 }
 
@@ -106,7 +157,7 @@ mod tests {
     use std::net::SocketAddr;
 
     use axum::routing::get;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::AsyncReadExt;
     use tokio::sync::mpsc;
     use tokio::task::JoinHandle;
 
@@ -124,7 +175,8 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let (stop, stopped) = watch::channel(None);
-            let ended = tokio::spawn(serve(listener, routes, stopped));
+            let ended =
+                tokio::spawn(serve(listener, routes, Gate::new(Limits::default()), stopped));
             Self { address, stop, ended }
         }
 

@@ -27,6 +27,7 @@ mod http;
 mod imports;
 mod json;
 mod keys;
+mod limits;
 mod line;
 mod seed;
 mod server;
@@ -35,7 +36,8 @@ mod storage;
 mod time;
 
 pub use backup::{Backup, BackupError, backup};
-pub use config::{DataLocation, Generation, Limits, ServerConfig, Workspaces};
+pub use config::{DataLocation, Generation, ServerConfig, Workspaces};
 pub use keys::{ApiKey, KeyError, KeyFileError};
+pub use limits::Limits;
 pub use seed::SeedError;
 pub use server::{RunningServer, Server, StartError};

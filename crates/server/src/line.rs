@@ -7,10 +7,14 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
+use http::StatusCode;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::http::ApiError;
 
 /// How a connection is ended before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +41,18 @@ pub(crate) struct Ending(Arc<State>);
 struct State {
     end: OnceLock<End>,
     holds_little: AtomicBool,
+    asked: AtomicBool,
 }
 
 impl Ending {
     /// From now on little is held for the client, so that little is left to take when a reset comes.
     pub(crate) fn hold_little(&self) {
         self.0.holds_little.store(true, Ordering::Relaxed);
+    }
+
+    /// What is sent from now on is ours: replies, since a request has come whole, or a refusal.
+    pub(crate) fn asked(&self) {
+        self.0.asked.store(true, Ordering::Relaxed);
     }
 
     /// Says how to end. The task of the connection must be woken afterwards if it might sleep.
@@ -68,11 +78,86 @@ pub(crate) struct Line {
     ending: Ending,
     pause: Option<Pin<Box<Sleep>>>,
     holds_little: bool,
+    /// What is left of a reply that is sent in the place of another.
+    instead: Option<Bytes>,
+    /// How long a client may take nothing.
+    stall_time: Duration,
+    stalled: Stalled,
+}
+
+/// Whether the client takes what is sent to it.
+enum Stalled {
+    No,
+    /// It did not, and then did; the alarm is of before.
+    NotNow(Pin<Box<Sleep>>),
+    Until(Pin<Box<Sleep>>),
 }
 
 impl Line {
-    pub(crate) fn new(stream: TcpStream, ending: Ending) -> Self {
-        Self { stream, ending, pause: None, holds_little: false }
+    pub(crate) fn new(stream: TcpStream, ending: Ending, stall_time: Duration) -> Self {
+        let (pause, instead, stalled) = (None, None, Stalled::No);
+        Self { stream, ending, pause, holds_little: false, instead, stall_time, stalled }
+    }
+
+    /// What writing came to, or that the client has taken nothing for too long.
+    fn unless_stalled(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let stalled = std::mem::replace(&mut self.stalled, Stalled::No);
+        if written.is_ready() {
+            if let Stalled::Until(alarm) | Stalled::NotNow(alarm) = stalled {
+                self.stalled = Stalled::NotNow(alarm);
+            }
+            return written;
+        }
+        let Some(deadline) = Instant::now().checked_add(self.stall_time) else {
+            return Poll::Pending;
+        };
+        let mut alarm = match stalled {
+            Stalled::Until(alarm) => alarm,
+            Stalled::No => Box::pin(sleep_until(deadline)),
+            Stalled::NotNow(mut alarm) => {
+                alarm.as_mut().reset(deadline);
+                alarm
+            }
+        };
+        if alarm.as_mut().poll(context).is_ready() {
+            let error = io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing");
+            return Poll::Ready(Err(error));
+        }
+        self.stalled = Stalled::Until(alarm);
+        Poll::Pending
+    }
+
+    /// Before any request has come whole, what the HTTP below sends is a refusal that it makes by itself, of a head that it
+    /// does not understand. It has no body; this is what is sent in its place.
+    fn refusal(&self, head: &[u8]) -> Option<Bytes> {
+        if self.ending.0.asked.load(Ordering::Relaxed) {
+            return None;
+        }
+        let status = StatusCode::from_bytes(head.strip_prefix(b"HTTP/1.1 ")?.get(..3)?).ok()?;
+        Some(ApiError::not_understood(status).on_the_wire().into())
+    }
+
+    /// Sends what is sent instead of so many bytes.
+    fn poll_instead(
+        &mut self,
+        mut instead: Bytes,
+        length: usize,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        while !instead.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(context, &instead) {
+                Poll::Ready(written) => instead.advance(written?),
+                Poll::Pending => {
+                    self.instead = Some(instead);
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(length))
     }
 
     fn hold_little_if_told(&mut self) {
@@ -121,7 +206,11 @@ impl AsyncWrite for Line {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.hold_little_if_told();
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        if let Some(instead) = self.instead.take().or_else(|| self.refusal(bytes)) {
+            return self.poll_instead(instead, bytes.len(), context);
+        }
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.unless_stalled(written, context)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -145,7 +234,13 @@ impl AsyncWrite for Line {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.hold_little_if_told();
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let head = slices.iter().find(|slice| !slice.is_empty());
+        if let Some(instead) = self.instead.take().or_else(|| self.refusal(head?)) {
+            let length = slices.iter().map(|slice| slice.len()).sum();
+            return self.poll_instead(instead, length, context);
+        }
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.unless_stalled(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -21,6 +21,7 @@ use crate::housekeeping;
 use crate::http::Keys;
 use crate::imports::Importer;
 use crate::keys::ApiKey;
+use crate::limits::Gate;
 use crate::seed::{self, Planter, SeedError};
 use crate::sqlite::{OpenError, SqliteStorage};
 use crate::storage::{Seed, Storage, StorageError};
@@ -137,8 +138,8 @@ impl Server {
         let untidy = Arc::new(Notify::new());
         let keys = Arc::new(Keys::new(config.api_keys, config.workspaces));
         let app = App::new(Parts {
-            importer: Importer::new(Arc::clone(&storage), Arc::clone(&untidy)),
             planter: Planter::new(Arc::clone(&storage), seed),
+            importer: Importer::new(Arc::clone(&storage), Arc::clone(&untidy), &config.limits),
             storage,
             contents: data.contents,
             signer: Signer::new(&secret),
@@ -221,7 +222,8 @@ async fn run(
     directory: DataDirectory,
 ) {
     let tidying = tokio::spawn(housekeeping::run(app.clone(), left));
-    connections::serve(listener, api::router(app.clone()), stop).await;
+    let gate = Gate::new(app.limits);
+    connections::serve(listener, api::router(app.clone()), gate, stop).await;
     tidying.abort();
     let _ = tidying.await;
     app.importer.stop().await;

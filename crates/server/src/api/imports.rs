@@ -119,7 +119,7 @@ async fn begin(
 ) -> Result<Response, ApiError> {
     let Caller { workspace, user } = caller;
     let import = Import { workspace, dataset, creator: user, source, skipped, fault };
-    let task = app.importer.begin(import).await?;
+    let task = app.importer.begin(import).ok_or_else(|| ApiError::busy("imports"))?.await?;
     Ok(json(StatusCode::ACCEPTED, replies::one(&task)))
 }
 

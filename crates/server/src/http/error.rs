@@ -1,8 +1,10 @@
 //! Failures, as every operation answers them.
 
 use axum::response::{IntoResponse, Response};
+use http::header::{CONNECTION, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use mistral_datasets_core_client::types::{ErrorCode, ErrorDetail, ErrorResponse};
+use uuid::Uuid;
 
 use super::reply::json;
 use crate::json::Problem;
@@ -50,6 +52,51 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::ValidationError, message)
     }
 
+    pub(crate) fn url_too_long(limit: u64) -> Self {
+        let message = format!("path and query of the URL are longer than {limit} bytes");
+        Self::new(StatusCode::URI_TOO_LONG, ErrorCode::ValidationError, message)
+    }
+
+    pub(crate) fn headers_too_large(limit: u64) -> Self {
+        let message = format!("the headers are larger than {limit} bytes");
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        Self::new(status, ErrorCode::ValidationError, message)
+    }
+
+    /// A request whose head could not be taken in.
+    pub(crate) fn not_understood(status: StatusCode) -> Self {
+        let message = match status {
+            StatusCode::URI_TOO_LONG => "the URL is too long",
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "the headers are too large or too many",
+            _ => "this is no request of HTTP/1.1",
+        };
+        Self::new(status, ErrorCode::ValidationError, message)
+    }
+
+    /// A request of which too little came in its time.
+    pub(crate) fn too_slow(what: &str) -> Self {
+        let message = format!("{what} did not come in time");
+        Self::new(StatusCode::REQUEST_TIMEOUT, ErrorCode::ValidationError, message)
+            .with_header(CONNECTION, HeaderValue::from_static("close"))
+    }
+
+    /// There are as many of something as the server takes.
+    pub(crate) fn busy(what: &str) -> Self {
+        let message = format!("the server has as many {what} as it takes; try again later");
+        Self::unavailable(message)
+    }
+
+    /// The answer to a request took too long.
+    pub(crate) fn took_too_long() -> Self {
+        let message = "the request took too long; whether it was carried out is not known";
+        Self::unavailable(message)
+    }
+
+    fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::UnknownError, message)
+            .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     /// A fault of the server. The cause goes to the log.
     pub(crate) fn internal(cause: &dyn std::error::Error) -> Self {
         log(cause);
@@ -58,6 +105,29 @@ impl ApiError {
             ErrorCode::UnknownError,
             "the server failed; its log says why",
         )
+    }
+
+    /// The whole reply as it stands on the wire, for where no request is there to be answered. The connection ends behind it.
+    pub(crate) fn on_the_wire(self) -> Vec<u8> {
+        let Failure { status, code, message, header } = *self.0;
+        let body = envelope(code, message);
+        let mut reply = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nx-request-id: {}\r\n",
+            body.len(),
+            Uuid::now_v7(),
+        )
+        .into_bytes();
+        let close = (CONNECTION, HeaderValue::from_static("close"));
+        let others = header.into_iter().filter(|(name, _)| *name != CONNECTION);
+        for (name, value) in others.chain([close]) {
+            reply.extend_from_slice(name.as_str().as_bytes());
+            reply.extend_from_slice(b": ");
+            reply.extend_from_slice(value.as_bytes());
+            reply.extend_from_slice(b"\r\n");
+        }
+        reply.extend_from_slice(b"\r\n");
+        reply.extend_from_slice(&body);
+        reply
     }
 
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -76,15 +146,20 @@ fn log(cause: &dyn std::error::Error) {
     tracing::error!(cause = text, "a request failed");
 }
 
+/// The body of a failure.
+fn envelope(code: ErrorCode, message: String) -> Vec<u8> {
+    let envelope = ErrorResponse {
+        detail: ErrorDetail { message, error_code: Some(code), extra: Default::default() },
+        extra: Default::default(),
+    };
+    // Two strings in two objects are always JSON.
+    serde_json::to_vec(&envelope).unwrap_or_default()
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let Failure { status, code, message, header } = *self.0;
-        let envelope = ErrorResponse {
-            detail: ErrorDetail { message, error_code: Some(code), extra: Default::default() },
-            extra: Default::default(),
-        };
-        // Two strings in two objects are always JSON.
-        let mut response = json(status, serde_json::to_vec(&envelope).unwrap_or_default());
+        let mut response = json(status, envelope(code, message));
         if let Some((name, value)) = header {
             response.headers_mut().insert(name, value);
         }
@@ -149,7 +224,6 @@ impl From<Missing> for ApiError {
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt;
-    use uuid::Uuid;
 
     use super::*;
 

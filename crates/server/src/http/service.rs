@@ -2,7 +2,7 @@
 //! reply.
 
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -19,10 +19,12 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use mistral_datasets_core_client::types::ErrorCode;
+use tokio::time::{Instant, Sleep, sleep_until};
 use uuid::Uuid;
 
 use super::ApiError;
 use crate::faults::Spoil;
+use crate::limits::Gate;
 use crate::line::Ending;
 
 /// The header by which a reply can be found in the log.
@@ -31,26 +33,43 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// For so long a failed request may go on sending what nobody reads.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// Who sends at least so much needs no patience.
+const BYTES_PER_SECOND: u64 = 500;
+
 /// Answers a request. A fault may end the connection instead.
 pub(crate) async fn answer(
     routes: TowerToHyperService<Router>,
     request: Request<Incoming>,
+    gate: &Gate,
     ending: &Ending,
 ) -> Response {
     let id = Uuid::now_v7();
     let span = tracing::debug_span!("request", %id, method = %request.method(), path = request.uri().path());
     let waits = request.headers().contains_key(EXPECT);
     let (mut parts, body) = request.into_parts();
-    let body = RequestBody::new(body, waits);
-    parts.extensions.insert(body.clone());
-    let request = Request::from_parts(parts, body.clone());
-    let handled = {
-        let _entered = span.enter();
-        AssertUnwindSafe(routes.call(request)).catch_unwind()
+    let body = RequestBody::new(body, waits, gate.limits.stall_time);
+    let handled = async {
+        let _turn = match gate.request(&parts) {
+            Ok(turn) => turn,
+            Err(refusal) => return Ok(refusal.into_response()),
+        };
+        parts.extensions.insert(body.clone());
+        let request = Request::from_parts(parts, body.clone());
+        let handled = {
+            let _entered = span.enter();
+            AssertUnwindSafe(routes.call(request)).catch_unwind()
+        };
+        match within(gate.limits.request_time, &body, handled).await {
+            Some(Ok(Ok(response))) => Ok(response),
+            Some(Ok(Err(never))) => match never {},
+            Some(Err(panic)) => Err(panic),
+            None => Ok(ApiError::took_too_long().into_response()),
+        }
     };
     let mut response = match tracing::Instrument::instrument(handled, span.clone()).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(never)) => match never {},
+        // Whatever the handler made of it.
+        Ok(_) if body.came_too_slowly() => ApiError::too_slow("the body").into_response(),
+        Ok(response) => response,
         Err(_) => {
             let _entered = span.enter();
             tracing::error!("a handler panicked");
@@ -62,7 +81,7 @@ pub(crate) async fn answer(
             .into_response()
         }
     };
-    if is_failure(response.status()) {
+    if is_failure(response.status()) && !body.came_too_slowly() {
         body.drain().await;
     }
     tracing::debug!(parent: &span, status = response.status().as_u16(), "answered");
@@ -72,6 +91,21 @@ pub(crate) async fn answer(
     match Spoil::taken(&mut response) {
         None => response,
         Some(spoil) => spoil.apply(response, ending).await,
+    }
+}
+
+/// What work comes to, unless that takes longer than this from the last that came of the request's body.
+async fn within<T>(time: Duration, body: &RequestBody, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    let mut received = body.received();
+    loop {
+        if let Ok(done) = tokio::time::timeout(time, work.as_mut()).await {
+            return Some(done);
+        }
+        // How slowly a body may come has a limit of its own.
+        if body.received() == std::mem::replace(&mut received, body.received()) {
+            return None;
+        }
     }
 }
 
@@ -90,13 +124,61 @@ struct State {
     body: Incoming,
     /// The client waits to be told to send.
     waits: bool,
-    begun: bool,
     received: u64,
+    begun: Option<Instant>,
+    /// How long the client may keep the server waiting in all, beside what it gains by sending.
+    stall_time: Duration,
+    /// Goes off when the client should have sent more. There is none until something has to be waited for.
+    alarm: Option<Pin<Box<Sleep>>>,
+    too_slow: bool,
+}
+
+impl State {
+    /// Whether the client may be waited for no longer.
+    fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(begun) = self.begun else { return Poll::Pending };
+        loop {
+            let gained = Duration::from_secs(self.received / BYTES_PER_SECOND);
+            // So late a time never comes.
+            let Some(deadline) = begun.checked_add(self.stall_time.saturating_add(gained)) else {
+                return Poll::Pending;
+            };
+            let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            ready!(alarm.as_mut().poll(context));
+            // What came since the alarm was set moves it.
+            if alarm.deadline() >= deadline {
+                self.too_slow = true;
+                return Poll::Ready(());
+            }
+            alarm.as_mut().reset(deadline);
+        }
+    }
+}
+
+/// Why a body ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+    #[error("the body did not come in time")]
+    TooSlow,
 }
 
 impl RequestBody {
-    fn new(body: Incoming, waits: bool) -> Self {
-        Self(Arc::new(Mutex::new(State { body, waits, begun: false, received: 0 })))
+    fn new(body: Incoming, waits: bool, stall_time: Duration) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            body,
+            waits,
+            received: 0,
+            begun: None,
+            stall_time,
+            alarm: None,
+            too_slow: false,
+        })))
+    }
+
+    fn came_too_slowly(&self) -> bool {
+        self.with(|state| state.too_slow)
     }
 
     /// The bytes that were read of it so far.
@@ -110,7 +192,7 @@ impl RequestBody {
 
     /// Reads what is left. A client that waits to be told to send, and was not, has nothing to send.
     pub(crate) async fn drain(&self) {
-        if self.with(|state| state.waits && !state.begun) {
+        if self.with(|state| state.waits && state.begun.is_none()) {
             return;
         }
         let mut rest = self.clone();
@@ -121,19 +203,22 @@ impl RequestBody {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         self.with(|state| {
-            state.begun = true;
-            let frame = ready!(Pin::new(&mut state.body).poll_frame(context));
+            state.begun.get_or_insert_with(Instant::now);
+            let Poll::Ready(frame) = Pin::new(&mut state.body).poll_frame(context) else {
+                ready!(state.poll_too_slow(context));
+                return Poll::Ready(Some(Err(BodyError::TooSlow)));
+            };
             if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
                 state.received += data.len() as u64;
             }
-            Poll::Ready(frame)
+            Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
         })
     }
 

@@ -12,11 +12,8 @@ use uuid::Uuid;
 
 use super::source::{ImportError, Source};
 use crate::faults::{TaskEnd, TaskFault};
+use crate::limits::Limits;
 use crate::storage::{DatasetKey, ImportCounts, Pending, Storage, StorageError, Task};
-
-/// So many imports run at once; the others wait for their turn. More would not be faster, since all write through one
-/// thread, but one alone would keep small imports waiting behind a large one.
-const AT_ONCE: usize = 2;
 
 /// What does not find space is tried again after this long.
 const FULL_PAUSE: Duration = Duration::from_millis(500);
@@ -37,24 +34,35 @@ pub(crate) struct Import {
 pub(crate) struct Importer {
     storage: Arc<dyn Storage>,
     turns: Arc<Semaphore>,
+    /// How many there may be, with those that wait.
+    most: usize,
     running: Mutex<JoinSet<()>>,
     /// Told when an import has failed, which leaves something to clean up.
     untidy: Arc<Notify>,
 }
 
 impl Importer {
-    pub(crate) fn new(storage: Arc<dyn Storage>, untidy: Arc<Notify>) -> Self {
-        let turns = Arc::new(Semaphore::new(AT_ONCE));
-        Self { storage, turns, running: Mutex::default(), untidy }
+    pub(crate) fn new(storage: Arc<dyn Storage>, untidy: Arc<Notify>, limits: &Limits) -> Self {
+        let at_once = limits.imports.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            storage,
+            turns: Arc::new(Semaphore::new(at_once)),
+            most: at_once.saturating_add(limits.waiting_imports),
+            running: Mutex::default(),
+            untidy,
+        }
     }
 
-    /// Creates the task of an import, answers it, and carries the import out behind it.
-    pub(crate) fn begin(&self, import: Import) -> Pending<Task> {
+    /// Creates the task of an import, answers it, and carries the import out behind it; nothing of it when too many wait.
+    pub(crate) fn begin(&self, import: Import) -> Option<Pending<Task>> {
         let (storage, turns) = (Arc::clone(&self.storage), Arc::clone(&self.turns));
         let untidy = Arc::clone(&self.untidy);
         let (answer, answered) = oneshot::channel();
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         while running.try_join_next().is_some() {}
+        if running.len() >= self.most {
+            return None;
+        }
         // The task is created in here, so that a caller that goes away cannot leave one that nobody carries out.
         running.spawn(async move {
             let Import { workspace, dataset, creator, source, skipped, fault } = import;
@@ -82,7 +90,7 @@ impl Importer {
                 untidy.notify_one();
             }
         });
-        Box::pin(async move { answered.await.unwrap_or(Err(StorageError::Stopped)) })
+        Some(Box::pin(async move { answered.await.unwrap_or(Err(StorageError::Stopped)) }))
     }
 
     /// Stops the imports that run and waits until they are gone. Their tasks fail at the next start.

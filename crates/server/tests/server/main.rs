@@ -9,6 +9,7 @@ mod hostile;
 mod imports;
 mod journal;
 mod keys;
+mod limits;
 mod model;
 mod pages;
 mod records;

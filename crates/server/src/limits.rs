@@ -1,0 +1,111 @@
+//! How much a server takes: of one request, and of all at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+
+use crate::http::ApiError;
+
+/// How much a server takes, so that no client can have all of it. What goes beyond is answered with the status that is named
+/// here, in the form of every other failure of the API.
+///
+/// ```
+/// use mistral_datasets_server::{Limits, ServerConfig};
+///
+/// let limits = Limits { file_bytes: 2 << 30, ..Limits::default() };
+/// let config = ServerConfig { limits, ..ServerConfig::default() };
+/// assert_eq!(config.limits.json_bytes, 64 << 20);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The bytes of a JSON body, and of a line of an imported file (413).
+    pub json_bytes: u64,
+    /// The bytes of an uploaded file (413).
+    pub file_bytes: u64,
+    /// The bytes of path and query of a URL (414). More than 65,534 are never taken.
+    pub url_bytes: u64,
+    /// The bytes of all headers of a request (431). More than 100 headers are never taken.
+    pub header_bytes: u64,
+    /// Connections at once. Who comes when so many are open is answered 503 with `Retry-After`, and closed.
+    pub connections: usize,
+    /// Requests that are answered at once (503 with `Retry-After`).
+    pub requests: usize,
+    /// How long a request may take from the last byte that came of it (503). A fault that delays a reply longer is cut short.
+    pub request_time: Duration,
+    /// How long a connection may be open without the head of a next request having come whole. One that was idle is then
+    /// closed; a head that comes drop by drop is answered 408.
+    pub idle_time: Duration,
+    /// How long a client may stop in the middle: a body that comes late is answered 408, and a reply that nobody takes is
+    /// broken off. A body gains a second for every 500 bytes.
+    pub stall_time: Duration,
+    /// Imports that run at once. More are hardly faster, since all write through one thread; but one alone would keep small
+    /// imports waiting behind a large one.
+    pub imports: usize,
+    /// Imports that wait for their turn, of all workspaces (503 with `Retry-After`).
+    pub waiting_imports: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            json_bytes: 64 << 20,
+            file_bytes: 512 << 20,
+            url_bytes: 16 << 10,
+            header_bytes: 64 << 10,
+            connections: 512,
+            requests: 512,
+            request_time: Duration::from_secs(10 * 60),
+            idle_time: Duration::from_secs(60),
+            stall_time: Duration::from_secs(20),
+            imports: 2,
+            waiting_imports: 1_000,
+        }
+    }
+}
+
+/// Who is let in: connections and requests, as far as the limits go.
+pub(crate) struct Gate {
+    pub(crate) limits: Limits,
+    connections: Arc<Semaphore>,
+    requests: Semaphore,
+}
+
+impl Gate {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let slots = |count: usize| Semaphore::new(count.min(Semaphore::MAX_PERMITS));
+        let connections = Arc::new(slots(limits.connections));
+        Self { limits, connections, requests: slots(limits.requests) }
+    }
+
+    /// The place of a connection, while there is one.
+    pub(crate) fn connection(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.connections).try_acquire_owned().ok()
+    }
+
+    /// The place of a request, while there is one and its head is not too large.
+    pub(crate) fn request(&self, head: &Parts) -> Result<SemaphorePermit<'_>, ApiError> {
+        let Limits { url_bytes, header_bytes, .. } = self.limits;
+        let url = head.uri.path_and_query().map_or(0, |text| text.as_str().len());
+        if url as u64 > url_bytes {
+            return Err(ApiError::url_too_long(url_bytes));
+        }
+        // As they stand on the wire, with a colon, a space and the end of the line.
+        let headers =
+            head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+        if headers.sum::<usize>() as u64 > header_bytes {
+            return Err(ApiError::headers_too_large(header_bytes));
+        }
+        self.requests.try_acquire().map_err(|_| ApiError::busy("requests"))
+    }
+
+    /// The bytes of a head that are read before it is judged. What is larger is refused while it still comes, which can be
+    /// told the client less surely.
+    pub(crate) fn head_bytes(&self) -> usize {
+        let Limits { url_bytes, header_bytes, .. } = self.limits;
+        usize::try_from(url_bytes.saturating_add(header_bytes).saturating_mul(4))
+            .unwrap_or(usize::MAX)
+            .clamp(16 << 10, 64 << 20)
+    }
+}

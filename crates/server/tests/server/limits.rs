@@ -1,0 +1,333 @@
+//! What is too large, too much at once, or too slow is refused in the form of every other failure, over raw sockets.
+
+use std::time::{Duration, Instant};
+
+use mistral_datasets_core_client::types::DatasetRecord;
+use mistral_datasets_server::{Limits, ServerConfig};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{Api, DATASETS, RECORDS, records_of};
+
+/// Long enough for a busy machine, short enough for a test.
+const SHORT: Duration = Duration::from_millis(300);
+
+async fn start(limits: Limits) -> Api {
+    Api::start_with(ServerConfig { limits, ..Default::default() }).await
+}
+
+async fn connect(api: &Api) -> TcpStream {
+    TcpStream::connect(api.server.addr()).await.unwrap()
+}
+
+/// Everything that comes until the server closes.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut reply = Vec::new();
+    // Who goes on sending may meet a reset behind the reply.
+    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut reply));
+    let _ = read.await.expect("the server closes the connection");
+    String::from_utf8(reply).unwrap()
+}
+
+/// Checks that a reply is the one refusal, and returns its head and its message.
+#[track_caller]
+fn refusal(reply: &str, status: u16, code: &str) -> (String, String) {
+    let (head, body) =
+        reply.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no reply: {reply:?}"));
+    assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{reply}");
+    let head = head.to_ascii_lowercase();
+    assert!(head.contains("x-request-id: ") && head.contains("application/json"), "{reply}");
+    assert!(!head.contains("server:"), "{reply}");
+    assert!(head.contains(&format!("content-length: {}", body.len())), "{reply}");
+    let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {reply}"));
+    assert_eq!(body["detail"]["error_code"], code, "{reply}");
+    (head, body["detail"]["message"].as_str().unwrap().to_owned())
+}
+
+async fn exchange(api: &Api, request: &[u8]) -> String {
+    let mut stream = connect(api).await;
+    // The server may refuse before all of it is sent.
+    let _ = stream.write_all(request).await;
+    let _ = stream.shutdown().await;
+    rest(&mut stream).await
+}
+
+fn get(path: &str, headers: &str) -> Vec<u8> {
+    let head = "host: x\r\nauthorization: Bearer a key\r\nconnection: close\r\n";
+    format!("GET {path} HTTP/1.1\r\n{head}{headers}\r\n").into_bytes()
+}
+
+#[tokio::test]
+async fn urls_and_headers_have_a_size() {
+    let limits = Limits { url_bytes: 1_000, header_bytes: 2_000, ..Default::default() };
+    let api = start(limits).await;
+    let path = |length: usize| format!("{DATASETS}?q={}", "x".repeat(length - DATASETS.len() - 3));
+    assert!(exchange(&api, &get(&path(1_000), "")).await.starts_with("HTTP/1.1 200"));
+    let reply = exchange(&api, &get(&path(1_001), "")).await;
+    let (_, message) = refusal(&reply, 414, "VALIDATION_ERROR");
+    assert_eq!(message, "path and query of the URL are longer than 1000 bytes");
+    // As large as no buffer will hold.
+    for length in [20_000, 60_000, 70_000, 5_000_000] {
+        let reply = exchange(&api, &get(&path(length), "")).await;
+        let status = if reply.contains(" 414 ") { 414 } else { 431 };
+        refusal(&reply, status, "VALIDATION_ERROR");
+    }
+
+    let header = |length: usize| format!("x: {}\r\n", "y".repeat(length));
+    assert!(exchange(&api, &get(DATASETS, &header(1_900))).await.starts_with("HTTP/1.1 200"));
+    let reply = exchange(&api, &get(DATASETS, &header(2_000))).await;
+    let (_, message) = refusal(&reply, 431, "VALIDATION_ERROR");
+    assert_eq!(message, "the headers are larger than 2000 bytes");
+    for length in [20_000, 5_000_000] {
+        refusal(&exchange(&api, &get(DATASETS, &header(length))).await, 431, "VALIDATION_ERROR");
+    }
+    let many: String = (0..200).map(|n| format!("x{n}: y\r\n")).collect();
+    refusal(&exchange(&api, &get(DATASETS, &many)).await, 431, "VALIDATION_ERROR");
+    refusal(&exchange(&api, b"this is not HTTP\r\n\r\n").await, 400, "VALIDATION_ERROR");
+    assert_eq!(api.get(DATASETS).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_refused_a_large_head_goes_on() {
+    let limits = Limits { header_bytes: 2_000, ..Default::default() };
+    let api = start(limits).await;
+    let large = format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(2_000));
+    let mut stream = connect(&api).await;
+    stream.write_all(large.as_bytes()).await.unwrap();
+    stream.write_all(&get("/healthz", "")).await.unwrap();
+    let replies = rest(&mut stream).await;
+    assert!(replies.starts_with("HTTP/1.1 431 ") && replies.contains("HTTP/1.1 200 "), "{replies}");
+}
+
+#[tokio::test]
+async fn files_have_a_size() {
+    let limits = Limits { file_bytes: 1_000, ..Default::default() };
+    let api = start(limits).await;
+    assert_eq!(api.upload("fits.jsonl", vec![b' '; 1_000]).await.bytes, Some(1_000));
+    let part = |length| reqwest::multipart::Part::bytes(vec![b' '; length]).file_name("f.jsonl");
+    for length in [1_001, 10_000_000] {
+        let form = reqwest::multipart::Form::new().part("file", part(length));
+        let request = api.request(http::Method::POST, "/v1/files").multipart(form);
+        let message = crate::support::send(request).await.error(413, "VALIDATION_ERROR");
+        assert_eq!(message, "the file is larger than 1000 bytes");
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_drips_in_is_refused_and_an_idle_connection_closed() {
+    let api = start(Limits { idle_time: SHORT, ..Default::default() }).await;
+    let mut idle = connect(&api).await;
+    assert_eq!(rest(&mut idle).await, "");
+    let mut stream = connect(&api).await;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let replies = rest(&mut stream).await;
+    assert!(replies.starts_with("HTTP/1.1 200 ") && replies.matches("HTTP/1.1").count() == 1);
+
+    // Once at the start of a connection, and once behind a request that was answered.
+    for before in ["", "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"] {
+        let mut stream = connect(&api).await;
+        stream.write_all(before.as_bytes()).await.unwrap();
+        let (mut reading, mut writing) = stream.into_split();
+        let dripping = tokio::spawn(async move {
+            for byte in
+                b"GET /healthz HTTP/1.1\r\nhost: x\r\nx: ".iter().chain([b'y'; 10_000].iter())
+            {
+                if writing.write_all(&[*byte]).await.is_err() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        let mut replies = Vec::new();
+        let reading = reading.read_to_end(&mut replies);
+        let _ = tokio::time::timeout(Duration::from_secs(20), reading).await.expect("an end");
+        dripping.abort();
+        let replies = String::from_utf8(replies).unwrap();
+        let last = replies.rfind("HTTP/1.1 ").expect("a reply");
+        let (_, message) = refusal(&replies[last..], 408, "VALIDATION_ERROR");
+        assert_eq!(message, "the head of the request did not come in time");
+    }
+}
+
+fn create(length: usize) -> String {
+    format!(
+        "POST {DATASETS} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer a key\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    )
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_refused() {
+    let api = start(Limits { stall_time: SHORT, ..Default::default() }).await;
+    for sent in ["", "{\"name\": "] {
+        let mut stream = connect(&api).await;
+        stream.write_all((create(40) + sent).as_bytes()).await.unwrap();
+        let begun = Instant::now();
+        let (head, message) = refusal(&rest(&mut stream).await, 408, "VALIDATION_ERROR");
+        assert_eq!(message, "the body did not come in time");
+        assert!(head.contains("connection: close") && begun.elapsed() >= SHORT);
+    }
+    // A file of which drops come is one as well; nothing of it is kept.
+    let mut stream = connect(&api).await;
+    let form = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"f.jsonl\"\r\n\r\n";
+    let head = format!(
+        "POST /v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer a key\r\n\
+         content-type: multipart/form-data; boundary=b\r\ncontent-length: 100000\r\n\r\n{form}"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    refusal(&rest(&mut stream).await, 408, "VALIDATION_ERROR");
+    assert_eq!(api.get("/v1/files").await.json::<Value>(200)["total"], 0);
+    assert_eq!(api.get(DATASETS).await.json::<Value>(200)["datasets"]["count"], 0);
+}
+
+#[tokio::test]
+async fn a_slow_body_that_goes_on_coming_is_taken() {
+    let api = start(Limits { stall_time: SHORT, ..Default::default() }).await;
+    let body = format!(r#"{{"name": "Slowly", "description": ""{}}}"#, " ".repeat(2_000));
+    let mut stream = connect(&api).await;
+    stream.write_all(create(body.len()).as_bytes()).await.unwrap();
+    let begun = Instant::now();
+    // Faster than needed, for longer than anybody may keep the server waiting.
+    for piece in body.as_bytes().chunks(100) {
+        stream.write_all(piece).await.unwrap();
+        stream.flush().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(begun.elapsed() > 3 * SHORT);
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 201");
+}
+
+#[tokio::test]
+async fn a_reply_that_nobody_takes_is_broken_off() {
+    let api = start(Limits { stall_time: SHORT, ..Default::default() }).await;
+    let size = 30_000_000;
+    let file = api.upload("large.jsonl", vec![b'\n'; size]).await;
+    let mut stream = connect(&api).await;
+    stream.write_all(&get(&format!("/v1/files/{}/content", file.id), "")).await.unwrap();
+    tokio::time::sleep(SHORT * 5).await;
+    let mut taken = Vec::new();
+    let _ = stream.read_to_end(&mut taken).await;
+    assert!(taken.starts_with(b"HTTP/1.1 200") && taken.len() < size, "{}", taken.len());
+
+    // A slow reader that goes on reading gets everything.
+    let mut stream = connect(&api).await;
+    stream.write_all(&get(&format!("/v1/files/{}/content", file.id), "")).await.unwrap();
+    let (mut taken, mut buffer) = (0, vec![0; 2_000_000]);
+    let begun = Instant::now();
+    loop {
+        match stream.read(&mut buffer).await.unwrap() {
+            0 => break,
+            read => taken += read,
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(taken > size && begun.elapsed() > SHORT, "{taken} in {:?}", begun.elapsed());
+}
+
+/// A request whose reply is kept waiting by a fault.
+async fn waiting(api: &Api, delay: u64) -> TcpStream {
+    let rule = json!({"route": "/v1/files", "delay_ms": delay}).to_string();
+    api.post("/local/v1/faults", rule).await.json::<Value>(201);
+    let mut stream = connect(api).await;
+    stream.write_all(&get("/v1/files", "")).await.unwrap();
+    crate::support::soon(async || {
+        let journal: Value = api.get("/local/v1/requests").await.json(200);
+        let requests = journal["requests"].as_array().unwrap();
+        requests.iter().any(|request| request["path"] == "/v1/files").then_some(())
+    })
+    .await;
+    stream
+}
+
+#[tokio::test]
+async fn a_request_has_its_time() {
+    let api = start(Limits { request_time: SHORT, ..Default::default() }).await;
+    let mut stream = waiting(&api, 60_000).await;
+    let (head, message) = refusal(&rest(&mut stream).await, 503, "UNKNOWN_ERROR");
+    assert!(head.contains("retry-after: 1") && message.contains("whether it was carried out"));
+}
+
+#[tokio::test]
+async fn requests_at_once_have_a_number() {
+    let api = start(Limits { requests: 2, ..Default::default() }).await;
+    let mut first = waiting(&api, 2_000).await;
+    let mut second = connect(&api).await;
+    // A body that has not come yet holds a place too.
+    second.write_all((create(40) + "{").as_bytes()).await.unwrap();
+    let reply = crate::support::soon(async || {
+        let reply = exchange(&api, &get("/healthz", "")).await;
+        (!reply.starts_with("HTTP/1.1 200")).then_some(reply)
+    })
+    .await;
+    let (head, message) = refusal(&reply, 503, "UNKNOWN_ERROR");
+    assert!(head.contains("retry-after: 1") && message.contains("as many requests as it takes"));
+    drop(second);
+    assert!(rest(&mut first).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(api.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn connections_at_once_have_a_number() {
+    let api = start(Limits { connections: 2, ..Default::default() }).await;
+    let (first, mut second) = (connect(&api).await, connect(&api).await);
+    let mut third = connect(&api).await;
+    let (head, message) = refusal(&rest(&mut third).await, 503, "UNKNOWN_ERROR");
+    assert!(head.contains("retry-after: 1") && message.contains("as many connections as it takes"));
+    second.write_all(&get("/healthz", "")).await.unwrap();
+    assert!(rest(&mut second).await.starts_with("HTTP/1.1 200"));
+    drop(first);
+    crate::support::soon(async || {
+        let reply = exchange(&api, &get("/healthz", "")).await;
+        reply.starts_with("HTTP/1.1 200").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn imports_that_wait_have_a_number() {
+    let limits = Limits { imports: 1, waiting_imports: 1, ..Default::default() };
+    let api = start(limits).await;
+    let dataset = api.dataset("Many imports").await;
+    let line = "{\"messages\": []}\n".repeat(200_000);
+    let file = api.upload("long.jsonl", line).await;
+    let path = format!("{DATASETS}/{}/imports/from-file", dataset.id);
+    let body = json!({"file_id": file.id}).to_string();
+    let mut tasks = Vec::new();
+    let message = loop {
+        let reply = api.post(&path, body.clone()).await;
+        if reply.status == 503 {
+            assert_eq!(reply.headers["retry-after"], "1");
+            break reply.error(503, "UNKNOWN_ERROR");
+        }
+        tasks.push(reply.json(202));
+        assert!(tasks.len() < 50, "no import is refused");
+    };
+    assert!(message.contains("as many imports as it takes"), "{message}");
+    // What was taken is carried out, and what was refused left no task.
+    for task in &tasks {
+        assert_eq!(api.ended(&dataset, task).await.status.as_str(), "COMPLETED");
+    }
+    let listed: Value = api.get(&format!("{DATASETS}/{}/tasks", dataset.id)).await.json(200);
+    assert_eq!(listed["tasks"]["count"], tasks.len());
+}
+
+#[tokio::test]
+async fn depth_is_limited_wherever_json_comes_in() {
+    let api = Api::start().await;
+    let dataset = api.dataset("Too deep").await;
+    let record: DatasetRecord = api.record(&dataset, "kept").await;
+    let deep = "[".repeat(200) + &"]".repeat(200);
+    let payload = format!(r#"{{"payload": {{"messages": [], "x": {deep}}}, "properties": {{}}}}"#);
+    for reply in [
+        api.post(&records_of(&dataset), payload.clone()).await,
+        api.put(&format!("{RECORDS}/{}/payload", record.id), payload).await,
+    ] {
+        assert!(reply.error(422, "VALIDATION_ERROR").contains("more than 128 levels"));
+    }
+    let task = api.import_lines(&dataset, format!("{{\"messages\": [], \"x\": {deep}}}\n")).await;
+    assert_eq!(task.status.as_str(), "FAILED");
+    assert!(task.message.unwrap().contains("more than 128 levels"));
+}
