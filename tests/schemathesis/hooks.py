@@ -83,9 +83,12 @@ def filter_form(context, body):
     """Leaves out forms that cannot be sent as they were meant.
 
     To break a field's type, schemathesis makes lists of it, and a form has a part for each item of a list. An empty one
-    is then no part at all, so what is sent is a form without the field, which is as good as any other. And a name with
-    control characters breaks the header that it is written into.
+    is then no part at all, so what is sent is a form without the field, which is as good as any other. A number or a
+    truth value in place of a text is the text that it is written as. And a name with control characters breaks the
+    header that it is written into.
     """
     if not isinstance(body, dict):
         return True
+    if not isinstance(body.get("purpose", ""), str):
+        return False
     return all(value not in ([], None) for value in body.values()) and not any(CONTROL.search(name) for name in body)

@@ -1,7 +1,9 @@
 //! The server over real sockets: every operation, every kind of failure, and what must hold around them.
 
 mod concurrency;
+mod concurrent_model;
 mod datasets;
+mod docs;
 mod exports;
 mod faults;
 mod files;
@@ -10,6 +12,7 @@ mod imports;
 mod journal;
 mod keys;
 mod limits;
+mod linear;
 mod model;
 mod pages;
 mod records;
