@@ -5,6 +5,7 @@ mod core_operations;
 mod core_types;
 mod docs;
 mod node;
+mod openapi_json;
 mod python;
 mod routes;
 mod rust_text;
@@ -81,6 +82,7 @@ pub fn all(document: &Value, model: &Model) -> Result<Vec<Output>, String> {
         Output::new("crates/core-client/src/generated.rs", core_operations::emit(document, model)?),
         Output::new("crates/core-client/src/types.rs", core_types::emit(model)?),
         Output::new("crates/server/src/generated/routes.rs", routes::emit(model)?),
+        Output::new("crates/server/src/generated/openapi.json", openapi_json::emit(document)?),
     ];
     outputs.extend(client::emit(model)?);
     outputs.extend(python::emit(model)?);

@@ -1,12 +1,14 @@
 //! The operations: what each takes, does and answers.
 
 mod datasets;
+mod docs;
 mod exports;
 mod faults;
 mod files;
 mod health;
 mod imports;
 mod links;
+mod openapi;
 mod planting;
 mod records;
 mod replies;

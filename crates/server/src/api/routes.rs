@@ -8,7 +8,10 @@ use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use http::{Method, StatusCode};
 use mistral_datasets_core_client::types::ErrorCode;
 
-use super::{datasets, exports, faults, files, health, imports, links, planting, records, tasks};
+use super::{
+    datasets, docs, exports, faults, files, health, imports, links, openapi, planting, records,
+    tasks,
+};
 use crate::app::App;
 use crate::faults::around;
 use crate::generated::routes::OPERATIONS;
@@ -74,6 +77,9 @@ pub(crate) fn router(app: App) -> Router {
     router
         .route("/files/{file_id}", get(links::open))
         .route("/healthz", get(health::health))
+        .route("/openapi.json", get(openapi::document))
+        .route("/docs", get(docs::page))
+        .route("/docs/{part}", get(docs::part))
         .route("/local/v1/chat-completion-events", post(planting::events))
         .route("/local/v1/conversations", post(planting::conversations))
         .route("/local/v1/campaigns", post(planting::campaigns))

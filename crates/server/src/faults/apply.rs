@@ -65,7 +65,9 @@ pub(crate) async fn around(State(app): State<App>, mut request: Request, next: N
 
 /// Whether a request is for one of the server's own routes, which tests rely on and no client of the API calls.
 fn is_own(uri: &Uri) -> bool {
-    uri.path().starts_with("/local/") || uri.path() == "/healthz"
+    const OWN: &[&str] = &["/healthz", "/openapi.json", "/docs", "/metrics"];
+    let path = uri.path();
+    path.starts_with("/local/") || path.starts_with("/docs/") || OWN.contains(&path)
 }
 
 /// The workspace of the key, which is left with the request so that it is worked out once.

@@ -1,0 +1,115 @@
+//! The document and the page to try it on.
+
+use http::Method;
+use mistral_datasets_server::{ApiKey, ServerConfig};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{Api, Reply, send};
+
+#[tokio::test]
+async fn the_document_names_this_server_and_needs_no_key() {
+    let config = ServerConfig { api_keys: vec![ApiKey::new("good")], ..ServerConfig::default() };
+    let mut api = Api::start_with(config).await;
+    api.set_key(None);
+    let document: Value = api.get("/openapi.json").await.json(200);
+    assert_eq!(document["openapi"], "3.0.3");
+    assert_eq!(document["servers"][0]["url"], api.server.url());
+    assert_eq!(document["servers"].as_array().unwrap().len(), 1);
+    let create = &document["paths"]["/v1/observability/datasets"]["post"];
+    assert_eq!(create["operationId"], "create_dataset");
+    let named = api.request(Method::GET, "/openapi.json").header("host", "datasets.test:81");
+    let document: Value = send(named).await.json(200);
+    assert_eq!(document["servers"][0]["url"], "http://datasets.test:81");
+
+    let public_url = Some("https://datasets.test/base/".to_owned());
+    let api = Api::start_with(ServerConfig { public_url, ..ServerConfig::default() }).await;
+    let document: Value = api.get("/openapi.json").await.json(200);
+    assert_eq!(document["servers"][0]["url"], "https://datasets.test/base");
+}
+
+/// What a tag of the page refers to.
+fn references(page: &str) -> Vec<&str> {
+    let after = page.split("src=\"").skip(1).chain(page.split("href=\"").skip(1));
+    after.map(|rest| rest.split('"').next().unwrap()).collect()
+}
+
+#[track_caller]
+fn header<'a>(reply: &'a Reply, name: &str) -> &'a str {
+    reply.headers[name].to_str().unwrap()
+}
+
+#[tokio::test]
+async fn the_page_has_all_its_parts_from_this_server_and_may_ask_no_other() {
+    let config = ServerConfig { api_keys: vec![ApiKey::new("good")], ..ServerConfig::default() };
+    let mut api = Api::start_with(config).await;
+    api.set_key(None);
+    let page = api.get("/docs").await;
+    assert_eq!(
+        (page.status.as_u16(), header(&page, "content-type")),
+        (200, "text/html; charset=utf-8")
+    );
+    let text = page.text();
+    let references = references(&text);
+    assert_eq!(references.len(), 4);
+    for reference in references {
+        assert!(!reference.contains("//"), "{reference} is elsewhere");
+        let part = api.get(&format!("/{reference}")).await;
+        assert_eq!(part.status, 200, "{reference}");
+        let kind = match reference.rsplit('.').next().unwrap() {
+            "js" => "text/javascript; charset=utf-8",
+            "css" => "text/css; charset=utf-8",
+            _ => "image/png",
+        };
+        assert_eq!(header(&part, "content-type"), kind);
+    }
+    for path in ["/docs", "/docs/start.js"] {
+        let reply = api.get(path).await;
+        assert!(!reply.text().contains("://"), "{path} names another host");
+        let policy = header(&reply, "content-security-policy");
+        assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
+        assert!(policy.contains("connect-src 'self';") && !policy.contains("://"), "{policy}");
+        assert_eq!(header(&reply, "x-content-type-options"), "nosniff");
+    }
+    api.get("/docs/other.js").await.error(404, "UNKNOWN_ERROR");
+    api.get("/docs/..%2f..%2fCargo.toml").await.error(404, "UNKNOWN_ERROR");
+}
+
+/// The head of a reply, and how long its body is, as they come over the wire.
+async fn on_the_wire(api: &Api, path: &str, accepted: &str) -> (String, usize) {
+    let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccept-encoding: {accepted}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a whole head");
+    (String::from_utf8_lossy(&bytes[..end]).to_lowercase(), bytes.len() - end - 4)
+}
+
+#[tokio::test]
+async fn the_large_parts_are_sent_compressed_to_those_who_take_that() {
+    let api = Api::start().await;
+    let path = "/docs/swagger-ui-bundle.js";
+    let (head, size) = on_the_wire(&api, path, "br, gzip").await;
+    assert!(head.contains("content-encoding: gzip") && head.contains("vary: accept-encoding"));
+    let (plain, plain_size) = on_the_wire(&api, path, "identity").await;
+    assert!(!plain.contains("content-encoding") && plain.contains("vary: accept-encoding"));
+    assert!(size * 3 < plain_size, "{size} of {plain_size}");
+    assert!(api.get(path).await.text().contains("SwaggerUIBundle"));
+}
+
+#[tokio::test]
+async fn reading_about_the_api_is_not_noted_in_the_journal() {
+    let api = Api::start().await;
+    api.post("/local/v1/faults", json!({"status": 500, "times": null}).to_string())
+        .await
+        .json::<Value>(201);
+    for path in ["/openapi.json", "/docs", "/docs/start.js", "/healthz"] {
+        assert_eq!(api.get(path).await.status, 200, "{path}");
+    }
+    let journal: Value = api.get("/local/v1/requests").await.json(200);
+    assert_eq!(journal, json!({"requests": []}));
+}

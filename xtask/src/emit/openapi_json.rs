@@ -1,0 +1,19 @@
+//! The document as JSON, which the server sends.
+
+use serde_json::{Map, Value, json};
+
+use super::{COMMAND, DOCUMENT};
+
+/// Emits `openapi.json`. The list of servers is left empty: the server puts itself there, and finds the place by its text.
+pub fn emit(document: &Value) -> Result<String, String> {
+    let members = document.as_object().ok_or("the document is no object")?;
+    let note = format!("by `{COMMAND}` from `{DOCUMENT}`; do not edit");
+    let mut served = Map::from_iter([("x-generated".to_owned(), note.into())]);
+    for (name, value) in members {
+        let value = if name == "servers" { json!([]) } else { value.clone() };
+        served.insert(name.clone(), value);
+    }
+    served.entry("servers").or_insert_with(|| json!([]));
+    let text = serde_json::to_string_pretty(&served).map_err(|error| error.to_string())?;
+    Ok(text + "\n")
+}
