@@ -22,6 +22,7 @@ use crate::http::Keys;
 use crate::imports::Importer;
 use crate::keys::ApiKey;
 use crate::limits::Gate;
+use crate::metrics::Metrics;
 use crate::seed::{self, Planter, SeedError};
 use crate::sqlite::{OpenError, SqliteStorage};
 use crate::storage::{Seed, Storage, StorageError};
@@ -138,6 +139,7 @@ impl Server {
         let untidy = Arc::new(Notify::new());
         let keys = Arc::new(Keys::new(config.api_keys, config.workspaces));
         let app = App::new(Parts {
+            metrics: Arc::new(Metrics::new()),
             planter: Planter::new(Arc::clone(&storage), seed),
             importer: Importer::new(Arc::clone(&storage), Arc::clone(&untidy), &config.limits),
             storage,
@@ -190,8 +192,18 @@ impl RunningServer {
 
     /// Stops the server: it accepts no more connections, lets the requests that are being answered end, for ten seconds at
     /// most, and closes its data.
-    pub async fn shutdown(mut self) {
-        self.stop.send_replace(Some(Stop::After(GRACE)));
+    pub async fn shutdown(self) {
+        self.end(Stop::After(GRACE)).await;
+    }
+
+    /// Stops the server as [`shutdown`](Self::shutdown) does, but cuts the requests off that are being answered: tests leave some
+    /// behind that are to take long.
+    pub async fn shutdown_now(self) {
+        self.end(Stop::Now).await;
+    }
+
+    async fn end(mut self, how: Stop) {
+        self.stop.send_replace(Some(how));
         if let Some(running) = self.running.take() {
             // It ends early only when the runtime does.
             let _ = running.await;
@@ -222,7 +234,7 @@ async fn run(
     directory: DataDirectory,
 ) {
     let tidying = tokio::spawn(housekeeping::run(app.clone(), left));
-    let gate = Gate::new(app.limits);
+    let gate = Gate::new(app.limits, Arc::clone(&app.metrics));
     connections::serve(listener, api::router(app.clone()), gate, stop).await;
     tidying.abort();
     let _ = tidying.await;

@@ -51,6 +51,18 @@ pub struct Fault {
     truncate_after_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     drip: Option<Drip>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<Task>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+struct Task {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delay_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stuck: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fail: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -89,6 +101,25 @@ impl Fault {
     pub fn drip(bytes: u64, interval: Duration) -> Self {
         let interval_ms = milliseconds(interval);
         Self { drip: Some(Drip { bytes, interval_ms }), ..Self::default() }
+    }
+
+    /// The import that a request begins fails with this message, and nothing is imported.
+    pub fn task_fails(message: impl Into<String>) -> Self {
+        Self::task(Task { fail: Some(message.into()), ..Task::default() })
+    }
+
+    /// The import that a request begins runs, and never ends.
+    pub fn task_stuck() -> Self {
+        Self::task(Task { stuck: Some(true), ..Task::default() })
+    }
+
+    /// The import that a request begins runs for this time, at most ten minutes, before anything is done.
+    pub fn task_delay(delay: Duration) -> Self {
+        Self::task(Task { delay_ms: Some(milliseconds(delay)), ..Task::default() })
+    }
+
+    fn task(task: Task) -> Self {
+        Self { task: Some(task), ..Self::default() }
     }
 
     /// Only requests of this operation, named as in the API's document, such as `create_record`; `open_link` is opening a

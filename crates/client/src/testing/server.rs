@@ -71,9 +71,10 @@ impl LocalServer {
         Workspace::at(self.url(), api_key)
     }
 
-    /// Stops the server, and returns when it has: its port is free, and its data are gone or written.
+    /// Stops the server, and returns when it has: its port is free, and its data are gone or written. Requests that are still
+    /// being answered, such as those a fault delays, are cut off.
     pub async fn stop(self) {
-        self.running.shutdown().await;
+        self.running.shutdown_now().await;
     }
 
     /// The server without what stands around it.
