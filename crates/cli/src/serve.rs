@@ -1,6 +1,7 @@
 //! `mistral-datasets serve`
 
 mod keys;
+mod limits;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use mistral_datasets_server::{DataLocation, Generation, Server, ServerConfig};
 
 use crate::failure::Failure;
 use keys::KeyOptions;
+use limits::LimitOptions;
 
 /// Runs a local server of the API until it is told to stop (Ctrl-C, SIGTERM). When it accepts connections it prints
 /// `listening on http://ADDRESS` as one line.
@@ -35,6 +37,14 @@ pub struct Serve {
     /// any object
     #[arg(long, value_enum, default_value_t = GenerationName::G1)]
     generation: GenerationName,
+    /// An origin whose web pages may use the server, such as http://localhost:3000, or * for any; repeat it for several
+    #[arg(long = "cors", value_name = "ORIGIN")]
+    cors: Vec<String>,
+    /// How long the link to an export works
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    link_lifetime: humantime::Duration,
+    #[command(flatten)]
+    limits: LimitOptions,
 }
 
 /// The generations of the API, as the command line names them.
@@ -76,6 +86,9 @@ impl Serve {
             api_keys: keys.all().map_err(|error| Failure::Serve(error.to_string()))?,
             seed: self.seed,
             generation: self.generation.into(),
+            limits: self.limits.into(),
+            cors: self.cors,
+            link_lifetime: self.link_lifetime.into(),
             ..ServerConfig::default()
         };
         let reloads = keys.reloads()?;

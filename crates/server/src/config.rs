@@ -37,6 +37,9 @@ pub struct ServerConfig {
     pub generation: Generation,
     /// How much is taken.
     pub limits: Limits,
+    /// The origins whose web pages may use the server, such as `http://localhost:3000`, or `*` for any. There are none by
+    /// default, so that browsers keep what the server says from every page.
+    pub cors: Vec<String>,
     /// The URL under which clients reach the server, for the links it gives. Without one, links are built from the `Host`
     /// header of the request.
     pub public_url: Option<String>,
@@ -54,6 +57,7 @@ impl Default for ServerConfig {
             workspaces: Workspaces::default(),
             generation: Generation::default(),
             limits: Limits::default(),
+            cors: Vec::new(),
             public_url: None,
             link_lifetime: Duration::from_secs(24 * 60 * 60),
         }
@@ -71,6 +75,7 @@ impl fmt::Debug for ServerConfig {
             .field("workspaces", &self.workspaces)
             .field("generation", &self.generation)
             .field("limits", &self.limits)
+            .field("cors", &self.cors)
             .field("public_url", &self.public_url)
             .field("link_lifetime", &self.link_lifetime)
             .finish()

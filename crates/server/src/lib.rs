@@ -16,6 +16,7 @@ mod app;
 mod backup;
 mod config;
 mod connections;
+mod cors;
 mod data;
 mod faults;
 mod files;

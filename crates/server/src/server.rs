@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -14,6 +15,7 @@ use crate::api;
 use crate::app::{App, Parts};
 use crate::config::{DataLocation, Generation, ServerConfig};
 use crate::connections::{self, Stop};
+use crate::cors;
 use crate::data::{DataDirectory, DataError};
 use crate::faults::Faults;
 use crate::files::{Contents, Signer};
@@ -76,6 +78,11 @@ pub enum StartError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// An origin of [`cors`](ServerConfig::cors) is none.
+    #[error(
+        "`{0}` is no origin of web pages, such as `http://localhost:3000`, without anything behind the host, and not `*`"
+    )]
+    Origin(String),
     /// The seed cannot be planted.
     #[error("the seed: {0}")]
     Seed(#[from] SeedError),
@@ -121,6 +128,7 @@ impl Server {
             Some(path) => Some(read_seed(path, config.generation, config.limits.json_bytes).await?),
             None => None,
         };
+        let cors = cors::layer(&config.cors).map_err(StartError::Origin)?;
         let listen_error = |source| StartError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
@@ -155,7 +163,11 @@ impl Server {
             untidy,
         });
         let (stop, stopped) = watch::channel(None);
-        let running = tokio::spawn(run(app, listener, stopped, left, data.directory));
+        let mut routes = api::router(app.clone());
+        if let Some(cors) = cors {
+            routes = routes.layer(cors);
+        }
+        let running = tokio::spawn(run(app, routes, listener, stopped, left, data.directory));
         Ok(RunningServer { address, keys, stop, running: Some(running) })
     }
 }
@@ -228,6 +240,7 @@ impl fmt::Debug for RunningServer {
 /// Serves until it is told to stop, and then closes everything in order.
 async fn run(
     app: App,
+    routes: Router,
     listener: TcpListener,
     stop: watch::Receiver<Option<Stop>>,
     left: Vec<uuid::Uuid>,
@@ -235,7 +248,7 @@ async fn run(
 ) {
     let tidying = tokio::spawn(housekeeping::run(app.clone(), left));
     let gate = Gate::new(app.limits, Arc::clone(&app.metrics));
-    connections::serve(listener, api::router(app.clone()), gate, stop).await;
+    connections::serve(listener, routes, gate, stop).await;
     tidying.abort();
     let _ = tidying.await;
     app.importer.stop().await;

@@ -1,4 +1,4 @@
-//! The keys that `serve` takes: from options, a file and the environment, and changed while it runs.
+//! Whom and how much `serve` takes: keys of options, a file and the environment, changed while it runs; limits; origins.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -117,6 +117,19 @@ fn a_file_that_others_can_read_is_warned_of() {
     assert!(takes(&served, "one"));
     let log = served.log();
     assert!(log.contains("every user of this machine can read the keys"), "{log}");
+}
+
+#[test]
+fn sizes_and_times_are_options() {
+    let served = Served::start(&["--memory", "--max-body", "0.15KB", "--idle-time", "90s"]);
+    let description = "x".repeat(150);
+    let large = ["datasets", "create", "Refund requests", "-d", &description];
+    let words = stderr(&run(&served.url, "a key", &large));
+    assert!(words.contains("larger than 150 bytes"), "{words}");
+    for wrong in [["--max-body", "much"], ["--idle-time", "5"], ["--max-requests", "0"]] {
+        assert!(refused(&wrong).contains("invalid value"), "{wrong:?}");
+    }
+    assert!(refused(&["--cors", "localhost:3000"]).contains("is no origin of web pages"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod concurrent_model;
+mod cors;
 mod datasets;
 mod docs;
 mod exports;
@@ -14,6 +15,7 @@ mod json_texts;
 mod keys;
 mod limits;
 mod linear;
+mod links;
 mod model;
 mod pages;
 mod properties;

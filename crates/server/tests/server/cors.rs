@@ -1,0 +1,88 @@
+//! What a browser makes of the server: off unless asked for.
+
+use http::Method;
+use mistral_datasets_server::{Server, ServerConfig, StartError};
+
+use crate::support::{Api, DATASETS, Reply, send};
+
+const PAGE: &str = "http://localhost:3000";
+
+async fn start(origins: &[&str]) -> Api {
+    let cors = origins.iter().map(|&origin| origin.to_owned()).collect();
+    Api::start_with(ServerConfig { cors, ..Default::default() }).await
+}
+
+/// What a browser asks before it sends a request with a key and JSON.
+async fn preflight(api: &mut Api, origin: &str, method: &str) -> Reply {
+    api.set_key(None);
+    let request = api
+        .request(Method::OPTIONS, DATASETS)
+        .header("origin", origin)
+        .header("access-control-request-method", method)
+        .header("access-control-request-headers", "authorization,content-type");
+    let reply = send(request).await;
+    api.set_key(Some("a key"));
+    reply
+}
+
+#[tokio::test]
+async fn without_origins_no_page_learns_anything() {
+    let mut api = start(&[]).await;
+    let reply = preflight(&mut api, PAGE, "POST").await;
+    let request = api.request(Method::GET, DATASETS).header("origin", PAGE);
+    for reply in [reply, send(request).await] {
+        assert!(reply.headers.keys().all(|name| !name.as_str().starts_with("access-control")));
+    }
+}
+
+#[tokio::test]
+async fn pages_of_an_origin_may_ask_with_a_key_and_others_may_not() {
+    let mut api = start(&["http://LOCALHOST:3000", "https://app.example"]).await;
+    for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+        let reply = preflight(&mut api, PAGE, method).await;
+        assert_eq!(reply.status, 200);
+        assert_eq!(reply.headers["access-control-allow-origin"], PAGE);
+        let allowed = |name: &str| reply.headers[name].to_str().unwrap().to_ascii_lowercase();
+        assert!(allowed("access-control-allow-methods").contains(&method.to_ascii_lowercase()));
+        assert!(allowed("access-control-allow-headers").contains("authorization"));
+        assert!(allowed("vary").contains("origin"));
+    }
+    let ask = |api: &Api, origin: &str| api.request(Method::GET, DATASETS).header("origin", origin);
+    let reply = send(ask(&api, PAGE)).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.headers["access-control-allow-origin"], PAGE);
+    let exposed = reply.headers["access-control-expose-headers"].to_str().unwrap();
+    assert!(exposed.contains("x-request-id") && exposed.contains("retry-after"), "{exposed}");
+    for origin in ["http://localhost:3001", "http://localhost", "https://localhost:3000", "null"] {
+        let reply = send(ask(&api, origin)).await;
+        assert!(!reply.headers.contains_key("access-control-allow-origin"));
+        let reply = preflight(&mut api, origin, "POST").await;
+        assert!(!reply.headers.contains_key("access-control-allow-origin"), "{origin}");
+    }
+    // A page is to read why it was refused.
+    api.set_key(None);
+    let request = api.request(Method::GET, DATASETS).header("origin", PAGE);
+    let reply = send(request).await;
+    assert_eq!(reply.headers["access-control-allow-origin"], PAGE);
+    reply.error(401, "AUTH_UNAUTHORIZED");
+}
+
+#[tokio::test]
+async fn any_page_may_ask_where_that_is_wanted() {
+    let mut api = start(&["*"]).await;
+    let reply = preflight(&mut api, "https://elsewhere.example", "POST").await;
+    assert_eq!(reply.headers["access-control-allow-origin"], "*");
+    let allowed = reply.headers["access-control-allow-headers"].to_str().unwrap();
+    assert!(allowed.contains("authorization"), "{allowed}");
+    // Keys are sent by the page's own code, so nothing that the browser adds by itself is let in.
+    assert!(!reply.headers.contains_key("access-control-allow-credentials"));
+}
+
+#[tokio::test]
+async fn what_is_no_origin_is_refused_at_the_start() {
+    for origin in ["localhost:3000", "http://localhost:3000/", "https://app.example/path", ""] {
+        let config = ServerConfig { cors: vec![origin.to_owned()], ..Default::default() };
+        let error = Server::start(config).await.unwrap_err();
+        assert!(matches!(error, StartError::Origin(_)), "{error}");
+    }
+}
