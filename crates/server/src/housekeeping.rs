@@ -1,6 +1,6 @@
 //! What is done behind the requests: giving back space.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -42,9 +42,14 @@ async fn remove_unneeded(app: &App, left: Vec<Uuid>) -> Result<(), StorageError>
 async fn round(app: &App) -> Result<(), StorageError> {
     let expired = app.storage.expire_files().await?;
     remove(app, expired).await?;
-    // Other writes come between the steps.
-    while app.storage.reclaim().await? {}
-    Ok(())
+    // Other writes come between the steps, and have half of the time for themselves.
+    loop {
+        let begun = Instant::now();
+        if !app.storage.reclaim().await? {
+            return Ok(());
+        }
+        tokio::time::sleep(begun.elapsed()).await;
+    }
 }
 
 async fn remove(app: &App, ids: Vec<Uuid>) -> Result<(), StorageError> {

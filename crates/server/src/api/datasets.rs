@@ -71,5 +71,7 @@ pub(super) async fn delete(
     DatasetPath(key): DatasetPath,
 ) -> Result<Response, ApiError> {
     app.storage.delete_dataset(caller.workspace, key).await?;
+    // Its records are removed behind the reply.
+    app.untidy.notify_one();
     Ok(no_content())
 }

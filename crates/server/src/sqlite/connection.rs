@@ -33,6 +33,8 @@ pub(super) fn writer(path: &Path, durability: Durability) -> rusqlite::Result<Co
     )?;
     // Records of a conversation's size waste less of a larger page. It counts for a new file only, and before WAL.
     connection.pragma_update(None, "page_size", 8192)?;
+    // Where the file's pages are used is noted, so that it can be made smaller bit by bit. It counts for a new file only, too.
+    connection.pragma_update(None, "auto_vacuum", "incremental")?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     synchronise(&connection, durability)?;
     // A log that once grew long gives the space back when it begins anew.

@@ -1,9 +1,10 @@
 //! Datasets in SQLite.
 
+use memchr::memmem::Finder;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::{SqliteStorage, workspaces};
+use super::{SqliteStorage, runs, workspaces};
 use crate::storage::{
     Dataset, DatasetChange, DatasetKey, DatasetStore, Listed, Missing, NewDataset, Pending,
     StorageError, Window, folded,
@@ -198,12 +199,21 @@ fn matching(
     window: Window,
 ) -> Result<(u64, Vec<i64>), StorageError> {
     let mut statement = connection.prepare_cached(
-        "SELECT id FROM datasets WHERE workspace = ?1 AND deleted_at IS NULL \
-         AND (instr(folded_name, ?2) > 0 OR instr(folded_description, ?2) > 0) ORDER BY id DESC",
+        "SELECT id, folded_name, folded_description FROM datasets \
+         WHERE workspace = ?1 AND deleted_at IS NULL ORDER BY id DESC",
     )?;
-    let mut found = statement.query(params![workspace, folded(text)])?;
+    // SQLite's own search tries the text at every place, one after the other.
+    let text = folded(text);
+    let text = Finder::new(&text);
+    let mut searched = statement.query([workspace])?;
     let (mut count, mut rows) = (0, Vec::new());
-    while let Some(row) = found.next()? {
+    while let Some(row) = searched.next()? {
+        let contains = |column| -> Result<bool, StorageError> {
+            Ok(text.find(row.get_ref(column)?.as_bytes().map_err(rusqlite::Error::from)?).is_some())
+        };
+        if !contains(1)? && !contains(2)? {
+            continue;
+        }
         if count >= window.offset && rows.len() < window.limit as usize {
             rows.push(row.get(0)?);
         }
@@ -246,6 +256,7 @@ fn delete(connection: &Connection, workspace: Uuid, key: &DatasetKey) -> Result<
     connection
         .prepare_cached("UPDATE datasets SET deleted_at = ?2 WHERE id = ?1")?
         .execute(params![found.row, Timestamp::now().micros()])?;
+    runs::abandon_all(connection, found.row)?;
     let row = workspaces::find_or_create(connection, workspace)?;
     workspaces::count_dataset(connection, row, -1)
 }

@@ -1,4 +1,5 @@
-//! Removing what is out of reach: the staged records of failed imports, and everything of discarded workspaces.
+//! Removing what is out of reach: the staged records of failed imports, the records of deleted datasets, and everything of
+//! discarded workspaces. When much of the file is free then, it is made smaller.
 //!
 //! It goes in small steps, so that no other write waits long. Each step finds what to do from the data alone, so it does not
 //! matter when the server stops in between.
@@ -6,13 +7,25 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::positions;
+use super::writer::outside_savepoint;
 use crate::storage::StorageError;
 
-/// At most this many rows go in one step.
-const ROWS: u32 = 2_000;
+/// At most this many rows go in one step, which takes a few milliseconds.
+const ROWS: u32 = 500;
+
+/// At most this many pages are given back in one step.
+const PAGES: u32 = 256;
+
+/// So many free pages are kept for what is written next: 8 MB.
+const SPARE: u64 = 1024;
 
 /// Does one step, and answers whether there may be another.
 pub(super) fn step(connection: &Connection) -> Result<bool, StorageError> {
+    // Whatever is removed, nobody sees it.
+    outside_savepoint(connection, || remove(connection))
+}
+
+fn remove(connection: &Connection) -> Result<bool, StorageError> {
     if let Some(run) = first(connection, "SELECT id FROM runs WHERE abandoned = 1 LIMIT 1")? {
         remove_run(connection, run)?;
         return Ok(true);
@@ -22,7 +35,22 @@ pub(super) fn step(connection: &Connection) -> Result<bool, StorageError> {
         remove_workspace(connection, workspace)?;
         return Ok(true);
     }
-    Ok(false)
+    give_back(connection)
+}
+
+/// Makes the file smaller where more than a quarter of it is free, and answers whether it did. The system has the space when
+/// the log is copied the next time.
+fn give_back(connection: &Connection) -> Result<bool, StorageError> {
+    let pages = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, u64>(0));
+    let free = pages("freelist_count")?;
+    if free <= SPARE || free < pages("page_count")? / 4 {
+        return Ok(false);
+    }
+    let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+    let mut steps = vacuum.query([])?;
+    while steps.next()?.is_some() {}
+    // Files of the first versions do not note what they would need to become smaller; free pages are used again there.
+    Ok(pages("freelist_count")? < free)
 }
 
 fn first(connection: &Connection, sql: &str) -> Result<Option<i64>, StorageError> {
@@ -103,7 +131,7 @@ mod tests {
     use crate::sqlite::{Durability, SqliteStorage};
     use crate::storage::{
         Campaign, Conversation, Dataset, DatasetKey, DatasetStore, Event, ImportStore, NewDataset,
-        NewRecord, PlantedStore, Progress, RecordStore, Storage,
+        NewRecord, PlantedStore, Progress, RecordStore, Storage, Window,
     };
 
     const WORKSPACE: Uuid = Uuid::from_u128(1);
@@ -132,6 +160,14 @@ mod tests {
         count.await.unwrap()
     }
 
+    /// How many pages the file has.
+    async fn pages(storage: &SqliteStorage) -> u64 {
+        let count = storage.read(|connection| {
+            Ok(connection.pragma_query_value(None, "page_count", |row| row.get::<_, u64>(0))?)
+        });
+        count.await.unwrap()
+    }
+
     async fn reclaim_all(storage: &SqliteStorage) -> usize {
         let mut steps = 0;
         while storage.reclaim().await.unwrap() {
@@ -155,6 +191,35 @@ mod tests {
         storage.fail_import(task.id, "on purpose".to_owned()).await.unwrap();
         assert!(reclaim_all(&storage).await > 1);
         assert_eq!((rows(&storage, "records").await, rows(&storage, "runs").await), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn the_records_of_a_deleted_dataset_go_and_the_file_becomes_smaller() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = SqliteStorage::open(&directory.path().join("db"), Durability::Off).unwrap();
+        let kept = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
+        let deleted = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
+        // Both lie among each other in the file, so what is kept has to be moved.
+        let payload = || format!("{{\"text\":\"{}\"}}", "x".repeat(50_000));
+        for dataset in [&deleted, &kept].into_iter().cycle().take(1_000) {
+            let record = NewRecord { payload: payload(), ..new_record() };
+            storage.create_record(WORKSPACE, dataset.clone(), record).await.unwrap();
+        }
+        let before = pages(&storage).await;
+        storage.delete_dataset(WORKSPACE, deleted.clone()).await.unwrap();
+        reclaim_all(&storage).await;
+        assert_eq!((rows(&storage, "records").await, rows(&storage, "runs").await), (500, 1));
+        let after = pages(&storage).await;
+        assert!(after < before * 3 / 4, "{before} pages, then {after}");
+        let all = Window { offset: 0, limit: 1_000 };
+        let records = storage.records(WORKSPACE, kept, all).await.unwrap();
+        assert_eq!(records.count, 500);
+        assert!(records.results.iter().all(|record| record.payload == payload()));
+        let check = storage.read(|connection| {
+            Ok(connection
+                .pragma_query_value(None, "integrity_check", |row| row.get::<_, String>(0))?)
+        });
+        assert_eq!(check.await.unwrap(), "ok");
     }
 
     #[tokio::test]

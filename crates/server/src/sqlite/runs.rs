@@ -111,6 +111,14 @@ pub(super) fn abandon(connection: &Connection, run: i64) -> Result<(), StorageEr
     Ok(())
 }
 
+/// Gives up all runs of a dataset that is deleted; their records are removed bit by bit.
+pub(super) fn abandon_all(connection: &Connection, dataset: i64) -> Result<(), StorageError> {
+    connection
+        .prepare_cached("UPDATE runs SET abandoned = 1 WHERE dataset = ?1")?
+        .execute([dataset])?;
+    Ok(())
+}
+
 /// Stretches of keys, from the first to the last of each, in which the window of a dataset's records lies. The last
 /// stretch may hold more than the window.
 pub(super) fn stretches(

@@ -230,6 +230,20 @@ fn in_savepoint<T>(
     result
 }
 
+/// Does a part of a write that may stay when the rest of it fails. Within a savepoint SQLite would write out even the pages
+/// that this frees.
+pub(super) fn outside_savepoint<T>(
+    connection: &Connection,
+    work: impl FnOnce() -> Result<T, StorageError>,
+) -> Result<T, StorageError> {
+    step(connection, "RELEASE job")?;
+    let result = work();
+    if !connection.is_autocommit() {
+        step(connection, "SAVEPOINT job")?;
+    }
+    result
+}
+
 fn step(connection: &Connection, sql: &str) -> rusqlite::Result<usize> {
     connection.prepare_cached(sql)?.execute([])
 }
