@@ -12,6 +12,7 @@ use crate::files::{Contents, Signer};
 use crate::http::Keys;
 use crate::imports::Importer;
 use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::seed::Planter;
 use crate::storage::Storage;
 
@@ -27,6 +28,7 @@ pub(crate) struct Parts {
     pub(crate) signer: Signer,
     pub(crate) faults: Faults,
     pub(crate) planter: Planter,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) generation: Generation,
     pub(crate) limits: Limits,

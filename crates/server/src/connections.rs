@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use crate::http::{ApiError, answer};
 use crate::limits::{Gate, Limits};
 use crate::line::{Ending, Line};
+use crate::metrics::Counted;
 
 /// The bytes that are held of a connection: as many as the library below holds by itself.
 const BUFFER: usize = 400 << 10;
@@ -117,6 +118,7 @@ async fn connection(
     let ending = Ending::default();
     let Limits { idle_time, stall_time, .. } = gate.limits;
     let line = Line::new(stream, ending.clone(), stall_time);
+    let line = Counted::new(line, Arc::clone(&gate.metrics));
     let told = ending.clone();
     let mut http = http1::Builder::new();
     // A client may end its side when it has sent its request; it still gets the reply.
@@ -162,6 +164,7 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
+    use crate::metrics::Metrics;
 
     /// A server of some routes, how to stop it, and its end.
     struct Serving {
@@ -175,8 +178,12 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let (stop, stopped) = watch::channel(None);
-            let ended =
-                tokio::spawn(serve(listener, routes, Gate::new(Limits::default()), stopped));
+            let ended = tokio::spawn(serve(
+                listener,
+                routes,
+                Gate::new(Limits::default(), Arc::new(Metrics::new())),
+                stopped,
+            ));
             Self { address, stop, ended }
         }
 

@@ -33,6 +33,8 @@ mod line;
 mod seed;
 mod server;
 mod sqlite;
+mod metrics;
+mod room;
 mod storage;
 mod time;
 

@@ -7,6 +7,7 @@ use http::request::Parts;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::http::ApiError;
+use crate::metrics::Metrics;
 
 /// How much a server takes, so that no client can have all of it. What goes beyond is answered with the status that is named
 /// here, in the form of every other failure of the API.
@@ -68,15 +69,16 @@ impl Default for Limits {
 /// Who is let in: connections and requests, as far as the limits go.
 pub(crate) struct Gate {
     pub(crate) limits: Limits,
+    pub(crate) metrics: Arc<Metrics>,
     connections: Arc<Semaphore>,
     requests: Semaphore,
 }
 
 impl Gate {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, metrics: Arc<Metrics>) -> Self {
         let slots = |count: usize| Semaphore::new(count.min(Semaphore::MAX_PERMITS));
         let connections = Arc::new(slots(limits.connections));
-        Self { limits, connections, requests: slots(limits.requests) }
+        Self { limits, metrics, connections, requests: slots(limits.requests) }
     }
 
     /// The place of a connection, while there is one.

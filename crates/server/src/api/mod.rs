@@ -8,6 +8,7 @@ mod files;
 mod health;
 mod imports;
 mod links;
+mod metrics;
 mod openapi;
 mod planting;
 mod records;
@@ -16,4 +17,6 @@ mod routes;
 mod tasks;
 
 pub(crate) use links::linked_workspace;
-pub(crate) use routes::router;
+#[cfg(feature = "fuzzing")]
+pub(crate) use links::opens;
+pub(crate) use routes::{own_route, router};

@@ -9,8 +9,8 @@ use http::{Method, StatusCode};
 use mistral_datasets_core_client::types::ErrorCode;
 
 use super::{
-    datasets, docs, exports, faults, files, health, imports, links, openapi, planting, records,
-    tasks,
+    datasets, docs, exports, faults, files, health, imports, links, metrics, openapi, planting,
+    records, tasks,
 };
 use crate::app::App;
 use crate::faults::around;
@@ -77,6 +77,7 @@ pub(crate) fn router(app: App) -> Router {
     router
         .route("/files/{file_id}", get(links::open))
         .route("/healthz", get(health::health))
+        .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(openapi::document))
         .route("/docs", get(docs::page))
         .route("/docs/{part}", get(docs::part))
@@ -92,6 +93,26 @@ pub(crate) fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(app.clone(), around))
         .with_state(app)
+}
+
+/// The routes that are no operations of the document and are called by their paths in the log.
+const OWN_ROUTES: &[&str] = &[
+    "/docs",
+    "/docs/{part}",
+    "/healthz",
+    "/local/v1/campaigns",
+    "/local/v1/chat-completion-events",
+    "/local/v1/conversations",
+    "/local/v1/faults",
+    "/local/v1/requests",
+    "/local/v1/reset",
+    "/metrics",
+    "/openapi.json",
+];
+
+/// One of the server's own routes, by its path.
+pub(crate) fn own_route(path: &str) -> Option<&'static str> {
+    OWN_ROUTES.iter().find(|own| **own == path).copied()
 }
 
 async fn unknown_route() -> ApiError {

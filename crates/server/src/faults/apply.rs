@@ -15,9 +15,9 @@ use super::operations;
 use super::rule::{Cut, Rule};
 use super::spoil::Spoil;
 use super::workspaces::{self, Workspace};
-use crate::api::linked_workspace;
+use crate::api::{linked_workspace, own_route};
 use crate::app::App;
-use crate::http::{Caller, RequestBody};
+use crate::http::{Caller, Named, RequestBody};
 
 /// Answers a request by what is within, or as a rule of its workspace has it.
 pub(crate) async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -25,6 +25,12 @@ pub(crate) async fn around(State(app): State<App>, mut request: Request, next: N
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let route = matched.as_ref().map_or("", MatchedPath::as_str);
     let operation = operations::of(route, request.method());
+    if let Some(named) = request.extensions().get::<Named>()
+        && let Some(name) =
+            operation.map(|operation| operation.operation_id).or_else(|| own_route(route))
+    {
+        named.set(name);
+    }
     let is_link = route == operations::OPEN_LINK.path;
     let workspace = if is_link {
         linked_workspace(&app, request.uri()).await

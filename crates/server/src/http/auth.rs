@@ -49,6 +49,11 @@ impl Keys {
         self.accepted.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether every key is accepted.
+    pub(crate) fn takes_every_key(&self) -> bool {
+        self.accepted().is_empty()
+    }
+
     /// Who has a key, if it is accepted.
     fn caller(&self, key: &str) -> Option<Caller> {
         let accepted = self.accepted();

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::FutureExt;
 use http::header::EXPECT;
-use http::{HeaderName, HeaderValue, Request, StatusCode};
+use http::{Request, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -20,15 +20,12 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use mistral_datasets_core_client::types::ErrorCode;
 use tokio::time::{Instant, Sleep, sleep_until};
-use uuid::Uuid;
 
 use super::ApiError;
+use super::named::{Named, REQUEST_ID, request_id};
 use crate::faults::Spoil;
 use crate::limits::Gate;
 use crate::line::Ending;
-
-/// The header by which a reply can be found in the log.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// For so long a failed request may go on sending what nobody reads.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -43,8 +40,11 @@ pub(crate) async fn answer(
     gate: &Gate,
     ending: &Ending,
 ) -> Response {
-    let id = Uuid::now_v7();
-    let span = tracing::debug_span!("request", %id, method = %request.method(), path = request.uri().path());
+    let begun = Instant::now();
+    let id = request_id(request.headers());
+    let method = request.method().clone();
+    let span = tracing::debug_span!("request", ?id, %method, path = request.uri().path());
+    let named = Named::default();
     let waits = request.headers().contains_key(EXPECT);
     let (mut parts, body) = request.into_parts();
     let body = RequestBody::new(body, waits, gate.limits.stall_time);
@@ -54,6 +54,7 @@ pub(crate) async fn answer(
             Err(refusal) => return Ok(refusal.into_response()),
         };
         parts.extensions.insert(body.clone());
+        parts.extensions.insert(named.clone());
         let request = Request::from_parts(parts, body.clone());
         let handled = {
             let _entered = span.enter();
@@ -84,10 +85,19 @@ pub(crate) async fn answer(
     if is_failure(response.status()) && !body.came_too_slowly() {
         body.drain().await;
     }
-    tracing::debug!(parent: &span, status = response.status().as_u16(), "answered");
-    if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
+    let (operation, status, elapsed) = (named.get(), response.status().as_u16(), begun.elapsed());
+    gate.metrics.answered(operation, status, elapsed);
+    // What a path or a query says may be a secret, so a line has none of it.
+    tracing::info!(
+        target: "mistral_datasets_server::requests",
+        %method,
+        operation,
+        status,
+        elapsed_ms = elapsed.as_micros() as f64 / 1000.0,
+        request_id = id.to_str().unwrap_or_default(),
+        "answered"
+    );
+    response.headers_mut().insert(REQUEST_ID, id);
     match Spoil::taken(&mut response) {
         None => response,
         Some(spoil) => spoil.apply(response, ending).await,

@@ -2,6 +2,7 @@
 
 mod connection;
 mod copy;
+mod counts;
 mod datasets;
 mod disk;
 mod files;
@@ -24,7 +25,7 @@ use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use uuid::Uuid;
 
-use crate::storage::{Pending, Storage, StorageError};
+use crate::storage::{Counts, Pending, Storage, StorageError};
 pub(crate) use connection::Durability;
 pub(crate) use copy::Moment;
 use log::Log;
@@ -94,6 +95,10 @@ impl Storage for SqliteStorage {
 
     fn reset(&self, workspace: Uuid) -> Pending<Vec<Uuid>> {
         self.write(move |connection| workspaces::reset(connection, workspace))
+    }
+
+    fn counts(&self) -> Pending<Counts> {
+        self.read(counts::all)
     }
 
     fn reclaim(&self) -> Pending<bool> {

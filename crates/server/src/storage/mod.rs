@@ -4,6 +4,7 @@
 //! became visible. A write is answered only when it is durable. Everything belongs to a workspace, and what belongs to
 //! another one is answered as if it were not there.
 
+mod counts;
 mod datasets;
 mod error;
 mod files;
@@ -14,6 +15,7 @@ mod seed;
 
 use std::pin::Pin;
 
+pub(crate) use counts::Counts;
 pub(crate) use datasets::{Dataset, DatasetChange, DatasetKey, DatasetStore, NewDataset};
 pub(crate) use error::{Missing, StorageError};
 pub(crate) use files::{FileEntry, FileFilter, FileIndex, NewFile};
@@ -36,6 +38,9 @@ pub(crate) trait Storage:
     /// Empties a workspace at once; the space is given back by [`reclaim`](Self::reclaim). Answers which files'
     /// contents are no longer needed.
     fn reset(&self, workspace: uuid::Uuid) -> Pending<Vec<uuid::Uuid>>;
+
+    /// How much there is.
+    fn counts(&self) -> Pending<Counts>;
 
     /// Gives back a bounded amount of space that unfinished imports and emptied workspaces still take; answers whether
     /// there is more to do.

@@ -15,6 +15,7 @@ mod json_texts;
 mod keys;
 mod limits;
 mod linear;
+mod metrics;
 mod links;
 mod model;
 mod pages;
