@@ -17,10 +17,10 @@ impl Reply for Session {
     }
 }
 
-/// Set up for Python, as far as that is the same for every client.
-fn builder(py: Python<'_>) -> ClientBuilder {
+/// Set up for Python: its requests say where they come from.
+pub fn named(py: Python<'_>, builder: ClientBuilder) -> ClientBuilder {
     let version = py.version_info();
-    mistral_datasets::Client::builder().user_agent(format!(
+    builder.user_agent(format!(
         "mistral-datasets-python/{} python/{}.{}",
         env!("CARGO_PKG_VERSION"),
         version.major,
@@ -38,7 +38,8 @@ impl Session {
         proxy: Option<String>,
         ca_certificates: Option<Vec<u8>>,
     ) -> PyResult<Self> {
-        let mut builder = builder(py).options(options::read(given)?);
+        let mut builder =
+            named(py, mistral_datasets::Client::builder()).options(options::read(given)?);
         if let Some(url) = proxy {
             builder = builder.proxy(url);
         }
@@ -105,11 +106,13 @@ impl Session {
 
     /// Closes the client, and stops a local server.
     fn close(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.forget_lanes(py);
         runtime::wait(py, close(self.client(py)?))
     }
 
     /// Closes the client, and stops a local server, for asyncio.
     fn close_async<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.forget_lanes(py);
         runtime::coroutine(py, "Client.close_async", close(self.client(py)?))
     }
 }

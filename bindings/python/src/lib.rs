@@ -18,6 +18,7 @@ mod file;
 mod free_object;
 mod generated;
 mod json;
+mod local;
 mod logging;
 mod member;
 mod model;
@@ -44,6 +45,8 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<file::Content>()?;
     module.add_class::<task::Handle>()?;
     module.add_class::<exchange::Exchange>()?;
+    module.add_class::<local::TestServer>()?;
+    module.add_class::<local::TestWorkspace>()?;
     module.add_class::<walk::Path>()?;
     module.add_class::<walk::Items>()?;
     module.add_class::<walk::Pages>()?;

@@ -7,8 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness import COUNT, Api, Canned, Served, Silent, Workspace, run
+from harness import COUNT, Api, Canned, Silent, Workspace, run
 from mistral_datasets import Mistral
+from mistral_datasets.testing import LocalWorkspace
+
+# The tests of our own plugin run pytest.
+pytest_plugins = ["pytester"]
 
 
 @pytest.fixture(params=["blocking", "asyncio"])
@@ -25,19 +29,9 @@ def api(style: str) -> Iterator[Api]:
 
 
 @pytest.fixture
-def workspace(style: str, served: Served) -> Iterator[Workspace]:
+def workspace(style: str, mistral_local: LocalWorkspace) -> Workspace:
     """A client of a workspace of its own, whose faults and journal are at hand."""
-    workspace = Workspace(style, served)
-    with workspace.mistral:
-        yield workspace
-
-
-@pytest.fixture(scope="session")
-def served() -> Iterator[Served]:
-    """A server in a process of its own, with the keys known."""
-    server = Served()
-    yield server
-    server.stop()
+    return Workspace(style, mistral_local)
 
 
 @pytest.fixture

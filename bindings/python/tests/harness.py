@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import http.server
-import json
 import os
 import socket
 import socketserver
@@ -13,14 +12,13 @@ import sys
 import textwrap
 import threading
 import time
-import urllib.request
-import uuid
 from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Iterable, Mapping
 from email.message import Message
 from pathlib import Path
-from typing import IO, Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from mistral_datasets import Mistral, Retries, errors, models
+from mistral_datasets.testing import LocalRequest, LocalWorkspace
 from mistral_datasets.types import Download
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -145,31 +143,24 @@ class Api(Resource):
 
 
 class Workspace(Api):
-    """A client of a served workspace, with the faults of its server and the journal of its requests."""
+    """A client of a workspace of its own, with the faults of its server and the journal of its requests."""
 
-    def __init__(self, style: str, served: Served) -> None:
-        mistral, key = served.client()
-        super().__init__(style, mistral)
-        self.served = served
-        self.key = key
+    def __init__(self, style: str, local: LocalWorkspace) -> None:
+        super().__init__(style, local.client)
+        self.local = local
+        self.key = local.api_key
+        self.fault = local.fault
+        self.end_faults = local.end_faults
 
-    def fault(self, **rule: Any) -> None:
-        """Makes the server spoil replies."""
-        self.served.plant(self.key, "faults", rule)
-
-    def end_faults(self) -> None:
-        """Makes the server behave again."""
-        self.served.ask(self.key, "faults", "DELETE")
-
-    def requests(self) -> list[dict[str, Any]]:
+    def requests(self) -> list[LocalRequest]:
         """The requests since this was asked last."""
-        requests: list[dict[str, Any]] = self.served.ask(self.key, "requests")["requests"]
-        self.served.ask(self.key, "requests", "DELETE")
-        return sorted(requests, key=lambda request: request["number"])
+        requests = self.local.requests()
+        self.local.forget_requests()
+        return requests
 
-    def operations(self) -> list[str]:
+    def operations(self) -> list[str | None]:
         """The operations of the requests since this was asked last."""
-        return [request["operation"] for request in self.requests()]
+        return [request.operation for request in self.requests()]
 
     async def filled(self, records: int) -> models.Dataset:
         """A dataset with so many records, the nth of which says n."""
@@ -190,61 +181,6 @@ def run(style: str, case: Coroutine[Any, Any, None]) -> None:
     except StopIteration:
         return
     raise AssertionError("a blocking case waited for an event loop")
-
-
-class Served:
-    """`mistral-datasets serve` in a process of its own. It takes any key, and each has a workspace of its own."""
-
-    def __init__(self) -> None:
-        command = [str(_command()), "serve", "--memory", "--listen", "127.0.0.1:0"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        output: IO[str] | None = self._process.stdout
-        assert output is not None
-        line = output.readline().strip()
-        assert line.startswith("listening on "), line
-        self.url = line.removeprefix("listening on ")
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.communicate()
-
-    def client(self) -> tuple[Mistral, str]:
-        """A client with a workspace of its own, and its key."""
-        key = str(uuid.uuid4())
-        return Mistral(key, server_url=self.url), key
-
-    def plant(self, key: str, what: str, body: object) -> Any:
-        """Plants what the service would have from elsewhere, by one of the server's own routes."""
-        request = urllib.request.Request(
-            f"{self.url}/local/v1/{what}",
-            data=json.dumps(body).encode(),
-            headers={"authorization": f"Bearer {key}", "content-type": "application/json"},
-        )
-        with urllib.request.urlopen(request) as reply:
-            return json.load(reply)
-
-    def ask(self, key: str, what: str, method: str = "GET") -> Any:
-        """Calls one of the server's own routes."""
-        request = urllib.request.Request(
-            f"{self.url}/local/v1/{what}", headers={"authorization": f"Bearer {key}"}, method=method
-        )
-        with urllib.request.urlopen(request) as reply:
-            return json.loads(reply.read() or b"null")
-
-
-def _command() -> Path:
-    """The newest build of the command; it is built when there is none."""
-    name = "mistral-datasets.exe" if sys.platform == "win32" else "mistral-datasets"
-    builds = [ROOT / "target" / profile / name for profile in ("debug", "release")]
-    present = [path for path in builds if path.exists()]
-    if not present:
-        subprocess.run(
-            [os.environ.get("CARGO", "cargo"), "build", "--quiet", "--package", "mistral-datasets-cli"],
-            cwd=ROOT,
-            check=True,
-        )
-        present = builds[:1]
-    return max(present, key=lambda path: path.stat().st_mtime)
 
 
 class Canned:

@@ -111,7 +111,7 @@ async def test_import_jsonl_without_waiting(workspace: Workspace) -> None:
 
 
 async def test_nothing_goes_on_after_the_client_is_closed(workspace: Workspace) -> None:
-    mistral = Mistral(workspace.key, server_url=workspace.served.url)
+    mistral = Mistral(workspace.key, server_url=workspace.local.url)
     mistral.close()
     call = workspace.of(mistral).datasets
     assert isinstance(await failing(call.create_records, "d", [record(0)]), errors.ClosedError)

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from harness import ROOT, Served
+from harness import ROOT
 from mistral_datasets import models
+from mistral_datasets.testing import LocalWorkspace
 
 PAGE = ROOT.parent / "shared" / "seed" / "datasets-endpoints.txt"
 
@@ -65,15 +66,14 @@ def programs() -> dict[str, str]:
 class World:
     """What the examples speak of, on a server."""
 
-    def __init__(self, served: Served) -> None:
-        self.mistral, self.key = served.client()
-        self.url = served.url
+    def __init__(self, local: LocalWorkspace) -> None:
+        self.mistral = local.client
+        self.environment = local.environment
         datasets = self.mistral.datasets
         message = [{"role": "user", "content": "hello"}]
         event: dict[str, Any] = {"request_messages": message, "response_messages": message}
-        events = served.plant(self.key, "chat-completion-events", [event] * 3)
-        self.events = [event["event_id"] for event in events]
-        self.campaign = served.plant(self.key, "campaigns", {"name": "Week 1", "event_ids": self.events})["id"]
+        self.events = local.plant_events([event] * 3)
+        self.campaign = local.plant_campaign("Week 1", self.events)
         self.dataset = datasets.create(name="Refund requests", description="Tickets about refunds").id
         self.records = [
             datasets.create_record(dataset_id=self.dataset, payload={"messages": message}, properties={}).id
@@ -113,15 +113,15 @@ class World:
             text=True,
             timeout=60,
             check=False,
-            env={**os.environ, "MISTRAL_API_KEY": self.key, "MISTRAL_SERVER_URL": self.url},
+            env={**os.environ, **self.environment},
         )
         assert (done.returncode, done.stderr) == (0, ""), f"{program}\n{done.stderr}"
         return done.stdout.strip()
 
 
 @pytest.fixture
-def world(served: Served) -> World:
-    return World(served)
+def world(mistral_local: LocalWorkspace) -> World:
+    return World(mistral_local)
 
 
 def last_task(world: World) -> models.ImportTask:
@@ -149,7 +149,9 @@ EXPECTED: dict[str, Callable[[World, str], bool]] = {
         and "payload=ConversationPayload(2 messages), properties=<3 members>" in printed
         and world.mistral.datasets.list_records(dataset_id=world.dataset).records.count == 4
     ),
-    "export_to_jsonl": lambda world, printed: printed.startswith(f"ExportResponse(file_url='{world.url}/"),
+    "export_to_jsonl": lambda world, printed: printed.startswith(
+        f"ExportResponse(file_url='{world.mistral.server_url}/"
+    ),
     "fetch_task": lambda world, printed: (
         printed == repr(world.mistral.datasets.fetch_task(dataset_id=world.dataset, task_id=world.task))
     ),

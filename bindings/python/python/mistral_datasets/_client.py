@@ -277,6 +277,13 @@ class Mistral:
         return f"{type(self).__name__}(server_url={self.server_url!r})"
 
 
+def over(client: Client) -> Mistral:
+    """A client over one that was set up elsewhere, with a key that only its maker knows."""
+    mistral = Mistral.__new__(Mistral)
+    mistral._set_up(client, {"key_given": True}, {})  # pyright: ignore[reportPrivateUsage]
+    return mistral
+
+
 def _unpickled(cls: type[Mistral], settings: dict[str, object]) -> Mistral:
     """Makes a client again of what pickle kept; the key comes from the environment."""
     key_given = settings.pop("key_given")

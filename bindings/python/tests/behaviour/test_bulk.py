@@ -157,7 +157,7 @@ async def test_create_records_slows_down_on_429(workspace: Workspace) -> None:
     report = await workspace.datasets.create_records(dataset.id, map(record, range(40)), concurrency=4)
     assert report.created == 40
     assert report.elapsed >= 1
-    requests = [each for each in workspace.requests() if each["operation"] == "create_record"]
+    requests = [each for each in workspace.requests() if each.operation == "create_record"]
     assert len(requests) == 46
     assert sorted(await numbers(workspace, dataset)) == list(range(40))
 

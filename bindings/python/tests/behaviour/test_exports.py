@@ -29,10 +29,10 @@ async def filled(workspace: Workspace) -> tuple[models.Dataset, bytes]:
     return dataset, whole
 
 
-def openings(workspace: Workspace) -> list[tuple[int, str | None]]:
+def openings(workspace: Workspace) -> list[tuple[int | None, str | None]]:
     """The requests by which links were opened: their status and the range that they asked for."""
-    requests = [each for each in workspace.requests() if each["operation"] == "open_link"]
-    return [(each["status"], each["headers"].get("range")) for each in requests]
+    requests = [each for each in workspace.requests() if each.operation == "open_link"]
+    return [(each.status, each.headers.get("range")) for each in requests]
 
 
 async def test_export_to_file(workspace: Workspace, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from harness import Api, Served, failing
+from harness import Api, Workspace, failing
 from mistral_datasets import errors
 
 LINE = '{"messages": [{"role": "user", "content": "Grüße"}]}\n'
@@ -59,41 +59,36 @@ EVENTS = [
 ]
 
 
-async def test_import_from_explorer(style: str, served: Served) -> None:
-    mistral, key = served.client()
-    api = Api(style, mistral)
-    dataset = await api.dataset()
-    ids = [event["event_id"] for event in served.plant(key, "chat-completion-events", EVENTS)]
-    task = await api.datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=ids)
-    assert (await api.finished(task)).status == "COMPLETED"
-    records = await api.records(dataset)
+async def test_import_from_explorer(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    ids = workspace.local.plant_events(EVENTS)
+    task = await workspace.datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=ids)
+    assert (await workspace.finished(task)).status == "COMPLETED"
+    records = await workspace.records(dataset)
     assert [record.source for record in records] == ["EXPLORER", "EXPLORER"]
     assert [message["content"] for message in records[0].payload.messages] == ["one", "1"]
 
 
-async def test_import_from_campaign(style: str, served: Served) -> None:
-    mistral, key = served.client()
-    api = Api(style, mistral)
-    dataset = await api.dataset()
-    ids = [event["event_id"] for event in served.plant(key, "chat-completion-events", EVENTS)]
-    campaign = served.plant(key, "campaigns", {"name": "Week 1", "event_ids": ids})
-    task = await api.datasets.import_from_campaign(dataset_id=dataset.id, campaign_id=campaign["id"])
-    assert (await api.finished(task)).status == "COMPLETED"
-    contents = [record.payload.messages[0]["content"] for record in await api.records(dataset)]
+async def test_import_from_campaign(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    ids = workspace.local.plant_events(EVENTS)
+    campaign = workspace.local.plant_campaign("Week 1", ids)
+    task = await workspace.datasets.import_from_campaign(dataset_id=dataset.id, campaign_id=campaign)
+    assert (await workspace.finished(task)).status == "COMPLETED"
+    contents = [record.payload.messages[0]["content"] for record in await workspace.records(dataset)]
     assert contents == ["one", "two"]
 
 
-async def test_import_from_playground(style: str, served: Served) -> None:
-    mistral, key = served.client()
-    api = Api(style, mistral)
-    dataset = await api.dataset()
-    planted = served.plant(key, "conversations", [HELLO])
-    ids = [conversation["conversation_id"] for conversation in planted]
-    task = await api.datasets.import_from_playground(dataset_id=dataset.id, conversation_ids=ids)
-    assert (await api.finished(task)).status == "COMPLETED"
-    (record,) = await api.records(dataset)
+async def test_import_from_playground(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    ids = workspace.local.plant_conversations([HELLO])
+    task = await workspace.datasets.import_from_playground(dataset_id=dataset.id, conversation_ids=ids)
+    assert (await workspace.finished(task)).status == "COMPLETED"
+    (record,) = await workspace.records(dataset)
     assert (record.source, record.payload["messages"]) == ("PLAYGROUND", HELLO["messages"])
-    task = await api.finished(await api.datasets.import_from_playground(dataset_id=dataset.id, conversation_ids=[]))
+    task = await workspace.finished(
+        await workspace.datasets.import_from_playground(dataset_id=dataset.id, conversation_ids=[])
+    )
     assert task.result is not None
     assert (task.status, task.result.imported_record_count) == ("COMPLETED", 0)
 

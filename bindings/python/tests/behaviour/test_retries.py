@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from harness import Served, Workspace, failing
+from harness import Workspace, failing
 from mistral_datasets import Mistral, Retries, errors
+from mistral_datasets.testing import LocalServer
 
 EMPTY: dict[str, Any] = {"messages": []}
 
@@ -36,7 +37,8 @@ async def test_retries_a_read(workspace: Workspace) -> None:
 async def test_retries_a_broken_read(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     workspace.requests()
-    for spoiled in ({"reset_after_bytes": 0}, {"reset_after_bytes": 10}, {"truncate_after_bytes": 10}):
+    cuts: list[dict[str, Any]] = [{"reset_after_bytes": 0}, {"reset_after_bytes": 10}, {"truncate_after_bytes": 10}]
+    for spoiled in cuts:
         workspace.fault(operation="fetch_dataset", **spoiled)
         assert await workspace.datasets.fetch(dataset_id=dataset.id) == dataset
         assert len(workspace.requests()) == 2, spoiled
@@ -47,7 +49,7 @@ async def test_retries_a_broken_read(workspace: Workspace) -> None:
 async def test_never_repeats_an_ambiguous_write(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     workspace.requests()
-    spoiled: list[dict[str, int]] = [{"reset_after_bytes": 0}, {"truncate_after_bytes": 3}, {"status": 500}]
+    spoiled: list[dict[str, Any]] = [{"reset_after_bytes": 0}, {"truncate_after_bytes": 3}, {"status": 500}]
     for number, fault in enumerate(spoiled, 1):
         workspace.fault(operation="create_record", carry_out=True, **fault)
         error = await failing(workspace.datasets.create_record, dataset_id=dataset.id, payload=EMPTY, properties={})
@@ -112,25 +114,25 @@ async def test_retries_can_be_switched_off(workspace: Workspace) -> None:
     workspace.fault(operation="list_datasets", status=500, times=None)
     for once in (0, 1, Retries(1)):
         assert (await failing(workspace.datasets.list, retries=once)).attempts == 1
-    hasty = workspace.of(Mistral(workspace.key, server_url=workspace.served.url, retries=1))
+    hasty = workspace.of(Mistral(workspace.key, server_url=workspace.local.url, retries=1))
     assert (await failing(hasty.datasets.list)).attempts == 1
     assert len(workspace.requests()) == 4
     assert (await failing(hasty.datasets.list, retries=Retries(2, first_delay=0))).attempts == 2
 
 
-async def test_options_of_one_call(workspace: Workspace, served: Served) -> None:
+async def test_options_of_one_call(workspace: Workspace, mistral_local_server: LocalServer) -> None:
     named = workspace.of(workspace.mistral.with_options(headers={"X-Team": "blue"}))
     await named.datasets.list()
     await workspace.datasets.list(http_headers={"X-Team": "red"})
     await named.datasets.list(http_headers={"X-Job": "1"})
     await workspace.datasets.list()
-    headers = [request["headers"] for request in workspace.requests()]
+    headers = [request.headers for request in workspace.requests()]
     assert [each.get("x-team") for each in headers] == ["blue", "red", "blue", None]
     assert headers[2]["x-job"] == "1"
 
-    other, other_key = served.client()
-    other.datasets.create(name="Elsewhere", description="")
-    keyed = workspace.of(workspace.mistral.with_options(api_key=other_key))
+    with mistral_local_server.workspace() as other:
+        other.client.datasets.create(name="Elsewhere", description="")
+    keyed = workspace.of(workspace.mistral.with_options(api_key=other.api_key))
     assert (await keyed.datasets.list()).datasets.count == 1
     assert (await workspace.datasets.list()).datasets.count == 0
     error = await failing(workspace.datasets.list, server_url="http://127.0.0.1:9", retries=1)

@@ -70,7 +70,7 @@ async def test_iterate_takes(workspace: Workspace) -> None:
 
     assert await taken(limit=5) == 5
     (request,) = workspace.requests()
-    assert "page_size=5" in request["path"]
+    assert "page_size=5" in request.path
     assert await taken(page_size=10, limit=20) == 20
     assert len(workspace.requests()) == 2
     assert await taken(limit=0) == 0

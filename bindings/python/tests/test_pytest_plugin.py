@@ -1,0 +1,179 @@
+"""The pytest plugin, in runs of pytest of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from mistral_datasets.testing import LocalServer, LocalWorkspace
+
+FIRST_AND_SECOND = """
+    def test_first(mistral_local):
+        mistral_local.fault(status=503, times=None, operation="fetch_dataset")
+        mistral_local.client.datasets.create(name="Refund requests", description="")
+
+    def test_second(mistral_local):
+        assert mistral_local.client.datasets.list().datasets.count == 0
+        assert [request.operation for request in mistral_local.requests()] == ["list_datasets"]
+        assert mistral_local.faults() == []
+"""
+
+
+def passed(pytester: pytest.Pytester, number: int, *arguments: str) -> None:
+    # A process of its own, as users have it: the plugin comes by its entry point.
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
+    strict = ("-W", "error", "--strict-markers", "--strict-config")
+    pytester.runpytest_subprocess(*strict, *arguments).assert_outcomes(passed=number)
+
+
+def test_every_test_has_a_workspace_of_its_own(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(FIRST_AND_SECOND)
+    passed(pytester, 2)
+
+
+def test_workers_of_xdist_have_a_server_each(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        FIRST_AND_SECOND,
+        test_many="""
+            import pytest
+
+            @pytest.mark.parametrize("number", range(20))
+            def test_many(mistral_local, number):
+                for _ in range(number):
+                    mistral_local.client.datasets.create(name="Refund requests", description="")
+                assert mistral_local.client.datasets.list(page_size=1).datasets.count == number
+        """,
+    )
+    passed(pytester, 22, "-n", "2")
+
+
+def test_coroutines_use_it_with_pytest_asyncio(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import asyncio
+
+        import pytest
+
+        @pytest.mark.asyncio
+        @pytest.mark.parametrize("loop", [1, 2])
+        async def test_coroutine(mistral_local, loop):
+            create = mistral_local.client.datasets.create_async
+            await asyncio.gather(*(create(name="Refund requests", description="") for _ in range(5)))
+            assert len(mistral_local.requests("create_dataset")) == 5
+    """)
+    passed(pytester, 2)
+
+
+def test_the_environment_leads_to_the_workspace(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nothing listens there.
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    pytester.makepyfile("""
+        import os
+
+        from mistral_datasets import Mistral
+
+        def test_environment(mistral_local_env):
+            with Mistral() as mistral:
+                mistral.datasets.create(name="Refund requests", description="")
+            assert mistral_local_env.client.datasets.list().datasets.count == 1
+
+        def test_none():
+            assert "MISTRAL_SERVER_URL" not in os.environ
+    """)
+    passed(pytester, 2)
+
+
+def test_the_session_has_a_workspace_too(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def own(mistral_local_server):
+            with mistral_local_server.workspace() as local:
+                local.client.datasets.create(name="Refund requests", description="")
+                yield local
+
+        def test_first(mistral_local_session, own):
+            mistral_local_session.client.datasets.create(name="Refund requests", description="")
+            assert own.url == mistral_local_session.url
+
+        def test_second(mistral_local_session, own):
+            assert mistral_local_session.client.datasets.list().datasets.count == 1
+            assert own.client.datasets.list().datasets.count == 1
+    """)
+    passed(pytester, 2)
+
+
+def test_the_generation_is_chosen_by_marker_and_ini_option(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+        from mistral_datasets import errors
+
+        def write(local):
+            dataset = local.client.datasets.create(name="Free payloads", description="")
+            local.client.datasets.create_record(dataset_id=dataset.id, payload={"anything": 1}, properties={})
+
+        def test_default(mistral_local):
+            write(mistral_local)
+
+        @pytest.mark.mistral_local(generation="g1")
+        def test_marker(mistral_local):
+            with pytest.raises(errors.ValidationError):
+                write(mistral_local)
+    """)
+    passed(pytester, 2, "-o", "mistral_local_generation=g3")
+
+
+def test_a_marker_that_cannot_be_meant_is_refused(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.mistral_local(generatoin="g3")
+        def test_marker(mistral_local):
+            pass
+    """)
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*the marker mistral_local takes `generation` alone*"])
+
+
+def test_a_server_that_runs_already_can_be_used(pytester: pytest.Pytester, mistral_local_server: LocalServer) -> None:
+    pytester.makepyfile(
+        FIRST_AND_SECOND
+        + """
+    def test_url(mistral_local, pytestconfig):
+        assert mistral_local.url == pytestconfig.getini("mistral_local_url")
+"""
+    )
+    passed(pytester, 3, "-o", f"mistral_local_url={mistral_local_server.url}")
+
+
+def test_what_a_test_wrote_is_gone_after_it(pytester: pytest.Pytester, mistral_local_server: LocalServer) -> None:
+    pytester.makepyfile("""
+        def test_write(mistral_local):
+            mistral_local.client.datasets.create(name="Refund requests", description="")
+            print("key", mistral_local.api_key)
+    """)
+    result = pytester.runpytest_subprocess("-s", "-o", f"mistral_local_url={mistral_local_server.url}")
+    (line,) = [line for line in result.outlines if "key " in line]
+    key = line.partition("key ")[2].split()[0].rstrip(".")
+    with LocalWorkspace(mistral_local_server.url, key) as same:
+        assert same.requests() == []
+        assert same.client.datasets.list().datasets.count == 0
+
+
+def test_runs_that_do_not_use_it_pay_nothing(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import sys
+
+        def test_nothing():
+            assert "mistral_datasets_pytest" in sys.modules
+            assert "mistral_datasets" not in sys.modules
+    """)
+    passed(pytester, 1)
+
+
+def test_the_package_does_without_pytest() -> None:
+    program = "import sys, mistral_datasets.testing; assert 'pytest' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
