@@ -20,6 +20,9 @@ mod cors;
 mod data;
 mod faults;
 mod files;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod generated {
     pub(crate) mod routes;
 }

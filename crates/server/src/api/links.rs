@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::files;
 use crate::app::App;
-use crate::files::LinkError;
+use crate::files::{LinkError, Signer};
 use crate::http::{ApiError, FilePath, Query, content};
 use crate::time::Timestamp;
 
@@ -30,11 +30,21 @@ pub(super) async fn open(
 
 /// Whether the query of a link opens a file.
 fn check(app: &App, id: Uuid, query: &Query) -> Result<Result<(), LinkError>, ApiError> {
+    opens(&app.signer, id, query, Timestamp::now())
+}
+
+/// Whether the query of a link that a signer signed opens a file at a time.
+pub(crate) fn opens(
+    signer: &Signer,
+    id: Uuid,
+    query: &Query,
+    now: Timestamp,
+) -> Result<Result<(), LinkError>, ApiError> {
     let expires = query.text("expires")?.and_then(|text| text.parse().ok());
     let (Some(expires), Some(signature)) = (expires, query.text("signature")?) else {
         return Ok(Err(LinkError::Forged));
     };
-    Ok(app.signer.check(id, expires, signature, Timestamp::now()))
+    Ok(signer.check(id, expires, signature, now))
 }
 
 /// The workspace of the file that a link was signed for, whether its time is over or not.

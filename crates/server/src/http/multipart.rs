@@ -10,7 +10,6 @@ use mistral_datasets_core_client::types::ErrorCode;
 use tokio::sync::mpsc;
 
 use super::ApiError;
-use crate::app::App;
 use crate::files::{Contents, Incoming};
 use crate::storage::StorageError;
 
@@ -23,11 +22,11 @@ const PIECES: usize = 16;
 /// A form, read as it comes in. Its fields may come in any order.
 pub(crate) struct UploadForm(Multipart);
 
-impl FromRequest<App> for UploadForm {
+impl<S: Send + Sync> FromRequest<S> for UploadForm {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        Multipart::from_request(request, app).await.map(Self).map_err(|_| {
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        Multipart::from_request(request, state).await.map(Self).map_err(|_| {
             ApiError::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 ErrorCode::ValidationError,

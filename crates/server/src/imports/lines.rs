@@ -58,6 +58,19 @@ impl Lines {
         Ok(Chunk { records, progress, last: false })
     }
 
+    /// The records of all lines, or the reason why the file is refused.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn all(mut self) -> Result<Vec<NewRecord>, String> {
+        let mut all = Vec::new();
+        loop {
+            let chunk = self.chunk().map_err(|error| error.to_string())?;
+            all.extend(chunk.records);
+            if chunk.last {
+                return Ok(all);
+            }
+        }
+    }
+
     /// The next line that is not blank.
     fn line(&mut self) -> Result<Option<ImportLine>, ImportError> {
         loop {

@@ -214,6 +214,12 @@ impl<'a> Members<'a> {
         })
     }
 
+    /// All members in their order, as texts; the names with their quotes.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn raw(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.entries.iter().copied()
+    }
+
     /// Fails at the first member that has none of these names.
     pub(crate) fn only(&self, names: &[&str]) -> Result<(), Problem> {
         match self.each().find(|(name, _)| !names.contains(&name.as_str())) {

@@ -10,6 +10,8 @@ mod writer;
 
 use std::fmt;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use check::MAX_DEPTH;
 pub(crate) use conversation::{
     ImportLine, messages_of, object, optional_object, payload, properties,
 };

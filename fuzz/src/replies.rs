@@ -1,0 +1,35 @@
+//! Replies as the client reads them.
+
+use mistral_datasets_core_client::RawJson;
+use mistral_datasets_core_client::types::{
+    Dataset, DatasetRecord, ErrorResponse, File, ImportTask, ListRecordsResponse,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// What can be read can be written and read again, and is then the same; free objects stay the very text.
+pub fn replies(input: &[u8]) {
+    again::<Dataset>(input);
+    again::<DatasetRecord>(input);
+    again::<ListRecordsResponse>(input);
+    again::<ImportTask>(input);
+    again::<File>(input);
+    again::<ErrorResponse>(input);
+    if let Ok(record) = serde_json::from_slice::<DatasetRecord>(input) {
+        let text = std::str::from_utf8(input).expect("JSON is UTF-8");
+        assert!(text.contains(record.payload.get()) && text.contains(record.properties.get()));
+    }
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    if let Ok(raw) = RawJson::from_string(text.to_owned()) {
+        assert_eq!(raw.get(), text.trim_matches([' ', '\t', '\n', '\r']));
+        assert_eq!(raw.is_object(), raw.get().starts_with('{'));
+        let _ = raw.parse::<Value>();
+    }
+}
+
+fn again<T: DeserializeOwned + Serialize + PartialEq + std::fmt::Debug>(input: &[u8]) {
+    let Ok(read) = serde_json::from_slice::<T>(input) else { return };
+    let written = serde_json::to_vec(&read).expect("what was read can be written");
+    assert_eq!(serde_json::from_slice::<T>(&written).expect("what was written can be read"), read);
+}
