@@ -2,6 +2,7 @@
 
 mod keys;
 mod limits;
+mod log;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use mistral_datasets_server::{DataLocation, Generation, Server, ServerConfig};
 use crate::failure::Failure;
 use keys::KeyOptions;
 use limits::LimitOptions;
+use log::LogOptions;
 
 /// Runs a local server of the API until it is told to stop (Ctrl-C, SIGTERM). When it accepts connections it prints
 /// `listening on http://ADDRESS` as one line.
@@ -45,6 +47,8 @@ pub struct Serve {
     link_lifetime: humantime::Duration,
     #[command(flatten)]
     limits: LimitOptions,
+    #[command(flatten)]
+    log: LogOptions,
 }
 
 /// The generations of the API, as the command line names them.
@@ -68,13 +72,7 @@ impl From<GenerationName> for Generation {
 impl Serve {
     /// Runs the command until it is told to stop.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-        tracing_subscriber::fmt()
-            .with_writer(std::io::stderr)
-            .with_env_filter(
-                tracing_subscriber::EnvFilter::try_from_default_env()
-                    .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
-            )
-            .init();
+        self.log.start();
         let keys = self.keys.read()?;
         let config = ServerConfig {
             listen: self.listen,

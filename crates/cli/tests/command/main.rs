@@ -5,6 +5,8 @@ mod imports;
 mod interruption;
 #[cfg(unix)]
 mod keys;
+#[cfg(unix)]
+mod log;
 mod served;
 mod transfers;
 
