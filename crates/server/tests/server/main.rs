@@ -10,6 +10,7 @@ mod faults;
 mod files;
 mod hostile;
 mod imports;
+mod isolation;
 mod journal;
 mod json_texts;
 mod keys;

@@ -1,5 +1,7 @@
 //! A server to test, and a plain HTTP client that hides nothing of the replies.
 
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -19,9 +21,28 @@ const SOON: Duration = Duration::from_secs(30);
 
 /// A running server and a key of it.
 pub struct Api {
-    pub server: RunningServer,
+    pub server: Shared,
     http: reqwest::Client,
     key: Option<String>,
+}
+
+/// A server that clients with several keys share.
+#[derive(Clone)]
+pub struct Shared(Arc<RunningServer>);
+
+impl Shared {
+    /// Stops it in order, by who is the last to have it.
+    pub async fn shutdown(self) {
+        Arc::into_inner(self.0).expect("nobody else has the server").shutdown().await;
+    }
+}
+
+impl Deref for Shared {
+    type Target = RunningServer;
+
+    fn deref(&self) -> &RunningServer {
+        &self.0
+    }
 }
 
 /// A reply, read to its end.
@@ -41,12 +62,18 @@ impl Api {
         // More than one test may be the first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let server = Server::start(config).await.expect("the server starts");
+        let server = Shared(Arc::new(server));
         Self { server, http: reqwest::Client::new(), key: Some("a key".to_owned()) }
     }
 
     /// From now on requests carry another key, or none.
     pub fn set_key(&mut self, key: Option<&str>) {
         self.key = key.map(str::to_owned);
+    }
+
+    /// The same server, with another key.
+    pub fn with_key(&self, key: &str) -> Self {
+        Self { server: self.server.clone(), http: self.http.clone(), key: Some(key.to_owned()) }
     }
 
     pub fn url(&self, path: &str) -> String {
