@@ -6,14 +6,27 @@ use mistral_datasets::{Error, Reply as RawReply, Wait, WithReply};
 use pyo3::prelude::*;
 
 use crate::error;
+use crate::lane::Lane;
 use crate::model::Source;
 use crate::options::Seconds;
 use crate::raw;
 use crate::runtime::{self, Reply};
 use crate::session::Session;
 
-/// Carries out a call and blocks until its reply is there.
-pub fn send<C, R>(py: Python<'_>, session: &Session, call: C) -> PyResult<Py<PyAny>>
+/// Carries out a call of the lane's client and blocks until its reply is there.
+pub fn send<C, R>(py: Python<'_>, lane: Lane, call: C) -> PyResult<Py<PyAny>>
+where
+    C: IntoFuture<Output = Result<R, Error>>,
+    C::IntoFuture: Send + 'static,
+    R: Reply,
+{
+    let answer = answer(lane.session(), call);
+    runtime::finish(py, lane.run(py, answer)?)
+}
+
+/// Has the runtime's threads carry out a call, for one that takes long or whose body moves on afterwards, and blocks until its
+/// reply is there.
+pub fn send_by_runtime<C, R>(py: Python<'_>, session: &Session, call: C) -> PyResult<Py<PyAny>>
 where
     C: IntoFuture<Output = Result<R, Error>>,
     C::IntoFuture: Send + 'static,

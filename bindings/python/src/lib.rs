@@ -18,6 +18,7 @@ mod file;
 mod free_object;
 mod generated;
 mod json;
+mod lane;
 mod local;
 mod logging;
 mod member;

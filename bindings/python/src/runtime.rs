@@ -1,4 +1,5 @@
-//! The tokio runtime under the blocking calls and the awaitables.
+//! The tokio runtime under the awaitables, the transfers and what makes many calls of one. (A single blocking call does without;
+//! see [`lane`](crate::lane).)
 //!
 //! There is one for each process. A forked child has none of its parent's threads, so it gets a runtime of its own; the
 //! parent's is left alone there. No lock of this module is held without being attached to the interpreter, and Python
@@ -26,7 +27,7 @@ use crate::error;
 use crate::model::Source;
 
 /// How often a blocking call looks whether a signal came.
-const SIGNAL_CHECK: Duration = Duration::from_millis(25);
+pub const SIGNAL_CHECK: Duration = Duration::from_millis(25);
 
 /// The most threads that move bytes, of which there are half as many as processors. They compute little, Python's own threads
 /// want the processors too, and a thread more is woken for every reply only to find that there is nothing to do.
@@ -117,18 +118,28 @@ where
     C::IntoFuture: Send + 'static,
     R: Reply,
 {
-    wait_for(py, call)?.into_object(Source::unknown(py))
+    finish(py, block(py, call)?)
 }
 
-/// Carries out a call and blocks until it is done.
-///
-/// Other Python threads run meanwhile. On the main thread a signal, such as Ctrl-C, interrupts the call: its handler
-/// runs, and when that raises, the call is dropped.
+/// Carries out a call and blocks until it is done; see [`block`].
 pub fn wait_for<C, R>(py: Python<'_>, call: C) -> PyResult<R>
 where
     C: IntoFuture<Output = Result<R, Error>>,
     C::IntoFuture: Send + 'static,
     R: Send + 'static,
+{
+    block(py, call)?.map_err(|error| error::exception(py, None, &error))
+}
+
+/// Has the runtime's threads carry out a call and blocks until it is done.
+///
+/// Other Python threads run meanwhile. On the main thread a signal, such as Ctrl-C, interrupts the call: its handler
+/// runs, and when that raises, the call is dropped.
+pub fn block<C>(py: Python<'_>, call: C) -> PyResult<C::Output>
+where
+    C: IntoFuture,
+    C::IntoFuture: Send + 'static,
+    C::Output: Send + 'static,
 {
     let call = call.into_future();
     let (sender, mut receiver) = mpsc::sync_channel(1);
@@ -136,15 +147,14 @@ where
         // Nobody listens any more after a signal.
         let _ = sender.send(call.await);
     });
-    let result = loop {
+    loop {
         let receiver = &mut receiver;
         match py.detach(move || receiver.recv_timeout(SIGNAL_CHECK)) {
-            Ok(result) => break result,
+            Ok(result) => return Ok(result),
             Err(RecvTimeoutError::Timeout) => py.check_signals().inspect_err(|_| task.abort())?,
             Err(RecvTimeoutError::Disconnected) => return Err(panicked()),
         }
-    };
-    result.map_err(|error| error::exception(py, None, &error))
+    }
 }
 
 /// The exception of a call that panicked.
@@ -152,7 +162,8 @@ pub fn panicked() -> PyErr {
     PyRuntimeError::new_err("a call panicked; its trace is on standard error")
 }
 
-fn finish<R: Reply>(py: Python<'_>, result: Result<R, Error>) -> PyResult<Py<PyAny>> {
+/// The Python object of what a call brought, or the exception of its failure.
+pub fn finish<R: Reply>(py: Python<'_>, result: Result<R, Error>) -> PyResult<Py<PyAny>> {
     let reply = result.map_err(|error| error::exception(py, None, &error))?;
     reply.into_object(Source::unknown(py))
 }

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::PyDict;
 
+use crate::lane::{Lane, Track};
 use crate::{error, logging, options};
 
 /// A client that is made again in a forked child, where the sockets of its pool belong to the parent.
@@ -34,16 +35,21 @@ pub enum Origin {
     Local,
 }
 
+/// So many lanes are kept for the calls to come. A program with more threads than that makes new ones when all call at once.
+const MOST_LANES: usize = 64;
+
 /// The client of one process.
 struct Current {
     process: u32,
     /// Taken out only when it is dropped.
     client: Option<Client>,
+    /// The lanes that no call has taken, the last one on top: its connections are the least likely to have been closed.
+    lanes: Vec<Track>,
 }
 
 impl Current {
     fn new(client: Client) -> Self {
-        Self { process: process::id(), client: Some(client) }
+        Self { process: process::id(), client: Some(client), lanes: Vec::new() }
     }
 
     fn client(&self) -> &Client {
@@ -56,6 +62,7 @@ impl Drop for Current {
         if self.process != process::id() {
             // What is the parent's must not be shut down by its child.
             std::mem::forget(self.client.take());
+            std::mem::forget(std::mem::take(&mut self.lanes));
         }
     }
 }
@@ -131,6 +138,44 @@ impl Session {
                 .with(options::of_call(keywords)?)
                 .map_err(|error| error::exception(py, None, &error)),
         }
+    }
+
+    /// A lane for a single blocking call with the keywords that it was given beside its arguments.
+    ///
+    /// # Errors
+    /// As [`client_with`](Self::client_with).
+    pub fn lane(&self, py: Python<'_>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Lane> {
+        logging::refresh(py);
+        let shared = self.shared_client(py)?;
+        let track = self.current(py).lanes.pop();
+        let track = match track {
+            Some(track) => track,
+            None => Track::new(py, &shared)?,
+        };
+        let mut client = self.adapt(py, track.client.clone())?;
+        if let Some(keywords) = options {
+            client = client
+                .with(options::of_call(keywords)?)
+                .map_err(|error| error::exception(py, None, &error))?;
+        }
+        Ok(Lane::new(self.clone(), track, client))
+    }
+
+    /// Leaves a lane to the next call.
+    pub fn leave(&self, py: Python<'_>, track: Track) {
+        let mut current = self.current(py);
+        if current.lanes.len() < MOST_LANES && !track.client.is_closed() {
+            current.lanes.push(track);
+        }
+    }
+
+    /// Gives up the lanes that no call has taken, and their connections.
+    pub fn forget_lanes(&self, py: Python<'_>) {
+        let lanes = {
+            let mut current = self.current(py);
+            if current.process != process::id() { Vec::new() } else { std::mem::take(&mut current.lanes) }
+        };
+        drop(lanes);
     }
 
     /// This client with the keywords that were given beside the arguments, for what makes more than one call.

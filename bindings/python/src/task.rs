@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use crate::argument::Id;
-use crate::call::{limited, send, send_async};
+use crate::call::{limited, send_by_runtime, send_async};
 use crate::error;
 use crate::exchange::Exchange;
 use crate::options::Seconds;
@@ -58,7 +58,7 @@ pub fn refresh(
     id: &str,
 ) -> PyResult<Py<PyAny>> {
     let (session, task) = handle(py, session, dataset_id, id)?;
-    send(py, &session, async move { task.refresh().await })
+    send_by_runtime(py, &session, async move { task.refresh().await })
 }
 
 /// Asks how a task stands, for asyncio.
@@ -85,7 +85,7 @@ pub fn wait(
     let (session, task) = handle(py, session, dataset_id, id)?;
     let wait = waiting.apply(task.wait());
     match waiting.on_progress {
-        None => send(py, &session, wait),
+        None => send_by_runtime(py, &session, wait),
         Some(told) => {
             let run = RUN.import(py, "mistral_datasets._exchange", "run")?;
             Ok(run.call1((telling(&session, wait), told))?.unbind())

@@ -112,6 +112,28 @@ impl Client {
         Ok(Self::over(shared.clone(), ended.clone(), server_url, transport.with(settings)))
     }
 
+    /// A client like this one that makes connections of its own, and shares everything else.
+    ///
+    /// A connection is worked by the runtime in which a call opened it, and stands still when that does. A program with
+    /// several runtimes gives each a client of its own this way.
+    ///
+    /// ```no_run
+    /// # fn example(client: mistral_datasets::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// let client = client.with_own_connections()?;
+    /// let page = runtime.block_on(client.datasets().list().into_future())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Configuration`](ErrorKind::Configuration) when the environment's proxies cannot be used any more.
+    pub fn with_own_connections(&self) -> Result<Self, Error> {
+        let Inner { transport, server_url, shared, ended, .. } = &*self.inner;
+        let transport = transport.with_own_connections()?;
+        Ok(Self::over(shared.clone(), ended.clone(), server_url.clone(), transport))
+    }
+
     /// A client like this one, and the token that breaks its calls off: once that is cancelled, what is under way fails with
     /// [`Cancelled`](ErrorKind::Cancelled), and so does what is called later. This client goes on.
     ///

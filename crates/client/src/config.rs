@@ -1,11 +1,11 @@
 //! How a client is set up.
 
-use std::fmt;
 use std::time::Duration;
 
 use reqwest::Url;
 
 use crate::client::Client;
+use crate::connecting::{Connecting, Proxy};
 use crate::error::Error;
 use crate::options::{Options, Settings, misconfigured};
 use crate::retry::Retries;
@@ -39,30 +39,6 @@ pub struct ClientBuilder {
     user_agent: Option<String>,
     proxy: Proxy,
     ca_certificates: Option<Vec<u8>>,
-}
-
-/// Which way requests take.
-#[derive(Clone, Default)]
-enum Proxy {
-    /// The one that the environment names, if it names one.
-    #[default]
-    Environment,
-    /// This one.
-    Given(String),
-    /// None.
-    #[cfg_attr(not(feature = "local"), allow(dead_code))]
-    Never,
-}
-
-impl fmt::Debug for Proxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The address may hold a password.
-        f.write_str(match self {
-            Self::Environment => "Environment",
-            Self::Given(_) => "Given",
-            Self::Never => "Never",
-        })
-    }
 }
 
 impl ClientBuilder {
@@ -160,26 +136,13 @@ impl ClientBuilder {
 
         let own = concat!("mistral-datasets/", env!("CARGO_PKG_VERSION"));
         let user_agent = user_agent.map_or(own.to_owned(), |product| format!("{product} {own}"));
-        let builder = reqwest::Client::builder()
-            .user_agent(user_agent)
-            .connect_timeout(CONNECT_TIMEOUT.min(settings.timeout))
-            .tcp_nodelay(true)
-            // A redirect must not tell the next host the link that led there, whose query is a secret.
-            .referer(false)
-            .tls_backend_preconfigured(tls::configuration(ca_certificates.as_deref())?);
-        let builder = match proxy {
-            Proxy::Environment => builder,
-            Proxy::Never => builder.no_proxy(),
-            Proxy::Given(url) => builder.proxy(reqwest::Proxy::all(url).map_err(|_| {
-                misconfigured(
-                    "the proxy is not a URL; expected something like http://proxy.example:3128",
-                )
-            })?),
+        let connecting = Connecting {
+            user_agent,
+            timeout: CONNECT_TIMEOUT.min(settings.timeout),
+            tls: tls::configuration(ca_certificates.as_deref())?,
+            proxy,
         };
-        let http = builder
-            .build()
-            .map_err(|error| misconfigured("the HTTP client cannot be built").with_source(error))?;
-        Ok(Client::new_with(server_url, Transport::new(http, settings)))
+        Ok(Client::new_with(server_url, Transport::new(connecting, settings)?))
     }
 }
 

@@ -44,6 +44,7 @@ pub mod calls;
 mod check;
 mod client;
 mod config;
+mod connecting;
 mod download;
 mod envelope;
 mod error;

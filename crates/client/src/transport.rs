@@ -13,6 +13,7 @@ use mistral_datasets_core_client as core;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Request, Response, StatusCode};
 
+use crate::connecting::Connecting;
 use crate::envelope;
 use crate::error::{Error, ErrorKind};
 use crate::options::Settings;
@@ -23,19 +24,30 @@ use crate::seen::{self, Seen, note};
 /// Sends requests with the key.
 #[derive(Clone)]
 pub(crate) struct Transport {
+    connecting: Arc<Connecting>,
     http: reqwest::Client,
     budget: Budget,
     settings: Arc<Settings>,
 }
 
 impl Transport {
-    pub(crate) fn new(http: reqwest::Client, settings: Settings) -> Self {
-        Self { http, budget: Budget::default(), settings: Arc::new(settings) }
+    pub(crate) fn new(connecting: Connecting, settings: Settings) -> Result<Self, Error> {
+        Ok(Self {
+            http: connecting.pool()?,
+            connecting: Arc::new(connecting),
+            budget: Budget::default(),
+            settings: Arc::new(settings),
+        })
     }
 
     /// The same connections and the same budget with other settings.
     pub(crate) fn with(&self, settings: Settings) -> Self {
-        Self { http: self.http.clone(), budget: self.budget.clone(), settings: Arc::new(settings) }
+        Self { settings: Arc::new(settings), ..self.clone() }
+    }
+
+    /// The same settings and the same budget with connections of its own.
+    pub(crate) fn with_own_connections(&self) -> Result<Self, Error> {
+        Ok(Self { http: self.connecting.pool()?, ..self.clone() })
     }
 
     /// The connections. Requests sent over them directly carry no key.

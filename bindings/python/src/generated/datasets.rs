@@ -82,15 +82,9 @@ impl Datasets {
         q: Option<String>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self
-            .session
-            .client_with(py, options)?
-            .datasets()
-            .list()
-            .page_size(page_size)
-            .page(page)
-            .q(q);
-        send(py, &self.session, call)
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().list().page_size(page_size).page(page).q(q);
+        send(py, lane, call)
     }
 
     /// Like `list`, for asyncio.
@@ -177,8 +171,9 @@ impl Datasets {
         description: String,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self.session.client_with(py, options)?.datasets().create(name, description);
-        send(py, &self.session, call)
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().create(name, description);
+        send(py, lane, call)
     }
 
     /// Like `create`, for asyncio.
@@ -217,8 +212,9 @@ impl Datasets {
         dataset_id: Id,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self.session.client_with(py, options)?.datasets().fetch(dataset_id);
-        send(py, &self.session, call)
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().fetch(dataset_id);
+        send(py, lane, call)
     }
 
     /// Like `fetch`, for asyncio.
@@ -261,14 +257,9 @@ impl Datasets {
         description: Option<String>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self
-            .session
-            .client_with(py, options)?
-            .datasets()
-            .update(dataset_id)
-            .name(name)
-            .description(description);
-        send(py, &self.session, call)
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().update(dataset_id).name(name).description(description);
+        send(py, lane, call)
     }
 
     /// Like `update`, for asyncio.
@@ -311,8 +302,9 @@ impl Datasets {
         dataset_id: Id,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self.session.client_with(py, options)?.datasets().delete(dataset_id);
-        send(py, &self.session, call)
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().delete(dataset_id);
+        send(py, lane, call)
     }
 
     /// Like `delete`, for asyncio.
@@ -355,14 +347,10 @@ impl Datasets {
         page: Option<i64>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self
-            .session
-            .client_with(py, options)?
-            .datasets()
-            .list_records(dataset_id)
-            .page_size(page_size)
-            .page(page);
-        send(py, &self.session, call)
+        let lane = self.session.lane(py, options)?;
+        let call =
+            lane.client().datasets().list_records(dataset_id).page_size(page_size).page(page);
+        send(py, lane, call)
     }
 
     /// Like `list_records`, for asyncio.
@@ -456,9 +444,9 @@ impl Datasets {
         source: Option<String>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self
-            .session
-            .client_with(py, options)?
+        let lane = self.session.lane(py, options)?;
+        let call = lane
+            .client()
             .datasets()
             .create_record(
                 dataset_id,
@@ -466,7 +454,7 @@ impl Datasets {
                 json::argument(&properties, "create_record", "properties")?,
             )
             .source(source.map(types::RecordSource::from));
-        send(py, &self.session, call)
+        send(py, lane, call)
     }
 
     /// Like `create_record`, for asyncio.
@@ -523,16 +511,9 @@ impl Datasets {
         wait_timeout: Option<Seconds>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self
-            .session
-            .client_with(py, options)?
-            .datasets()
-            .import_from_campaign(dataset_id, campaign_id);
-        if wait {
-            send(py, &self.session, limited(call.wait(), wait_timeout))
-        } else {
-            send(py, &self.session, call)
-        }
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().import_from_campaign(dataset_id, campaign_id);
+        if wait { send(py, lane, limited(call.wait(), wait_timeout)) } else { send(py, lane, call) }
     }
 
     /// Like `import_from_campaign`, for asyncio.
@@ -593,16 +574,9 @@ impl Datasets {
         wait_timeout: Option<Seconds>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self
-            .session
-            .client_with(py, options)?
-            .datasets()
-            .import_from_explorer(dataset_id, completion_event_ids);
-        if wait {
-            send(py, &self.session, limited(call.wait(), wait_timeout))
-        } else {
-            send(py, &self.session, call)
-        }
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().import_from_explorer(dataset_id, completion_event_ids);
+        if wait { send(py, lane, limited(call.wait(), wait_timeout)) } else { send(py, lane, call) }
     }
 
     /// Like `import_from_explorer`, for asyncio.
@@ -665,13 +639,9 @@ impl Datasets {
         wait_timeout: Option<Seconds>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call =
-            self.session.client_with(py, options)?.datasets().import_from_file(dataset_id, file_id);
-        if wait {
-            send(py, &self.session, limited(call.wait(), wait_timeout))
-        } else {
-            send(py, &self.session, call)
-        }
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().import_from_file(dataset_id, file_id);
+        if wait { send(py, lane, limited(call.wait(), wait_timeout)) } else { send(py, lane, call) }
     }
 
     /// Like `import_from_file`, for asyncio.
@@ -729,16 +699,9 @@ impl Datasets {
         wait_timeout: Option<Seconds>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self
-            .session
-            .client_with(py, options)?
-            .datasets()
-            .import_from_playground(dataset_id, conversation_ids);
-        if wait {
-            send(py, &self.session, limited(call.wait(), wait_timeout))
-        } else {
-            send(py, &self.session, call)
-        }
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().import_from_playground(dataset_id, conversation_ids);
+        if wait { send(py, lane, limited(call.wait(), wait_timeout)) } else { send(py, lane, call) }
     }
 
     /// Like `import_from_playground`, for asyncio.
@@ -799,16 +762,10 @@ impl Datasets {
         wait_timeout: Option<Seconds>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self
-            .session
-            .client_with(py, options)?
-            .datasets()
-            .import_from_dataset_records(dataset_id, dataset_record_ids);
-        if wait {
-            send(py, &self.session, limited(call.wait(), wait_timeout))
-        } else {
-            send(py, &self.session, call)
-        }
+        let lane = self.session.lane(py, options)?;
+        let call =
+            lane.client().datasets().import_from_dataset_records(dataset_id, dataset_record_ids);
+        if wait { send(py, lane, limited(call.wait(), wait_timeout)) } else { send(py, lane, call) }
     }
 
     /// Like `import_from_dataset_records`, for asyncio.
@@ -863,8 +820,9 @@ impl Datasets {
         dataset_id: Id,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self.session.client_with(py, options)?.datasets().export_to_jsonl(dataset_id);
-        send(py, &self.session, call)
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().export_to_jsonl(dataset_id);
+        send(py, lane, call)
     }
 
     /// Like `export_to_jsonl`, for asyncio.
@@ -904,9 +862,9 @@ impl Datasets {
         task_id: Id,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call =
-            self.session.client_with(py, options)?.datasets().fetch_task(dataset_id, task_id);
-        send(py, &self.session, call)
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().fetch_task(dataset_id, task_id);
+        send(py, lane, call)
     }
 
     /// Like `fetch_task`, for asyncio.
@@ -951,14 +909,9 @@ impl Datasets {
         page: Option<i64>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self
-            .session
-            .client_with(py, options)?
-            .datasets()
-            .list_tasks(dataset_id)
-            .page_size(page_size)
-            .page(page);
-        send(py, &self.session, call)
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().list_tasks(dataset_id).page_size(page_size).page(page);
+        send(py, lane, call)
     }
 
     /// Like `list_tasks`, for asyncio.

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::argument::Id;
-use crate::call::{send, send_async};
+use crate::call::{send, send_async, send_by_runtime};
 use crate::file::{self, FileArgument};
 use crate::session::Session;
 
@@ -68,9 +68,9 @@ impl Files {
         purpose: Option<String>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self
-            .session
-            .client_with(py, options)?
+        let lane = self.session.lane(py, options)?;
+        let call = lane
+            .client()
             .files()
             .list()
             .page(page)
@@ -78,7 +78,7 @@ impl Files {
             .include_total(include_total)
             .search(search)
             .purpose(purpose);
-        send(py, &self.session, call)
+        send(py, lane, call)
     }
 
     /// Like `list`, for asyncio.
@@ -142,7 +142,7 @@ impl Files {
             expiry,
             visibility,
         );
-        send(py, &self.session, call)
+        send_by_runtime(py, &self.session, call)
     }
 
     /// Like `upload`, for asyncio.
@@ -189,8 +189,9 @@ impl Files {
         file_id: Id,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self.session.client_with(py, options)?.files().retrieve(file_id);
-        send(py, &self.session, call)
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().files().retrieve(file_id);
+        send(py, lane, call)
     }
 
     /// Like `retrieve`, for asyncio.
@@ -228,8 +229,9 @@ impl Files {
         file_id: Id,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self.session.client_with(py, options)?.files().delete(file_id);
-        send(py, &self.session, call)
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().files().delete(file_id);
+        send(py, lane, call)
     }
 
     /// Like `delete`, for asyncio.
@@ -268,7 +270,7 @@ impl Files {
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
         let call = file::download_file(self.session.client_with(py, options)?, file_id);
-        send(py, &self.session, call)
+        send_by_runtime(py, &self.session, call)
     }
 
     /// Like `download`, for asyncio.
@@ -308,9 +310,9 @@ impl Files {
         expiry: Option<i64>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call =
-            self.session.client_with(py, options)?.files().get_signed_url(file_id).expiry(expiry);
-        send(py, &self.session, call)
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().files().get_signed_url(file_id).expiry(expiry);
+        send(py, lane, call)
     }
 
     /// Like `get_signed_url`, for asyncio.

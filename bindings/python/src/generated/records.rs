@@ -56,13 +56,9 @@ impl Records {
         dataset_record_ids: Many<Id>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self
-            .session
-            .client_with(py, options)?
-            .datasets()
-            .records()
-            .bulk_delete(dataset_record_ids);
-        send(py, &self.session, call)
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().records().bulk_delete(dataset_record_ids);
+        send(py, lane, call)
     }
 
     /// Like `bulk_delete`, for asyncio.
@@ -105,9 +101,9 @@ impl Records {
         dataset_record_id: Id,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call =
-            self.session.client_with(py, options)?.datasets().records().fetch(dataset_record_id);
-        send(py, &self.session, call)
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().records().fetch(dataset_record_id);
+        send(py, lane, call)
     }
 
     /// Like `fetch`, for asyncio.
@@ -143,9 +139,9 @@ impl Records {
         dataset_record_id: Id,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call =
-            self.session.client_with(py, options)?.datasets().records().delete(dataset_record_id);
-        send(py, &self.session, call)
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().records().delete(dataset_record_id);
+        send(py, lane, call)
     }
 
     /// Like `delete`, for asyncio.
@@ -183,11 +179,12 @@ impl Records {
         payload: Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self.session.client_with(py, options)?.datasets().records().update_payload(
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().records().update_payload(
             dataset_record_id,
             json::argument(&payload, "update_record_payload", "payload")?,
         );
-        send(py, &self.session, call)
+        send(py, lane, call)
     }
 
     /// Like `update_payload`, for asyncio.
@@ -228,11 +225,12 @@ impl Records {
         properties: Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self.session.client_with(py, options)?.datasets().records().update_properties(
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().records().update_properties(
             dataset_record_id,
             json::argument(&properties, "update_record_properties", "properties")?,
         );
-        send(py, &self.session, call)
+        send(py, lane, call)
     }
 
     /// Like `update_properties`, for asyncio.
@@ -276,11 +274,12 @@ impl Records {
         judge_definition: Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let call = self.session.client_with(py, options)?.datasets().records().judge(
+        let lane = self.session.lane(py, options)?;
+        let call = lane.client().datasets().records().judge(
             dataset_record_id,
             json::argument(&judge_definition, "judge_record", "judge_definition")?,
         );
-        send(py, &self.session, call)
+        send(py, lane, call)
     }
 
     /// Like `judge`, for asyncio.

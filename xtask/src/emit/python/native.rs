@@ -257,6 +257,7 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
             (&["limited("], "crate::call", "limited"),
             (&[""], "crate::call", "send"),
             (&[""], "crate::call", "send_async"),
+            (&["send_by_runtime("], "crate::call", "send_by_runtime"),
             (&["file::"], "crate::file", "self"),
             (&[": FileArgument,"], "crate::file", "FileArgument"),
             (&["json::"], "crate::json", "self"),
@@ -308,27 +309,34 @@ fn pair(model: &Model, operation: &Operation) -> Result<String, String> {
     }
     signature.push("**options".to_owned());
     let signature = format!("#[pyo3(signature = ({}))]\n", signature.join(", "));
-    let call = call(model, operation, &arguments)?;
     let name = identifier(&operation.name);
     let twin = format!("{}.{}_async", class(&operation.group), operation.name);
-    let send = |send: &str, name: &str| {
-        if operation.starts_task() {
+    let with_options = "self.session.client_with(py, options)?";
+    // The body of a transfer moves on between two calls of Python, for which the runtime's threads are there.
+    let (lane, client, send_blocking, over) = if operation.handwritten.is_some() {
+        ("", with_options, "send_by_runtime", "&self.session")
+    } else {
+        ("let lane = self.session.lane(py, options)?;\n", "lane.client()", "send", "lane")
+    };
+    let send = |client: &str, send: &str, over: &str| {
+        let call = call(model, operation, &arguments, client)?;
+        Ok::<_, String>(if operation.starts_task() {
             format!(
-                "let call = {call};\nif wait {{\n{send}(py, {name}&self.session, limited(call.wait(), wait_timeout))\n}} \
-                 else {{\n{send}(py, {name}&self.session, call)\n}}"
+                "let call = {call};\nif wait {{\n{send}(py, {over}, limited(call.wait(), wait_timeout))\n}} \
+                 else {{\n{send}(py, {over}, call)\n}}"
             )
         } else {
-            format!("let call = {call};\n{send}(py, {name}&self.session, call)")
-        }
+            format!("let call = {call};\n{send}(py, {over}, call)")
+        })
     };
     Ok(format!(
-        "{}{signature}fn {name}(&self, py: Python<'_>, {parameters}) -> PyResult<Py<PyAny>> {{\n{}\n}}\n\n\
+        "{}{signature}fn {name}(&self, py: Python<'_>, {parameters}) -> PyResult<Py<PyAny>> {{\n{lane}{}\n}}\n\n\
          {}{signature}fn {}_async<'py>(&self, py: Python<'py>, {parameters}) -> PyResult<Bound<'py, PyAny>> {{\n{}\n}}\n\n",
         comment(&method_doc(model, operation)),
-        send("send", ""),
+        send(client, send_blocking, over)?,
         comment(&twin_doc(operation)),
         operation.name,
-        send("send_async", &format!("{twin:?}, ")),
+        send(with_options, "send_async", &format!("{twin:?}, &self.session"))?,
     ))
 }
 
@@ -403,12 +411,17 @@ pub(super) fn unknown<T>(operation: &Operation, field: &Field) -> Result<T, Stri
 }
 
 /// The expression that makes the client's call: a function by hand where the document says so, the client's own otherwise.
-fn call(model: &Model, operation: &Operation, arguments: &[Argument]) -> Result<String, String> {
+fn call(
+    model: &Model,
+    operation: &Operation,
+    arguments: &[Argument],
+    client: &str,
+) -> Result<String, String> {
     let passed = |argument: &Argument| Ok(spelling(model, operation, argument)?.passed);
     if operation.handwritten.is_some() {
         let arguments: Result<Vec<String>, String> = arguments.iter().map(passed).collect();
         return Ok(format!(
-            "file::{}(self.session.client_with(py, options)?, {})",
+            "file::{}({client}, {})",
             operation.id,
             arguments?.join(", ")
         ));
@@ -418,7 +431,7 @@ fn call(model: &Model, operation: &Operation, arguments: &[Argument]) -> Result<
         arguments.iter().partition(|argument| argument.field.required);
     let required: Result<Vec<String>, String> = required.into_iter().map(passed).collect();
     let mut text = format!(
-        "self.session.client_with(py, options)?{handle}.{}({})",
+        "{client}{handle}.{}({})",
         identifier(&operation.name),
         required?.join(", ")
     );
