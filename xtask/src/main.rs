@@ -4,6 +4,7 @@ mod bench;
 mod conformance;
 mod demo;
 mod emit;
+mod fuzz;
 mod generate;
 mod local_server;
 mod model;
@@ -60,6 +61,14 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Looks for inputs that break what must hold for any; needs cargo-fuzz
+    Fuzz {
+        /// What to try: lines, json, replies, forms, links; all of them unless named
+        targets: Vec<String>,
+        /// For how many minutes each
+        #[arg(long, default_value_t = 5)]
+        minutes: u64,
+    },
     /// Measures beside peers, in one run on the same machine
     #[command(subcommand)]
     Bench(Bench),
@@ -98,6 +107,7 @@ fn main() -> ExitCode {
         Command::Test => test::test(&root()),
         Command::Soak { kills, seed } => soak::soak(&root(), kills, seed),
         Command::Conformance { cases, seed } => conformance::conformance(&root(), cases, seed),
+        Command::Fuzz { targets, minutes } => fuzz::fuzz(&root(), &targets, minutes),
         Command::Bench(Bench::Client { million }) => bench::client(&root(), million),
         Command::Spec(Spec::Diff { file, json }) => return spec_diff(&file, json),
     };
