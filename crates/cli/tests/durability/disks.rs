@@ -91,27 +91,15 @@ impl Failing {
         assert!(ends.iter().all(Option::is_none), "{ends:?}");
     }
 
-    /// Lets each of them write until it fails, and answers how. One whose import cannot even be told to have failed waits in
-    /// vain, and has no failure.
+    /// Lets each of them write until it fails, and answers how.
     async fn fail(&mut self, client: &Client) -> Vec<Option<Error>> {
-        let stop = CancellationToken::new();
-        let failing = self.workers.iter_mut().map(async |worker| {
-            let working = worker.work(client, &stop);
-            let end = tokio::time::timeout(Duration::from_secs(2), working).await;
-            match end {
-                Ok(failure) => Some(failure.expect("nobody told it to stop")),
-                Err(_) => {
-                    assert!(worker.is_importing(), "a write was acknowledged");
-                    None
-                }
-            }
-        });
-        join_all(failing).await
+        let time = Duration::from_secs(2);
+        join_all(self.workers.iter_mut().map(|worker| worker.fail(client, time))).await
     }
 }
 
-/// Whether a write was refused as one for which there is no room.
-fn is_refused(error: &Error, words: &str) -> bool {
+/// Whether a write was refused in these words, as one that the disk cannot take.
+pub fn is_refused(error: &Error, words: &str) -> bool {
     let by_status = error.status() == Some(503) && error.code() == Some("DATABASE_UNAVAILABLE");
     (by_status || error.kind() == ErrorKind::TaskFailed) && error.to_string().contains(words)
 }

@@ -8,6 +8,8 @@ mod kills;
 mod load;
 mod served;
 mod shutdown;
+#[cfg(target_os = "linux")]
+mod small_disk;
 mod worker;
 
 use std::path::Path;

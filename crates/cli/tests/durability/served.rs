@@ -21,9 +21,14 @@ impl Served {
 
     /// Starts a server over a directory, with something of its process changed.
     pub fn start_with(directory: &Path, change: impl FnOnce(&mut Command)) -> Self {
-        let began = Instant::now();
         let mut command = Command::new(env!("CARGO_BIN_EXE_mistral-datasets"));
         change(&mut command);
+        Self::start_through(command, directory)
+    }
+
+    /// Starts a server through a command that is the program, or runs it with the arguments it is given.
+    pub fn start_through(mut command: Command, directory: &Path) -> Self {
+        let began = Instant::now();
         let mut process = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(directory)
@@ -41,6 +46,12 @@ impl Served {
     /// Its address.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The number of its process.
+    #[cfg(target_os = "linux")]
+    pub fn process(&self) -> u32 {
+        self.process.id()
     }
 
     /// How long it took until it accepted connections.

@@ -174,15 +174,26 @@ impl Worker {
         None
     }
 
+    /// Writes until a write fails, and answers how. One whose import cannot even be told to have failed waits in vain, and has
+    /// no failure in this time.
+    pub async fn fail(&mut self, client: &Client, time: Duration) -> Option<Error> {
+        let stop = CancellationToken::new();
+        match tokio::time::timeout(time, self.work(client, &stop)).await {
+            Ok(failure) => Some(failure.expect("nobody told it to stop")),
+            Err(_) => {
+                assert!(
+                    matches!(self.under_way, Some(UnderWay::Import { .. })),
+                    "a write was acknowledged"
+                );
+                None
+            }
+        }
+    }
+
     /// Takes the server at its word that it has not done what failed, and looks whether that is so.
     pub async fn check_refused(&mut self, client: &Client) {
         self.under_way = None;
         self.compare(client, self.dataset.expect("settled before")).await;
-    }
-
-    /// Whether it waits for the end of an import.
-    pub fn is_importing(&self) -> bool {
-        matches!(self.under_way, Some(UnderWay::Import { .. }))
     }
 
     async fn write(&mut self, client: &Client) -> Result<(), Error> {

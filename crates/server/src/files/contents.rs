@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
 
+use crate::room;
+
 /// Where contents lie. Its work waits for the disk, so it is done on threads that may wait.
 #[derive(Clone, Debug)]
 pub(crate) struct Contents {
@@ -98,6 +100,10 @@ impl Incoming {
     pub(crate) fn finish(self) -> io::Result<Stored> {
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.as_file().sync_all()?;
+        // It fits, but then nothing could be written down any more, not even that it is deleted again.
+        if room::beside(file.path()) < room::KEPT {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let id = Uuid::now_v7();
         file.persist(self.directory.join(id.to_string()))?;
         sync_directory(&self.directory)?;

@@ -162,7 +162,7 @@ impl FileIndex for SqliteStorage {
     }
 
     fn delete_file(&self, workspace: Uuid, id: Uuid) -> Pending<()> {
-        self.write(move |connection| delete(connection, workspace, id))
+        self.write_to_free(move |connection| delete(connection, workspace, id))
     }
 
     fn linked_file(&self, id: Uuid) -> Pending<FileEntry> {
@@ -188,7 +188,7 @@ impl FileIndex for SqliteStorage {
     }
 
     fn expire_files(&self) -> Pending<Vec<Uuid>> {
-        self.write(expire)
+        self.write_to_free(expire)
     }
 }
 

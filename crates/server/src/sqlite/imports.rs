@@ -279,10 +279,10 @@ impl ImportStore for SqliteStorage {
     }
 
     fn fail_import(&self, task: Uuid, message: String) -> Pending<()> {
-        self.write(move |connection| fail_one(connection, task, &message))
+        self.write_to_free(move |connection| fail_one(connection, task, &message))
     }
 
     fn fail_interrupted_imports(&self, message: String) -> Pending<usize> {
-        self.write(move |connection| fail_all(connection, &message))
+        self.write_to_free(move |connection| fail_all(connection, &message))
     }
 }

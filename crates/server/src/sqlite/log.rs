@@ -5,6 +5,7 @@
 //! own copies while the writer goes on, again and again until it has nearly caught up; the writer then copies the little that
 //! is left, so that the log can begin anew.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,7 @@ use rusqlite::Connection;
 
 use super::connection::{self, Durability};
 use super::disk::{Disk, is_failed_flush};
+use crate::room;
 
 /// From so many pages on the log is copied: 16 MB.
 const LONG: u32 = 2048;
@@ -39,6 +41,7 @@ pub(super) struct Log {
     /// The log is looked at again when it has so many pages.
     next: u32,
     disk: Disk,
+    path: PathBuf,
 }
 
 struct Shared {
@@ -82,10 +85,11 @@ impl Log {
             Ok(())
         }))?;
         let copies = Arc::clone(&shared);
+        let file = path.clone();
         let thread = std::thread::Builder::new()
             .name("datasets-log".to_owned())
             .spawn(move || copies.copy_when_asked(&path, durability))?;
-        Ok(Self { shared, thread: Some(thread), next: LONG, disk })
+        Ok(Self { shared, thread: Some(thread), next: LONG, disk, path: file })
     }
 
     /// The disk that it lies on.
@@ -93,17 +97,49 @@ impl Log {
         &self.disk
     }
 
-    /// To be called when there was no space for a transaction: the log may give some back.
+    /// Whether there is only room left for what gives some back.
+    pub(super) fn is_full(&self, writer: &Connection) -> bool {
+        // What was removed from the file leaves room in it.
+        room::beside(&self.path) < room::KEPT
+            && free_in_file(writer).is_ok_and(|free| free < room::KEPT)
+    }
+
+    /// To be called when there was no room for a transaction, which then gives back what it took.
     pub(super) fn make_room(&mut self, writer: &Connection) {
-        match begin_anew(writer, "TRUNCATE") {
-            Ok(()) => self.next = LONG,
-            Err(error) => failed(&self.disk, &error),
+        if let Err(error) = self.cut_off(writer) {
+            tracing::warn!(%error, "the log could not be shortened");
         }
+        if let Err(error) = begin_anew(writer, "TRUNCATE") {
+            failed(&self.disk, &error);
+        }
+    }
+
+    /// Cuts off what the log's file has beyond the last transaction. SQLite would write over it, and nobody reads it.
+    fn cut_off(&self, writer: &Connection) -> Result<(), Box<dyn std::error::Error>> {
+        const HEAD: u64 = 32;
+        const HEAD_OF_PAGE: u64 = 24;
+        let pages = u64::from(self.shared.pages.load(Ordering::Relaxed));
+        let used = HEAD + pages * (HEAD_OF_PAGE + page_size(writer)?);
+        let mut name = self.path.clone().into_os_string();
+        name.push("-wal");
+        let log = File::options().write(true).open(name)?;
+        if log.metadata()?.len() > used {
+            log.set_len(used)?;
+        }
+        Ok(())
     }
 
     /// To be called between the transactions of the connection that writes.
     pub(super) fn tend(&mut self, writer: &Connection) {
         let pages = self.shared.pages.load(Ordering::Relaxed);
+        // The file must be able to take what is in the log.
+        let room = room::beside(&self.path).saturating_sub(room::KEPT);
+        if page_size(writer).is_ok_and(|size| u64::from(pages) * size > room) {
+            if let Err(error) = begin_anew(writer, "TRUNCATE") {
+                failed(&self.disk, &error);
+            }
+            return;
+        }
         if pages < LONG {
             // It has begun anew.
             self.next = LONG;
@@ -213,12 +249,24 @@ fn failed(disk: &Disk, error: &rusqlite::Error) {
     }
 }
 
-/// Copies what is left, and lets the next write begin the log anew if nobody reads from it.
+/// Copies what is left, and lets the next write begin the log anew if nobody reads from it: within the file that it has, or with
+/// an empty one.
 fn begin_anew(writer: &Connection, how: &str) -> rusqlite::Result<()> {
     writer.busy_timeout(PATIENCE)?;
     let copied = writer.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()));
     writer.busy_timeout(connection::BUSY)?;
     copied
+}
+
+/// How many bytes of the file are free.
+fn free_in_file(connection: &Connection) -> rusqlite::Result<u64> {
+    let pages: u64 =
+        connection.prepare_cached("PRAGMA freelist_count")?.query_row([], |row| row.get(0))?;
+    Ok(pages * page_size(connection)?)
+}
+
+fn page_size(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.prepare_cached("PRAGMA page_size")?.query_row([], |row| row.get(0))
 }
 
 #[cfg(test)]

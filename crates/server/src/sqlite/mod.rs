@@ -31,7 +31,7 @@ pub(crate) use copy::Moment;
 use log::Log;
 use readers::Readers;
 pub(crate) use schema::OpenError;
-use writer::{Keeping, Writer};
+use writer::{Keeping, Room, Writer};
 
 /// The storage on one SQLite file.
 pub(crate) struct SqliteStorage {
@@ -57,7 +57,15 @@ impl SqliteStorage {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
-        self.writer.run(Keeping::Sure, work)
+        self.writer.run(Keeping::Sure, Room::Takes, work)
+    }
+
+    /// Like [`write`](Self::write), for what gives back room on the disk, now or later, and is done on a full one too.
+    fn write_to_free<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
+    ) -> Pending<T> {
+        self.writer.run(Keeping::Sure, Room::GivesBack, work)
     }
 
     /// Like [`write`](Self::write), but a crash may undo it together with all that was written after it.
@@ -65,7 +73,7 @@ impl SqliteStorage {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
-        self.writer.run(Keeping::Loose, work)
+        self.writer.run(Keeping::Loose, Room::Takes, work)
     }
 
     /// Answers what the work reads, all of one moment.
@@ -94,7 +102,7 @@ impl Storage for SqliteStorage {
     }
 
     fn reset(&self, workspace: Uuid) -> Pending<Vec<Uuid>> {
-        self.write(move |connection| workspaces::reset(connection, workspace))
+        self.write_to_free(move |connection| workspaces::reset(connection, workspace))
     }
 
     fn counts(&self) -> Pending<Counts> {
@@ -103,7 +111,7 @@ impl Storage for SqliteStorage {
 
     fn reclaim(&self) -> Pending<bool> {
         // A step that is undone is done again.
-        self.write_loosely(reclaim::step)
+        self.writer.run(Keeping::Loose, Room::GivesBack, reclaim::step)
     }
 }
 

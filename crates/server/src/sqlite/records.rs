@@ -257,6 +257,6 @@ impl RecordStore for SqliteStorage {
     }
 
     fn delete_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<()> {
-        self.write(move |connection| delete(connection, workspace, &ids))
+        self.write_to_free(move |connection| delete(connection, workspace, &ids))
     }
 }

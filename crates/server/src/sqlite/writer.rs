@@ -26,9 +26,9 @@ type Answer = Box<dyn FnOnce(Committed) + Send>;
 /// What became of a transaction.
 type Committed = Result<(), CommitError>;
 
-/// A write, which returns how to answer it once the transaction has ended. It is given no connection when the transaction
-/// could not begin.
-type Work = Box<dyn FnOnce(Option<&Connection>) -> Worked + Send>;
+/// A write, which returns how to answer it once the transaction has ended. It is given no connection when it cannot be part
+/// of one.
+type Work = Box<dyn FnOnce(Result<&Connection, CommitError>) -> Worked + Send>;
 
 /// How a write can be answered, and what of the database has failed it, if anything did.
 struct Worked {
@@ -40,6 +40,16 @@ struct Worked {
 struct Job {
     work: Work,
     keeping: Keeping,
+    room: Room,
+}
+
+/// What a write does to the room on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// It takes some.
+    Takes,
+    /// It gives some back, sooner or later, so some is kept for it.
+    GivesBack,
 }
 
 /// What a crash may do to a write that was answered.
@@ -75,13 +85,14 @@ impl Writer {
     pub(super) fn run<T: Send + 'static>(
         &self,
         keeping: Keeping,
+        room: Room,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
         let (sender, receiver) = oneshot::channel();
         let work: Work = Box::new(move |connection| {
             let result = match connection {
-                Some(connection) => in_savepoint(connection, work),
-                None => Err(StorageError::Stopped),
+                Ok(connection) => in_savepoint(connection, work),
+                Err(error) => Err(error.into()),
             };
             let failed = result.as_ref().err().and_then(CommitError::behind);
             let answer = Box::new(move |committed: Committed| {
@@ -96,7 +107,7 @@ impl Writer {
         });
         // Without a thread that takes the job, dropping it closes the channel of its answer.
         if let Some(jobs) = &self.jobs {
-            let _ = jobs.send(Job { work, keeping });
+            let _ = jobs.send(Job { work, keeping, room });
         }
         Box::pin(async move { receiver.await.unwrap_or(Err(StorageError::Stopped)) })
     }
@@ -129,9 +140,13 @@ impl Writing {
                 std::iter::once(first).chain(jobs.try_iter().take(BATCH - 1)).collect();
             let sure = batch.iter().any(|job| job.keeping == Keeping::Sure);
             let mut answers = Vec::with_capacity(batch.len());
-            let committed = self.transaction(sure, |connection| {
+            let committed = self.transaction(sure, |connection, full| {
                 let mut first = None;
                 for job in batch {
+                    let connection = match job.room {
+                        Room::Takes if full => Err(CommitError::Full),
+                        _ => connection.clone(),
+                    };
                     let Worked { answer, failed } = (job.work)(connection);
                     answers.push(answer);
                     first = first.or(failed);
@@ -156,14 +171,16 @@ impl Writing {
     fn transaction(
         &mut self,
         sure: bool,
-        work: impl FnOnce(Option<&Connection>) -> Option<CommitError>,
+        work: impl FnOnce(Result<&Connection, CommitError>, bool) -> Option<CommitError>,
     ) -> Committed {
         if self.log.disk().has_failed() {
-            work(None);
+            work(Err(CommitError::DiskFailed), false);
             return Err(CommitError::DiskFailed);
         }
         let ready = self.synchronise(sure);
-        let committed = in_transaction(&self.connection, ready, work);
+        let full = self.log.is_full(&self.connection);
+        let committed =
+            in_transaction(&self.connection, ready, |connection| work(connection, full));
         if matches!(committed, Err(CommitError::FlushFailed)) {
             self.log.disk().fail();
         }
@@ -188,13 +205,14 @@ impl Writing {
 fn in_transaction(
     connection: &Connection,
     ready: rusqlite::Result<()>,
-    work: impl FnOnce(Option<&Connection>) -> Option<CommitError>,
+    work: impl FnOnce(Result<&Connection, CommitError>) -> Option<CommitError>,
 ) -> Committed {
     if let Err(error) = ready.and_then(|()| step(connection, "BEGIN IMMEDIATE")) {
-        work(None);
-        return Err(error.into());
+        let error = CommitError::from(error);
+        work(Err(error.clone()));
+        return Err(error);
     }
-    let failed = work(Some(connection));
+    let failed = work(Ok(connection));
     let committed = match failed {
         Some(failed) if connection.is_autocommit() => Err(failed),
         Some(CommitError::FlushFailed) => Err(CommitError::FlushFailed),
@@ -319,14 +337,14 @@ mod tests {
     }
 
     fn insert(writer: &Writer, number: i64, fail: bool) -> Pending<()> {
-        writer.run(Keeping::Sure, move |connection| {
+        writer.run(Keeping::Sure, Room::Takes, move |connection| {
             connection.execute("INSERT INTO numbers VALUES (?1)", [number])?;
             if fail { Err(Missing::Task.into()) } else { Ok(()) }
         })
     }
 
     async fn sum(writer: &Writer) -> i64 {
-        let sum = writer.run(Keeping::Sure, |connection| {
+        let sum = writer.run(Keeping::Sure, Room::Takes, |connection| {
             Ok(connection
                 .query_row("SELECT coalesce(sum(number), 0) FROM numbers", [], |row| row.get(0))?)
         });
@@ -344,7 +362,7 @@ mod tests {
     #[tokio::test]
     async fn a_write_that_panics_is_answered_and_the_next_ones_work() {
         let writer = writer();
-        let panicking = writer.run::<()>(Keeping::Sure, |connection| {
+        let panicking = writer.run::<()>(Keeping::Sure, Room::Takes, |connection| {
             connection.execute("INSERT INTO numbers VALUES (1)", [])?;
             panic!("on purpose");
         });
@@ -365,12 +383,12 @@ mod tests {
             .unwrap();
         let writer = start(connection);
         // What is deferred is checked by the commit alone.
-        let orphan = writer.run(Keeping::Sure, |connection| {
+        let orphan = writer.run(Keeping::Sure, Room::Takes, |connection| {
             connection.execute("INSERT INTO children VALUES (1)", [])?;
             Ok(())
         });
         assert!(matches!(orphan.await, Err(StorageError::Failed(_))));
-        let count = writer.run(Keeping::Sure, |connection| {
+        let count = writer.run(Keeping::Sure, Room::Takes, |connection| {
             let count: i64 =
                 connection.query_row("SELECT count(*) FROM children", [], |row| row.get(0))?;
             Ok(count)
