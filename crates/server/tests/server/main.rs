@@ -4,6 +4,7 @@ mod concurrency;
 mod concurrent_model;
 mod cors;
 mod datasets;
+mod disclosure;
 mod docs;
 mod exports;
 mod faults;
