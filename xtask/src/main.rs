@@ -85,6 +85,15 @@ enum Bench {
         #[arg(long)]
         million: bool,
     },
+    /// The local server with a thousand to a million records; writes docs/bench-server.md
+    Server {
+        /// How many records the datasets have, one after the other
+        #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = bench::server::SIZES)]
+        records: Vec<usize>,
+        /// Also install Phoenix and Prism into target/bench, and measure beside them
+        #[arg(long)]
+        peers: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -109,6 +118,9 @@ fn main() -> ExitCode {
         Command::Conformance { cases, seed } => conformance::conformance(&root(), cases, seed),
         Command::Fuzz { targets, minutes } => fuzz::fuzz(&root(), &targets, minutes),
         Command::Bench(Bench::Client { million }) => bench::client(&root(), million),
+        Command::Bench(Bench::Server { records, peers }) => {
+            bench::server::server(&root(), &records, peers)
+        }
         Command::Spec(Spec::Diff { file, json }) => return spec_diff(&file, json),
     };
     match result {

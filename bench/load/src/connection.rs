@@ -67,7 +67,8 @@ impl Connection {
         path: &str,
         body: Option<Bytes>,
     ) -> Result<Bytes, Failure> {
-        let body = Full::new(body.unwrap_or_default()).map_err(|never| match never {}).boxed_unsync();
+        let body =
+            Full::new(body.unwrap_or_default()).map_err(|never| match never {}).boxed_unsync();
         let reply = self.send(method, path, "application/json", body).await?;
         Ok(reply.into_body().collect().await?.to_bytes())
     }

@@ -39,9 +39,9 @@ impl Import {
         let mut reader = Connection::open(address, api_key).await?;
         let started = Instant::now();
         let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-        let reply =
-            connection.send("POST", "/v1/files", &content_type, self.body().await?).await?;
-        let uploaded: Value = serde_json::from_slice(&reply.into_body().collect().await?.to_bytes())?;
+        let reply = connection.send("POST", "/v1/files", &content_type, self.body().await?).await?;
+        let uploaded: Value =
+            serde_json::from_slice(&reply.into_body().collect().await?.to_bytes())?;
         let upload_seconds = started.elapsed().as_secs_f64();
 
         let started = Instant::now();
@@ -49,7 +49,8 @@ impl Import {
         let import = json!({"file_id": uploaded["id"]});
         let mut task =
             connection.json("POST", &format!("{dataset}/imports/from-file"), Some(&import)).await?;
-        let path = format!("{dataset}/tasks/{}", task["id"].as_str().ok_or("a task without an id")?);
+        let path =
+            format!("{dataset}/tasks/{}", task["id"].as_str().ok_or("a task without an id")?);
         let reading = async {
             let mut latencies = Latencies::default();
             loop {
@@ -118,7 +119,9 @@ impl Export {
         let path = format!("/v1/observability/datasets/{}/exports/to-jsonl", self.dataset_id);
         let link = connection.json("GET", &path, None).await?;
         let link = link["file_url"].as_str().ok_or("an export without a link")?;
-        let path = link.find("//").and_then(|at| link[at + 2..].find('/').map(|slash| &link[at + 2 + slash..]));
+        let path = link
+            .find("//")
+            .and_then(|at| link[at + 2..].find('/').map(|slash| &link[at + 2 + slash..]));
         let path = path.ok_or("a link without a path")?;
         let body = http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync();
         let reply = connection.send("GET", path, "application/octet-stream", body).await?;

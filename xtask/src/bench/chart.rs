@@ -1,10 +1,6 @@
-//! The picture: for every row and language a bar, as long as ours takes less than the official SDK, on a logarithmic scale.
+//! The pictures: for every row a bar beside each of the others, as long as ours takes less, on a logarithmic scale.
 
 use std::fmt::Write as _;
-
-use super::rows::ROWS;
-use super::runner::Language;
-use super::sample::Results;
 
 const WIDTH: f64 = 860.0;
 const LABELS: f64 = 330.0;
@@ -12,27 +8,43 @@ const TOP: f64 = 56.0;
 const BAR: f64 = 13.0;
 const GROUP: f64 = 40.0;
 /// What the scale ends with.
-const MOST: f64 = 200.0;
+const MOST: f64 = 2_000.0;
 
-/// Draws the picture as SVG. Its colours are legible on light and on dark pages.
-pub fn draw(results: &Results) -> String {
-    let height = TOP + GROUP * ROWS.len() as f64 + 24.0;
+/// What is compared in one row.
+#[derive(Debug)]
+pub struct Group<'a> {
+    pub title: &'a str,
+    pub bars: Vec<Bar>,
+}
+
+/// How many times less ours takes than something, where that is known.
+#[derive(Debug)]
+pub struct Bar {
+    pub name: &'static str,
+    pub ratio: Option<f64>,
+}
+
+/// Draws a picture as SVG. Its colours are legible on light and on dark pages.
+pub fn draw(title: &str, groups: &[Group<'_>]) -> String {
+    let height = TOP + GROUP * groups.len() as f64 + 24.0;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"system-ui, sans-serif\" font-size=\"13\">\n\
          <style>text {{ fill: #24292f }} .grid {{ stroke: #8c959f; stroke-width: 0.5 }} .bar0 {{ fill: #3572a5 }} .bar1 {{ fill: #3f8f4f }}\n\
          @media (prefers-color-scheme: dark) {{ text {{ fill: #e6edf3 }} .bar0 {{ fill: #6ca6dd }} .bar1 {{ fill: #63c174 }} }}</style>\n\
-         <text x=\"0\" y=\"18\" font-weight=\"600\">How many times less ours takes than the official SDK</text>\n"
+         <text x=\"0\" y=\"18\" font-weight=\"600\">{title}</text>\n"
     );
-    for (index, language) in [Language::Python, Language::Node].into_iter().enumerate() {
+    let names = groups.iter().flat_map(|group| &group.bars).map(|bar| bar.name);
+    let names: Vec<&str> = names.take(groups.first().map_or(0, |group| group.bars.len())).collect();
+    for (index, name) in names.into_iter().enumerate() {
         let x = WIDTH - 150.0 + 80.0 * index as f64;
         let _ = writeln!(
             svg,
             "<rect class=\"bar{index}\" x=\"{x}\" y=\"8\" width=\"12\" height=\"12\"/><text x=\"{}\" y=\"18\">{}</text>",
             x + 17.0,
-            language.name()
+            name
         );
     }
-    for tick in [1.0, 3.0, 10.0, 30.0, 100.0] {
+    for tick in [1.0, 10.0, 100.0, 1_000.0] {
         let x = LABELS + length(tick);
         let _ = writeln!(
             svg,
@@ -42,17 +54,17 @@ pub fn draw(results: &Results) -> String {
             TOP - 14.0
         );
     }
-    for (place, row) in ROWS.iter().enumerate() {
+    for (place, group) in groups.iter().enumerate() {
         let y = TOP + GROUP * place as f64;
         let _ = writeln!(
             svg,
             "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             LABELS - 10.0,
             y + BAR + 4.0,
-            row.title
+            group.title
         );
-        for (index, language) in [Language::Python, Language::Node].into_iter().enumerate() {
-            let Some(ratio) = results.ratio(row, language) else { continue };
+        for (index, bar) in group.bars.iter().enumerate() {
+            let Some(ratio) = bar.ratio else { continue };
             let y = y + (BAR + 1.0) * index as f64;
             let _ = writeln!(
                 svg,

@@ -1,9 +1,10 @@
-//! `cargo xtask bench`: what the clients cost, measured beside their peers in one run on one server.
+//! `cargo xtask bench`: what the clients and the server cost, measured beside their peers in one run.
 
 mod chart;
 mod rows;
 mod runner;
 mod sample;
+pub mod server;
 mod table;
 mod workload;
 
@@ -14,8 +15,9 @@ use crate::demo;
 use crate::local_server::LocalServer;
 use crate::test;
 use crate::toolchain::{self, Profile};
+use chart::{Bar, Group};
 use rows::ROWS;
-use runner::{RUNNERS, Who};
+use runner::{Language, RUNNERS, Who};
 use sample::Results;
 use workload::Workload;
 
@@ -69,7 +71,23 @@ pub fn client(root: &Path, million: bool) -> Result<(), String> {
     let text = table::page(&results, &millions);
     println!("{}", table::without_markup(&text));
     write(root, PAGE, &text)?;
-    write(root, PICTURE, &chart::draw(&results))
+    write(root, PICTURE, &picture(&results))
+}
+
+/// The comparison with the official SDKs as a picture.
+fn picture(results: &Results) -> String {
+    let bar = |row, language: Language| Bar {
+        name: language.name(),
+        ratio: results.ratio(row, language),
+    };
+    let groups: Vec<Group<'_>> = ROWS
+        .iter()
+        .map(|row| Group {
+            title: row.title,
+            bars: [Language::Python, Language::Node].map(|language| bar(row, language)).into(),
+        })
+        .collect();
+    chart::draw("How many times less ours takes than the official SDK", &groups)
 }
 
 fn write(root: &Path, path: &str, text: &str) -> Result<(), String> {

@@ -78,7 +78,8 @@ fn line(results: &Results, row: &Row, language: Language) -> String {
     )
 }
 
-fn met(met: bool) -> &'static str {
+/// The verdict on a figure that has a bar.
+pub fn met(met: bool) -> &'static str {
     if met { "met" } else { "missed" }
 }
 
@@ -92,7 +93,7 @@ fn shown(row: &Row, figure: f64) -> String {
 }
 
 /// What the figures were measured on, as far as it matters to them.
-fn machine() -> String {
+pub fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let version = |program: &str| {
         let output = Command::new(program).arg("--version").output().ok()?;

@@ -37,7 +37,7 @@ impl Workload {
         count: usize,
     ) -> Result<Self, String> {
         let records = folder.join(format!("records-{count}.jsonl"));
-        write_records(&records, count)
+        write_records(&records, count, MESSAGE_WORDS)
             .map_err(|error| format!("{}: {error}", records.display()))?;
         let call = |arguments: &[&str]| call(command, server, arguments);
         let dataset_id = created(&call(&["datasets", "create", "Benchmark, read"])?)?;
@@ -116,8 +116,11 @@ fn created(reply: &Value) -> Result<String, String> {
     reply["id"].as_str().map(str::to_owned).ok_or_else(|| "a dataset without an id".to_owned())
 }
 
-/// Writes conversations of four messages, about 1.8 KB each, the same at every run.
-fn write_records(path: &Path, count: usize) -> std::io::Result<()> {
+/// How many words a message has: records are about 1.8 KB with it.
+const MESSAGE_WORDS: usize = 78;
+
+/// Writes conversations of four messages with so many words each, the same at every run.
+pub fn write_records(path: &Path, count: usize, words: usize) -> std::io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     let mut state = 20_261_123_u64;
     let mut line = String::new();
@@ -130,7 +133,7 @@ fn write_records(path: &Path, count: usize) -> std::io::Result<()> {
             let role = if message % 2 == 0 { "user" } else { "assistant" };
             let comma = if message == 0 { "" } else { "," };
             let _ = write!(line, r#"{comma}{{"role":"{role}","content":""#);
-            for word in 0..78 {
+            for word in 0..words {
                 // A linear congruential generator is random enough for words.
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 let space = if word == 0 { "" } else { " " };

@@ -420,21 +420,14 @@ fn call(
     let passed = |argument: &Argument| Ok(spelling(model, operation, argument)?.passed);
     if operation.handwritten.is_some() {
         let arguments: Result<Vec<String>, String> = arguments.iter().map(passed).collect();
-        return Ok(format!(
-            "file::{}({client}, {})",
-            operation.id,
-            arguments?.join(", ")
-        ));
+        return Ok(format!("file::{}({client}, {})", operation.id, arguments?.join(", ")));
     }
     let handle: String = operation.group.split('.').map(|part| format!(".{part}()")).collect();
     let (required, optional): (Vec<&Argument>, Vec<&Argument>) =
         arguments.iter().partition(|argument| argument.field.required);
     let required: Result<Vec<String>, String> = required.into_iter().map(passed).collect();
-    let mut text = format!(
-        "{client}{handle}.{}({})",
-        identifier(&operation.name),
-        required?.join(", ")
-    );
+    let mut text =
+        format!("{client}{handle}.{}({})", identifier(&operation.name), required?.join(", "));
     for argument in optional {
         let _ = write!(text, ".{}({})", identifier(&argument.field.name), passed(argument)?);
     }

@@ -1,0 +1,30 @@
+"""Uploads conversations to Phoenix as a dataset, reads them back, and prints what both took as one line of JSON."""
+
+import json
+import sys
+import time
+
+import httpx
+
+url, path = sys.argv[1:]
+with open(path, encoding="utf-8") as file:
+    payloads = [json.loads(line)["payload"]["messages"] for line in file]
+
+with httpx.Client(base_url=url, timeout=600) as client:
+    began = time.perf_counter()
+    upload = {
+        "action": "create",
+        "name": "benchmark",
+        "inputs": [{"messages": messages[:-1]} for messages in payloads],
+        "outputs": [{"message": messages[-1]} for messages in payloads],
+    }
+    reply = client.post("/v1/datasets/upload", params={"sync": "true"}, json=upload).raise_for_status()
+    import_seconds = time.perf_counter() - began
+
+    began = time.perf_counter()
+    dataset_id = reply.json()["data"]["dataset_id"]
+    read = client.get(f"/v1/datasets/{dataset_id}/examples").raise_for_status()
+    read_seconds = time.perf_counter() - began
+    records = len(read.json()["data"]["examples"])
+
+print(json.dumps({"records": records, "import_seconds": import_seconds, "read_seconds": read_seconds}))
