@@ -86,8 +86,9 @@ impl Gate {
         Arc::clone(&self.connections).try_acquire_owned().ok()
     }
 
-    /// The place of a request, while there is one and its head is not too large.
-    pub(crate) fn request(&self, head: &Parts) -> Result<SemaphorePermit<'_>, ApiError> {
+    /// The place of a request, while there is one and its head is not too large. Whether the server is well needs none: who
+    /// watches it would take one that is busy for one that is gone.
+    pub(crate) fn request(&self, head: &Parts) -> Result<Option<SemaphorePermit<'_>>, ApiError> {
         let Limits { url_bytes, header_bytes, .. } = self.limits;
         let url = head.uri.path_and_query().map_or(0, |text| text.as_str().len());
         if url as u64 > url_bytes {
@@ -99,7 +100,10 @@ impl Gate {
         if headers.sum::<usize>() as u64 > header_bytes {
             return Err(ApiError::headers_too_large(header_bytes));
         }
-        self.requests.try_acquire().map_err(|_| ApiError::busy("requests"))
+        if head.uri.path() == "/healthz" {
+            return Ok(None);
+        }
+        self.requests.try_acquire().map(Some).map_err(|_| ApiError::busy("requests"))
     }
 
     /// The bytes of a head that are read before it is judged. What is larger is refused while it still comes, which can be

@@ -148,7 +148,8 @@ impl State {
     fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(begun) = self.begun else { return Poll::Pending };
         loop {
-            let gained = Duration::from_secs(self.received / BYTES_PER_SECOND);
+            let gained =
+                Duration::from_millis(self.received.saturating_mul(1_000) / BYTES_PER_SECOND);
             // So late a time never comes.
             let Some(deadline) = begun.checked_add(self.stall_time.saturating_add(gained)) else {
                 return Poll::Pending;
