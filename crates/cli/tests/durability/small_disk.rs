@@ -18,7 +18,7 @@ use crate::worker::Worker;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mistral-datasets");
 
 /// Mounts a small file system and becomes the program that comes after it.
-const MOUNTED: &str = r#"mount -t tmpfs -o size=12m small "$0" && exec "$@""#;
+const MOUNTED: &str = r#"mount -t tmpfs -o size=9m small "$0" && exec "$@""#;
 
 /// How to have a small file system in a directory, which nobody else sees: what to start with, and what to join it with.
 struct SmallDisk {
@@ -72,10 +72,10 @@ fn acknowledged(workers: &[Worker]) -> u64 {
     workers.iter().map(Worker::acknowledged).sum()
 }
 
-/// A dataset with 3 MB of records.
+/// A dataset with 2 MB of records.
 async fn large_dataset(client: &Client) -> Uuid {
     let dataset = client.datasets().create("In the way", "").await.expect("a dataset").id;
-    for _ in 0..30 {
+    for _ in 0..20 {
         let payload = json!({"messages": [], "x": "x".repeat(100_000)});
         client.datasets().create_record(dataset, payload, json!({})).await.expect("it fits");
     }
@@ -96,7 +96,7 @@ async fn what_is_deleted_on_a_full_disk_makes_room_for_writes_without_a_restart(
     command.arg(PROGRAM);
     let served = Served::start_through(command, &data);
     let client = client(&served);
-    let large_file = Upload::bytes("large.jsonl", vec![b'\n'; 2 << 20]);
+    let large_file = Upload::bytes("large.jsonl", vec![b'\n'; 1 << 20]);
     let large_file = client.files().upload(large_file).await.expect("it fits").id;
     let large_dataset = large_dataset(&client).await;
     let mut workers: Vec<Worker> =

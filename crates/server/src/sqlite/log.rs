@@ -99,9 +99,9 @@ impl Log {
 
     /// Whether there is only room left for what gives some back.
     pub(super) fn is_full(&self, writer: &Connection) -> bool {
+        let room = room::beside(&self.path);
         // What was removed from the file leaves room in it.
-        room::beside(&self.path) < room::KEPT
-            && free_in_file(writer).is_ok_and(|free| free < room::KEPT)
+        room < room::KEPT && free_in_file(writer).is_ok_and(|free| room + free < room::KEPT)
     }
 
     /// To be called when there was no room for a transaction, which then gives back what it took.
