@@ -19,13 +19,15 @@ impl<'a> Object<'a> {
         object.out.push(b'}');
     }
 
-    /// Begins a member; its value is then written to what this returns.
+    /// Begins a member; its value is then written to what this returns. The name is one that needs no escapes.
     pub(crate) fn member(&mut self, name: &str) -> &mut Vec<u8> {
+        debug_assert!(name.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte)));
         if !std::mem::take(&mut self.empty) {
             self.out.push(b',');
         }
-        string(self.out, name);
-        self.out.push(b':');
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
         self.out
     }
 

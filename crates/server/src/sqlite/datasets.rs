@@ -267,7 +267,7 @@ impl DatasetStore for SqliteStorage {
     }
 
     fn dataset(&self, workspace: Uuid, key: DatasetKey) -> Pending<Dataset> {
-        self.read(move |connection| Ok(find(connection, workspace, &key)?.dataset))
+        self.look_up(move |connection| Ok(find(connection, workspace, &key)?.dataset))
     }
 
     fn datasets(

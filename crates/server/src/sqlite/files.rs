@@ -149,7 +149,7 @@ impl FileIndex for SqliteStorage {
     }
 
     fn file(&self, workspace: Uuid, id: Uuid) -> Pending<FileEntry> {
-        self.read(move |connection| fetch(connection, workspace, id))
+        self.look_up(move |connection| fetch(connection, workspace, id))
     }
 
     fn files(
@@ -166,11 +166,11 @@ impl FileIndex for SqliteStorage {
     }
 
     fn linked_file(&self, id: Uuid) -> Pending<FileEntry> {
-        self.read(move |connection| linked(connection, id))
+        self.look_up(move |connection| linked(connection, id))
     }
 
     fn workspace_of_file(&self, id: Uuid) -> Pending<Uuid> {
-        self.read(move |connection| workspace_of(connection, id))
+        self.look_up(move |connection| workspace_of(connection, id))
     }
 
     fn unneeded_contents(&self, ids: Vec<Uuid>) -> Pending<Vec<Uuid>> {

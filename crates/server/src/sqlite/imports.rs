@@ -252,11 +252,11 @@ impl ImportStore for SqliteStorage {
     }
 
     fn task(&self, workspace: Uuid, dataset: DatasetKey, id: Uuid) -> Pending<Task> {
-        self.read(move |connection| fetch(connection, workspace, &dataset, id))
+        self.look_up(move |connection| fetch(connection, workspace, &dataset, id))
     }
 
     fn tasks(&self, workspace: Uuid, dataset: DatasetKey, window: Window) -> Pending<Listed<Task>> {
-        self.read(move |connection| list(connection, workspace, &dataset, window))
+        self.look_up(move |connection| list(connection, workspace, &dataset, window))
     }
 
     fn stage_records(

@@ -83,6 +83,14 @@ impl SqliteStorage {
     ) -> Pending<T> {
         self.readers.run(work)
     }
+
+    /// Like [`read`](Self::read), for what is found by keys and is over in a moment.
+    fn look_up<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
+    ) -> Pending<T> {
+        self.readers.run_here(work)
+    }
 }
 
 impl Storage for SqliteStorage {

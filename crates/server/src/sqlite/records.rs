@@ -207,7 +207,7 @@ impl RecordStore for SqliteStorage {
     }
 
     fn record(&self, workspace: Uuid, id: Uuid) -> Pending<Record> {
-        self.read(move |connection| fetch(connection, workspace, id))
+        self.look_up(move |connection| fetch(connection, workspace, id))
     }
 
     fn records(
@@ -216,7 +216,7 @@ impl RecordStore for SqliteStorage {
         dataset: DatasetKey,
         window: Window,
     ) -> Pending<Listed<Record>> {
-        self.read(move |connection| list(connection, workspace, &dataset, window))
+        self.look_up(move |connection| list(connection, workspace, &dataset, window))
     }
 
     fn records_by_id(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<Vec<Record>> {
