@@ -40,7 +40,7 @@ class Mistral extends Resources {
     if (directory !== undefined && typeof directory !== "string") {
       throw misconfigured(`directory: ${expected("a path", directory).problem}`);
     }
-    return new Mistral({ [CONNECTED]: received(await native.connectLocal(directory)) });
+    return over(received(await native.connectLocal(directory)));
   }
 
   get serverURL() {
@@ -49,7 +49,7 @@ class Mistral extends Resources {
 
   withOptions(options) {
     const { options: common, log } = ofVariant(options);
-    return new Mistral({ [CONNECTED]: received(this.#native.with(common, log)) });
+    return over(received(this.#native.with(common, log)));
   }
 
   openLink(url, options) {
@@ -77,4 +77,9 @@ function connect(options) {
   return received(native.connect(setup, common, log));
 }
 
-module.exports = { Mistral };
+/** The client over one that was set up elsewhere. */
+function over(connected) {
+  return new Mistral({ [CONNECTED]: connected });
+}
+
+module.exports = { Mistral, over };

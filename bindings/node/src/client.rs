@@ -71,8 +71,7 @@ pub fn connect(setup: Setup, options: Options, log: Option<Log>) -> Outcome<Nati
 pub async fn connect_local(directory: Option<String>) -> Outcome<NativeClient> {
     let data =
         directory.map_or(LocalData::Memory, |directory| LocalData::Directory(directory.into()));
-    let client = Client::local(data).await;
-    outcome(client.map(|client| NativeClient { client, dispatch: None, token: None, raw: false }))
+    outcome(Client::local(data).await.map(NativeClient::of))
 }
 
 #[napi]
@@ -130,6 +129,11 @@ impl NativeClient {
 }
 
 impl NativeClient {
+    /// A client without a logger.
+    pub(crate) fn of(client: Client) -> Self {
+        Self { client, dispatch: None, token: None, raw: false }
+    }
+
     /// The same client once more, for what outlives a call.
     pub(crate) fn share(&self) -> Self {
         Self {

@@ -43,6 +43,13 @@ test("import and require give the same names and the same classes", () => {
   assert.equal(require(".."), required);
 });
 
+test("the part for tests is imported and required too", async () => {
+  const testing = await import("mistral-datasets/testing");
+  const required = require("mistral-datasets/testing");
+  assert.deepEqual(Object.keys(required).sort(), ["LocalWorkspace", "connectLocal", "startLocal"]);
+  for (const name of Object.keys(required)) assert.equal(testing[name], required[name], name);
+});
+
 test("every operation of the native module has a method", () => {
   const { NativeClient } = require("../lib/native.js");
   const { datasets, files } = new Mistral({ apiKey: "k" });

@@ -95,7 +95,7 @@ test("create_records_in_order", async () => {
 test("create_records_pulls_as_it_sends", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
-  const stuck = { operation: "create_record", skip: 10, times: null, delay_ms: 60_000 };
+  const stuck = { operation: "create_record", skip: 10, times: null, delayMs: 60_000 };
   await fixture.fault(stuck);
   const pulled = { sync: 0, async: 0, closed: 0 };
   function* sync() {
@@ -194,7 +194,7 @@ test("create_records_by_file", async () => {
 test("create_records_resumes", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
-  const lost = { operation: "create_record", carry_out: true, reset_after_bytes: 0 };
+  const lost = { operation: "create_record", carryOut: true, resetAfterBytes: 0 };
   await fixture.fault({ ...lost, skip: 3 });
   const create = (resume) =>
     fixture.datasets.createRecords({

@@ -83,7 +83,7 @@ test("export_compressed", async (t) => {
 
 test("export_resumes", async (t) => {
   const { fixture, whole, request } = await filled(t);
-  for (const rule of [{ truncate_after_bytes: 100 }, { reset_after_bytes: 0 }]) {
+  for (const rule of [{ truncateAfterBytes: 100 }, { resetAfterBytes: 0 }]) {
     await fixture.fault({ operation: "open_link", ...rule });
     await fixture.requests();
     assert.equal((await fixture.datasets.export(request)).records, 3);
@@ -92,7 +92,7 @@ test("export_resumes", async (t) => {
       ({ operation }) => operation === "open_link",
     );
     assert.equal(openings.length, 2);
-    const range = rule.truncate_after_bytes ? "bytes=100-" : undefined;
+    const range = rule.truncateAfterBytes ? "bytes=100-" : undefined;
     assert.equal(openings[1].headers.range, range);
   }
 });
@@ -187,7 +187,7 @@ test("export_to_writer", async (t) => {
   ];
   for (const to of sinks) await assert.rejects(fixture.datasets.export({ datasetId, to }), full);
   const stop = new AbortController();
-  await fixture.fault({ operation: "open_link", delay_ms: 5_000 });
+  await fixture.fault({ operation: "open_link", delayMs: 5_000 });
   setTimeout(() => stop.abort(full), 100);
   const aborted = fixture.datasets.export({ datasetId, to: write }, { signal: stop.signal });
   await failure(aborted, CancelledError, { cause: full });

@@ -33,7 +33,7 @@ test("calls_are_logged_without_secrets", async () => {
   const levels = ["debug", "info", "warn", "error"];
   const logger = Object.fromEntries(levels.map((level) => [level, note(level)]));
   const fixture = await Fixture.served({ logger });
-  const silent = new Fixture(fixture.client, fixture.key);
+  const silent = new Fixture(fixture.client, fixture.local);
   const dataset = await fixture.dataset();
   await fixture.record(dataset, "the conversation");
   await fixture.fault({ operation: "list_datasets", status: 503, headers: { "retry-after": "0" } });

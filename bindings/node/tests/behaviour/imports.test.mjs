@@ -49,15 +49,14 @@ test("import_from_file_fails_whole", async () => {
 
 /** Two events as the explorer would have them. */
 const EVENTS = ["one", "two"].map((question, index) => ({
-  request_messages: [{ role: "user", content: question }],
-  response_messages: [{ role: "assistant", content: String(index + 1) }],
+  requestMessages: [{ role: "user", content: question }],
+  responseMessages: [{ role: "assistant", content: String(index + 1) }],
 }));
 
 test("import_from_explorer", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
-  const planted = await fixture.plant("chat-completion-events", EVENTS);
-  const completionEventIds = planted.map(({ event_id }) => event_id);
+  const completionEventIds = await fixture.local.plantEvents(EVENTS);
   await fixture.done(
     await fixture.datasets.importFromExplorer({ datasetId: dataset.id, completionEventIds }),
   );
@@ -70,9 +69,8 @@ test("import_from_explorer", async () => {
 test("import_from_campaign", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
-  const planted = await fixture.plant("chat-completion-events", EVENTS);
-  const event_ids = planted.map(({ event_id }) => event_id);
-  const { id: campaignId } = await fixture.plant("campaigns", { name: "Week 1", event_ids });
+  const events = await fixture.local.plantEvents(EVENTS);
+  const campaignId = await fixture.local.plantCampaign("Week 1", events);
   await fixture.done(
     await fixture.datasets.importFromCampaign({ datasetId: dataset.id, campaignId }),
   );
@@ -83,8 +81,7 @@ test("import_from_playground", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
   const conversations = [{ messages: [{ role: "user", content: "played" }] }];
-  const planted = await fixture.plant("conversations", conversations);
-  const conversationIds = planted.map(({ conversation_id }) => conversation_id);
+  const conversationIds = await fixture.local.plantConversations(conversations);
   const datasetId = dataset.id;
   await fixture.done(await fixture.datasets.importFromPlayground({ datasetId, conversationIds }));
   const records = await fixture.records(dataset);

@@ -39,25 +39,25 @@ test("retries_a_broken_read", async () => {
   await fixture.requests();
   const fetch = (options) => fixture.datasets.fetch({ datasetId: dataset.id }, options);
   for (const spoiled of [
-    { reset_after_bytes: 0 },
-    { reset_after_bytes: 10 },
-    { truncate_after_bytes: 10 },
+    { resetAfterBytes: 0 },
+    { resetAfterBytes: 10 },
+    { truncateAfterBytes: 10 },
   ]) {
     await fixture.fault({ operation: "fetch_dataset", ...spoiled });
     assert.deepEqual((await fetch()).toJSON(), dataset.toJSON());
     assert.equal((await fixture.requests()).length, 2, JSON.stringify(spoiled));
   }
-  await fixture.fault({ operation: "fetch_dataset", delay_ms: 2_000 });
+  await fixture.fault({ operation: "fetch_dataset", delayMs: 2_000 });
   assert.equal((await fetch({ timeoutMs: 200 })).id, dataset.id);
 });
 
 test("never_repeats_an_ambiguous_write", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
-  const faults = [{ reset_after_bytes: 0 }, { truncate_after_bytes: 3 }, { status: 500 }];
+  const faults = [{ resetAfterBytes: 0 }, { truncateAfterBytes: 3 }, { status: 500 }];
   for (const [index, fault] of faults.entries()) {
     await fixture.requests();
-    await fixture.fault({ operation: "create_record", carry_out: true, ...fault });
+    await fixture.fault({ operation: "create_record", carryOut: true, ...fault });
     const created = fixture.datasets.createRecord({ datasetId: dataset.id, ...EMPTY });
     const error = await failure(created, MistralError, { ambiguous: true, attempts: 1 });
     assert.match(error.hint, /look before/);
@@ -153,7 +153,7 @@ test("options_of_one_call", async () => {
   assert.equal(await count(elsewhere), 1);
   assert.equal(await count(undefined), 0);
 
-  await fixture.fault({ operation: "list_datasets", delay_ms: 5_000 });
+  await fixture.fault({ operation: "list_datasets", delayMs: 5_000 });
   await failure(fixture.datasets.list({}, { timeoutMs: 50, retries: 1 }), TimeoutError);
   for (const [options, message] of [
     [{ timeoutMs: 0 }, /^timeoutMs: expected a number of milliseconds above 0, found 0$/],
@@ -213,7 +213,7 @@ test("cancelling_stops_a_call", async () => {
   const { signal } = new AbortController();
   await fixture.datasets.create({ name: "Refund requests", description: "" }, { signal });
   assert.equal(getEventListeners(signal, "abort").length, 0);
-  await fixture.fault({ operation: "create_dataset", delay_ms: 5_000 });
+  await fixture.fault({ operation: "create_dataset", delayMs: 5_000 });
   const late = AbortSignal.timeout(100);
   const created = fixture.datasets.create({ name: "Too late", description: "" }, { signal: late });
   const given = await failure(created, CancelledError, { ambiguous: true });
@@ -233,7 +233,7 @@ test("cancelling_stops_a_call", async () => {
 
 test("closing_cancels_calls", async () => {
   const fixture = await Fixture.served();
-  await fixture.fault({ operation: "list_datasets", delay_ms: 5_000, times: null });
+  await fixture.fault({ operation: "list_datasets", delayMs: 5_000, times: null });
   const began = performance.now();
   const call = fixture.client.withOptions({ headers: { a: "b" } }).datasets.list();
   const cancelled = failure(call, CancelledError);

@@ -53,7 +53,7 @@ test("iterate_is_lazy", async () => {
 test("iterate_fetches_ahead", async () => {
   const fixture = await Fixture.served();
   const { id: datasetId } = await fixture.filled(130);
-  await fixture.fault({ operation: "list_records", delay_ms: 30, times: null });
+  await fixture.fault({ operation: "list_records", delayMs: 30, times: null });
   const took = [];
   for (const window of [1, 8]) {
     const began = performance.now();

@@ -1,13 +1,11 @@
 // Clients of local servers, and what tests often do with them.
 
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Mistral, TaskStatus } from "mistral-datasets";
-
-import { served } from "./served.mjs";
+import { startLocal } from "mistral-datasets/testing";
 
 /** How long a task may take before a test gives up, in milliseconds. */
 const PATIENCE = 30_000;
@@ -24,18 +22,19 @@ export class Fixture {
     return new Fixture(client);
   }
 
-  /** A client of a server in a process of its own, with a key that is known, and so a workspace of its own. */
+  /** A client of a workspace whose faults and journal are at hand. */
   static async served(options = {}) {
-    const serverURL = await served();
-    const key = randomUUID();
+    const local = await startLocal();
+    after(() => local.close());
     // What is waited for in tests need not take long.
     const retries = { firstDelayMs: 5 };
-    return new Fixture(new Mistral({ apiKey: key, serverURL, retries, ...options }), key);
+    return new Fixture(local.client.withOptions({ retries, ...options }), local);
   }
 
-  constructor(client, key) {
+  constructor(client, local) {
     this.client = client;
-    this.key = key;
+    this.local = local;
+    this.key = local?.apiKey;
     this.url = client.serverURL;
     this.datasets = client.datasets;
     this.files = client.files;
@@ -88,38 +87,25 @@ export class Fixture {
     );
     const fileId = await this.file(`${lines.join("\n")}\n`);
     await this.datasets.importFromFile({ datasetId: dataset.id, fileId, wait: true });
-    if (this.key !== undefined) await this.requests();
+    if (this.local !== undefined) await this.requests();
     return dataset;
   }
 
   /** Makes the server spoil requests: by one rule of its faults, or several. */
   async fault(rules) {
-    await this.plant("faults", rules);
+    await this.local.fault(rules);
   }
 
   /** The requests that the server has had since it was last asked. */
   async requests() {
-    const url = `${this.url}/local/v1/requests`;
-    const headers = { authorization: `Bearer ${this.key}` };
-    const { requests } = await (await fetch(url, { headers })).json();
-    await fetch(url, { method: "DELETE", headers });
+    const requests = await this.local.requests();
+    await this.local.forgetRequests();
     return requests;
   }
 
   /** The operations of these requests. */
   async operations() {
     return (await this.requests()).map(({ operation }) => operation);
-  }
-
-  /** Plants what the service would have from elsewhere, by one of the server's own routes. */
-  async plant(what, body) {
-    const reply = await fetch(`${this.url}/local/v1/${what}`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${this.key}`, "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    assert.ok(reply.ok, `${what}: ${reply.status}`);
-    return reply.json();
   }
 }
 

@@ -1,4 +1,4 @@
-// The local server in a process of its own, where a test must know the key or choose it.
+// The local server in a process of its own, where a test must choose the keys that it takes.
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";

@@ -24,6 +24,13 @@ import {
   TaskStatus,
   Timestamp,
 } from "mistral-datasets";
+import {
+  connectLocal,
+  type Fault,
+  type LocalRequest,
+  LocalWorkspace,
+  startLocal,
+} from "mistral-datasets/testing";
 
 /** Compiles only where both types are the same, so that `any` cannot hide. */
 type Same<A, B> =
@@ -237,4 +244,23 @@ export async function wrong(mistral: Mistral, datasetId: string): Promise<void> 
   const request: CreateRecordRequest = { datasetId, payload: { messages: [] }, properties: {} };
   // @ts-expect-error The list of sources is open, but a source is text.
   request.source = 5;
+}
+
+/** What tests of other people's code write. */
+export async function testing(): Promise<void> {
+  const local: LocalWorkspace = await startLocal({ generation: "g3" });
+  const planted: Fault = await local.fault({ status: 503, times: null, headers: { a: "b" } });
+  const several: Fault[] = await local.fault([{ drip: { bytes: 1, intervalMs: 5 } }]);
+  const requests: LocalRequest[] = await local.requests("create_record");
+  same<(typeof requests)[number]["status"], number | null>(true);
+  same<typeof local.client, Mistral>(true);
+  const other = connectLocal(new URL(local.url), local.apiKey).workspace();
+  await other.plantEvents([{ requestMessages: [], responseMessages: [] }]);
+  // @ts-expect-error there is no such member
+  await local.fault({ statsu: 503 });
+  // @ts-expect-error nobody but the module makes them
+  new LocalWorkspace();
+  process.env["MISTRAL_API_KEY"] = local.environment.MISTRAL_API_KEY;
+  console.log(planted.applied, several.length);
+  await local[Symbol.asyncDispose]();
 }
