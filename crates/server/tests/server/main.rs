@@ -15,6 +15,7 @@ mod isolation;
 mod journal;
 mod json_texts;
 mod keys;
+mod large;
 mod limits;
 mod linear;
 mod metrics;
