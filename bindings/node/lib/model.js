@@ -27,10 +27,12 @@ class Model {
     if (depth < 0) return options.stylize(`[${name}]`, "special");
     const shown = {};
     for (const [member, value] of Object.entries(this)) shown[member] = withoutQuery(value);
-    for (const member of getters(this)) {
-      if (member.endsWith("Text")) {
-        shown[member.slice(0, -"Text".length)] = veiled(this[member], options);
-      }
+    const late = getters(this);
+    for (const member of late) {
+      const text = `${member}Text`;
+      if (late.has(text)) shown[member] = veiled(this[text], options);
+      // The text itself is not shown, nor is it a member of its own.
+      else if (!late.has(member.slice(0, -"Text".length))) shown[member] = this[member];
     }
     for (const [member, raw] of EXTRA.get(this) ?? []) shown[member] = veiled(raw.text, options);
     return `${name} ${inspect(shown, options)}`;
@@ -39,7 +41,8 @@ class Model {
 
 /** The names of the getters of an object's class. */
 function getters(object) {
-  return Object.getOwnPropertyNames(Object.getPrototypeOf(object));
+  const members = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(object));
+  return new Set(Object.keys(members).filter((name) => members[name].get !== undefined));
 }
 
 /** A link without its query, which may be a secret. */

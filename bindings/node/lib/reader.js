@@ -47,6 +47,11 @@ class Reader {
     return new Timestamp(this.number(), this.number());
   }
 
+  /** A time as one number, microseconds since 1970, for `Timestamp.at`. */
+  instant() {
+    return this.number() * 1000 + this.number();
+  }
+
   raw() {
     const start = this.#rawAt;
     return new Raw(this.#raw, start, (this.#rawAt = start + this.number()));

@@ -5,6 +5,7 @@
 
 const { Model } = require("../model.js");
 const { Task } = require("../task.js");
+const { Timestamp } = require("../timestamp.js");
 
 /** A named collection of conversation records. */
 class Dataset extends Model {
@@ -84,19 +85,34 @@ const RecordSource = Object.freeze({
 
 /** One conversation of a dataset. */
 class DatasetRecord extends Model {
+  #createdAt;
+  #updatedAt;
+  #deletedAt;
   #payload;
   #properties;
 
   constructor(reader) {
     super(reader);
     this.id = reader.text();
-    this.createdAt = reader.time();
-    this.updatedAt = reader.time();
-    this.deletedAt = reader.present() ? reader.time() : null;
+    this.#createdAt = reader.instant();
+    this.#updatedAt = reader.instant();
+    this.#deletedAt = reader.present() ? reader.instant() : null;
     this.datasetId = reader.text();
     this.#payload = reader.raw();
     this.#properties = reader.raw();
     this.source = reader.text();
+  }
+
+  get createdAt() {
+    return (this.#createdAt = Timestamp.at(this.#createdAt));
+  }
+
+  get updatedAt() {
+    return (this.#updatedAt = Timestamp.at(this.#updatedAt));
+  }
+
+  get deletedAt() {
+    return (this.#deletedAt = Timestamp.at(this.#deletedAt));
   }
 
   get payload() {

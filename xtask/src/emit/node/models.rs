@@ -28,6 +28,9 @@ pub fn emit(model: &Model) -> Result<String, String> {
     if items.contains(" extends Task {") {
         text.push_str("const { Task } = require(\"../task.js\");\n");
     }
+    if items.contains("Timestamp.at(") {
+        text.push_str("const { Timestamp } = require(\"../timestamp.js\");\n");
+    }
     text.push('\n');
     text.push_str(&items);
     text.push_str("module.exports = {\n");
@@ -55,20 +58,27 @@ fn model_class(model: &Model, schema: &Schema, fields: &[Field]) -> Result<Strin
             schema.name, field.name
         ));
     }
-    let raw: Vec<&Field> = fields.iter().filter(|field| is_raw(model, &field.ty)).collect();
+    let is_raw = |field: &Field| is_raw(model, &field.ty);
+    // What has raw objects is held by the thousand, and a Date takes ten times the room of a number.
+    let holds_raw = fields.iter().any(is_raw);
+    let is_late = |field: &Field| is_raw(field) || holds_raw && field.ty == Type::DateTime;
+    let late: Vec<&Field> = fields.iter().filter(|field| is_late(field)).collect();
 
     let mut text = doc("", &schema.description);
     let _ = writeln!(text, "class {} extends {} {{", class(&schema.name)?, base(model, schema));
-    for field in &raw {
+    for field in &late {
         let _ = writeln!(text, "  #{};", camel(&field.name));
     }
-    if !raw.is_empty() {
+    if !late.is_empty() {
         text.push('\n');
     }
     text.push_str("  constructor(reader) {\n    super(reader);\n");
     for field in fields {
-        let private = if is_raw(model, &field.ty) { "#" } else { "" };
-        let value = read(model, &field.ty)?;
+        let private = if is_late(field) { "#" } else { "" };
+        let value = match is_late(field) && !is_raw(field) {
+            true => "reader.instant()".to_owned(),
+            false => read(model, &field.ty)?,
+        };
         let value = match may_be_null(field) {
             true => format!("reader.present() ? {value} : null"),
             false => value,
@@ -76,8 +86,8 @@ fn model_class(model: &Model, schema: &Schema, fields: &[Field]) -> Result<Strin
         let _ = writeln!(text, "    this.{private}{} = {value};", camel(&field.name));
     }
     text.push_str("  }\n\n");
-    for field in raw {
-        text.push_str(&raw_getters(field));
+    for field in late {
+        text.push_str(&if is_raw(field) { raw_getters(field) } else { time_getter(field) });
     }
     text.push_str("  toJSON() {\n    return {\n");
     for field in fields {
@@ -94,6 +104,14 @@ fn raw_getters(field: &Field) -> String {
     format!(
         "  get {name}() {{\n    return this.#{name}{access}value{absent};\n  }}\n\n\
          \x20 get {name}Text() {{\n    return this.#{name}{access}text{absent};\n  }}\n\n"
+    )
+}
+
+/// The getter of a time, which becomes an object when somebody looks, and stays the same one.
+fn time_getter(field: &Field) -> String {
+    let name = camel(&field.name);
+    format!(
+        "  get {name}() {{\n    return (this.#{name} = Timestamp.at(this.#{name}));\n  }}\n\n"
     )
 }
 
