@@ -1,4 +1,4 @@
-// The quick starts of the READMEs run as they stand there.
+// The quick starts of the READMEs and the examples of the manual of testing run as they stand there.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -15,6 +15,7 @@ const root = fileURLToPath(new URL("../../..", import.meta.url));
 for (const [name, path] of [
   ["the project's README", join(root, "README.md")],
   ["the package's README", join(here, "README.md")],
+  ["the manual of testing", join(root, "docs", "testing.md")],
 ]) {
   test(`quick starts of ${name}`, async (t) => {
     const text = await readFile(path, "utf8");
