@@ -31,6 +31,9 @@ impl LogOptions {
             None => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")),
         };
         let log = tracing_subscriber::fmt().with_writer(stderr).with_env_filter(filter);
+        // A log that cannot be written, on a full disk for example, would be told of on standard error, which then fails too,
+        // and takes the request that wanted to log with it.
+        let log = log.log_internal_errors(false);
         match self.log_format {
             Format::Text => log.with_ansi(stderr().is_terminal()).init(),
             // What is in a line's own object is found without a detour, which is why there are no spans around it.

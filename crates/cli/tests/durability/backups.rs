@@ -52,7 +52,7 @@ async fn a_backup_of_a_serving_server_has_all_it_had_acknowledged_and_agrees_wit
         let path = to.clone();
         let from = data.clone();
         let report = tokio::task::spawn_blocking(move || succeeds(&from, &path)).await;
-        assert!(report.expect("it ran")["files"].as_u64() > Some(0));
+        assert!(report.expect("it ran")["bytes"].as_u64() > Some(0));
         backups.push((to, done));
     }
     let mut datasets = Vec::new();

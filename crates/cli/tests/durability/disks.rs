@@ -1,5 +1,6 @@
 //! A disk that is full, and one that does not keep what it is given. `failing_disk.c` plays it to the server's process.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -48,7 +49,9 @@ impl Failing {
     fn start() -> Self {
         let folder = tempfile::tempdir().expect("a directory");
         std::fs::create_dir(folder.path().join("disk")).expect("a directory");
+        let log = File::create(folder.path().join("log")).expect("a log on the same disk");
         let served = Served::start_with(&folder.path().join("data"), |command| {
+            command.stderr(log);
             command.env("LD_PRELOAD", library()).env("FAILING_DISK", folder.path().join("disk"));
         });
         let workers = (0..WORKERS).map(|number| Worker::new(number, rand::random())).collect();
