@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use mistral_datasets::testing::{LocalRequest, LocalServer, ServerConfig, Workspace};
 use mistral_datasets::types::{Dataset, DatasetRecord, ImportTask};
 use mistral_datasets::{Client, Options, Retries, Upload};
-use mistral_datasets_server::{DataLocation, RunningServer, Server, ServerConfig};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -23,9 +23,9 @@ pub fn plain_http() -> reqwest::Client {
 pub struct Fixture {
     /// The client.
     pub client: Client,
-    key: String,
-    http: reqwest::Client,
-    server: RunningServer,
+    local: Workspace,
+    /// It stops with the fixture.
+    _server: LocalServer,
 }
 
 impl Fixture {
@@ -36,26 +36,25 @@ impl Fixture {
 
     /// Starts a server in memory that takes these keys, and a client with one.
     pub async fn start_with(keys: Vec<String>, key: String) -> Self {
-        let server = Server::start(ServerConfig {
-            data: DataLocation::Memory,
+        let server = LocalServer::start_with(ServerConfig {
             api_keys: keys.into_iter().map(Into::into).collect(),
             ..ServerConfig::default()
         })
         .await
         .expect("the local server starts");
-        let client = Client::builder()
-            .api_key(&key)
-            .server_url(server.url())
+        let local = server.workspace_of(key).expect("the key can be sent");
+        let client = local
+            .builder()
             // What is waited for in tests need not take long.
             .retries(Retries::default().first_delay(Duration::from_millis(5)))
             .build()
             .expect("the client is set up rightly");
-        Self { client, key, http: plain_http(), server }
+        Self { client, local, _server: server }
     }
 
     /// The server's address.
     pub fn url(&self) -> String {
-        self.server.url()
+        self.local.url().to_owned()
     }
 
     /// Creates a dataset.
@@ -103,26 +102,20 @@ impl Fixture {
 
     /// Ends all faults.
     pub async fn end_faults(&self) {
-        let url = format!("{}/local/v1/faults", self.url());
-        let reply = self.http.delete(url).bearer_auth(&self.key).send().await;
-        assert!(reply.expect("the server answers").status().is_success());
+        self.local.end_faults().await.expect("the server answers");
     }
 
-    /// The requests that the server has had since it was last asked, as its journal shows them.
-    pub async fn requests(&self) -> Vec<Value> {
-        let url = format!("{}/local/v1/requests", self.url());
-        let reply = self.http.get(&url).bearer_auth(&self.key).send().await;
-        let journal: Value =
-            reply.expect("the server answers").json().await.expect("the reply is JSON");
-        let emptied = self.http.delete(&url).bearer_auth(&self.key).send().await;
-        assert!(emptied.expect("the server answers").status().is_success());
-        journal["requests"].as_array().expect("the journal is a list").clone()
+    /// The requests that the server has had since it was last asked.
+    pub async fn requests(&self) -> Vec<LocalRequest> {
+        let requests = self.local.requests().await.expect("the server answers");
+        self.local.forget_requests().await.expect("the server answers");
+        requests
     }
 
     /// The operations of these requests.
     pub async fn operations(&self) -> Vec<String> {
-        let name = |request: &Value| request["operation"].as_str().unwrap_or("none").to_owned();
-        self.requests().await.iter().map(name).collect()
+        let name = |request: LocalRequest| request.operation.unwrap_or_else(|| "none".to_owned());
+        self.requests().await.into_iter().map(name).collect()
     }
 
     /// A client of the same server that is set up otherwise.
@@ -132,10 +125,6 @@ impl Fixture {
 
     /// Plants what the service would have from elsewhere, by one of the server's own routes.
     pub async fn plant(&self, what: &str, body: Value) -> Value {
-        let url = format!("{}/local/v1/{what}", self.url());
-        let reply = self.http.post(url).bearer_auth(&self.key).json(&body).send().await;
-        let reply = reply.expect("the server answers");
-        assert!(reply.status().is_success(), "{what}: {}", reply.status());
-        reply.json().await.expect("the reply is JSON")
+        self.local.plant(what, &body).await.unwrap_or_else(|error| panic!("{what}: {error}"))
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use futures::StreamExt;
+use mistral_datasets::testing::LocalRequest;
 use mistral_datasets::types::{Dataset, RecordSource};
 use mistral_datasets::{Compression, ErrorKind, Jsonl, NewRecord, Progress};
 use mistral_datasets_tests::{Canned, Fixture, Reply};
@@ -31,12 +32,12 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// The requests by which links were opened: their status and a header.
-fn openings(requests: &[Value], header: &str) -> Vec<(u64, String)> {
-    let links = requests.iter().filter(|request| request["operation"] == "open_link");
+fn openings(requests: &[LocalRequest], header: &str) -> Vec<(u16, String)> {
+    let links = requests.iter().filter(|request| request.is("open_link"));
     links
         .map(|request| {
-            let header = request["headers"][header].as_str().unwrap_or_default();
-            (request["status"].as_u64().unwrap_or_default(), header.to_owned())
+            let header = request.headers.get(header).cloned().unwrap_or_default();
+            (request.status.unwrap_or_default(), header)
         })
         .collect()
 }

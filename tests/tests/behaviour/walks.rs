@@ -95,7 +95,7 @@ async fn iterate_takes() {
     assert_eq!(taken.len(), 5);
     let requests = fixture.requests().await;
     assert_eq!(requests.len(), 1);
-    assert!(requests[0]["path"].as_str().unwrap().contains("page_size=5"));
+    assert!(requests[0].path.contains("page_size=5"));
     let taken = walk.clone().page_size(10).limit(20).items().count().await;
     assert_eq!((taken, fixture.requests().await.len()), (20, 2));
     assert_eq!(walk.limit(0).items().count().await, 0);

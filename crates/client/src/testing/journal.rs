@@ -32,6 +32,13 @@ pub struct LocalRequest {
     pub fault: Option<Uuid>,
 }
 
+impl LocalRequest {
+    /// Whether it is of this operation, named as in the API's document.
+    pub fn is(&self, operation: &str) -> bool {
+        self.operation.as_deref() == Some(operation)
+    }
+}
+
 fn elapsed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let milliseconds = Option::<f64>::deserialize(deserializer)?;
     Ok(milliseconds.and_then(|time| Duration::try_from_secs_f64(time / 1000.0).ok()))
