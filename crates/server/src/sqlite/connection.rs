@@ -39,7 +39,8 @@ pub(super) fn writer(path: &Path, durability: Durability) -> rusqlite::Result<Co
     synchronise(&connection, durability)?;
     // A log that once grew long gives the space back when it begins anew.
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-    connection.pragma_update(None, "cache_size", -8192)?;
+    // 4 MB: what is written lies at the ends of a few trees.
+    connection.pragma_update(None, "cache_size", -4096)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "foreign_keys", true)?;

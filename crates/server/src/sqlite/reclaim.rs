@@ -11,7 +11,7 @@ use super::writer::outside_savepoint;
 use crate::storage::StorageError;
 
 /// At most this many rows go in one step, which takes a few milliseconds.
-const ROWS: u32 = 500;
+const ROWS: u32 = 200;
 
 /// At most this many pages are given back in one step.
 const PAGES: u32 = 256;
