@@ -3,11 +3,12 @@
 import json
 import sys
 import time
+from pathlib import Path
 
 import httpx
 
 url, path = sys.argv[1:]
-with open(path, encoding="utf-8") as file:
+with Path(path).open(encoding="utf-8") as file:
     payloads = [json.loads(line)["payload"]["messages"] for line in file]
 
 with httpx.Client(base_url=url, timeout=600) as client:

@@ -171,11 +171,11 @@ impl Session {
 
     /// Gives up the lanes that no call has taken, and their connections.
     pub fn forget_lanes(&self, py: Python<'_>) {
-        let lanes = {
-            let mut current = self.current(py);
-            if current.process != process::id() { Vec::new() } else { std::mem::take(&mut current.lanes) }
-        };
-        drop(lanes);
+        let mut current = self.current(py);
+        // A forked child leaves its parent's alone.
+        if current.process == process::id() {
+            current.lanes.clear();
+        }
     }
 
     /// This client with the keywords that were given beside the arguments, for what makes more than one call.

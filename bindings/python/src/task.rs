@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use crate::argument::Id;
-use crate::call::{limited, send_by_runtime, send_async};
+use crate::call::{limited, send_async, send_by_runtime};
 use crate::error;
 use crate::exchange::Exchange;
 use crate::options::Seconds;

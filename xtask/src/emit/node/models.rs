@@ -110,9 +110,7 @@ fn raw_getters(field: &Field) -> String {
 /// The getter of a time, which becomes an object when somebody looks, and stays the same one.
 fn time_getter(field: &Field) -> String {
     let name = camel(&field.name);
-    format!(
-        "  get {name}() {{\n    return (this.#{name} = Timestamp.at(this.#{name}));\n  }}\n\n"
-    )
+    format!("  get {name}() {{\n    return (this.#{name} = Timestamp.at(this.#{name}));\n  }}\n\n")
 }
 
 /// What reads a value that is there.
