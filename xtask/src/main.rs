@@ -66,7 +66,7 @@ enum Command {
         /// What to try: lines, json, replies, forms, links; all of them unless named
         targets: Vec<String>,
         /// For how many minutes each
-        #[arg(long, default_value_t = 5)]
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
         minutes: u64,
     },
     /// Measures beside peers, in one run on the same machine
