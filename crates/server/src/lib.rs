@@ -33,11 +33,11 @@ mod json;
 mod keys;
 mod limits;
 mod line;
+mod metrics;
+mod room;
 mod seed;
 mod server;
 mod sqlite;
-mod metrics;
-mod room;
 mod storage;
 mod time;
 

@@ -79,17 +79,10 @@ impl Table<'_> {
             grouped((f.export.lines as f64 / f.export.seconds) as usize)
         });
         self.plain("first page of 100", |f| milliseconds(f.first.p50_ms));
-        let pages: [(&str, fn(&Figures) -> Requests); 4] = [
-            ("middle page", |f| f.middle),
-            ("last page", |f| f.last),
-            ("middle page after deletions", |f| f.middle_thinned),
-            ("last page after deletions", |f| f.last_thinned),
-        ];
-        for (title, of) in pages {
-            self.row(&format!("{title}, beside the first"), PAGE_TIMES, Bound::Most, "×", |f| {
-                Some(of(f).p50_ms / f.first.p50_ms)
-            });
-        }
+        self.beside_first("middle page", |f| f.middle);
+        self.beside_first("last page", |f| f.last);
+        self.beside_first("middle page after deletions", |f| f.middle_thinned);
+        self.beside_first("last page after deletions", |f| f.last_thinned);
         self.plain("one record fetched", |f| milliseconds(f.fetch.p50_ms));
         self.plain("one payload replaced", |f| milliseconds(f.edit.p50_ms));
         self.plain("the dataset deleted", |f| duration(f.delete));
@@ -102,6 +95,12 @@ impl Table<'_> {
             self.plain("the same in this dataset", |f| grouped(f.creates[index].a_second as usize));
             self.plain("its 99th of 100 creates", |f| milliseconds(f.creates[index].p99_ms));
         }
+    }
+
+    fn beside_first(&mut self, title: &str, of: impl Fn(&Figures) -> Requests) {
+        self.row(&format!("{title}, beside the first"), PAGE_TIMES, Bound::Most, "×", |f| {
+            Some(of(f).p50_ms / f.first.p50_ms)
+        });
     }
 
     fn plain(&mut self, title: &str, of: impl Fn(&Figures) -> String) {
@@ -286,7 +285,7 @@ fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
