@@ -173,6 +173,7 @@ pub struct CreateRecordRequest {
     /// Where the record comes from: DIRECT_INPUT, unless TELEMETRY_SPAN is given. Servers
     /// of the first generation ignore it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["DIRECT_INPUT", "TELEMETRY_SPAN"]))]
     pub source: Option<RecordSource>,
 }
 

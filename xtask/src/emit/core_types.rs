@@ -140,6 +140,10 @@ fn schemars_limits(field: &Field) -> String {
         text(limits.min_length.or(limits.min_items)),
         text(limits.max_length.or(limits.max_items)),
     ) + &range("range", number(limits.minimum), number(limits.maximum))
+        + &match field.choices.is_empty() {
+            true => String::new(),
+            false => format!("#[schemars(extend(\"enum\" = {:?}))]\n", field.choices),
+        }
 }
 
 fn raw_object(text: &mut String, schema: &Schema, known: &[Field]) -> Result<(), String> {

@@ -266,6 +266,8 @@ pub struct Field {
     pub limits: Limits,
     /// The value the server takes where none is given, as JSON text.
     pub default: Option<String>,
+    /// The values that a text may have, where the document lists them beside its type.
+    pub choices: Vec<String>,
     /// Whether the value opens something by itself, as a presigned link does, and must not be printed.
     pub secret: bool,
 }

@@ -334,6 +334,10 @@ impl<'a> Reader<'a> {
                 maximum: value.get("maximum").and_then(Value::as_i64),
             },
             default: value.get("default").map(Value::to_string),
+            choices: array(value.get("enum"), place)?
+                .iter()
+                .filter_map(|choice| choice.as_str().map(str::to_owned))
+                .collect(),
             secret: flag(value, "x-secret"),
         })
     }
