@@ -61,7 +61,8 @@ def test_calls_one_after_the_other_share_a_connection() -> None:
 def test_calls_at_once_have_a_connection_each_and_no_more() -> None:
     with KeepAlive() as server, server.client() as mistral:
         with ThreadPoolExecutor(4) as threads:
-            list(threads.map(lambda _: mistral.datasets.list(), range(80)))
+            calls = [threads.submit(mistral.datasets.list) for _ in range(80)]
+            assert [call.result().datasets.count for call in calls] == [3] * 80
         assert server.connections <= 4
 
 

@@ -104,8 +104,11 @@ fn groups_hang_together() {
     assert_holds(
         &text(&outputs, "src/generated/parts.rs"),
         &[
+            "let lane = self.session.lane(py, options)?;",
+            "let call = lane.client().things().parts().delete(thing_id);",
+            "send(py, lane, call)",
             "let call = self.session.client_with(py, options)?.things().parts().delete(thing_id);",
-            "send(py, &self.session, call)",
+            "send_async(py, \"Parts.delete_async\", &self.session, call)",
         ],
     );
     assert_holds(
