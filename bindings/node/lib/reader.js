@@ -47,9 +47,12 @@ class Reader {
     return new Timestamp(this.number(), this.number());
   }
 
-  /** A time as one number, microseconds since 1970, for `Timestamp.at`. */
+  /** A time for `Timestamp.at`: microseconds since 1970 as one number, where that can be exact. */
   instant() {
-    return this.number() * 1000 + this.number();
+    const milliseconds = this.number();
+    const beyond = this.number();
+    const microseconds = milliseconds * 1000 + beyond;
+    return Number.isSafeInteger(microseconds) ? microseconds : new Timestamp(milliseconds, beyond);
   }
 
   raw() {

@@ -38,14 +38,9 @@ async function received(members = {}) {
 test("replies are objects of exported classes", async () => {
   const record = await received();
   assert.ok(record instanceof DatasetRecord && record instanceof Model);
-  assert.deepEqual(Object.keys(record), [
-    "id",
-    "createdAt",
-    "updatedAt",
-    "deletedAt",
-    "datasetId",
-    "source",
-  ]);
+  // The rest is made when somebody looks: such records are held by the thousand.
+  assert.deepEqual(Object.keys(record), ["id", "datasetId", "source"]);
+  assert.strictEqual(record.createdAt, record.createdAt);
   assert.equal(record.source, RecordSource.PLAYGROUND);
   assert.deepEqual(record.extra, {});
 });
