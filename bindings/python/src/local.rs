@@ -50,9 +50,10 @@ impl TestServer {
         }
         let running = self.running.lock_py_attached(py).map_or(None, |mut server| server.take());
         let stopped = async {
-            Ok(if let Some(server) = running {
-                server.stop().await
-            })
+            if let Some(server) = running {
+                server.stop().await;
+            }
+            Ok(())
         };
         runtime::wait_for(py, stopped)
     }

@@ -60,7 +60,11 @@ fn build(root: &Path) -> Result<(), String> {
         Step::new("build the command and the load", cargo())
             .args(["build", "--profile", Profile::Dist.name(), "--locked", "--quiet", "--target"])
             .args([toolchain::host_triple()?])
-            .args(["--package", "mistral-datasets-cli", "--package", "mistral-datasets-load"])
+            .args(["--package", "mistral-datasets-cli", "--bin", "mistral-datasets"])
+            .args(["--package", "mistral-datasets-load", "--bin", "mistral-datasets-load"])
+            // Chosen only, not built: so the dependencies have the features that `bench client` has built them with.
+            .args(["--package", "mistral-datasets", "--features", "mistral-datasets/local"])
+            .args(["--package", "mistral-datasets-python"])
             .within(root),
     )
     .map(drop)
