@@ -108,7 +108,7 @@ pub fn test(root: &Path) -> Result<(), String> {
     }
 
     eprintln!("the official SDKs against the local server");
-    if report.prepare(official_packages(root)) {
+    if report.prepare(command(root).and_then(|()| official_packages(root))) {
         match LocalServer::start(root) {
             Err(message) => report.failures.push(message),
             Ok(server) => official(root, &server, &mut report),
@@ -139,16 +139,21 @@ fn python(root: &Path) -> Result<(), String> {
 /// The versions of the official Python SDK that are run.
 const OFFICIAL_PYTHON: [&str; 2] = ["2.5.1", "3.7.0"];
 
+/// Builds the command for tests.
+fn command(root: &Path) -> Result<(), String> {
+    step::run(
+        Step::new("build the command", cargo())
+            .args(["build", "--locked", "--quiet", "--package", "mistral-datasets-cli"])
+            .within(root),
+    )
+    .map(drop)
+}
+
 /// Installs each official SDK beside the others, where nothing else imports it.
 ///
 /// # Errors
 /// When a command fails; what it printed is part of the message.
 pub fn official_packages(root: &Path) -> Result<(), String> {
-    step::run(
-        Step::new("build the command", cargo())
-            .args(["build", "--locked", "--quiet", "--package", "mistral-datasets-cli"])
-            .within(root),
-    )?;
     for version in OFFICIAL_PYTHON {
         let target = root.join(format!("target/official/mistralai-{version}"));
         if target.join("mistralai").is_dir() {
