@@ -12,7 +12,7 @@ use crate::http::{
     no_content,
 };
 use crate::json::{self, Members, Problem};
-use crate::storage::NewRecord;
+use crate::storage::{NewRecord, WrittenRecords};
 
 pub(super) async fn list(
     State(app): State<App>,
@@ -22,8 +22,12 @@ pub(super) async fn list(
     query: Query,
 ) -> Result<Response, ApiError> {
     let page = PageQuery::read(&query)?;
-    let listed = app.storage.records(caller.workspace, key, page.window()).await?;
-    let body = replies::page("records", &listed, &page, &base, None);
+    let mut body = Vec::new();
+    replies::begin_page("records", &mut body);
+    let records =
+        app.storage.write_records(caller.workspace, key, page.window(), body, replies::next_record);
+    let WrittenRecords { count, text: mut body } = records.await?;
+    replies::end_page(&mut body, count, &page, &base, None);
     Ok(json(StatusCode::OK, body))
 }
 

@@ -1,8 +1,8 @@
 //! How the things of the API are written. Members are those of the newest generation, which suits readers of all.
 
 use crate::http::{BaseUrl, PageQuery};
-use crate::json::{Object, list};
-use crate::storage::{Dataset, FileEntry, Listed, Record, Task};
+use crate::json::Object;
+use crate::storage::{Dataset, FileEntry, Listed, Record, RecordView, Task};
 
 /// Something that is answered as it is.
 pub(super) trait Reply {
@@ -34,21 +34,25 @@ impl Reply for Dataset {
 
 impl Reply for Record {
     fn write(&self, out: &mut Vec<u8>) {
-        Object::write(out, |object| {
-            object.uuid("id", self.id);
-            object.time("created_at", self.created_at);
-            object.time("updated_at", self.updated_at);
-            object.raw("deleted_at", "null");
-            object.uuid("dataset_id", self.dataset);
-            object.raw("payload", &self.payload);
-            object.raw("properties", &self.properties);
-            object.string("source", &self.source);
-        });
+        record(out, self.view());
     }
 
     fn size(&self) -> usize {
         self.payload.len() + self.properties.len() + 320
     }
+}
+
+fn record(out: &mut Vec<u8>, record: RecordView<'_>) {
+    Object::write(out, |object| {
+        object.uuid("id", record.id);
+        object.time("created_at", record.created_at);
+        object.time("updated_at", record.updated_at);
+        object.raw("deleted_at", "null");
+        object.uuid("dataset_id", record.dataset);
+        object.raw("payload", record.payload);
+        object.raw("properties", record.properties);
+        object.string("source", record.source);
+    });
 }
 
 impl Reply for Task {
@@ -93,13 +97,45 @@ pub(super) fn page<T: Reply>(
 ) -> Vec<u8> {
     let size = 640 + listed.results.iter().map(Reply::size).sum::<usize>();
     let mut out = Vec::with_capacity(size);
-    Object::write(&mut out, |object| {
-        Object::write(object.member(name), |page| {
-            list(page.member("results"), &listed.results, |out, result: &T| result.write(out));
-            query.write(page, listed.count, base, text);
-        });
-    });
+    begin_page(name, &mut out);
+    for result in &listed.results {
+        next(&mut out);
+        result.write(&mut out);
+    }
+    end_page(&mut out, listed.count, query, base, text);
     out
+}
+
+/// Begins a page under its name. What follows are its results, and then its end.
+pub(super) fn begin_page(name: &str, out: &mut Vec<u8>) {
+    for part in ["{\"", name, "\":{\"results\":["] {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
+/// Writes the next record of a page that was begun.
+pub(super) fn next_record(out: &mut Vec<u8>, view: RecordView<'_>) {
+    next(out);
+    record(out, view);
+}
+
+/// Ends a page that was begun.
+pub(super) fn end_page(
+    out: &mut Vec<u8>,
+    count: u64,
+    query: &PageQuery,
+    base: &BaseUrl,
+    text: Option<&str>,
+) {
+    out.push(b']');
+    Object::resume(out, |page| query.write(page, count, base, text));
+    out.push(b'}');
+}
+
+fn next(out: &mut Vec<u8>) {
+    if out.last() != Some(&b'[') {
+        out.push(b',');
+    }
 }
 
 /// An object of a few members as a body.

@@ -19,6 +19,13 @@ impl<'a> Object<'a> {
         object.out.push(b'}');
     }
 
+    /// Writes further members of an object that has some, and ends it.
+    pub(crate) fn resume(out: &'a mut Vec<u8>, members: impl FnOnce(&mut Object<'_>)) {
+        let mut object = Object { out, empty: false };
+        members(&mut object);
+        object.out.push(b'}');
+    }
+
     /// Begins a member; its value is then written to what this returns. The name is one that needs no escapes.
     pub(crate) fn member(&mut self, name: &str) -> &mut Vec<u8> {
         debug_assert!(name.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte)));

@@ -212,9 +212,11 @@ mod tests {
         let after = pages(&storage).await;
         assert!(after < before * 3 / 4, "{before} pages, then {after}");
         let all = Window { offset: 0, limit: 1_000 };
-        let records = storage.records(WORKSPACE, kept, all).await.unwrap();
-        assert_eq!(records.count, 500);
-        assert!(records.results.iter().all(|record| record.payload == payload()));
+        let records = storage.write_records(WORKSPACE, kept, all, Vec::new(), |text, record| {
+            text.extend_from_slice(record.payload.as_bytes());
+        });
+        let records = records.await.unwrap();
+        assert_eq!((records.count, records.text), (500, payload().repeat(500).into_bytes()));
         let check = storage.read(|connection| {
             Ok(connection
                 .pragma_query_value(None, "integrity_check", |row| row.get::<_, String>(0))?)

@@ -7,10 +7,13 @@ use uuid::Uuid;
 
 use super::{SqliteStorage, connection, datasets, positions, readers, runs};
 use crate::storage::{
-    DatasetKey, Listed, Missing, NewRecord, Pending, Record, RecordStore, RecordView,
-    RecordVisitor, StorageError, Window,
+    DatasetKey, Missing, NewRecord, Pending, Record, RecordStore, RecordView, RecordVisitor,
+    RecordWriter, StorageError, Window, WrittenRecords,
 };
 use crate::time::Timestamp;
+
+/// So much room is made for records at most before they are read.
+const AHEAD: usize = 1 << 20;
 
 /// A record's place, and what changes with it.
 struct Place {
@@ -52,23 +55,24 @@ macro_rules! select {
     };
 }
 
-fn view<'a>(row: &'a Row<'_>) -> rusqlite::Result<RecordView<'a>> {
+fn view<'a>(row: &'a Row<'_>, dataset: Uuid) -> rusqlite::Result<RecordView<'a>> {
     Ok(RecordView {
         id: row.get(0)?,
         created_at: Timestamp::from_micros(row.get(1)?),
         updated_at: Timestamp::from_micros(row.get(2)?),
+        dataset,
         payload: row.get_ref(3)?.as_str()?,
         properties: row.get_ref(4)?.as_str()?,
         source: row.get_ref(5)?.as_str()?,
     })
 }
 
-fn owned(view: RecordView<'_>, dataset: Uuid) -> Record {
+fn owned(view: RecordView<'_>) -> Record {
     Record {
         id: view.id,
         created_at: view.created_at,
         updated_at: view.updated_at,
-        dataset,
+        dataset: view.dataset,
         payload: view.payload.to_owned(),
         properties: view.properties.to_owned(),
         source: view.source.to_owned(),
@@ -116,28 +120,37 @@ fn fetch(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<Record, S
     let place = place(connection, workspace, id)?;
     let record = connection
         .prepare_cached(select!("WHERE key = ?1"))?
-        .query_row([place.key], |row| Ok(owned(view(row)?, place.dataset_id)))?;
+        .query_row([place.key], |row| Ok(owned(view(row, place.dataset_id)?)))?;
     Ok(record)
 }
 
-fn list(
+/// Writes records of a dataset behind the text.
+fn write(
     connection: &Connection,
     workspace: Uuid,
     dataset: &DatasetKey,
     window: Window,
-) -> Result<Listed<Record>, StorageError> {
+    mut text: Vec<u8>,
+    write: RecordWriter,
+) -> Result<WrittenRecords, StorageError> {
     let found = datasets::find(connection, workspace, dataset)?;
     let mut statement =
         connection.prepare_cached(select!("WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3"))?;
-    let mut results = Vec::new();
+    let mut wanted = window.limit as usize;
     for (first, last) in runs::stretches(connection, found.row, window)? {
-        let wanted = window.limit as usize - results.len();
         let mut rows = statement.query(params![first, last, wanted])?;
         while let Some(row) = rows.next()? {
-            results.push(owned(view(row)?, found.dataset.id));
+            let before = text.len();
+            write(&mut text, view(row, found.dataset.id)?);
+            wanted -= 1;
+            // Those of one dataset are much alike, so the text need not be moved while it grows.
+            let record = text.len() - before;
+            if text.capacity() - text.len() < record {
+                text.reserve((record * (wanted + 1)).min(AHEAD));
+            }
         }
     }
-    Ok(Listed { count: found.record_count, results })
+    Ok(WrittenRecords { count: found.record_count, text })
 }
 
 /// Visits every record of a dataset.
@@ -154,7 +167,7 @@ fn visit(
     for (first, last) in runs::stretches(connection, found.row, all)? {
         let mut rows = statement.query([first, last])?;
         while let Some(row) = rows.next()? {
-            visitor(view(row)?)?;
+            visitor(view(row, found.dataset.id)?)?;
         }
     }
     Ok(())
@@ -210,13 +223,15 @@ impl RecordStore for SqliteStorage {
         self.look_up(move |connection| fetch(connection, workspace, id))
     }
 
-    fn records(
+    fn write_records(
         &self,
         workspace: Uuid,
         dataset: DatasetKey,
         window: Window,
-    ) -> Pending<Listed<Record>> {
-        self.look_up(move |connection| list(connection, workspace, &dataset, window))
+        text: Vec<u8>,
+        writer: RecordWriter,
+    ) -> Pending<WrittenRecords> {
+        self.look_up(move |connection| write(connection, workspace, &dataset, window, text, writer))
     }
 
     fn records_by_id(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<Vec<Record>> {

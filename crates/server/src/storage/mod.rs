@@ -21,7 +21,9 @@ pub(crate) use error::{Missing, StorageError};
 pub(crate) use files::{FileEntry, FileFilter, FileIndex, NewFile};
 pub(crate) use imports::{ImportCounts, ImportStore, Progress, Task};
 pub(crate) use planted::{Campaign, CampaignEvents, Conversation, Event, PlantedStore};
-pub(crate) use records::{NewRecord, Record, RecordStore, RecordView, RecordVisitor};
+pub(crate) use records::{
+    NewRecord, Record, RecordStore, RecordView, RecordVisitor, RecordWriter, WrittenRecords,
+};
 pub(crate) use seed::{Seed, SeedDataset, SeedStore};
 
 /// What a storage answers in its time.

@@ -6,7 +6,7 @@ use std::io;
 use mistral_datasets_core_client::types::RecordSource;
 use uuid::Uuid;
 
-use super::{DatasetKey, Listed, Pending, Window};
+use super::{DatasetKey, Pending, Window};
 use crate::time::Timestamp;
 
 /// A record.
@@ -40,9 +40,25 @@ pub(crate) struct RecordView<'a> {
     pub(crate) id: Uuid,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
+    pub(crate) dataset: Uuid,
     pub(crate) payload: &'a str,
     pub(crate) properties: &'a str,
     pub(crate) source: &'a str,
+}
+
+impl Record {
+    /// The record, borrowed.
+    pub(crate) fn view(&self) -> RecordView<'_> {
+        RecordView {
+            id: self.id,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            dataset: self.dataset,
+            payload: &self.payload,
+            properties: &self.properties,
+            source: &self.source,
+        }
+    }
 }
 
 // A record may be somebody's conversation, so `Debug` shows which one it is and nothing of it.
@@ -54,6 +70,16 @@ impl fmt::Debug for Record {
 
 /// Takes one record after another; an error ends the reading.
 pub(crate) type RecordVisitor = Box<dyn FnMut(RecordView<'_>) -> io::Result<()> + Send>;
+
+/// Writes one record behind what is written already.
+pub(crate) type RecordWriter = fn(&mut Vec<u8>, RecordView<'_>);
+
+/// Part of a dataset's records, written.
+pub(crate) struct WrittenRecords {
+    /// How many records the dataset has in all.
+    pub(crate) count: u64,
+    pub(crate) text: Vec<u8>,
+}
 
 /// Keeps records.
 pub(crate) trait RecordStore {
@@ -68,13 +94,16 @@ pub(crate) trait RecordStore {
     /// One record.
     fn record(&self, workspace: Uuid, id: Uuid) -> Pending<Record>;
 
-    /// Records of a dataset, in the order in which they came.
-    fn records(
+    /// Writes records of a dataset behind the text, in the order in which they came. They go where they are wanted straight
+    /// from where they are kept: a page of them is what the server is asked for most.
+    fn write_records(
         &self,
         workspace: Uuid,
         dataset: DatasetKey,
         window: Window,
-    ) -> Pending<Listed<Record>>;
+        text: Vec<u8>,
+        write: RecordWriter,
+    ) -> Pending<WrittenRecords>;
 
     /// Records by their ids, in the order of the ids. The first one missing fails it.
     fn records_by_id(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<Vec<Record>>;
