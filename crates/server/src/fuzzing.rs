@@ -19,7 +19,7 @@ use crate::config::Generation;
 use crate::files::Signer;
 use crate::http::{ApiError, Query, UploadForm};
 use crate::imports::Lines;
-use crate::json::Document;
+use crate::json::{Document, LineRules};
 use crate::time::Timestamp;
 
 /// How deep arrays and objects may lie in each other.
@@ -42,7 +42,9 @@ pub fn import_lines(
         file.try_clone()
     });
     let file = file.expect("the temporary file can be written");
-    let records = Lines::new(file, generation, longest).expect("it has a size").all()?;
+    let records = Lines::new(file, LineRules { generation, bytes: longest, depth: MAX_DEPTH })
+        .expect("it has a size")
+        .all()?;
     Ok(records.into_iter().map(|record| (record.payload, record.properties)).collect())
 }
 
@@ -59,7 +61,8 @@ pub struct Json<'a> {
 
 /// What a body holds, or the reason why it is refused.
 pub fn json(body: &[u8]) -> Result<Json<'_>, String> {
-    let document = Document::read(body, "the body").map_err(|problem| problem.to_string())?;
+    let document =
+        Document::read(body, "the body", MAX_DEPTH).map_err(|problem| problem.to_string())?;
     let members = document.members().ok().map(|members| members.raw().collect());
     let items = document.items().ok();
     let items = items.map(|items| items.iter().map(|item| item.text()).collect());

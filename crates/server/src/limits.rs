@@ -6,8 +6,13 @@ use std::time::Duration;
 use http::request::Parts;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
+use crate::config::Generation;
 use crate::http::ApiError;
+use crate::json::{LineRules, MAX_DEPTH};
 use crate::metrics::Metrics;
+
+/// A body, its payload, the messages and one of them.
+const MIN_DEPTH: usize = 4;
 
 /// How much a server takes, so that no client can have all of it. What goes beyond is answered with the status that is named
 /// here, in the form of every other failure of the API.
@@ -23,6 +28,9 @@ use crate::metrics::Metrics;
 pub struct Limits {
     /// The bytes of a JSON body, and of a line of an imported file (413).
     pub json_bytes: u64,
+    /// How deep arrays and objects may lie in each other in a JSON body and in a line of an imported file (422). Fewer than 4
+    /// would take no conversation and more than 128 are never taken, since many parsers would not read it back.
+    pub json_depth: usize,
     /// The bytes of an uploaded file (413).
     pub file_bytes: u64,
     /// The bytes of path and query of a URL (414). More than 65,534 are never taken.
@@ -52,6 +60,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             json_bytes: 64 << 20,
+            json_depth: MAX_DEPTH,
             file_bytes: 512 << 20,
             url_bytes: 16 << 10,
             header_bytes: 64 << 10,
@@ -63,6 +72,18 @@ impl Default for Limits {
             imports: 2,
             waiting_imports: 1_000,
         }
+    }
+}
+
+impl Limits {
+    /// The depth that is really taken.
+    pub(crate) fn json_depth(&self) -> usize {
+        self.json_depth.clamp(MIN_DEPTH, MAX_DEPTH)
+    }
+
+    /// What lines of files must keep to.
+    pub(crate) fn lines(&self, generation: Generation) -> LineRules {
+        LineRules { generation, bytes: self.json_bytes, depth: self.json_depth() }
     }
 }
 

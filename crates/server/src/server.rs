@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::api;
 use crate::app::{App, Parts};
-use crate::config::{DataLocation, Generation, ServerConfig};
+use crate::config::{DataLocation, ServerConfig};
 use crate::connections::{self, Stop};
 use crate::cors;
 use crate::data::{DataDirectory, DataError};
@@ -22,6 +22,7 @@ use crate::files::{Contents, Signer};
 use crate::housekeeping;
 use crate::http::Keys;
 use crate::imports::Importer;
+use crate::json::LineRules;
 use crate::keys::ApiKey;
 use crate::limits::Gate;
 use crate::metrics::Metrics;
@@ -125,7 +126,7 @@ impl Server {
     pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
         check_open(&config.api_keys, config.listen)?;
         let seed = match config.seed {
-            Some(path) => Some(read_seed(path, config.generation, config.limits.json_bytes).await?),
+            Some(path) => Some(read_seed(path, config.limits.lines(config.generation)).await?),
             None => None,
         };
         let cors = cors::layer(&config.cors).map_err(StartError::Origin)?;
@@ -260,8 +261,8 @@ async fn run(
     .await;
 }
 
-async fn read_seed(path: PathBuf, generation: Generation, longest: u64) -> Result<Seed, SeedError> {
-    let reading = tokio::task::spawn_blocking(move || seed::read(&path, generation, longest));
+async fn read_seed(path: PathBuf, rules: LineRules) -> Result<Seed, SeedError> {
+    let reading = tokio::task::spawn_blocking(move || seed::read(&path, rules));
     reading.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 

@@ -14,6 +14,9 @@ pub struct LimitOptions {
     /// The largest JSON body, and the longest line of an imported file
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize::b(Limits::default().json_bytes))]
     max_body: ByteSize,
+    /// How deep arrays and objects may lie in each other in JSON
+    #[arg(long, value_name = "LEVELS", default_value_t = Limits::default().json_depth as u8, value_parser = clap::value_parser!(u8).range(4..=128))]
+    max_depth: u8,
     /// The largest file
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize::b(Limits::default().file_bytes))]
     max_file: ByteSize,
@@ -54,6 +57,7 @@ impl From<LimitOptions> for Limits {
     fn from(options: LimitOptions) -> Self {
         Self {
             json_bytes: options.max_body.as_u64(),
+            json_depth: options.max_depth.into(),
             file_bytes: options.max_file.as_u64(),
             url_bytes: options.max_url.as_u64(),
             header_bytes: options.max_headers.as_u64(),

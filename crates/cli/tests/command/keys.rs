@@ -126,7 +126,13 @@ fn sizes_and_times_are_options() {
     let large = ["datasets", "create", "Refund requests", "-d", &description];
     let words = stderr(&run(&served.url, "a key", &large));
     assert!(words.contains("larger than 150 bytes"), "{words}");
-    for wrong in [["--max-body", "much"], ["--idle-time", "5"], ["--max-requests", "0"]] {
+    for wrong in [
+        ["--max-body", "much"],
+        ["--idle-time", "5"],
+        ["--max-requests", "0"],
+        ["--max-depth", "3"],
+        ["--max-depth", "129"],
+    ] {
         assert!(refused(&wrong).contains("invalid value"), "{wrong:?}");
     }
     assert!(refused(&["--cors", "localhost:3000"]).contains("is no origin of web pages"));

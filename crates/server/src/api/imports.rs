@@ -29,7 +29,7 @@ pub(super) async fn from_file(
     app.storage.file(caller.workspace, file).await?;
     // The file is opened here, so that it may be deleted as soon as this is answered.
     let content = files::open(&app, file).await?;
-    let lines = Lines::new(content, app.generation, app.limits.json_bytes)
+    let lines = Lines::new(content, app.limits.lines(app.generation))
         .map_err(|error| ApiError::internal(&error))?;
     begin(&app, caller, key, Source::File(Box::new(lines)), 0, planned).await
 }

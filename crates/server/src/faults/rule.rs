@@ -298,11 +298,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::json::Document;
+    use crate::json::{Document, MAX_DEPTH};
 
     fn read(rule: serde_json::Value) -> Result<Rule, String> {
         let text = rule.to_string();
-        let values = Document::read(text.as_bytes(), "the body").unwrap().one_or_items().unwrap();
+        let values =
+            Document::read(text.as_bytes(), "the body", MAX_DEPTH).unwrap().one_or_items().unwrap();
         Rule::read(&values[0]).map_err(|problem| problem.to_string())
     }
 

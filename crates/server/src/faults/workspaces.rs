@@ -194,11 +194,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::json::Document;
+    use crate::json::{Document, MAX_DEPTH};
 
     fn rules(rules: Value) -> Vec<Rule> {
         let text = rules.to_string();
-        let values = Document::read(text.as_bytes(), "the body").unwrap().one_or_items().unwrap();
+        let values =
+            Document::read(text.as_bytes(), "the body", MAX_DEPTH).unwrap().one_or_items().unwrap();
         values.iter().map(|value| Rule::read(value).unwrap()).collect()
     }
 

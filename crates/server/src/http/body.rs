@@ -13,22 +13,30 @@ use crate::app::App;
 use crate::json::{Document, Members, Problem, Value};
 
 /// The body of an operation that takes JSON.
-pub(crate) struct JsonBody(Bytes);
+pub(crate) struct JsonBody {
+    bytes: Bytes,
+    /// How deep arrays and objects may lie in each other.
+    depth: usize,
+}
 
 impl JsonBody {
     /// The members of the body's object.
     pub(crate) fn members(&self) -> Result<Members<'_>, Problem> {
-        Document::read(&self.0, "the body")?.members()
+        self.document()?.members()
     }
 
     /// The items of the body's array.
     pub(crate) fn items(&self) -> Result<Vec<Value<'_>>, Problem> {
-        Document::read(&self.0, "the body")?.items()
+        self.document()?.items()
     }
 
     /// The items of the body's array, or the body as the only one.
     pub(crate) fn one_or_items(&self) -> Result<Vec<Value<'_>>, Problem> {
-        Document::read(&self.0, "the body")?.one_or_items()
+        self.document()?.one_or_items()
+    }
+
+    fn document(&self) -> Result<Document<'_>, Problem> {
+        Document::read(&self.bytes, "the body", self.depth)
     }
 }
 
@@ -47,7 +55,7 @@ impl FromRequest<App> for JsonBody {
                 "the header `Content-Type` must be `application/json`",
             ));
         }
-        Ok(Self(body))
+        Ok(Self { bytes: body, depth: app.limits.json_depth() })
     }
 }
 

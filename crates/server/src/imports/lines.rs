@@ -6,8 +6,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use mistral_datasets_core_client::types::RecordSource;
 
 use super::source::{CHUNK_BYTES, CHUNK_RECORDS, Chunk, ImportError};
-use crate::config::Generation;
-use crate::json::ImportLine;
+use crate::json::{ImportLine, LineRules};
 use crate::storage::{NewRecord, Progress};
 
 /// Some editors put it before the first line.
@@ -16,9 +15,7 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// A file read line by line.
 pub(crate) struct Lines {
     reader: BufReader<File>,
-    generation: Generation,
-    /// The bytes a line may have.
-    longest: u64,
+    rules: LineRules,
     total_bytes: u64,
     read_bytes: u64,
     line: u64,
@@ -26,12 +23,11 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    pub(crate) fn new(file: File, generation: Generation, longest: u64) -> io::Result<Self> {
+    pub(crate) fn new(file: File, rules: LineRules) -> io::Result<Self> {
         Ok(Self {
             total_bytes: file.metadata()?.len(),
             reader: BufReader::with_capacity(256 << 10, file),
-            generation,
-            longest,
+            rules,
             read_bytes: 0,
             line: 0,
             buffer: Vec::new(),
@@ -77,7 +73,7 @@ impl Lines {
             self.buffer.clear();
             // One byte more than a line may have, and its end.
             let read = (&mut self.reader)
-                .take(self.longest + 2)
+                .take(self.rules.bytes + 2)
                 .read_until(b'\n', &mut self.buffer)
                 .map_err(|error| ImportError::Internal(Box::new(error)))?;
             if read == 0 {
@@ -89,14 +85,14 @@ impl Lines {
             if self.line == 1 {
                 line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
             }
-            if line.len() as u64 > self.longest {
-                let message = format!("line {}: longer than {} bytes", self.line, self.longest);
+            if line.len() as u64 > self.rules.bytes {
+                let message = format!("line {}: longer than {} bytes", self.line, self.rules.bytes);
                 return Err(ImportError::Refused(message));
             }
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            return match ImportLine::read(line, self.generation) {
+            return match ImportLine::read(line, self.rules) {
                 Ok(line) => Ok(Some(line)),
                 Err(problem) => Err(ImportError::Refused(format!("line {}: {problem}", self.line))),
             };
@@ -109,12 +105,15 @@ mod tests {
     use std::io::{Seek, Write};
 
     use super::*;
+    use crate::config::Generation;
+    use crate::json::MAX_DEPTH;
 
     fn lines(content: &[u8], longest: u64) -> Lines {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(content).unwrap();
         file.rewind().unwrap();
-        Lines::new(file, Generation::G1, longest).unwrap()
+        let rules = LineRules { generation: Generation::G1, bytes: longest, depth: MAX_DEPTH };
+        Lines::new(file, rules).unwrap()
     }
 
     /// The payloads of a file, or the reason why it is refused.

@@ -2,7 +2,8 @@
 
 use super::split::behind_string;
 
-/// How deep arrays and objects may lie in each other in what is sent.
+/// How deep arrays and objects may ever lie in each other in what is sent: what is stored must be readable by every client,
+/// and many parsers stop there.
 pub(crate) const MAX_DEPTH: usize = 128;
 
 /// Whether arrays and objects lie deeper in each other than the limit. The text need not be valid JSON: this comes before

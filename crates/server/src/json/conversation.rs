@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::check::{MAX_DEPTH, deeper_than};
+use super::check::deeper_than;
 use super::{Document, Members, Problem, Value};
 use crate::config::Generation;
 
@@ -53,6 +53,16 @@ pub(crate) fn messages_of(arrays: &[&str]) -> Result<String, serde_json::Error> 
     Ok(text)
 }
 
+/// What a line of a file must keep to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LineRules {
+    pub(crate) generation: Generation,
+    /// The bytes it may have.
+    pub(crate) bytes: u64,
+    /// How deep arrays and objects may lie in each other.
+    pub(crate) depth: usize,
+}
+
 /// A line of an uploaded file: `{"payload": …, "properties"?: …}`, or `{"messages": …, "properties"?: …}`, of which
 /// everything but the properties becomes the payload.
 pub(crate) struct ImportLine {
@@ -61,8 +71,9 @@ pub(crate) struct ImportLine {
 }
 
 impl ImportLine {
-    pub(crate) fn read(line: &[u8], generation: Generation) -> Result<Self, Problem> {
-        let line = Document::read(line, "the line")?;
+    pub(crate) fn read(line: &[u8], rules: LineRules) -> Result<Self, Problem> {
+        let LineRules { generation, depth, .. } = rules;
+        let line = Document::read(line, "the line", depth)?;
         let members = line.members()?;
         let properties = optional_object(&members, "properties")?;
         if let Some(value) = members.get("payload") {
@@ -73,8 +84,8 @@ impl ImportLine {
         };
         messages.require_objects()?;
         // The line is the payload here; an export will put it one level deeper, where it must still be readable.
-        if deeper_than(line.text(), MAX_DEPTH - 1) {
-            let levels = MAX_DEPTH - 1;
+        let levels = depth - 1;
+        if deeper_than(line.text(), levels) {
             let message =
                 format!("the payload has more than {levels} levels of arrays and objects");
             return Err(Problem::at("", message));
@@ -85,10 +96,12 @@ impl ImportLine {
 
 #[cfg(test)]
 mod tests {
+    use super::super::MAX_DEPTH;
     use super::*;
 
     fn line(text: &str) -> Result<(String, String), String> {
-        ImportLine::read(text.as_bytes(), Generation::G1)
+        let rules = LineRules { generation: Generation::G1, bytes: u64::MAX, depth: MAX_DEPTH };
+        ImportLine::read(text.as_bytes(), rules)
             .map(|line| (line.payload, line.properties))
             .map_err(|problem| problem.to_string())
     }

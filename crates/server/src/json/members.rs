@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::check::{MAX_DEPTH, deeper_than, utf8};
+use super::check::{deeper_than, utf8};
 use super::{Problem, split};
 
 /// One whole JSON value, known to be UTF-8, well-formed and not too deep.
@@ -18,13 +18,13 @@ pub(crate) struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// Reads bytes; `what` names them in a problem, such as `the body`.
-    pub(crate) fn read(bytes: &'a [u8], what: &'a str) -> Result<Self, Problem> {
+    /// Reads bytes; `what` names them in a problem, such as `the body`. So deep may arrays and objects lie in each other.
+    pub(crate) fn read(bytes: &'a [u8], what: &'a str, depth: usize) -> Result<Self, Problem> {
         let text = utf8(bytes).map_err(|(line, column)| {
             Problem::at("", format!("{what} is not UTF-8: line {line}, column {column}"))
         })?;
-        if deeper_than(text, MAX_DEPTH) {
-            let message = format!("{what} has more than {MAX_DEPTH} levels of arrays and objects");
+        if deeper_than(text, depth) {
+            let message = format!("{what} has more than {depth} levels of arrays and objects");
             return Err(Problem::at("", message));
         }
         if text.bytes().all(|byte| byte.is_ascii_whitespace()) {
@@ -294,10 +294,11 @@ fn bounds(range: &RangeInclusive<usize>, unit: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::MAX_DEPTH;
     use super::*;
 
     fn members(text: &str) -> Members<'_> {
-        Document::read(text.as_bytes(), "the body").unwrap().members().unwrap()
+        Document::read(text.as_bytes(), "the body", MAX_DEPTH).unwrap().members().unwrap()
     }
 
     fn problem<T>(result: Result<T, Problem>) -> String {
@@ -306,7 +307,7 @@ mod tests {
 
     #[test]
     fn documents_that_are_no_json_are_refused_with_the_place() {
-        let read = |bytes: &[u8]| problem(Document::read(bytes, "the body"));
+        let read = |bytes: &[u8]| problem(Document::read(bytes, "the body", MAX_DEPTH));
         assert_eq!(read(b"  \n"), "the body is empty, JSON was expected");
         assert_eq!(
             read(b"{\"a\": 1,\n}"),
@@ -324,9 +325,9 @@ mod tests {
 
     #[test]
     fn a_whole_of_the_wrong_type_is_named() {
-        let document = Document::read(b"[1]", "the body").unwrap();
+        let document = Document::read(b"[1]", "the body", MAX_DEPTH).unwrap();
         assert_eq!(problem(document.members()), "the body: expected an object, found an array");
-        let document = Document::read(b" 1 ", "the body").unwrap();
+        let document = Document::read(b" 1 ", "the body", MAX_DEPTH).unwrap();
         assert_eq!(problem(document.items()), "the body: expected an array, found a number");
     }
 

@@ -10,10 +10,9 @@ mod writer;
 
 use std::fmt;
 
-#[cfg(feature = "fuzzing")]
 pub(crate) use check::MAX_DEPTH;
 pub(crate) use conversation::{
-    ImportLine, messages_of, object, optional_object, payload, properties,
+    ImportLine, LineRules, messages_of, object, optional_object, payload, properties,
 };
 pub(crate) use line::one_line;
 pub(crate) use members::{Document, Members, Value};

@@ -25,12 +25,12 @@ impl Value<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::json::Document;
+    use crate::json::{Document, MAX_DEPTH};
 
     #[test]
     fn whole_numbers_between_bounds_are_read() {
         let text = br#"{"a": 5, "b": 11, "c": 1.0, "d": "5", "e": -1, "f": true}"#;
-        let members = Document::read(text, "the body").unwrap().members().unwrap();
+        let members = Document::read(text, "the body", MAX_DEPTH).unwrap().members().unwrap();
         let read =
             |name| members.required(name).unwrap().integer(0..=10).map_err(|p| p.to_string());
         assert_eq!(read("a"), Ok(5));

@@ -1,6 +1,6 @@
 //! Where in a file a problem lies.
 
-use crate::json::{Document, Problem, Value};
+use crate::json::{Document, MAX_DEPTH, Problem, Value};
 
 /// A place in a text, both numbers counted from 1; the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,8 @@ pub(super) fn located(text: &[u8], problem: &Problem) -> (Place, String) {
         return (place, format!("not JSON: {reason}"));
     }
     let start = utf8.as_ptr() as usize;
-    let values = Document::read(text, "").and_then(Document::one_or_items).unwrap_or_default();
+    let document = Document::read(text, "", MAX_DEPTH);
+    let values = document.and_then(Document::one_or_items).unwrap_or_default();
     let found = values.iter().find_map(|value| deepest(value, problem.path()));
     let offset = found.map_or(0, |address| address - start);
     (Place::of(text, offset), problem.to_string())

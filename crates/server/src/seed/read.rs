@@ -12,19 +12,17 @@ use sha2::{Digest, Sha256};
 use super::SeedError;
 use super::place::located;
 use super::things::{self, NAME_LENGTH};
-use crate::config::Generation;
-use crate::json::{Document, ImportLine, Members, Problem, Value};
+use crate::json::{Document, ImportLine, LineRules, MAX_DEPTH, Members, Problem, Value};
 use crate::storage::{NewRecord, Seed, SeedDataset};
 
 /// Some editors put it before the first line.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Reads a seed: a file, or all files of a directory that end with `.json` and `.jsonl`. Records must be such as the
-/// generation takes, and have at most so many bytes.
-pub(crate) fn read(path: &Path, generation: Generation, longest: u64) -> Result<Seed, SeedError> {
+/// Reads a seed: a file, or all files of a directory that end with `.json` and `.jsonl`. Records must keep to the rules of
+/// lines.
+pub(crate) fn read(path: &Path, rules: LineRules) -> Result<Seed, SeedError> {
     let mut reading = Reading {
-        generation,
-        longest,
+        rules,
         digest: Sha256::new(),
         seed: Seed {
             digest: [0; 32],
@@ -56,8 +54,7 @@ fn has_extension(path: &Path, extension: &str) -> bool {
 
 /// A seed being read.
 struct Reading {
-    generation: Generation,
-    longest: u64,
+    rules: LineRules,
     digest: Sha256,
     seed: Seed,
     seen: Seen,
@@ -141,7 +138,7 @@ impl Reading {
         for line in 1.. {
             buffer.clear();
             // One byte more than a line may have, and its end.
-            let mut limited = (&mut reader).take(self.longest + 2);
+            let mut limited = (&mut reader).take(self.rules.bytes + 2);
             if limited.read_until(b'\n', &mut buffer).map_err(unreadable())? == 0 {
                 break;
             }
@@ -155,10 +152,10 @@ impl Reading {
             }
             let wrong =
                 |column, message| SeedError::Wrong { path: path.to_owned(), line, column, message };
-            if text.len() as u64 > self.longest {
-                return Err(wrong(1, format!("longer than {} bytes", self.longest)));
+            if text.len() as u64 > self.rules.bytes {
+                return Err(wrong(1, format!("longer than {} bytes", self.rules.bytes)));
             }
-            let read = ImportLine::read(text, self.generation).map_err(|problem| {
+            let read = ImportLine::read(text, self.rules).map_err(|problem| {
                 let (place, message) = located(text, &problem);
                 wrong(place.column, message)
             })?;
@@ -188,7 +185,7 @@ impl Reading {
     }
 
     fn things(&mut self, text: &[u8], beside: &Path) -> Result<(), Wrong> {
-        let members = Document::read(text, "the seed")?.members()?;
+        let members = Document::read(text, "the seed", MAX_DEPTH)?.members()?;
         members.only(&["datasets", "events", "conversations", "campaigns"])?;
         for value in items(&members, "events")? {
             let id = only(&value, "event_id", EVENT)?;
@@ -227,7 +224,7 @@ impl Reading {
         let mut records = Vec::new();
         for record in items(&members, "records")? {
             record.members()?;
-            let read = ImportLine::read(record.text().as_bytes(), self.generation)
+            let read = ImportLine::read(record.text().as_bytes(), self.rules)
                 .map_err(|problem| problem.within(&record))?;
             records.push(NewRecord {
                 payload: read.payload,

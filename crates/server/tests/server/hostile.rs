@@ -136,6 +136,32 @@ async fn text_that_no_text_can_hold_is_refused_where_text_is_meant() {
 }
 
 #[tokio::test]
+async fn a_server_may_take_less_depth() {
+    // The body, the payload, its member and so many arrays.
+    let payload = |depth: usize| {
+        let nested = "[".repeat(depth) + &"]".repeat(depth);
+        format!(r#"{{"payload": {{"messages": [], "x": {nested}}}, "properties": {{}}}}"#)
+    };
+    for (wanted, depth) in [(6, 6), (1, 4), (1_000, 128)] {
+        let limits = Limits { json_depth: wanted, ..Limits::default() };
+        let api = Api::start_with(ServerConfig { limits, ..Default::default() }).await;
+        let dataset = api.dataset("Depths").await;
+        let fits = api.post(&records_of(&dataset), payload(depth - 2)).await;
+        let record: DatasetRecord = fits.json(201);
+        let message = api.post(&records_of(&dataset), payload(depth - 1)).await;
+        let problem = format!("more than {depth} levels of arrays and objects");
+        let message = message.error(422, "VALIDATION_ERROR");
+        assert!(message.contains(&problem), "{message}");
+        let task = api.import_lines(&dataset, payload(depth - 2)).await;
+        assert_eq!(task.status.as_str(), "COMPLETED");
+        let task = api.import_lines(&dataset, payload(depth - 1)).await;
+        assert_eq!(task.message.unwrap(), format!("line 1: the line has {problem}"));
+        // Replies may be deeper than requests: they hold records.
+        assert!(api.records(&dataset).await.iter().all(|read| read.payload == record.payload));
+    }
+}
+
+#[tokio::test]
 async fn depth_is_fine_up_to_the_limit() {
     let api = Api::start().await;
     let dataset = api.dataset("Depth").await;
