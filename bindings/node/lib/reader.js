@@ -3,16 +3,16 @@
 
 "use strict";
 
+const { Raw } = require("./raw.js");
 const { Timestamp } = require("./timestamp.js");
 
 /** Goes through a reply once, from the beginning to the end. */
 class Reader {
   #text;
   #numbers;
-  #raw;
+  #last = [];
   #textAt = 0;
   #numberAt = 0;
-  #rawAt = 0;
 
   /**
    * @param {{ text: string, numbers: Float64Array, raw?: Buffer }} reply
@@ -21,7 +21,8 @@ class Reader {
   constructor({ text, numbers, raw }, owner) {
     this.#text = text;
     this.#numbers = numbers;
-    this.#raw = raw;
+    this.bytes = raw;
+    this.rawAt = 0;
     this.owner = owner;
   }
 
@@ -43,6 +44,14 @@ class Reader {
     return this.#text.slice(start, (this.#textAt = start + this.number()));
   }
 
+  /** Text that is likely the same as the last with this number; a length below zero says that it is. */
+  repeated(number) {
+    const start = this.#textAt;
+    const length = this.number();
+    if (length < 0) return this.#last[number];
+    return (this.#last[number] = this.#text.slice(start, (this.#textAt = start + length)));
+  }
+
   time() {
     return new Timestamp(this.number(), this.number());
   }
@@ -56,8 +65,12 @@ class Reader {
   }
 
   raw() {
-    const start = this.#rawAt;
-    return new Raw(this.#raw, start, (this.#rawAt = start + this.number()));
+    return new Raw(this.bytes, this.rawAt, this.rawEnd());
+  }
+
+  /** The end of the next raw object, which begins at `rawAt` of `bytes`. */
+  rawEnd() {
+    return (this.rawAt += this.number());
   }
 
   list(read) {
@@ -70,32 +83,6 @@ class Reader {
   /** A value of one of several types, each with what reads it. */
   variant(...readers) {
     return readers[this.number()]();
-  }
-}
-
-/** A raw object: JSON text in a reply's bytes, which is parsed when somebody looks. */
-class Raw {
-  #bytes;
-  #start;
-  #end;
-  #value;
-
-  constructor(bytes, start, end) {
-    this.#bytes = bytes;
-    this.#start = start;
-    this.#end = end;
-  }
-
-  get text() {
-    return this.#bytes.toString("utf8", this.#start, this.#end);
-  }
-
-  get value() {
-    return (this.#value ??= JSON.parse(this.text));
-  }
-
-  get size() {
-    return this.#end - this.#start;
   }
 }
 

@@ -6,6 +6,8 @@
 //! looks. What stands where follows from the types: they are written here in the order in which the classes in
 //! `lib/generated/models.js` read them, and both are generated from the document.
 
+use std::ops::Range;
+
 use chrono::{DateTime, Utc};
 use mistral_datasets::{Extra, RawJson};
 use napi::bindgen_prelude::{Buffer, Float64Array};
@@ -89,6 +91,8 @@ pub struct Crossing {
     text: String,
     numbers: Vec<f64>,
     raw: Vec<u8>,
+    /// Where the last text of what is likely repeated is, by its number.
+    last: Vec<Range<usize>>,
 }
 
 /// How long the parts of a reply are.
@@ -110,6 +114,28 @@ impl Crossing {
         let units = if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
         self.numbers.push(units as f64);
         self.text.push_str(text);
+    }
+
+    /// Adds a value that is one piece of text, and likely the same as the last with this number: then only that is said, by a
+    /// length below zero, and JavaScript needs no further string.
+    pub fn repeated(&mut self, number: usize, value: &impl Cross) {
+        let start = self.text.len();
+        value.cross(self);
+        if self.measures {
+            return;
+        }
+        if self.last.len() <= number {
+            self.last.resize(number + 1, 0..0);
+        }
+        let (before, text) = self.text.split_at(start);
+        let last = before.get(self.last[number].clone());
+        if last == Some(text) && !text.is_empty() {
+            self.text.truncate(start);
+            self.numbers.pop();
+            self.numbers.push(-1.0);
+        } else {
+            self.last[number] = start..self.text.len();
+        }
     }
 
     /// Adds a number. JavaScript has one kind of number only.

@@ -4,6 +4,7 @@
 "use strict";
 
 const { Model } = require("../model.js");
+const { parsed, textOf } = require("../raw.js");
 const { Task } = require("../task.js");
 const { Timestamp } = require("../timestamp.js");
 
@@ -85,22 +86,30 @@ const RecordSource = Object.freeze({
 
 /** One conversation of a dataset. */
 class DatasetRecord extends Model {
+  #raw;
   #createdAt;
   #updatedAt;
   #deletedAt;
   #payload;
+  #payloadAt;
+  #payloadEnd;
   #properties;
+  #propertiesAt;
+  #propertiesEnd;
 
   constructor(reader) {
     super(reader);
+    this.#raw = reader.bytes;
     this.id = reader.text();
     this.#createdAt = reader.instant();
     this.#updatedAt = reader.instant();
     this.#deletedAt = reader.present() ? reader.instant() : null;
-    this.datasetId = reader.text();
-    this.#payload = reader.raw();
-    this.#properties = reader.raw();
-    this.source = reader.text();
+    this.datasetId = reader.repeated(0);
+    this.#payloadAt = reader.rawAt;
+    this.#payloadEnd = reader.rawEnd();
+    this.#propertiesAt = reader.rawAt;
+    this.#propertiesEnd = reader.rawEnd();
+    this.source = reader.repeated(1);
   }
 
   get createdAt() {
@@ -116,19 +125,19 @@ class DatasetRecord extends Model {
   }
 
   get payload() {
-    return this.#payload.value;
+    return (this.#payload ??= parsed(this.#raw, this.#payloadAt, this.#payloadEnd));
   }
 
   get payloadText() {
-    return this.#payload.text;
+    return textOf(this.#raw, this.#payloadAt, this.#payloadEnd);
   }
 
   get properties() {
-    return this.#properties.value;
+    return (this.#properties ??= parsed(this.#raw, this.#propertiesAt, this.#propertiesEnd));
   }
 
   get propertiesText() {
-    return this.#properties.text;
+    return textOf(this.#raw, this.#propertiesAt, this.#propertiesEnd);
   }
 
   toJSON() {

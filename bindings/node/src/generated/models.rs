@@ -64,10 +64,10 @@ impl Cross for types::DatasetRecord {
         self.created_at.cross(to);
         self.updated_at.cross(to);
         self.deleted_at.cross(to);
-        self.dataset_id.cross(to);
+        to.repeated(0, &self.dataset_id);
         self.payload.cross(to);
         self.properties.cross(to);
-        self.source.cross(to);
+        to.repeated(1, &self.source);
     }
 }
 

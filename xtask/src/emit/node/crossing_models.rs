@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::spelling::public_schemas;
+use super::spelling::{public_schemas, repeated};
 use crate::emit::preamble;
 use crate::emit::rust_text::{self, identifier};
 use crate::model::{Kind, Model, Role, Type};
@@ -18,8 +18,12 @@ pub fn emit(model: &Model) -> Result<String, String> {
         let body = match &schema.kind {
             Kind::Object { fields } => {
                 let mut lines = "self.extra.cross(to);\n".to_owned();
-                for field in fields {
-                    let _ = writeln!(lines, "self.{}.cross(to);", identifier(&field.name));
+                for (field, repeated) in fields.iter().zip(repeated(model, fields)) {
+                    let member = format!("self.{}", identifier(&field.name));
+                    let _ = match repeated {
+                        Some(number) => writeln!(lines, "to.repeated({number}, &{member});"),
+                        None => writeln!(lines, "{member}.cross(to);"),
+                    };
                 }
                 lines
             }

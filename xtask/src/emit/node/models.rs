@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use super::spelling::{base, camel, class, doc, is_model, is_raw, may_be_null, public_schemas};
+use super::spelling::{
+    base, camel, class, doc, is_held_by_the_thousand, is_model, is_raw, may_be_null,
+    public_schemas, repeated,
+};
 use crate::emit::preamble;
 use crate::model::{Field, Kind, Model, Schema, Type};
 
@@ -25,6 +28,9 @@ pub fn emit(model: &Model) -> Result<String, String> {
 
     let mut text = preamble("//");
     text.push_str("\n\"use strict\";\n\nconst { Model } = require(\"../model.js\");\n");
+    if items.contains("parsed(") {
+        text.push_str("const { parsed, textOf } = require(\"../raw.js\");\n");
+    }
     if items.contains(" extends Task {") {
         text.push_str("const { Task } = require(\"../task.js\");\n");
     }
@@ -59,25 +65,40 @@ fn model_class(model: &Model, schema: &Schema, fields: &[Field]) -> Result<Strin
         ));
     }
     let is_raw = |field: &Field| is_raw(model, &field.ty);
-    // What has raw objects is held by the thousand, and a Date takes ten times the room of a number.
-    let holds_raw = fields.iter().any(is_raw);
+    let holds_raw = is_held_by_the_thousand(model, fields);
+    // A Date takes ten times the room of a number.
     let is_late = |field: &Field| is_raw(field) || holds_raw && field.ty == Type::DateTime;
     let late: Vec<&Field> = fields.iter().filter(|field| is_late(field)).collect();
 
     let mut text = doc("", &schema.description);
     let _ = writeln!(text, "class {} extends {} {{", class(&schema.name)?, base(model, schema));
+    if holds_raw {
+        text.push_str("  #raw;\n");
+    }
     for field in &late {
-        let _ = writeln!(text, "  #{};", camel(&field.name));
+        let name = camel(&field.name);
+        let _ = writeln!(text, "  #{name};");
+        if is_raw(field) {
+            let _ = write!(text, "  #{name}At;\n  #{name}End;\n");
+        }
     }
     if !late.is_empty() {
         text.push('\n');
     }
     text.push_str("  constructor(reader) {\n    super(reader);\n");
-    for field in fields {
+    if holds_raw {
+        text.push_str("    this.#raw = reader.bytes;\n");
+    }
+    for (field, repeated) in fields.iter().zip(repeated(model, fields)) {
+        if is_raw(field) {
+            text.push_str(&raw_place(field));
+            continue;
+        }
         let private = if is_late(field) { "#" } else { "" };
-        let value = match is_late(field) && !is_raw(field) {
-            true => "reader.instant()".to_owned(),
-            false => read(model, &field.ty)?,
+        let value = match repeated {
+            Some(number) => format!("reader.repeated({number})"),
+            None if is_late(field) => "reader.instant()".to_owned(),
+            None => read(model, &field.ty)?,
         };
         let value = match may_be_null(field) {
             true => format!("reader.present() ? {value} : null"),
@@ -97,14 +118,37 @@ fn model_class(model: &Model, schema: &Schema, fields: &[Field]) -> Result<Strin
     Ok(text)
 }
 
+/// Notes where the text of a raw object begins and ends. An object that knew it would take more room than the two numbers.
+fn raw_place(field: &Field) -> String {
+    let name = camel(&field.name);
+    let absent = match may_be_null(field) {
+        true => format!("    this.#{name} = reader.present() ? undefined : null;\n"),
+        false => String::new(),
+    };
+    let end = match may_be_null(field) {
+        true => format!("this.#{name} === null ? reader.rawAt : reader.rawEnd()"),
+        false => "reader.rawEnd()".to_owned(),
+    };
+    format!("{absent}    this.#{name}At = reader.rawAt;\n    this.#{name}End = {end};\n")
+}
+
 /// The getter of a raw object, which is parsed when somebody looks, and the one of its text.
 fn raw_getters(field: &Field) -> String {
     let name = camel(&field.name);
-    let (access, absent) = if may_be_null(field) { ("?.", " ?? null") } else { (".", "") };
-    format!(
-        "  get {name}() {{\n    return this.#{name}{access}value{absent};\n  }}\n\n\
-         \x20 get {name}Text() {{\n    return this.#{name}{access}text{absent};\n  }}\n\n"
-    )
+    let place = format!("this.#raw, this.#{name}At, this.#{name}End");
+    let (value, text) = match may_be_null(field) {
+        true => (
+            format!(
+                "if (this.#{name} === undefined) this.#{name} = parsed({place});\n    return this.#{name};"
+            ),
+            format!("return this.#{name}At === this.#{name}End ? null : textOf({place});"),
+        ),
+        false => (
+            format!("return (this.#{name} ??= parsed({place}));"),
+            format!("return textOf({place});"),
+        ),
+    };
+    format!("  get {name}() {{\n    {value}\n  }}\n\n  get {name}Text() {{\n    {text}\n  }}\n\n")
 }
 
 /// The getter of a time, which becomes an object when somebody looks, and stays the same one.

@@ -137,6 +137,27 @@ pub fn is_raw(model: &Model, ty: &Type) -> bool {
     }
 }
 
+/// Whether objects of a model are held by the thousand: those with raw objects are.
+pub fn is_held_by_the_thousand(model: &Model, fields: &[Field]) -> bool {
+    fields.iter().any(|field| is_raw(model, &field.ty))
+}
+
+/// The members of a model that likely say the same in one object as in the one before: what it belongs to and of which kind
+/// it is. Each has a number, by which both sides remember its last text, where a model is held by the thousand.
+pub fn repeated(model: &Model, fields: &[Field]) -> Vec<Option<usize>> {
+    let is_open_enum = |ty: &Type| matches!(ty, Type::Named(name) if matches!(model.schema(name).kind, Kind::OpenEnum { .. }));
+    let many = is_held_by_the_thousand(model, fields);
+    let mut numbers = 0..;
+    fields
+        .iter()
+        .map(|field| {
+            let other_id = field.ty == Type::Uuid && field.name != "id";
+            let likely = many && !may_be_null(field) && (other_id || is_open_enum(&field.ty));
+            if likely { numbers.next() } else { None }
+        })
+        .collect()
+}
+
 /// Whether a type is an object with known members, which has a class.
 pub fn is_model(model: &Model, ty: &Type) -> bool {
     matches!(ty, Type::Named(name) if matches!(model.schema(name).kind, Kind::Object { .. }))
