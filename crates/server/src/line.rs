@@ -42,6 +42,7 @@ struct State {
     end: OnceLock<End>,
     holds_little: AtomicBool,
     asked: AtomicBool,
+    answered: AtomicBool,
 }
 
 impl Ending {
@@ -50,9 +51,22 @@ impl Ending {
         self.0.holds_little.store(true, Ordering::Relaxed);
     }
 
-    /// What is sent from now on is ours: replies, since a request has come whole, or a refusal.
+    /// What is sent from now on is ours: the reply to a request that has come whole, or a refusal.
     pub(crate) fn asked(&self) {
+        self.0.answered.store(false, Ordering::Relaxed);
         self.0.asked.store(true, Ordering::Relaxed);
+    }
+
+    /// All of a reply was handed over; with the next flush it is sent.
+    pub(crate) fn answered(&self) {
+        self.0.answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Everything that was handed over is sent.
+    fn flushed(&self) {
+        if self.0.answered.swap(false, Ordering::Relaxed) {
+            self.0.asked.store(false, Ordering::Relaxed);
+        }
     }
 
     /// Says how to end. The task of the connection must be woken afterwards if it might sleep.
@@ -131,7 +145,7 @@ impl Line {
         Poll::Pending
     }
 
-    /// Before any request has come whole, what the HTTP below sends is a refusal that it makes by itself, of a head that it
+    /// While no request waits for its reply, what the HTTP below sends is a refusal that it makes by itself, of a head that it
     /// does not understand. It has no body; this is what is sent in its place.
     fn refusal(&self, head: &[u8]) -> Option<Bytes> {
         if self.ending.0.asked.load(Ordering::Relaxed) {
@@ -216,7 +230,10 @@ impl AsyncWrite for Line {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(context))?;
         match self.ending.0.end.get() {
-            None => Poll::Ready(Ok(())),
+            None => {
+                self.ending.flushed();
+                Poll::Ready(Ok(()))
+            }
             Some(end) => {
                 let end = *end;
                 self.poll_end(end, context).map(Err)

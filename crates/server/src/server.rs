@@ -30,6 +30,9 @@ use crate::seed::{self, Planter, SeedError};
 use crate::sqlite::{OpenError, SqliteStorage};
 use crate::storage::{Seed, Storage, StorageError};
 
+#[cfg(test)]
+mod failing_disk;
+
 /// What a task says that the end of a server cut off.
 const INTERRUPTED: &str =
     "the server was stopped while the import ran; nothing was imported, start it again";
@@ -124,6 +127,14 @@ impl Server {
     /// When the address, the data directory or the seed cannot be used, and when the server would be open to others than this
     /// machine.
     pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
+        Self::start_on(config, |storage| Arc::new(storage)).await
+    }
+
+    /// Starts a server on what is made of the storage of the data directory.
+    async fn start_on(
+        config: ServerConfig,
+        behind: impl FnOnce(SqliteStorage) -> Arc<dyn Storage>,
+    ) -> Result<RunningServer, StartError> {
         check_open(&config.api_keys, config.listen)?;
         let seed = match config.seed {
             Some(path) => Some(read_seed(path, config.limits.lines(config.generation)).await?),
@@ -140,7 +151,7 @@ impl Server {
             Ok(data) => data.map_err(|failure| failure.in_directory(&config.data))?,
             Err(panic) => return Err(Failure::Other(panic.into()).in_directory(&config.data)),
         };
-        let storage: Arc<dyn Storage> = Arc::new(data.storage);
+        let storage = behind(data.storage);
         let (secret, left) = prepare(&storage, &data.contents)
             .await
             .map_err(|failure| failure.in_directory(&config.data))?;

@@ -98,9 +98,43 @@ pub(crate) async fn answer(
         "answered"
     );
     response.headers_mut().insert(REQUEST_ID, id);
-    match Spoil::taken(&mut response) {
+    let response = match Spoil::taken(&mut response) {
         None => response,
         Some(spoil) => spoil.apply(response, ending).await,
+    };
+    let ending = ending.clone();
+    response.map(|body| axum::body::Body::new(ReplyBody { body, ending }))
+}
+
+/// The body of a reply, which tells when all of it was handed over: then it is let go.
+struct ReplyBody {
+    body: axum::body::Body,
+    ending: Ending,
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for ReplyBody {
+    fn drop(&mut self) {
+        self.ending.answered();
     }
 }
 

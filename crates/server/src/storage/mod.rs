@@ -7,6 +7,8 @@
 mod counts;
 mod datasets;
 mod error;
+#[cfg(test)]
+mod failing;
 mod files;
 mod imports;
 mod planted;
@@ -18,6 +20,8 @@ use std::pin::Pin;
 pub(crate) use counts::Counts;
 pub(crate) use datasets::{Dataset, DatasetChange, DatasetKey, DatasetStore, NewDataset};
 pub(crate) use error::{Missing, StorageError};
+#[cfg(test)]
+pub(crate) use failing::FailingStorage;
 pub(crate) use files::{FileEntry, FileFilter, FileIndex, NewFile};
 pub(crate) use imports::{ImportCounts, ImportStore, Progress, Task};
 pub(crate) use planted::{Campaign, CampaignEvents, Conversation, Event, PlantedStore};

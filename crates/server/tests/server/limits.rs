@@ -101,6 +101,47 @@ async fn a_connection_that_was_refused_a_large_head_goes_on() {
 }
 
 #[tokio::test]
+async fn a_head_that_is_not_understood_is_told_on_a_connection_that_was_used_too() {
+    let api = start(Limits { header_bytes: 2_000, ..Default::default() }).await;
+    let dataset = api.dataset("Conversations").await;
+    api.record(&dataset, json!({"messages": [], "x": "y".repeat(300_000)})).await;
+    let page = format!(
+        "GET {} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer a key\r\n\r\n",
+        records_of(&dataset)
+    );
+    let missing = "GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n";
+    let large = format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx: {}", "y".repeat(5_000_000));
+    for (before, begins) in [(page.as_str(), "HTTP/1.1 200"), (missing, "HTTP/1.1 404")] {
+        for (wrong, status) in [("this is not HTTP\r\n\r\n", 400), (large.as_str(), 431)] {
+            let mut stream = connect(&api).await;
+            for _ in 0..2 {
+                stream.write_all(before.as_bytes()).await.unwrap();
+                assert!(one_reply(&mut stream).await.starts_with(begins));
+            }
+            let _ = stream.write_all(wrong.as_bytes()).await;
+            let _ = stream.shutdown().await;
+            refusal(&rest(&mut stream).await, status, "VALIDATION_ERROR");
+        }
+    }
+}
+
+/// The next reply of a connection that stays open.
+async fn one_reply(stream: &mut TcpStream) -> String {
+    let mut reply = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&reply).to_ascii_lowercase();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.split("content-length: ").nth(1).expect("a length");
+            let length: usize = length.lines().next().unwrap().parse().unwrap();
+            if body.len() == length {
+                return String::from_utf8(reply).unwrap();
+            }
+        }
+        assert_ne!(stream.read_buf(&mut reply).await.unwrap(), 0, "the connection ended: {text}");
+    }
+}
+
+#[tokio::test]
 async fn files_have_a_size() {
     let limits = Limits { file_bytes: 1_000, ..Default::default() };
     let api = start(limits).await;

@@ -147,3 +147,19 @@ async fn an_address_in_use_is_refused() {
     assert!(matches!(error, StartError::Listen { .. }));
     assert!(error.to_string().contains(&first.addr().to_string()), "{error}");
 }
+
+#[tokio::test]
+async fn what_files_held_is_given_back_behind_a_reset() {
+    let directory = tempfile::tempdir().unwrap();
+    let api = Api::start_with(on(directory.path())).await;
+    let held = || {
+        let files = std::fs::read_dir(directory.path().join("files")).unwrap();
+        files.filter(|file| file.as_ref().unwrap().path().is_file()).count()
+    };
+    for number in 0..20 {
+        api.upload(&format!("{number}.jsonl"), "{\"messages\": []}\n").await;
+    }
+    assert_eq!(held(), 20);
+    api.post("/local/v1/reset", "").await.no_content();
+    soon(async || (held() == 0).then_some(())).await;
+}

@@ -1,0 +1,122 @@
+//! A storage whose disk fails on request, for tests: it stands in front of the real one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use uuid::Uuid;
+
+use super::*;
+
+/// A storage that keeps nothing of what it is given while its disk fails: the flush that every write ends with comes to
+/// nothing, so the write is undone and fails. What is there can still be read.
+pub(crate) struct FailingStorage {
+    inner: Arc<dyn Storage>,
+    fails: Arc<AtomicBool>,
+}
+
+impl FailingStorage {
+    /// Stands in front of a storage, and fails while it is told to.
+    pub(crate) fn new(inner: Arc<dyn Storage>, fails: Arc<AtomicBool>) -> Self {
+        Self { inner, fails }
+    }
+
+    /// Writes, unless the disk fails.
+    fn flushed<T: Send + 'static>(&self, write: impl FnOnce() -> Pending<T>) -> Pending<T> {
+        if self.fails.load(Ordering::SeqCst) {
+            let error = std::io::Error::other("fsync failed, on purpose");
+            return Box::pin(async { Err(StorageError::Failed(error.into())) });
+        }
+        write()
+    }
+}
+
+/// Hands methods on to the storage behind: those that write by way of the disk that may fail.
+macro_rules! forward {
+    ($($kind:ident fn $name:ident(&$me:ident $(, $argument:ident: $ty:ty)*) -> $answer:ty;)+) => {
+        $(fn $name(&$me $(, $argument: $ty)*) -> Pending<$answer> {
+            forward!(@$kind $me $name($($argument),*))
+        })+
+    };
+    (@reads $me:ident $name:ident($($argument:ident),*)) => { $me.inner.$name($($argument),*) };
+    (@writes $me:ident $name:ident($($argument:ident),*)) => {
+        $me.flushed(|| $me.inner.$name($($argument),*))
+    };
+}
+
+impl DatasetStore for FailingStorage {
+    forward! {
+        writes fn create_dataset(&self, workspace: Uuid, new: NewDataset) -> Dataset;
+        reads fn dataset(&self, workspace: Uuid, key: DatasetKey) -> Dataset;
+        reads fn datasets(&self, workspace: Uuid, containing: Option<String>, window: Window) -> Listed<Dataset>;
+        writes fn update_dataset(&self, workspace: Uuid, key: DatasetKey, change: DatasetChange) -> Dataset;
+        writes fn delete_dataset(&self, workspace: Uuid, key: DatasetKey) -> ();
+    }
+}
+
+impl RecordStore for FailingStorage {
+    forward! {
+        writes fn create_record(&self, workspace: Uuid, dataset: DatasetKey, new: NewRecord) -> Record;
+        reads fn record(&self, workspace: Uuid, id: Uuid) -> Record;
+        reads fn write_records(&self, workspace: Uuid, dataset: DatasetKey, window: Window, text: Vec<u8>, write: RecordWriter) -> WrittenRecords;
+        reads fn records_by_id(&self, workspace: Uuid, ids: Vec<Uuid>) -> Vec<Record>;
+        reads fn require_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> ();
+        reads fn each_record(&self, workspace: Uuid, dataset: DatasetKey, visitor: RecordVisitor) -> ();
+        writes fn replace_payload(&self, workspace: Uuid, id: Uuid, payload: String) -> ();
+        writes fn replace_properties(&self, workspace: Uuid, id: Uuid, properties: String) -> ();
+        writes fn delete_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> ();
+    }
+}
+
+impl ImportStore for FailingStorage {
+    forward! {
+        writes fn create_task(&self, workspace: Uuid, dataset: DatasetKey, creator: Uuid) -> Task;
+        reads fn task(&self, workspace: Uuid, dataset: DatasetKey, id: Uuid) -> Task;
+        reads fn tasks(&self, workspace: Uuid, dataset: DatasetKey, window: Window) -> Listed<Task>;
+        writes fn stage_records(&self, task: Uuid, records: Vec<NewRecord>, progress: Progress) -> ();
+        writes fn finish_import(&self, task: Uuid, last_records: Vec<NewRecord>, counts: ImportCounts) -> ();
+        writes fn fail_import(&self, task: Uuid, message: String) -> ();
+        writes fn fail_interrupted_imports(&self, message: String) -> usize;
+    }
+}
+
+impl FileIndex for FailingStorage {
+    forward! {
+        writes fn add_file(&self, workspace: Uuid, new: NewFile) -> FileEntry;
+        reads fn file(&self, workspace: Uuid, id: Uuid) -> FileEntry;
+        reads fn files(&self, workspace: Uuid, filter: FileFilter, window: Window) -> Listed<FileEntry>;
+        writes fn delete_file(&self, workspace: Uuid, id: Uuid) -> ();
+        reads fn linked_file(&self, id: Uuid) -> FileEntry;
+        reads fn workspace_of_file(&self, id: Uuid) -> Uuid;
+        reads fn unneeded_contents(&self, ids: Vec<Uuid>) -> Vec<Uuid>;
+        writes fn expire_files(&self) -> Vec<Uuid>;
+    }
+}
+
+impl PlantedStore for FailingStorage {
+    forward! {
+        writes fn plant_events(&self, workspace: Uuid, events: Vec<Event>) -> ();
+        writes fn plant_conversations(&self, workspace: Uuid, conversations: Vec<Conversation>) -> ();
+        writes fn plant_campaign(&self, workspace: Uuid, campaign: Campaign) -> ();
+        reads fn events(&self, workspace: Uuid, ids: Vec<String>) -> Vec<Event>;
+        reads fn conversations(&self, workspace: Uuid, ids: Vec<String>) -> Vec<Conversation>;
+        reads fn require_events(&self, workspace: Uuid, ids: Vec<String>) -> ();
+        reads fn require_conversations(&self, workspace: Uuid, ids: Vec<String>) -> ();
+        reads fn campaign_events(&self, workspace: Uuid, campaign: Uuid) -> CampaignEvents;
+    }
+}
+
+impl SeedStore for FailingStorage {
+    forward! {
+        writes fn plant_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> ();
+        writes fn reset_to_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Vec<Uuid>;
+    }
+}
+
+impl Storage for FailingStorage {
+    forward! {
+        reads fn secret(&self) -> Vec<u8>;
+        writes fn reset(&self, workspace: Uuid) -> Vec<Uuid>;
+        reads fn counts(&self) -> Counts;
+        writes fn reclaim(&self) -> bool;
+    }
+}
