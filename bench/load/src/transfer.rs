@@ -1,5 +1,6 @@
 //! Uploads, imports and exports.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -53,17 +54,19 @@ impl Import {
             format!("{dataset}/tasks/{}", task["id"].as_str().ok_or("a task without an id")?);
         let reading = async {
             let mut latencies = Latencies::default();
+            let mut progress = BTreeSet::new();
             loop {
                 let began = Instant::now();
                 reader.call("GET", &self.read_path, None).await?;
                 latencies.add(began.elapsed());
                 tokio::time::sleep(PAUSE).await;
                 if task_is_done(&mut connection, &path, &mut task).await? {
-                    return Ok::<_, Failure>(latencies);
+                    return Ok::<_, Failure>((latencies, progress));
                 }
+                progress.extend(task["progress"].as_u64());
             }
         };
-        let mut latencies = reading.await?;
+        let (mut latencies, progress) = reading.await?;
         while !task_is_done(&mut connection, &path, &mut task).await? {
             tokio::time::sleep(POLL).await;
         }
@@ -77,6 +80,7 @@ impl Import {
             "read_p50_ms": latencies.quantile(0.5),
             "read_p99_ms": latencies.quantile(0.99),
             "reads": latencies.count(),
+            "progress_steps": progress.len(),
         }))
     }
 

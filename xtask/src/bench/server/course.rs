@@ -16,8 +16,9 @@ use crate::bench::workload;
 /// What a route of health is asked until the server is ready.
 const READY: &str = "/healthz";
 
-/// How many words a message has so that a record is about 1 KB.
+/// How many words a message has so that a record is about 1 KB, and about 2 KB.
 const WORDS: usize = 42;
+const MANY_WORDS: usize = 88;
 
 /// How many connections creates come over, and how many each of them creates.
 pub const CREATES: [(usize, usize); 3] = [(1, 500), (16, 100), (64, 50)];
@@ -45,6 +46,8 @@ pub struct Figures {
     /// The memory at rest on an empty directory, at its peak during the import, and at rest after a new start.
     pub memory: (Option<f64>, Option<f64>, Option<f64>),
     pub import: Import,
+    /// The import of as many records of twice the size, and the memory at its peak.
+    pub large_import: (Import, Option<f64>),
     pub export: Export,
     /// One for each entry of [`CREATES`], in an empty dataset and in this one.
     pub creates_in_empty: Vec<Requests>,
@@ -87,10 +90,31 @@ impl Course<'_> {
 
     /// A file of so many records of about 1 KB.
     pub fn file(&self, records: usize) -> Result<PathBuf, String> {
+        self.file_of(records, WORDS)
+    }
+
+    fn file_of(&self, records: usize, words: usize) -> Result<PathBuf, String> {
         let file = self.folder.join(format!("lines-{records}.jsonl"));
-        workload::write_records(&file, records, WORDS)
+        workload::write_records(&file, records, words)
             .map_err(|error| format!("{}: {error}", file.display()))?;
         Ok(file)
+    }
+
+    /// Imports so many records of about 2 KB into an empty directory.
+    fn large_import(&self, records: usize) -> Result<(Import, Option<f64>), String> {
+        let file = self.file_of(records, MANY_WORDS)?;
+        let data = self.empty_directory("server-data")?;
+        let served = self.serve(&data)?;
+        let read = create_dataset(&served, "Read meanwhile")?;
+        creates(self.load(&served), &read)?;
+        let dataset = create_dataset(&served, "Imported")?;
+        let import = self.load(&served).import(&file, &dataset, &page_path(&read, 1))?;
+        let peak = served.peak();
+        served.stop()?;
+        for remove in [fs::remove_dir_all(&data), fs::remove_file(&file)] {
+            remove.map_err(|error| format!("{}: {error}", self.folder.display()))?;
+        }
+        Ok((import, peak))
     }
 
     /// A data directory in which there is nothing.
@@ -149,11 +173,14 @@ impl Course<'_> {
         let delete = began.elapsed();
         served.stop()?;
         fs::remove_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
+        eprintln!("  import of records of 2 KB");
+        let large_import = self.large_import(records)?;
         Ok(Figures {
             records,
             ready: (ready_empty, ready_full),
             memory: (memory_empty, memory_peak, memory_full),
             import,
+            large_import,
             export,
             creates_in_empty,
             creates,

@@ -24,6 +24,8 @@ pub struct Import {
     pub import_seconds: f64,
     /// `None` where the import was over before anything could be read.
     pub read_p99_ms: Option<f64>,
+    /// How many numbers the task's progress showed while it ran.
+    pub progress_steps: usize,
 }
 
 /// What an export took.
