@@ -60,7 +60,8 @@ export function rows(page, create, bulkOut) {
       const worker = async () => {
         while (started < units) {
           started += 1;
-          seen += (await page(1)).length;
+          const records = await page(1);
+          seen += records.length;
         }
       };
       await Promise.all(Array.from({ length: 8 }, worker));

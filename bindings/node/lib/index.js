@@ -11,8 +11,7 @@ const { Timestamp } = require("./timestamp.js");
 const { Download } = require("./transfer.js");
 const { Walk } = require("./walk.js");
 
-// Written so that Node.js finds the names without running this, for `import`.
-module.exports = {
+const api = {
   Mistral,
   Call,
   CreateReport,
@@ -28,3 +27,7 @@ module.exports = {
   ...require("./generated/models.js"),
   ...require("./generated/resources.js"),
 };
+
+// Not as one statement with the names: for `import`, Node.js would go through the text of every module here to find them, and
+// index.mjs has them.
+module.exports = api;

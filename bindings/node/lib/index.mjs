@@ -1,1 +1,33 @@
-export * from "./index.js";
+import api from "./index.js";
+
+export * from "./generated/names.mjs";
+
+export const {
+  Mistral,
+  Call,
+  CreateReport,
+  Download,
+  ExportedRecord,
+  ImportReport,
+  Model,
+  RawJson,
+  TaskHandle,
+  Timestamp,
+  Walk,
+  MistralError,
+  ConfigurationError,
+  ConnectionError,
+  TimeoutError,
+  AuthenticationError,
+  PermissionError,
+  NotFoundError,
+  ConflictError,
+  ValidationError,
+  RateLimitError,
+  ServerError,
+  DecodingError,
+  TaskFailedError,
+  CancelledError,
+  ClosedError,
+  ObservabilityError,
+} = api;

@@ -4,6 +4,7 @@ mod calls;
 mod crossing_models;
 mod models;
 mod models_dts;
+mod names;
 mod resources;
 mod resources_dts;
 mod spelling;
@@ -17,6 +18,7 @@ pub fn emit(model: &Model) -> Result<Vec<Output>, String> {
     for (file, text) in [
         ("models.js", models::emit(model)?),
         ("models.d.ts", models_dts::emit(model)?),
+        ("names.mjs", names::emit(model)?),
         ("resources.js", resources::emit(model)?),
         ("resources.d.ts", resources_dts::emit(model)?),
     ] {

@@ -15,15 +15,13 @@ const TAKEN: [&str; 3] = ["extra", "toJSON", "constructor"];
 /// Emits `models.js`.
 pub fn emit(model: &Model) -> Result<String, String> {
     let mut items = String::new();
-    let mut names = Vec::new();
     for schema in public_schemas(model) {
         match &schema.kind {
             Kind::Object { fields } => items.push_str(&model_class(model, schema, fields)?),
             Kind::OpenEnum { values } => items.push_str(&open_enum(schema, values)?),
             // Objects with free members are plain objects, and a union is one of its scalars.
-            Kind::FreeObject { .. } | Kind::Union { .. } => continue,
+            Kind::FreeObject { .. } | Kind::Union { .. } => {}
         }
-        names.push(class(&schema.name)?);
     }
 
     let mut text = preamble("//");
@@ -40,11 +38,20 @@ pub fn emit(model: &Model) -> Result<String, String> {
     text.push('\n');
     text.push_str(&items);
     text.push_str("module.exports = {\n");
-    for name in names {
+    for name in names(model)? {
         let _ = writeln!(text, "  {name},");
     }
     text.push_str("};\n");
     Ok(text)
+}
+
+/// What `models.js` exports.
+pub fn names(model: &Model) -> Result<Vec<String>, String> {
+    public_schemas(model)
+        .into_iter()
+        .filter(|schema| matches!(schema.kind, Kind::Object { .. } | Kind::OpenEnum { .. }))
+        .map(|schema| class(&schema.name).map(Into::into))
+        .collect()
 }
 
 fn open_enum(schema: &Schema, values: &[String]) -> Result<String, String> {

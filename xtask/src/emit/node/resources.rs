@@ -74,10 +74,15 @@ pub fn emit(model: &Model) -> Result<String, String> {
             writeln!(text, "    this.{} = new {}(native);", member(group), resource_class(group));
     }
     text.push_str("  }\n}\n\n");
-    let mut exports: Vec<String> = model.groups().into_iter().map(resource_class).collect();
-    exports.push("Resources".to_owned());
-    text.push_str(&list("module.exports = {", &exports, "};"));
+    text.push_str(&list("module.exports = {", &names(model), "};"));
     Ok(text)
+}
+
+/// What `resources.js` exports.
+pub fn names(model: &Model) -> Vec<String> {
+    let mut names: Vec<String> = model.groups().into_iter().map(resource_class).collect();
+    names.push("Resources".to_owned());
+    names
 }
 
 /// The constant that says what an operation takes and returns.
