@@ -11,7 +11,7 @@ use tracing::instrument::WithSubscriber;
 
 use crate::failure::{Outcome, outcome};
 use crate::logger::{self, Log};
-use crate::options::Options;
+use crate::options::{self, Options};
 use crate::reply::{Cross, Reply, cross};
 
 /// The Rust client, or what one call makes of it. The generated calls are further methods of it.
@@ -71,7 +71,8 @@ pub fn connect(setup: Setup, options: Options, log: Option<Log>) -> Outcome<Nati
 pub async fn connect_local(directory: Option<String>) -> Outcome<NativeClient> {
     let data =
         directory.map_or(LocalData::Memory, |directory| LocalData::Directory(directory.into()));
-    outcome(Client::local(data).await.map(NativeClient::of))
+    let client = Client::local(data).await.and_then(|client| client.with(options::usual()));
+    outcome(client.map(NativeClient::of))
 }
 
 #[napi]

@@ -7,6 +7,7 @@ use napi_derive::napi;
 
 use crate::client::NativeClient;
 use crate::failure::{Outcome, outcome};
+use crate::options;
 
 /// A server in this process.
 #[napi]
@@ -87,7 +88,7 @@ impl NativeWorkspace {
     #[napi]
     pub fn client(&self, user_agent: String) -> Outcome<NativeClient> {
         let client = self.workspace.builder().user_agent(user_agent).build();
-        outcome(client.map(NativeClient::of))
+        outcome(client.and_then(|client| client.with(options::usual())).map(NativeClient::of))
     }
 
     /// Calls one of the local server's own routes with a body of JSON, and returns the reply's.

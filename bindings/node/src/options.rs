@@ -36,9 +36,14 @@ pub struct RetryOptions {
     pub max_retry_after_ms: Option<f64>,
 }
 
+/// What holds for every client. What comes of a reply is copied for JavaScript at once, so nothing holds its body for longer.
+pub fn usual() -> mistral_datasets::Options {
+    mistral_datasets::Options::new().share_replies(true)
+}
+
 impl From<Options> for mistral_datasets::Options {
     fn from(given: Options) -> Self {
-        let mut options = Self::new();
+        let mut options = usual();
         if let Some(key) = given.api_key {
             options = options.api_key(key);
         }

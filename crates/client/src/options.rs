@@ -39,6 +39,7 @@ pub struct Options {
     deadline: Option<Duration>,
     retries: Option<Retries>,
     headers: Vec<(String, String)>,
+    share_replies: Option<bool>,
 }
 
 impl Options {
@@ -86,6 +87,14 @@ impl Options {
         self.headers.push((name.into(), value.into()));
         self
     }
+
+    /// Whether payloads, properties and other raw JSON of a reply share its body. Default: they do not, but are pieces of
+    /// their own. Sharing is faster where a reply is used up as a whole; but the body of a page stays in memory as long as a
+    /// single record of it does.
+    pub fn share_replies(mut self, share: bool) -> Self {
+        self.share_replies = Some(share);
+        self
+    }
 }
 
 impl fmt::Debug for Options {
@@ -99,6 +108,7 @@ impl fmt::Debug for Options {
             .field("deadline", &self.deadline)
             .field("retries", &self.retries)
             .field("headers", &headers)
+            .field("share_replies", &self.share_replies)
             .finish()
     }
 }
@@ -111,6 +121,7 @@ pub(crate) struct Settings {
     pub(crate) deadline: Duration,
     pub(crate) retries: Retries,
     pub(crate) headers: HeaderMap,
+    pub(crate) share_replies: bool,
 }
 
 impl Settings {
@@ -122,6 +133,7 @@ impl Settings {
             deadline: DEFAULT_DEADLINE,
             retries: Retries::default(),
             headers: HeaderMap::new(),
+            share_replies: false,
         })
     }
 
@@ -136,6 +148,7 @@ impl Settings {
         if let Some(retries) = &options.retries {
             settings.retries = retries.clone();
         }
+        settings.share_replies = options.share_replies.unwrap_or(self.share_replies);
         for (name, value) in &options.headers {
             let (name, value) = header(name, value)?;
             settings.headers.insert(name, value);

@@ -164,8 +164,9 @@ impl Whole {
     }
 
     /// The reply as the generated code takes it. That reads every failure as the API's envelope, and would lose the status
-    /// of any other, so it is given an empty one; what the failure said is noted already.
-    fn into_response(mut self) -> Response {
+    /// of any other, so it is given an empty one; what the failure said is noted already. What is read of it may share its
+    /// body.
+    fn into_response(mut self, share: bool) -> Response {
         if !self.is_good() {
             self.body = Bytes::from_static(br#"{"detail":{"message":""}}"#);
             self.headers.remove(CONTENT_LENGTH);
@@ -174,6 +175,9 @@ impl Whole {
         let mut response = http::Response::new(self.body);
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
+        if share {
+            response.extensions_mut().insert(core::SharedBody);
+        }
         response.into()
     }
 }
@@ -197,6 +201,7 @@ impl core::Exchange for Transport {
     ) -> BoxFuture<'a, reqwest::Result<Response>> {
         async move {
             *request.timeout_mut() = Some(self.settings.timeout);
+            let share = self.settings.share_replies;
             let method = request.method().clone();
             let mut attempts = self.attempts(method.clone(), self.settings.deadline);
             loop {
@@ -213,7 +218,7 @@ impl core::Exchange for Transport {
                             elapsed: attempts.elapsed(),
                             attempts: attempts.made(),
                         });
-                        return result.map(Whole::into_response);
+                        return result.map(|whole| whole.into_response(share));
                     }
                     Ok(whole) => {
                         let status = whole.status.as_u16();
@@ -233,7 +238,7 @@ impl core::Exchange for Transport {
                         log_retry(operation, made, delay, &how);
                         tokio::time::sleep(delay).await;
                     }
-                    None => return result.map(Whole::into_response),
+                    None => return result.map(|whole| whole.into_response(share)),
                 }
             }
         }

@@ -135,13 +135,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            200u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -180,13 +176,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            201u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            201u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -228,13 +220,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            200u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -277,12 +265,8 @@ impl Client {
         let response = result?;
         match response.status().as_u16() {
             204u16 => Ok(ResponseValue::empty(response)),
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -327,13 +311,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            200u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -382,13 +362,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            200u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -434,13 +410,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            201u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            201u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -485,13 +457,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            202u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            202u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -536,13 +504,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            202u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            202u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -587,13 +551,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            202u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            202u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -638,13 +598,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            202u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            202u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -689,13 +645,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            202u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            202u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -738,13 +690,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            200u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -789,13 +737,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            200u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -844,13 +788,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            200u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -890,12 +830,8 @@ impl Client {
         let response = result?;
         match response.status().as_u16() {
             204u16 => Ok(ResponseValue::empty(response)),
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -938,13 +874,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            200u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -987,12 +919,8 @@ impl Client {
         let response = result?;
         match response.status().as_u16() {
             204u16 => Ok(ResponseValue::empty(response)),
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -1038,12 +966,8 @@ impl Client {
         let response = result?;
         match response.status().as_u16() {
             204u16 => Ok(ResponseValue::empty(response)),
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -1089,12 +1013,8 @@ impl Client {
         let response = result?;
         match response.status().as_u16() {
             204u16 => Ok(ResponseValue::empty(response)),
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -1140,13 +1060,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            200u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -1198,13 +1114,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            200u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -1242,13 +1154,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            200u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -1287,13 +1195,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            200u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -1325,12 +1229,8 @@ impl Client {
         let response = result?;
         match response.status().as_u16() {
             200u16 => Ok(ResponseValue::stream(response)),
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -1371,13 +1271,9 @@ impl Client {
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200u16 => ResponseValue::from_response(response).await,
-            400u16..=499u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
-            500u16..=599u16 => {
-                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
-            }
+            200u16 => crate::body::read(response).await,
+            400u16..=499u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
+            500u16..=599u16 => Err(Error::ErrorResponse(crate::body::read(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }

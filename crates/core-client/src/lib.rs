@@ -5,6 +5,7 @@
 //! is its ground floor. Replies are read leniently: members the document does not know stay in `extra`, values an enum does
 //! not know become `Other`, and what is optional may be missing. What is sent is exactly what was given.
 
+mod body;
 mod hooks;
 mod open_enum;
 mod raw_json;
@@ -18,6 +19,7 @@ mod generated;
 #[rustfmt::skip]
 pub mod types;
 
+pub use body::SharedBody;
 pub use generated::Client;
 pub use hooks::{Exchange, Hooks};
 pub use progenitor_client::{ByteStream, Error, ResponseValue};

@@ -1,10 +1,14 @@
 //! JSON that stays the text it came as.
 
 use std::fmt;
+use std::sync::Arc;
 
+use bytestring::ByteString;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+
+use crate::body;
 
 /// A JSON value as text, exactly as it came or as it was given: key order, number spelling, escapes and white space
 /// included. Nothing is parsed until [`parse`](Self::parse) is called.
@@ -19,9 +23,19 @@ use serde_json::value::RawValue;
 /// assert_eq!(format!("{json:?}"), "RawJson(27 bytes)");
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RawJson(Box<RawValue>);
+#[derive(Clone)]
+pub struct RawJson(Text);
+
+#[derive(Clone)]
+enum Text {
+    Own(Box<RawValue>),
+    /// A part of a reply, from one byte to before another; in 32 bits, because there may be many.
+    Part {
+        of: Arc<ByteString>,
+        start: u32,
+        end: u32,
+    },
+}
 
 impl RawJson {
     /// Takes text that is one JSON value.
@@ -29,7 +43,7 @@ impl RawJson {
     /// # Errors
     /// When the text is not JSON; the error names line and column, and never the text.
     pub fn from_string(text: String) -> Result<Self, serde_json::Error> {
-        RawValue::from_string(text).map(Self)
+        RawValue::from_string(text).map(Self::own)
     }
 
     /// Writes a value as JSON text. Another `RawJson` stays verbatim.
@@ -37,12 +51,34 @@ impl RawJson {
     /// # Errors
     /// When the value has no JSON form, such as a map whose keys are not text.
     pub fn from_value<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
-        serde_json::value::to_raw_value(value).map(Self)
+        serde_json::value::to_raw_value(value).map(Self::own)
+    }
+
+    fn own(value: Box<RawValue>) -> Self {
+        Self(Text::Own(value))
+    }
+
+    /// A piece of a reply without a copy, where it is one.
+    fn part(of: Arc<ByteString>, piece: &RawValue) -> Self {
+        let text = piece.get();
+        let place = || {
+            let start = text.as_ptr().addr().checked_sub(of.as_ptr().addr())?;
+            let end = start.checked_add(text.len())?;
+            of.get(start..end)?;
+            Some((start.try_into().ok()?, end.try_into().ok()?))
+        };
+        match place() {
+            Some((start, end)) => Self(Text::Part { of, start, end }),
+            None => Self::own(piece.to_owned()),
+        }
     }
 
     /// The text.
     pub fn get(&self) -> &str {
-        self.0.get()
+        match &self.0 {
+            Text::Own(value) => value.get(),
+            Text::Part { of, start, end } => &of[*start as usize..*end as usize],
+        }
     }
 
     /// Whether the value is an object.
@@ -57,6 +93,30 @@ impl RawJson {
     /// When the value does not have the shape of `T`.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.get())
+    }
+}
+
+impl Serialize for RawJson {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Text::Own(value) => value.serialize(serializer),
+            Text::Part { .. } => {
+                let value: &RawValue =
+                    serde_json::from_str(self.get()).map_err(serde::ser::Error::custom)?;
+                value.serialize(serializer)
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for RawJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match body::shared() {
+            Some(body) => {
+                <&RawValue>::deserialize(deserializer).map(|piece| Self::part(body, piece))
+            }
+            None => Box::deserialize(deserializer).map(Self::own),
+        }
     }
 }
 

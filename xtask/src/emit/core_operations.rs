@@ -37,6 +37,7 @@ pub fn emit(document: &Value, model: &Model) -> Result<String, String> {
         .map_err(|error| format!("progenitor cannot express the document: {error}"))?;
     let mut file = syn::parse2(tokens).map_err(|error| format!("progenitor's output: {error}"))?;
     DocLines.visit_file_mut(&mut file);
+    OwnReader.visit_file_mut(&mut file);
     rust_text::format(&format!("{}{}", preamble("//"), prettyplease::unparse(&file)))
 }
 
@@ -80,6 +81,18 @@ fn drop_multipart(document: &mut Value) {
         item.retain(|_, operation| {
             operation["requestBody"]["content"].get("multipart/form-data").is_none()
         });
+    }
+}
+
+/// Lets core-client read the bodies of replies, which can share them.
+struct OwnReader;
+
+impl VisitMut for OwnReader {
+    fn visit_expr_path_mut(&mut self, expression: &mut syn::ExprPath) {
+        let segments = expression.path.segments.iter();
+        if segments.map(|segment| &segment.ident).eq(["ResponseValue", "from_response"]) {
+            expression.path = syn::parse_quote!(crate::body::read);
+        }
     }
 }
 
