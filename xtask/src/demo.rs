@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::local_server::LocalServer;
-use crate::step::{self, Step, cargo};
+use crate::step::{self, cargo};
 use crate::toolchain::{self, Profile, in_venv};
 
 /// The conversations that come with the project.
@@ -109,7 +109,8 @@ const DOORS: &[Door] = &[
 /// When a build fails; what it printed is part of the message.
 pub fn build(root: &Path, profile: Profile) -> Result<(), String> {
     step::run(
-        Step::new("build the command and the Rust example", cargo())
+        profile
+            .step(root, "build the command and the Rust example", cargo())
             .args([
                 "build",
                 "--profile",

@@ -94,6 +94,9 @@ enum Bench {
         #[arg(long)]
         peers: bool,
     },
+    /// Which functions calls run; writes bindings/functions.ld, after which they lie side by side in the published modules.
+    /// Needs valgrind
+    Layout,
 }
 
 #[derive(Subcommand)]
@@ -121,6 +124,7 @@ fn main() -> ExitCode {
         Command::Bench(Bench::Server { records, peers }) => {
             bench::server::server(&root(), &records, peers)
         }
+        Command::Bench(Bench::Layout) => bench::layout(&root()),
         Command::Spec(Spec::Diff { file, json }) => return spec_diff(&file, json),
     };
     match result {

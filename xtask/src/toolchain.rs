@@ -1,9 +1,13 @@
 //! What must be on the machine beforehand, and what the project installs into its own folders.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::step::{self, Step};
+
+/// The script that says in which order the functions lie in a published module; `cargo xtask bench layout` writes it.
+pub const LAYOUT: &str = "bindings/functions.ld";
 
 /// The folder of the project's own Python environment.
 const VENV: &str = ".venv";
@@ -152,6 +156,8 @@ pub enum Profile {
     Release,
     /// As it is published.
     Dist,
+    /// As it is published, but with the names of its functions.
+    Named,
 }
 
 impl Profile {
@@ -159,7 +165,21 @@ impl Profile {
     pub fn name(self) -> &'static str {
         match self {
             Self::Release => "release",
-            Self::Dist => "dist",
+            Self::Dist | Self::Named => "dist",
+        }
+    }
+
+    /// A step of a build with this profile.
+    pub fn step(self, root: &Path, what: &str, program: impl AsRef<OsStr>) -> Step {
+        let step = Step::new(what, program);
+        match self {
+            Self::Release => step,
+            // Other systems' linkers read no such script.
+            Self::Dist if cfg!(target_os = "linux") => {
+                step.env("MISTRAL_DATASETS_LAYOUT", root.join(LAYOUT))
+            }
+            Self::Dist => step,
+            Self::Named => step.env("CARGO_PROFILE_DIST_STRIP", "none"),
         }
     }
 }
@@ -170,7 +190,8 @@ impl Profile {
 /// When a command fails; what it printed is part of the message.
 pub fn python_package(root: &Path, profile: Profile) -> Result<(), String> {
     step::run(
-        Step::new("build the Python package", in_venv(root, "maturin"))
+        profile
+            .step(root, "build the Python package", in_venv(root, "maturin"))
             .args(["develop", "--profile", profile.name(), "--quiet"])
             .args(["--target", &host_triple()?])
             .env("VIRTUAL_ENV", root.join(VENV))
@@ -206,7 +227,8 @@ pub fn node_module(root: &Path, profile: Profile) -> Result<(), String> {
     let folder = root.join("bindings/node");
     npm_packages(&folder)?;
     step::run(
-        Step::new("build the Node module", npm())
+        profile
+            .step(root, "build the Node module", npm())
             .args(["exec", "--", "napi", "build", "--platform", "--no-js"])
             .args(["--profile", profile.name()])
             .within(folder),

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what the clients and the server cost, measured beside their peers in one run.
 
 mod chart;
+mod layout;
 mod rows;
 mod runner;
 mod sample;
@@ -10,6 +11,8 @@ mod workload;
 
 use std::fs;
 use std::path::Path;
+
+pub use layout::layout;
 
 use crate::demo;
 use crate::local_server::LocalServer;

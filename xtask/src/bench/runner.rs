@@ -91,14 +91,14 @@ pub struct Job {
 }
 
 impl Runner {
-    /// Runs a row, and returns what it cost.
-    pub fn run(
+    /// The command that runs a row.
+    pub fn command(
         self,
         root: &Path,
         server: &LocalServer,
         row: &Row,
         job: &Job,
-    ) -> Result<Sample, String> {
+    ) -> Result<Command, String> {
         let folder = root.join("bench/client");
         let who = self.who.script();
         let mut command = match self.language {
@@ -124,7 +124,19 @@ impl Runner {
         } else {
             command.arg(serde_json::to_string(job).map_err(|error| error.to_string())?);
         }
-        let what = format!("{} in {}, {}", row.name, self.language.name(), who);
+        Ok(command)
+    }
+
+    /// Runs a row, and returns what it cost.
+    pub fn run(
+        self,
+        root: &Path,
+        server: &LocalServer,
+        row: &Row,
+        job: &Job,
+    ) -> Result<Sample, String> {
+        let what = format!("{} in {}, {}", row.name, self.language.name(), self.who.script());
+        let mut command = self.command(root, server, row, job)?;
         let output = command.output().map_err(|error| format!("{what}: {error}"))?;
         if !output.status.success() {
             return Err(format!("{what}:\n{}", String::from_utf8_lossy(&output.stderr)));
