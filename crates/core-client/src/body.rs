@@ -31,10 +31,11 @@ pub(crate) async fn read<T: DeserializeOwned, E>(
     let headers = std::mem::take(response.headers_mut());
     let shares = response.extensions().get::<SharedBody>().is_some();
     let body = response.bytes().await.map_err(Error::ResponseBodyError)?;
-    let text = if shares { ByteString::try_from(body.clone()).ok() } else { None };
-    let value = match text {
-        Some(text) => read_shared(text),
-        None => serde_json::from_slice(&body),
+    // Looking through the whole body once for what is no UTF-8 is faster than through every piece of it.
+    let value = match ByteString::try_from(body.clone()) {
+        Ok(text) if shares => read_shared(text),
+        Ok(text) => serde_json::from_str(&text),
+        Err(_) => serde_json::from_slice(&body),
     };
     match value {
         Ok(value) => Ok(ResponseValue::new(value, status, headers)),
