@@ -4,11 +4,13 @@
 //! listener of its own, so that loggers of other clients and other threads hear nothing of it.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use napi::Status;
 use napi::bindgen_prelude::{Either3, FnArgs};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use tracing::field::{Field, Visit};
+use tracing::subscriber::NoSubscriber;
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -22,8 +24,13 @@ type Said = FnArgs<(&'static str, String, Vec<Fact>)>;
 /// What is called with whatever is said. It is weak, so that listening keeps no process alive.
 pub type Log = ThreadsafeFunction<Said, (), Said, Status, false, true>;
 
+/// A listener beside the logger's. While there is a single one, `tracing` asks the thread that is the first to come to a
+/// place in the code whether anybody listens there, and takes the answer for that of all clients ever after.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+
 /// A listener that tells a logger what the client reports, and nothing of what the libraries below it do.
 pub fn dispatch(log: Log) -> Dispatch {
+    LazyLock::force(&SECOND);
     let ours = filter_fn(|metadata: &Metadata<'_>| {
         let target = metadata.target();
         *metadata.level() <= Level::DEBUG

@@ -218,6 +218,20 @@ test("a logger keeps no process alive", async () => {
   assert.equal(printed, "list_datasets");
 });
 
+test("a logger hears of operations that another client was the first to call", async () => {
+  const printed = await program(`
+    const { Mistral } = require("mistral-datasets");
+    const logger = { ...console, debug: (message, { operation }) => console.log(operation) };
+    (async () => {
+      const local = await Mistral.local();
+      const logging = local.withOptions({ logger });
+      await local.datasets.list();
+      await logging.datasets.list();
+    })();
+  `);
+  assert.equal(printed, "list_datasets");
+});
+
 test("a process ends by itself after a call under way, a walk that was left and a client that was dropped", async () => {
   const { url } = await canned({ body: '{"datasets": {"count": 0}}', delay: 200 });
   const printed = await program(

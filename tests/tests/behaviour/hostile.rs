@@ -7,6 +7,7 @@ use mistral_datasets::{Client, ClientBuilder, ErrorKind, Retries};
 use mistral_datasets_tests::{Canned, Fixture, Reply};
 use serde_json::json;
 use tracing::instrument::WithSubscriber;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// `{"datasets": {"count": 3, "results": []}}`, compressed by gzip and by brotli.
@@ -74,6 +75,8 @@ async fn calls_are_logged_without_secrets() {
     let fixture =
         Fixture::start_with(vec!["the-secret-key".to_owned()], "the-secret-key".to_owned()).await;
     let log = Log::default();
+    // With one subscriber in the process, tracing takes what the thread of another test answers for what all would.
+    let _second = tracing::Dispatch::new(NoSubscriber::new());
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::DEBUG)
         .with_writer(log.clone())
