@@ -4,9 +4,10 @@
 //! of the runtime and back would cost more than the rest of it. For that it takes a lane, a small runtime and connections
 //! that only this runtime works, and leaves it to the next caller. There are as many lanes as calls at a time.
 
-use std::future::IntoFuture;
+use std::future::{IntoFuture, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::task::Poll;
 
 use futures::FutureExt;
 use mistral_datasets::Client;
@@ -16,6 +17,7 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use crate::error;
+use crate::logging;
 use crate::runtime::{self, SIGNAL_CHECK};
 use crate::session::Session;
 
@@ -92,15 +94,21 @@ impl Lane {
             call.await
         });
         let runtime = track.runtime.as_ref().expect("the runtime is there until it is dropped");
+        let _interruptible = logging::Interruptible::begin();
         loop {
-            let call = call.as_mut();
-            let some_time = async move { timeout(SIGNAL_CHECK, call).await };
+            // What it tells of itself meanwhile may end it.
+            let step = poll_fn(|context| {
+                let step = call.as_mut().poll(context);
+                logging::interruption().map_or(step.map(Ok), |raised| Poll::Ready(Err(raised)))
+            });
+            let some_time = async move { timeout(SIGNAL_CHECK, step).await };
             match py.detach(|| runtime.block_on(some_time)) {
-                Ok(Ok(outcome)) => {
+                Ok(Ok(Ok(outcome))) => {
                     session.leave(py, track);
                     return Ok(outcome);
                 }
-                Ok(Err(_)) => return Err(runtime::panicked()),
+                Ok(Ok(Err(_))) => return Err(runtime::panicked()),
+                Ok(Err(raised)) => return Err(raised),
                 Err(_) => py.check_signals()?,
             }
         }

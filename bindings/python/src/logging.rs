@@ -2,10 +2,15 @@
 //!
 //! How much Python wants to hear is looked up when a call is made, while the interpreter is at hand, and kept in a number. So a
 //! message that nobody wants costs a comparison, on whatever thread it comes up.
+//!
+//! A message that comes up on the thread of a blocking call runs Python's code there, so that a signal finds its handler there.
+//! What that raises belongs to the call, see [`Interruptible`].
 
+use std::cell::Cell;
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -33,11 +38,14 @@ pub fn install() {
 }
 
 /// Looks up how much Python wants to hear.
-pub fn refresh(py: Python<'_>) {
-    // Whether anybody listens is a matter of `logging` alone; a call does not fail over it.
-    if let Ok(Some(level)) = level(py) {
+///
+/// # Errors
+/// What the handler of a signal raised meanwhile.
+pub fn refresh(py: Python<'_>) -> PyResult<()> {
+    if let Some(level) = level(py)? {
         WANTED.store(level, Ordering::Relaxed);
     }
+    Ok(())
 }
 
 fn level(py: Python<'_>) -> PyResult<Option<usize>> {
@@ -46,9 +54,11 @@ fn level(py: Python<'_>) -> PyResult<Option<usize>> {
         let modules = MODULES.import(py, "sys", "modules")?;
         // Importing it takes longer than importing this package; who wants to hear has imported it.
         let Some(logging) = modules.get_item(intern!(py, "logging"))? else { return Ok(None) };
-        if let Ok(logger) = logging.call_method1("getLogger", (NAME,)) {
-            let _ = LOGGER.set(py, logger.unbind());
-        }
+        // Another thread may be importing it, and has not got that far.
+        let Some(get_logger) = logging.getattr_opt(intern!(py, "getLogger"))? else {
+            return Ok(None);
+        };
+        let _ = LOGGER.set(py, get_logger.call1((NAME,))?.unbind());
     }
     let Some(logger) = LOGGER.get(py) else { return Ok(None) };
     logger.call_method0(py, intern!(py, "getEffectiveLevel"))?.extract(py).map(Some)
@@ -62,6 +72,47 @@ fn number(level: Level) -> usize {
         Level::INFO => 20,
         Level::DEBUG => 10,
         Level::TRACE => 5,
+    }
+}
+
+thread_local! {
+    /// Whether this thread carries out a call that can be interrupted.
+    static INTERRUPTIBLE: Cell<bool> = const { Cell::new(false) };
+
+    /// What was raised to interrupt it.
+    static RAISED: Cell<Option<PyErr>> = const { Cell::new(None) };
+}
+
+/// As long as it lives, what is raised on its thread while that tells of a call is kept for the call to end with: what the handler
+/// of a signal raised, and what a handler of messages let through that is no failure, such as `SystemExit`.
+pub struct Interruptible(());
+
+impl Interruptible {
+    /// The thread begins a call.
+    pub fn begin() -> Self {
+        INTERRUPTIBLE.set(true);
+        Self(())
+    }
+}
+
+impl Drop for Interruptible {
+    fn drop(&mut self) {
+        INTERRUPTIBLE.set(false);
+        RAISED.set(None);
+    }
+}
+
+/// What was raised to interrupt the call of this thread.
+pub fn interruption() -> Option<PyErr> {
+    RAISED.take()
+}
+
+/// Keeps an exception for the call that this thread carries out.
+fn interrupt(py: Python<'_>, raised: PyErr) {
+    if INTERRUPTIBLE.get() {
+        RAISED.set(Some(raised));
+    } else {
+        raised.write_unraisable(py, None);
     }
 }
 
@@ -88,11 +139,18 @@ impl Subscriber for Forward {
         let level = number(*event.metadata().level());
         // An interpreter that is shutting down hears nothing more.
         runtime::attach(|py| {
-            if let Some(logger) = LOGGER.get(py)
-                && let Err(problem) = message.send(py, logger.bind(py), level)
-            {
+            // A signal that is there already must not pass for a failure of `logging`.
+            if let Err(raised) = py.check_signals() {
+                return interrupt(py, raised);
+            }
+            let Some(logger) = LOGGER.get(py) else { return };
+            match message.send(py, logger.bind(py), level) {
+                Ok(()) => {}
                 // As with a handler of its own that fails: the call goes on.
-                problem.write_unraisable(py, None);
+                Err(failure) if failure.is_instance_of::<PyException>(py) => {
+                    failure.write_unraisable(py, None);
+                }
+                Err(raised) => interrupt(py, raised),
             }
         });
     }

@@ -117,7 +117,7 @@ impl Session {
     /// # Errors
     /// `ConfigurationError` in a forked child of a process that has a local server.
     pub fn client(&self, py: Python<'_>) -> PyResult<Client> {
-        logging::refresh(py);
+        logging::refresh(py)?;
         let client = self.shared_client(py)?;
         self.adapt(py, client)
     }
@@ -145,7 +145,7 @@ impl Session {
     /// # Errors
     /// As [`client_with`](Self::client_with).
     pub fn lane(&self, py: Python<'_>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Lane> {
-        logging::refresh(py);
+        logging::refresh(py)?;
         let shared = self.shared_client(py)?;
         let track = self.current(py).lanes.pop();
         let track = match track {

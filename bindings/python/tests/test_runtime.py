@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import sys
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from harness import COUNT, Canned, Silent, script
-from mistral_datasets import Mistral, errors
+from mistral_datasets import Mistral, Retries, errors
 
 
 async def count(mistral: Mistral) -> int:
@@ -277,6 +278,64 @@ def test_a_signal_whose_handler_returns_does_not_interrupt() -> None:
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert seen == [signal.SIGUSR1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
+def test_a_signal_interrupts_a_call_that_is_telling_of_itself() -> None:
+    # Every reply and every retry is a message, so that Python's code runs on this thread again and again.
+    logger = logging.getLogger("mistral_datasets")
+    logger.setLevel(logging.DEBUG)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        with Canned(500) as server:
+            for _ in range(10):
+                # Another client each time, because what a client may repeat is bounded.
+                mistral = server.client(retries=Retries(100, first_delay=0.001, max_delay=0.004))
+                signal.setitimer(signal.ITIMER_REAL, 0.05)
+                began = time.monotonic()
+                with mistral, pytest.raises(KeyboardInterrupt):
+                    mistral.datasets.list(timeout_ms=2_000)
+                assert time.monotonic() - began < 0.5
+            asked = len(server.requests)
+            time.sleep(0.1)
+            assert len(server.requests) <= asked + 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        logger.setLevel(logging.NOTSET)
+
+
+@pytest.mark.parametrize(("raised", "ends"), [(KeyboardInterrupt, True), (SystemExit, True), (ValueError, False)])
+def test_what_a_handler_of_messages_raises_ends_a_call_only_if_it_is_no_failure(
+    canned: Canned, raised: type[BaseException], ends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Raising(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise raised
+
+    ignored: list[type[BaseException]] = []
+
+    def ignore(what: sys.UnraisableHookArgs) -> None:
+        ignored.append(what.exc_type)
+
+    monkeypatch.setattr(sys, "unraisablehook", ignore)
+    logger = logging.getLogger("mistral_datasets")
+    logger.setLevel(logging.DEBUG)
+    handler = Raising()
+    logger.addHandler(handler)
+    try:
+        with canned.client() as mistral:
+            if ends:
+                with pytest.raises(raised):
+                    mistral.datasets.list()
+            else:
+                assert mistral.datasets.list().datasets.count == 3
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+    assert ignored == ([] if ends else [raised])
+    with canned.client() as mistral:
+        assert mistral.datasets.list().datasets.count == 3
 
 
 # A client's life
