@@ -29,7 +29,7 @@ const PAGE: &str = "docs/bench-client.md";
 const PICTURE: &str = "docs/bench-client.svg";
 
 /// How often every row is run, one runner after the other.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 7;
 
 /// Measures the clients, prints the tables, and writes them into `docs`. With `million` it also imports and exports a million
 /// records through ours.
@@ -47,17 +47,17 @@ pub fn client(root: &Path, million: bool) -> Result<(), String> {
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let workload = Workload::plant(&server, &command, &folder, rows::RECORDS)?;
 
-    eprintln!("measuring, {ROUNDS} rounds");
+    eprintln!("measuring");
     let mut results = Results::default();
-    for row in ROWS {
-        eprintln!("  {}", row.title);
-        let delayed = row.delay_ms.map(|delay| workload.delay(delay)).transpose()?;
-        for _ in 0..ROUNDS {
+    for round in 1..=ROUNDS {
+        eprintln!("  round {round} of {ROUNDS}");
+        for row in ROWS {
+            let delayed = row.delay_ms.map(|delay| workload.delay(delay)).transpose()?;
             for runner in RUNNERS {
                 results.add(row, runner, runner.run(root, &server, row, &workload.job(row))?);
             }
+            drop(delayed);
         }
-        drop(delayed);
     }
     let mut millions = Vec::new();
     if million {
