@@ -11,6 +11,7 @@ const { misconfigured, received } = require("./failure.js");
 const native = require("./native.js");
 const { ofClient, ofVariant } = require("./options.js");
 const { Operation } = require("./operation.js");
+const { settler } = require("./settler.js");
 const { download } = require("./transfer.js");
 
 /** The member under which a client that is set up already is handed to the constructor. */
@@ -40,7 +41,7 @@ class Mistral extends Resources {
     if (directory !== undefined && typeof directory !== "string") {
       throw misconfigured(`directory: ${expected("a path", directory).problem}`);
     }
-    return over(received(await native.connectLocal(directory)));
+    return over(received(await native.connectLocal(directory, settler)));
   }
 
   get serverURL() {
@@ -74,7 +75,7 @@ class Mistral extends Resources {
 
 function connect(options) {
   const { setup, options: common, log } = ofClient(options);
-  return received(native.connect(setup, common, log));
+  return received(native.connect(setup, common, log, settler));
 }
 
 /** The client over one that was set up elsewhere. */

@@ -9,6 +9,7 @@ const { failed, invalid } = require("./failure.js");
 const { ofCall } = require("./options.js");
 const { Reader } = require("./reader.js");
 const { scoped } = require("./scope.js");
+const { settled } = require("./settler.js");
 
 /** One operation of the document: what it takes and what it returns. */
 class Operation {
@@ -37,7 +38,7 @@ class Operation {
 
   /** Makes the call with a native client. */
   exchange(native, values) {
-    return native[this.#method](...Object.values(values));
+    return settled((call) => native[this.#method](call, ...Object.values(values)));
   }
 
   /**

@@ -1,18 +1,8 @@
-// Raw objects: JSON text in a reply's bytes, which is parsed when somebody looks.
+// Raw objects by themselves: JSON text in a reply's bytes, which is parsed when somebody looks.
 
 "use strict";
 
-/** The text between two places of a reply's bytes. */
-function textOf(bytes, start, end) {
-  return bytes.toString("utf8", start, end);
-}
-
-/** What the text between two places says. */
-function parsed(bytes, start, end) {
-  return JSON.parse(textOf(bytes, start, end));
-}
-
-/** A raw object by itself. What has some as members holds their places instead, which takes less room. */
+/** A raw object by itself. Of a model that is held by the thousand it is a member that is read late instead. */
 class Raw {
   #bytes;
   #start;
@@ -26,16 +16,12 @@ class Raw {
   }
 
   get text() {
-    return textOf(this.#bytes, this.#start, this.#end);
+    return this.#bytes.toString("utf8", this.#start, this.#end);
   }
 
   get value() {
-    return (this.#value ??= parsed(this.#bytes, this.#start, this.#end));
-  }
-
-  get size() {
-    return this.#end - this.#start;
+    return (this.#value ??= JSON.parse(this.text));
   }
 }
 
-module.exports = { Raw, parsed, textOf };
+module.exports = { Raw };

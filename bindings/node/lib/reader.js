@@ -21,8 +21,8 @@ class Reader {
   constructor({ text, numbers, raw }, owner) {
     this.#text = text;
     this.#numbers = numbers;
-    this.bytes = raw;
-    this.rawAt = 0;
+    /** What outlives the reading. */
+    this.reply = { numbers, bytes: raw };
     this.owner = owner;
   }
 
@@ -56,21 +56,15 @@ class Reader {
     return new Timestamp(this.number(), this.number());
   }
 
-  /** A time for `Timestamp.at`: microseconds since 1970 as one number, where that can be exact. */
-  instant() {
-    const milliseconds = this.number();
-    const beyond = this.number();
-    const microseconds = milliseconds * 1000 + beyond;
-    return Number.isSafeInteger(microseconds) ? microseconds : new Timestamp(milliseconds, beyond);
-  }
-
   raw() {
-    return new Raw(this.bytes, this.rawAt, this.rawEnd());
+    return new Raw(this.reply.bytes, this.number(), this.number());
   }
 
-  /** The end of the next raw object, which begins at `rawAt` of `bytes`. */
-  rawEnd() {
-    return (this.rawAt += this.number());
+  /** Passes over so many numbers, which `late.js` reads when somebody looks, and returns where they begin. */
+  pass(count) {
+    const at = this.#numberAt;
+    this.#numberAt += count;
+    return at;
   }
 
   list(read) {

@@ -10,6 +10,7 @@ const { expected } = require("./arguments.js");
 const { over } = require("./client.js");
 const { misconfigured, received } = require("./failure.js");
 const native = require("./native.js");
+const { settler } = require("./settler.js");
 
 const GENERATIONS = {
   g1: native.ServedGeneration.G1,
@@ -57,7 +58,7 @@ class LocalWorkspace {
     }
     this.#native = received(native.workspaceAt(url, apiKey));
     this.#server = server;
-    this.client = over(received(this.#native.client(`node/${process.versions.node}`)));
+    this.client = over(received(this.#native.client(`node/${process.versions.node}`, settler)));
     this.url = this.client.serverURL;
     // Not among what is printed.
     Object.defineProperty(this, "apiKey", { value: apiKey });

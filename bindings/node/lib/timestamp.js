@@ -17,13 +17,6 @@ class Timestamp extends Date {
     this.#beyond = beyond;
   }
 
-  /** The time of so many microseconds since 1970; what is none stays what it is. */
-  static at(microseconds) {
-    if (typeof microseconds !== "number") return microseconds;
-    const milliseconds = Math.floor(microseconds / 1000);
-    return new Timestamp(milliseconds, microseconds - milliseconds * 1000);
-  }
-
   get microseconds() {
     return this.getUTCMilliseconds() * 1000 + this.#beyond;
   }

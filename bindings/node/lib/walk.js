@@ -7,6 +7,7 @@ const { Operation } = require("./operation.js");
 const { ofCall } = require("./options.js");
 const { Reader } = require("./reader.js");
 const { Scope, scoped } = require("./scope.js");
+const { settled } = require("./settler.js");
 const { Steps } = require("./steps.js");
 
 /** How a walk goes, beside what is listed. */
@@ -90,7 +91,8 @@ class Walk {
       // What the walk yields outlives it.
       const owner = scope.lasting;
       const next = async () => {
-        const page = this.#listing.received(await walk.next(), owner);
+        const outcome = await settled((call) => walk.next(call));
+        const page = this.#listing.received(outcome, owner);
         return page ? taken(this.#listing.page(page, owner)) : undefined;
       };
       return { next, stop: () => walk.stop(), scope };

@@ -13,6 +13,7 @@ use crate::failure::{Outcome, outcome};
 use crate::logger::{self, Log};
 use crate::options::{self, Options};
 use crate::reply::{Cross, Reply, cross};
+use crate::settler::NativeSettler;
 
 /// The Rust client, or what one call makes of it. The generated calls are further methods of it.
 #[napi]
@@ -24,6 +25,8 @@ pub struct NativeClient {
     token: Option<CancellationToken>,
     /// Whether its calls hand over the raw reply too.
     raw: bool,
+    /// Where the outcomes of its calls go.
+    settler: NativeSettler,
 }
 
 /// How a client is set up beyond what one call can have otherwise.
@@ -50,7 +53,12 @@ pub struct Scope {
 
 /// Sets up a client. Nothing is connected yet.
 #[napi]
-pub fn connect(setup: Setup, options: Options, log: Option<Log>) -> Outcome<NativeClient> {
+pub fn connect(
+    setup: Setup,
+    options: Options,
+    log: Option<Log>,
+    settler: &NativeSettler,
+) -> Outcome<NativeClient> {
     let mut builder = Client::builder().options(options.into()).user_agent(setup.user_agent);
     if let Some(proxy) = setup.proxy {
         builder = builder.proxy(proxy);
@@ -63,16 +71,19 @@ pub fn connect(setup: Setup, options: Options, log: Option<Log>) -> Outcome<Nati
         Some(dispatch) => tracing::dispatcher::with_default(dispatch, || builder.build()),
         None => builder.build(),
     };
-    outcome(client.map(|client| NativeClient { client, dispatch, token: None, raw: false }))
+    outcome(client.map(|client| NativeClient { dispatch, ..NativeClient::of(client, settler) }))
 }
 
 /// Starts a server in this process and returns a client of it.
 #[napi]
-pub async fn connect_local(directory: Option<String>) -> Outcome<NativeClient> {
+pub async fn connect_local(
+    directory: Option<String>,
+    settler: &NativeSettler,
+) -> Outcome<NativeClient> {
     let data =
         directory.map_or(LocalData::Memory, |directory| LocalData::Directory(directory.into()));
     let client = Client::local(data).await.and_then(|client| client.with(options::usual()));
-    outcome(client.map(NativeClient::of))
+    outcome(client.map(|client| NativeClient::of(client, settler)))
 }
 
 #[napi]
@@ -89,10 +100,9 @@ impl NativeClient {
         let dispatch = log.map(logger::dispatch).or_else(|| self.dispatch.clone());
         let client = self.client.with(options.into());
         outcome(client.map(|client| Self {
-            client,
             dispatch,
             token: self.token.clone(),
-            raw: false,
+            ..Self::of(client, &self.settler)
         }))
     }
 
@@ -111,7 +121,8 @@ impl NativeClient {
             let (cancellable, own) = client.cancellable();
             (client, token) = (cancellable, Some(own));
         }
-        Outcome::A(Self { client, dispatch: self.dispatch.clone(), token, raw: scope.raw })
+        let dispatch = self.dispatch.clone();
+        Outcome::A(Self { dispatch, token, raw: scope.raw, ..Self::of(client, &self.settler) })
     }
 
     /// Breaks its calls off, if it was made for that.
@@ -131,8 +142,8 @@ impl NativeClient {
 
 impl NativeClient {
     /// A client without a logger.
-    pub(crate) fn of(client: Client) -> Self {
-        Self { client, dispatch: None, token: None, raw: false }
+    pub(crate) fn of(client: Client, settler: &NativeSettler) -> Self {
+        Self { client, dispatch: None, token: None, raw: false, settler: settler.clone() }
     }
 
     /// The same client once more, for what outlives a call.
@@ -142,7 +153,13 @@ impl NativeClient {
             dispatch: self.dispatch.clone(),
             token: self.token.clone(),
             raw: self.raw,
+            settler: self.settler.clone(),
         }
+    }
+
+    /// Where the outcomes of its calls go.
+    pub(crate) fn settler(&self) -> &NativeSettler {
+        &self.settler
     }
 
     /// Runs a call so that the client's logger hears of it.
@@ -151,6 +168,21 @@ impl NativeClient {
             None => call.await,
             Some(dispatch) => call.with_subscriber(dispatch.clone()).await,
         }
+    }
+
+    /// Begins a call, whose outcome goes to JavaScript by its number.
+    pub(crate) fn begin<T, C>(&self, number: u32, call: C)
+    where
+        T: Cross + Send,
+        C: IntoFuture<Output = Result<T, Error>, IntoFuture: Send> + Send + 'static,
+    {
+        let native = self.share();
+        self.settler.begin(number, async move {
+            match native.reply(call).await {
+                Outcome::A(reply) => Outcome::A(Some(reply)),
+                Outcome::B(failure) => Outcome::B(failure),
+            }
+        });
     }
 
     /// Sends a call and hands over what it returned, with the raw reply where it is wanted.

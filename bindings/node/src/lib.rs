@@ -21,6 +21,7 @@ mod progress;
 mod reply;
 mod report;
 mod runtime;
+mod settler;
 mod task;
 mod upload;
 mod walk;

@@ -8,6 +8,7 @@ use napi_derive::napi;
 use crate::client::NativeClient;
 use crate::failure::{Outcome, outcome};
 use crate::options;
+use crate::settler::NativeSettler;
 
 /// A server in this process.
 #[napi]
@@ -86,9 +87,10 @@ pub fn workspace_at(url: String, api_key: String) -> Outcome<NativeWorkspace> {
 impl NativeWorkspace {
     /// A client of the workspace.
     #[napi]
-    pub fn client(&self, user_agent: String) -> Outcome<NativeClient> {
+    pub fn client(&self, user_agent: String, settler: &NativeSettler) -> Outcome<NativeClient> {
         let client = self.workspace.builder().user_agent(user_agent).build();
-        outcome(client.and_then(|client| client.with(options::usual())).map(NativeClient::of))
+        let client = client.and_then(|client| client.with(options::usual()));
+        outcome(client.map(|client| NativeClient::of(client, settler)))
     }
 
     /// Calls one of the local server's own routes with a body of JSON, and returns the reply's.

@@ -19,7 +19,8 @@ use uuid::Uuid;
 pub struct Reply {
     /// All text, end to end.
     pub text: String,
-    /// The lengths of the pieces of text, in UTF-16 units, and whatever is a number or can be told by one.
+    /// The lengths of the pieces of text, in UTF-16 units, the places of raw objects, and whatever is a number or can be told by
+    /// one.
     pub numbers: Float64Array,
     /// The JSON of all raw objects, end to end; absent where there is none.
     pub raw: Option<Buffer>,
@@ -147,8 +148,20 @@ impl Crossing {
         self.numbers.push(number);
     }
 
+    /// Adds a value that is two numbers, or says by two that are none that it is missing: what JavaScript reads late has its
+    /// place.
+    pub fn pair(&mut self, value: &Option<impl Cross>) {
+        match value {
+            Some(value) => value.cross(self),
+            None => [f64::NAN; 2].into_iter().for_each(|number| self.number(number)),
+        }
+    }
+
+    /// Adds the JSON of a raw object, as the places where it begins and ends.
     fn raw(&mut self, json: &str) {
-        self.number(json.len() as f64);
+        let start = self.raw.len();
+        self.number(start as f64);
+        self.number((start + json.len()) as f64);
         if self.measures {
             self.room.raw += json.len();
             return;
@@ -163,6 +176,9 @@ pub trait Cross {
     fn cross(&self, to: &mut Crossing);
 }
 
+/// An id, for its length.
+const UUID: &str = "00000000-0000-0000-0000-000000000000";
+
 /// What a call without a body returns.
 impl Cross for () {
     fn cross(&self, _: &mut Crossing) {}
@@ -176,7 +192,9 @@ impl Cross for String {
 
 impl Cross for Uuid {
     fn cross(&self, to: &mut Crossing) {
-        to.text(self.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+        let mut text = Uuid::encode_buffer();
+        // All are equally long, so that none has to be written to be measured.
+        to.text(if to.measures { UUID } else { self.hyphenated().encode_lower(&mut text) });
     }
 }
 

@@ -1,5 +1,7 @@
 //! Walks over whole listings, a page at a time.
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
@@ -29,7 +31,7 @@ pub struct WalkOptions {
 #[napi]
 pub struct NativeWalk {
     native: NativeClient,
-    pages: Mutex<BoxStream<'static, Result<Reply, Error>>>,
+    pages: Arc<Mutex<BoxStream<'static, Result<Reply, Error>>>>,
     total: Box<dyn Fn() -> BoxFuture<'static, Result<u64, Error>> + Send + Sync>,
 }
 
@@ -53,7 +55,9 @@ impl NativeClient {
         let counted = walk.clone();
         NativeWalk {
             native: self.share(),
-            pages: Mutex::new(walk.pages().map(|page| page.map(|page| cross(&page))).boxed()),
+            pages: Arc::new(Mutex::new(
+                walk.pages().map(|page| page.map(|page| cross(&page))).boxed(),
+            )),
             total: Box::new(move || {
                 let walk = counted.clone();
                 async move { walk.count().await }.boxed()
@@ -64,11 +68,14 @@ impl NativeClient {
 
 #[napi]
 impl NativeWalk {
-    /// The next page; absent at the end.
+    /// Begins to fetch the next page; none comes at the end.
     #[napi]
-    pub async fn next(&self) -> Outcome<Option<Reply>> {
-        let mut pages = self.pages.lock().await;
-        outcome(self.native.run(pages.next()).await.transpose())
+    pub fn next(&self, call: u32) {
+        let (native, pages) = (self.native.share(), self.pages.clone());
+        self.native.settler().begin(call, async move {
+            let mut pages = pages.lock().await;
+            outcome(native.run(pages.next()).await.transpose())
+        });
     }
 
     /// How many items the server counts now.

@@ -87,6 +87,28 @@ test("raw objects are parsed once, when somebody looks", async () => {
   assert.deepEqual(record.properties, RECORD.properties);
 });
 
+test("every record of a page reads its own members, whatever those before it have", async () => {
+  const other = "019b2bd7-96e7-7219-8c0b-45a73da50089";
+  const results = [
+    { ...RECORD, deleted_at: null, properties: {} },
+    { ...RECORD, more: { long: "Grüße" }, dataset_id: other, source: "NEW_ONE" },
+    { ...RECORD, deleted_at: undefined, payload: { messages: [] }, dataset_id: other },
+  ];
+  const page = { results, count: 3 };
+  const { client } = await canned({ body: JSON.stringify({ records: page }) });
+  const { records } = await client.datasets.listRecords({ datasetId: ID });
+  for (const [index, record] of records.results.entries()) {
+    const { payload, properties, source, dataset_id: datasetId } = results[index];
+    assert.deepEqual([record.payload, record.properties], [payload, properties]);
+    assert.deepEqual([record.source, record.datasetId], [source, datasetId]);
+    assert.equal(record.createdAt.toRFC3339(), RECORD.created_at);
+    assert.equal(record.payloadText, JSON.stringify(payload));
+  }
+  const deleted = records.results.map(({ deletedAt }) => deletedAt?.toRFC3339() ?? null);
+  assert.deepEqual(deleted, [null, RECORD.deleted_at, null]);
+  assert.deepEqual(records.results[1].extra, { more: { long: "Grüße" } });
+});
+
 test("toJSON gives the names of the wire", async () => {
   const record = await received({ more: [1] });
   const expected = { ...RECORD, updated_at: "2025-12-17T10:41:03.000000Z", more: [1] };

@@ -9,6 +9,8 @@ mod openapi_json;
 mod python;
 mod routes;
 mod rust_text;
+#[cfg(test)]
+mod small;
 
 use serde_json::Value;
 

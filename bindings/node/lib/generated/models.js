@@ -4,9 +4,8 @@
 "use strict";
 
 const { Model } = require("../model.js");
-const { parsed, textOf } = require("../raw.js");
+const { parsed, textOf, timeOf } = require("../late.js");
 const { Task } = require("../task.js");
-const { Timestamp } = require("../timestamp.js");
 
 /** A named collection of conversation records. */
 class Dataset extends Model {
@@ -86,58 +85,45 @@ const RecordSource = Object.freeze({
 
 /** One conversation of a dataset. */
 class DatasetRecord extends Model {
-  #raw;
-  #createdAt;
-  #updatedAt;
-  #deletedAt;
-  #payload;
-  #payloadAt;
-  #payloadEnd;
-  #properties;
-  #propertiesAt;
-  #propertiesEnd;
+  #reply;
+  #at;
+  #seen;
 
   constructor(reader) {
     super(reader);
-    this.#raw = reader.bytes;
     this.id = reader.text();
-    this.#createdAt = reader.instant();
-    this.#updatedAt = reader.instant();
-    this.#deletedAt = reader.present() ? reader.instant() : null;
     this.datasetId = reader.repeated(0);
-    this.#payloadAt = reader.rawAt;
-    this.#payloadEnd = reader.rawEnd();
-    this.#propertiesAt = reader.rawAt;
-    this.#propertiesEnd = reader.rawEnd();
     this.source = reader.repeated(1);
+    this.#reply = reader.reply;
+    this.#at = reader.pass(10);
   }
 
   get createdAt() {
-    return (this.#createdAt = Timestamp.at(this.#createdAt));
+    return ((this.#seen ??= {}).createdAt ??= timeOf(this.#reply, this.#at));
   }
 
   get updatedAt() {
-    return (this.#updatedAt = Timestamp.at(this.#updatedAt));
+    return ((this.#seen ??= {}).updatedAt ??= timeOf(this.#reply, this.#at + 2));
   }
 
   get deletedAt() {
-    return (this.#deletedAt = Timestamp.at(this.#deletedAt));
+    return ((this.#seen ??= {}).deletedAt ??= timeOf(this.#reply, this.#at + 4));
   }
 
   get payload() {
-    return (this.#payload ??= parsed(this.#raw, this.#payloadAt, this.#payloadEnd));
+    return ((this.#seen ??= {}).payload ??= parsed(this.#reply, this.#at + 6));
   }
 
   get payloadText() {
-    return textOf(this.#raw, this.#payloadAt, this.#payloadEnd);
+    return textOf(this.#reply, this.#at + 6);
   }
 
   get properties() {
-    return (this.#properties ??= parsed(this.#raw, this.#propertiesAt, this.#propertiesEnd));
+    return ((this.#seen ??= {}).properties ??= parsed(this.#reply, this.#at + 8));
   }
 
   get propertiesText() {
-    return textOf(this.#raw, this.#propertiesAt, this.#propertiesEnd);
+    return textOf(this.#reply, this.#at + 8);
   }
 
   toJSON() {

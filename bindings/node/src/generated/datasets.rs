@@ -7,23 +7,21 @@ use mistral_datasets::types;
 use napi_derive::napi;
 
 use crate::client::NativeClient;
-use crate::failure::Outcome;
 use crate::json::json;
-use crate::reply::Reply;
 use crate::walk::{NativeWalk, WalkOptions};
 
 #[napi]
 impl NativeClient {
     /// `list_datasets`.
     #[napi]
-    pub async fn list_datasets(
+    pub fn list_datasets(
         &self,
+        call: u32,
         page_size: Option<i64>,
         page: Option<i64>,
         q: Option<String>,
-    ) -> Outcome<Reply> {
-        let call = self.client.datasets().list().page_size(page_size).page(page).q(q);
-        self.reply(call).await
+    ) {
+        self.begin(call, self.client.datasets().list().page_size(page_size).page(page).q(q));
     }
 
     /// Walks over `list_datasets`.
@@ -34,47 +32,50 @@ impl NativeClient {
 
     /// `create_dataset`.
     #[napi]
-    pub async fn create_dataset(&self, name: String, description: String) -> Outcome<Reply> {
-        let call = self.client.datasets().create(name, description);
-        self.reply(call).await
+    pub fn create_dataset(&self, call: u32, name: String, description: String) {
+        self.begin(call, self.client.datasets().create(name, description));
     }
 
     /// `fetch_dataset`.
     #[napi]
-    pub async fn fetch_dataset(&self, dataset_id: String) -> Outcome<Reply> {
-        let call = self.client.datasets().fetch(dataset_id);
-        self.reply(call).await
+    pub fn fetch_dataset(&self, call: u32, dataset_id: String) {
+        self.begin(call, self.client.datasets().fetch(dataset_id));
     }
 
     /// `update_dataset`.
     #[napi]
-    pub async fn update_dataset(
+    pub fn update_dataset(
         &self,
+        call: u32,
         dataset_id: String,
         name: Option<String>,
         description: Option<String>,
-    ) -> Outcome<Reply> {
-        let call = self.client.datasets().update(dataset_id).name(name).description(description);
-        self.reply(call).await
+    ) {
+        self.begin(
+            call,
+            self.client.datasets().update(dataset_id).name(name).description(description),
+        );
     }
 
     /// `delete_dataset`.
     #[napi]
-    pub async fn delete_dataset(&self, dataset_id: String) -> Outcome<Reply> {
-        let call = self.client.datasets().delete(dataset_id);
-        self.reply(call).await
+    pub fn delete_dataset(&self, call: u32, dataset_id: String) {
+        self.begin(call, self.client.datasets().delete(dataset_id));
     }
 
     /// `list_records`.
     #[napi]
-    pub async fn list_records(
+    pub fn list_records(
         &self,
+        call: u32,
         dataset_id: String,
         page_size: Option<i64>,
         page: Option<i64>,
-    ) -> Outcome<Reply> {
-        let call = self.client.datasets().list_records(dataset_id).page_size(page_size).page(page);
-        self.reply(call).await
+    ) {
+        self.begin(
+            call,
+            self.client.datasets().list_records(dataset_id).page_size(page_size).page(page),
+        );
     }
 
     /// Walks over `list_records`.
@@ -85,97 +86,103 @@ impl NativeClient {
 
     /// `create_record`.
     #[napi]
-    pub async fn create_record(
+    pub fn create_record(
         &self,
+        call: u32,
         dataset_id: String,
         payload: String,
         properties: String,
         source: Option<String>,
-    ) -> napi::Result<Outcome<Reply>> {
-        let call = self
-            .client
-            .datasets()
-            .create_record(dataset_id, json(payload)?, json(properties)?)
-            .source(source.map(types::RecordSource::from));
-        Ok(self.reply(call).await)
+    ) -> napi::Result<()> {
+        self.begin(
+            call,
+            self.client
+                .datasets()
+                .create_record(dataset_id, json(payload)?, json(properties)?)
+                .source(source.map(types::RecordSource::from)),
+        );
+        Ok(())
     }
 
     /// `import_from_campaign`.
     #[napi]
-    pub async fn import_from_campaign(
-        &self,
-        dataset_id: String,
-        campaign_id: String,
-    ) -> Outcome<Reply> {
-        let call = self.client.datasets().import_from_campaign(dataset_id, campaign_id);
-        self.reply(call).await
+    pub fn import_from_campaign(&self, call: u32, dataset_id: String, campaign_id: String) {
+        self.begin(call, self.client.datasets().import_from_campaign(dataset_id, campaign_id));
     }
 
     /// `import_from_explorer`.
     #[napi]
-    pub async fn import_from_explorer(
+    pub fn import_from_explorer(
         &self,
+        call: u32,
         dataset_id: String,
         completion_event_ids: Vec<String>,
-    ) -> Outcome<Reply> {
-        let call = self.client.datasets().import_from_explorer(dataset_id, completion_event_ids);
-        self.reply(call).await
+    ) {
+        self.begin(
+            call,
+            self.client.datasets().import_from_explorer(dataset_id, completion_event_ids),
+        );
     }
 
     /// `import_from_file`.
     #[napi]
-    pub async fn import_from_file(&self, dataset_id: String, file_id: String) -> Outcome<Reply> {
-        let call = self.client.datasets().import_from_file(dataset_id, file_id);
-        self.reply(call).await
+    pub fn import_from_file(&self, call: u32, dataset_id: String, file_id: String) {
+        self.begin(call, self.client.datasets().import_from_file(dataset_id, file_id));
     }
 
     /// `import_from_playground`.
     #[napi]
-    pub async fn import_from_playground(
+    pub fn import_from_playground(
         &self,
+        call: u32,
         dataset_id: String,
         conversation_ids: Vec<String>,
-    ) -> Outcome<Reply> {
-        let call = self.client.datasets().import_from_playground(dataset_id, conversation_ids);
-        self.reply(call).await
+    ) {
+        self.begin(
+            call,
+            self.client.datasets().import_from_playground(dataset_id, conversation_ids),
+        );
     }
 
     /// `import_from_dataset_records`.
     #[napi]
-    pub async fn import_from_dataset_records(
+    pub fn import_from_dataset_records(
         &self,
+        call: u32,
         dataset_id: String,
         dataset_record_ids: Vec<String>,
-    ) -> Outcome<Reply> {
-        let call =
-            self.client.datasets().import_from_dataset_records(dataset_id, dataset_record_ids);
-        self.reply(call).await
+    ) {
+        self.begin(
+            call,
+            self.client.datasets().import_from_dataset_records(dataset_id, dataset_record_ids),
+        );
     }
 
     /// `export_to_jsonl`.
     #[napi]
-    pub async fn export_to_jsonl(&self, dataset_id: String) -> Outcome<Reply> {
-        let call = self.client.datasets().export_to_jsonl(dataset_id);
-        self.reply(call).await
+    pub fn export_to_jsonl(&self, call: u32, dataset_id: String) {
+        self.begin(call, self.client.datasets().export_to_jsonl(dataset_id));
     }
 
     /// `fetch_task`.
     #[napi]
-    pub async fn fetch_task(&self, dataset_id: String, task_id: String) -> Outcome<Reply> {
-        let call = self.client.datasets().fetch_task(dataset_id, task_id);
-        self.reply(call).await
+    pub fn fetch_task(&self, call: u32, dataset_id: String, task_id: String) {
+        self.begin(call, self.client.datasets().fetch_task(dataset_id, task_id));
     }
 
     /// `list_tasks`.
     #[napi]
-    pub async fn list_tasks(
+    pub fn list_tasks(
         &self,
+        call: u32,
         dataset_id: String,
         page_size: Option<i64>,
         page: Option<i64>,
-    ) -> Outcome<Reply> {
-        let call = self.client.datasets().list_tasks(dataset_id).page_size(page_size).page(page);
-        self.reply(call).await
+    ) {
+        self.begin(
+            call,
+            self.client.datasets().list_tasks(dataset_id).page_size(page_size).page(page),
+        );
     }
 
     /// Walks over `list_tasks`.

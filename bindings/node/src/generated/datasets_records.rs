@@ -6,69 +6,73 @@
 use napi_derive::napi;
 
 use crate::client::NativeClient;
-use crate::failure::Outcome;
 use crate::json::json;
-use crate::reply::Reply;
 
 #[napi]
 impl NativeClient {
     /// `bulk_delete_records`.
     #[napi]
-    pub async fn bulk_delete_records(&self, dataset_record_ids: Vec<String>) -> Outcome<Reply> {
-        let call = self.client.datasets().records().bulk_delete(dataset_record_ids);
-        self.reply(call).await
+    pub fn bulk_delete_records(&self, call: u32, dataset_record_ids: Vec<String>) {
+        self.begin(call, self.client.datasets().records().bulk_delete(dataset_record_ids));
     }
 
     /// `fetch_record`.
     #[napi]
-    pub async fn fetch_record(&self, dataset_record_id: String) -> Outcome<Reply> {
-        let call = self.client.datasets().records().fetch(dataset_record_id);
-        self.reply(call).await
+    pub fn fetch_record(&self, call: u32, dataset_record_id: String) {
+        self.begin(call, self.client.datasets().records().fetch(dataset_record_id));
     }
 
     /// `delete_record`.
     #[napi]
-    pub async fn delete_record(&self, dataset_record_id: String) -> Outcome<Reply> {
-        let call = self.client.datasets().records().delete(dataset_record_id);
-        self.reply(call).await
+    pub fn delete_record(&self, call: u32, dataset_record_id: String) {
+        self.begin(call, self.client.datasets().records().delete(dataset_record_id));
     }
 
     /// `update_record_payload`.
     #[napi]
-    pub async fn update_record_payload(
+    pub fn update_record_payload(
         &self,
+        call: u32,
         dataset_record_id: String,
         payload: String,
-    ) -> napi::Result<Outcome<Reply>> {
-        let call =
-            self.client.datasets().records().update_payload(dataset_record_id, json(payload)?);
-        Ok(self.reply(call).await)
+    ) -> napi::Result<()> {
+        self.begin(
+            call,
+            self.client.datasets().records().update_payload(dataset_record_id, json(payload)?),
+        );
+        Ok(())
     }
 
     /// `update_record_properties`.
     #[napi]
-    pub async fn update_record_properties(
+    pub fn update_record_properties(
         &self,
+        call: u32,
         dataset_record_id: String,
         properties: String,
-    ) -> napi::Result<Outcome<Reply>> {
-        let call = self
-            .client
-            .datasets()
-            .records()
-            .update_properties(dataset_record_id, json(properties)?);
-        Ok(self.reply(call).await)
+    ) -> napi::Result<()> {
+        self.begin(
+            call,
+            self.client
+                .datasets()
+                .records()
+                .update_properties(dataset_record_id, json(properties)?),
+        );
+        Ok(())
     }
 
     /// `judge_record`.
     #[napi]
-    pub async fn judge_record(
+    pub fn judge_record(
         &self,
+        call: u32,
         dataset_record_id: String,
         judge_definition: String,
-    ) -> napi::Result<Outcome<Reply>> {
-        let call =
-            self.client.datasets().records().judge(dataset_record_id, json(judge_definition)?);
-        Ok(self.reply(call).await)
+    ) -> napi::Result<()> {
+        self.begin(
+            call,
+            self.client.datasets().records().judge(dataset_record_id, json(judge_definition)?),
+        );
+        Ok(())
     }
 }

@@ -6,51 +6,48 @@
 use napi_derive::napi;
 
 use crate::client::NativeClient;
-use crate::failure::Outcome;
-use crate::reply::Reply;
 
 #[napi]
 impl NativeClient {
     /// `list_files`.
     #[napi]
-    pub async fn list_files(
+    pub fn list_files(
         &self,
+        call: u32,
         page: Option<i64>,
         page_size: Option<i64>,
         include_total: Option<bool>,
         search: Option<String>,
         purpose: Option<String>,
-    ) -> Outcome<Reply> {
-        let call = self
-            .client
-            .files()
-            .list()
-            .page(page)
-            .page_size(page_size)
-            .include_total(include_total)
-            .search(search)
-            .purpose(purpose);
-        self.reply(call).await
+    ) {
+        self.begin(
+            call,
+            self.client
+                .files()
+                .list()
+                .page(page)
+                .page_size(page_size)
+                .include_total(include_total)
+                .search(search)
+                .purpose(purpose),
+        );
     }
 
     /// `retrieve_file`.
     #[napi]
-    pub async fn retrieve_file(&self, file_id: String) -> Outcome<Reply> {
-        let call = self.client.files().retrieve(file_id);
-        self.reply(call).await
+    pub fn retrieve_file(&self, call: u32, file_id: String) {
+        self.begin(call, self.client.files().retrieve(file_id));
     }
 
     /// `delete_file`.
     #[napi]
-    pub async fn delete_file(&self, file_id: String) -> Outcome<Reply> {
-        let call = self.client.files().delete(file_id);
-        self.reply(call).await
+    pub fn delete_file(&self, call: u32, file_id: String) {
+        self.begin(call, self.client.files().delete(file_id));
     }
 
     /// `get_signed_url`.
     #[napi]
-    pub async fn get_signed_url(&self, file_id: String, expiry: Option<i64>) -> Outcome<Reply> {
-        let call = self.client.files().get_signed_url(file_id).expiry(expiry);
-        self.reply(call).await
+    pub fn get_signed_url(&self, call: u32, file_id: String, expiry: Option<i64>) {
+        self.begin(call, self.client.files().get_signed_url(file_id).expiry(expiry));
     }
 }

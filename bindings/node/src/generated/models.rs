@@ -61,13 +61,13 @@ impl Cross for types::DatasetRecord {
     fn cross(&self, to: &mut Crossing) {
         self.extra.cross(to);
         self.id.cross(to);
+        to.repeated(0, &self.dataset_id);
+        to.repeated(1, &self.source);
         self.created_at.cross(to);
         self.updated_at.cross(to);
-        self.deleted_at.cross(to);
-        to.repeated(0, &self.dataset_id);
+        to.pair(&self.deleted_at);
         self.payload.cross(to);
         self.properties.cross(to);
-        to.repeated(1, &self.source);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The native methods: each takes its arguments one by one and hands them to the client's call.
+//! The native methods: each takes the number of its call and its arguments one by one, and begins the client's call.
 
 use std::fmt::Write;
 
@@ -9,6 +9,9 @@ use crate::emit::{Output, preamble};
 use crate::model::{Field, Model, Operation, Reply};
 
 const FOLDER: &str = "bindings/node/src/generated";
+
+/// The argument by which an outcome is told whose it is.
+const NUMBER: &str = "call";
 
 /// Emits the module of every resource group, and the one that holds them together.
 pub fn emit(model: &Model) -> Result<Vec<Output>, String> {
@@ -44,11 +47,9 @@ fn methods(model: &Model, group: &str) -> Result<String, String> {
         text.push_str("use mistral_datasets::types;\n");
     }
     text.push_str("use napi_derive::napi;\n\nuse crate::client::NativeClient;\n");
-    text.push_str("use crate::failure::Outcome;\n");
     if items.contains("json(") || items.contains("(json)") {
         text.push_str("use crate::json::json;\n");
     }
-    text.push_str("use crate::reply::Reply;\n");
     if items.contains("NativeWalk") {
         text.push_str("use crate::walk::{NativeWalk, WalkOptions};\n");
     }
@@ -62,13 +63,13 @@ fn method(model: &Model, operation: &Operation) -> Result<String, String> {
         unreachable!("the reader wants streams of bytes written by hand");
     }
     let fields = operation.arguments(model).into_iter().map(|argument| argument.field);
-    let Call { parameters, call, fallible } = call(model, operation, fields)?;
-    let (output, hand_over) = match fallible {
-        true => ("napi::Result<Outcome<Reply>>", "Ok(self.reply(call).await)"),
-        false => ("Outcome<Reply>", "self.reply(call).await"),
+    let Call { parameters, call: made, fallible } = call(model, operation, fields)?;
+    let (output, end) = match fallible {
+        true => (" -> napi::Result<()>", "Ok(())"),
+        false => ("", ""),
     };
     Ok(format!(
-        "/// `{}`.\n#[napi]\npub async fn {}(&self{parameters}) -> {output} {{\nlet call = {call};\n{hand_over}\n}}\n\n",
+        "/// `{}`.\n#[napi]\npub fn {}(&self, {NUMBER}: u32{parameters}){output} {{\nself.begin({NUMBER}, {made});\n{end}\n}}\n\n",
         operation.id,
         identifier(&operation.id),
     ))
@@ -107,6 +108,12 @@ fn call<'a>(
     let mut setters = String::new();
     let mut fallible = false;
     for field in fields {
+        if field.name == NUMBER {
+            return Err(format!(
+                "operation `{}`: every native method of Node takes an argument `{NUMBER}` already",
+                operation.id
+            ));
+        }
         let name = identifier(&field.name);
         let shape = Shape::of_argument(model, operation, field)?;
         let ty = crossing(field, &shape);

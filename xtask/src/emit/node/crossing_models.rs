@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::spelling::{public_schemas, repeated};
+use super::spelling::{is_late, may_be_null, public_schemas, repeated};
 use crate::emit::preamble;
 use crate::emit::rust_text::{self, identifier};
-use crate::model::{Kind, Model, Role, Type};
+use crate::model::{Field, Kind, Model, Role, Type};
 
 /// Emits `models.rs`.
 pub fn emit(model: &Model) -> Result<String, String> {
@@ -18,11 +18,22 @@ pub fn emit(model: &Model) -> Result<String, String> {
         let body = match &schema.kind {
             Kind::Object { fields } => {
                 let mut lines = "self.extra.cross(to);\n".to_owned();
+                let is_late = |field: &Field| is_late(model, fields, field);
                 for (field, repeated) in fields.iter().zip(repeated(model, fields)) {
+                    if is_late(field) {
+                        continue;
+                    }
                     let member = format!("self.{}", identifier(&field.name));
                     let _ = match repeated {
                         Some(number) => writeln!(lines, "to.repeated({number}, &{member});"),
                         None => writeln!(lines, "{member}.cross(to);"),
+                    };
+                }
+                for field in fields.iter().filter(|field| is_late(field)) {
+                    let member = format!("self.{}", identifier(&field.name));
+                    let _ = match may_be_null(field) {
+                        true => writeln!(lines, "to.pair(&{member});"),
+                        false => writeln!(lines, "{member}.cross(to);"),
                     };
                 }
                 lines

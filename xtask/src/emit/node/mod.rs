@@ -8,6 +8,8 @@ mod names;
 mod resources;
 mod resources_dts;
 mod spelling;
+#[cfg(test)]
+mod tests;
 
 use super::Output;
 use crate::model::Model;

@@ -3,8 +3,7 @@
 use std::fmt::Write;
 
 use super::spelling::{
-    base, camel, class, doc, is_held_by_the_thousand, is_model, is_raw, may_be_null,
-    public_schemas, repeated,
+    base, camel, class, doc, is_late, is_model, is_raw, may_be_null, public_schemas, repeated,
 };
 use crate::emit::preamble;
 use crate::model::{Field, Kind, Model, Schema, Type};
@@ -26,14 +25,15 @@ pub fn emit(model: &Model) -> Result<String, String> {
 
     let mut text = preamble("//");
     text.push_str("\n\"use strict\";\n\nconst { Model } = require(\"../model.js\");\n");
-    if items.contains("parsed(") {
-        text.push_str("const { parsed, textOf } = require(\"../raw.js\");\n");
+    let made: Vec<&str> = ["parsed", "textOf", "timeOf"]
+        .into_iter()
+        .filter(|name| items.contains(&format!("{name}(this.#reply")))
+        .collect();
+    if !made.is_empty() {
+        let _ = writeln!(text, "const {{ {} }} = require(\"../late.js\");", made.join(", "));
     }
     if items.contains(" extends Task {") {
         text.push_str("const { Task } = require(\"../task.js\");\n");
-    }
-    if items.contains("Timestamp.at(") {
-        text.push_str("const { Timestamp } = require(\"../timestamp.js\");\n");
     }
     text.push('\n');
     text.push_str(&items);
@@ -71,51 +71,39 @@ fn model_class(model: &Model, schema: &Schema, fields: &[Field]) -> Result<Strin
             schema.name, field.name
         ));
     }
-    let is_raw = |field: &Field| is_raw(model, &field.ty);
-    let holds_raw = is_held_by_the_thousand(model, fields);
-    // A Date takes ten times the room of a number.
-    let is_late = |field: &Field| is_raw(field) || holds_raw && field.ty == Type::DateTime;
+    let is_late = |field: &Field| is_late(model, fields, field);
     let late: Vec<&Field> = fields.iter().filter(|field| is_late(field)).collect();
 
     let mut text = doc("", &schema.description);
     let _ = writeln!(text, "class {} extends {} {{", class(&schema.name)?, base(model, schema));
-    if holds_raw {
-        text.push_str("  #raw;\n");
-    }
-    for field in &late {
-        let name = camel(&field.name);
-        let _ = writeln!(text, "  #{name};");
-        if is_raw(field) {
-            let _ = write!(text, "  #{name}At;\n  #{name}End;\n");
-        }
-    }
     if !late.is_empty() {
-        text.push('\n');
+        text.push_str("  #reply;\n  #at;\n  #seen;\n\n");
     }
     text.push_str("  constructor(reader) {\n    super(reader);\n");
-    if holds_raw {
-        text.push_str("    this.#raw = reader.bytes;\n");
-    }
     for (field, repeated) in fields.iter().zip(repeated(model, fields)) {
-        if is_raw(field) {
-            text.push_str(&raw_place(field));
+        if is_late(field) {
             continue;
         }
-        let private = if is_late(field) { "#" } else { "" };
         let value = match repeated {
             Some(number) => format!("reader.repeated({number})"),
-            None if is_late(field) => "reader.instant()".to_owned(),
             None => read(model, &field.ty)?,
         };
         let value = match may_be_null(field) {
             true => format!("reader.present() ? {value} : null"),
             false => value,
         };
-        let _ = writeln!(text, "    this.{private}{} = {value};", camel(&field.name));
+        let _ = writeln!(text, "    this.{} = {value};", camel(&field.name));
+    }
+    if !late.is_empty() {
+        let _ = write!(
+            text,
+            "    this.#reply = reader.reply;\n    this.#at = reader.pass({});\n",
+            2 * late.len()
+        );
     }
     text.push_str("  }\n\n");
-    for field in late {
-        text.push_str(&if is_raw(field) { raw_getters(field) } else { time_getter(field) });
+    for (index, field) in late.into_iter().enumerate() {
+        text.push_str(&late_getters(field, 2 * index));
     }
     text.push_str("  toJSON() {\n    return {\n");
     for field in fields {
@@ -125,43 +113,24 @@ fn model_class(model: &Model, schema: &Schema, fields: &[Field]) -> Result<Strin
     Ok(text)
 }
 
-/// Notes where the text of a raw object begins and ends. An object that knew it would take more room than the two numbers.
-fn raw_place(field: &Field) -> String {
+/// The getters of a member that is made when somebody looks, and then stays the same object: of a time, or of a raw object and
+/// its text. Until then the two numbers that it is made of are all there is.
+fn late_getters(field: &Field, offset: usize) -> String {
     let name = camel(&field.name);
-    let absent = match may_be_null(field) {
-        true => format!("    this.#{name} = reader.present() ? undefined : null;\n"),
-        false => String::new(),
+    let place = match offset {
+        0 => "this.#reply, this.#at".to_owned(),
+        _ => format!("this.#reply, this.#at + {offset}"),
     };
-    let end = match may_be_null(field) {
-        true => format!("this.#{name} === null ? reader.rawAt : reader.rawEnd()"),
-        false => "reader.rawEnd()".to_owned(),
-    };
-    format!("{absent}    this.#{name}At = reader.rawAt;\n    this.#{name}End = {end};\n")
-}
-
-/// The getter of a raw object, which is parsed when somebody looks, and the one of its text.
-fn raw_getters(field: &Field) -> String {
-    let name = camel(&field.name);
-    let place = format!("this.#raw, this.#{name}At, this.#{name}End");
-    let (value, text) = match may_be_null(field) {
-        true => (
-            format!(
-                "if (this.#{name} === undefined) this.#{name} = parsed({place});\n    return this.#{name};"
-            ),
-            format!("return this.#{name}At === this.#{name}End ? null : textOf({place});"),
-        ),
-        false => (
-            format!("return (this.#{name} ??= parsed({place}));"),
-            format!("return textOf({place});"),
-        ),
-    };
-    format!("  get {name}() {{\n    {value}\n  }}\n\n  get {name}Text() {{\n    {text}\n  }}\n\n")
-}
-
-/// The getter of a time, which becomes an object when somebody looks, and stays the same one.
-fn time_getter(field: &Field) -> String {
-    let name = camel(&field.name);
-    format!("  get {name}() {{\n    return (this.#{name} = Timestamp.at(this.#{name}));\n  }}\n\n")
+    let getter =
+        |name: &str, value: &str| format!("  get {name}() {{\n    return {value};\n  }}\n\n");
+    let kept = |make: &str| format!("((this.#seen ??= {{}}).{name} ??= {make}({place}))");
+    match field.ty {
+        Type::DateTime => getter(&name, &kept("timeOf")),
+        _ => {
+            getter(&name, &kept("parsed"))
+                + &getter(&format!("{name}Text"), &format!("textOf({place})"))
+        }
+    }
 }
 
 /// What reads a value that is there.

@@ -64,12 +64,17 @@ const TYPED: &str =
 /// otherwise.
 pub fn parameters(model: &Model, schema: &Schema) -> Vec<(String, String)> {
     let Kind::Object { fields } = &schema.kind else { return Vec::new() };
-    let raw = fields.iter().filter(|field| is_raw(model, &field.ty));
-    raw.filter_map(|field| match &field.ty {
-        Type::Named(name) => Some((pascal(&field.name), class(name).ok()?.to_owned())),
-        _ => None,
-    })
-    .collect()
+    fields.iter().filter_map(|field| parameter(model, field)).collect()
+}
+
+/// The type parameter of a member, and what it is unless said otherwise, if the member is an object with free members that has a
+/// name. A parameter must not have the name of its own default.
+fn parameter(model: &Model, field: &Field) -> Option<(String, String)> {
+    let Type::Named(name) = &field.ty else { return None };
+    let class = class(name).ok().filter(|_| is_raw(model, &field.ty))?;
+    let parameter = pascal(&field.name);
+    let parameter = if parameter == class { format!("T{parameter}") } else { parameter };
+    Some((parameter, class.to_owned()))
 }
 
 /// Type parameters as they are declared.
@@ -111,8 +116,8 @@ fn model_class(
             text,
             "\n{}  readonly {member}: {}{null};",
             doc("  ", &about),
-            match parameters.iter().find(|(parameter, _)| *parameter == pascal(&field.name)) {
-                Some((parameter, _)) => parameter.clone(),
+            match parameter(model, field) {
+                Some((parameter, _)) => parameter,
                 None => value_type(model, &field.ty)?,
             }
         );

@@ -1,0 +1,93 @@
+//! How the outcomes of calls come back to JavaScript.
+//!
+//! A promise of Node-API's own makes a queue to the thread of JavaScript and tears it down again, which is a good part of what a
+//! small call costs. Here one queue brings everything: a call has a number, and what it brought is handed to `lib/settler.js`
+//! with that.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::FutureExt;
+use napi::bindgen_prelude::{Env, FnArgs, spawn};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Either, Error, Status};
+use napi_derive::napi;
+
+use crate::failure::Outcome;
+use crate::reply::Reply;
+
+/// The number of a call, and what it brought: a reply, or none at the end of a walk, or a failure. A call that panicked brings
+/// an error of JavaScript's own.
+type Settled = FnArgs<(u32, Either<Outcome<Option<Reply>>, Error>)>;
+
+/// What takes the outcomes. It is weak, so that being ready for more keeps no process alive.
+type Settle = ThreadsafeFunction<Settled, (), Settled, Status, false, true>;
+
+/// Where the outcomes of calls go, for the JavaScript of one thread.
+#[napi]
+#[derive(Clone)]
+pub struct NativeSettler {
+    settle: Arc<Mutex<Settle>>,
+}
+
+#[napi]
+impl NativeSettler {
+    /// A settler that calls a function with the outcome of each call.
+    #[napi(constructor)]
+    pub fn new(settle: Settle) -> Self {
+        Self { settle: Arc::new(Mutex::new(settle)) }
+    }
+
+    /// Keeps the process alive, because outcomes are waited for.
+    #[napi]
+    pub fn hold(&self, env: Env) -> napi::Result<()> {
+        refer(&mut self.lock(), &env)
+    }
+
+    /// Lets the process end, because none is.
+    #[napi]
+    pub fn release(&self, env: Env) -> napi::Result<()> {
+        unref(&mut self.lock(), &env)
+    }
+}
+
+impl NativeSettler {
+    /// Carries out a call and hands over its outcome.
+    pub(crate) fn begin(
+        &self,
+        number: u32,
+        call: impl Future<Output = Outcome<Option<Reply>>> + Send + 'static,
+    ) {
+        let settler = self.clone();
+        spawn(async move {
+            let outcome = match AssertUnwindSafe(call).catch_unwind().await {
+                Ok(outcome) => Either::A(outcome),
+                Err(_) => {
+                    Either::B(Error::from_reason("a call panicked; its trace is on standard error"))
+                }
+            };
+            // Where JavaScript is shutting down, nobody waits any more.
+            let _ = settler
+                .lock()
+                .call((number, outcome).into(), ThreadsafeFunctionCallMode::NonBlocking);
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Settle> {
+        self.settle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[expect(
+    deprecated,
+    reason = "what is there instead makes another queue, which is the cost to be spared"
+)]
+fn refer(settle: &mut Settle, env: &Env) -> napi::Result<()> {
+    settle.refer(env)
+}
+
+#[expect(deprecated, reason = "as above")]
+fn unref(settle: &mut Settle, env: &Env) -> napi::Result<()> {
+    settle.unref(env)
+}
