@@ -100,8 +100,34 @@ impl Transport {
         let status = reply.status();
         note(|seen| seen.reply(status.as_u16(), reply.headers()));
         let headers = std::mem::take(reply.headers_mut());
-        Ok(Whole { status, headers, body: reply.bytes().await? })
+        Ok(Whole { status, headers, body: whole(reply).await? })
     }
+}
+
+/// So much room is made at most for a body before it comes.
+const AHEAD: usize = 8 << 20;
+
+/// Reads a body to its end. Each piece is let go of before the next, so that all come through the same memory, which is near
+/// by; to collect them first would fill fresh memory with them and then copy it.
+async fn whole(mut reply: Response) -> reqwest::Result<Bytes> {
+    let length = reply.content_length().and_then(|length| length.try_into().ok()).unwrap_or(0);
+    let Some(first) = reply.chunk().await? else { return Ok(Bytes::new()) };
+    let mut body = if first.len() < length {
+        let mut body = Vec::with_capacity(length.min(AHEAD).max(first.len()));
+        body.extend_from_slice(&first);
+        drop(first);
+        body
+    } else {
+        // All of it, or a part of what does not say how long it is.
+        match reply.chunk().await? {
+            None => return Ok(first),
+            Some(second) => [first, second].concat(),
+        }
+    };
+    while let Some(piece) = reply.chunk().await? {
+        body.extend_from_slice(&piece);
+    }
+    Ok(body.into())
 }
 
 /// Whether a request carries the key.
