@@ -46,7 +46,9 @@ impl Timestamp {
     pub(crate) fn rfc3339(self) -> [u8; 27] {
         let (days, micros) = (self.0.div_euclid(MICROS_A_DAY), self.0.rem_euclid(MICROS_A_DAY));
         let (year, month, day) = civil(days);
-        let seconds = micros / 1_000_000;
+        // In 32 bits, in which processors divide several times faster; each fits.
+        let [year, month, day] = [year, month, day].map(|part| part as u32);
+        let (seconds, micros) = ((micros / 1_000_000) as u32, (micros % 1_000_000) as u32);
         let mut text = *b"0000-00-00T00:00:00.000000Z";
         digits(&mut text[0..4], year);
         digits(&mut text[5..7], month);
@@ -54,7 +56,7 @@ impl Timestamp {
         digits(&mut text[11..13], seconds / 3600);
         digits(&mut text[14..16], seconds / 60 % 60);
         digits(&mut text[17..19], seconds % 60);
-        digits(&mut text[20..26], micros % 1_000_000);
+        digits(&mut text[20..26], micros);
         text
     }
 }
@@ -68,7 +70,7 @@ impl fmt::Display for Timestamp {
 const MICROS_A_DAY: i64 = 86_400 * 1_000_000;
 
 /// Writes a number into all of the places, with leading zeros.
-fn digits(places: &mut [u8], mut number: i64) {
+fn digits(places: &mut [u8], mut number: u32) {
     for place in places.iter_mut().rev() {
         *place = b'0' + (number % 10) as u8;
         number /= 10;

@@ -27,12 +27,12 @@ impl<'a> Object<'a> {
     }
 
     /// Begins a member; its value is then written to what this returns. The name is one that needs no escapes.
+    #[inline]
     pub(crate) fn member(&mut self, name: &str) -> &mut Vec<u8> {
         debug_assert!(name.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte)));
-        if !std::mem::take(&mut self.empty) {
-            self.out.push(b',');
-        }
-        self.out.push(b'"');
+        let begin: &[u8] = if std::mem::take(&mut self.empty) { b"\"" } else { b",\"" };
+        self.out.reserve(name.len() + 4);
+        self.out.extend_from_slice(begin);
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b"\":");
         self.out
@@ -55,18 +55,15 @@ impl<'a> Object<'a> {
     }
 
     pub(crate) fn uuid(&mut self, name: &str, value: Uuid) {
-        let out = self.member(name);
-        out.push(b'"');
-        let mut text = Uuid::encode_buffer();
-        out.extend_from_slice(value.hyphenated().encode_lower(&mut text).as_bytes());
-        out.push(b'"');
+        let mut text = [b'"'; 38];
+        value.hyphenated().encode_lower(&mut text[1..37]);
+        self.member(name).extend_from_slice(&text);
     }
 
     pub(crate) fn time(&mut self, name: &str, value: Timestamp) {
-        let out = self.member(name);
-        out.push(b'"');
-        out.extend_from_slice(&value.rfc3339());
-        out.push(b'"');
+        let mut text = [b'"'; 29];
+        text[1..28].copy_from_slice(&value.rfc3339());
+        self.member(name).extend_from_slice(&text);
     }
 
     pub(crate) fn integer(&mut self, name: &str, value: impl Into<i128>) {
