@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,10 @@ from mistral_datasets.testing import LocalWorkspace
 
 # The tests of our own plugin run pytest.
 pytest_plugins = ["pytester"]
+
+
+# What a shell runs in the background ignores Ctrl-C, which tests press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=["blocking", "asyncio"])
