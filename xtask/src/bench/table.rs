@@ -15,10 +15,11 @@ pub fn page(results: &Results, millions: &[(&Row, Language, Sample)]) -> String 
     let mut text = String::from(
         "# The clients beside their peers\n\n\
          Made by `cargo xtask bench client`: in every round every row ran once, one program after the other, in fresh processes, on\n\
-         one local server on the same machine; medians of the rounds are shown. *Official* is `mistralai` 2.5.1 and `@mistralai/mistralai` 2.7.0,\n\
-         *plain* is a program that writes its requests itself, with httpx and with fetch. Processor time is that of the client's\n\
-         process alone, with all its threads. *Less* says how many times less ours takes than the official SDK in the same round,\n\
-         again as the median.\n\n\
+         one local server on the same machine. Times are the least of the rounds, since whatever else a machine does only adds to\n\
+         them; memory is the median, above what the bare interpreter holds. *Official* is `mistralai` 2.5.1 and\n\
+         `@mistralai/mistralai` 2.7.0, *plain* is a program that writes its requests itself, with httpx and with fetch. Processor\n\
+         time is that of the client's process alone, with all its threads. *Less* says how many times less ours takes than the\n\
+         official SDK.\n\n\
          ![How many times less ours takes than the official SDKs](bench-client.svg)\n",
     );
     let _ = writeln!(text, "\n{}", machine());
