@@ -50,13 +50,22 @@ impl Timestamp {
         let [year, month, day] = [year, month, day].map(|part| part as u32);
         let (seconds, micros) = ((micros / 1_000_000) as u32, (micros % 1_000_000) as u32);
         let mut text = *b"0000-00-00T00:00:00.000000Z";
-        digits(&mut text[0..4], year);
-        digits(&mut text[5..7], month);
-        digits(&mut text[8..10], day);
-        digits(&mut text[11..13], seconds / 3600);
-        digits(&mut text[14..16], seconds / 60 % 60);
-        digits(&mut text[17..19], seconds % 60);
-        digits(&mut text[20..26], micros);
+        let pairs = [
+            (0, year / 100),
+            (2, year % 100),
+            (5, month),
+            (8, day),
+            (11, seconds / 3600),
+            (14, seconds / 60 % 60),
+            (17, seconds % 60),
+            (20, micros / 10_000),
+            (22, micros / 100 % 100),
+            (24, micros % 100),
+        ];
+        for (place, number) in pairs {
+            text[place] = b'0' + (number / 10) as u8;
+            text[place + 1] = b'0' + (number % 10) as u8;
+        }
         text
     }
 }
@@ -68,14 +77,6 @@ impl fmt::Display for Timestamp {
 }
 
 const MICROS_A_DAY: i64 = 86_400 * 1_000_000;
-
-/// Writes a number into all of the places, with leading zeros.
-fn digits(places: &mut [u8], mut number: u32) {
-    for place in places.iter_mut().rev() {
-        *place = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-}
 
 /// Year, month and day of a day counted from 1970-01-01, by the method of Howard Hinnant's "chrono-compatible
 /// low-level date algorithms": years begin in March, so that the leap day is the last of its year.

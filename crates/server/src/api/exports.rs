@@ -72,8 +72,8 @@ fn write_line(line: &mut Vec<u8>, record: RecordView<'_>) {
         object.time("created_at", record.created_at);
         object.time("updated_at", record.updated_at);
         object.string("source", record.source);
-        object.raw("payload", &one_line(record.payload));
-        object.raw("properties", &one_line(record.properties));
+        object.raw("payload", one_line(record.payload));
+        object.raw("properties", one_line(record.properties));
     });
     line.push(b'\n');
 }

@@ -125,7 +125,7 @@ impl Entry {
                 None => object.raw("elapsed_ms", "null"),
                 Some(end) => {
                     let elapsed = end.elapsed.as_secs_f64() * 1000.0;
-                    object.raw("elapsed_ms", &format!("{elapsed:.3}"));
+                    object.raw("elapsed_ms", format!("{elapsed:.3}"));
                 }
             }
             match self.fault {

@@ -6,25 +6,26 @@ use super::split::behind_string;
 
 /// The same JSON without line breaks: text that has none stays as it is, else the white space between values goes. Within
 /// strings there are none, because JSON has them escaped there.
-pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
-    if memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_none() {
-        return text.into();
+pub(crate) fn one_line(json: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr2(b'\n', b'\r', json).is_none() {
+        return json.into();
     }
-    let mut compact = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(place) = rest.find(['"', ' ', '\t', '\n', '\r']) {
-        compact.push_str(&rest[..place]);
-        rest = &rest[place..];
-        let taken = if rest.starts_with('"') {
-            let length = behind_string(rest.as_bytes(), 1);
-            compact.push_str(&rest[..length]);
+    let mut compact = Vec::with_capacity(json.len());
+    let mut rest = json;
+    let is_apart = |byte: &u8| b"\" \t\n\r".contains(byte);
+    while let Some(place) = rest.iter().position(is_apart) {
+        let (before, from) = rest.split_at(place);
+        compact.extend_from_slice(before);
+        let taken = if from[0] == b'"' {
+            let length = behind_string(from, 1);
+            compact.extend_from_slice(&from[..length]);
             length
         } else {
             1
         };
-        rest = &rest[taken..];
+        rest = &from[taken..];
     }
-    compact.push_str(rest);
+    compact.extend_from_slice(rest);
     compact.into()
 }
 
@@ -35,12 +36,13 @@ mod tests {
     #[test]
     fn text_on_one_line_stays_as_it_is() {
         let text = "{ \"a\" :\t[1 , 2] }";
-        assert_eq!(one_line(text), text);
+        assert_eq!(one_line(text.as_bytes()), text.as_bytes());
     }
 
     #[test]
     fn line_breaks_go_and_strings_stay() {
         let text = "{\r\n  \"a b\": \"x \\\" \\\\\",\n\t\"ä\\n\": [1.0,\n 2] }";
-        assert_eq!(one_line(text), "{\"a b\":\"x \\\" \\\\\",\"ä\\n\":[1.0,2]}");
+        let line = "{\"a b\":\"x \\\" \\\\\",\"ä\\n\":[1.0,2]}";
+        assert_eq!(one_line(text.as_bytes()), line.as_bytes());
     }
 }

@@ -27,7 +27,7 @@ impl<'a> Object<'a> {
     }
 
     /// Begins a member; its value is then written to what this returns. The name is one that needs no escapes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn member(&mut self, name: &str) -> &mut Vec<u8> {
         debug_assert!(name.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte)));
         let begin: &[u8] = if std::mem::take(&mut self.empty) { b"\"" } else { b",\"" };
@@ -50,8 +50,8 @@ impl<'a> Object<'a> {
     }
 
     /// A member whose value is JSON text already.
-    pub(crate) fn raw(&mut self, name: &str, json: &str) {
-        self.member(name).extend_from_slice(json.as_bytes());
+    pub(crate) fn raw(&mut self, name: &str, json: impl AsRef<[u8]>) {
+        self.member(name).extend_from_slice(json.as_ref());
     }
 
     pub(crate) fn uuid(&mut self, name: &str, value: Uuid) {
@@ -67,7 +67,7 @@ impl<'a> Object<'a> {
     }
 
     pub(crate) fn integer(&mut self, name: &str, value: impl Into<i128>) {
-        self.raw(name, &value.into().to_string());
+        self.raw(name, value.into().to_string());
     }
 
     pub(crate) fn optional_integer(&mut self, name: &str, value: Option<impl Into<i128>>) {

@@ -213,7 +213,7 @@ mod tests {
         assert!(after < before * 3 / 4, "{before} pages, then {after}");
         let all = Window { offset: 0, limit: 1_000 };
         let records = storage.write_records(WORKSPACE, kept, all, Vec::new(), |text, record| {
-            text.extend_from_slice(record.payload.as_bytes());
+            text.extend_from_slice(record.payload);
         });
         let records = records.await.unwrap();
         assert_eq!((records.count, records.text), (500, payload().repeat(500).into_bytes()));

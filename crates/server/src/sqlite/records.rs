@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
@@ -61,22 +62,23 @@ fn view<'a>(row: &'a Row<'_>, dataset: Uuid) -> rusqlite::Result<RecordView<'a>>
         created_at: Timestamp::from_micros(row.get(1)?),
         updated_at: Timestamp::from_micros(row.get(2)?),
         dataset,
-        payload: row.get_ref(3)?.as_str()?,
-        properties: row.get_ref(4)?.as_str()?,
+        payload: row.get_ref(3)?.as_bytes()?,
+        properties: row.get_ref(4)?.as_bytes()?,
         source: row.get_ref(5)?.as_str()?,
     })
 }
 
-fn owned(view: RecordView<'_>) -> Record {
-    Record {
+fn owned(view: RecordView<'_>) -> rusqlite::Result<Record> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_owned()).map_err(FromSqlError::other);
+    Ok(Record {
         id: view.id,
         created_at: view.created_at,
         updated_at: view.updated_at,
         dataset: view.dataset,
-        payload: view.payload.to_owned(),
-        properties: view.properties.to_owned(),
+        payload: text(view.payload)?,
+        properties: text(view.properties)?,
         source: view.source.to_owned(),
-    }
+    })
 }
 
 fn create(
@@ -120,7 +122,7 @@ fn fetch(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<Record, S
     let place = place(connection, workspace, id)?;
     let record = connection
         .prepare_cached(select!("WHERE key = ?1"))?
-        .query_row([place.key], |row| Ok(owned(view(row, place.dataset_id)?)))?;
+        .query_row([place.key], |row| owned(view(row, place.dataset_id)?))?;
     Ok(record)
 }
 

@@ -34,15 +34,15 @@ impl NewRecord {
     }
 }
 
-/// A record, borrowed from where it is read.
+/// A record, borrowed from where it is read. Its JSON was looked through when it was written, and is not again.
 #[derive(Clone, Copy)]
 pub(crate) struct RecordView<'a> {
     pub(crate) id: Uuid,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     pub(crate) dataset: Uuid,
-    pub(crate) payload: &'a str,
-    pub(crate) properties: &'a str,
+    pub(crate) payload: &'a [u8],
+    pub(crate) properties: &'a [u8],
     pub(crate) source: &'a str,
 }
 
@@ -54,8 +54,8 @@ impl Record {
             created_at: self.created_at,
             updated_at: self.updated_at,
             dataset: self.dataset,
-            payload: &self.payload,
-            properties: &self.properties,
+            payload: self.payload.as_bytes(),
+            properties: self.properties.as_bytes(),
             source: &self.source,
         }
     }
