@@ -184,7 +184,7 @@ impl NativeRecords {
 }
 
 impl Cross for ExportedRecord {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.extra.cross(to);
         self.id.cross(to);
         self.payload.cross(to);

@@ -65,53 +65,34 @@ impl From<&mistral_datasets::Reply> for RawReply {
 
 /// Makes a reply of a value.
 pub fn cross(value: &impl Cross) -> Reply {
-    // Measured first: buffers that grow are copied several times, and JavaScript would hold what is left over in them.
-    let mut room = Crossing { measures: true, ..Crossing::default() };
-    value.cross(&mut room);
-    let Room { text, numbers, raw } = room.room;
-    let mut crossing = Crossing {
-        text: String::with_capacity(text),
-        numbers: Vec::with_capacity(numbers),
-        raw: Vec::with_capacity(raw),
-        ..Crossing::default()
-    };
+    let mut crossing = Crossing::default();
     value.cross(&mut crossing);
+    let Crossing { text, mut numbers, raw, .. } = crossing;
+    // JavaScript holds the memory itself, with what would be left over in it.
+    numbers.shrink_to_fit();
     Reply {
-        text: crossing.text,
-        numbers: crossing.numbers.into(),
-        raw: (!crossing.raw.is_empty()).then(|| crossing.raw.into()),
+        text,
+        numbers: numbers.into(),
+        raw: (!raw.is_empty()).then(|| raw.concat().into_bytes().into()),
         raw_reply: None,
     }
 }
 
-/// Collects the parts of a reply, or only measures them.
+/// Collects the parts of a reply.
 #[derive(Default)]
-pub struct Crossing {
-    measures: bool,
-    room: Room,
+pub struct Crossing<'a> {
     text: String,
     numbers: Vec<f64>,
-    raw: Vec<u8>,
+    /// The pieces of JSON. They are the most of a reply, so they are put together once it is known how long they are.
+    raw: Vec<&'a str>,
+    raw_length: usize,
     /// Where the last text of what is likely repeated is, by its number.
     last: Vec<Range<usize>>,
 }
 
-/// How long the parts of a reply are.
-#[derive(Default)]
-struct Room {
-    text: usize,
-    numbers: usize,
-    raw: usize,
-}
-
-impl Crossing {
+impl<'a> Crossing<'a> {
     /// Adds a piece of text.
     pub fn text(&mut self, text: &str) {
-        if self.measures {
-            self.room.text += text.len();
-            self.room.numbers += 1;
-            return;
-        }
         let units = if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
         self.numbers.push(units as f64);
         self.text.push_str(text);
@@ -119,12 +100,9 @@ impl Crossing {
 
     /// Adds a value that is one piece of text, and likely the same as the last with this number: then only that is said, by a
     /// length below zero, and JavaScript needs no further string.
-    pub fn repeated(&mut self, number: usize, value: &impl Cross) {
+    pub fn repeated(&mut self, number: usize, value: &'a impl Cross) {
         let start = self.text.len();
         value.cross(self);
-        if self.measures {
-            return;
-        }
         if self.last.len() <= number {
             self.last.resize(number + 1, 0..0);
         }
@@ -141,104 +119,97 @@ impl Crossing {
 
     /// Adds a number. JavaScript has one kind of number only.
     pub fn number(&mut self, number: f64) {
-        if self.measures {
-            self.room.numbers += 1;
-            return;
-        }
         self.numbers.push(number);
+    }
+
+    /// Adds what is either so or not, as a number.
+    fn boolean(&mut self, is_so: bool) {
+        self.number(f64::from(u8::from(is_so)));
     }
 
     /// Adds a value that is two numbers, or says by two that are none that it is missing: what JavaScript reads late has its
     /// place.
-    pub fn pair(&mut self, value: &Option<impl Cross>) {
+    pub fn pair(&mut self, value: &'a Option<impl Cross>) {
         match value {
             Some(value) => value.cross(self),
-            None => [f64::NAN; 2].into_iter().for_each(|number| self.number(number)),
+            None => self.numbers.extend([f64::NAN; 2]),
         }
     }
 
     /// Adds the JSON of a raw object, as the places where it begins and ends.
-    fn raw(&mut self, json: &str) {
-        let start = self.raw.len();
-        self.number(start as f64);
-        self.number((start + json.len()) as f64);
-        if self.measures {
-            self.room.raw += json.len();
-            return;
-        }
-        self.raw.extend_from_slice(json.as_bytes());
+    fn raw(&mut self, json: &'a str) {
+        let start = self.raw_length;
+        self.raw_length += json.len();
+        self.numbers.extend([start as f64, self.raw_length as f64]);
+        self.raw.push(json);
     }
 }
 
 /// What can cross as part of a reply.
 pub trait Cross {
     /// Adds the value to the parts.
-    fn cross(&self, to: &mut Crossing);
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>);
 }
-
-/// An id, for its length.
-const UUID: &str = "00000000-0000-0000-0000-000000000000";
 
 /// What a call without a body returns.
 impl Cross for () {
-    fn cross(&self, _: &mut Crossing) {}
+    fn cross<'a>(&'a self, _: &mut Crossing<'a>) {}
 }
 
 impl Cross for String {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         to.text(self);
     }
 }
 
 impl Cross for Uuid {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         let mut text = Uuid::encode_buffer();
-        // All are equally long, so that none has to be written to be measured.
-        to.text(if to.measures { UUID } else { self.hyphenated().encode_lower(&mut text) });
+        to.text(self.hyphenated().encode_lower(&mut text));
     }
 }
 
 /// As milliseconds since 1970 and the microseconds beyond them: together they would not fit into one number exactly.
 impl Cross for DateTime<Utc> {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         to.number(self.timestamp_millis() as f64);
         to.number(f64::from(self.timestamp_subsec_micros() % 1000));
     }
 }
 
 impl Cross for u64 {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         to.number(*self as f64);
     }
 }
 
 impl Cross for i64 {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         to.number(*self as f64);
     }
 }
 
 impl Cross for f64 {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         to.number(*self);
     }
 }
 
 impl Cross for bool {
-    fn cross(&self, to: &mut Crossing) {
-        to.number(f64::from(u8::from(*self)));
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
+        to.boolean(*self);
     }
 }
 
 impl Cross for RawJson {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         to.raw(self.get());
     }
 }
 
 impl<T: Cross> Cross for Option<T> {
-    fn cross(&self, to: &mut Crossing) {
-        self.is_some().cross(to);
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
+        to.boolean(self.is_some());
         if let Some(value) = self {
             value.cross(to);
         }
@@ -246,14 +217,14 @@ impl<T: Cross> Cross for Option<T> {
 }
 
 impl<T: Cross> Cross for Vec<T> {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         to.number(self.len() as f64);
         self.iter().for_each(|item| item.cross(to));
     }
 }
 
 impl Cross for Extra {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         to.number(self.len() as f64);
         for (name, value) in self {
             to.text(name);

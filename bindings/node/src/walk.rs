@@ -96,7 +96,7 @@ impl NativeWalk {
 }
 
 impl<T: Cross> Cross for Page<T> {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.number.cross(to);
         self.count.cross(to);
         self.results.cross(to);

@@ -8,7 +8,7 @@ use mistral_datasets::types;
 use crate::reply::{Cross, Crossing};
 
 impl Cross for types::Dataset {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.extra.cross(to);
         self.id.cross(to);
         self.created_at.cross(to);
@@ -23,7 +23,7 @@ impl Cross for types::Dataset {
 }
 
 impl Cross for types::DatasetPage {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.extra.cross(to);
         self.results.cross(to);
         self.count.cross(to);
@@ -33,32 +33,32 @@ impl Cross for types::DatasetPage {
 }
 
 impl Cross for types::ListDatasetsResponse {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.extra.cross(to);
         self.datasets.cross(to);
     }
 }
 
 impl Cross for types::ConversationPayload {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.0.cross(to);
     }
 }
 
 impl Cross for types::RecordProperties {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.0.cross(to);
     }
 }
 
 impl Cross for types::RecordSource {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         to.text(self.as_str());
     }
 }
 
 impl Cross for types::DatasetRecord {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.extra.cross(to);
         self.id.cross(to);
         to.repeated(0, &self.dataset_id);
@@ -72,7 +72,7 @@ impl Cross for types::DatasetRecord {
 }
 
 impl Cross for types::RecordPage {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.extra.cross(to);
         self.results.cross(to);
         self.count.cross(to);
@@ -82,20 +82,20 @@ impl Cross for types::RecordPage {
 }
 
 impl Cross for types::ListRecordsResponse {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.extra.cross(to);
         self.records.cross(to);
     }
 }
 
 impl Cross for types::TaskStatus {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         to.text(self.as_str());
     }
 }
 
 impl Cross for types::ImportResult {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.extra.cross(to);
         self.requested_record_count.cross(to);
         self.imported_record_count.cross(to);
@@ -104,7 +104,7 @@ impl Cross for types::ImportResult {
 }
 
 impl Cross for types::ImportTask {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.extra.cross(to);
         self.id.cross(to);
         self.created_at.cross(to);
@@ -121,7 +121,7 @@ impl Cross for types::ImportTask {
 }
 
 impl Cross for types::TaskPage {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.extra.cross(to);
         self.results.cross(to);
         self.count.cross(to);
@@ -131,21 +131,21 @@ impl Cross for types::TaskPage {
 }
 
 impl Cross for types::ListTasksResponse {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.extra.cross(to);
         self.tasks.cross(to);
     }
 }
 
 impl Cross for types::ExportResponse {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.extra.cross(to);
         self.file_url.cross(to);
     }
 }
 
 impl Cross for types::JudgeAnswer {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         match self {
             Self::String(value) => {
                 to.number(0.0);
@@ -160,7 +160,7 @@ impl Cross for types::JudgeAnswer {
 }
 
 impl Cross for types::JudgeRecordResponse {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.extra.cross(to);
         self.analysis.cross(to);
         self.answer.cross(to);
@@ -168,7 +168,7 @@ impl Cross for types::JudgeRecordResponse {
 }
 
 impl Cross for types::File {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.extra.cross(to);
         self.id.cross(to);
         self.object.cross(to);
@@ -188,7 +188,7 @@ impl Cross for types::File {
 }
 
 impl Cross for types::ListFilesResponse {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.extra.cross(to);
         self.data.cross(to);
         self.object.cross(to);
@@ -197,7 +197,7 @@ impl Cross for types::ListFilesResponse {
 }
 
 impl Cross for types::DeleteFileResponse {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.extra.cross(to);
         self.id.cross(to);
         self.object.cross(to);
@@ -206,14 +206,14 @@ impl Cross for types::DeleteFileResponse {
 }
 
 impl Cross for types::SignedUrl {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         self.extra.cross(to);
         self.url.cross(to);
     }
 }
 
 impl Cross for types::ErrorCode {
-    fn cross(&self, to: &mut Crossing) {
+    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         to.text(self.as_str());
     }
 }

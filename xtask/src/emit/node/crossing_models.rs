@@ -63,7 +63,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
         };
         let _ = writeln!(
             text,
-            "impl Cross for types::{} {{\nfn cross(&self, to: &mut Crossing) {{\n{body}}}\n}}\n",
+            "impl Cross for types::{} {{\nfn cross<'a>(&'a self, to: &mut Crossing<'a>) {{\n{body}}}\n}}\n",
             schema.name
         );
     }
