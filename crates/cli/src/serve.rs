@@ -42,6 +42,10 @@ pub struct Serve {
     /// An origin whose web pages may use the server, such as http://localhost:3000, or * for any; repeat it for several
     #[arg(long = "cors", value_name = "ORIGIN")]
     cors: Vec<String>,
+    /// The URL under which clients reach the server, such as https://datasets.example behind a proxy. Links begin with it;
+    /// without it, with http:// and the host of the request
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
     /// How long the link to an export works
     #[arg(long, value_name = "TIME", default_value = "24h")]
     link_lifetime: humantime::Duration,
@@ -86,6 +90,7 @@ impl Serve {
             generation: self.generation.into(),
             limits: self.limits.into(),
             cors: self.cors,
+            public_url: self.public_url,
             link_lifetime: self.link_lifetime.into(),
             ..ServerConfig::default()
         };

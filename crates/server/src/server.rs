@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use http::Uri;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -87,6 +88,9 @@ pub enum StartError {
         "`{0}` is no origin of web pages, such as `http://localhost:3000`, without anything behind the host, and not `*`"
     )]
     Origin(String),
+    /// The [`public_url`](ServerConfig::public_url) is none.
+    #[error("`{0}` is no URL to build links from, such as `https://datasets.example`")]
+    PublicUrl(String),
     /// The seed cannot be planted.
     #[error("the seed: {0}")]
     Seed(#[from] SeedError),
@@ -102,6 +106,18 @@ fn check_open(keys: &[ApiKey], listen: SocketAddr) -> Result<(), StartError> {
         return Err(StartError::OpenToOthers(listen));
     }
     Ok(())
+}
+
+/// The URL that links begin with, without a slash at its end.
+fn link_base(url: String) -> Result<String, StartError> {
+    let parsed = url.parse::<Uri>().ok().filter(|parsed| {
+        let web = matches!(parsed.scheme_str(), Some("http" | "https"));
+        web && parsed.host().is_some_and(|host| !host.is_empty()) && parsed.query().is_none()
+    });
+    match parsed {
+        Some(_) => Ok(url.trim_end_matches('/').to_owned()),
+        None => Err(StartError::PublicUrl(url)),
+    }
 }
 
 /// A local server of the API.
@@ -140,6 +156,7 @@ impl Server {
             Some(path) => Some(read_seed(path, config.limits.lines(config.generation)).await?),
             None => None,
         };
+        let public_url = config.public_url.map(link_base).transpose()?;
         let cors = cors::layer(&config.cors).map_err(StartError::Origin)?;
         let listen_error = |source| StartError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
@@ -170,7 +187,7 @@ impl Server {
             generation: config.generation,
             limits: config.limits,
             link_lifetime: config.link_lifetime,
-            public_url: config.public_url.map(|url| url.trim_end_matches('/').to_owned()),
+            public_url,
             own_url: format!("http://{address}"),
             untidy,
         });

@@ -28,8 +28,9 @@ use workload::Workload;
 const PAGE: &str = "docs/bench-client.md";
 const PICTURE: &str = "docs/bench-client.svg";
 
-/// How often every row is run, one runner after the other.
-const ROUNDS: usize = 7;
+/// How often every row is run, one runner after the other: so often that a shared machine is likely to have been quiet once
+/// for each.
+const ROUNDS: usize = 12;
 
 /// Measures the clients, prints the tables, and writes them into `docs`. With `million` it also imports and exports a million
 /// records through ours.

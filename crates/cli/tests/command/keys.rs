@@ -136,6 +136,7 @@ fn sizes_and_times_are_options() {
         assert!(refused(&wrong).contains("invalid value"), "{wrong:?}");
     }
     assert!(refused(&["--cors", "localhost:3000"]).contains("is no origin of web pages"));
+    assert!(refused(&["--public-url", "datasets.example"]).contains("is no URL"));
 }
 
 #[test]

@@ -28,7 +28,7 @@ impl Upload {
         // The server says that it waits for the body when its handler has begun to read it.
         write!(
             stream,
-            "POST /v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer a key\r\nexpect: 100-continue\r\n\
+            "POST /v1/files HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer a key\r\nexpect: 100-continue\r\n\
              content-type: multipart/form-data; boundary=b\r\ncontent-length: {}\r\n\r\n",
             body.len()
         )

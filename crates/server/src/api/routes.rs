@@ -15,7 +15,7 @@ use super::{
 use crate::app::App;
 use crate::faults::around;
 use crate::generated::routes::OPERATIONS;
-use crate::http::{ApiError, Caller, no_content};
+use crate::http::{ApiError, Caller, no_content, under_own_name};
 
 /// Operations of the document that the server does not serve, and why. They answer FEATURE_NOT_SUPPORTED with the reason.
 const NOT_SERVED: &[(&str, &str)] = &[];
@@ -92,6 +92,7 @@ pub(crate) fn router(app: App) -> Router {
         // Bodies have limits of their own, which answer with the API's envelope.
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(app.clone(), around))
+        .layer(from_fn_with_state(app.clone(), under_own_name))
         .with_state(app)
 }
 

@@ -80,7 +80,7 @@ async fn the_page_has_all_its_parts_from_this_server_and_may_ask_no_other() {
 async fn on_the_wire(api: &Api, path: &str, accepted: &str) -> (String, usize) {
     let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
     let request = format!(
-        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccept-encoding: {accepted}\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\naccept-encoding: {accepted}\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();

@@ -44,7 +44,7 @@ impl Received {
 /// A request by hand, whose connection would be kept.
 fn request(method: &str, path: &str, body: &str) -> String {
     format!(
-        "{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer a key\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer a key\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
@@ -270,7 +270,7 @@ async fn faults_reach_uploads_downloads_and_links() {
     let link = link["url"].as_str().unwrap().replace(&api.server.url(), "");
     plant(&api, json!({"operation": "open_link", "truncate_after_bytes": 2_000_000})).await;
     // A link carries no key.
-    let received = exchange(&api, &format!("GET {link} HTTP/1.1\r\nhost: x\r\n\r\n")).await;
+    let received = exchange(&api, &format!("GET {link} HTTP/1.1\r\nhost: localhost\r\n\r\n")).await;
     assert_eq!((received.error, received.body().len()), (None, 2_000_000));
     assert_eq!(api.get(&link).await.body, content);
 }

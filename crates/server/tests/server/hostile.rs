@@ -232,15 +232,15 @@ async fn requests_that_are_no_http_do_not_disturb_the_server() {
         b"hello\r\n\r\n",
         b"GET\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
-        b"GET / HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n",
-        b"POST /v1/observability/datasets HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
-        b"POST /v1/observability/datasets HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\nbad header\r\n\r\n",
+        b"POST /v1/observability/datasets HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n",
+        b"POST /v1/observability/datasets HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello",
         b"",
     ] {
         let reply = exchange(&api, bytes).await;
         assert!(reply.is_empty() || reply.starts_with("HTTP/1.1 4"), "{reply}");
     }
-    let long = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(2_000_000));
+    let long = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "y".repeat(2_000_000));
     let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
     // The server may close before all of it is sent.
     let _ = stream.write_all(long.as_bytes()).await;
@@ -252,7 +252,7 @@ async fn a_request_that_breaks_off_writes_nothing() {
     let api = Api::start().await;
     let dataset = api.dataset("Broken off").await;
     let head = format!(
-        "POST {} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer a key\r\ncontent-type: application/json\r\n",
+        "POST {} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer a key\r\ncontent-type: application/json\r\n",
         records_of(&dataset)
     );
     let body = r#"{"payload": {"messages": []}, "properties": {}}"#;
@@ -271,7 +271,7 @@ async fn a_client_that_asks_before_it_sends_is_told_not_to() {
     let mut api = Api::start().await;
     api.set_key(None);
     let head = format!(
-        "POST {DATASETS} HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 1000000\r\n\r\n"
+        "POST {DATASETS} HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 1000000\r\n\r\n"
     );
     let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();

@@ -81,7 +81,9 @@ async fn a_request_is_in_the_journal_as_soon_as_it_comes() {
     let api = Api::start().await;
     api.post("/local/v1/faults", json!({"delay_ms": 60_000}).to_string()).await;
     let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
-    let head = format!("GET {DATASETS} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer a key\r\n\r\n");
+    let head = format!(
+        "GET {DATASETS} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer a key\r\n\r\n"
+    );
     stream.write_all(head.as_bytes()).await.unwrap();
     let all = soon(async || Some(requests(&api).await).filter(|all| !all.is_empty())).await;
     assert_eq!((all.len(), &all[0]["operation"]), (1, &json!("list_datasets")));

@@ -160,3 +160,43 @@ async fn a_server_open_to_every_key_listens_to_this_machine_alone() {
     let api_keys = vec!["key".into()];
     Server::start(ServerConfig { api_keys, ..config }).await.unwrap().shutdown().await;
 }
+
+/// A page whose name leads to this machine: browsers send that name, and take the server for a part of the page.
+#[tokio::test]
+async fn a_server_open_to_every_key_is_there_under_its_own_names_alone() {
+    let ask = |api: &Api, method: Method, path: &str, host: &str| {
+        send(api.request(method, path).header("host", host).body("{}"))
+    };
+    let api = Api::start().await;
+    let port = api.server.addr().port();
+    let foreign = format!("attacker.example:{port}");
+    for (method, path) in [
+        (Method::GET, DATASETS),
+        (Method::POST, "/local/v1/reset"),
+        (Method::GET, "/metrics"),
+        (Method::GET, "/nowhere"),
+    ] {
+        let message = ask(&api, method, path, &foreign).await.error(403, "AUTH_FORBIDDEN");
+        assert!(message.contains("Host") && !message.contains("attacker"), "{message}");
+    }
+    for host in [format!("127.0.0.1:{port}"), format!("localhost:{port}"), "[::1]".to_owned()] {
+        ask(&api, Method::GET, DATASETS, &host).await.json::<ListDatasetsResponse>(200);
+    }
+    // Where keys are configured, a page would have to know one; and a proxy's name can be told.
+    for config in [
+        ServerConfig { api_keys: vec!["a key".into()], ..Default::default() },
+        ServerConfig { public_url: Some("https://attacker.example".into()), ..Default::default() },
+    ] {
+        let api = Api::start_with(config).await;
+        ask(&api, Method::GET, DATASETS, &foreign).await.json::<ListDatasetsResponse>(200);
+    }
+}
+
+#[tokio::test]
+async fn a_public_url_that_no_link_can_begin_with_is_refused_at_the_start() {
+    for url in ["", "datasets.example", "ftp://datasets.example", "/base", "http://x/?a=b"] {
+        let config = ServerConfig { public_url: Some(url.to_owned()), ..Default::default() };
+        let error = Server::start(config).await.unwrap_err();
+        assert!(matches!(error, StartError::PublicUrl(_)), "{url}: {error}");
+    }
+}

@@ -54,7 +54,7 @@ async fn exchange(api: &Api, request: &[u8]) -> String {
 }
 
 fn get(path: &str, headers: &str) -> Vec<u8> {
-    let head = "host: x\r\nauthorization: Bearer a key\r\nconnection: close\r\n";
+    let head = "host: localhost\r\nauthorization: Bearer a key\r\nconnection: close\r\n";
     format!("GET {path} HTTP/1.1\r\n{head}{headers}\r\n").into_bytes()
 }
 
@@ -92,7 +92,8 @@ async fn urls_and_headers_have_a_size() {
 async fn a_connection_that_was_refused_a_large_head_goes_on() {
     let limits = Limits { header_bytes: 2_000, ..Default::default() };
     let api = start(limits).await;
-    let large = format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(2_000));
+    let large =
+        format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "y".repeat(2_000));
     let mut stream = connect(&api).await;
     stream.write_all(large.as_bytes()).await.unwrap();
     stream.write_all(&get("/healthz", "")).await.unwrap();
@@ -106,11 +107,11 @@ async fn a_head_that_is_not_understood_is_told_on_a_connection_that_was_used_too
     let dataset = api.dataset("Conversations").await;
     api.record(&dataset, json!({"messages": [], "x": "y".repeat(300_000)})).await;
     let page = format!(
-        "GET {} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer a key\r\n\r\n",
+        "GET {} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer a key\r\n\r\n",
         records_of(&dataset)
     );
-    let missing = "GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n";
-    let large = format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx: {}", "y".repeat(5_000_000));
+    let missing = "GET /nowhere HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let large = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: {}", "y".repeat(5_000_000));
     for (before, begins) in [(page.as_str(), "HTTP/1.1 200"), (missing, "HTTP/1.1 404")] {
         for (wrong, status) in [("this is not HTTP\r\n\r\n", 400), (large.as_str(), 431)] {
             let mut stream = connect(&api).await;
@@ -161,18 +162,19 @@ async fn a_head_that_drips_in_is_refused_and_an_idle_connection_closed() {
     let mut idle = connect(&api).await;
     assert_eq!(rest(&mut idle).await, "");
     let mut stream = connect(&api).await;
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let replies = rest(&mut stream).await;
     assert!(replies.starts_with("HTTP/1.1 200 ") && replies.matches("HTTP/1.1").count() == 1);
 
     // Once at the start of a connection, and once behind a request that was answered.
-    for before in ["", "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"] {
+    for before in ["", "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"] {
         let mut stream = connect(&api).await;
         stream.write_all(before.as_bytes()).await.unwrap();
         let (mut reading, mut writing) = stream.into_split();
         let dripping = tokio::spawn(async move {
-            for byte in
-                b"GET /healthz HTTP/1.1\r\nhost: x\r\nx: ".iter().chain([b'y'; 10_000].iter())
+            for byte in b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: "
+                .iter()
+                .chain([b'y'; 10_000].iter())
             {
                 if writing.write_all(&[*byte]).await.is_err() {
                     break;
@@ -193,7 +195,7 @@ async fn a_head_that_drips_in_is_refused_and_an_idle_connection_closed() {
 
 fn create(length: usize) -> String {
     format!(
-        "POST {DATASETS} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer a key\r\n\
+        "POST {DATASETS} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer a key\r\n\
          content-type: application/json\r\ncontent-length: {length}\r\n\r\n"
     )
 }
@@ -213,7 +215,7 @@ async fn a_body_that_does_not_come_is_refused() {
     let mut stream = connect(&api).await;
     let form = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"f.jsonl\"\r\n\r\n";
     let head = format!(
-        "POST /v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer a key\r\n\
+        "POST /v1/files HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer a key\r\n\
          content-type: multipart/form-data; boundary=b\r\ncontent-length: 100000\r\n\r\n{form}"
     );
     stream.write_all(head.as_bytes()).await.unwrap();

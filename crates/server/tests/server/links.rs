@@ -21,7 +21,7 @@ async fn link(api: &Api, file: &File) -> String {
 /// The status of a path that is sent as it stands, by a client that cleans nothing up.
 async fn status(api: &Api, path: &str) -> u16 {
     let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut reply = String::new();
     stream.read_to_string(&mut reply).await.unwrap();

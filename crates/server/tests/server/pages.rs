@@ -173,7 +173,8 @@ async fn parameters_out_of_their_limits_are_named() {
 
 #[tokio::test]
 async fn links_lead_where_the_client_found_the_server() {
-    let api = Api::start().await;
+    let api_keys = vec!["a key".into()];
+    let api = Api::start_with(ServerConfig { api_keys, ..Default::default() }).await;
     for n in 0..2 {
         api.dataset(&format!("Dataset {n}")).await;
     }
