@@ -164,6 +164,7 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
+    use crate::cors::Cors;
     use crate::metrics::Metrics;
 
     /// A server of some routes, how to stop it, and its end.
@@ -181,7 +182,7 @@ mod tests {
             let ended = tokio::spawn(serve(
                 listener,
                 routes,
-                Gate::new(Limits::default(), Arc::new(Metrics::new())),
+                Gate::new(Limits::default(), Cors::default(), Arc::new(Metrics::new())),
                 stopped,
             ));
             Self { address, stop, ended }

@@ -1,11 +1,16 @@
 //! Which web pages may use the server.
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::time::Duration;
 
+use axum::Router;
+use axum::response::Response;
 use http::header::{
-    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, RETRY_AFTER,
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, ORIGIN, RETRY_AFTER,
 };
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 /// What a page may know of a reply, beside its body.
@@ -22,28 +27,62 @@ const EXPOSED: [HeaderName; 7] = [
 /// For so long a browser need not ask again.
 const MAX_AGE: Duration = Duration::from_secs(10 * 60);
 
-/// What lets pages of these origins use the server, where there are any; `*` stands for all.
-///
-/// # Errors
-/// The origin that is none.
-pub(crate) fn layer(origins: &[String]) -> Result<Option<CorsLayer>, String> {
-    if origins.is_empty() {
-        return Ok(None);
+/// Lets pages of some origins use the server, where there are any.
+#[derive(Clone, Default)]
+pub(crate) struct Cors(Option<CorsLayer>);
+
+impl Cors {
+    /// Lets pages of these origins; `*` stands for all.
+    ///
+    /// # Errors
+    /// The origin that is none.
+    pub(crate) fn new(origins: &[String]) -> Result<Self, String> {
+        Ok(Self(if origins.is_empty() { None } else { Some(layer(origins)?) }))
     }
+
+    /// The routes, as pages may use them.
+    pub(crate) fn around(&self, routes: Router) -> Router {
+        match &self.0 {
+            Some(layer) => routes.layer(layer.clone()),
+            None => routes,
+        }
+    }
+
+    /// Who asks, if that is a page that may have to be told of.
+    pub(crate) fn page(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        self.0.as_ref().and_then(|_| headers.get(ORIGIN).cloned())
+    }
+
+    /// Lets a page read a reply that comes from beside the routes.
+    pub(crate) async fn on(&self, page: Option<HeaderValue>, response: Response) -> Response {
+        let (Some(layer), Some(page)) = (&self.0, page) else { return response };
+        let mut request = Request::new(());
+        request.headers_mut().insert(ORIGIN, page);
+        let mut response = Some(response);
+        // It is asked once.
+        let reply =
+            service_fn(move |_| ready(Ok::<_, Infallible>(response.take().unwrap_or_default())));
+        match layer.layer(reply).oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+}
+
+fn layer(origins: &[String]) -> Result<CorsLayer, String> {
     let allowed = if origins.iter().any(|origin| origin == "*") {
         AllowOrigin::any()
     } else {
         let origins = origins.iter().map(|text| origin(text).ok_or_else(|| text.clone()));
         AllowOrigin::list(origins.collect::<Result<Vec<_>, _>>()?)
     };
-    let layer = CorsLayer::new()
+    Ok(CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         // `*` would leave out `Authorization`.
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(EXPOSED)
-        .max_age(MAX_AGE);
-    Ok(Some(layer))
+        .max_age(MAX_AGE))
 }
 
 /// An origin as browsers send it: scheme, host and port, and nothing behind them.

@@ -7,6 +7,7 @@ use http::request::Parts;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::config::Generation;
+use crate::cors::Cors;
 use crate::http::ApiError;
 use crate::json::{LineRules, MAX_DEPTH};
 use crate::metrics::Metrics;
@@ -90,16 +91,17 @@ impl Limits {
 /// Who is let in: connections and requests, as far as the limits go.
 pub(crate) struct Gate {
     pub(crate) limits: Limits,
+    pub(crate) cors: Cors,
     pub(crate) metrics: Arc<Metrics>,
     connections: Arc<Semaphore>,
     requests: Semaphore,
 }
 
 impl Gate {
-    pub(crate) fn new(limits: Limits, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(limits: Limits, cors: Cors, metrics: Arc<Metrics>) -> Self {
         let slots = |count: usize| Semaphore::new(count.min(Semaphore::MAX_PERMITS));
         let connections = Arc::new(slots(limits.connections));
-        Self { limits, metrics, connections, requests: slots(limits.requests) }
+        Self { limits, cors, metrics, connections, requests: slots(limits.requests) }
     }
 
     /// The place of a connection, while there is one.

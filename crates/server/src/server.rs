@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use http::Uri;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -16,7 +15,7 @@ use crate::api;
 use crate::app::{App, Parts};
 use crate::config::{DataLocation, ServerConfig};
 use crate::connections::{self, Stop};
-use crate::cors;
+use crate::cors::Cors;
 use crate::data::{DataDirectory, DataError};
 use crate::faults::Faults;
 use crate::files::{Contents, Signer};
@@ -157,7 +156,7 @@ impl Server {
             None => None,
         };
         let public_url = config.public_url.map(link_base).transpose()?;
-        let cors = cors::layer(&config.cors).map_err(StartError::Origin)?;
+        let cors = Cors::new(&config.cors).map_err(StartError::Origin)?;
         let listen_error = |source| StartError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
@@ -192,11 +191,7 @@ impl Server {
             untidy,
         });
         let (stop, stopped) = watch::channel(None);
-        let mut routes = api::router(app.clone());
-        if let Some(cors) = cors {
-            routes = routes.layer(cors);
-        }
-        let running = tokio::spawn(run(app, routes, listener, stopped, left, data.directory));
+        let running = tokio::spawn(run(app, cors, listener, stopped, left, data.directory));
         Ok(RunningServer { address, keys, stop, running: Some(running) })
     }
 }
@@ -269,14 +264,15 @@ impl fmt::Debug for RunningServer {
 /// Serves until it is told to stop, and then closes everything in order.
 async fn run(
     app: App,
-    routes: Router,
+    cors: Cors,
     listener: TcpListener,
     stop: watch::Receiver<Option<Stop>>,
     left: Vec<uuid::Uuid>,
     directory: DataDirectory,
 ) {
     let tidying = tokio::spawn(housekeeping::run(app.clone(), left));
-    let gate = Gate::new(app.limits, Arc::clone(&app.metrics));
+    let routes = cors.around(api::router(app.clone()));
+    let gate = Gate::new(app.limits, cors, Arc::clone(&app.metrics));
     connections::serve(listener, routes, gate, stop).await;
     tidying.abort();
     let _ = tidying.await;

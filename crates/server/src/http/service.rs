@@ -46,12 +46,13 @@ pub(crate) async fn answer(
     let span = tracing::debug_span!("request", ?id, %method, path = request.uri().path());
     let named = Named::default();
     let waits = request.headers().contains_key(EXPECT);
+    let page = gate.cors.page(request.headers());
     let (mut parts, body) = request.into_parts();
     let body = RequestBody::new(body, waits, gate.limits.stall_time);
     let handled = async {
         let _turn = match gate.request(&parts) {
             Ok(turn) => turn,
-            Err(refusal) => return Ok(refusal.into_response()),
+            Err(refusal) => return Ok(Err(refusal)),
         };
         parts.extensions.insert(body.clone());
         parts.extensions.insert(named.clone());
@@ -61,26 +62,30 @@ pub(crate) async fn answer(
             AssertUnwindSafe(routes.call(request)).catch_unwind()
         };
         match within(gate.limits.request_time, &body, handled).await {
-            Some(Ok(Ok(response))) => Ok(response),
+            Some(Ok(Ok(response))) => Ok(Ok(response)),
             Some(Ok(Err(never))) => match never {},
             Some(Err(panic)) => Err(panic),
-            None => Ok(ApiError::took_too_long().into_response()),
+            None => Ok(Err(ApiError::took_too_long())),
         }
     };
-    let mut response = match tracing::Instrument::instrument(handled, span.clone()).await {
+    let handled = match tracing::Instrument::instrument(handled, span.clone()).await {
         // Whatever the handler made of it.
-        Ok(_) if body.came_too_slowly() => ApiError::too_slow("the body").into_response(),
-        Ok(response) => response,
+        Ok(_) if body.came_too_slowly() => Err(ApiError::too_slow("the body")),
+        Ok(handled) => handled,
         Err(_) => {
             let _entered = span.enter();
             tracing::error!("a handler panicked");
-            ApiError::new(
+            Err(ApiError::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 ErrorCode::UnknownError,
                 "the server failed; its log says why",
-            )
-            .into_response()
+            ))
         }
+    };
+    let mut response = match handled {
+        Ok(response) => response,
+        // The routes let a page read what comes from them; this does not.
+        Err(refusal) => gate.cors.on(page, refusal.into_response()).await,
     };
     if is_failure(response.status()) && !body.came_too_slowly() {
         body.drain().await;

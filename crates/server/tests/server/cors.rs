@@ -1,7 +1,7 @@
 //! What a browser makes of the server: off unless asked for.
 
 use http::Method;
-use mistral_datasets_server::{Server, ServerConfig, StartError};
+use mistral_datasets_server::{Limits, Server, ServerConfig, StartError};
 
 use crate::support::{Api, DATASETS, Reply, send};
 
@@ -65,6 +65,22 @@ async fn pages_of_an_origin_may_ask_with_a_key_and_others_may_not() {
     let reply = send(request).await;
     assert_eq!(reply.headers["access-control-allow-origin"], PAGE);
     reply.error(401, "AUTH_UNAUTHORIZED");
+}
+
+#[tokio::test]
+async fn a_page_reads_why_it_was_turned_away_before_any_route() {
+    let limits = Limits { url_bytes: 100, ..Limits::default() };
+    for (cors, allowed) in [(vec![PAGE.to_owned()], Some(PAGE)), (vec![], None)] {
+        let api = Api::start_with(ServerConfig { limits, cors, ..Default::default() }).await;
+        let long = format!("{DATASETS}?q={}", "x".repeat(100));
+        let reply = send(api.request(Method::GET, &long).header("origin", PAGE)).await;
+        let found = reply.headers.get("access-control-allow-origin");
+        assert_eq!(found.map(|found| found.to_str().unwrap()), allowed);
+        reply.error(414, "VALIDATION_ERROR");
+        let reply = send(api.request(Method::GET, &long)).await;
+        assert!(!reply.headers.contains_key("access-control-allow-origin"));
+        reply.error(414, "VALIDATION_ERROR");
+    }
 }
 
 #[tokio::test]
