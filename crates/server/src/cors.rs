@@ -48,7 +48,7 @@ impl Cors {
         }
     }
 
-    /// Who asks, if that is a page that may have to be told of.
+    /// The origin of the page that asks, where pages may.
     pub(crate) fn page(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         self.0.as_ref().and_then(|_| headers.get(ORIGIN).cloned())
     }
