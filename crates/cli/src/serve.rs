@@ -42,7 +42,7 @@ pub struct Serve {
     /// An origin whose web pages may use the server, such as http://localhost:3000, or * for any; repeat it for several
     #[arg(long = "cors", value_name = "ORIGIN")]
     cors: Vec<String>,
-    /// The URL under which clients reach the server, such as https://datasets.example behind a proxy. Links begin with it;
+    /// The URL under which clients reach the server where a proxy stands before it, with its https://. Links begin with it;
     /// without it, with http:// and the host of the request
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
