@@ -71,7 +71,8 @@ pub fn json(body: &[u8]) -> Result<Json<'_>, String> {
 
 /// The same JSON on one line.
 pub fn one_line(text: &str) -> String {
-    crate::json::one_line(text).into_owned()
+    let line = crate::json::one_line(text.as_bytes()).into_owned();
+    String::from_utf8(line).expect("only white space is taken out")
 }
 
 /// A field of a form.
