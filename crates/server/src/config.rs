@@ -27,7 +27,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Where the data is kept.
     pub data: DataLocation,
-    /// The keys that are accepted. When there are none, every key that is not empty is.
+    /// The keys that are accepted. When there are none, every key that is not empty is, in requests that are sent to `localhost`,
+    /// to an address or to the host of [`public_url`](Self::public_url): no web page can have those names.
     pub api_keys: Vec<ApiKey>,
     /// The seed that every workspace begins with: a file, or a directory of files. The manual of the server describes it.
     pub seed: Option<PathBuf>,
