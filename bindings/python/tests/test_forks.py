@@ -64,9 +64,10 @@ def test_a_key_of_the_environment_outlives_it_in_a_child(canned: Canned) -> None
         patient = mistral.with_options(headers={"X-Team": "blue"})
         del os.environ["MISTRAL_API_KEY"], os.environ["MISTRAL_SERVER_URL"]
         child = os.fork()
-        print(mistral.datasets.list().datasets.count, patient.datasets.list().datasets.count, flush=True)
         if child:
             assert os.waitpid(child, 0)[1] == 0
+        # One after the other: Python without a buffer writes a line in pieces, and those of two processes mingle.
+        print(mistral.datasets.list().datasets.count, patient.datasets.list().datasets.count, flush=True)
         """,
         canned.url,
     )
