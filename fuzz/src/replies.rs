@@ -1,14 +1,15 @@
 //! Replies as the client reads them.
 
-use mistral_datasets_core_client::RawJson;
 use mistral_datasets_core_client::types::{
     Dataset, DatasetRecord, ErrorResponse, File, ImportTask, ListRecordsResponse,
 };
+use mistral_datasets_core_client::{RawJson, read_lazily};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// What can be read can be written and read again, and is then the same; free objects stay the very text.
+/// What can be read can be written and read again, and is then the same; free objects stay the very text. Who reads without
+/// looking into them reads the same.
 pub fn replies(input: &[u8]) {
     again::<Dataset>(input);
     again::<DatasetRecord>(input);
@@ -29,7 +30,14 @@ pub fn replies(input: &[u8]) {
 }
 
 fn again<T: DeserializeOwned + Serialize + PartialEq + std::fmt::Debug>(input: &[u8]) {
-    let Ok(read) = serde_json::from_slice::<T>(input) else { return };
+    let strict = serde_json::from_slice::<T>(input);
+    let lazy = std::str::from_utf8(input).ok().and_then(read_lazily::<T>);
+    let Ok(read) = strict else {
+        // Within brackets that stay text nobody looked; but then it cannot be sent on.
+        assert!(lazy.is_none_or(|read| serde_json::to_vec(&read).is_err()));
+        return;
+    };
+    assert_eq!(lazy.as_ref(), Some(&read));
     let written = serde_json::to_vec(&read).expect("what was read can be written");
     assert_eq!(serde_json::from_slice::<T>(&written).expect("what was written can be read"), read);
 }

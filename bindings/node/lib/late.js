@@ -3,6 +3,7 @@
 
 "use strict";
 
+const { DecodingError } = require("./errors.js");
 const { Timestamp } = require("./timestamp.js");
 
 /** The time at a place of a reply's numbers, or null. */
@@ -19,7 +20,17 @@ function textOf({ numbers, bytes }, at) {
 
 /** What that text says. */
 function parsed(reply, at) {
-  return JSON.parse(textOf(reply, at));
+  return parse(textOf(reply, at));
 }
 
-module.exports = { parsed, textOf, timeOf };
+/** What the text of a raw object says. */
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // What JavaScript says about it would quote the text.
+    throw new DecodingError({ kind: "decoding", message: "the server sent what is no JSON" });
+  }
+}
+
+module.exports = { parse, parsed, textOf, timeOf };

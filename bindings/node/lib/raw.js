@@ -2,6 +2,8 @@
 
 "use strict";
 
+const { parse } = require("./late.js");
+
 /** A raw object by itself. Of a model that is held by the thousand it is a member that is read late instead. */
 class Raw {
   #bytes;
@@ -20,7 +22,7 @@ class Raw {
   }
 
   get value() {
-    return (this.#value ??= JSON.parse(this.text));
+    return (this.#value ??= parse(this.text));
   }
 }
 

@@ -124,7 +124,8 @@ impl FreeObject {
     /// The number of messages or members; never what they say.
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let class = slf.get_type().name()?;
-        let Ok(members) = slf.get().json.value(slf.py())?.cast::<PyDict>() else {
+        let value = slf.get().json.value(slf.py()).ok();
+        let Some(members) = value.and_then(|value| value.cast::<PyDict>().ok()) else {
             return Ok(format!("{class}(no object)"));
         };
         let messages = members.get_item("messages")?;

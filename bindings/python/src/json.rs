@@ -13,10 +13,11 @@ use pyo3::types::PyString;
 use crate::error;
 use crate::free_object::FreeObject;
 
-/// Parses text that is known to be JSON, to what `json.loads` would make of it.
+/// Parses JSON text, to what `json.loads` would make of it.
 ///
 /// # Errors
-/// `DecodingError` when Python cannot hold what the text says, such as a number of more digits than it allows.
+/// `DecodingError` when a server sent what is no JSON after all, or Python cannot hold what the text says, such as a number of
+/// more digits than it allows.
 pub fn parse<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
     let quick = PythonParse { cache_mode: StringCacheMode::Keys, ..PythonParse::default() };
     // What the quick parser refuses and Python's own may take: half a surrogate pair, deep nesting.

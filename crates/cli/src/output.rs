@@ -33,7 +33,7 @@ impl Output {
         table: impl FnOnce(&T) -> String,
     ) -> Result<(), Failure> {
         let text = if self.json {
-            serde_json::to_string(reply).map_err(io::Error::from).map_err(Failure::Output)?
+            serde_json::to_string(reply).map_err(Failure::Reply)?
         } else {
             table(reply)
         };

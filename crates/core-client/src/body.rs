@@ -8,6 +8,8 @@ use progenitor_client::{Error, ResponseValue};
 use reqwest::Response;
 use serde::de::DeserializeOwned;
 
+use crate::lazy;
+
 /// Says of a reply, as one of its extensions, that the JSON in what is read of it shares its body instead of copying pieces.
 /// That is faster where a reply is used up as a whole; but its body stays in memory as long as anything that came from it.
 #[derive(Clone, Copy, Debug)]
@@ -34,13 +36,18 @@ pub(crate) async fn read<T: DeserializeOwned, E>(
     // Looking through the whole body once for what is no UTF-8 is faster than through every piece of it.
     let value = match ByteString::try_from(body.clone()) {
         Ok(text) if shares => read_shared(text),
-        Ok(text) => serde_json::from_str(&text),
+        Ok(text) => read_text(&text),
         Err(_) => serde_json::from_slice(&body),
     };
     match value {
         Ok(value) => Ok(ResponseValue::new(value, status, headers)),
         Err(error) => Err(Error::InvalidResponsePayload(body, error)),
     }
+}
+
+fn read_text<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
+    // What cannot be read so is likely no JSON, and serde_json says where.
+    lazy::from_str(text).or_else(|_| serde_json::from_str(text))
 }
 
 fn read_shared<T: DeserializeOwned>(text: ByteString) -> serde_json::Result<T> {
@@ -56,7 +63,7 @@ fn read_shared<T: DeserializeOwned>(text: ByteString) -> serde_json::Result<T> {
     let text = Arc::new(text);
     SHARED.set(Some(Arc::clone(&text)));
     let _reading = Reading;
-    serde_json::from_str(&text)
+    read_text(&text)
 }
 
 #[cfg(test)]
@@ -64,6 +71,7 @@ mod tests {
     use super::*;
     use crate::raw_json::RawJson;
     use crate::reply::Extra;
+    use crate::types::DatasetPage;
 
     fn response(body: &'static [u8], shares: bool) -> Response {
         let mut response = http::Response::new(body);
@@ -104,9 +112,30 @@ mod tests {
     #[tokio::test]
     async fn bodies_that_cannot_be_read_are_refused_shared_or_not() {
         for shares in [false, true] {
-            for body in [&b"[1"[..], b"[\"\xff\"]", b""] {
+            for body in [&b"[1"[..], b"[\"\xff\"]", b"", b"[tru]", b"[{]", b"[1] 2"] {
                 assert!(read_as::<Vec<RawJson>>(body, shares).await.is_none());
             }
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_json_within_brackets_is_found_out_by_whoever_looks() {
+        for shares in [false, true] {
+            let read: Vec<RawJson> =
+                read_as(br#"[{"a": tru}, {"a": true}]"#, shares).await.unwrap();
+            assert_eq!(read[0].get(), r#"{"a": tru}"#);
+            assert!(read[0].parse::<Extra>().is_err());
+            assert!(serde_json::to_string(&read[0]).is_err(), "it is not sent on");
+            assert_eq!(serde_json::to_string(&read[1]).unwrap(), r#"{"a": true}"#);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_told_in_the_words_of_serde_json() {
+        let body = br#"{"results": [], "count": "none"}"#;
+        let reply = read::<DatasetPage, ()>(response(body, false)).await;
+        let Err(Error::InvalidResponsePayload(_, error)) = reply else { panic!() };
+        let expected = serde_json::from_slice::<DatasetPage>(body).unwrap_err();
+        assert_eq!(error.to_string(), expected.to_string());
     }
 }

@@ -4,14 +4,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytestring::ByteString;
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::body;
 
+/// The name by which JSON that stays text asks for it, where a reply is read without looking into it.
+pub(crate) const STAYS_TEXT: &str = "$mistral_datasets::RawJson";
+
 /// A JSON value as text, exactly as it came or as it was given: key order, number spelling, escapes and white space
 /// included. Nothing is parsed until [`parse`](Self::parse) is called.
+///
+/// An object or a list that came as part of a reply is not looked into until then, either. Where a server sent what only looks
+/// like one, the rest of the reply can be read all the same; parsing it fails, and so does sending it on.
 ///
 /// Equality compares the text. `Debug` shows the length only, because the text may be somebody's conversation.
 ///
@@ -28,13 +34,12 @@ pub struct RawJson(Text);
 
 #[derive(Clone)]
 enum Text {
-    Own(Box<RawValue>),
-    /// A part of a reply, from one byte to before another; in 32 bits, because there may be many.
-    Part {
-        of: Arc<ByteString>,
-        start: u32,
-        end: u32,
-    },
+    /// It is known to be JSON.
+    Known(Box<RawValue>),
+    /// A piece of a reply, of which that is yet to be found out.
+    Piece(Box<str>),
+    /// The same, as a part of the reply's body: from one byte to before another; in 32 bits, because there may be many.
+    Part { of: Arc<ByteString>, start: u32, end: u32 },
 }
 
 impl RawJson {
@@ -43,7 +48,7 @@ impl RawJson {
     /// # Errors
     /// When the text is not JSON; the error names line and column, and never the text.
     pub fn from_string(text: String) -> Result<Self, serde_json::Error> {
-        RawValue::from_string(text).map(Self::own)
+        RawValue::from_string(text).map(Self::known)
     }
 
     /// Writes a value as JSON text. Another `RawJson` stays verbatim.
@@ -51,32 +56,30 @@ impl RawJson {
     /// # Errors
     /// When the value has no JSON form, such as a map whose keys are not text.
     pub fn from_value<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
-        serde_json::value::to_raw_value(value).map(Self::own)
+        serde_json::value::to_raw_value(value).map(Self::known)
     }
 
-    fn own(value: Box<RawValue>) -> Self {
-        Self(Text::Own(value))
+    fn known(value: Box<RawValue>) -> Self {
+        Self(Text::Known(value))
     }
 
-    /// A piece of a reply without a copy, where it is one.
-    fn part(of: Arc<ByteString>, piece: &RawValue) -> Self {
-        let text = piece.get();
-        let place = || {
-            let start = text.as_ptr().addr().checked_sub(of.as_ptr().addr())?;
-            let end = start.checked_add(text.len())?;
+    /// A piece of a reply, which shares the body where one is shared.
+    fn piece(piece: &str) -> Self {
+        let part = || {
+            let of = body::shared()?;
+            let start = piece.as_ptr().addr().checked_sub(of.as_ptr().addr())?;
+            let end = start.checked_add(piece.len())?;
             of.get(start..end)?;
-            Some((start.try_into().ok()?, end.try_into().ok()?))
+            Some(Text::Part { start: start.try_into().ok()?, end: end.try_into().ok()?, of })
         };
-        match place() {
-            Some((start, end)) => Self(Text::Part { of, start, end }),
-            None => Self::own(piece.to_owned()),
-        }
+        Self(part().unwrap_or_else(|| Text::Piece(piece.into())))
     }
 
     /// The text.
     pub fn get(&self) -> &str {
         match &self.0 {
-            Text::Own(value) => value.get(),
+            Text::Known(value) => value.get(),
+            Text::Piece(text) => text,
             Text::Part { of, start, end } => &of[*start as usize..*end as usize],
         }
     }
@@ -99,8 +102,8 @@ impl RawJson {
 impl Serialize for RawJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
-            Text::Own(value) => value.serialize(serializer),
-            Text::Part { .. } => {
+            Text::Known(value) => value.serialize(serializer),
+            Text::Piece(_) | Text::Part { .. } => {
                 let value: &RawValue =
                     serde_json::from_str(self.get()).map_err(serde::ser::Error::custom)?;
                 value.serialize(serializer)
@@ -111,12 +114,28 @@ impl Serialize for RawJson {
 
 impl<'de> Deserialize<'de> for RawJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match body::shared() {
-            Some(body) => {
-                <&RawValue>::deserialize(deserializer).map(|piece| Self::part(body, piece))
+        struct Raw;
+
+        impl<'de> Visitor<'de> for Raw {
+            type Value = RawJson;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
             }
-            None => Box::deserialize(deserializer).map(Self::own),
+
+            fn visit_borrowed_str<E: de::Error>(self, piece: &'de str) -> Result<RawJson, E> {
+                Ok(RawJson::piece(piece))
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(
+                self,
+                deserializer: D,
+            ) -> Result<RawJson, D::Error> {
+                Box::deserialize(deserializer).map(RawJson::known)
+            }
         }
+
+        deserializer.deserialize_newtype_struct(STAYS_TEXT, Raw)
     }
 }
 

@@ -3,6 +3,7 @@
 use mistral_datasets::types::{RecordSource, TaskStatus};
 use mistral_datasets::{Client, ErrorKind, Retries};
 use mistral_datasets_tests::{Canned, Reply};
+use serde_json::json;
 use uuid::Uuid;
 
 const ID: &str = "019b2bd7-96e7-7219-8c0b-45a73da50088";
@@ -78,6 +79,29 @@ async fn unknown_fields_and_values_are_kept() {
     assert_eq!(record.source, RecordSource::Other("CARRIER_PIGEON".to_owned()));
     assert_eq!(record.extra["mood"].get(), r#"{"b": 1.0, "a": [1]}"#);
     assert!(!TaskStatus::from("PAUSED").is_finished());
+}
+
+#[tokio::test]
+async fn a_payload_that_is_no_json_hides_no_other() {
+    let record = |payload: &str| {
+        format!(
+            r#"{{"id": "{ID}", {TIMES}, "dataset_id": "{ID}", "payload": {payload}, "properties": {{}}, "source": "PLAYGROUND"}}"#
+        )
+    };
+    let (broken, whole) = (record(r#"{"secret": tru}"#), record(r#"{"messages": []}"#));
+    let body =
+        format!(r#"{{"records": {{"results": [{broken}, {whole}], "count": 2, "next": null}}}}"#);
+    let (client, server) = client(Reply::json(200, body)).await;
+    let page = client.datasets().list_records(ID).await.unwrap().records;
+    assert_eq!(page.results[1].payload.get(), r#"{"messages": []}"#);
+    let broken = &page.results[0].payload;
+    let unread = broken.parse::<serde_json::Value>().unwrap_err();
+    assert!(!unread.to_string().contains("secret"), "{unread}");
+    let sent = server.requests().len();
+    let refused = client.datasets().create_record(ID, broken, json!({})).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Validation);
+    assert!(!refused.to_string().contains("secret"), "{refused}");
+    assert_eq!(server.requests().len(), sent);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 
 import {
   ConflictError,
@@ -9,6 +10,7 @@ import {
   ObservabilityError,
   PermissionError,
   RateLimitError,
+  RawJson,
   ServerError,
   ValidationError,
 } from "mistral-datasets";
@@ -86,6 +88,30 @@ test("unknown_fields_and_values_are_kept", async () => {
     (await (await replied(task)).fetchTask({ datasetId: ID, taskId: ID })).status,
     "PAUSED",
   );
+});
+
+test("a_payload_that_is_no_json_hides_no_other", async () => {
+  const record = (payload) => `{
+    "id": "${ID}", "created_at": "${TIMES.created_at}", "updated_at": "${TIMES.updated_at}", "dataset_id": "${ID}",
+    "payload": ${payload}, "properties": {}, "source": "PLAYGROUND", "mood": ${payload}
+  }`;
+  const results = `[${record('{"secret": tru}')}, ${record('{"messages": []}')}]`;
+  const body = `{"records": {"results": ${results}, "count": 2, "next": null}}`;
+  const { records } = await (await replied(body)).listRecords({ datasetId: ID });
+  const [broken, whole] = records.results;
+  assert.deepEqual(whole.payload, { messages: [] });
+  assert.deepEqual(whole.extra, { mood: { messages: [] } });
+  for (const look of [() => broken.payload, () => broken.extra, () => JSON.stringify(broken)]) {
+    assert.throws(look, (error) => {
+      assert.ok(error instanceof DecodingError);
+      assert.doesNotMatch(inspect(error, { depth: null }), /secret/);
+      return true;
+    });
+  }
+  assert.equal(broken.payloadText, '{"secret": tru}');
+  assert.doesNotMatch(inspect(broken), /secret/);
+  // What nobody can look at cannot be sent on as an object; as text it is refused.
+  assert.throws(() => RawJson.from(broken.payloadText), ValidationError);
 });
 
 test("error_envelopes_of_every_kind_read", async () => {

@@ -54,5 +54,15 @@ def write(value: object) -> str:
 
 
 def parse(text: str) -> tuple[Any, int]:
-    """Parses JSON text that has no white space around it, and says where it ended."""
-    return _parser.raw_decode(text)
+    """Parses JSON text that has no white space around it, and says where it ended.
+
+    Raises:
+        ValueError: It is no JSON, or Python cannot hold what it says.
+        RecursionError: It is nested too deeply.
+    """
+    try:
+        return _parser.raw_decode(text)
+    except json.JSONDecodeError as error:
+        problem = str(error)
+    # Out here, because the parser's own exception holds the whole text.
+    raise ValueError(f"the server sent what is no JSON: {problem}")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
+import pytest
+
 from harness import Api, Canned, failing
 from mistral_datasets import errors
 
@@ -76,6 +78,31 @@ async def test_unknown_fields_and_values_are_kept(style: str) -> None:
     assert record.mood == {"b": 1.0, "a": [1]}
     assert dict(record.extra) == {"mood": {"b": 1.0, "a": [1]}}
     assert record.to_json().endswith('"mood":{"b": 1.0, "a": [1]}}')
+
+
+async def test_a_payload_that_is_no_json_hides_no_other(style: str) -> None:
+    def record(payload: str) -> str:
+        members = {"id": ID, **TIMES, "dataset_id": ID, "properties": {}, "source": "PLAYGROUND"}
+        return json.dumps(members)[:-1] + f', "payload": {payload}}}'
+
+    results = ", ".join([record('{"secret": tru}'), record('{"messages": []}')])
+    with Canned(200, f'{{"records": {{"results": [{results}], "count": 2, "next": null}}}}') as server:
+        mistral = server.client()
+        page = (await Api(style, mistral).datasets.list_records(dataset_id=ID)).records
+        broken, whole = (record.payload for record in page.results)
+        assert whole.to_dict() == {"messages": []}
+        with pytest.raises(errors.DecodingError) as unread:
+            broken["secret"]
+        cause = unread.value.__cause__
+        assert "secret" not in f"{unread.value!r} {unread.value} {cause!r}"
+        assert not hasattr(cause, "doc"), "json's own exception holds the text"
+        assert "secret" not in repr(page.results[0]) + repr(broken)
+        refused = await failing(
+            Api(style, mistral).datasets.create_record, dataset_id=ID, payload=broken, properties={}
+        )
+    assert type(refused) is errors.ValidationError
+    assert "secret" not in str(refused)
+    assert len(server.requests) == 1
 
 
 async def test_error_envelopes_of_every_kind_read(style: str) -> None:
