@@ -10,10 +10,11 @@ use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
 use crate::failure::{Outcome, outcome};
+use crate::lanes::Connections;
 use crate::logger::{self, Log};
 use crate::options::{self, Options};
 use crate::reply::{Cross, Reply, cross};
-use crate::settler::NativeSettler;
+use crate::settler::{NativeSettler, Settler};
 
 /// The Rust client, or what one call makes of it. The generated calls are further methods of it.
 #[napi]
@@ -25,8 +26,10 @@ pub struct NativeClient {
     token: Option<CancellationToken>,
     /// Whether its calls hand over the raw reply too.
     raw: bool,
-    /// Where the outcomes of its calls go.
-    settler: NativeSettler,
+    /// What its calls go over.
+    connections: Connections,
+    /// Where its calls run, and their outcomes go.
+    settler: Settler,
 }
 
 /// How a client is set up beyond what one call can have otherwise.
@@ -99,11 +102,7 @@ impl NativeClient {
     pub fn with(&self, options: Options, log: Option<Log>) -> Outcome<NativeClient> {
         let dispatch = log.map(logger::dispatch).or_else(|| self.dispatch.clone());
         let client = self.client.with(options.into());
-        outcome(client.map(|client| Self {
-            dispatch,
-            token: self.token.clone(),
-            ..Self::of(client, &self.settler)
-        }))
+        outcome(client.map(|client| Self { client, dispatch, raw: false, ..self.share() }))
     }
 
     /// The same client for one call that needs more than its arguments.
@@ -121,8 +120,7 @@ impl NativeClient {
             let (cancellable, own) = client.cancellable();
             (client, token) = (cancellable, Some(own));
         }
-        let dispatch = self.dispatch.clone();
-        Outcome::A(Self { dispatch, token, raw: scope.raw, ..Self::of(client, &self.settler) })
+        Outcome::A(Self { client, token, raw: scope.raw, ..self.share() })
     }
 
     /// Breaks its calls off, if it was made for that.
@@ -143,7 +141,14 @@ impl NativeClient {
 impl NativeClient {
     /// A client without a logger.
     pub(crate) fn of(client: Client, settler: &NativeSettler) -> Self {
-        Self { client, dispatch: None, token: None, raw: false, settler: settler.clone() }
+        Self {
+            client,
+            dispatch: None,
+            token: None,
+            raw: false,
+            connections: Connections::new(),
+            settler: settler.settler.clone(),
+        }
     }
 
     /// The same client once more, for what outlives a call.
@@ -153,12 +158,13 @@ impl NativeClient {
             dispatch: self.dispatch.clone(),
             token: self.token.clone(),
             raw: self.raw,
+            connections: self.connections.clone(),
             settler: self.settler.clone(),
         }
     }
 
     /// Where the outcomes of its calls go.
-    pub(crate) fn settler(&self) -> &NativeSettler {
+    pub(crate) fn settler(&self) -> &Settler {
         &self.settler
     }
 
@@ -170,14 +176,16 @@ impl NativeClient {
         }
     }
 
-    /// Begins a call, whose outcome goes to JavaScript by its number.
-    pub(crate) fn begin<T, C>(&self, number: u32, call: C)
+    /// Begins a call of the client that it is given, whose outcome goes to JavaScript by its number.
+    pub(crate) fn begin<T, C>(&self, number: u32, call: impl FnOnce(&Client) -> C)
     where
         T: Cross + Send,
         C: IntoFuture<Output = Result<T, Error>, IntoFuture: Send> + Send + 'static,
     {
         let native = self.share();
-        self.settler.begin(number, async move {
+        let lane = self.settler.lane();
+        let call = call(&self.connections.of(&self.client, &lane));
+        self.settler.begin_in(lane, number, async move {
             match native.reply(call).await {
                 Outcome::A(reply) => Outcome::A(Some(reply)),
                 Outcome::B(failure) => Outcome::B(failure),

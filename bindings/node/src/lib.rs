@@ -14,6 +14,7 @@ mod failure;
 mod feed;
 mod generated;
 mod json;
+mod lanes;
 mod local;
 mod logger;
 mod options;

@@ -15,6 +15,7 @@ use napi::{Either, Error, Status};
 use napi_derive::napi;
 
 use crate::failure::Outcome;
+use crate::lanes::{Lanes, Taken};
 use crate::reply::Reply;
 
 /// The number of a call, and what it brought: a reply, or none at the end of a walk, or a failure. A call that panicked brings
@@ -24,11 +25,17 @@ type Settled = FnArgs<(u32, Either<Outcome<Option<Reply>>, Error>)>;
 /// What takes the outcomes. It is weak, so that being ready for more keeps no process alive.
 type Settle = ThreadsafeFunction<Settled, (), Settled, Status, false, true>;
 
-/// Where the outcomes of calls go, for the JavaScript of one thread.
+/// Where the calls of the JavaScript of one thread run, and their outcomes go.
 #[napi]
-#[derive(Clone)]
 pub struct NativeSettler {
+    pub(crate) settler: Settler,
+}
+
+/// The same, for whoever makes calls.
+#[derive(Clone)]
+pub(crate) struct Settler {
     settle: Arc<Mutex<Settle>>,
+    lanes: Arc<Lanes>,
 }
 
 #[napi]
@@ -36,31 +43,61 @@ impl NativeSettler {
     /// A settler that calls a function with the outcome of each call.
     #[napi(constructor)]
     pub fn new(settle: Settle) -> Self {
-        Self { settle: Arc::new(Mutex::new(settle)) }
+        Self { settler: Settler { settle: Arc::new(Mutex::new(settle)), lanes: Lanes::new() } }
     }
 
     /// Keeps the process alive, because outcomes are waited for.
     #[napi]
     pub fn hold(&self, env: Env) -> napi::Result<()> {
-        refer(&mut self.lock(), &env)
+        refer(&mut lock(&self.settler.settle), &env)
     }
 
     /// Lets the process end, because none is.
     #[napi]
     pub fn release(&self, env: Env) -> napi::Result<()> {
-        unref(&mut self.lock(), &env)
+        unref(&mut lock(&self.settler.settle), &env)
     }
 }
 
-impl NativeSettler {
-    /// Carries out a call and hands over its outcome.
+/// The JavaScript has ended, and nobody waits for its calls any more.
+impl Drop for NativeSettler {
+    fn drop(&mut self) {
+        self.settler.lanes.stop();
+    }
+}
+
+impl Settler {
+    /// A lane for a call.
+    pub(crate) fn lane(&self) -> Taken {
+        self.lanes.take()
+    }
+
+    /// Carries out what is part of something larger, in the common runtime, and hands over its outcome.
     pub(crate) fn begin(
         &self,
         number: u32,
+        part: impl Future<Output = Outcome<Option<Reply>>> + Send + 'static,
+    ) {
+        spawn(self.settled(number, part));
+    }
+
+    /// Carries out a call in a lane and hands over its outcome.
+    pub(crate) fn begin_in(
+        &self,
+        lane: Taken,
+        number: u32,
         call: impl Future<Output = Outcome<Option<Reply>>> + Send + 'static,
     ) {
-        let settler = self.clone();
-        spawn(async move {
+        lane.spawn(self.settled(number, call));
+    }
+
+    fn settled(
+        &self,
+        number: u32,
+        call: impl Future<Output = Outcome<Option<Reply>>> + Send + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let settle = self.settle.clone();
+        async move {
             let outcome = match AssertUnwindSafe(call).catch_unwind().await {
                 Ok(outcome) => Either::A(outcome),
                 Err(_) => {
@@ -68,15 +105,14 @@ impl NativeSettler {
                 }
             };
             // Where JavaScript is shutting down, nobody waits any more.
-            let _ = settler
-                .lock()
+            let _ = lock(&settle)
                 .call((number, outcome).into(), ThreadsafeFunctionCallMode::NonBlocking);
-        });
+        }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Settle> {
-        self.settle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock(settle: &Mutex<Settle>) -> MutexGuard<'_, Settle> {
+    settle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[expect(

@@ -134,6 +134,28 @@ impl Client {
         Ok(Self::over(shared.clone(), ended.clone(), server_url.clone(), transport))
     }
 
+    /// A client like this one that uses the connections of another, and shares everything else with this one.
+    ///
+    /// What belongs to the connections is the other's: the proxy and the certificates that are trusted. Where a runtime has a
+    /// client with [connections of its own](Self::with_own_connections), a client with other options goes over these.
+    ///
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
+    /// use std::time::Duration;
+    /// use mistral_datasets::Options;
+    ///
+    /// let here = client.with_own_connections()?;
+    /// let patient = client.with(Options::new().timeout(Duration::from_secs(60)))?;
+    /// let page = patient.with_connections_of(&here).datasets().list().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_connections_of(&self, other: &Self) -> Self {
+        let Inner { transport, server_url, shared, ended, .. } = &*self.inner;
+        let transport = transport.with_connections_of(&other.inner.transport);
+        Self::over(shared.clone(), ended.clone(), server_url.clone(), transport)
+    }
+
     /// A client like this one, and the token that breaks its calls off: once that is cancelled, what is under way fails with
     /// [`Cancelled`](ErrorKind::Cancelled), and so does what is called later. This client goes on.
     ///

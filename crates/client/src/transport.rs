@@ -50,6 +50,11 @@ impl Transport {
         Ok(Self { http: self.connecting.pool()?, ..self.clone() })
     }
 
+    /// The same settings and the same budget over the connections of another.
+    pub(crate) fn with_connections_of(&self, other: &Self) -> Self {
+        Self { http: other.http.clone(), ..self.clone() }
+    }
+
     /// The connections. Requests sent over them directly carry no key.
     pub(crate) fn http(&self) -> &reqwest::Client {
         &self.http

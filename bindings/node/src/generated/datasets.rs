@@ -21,7 +21,7 @@ impl NativeClient {
         page: Option<i64>,
         q: Option<String>,
     ) {
-        self.begin(call, self.client.datasets().list().page_size(page_size).page(page).q(q));
+        self.begin(call, |client| client.datasets().list().page_size(page_size).page(page).q(q));
     }
 
     /// Walks over `list_datasets`.
@@ -33,13 +33,13 @@ impl NativeClient {
     /// `create_dataset`.
     #[napi]
     pub fn create_dataset(&self, call: u32, name: String, description: String) {
-        self.begin(call, self.client.datasets().create(name, description));
+        self.begin(call, |client| client.datasets().create(name, description));
     }
 
     /// `fetch_dataset`.
     #[napi]
     pub fn fetch_dataset(&self, call: u32, dataset_id: String) {
-        self.begin(call, self.client.datasets().fetch(dataset_id));
+        self.begin(call, |client| client.datasets().fetch(dataset_id));
     }
 
     /// `update_dataset`.
@@ -51,16 +51,15 @@ impl NativeClient {
         name: Option<String>,
         description: Option<String>,
     ) {
-        self.begin(
-            call,
-            self.client.datasets().update(dataset_id).name(name).description(description),
-        );
+        self.begin(call, |client| {
+            client.datasets().update(dataset_id).name(name).description(description)
+        });
     }
 
     /// `delete_dataset`.
     #[napi]
     pub fn delete_dataset(&self, call: u32, dataset_id: String) {
-        self.begin(call, self.client.datasets().delete(dataset_id));
+        self.begin(call, |client| client.datasets().delete(dataset_id));
     }
 
     /// `list_records`.
@@ -72,10 +71,9 @@ impl NativeClient {
         page_size: Option<i64>,
         page: Option<i64>,
     ) {
-        self.begin(
-            call,
-            self.client.datasets().list_records(dataset_id).page_size(page_size).page(page),
-        );
+        self.begin(call, |client| {
+            client.datasets().list_records(dataset_id).page_size(page_size).page(page)
+        });
     }
 
     /// Walks over `list_records`.
@@ -94,20 +92,21 @@ impl NativeClient {
         properties: String,
         source: Option<String>,
     ) -> napi::Result<()> {
-        self.begin(
-            call,
-            self.client
+        let payload = json(payload)?;
+        let properties = json(properties)?;
+        self.begin(call, |client| {
+            client
                 .datasets()
-                .create_record(dataset_id, json(payload)?, json(properties)?)
-                .source(source.map(types::RecordSource::from)),
-        );
+                .create_record(dataset_id, payload, properties)
+                .source(source.map(types::RecordSource::from))
+        });
         Ok(())
     }
 
     /// `import_from_campaign`.
     #[napi]
     pub fn import_from_campaign(&self, call: u32, dataset_id: String, campaign_id: String) {
-        self.begin(call, self.client.datasets().import_from_campaign(dataset_id, campaign_id));
+        self.begin(call, |client| client.datasets().import_from_campaign(dataset_id, campaign_id));
     }
 
     /// `import_from_explorer`.
@@ -118,16 +117,15 @@ impl NativeClient {
         dataset_id: String,
         completion_event_ids: Vec<String>,
     ) {
-        self.begin(
-            call,
-            self.client.datasets().import_from_explorer(dataset_id, completion_event_ids),
-        );
+        self.begin(call, |client| {
+            client.datasets().import_from_explorer(dataset_id, completion_event_ids)
+        });
     }
 
     /// `import_from_file`.
     #[napi]
     pub fn import_from_file(&self, call: u32, dataset_id: String, file_id: String) {
-        self.begin(call, self.client.datasets().import_from_file(dataset_id, file_id));
+        self.begin(call, |client| client.datasets().import_from_file(dataset_id, file_id));
     }
 
     /// `import_from_playground`.
@@ -138,10 +136,9 @@ impl NativeClient {
         dataset_id: String,
         conversation_ids: Vec<String>,
     ) {
-        self.begin(
-            call,
-            self.client.datasets().import_from_playground(dataset_id, conversation_ids),
-        );
+        self.begin(call, |client| {
+            client.datasets().import_from_playground(dataset_id, conversation_ids)
+        });
     }
 
     /// `import_from_dataset_records`.
@@ -152,22 +149,21 @@ impl NativeClient {
         dataset_id: String,
         dataset_record_ids: Vec<String>,
     ) {
-        self.begin(
-            call,
-            self.client.datasets().import_from_dataset_records(dataset_id, dataset_record_ids),
-        );
+        self.begin(call, |client| {
+            client.datasets().import_from_dataset_records(dataset_id, dataset_record_ids)
+        });
     }
 
     /// `export_to_jsonl`.
     #[napi]
     pub fn export_to_jsonl(&self, call: u32, dataset_id: String) {
-        self.begin(call, self.client.datasets().export_to_jsonl(dataset_id));
+        self.begin(call, |client| client.datasets().export_to_jsonl(dataset_id));
     }
 
     /// `fetch_task`.
     #[napi]
     pub fn fetch_task(&self, call: u32, dataset_id: String, task_id: String) {
-        self.begin(call, self.client.datasets().fetch_task(dataset_id, task_id));
+        self.begin(call, |client| client.datasets().fetch_task(dataset_id, task_id));
     }
 
     /// `list_tasks`.
@@ -179,10 +175,9 @@ impl NativeClient {
         page_size: Option<i64>,
         page: Option<i64>,
     ) {
-        self.begin(
-            call,
-            self.client.datasets().list_tasks(dataset_id).page_size(page_size).page(page),
-        );
+        self.begin(call, |client| {
+            client.datasets().list_tasks(dataset_id).page_size(page_size).page(page)
+        });
     }
 
     /// Walks over `list_tasks`.

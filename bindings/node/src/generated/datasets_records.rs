@@ -13,19 +13,19 @@ impl NativeClient {
     /// `bulk_delete_records`.
     #[napi]
     pub fn bulk_delete_records(&self, call: u32, dataset_record_ids: Vec<String>) {
-        self.begin(call, self.client.datasets().records().bulk_delete(dataset_record_ids));
+        self.begin(call, |client| client.datasets().records().bulk_delete(dataset_record_ids));
     }
 
     /// `fetch_record`.
     #[napi]
     pub fn fetch_record(&self, call: u32, dataset_record_id: String) {
-        self.begin(call, self.client.datasets().records().fetch(dataset_record_id));
+        self.begin(call, |client| client.datasets().records().fetch(dataset_record_id));
     }
 
     /// `delete_record`.
     #[napi]
     pub fn delete_record(&self, call: u32, dataset_record_id: String) {
-        self.begin(call, self.client.datasets().records().delete(dataset_record_id));
+        self.begin(call, |client| client.datasets().records().delete(dataset_record_id));
     }
 
     /// `update_record_payload`.
@@ -36,10 +36,10 @@ impl NativeClient {
         dataset_record_id: String,
         payload: String,
     ) -> napi::Result<()> {
-        self.begin(
-            call,
-            self.client.datasets().records().update_payload(dataset_record_id, json(payload)?),
-        );
+        let payload = json(payload)?;
+        self.begin(call, |client| {
+            client.datasets().records().update_payload(dataset_record_id, payload)
+        });
         Ok(())
     }
 
@@ -51,13 +51,10 @@ impl NativeClient {
         dataset_record_id: String,
         properties: String,
     ) -> napi::Result<()> {
-        self.begin(
-            call,
-            self.client
-                .datasets()
-                .records()
-                .update_properties(dataset_record_id, json(properties)?),
-        );
+        let properties = json(properties)?;
+        self.begin(call, |client| {
+            client.datasets().records().update_properties(dataset_record_id, properties)
+        });
         Ok(())
     }
 
@@ -69,10 +66,10 @@ impl NativeClient {
         dataset_record_id: String,
         judge_definition: String,
     ) -> napi::Result<()> {
-        self.begin(
-            call,
-            self.client.datasets().records().judge(dataset_record_id, json(judge_definition)?),
-        );
+        let judge_definition = json(judge_definition)?;
+        self.begin(call, |client| {
+            client.datasets().records().judge(dataset_record_id, judge_definition)
+        });
         Ok(())
     }
 }

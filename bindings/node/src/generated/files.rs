@@ -20,34 +20,33 @@ impl NativeClient {
         search: Option<String>,
         purpose: Option<String>,
     ) {
-        self.begin(
-            call,
-            self.client
+        self.begin(call, |client| {
+            client
                 .files()
                 .list()
                 .page(page)
                 .page_size(page_size)
                 .include_total(include_total)
                 .search(search)
-                .purpose(purpose),
-        );
+                .purpose(purpose)
+        });
     }
 
     /// `retrieve_file`.
     #[napi]
     pub fn retrieve_file(&self, call: u32, file_id: String) {
-        self.begin(call, self.client.files().retrieve(file_id));
+        self.begin(call, |client| client.files().retrieve(file_id));
     }
 
     /// `delete_file`.
     #[napi]
     pub fn delete_file(&self, call: u32, file_id: String) {
-        self.begin(call, self.client.files().delete(file_id));
+        self.begin(call, |client| client.files().delete(file_id));
     }
 
     /// `get_signed_url`.
     #[napi]
     pub fn get_signed_url(&self, call: u32, file_id: String, expiry: Option<i64>) {
-        self.begin(call, self.client.files().get_signed_url(file_id).expiry(expiry));
+        self.begin(call, |client| client.files().get_signed_url(file_id).expiry(expiry));
     }
 }

@@ -63,13 +63,13 @@ fn method(model: &Model, operation: &Operation) -> Result<String, String> {
         unreachable!("the reader wants streams of bytes written by hand");
     }
     let fields = operation.arguments(model).into_iter().map(|argument| argument.field);
-    let Call { parameters, call: made, fallible } = call(model, operation, fields)?;
-    let (output, end) = match fallible {
-        true => (" -> napi::Result<()>", "Ok(())"),
-        false => ("", ""),
+    let Call { parameters, taken, call } = call(model, operation, fields)?;
+    let (output, end) = match taken.as_str() {
+        "" => ("", ""),
+        _ => (" -> napi::Result<()>", "Ok(())"),
     };
     Ok(format!(
-        "/// `{}`.\n#[napi]\npub fn {}(&self, {NUMBER}: u32{parameters}){output} {{\nself.begin({NUMBER}, {made});\n{end}\n}}\n\n",
+        "/// `{}`.\n#[napi]\npub fn {}(&self, {NUMBER}: u32{parameters}){output} {{\n{taken}self.begin({NUMBER}, |client| client.{call});\n{end}\n}}\n\n",
         operation.id,
         identifier(&operation.id),
     ))
@@ -77,13 +77,13 @@ fn method(model: &Model, operation: &Operation) -> Result<String, String> {
 
 /// The method that walks over all pages of a listing.
 fn walk(model: &Model, operation: &Operation) -> Result<String, String> {
-    let Call { parameters, call, fallible } = call(model, operation, walked(model, operation))?;
-    if fallible {
+    let Call { parameters, taken, call } = call(model, operation, walked(model, operation))?;
+    if !taken.is_empty() {
         return Err(format!("operation `{}`: a listing in Node takes no JSON", operation.id));
     }
     Ok(format!(
         "/// Walks over `{}`.\n#[napi]\npub fn {}(&self{parameters}, options: WalkOptions) -> NativeWalk {{\n\
-         self.walk({call}.walk(), options)\n}}\n\n",
+         self.walk(self.client.{call}.walk(), options)\n}}\n\n",
         operation.id,
         iteration(&operation.id)?,
     ))
@@ -92,9 +92,9 @@ fn walk(model: &Model, operation: &Operation) -> Result<String, String> {
 /// A call of the client, and what a method takes to make it.
 struct Call {
     parameters: String,
+    /// The statements that take over those arguments where that can fail.
+    taken: String,
     call: String,
-    /// Whether taking the arguments over can fail.
-    fallible: bool,
 }
 
 /// The call of an operation with these of its arguments.
@@ -106,7 +106,7 @@ fn call<'a>(
     let mut parameters = String::new();
     let mut required = Vec::new();
     let mut setters = String::new();
-    let mut fallible = false;
+    let mut taken = String::new();
     for field in fields {
         if field.name == NUMBER {
             return Err(format!(
@@ -117,18 +117,22 @@ fn call<'a>(
         let name = identifier(&field.name);
         let shape = Shape::of_argument(model, operation, field)?;
         let ty = crossing(field, &shape);
-        fallible |= matches!(shape, Shape::Json(_));
+        if matches!(shape, Shape::Json(_)) {
+            let json = match field.required {
+                true => format!("json({name})?"),
+                false => format!("{name}.map(json).transpose()?"),
+            };
+            let _ = writeln!(taken, "let {name} = {json};");
+        }
         if field.required {
             let _ = write!(parameters, ", {name}: {ty}");
             required.push(match shape {
-                Shape::Json(_) => format!("json({name})?"),
                 Shape::Enum(ty) => format!("types::{ty}::from({name})"),
                 _ => name,
             });
         } else {
             let _ = write!(parameters, ", {name}: Option<{ty}>");
             let value = match shape {
-                Shape::Json(_) => format!("{name}.map(json).transpose()?"),
                 Shape::Enum(ty) => format!("{name}.map(types::{ty}::from)"),
                 _ => name.clone(),
             };
@@ -136,12 +140,12 @@ fn call<'a>(
         }
     }
     let call = format!(
-        "self.client.{}().{}({}){setters}",
+        "{}().{}({}){setters}",
         operation.group.replace('.', "()."),
         identifier(&operation.name),
         required.join(", "),
     );
-    Ok(Call { parameters, call, fallible })
+    Ok(Call { parameters, taken, call })
 }
 
 /// The type in which an argument crosses.

@@ -22,8 +22,10 @@ fn native_methods_begin_calls() {
             "notes: String,",
             "parts: Vec<String>,",
             ") -> napi::Result<()> {",
-            ".put(thing_id, size, json(notes)?, parts)",
-            ".more(more.map(json).transpose()?)",
+            "let notes = json(notes)?;",
+            "let more = more.map(json).transpose()?;",
+            ".put(thing_id, size, notes, parts)",
+            ".more(more)",
             ".state(state.map(types::State::from))",
         ],
     );
@@ -32,7 +34,7 @@ fn native_methods_begin_calls() {
         &text(&outputs, "src/generated/things_parts.rs"),
         &[
             "pub fn delete_part(&self, call: u32, thing_id: String) {",
-            "self.begin(call, self.client.things().parts().delete(thing_id));",
+            "self.begin(call, |client| client.things().parts().delete(thing_id));",
         ],
     );
     assert_holds(
