@@ -3,7 +3,7 @@
 use mistral_datasets::RawJson;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyIterator, PyList, PyTuple, PyType};
+use pyo3::types::{PyDict, PyIterator, PyList, PyString, PyTuple, PyType};
 
 use crate::error;
 use crate::json::{self, Json};
@@ -40,16 +40,19 @@ impl FreeObject {
     }
 
     /// The member of that name, if there is one.
-    pub fn member<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-        match self.json.value(py)?.cast::<PyDict>() {
+    pub fn member<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self.json.value(name.py())?.cast::<PyDict>() {
             Ok(members) => members.get_item(name),
             Err(_) => Ok(None),
         }
     }
 
     /// The member of that name as an attribute, which must be there.
-    pub fn attribute<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-        slf.get().member(slf.py(), name)?.map(Ok).unwrap_or_else(|| {
+    pub fn attribute<'py>(
+        slf: &Bound<'py, Self>,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.get().member(name)?.map(Ok).unwrap_or_else(|| {
             let class = slf.get_type().name()?;
             let message = format!("'{class}' object has no attribute '{name}'");
             Err(PyAttributeError::new_err(message))
@@ -106,7 +109,10 @@ impl FreeObject {
         self.members(key.py())?.call_method1("get", (key, default))
     }
 
-    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    fn __getattr__<'py>(
+        slf: &Bound<'py, Self>,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         Self::attribute(slf, name)
     }
 
@@ -196,7 +202,7 @@ macro_rules! free_object {
                 $(#[doc = $required_doc])+
                 #[getter]
                 fn $required<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-                    FreeObject::attribute(slf.as_super(), stringify!($required))
+                    FreeObject::attribute(slf.as_super(), pyo3::intern!(slf.py(), stringify!($required)))
                 }
             )*
 
@@ -206,7 +212,7 @@ macro_rules! free_object {
                 fn $optional<'py>(
                     slf: &Bound<'py, Self>,
                 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-                    slf.as_super().get().member(slf.py(), stringify!($optional))
+                    slf.as_super().get().member(pyo3::intern!(slf.py(), stringify!($optional)))
                 }
             )*
 
