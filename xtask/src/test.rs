@@ -97,7 +97,7 @@ pub fn test(root: &Path) -> Result<(), String> {
     }
 
     eprintln!("Node");
-    if report.prepare(toolchain::node_module(root, Profile::Release)) {
+    if report.prepare(toolchain::node_module(root, Profile::Quick)) {
         let node = root.join("bindings/node");
         let script = |what: &str, script: &str| {
             Step::new(what, npm()).args(["run", "--silent", script]).within(&node)
@@ -133,7 +133,7 @@ const CONFORMANCE_EXAMPLES: u64 = 40;
 
 fn python(root: &Path) -> Result<(), String> {
     toolchain::python_environment(root, "bindings/python/requirements-dev.txt")?;
-    toolchain::python_package(root, Profile::Release)
+    toolchain::python_package(root, Profile::Quick)
 }
 
 /// The versions of the official Python SDK that are run.

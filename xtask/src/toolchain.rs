@@ -152,7 +152,9 @@ pub fn python_environment_at(root: &Path, path: &str, requirements: &str) -> Res
 /// How things are built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
-    /// Quickly, for use on this machine.
+    /// For tests.
+    Quick,
+    /// For use on this machine.
     Release,
     /// As it is published.
     Dist,
@@ -164,6 +166,7 @@ impl Profile {
     /// Its name in Cargo.toml, which is that of its folder too.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Quick => "quick",
             Self::Release => "release",
             Self::Dist | Self::Named => "dist",
         }
@@ -173,7 +176,7 @@ impl Profile {
     pub fn step(self, root: &Path, what: &str, program: impl AsRef<OsStr>) -> Step {
         let step = Step::new(what, program);
         match self {
-            Self::Release => step,
+            Self::Quick | Self::Release => step,
             // Other systems' linkers read no such script.
             Self::Dist if cfg!(target_os = "linux") => {
                 step.env("MISTRAL_DATASETS_LAYOUT", root.join(LAYOUT))

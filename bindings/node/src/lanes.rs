@@ -18,6 +18,9 @@ use tokio::sync::oneshot;
 
 use crate::runtime;
 
+/// What the threads are called, in the fifteen letters that Linux keeps.
+const NAME: &str = "mistral-calls";
+
 /// How long the end of a lane waits for what blocks it, such as the name of a host being looked up.
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -88,7 +91,7 @@ impl Lane {
             let _ = runtime.block_on(stopped);
             runtime.shutdown_timeout(PATIENCE);
         };
-        let thread = thread::Builder::new().name("mistral-datasets".to_owned()).spawn(work).ok()?;
+        let thread = thread::Builder::new().name(NAME.to_owned()).spawn(work).ok()?;
         let running = Running { stop, thread };
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
         Some(handle)

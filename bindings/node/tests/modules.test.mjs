@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -155,6 +156,33 @@ test("a worker may be ended in the middle of a call", async () => {
   await sleep(50);
   await worker.terminate();
   await (await Fixture.start()).dataset();
+});
+
+test("the threads of a worker's calls end with it", async (t) => {
+  if (process.platform !== "linux") return t.skip("threads are counted where Linux tells of them");
+  const lanes = () =>
+    readdirSync("/proc/self/task").filter((thread) => {
+      // A thread may end while they are counted.
+      try {
+        return readFileSync(`/proc/self/task/${thread}/comm`, "utf8") === "mistral-calls\n";
+      } catch {
+        return false;
+      }
+    }).length;
+  const { url } = await canned({ body: '{"datasets": {"count": 0}}', delay: 100 });
+  const before = lanes();
+  const code = `
+    const { Mistral } = require("mistral-datasets");
+    const { datasets } = new Mistral({ apiKey: "k", serverURL: "${url}" });
+    const calls = Array.from({ length: 8 }, () => datasets.list());
+    Promise.all(calls).then(() => require("node:worker_threads").parentPort.postMessage("called"));
+    setInterval(() => {}, 1000);
+  `;
+  const workers = [1, 2, 3].map(() => new Worker(code, { eval: true }));
+  await Promise.all(workers.map((worker) => once(worker, "message")));
+  assert.ok(lanes() >= before + 2 * workers.length, "several calls take several lanes");
+  await Promise.all(workers.map((worker) => worker.terminate()));
+  assert.equal(lanes(), before);
 });
 
 test("calls wait beside the event loop, many at a time", async () => {
