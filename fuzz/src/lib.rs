@@ -1,6 +1,7 @@
 //! What must hold for any input, each as a function that panics where it does not.
 //!
-//! `cargo fuzz` looks for inputs that make one panic; the tests try those in `corpus`, on any compiler.
+//! `cargo fuzz` looks for inputs that make one panic; `tests/tests/fuzz_corpus.rs` of the project tries those in `corpus`, on any
+//! compiler.
 
 mod forms;
 mod json;

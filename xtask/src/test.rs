@@ -61,14 +61,6 @@ pub fn test(root: &Path) -> Result<(), String> {
         cargo_counts,
     );
 
-    // A workspace of its own, whose lock file cargo keeps in step with the crates it reads.
-    let corpus = ["test", "--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target"];
-    report.runner(
-        "fuzz corpus",
-        Step::new("the fuzzer's corpus", cargo()).args(corpus).within(root),
-        cargo_counts,
-    );
-
     eprintln!("Python");
     if report.prepare(python(root)) {
         let python = root.join("bindings/python");

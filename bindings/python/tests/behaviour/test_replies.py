@@ -82,7 +82,7 @@ async def test_unknown_fields_and_values_are_kept(style: str) -> None:
 
 async def test_a_payload_that_is_no_json_hides_no_other(style: str) -> None:
     def record(payload: str) -> str:
-        members = {"id": ID, **TIMES, "dataset_id": ID, "properties": {}, "source": "PLAYGROUND"}
+        members: dict[str, object] = {"id": ID, **TIMES, "dataset_id": ID, "properties": {}, "source": "PLAYGROUND"}
         return json.dumps(members)[:-1] + f', "payload": {payload}}}'
 
     results = ", ".join([record('{"secret": tru}'), record('{"messages": []}')])
