@@ -224,6 +224,9 @@ impl<'r, 'de> Items<'r, 'de> {
 
     /// Whether there is another one, which comes next.
     fn has_next(&mut self) -> Result<bool, Unreadable> {
+        if self.has_ended {
+            return Ok(false);
+        }
         if self.is_first {
             self.is_first = false;
             self.has_ended = self.reader.passes(self.closing);
@@ -278,8 +281,10 @@ impl<'de> de::MapAccess<'de> for &mut Items<'_, 'de> {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-    use serde::de::DeserializeOwned;
+    use std::fmt;
+
+    use serde::de::{DeserializeOwned, SeqAccess, Visitor};
+    use serde::{Deserialize, Deserializer};
 
     use super::from_str;
     use crate::reply::Extra;
@@ -371,6 +376,43 @@ mod tests {
         ] {
             assert_eq!(same::<DatasetPage>(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn who_asks_on_after_the_end_takes_nothing_of_what_follows() {
+        struct Persistent(Vec<u8>);
+
+        impl<'de> Deserialize<'de> for Persistent {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct All;
+
+                impl<'de> Visitor<'de> for All {
+                    type Value = Persistent;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str("a list")
+                    }
+
+                    fn visit_seq<A: SeqAccess<'de>>(
+                        self,
+                        mut seq: A,
+                    ) -> Result<Persistent, A::Error> {
+                        let mut all = Vec::new();
+                        while let Some(item) = seq.next_element()? {
+                            all.push(item);
+                        }
+                        assert_eq!(seq.next_element::<u8>()?, None);
+                        Ok(Persistent(all))
+                    }
+                }
+
+                deserializer.deserialize_seq(All)
+            }
+        }
+
+        let lists: Vec<Persistent> = from_str("[[1, 2], [3]]").unwrap();
+        let lists: Vec<&[u8]> = lists.iter().map(|Persistent(list)| &list[..]).collect();
+        assert_eq!(lists, [&[1, 2][..], &[3]]);
     }
 
     #[test]
