@@ -229,7 +229,9 @@ macro_rules! free_object {
 
             fn receive(source: Source<'_, '_>, wire: Self::Wire) -> PyResult<Self> {
                 let object = PyClassInitializer::from(FreeObject::received(wire.into()));
-                Py::new(source.py, object.add_subclass($name))
+                let object = Py::new(source.py, object.add_subclass($name))?;
+                model::leave_untracked(&object);
+                Ok(object)
             }
 
             fn wire(&self, py: Python<'_>) -> PyResult<Self::Wire> {

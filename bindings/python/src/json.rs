@@ -19,7 +19,9 @@ use crate::free_object::FreeObject;
 /// `DecodingError` when a server sent what is no JSON after all, or Python cannot hold what the text says, such as a number of
 /// more digits than it allows.
 pub fn parse<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
-    let quick = PythonParse { cache_mode: StringCacheMode::Keys, ..PythonParse::default() };
+    // The same few roles, models and names stand in every record, and are one Python string each; the cache holds at most 16,384
+    // strings of less than 64 bytes.
+    let quick = PythonParse { cache_mode: StringCacheMode::All, ..PythonParse::default() };
     // What the quick parser refuses and Python's own may take: half a surrogate pair, deep nesting.
     quick.python_parse(py, text.as_bytes()).or_else(|_| parse_slowly(py, text))
 }

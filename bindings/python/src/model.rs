@@ -1,10 +1,10 @@
 //! Replies as Python objects: frozen classes, one for each schema.
 
 use mistral_datasets::RawJson;
-use pyo3::PyClass;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
+use pyo3::{PyClass, ffi};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -51,7 +51,9 @@ impl<T: Model + Into<PyClassInitializer<T>>> Member for Py<T> {
     type Wire = T::Wire;
 
     fn receive(source: Source<'_, '_>, wire: T::Wire) -> PyResult<Self> {
-        Py::new(source.py, T::receive(source, wire)?)
+        let object = Py::new(source.py, T::receive(source, wire)?)?;
+        leave_untracked(&object);
+        Ok(object)
     }
 
     fn wire(&self, py: Python<'_>) -> PyResult<T::Wire> {
@@ -68,6 +70,19 @@ impl<T: Model + Into<PyClassInitializer<T>>> Member for Py<T> {
 
     fn show(&self, py: Python<'_>) -> PyResult<String> {
         self.get().show(py)
+    }
+}
+
+/// Spares the garbage collector the way to an object in which it finds nothing, since none of our classes has a `__traverse__`:
+/// replies are many, and it would look at every one that is held.
+pub fn leave_untracked<T: PyClass>(object: &Py<T>) {
+    // SAFETY: the object is alive and of a class whose instances can be tracked; and one that is not, or no longer, may be untracked
+    // and freed all the same.
+    #[allow(unsafe_code, reason = "PyO3 has no call of its own for it")]
+    unsafe {
+        if ffi::PyType_IS_GC(ffi::Py_TYPE(object.as_ptr())) != 0 {
+            ffi::PyObject_GC_UnTrack(object.as_ptr().cast());
+        }
     }
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import gc
 import json
 import pickle
 import uuid
@@ -248,3 +249,19 @@ def test_free_members_stay_to_the_letter_until_they_are_changed() -> None:
     assert '{ "n" : 1.00,\n "e": 1E2 }' in record.to_json(), "looking changes nothing"
     record.properties["n"] = True
     assert '{"n":true,"e":100.0}' in record.to_json()
+
+
+def test_the_collector_need_not_look_at_what_was_received() -> None:
+    reply = build("ListRecordsResponse")
+    for record in reply.records.results:
+        assert not gc.is_tracked(record)
+        assert not gc.is_tracked(record.payload)
+    kept = reply.records.results[0].payload
+    del reply, record
+    gc.collect()
+    assert kept.messages == RECORD["payload"]["messages"]
+
+
+def test_strings_that_come_back_in_every_record_are_one() -> None:
+    first, second = build("ListRecordsResponse").records.results
+    assert first.payload.messages[0]["role"] is second.payload.messages[0]["role"]
