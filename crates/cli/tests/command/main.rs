@@ -36,6 +36,21 @@ fn a_dataset_through_its_life() {
 }
 
 #[test]
+fn a_reply_that_is_no_json_within_is_not_printed_as_such() {
+    let served = Served::start(&["--memory"]);
+    let dataset = served.dataset(1);
+    let listed = stdout(&served.command(&["--json", "records", "list", &dataset]));
+    let broken = listed.replace(r#"{"messages":[]}"#, r#"{"messages":[the conversation]}"#);
+    assert_ne!(listed, broken);
+    served.fault(&serde_json::json!({"operation": "list_records", "status": 200, "body": broken}));
+    let output = served.command(&["--json", "records", "list", &dataset]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), String::new()));
+    let words = stderr(&output);
+    assert!(words.contains("the server sent what is no JSON"), "{words}");
+    assert!(!words.contains("conversation"), "{words}");
+}
+
+#[test]
 fn records_in_and_out() {
     let served = Served::start(&["--memory"]);
     let created = served.json(&["datasets", "create", "Refund requests"]);
