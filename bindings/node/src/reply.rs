@@ -78,6 +78,9 @@ pub fn cross(value: &impl Cross) -> Reply {
     }
 }
 
+/// So much room is made at most for what is yet to come.
+const AHEAD: usize = 1 << 20;
+
 /// Collects the parts of a reply.
 #[derive(Default)]
 pub struct Crossing<'a> {
@@ -115,6 +118,16 @@ impl<'a> Crossing<'a> {
         } else {
             self.last[number] = start..self.text.len();
         }
+    }
+
+    /// Adds a value, and makes room for so many others that are much like it.
+    fn before(&mut self, others: usize, value: &'a impl Cross) {
+        let (text, numbers, raw) = (self.text.len(), self.numbers.len(), self.raw.len());
+        value.cross(self);
+        let room = |length: usize| (length * others).min(AHEAD);
+        self.text.reserve(room(self.text.len() - text));
+        self.numbers.reserve(room(self.numbers.len() - numbers));
+        self.raw.reserve(room(self.raw.len() - raw));
     }
 
     /// Adds a number. JavaScript has one kind of number only.
@@ -219,7 +232,10 @@ impl<T: Cross> Cross for Option<T> {
 impl<T: Cross> Cross for Vec<T> {
     fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         to.number(self.len() as f64);
-        self.iter().for_each(|item| item.cross(to));
+        if let Some((first, others)) = self.split_first() {
+            to.before(others.len(), first);
+            others.iter().for_each(|item| item.cross(to));
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! somebody else. They are passed over sixty-four bytes at a time, by their quotes and brackets alone: what brackets enclose is
 //! not looked at, and may be no JSON.
 
+use memchr::memchr2;
 use wide::u8x16;
 
 const BLOCK: usize = 64;
@@ -23,6 +24,12 @@ pub(crate) fn of_brackets(text: &[u8]) -> Option<usize> {
         });
         let Places { quotes, backslashes, mut brackets } = Places::of(block);
         brackets &= !strings.within(quotes, backslashes);
+        if strings.open != 0 && quotes | backslashes == 0 {
+            // Most is long strings, and in them there is but what may end them to look for.
+            let rest = text.get(at + BLOCK..)?;
+            at += BLOCK + memchr2(b'"', b'\\', rest)?;
+            continue;
+        }
         while brackets != 0 {
             let next = brackets.trailing_zeros() as usize;
             match block[next] {
@@ -155,6 +162,7 @@ mod tests {
             r#"{"\"": "\\", "]": "\\\"}", "é{": "\\\\\\"}"#,
             r#"{"yY_": "yY_\u007f"}"#,
             &format!(r#"["{}\"]"]"#, r"\\".repeat(BLOCK)),
+            &format!(r#"["\\{0}\"{0}]","{0}{0}\\","{0}\n"]"#, "}".repeat(2 * BLOCK)),
         ];
         for value in tricky {
             assert!(serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok(), "{value}");

@@ -252,6 +252,13 @@ impl<'de> de::SeqAccess<'de> for &mut Items<'_, 'de> {
     ) -> Result<Option<T::Value>, Unreadable> {
         if self.has_next()? { seed.deserialize(&mut *self.reader).map(Some) } else { Ok(None) }
     }
+
+    /// Objects in a list are much alike, so there are about as many as the first has room for in what is left.
+    fn size_hint(&self) -> Option<usize> {
+        let rest = &self.reader.text.as_bytes()[self.reader.at..];
+        let first = closing::of_brackets(rest).filter(|_| self.is_first)?;
+        Some(rest.len() / first)
+    }
 }
 
 impl<'de> de::MapAccess<'de> for &mut Items<'_, 'de> {

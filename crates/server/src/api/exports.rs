@@ -69,8 +69,7 @@ pub(super) async fn to_jsonl(
 fn write_line(line: &mut Vec<u8>, record: RecordView<'_>) {
     Object::write(line, |object| {
         object.uuid("id", record.id);
-        object.time("created_at", record.created_at);
-        object.time("updated_at", record.updated_at);
+        object.times(record.created_at, record.updated_at);
         object.string("source", record.source);
         object.raw("payload", one_line(record.payload));
         object.raw("properties", one_line(record.properties));

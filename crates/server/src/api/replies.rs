@@ -19,8 +19,7 @@ impl Reply for Dataset {
     fn write(&self, out: &mut Vec<u8>) {
         Object::write(out, |object| {
             object.uuid("id", self.id);
-            object.time("created_at", self.created_at);
-            object.time("updated_at", self.updated_at);
+            object.times(self.created_at, self.updated_at);
             // What is deleted is not answered; readers want the member all the same.
             object.raw("deleted_at", "null");
             object.string("name", &self.name);
@@ -45,8 +44,7 @@ impl Reply for Record {
 fn record(out: &mut Vec<u8>, record: RecordView<'_>) {
     Object::write(out, |object| {
         object.uuid("id", record.id);
-        object.time("created_at", record.created_at);
-        object.time("updated_at", record.updated_at);
+        object.times(record.created_at, record.updated_at);
         object.raw("deleted_at", "null");
         object.uuid("dataset_id", record.dataset);
         object.raw("payload", record.payload);
@@ -59,8 +57,7 @@ impl Reply for Task {
     fn write(&self, out: &mut Vec<u8>) {
         Object::write(out, |object| {
             object.uuid("id", self.id);
-            object.time("created_at", self.created_at);
-            object.time("updated_at", self.updated_at);
+            object.times(self.created_at, self.updated_at);
             object.raw("deleted_at", "null");
             object.uuid("creator_id", self.creator);
             object.uuid("dataset_id", self.dataset);

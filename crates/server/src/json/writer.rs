@@ -61,9 +61,14 @@ impl<'a> Object<'a> {
     }
 
     pub(crate) fn time(&mut self, name: &str, value: Timestamp) {
-        let mut text = [b'"'; 29];
-        text[1..28].copy_from_slice(&value.rfc3339());
-        self.member(name).extend_from_slice(&text);
+        self.member(name).extend_from_slice(&quoted(value));
+    }
+
+    /// When something was made and last changed, which for most is one moment and written out once.
+    pub(crate) fn times(&mut self, created_at: Timestamp, updated_at: Timestamp) {
+        let created = quoted(created_at);
+        self.raw("created_at", created);
+        self.raw("updated_at", if updated_at == created_at { created } else { quoted(updated_at) });
     }
 
     pub(crate) fn integer(&mut self, name: &str, value: impl Into<i128>) {
@@ -76,6 +81,12 @@ impl<'a> Object<'a> {
             None => self.raw(name, "null"),
         }
     }
+}
+
+fn quoted(time: Timestamp) -> [u8; 29] {
+    let mut text = [b'"'; 29];
+    text[1..28].copy_from_slice(&time.rfc3339());
+    text
 }
 
 /// Writes an array whose items the function writes.
@@ -113,6 +124,7 @@ mod tests {
             object.raw("raw", "[ 1.0 ]");
             object.uuid("id", Uuid::nil());
             object.time("at", Timestamp::from_micros(1));
+            object.times(Timestamp::from_micros(2), Timestamp::from_micros(2));
             object.optional_integer("count", Some(7_u64));
             list(object.member("list"), [1, 2], |out, n: i32| {
                 out.extend_from_slice(n.to_string().as_bytes());
@@ -122,6 +134,7 @@ mod tests {
             String::from_utf8(out).unwrap(),
             "{\"text\":\"a \\\"b\\\"\\n\",\"none\":null,\"raw\":[ 1.0 ],\
              \"id\":\"00000000-0000-0000-0000-000000000000\",\"at\":\"1970-01-01T00:00:00.000001Z\",\
+             \"created_at\":\"1970-01-01T00:00:00.000002Z\",\"updated_at\":\"1970-01-01T00:00:00.000002Z\",\
              \"count\":7,\"list\":[1,2]}"
         );
     }

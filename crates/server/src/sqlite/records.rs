@@ -145,10 +145,11 @@ fn write(
             let before = text.len();
             write(&mut text, view(row, found.dataset.id)?);
             wanted -= 1;
-            // Those of one dataset are much alike, so the text need not be moved while it grows.
+            // Those of one dataset are much alike, so the text need not be moved while it grows; an eighth is for those that are
+            // longer.
             let record = text.len() - before;
             if text.capacity() - text.len() < record {
-                text.reserve((record * (wanted + 1)).min(AHEAD));
+                text.reserve((record * (wanted + 1) / 8 * 9).min(AHEAD));
             }
         }
     }
