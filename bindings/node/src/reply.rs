@@ -78,7 +78,7 @@ pub fn cross(value: &impl Cross) -> Reply {
     }
 }
 
-/// So much room is made at most for what is yet to come.
+/// Room is made for so many bytes, numbers or pieces at most before they are there.
 const AHEAD: usize = 1 << 20;
 
 /// Collects the parts of a reply.
@@ -120,8 +120,8 @@ impl<'a> Crossing<'a> {
         }
     }
 
-    /// Adds a value, and makes room for so many others that are much like it.
-    fn before(&mut self, others: usize, value: &'a impl Cross) {
+    /// Adds the first of several values and makes room for the others, since they are much alike.
+    fn first(&mut self, value: &'a impl Cross, others: usize) {
         let (text, numbers, raw) = (self.text.len(), self.numbers.len(), self.raw.len());
         value.cross(self);
         let room = |length: usize| (length * others).min(AHEAD);
@@ -233,7 +233,7 @@ impl<T: Cross> Cross for Vec<T> {
     fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
         to.number(self.len() as f64);
         if let Some((first, others)) = self.split_first() {
-            to.before(others.len(), first);
+            to.first(first, others.len());
             others.iter().for_each(|item| item.cross(to));
         }
     }

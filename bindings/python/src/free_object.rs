@@ -229,9 +229,7 @@ macro_rules! free_object {
 
             fn receive(source: Source<'_, '_>, wire: Self::Wire) -> PyResult<Self> {
                 let object = PyClassInitializer::from(FreeObject::received(wire.into()));
-                let object = Py::new(source.py, object.add_subclass($name))?;
-                model::leave_untracked(&object);
-                Ok(object)
+                model::untracked(source.py, object.add_subclass($name))
             }
 
             fn wire(&self, py: Python<'_>) -> PyResult<Self::Wire> {

@@ -51,9 +51,7 @@ impl<T: Model + Into<PyClassInitializer<T>>> Member for Py<T> {
     type Wire = T::Wire;
 
     fn receive(source: Source<'_, '_>, wire: T::Wire) -> PyResult<Self> {
-        let object = Py::new(source.py, T::receive(source, wire)?)?;
-        leave_untracked(&object);
-        Ok(object)
+        untracked(source.py, T::receive(source, wire)?)
     }
 
     fn wire(&self, py: Python<'_>) -> PyResult<T::Wire> {
@@ -73,17 +71,22 @@ impl<T: Model + Into<PyClassInitializer<T>>> Member for Py<T> {
     }
 }
 
-/// Spares the garbage collector the way to an object in which it finds nothing, since none of our classes has a `__traverse__`:
-/// replies are many, and it would look at every one that is held.
-pub fn leave_untracked<T: PyClass>(object: &Py<T>) {
-    // SAFETY: the object is alive and of a class whose instances can be tracked; and one that is not, or no longer, may be untracked
-    // and freed all the same.
+/// Makes an object and spares the garbage collector the way to it. None of our classes has a `__traverse__`, so nothing would be
+/// found there; but replies are many, and every one that is held would be looked at.
+pub fn untracked<T: PyClass>(
+    py: Python<'_>,
+    value: impl Into<PyClassInitializer<T>>,
+) -> PyResult<Py<T>> {
+    let object = Py::new(py, value)?;
+    // SAFETY: the interpreter is attached, and the object alive and of a class whose instances can be tracked. Untracking it again,
+    // as PyO3 does before it frees it, changes nothing.
     #[allow(unsafe_code, reason = "PyO3 has no call of its own for it")]
     unsafe {
         if ffi::PyType_IS_GC(ffi::Py_TYPE(object.as_ptr())) != 0 {
             ffi::PyObject_GC_UnTrack(object.as_ptr().cast());
         }
     }
+    Ok(object)
 }
 
 /// Reads a reply from JSON text.

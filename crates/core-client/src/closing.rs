@@ -1,8 +1,8 @@
 //! Finding where a piece of JSON ends, without reading it.
 //!
 //! Most of a page of records is payloads and properties, and few of them are looked at before they are written on or parsed by
-//! somebody else. They are passed over sixty-four bytes at a time, by their quotes and brackets alone: what brackets enclose is
-//! not looked at, and may be no JSON.
+//! somebody else. They are passed over sixty-four bytes at a time and long strings at once, by their quotes and brackets alone: what
+//! brackets enclose is not looked at, and may be no JSON.
 
 use memchr::memchr2;
 use wide::u8x16;

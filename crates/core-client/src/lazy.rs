@@ -255,9 +255,11 @@ impl<'de> de::SeqAccess<'de> for &mut Items<'_, 'de> {
 
     /// Objects in a list are much alike, so there are about as many as the first has room for in what is left.
     fn size_hint(&self) -> Option<usize> {
+        if !self.is_first {
+            return None;
+        }
         let rest = &self.reader.text.as_bytes()[self.reader.at..];
-        let first = closing::of_brackets(rest).filter(|_| self.is_first)?;
-        Some(rest.len() / first)
+        closing::of_brackets(rest).map(|first| rest.len() / first)
     }
 }
 
@@ -383,6 +385,18 @@ mod tests {
         ] {
             assert_eq!(same::<DatasetPage>(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn there_is_room_for_a_list_of_objects_before_they_are_read() {
+        let read = |text: &str| from_str::<Vec<Extra>>(text).unwrap();
+        let alike = read(&format!("[{}]", [r#"{"n": 1}"#; 100].join(", ")));
+        assert_eq!(alike.len(), 100);
+        assert!((100..128).contains(&alike.capacity()), "{} would be grown into", alike.capacity());
+        let longer = format!(r#"[{{}}, {{"text": "{}"}}]"#, "x".repeat(4 << 20));
+        let longer = read(&longer);
+        assert!(longer.capacity() * size_of::<Extra>() <= 1 << 20, "{}", longer.capacity());
+        assert_eq!(read(" [ ] ").capacity(), 0);
     }
 
     #[test]

@@ -125,6 +125,7 @@ mod tests {
             object.uuid("id", Uuid::nil());
             object.time("at", Timestamp::from_micros(1));
             object.times(Timestamp::from_micros(2), Timestamp::from_micros(2));
+            object.times(Timestamp::from_micros(3), Timestamp::from_micros(4));
             object.optional_integer("count", Some(7_u64));
             list(object.member("list"), [1, 2], |out, n: i32| {
                 out.extend_from_slice(n.to_string().as_bytes());
@@ -135,6 +136,7 @@ mod tests {
             "{\"text\":\"a \\\"b\\\"\\n\",\"none\":null,\"raw\":[ 1.0 ],\
              \"id\":\"00000000-0000-0000-0000-000000000000\",\"at\":\"1970-01-01T00:00:00.000001Z\",\
              \"created_at\":\"1970-01-01T00:00:00.000002Z\",\"updated_at\":\"1970-01-01T00:00:00.000002Z\",\
+             \"created_at\":\"1970-01-01T00:00:00.000003Z\",\"updated_at\":\"1970-01-01T00:00:00.000004Z\",\
              \"count\":7,\"list\":[1,2]}"
         );
     }
