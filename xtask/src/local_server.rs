@@ -4,11 +4,18 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use tempfile::TempDir;
+
+/// The variable that says where temporary files are to be.
+const TEMPORARY: &str = if cfg!(windows) { "TMP" } else { "TMPDIR" };
+
 /// A running `mistral-datasets serve`; dropping it stops it.
 #[derive(Debug)]
 pub struct LocalServer {
     process: Child,
     url: String,
+    /// Where its data is. It is killed, and cannot delete it.
+    _temporary: TempDir,
 }
 
 impl LocalServer {
@@ -33,7 +40,10 @@ impl LocalServer {
     /// # Errors
     /// When it does not start or does not say where it listens.
     pub fn start_with_options(command: &Path, options: &[&str]) -> Result<Self, String> {
+        let temporary = tempfile::tempdir()
+            .map_err(|error| format!("a folder for temporary files: {error}"))?;
         let mut process = Command::new(command)
+            .env(TEMPORARY, temporary.path())
             .args(["serve", "--memory", "--listen", "127.0.0.1:0"])
             .args(options)
             .stdin(Stdio::null())
@@ -46,7 +56,7 @@ impl LocalServer {
             .read_line(&mut line)
             .map_err(|error| format!("the local server: {error}"))?;
         match line.trim().strip_prefix("listening on ") {
-            Some(url) => Ok(Self { url: url.to_owned(), process }),
+            Some(url) => Ok(Self { url: url.to_owned(), process, _temporary: temporary }),
             None => {
                 let _ = process.kill();
                 Err(format!("the local server said `{}` and not where it listens", line.trim()))

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_mistral-datasets");
 
@@ -12,7 +13,12 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_mistral-datasets");
 pub struct Served {
     process: Child,
     pub url: String,
+    /// What it keeps in memory is in files there, which it cannot delete when it is killed.
+    _temporary: TempDir,
 }
+
+/// The variable that says where temporary files are to be.
+const TEMPORARY: &str = if cfg!(windows) { "TMP" } else { "TMPDIR" };
 
 impl Served {
     /// Starts the server with these arguments.
@@ -22,7 +28,9 @@ impl Served {
 
     /// Starts the server with these arguments and variables.
     pub fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
         let mut process = Command::new(PROGRAM)
+            .env(TEMPORARY, temporary.path())
             .envs(variables.iter().copied())
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
@@ -38,7 +46,7 @@ impl Served {
             process.stderr.take().unwrap().read_to_string(&mut words).unwrap();
             panic!("`{line}` {words}");
         };
-        Self { url: url.to_owned(), process }
+        Self { url: url.to_owned(), process, _temporary: temporary }
     }
 
     /// The id of its process.
