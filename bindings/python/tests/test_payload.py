@@ -7,9 +7,12 @@ import dataclasses
 import datetime
 import enum
 import json
+import sys
+import threading
 import types
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -49,6 +52,28 @@ def test_it_is_a_mapping(payload: models.ConversationPayload) -> None:
             assert content == "Hi"
         case _:
             pytest.fail("no pattern of a mapping matches")
+
+
+def test_threads_that_look_at_once_see_the_same_objects() -> None:
+    # Half a surrogate pair is left to Python's own parser, in the midst of which another thread may run.
+    text = json.dumps({"messages": [{"content": "\ud800"}] * 100})
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            for _ in range(50):
+                payload = models.ConversationPayload.from_json(text)
+                start = threading.Barrier(4)
+
+                def look(payload: models.ConversationPayload = payload, start: threading.Barrier = start) -> Any:
+                    start.wait()
+                    return payload.messages
+
+                first, *others = [look.result() for look in [threads.submit(look) for _ in range(4)]]
+                assert all(other is first for other in others)
+                assert payload.messages is first
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_its_members_are_attributes(payload: models.ConversationPayload) -> None:
