@@ -33,25 +33,33 @@ impl Requests {
         let loops = connections.into_iter().enumerate().map(|(number, mut connection)| {
             let (this, body) = (&self, body.clone());
             async move {
-                let mut latencies = Latencies::default();
+                let mut by_path = this.no_latencies();
                 for turn in 0..this.each {
-                    let path = &this.paths[(number + turn * this.connections) % this.paths.len()];
+                    let path = (number + turn * this.connections) % this.paths.len();
                     let began = Instant::now();
-                    connection.call(&this.method, path, body.clone()).await?;
-                    latencies.add(began.elapsed());
+                    connection.call(&this.method, &this.paths[path], body.clone()).await?;
+                    by_path[path].add(began.elapsed());
                 }
-                Ok::<_, Failure>(latencies)
+                Ok::<_, Failure>(by_path)
             }
         });
-        let mut latencies = Latencies::default();
-        for one in try_join_all(loops).await? {
-            latencies.extend(one);
+        let mut by_path = self.no_latencies();
+        for of_one in try_join_all(loops).await? {
+            by_path.iter_mut().zip(of_one).for_each(|(all, one)| all.extend(one));
         }
         let seconds = started.elapsed().as_secs_f64();
+        let medians: Vec<_> = by_path.iter_mut().map(|latencies| latencies.quantile(0.5)).collect();
+        let mut latencies = Latencies::default();
+        by_path.into_iter().for_each(|one| latencies.extend(one));
         Ok(json!({
             "a_second": latencies.count() as f64 / seconds,
             "p50_ms": latencies.quantile(0.5),
             "p99_ms": latencies.quantile(0.99),
+            "p50_ms_by_path": medians,
         }))
+    }
+
+    fn no_latencies(&self) -> Vec<Latencies> {
+        self.paths.iter().map(|_| Latencies::default()).collect()
     }
 }

@@ -52,15 +52,21 @@ pub struct Figures {
     /// One for each entry of [`CREATES`], in an empty dataset and in this one.
     pub creates_in_empty: Vec<Requests>,
     pub creates: Vec<Requests>,
-    pub first: Requests,
-    pub middle: Requests,
-    pub last: Requests,
+    pub pages: Pages,
     /// The same after records here and there were deleted.
-    pub middle_thinned: Requests,
-    pub last_thinned: Requests,
+    pub pages_thinned: Pages,
     pub fetch: Requests,
     pub edit: Requests,
     pub delete: Duration,
+}
+
+/// What pages of a dataset have cost, in milliseconds. They are asked for in turn, so that whatever else the machine does meets
+/// all of them alike.
+#[derive(Clone, Copy, Debug)]
+pub struct Pages {
+    pub first: f64,
+    pub middle: f64,
+    pub last: f64,
 }
 
 /// What many datasets have cost.
@@ -142,9 +148,8 @@ impl Course<'_> {
         let memory_peak = served.peak();
 
         eprintln!("  pages");
-        let pages = |number| load.requests(reads(&[page_path(&dataset, number)]));
         let last_page = records.div_ceil(PAGE);
-        let (first, middle, last) = (pages(1)?, pages(last_page / 2)?, pages(last_page)?);
+        let before = pages(load, &dataset, last_page)?;
         let ids = some_ids(&served, &dataset, last_page)?;
         let record = |id: &String| format!("/v1/observability/dataset-records/{id}");
         let fetch = load.requests(reads(&ids.iter().map(record).collect::<Vec<_>>()))?;
@@ -160,7 +165,7 @@ impl Course<'_> {
             http::call(served.port(), "POST", path, &json!({"dataset_record_ids": ids}))?;
         }
         // More were created than deleted, so there are no fewer pages than before.
-        let (middle_thinned, last_thinned) = (pages(last_page / 2)?, pages(last_page)?);
+        let pages_thinned = pages(load, &dataset, last_page)?;
 
         eprintln!("  export, start, deletion");
         let export = load.export(&dataset)?;
@@ -184,11 +189,8 @@ impl Course<'_> {
             export,
             creates_in_empty,
             creates,
-            first,
-            middle,
-            last,
-            middle_thinned,
-            last_thinned,
+            pages: before,
+            pages_thinned,
             fetch,
             edit,
             delete,
@@ -230,6 +232,15 @@ pub fn create_dataset(served: &Served, name: &str) -> Result<String, String> {
 /// The path of a page of records.
 pub fn page_path(dataset: &str, number: usize) -> String {
     format!("/v1/observability/datasets/{dataset}/records?page_size={PAGE}&page={}", number.max(1))
+}
+
+fn pages(load: Load<'_>, dataset: &str, last: usize) -> Result<Pages, String> {
+    let paths = [1, last / 2, last].map(|number| page_path(dataset, number));
+    let requests = load.requests(Burst { each: paths.len() * READS, ..reads(&paths) })?;
+    match requests.p50_ms_by_path[..] {
+        [Some(first), Some(middle), Some(last)] => Ok(Pages { first, middle, last }),
+        _ => Err("the load: a page was not asked for".to_owned()),
+    }
 }
 
 /// One read after the other.

@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 use crate::bench::runner::API_KEY;
 
 /// What requests took.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Requests {
     pub a_second: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
+    /// One for each path; `None` where there were fewer requests than paths.
+    pub p50_ms_by_path: Vec<Option<f64>>,
 }
 
 /// What an import took, and the reads beside it.

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::course::{CREATES, DATASETS, Figures, Many};
-use super::load::Requests;
 use super::peers::{Peer, Peers, RECORDS};
 use crate::bench::chart::{self, Bar, Group};
 use crate::bench::table::{machine, met};
@@ -90,11 +89,15 @@ impl Table<'_> {
         self.plain("export, records a second", |f| {
             grouped((f.export.lines as f64 / f.export.seconds) as usize)
         });
-        self.plain("first page of 100", |f| milliseconds(f.first.p50_ms));
-        self.beside_first("middle page", |f| f.middle);
-        self.beside_first("last page", |f| f.last);
-        self.beside_first("middle page after deletions", |f| f.middle_thinned);
-        self.beside_first("last page after deletions", |f| f.last_thinned);
+        self.plain("first page of 100", |f| milliseconds(f.pages.first));
+        self.beside_first("middle page", |f| f.pages.middle / f.pages.first);
+        self.beside_first("last page", |f| f.pages.last / f.pages.first);
+        self.beside_first("middle page after deletions", |f| {
+            f.pages_thinned.middle / f.pages_thinned.first
+        });
+        self.beside_first("last page after deletions", |f| {
+            f.pages_thinned.last / f.pages_thinned.first
+        });
         self.plain("one record fetched", |f| milliseconds(f.fetch.p50_ms));
         self.plain("one payload replaced", |f| milliseconds(f.edit.p50_ms));
         self.plain("the dataset deleted", |f| duration(f.delete));
@@ -109,9 +112,9 @@ impl Table<'_> {
         }
     }
 
-    fn beside_first(&mut self, title: &str, of: impl Fn(&Figures) -> Requests) {
+    fn beside_first(&mut self, title: &str, of: impl Fn(&Figures) -> f64) {
         self.row(&format!("{title}, beside the first"), PAGE_TIMES, Bound::Most, "×", |f| {
-            Some(of(f).p50_ms / f.first.p50_ms)
+            Some(of(f))
         });
     }
 
@@ -250,7 +253,7 @@ const ROWS: &[Row] = &[
         title: "a listing of datasets",
         unit: "ms",
         scale: 1.0,
-        of: |peer| peer.lists.map(|lists| lists.p50_ms),
+        of: |peer| peer.lists.as_ref().map(|lists| lists.p50_ms),
         bar: None,
     },
 ];
