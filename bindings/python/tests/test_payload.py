@@ -57,6 +57,11 @@ def test_it_is_a_mapping(payload: models.ConversationPayload) -> None:
 def test_threads_that_look_at_once_see_the_same_objects() -> None:
     # Half a surrogate pair is left to Python's own parser, in the midst of which another thread may run.
     text = json.dumps({"messages": [{"content": "\ud800"}] * 100})
+
+    def look(payload: models.ConversationPayload, start: threading.Barrier) -> Any:
+        start.wait()
+        return payload.messages
+
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -64,12 +69,8 @@ def test_threads_that_look_at_once_see_the_same_objects() -> None:
             for _ in range(50):
                 payload = models.ConversationPayload.from_json(text)
                 start = threading.Barrier(4)
-
-                def look(payload: models.ConversationPayload = payload, start: threading.Barrier = start) -> Any:
-                    start.wait()
-                    return payload.messages
-
-                first, *others = [look.result() for look in [threads.submit(look) for _ in range(4)]]
+                looks = [threads.submit(look, payload, start) for _ in range(4)]
+                first, *others = [one.result() for one in looks]
                 assert all(other is first for other in others)
                 assert payload.messages is first
     finally:

@@ -149,7 +149,7 @@ impl Course<'_> {
 
         eprintln!("  pages");
         let last_page = records.div_ceil(PAGE);
-        let before = pages(load, &dataset, last_page)?;
+        let pages = read_pages(load, &dataset, last_page)?;
         let ids = some_ids(&served, &dataset, last_page)?;
         let record = |id: &String| format!("/v1/observability/dataset-records/{id}");
         let fetch = load.requests(reads(&ids.iter().map(record).collect::<Vec<_>>()))?;
@@ -165,7 +165,7 @@ impl Course<'_> {
             http::call(served.port(), "POST", path, &json!({"dataset_record_ids": ids}))?;
         }
         // More were created than deleted, so there are no fewer pages than before.
-        let pages_thinned = pages(load, &dataset, last_page)?;
+        let pages_thinned = read_pages(load, &dataset, last_page)?;
 
         eprintln!("  export, start, deletion");
         let export = load.export(&dataset)?;
@@ -189,7 +189,7 @@ impl Course<'_> {
             export,
             creates_in_empty,
             creates,
-            pages: before,
+            pages,
             pages_thinned,
             fetch,
             edit,
@@ -234,7 +234,8 @@ pub fn page_path(dataset: &str, number: usize) -> String {
     format!("/v1/observability/datasets/{dataset}/records?page_size={PAGE}&page={}", number.max(1))
 }
 
-fn pages(load: Load<'_>, dataset: &str, last: usize) -> Result<Pages, String> {
+/// Reads the first page of a dataset, the one in the middle and the last in turn.
+fn read_pages(load: Load<'_>, dataset: &str, last: usize) -> Result<Pages, String> {
     let paths = [1, last / 2, last].map(|number| page_path(dataset, number));
     let requests = load.requests(Burst { each: paths.len() * READS, ..reads(&paths) })?;
     match requests.p50_ms_by_path[..] {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::course::{CREATES, DATASETS, Figures, Many};
+use super::course::{CREATES, DATASETS, Figures, Many, Pages};
 use super::peers::{Peer, Peers, RECORDS};
 use crate::bench::chart::{self, Bar, Group};
 use crate::bench::table::{machine, met};
@@ -90,14 +90,10 @@ impl Table<'_> {
             grouped((f.export.lines as f64 / f.export.seconds) as usize)
         });
         self.plain("first page of 100", |f| milliseconds(f.pages.first));
-        self.beside_first("middle page", |f| f.pages.middle / f.pages.first);
-        self.beside_first("last page", |f| f.pages.last / f.pages.first);
-        self.beside_first("middle page after deletions", |f| {
-            f.pages_thinned.middle / f.pages_thinned.first
-        });
-        self.beside_first("last page after deletions", |f| {
-            f.pages_thinned.last / f.pages_thinned.first
-        });
+        self.beside_first("middle page", |f| f.pages, |pages| pages.middle);
+        self.beside_first("last page", |f| f.pages, |pages| pages.last);
+        self.beside_first("middle page after deletions", |f| f.pages_thinned, |pages| pages.middle);
+        self.beside_first("last page after deletions", |f| f.pages_thinned, |pages| pages.last);
         self.plain("one record fetched", |f| milliseconds(f.fetch.p50_ms));
         self.plain("one payload replaced", |f| milliseconds(f.edit.p50_ms));
         self.plain("the dataset deleted", |f| duration(f.delete));
@@ -112,9 +108,14 @@ impl Table<'_> {
         }
     }
 
-    fn beside_first(&mut self, title: &str, of: impl Fn(&Figures) -> f64) {
+    fn beside_first(
+        &mut self,
+        title: &str,
+        pages: impl Fn(&Figures) -> Pages,
+        page: impl Fn(Pages) -> f64,
+    ) {
         self.row(&format!("{title}, beside the first"), PAGE_TIMES, Bound::Most, "×", |f| {
-            Some(of(f))
+            Some(page(pages(f)) / pages(f).first)
         });
     }
 
