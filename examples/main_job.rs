@@ -28,8 +28,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let dataset = datasets.create("Main job", "Imported from a file").await?;
     let imported = datasets.import_jsonl(dataset.id, Jsonl::path(input)).await?.records();
 
-    let walk = datasets.list_records(dataset.id).walk().strict(true);
-    let records: Vec<DatasetRecord> = walk.items().try_collect().await?;
+    let pager = datasets.list_records(dataset.id).pager().strict(true);
+    let records: Vec<DatasetRecord> = pager.items().try_collect().await?;
     let first = records.first().ok_or("the file holds no record")?;
     datasets.records().update_properties(first.id, json!({"edited by": "rust"})).await?;
 

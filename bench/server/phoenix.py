@@ -19,11 +19,11 @@ with httpx.Client(base_url=url, timeout=600) as client:
         "inputs": [{"messages": messages[:-1]} for messages in payloads],
         "outputs": [{"message": messages[-1]} for messages in payloads],
     }
-    reply = client.post("/v1/datasets/upload", params={"sync": "true"}, json=upload).raise_for_status()
+    response = client.post("/v1/datasets/upload", params={"sync": "true"}, json=upload).raise_for_status()
     import_seconds = time.perf_counter() - began
 
     began = time.perf_counter()
-    dataset_id = reply.json()["data"]["dataset_id"]
+    dataset_id = response.json()["data"]["dataset_id"]
     read = client.get(f"/v1/datasets/{dataset_id}/examples").raise_for_status()
     read_seconds = time.perf_counter() - began
     records = len(read.json()["data"]["examples"])

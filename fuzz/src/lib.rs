@@ -7,17 +7,22 @@ mod forms;
 mod json;
 mod lines;
 mod links;
-mod replies;
+mod responses;
 
 pub use forms::forms;
 pub use json::json;
 pub use lines::lines;
 pub use links::links;
-pub use replies::replies;
+pub use responses::responses;
 
 /// A property.
 pub type Property = fn(&[u8]);
 
 /// Every property, by the name of its folder in `corpus`.
-pub const PROPERTIES: [(&str, Property); 5] =
-    [("lines", lines), ("json", json), ("replies", replies), ("forms", forms), ("links", links)];
+pub const PROPERTIES: [(&str, Property); 5] = [
+    ("lines", lines),
+    ("json", json),
+    ("responses", responses),
+    ("forms", forms),
+    ("links", links),
+];

@@ -8,7 +8,7 @@ import urllib.request
 import schemathesis
 
 
-def plant(route: str, body: object) -> object:
+def insert_fixture(route: str, body: object) -> object:
     """Asks the server to hold something that only the service itself makes."""
     request = urllib.request.Request(
         f"{os.environ['MISTRAL_SERVER_URL']}/local/v1/{route}",
@@ -18,20 +18,20 @@ def plant(route: str, body: object) -> object:
             "Content-Type": "application/json",
         },
     )
-    with urllib.request.urlopen(request) as reply:
-        return json.load(reply)
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)
 
 
 MESSAGES = [{"role": "user", "content": "Where is my order?"}]
 EVENT = "event-1"
 CONVERSATION = "conversation-1"
 
-plant(
+insert_fixture(
     "chat-completion-events",
     [{"event_id": EVENT, "request_messages": MESSAGES, "response_messages": MESSAGES}],
 )
-plant("conversations", [{"conversation_id": CONVERSATION, "messages": MESSAGES}])
-CAMPAIGN = plant("campaigns", {"name": "A campaign", "event_ids": [EVENT]})["id"]
+insert_fixture("conversations", [{"conversation_id": CONVERSATION, "messages": MESSAGES}])
+CAMPAIGN = insert_fixture("campaigns", {"name": "A campaign", "event_ids": [EVENT]})["id"]
 
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

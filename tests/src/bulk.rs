@@ -16,7 +16,7 @@ pub fn record(number: usize) -> Result<NewRecord, Error> {
 
 /// The numbers in the properties of a dataset's records, in the dataset's order.
 pub async fn numbers(client: &Client, dataset: &Dataset) -> Vec<usize> {
-    let mut records = client.datasets().list_records(dataset.id).walk().items();
+    let mut records = client.datasets().list_records(dataset.id).pager().items();
     let mut numbers = Vec::new();
     while let Some(record) = records.next().await {
         let properties: Value = record.unwrap().properties.parse().unwrap();

@@ -6,22 +6,22 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// One canned reply.
+/// One canned response.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct RawResponse {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     delay: Duration,
 }
 
-impl Reply {
-    /// A reply of JSON.
+impl RawResponse {
+    /// A response of JSON.
     pub fn json(status: u16, body: impl Into<String>) -> Self {
         Self::new(status, body.into()).header("content-type", "application/json")
     }
 
-    /// A reply of any bytes.
+    /// A response of any bytes.
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: Vec::new(), body: body.into(), delay: Duration::ZERO }
     }
@@ -39,7 +39,7 @@ impl Reply {
     }
 }
 
-/// A server of canned replies, which remembers what it was asked. It stops when the runtime of its test does.
+/// A server of canned responses, which remembers what it was asked. It stops when the runtime of its test does.
 #[derive(Debug)]
 pub struct Canned {
     url: String,
@@ -47,15 +47,15 @@ pub struct Canned {
 }
 
 impl Canned {
-    /// Starts a server that gives every request the same reply.
-    pub async fn always(reply: Reply) -> Self {
+    /// Starts a server that gives every request the same response.
+    pub async fn always(response: RawResponse) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port is free");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = requests.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(stream, reply.clone(), seen.clone()));
+                tokio::spawn(answer(stream, response.clone(), seen.clone()));
             }
         });
         Self { url, requests }
@@ -73,7 +73,7 @@ impl Canned {
 }
 
 /// Answers one request and closes the connection.
-async fn answer(mut stream: TcpStream, reply: Reply, seen: Arc<Mutex<Vec<String>>>) {
+async fn answer(mut stream: TcpStream, response: RawResponse, seen: Arc<Mutex<Vec<String>>>) {
     let mut received = Vec::new();
     let end = loop {
         if let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -96,17 +96,17 @@ async fn answer(mut stream: TcpStream, reply: Reply, seen: Arc<Mutex<Vec<String>
         }
     }
     seen.lock().expect("no test panics while it holds the lock").push(head);
-    tokio::time::sleep(reply.delay).await;
-    let mut text = format!("HTTP/1.1 {} Canned\r\nconnection: close\r\n", reply.status);
-    if reply.status != 204 {
-        text.push_str(&format!("content-length: {}\r\n", reply.body.len()));
+    tokio::time::sleep(response.delay).await;
+    let mut text = format!("HTTP/1.1 {} Canned\r\nconnection: close\r\n", response.status);
+    if response.status != 204 {
+        text.push_str(&format!("content-length: {}\r\n", response.body.len()));
     }
-    for (name, value) in &reply.headers {
+    for (name, value) in &response.headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     text.push_str("\r\n");
     // The client may have gone away; then nobody waits for the answer.
     let _ = stream.write_all(text.as_bytes()).await;
-    let _ = stream.write_all(&reply.body).await;
+    let _ = stream.write_all(&response.body).await;
     let _ = stream.shutdown().await;
 }

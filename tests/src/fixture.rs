@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use mistral_datasets::testing::{LocalRequest, LocalServer, ServerConfig, Workspace};
+use mistral_datasets::testing::{LocalServer, RecordedRequest, ServerConfig, Workspace};
 use mistral_datasets::types::{Dataset, DatasetRecord, ImportTask};
-use mistral_datasets::{Client, Options, Retries, Upload};
+use mistral_datasets::{Client, Options, RetryPolicy, Upload};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -42,11 +42,11 @@ impl Fixture {
         })
         .await
         .expect("the local server starts");
-        let local = server.workspace_of(key).expect("the key can be sent");
+        let local = server.workspace_with_key(key).expect("the key can be sent");
         let client = local
             .builder()
             // What is waited for in tests need not take long.
-            .retries(Retries::default().first_delay(Duration::from_millis(5)))
+            .retries(RetryPolicy::default().first_delay(Duration::from_millis(5)))
             .build()
             .expect("the client is set up rightly");
         Self { client, local, _server: server }
@@ -96,35 +96,39 @@ impl Fixture {
     }
 
     /// Makes the server spoil requests: one rule of its faults, or an array of them.
-    pub async fn fault(&self, rules: Value) {
-        self.plant("faults", rules).await;
+    pub async fn inject_fault(&self, rules: Value) {
+        self.insert_fixture("faults", rules).await;
     }
 
     /// Ends all faults.
-    pub async fn end_faults(&self) {
-        self.local.end_faults().await.expect("the server answers");
+    pub async fn clear_faults(&self) {
+        self.local.clear_faults().await.expect("the server answers");
     }
 
     /// The requests that the server has had since it was last asked.
-    pub async fn requests(&self) -> Vec<LocalRequest> {
+    pub async fn requests(&self) -> Vec<RecordedRequest> {
         let requests = self.local.requests().await.expect("the server answers");
-        self.local.forget_requests().await.expect("the server answers");
+        self.local.clear_requests().await.expect("the server answers");
         requests
     }
 
     /// The operations of these requests.
     pub async fn operations(&self) -> Vec<String> {
-        let name = |request: LocalRequest| request.operation.unwrap_or_else(|| "none".to_owned());
+        let name =
+            |request: RecordedRequest| request.operation.unwrap_or_else(|| "none".to_owned());
         self.requests().await.into_iter().map(name).collect()
     }
 
     /// A client of the same server that is set up otherwise.
     pub fn client_with(&self, options: Options) -> Client {
-        self.client.with(options).expect("the options are right")
+        self.client.with_options(options).expect("the options are right")
     }
 
     /// Plants what the service would have from elsewhere, by one of the server's own routes.
-    pub async fn plant(&self, what: &str, body: Value) -> Value {
-        self.local.plant(what, &body).await.unwrap_or_else(|error| panic!("{what}: {error}"))
+    pub async fn insert_fixture(&self, what: &str, body: Value) -> Value {
+        self.local
+            .insert_fixture(what, &body)
+            .await
+            .unwrap_or_else(|error| panic!("{what}: {error}"))
     }
 }

@@ -1,10 +1,10 @@
-//! What the behaviour suites share: a local server with a client of it, and a server of canned replies.
+//! What the behaviour suites share: a local server with a client of it, and a server of canned responses.
 
 pub mod bulk;
 mod canned;
 mod fixture;
 
-pub use canned::{Canned, Reply};
+pub use canned::{Canned, RawResponse};
 pub use fixture::{Fixture, plain_http};
 
 /// Says that a test has nothing to run on. It goes past the test runner, which shows what passing tests print to nobody.

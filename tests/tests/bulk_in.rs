@@ -9,7 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use mistral_datasets::types::TaskStatus;
-use mistral_datasets::{ErrorKind, Jsonl, NewRecord, Options, Progress, Retries, Strategy, Upload};
+use mistral_datasets::{
+    ErrorKind, Jsonl, NewRecord, Options, Progress, RetryPolicy, Strategy, Upload,
+};
 use mistral_datasets_tests::Fixture;
 use mistral_datasets_tests::bulk::{
     count_of, create_report, files, import_report, lines, numbers, record, words, written,
@@ -75,7 +77,7 @@ async fn import_jsonl_never_begins_an_import_twice() {
     let dataset = fixture.dataset().await;
     fixture.requests().await;
     let cut = json!({"operation": "import_from_file", "carry_out": true, "reset_after_bytes": 0});
-    fixture.fault(cut).await;
+    fixture.inject_fault(cut).await;
     let call = || {
         let jsonl = Jsonl::bytes(lines(10));
         fixture.client.datasets().import_jsonl(dataset.id, jsonl).max_file_bytes(300)
@@ -100,8 +102,8 @@ async fn import_jsonl_waits_for_what_is_under_way() {
     let dataset = fixture.dataset().await;
     let datasets = fixture.client.datasets();
     let call = || datasets.import_jsonl(dataset.id, Jsonl::bytes(lines(10)));
-    fixture.fault(json!({"operation": "fetch_task", "delay_ms": 10_000})).await;
-    let hasty = Options::new().timeout(Duration::from_secs(3)).retries(Retries::none());
+    fixture.inject_fault(json!({"operation": "fetch_task", "delay_ms": 10_000})).await;
+    let hasty = Options::new().timeout(Duration::from_secs(3)).retries(RetryPolicy::none());
     let hasty = fixture.client_with(hasty).datasets();
     let error = hasty.import_jsonl(dataset.id, Jsonl::bytes(lines(10))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
@@ -119,10 +121,10 @@ async fn import_jsonl_waits_for_what_is_under_way() {
 async fn create_records_waits_for_a_file_that_is_under_way() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
-    let hasty = Options::new().timeout(Duration::from_secs(3)).retries(Retries::none());
+    let hasty = Options::new().timeout(Duration::from_secs(3)).retries(RetryPolicy::none());
     let hasty = fixture.client_with(hasty).datasets();
     for fails in [false, true] {
-        fixture.fault(json!({"operation": "fetch_task", "delay_ms": 10_000})).await;
+        fixture.inject_fault(json!({"operation": "fetch_task", "delay_ms": 10_000})).await;
         let mut records = [record(0), record(1)];
         if fails {
             records[1] = NewRecord::new(json!({"no": "messages"}), json!({}));
@@ -150,13 +152,15 @@ async fn uploads_are_made_again_where_they_were_refused_and_never_guessed_at() {
     let dataset = fixture.dataset().await;
     let datasets = fixture.client.datasets();
     fixture.requests().await;
-    fixture.fault(json!({"operation": "upload_file", "status": 429, "times": 2})).await;
+    fixture.inject_fault(json!({"operation": "upload_file", "status": 429, "times": 2})).await;
     let call = || datasets.import_jsonl(dataset.id, Jsonl::reader(TWO_LINES.as_bytes()));
     assert_eq!(call().await.unwrap().records(), 2);
     assert_eq!(count_of(&fixture, "upload_file").await, 3);
 
     fixture
-        .fault(json!({"operation": "upload_file", "carry_out": false, "reset_after_bytes": 0}))
+        .inject_fault(
+            json!({"operation": "upload_file", "carry_out": false, "reset_after_bytes": 0}),
+        )
         .await;
     let error = call().await.unwrap_err();
     assert_eq!((error.kind(), error.is_ambiguous()), (ErrorKind::Connection, false));
@@ -245,7 +249,7 @@ async fn bulk_input_is_broken_off_whatever_it_waits_for() {
     // Also while it gives a busy server time.
     let busy =
         json!({"operation": "create_record", "status": 429, "headers": {"retry-after": "30"}});
-    fixture.fault(busy).await;
+    fixture.inject_fault(busy).await;
     let (client, token) = fixture.client.cancellable();
     let call = client.datasets().create_records_iter(dataset.id, (0..3).map(record));
     let call = tokio::spawn(call.concurrency(1).into_future());

@@ -21,7 +21,7 @@ struct Example {
     body: Option<Value>,
 }
 
-/// Every example stands twice on the page, the second copy glued to the end of the first, the reply to the second.
+/// Every example stands twice on the page, the second copy glued to the end of the first, the response to the second.
 fn examples(page: &str) -> Vec<Example> {
     const MARK: &str = "curl https://";
     let parts: Vec<&str> = page.split(MARK).skip(1).collect();
@@ -41,7 +41,7 @@ fn examples(page: &str) -> Vec<Example> {
         .collect()
 }
 
-/// Every member of the page's reply is in ours, at every level.
+/// Every member of the page's response is in ours, at every level.
 fn assert_holds(ours: &Value, page: &Value, place: &str) {
     if let Value::Object(members) = page {
         for (name, value) in members {
@@ -60,7 +60,7 @@ fn curl(command: &str) -> (u16, String) {
         .args(["-c", &format!("{command} --silent --show-error --write-out '\\n%{{http_code}}'")])
         .output()
         .expect("there is a shell");
-    let text = String::from_utf8(output.stdout).expect("replies are UTF-8");
+    let text = String::from_utf8(output.stdout).expect("responses are UTF-8");
     let (body, status) = text
         .rsplit_once('\n')
         .unwrap_or_else(|| panic!("{command}: {}", String::from_utf8_lossy(&output.stderr)));
@@ -144,7 +144,7 @@ async fn every_curl_line_of_the_page_does_what_the_page_says() {
             command.replace_range(start.., &format!("-d '{body}'"));
         }
         let (status, text) = curl(&command);
-        // The page prints no reply where there is none.
+        // The page prints no response where there is none.
         assert_eq!(status, example.status.unwrap_or(204), "{command}: {text}");
         if let Some(page) = &example.body {
             assert_holds(&serde_json::from_str(&text).unwrap(), page, &line);
@@ -169,10 +169,10 @@ async fn the_example_of_faults_shows_a_request_that_is_tried_again() {
     let script = script.replace(host, &server.url());
     let output = Command::new("sh").args(["-ec", &script]).output().expect("there is a shell");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let replies: Result<Vec<Value>, _> =
+    let responses: Result<Vec<Value>, _> =
         Deserializer::from_slice(&output.stdout).into_iter().collect();
-    let replies = replies.expect("every reply is JSON");
-    let [planted, dataset, journal] = &*replies else { panic!("{replies:?}") };
+    let responses = responses.expect("every response is JSON");
+    let [planted, dataset, journal] = &*responses else { panic!("{responses:?}") };
     assert_eq!(dataset["name"], "Refund requests");
     let requests = journal["requests"].as_array().unwrap();
     let seen: Vec<_> = requests.iter().map(|r| (&r["operation"], &r["status"])).collect();

@@ -2,30 +2,30 @@
 
 use std::time::Duration;
 
-use mistral_datasets::{Client, ClientBuilder, ErrorKind, Options, Retries};
-use mistral_datasets_tests::{Canned, Fixture, Reply};
+use mistral_datasets::{Client, ClientBuilder, ErrorKind, Options, RetryPolicy};
+use mistral_datasets_tests::{Canned, Fixture, RawResponse};
 use serde_json::json;
 
 const LISTED: &str = r#"{"datasets": {"count": 3, "results": []}}"#;
 
 fn client(url: &str) -> ClientBuilder {
-    Client::builder().api_key("the key").server_url(url).retries(Retries::none())
+    Client::builder().api_key("the key").server_url(url).retries(RetryPolicy::none())
 }
 
-async fn count(reply: Reply) -> Result<i64, mistral_datasets::Error> {
-    let server = Canned::always(reply).await;
+async fn count(response: RawResponse) -> Result<i64, mistral_datasets::Error> {
+    let server = Canned::always(response).await;
     Ok(client(server.url()).build()?.datasets().list().await?.datasets.count)
 }
 
 #[tokio::test]
 async fn content_types_do_not_matter_and_content_does() {
     for content_type in ["text/plain", "application/octet-stream", "nonsense"] {
-        let reply = Reply::new(200, LISTED).header("content-type", content_type);
-        assert_eq!(count(reply).await.unwrap(), 3);
+        let response = RawResponse::new(200, LISTED).header("content-type", content_type);
+        assert_eq!(count(response).await.unwrap(), 3);
     }
-    assert_eq!(count(Reply::new(200, LISTED)).await.unwrap(), 3);
+    assert_eq!(count(RawResponse::new(200, LISTED)).await.unwrap(), 3);
     let login = "<html><body>Sign in to the hotel's network</body></html>";
-    let error = count(Reply::new(200, login).header("content-type", "text/html")).await;
+    let error = count(RawResponse::new(200, login).header("content-type", "text/html")).await;
     let error = error.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::Decoding, Some(200)));
     assert!(!format!("{error} {error:?}").contains("hotel"));
@@ -40,7 +40,7 @@ async fn a_page_of_twenty_megabytes_is_read() {
         "payload": {"messages": [{"role": "user", "content": text}]}, "properties": {}, "source": "OTHER",
     });
     let page = json!({"records": {"count": 100, "results": vec![record; 100]}}).to_string();
-    let server = Canned::always(Reply::json(200, page)).await;
+    let server = Canned::always(RawResponse::json(200, page)).await;
     let client = client(server.url()).build().unwrap();
     let page = client.datasets().list_records("slug").page_size(100).await.unwrap().records;
     assert!(page.results.iter().all(|record| record.payload.get().len() > 200_000));
@@ -48,7 +48,7 @@ async fn a_page_of_twenty_megabytes_is_read() {
 
 #[tokio::test]
 async fn redirects_without_end_are_an_error() {
-    let server = Canned::always(Reply::new(307, "").header("location", "/again")).await;
+    let server = Canned::always(RawResponse::new(307, "").header("location", "/again")).await;
     let error = client(server.url()).build().unwrap().datasets().list().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Decoding, "{error}");
     assert!(server.requests().len() < 20);
@@ -56,7 +56,7 @@ async fn redirects_without_end_are_an_error() {
 
 #[tokio::test]
 async fn a_proxy_is_gone_through_and_named_in_no_error() {
-    let proxy = Canned::always(Reply::json(200, LISTED)).await;
+    let proxy = Canned::always(RawResponse::json(200, LISTED)).await;
     let through = proxy.url().replace("http://", "http://user:secret@");
     let client = client("http://nowhere.invalid").proxy(through).build().unwrap();
     assert_eq!(client.datasets().list().await.unwrap().datasets.count, 3);
@@ -73,8 +73,8 @@ async fn a_proxy_is_gone_through_and_named_in_no_error() {
 async fn a_storm_of_refusals_is_ridden_out_together() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
-    fixture.fault(json!({"operation": "fetch_dataset", "status": 429, "times": 30})).await;
-    let patient = Retries::default().max_attempts(20).first_delay(Duration::from_millis(10));
+    fixture.inject_fault(json!({"operation": "fetch_dataset", "status": 429, "times": 30})).await;
+    let patient = RetryPolicy::default().max_attempts(20).first_delay(Duration::from_millis(10));
     let client = fixture.client_with(Options::new().retries(patient));
     let calls = (0..16).map(|_| client.datasets().fetch(dataset.id).into_future());
     for fetched in futures::future::join_all(calls).await {
@@ -86,8 +86,8 @@ async fn a_storm_of_refusals_is_ridden_out_together() {
 async fn a_drip_ends_with_the_timeout() {
     let fixture = Fixture::start().await;
     let drip = json!({"bytes": 1, "interval_ms": 50});
-    fixture.fault(json!({"operation": "list_datasets", "drip": drip, "times": null})).await;
-    let hasty = Options::new().timeout(Duration::from_millis(300)).retries(Retries::none());
+    fixture.inject_fault(json!({"operation": "list_datasets", "drip": drip, "times": null})).await;
+    let hasty = Options::new().timeout(Duration::from_millis(300)).retries(RetryPolicy::none());
     let error = fixture.client_with(hasty).datasets().list().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
 }
@@ -96,7 +96,7 @@ async fn a_drip_ends_with_the_timeout() {
 async fn every_kind_of_error_is_met() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
-    let hasty = Options::new().timeout(Duration::from_millis(50)).retries(Retries::none());
+    let hasty = Options::new().timeout(Duration::from_millis(50)).retries(RetryPolicy::none());
     let client = fixture.client_with(hasty);
     let mut met = Vec::new();
     for fault in [
@@ -111,7 +111,7 @@ async fn every_kind_of_error_is_met() {
         json!({"delay_ms": 5000}),
         json!({"reset_after_bytes": 0}),
     ] {
-        fixture.fault(fault).await;
+        fixture.inject_fault(fault).await;
         met.push(client.datasets().list().await.unwrap_err().kind());
     }
     met.push(Client::builder().api_key("").build().unwrap_err().kind());

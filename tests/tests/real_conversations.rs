@@ -46,14 +46,14 @@ async fn listed(fixture: &Fixture, dataset: &Dataset) -> Vec<(String, String)> {
     let mut texts = Vec::new();
     for page in 1.. {
         let listing = fixture.client.datasets().list_records(dataset.id).page_size(100).page(page);
-        let reply = listing.await.unwrap().records;
+        let response = listing.await.unwrap().records;
         texts.extend(
-            reply.results.iter().map(|record| {
+            response.results.iter().map(|record| {
                 (record.payload.get().to_owned(), record.properties.get().to_owned())
             }),
         );
-        if reply.next.is_none() {
-            assert_eq!(reply.count, texts.len() as i64);
+        if response.next.is_none() {
+            assert_eq!(response.count, texts.len() as i64);
             break;
         }
     }

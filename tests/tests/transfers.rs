@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mistral_datasets::types::Dataset;
 use mistral_datasets::{Client, ErrorKind, Options};
-use mistral_datasets_tests::{Canned, Fixture, Reply};
+use mistral_datasets_tests::{Canned, Fixture, RawResponse};
 use serde_json::{Value, json};
 
 /// A dataset of three records, and the export of it.
@@ -27,7 +27,7 @@ async fn link(fixture: &Fixture, dataset: &Dataset) -> String {
 async fn spoil(fixture: &Fixture, rules: impl IntoIterator<Item = Value>) {
     for mut rule in rules {
         rule["operation"] = json!("open_link");
-        fixture.fault(rule).await;
+        fixture.inject_fault(rule).await;
     }
 }
 
@@ -129,8 +129,8 @@ async fn downloads_go_on_where_they_broke_off() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("copy.jsonl");
     for operation in ["download_file", "open_link"] {
-        fixture.fault(json!({"operation": operation, "truncate_after_bytes": 4321})).await;
-        fixture.fault(json!({"operation": operation, "status": 503, "body": ""})).await;
+        fixture.inject_fault(json!({"operation": operation, "truncate_after_bytes": 4321})).await;
+        fixture.inject_fault(json!({"operation": operation, "status": 503, "body": ""})).await;
         fixture.requests().await;
         let download = match operation {
             "open_link" => fixture.client.open_link(&signed).await.unwrap(),
@@ -186,9 +186,9 @@ async fn what_is_dropped_or_closed_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn a_redirect_does_not_tell_the_link_that_led_there() {
-    let last = Canned::always(Reply::new(200, "content")).await;
+    let last = Canned::always(RawResponse::new(200, "content")).await;
     let elsewhere = format!("{}/elsewhere", last.url().replace("127.0.0.1", "localhost"));
-    let first = Canned::always(Reply::new(302, "").header("location", &elsewhere)).await;
+    let first = Canned::always(RawResponse::new(302, "").header("location", &elsewhere)).await;
     let client = Client::builder().api_key("the key").server_url(first.url()).build().unwrap();
     let link = format!("{}/file?signature=the-signature", first.url());
     let content = client.open_link(&link).await.unwrap().bytes().await.unwrap();

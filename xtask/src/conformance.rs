@@ -67,7 +67,7 @@ pub fn server(root: &Path) -> Result<LocalServer, String> {
     LocalServer::start_with_options(&command, &["--api-key", KEY])
 }
 
-/// One run: so many generated requests for each operation, and as many walks along links.
+/// One run: so many generated requests for each operation, and as many pagers along links.
 pub fn round(root: &Path, server: &LocalServer, examples: u64, seed: u64) -> Step {
     let folder = root.join(FOLDER);
     Step::new(

@@ -192,7 +192,7 @@ fn command(root: &Path, input: &Path, export: &Path) -> Result<Outcome, String> 
                 .arg("--json")
                 .args(arguments),
         )?;
-        serde_json::from_str(&text).map_err(|error| format!("its reply `{text}`: {error}"))
+        serde_json::from_str(&text).map_err(|error| format!("its response `{text}`: {error}"))
     };
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let number = |value: &serde_json::Value| value.as_u64().unwrap_or_default();
@@ -204,10 +204,10 @@ fn command(root: &Path, input: &Path, export: &Path) -> Result<Outcome, String> 
     let mut ids = Vec::new();
     for page in 1.. {
         let page = page.to_string();
-        let reply = call(&["records", "list", &dataset, "--page-size", "100", "--page", &page])?;
-        let results = reply["records"]["results"].as_array().cloned().unwrap_or_default();
+        let response = call(&["records", "list", &dataset, "--page-size", "100", "--page", &page])?;
+        let results = response["records"]["results"].as_array().cloned().unwrap_or_default();
         ids.extend(results.iter().map(|record| text(&record["id"])));
-        if reply["records"]["next"].is_null() {
+        if response["records"]["next"].is_null() {
             break;
         }
     }

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::step::cargo;
 
 /// The properties, each a program of the crate `fuzz`.
-const TARGETS: [&str; 5] = ["lines", "json", "replies", "forms", "links"];
+const TARGETS: [&str; 5] = ["lines", "json", "responses", "forms", "links"];
 
 /// Runs some targets, or all, for so many minutes each. What is found stays in `target/fuzz/corpus`, from where the next run
 /// goes on; an input that breaks something is kept in `fuzz/artifacts`, and said.

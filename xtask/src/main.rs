@@ -63,7 +63,7 @@ enum Command {
     },
     /// Looks for inputs that break what must hold for any; needs cargo-fuzz
     Fuzz {
-        /// What to try: lines, json, replies, forms, links; all of them unless named
+        /// What to try: lines, json, responses, forms, links; all of them unless named
         targets: Vec<String>,
         /// For how many minutes each
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]

@@ -8,7 +8,7 @@ const mistral = new Mistral({ apiKey: job.api_key, serverURL: job.server_url });
 const { datasets } = mistral;
 const { dataset_id: datasetId, scratch_id: scratchId } = job;
 
-async function walk(units) {
+async function pager(units) {
   let seen = 0;
   for await (const _ of datasets.iterRecords({
     datasetId,
@@ -24,8 +24,8 @@ async function bulkOut() {
 
 await run({
   ...client(mistral, (record) => ({ datasetId: scratchId, ...record })),
-  walk,
-  walk_50ms: walk,
+  pager,
+  pager_50ms: pager,
   async bulk_in(units) {
     return (
       await datasets.createRecords({

@@ -9,9 +9,9 @@ const headers = {
   "content-type": "application/json",
 };
 
-async function got(reply) {
-  if (!reply.ok) throw new Error(`status ${reply.status}`);
-  return reply.json();
+async function got(response) {
+  if (!response.ok) throw new Error(`status ${response.status}`);
+  return response.json();
 }
 
 await run(

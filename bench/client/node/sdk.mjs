@@ -20,9 +20,9 @@ export function read(record) {
 
 /** Downloads an export to a file, and counts its lines. */
 export async function exported(link) {
-  const reply = await fetch(link);
-  if (!reply.ok) throw new Error(`status ${reply.status}`);
-  await pipeline(Readable.fromWeb(reply.body), createWriteStream(job.output));
+  const response = await fetch(link);
+  if (!response.ok) throw new Error(`status ${response.status}`);
+  await pipeline(Readable.fromWeb(response.body), createWriteStream(job.output));
   let seen = 0;
   for await (const piece of createReadStream(job.output)) {
     for (let at = piece.indexOf(10); at >= 0; at = piece.indexOf(10, at + 1)) seen += 1;
@@ -36,7 +36,7 @@ export function rows(page, create, bulkOut) {
     for (const record of await lines(units)) await create(record);
     return units;
   };
-  const walk = async (units) => {
+  const pager = async (units) => {
     let seen = 0;
     for (let number = 1; number <= units; number += 1) seen += (await page(number)).length;
     return seen;
@@ -67,8 +67,8 @@ export function rows(page, create, bulkOut) {
       await Promise.all(Array.from({ length: 8 }, worker));
       return seen;
     },
-    walk,
-    walk_50ms: walk,
+    pager,
+    pager_50ms: pager,
     async hold(units) {
       for (let number = 1; number <= units; number += 1) held.push(...(await page(number)));
       return held.length;
@@ -85,12 +85,12 @@ export function client(mistral, created) {
   const { datasets } = mistral.beta.observability;
   return rows(
     async (page) => {
-      const reply = await datasets.listRecords({
+      const response = await datasets.listRecords({
         datasetId: job.dataset_id,
         pageSize: PAGE,
         page,
       });
-      return reply.records.results;
+      return response.records.results;
     },
     (record) => datasets.createRecord(created(record)),
     async () => exported((await datasets.exportToJsonl({ datasetId: job.dataset_id })).fileUrl),

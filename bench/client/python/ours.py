@@ -13,7 +13,7 @@ def rows(job: measure.Job) -> dict[str, measure.Work]:
     mistral = Mistral(api_key=job.api_key, server_url=job.server_url)
     datasets = mistral.datasets
 
-    def walk(units: int) -> int:
+    def pager(units: int) -> int:
         return sum(1 for _ in datasets.iter_records(job.dataset_id, limit=units * sdk.PAGE))
 
     def bulk_in(units: int) -> int:
@@ -34,8 +34,8 @@ def rows(job: measure.Job) -> dict[str, measure.Work]:
         return datasets.export(job.dataset_id, job.output).records
 
     own = {
-        "walk": walk,
-        "walk_50ms": walk,
+        "pager": pager,
+        "pager_50ms": pager,
         "bulk_in": bulk_in,
         "bulk_file": bulk_file,
         "bulk_out": bulk_out,

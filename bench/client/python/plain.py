@@ -19,9 +19,9 @@ def rows(job: measure.Job) -> Mapping[str, measure.Work]:
     records_of = f"/datasets/{job.dataset_id}/records"
 
     def page(number: int = 1) -> list[dict[str, Any]]:
-        reply = client.get(records_of, params={"page_size": sdk.PAGE, "page": number})
-        reply.raise_for_status()
-        results: list[dict[str, Any]] = reply.json()["records"]["results"]
+        response = client.get(records_of, params={"page_size": sdk.PAGE, "page": number})
+        response.raise_for_status()
+        results: list[dict[str, Any]] = response.json()["records"]["results"]
         return results
 
     def pages(units: int) -> int:
@@ -44,7 +44,7 @@ def rows(job: measure.Job) -> Mapping[str, measure.Work]:
         with ThreadPoolExecutor(8) as threads:
             return sum(threads.map(lambda _: len(page()), range(units)))
 
-    def walk(units: int) -> int:
+    def pager(units: int) -> int:
         return sum(len(page(number)) for number in range(1, units + 1))
 
     def hold(units: int) -> int:
@@ -54,9 +54,9 @@ def rows(job: measure.Job) -> Mapping[str, measure.Work]:
 
     def bulk_out(_: int) -> int:
         link = client.get(f"/datasets/{job.dataset_id}/exports/to-jsonl").json()["file_url"]
-        with httpx.stream("GET", link) as reply, Path(job.output).open("wb") as file:
-            reply.raise_for_status()
-            for piece in reply.iter_bytes():
+        with httpx.stream("GET", link) as response, Path(job.output).open("wb") as file:
+            response.raise_for_status()
+            for piece in response.iter_bytes():
                 file.write(piece)
         with Path(job.output).open("rb") as file:
             return sum(1 for _ in file)
@@ -66,8 +66,8 @@ def rows(job: measure.Job) -> Mapping[str, measure.Work]:
         "read": read_pages,
         "create": creates,
         "eight": eight,
-        "walk": walk,
-        "walk_50ms": walk,
+        "pager": pager,
+        "pager_50ms": pager,
         "hold": hold,
         "bulk_in": creates,
         "bulk_file": creates,

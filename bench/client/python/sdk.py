@@ -47,7 +47,7 @@ def blocking(mistral: Any, job: Job) -> dict[str, Work]:
         with ThreadPoolExecutor(8) as threads:
             return sum(threads.map(lambda _: len(page()), range(units)))
 
-    def walk(units: int) -> int:
+    def pager(units: int) -> int:
         return sum(len(page(number)) for number in range(1, units + 1))
 
     def hold(units: int) -> int:
@@ -59,9 +59,9 @@ def blocking(mistral: Any, job: Job) -> dict[str, Work]:
         import httpx
 
         link = datasets.export_to_jsonl(dataset_id=job.dataset_id).file_url
-        with httpx.stream("GET", link) as reply, Path(job.output).open("wb") as file:
-            reply.raise_for_status()
-            for piece in reply.iter_bytes():
+        with httpx.stream("GET", link) as response, Path(job.output).open("wb") as file:
+            response.raise_for_status()
+            for piece in response.iter_bytes():
                 file.write(piece)
         with Path(job.output).open("rb") as file:
             return sum(1 for _ in file)
@@ -71,8 +71,8 @@ def blocking(mistral: Any, job: Job) -> dict[str, Work]:
         "read": read_pages,
         "create": creates,
         "eight": eight,
-        "walk": walk,
-        "walk_50ms": walk,
+        "pager": pager,
+        "pager_50ms": pager,
         "hold": hold,
         # Nothing else is there to write many records with.
         "bulk_in": creates,

@@ -33,7 +33,7 @@ else:
 
 measured = {"wall_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
 call()
-measured["reply_seconds"] = time.perf_counter() - wall
+measured["response_seconds"] = time.perf_counter() - wall
 
 
 def tell() -> None:

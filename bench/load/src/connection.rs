@@ -35,7 +35,7 @@ impl Connection {
         Ok(Self { sender, host: address.to_string(), authorization: format!("Bearer {api_key}") })
     }
 
-    /// Sends a request, and returns its reply, of which the body is still to come, when its status is good.
+    /// Sends a request, and returns its response, of which the body is still to come, when its status is good.
     pub async fn send(
         &mut self,
         method: &str,
@@ -51,16 +51,16 @@ impl Connection {
             .header(CONTENT_TYPE, content_type)
             .body(body)?;
         self.sender.ready().await?;
-        let reply = self.sender.send_request(request).await?;
-        if reply.status().is_success() {
-            return Ok(reply);
+        let response = self.sender.send_request(request).await?;
+        if response.status().is_success() {
+            return Ok(response);
         }
-        let status = reply.status();
-        let body = reply.into_body().collect().await?.to_bytes();
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
         Err(format!("{method} {path}: {status} {}", String::from_utf8_lossy(&body)).into())
     }
 
-    /// Sends JSON, or nothing, and returns the reply's body.
+    /// Sends JSON, or nothing, and returns the response's body.
     pub async fn call(
         &mut self,
         method: &str,
@@ -69,8 +69,8 @@ impl Connection {
     ) -> Result<Bytes, Failure> {
         let body =
             Full::new(body.unwrap_or_default()).map_err(|never| match never {}).boxed_unsync();
-        let reply = self.send(method, path, "application/json", body).await?;
-        Ok(reply.into_body().collect().await?.to_bytes())
+        let response = self.send(method, path, "application/json", body).await?;
+        Ok(response.into_body().collect().await?.to_bytes())
     }
 
     /// As [`call`](Self::call), with JSON of which something is read.

@@ -40,9 +40,10 @@ impl Import {
         let mut reader = Connection::open(address, api_key).await?;
         let started = Instant::now();
         let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-        let reply = connection.send("POST", "/v1/files", &content_type, self.body().await?).await?;
+        let response =
+            connection.send("POST", "/v1/files", &content_type, self.body().await?).await?;
         let uploaded: Value =
-            serde_json::from_slice(&reply.into_body().collect().await?.to_bytes())?;
+            serde_json::from_slice(&response.into_body().collect().await?.to_bytes())?;
         let upload_seconds = started.elapsed().as_secs_f64();
 
         let started = Instant::now();
@@ -128,9 +129,9 @@ impl Export {
             .and_then(|at| link[at + 2..].find('/').map(|slash| &link[at + 2 + slash..]));
         let path = path.ok_or("a link without a path")?;
         let body = http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync();
-        let reply = connection.send("GET", path, "application/octet-stream", body).await?;
+        let response = connection.send("GET", path, "application/octet-stream", body).await?;
         let (mut bytes, mut lines) = (0, 0);
-        let mut body = reply.into_body();
+        let mut body = response.into_body();
         while let Some(frame) = body.frame().await {
             if let Ok(piece) = frame?.into_data() {
                 bytes += piece.len();

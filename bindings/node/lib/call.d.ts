@@ -1,31 +1,31 @@
 /**
- * A call under way: a promise of what it returns, which can also give the reply as the server sent it.
+ * A call under way: a promise of what it returns, which can also give the response as the server sent it.
  *
  * @example
  * ```js
- * const { value, reply } = await mistral.datasets.list().withReply();
- * console.log(reply.status, reply.requestId, reply.headers.get("date"), value.datasets.count);
+ * const { value, response } = await mistral.datasets.list().withResponse();
+ * console.log(response.status, response.requestId, response.headers.get("date"), value.datasets.count);
  * ```
  */
 export class Call<T> extends Promise<T> {
   /**
-   * The result together with the raw reply. It has to be asked for directly behind the call, before anything is awaited.
+   * The result together with the raw response. It has to be asked for directly behind the call, before anything is awaited.
    *
    * @throws {TypeError} When it is asked for later.
    */
-  withReply(): Promise<WithReply<T>>;
+  withResponse(): Promise<WithResponse<T>>;
 }
 
-/** What a call returned, and the reply that it came in. */
-export interface WithReply<T> {
+/** What a call returned, and the response that it came in. */
+export interface WithResponse<T> {
   /** What the call returned. */
   readonly value: T;
-  /** The reply. */
-  readonly reply: RawReply;
+  /** The response. */
+  readonly response: RawResponse;
 }
 
-/** A successful reply as the server sent it. */
-export interface RawReply {
+/** A successful response as the server sent it. */
+export interface RawResponse {
   /** The status, such as 200. */
   readonly status: number;
   /** The headers. */

@@ -1,4 +1,4 @@
-// What every method returns: a promise that can also give the reply as the server sent it.
+// What every method returns: a promise that can also give the response as the server sent it.
 
 "use strict";
 
@@ -12,10 +12,10 @@ class Call extends Promise {
   }
 
   /**
-   * Begins a call, once whoever made it has had the time to say that the raw reply is wanted: asking for it always would
+   * Begins a call, once whoever made it has had the time to say that the raw response is wanted: asking for it always would
    * cost every call.
    *
-   * @param {(wish: { raw: boolean, reply?: object }) => Promise} send Sends it; notes the raw reply if it is wanted.
+   * @param {(wish: { raw: boolean, response?: object }) => Promise} send Sends it; notes the raw response if it is wanted.
    */
   static begin(send) {
     const wish = { raw: false, begun: false };
@@ -29,26 +29,26 @@ class Call extends Promise {
     return call;
   }
 
-  withReply() {
+  withResponse() {
     const wish = this.#wish;
     // Without a wish, the call failed before there was anything to send.
     if (wish !== undefined) {
       if (wish.begun) {
-        throw new TypeError("withReply() comes too late: write it directly behind the call");
+        throw new TypeError("withResponse() comes too late: write it directly behind the call");
       }
       wish.raw = true;
     }
-    return this.then((value) => ({ value, reply: wish.reply }));
+    return this.then((value) => ({ value, response: wish.response }));
   }
 }
 
-/** The raw reply as the caller gets it. */
-function rawReply({ headers, ...reply }) {
+/** The raw response as the caller gets it. */
+function rawResponse({ headers, ...response }) {
   const pairs = [];
   for (let index = 0; index < headers.length; index += 2) {
     pairs.push([headers[index], headers[index + 1]]);
   }
-  return { ...reply, requestId: reply.requestId ?? null, headers: new Headers(pairs) };
+  return { ...response, requestId: response.requestId ?? null, headers: new Headers(pairs) };
 }
 
-module.exports = { Call, rawReply };
+module.exports = { Call, rawResponse };

@@ -40,7 +40,7 @@ export class MistralError extends Error {
   /** The operation that failed, by the document's name for it, such as `create_dataset`. */
   readonly operation: string | null;
 
-  /** The status of the reply, where there was one. */
+  /** The status of the response, where there was one. */
   readonly status: number | null;
 
   /** The same as {@link status}. */
@@ -77,7 +77,7 @@ export class MistralError extends Error {
   readonly hint: string | null;
 
   /**
-   * The body of the failed reply as text, at most 8 KiB of it. It may repeat what the request held, so it is not printed
+   * The body of the failed response as text, at most 8 KiB of it. It may repeat what the request held, so it is not printed
    * with the error.
    */
   get body(): string | null;
@@ -95,7 +95,7 @@ export class ConfigurationError extends MistralError {}
 /** The server could not be reached, or the connection broke. */
 export class ConnectionError extends MistralError {}
 
-/** No reply came in time. */
+/** No response came in time. */
 export class TimeoutError extends MistralError {}
 
 /** The key is missing or refused (401). */
@@ -119,7 +119,7 @@ export class RateLimitError extends MistralError {}
 /** The server failed (500 to 599). */
 export class ServerError extends MistralError {}
 
-/** The reply is not what the API promises. */
+/** The response is not what the API promises. */
 export class DecodingError extends MistralError {}
 
 /** An import task ended without success. */

@@ -57,7 +57,7 @@ class ConfigurationError extends MistralError {}
 /** The server could not be reached, or the connection broke. */
 class ConnectionError extends MistralError {}
 
-/** No reply came in time. */
+/** No response came in time. */
 class TimeoutError extends MistralError {}
 
 /** The key is missing or refused (401). */
@@ -81,7 +81,7 @@ class RateLimitError extends MistralError {}
 /** The server failed (500 to 599). */
 class ServerError extends MistralError {}
 
-/** The reply is not what the API promises. */
+/** The response is not what the API promises. */
 class DecodingError extends MistralError {}
 
 /** An import task ended without success. */

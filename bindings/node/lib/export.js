@@ -160,9 +160,9 @@ function exportRecords(native, request, options) {
         const records = scope.native.exportRecords(datasetId);
         return {
           async next() {
-            const reply = EXPORT_RECORDS.received(await records.next(), native);
-            if (!reply) return undefined;
-            const reader = new Reader(reply);
+            const response = EXPORT_RECORDS.received(await records.next(), native);
+            if (!response) return undefined;
+            const reader = new Reader(response);
             return reader.list(() => new ExportedRecord(reader));
           },
           stop: () => records.stop(),

@@ -1,5 +1,5 @@
 export type { Compression, CreateRecordsRequest, ImportJsonlRequest, NewRecord } from "./bulk.js";
-export { Call, type RawReply, type WithReply } from "./call.js";
+export { Call, type RawResponse, type WithResponse } from "./call.js";
 export { Mistral } from "./client.js";
 export * from "./errors.js";
 export { ExportedRecord, type ExportReport, type ExportRequest } from "./export.js";
@@ -12,7 +12,7 @@ export type {
   Logger,
   LogFacts,
   MistralOptions,
-  Retries,
+  RetryConfig,
   RetryPolicy,
   VariantOptions,
 } from "./options.js";
@@ -21,11 +21,11 @@ export { RawJson, type JsonObject, type JsonValue } from "./raw-json.js";
 export {
   CreateReport,
   ImportReport,
-  type BadLine,
-  type ItemOutcome,
+  type InvalidLine,
+  type Outcome,
   type UploadedPart,
 } from "./report.js";
-export { TaskHandle, type LookAfter, type TaskRequest, type WaitOptions } from "./task.js";
+export { TaskHandle, type WaitableTask, type TaskRequest, type WaitOptions } from "./task.js";
 export { Timestamp } from "./timestamp.js";
 export { Download, type FileContent, type FileInput } from "./transfer.js";
-export { Walk, type Page, type WalkRequest } from "./walk.js";
+export { Pager, type Page, type PagerOptions } from "./pager.js";

@@ -9,7 +9,7 @@ const { CreateReport, ImportReport } = require("./report.js");
 const { TaskHandle } = require("./task.js");
 const { Timestamp } = require("./timestamp.js");
 const { Download } = require("./transfer.js");
-const { Walk } = require("./walk.js");
+const { Pager } = require("./pager.js");
 
 const api = {
   Mistral,
@@ -22,7 +22,7 @@ const api = {
   RawJson,
   TaskHandle,
   Timestamp,
-  Walk,
+  Pager,
   ...require("./errors.js"),
   ...require("./generated/models.js"),
   ...require("./generated/resources.js"),

@@ -13,7 +13,7 @@ export const {
   RawJson,
   TaskHandle,
   Timestamp,
-  Walk,
+  Pager,
   MistralError,
   ConfigurationError,
   ConnectionError,

@@ -1,4 +1,4 @@
-// Members that are made when somebody looks. Until then they are two numbers of their reply: a record that is only counted,
+// Members that are made when somebody looks. Until then they are two numbers of their response: a record that is only counted,
 // or of which one member is wanted, costs little.
 
 "use strict";
@@ -6,21 +6,21 @@
 const { DecodingError } = require("./errors.js");
 const { Timestamp } = require("./timestamp.js");
 
-/** The time at a place of a reply's numbers, or null. */
+/** The time at a place of a response's numbers, or null. */
 function timeOf({ numbers }, at) {
   const milliseconds = numbers[at];
   return Number.isNaN(milliseconds) ? null : new Timestamp(milliseconds, numbers[at + 1]);
 }
 
-/** The text of the raw object at a place of a reply's numbers, or null. */
+/** The text of the raw object at a place of a response's numbers, or null. */
 function textOf({ numbers, bytes }, at) {
   const start = numbers[at];
   return Number.isNaN(start) ? null : bytes.toString("utf8", start, numbers[at + 1]);
 }
 
 /** What that text says. */
-function parsed(reply, at) {
-  return parse(textOf(reply, at));
+function parsed(response, at) {
+  return parse(textOf(response, at));
 }
 
 /** What the text of a raw object says. */

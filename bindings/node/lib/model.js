@@ -1,4 +1,4 @@
-// What all classes of replies share.
+// What all classes of responses share.
 
 "use strict";
 
@@ -7,7 +7,7 @@ const { inspect } = require("node:util");
 /** The members that the document does not know, by the object that has them. Few have any, so that none has a field. */
 const EXTRA = new WeakMap();
 
-/** A reply, or a part of one. */
+/** A response, or a part of one. */
 class Model {
   constructor(reader) {
     const unknown = reader.number();

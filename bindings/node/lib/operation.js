@@ -4,7 +4,7 @@
 "use strict";
 
 const { kindOf } = require("./arguments.js");
-const { Call, rawReply } = require("./call.js");
+const { Call, rawResponse } = require("./call.js");
 const { failed, invalid } = require("./failure.js");
 const { ofCall } = require("./options.js");
 const { Reader } = require("./reader.js");
@@ -15,19 +15,19 @@ const { settled } = require("./settler.js");
 class Operation {
   #id;
   #method;
-  #reply;
+  #response;
   #checks;
 
   /**
    * @param {string} id The document's name for it.
-   * @param {Function | null} reply The class of its reply, or null where there is none.
+   * @param {Function | null} response The class of its response, or null where there is none.
    * @param {Record<string, Function>} checks The checks of its arguments, in the order in which the native method takes
    *   them.
    */
-  constructor(id, reply, checks) {
+  constructor(id, response, checks) {
     this.#id = id;
     this.#method = id.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
-    this.#reply = reply;
+    this.#response = response;
     this.#checks = new Map(Object.entries(checks));
   }
 
@@ -42,7 +42,7 @@ class Operation {
   }
 
   /**
-   * Checks a request and its options, and begins a call that ends with a reply.
+   * Checks a request and its options, and begins a call that ends with a response.
    *
    * @param exchange Makes the call with a native client and the arguments by name.
    * @param {{ cancellable?: boolean }} needs Whether the call has to be able to break itself off.
@@ -59,8 +59,8 @@ class Operation {
     return Call.begin((wish) =>
       scoped(native, own, { ...needs, raw: wish.raw }, async (native) => {
         const outcome = this.received(await exchange(native, values), native);
-        if (wish.raw) wish.reply = rawReply(outcome.rawReply);
-        return this.reply(outcome, native);
+        if (wish.raw) wish.response = rawResponse(outcome.rawResponse);
+        return this.response(outcome, native);
       }),
     );
   }
@@ -99,9 +99,9 @@ class Operation {
     return values;
   }
 
-  /** What the caller gets of a reply. */
-  reply(reply, native) {
-    return this.#reply === null ? undefined : new this.#reply(new Reader(reply, native));
+  /** What the caller gets of a response. */
+  response(response, native) {
+    return this.#response === null ? undefined : new this.#response(new Reader(response, native));
   }
 
   /** What the native module hands over, unless it is a failure: that is thrown. */

@@ -5,7 +5,7 @@ export interface CommonOptions {
   /** The server's address. Default: the environment's `MISTRAL_SERVER_URL`, and without that the service. */
   serverURL?: string | URL | undefined;
   /**
-   * How long one attempt of a call may take until its reply has been read, in milliseconds. Uploads and downloads may take
+   * How long one attempt of a call may take until its response has been read, in milliseconds. Uploads and downloads may take
    * longer, as long as they do not pause for this time. Default: 300000.
    */
   timeoutMs?: number | undefined;
@@ -15,7 +15,7 @@ export interface CommonOptions {
    */
   deadlineMs?: number | undefined;
   /** When failed calls are made again, or how often a request is sent at most; with 1 nothing is sent twice. */
-  retries?: Retries | number | undefined;
+  retries?: RetryConfig | number | undefined;
   /** Further headers of every request to the API. Links are opened without them. */
   headers?: Headers | Record<string, string> | Iterable<readonly [string, string]> | undefined;
 }
@@ -37,7 +37,7 @@ export interface RetryPolicy {
 }
 
 /** A retry policy, or what the official SDK calls a `RetryConfig`, of which `exponent` and `retryConnectionErrors` have no effect. */
-export type Retries =
+export type RetryConfig =
   | RetryPolicy
   | { strategy: "none" }
   | {
@@ -69,7 +69,7 @@ export interface VariantOptions extends CommonOptions {
 /** How a client is set up. */
 export interface MistralOptions extends VariantOptions {
   /** The official SDK's name for {@link CommonOptions.retries}. */
-  retryConfig?: Retries | undefined;
+  retryConfig?: RetryConfig | undefined;
   /**
    * The proxy that all requests go through, such as `http://user:password@host:3128` or `socks5://host:1080`. Default: what
    * the environment says in `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.

@@ -1,4 +1,4 @@
-// Raw objects by themselves: JSON text in a reply's bytes, which is parsed when somebody looks.
+// Raw objects by themselves: JSON text in a response's bytes, which is parsed when somebody looks.
 
 "use strict";
 

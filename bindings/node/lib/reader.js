@@ -1,4 +1,4 @@
-// Reads what the native module hands over of a reply: all its text, all its numbers, and the JSON of all its raw objects. The
+// Reads what the native module hands over of a response: all its text, all its numbers, and the JSON of all its raw objects. The
 // generated classes read their members in the order in which the native module wrote them; both follow the document.
 
 "use strict";
@@ -6,7 +6,7 @@
 const { Raw } = require("./raw.js");
 const { Timestamp } = require("./timestamp.js");
 
-/** Goes through a reply once, from the beginning to the end. */
+/** Goes through a response once, from the beginning to the end. */
 class Reader {
   #text;
   #numbers;
@@ -15,14 +15,14 @@ class Reader {
   #numberAt = 0;
 
   /**
-   * @param {{ text: string, numbers: Float64Array, raw?: Buffer }} reply
+   * @param {{ text: string, numbers: Float64Array, raw?: Buffer }} response
    * @param owner The native client that it came from, for what can do something about itself.
    */
   constructor({ text, numbers, raw }, owner) {
     this.#text = text;
     this.#numbers = numbers;
     /** What outlives the reading. */
-    this.reply = { numbers, bytes: raw };
+    this.response = { numbers, bytes: raw };
     this.owner = owner;
   }
 
@@ -57,7 +57,7 @@ class Reader {
   }
 
   raw() {
-    return new Raw(this.reply.bytes, this.number(), this.number());
+    return new Raw(this.response.bytes, this.number(), this.number());
   }
 
   /** Passes over so many numbers, which `late.js` reads when somebody looks, and returns where they begin. */

@@ -6,7 +6,7 @@ export class CreateReport {
   private constructor();
 
   /** What became of each record that was taken, in the order of the source. */
-  get items(): readonly ItemOutcome[];
+  get items(): readonly Outcome[];
   /** How many records were created. */
   readonly created: number;
   /** How many were refused or could not be sent. */
@@ -26,7 +26,7 @@ export class CreateReport {
 }
 
 /** What became of one record. */
-export type ItemOutcome =
+export type Outcome =
   | { readonly status: "created"; readonly id: string }
   | { readonly status: "imported" | "notSent" }
   | { readonly status: "failed" | "unknown"; readonly error: MistralError };
@@ -40,9 +40,9 @@ export class ImportReport {
   /** How many records the files have whose imports were begun and did not fail. */
   readonly records: number;
   /** The lines that cannot be imported, the first 1000 of them. */
-  readonly badLines: readonly BadLine[];
+  readonly invalidLines: readonly InvalidLine[];
   /** How many lines cannot be imported. */
-  readonly badLineCount: number;
+  readonly invalidLineCount: number;
   /** The files whose imports were begun and did not fail. */
   readonly files: readonly (UploadedPart & { readonly task: ImportTask })[];
   /** The files whose imports may have been begun or not; the dataset's tasks tell. */
@@ -50,7 +50,7 @@ export class ImportReport {
 }
 
 /** A line that cannot be imported. */
-export interface BadLine {
+export interface InvalidLine {
   /** Its number, from 1. */
   readonly line: number;
   /** The character in which it is bad, from 1. */

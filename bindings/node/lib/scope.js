@@ -1,4 +1,4 @@
-// What one call has beyond its arguments: options of its own, a signal that breaks it off, a wish for the raw reply.
+// What one call has beyond its arguments: options of its own, a signal that breaks it off, a wish for the raw response.
 
 "use strict";
 
@@ -9,7 +9,7 @@ const { cancelled, received } = require("./failure.js");
  *
  * @param native The client's.
  * @param call The call's options as `options.js` reads them, if it has any.
- * @param {{ raw?: boolean, cancellable?: boolean }} needs Whether the raw reply is wanted, and whether the call has to be
+ * @param {{ raw?: boolean, cancellable?: boolean }} needs Whether the raw response is wanted, and whether the call has to be
  *   able to break itself off.
  * @param use Makes the call.
  */

@@ -27,7 +27,7 @@ export interface TaskRequest {
 }
 
 /** What can be done about an import task. */
-export interface LookAfter {
+export interface WaitableTask {
   /**
    * Asks the server how the task stands.
    *
@@ -49,14 +49,14 @@ export interface LookAfter {
   wait(options?: WaitOptions): Call<ImportTask>;
 }
 
-/** What an import task of a reply can do besides being read. */
-export abstract class Task extends Model implements LookAfter {
+/** What an import task of a response can do besides being read. */
+export abstract class Task extends Model implements WaitableTask {
   refresh(options?: CallOptions): Call<ImportTask>;
   wait(options?: WaitOptions): Call<ImportTask>;
 }
 
 /** An import task by its ids alone, as they were saved. */
-export class TaskHandle implements LookAfter {
+export class TaskHandle implements WaitableTask {
   private constructor();
 
   /** The id of the dataset that the task fills. */

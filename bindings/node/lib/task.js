@@ -7,7 +7,7 @@ const { Model } = require("./model.js");
 const { Operation } = require("./operation.js");
 const { watched } = require("./progress.js");
 
-/** What an import task of a reply can do besides being read. */
+/** What an import task of a response can do besides being read. */
 class Task extends Model {
   #native;
 
@@ -59,7 +59,7 @@ function refresh(native, { datasetId, id: taskId }, options) {
 
 let waiting;
 
-/** The operation that waits. It is made late, because its reply is a model, and models know tasks. */
+/** The operation that waits. It is made late, because its response is a model, and models know tasks. */
 function waitOperation() {
   const { ImportTask } = require("./generated/models.js");
   return (waiting ??= new Operation("wait", ImportTask, {
@@ -80,7 +80,7 @@ function wait(native, { datasetId, id }, { signal, ...manner } = {}) {
       return watched({
         run: wait.run(),
         next: () => wait.look(),
-        tell: onProgress && ((reply) => onProgress(operation.reply(reply, native))),
+        tell: onProgress && ((response) => onProgress(operation.response(response, native))),
         cancel: () => native.cancel(),
       });
     },
@@ -90,8 +90,8 @@ function wait(native, { datasetId, id }, { signal, ...manner } = {}) {
 
 /** An operation that starts a task, and can wait for the end of it. */
 class TaskOperation extends Operation {
-  constructor(id, reply, checks) {
-    super(id, reply, {
+  constructor(id, response, checks) {
+    super(id, response, {
       ...checks,
       wait: optional(boolean),
       waitTimeoutMs: optional(milliseconds),
@@ -103,7 +103,7 @@ class TaskOperation extends Operation {
       const { wait: waits = false, waitTimeoutMs: timeoutMs, ...rest } = values;
       const outcome = await this.exchange(native, rest);
       if (!waits || outcome.kind !== undefined) return outcome;
-      const { datasetId, id } = this.reply(outcome, native);
+      const { datasetId, id } = this.response(outcome, native);
       const options = { timeoutMs, watched: false };
       return native.prepareWait(datasetId, id, options).run();
     });

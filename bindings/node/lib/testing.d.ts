@@ -41,7 +41,7 @@ export function startLocal(options?: LocalOptions): Promise<LocalWorkspace>;
 export function connectLocal(url: string | URL, apiKey?: string): LocalWorkspace;
 
 /**
- * A key's part of a local server: a client of it, the faults of its replies and the journal of its requests. Other keys see
+ * A key's part of a local server: a client of it, the faults of its responses and the journal of its requests. Other keys see
  * nothing of it.
  */
 export class LocalWorkspace implements AsyncDisposable {
@@ -68,36 +68,36 @@ export class LocalWorkspace implements AsyncDisposable {
   workspace(apiKey?: string): LocalWorkspace;
 
   /**
-   * Spoils replies by a rule, or by several. A request is spoiled by the first rule that applies, so that rules which are used
+   * Spoils responses by a rule, or by several. A request is spoiled by the first rule that applies, so that rules which are used
    * up one after another make a sequence.
    *
    * @returns The rules with their ids.
    * @throws {ValidationError} When a rule cannot be meant, or does nothing; the message names the member.
    * @example
    * ```js
-   * await local.fault({ status: 429, headers: { "retry-after": "1" }, operation: "list_records", times: 2 });
+   * await local.injectFault({ status: 429, headers: { "retry-after": "1" }, operation: "list_records", times: 2 });
    * // Carried out, but nobody hears of it.
-   * await local.fault({ resetAfterBytes: 0, operation: "create_record" });
+   * await local.injectFault({ resetAfterBytes: 0, operation: "create_record" });
    * ```
    */
-  fault(rule: FaultRule): Promise<Fault>;
-  fault(rules: readonly FaultRule[]): Promise<Fault[]>;
+  injectFault(rule: Fault): Promise<FaultRule>;
+  injectFault(rules: readonly Fault[]): Promise<FaultRule[]>;
 
   /** The rules that were given, and to how many requests each was applied. */
-  faults(): Promise<Fault[]>;
+  faults(): Promise<FaultRule[]>;
 
   /** Ends all faults. */
-  endFaults(): Promise<void>;
+  clearFaults(): Promise<void>;
 
   /**
    * The requests that came to the workspace, the oldest first: the newest 10,000 since it was emptied.
    *
    * @param operation Only those of this operation. Default: all.
    */
-  requests(operation?: string): Promise<LocalRequest[]>;
+  requests(operation?: string): Promise<RecordedRequest[]>;
 
   /** Empties the journal, so that {@link requests} tells what came since. */
-  forgetRequests(): Promise<void>;
+  clearRequests(): Promise<void>;
 
   /**
    * Plants completion events, which imports from the explorer and from campaigns read.
@@ -105,7 +105,7 @@ export class LocalWorkspace implements AsyncDisposable {
    * @returns The events' ids.
    * @throws {ValidationError} When one of them cannot be read as that.
    */
-  plantEvents(events: readonly PlantedEvent[]): Promise<string[]>;
+  insertEvents(events: readonly EventFixture[]): Promise<string[]>;
 
   /**
    * Plants conversations, which imports from the playground read.
@@ -113,18 +113,18 @@ export class LocalWorkspace implements AsyncDisposable {
    * @returns The conversations' ids.
    * @throws {ValidationError} When one of them cannot be read as that.
    */
-  plantConversations(conversations: readonly PlantedConversation[]): Promise<string[]>;
+  insertConversations(conversations: readonly ConversationFixture[]): Promise<string[]>;
 
   /**
    * Plants a campaign, which an import reads.
    *
-   * @param eventIds The events it found; see {@link plantEvents}.
+   * @param eventIds The events it found; see {@link insertEvents}.
    * @returns The campaign's id.
    */
-  plantCampaign(name: string, eventIds: readonly string[]): Promise<string>;
+  insertCampaign(name: string, eventIds: readonly string[]): Promise<string>;
 
   /** Posts JSON to one of the server's own routes, whose end is `what`, for what has no method here. */
-  plant(what: string, body: unknown): Promise<any>;
+  insertFixture(what: string, body: unknown): Promise<any>;
 
   /** Makes the workspace as it was at first: without data, faults and journal. */
   reset(): Promise<void>;
@@ -135,17 +135,17 @@ export class LocalWorkspace implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** A rule by which the server spoils replies: those of which requests, how many, and how. */
-export interface FaultRule {
-  /** The reply has this status instead. A failure without a {@link body} has the API's envelope. */
+/** A rule by which the server spoils responses: those of which requests, how many, and how. */
+export interface Fault {
+  /** The response has this status instead. A failure without a {@link body} has the API's envelope. */
   status?: number | undefined;
-  /** Headers that the reply gets. */
+  /** Headers that the response gets. */
   headers?: Record<string, string> | undefined;
-  /** The reply has this body instead: text as it is, anything else as JSON. */
+  /** The response has this body instead: text as it is, anything else as JSON. */
   body?: JsonValue | undefined;
-  /** The reply waits for so many milliseconds after the request was carried out. */
+  /** The response waits for so many milliseconds after the request was carried out. */
   delayMs?: number | undefined;
-  /** The connection is reset after so many bytes of the reply's body; after 0, before anything of the reply. */
+  /** The connection is reset after so many bytes of the response's body; after 0, before anything of the response. */
   resetAfterBytes?: number | undefined;
   /** The connection is closed after so many bytes of the body, although more were promised. */
   truncateAfterBytes?: number | undefined;
@@ -169,12 +169,12 @@ export interface FaultRule {
   skip?: number | undefined;
   /** So many of them are spoiled then; `null` for all. Default: 1. */
   times?: number | null | undefined;
-  /** Whether the request is really carried out. By default it is, unless `status` or `body` replaces the reply. */
+  /** Whether the request is really carried out. By default it is, unless `status` or `body` replaces the response. */
   carryOut?: boolean | undefined;
 }
 
 /** A rule as the server has it. */
-export interface Fault {
+export interface FaultRule {
   /** Its id, which the journal shows beside the requests that it spoiled. */
   readonly id: string;
   /** How many requests it speaks of have come. */
@@ -186,7 +186,7 @@ export interface Fault {
 }
 
 /** A request that came to a workspace. It holds no key, and no query of a signed link. */
-export interface LocalRequest {
+export interface RecordedRequest {
   /** Its place among the workspace's requests, from 1. */
   readonly number: number;
   readonly method: string;
@@ -194,7 +194,7 @@ export interface LocalRequest {
   readonly path: string;
   /** The operation as the API's document names it; opening a signed link is `open_link`. None where there is no such route. */
   readonly operation: string | null;
-  /** The reply's status; none before it is answered, and where the connection was reset before any reply. */
+  /** The response's status; none before it is answered, and where the connection was reset before any response. */
   readonly status: number | null;
   /** The bytes of its body; none before it is answered. */
   readonly requestBytes: number | null;
@@ -208,7 +208,7 @@ export interface LocalRequest {
 }
 
 /** A completion event to plant. */
-export interface PlantedEvent {
+export interface EventFixture {
   eventId?: string | undefined;
   requestMessages: readonly object[];
   responseMessages: readonly object[];
@@ -216,7 +216,7 @@ export interface PlantedEvent {
 }
 
 /** A conversation to plant. */
-export interface PlantedConversation {
+export interface ConversationFixture {
   conversationId?: string | undefined;
   messages: readonly object[];
 }

@@ -72,9 +72,9 @@ class LocalWorkspace {
     return new LocalWorkspace(this.url, apiKey);
   }
 
-  async fault(rules) {
+  async injectFault(rules) {
     const several = Array.isArray(rules);
-    const { faults } = await this.plant("faults", several ? rules.map(rule) : rule(rules));
+    const { faults } = await this.insertFixture("faults", several ? rules.map(rule) : rule(rules));
     const planted = faults.map(fault);
     return several ? planted : planted[0];
   }
@@ -83,7 +83,7 @@ class LocalWorkspace {
     return (await this.#ask("GET", "faults")).faults.map(fault);
   }
 
-  async endFaults() {
+  async clearFaults() {
     await this.#ask("DELETE", "faults");
   }
 
@@ -92,34 +92,34 @@ class LocalWorkspace {
     return requests.filter((request) => operation === undefined || request.operation === operation);
   }
 
-  async forgetRequests() {
+  async clearRequests() {
     await this.#ask("DELETE", "requests");
   }
 
-  async plantEvents(events) {
+  async insertEvents(events) {
     const planted = events.map(({ eventId, requestMessages, responseMessages, extraFields }) => ({
       event_id: eventId,
       request_messages: requestMessages,
       response_messages: responseMessages,
       extra_fields: extraFields,
     }));
-    return (await this.plant("chat-completion-events", planted)).map(({ event_id }) => event_id);
+    return (await this.insertFixture("chat-completion-events", planted)).map(({ event_id }) => event_id);
   }
 
-  async plantConversations(conversations) {
+  async insertConversations(conversations) {
     const planted = conversations.map(({ conversationId, messages }) => ({
       conversation_id: conversationId,
       messages,
     }));
-    const replies = await this.plant("conversations", planted);
-    return replies.map(({ conversation_id }) => conversation_id);
+    const responses = await this.insertFixture("conversations", planted);
+    return responses.map(({ conversation_id }) => conversation_id);
   }
 
-  async plantCampaign(name, eventIds) {
-    return (await this.plant("campaigns", { name, event_ids: eventIds })).id;
+  async insertCampaign(name, eventIds) {
+    return (await this.insertFixture("campaigns", { name, event_ids: eventIds })).id;
   }
 
-  plant(what, body) {
+  insertFixture(what, body) {
     return this.#ask("POST", what, JSON.stringify(body));
   }
 
@@ -138,8 +138,8 @@ class LocalWorkspace {
   }
 
   async #ask(method, route, body) {
-    const reply = received(await this.#native.ask(method, route, body));
-    return reply === "" ? undefined : JSON.parse(reply);
+    const response = received(await this.#native.ask(method, route, body));
+    return response === "" ? undefined : JSON.parse(response);
   }
 
   [inspect.custom](depth, options, inspect) {

@@ -1,5 +1,5 @@
 /**
- * A time of a reply: a `Date` that also keeps the microseconds, which a `Date` by itself cannot hold.
+ * A time of a response: a `Date` that also keeps the microseconds, which a `Date` by itself cannot hold.
  *
  * @example
  * ```js

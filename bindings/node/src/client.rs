@@ -2,7 +2,7 @@
 
 use std::future::{Future, IntoFuture};
 
-use mistral_datasets::{Client, Error, LocalData, WithReply};
+use mistral_datasets::{Client, Error, LocalData, WithResponse};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +13,7 @@ use crate::failure::{Outcome, outcome};
 use crate::lanes::Connections;
 use crate::logger::{self, Log};
 use crate::options::{self, Options};
-use crate::reply::{Cross, Reply, cross};
+use crate::response::{Cross, Response, cross};
 use crate::settler::{NativeSettler, Settler};
 
 /// The Rust client, or what one call makes of it. The generated calls are further methods of it.
@@ -24,7 +24,7 @@ pub struct NativeClient {
     dispatch: Option<Dispatch>,
     /// What breaks its calls off, where they can be broken off.
     token: Option<CancellationToken>,
-    /// Whether its calls hand over the raw reply too.
+    /// Whether its calls hand over the raw response too.
     raw: bool,
     /// What its calls go over.
     connections: Connections,
@@ -50,7 +50,7 @@ pub struct Scope {
     pub options: Option<Options>,
     /// Whether it may be broken off.
     pub cancellable: bool,
-    /// Whether the raw reply is wanted.
+    /// Whether the raw response is wanted.
     pub raw: bool,
 }
 
@@ -85,7 +85,7 @@ pub async fn connect_local(
 ) -> Outcome<NativeClient> {
     let data =
         directory.map_or(LocalData::Memory, |directory| LocalData::Directory(directory.into()));
-    let client = Client::local(data).await.and_then(|client| client.with(options::usual()));
+    let client = Client::local(data).await.and_then(|client| client.with_options(options::usual()));
     outcome(client.map(|client| NativeClient::of(client, settler)))
 }
 
@@ -101,7 +101,7 @@ impl NativeClient {
     #[napi]
     pub fn with(&self, options: Options, log: Option<Log>) -> Outcome<NativeClient> {
         let dispatch = log.map(logger::dispatch).or_else(|| self.dispatch.clone());
-        let client = self.client.with(options.into());
+        let client = self.client.with_options(options.into());
         outcome(client.map(|client| Self { client, dispatch, raw: false, ..self.share() }))
     }
 
@@ -110,7 +110,7 @@ impl NativeClient {
     pub fn scoped(&self, scope: Scope) -> Outcome<NativeClient> {
         let mut client = self.client.clone();
         if let Some(options) = scope.options {
-            match client.with(options.into()) {
+            match client.with_options(options.into()) {
                 Ok(other) => client = other,
                 Err(error) => return Outcome::B(error.into()),
             }
@@ -186,23 +186,25 @@ impl NativeClient {
         let lane = self.settler.lane();
         let call = call(&self.connections.of(&self.client, &lane));
         self.settler.begin_in(lane, number, async move {
-            match native.reply(call).await {
-                Outcome::A(reply) => Outcome::A(Some(reply)),
+            match native.response(call).await {
+                Outcome::A(response) => Outcome::A(Some(response)),
                 Outcome::B(failure) => Outcome::B(failure),
             }
         });
     }
 
-    /// Sends a call and hands over what it returned, with the raw reply where it is wanted.
-    pub(crate) async fn reply<T, C>(&self, call: C) -> Outcome<Reply>
+    /// Sends a call and hands over what it returned, with the raw response where it is wanted.
+    pub(crate) async fn response<T, C>(&self, call: C) -> Outcome<Response>
     where
         T: Cross + Send,
         C: IntoFuture<Output = Result<T, Error>, IntoFuture: Send>,
     {
         outcome(if self.raw {
-            let replied = self.run(call.with_reply()).await;
-            replied
-                .map(|(value, reply)| Reply { raw_reply: Some((&reply).into()), ..cross(&value) })
+            let responded = self.run(call.with_response()).await;
+            responded.map(|(value, response)| Response {
+                raw_response: Some((&response).into()),
+                ..cross(&value)
+            })
         } else {
             self.run(call.into_future()).await.map(|value| cross(&value))
         })

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 use crate::client::NativeClient;
 use crate::failure::{Outcome, outcome};
 use crate::progress::{NativeProgress, Watched};
-use crate::reply::{Cross, Crossing, Reply, cross};
+use crate::response::{Cross, Crossing, Response, cross};
 
 /// The size of the pieces in which an export crosses.
 const PIECE: usize = 256 * 1024;
@@ -157,7 +157,7 @@ struct Records {
 impl NativeRecords {
     /// The next records, as many as are there; absent at the end.
     #[napi]
-    pub async fn next(&self) -> Outcome<Option<Reply>> {
+    pub async fn next(&self) -> Outcome<Option<Response>> {
         let mut state = self.state.lock().await;
         if let Some(error) = state.failure.take() {
             return outcome(Err(error));

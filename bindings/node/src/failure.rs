@@ -8,8 +8,8 @@ use mistral_datasets::{Error, ErrorKind};
 use napi::Either;
 use napi_derive::napi;
 
-use crate::reply::{Reply, cross};
 use crate::report::{self, AnyReport};
+use crate::response::{Response, cross};
 
 /// What a call hands over: what was asked for, or why there is none.
 pub type Outcome<T> = Either<T, Failure>;
@@ -25,7 +25,7 @@ pub struct Failure {
     pub line: String,
     /// The document's name of the operation.
     pub operation: Option<String>,
-    /// The status of the reply.
+    /// The status of the response.
     pub status: Option<u16>,
     /// The server's name for what went wrong.
     pub error_code: Option<String>,
@@ -42,12 +42,12 @@ pub struct Failure {
     /// How long the server asked to wait.
     pub retry_after_ms: Option<f64>,
     /// The import task that failed or is still under way.
-    pub task: Option<Reply>,
+    pub task: Option<Response>,
     /// What a bulk call had done by then.
     pub report: Option<AnyReport>,
     /// What to do about it.
     pub hint: Option<&'static str>,
-    /// The body of the failed reply.
+    /// The body of the failed response.
     pub body: Option<String>,
     /// The causes in words, the nearest first.
     pub causes: Vec<String>,

@@ -80,7 +80,7 @@ pub struct NativeWorkspace {
 /// The workspace of a key on a local server.
 #[napi]
 pub fn workspace_at(url: String, api_key: String) -> Outcome<NativeWorkspace> {
-    outcome(Workspace::at(url, api_key).map(|workspace| NativeWorkspace { workspace }))
+    outcome(Workspace::connect(url, api_key).map(|workspace| NativeWorkspace { workspace }))
 }
 
 #[napi]
@@ -89,11 +89,11 @@ impl NativeWorkspace {
     #[napi]
     pub fn client(&self, user_agent: String, settler: &NativeSettler) -> Outcome<NativeClient> {
         let client = self.workspace.builder().user_agent(user_agent).build();
-        let client = client.and_then(|client| client.with(options::usual()));
+        let client = client.and_then(|client| client.with_options(options::usual()));
         outcome(client.map(|client| NativeClient::of(client, settler)))
     }
 
-    /// Calls one of the local server's own routes with a body of JSON, and returns the reply's.
+    /// Calls one of the local server's own routes with a body of JSON, and returns the response's.
     #[napi]
     pub async fn ask(
         &self,

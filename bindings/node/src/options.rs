@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mistral_datasets::Retries;
+use mistral_datasets::RetryPolicy;
 use napi_derive::napi;
 
 /// What may hold for a client and for one call; what is absent is as before.
@@ -36,9 +36,9 @@ pub struct RetryOptions {
     pub max_retry_after_ms: Option<f64>,
 }
 
-/// What holds for every client. What comes of a reply is copied for JavaScript at once, so nothing holds its body for longer.
+/// What holds for every client. What comes of a response is copied for JavaScript at once, so nothing holds its body for longer.
 pub fn usual() -> mistral_datasets::Options {
-    mistral_datasets::Options::new().share_replies(true)
+    mistral_datasets::Options::new().share_bodies(true)
 }
 
 impl From<Options> for mistral_datasets::Options {
@@ -66,7 +66,7 @@ impl From<Options> for mistral_datasets::Options {
     }
 }
 
-impl From<RetryOptions> for Retries {
+impl From<RetryOptions> for RetryPolicy {
     fn from(given: RetryOptions) -> Self {
         let mut retries = Self::default();
         if let Some(attempts) = given.max_attempts {

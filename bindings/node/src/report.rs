@@ -5,7 +5,7 @@ use napi::Either;
 use napi_derive::napi;
 
 use crate::failure::{Failure, as_milliseconds};
-use crate::reply::{Reply, cross};
+use crate::response::{Response, cross};
 
 /// What `create_records` did.
 #[napi]
@@ -31,7 +31,7 @@ pub struct CreateSummary {
     /// How long the call took.
     pub elapsed_ms: f64,
     /// The import task of the last file.
-    pub task: Option<Reply>,
+    pub task: Option<Response>,
 }
 
 /// What became of one record.
@@ -97,9 +97,9 @@ pub struct ImportSummary {
     /// How many records were imported.
     pub records: f64,
     /// The lines that cannot be imported, the first of them.
-    pub bad_lines: Vec<BadLine>,
+    pub invalid_lines: Vec<InvalidLine>,
     /// How many there are.
-    pub bad_line_count: f64,
+    pub invalid_line_count: f64,
     /// The files whose imports were begun.
     pub files: Vec<ImportedFile>,
     /// The files whose imports may have been begun or not.
@@ -108,7 +108,7 @@ pub struct ImportSummary {
 
 /// A line that cannot be imported.
 #[napi(object, object_from_js = false)]
-pub struct BadLine {
+pub struct InvalidLine {
     /// Its number.
     pub line: f64,
     /// The character in which it is bad.
@@ -129,7 +129,7 @@ pub struct ImportedFile {
     /// How many records it has.
     pub records: f64,
     /// Its import, if one was surely begun.
-    pub task: Option<Reply>,
+    pub task: Option<Response>,
 }
 
 #[napi]
@@ -138,7 +138,7 @@ impl NativeImportReport {
     #[napi]
     pub fn summary(&self) -> ImportSummary {
         let report = &self.report;
-        let bad_lines = report.bad_lines().iter().map(|bad| BadLine {
+        let invalid_lines = report.invalid_lines().iter().map(|bad| InvalidLine {
             line: bad.line as f64,
             column: bad.column as f64,
             problem: bad.problem.clone(),
@@ -160,8 +160,8 @@ impl NativeImportReport {
         ImportSummary {
             lines: report.lines() as f64,
             records: report.records() as f64,
-            bad_lines: bad_lines.collect(),
-            bad_line_count: report.bad_line_count() as f64,
+            invalid_lines: invalid_lines.collect(),
+            invalid_line_count: report.invalid_line_count() as f64,
             files: files.collect(),
             unknown: unknown.collect(),
         }

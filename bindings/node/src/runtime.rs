@@ -6,11 +6,11 @@ use std::thread;
 use napi::bindgen_prelude::create_custom_tokio_runtime;
 use tokio::runtime::Builder;
 
-/// So many threads move bytes and read replies at least and at most.
+/// So many threads move bytes and read responses at least and at most.
 const THREADS: RangeInclusive<usize> = 2..=4;
 
-/// How many threads move bytes and read replies at a time: half as many as processors, for JavaScript wants some too; but with
-/// one alone, a reply would wait while another is read.
+/// How many threads move bytes and read responses at a time: half as many as processors, for JavaScript wants some too; but with
+/// one alone, a response would wait while another is read.
 pub(crate) fn threads() -> usize {
     let processors = thread::available_parallelism().map_or(2, |number| number.get());
     (processors / 2).clamp(*THREADS.start(), *THREADS.end())

@@ -16,11 +16,11 @@ use napi_derive::napi;
 
 use crate::failure::Outcome;
 use crate::lanes::{Lanes, Taken};
-use crate::reply::Reply;
+use crate::response::Response;
 
-/// The number of a call, and what it brought: a reply, or none at the end of a walk, or a failure. A call that panicked brings
+/// The number of a call, and what it brought: a response, or none at the end of a pager, or a failure. A call that panicked brings
 /// an error of JavaScript's own.
-type Settled = FnArgs<(u32, Either<Outcome<Option<Reply>>, Error>)>;
+type Settled = FnArgs<(u32, Either<Outcome<Option<Response>>, Error>)>;
 
 /// What takes the outcomes. It is weak, so that being ready for more keeps no process alive.
 type Settle = ThreadsafeFunction<Settled, (), Settled, Status, false, true>;
@@ -76,7 +76,7 @@ impl Settler {
     pub(crate) fn begin(
         &self,
         number: u32,
-        part: impl Future<Output = Outcome<Option<Reply>>> + Send + 'static,
+        part: impl Future<Output = Outcome<Option<Response>>> + Send + 'static,
     ) {
         spawn(self.settled(number, part));
     }
@@ -86,7 +86,7 @@ impl Settler {
         &self,
         lane: Taken,
         number: u32,
-        call: impl Future<Output = Outcome<Option<Reply>>> + Send + 'static,
+        call: impl Future<Output = Outcome<Option<Response>>> + Send + 'static,
     ) {
         lane.spawn(self.settled(number, call));
     }
@@ -94,7 +94,7 @@ impl Settler {
     fn settled(
         &self,
         number: u32,
-        call: impl Future<Output = Outcome<Option<Reply>>> + Send + 'static,
+        call: impl Future<Output = Outcome<Option<Response>>> + Send + 'static,
     ) -> impl Future<Output = ()> + Send + 'static {
         let settle = self.settle.clone();
         async move {

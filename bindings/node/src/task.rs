@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use crate::client::NativeClient;
 use crate::failure::Outcome;
 use crate::options::milliseconds;
-use crate::reply::{Reply, cross};
+use crate::response::{Response, cross};
 
 /// What the waits between two looks at a task grow to where one is given that is shorter.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ pub struct WaitOptions {
 pub struct NativeWait {
     native: NativeClient,
     wait: Mutex<Option<Wait>>,
-    looks: tokio::sync::Mutex<UnboundedReceiver<Reply>>,
+    looks: tokio::sync::Mutex<UnboundedReceiver<Response>>,
 }
 
 #[napi]
@@ -70,15 +70,15 @@ impl NativeClient {
 impl NativeWait {
     /// Waits. It is called once.
     #[napi]
-    pub async fn run(&self) -> napi::Result<Outcome<Reply>> {
+    pub async fn run(&self) -> napi::Result<Outcome<Response>> {
         let wait = self.wait.lock().unwrap_or_else(PoisonError::into_inner).take();
         let wait = wait.ok_or_else(|| napi::Error::from_reason("the wait has begun before"))?;
-        Ok(self.native.reply(wait).await)
+        Ok(self.native.response(wait).await)
     }
 
     /// How the task stood the next time that it was looked at; absent when the wait has ended.
     #[napi]
-    pub async fn look(&self) -> Option<Reply> {
+    pub async fn look(&self) -> Option<Response> {
         self.looks.lock().await.recv().await
     }
 }

@@ -9,7 +9,7 @@ use napi_derive::napi;
 use crate::client::NativeClient;
 use crate::failure::Outcome;
 use crate::feed::Feed;
-use crate::reply::Reply;
+use crate::response::Response;
 
 /// How many pieces may wait to be sent before whoever feeds them has to wait.
 const PIECES_AHEAD: usize = 2;
@@ -59,12 +59,12 @@ impl NativeClient {
 impl NativeUpload {
     /// Sends the upload while [`push`](Self::push) feeds it. It is called once.
     #[napi]
-    pub async fn send(&self) -> napi::Result<Outcome<Reply>> {
+    pub async fn send(&self) -> napi::Result<Outcome<Response>> {
         let upload = self.upload.lock().unwrap_or_else(PoisonError::into_inner).take();
         let upload =
             upload.ok_or_else(|| napi::Error::from_reason("the upload was sent before"))?;
         let files = self.native.client.files();
-        Ok(self.native.reply(files.upload(upload)).await)
+        Ok(self.native.response(files.upload(upload)).await)
     }
 
     /// Takes a piece. False when the next has to wait.

@@ -1,4 +1,4 @@
-// What replies are like as objects, and what may be sent.
+// What responses are like as objects, and what may be sent.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -35,7 +35,7 @@ async function received(members = {}) {
   return client.datasets.records.fetch({ datasetRecordId: ID });
 }
 
-test("replies are objects of exported classes", async () => {
+test("responses are objects of exported classes", async () => {
   const record = await received();
   assert.ok(record instanceof DatasetRecord && record instanceof Model);
   // The rest is made when somebody looks: such records are held by the thousand.
@@ -116,11 +116,11 @@ test("toJSON gives the names of the wire", async () => {
   assert.deepEqual(JSON.parse(JSON.stringify([record])), [expected]);
   const page = { results: [RECORD], count: 1, next: null, previous: null };
   const { client } = await canned({ body: JSON.stringify({ records: page }) });
-  const reply = await client.datasets.listRecords({ datasetId: ID });
-  assert.equal(reply.toJSON().records.results[0].created_at, RECORD.created_at);
+  const response = await client.datasets.listRecords({ datasetId: ID });
+  assert.equal(response.toJSON().records.results[0].created_at, RECORD.created_at);
 });
 
-test("printed replies show no conversation", async () => {
+test("printed responses show no conversation", async () => {
   const record = await received({ more: { secret: "Grüße" } });
   const printed = inspect(record, { depth: null, showHidden: true });
   assert.match(printed, /^DatasetRecord \{/);

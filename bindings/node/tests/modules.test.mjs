@@ -260,7 +260,7 @@ test("a logger hears of operations that another client was the first to call", a
   assert.equal(printed, "list_datasets");
 });
 
-test("a process ends by itself after a call under way, a walk that was left and a client that was dropped", async () => {
+test("a process ends by itself after a call under way, a pager that was left and a client that was dropped", async () => {
   const { url } = await canned({ body: '{"datasets": {"count": 0}}', delay: 200 });
   const printed = await program(
     `
@@ -287,21 +287,21 @@ test("many workers use the client at once, and closing twice is no error", async
     (async () => {
       const { apiKey, serverURL, datasetId } = workerData;
       const mistral = new Mistral({ apiKey, serverURL });
-      let walked = 0;
+      let collected = 0;
       for await (const { properties } of mistral.datasets.iterRecords({ datasetId, pageSize: 10 })) {
-        if (properties.n === walked) walked += 1;
+        if (properties.n === collected) collected += 1;
       }
       await Promise.all([mistral.close(), mistral.close()]);
       await mistral.close();
-      parentPort.postMessage(walked);
+      parentPort.postMessage(collected);
     })();
   `;
   const workerData = { apiKey: fixture.key, serverURL: fixture.url, datasetId };
-  const walked = Array.from({ length: 8 }, async () => {
+  const collected = Array.from({ length: 8 }, async () => {
     const worker = new Worker(code, { eval: true, workerData });
     const [message] = await once(worker, "message");
     await worker.terminate();
     return message;
   });
-  assert.deepEqual(await Promise.all(walked), Array(8).fill(120));
+  assert.deepEqual(await Promise.all(collected), Array(8).fill(120));
 });

@@ -181,7 +181,7 @@ test("redirects without end are an error", async () => {
 test("a storm of refusals is ridden out together", async () => {
   const fixture = await Fixture.served();
   const { id: datasetId } = await fixture.dataset();
-  await fixture.fault({ operation: "fetch_dataset", status: 429, times: 20 });
+  await fixture.injectFault({ operation: "fetch_dataset", status: 429, times: 20 });
   const patient = { retries: { maxAttempts: 20, firstDelayMs: 10 } };
   const calls = Array.from({ length: 16 }, () => fixture.datasets.fetch({ datasetId }, patient));
   for (const { id } of await Promise.all(calls)) assert.equal(id, datasetId);

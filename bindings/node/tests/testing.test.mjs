@@ -30,7 +30,7 @@ const REFUNDS = { name: "Refund requests", description: "" };
 test("workspaces do not meet", async () => {
   const [one, other] = [server.workspace(), server.workspace()];
   await one.client.datasets.create(REFUNDS);
-  await one.fault({ status: 503, operation: "fetch_dataset", times: null });
+  await one.injectFault({ status: 503, operation: "fetch_dataset", times: null });
   assert.equal((await other.client.datasets.list()).datasets.count, 0);
   assert.deepEqual(await other.faults(), []);
   assert.deepEqual(
@@ -49,7 +49,7 @@ test("a sequence of faults is seen in the journal", async () => {
   const local = server.workspace();
   const before = Date.now();
   const headers = { "retry-after": "0" };
-  const [refused, lost] = await local.fault([
+  const [refused, lost] = await local.injectFault([
     { status: 503, headers, operation: "create_dataset", times: 2 },
     { truncateAfterBytes: 3, operation: "list_datasets" },
   ]);
@@ -81,28 +81,28 @@ test("a sequence of faults is seen in the journal", async () => {
       [1, 1, undefined],
     ],
   );
-  await local.forgetRequests();
+  await local.clearRequests();
   assert.deepEqual(await local.requests(), []);
 });
 
-test("slow, broken and lost replies, and the end of faults", async () => {
+test("slow, broken and lost responses, and the end of faults", async () => {
   const local = server.workspace();
   const once = local.client.withOptions({ retries: 1 });
-  await local.fault({ delayMs: 60_000 });
+  await local.injectFault({ delayMs: 60_000 });
   await failure(once.datasets.list({}, { timeoutMs: 20 }), TimeoutError);
-  await local.fault({ resetAfterBytes: 0 });
+  await local.injectFault({ resetAfterBytes: 0 });
   await failure(once.datasets.list(), ConnectionError);
-  await local.fault({ drip: { bytes: 1_000, intervalMs: 1 } });
+  await local.injectFault({ drip: { bytes: 1_000, intervalMs: 1 } });
   assert.equal((await once.datasets.list()).datasets.count, 0);
   // It is refused, but was carried out, as by a proxy that gave up too soon.
-  await local.fault({ status: 504, carryOut: true });
+  await local.injectFault({ status: 504, carryOut: true });
   await failure(once.datasets.create(REFUNDS), MistralError, { ambiguous: true });
   assert.equal((await once.datasets.list()).datasets.count, 1);
   const body = { detail: "gone" };
-  await local.fault({ status: 404, body, method: "GET", route: "/v1/files", times: null, skip: 1 });
+  await local.injectFault({ status: 404, body, method: "GET", route: "/v1/files", times: null, skip: 1 });
   await once.files.list();
   assert.match((await failure(once.files.list(), NotFoundError)).message, /gone/);
-  await local.endFaults();
+  await local.clearFaults();
   await once.files.list();
 });
 
@@ -110,12 +110,12 @@ test("tasks that fail or do not end", async () => {
   const local = server.workspace();
   const { datasets } = local.client;
   const { id: datasetId } = await datasets.create(REFUNDS);
-  const completionEventIds = await local.plantEvents([
+  const completionEventIds = await local.insertEvents([
     { eventId: "event-1", requestMessages: [], responseMessages: [] },
   ]);
   assert.deepEqual(completionEventIds, ["event-1"]);
-  await local.fault([{ task: { fail: "no more room" } }, { task: { stuck: true } }]);
-  await local.fault({ task: { delayMs: 200 } });
+  await local.injectFault([{ task: { fail: "no more room" } }, { task: { stuck: true } }]);
+  await local.injectFault({ task: { delayMs: 200 } });
   const request = { datasetId, completionEventIds };
   const failed = datasets.importFromExplorer({ ...request, wait: true });
   assert.match((await failure(failed, TaskFailedError)).message, /no more room/);
@@ -128,7 +128,7 @@ test("tasks that fail or do not end", async () => {
 
 test("a rule that cannot be meant is refused by its member", async () => {
   const local = server.workspace();
-  const refused = (rule) => failure(local.fault(rule), ValidationError);
+  const refused = (rule) => failure(local.injectFault(rule), ValidationError);
   assert.match((await refused({ status: 503, operation: "createRecord" })).message, /^operation: /);
   assert.match((await refused({})).message, /the rule does nothing/);
   assert.match((await refused({ statsu: 503 })).message, /statsu/);
@@ -138,7 +138,7 @@ test("a rule that cannot be meant is refused by its member", async () => {
 test("a workspace that is reset is as at first", async () => {
   const local = server.workspace();
   await local.client.datasets.create(REFUNDS);
-  await local.fault({ status: 503, times: null });
+  await local.injectFault({ status: 503, times: null });
   await local.reset();
   assert.deepEqual([await local.requests(), await local.faults()], [[], []]);
   assert.equal((await local.client.datasets.list()).datasets.count, 0);
@@ -163,7 +163,7 @@ test("a server of its own, and its end", async (t) => {
   const { id: datasetId } = await datasets.create(REFUNDS);
   await datasets.createRecord({ datasetId, payload: { anything: 1 }, properties: {} });
   // A request that would take a minute does not keep the server from ending.
-  await newest.fault({ delayMs: 60_000 });
+  await newest.injectFault({ delayMs: 60_000 });
   const slow = fetch(`${newest.url}/v1/observability/datasets`, {
     headers: { authorization: `Bearer ${newest.apiKey}` },
   });

@@ -2,7 +2,7 @@
 
 use std::future::IntoFuture;
 
-use mistral_datasets::{Error, Reply as RawReply, Wait, WithReply};
+use mistral_datasets::{Error, RawResponse, Wait, WithResponse};
 use pyo3::prelude::*;
 
 use crate::error;
@@ -10,27 +10,27 @@ use crate::lane::Lane;
 use crate::model::Source;
 use crate::options::Seconds;
 use crate::raw;
-use crate::runtime::{self, Reply};
+use crate::runtime::{self, Response};
 use crate::session::Session;
 
-/// Carries out a call of the lane's client and blocks until its reply is there.
+/// Carries out a call of the lane's client and blocks until its response is there.
 pub fn send<C, R>(py: Python<'_>, lane: Lane, call: C) -> PyResult<Py<PyAny>>
 where
     C: IntoFuture<Output = Result<R, Error>>,
     C::IntoFuture: Send + 'static,
-    R: Reply,
+    R: Response,
 {
     let answer = answer(lane.session(), call);
     runtime::finish(py, lane.run(py, answer)?)
 }
 
 /// Has the runtime's threads carry out a call, for one that takes long or whose body moves on afterwards, and blocks until its
-/// reply is there.
+/// response is there.
 pub fn send_by_runtime<C, R>(py: Python<'_>, session: &Session, call: C) -> PyResult<Py<PyAny>>
 where
     C: IntoFuture<Output = Result<R, Error>>,
     C::IntoFuture: Send + 'static,
-    R: Reply,
+    R: Response,
 {
     runtime::wait(py, answer(session, call))
 }
@@ -45,7 +45,7 @@ pub fn send_async<'py, C, R>(
 where
     C: IntoFuture<Output = Result<R, Error>>,
     C::IntoFuture: Send + 'static,
-    R: Reply,
+    R: Response,
 {
     runtime::coroutine(py, name, answer(session, call))
 }
@@ -54,10 +54,10 @@ where
 pub struct Answer<R> {
     session: Session,
     result: Result<R, Error>,
-    reply: Option<RawReply>,
+    response: Option<RawResponse>,
 }
 
-/// The call, with its reply as it came where [`raw::call`] wants that.
+/// The call, with its response as it came where [`raw::call`] wants that.
 fn answer<C, R>(
     session: &Session,
     call: C,
@@ -65,31 +65,33 @@ fn answer<C, R>(
 where
     C: IntoFuture<Output = Result<R, Error>>,
     C::IntoFuture: Send + 'static,
-    R: Reply,
+    R: Response,
 {
     let session = session.clone();
     let call = call.into_future();
-    let wants_reply = raw::is_wanted();
+    let wants_response = raw::is_wanted();
     async move {
-        if !wants_reply {
-            return Ok(Answer { session, result: call.await, reply: None });
+        if !wants_response {
+            return Ok(Answer { session, result: call.await, response: None });
         }
-        Ok(match call.with_reply().await {
-            Ok((value, reply)) => Answer { session, result: Ok(value), reply: Some(reply) },
-            Err(error) => Answer { session, result: Err(error), reply: None },
+        Ok(match call.with_response().await {
+            Ok((value, response)) => {
+                Answer { session, result: Ok(value), response: Some(response) }
+            }
+            Err(error) => Answer { session, result: Err(error), response: None },
         })
     }
 }
 
-impl<R: Reply> Reply for Answer<R> {
+impl<R: Response> Response for Answer<R> {
     fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
         let source = Source { session: Some(&self.session), ..source };
         let value = self
             .result
             .map_err(|error| error::exception(source.py, source.session, &error))?
             .into_object(source)?;
-        match self.reply {
-            Some(reply) => raw::object(source.py, value, &reply),
+        match self.response {
+            Some(response) => raw::object(source.py, value, &response),
             None => Ok(value),
         }
     }

@@ -7,11 +7,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::model::Source;
-use crate::runtime::{self, Reply};
+use crate::runtime::{self, Response};
 use crate::session::{Origin, Session};
 use crate::{error, file, options, raw};
 
-impl Reply for Session {
+impl Response for Session {
     fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
         Ok(Py::new(source.py, self)?.into_any())
     }
@@ -81,7 +81,7 @@ impl Session {
         self.server_url(py)
     }
 
-    /// Makes a call of a resource, and returns its reply as it came beside what was made of it.
+    /// Makes a call of a resource, and returns its response as it came beside what was made of it.
     #[pyo3(signature = (method, /, *arguments, **keywords))]
     fn raw<'py>(
         &self,

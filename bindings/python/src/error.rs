@@ -12,7 +12,7 @@ use pyo3::types::PyDict;
 use crate::model::Source;
 use crate::options::Seconds;
 use crate::report;
-use crate::runtime::Reply;
+use crate::runtime::Response;
 use crate::session::Session;
 
 /// The names of all kinds of error, for the test that compares them with the classes.
@@ -54,14 +54,14 @@ pub fn exception(py: Python<'_>, session: Option<&Session>, error: &Error) -> Py
     exception
 }
 
-/// The exception of a reply, or a part of one, that cannot be read.
+/// The exception of a response, or a part of one, that cannot be read.
 pub fn unreadable(py: Python<'_>, problem: &str, cause: PyErr) -> PyErr {
     let exception = new(py, ErrorKind::Decoding.name(), problem, None);
     exception.set_cause(py, Some(cause));
     exception
 }
 
-/// The exception of JSON text that is no such reply. serde's words may quote the text, so that only the place is told.
+/// The exception of JSON text that is no such response. serde's words may quote the text, so that only the place is told.
 pub fn unparsable(py: Python<'_>, problem: &serde_json::Error) -> PyErr {
     let message = format!(
         "the text is not what the API promises: unexpected content at line {} column {}",

@@ -23,7 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::error;
 use crate::model::Source;
-use crate::runtime::{self, Reply};
+use crate::runtime::{self, Response};
 use crate::session::Session;
 
 /// What Python hands over when it is asked to.
@@ -180,7 +180,7 @@ impl Exchange {
     pub fn new<F, R>(session: &Session, call: impl FnOnce(Link) -> F) -> Self
     where
         F: Future<Output = Result<R, Error>> + Send + 'static,
-        R: Reply,
+        R: Response,
     {
         let (sender, turns) = mpsc::channel(1);
         let news = Arc::<NewsQueue>::default();
@@ -188,7 +188,7 @@ impl Exchange {
         let begin = async move {
             let result = call.await;
             let end = Turn::End(Box::new(move |source: Source<'_, '_>| match result {
-                Ok(reply) => reply.into_object(source),
+                Ok(response) => response.into_object(source),
                 Err(error) => Err(error::exception(source.py, source.session, &error)),
             }));
             // Python has lost its interest after an error of its own.
@@ -237,7 +237,7 @@ struct Next {
     exchange: Py<Exchange>,
 }
 
-impl Reply for Next {
+impl Response for Next {
     fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
         let py = source.py;
         let exchange = self.exchange.get();

@@ -18,9 +18,9 @@ use crate::generated::ConversationPayload;
 use crate::json::Json;
 use crate::member::{Extra, Member};
 use crate::model::Source;
-use crate::runtime::Reply;
+use crate::pager::{self, Batch, Path};
+use crate::runtime::Response;
 use crate::session::Session;
-use crate::walk::{self, Batch, Path};
 
 /// How much Python is given to write at a time.
 const PIECE: usize = 256 << 10;
@@ -67,7 +67,7 @@ async fn into_python(export: mistral_datasets::Export, link: Link) -> Result<Exp
     report
 }
 
-impl Reply for ExportReport {
+impl Response for ExportReport {
     fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
         static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let class = CLASS.import(source.py, "mistral_datasets._reports", "ExportReport")?;
@@ -83,7 +83,7 @@ pub fn export_records(
     dataset_id: Id,
     payload_type: Option<Bound<'_, PyAny>>,
 ) -> PyResult<Path> {
-    let convert = walk::converter(client.py(), payload_type)?;
+    let convert = pager::converter(client.py(), payload_type)?;
     let begin = move |client: mistral_datasets::Client| {
         let records = client.datasets().export(dataset_id.clone()).records();
         let batches = records.try_ready_chunks(RECORDS).flat_map(|chunk| {
@@ -112,7 +112,7 @@ pub struct ExportedRecord {
     extra: Extra,
 }
 
-impl Reply for mistral_datasets::ExportedRecord {
+impl Response for mistral_datasets::ExportedRecord {
     fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
         let record = ExportedRecord {
             payload: Member::receive(source, self.payload)?,

@@ -18,7 +18,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString};
 use crate::argument::Id;
 use crate::error;
 use crate::model::Source;
-use crate::runtime::{self, Reply};
+use crate::runtime::{self, Response};
 
 /// How much is read from a Python file at a time.
 const CHUNK: usize = 64 * 1024;
@@ -154,7 +154,7 @@ pub struct Uploaded {
     raised: Raised,
 }
 
-impl Reply for Uploaded {
+impl Response for Uploaded {
     fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
         let raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (raised, self.file) {
@@ -175,7 +175,7 @@ pub async fn open_link(client: Client, url: String) -> Result<Download, Error> {
     client.open_link(&url).await
 }
 
-impl Reply for Download {
+impl Response for Download {
     fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
         static DOWNLOAD: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let content = Content {
@@ -246,7 +246,7 @@ impl Content {
 
 struct Chunk(Option<Bytes>);
 
-impl Reply for Chunk {
+impl Response for Chunk {
     fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
         self.0.map(|bytes| PyBytes::new(source.py, &bytes)).into_py_any(source.py)
     }

@@ -1,6 +1,6 @@
 //! Single blocking calls, carried out by the thread that makes them.
 //!
-//! Such a thread has nothing else to do until the reply is there, so it moves the bytes itself: handing the call to a thread
+//! Such a thread has nothing else to do until the response is there, so it moves the bytes itself: handing the call to a thread
 //! of the runtime and back would cost more than the rest of it. For that it takes a lane, a small runtime and connections
 //! that only this runtime works, and leaves it to the next caller. There are as many lanes as calls at a time.
 

@@ -1,9 +1,9 @@
 //! The native module of the Python package `mistral_datasets`: it converts what Python gives, calls the client, and
 //! converts what comes back. Rules live in the client alone.
 //!
-//! What follows from the OpenAPI document, one class a reply and one pair of methods an operation, lies in `generated`.
+//! What follows from the OpenAPI document, one class a response and one pair of methods an operation, lies in `generated`.
 //! By hand are the runtime under the blocking calls and the awaitables, errors, lazily parsed JSON, the transfer of files, and
-//! what makes many calls of one: walks, waits and bulk transfer.
+//! what makes many calls of one: pagers, waits and bulk transfer.
 
 #![allow(missing_debug_implementations, reason = "Python shows its classes by their `__repr__`")]
 
@@ -24,12 +24,12 @@ mod logging;
 mod member;
 mod model;
 mod options;
+mod pager;
 mod raw;
 mod report;
 mod runtime;
 mod session;
 mod task;
-mod walk;
 
 use pyo3::prelude::*;
 
@@ -48,9 +48,9 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<exchange::Exchange>()?;
     module.add_class::<local::TestServer>()?;
     module.add_class::<local::TestWorkspace>()?;
-    module.add_class::<walk::Path>()?;
-    module.add_class::<walk::Items>()?;
-    module.add_class::<walk::Pages>()?;
+    module.add_class::<pager::Path>()?;
+    module.add_class::<pager::Items>()?;
+    module.add_class::<pager::Pages>()?;
     module.add_class::<report::CreateReport>()?;
     module.add_class::<report::ImportReport>()?;
     module.add_class::<export::ExportedRecord>()?;

@@ -89,7 +89,7 @@ impl TestWorkspace {
     #[new]
     #[pyo3(signature = (url, api_key, /))]
     fn at(py: Python<'_>, url: &str, api_key: &str) -> PyResult<Self> {
-        let workspace = Workspace::at(url, api_key);
+        let workspace = Workspace::connect(url, api_key);
         let workspace = workspace.map_err(|error| error::exception(py, None, &error))?;
         Ok(Self { process: process::id(), workspace })
     }
@@ -101,7 +101,7 @@ impl TestWorkspace {
         Ok(Session::new(Origin::Built(Box::new(builder)), client))
     }
 
-    /// Calls one of the local server's own routes with a body of JSON, and returns the reply's.
+    /// Calls one of the local server's own routes with a body of JSON, and returns the response's.
     #[pyo3(signature = (method, route, json, /))]
     fn ask(
         &self,
@@ -117,7 +117,7 @@ impl TestWorkspace {
                 return workspace.ask(&method, &route, json).await;
             }
             // The connections are the parent's, and are neither used nor closed.
-            let own = Workspace::at(workspace.url(), workspace.api_key());
+            let own = Workspace::connect(workspace.url(), workspace.api_key());
             std::mem::forget(workspace);
             own?.ask(&method, &route, json).await
         };

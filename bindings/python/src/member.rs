@@ -208,7 +208,7 @@ where
     }
 }
 
-/// The members of a reply that the document does not know.
+/// The members of a response that the document does not know.
 pub struct Extra {
     members: BTreeMap<String, Json<RawJson>>,
     view: PyOnceLock<Py<PyMappingProxy>>,

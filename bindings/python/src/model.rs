@@ -1,4 +1,4 @@
-//! Replies as Python objects: frozen classes, one for each schema.
+//! Responses as Python objects: frozen classes, one for each schema.
 
 use mistral_datasets::RawJson;
 use pyo3::exceptions::PyAttributeError;
@@ -13,7 +13,7 @@ use crate::json;
 use crate::member::{Extra, Member};
 use crate::session::Session;
 
-/// Where a reply comes from: the interpreter that its objects are made in, and the client that asked, if one did.
+/// Where a response comes from: the interpreter that its objects are made in, and the client that asked, if one did.
 #[derive(Clone, Copy)]
 pub struct Source<'a, 'py> {
     /// The interpreter.
@@ -29,7 +29,7 @@ impl<'py> Source<'_, 'py> {
     }
 }
 
-/// The class of a reply.
+/// The class of a response.
 pub trait Model: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Send + Sync {
     /// What it is on the client's side.
     type Wire: Serialize + DeserializeOwned + PartialEq;
@@ -72,7 +72,7 @@ impl<T: Model + Into<PyClassInitializer<T>>> Member for Py<T> {
 }
 
 /// Makes an object and spares the garbage collector the way to it. None of our classes has a `__traverse__`, so nothing would be
-/// found there; but replies are many, and every one that is held would be looked at.
+/// found there; but responses are many, and every one that is held would be looked at.
 pub fn untracked<T: PyClass>(
     py: Python<'_>,
     value: impl Into<PyClassInitializer<T>>,
@@ -89,19 +89,19 @@ pub fn untracked<T: PyClass>(
     Ok(object)
 }
 
-/// Reads a reply from JSON text.
+/// Reads a response from JSON text.
 pub fn read<T: DeserializeOwned>(py: Python<'_>, text: String) -> PyResult<T> {
     serde_json::from_str(&text).map_err(|problem| error::unparsable(py, &problem))
 }
 
-/// Writes a reply as JSON text, every member included.
+/// Writes a response as JSON text, every member included.
 pub fn text<T: Model>(model: &T, py: Python<'_>) -> PyResult<String> {
     RawJson::from_value(&model.wire(py)?)
         .map(|text| text.get().to_owned())
         .map_err(|problem| error::unparsable(py, &problem))
 }
 
-/// Whether two replies say the same: to the letter, or else as Python's values.
+/// Whether two responses say the same: to the letter, or else as Python's values.
 pub fn equal<T: Model>(left: &T, right: &T, py: Python<'_>) -> PyResult<bool> {
     Ok(left.wire(py)? == right.wire(py)?
         || json::parse(py, &text(left, py)?)?.eq(json::parse(py, &text(right, py)?)?)?)
@@ -132,7 +132,7 @@ pub fn restore<'py>(class: &Bound<'py, PyAny>, text: &str) -> PyResult<Bound<'py
     class.call_method1("from_json", (text,))
 }
 
-/// Declares the class of a reply. With an `id` in parentheses it can be hashed, by that member. With a `session` its objects keep
+/// Declares the class of a response. With an `id` in parentheses it can be hashed, by that member. With a `session` its objects keep
 /// the client that they came from, for the methods that follow.
 macro_rules! model {
     (
@@ -176,7 +176,7 @@ macro_rules! model {
             }
         }
 
-        impl Reply for types::$name {
+        impl Response for types::$name {
             fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
                 Ok(<Py<$name> as Member>::receive(source, self)?.into_any())
             }
@@ -194,25 +194,25 @@ macro_rules! model {
 
             $($($methods)+)?
 
-            /// Members of the reply that this version does not know, by name. They are attributes too.
+            /// Members of the response that this version does not know, by name. They are attributes too.
             #[getter]
             fn extra<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyMappingProxy>> {
                 self.extra.view(py)
             }
 
-            /// Reads a reply from JSON text, as leniently as one that comes from a server.
+            /// Reads a response from JSON text, as leniently as one that comes from a server.
             #[staticmethod]
             #[pyo3(signature = (text, /))]
             fn from_json(py: Python<'_>, text: String) -> PyResult<Self> {
                 Self::receive(Source::unknown(py), model::read(py, text)?)
             }
 
-            /// The reply as JSON text, by the names of the API; payload and properties stand in it as they came.
+            /// The response as JSON text, by the names of the API; payload and properties stand in it as they came.
             fn to_json(&self, py: Python<'_>) -> PyResult<String> {
                 model::text(self, py)
             }
 
-            /// The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text.
+            /// The response as a new dict of what JSON can hold, by the names of the API: ids and times are text.
             fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
                 json::parse(py, &model::text(self, py)?)
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mistral_datasets::{Options, Retries};
+use mistral_datasets::Options;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyMapping, PyString, PyTuple};
@@ -10,7 +10,7 @@ use pyo3::types::{PyBool, PyDict, PyInt, PyMapping, PyString, PyTuple};
 /// How often and after how long calls that failed are made again. Times are seconds.
 ///
 /// What is not given is as the client has it.
-#[pyclass(name = "Retries", frozen, eq, hash, get_all, module = "mistral_datasets")]
+#[pyclass(name = "RetryPolicy", frozen, eq, hash, get_all, module = "mistral_datasets")]
 #[derive(PartialEq, Hash)]
 pub struct RetryPolicy {
     /// How often a request is sent at most, the first time included.
@@ -43,7 +43,7 @@ impl RetryPolicy {
                 given.push(format!("{name}={}", time.into_pyobject(py)?.repr()?));
             }
         }
-        Ok(format!("Retries({})", given.join(", ")))
+        Ok(format!("RetryPolicy({})", given.join(", ")))
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
@@ -68,8 +68,8 @@ impl RetryPolicy {
         ]
     }
 
-    fn retries(&self) -> Retries {
-        let mut retries = Retries::default();
+    fn policy(&self) -> mistral_datasets::RetryPolicy {
+        let mut retries = mistral_datasets::RetryPolicy::default();
         if let Some(attempts) = self.max_attempts {
             retries = retries.max_attempts(attempts);
         }
@@ -114,16 +114,16 @@ impl<'py> IntoPyObject<'py> for Seconds {
 }
 
 /// A policy, or a number of attempts.
-fn retries(value: &Bound<'_, PyAny>) -> PyResult<Retries> {
+fn retry_policy(value: &Bound<'_, PyAny>) -> PyResult<mistral_datasets::RetryPolicy> {
     if let Ok(policy) = value.cast::<RetryPolicy>() {
-        return Ok(policy.get().retries());
+        return Ok(policy.get().policy());
     }
     if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() {
-        return Ok(Retries::default().max_attempts(value.extract()?));
+        return Ok(mistral_datasets::RetryPolicy::default().max_attempts(value.extract()?));
     }
     let found = value.get_type().name()?;
     Err(PyTypeError::new_err(format!(
-        "expected mistral_datasets.Retries, a number of attempts or None, found {found}"
+        "expected mistral_datasets.RetryPolicy, a number of attempts or None, found {found}"
     )))
 }
 
@@ -157,7 +157,7 @@ fn add(options: Options, name: &str, value: &Bound<'_, PyAny>) -> PyResult<Optio
         "server_url" => options.server_url(value.extract::<String>()?),
         "timeout_ms" => options.timeout(milliseconds(value.extract()?)),
         "deadline_ms" => options.deadline(milliseconds(value.extract()?)),
-        "retries" => options.retries(retries(value)?),
+        "retries" => options.retries(retry_policy(value)?),
         "headers" | "http_headers" => headers(value)?
             .into_iter()
             .fold(options, |options, (name, value)| options.header(name, value)),

@@ -1,10 +1,10 @@
-//! Replies as they came, beside what was made of them.
+//! Responses as they came, beside what was made of them.
 //!
 //! Whether one is wanted is said by a mark of the thread, which the call takes off: so no method of a resource has to know.
 
 use std::cell::Cell;
 
-use mistral_datasets::Reply;
+use mistral_datasets::RawResponse;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -14,12 +14,12 @@ thread_local! {
     static WANTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the call that is being made is to bring its reply as it came. It is asked once for each call.
+/// Whether the call that is being made is to bring its response as it came. It is asked once for each call.
 pub fn is_wanted() -> bool {
     WANTED.take()
 }
 
-/// Makes a call of a resource that brings its reply as it came.
+/// Makes a call of a resource that brings its response as it came.
 ///
 /// # Errors
 /// `TypeError` where the method makes no single call; otherwise whatever it raises.
@@ -39,24 +39,24 @@ pub fn call<'py>(
 }
 
 /// What Python gets.
-pub fn object(py: Python<'_>, value: Py<PyAny>, reply: &Reply) -> PyResult<Py<PyAny>> {
+pub fn object(py: Python<'_>, value: Py<PyAny>, response: &RawResponse) -> PyResult<Py<PyAny>> {
     static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let headers = PyDict::new(py);
-    for name in reply.headers().keys() {
-        let values = reply.headers().get_all(name).iter();
+    for name in response.headers().keys() {
+        let values = response.headers().get_all(name).iter();
         let values: Vec<_> =
             values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         headers.set_item(name.as_str(), values.join(", "))?;
     }
-    let class = CLASS.import(py, "mistral_datasets._raw", "RawReply")?;
+    let class = CLASS.import(py, "mistral_datasets._raw", "RawResponse")?;
     let arguments = (
         value,
-        reply.status(),
+        response.status(),
         headers,
-        reply.request_id(),
-        PyBytes::new(py, reply.body()),
-        reply.elapsed().as_secs_f64(),
-        reply.attempts(),
+        response.request_id(),
+        PyBytes::new(py, response.body()),
+        response.elapsed().as_secs_f64(),
+        response.attempts(),
     );
     Ok(class.call1(arguments)?.unbind())
 }

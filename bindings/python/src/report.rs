@@ -7,7 +7,7 @@ use pyo3::types::PyList;
 
 use crate::error;
 use crate::model::Source;
-use crate::runtime::Reply;
+use crate::runtime::Response;
 use crate::session::Session;
 
 /// The report of an error.
@@ -33,7 +33,7 @@ pub struct CreateReport {
     session: Option<Session>,
 }
 
-impl Reply for mistral_datasets::CreateReport {
+impl Response for mistral_datasets::CreateReport {
     fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
         let report = CreateReport { report: self, session: source.session.cloned() };
         Ok(Py::new(source.py, report)?.into_any())
@@ -135,7 +135,7 @@ pub struct ImportReport {
     session: Option<Session>,
 }
 
-impl Reply for mistral_datasets::ImportReport {
+impl Response for mistral_datasets::ImportReport {
     fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
         let report = ImportReport { report: self, session: source.session.cloned() };
         Ok(Py::new(source.py, report)?.into_any())
@@ -165,19 +165,19 @@ impl ImportReport {
 
     /// The lines that cannot be imported, in their order; the first 1,000 of them.
     #[getter]
-    fn bad_lines<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+    fn invalid_lines<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let lines = self
             .report
-            .bad_lines()
+            .invalid_lines()
             .iter()
-            .map(|bad| reported!(py, "BadLine", (bad.line, bad.column, &bad.problem)));
+            .map(|bad| reported!(py, "InvalidLine", (bad.line, bad.column, &bad.problem)));
         PyList::new(py, lines.collect::<PyResult<Vec<_>>>()?)
     }
 
     /// How many lines cannot be imported.
     #[getter]
-    fn bad_line_count(&self) -> u64 {
-        self.report.bad_line_count()
+    fn invalid_line_count(&self) -> u64 {
+        self.report.invalid_line_count()
     }
 
     /// The files whose imports were begun and did not fail, in their order.
@@ -204,10 +204,10 @@ impl ImportReport {
 
     fn __repr__(&self) -> String {
         format!(
-            "ImportReport(lines={}, records={}, bad_line_count={}, files=<{}>)",
+            "ImportReport(lines={}, records={}, invalid_line_count={}, files=<{}>)",
             self.lines(),
             self.records(),
-            self.bad_line_count(),
+            self.invalid_line_count(),
             self.report.files().len()
         )
     }

@@ -30,7 +30,7 @@ use crate::model::Source;
 pub const SIGNAL_CHECK: Duration = Duration::from_millis(25);
 
 /// The most threads that move bytes, of which there are half as many as processors. They compute little, Python's own threads
-/// want the processors too, and a thread more is woken for every reply only to find that there is nothing to do.
+/// want the processors too, and a thread more is woken for every response only to find that there is nothing to do.
 const MOST_THREADS: usize = 4;
 
 struct OfProcess {
@@ -100,23 +100,23 @@ pub fn end(py: Python<'_>) {
 }
 
 /// What a call brings, as Python sees it.
-pub trait Reply: Send + 'static {
+pub trait Response: Send + 'static {
     /// Makes the Python object.
     fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>>;
 }
 
-impl Reply for () {
+impl Response for () {
     fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
         Ok(source.py.None())
     }
 }
 
-/// Carries out a call and blocks until its reply is there; see [`wait_for`].
+/// Carries out a call and blocks until its response is there; see [`wait_for`].
 pub fn wait<C, R>(py: Python<'_>, call: C) -> PyResult<Py<PyAny>>
 where
     C: IntoFuture<Output = Result<R, Error>>,
     C::IntoFuture: Send + 'static,
-    R: Reply,
+    R: Response,
 {
     finish(py, block(py, call)?)
 }
@@ -163,9 +163,9 @@ pub fn panicked() -> PyErr {
 }
 
 /// The Python object of what a call brought, or the exception of its failure.
-pub fn finish<R: Reply>(py: Python<'_>, result: Result<R, Error>) -> PyResult<Py<PyAny>> {
-    let reply = result.map_err(|error| error::exception(py, None, &error))?;
-    reply.into_object(Source::unknown(py))
+pub fn finish<R: Response>(py: Python<'_>, result: Result<R, Error>) -> PyResult<Py<PyAny>> {
+    let response = result.map_err(|error| error::exception(py, None, &error))?;
+    response.into_object(Source::unknown(py))
 }
 
 /// A coroutine that carries out a call when it is awaited, on whatever event loop awaits it. Warnings name it as `name`.
@@ -177,7 +177,7 @@ pub fn coroutine<'py, C, R>(
 where
     C: IntoFuture<Output = Result<R, Error>>,
     C::IntoFuture: Send + 'static,
-    R: Reply,
+    R: Response,
 {
     static RUN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let call = call.into_future();
@@ -195,7 +195,7 @@ where
     Ok(coroutine)
 }
 
-/// Makes the Python object of a reply, on the thread of the event loop.
+/// Makes the Python object of a response, on the thread of the event loop.
 type Finish = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
 
 /// A call that an event loop waits for; `mistral_datasets._async` starts it and, when nobody waits any more, aborts it.
@@ -254,7 +254,7 @@ impl Outcome {
             && !future.call_method0("done")?.is_truthy()?
         {
             match finish(py) {
-                Ok(reply) => future.call_method1("set_result", (reply,))?,
+                Ok(response) => future.call_method1("set_result", (response,))?,
                 Err(error) => future.call_method1("set_exception", (error,))?,
             };
         }

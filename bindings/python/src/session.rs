@@ -135,7 +135,7 @@ impl Session {
         match options {
             None => Ok(client),
             Some(keywords) => client
-                .with(options::of_call(keywords)?)
+                .with_options(options::of_call(keywords)?)
                 .map_err(|error| error::exception(py, None, &error)),
         }
     }
@@ -155,7 +155,7 @@ impl Session {
         let mut client = self.adapt(py, track.client.clone())?;
         if let Some(keywords) = options {
             client = client
-                .with(options::of_call(keywords)?)
+                .with_options(options::of_call(keywords)?)
                 .map_err(|error| error::exception(py, None, &error))?;
         }
         Ok(Lane::new(self.clone(), track, client))
@@ -195,7 +195,7 @@ impl Session {
 
     fn adapt(&self, py: Python<'_>, client: Client) -> PyResult<Client> {
         self.options.iter().try_fold(client, |client, options| {
-            client.with(options.clone()).map_err(|error| error::exception(py, None, &error))
+            client.with_options(options.clone()).map_err(|error| error::exception(py, None, &error))
         })
     }
 

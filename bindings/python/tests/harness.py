@@ -17,8 +17,8 @@ from email.message import Message
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from mistral_datasets import Mistral, Retries, errors, models
-from mistral_datasets.testing import LocalRequest, LocalWorkspace
+from mistral_datasets import Mistral, RetryPolicy, errors, models
+from mistral_datasets.testing import RecordedRequest, LocalWorkspace
 from mistral_datasets.types import Download
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -99,8 +99,8 @@ class Api(Resource):
         return created
 
     async def records(self, dataset: models.Dataset) -> list[models.DatasetRecord]:
-        reply: models.ListRecordsResponse = await self.datasets.list_records(dataset_id=dataset.id, page_size=100)
-        return reply.records.results
+        response: models.ListRecordsResponse = await self.datasets.list_records(dataset_id=dataset.id, page_size=100)
+        return response.records.results
 
     async def file(self, text: str) -> str:
         file: models.File = await self.files.upload(file={"file_name": "records.jsonl", "content": text.encode()})
@@ -122,18 +122,18 @@ class Api(Resource):
         return task
 
     def on(self, target: object) -> Resource:
-        """Something else than a client, in the same style: a task, a walk."""
+        """Something else than a client, in the same style: a task, a pager."""
         return Resource(self.style, target)
 
-    async def listed(self, walk: Iterable[Any]) -> list[Any]:
-        """Everything that a walk brings."""
+    async def listed(self, pager: Iterable[Any]) -> list[Any]:
+        """Everything that a pager brings."""
         if self.style == "asyncio":
-            return [item async for item in cast("AsyncIterable[Any]", walk)]
-        return list(walk)
+            return [item async for item in cast("AsyncIterable[Any]", pager)]
+        return list(pager)
 
-    def begin(self, walk: Iterable[Any]) -> Any:
-        """The loop over a walk, for `next`."""
-        return aiter(cast("AsyncIterable[Any]", walk)) if self.style == "asyncio" else iter(walk)
+    def begin(self, pager: Iterable[Any]) -> Any:
+        """The loop over a pager, for `next`."""
+        return aiter(cast("AsyncIterable[Any]", pager)) if self.style == "asyncio" else iter(pager)
 
     async def next(self, loop: Any) -> Any:
         """The next of a loop, or `None` at its end."""
@@ -150,12 +150,12 @@ class Workspace(Api):
         self.local = local
         self.key = local.api_key
         self.fault = local.fault
-        self.end_faults = local.end_faults
+        self.clear_faults = local.clear_faults
 
-    def requests(self) -> list[LocalRequest]:
+    def requests(self) -> list[RecordedRequest]:
         """The requests since this was asked last."""
         requests = self.local.requests()
-        self.local.forget_requests()
+        self.local.clear_requests()
         return requests
 
     def operations(self) -> list[str | None]:
@@ -184,7 +184,7 @@ def run(style: str, case: Coroutine[Any, Any, None]) -> None:
 
 
 class Canned:
-    """A server that gives every request the same reply, and remembers what it was asked."""
+    """A server that gives every request the same response, and remembers what it was asked."""
 
     def __init__(
         self, status: int, body: bytes | str = b"", headers: Mapping[str, str] | None = None, delay: float = 0
@@ -238,7 +238,7 @@ class Canned:
         self._server.server_close()
         self._thread.join()
 
-    def client(self, *, timeout_ms: int | None = None, retries: Retries | int = 1) -> Mistral:
+    def client(self, *, timeout_ms: int | None = None, retries: RetryPolicy | int = 1) -> Mistral:
         """A client of the server. Unless a test is about that, it sends everything once only."""
         return Mistral("the key", server_url=self.url, timeout_ms=timeout_ms, retries=retries)
 
@@ -253,7 +253,7 @@ class _Threaded(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 COUNT = '{"datasets": {"count": 3}}'
-"""A reply to listing datasets."""
+"""A response to listing datasets."""
 
 
 class Silent:
@@ -302,7 +302,7 @@ def script(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 async def failing(call: Callable[..., Any], *args: object, **arguments: object) -> errors.MistralError:
     """The error of a call that must fail."""
     try:
-        reply = await call(*args, **arguments)
+        response = await call(*args, **arguments)
     except errors.MistralError as error:
         return error
-    raise AssertionError(f"the call succeeded: {reply!r}")
+    raise AssertionError(f"the call succeeded: {response!r}")

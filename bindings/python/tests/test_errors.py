@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from harness import COUNT, NOWHERE, Canned
-from mistral_datasets import Mistral, Retries, _native, errors
+from mistral_datasets import Mistral, RetryPolicy, _native, errors
 
 CLASSES: list[type[errors.MistralError]] = [getattr(errors, name) for name in errors.__all__]
 
@@ -118,7 +118,7 @@ def test_other_kinds_are_raised(kind: type[errors.MistralError], call: Callable[
     assert caught.value.status is None
 
 
-def test_replies_that_are_late_or_unreadable_are_raised() -> None:
+def test_responses_that_are_late_or_unreadable_are_raised() -> None:
     with Canned(200, "{}", delay=20) as server, pytest.raises(errors.TimeoutError) as late:
         server.client(timeout_ms=50).datasets.list()
     assert type(late.value) is errors.TimeoutError
@@ -158,7 +158,7 @@ def test_an_error_travels_with_its_task() -> None:
 
 def test_an_error_tells_of_its_attempts() -> None:
     with Canned(503, "{}", {"retry-after": "0"}) as server, pytest.raises(errors.ServerError) as caught:
-        server.client(retries=Retries(3, first_delay=0.01)).datasets.create(name="A name", description="")
+        server.client(retries=RetryPolicy(3, first_delay=0.01)).datasets.create(name="A name", description="")
     error = caught.value
     assert (error.attempts, error.retry_after, error.ambiguous) == (3, 0.0, False)
     assert error.elapsed is not None

@@ -84,12 +84,12 @@ def test_workers_of_a_server_that_forks_use_the_client_of_their_parent(canned: C
         from mistral_datasets import Mistral
         mistral = Mistral("k", server_url=sys.argv[1])
         mistral.datasets.list()
-        walk = mistral.datasets.iter()
+        pager = mistral.datasets.iter()
         def work():
             threads = [threading.Thread(target=mistral.datasets.list) for _ in range(3)]
             [thread.start() for thread in threads]
             [thread.join() for thread in threads]
-            assert list(walk) == []
+            assert list(pager) == []
             assert asyncio.run(mistral.datasets.list_async()).datasets.count == 3
         for generation in range(2):
             workers = []

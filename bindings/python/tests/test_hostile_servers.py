@@ -38,6 +38,6 @@ async def test_a_redirect_to_another_host_goes_without_the_key(style: str) -> No
 
 
 async def test_a_drip_ends_with_the_timeout(workspace: Workspace) -> None:
-    workspace.fault(operation="list_datasets", drip=(1, 50), times=None)
+    workspace.inject_fault(operation="list_datasets", drip=(1, 50), times=None)
     error = await failing(workspace.datasets.list, timeout_ms=300, retries=1)
     assert isinstance(error, errors.TimeoutError)

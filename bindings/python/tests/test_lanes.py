@@ -13,7 +13,7 @@ from mistral_datasets import Mistral
 
 
 class KeepAlive:
-    """A server that keeps connections, counts them, and may hang up without a word some time after a reply."""
+    """A server that keeps connections, counts them, and may hang up without a word some time after a response."""
 
     def __init__(self, *, hang_up_after: float | None = None) -> None:
         self.connections = 0

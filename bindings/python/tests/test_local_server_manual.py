@@ -18,7 +18,7 @@ def test_the_example_does_what_it_says() -> None:
     assert URL in block
     with LocalServer() as server:
         # The manual's server has this of its seed.
-        server.workspace("my-python-test").plant_conversations([{"conversation_id": "conversation-1", "messages": []}])
+        server.workspace("my-python-test").insert_conversations([{"conversation_id": "conversation-1", "messages": []}])
         done = subprocess.run(
             [sys.executable, "-c", block.replace(URL, server.url)],
             capture_output=True,

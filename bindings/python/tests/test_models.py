@@ -1,4 +1,4 @@
-"""Replies as objects: what every class of `models` can do."""
+"""Responses as objects: what every class of `models` can do."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ class TestEvery:
             with pytest.raises(TypeError):
                 model.extra["more"] = 1
 
-    def test_what_is_no_reply_is_refused_without_repeating_it(self, name: str) -> None:
+    def test_what_is_no_response_is_refused_without_repeating_it(self, name: str) -> None:
         for text in ("{", "[]", '"secret"', '{"secret": '):
             if name == "ConversationPayload" and text in ("[]", '"secret"'):
                 continue
@@ -217,28 +217,28 @@ def test_optional_members_may_be_missing_or_null() -> None:
 
 
 def test_what_is_handed_out_is_the_same_at_each_look() -> None:
-    reply = build("ListRecordsResponse")
-    assert reply.records is reply.records
-    assert reply.records.results is reply.records.results
-    record = reply.records.results[0]
+    response = build("ListRecordsResponse")
+    assert response.records is response.records
+    assert response.records.results is response.records.results
+    record = response.records.results[0]
     assert record.payload is record.payload
     assert record.properties is record.properties
 
 
-def test_a_reply_is_always_what_it_shows() -> None:
-    reply = build("ListRecordsResponse")
+def test_a_response_is_always_what_it_shows() -> None:
+    response = build("ListRecordsResponse")
     untouched = build("ListRecordsResponse")
-    reply.records.results[0].properties["topic"] = "another"
-    reply.records.results[0].payload.messages.append({"role": "assistant", "content": "Hello"})
-    del reply.records.results[1]
-    assert reply != untouched
-    (record,) = reply.to_dict()["records"]["results"]
+    response.records.results[0].properties["topic"] = "another"
+    response.records.results[0].payload.messages.append({"role": "assistant", "content": "Hello"})
+    del response.records.results[1]
+    assert response != untouched
+    (record,) = response.to_dict()["records"]["results"]
     assert record["properties"] == {"topic": "another"}
     assert len(record["payload"]["messages"]) == 2
-    assert pickle.loads(pickle.dumps(reply)) == reply
-    reply.records.results.append("no record")
+    assert pickle.loads(pickle.dumps(response)) == response
+    response.records.results.append("no record")
     with pytest.raises(TypeError):
-        reply.to_json()
+        response.to_json()
 
 
 def test_free_members_stay_to_the_letter_until_they_are_changed() -> None:

@@ -63,13 +63,13 @@ class Tls:
         self._thread.start()
 
     def _serve(self) -> None:
-        reply = f"HTTP/1.1 200 OK\r\ncontent-length: {len(COUNT)}\r\nconnection: close\r\n\r\n{COUNT}".encode()
+        response = f"HTTP/1.1 200 OK\r\ncontent-length: {len(COUNT)}\r\nconnection: close\r\n\r\n{COUNT}".encode()
         while not self._stopped:
             connection, _ = self._listener.accept()
             # A client that does not know the authority hangs up in the middle of the handshake.
             with contextlib.suppress(OSError), self._context.wrap_socket(connection, server_side=True) as secured:
                 if secured.recv(65536):
-                    secured.sendall(reply)
+                    secured.sendall(response)
 
     def stop(self) -> None:
         self._stopped = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness import Workspace, failing
-from mistral_datasets import Retries, errors
+from mistral_datasets import RetryPolicy, errors
 
 
 async def test_options_that_cannot_hold_are_refused(workspace: Workspace) -> None:
@@ -13,7 +13,7 @@ async def test_options_that_cannot_hold_are_refused(workspace: Workspace) -> Non
         """What the official SDK has."""
 
     for wrong in (RetryConfig(), "5", 2.5, True):
-        with pytest.raises(TypeError, match=r"retries: expected mistral_datasets\.Retries"):
+        with pytest.raises(TypeError, match=r"retries: expected mistral_datasets\.RetryPolicy"):
             await workspace.datasets.list(retries=wrong)
     with pytest.raises(TypeError, match="http_headers"):
         await workspace.datasets.list(http_headers="X-Team: blue")
@@ -22,5 +22,5 @@ async def test_options_that_cannot_hold_are_refused(workspace: Workspace) -> Non
     for options in ({"timeout_ms": 0}, {"http_headers": {"authorization": "x"}}, {"server_url": "nowhere"}):
         assert isinstance(await failing(workspace.datasets.list, **options), errors.ConfigurationError)
     with pytest.raises(ValueError, match="number of seconds"):
-        Retries(first_delay=-1)
+        RetryPolicy(first_delay=-1)
     assert await workspace.datasets.list(retries=None, timeout_ms=None) == await workspace.datasets.list()

@@ -72,8 +72,8 @@ class World:
         datasets = self.mistral.datasets
         message = [{"role": "user", "content": "hello"}]
         event: dict[str, Any] = {"request_messages": message, "response_messages": message}
-        self.events = local.plant_events([event] * 3)
-        self.campaign = local.plant_campaign("Week 1", self.events)
+        self.events = local.insert_events([event] * 3)
+        self.campaign = local.insert_campaign("Week 1", self.events)
         self.dataset = datasets.create(name="Refund requests", description="Tickets about refunds").id
         self.records = [
             datasets.create_record(dataset_id=self.dataset, payload={"messages": message}, properties={}).id

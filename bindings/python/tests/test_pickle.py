@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from harness import Canned, script
-from mistral_datasets import Mistral, Retries, errors
+from mistral_datasets import Mistral, RetryPolicy, errors
 
 
 def test_a_pickled_client_takes_its_key_from_the_environment(canned: Canned, monkeypatch: pytest.MonkeyPatch) -> None:
     mistral = Mistral(
         "the secret key",
         server_url=canned.url,
-        retries=Retries(2, first_delay=0.1),
+        retries=RetryPolicy(2, first_delay=0.1),
         headers={"X-Team": "blue"},
         timeout_ms=5000,
     ).with_options(headers={"X-Job": "1"})
@@ -85,12 +85,12 @@ def test_a_process_that_is_spawned_gets_the_client(canned: Canned, tmp_path: Pat
 
 
 def test_retries_can_be_compared_and_kept() -> None:
-    retries = Retries(8, first_delay=0.25, max_delay=30, max_retry_after=5)
+    retries = RetryPolicy(8, first_delay=0.25, max_delay=30, max_retry_after=5)
     assert (retries.max_attempts, retries.first_delay, retries.max_delay, retries.max_retry_after) == (8, 0.25, 30, 5)
-    assert repr(retries) == "Retries(8, first_delay=0.25, max_delay=30.0, max_retry_after=5.0)"
+    assert repr(retries) == "RetryPolicy(8, first_delay=0.25, max_delay=30.0, max_retry_after=5.0)"
     assert pickle.loads(pickle.dumps(retries)) == retries
-    assert {retries, Retries(8, first_delay=0.25, max_delay=30, max_retry_after=5)} == {retries}
-    assert Retries() != Retries(8)
+    assert {retries, RetryPolicy(8, first_delay=0.25, max_delay=30, max_retry_after=5)} == {retries}
+    assert RetryPolicy() != RetryPolicy(8)
     frozen: Any = retries
     with pytest.raises(AttributeError):
         frozen.max_attempts = 3

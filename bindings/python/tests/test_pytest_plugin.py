@@ -11,7 +11,7 @@ from mistral_datasets.testing import LocalServer, LocalWorkspace
 
 FIRST_AND_SECOND = """
     def test_first(mistral_local):
-        mistral_local.fault(status=503, times=None, operation="fetch_dataset")
+        mistral_local.inject_fault(status=503, times=None, operation="fetch_dataset")
         mistral_local.client.datasets.create(name="Refund requests", description="")
 
     def test_second(mistral_local):

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from harness import COUNT, Canned, Silent, script
-from mistral_datasets import Mistral, Retries, errors
+from mistral_datasets import Mistral, RetryPolicy, errors
 
 
 async def count(mistral: Mistral) -> int:
@@ -154,7 +154,7 @@ def test_a_loop_closed_under_a_call_drops_it(silent: Silent) -> None:
     assert silent.hung_up.wait(2)
 
 
-def test_a_reply_that_finds_its_loop_closed_is_dropped() -> None:
+def test_a_response_that_finds_its_loop_closed_is_dropped() -> None:
     with Canned(200, COUNT, delay=0.2) as server:
         script(
             """
@@ -207,7 +207,7 @@ def test_a_program_may_end_with_everything_open(tmp_path: Path) -> None:
 
 
 def test_a_program_may_end_as_soon_as_its_loop_has() -> None:
-    # The thread that tells the loop of a reply may still be at it; it must not be when the interpreter ends.
+    # The thread that tells the loop of a response may still be at it; it must not be when the interpreter ends.
     with Canned(200, COUNT) as server:
         for _ in range(10):
             script(
@@ -282,7 +282,7 @@ def test_a_signal_whose_handler_returns_does_not_interrupt() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
 def test_a_signal_interrupts_a_call_that_is_telling_of_itself() -> None:
-    # Every reply and every retry is a message, so that Python's code runs on this thread again and again.
+    # Every response and every retry is a message, so that Python's code runs on this thread again and again.
     logger = logging.getLogger("mistral_datasets")
     logger.setLevel(logging.DEBUG)
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
@@ -290,7 +290,7 @@ def test_a_signal_interrupts_a_call_that_is_telling_of_itself() -> None:
         with Canned(500) as server:
             for _ in range(10):
                 # Another client each time, because what a client may repeat is bounded.
-                mistral = server.client(retries=Retries(100, first_delay=0.001, max_delay=0.004))
+                mistral = server.client(retries=RetryPolicy(100, first_delay=0.001, max_delay=0.004))
                 signal.setitimer(signal.ITIMER_REAL, 0.05)
                 began = time.monotonic()
                 with mistral, pytest.raises(KeyboardInterrupt):

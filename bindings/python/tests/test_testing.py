@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness import script
-from mistral_datasets import Mistral, Retries, errors
+from mistral_datasets import Mistral, RetryPolicy, errors
 from mistral_datasets.testing import LocalServer, LocalWorkspace
 
 AT_ONCE = {"retry-after": "0"}
@@ -20,7 +20,7 @@ def test_workspaces_do_not_meet(mistral_local_server: LocalServer) -> None:
     one, other = mistral_local_server.workspace(), mistral_local_server.workspace()
     with one, other:
         one.client.datasets.create(name="Refund requests", description="")
-        one.fault(status=503, operation="fetch_dataset", times=None)
+        one.inject_fault(status=503, operation="fetch_dataset", times=None)
         assert other.client.datasets.list().datasets.count == 0
         assert other.faults() == []
         assert [request.operation for request in other.requests()] == ["list_datasets"]
@@ -31,9 +31,9 @@ def test_workspaces_do_not_meet(mistral_local_server: LocalServer) -> None:
 
 def test_a_sequence_of_faults_is_seen_in_the_journal(mistral_local: LocalWorkspace) -> None:
     before = datetime.now(timezone.utc)
-    refused = mistral_local.fault(status=503, headers=AT_ONCE, operation="create_dataset", times=2)
-    lost = mistral_local.fault(truncate_after_bytes=3, operation="list_datasets")
-    client = mistral_local.client.with_options(retries=Retries(first_delay=0.001))
+    refused = mistral_local.inject_fault(status=503, headers=AT_ONCE, operation="create_dataset", times=2)
+    lost = mistral_local.inject_fault(truncate_after_bytes=3, operation="list_datasets")
+    client = mistral_local.client.with_options(retries=RetryPolicy(first_delay=0.001))
     client.datasets.create(name="Refund requests", description="Größe")
     assert client.datasets.list().datasets.count == 1
     requests = mistral_local.requests()
@@ -55,31 +55,31 @@ def test_a_sequence_of_faults_is_seen_in_the_journal(mistral_local: LocalWorkspa
     assert mistral_local.requests("list_datasets") == requests[3:]
     assert [(fault.matched, fault.applied) for fault in mistral_local.faults()] == [(2, 2), (1, 1)]
     assert mistral_local.faults()[0].rule["status"] == 503
-    mistral_local.forget_requests()
+    mistral_local.clear_requests()
     assert mistral_local.requests() == []
 
 
 def test_faults_end(mistral_local: LocalWorkspace) -> None:
-    mistral_local.fault(status=404, body={"detail": "gone"}, method="GET", route="/v1/files", times=None, skip=1)
+    mistral_local.inject_fault(status=404, body={"detail": "gone"}, method="GET", route="/v1/files", times=None, skip=1)
     mistral_local.client.files.list()
     with pytest.raises(errors.NotFoundError, match="gone"):
         mistral_local.client.files.list()
-    mistral_local.end_faults()
+    mistral_local.clear_faults()
     mistral_local.client.files.list()
 
 
-def test_slow_and_broken_replies(mistral_local: LocalWorkspace) -> None:
+def test_slow_and_broken_responses(mistral_local: LocalWorkspace) -> None:
     once = mistral_local.client.with_options(retries=1, timeout_ms=5_000)
-    mistral_local.fault(delay_ms=60_000)
+    mistral_local.inject_fault(delay_ms=60_000)
     with pytest.raises(errors.TimeoutError):
         once.with_options(timeout_ms=20).datasets.list()
-    mistral_local.fault(reset_after_bytes=0)
+    mistral_local.inject_fault(reset_after_bytes=0)
     with pytest.raises(errors.ConnectionError):
         once.datasets.list()
-    mistral_local.fault(drip=(1_000, 1))
+    mistral_local.inject_fault(drip=(1_000, 1))
     assert once.datasets.list().datasets.count == 0
     # It is refused, but was carried out, as by a proxy that gave up too soon.
-    mistral_local.fault(status=504, carry_out=True)
+    mistral_local.inject_fault(status=504, carry_out=True)
     with pytest.raises(errors.MistralError) as refused:
         once.datasets.create(name="Refund requests", description="")
     assert refused.value.ambiguous
@@ -89,10 +89,10 @@ def test_slow_and_broken_replies(mistral_local: LocalWorkspace) -> None:
 def test_tasks_that_fail_or_do_not_end(mistral_local: LocalWorkspace) -> None:
     datasets = mistral_local.client.datasets
     dataset = datasets.create(name="Refund requests", description="")
-    (event,) = mistral_local.plant_events([{"request_messages": [], "response_messages": []}])
-    mistral_local.fault(task_fails="no more room", operation="import_from_explorer")
-    mistral_local.fault(task_stuck=True)
-    mistral_local.fault(task_delay_ms=300)
+    (event,) = mistral_local.insert_events([{"request_messages": [], "response_messages": []}])
+    mistral_local.inject_fault(task_fails="no more room", operation="import_from_explorer")
+    mistral_local.inject_fault(task_stuck=True)
+    mistral_local.inject_fault(task_delay_ms=300)
     with pytest.raises(errors.TaskFailedError, match="no more room"):
         datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=[event], wait=True)
     stuck = datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=[event])
@@ -104,18 +104,18 @@ def test_tasks_that_fail_or_do_not_end(mistral_local: LocalWorkspace) -> None:
 
 def test_a_rule_that_cannot_be_meant_is_refused(mistral_local: LocalWorkspace) -> None:
     with pytest.raises(errors.ValidationError, match="operation: there is no such operation"):
-        mistral_local.fault(status=503, operation="createRecord")
+        mistral_local.inject_fault(status=503, operation="createRecord")
     with pytest.raises(errors.ValidationError, match="the rule does nothing"):
-        mistral_local.fault()
+        mistral_local.inject_fault()
     assert mistral_local.faults() == []
 
 
 def test_what_the_service_has_from_elsewhere_is_planted(mistral_local: LocalWorkspace) -> None:
     messages = [{"role": "user", "content": "Where is my money?"}]
     answers = [{"role": "assistant", "content": "On its way."}]
-    events = mistral_local.plant_events([{"request_messages": messages, "response_messages": answers}])
-    campaign = mistral_local.plant_campaign("Refunds", events)
-    conversations = mistral_local.plant_conversations([{"conversation_id": "c-1", "messages": messages}])
+    events = mistral_local.insert_events([{"request_messages": messages, "response_messages": answers}])
+    campaign = mistral_local.insert_campaign("Refunds", events)
+    conversations = mistral_local.insert_conversations([{"conversation_id": "c-1", "messages": messages}])
     assert conversations == ["c-1"]
     datasets = mistral_local.client.datasets
     dataset = datasets.create(name="Refund requests", description="")
@@ -126,7 +126,7 @@ def test_what_the_service_has_from_elsewhere_is_planted(mistral_local: LocalWork
 
 def test_a_reset_workspace_is_as_at_first(mistral_local: LocalWorkspace) -> None:
     mistral_local.client.datasets.create(name="Refund requests", description="")
-    mistral_local.fault(status=503, times=None)
+    mistral_local.inject_fault(status=503, times=None)
     mistral_local.reset()
     assert (mistral_local.requests(), mistral_local.faults()) == ([], [])
     assert mistral_local.client.datasets.list().datasets.count == 0
@@ -138,8 +138,8 @@ def test_any_other_client_uses_the_workspace(mistral_local: LocalWorkspace) -> N
     request = urllib.request.Request(
         f"{mistral_local.url}/v1/observability/datasets", headers={"authorization": f"Bearer {mistral_local.api_key}"}
     )
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as reply:
-        assert b"Refund requests" in reply.read()
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as response:
+        assert b"Refund requests" in response.read()
 
 
 def test_the_journal_outlives_the_client(mistral_local: LocalWorkspace) -> None:

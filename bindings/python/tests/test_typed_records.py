@@ -42,11 +42,11 @@ async def test_payloads_are_made_into_the_types_that_are_asked_for(workspace: Wo
         AsModel: AsModel(messages=[Message(role="user", content="Hello")]),
     }
     for kind, expected in kinds.items():
-        for walk in (
+        for pager in (
             workspace.mistral.datasets.iter_records(dataset.id, payload_type=kind),
             workspace.mistral.datasets.export_records(dataset.id, payload_type=kind),
         ):
-            (record,) = await workspace.listed(walk)
+            (record,) = await workspace.listed(pager)
             assert record.payload == expected
             assert (record.properties, record.record.payload["messages"]) == ({"text": "Hello"}, messages)
             assert "Hello" not in repr(record) or isinstance(record, TypedRecord)
@@ -70,8 +70,8 @@ async def test_payloads_that_do_not_fit_are_told_without_their_text(workspace: W
         messages: int
 
     for kind, problem in ((OtherDict, "lacks topic"), (OtherClass, "lacks topic"), (OtherModel, "messages (int_type)")):
-        walk = workspace.mistral.datasets.iter_records(dataset.id, payload_type=kind)
-        error = await failing(workspace.listed, walk)
+        pager = workspace.mistral.datasets.iter_records(dataset.id, payload_type=kind)
+        error = await failing(workspace.listed, pager)
         assert isinstance(error, errors.DecodingError)
         assert problem in str(error)
         assert "secret" not in f"{error!r} {error.__cause__!r}"

@@ -50,7 +50,7 @@ def test_the_surface_has_no_any() -> None:
         "resources.pyi",
         "_client.py",
         "_bulk.py",
-        "_walk.py",
+        "_pager.py",
         "_raw.py",
         "_reports.py",
         "_download.py",

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from typing_extensions import assert_type
 
-from mistral_datasets import Mistral, Retries, errors, models
+from mistral_datasets import Mistral, RetryPolicy, errors, models
 from mistral_datasets.enums import RecordSource, TaskStatus
 from mistral_datasets.resources import Datasets, Files, Records
 from mistral_datasets.types import (
@@ -23,7 +23,7 @@ from mistral_datasets.types import (
     ImportReport,
     Page,
     Progress,
-    RawReply,
+    RawResponse,
     TaskHandle,
     TypedExportedRecord,
     TypedRecord,
@@ -91,12 +91,12 @@ class Payload(TypedDict):
 
 
 def in_bulk(mistral: Mistral, dataset_id: str) -> None:
-    reply = mistral.raw(mistral.datasets.list, page_size=10)
-    assert_type(reply, RawReply[models.ListDatasetsResponse])
-    assert_type(reply.value.datasets.count, int)
-    assert_type(mistral.with_options(retries=Retries(3, first_delay=1), headers={"a": "b"}), Mistral)
+    response = mistral.raw(mistral.datasets.list, page_size=10)
+    assert_type(response, RawResponse[models.ListDatasetsResponse])
+    assert_type(response.value.datasets.count, int)
+    assert_type(mistral.with_options(retries=RetryPolicy(3, first_delay=1), headers={"a": "b"}), Mistral)
     mistral.datasets.list(retries=1, server_url="http://127.0.0.1:1", timeout_ms=5, http_headers={"a": "b"})
-    for dataset in mistral.datasets.iter("refund", window=1, limit=5, strict=True):
+    for dataset in mistral.datasets.iter("refund", prefetch=1, limit=5, strict=True):
         assert_type(dataset, models.Dataset)
     for page in mistral.datasets.iter_records(dataset_id).pages():
         assert_type(page, Page[models.DatasetRecord])
@@ -136,8 +136,8 @@ async def in_bulk_too(mistral: Mistral, dataset_id: str) -> None:
     async def records() -> AsyncIterator[dict[str, JSON]]:
         yield {"messages": []}
 
-    reply = await mistral.raw_async(mistral.datasets.list_async, page_size=10)
-    assert_type(reply, RawReply[models.ListDatasetsResponse])
+    response = await mistral.raw_async(mistral.datasets.list_async, page_size=10)
+    assert_type(response, RawResponse[models.ListDatasetsResponse])
     async for record in mistral.datasets.iter_records(dataset_id, payload_type=Conversation):
         assert_type(record, TypedRecord[Conversation])
     async for exported in mistral.datasets.export_records(dataset_id):

@@ -98,7 +98,7 @@ struct Line(std::io::Result<Vec<u8>>);
 impl IntoRecord for Line {
     fn into_record(self) -> Result<NewRecord, Error> {
         match self.0 {
-            Ok(line) => NewRecord::from_line(line),
+            Ok(line) => NewRecord::from_jsonl_line(line),
             Err(error) => Err::<NewRecord, _>(error).into_record(),
         }
     }

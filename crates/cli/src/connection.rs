@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use mistral_datasets::{Client, Retries};
+use mistral_datasets::{Client, RetryPolicy};
 
 use crate::failure::Failure;
 
@@ -83,7 +83,7 @@ impl Connection {
         let mut builder = Client::builder()
             .timeout(Duration::from_secs(self.timeout))
             .deadline(Duration::from_secs(self.deadline))
-            .retries(Retries::default().max_attempts(self.retries + 1))
+            .retries(RetryPolicy::default().max_attempts(self.retries + 1))
             .user_agent(concat!("mistral-datasets-cli/", env!("CARGO_PKG_VERSION")));
         if let Some(url) = &self.server_url {
             builder = builder.server_url(url);

@@ -62,11 +62,11 @@ impl Datasets {
             Self::List { q, part } => {
                 let list = datasets.list().q(q);
                 if part.all {
-                    return listing::all(list.walk(), output, HEADINGS, row, "datasets").await;
+                    return listing::all(list.pager(), output, HEADINGS, row, "datasets").await;
                 }
-                let reply = list.page_size(part.page_size).page(part.page).await?;
-                output.print(&reply, |reply| {
-                    let page = &reply.datasets;
+                let response = list.page_size(part.page_size).page(part.page).await?;
+                output.print(&response, |response| {
+                    let page = &response.datasets;
                     let table = output::table(HEADINGS, page.results.iter().map(row));
                     let total = output::of_total(page.results.len(), page.count, "datasets");
                     format!("{table}\n{total}")
@@ -76,8 +76,8 @@ impl Datasets {
                 output.print(&datasets.fetch(dataset).await?, output::dataset)
             }
             Self::Update { dataset, name, description } => {
-                let reply = datasets.update(dataset).name(name).description(description).await?;
-                output.print(&reply, output::dataset)
+                let response = datasets.update(dataset).name(name).description(description).await?;
+                output.print(&response, output::dataset)
             }
             Self::Delete { dataset } => {
                 datasets.delete(&dataset).await?;

@@ -22,8 +22,8 @@ pub enum Failure {
     File(PathBuf, io::Error),
     /// Standard output could not be written.
     Output(io::Error),
-    /// A part of a reply is not the JSON that it seemed to be.
-    Reply(serde_json::Error),
+    /// A part of a response is not the JSON that it seemed to be.
+    RawResponse(serde_json::Error),
     /// So many of many records were not added.
     Records(usize),
     /// The local server could not start or run.
@@ -59,7 +59,7 @@ impl Failure {
             Self::Records(_)
             | Self::File(..)
             | Self::Output(_)
-            | Self::Reply(_)
+            | Self::RawResponse(_)
             | Self::Serve(_)
             | Self::Backup(_)
             | Self::Signals(_) => 1,
@@ -94,7 +94,7 @@ impl fmt::Display for Failure {
             }
             Self::File(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Output(error) => write!(f, "standard output: {error}"),
-            Self::Reply(error) => write!(f, "the server sent what is no JSON: {error}"),
+            Self::RawResponse(error) => write!(f, "the server sent what is no JSON: {error}"),
             Self::Backup(error) => write!(f, "{error}"),
             Self::Signals(error) => write!(f, "signals: {error}"),
             Self::Interrupted => f.write_str("interrupted"),

@@ -71,9 +71,9 @@ impl Files {
                 output.print(&files.upload(upload).await?, output::file)
             }
             Self::List { page_size, page } => {
-                let reply = files.list().page_size(page_size).page(page).await?;
-                output.print(&reply, |reply| {
-                    let rows = reply.data.iter().map(|file| {
+                let response = files.list().page_size(page_size).page(page).await?;
+                output.print(&response, |response| {
+                    let rows = response.data.iter().map(|file| {
                         [
                             file.id.clone(),
                             file.filename.clone(),
@@ -81,15 +81,15 @@ impl Files {
                         ]
                     });
                     let table = output::table(["id", "name", "bytes"], rows);
-                    let shown = reply.data.len();
-                    let total = reply.total.unwrap_or(shown as i64);
+                    let shown = response.data.len();
+                    let total = response.total.unwrap_or(shown as i64);
                     format!("{table}\n{}", output::of_total(shown, total, "files"))
                 })
             }
             Self::Get { file } => output.print(&files.retrieve(file).await?, output::file),
             Self::Url { file, expiry } => {
-                let reply = files.get_signed_url(file).expiry(expiry).await?;
-                output.print(&reply, |reply| reply.url.clone())
+                let response = files.get_signed_url(file).expiry(expiry).await?;
+                output.print(&response, |response| response.url.clone())
             }
             Self::Download { file, output: path } => {
                 let download = files.download(file).await?;

@@ -115,7 +115,7 @@ impl Import {
         if let Some(report) = report {
             output.print(&as_json(report), |_| sentence(report))?;
             if !output.json {
-                tell_bad_lines(file, report);
+                tell_invalid_lines(file, report);
             }
         }
         imported?;
@@ -124,8 +124,8 @@ impl Import {
 }
 
 fn as_json(report: &ImportReport) -> Value {
-    let bad_lines = report
-        .bad_lines()
+    let invalid_lines = report
+        .invalid_lines()
         .iter()
         .map(|bad| json!({"line": bad.line, "column": bad.column, "problem": bad.problem}));
     let files = report.files().iter().map(|file| {
@@ -140,8 +140,8 @@ fn as_json(report: &ImportReport) -> Value {
     json!({
         "lines": report.lines(),
         "records": report.records(),
-        "bad_line_count": report.bad_line_count(),
-        "bad_lines": bad_lines.collect::<Value>(),
+        "invalid_line_count": report.invalid_line_count(),
+        "invalid_lines": invalid_lines.collect::<Value>(),
         "files": files.collect::<Value>(),
     })
 }
@@ -160,12 +160,12 @@ fn sentence(report: &ImportReport) -> String {
 }
 
 /// Lists the lines that were left out, where people look for what went wrong.
-fn tell_bad_lines(file: &Path, report: &ImportReport) {
-    for bad in report.bad_lines() {
+fn tell_invalid_lines(file: &Path, report: &ImportReport) {
+    for bad in report.invalid_lines() {
         let (file, line, column) = (file.display(), bad.line, bad.column);
         eprintln!("{file}, line {line}, column {column}: {}", bad.problem);
     }
-    let untold = report.bad_line_count() - report.bad_lines().len() as u64;
+    let untold = report.invalid_line_count() - report.invalid_lines().len() as u64;
     if untold > 0 {
         eprintln!("{untold} more lines are bad");
     }

@@ -1,7 +1,7 @@
 //! Listings: one page of them, or everything.
 
 use clap::Args;
-use mistral_datasets::Walk;
+use mistral_datasets::Pager;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -23,13 +23,13 @@ pub struct Part {
 
 /// Prints everything that is listed, as it comes.
 pub async fn all<const N: usize, T: Serialize + Send + 'static>(
-    walk: Walk<T>,
+    pager: Pager<T>,
     output: Output,
     headings: [&str; N],
     row: impl Fn(&T) -> [String; N],
     what: &str,
 ) -> Result<(), Failure> {
-    let mut pages = walk.pages();
+    let mut pages = pager.pages();
     let (mut shown, mut total) = (0, 0);
     while let Some(page) = pages.next().await {
         let page = page?;

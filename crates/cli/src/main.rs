@@ -51,7 +51,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 struct Arguments {
     #[command(flatten)]
     connection: Connection,
-    /// Print JSON instead of tables, as the API replies
+    /// Print JSON instead of tables, as the API responses
     #[arg(long, global = true)]
     json: bool,
     /// Print only what was asked for and errors

@@ -1,4 +1,4 @@
-//! How replies are printed: tables for people, JSON for programs.
+//! How responses are printed: tables for people, JSON for programs.
 
 use std::io::{self, Write};
 
@@ -14,10 +14,10 @@ use crate::progress::Bar;
 /// How many characters of a conversation a table shows.
 const PREVIEW: usize = 60;
 
-/// Where and how replies are printed.
+/// Where and how responses are printed.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
-    /// Whether replies are printed as JSON.
+    /// Whether responses are printed as JSON.
     pub json: bool,
     /// Whether nothing is said of what was done.
     pub quiet: bool,
@@ -26,16 +26,16 @@ pub struct Output {
 }
 
 impl Output {
-    /// Prints a reply as one line of JSON, or what `table` makes of it.
+    /// Prints a response as one line of JSON, or what `table` makes of it.
     pub fn print<T: Serialize>(
         self,
-        reply: &T,
+        response: &T,
         table: impl FnOnce(&T) -> String,
     ) -> Result<(), Failure> {
         let text = if self.json {
-            serde_json::to_string(reply).map_err(Failure::Reply)?
+            serde_json::to_string(response).map_err(Failure::RawResponse)?
         } else {
-            table(reply)
+            table(response)
         };
         line(&text)
     }
@@ -55,7 +55,7 @@ impl Output {
         if self.quiet { Ok(()) } else { self.print(done, |_| sentence()) }
     }
 
-    /// Says that something without a reply was done: `{"deleted": [...]}` or a sentence.
+    /// Says that something without a response was done: `{"deleted": [...]}` or a sentence.
     pub fn done(self, verb: &str, ids: &[impl AsRef<str>]) -> Result<(), Failure> {
         let ids: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
         self.report(&serde_json::json!({ verb: ids }), || format!("{verb} {}", ids.join(", ")))

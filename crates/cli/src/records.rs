@@ -72,17 +72,17 @@ impl Records {
                 }
                 let payload = json("--payload", payload.as_deref().unwrap_or_default())?;
                 let properties = json("--properties", properties.as_deref().unwrap_or("{}"))?;
-                let reply = datasets.create_record(dataset, payload, properties).await?;
-                output.print(&reply, output::record)
+                let response = datasets.create_record(dataset, payload, properties).await?;
+                output.print(&response, output::record)
             }
             Self::List { dataset, part } => {
                 let list = datasets.list_records(dataset);
                 if part.all {
-                    return listing::all(list.walk(), output, HEADINGS, row, "records").await;
+                    return listing::all(list.pager(), output, HEADINGS, row, "records").await;
                 }
-                let reply = list.page_size(part.page_size).page(part.page).await?;
-                output.print(&reply, |reply| {
-                    let page = &reply.records;
+                let response = list.page_size(part.page_size).page(part.page).await?;
+                output.print(&response, |response| {
+                    let page = &response.records;
                     let table = output::table(HEADINGS, page.results.iter().map(row));
                     let total = output::of_total(page.results.len(), page.count, "records");
                     format!("{table}\n{total}")

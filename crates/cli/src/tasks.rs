@@ -61,11 +61,11 @@ impl Tasks {
             Self::List { dataset, part } => {
                 let list = client.datasets().list_tasks(dataset);
                 if part.all {
-                    return listing::all(list.walk(), output, HEADINGS, row, "tasks").await;
+                    return listing::all(list.pager(), output, HEADINGS, row, "tasks").await;
                 }
-                let reply = list.page_size(part.page_size).page(part.page).await?;
-                output.print(&reply, |reply| {
-                    let page = &reply.tasks;
+                let response = list.page_size(part.page_size).page(part.page).await?;
+                output.print(&response, |response| {
+                    let page = &response.tasks;
                     let table = output::table(HEADINGS, page.results.iter().map(row));
                     let total = output::of_total(page.results.len(), page.count, "tasks");
                     format!("{table}\n{total}")

@@ -44,24 +44,24 @@ impl IntoId for &Uuid {
 }
 
 /// What can be given for an argument that may be left out: a value, or an `Option` of one.
-pub trait Optional<T> {
+pub trait IntoOption<T> {
     /// The value, if there is one.
     fn into_option(self) -> Option<T>;
 }
 
-impl<T> Optional<T> for T {
+impl<T> IntoOption<T> for T {
     fn into_option(self) -> Option<T> {
         Some(self)
     }
 }
 
-impl<T> Optional<T> for Option<T> {
+impl<T> IntoOption<T> for Option<T> {
     fn into_option(self) -> Option<T> {
         self
     }
 }
 
-impl Optional<String> for &str {
+impl IntoOption<String> for &str {
     fn into_option(self) -> Option<String> {
         Some(self.to_owned())
     }

@@ -18,7 +18,7 @@ use crate::transport::Transport;
 
 /// A client of the API. Cloning it is cheap, and all clones share their connections.
 ///
-/// Calls that fail in a way that passes are made again where that does no harm; see [`Retries`](crate::Retries). Dropping the
+/// Calls that fail in a way that passes are made again where that does no harm; see [`RetryPolicy`](crate::RetryPolicy). Dropping the
 /// future of a call breaks it off.
 ///
 /// It needs a tokio runtime when a call is awaited, not before.
@@ -92,17 +92,17 @@ impl Client {
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
     /// use std::time::Duration;
-    /// use mistral_datasets::{Options, Retries};
+    /// use mistral_datasets::{Options, RetryPolicy};
     ///
-    /// let options = Options::new().timeout(Duration::from_secs(5)).retries(Retries::none());
-    /// let page = client.with(options)?.datasets().list().await?;
+    /// let options = Options::new().timeout(Duration::from_secs(5)).retries(RetryPolicy::none());
+    /// let page = client.with_options(options)?.datasets().list().await?;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     /// As [`ClientBuilder::build`].
-    pub fn with(&self, options: Options) -> Result<Self, Error> {
+    pub fn with_options(&self, options: Options) -> Result<Self, Error> {
         let Inner { transport, server_url, shared, ended, .. } = &*self.inner;
         let settings = transport.settings().with(&options)?;
         let server_url = match &options.server_url {
@@ -145,7 +145,7 @@ impl Client {
     /// use mistral_datasets::Options;
     ///
     /// let here = client.with_own_connections()?;
-    /// let patient = client.with(Options::new().timeout(Duration::from_secs(60)))?;
+    /// let patient = client.with_options(Options::new().timeout(Duration::from_secs(60)))?;
     /// let page = patient.with_connections_of(&here).datasets().list().await?;
     /// # Ok(())
     /// # }
@@ -304,7 +304,7 @@ mod tests {
         let address = format!("http://{}", silent.local_addr().unwrap());
         let client = Client::builder().api_key("k").server_url(address).build().unwrap();
         let (cancellable, token) = client.cancellable();
-        let datasets = cancellable.with(Options::new()).unwrap().datasets();
+        let datasets = cancellable.with_options(Options::new()).unwrap().datasets();
         let call = tokio::spawn(async move { datasets.create("Refund requests", "").await });
         let (_connection, _) = silent.accept().await.unwrap();
         token.cancel();

@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::connecting::{Connecting, Proxy};
 use crate::error::Error;
 use crate::options::{Options, Settings, misconfigured};
-use crate::retry::Retries;
+use crate::retry::RetryPolicy;
 use crate::tls;
 use crate::transport::Transport;
 
@@ -22,13 +22,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// ```
 /// use std::time::Duration;
-/// use mistral_datasets::{Client, Retries};
+/// use mistral_datasets::{Client, RetryPolicy};
 ///
 /// let client = Client::builder()
 ///     .api_key("a key")
 ///     .server_url("http://127.0.0.1:7700")
 ///     .timeout(Duration::from_secs(30))
-///     .retries(Retries::default().max_attempts(3))
+///     .retries(RetryPolicy::default().max_attempts(3))
 ///     .build()?;
 /// assert_eq!(client.server_url(), "http://127.0.0.1:7700");
 /// # Ok::<(), mistral_datasets::Error>(())
@@ -55,7 +55,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How long one attempt of a call may take until its reply has been read. Default: 300 s. Uploads and downloads may take
+    /// How long one attempt of a call may take until its response has been read. Default: 300 s. Uploads and downloads may take
     /// longer, as long as they do not pause for this time.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.options = self.options.timeout(timeout);
@@ -70,7 +70,7 @@ impl ClientBuilder {
     }
 
     /// How often and after how long failed calls are sent again.
-    pub fn retries(mut self, retries: Retries) -> Self {
+    pub fn retries(mut self, retries: RetryPolicy) -> Self {
         self.options = self.options.retries(retries);
         self
     }
@@ -214,8 +214,8 @@ mod tests {
     #[test]
     fn other_options_make_another_client_over_the_same_connections() {
         let client = Client::builder().api_key("k").server_url("http://h").build().unwrap();
-        let other = client.with(Options::new().server_url("http://other/")).unwrap();
+        let other = client.with_options(Options::new().server_url("http://other/")).unwrap();
         assert_eq!((client.server_url(), other.server_url()), ("http://h", "http://other"));
-        assert!(client.with(Options::new().server_url("none")).is_err());
+        assert!(client.with_options(Options::new().server_url("none")).is_err());
     }
 }

@@ -16,7 +16,7 @@ use crate::transport::Key;
 use crate::whole_file::{Target, unwritable};
 
 /// A download under way. It is read once, as a whole or piece by piece; dropping it breaks it off. Where the connection breaks
-/// or stalls it goes on by another one; see [`Retries`](crate::Retries).
+/// or stalls it goes on by another one; see [`RetryPolicy`](crate::RetryPolicy).
 pub struct Download {
     operation: &'static str,
     content: BoxStream<'static, Result<Bytes, Error>>,

@@ -1,16 +1,16 @@
-//! The body of a failed reply, whatever it is. Reading it never fails.
+//! The body of a failed response, whatever it is. Reading it never fails.
 
 use serde_json::Value;
 
 use crate::error::Error;
 
-/// How much of a failed reply's body is kept.
+/// How much of a failed response's body is kept.
 const BODY_LIMIT: usize = 8 * 1024;
 
 /// How much of a message is kept.
 const MESSAGE_LIMIT: usize = 1024;
 
-/// What a failed reply says.
+/// What a failed response says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Envelope {
     pub(crate) message: String,
@@ -19,13 +19,13 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
-    /// The error of a reply with that status.
+    /// The error of a response with that status.
     pub(crate) fn into_error(self, status: u16) -> Error {
-        Error::failed_reply(status, self.message).with_code(self.code).with_body(self.body)
+        Error::failed_response(status, self.message).with_code(self.code).with_body(self.body)
     }
 }
 
-/// Reads the body of a failed reply. Three envelopes are in use: the API's own `{detail: {message, error_code}}`, the
+/// Reads the body of a failed response. Three envelopes are in use: the API's own `{detail: {message, error_code}}`, the
 /// validator's `{detail: [{loc, msg}]}` and the gateway's `{object: "error", message, type, code}`.
 pub(crate) fn read(status: u16, bytes: &[u8]) -> Envelope {
     let value: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);

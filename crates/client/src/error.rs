@@ -18,7 +18,7 @@ pub enum ErrorKind {
     Configuration,
     /// The server could not be reached, or the connection broke.
     Connection,
-    /// No reply came in time.
+    /// No response came in time.
     Timeout,
     /// The key is missing or refused (401).
     Authentication,
@@ -35,7 +35,7 @@ pub enum ErrorKind {
     RateLimit,
     /// The server failed (500 to 599).
     Server,
-    /// The reply is not what the API promises.
+    /// The response is not what the API promises.
     Decoding,
     /// An import task ended without success; [`Error::task`] has it.
     TaskFailed,
@@ -84,7 +84,7 @@ impl ErrorKind {
         }
     }
 
-    /// The kind a failed reply belongs to.
+    /// The kind a failed response belongs to.
     fn of_status(status: u16) -> Self {
         match status {
             401 => Self::Authentication,
@@ -171,8 +171,8 @@ impl Error {
             .with_code(Some("VALIDATION_ERROR".to_owned()))
     }
 
-    /// A reply whose status says that the request failed.
-    pub(crate) fn failed_reply(status: u16, message: String) -> Self {
+    /// A response whose status says that the request failed.
+    pub(crate) fn failed_response(status: u16, message: String) -> Self {
         let mut error = Self::new(ErrorKind::of_status(status), message);
         error.inner().status = Some(status);
         error
@@ -256,7 +256,7 @@ impl Error {
         self.0.operation
     }
 
-    /// The status of the reply, where there was one.
+    /// The status of the response, where there was one.
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
@@ -277,7 +277,7 @@ impl Error {
         &self.0.message
     }
 
-    /// The body of the failed reply as text, at most 8 KiB of it. It may repeat what the request held, so it stands neither
+    /// The body of the failed response as text, at most 8 KiB of it. It may repeat what the request held, so it stands neither
     /// in `Display` nor in `Debug`.
     pub fn body(&self) -> Option<&str> {
         self.0.body.as_deref()
@@ -406,7 +406,7 @@ mod tests {
 
     #[test]
     fn one_line_says_what_to_know() {
-        let error = Error::failed_reply(404, "there is no dataset `x`".to_owned())
+        let error = Error::failed_response(404, "there is no dataset `x`".to_owned())
             .with_operation("fetch_dataset")
             .with_code(Some("DATASET_NOT_FOUND".to_owned()))
             .with_request_id(Some("r-1".to_owned()));
@@ -420,7 +420,7 @@ mod tests {
 
     #[test]
     fn the_body_is_at_hand_but_not_printed() {
-        let error = Error::failed_reply(500, "failed".to_owned())
+        let error = Error::failed_response(500, "failed".to_owned())
             .with_body(Some("what the user said".to_owned()));
         assert_eq!(error.body(), Some("what the user said"));
         assert!(!format!("{error:?} {error}").contains("user said"));

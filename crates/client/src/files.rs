@@ -13,7 +13,7 @@ use crate::check::Checks;
 use crate::download::Download;
 use crate::envelope;
 use crate::error::{Error, ErrorKind};
-use crate::reply::{self, Reply};
+use crate::raw_response::{self, RawResponse};
 use crate::resume::Resumable;
 use crate::retry::{self, Failure};
 use crate::seen::{self, Seen};
@@ -74,7 +74,7 @@ impl Files {
             };
             let (failure, error) = match result {
                 Ok(whole) => {
-                    reply::offer(|| Reply {
+                    raw_response::offer(|| RawResponse {
                         status: whole.status().as_u16(),
                         headers: whole.headers().clone(),
                         body: whole.body().clone(),
@@ -121,7 +121,7 @@ impl Files {
     }
 }
 
-/// Sends an upload once and reads the reply.
+/// Sends an upload once and reads the response.
 async fn once(
     transport: &Transport,
     request: Request,
@@ -130,18 +130,18 @@ async fn once(
 ) -> Result<http::Response<Bytes>, (Failure, Error)> {
     let timed_out = |message: &str| (Failure::Broken, Error::new(ErrorKind::Timeout, message));
     let broken = |error: reqwest::Error| (failure(&error), seen::broken(error));
-    let reply = tokio::select! {
-        reply = transport.send(UPLOAD, request) => reply.map_err(broken)?,
+    let response = tokio::select! {
+        response = transport.send(UPLOAD, request) => response.map_err(broken)?,
         () = progress.stalled(transport.timeout()) => {
             return Err(timed_out("the upload paused for too long"));
         }
     };
-    let status = reply.status();
-    let headers = reply.headers().clone();
-    seen.reply(status.as_u16(), &headers);
-    let bytes = tokio::time::timeout(transport.timeout(), reply.bytes())
+    let status = response.status();
+    let headers = response.headers().clone();
+    seen.response(status.as_u16(), &headers);
+    let bytes = tokio::time::timeout(transport.timeout(), response.bytes())
         .await
-        .map_err(|_| timed_out("the reply did not come in time"))?
+        .map_err(|_| timed_out("the response did not come in time"))?
         .map_err(broken)?;
     if status.is_success() {
         let mut whole = http::Response::new(bytes);

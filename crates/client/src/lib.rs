@@ -32,7 +32,7 @@
 //!
 //! - What you give is what is sent: payloads and properties travel as the JSON text you gave, and come back as the text
 //!   the server sent ([`RawJson`]).
-//! - Replies are read leniently: members this version does not know stay in `extra`, values an enum does not know become
+//! - Responses are read leniently: members this version does not know stay in `extra`, values an enum does not know become
 //!   `Other`.
 //! - Bad input is refused before anything is sent, with the kind [`ErrorKind::Validation`].
 //! - No error, log line or `Debug` output shows a key, the query of a presigned link or the text of a conversation.
@@ -53,8 +53,9 @@ mod files;
 #[cfg(feature = "local")]
 mod local;
 mod options;
+mod pager;
 mod progress;
-mod reply;
+mod raw_response;
 mod resume;
 mod retry;
 mod seen;
@@ -64,13 +65,12 @@ pub mod testing;
 mod tls;
 mod transport;
 mod upload;
-mod walk;
 mod whole_file;
 
-pub use argument::{IntoId, Optional};
+pub use argument::{IntoId, IntoOption};
 pub use bulk::{
-    BadLine, Compression, CreateRecords, CreateReport, ImportJsonl, ImportReport, ImportedFile,
-    IntoRecord, Jsonl, NewRecord, Outcome, Report, Strategy, UnknownFile,
+    Compression, CreateRecords, CreateReport, ImportJsonl, ImportReport, ImportedFile, IntoRecord,
+    InvalidLine, Jsonl, NewRecord, Outcome, Report, Strategy, UnknownFile,
 };
 pub use client::Client;
 pub use config::ClientBuilder;
@@ -81,12 +81,12 @@ pub use export::{Export, ExportReport, ExportedLines, ExportedRecord, ExportedRe
 pub use local::LocalData;
 pub use mistral_datasets_core_client::{Extra, RawJson, types};
 pub use options::Options;
+pub use pager::{Items, Page, Pager, Pages};
 pub use progress::Progress;
-pub use reply::{Reply, WithReply};
-pub use retry::Retries;
+pub use raw_response::{RawResponse, WithResponse};
+pub use retry::RetryPolicy;
 pub use task::{TaskHandle, Wait};
 pub use upload::Upload;
-pub use walk::{Items, Page, Pages, Walk};
 
 /// What every call returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -54,7 +54,7 @@ impl Client {
             ..ServerConfig::default()
         })
         .await?;
-        let client = server.workspace_of(key)?.client().clone();
+        let client = server.workspace_with_key(key)?.client().clone();
         Ok(client.owning(server.into_running()))
     }
 }

@@ -9,7 +9,7 @@ use reqwest::header::{
 };
 
 use crate::error::{Error, ErrorKind};
-use crate::retry::Retries;
+use crate::retry::RetryPolicy;
 
 /// How long a request may take where nothing else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
@@ -25,10 +25,10 @@ const RESERVED: [HeaderName; 6] =
 ///
 /// ```
 /// use std::time::Duration;
-/// use mistral_datasets::{Client, Options, Retries};
+/// use mistral_datasets::{Client, Options, RetryPolicy};
 ///
 /// let client = Client::new("a key")?;
-/// let patient = client.with(Options::new().timeout(Duration::from_secs(900)).retries(Retries::none()))?;
+/// let patient = client.with_options(Options::new().timeout(Duration::from_secs(900)).retries(RetryPolicy::none()))?;
 /// # Ok::<(), mistral_datasets::Error>(())
 /// ```
 #[derive(Clone, Default)]
@@ -37,9 +37,9 @@ pub struct Options {
     pub(crate) server_url: Option<String>,
     timeout: Option<Duration>,
     deadline: Option<Duration>,
-    retries: Option<Retries>,
+    retries: Option<RetryPolicy>,
     headers: Vec<(String, String)>,
-    share_replies: Option<bool>,
+    share_bodies: Option<bool>,
 }
 
 impl Options {
@@ -60,7 +60,7 @@ impl Options {
         self
     }
 
-    /// How long one attempt may take until its reply has been read. Default: 300 s. Uploads and downloads may take longer, as
+    /// How long one attempt may take until its response has been read. Default: 300 s. Uploads and downloads may take longer, as
     /// long as they do not pause for this time.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -75,7 +75,7 @@ impl Options {
     }
 
     /// How often and after how long failed calls are sent again.
-    pub fn retries(mut self, retries: Retries) -> Self {
+    pub fn retries(mut self, retries: RetryPolicy) -> Self {
         self.retries = Some(retries);
         self
     }
@@ -88,11 +88,11 @@ impl Options {
         self
     }
 
-    /// Whether payloads, properties and other raw JSON of a reply share its body. Default: they do not, but are pieces of
-    /// their own. Sharing is faster where a reply is used up as a whole; but the body of a page stays in memory as long as a
+    /// Whether payloads, properties and other raw JSON of a response share its body. Default: they do not, but are pieces of
+    /// their own. Sharing is faster where a response is used up as a whole; but the body of a page stays in memory as long as a
     /// single record of it does.
-    pub fn share_replies(mut self, share: bool) -> Self {
-        self.share_replies = Some(share);
+    pub fn share_bodies(mut self, share: bool) -> Self {
+        self.share_bodies = Some(share);
         self
     }
 }
@@ -108,7 +108,7 @@ impl fmt::Debug for Options {
             .field("deadline", &self.deadline)
             .field("retries", &self.retries)
             .field("headers", &headers)
-            .field("share_replies", &self.share_replies)
+            .field("share_bodies", &self.share_bodies)
             .finish()
     }
 }
@@ -119,9 +119,9 @@ pub(crate) struct Settings {
     pub(crate) authorization: HeaderValue,
     pub(crate) timeout: Duration,
     pub(crate) deadline: Duration,
-    pub(crate) retries: Retries,
+    pub(crate) retries: RetryPolicy,
     pub(crate) headers: HeaderMap,
-    pub(crate) share_replies: bool,
+    pub(crate) share_bodies: bool,
 }
 
 impl Settings {
@@ -131,9 +131,9 @@ impl Settings {
             authorization: authorization(key)?,
             timeout: DEFAULT_TIMEOUT,
             deadline: DEFAULT_DEADLINE,
-            retries: Retries::default(),
+            retries: RetryPolicy::default(),
             headers: HeaderMap::new(),
-            share_replies: false,
+            share_bodies: false,
         })
     }
 
@@ -148,7 +148,7 @@ impl Settings {
         if let Some(retries) = &options.retries {
             settings.retries = retries.clone();
         }
-        settings.share_replies = options.share_replies.unwrap_or(self.share_replies);
+        settings.share_bodies = options.share_bodies.unwrap_or(self.share_bodies);
         for (name, value) in &options.headers {
             let (name, value) = header(name, value)?;
             settings.headers.insert(name, value);

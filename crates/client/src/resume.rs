@@ -2,7 +2,7 @@
 //!
 //! A transfer that breaks off or stalls goes on where it stopped, by a range that the server answers only while the file is
 //! still the same. A server that ignores ranges is asked for the whole, and what was handed over already is passed by. The
-//! attempts are bounded by the client's [`Retries`](crate::Retries), and begin anew whenever there was progress.
+//! attempts are bounded by the client's [`RetryPolicy`](crate::RetryPolicy), and begin anew whenever there was progress.
 
 use std::time::Instant;
 
@@ -34,16 +34,16 @@ pub(crate) struct Resumable {
     transport: Transport,
     url: Url,
     key: Key,
-    /// The file as the last reply described it.
+    /// The file as the last response described it.
     known: Option<Version>,
-    /// Whether `url` is another one than that of the last reply.
+    /// Whether `url` is another one than that of the last response.
     renewed: bool,
     /// Whether the server is still believed to understand ranges.
     ranges: bool,
     body: Option<BoxStream<'static, reqwest::Result<Bytes>>>,
     /// How many bytes were handed over.
     offset: u64,
-    /// How many bytes of the present reply were handed over before.
+    /// How many bytes of the present response were handed over before.
     skip: u64,
     /// How far the transfer ever came.
     furthest: u64,
@@ -169,7 +169,7 @@ impl Resumable {
         loop {
             let request = self.request();
             let (failure, error) = match self.send(request).await {
-                Ok(reply) => match self.accept(reply) {
+                Ok(response) => match self.accept(response) {
                     Ok(same) => return Ok(same),
                     Err(error) => (Failure::Broken, error),
                 },
@@ -211,7 +211,7 @@ impl Resumable {
         seen.attempt(self.requests, false);
         let (failure, error) =
             match self.transport.open(self.operation, request, self.key, &mut seen).await {
-                Ok(reply) => return Ok(reply),
+                Ok(response) => return Ok(response),
                 Err(failed) => failed,
             };
         let error = seen.joined(error);
@@ -223,12 +223,12 @@ impl Resumable {
         Err((failure, error))
     }
 
-    /// Takes over a good reply, and returns whether it is of the file that was read so far.
-    fn accept(&mut self, reply: Response) -> Result<bool, Error> {
-        let now = Version::of(&reply);
-        let partial = reply.status() == StatusCode::PARTIAL_CONTENT;
+    /// Takes over a good response, and returns whether it is of the file that was read so far.
+    fn accept(&mut self, response: Response) -> Result<bool, Error> {
+        let now = Version::of(&response);
+        let partial = response.status() == StatusCode::PARTIAL_CONTENT;
         let same = self.known.as_ref().is_none_or(|known| known.is(&now, self.renewed));
-        if partial && !(same && range_start(reply.headers()) == Some(self.offset)) {
+        if partial && !(same && range_start(response.headers()) == Some(self.offset)) {
             self.ranges = false;
             let message = "the server sent another part of the file than was asked for";
             return Err(Error::new(ErrorKind::Decoding, message));
@@ -241,7 +241,7 @@ impl Resumable {
         self.skip = if partial { 0 } else { self.offset };
         self.known = Some(now);
         self.renewed = false;
-        self.body = Some(reply.bytes_stream().boxed());
+        self.body = Some(response.bytes_stream().boxed());
         Ok(continues)
     }
 }
@@ -254,9 +254,9 @@ struct Version {
 }
 
 impl Version {
-    fn of(reply: &Response) -> Self {
-        let headers = reply.headers();
-        let length = if reply.status() == StatusCode::PARTIAL_CONTENT {
+    fn of(response: &Response) -> Self {
+        let headers = response.headers();
+        let length = if response.status() == StatusCode::PARTIAL_CONTENT {
             text(headers, CONTENT_RANGE.as_str())
                 .and_then(|range| range.rsplit_once('/')?.1.trim().parse().ok())
         } else {
@@ -281,7 +281,7 @@ fn is_strong(etag: &HeaderValue) -> bool {
     etag.as_bytes().starts_with(b"\"")
 }
 
-/// The first byte of the range that a partial reply says it has.
+/// The first byte of the range that a partial response says it has.
 fn range_start(headers: &HeaderMap) -> Option<u64> {
     let range = text(headers, CONTENT_RANGE.as_str())?.trim().strip_prefix("bytes ")?;
     range.split_once('-')?.0.trim().parse().ok()
@@ -295,7 +295,7 @@ mod tests {
         Version { etag: etag.map(HeaderValue::from_static), length }
     }
 
-    fn reply(status: u16, headers: &[(&str, &str)]) -> Response {
+    fn response(status: u16, headers: &[(&str, &str)]) -> Response {
         let mut builder = http::Response::builder().status(status);
         for (name, value) in headers {
             builder = builder.header(*name, *value);
@@ -304,15 +304,15 @@ mod tests {
     }
 
     #[test]
-    fn a_version_is_read_from_whole_and_partial_replies() {
-        let whole = Version::of(&reply(200, &[("etag", "\"a\""), ("content-length", "10")]));
-        let part = Version::of(&reply(
+    fn a_version_is_read_from_whole_and_partial_responses() {
+        let whole = Version::of(&response(200, &[("etag", "\"a\""), ("content-length", "10")]));
+        let part = Version::of(&response(
             206,
             &[("etag", "\"a\""), ("content-length", "3"), ("content-range", "bytes 7-9/10")],
         ));
         assert_eq!(whole, version(Some("\"a\""), Some(10)));
         assert_eq!(whole, part);
-        assert_eq!(Version::of(&reply(200, &[])), version(None, None));
+        assert_eq!(Version::of(&response(200, &[])), version(None, None));
     }
 
     #[test]
@@ -336,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_range_says_where_it_begins() {
-        let start = |range: &str| range_start(reply(206, &[("content-range", range)]).headers());
+        let start = |range: &str| range_start(response(206, &[("content-range", range)]).headers());
         assert_eq!(start("bytes 7-9/10"), Some(7));
         assert_eq!(start("bytes 0-9/*"), Some(0));
         for range in ["bytes */10", "lines 1-2/3", "7-9/10", ""] {

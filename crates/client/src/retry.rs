@@ -22,23 +22,23 @@ use tower::retry::budget::{Budget as _, TpsBudget};
 ///
 /// ```
 /// use std::time::Duration;
-/// use mistral_datasets::{Client, Retries};
+/// use mistral_datasets::{Client, RetryPolicy};
 ///
 /// let client = Client::builder()
 ///     .api_key("a key")
-///     .retries(Retries::default().max_attempts(8).max_delay(Duration::from_secs(30)))
+///     .retries(RetryPolicy::default().max_attempts(8).max_delay(Duration::from_secs(30)))
 ///     .build()?;
 /// # Ok::<(), mistral_datasets::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Retries {
+pub struct RetryPolicy {
     pub(crate) max_attempts: u32,
     pub(crate) first_delay: Duration,
     pub(crate) max_delay: Duration,
     pub(crate) max_retry_after: Duration,
 }
 
-impl Default for Retries {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             max_attempts: 5,
@@ -49,7 +49,7 @@ impl Default for Retries {
     }
 }
 
-impl Retries {
+impl RetryPolicy {
     /// Sends everything once only.
     pub fn none() -> Self {
         Self::default().max_attempts(1)
@@ -112,7 +112,7 @@ impl fmt::Debug for Budget {
 pub(crate) enum Failure {
     /// There was no connection to send it over.
     NotSent,
-    /// It was sent, in part at least, and no whole reply came.
+    /// It was sent, in part at least, and no whole response came.
     Broken,
     /// The server answered with a status that says it failed.
     Refused { status: u16, retry_after: Option<Duration> },
@@ -160,7 +160,7 @@ pub(crate) fn is_write(method: &Method) -> bool {
 /// The attempts of one call.
 #[derive(Debug)]
 pub(crate) struct Attempts {
-    policy: Retries,
+    policy: RetryPolicy,
     budget: Budget,
     delays: Option<ExponentialBackoff>,
     method: Method,
@@ -172,7 +172,7 @@ pub(crate) struct Attempts {
 impl Attempts {
     /// Begins a call, which may last until the deadline, and counts its first attempt.
     pub(crate) fn begin(
-        policy: &Retries,
+        policy: &RetryPolicy,
         budget: &Budget,
         method: Method,
         deadline: Duration,
@@ -239,7 +239,7 @@ mod tests {
 
     const BUSY: Failure = Failure::Refused { status: 503, retry_after: None };
 
-    fn attempts(method: Method, policy: Retries) -> Attempts {
+    fn attempts(method: Method, policy: RetryPolicy) -> Attempts {
         Attempts::begin(&policy, &Budget::default(), method, Duration::from_secs(600))
     }
 
@@ -251,11 +251,11 @@ mod tests {
     fn reads_are_repeated_after_what_passes() {
         for failure in [Failure::NotSent, Failure::Broken, BUSY, refused(408), refused(500)] {
             for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH] {
-                assert!(attempts(method, Retries::default()).after(failure).is_some());
+                assert!(attempts(method, RetryPolicy::default()).after(failure).is_some());
             }
         }
         for status in [400, 401, 403, 404, 409, 422, 501] {
-            let mut attempts = attempts(Method::GET, Retries::default());
+            let mut attempts = attempts(Method::GET, RetryPolicy::default());
             assert!(attempts.after(refused(status)).is_none(), "{status}");
         }
     }
@@ -264,12 +264,12 @@ mod tests {
     fn writes_are_repeated_only_when_they_were_not_carried_out() {
         let busy = |status| Failure::Refused { status, retry_after: Some(Duration::ZERO) };
         for failure in [Failure::NotSent, refused(429), busy(503)] {
-            assert!(attempts(Method::POST, Retries::default()).after(failure).is_some());
+            assert!(attempts(Method::POST, RetryPolicy::default()).after(failure).is_some());
             assert!(!failure.is_ambiguous(&Method::POST));
         }
         for failure in [Failure::Broken, BUSY, refused(408), refused(500), busy(502), refused(504)]
         {
-            assert!(attempts(Method::POST, Retries::default()).after(failure).is_none());
+            assert!(attempts(Method::POST, RetryPolicy::default()).after(failure).is_none());
             assert!(failure.is_ambiguous(&Method::POST) && !failure.is_ambiguous(&Method::PUT));
         }
         assert!(!refused(422).is_ambiguous(&Method::POST));
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn waits_grow_to_their_bound_and_are_drawn_at_random() {
-        let policy = Retries::default().max_attempts(50).max_delay(Duration::from_secs(2));
+        let policy = RetryPolicy::default().max_attempts(50).max_delay(Duration::from_secs(2));
         let mut attempts = attempts(Method::GET, policy);
         let waits: Vec<_> = (0..40).map(|_| attempts.after(BUSY).unwrap()).collect();
         assert!(waits[0] <= Duration::from_millis(500));
@@ -289,11 +289,11 @@ mod tests {
 
     #[test]
     fn the_number_of_attempts_is_bounded() {
-        let mut attempts = attempts(Method::GET, Retries::default().max_attempts(3));
+        let mut attempts = attempts(Method::GET, RetryPolicy::default().max_attempts(3));
         assert!(attempts.after(BUSY).is_some() && attempts.after(BUSY).is_some());
         assert!(attempts.after(BUSY).is_none());
         assert_eq!(attempts.made(), 3);
-        assert!(self::attempts(Method::GET, Retries::none()).after(BUSY).is_none());
+        assert!(self::attempts(Method::GET, RetryPolicy::none()).after(BUSY).is_none());
     }
 
     #[test]
@@ -302,16 +302,16 @@ mod tests {
             status: 429,
             retry_after: Some(Duration::from_secs(seconds)),
         };
-        let wait = attempts(Method::POST, Retries::default()).after(asked(3)).unwrap();
+        let wait = attempts(Method::POST, RetryPolicy::default()).after(asked(3)).unwrap();
         assert!(wait >= Duration::from_secs(3) && wait <= Duration::from_millis(3500));
-        assert!(attempts(Method::POST, Retries::default()).after(asked(61)).is_none());
-        let policy = Retries::default().max_retry_after(Duration::from_secs(1000));
+        assert!(attempts(Method::POST, RetryPolicy::default()).after(asked(61)).is_none());
+        let policy = RetryPolicy::default().max_retry_after(Duration::from_secs(1000));
         assert!(attempts(Method::POST, policy).after(asked(601)).is_none(), "beyond the deadline");
     }
 
     #[test]
     fn a_budget_bounds_what_many_calls_repeat() {
-        let (policy, budget) = (Retries::default(), Budget::default());
+        let (policy, budget) = (RetryPolicy::default(), Budget::default());
         let repeated = (0..1000)
             .filter(|_| {
                 let hour = Duration::from_secs(3600);

@@ -1,6 +1,6 @@
 //! What is seen of a call beside its result, and the errors that are made of it.
 //!
-//! core-client's error types have no room for the status and the request id of a reply that could not be read, the body of a
+//! core-client's error types have no room for the status and the request id of a response that could not be read, the body of a
 //! failure, or the number of attempts. They are noted in the [`Seen`] of the call, a task-local, and joined with the error
 //! afterwards.
 
@@ -71,14 +71,14 @@ pub(crate) fn note(change: impl FnOnce(&mut Seen)) {
 }
 
 impl Seen {
-    /// A reply of which the head is there.
-    pub(crate) fn reply(&mut self, status: u16, headers: &HeaderMap) {
+    /// A response of which the head is there.
+    pub(crate) fn response(&mut self, status: u16, headers: &HeaderMap) {
         self.status = Some(status);
         self.request_id = request_id(headers).map(str::to_owned);
         self.retry_after = crate::retry::retry_after(headers);
     }
 
-    /// The reply says that the request failed.
+    /// The response says that the request failed.
     pub(crate) fn failed(&mut self, envelope: Envelope) {
         self.failure = Some(envelope);
     }
@@ -126,16 +126,16 @@ impl Seen {
         }
     }
 
-    /// The error of a reply that says that the request failed.
+    /// The error of a response that says that the request failed.
     pub(crate) fn refused(mut self) -> Error {
         let status = self.status.unwrap_or_default();
         let envelope = self.failure.take().unwrap_or_else(|| envelope::read(status, b""));
         self.joined(envelope.into_error(status))
     }
 
-    /// The error of a reply that is not what the API promises.
+    /// The error of a response that is not what the API promises.
     pub(crate) fn unreadable(self, error: &serde_json::Error) -> Error {
-        // serde's words may quote the reply; only the name of a missing member is safe to repeat.
+        // serde's words may quote the response; only the name of a missing member is safe to repeat.
         let words = error.to_string();
         let place = format!("line {} column {}", error.line(), error.column());
         let problem = match words.strip_prefix("missing field ") {
@@ -144,7 +144,7 @@ impl Seen {
         };
         self.joined(Error::new(
             ErrorKind::Decoding,
-            format!("the reply is not what the API promises: {problem} at {place}"),
+            format!("the response is not what the API promises: {problem} at {place}"),
         ))
     }
 
@@ -184,7 +184,7 @@ pub(crate) fn broken(error: reqwest::Error) -> Error {
             None => host,
         });
     let (kind, message) = if error.is_timeout() {
-        (ErrorKind::Timeout, format!("no reply from {host} in time"))
+        (ErrorKind::Timeout, format!("no response from {host} in time"))
     } else if error.is_connect() {
         (ErrorKind::Connection, format!("cannot connect to {host}"))
     } else if error.is_redirect() {

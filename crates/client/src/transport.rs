@@ -1,7 +1,7 @@
 //! Sending: authentication, timeouts, repetition.
 //!
-//! core-client hands every request to [`Transport`], which sends it as often as [`Retries`](crate::Retries) allow and reads the
-//! whole reply, so that a body that breaks off is repeated like a connection that does.
+//! core-client hands every request to [`Transport`], which sends it as often as [`RetryPolicy`](crate::RetryPolicy) allow and reads the
+//! whole response, so that a body that breaks off is repeated like a connection that does.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use crate::connecting::Connecting;
 use crate::envelope;
 use crate::error::{Error, ErrorKind};
 use crate::options::Settings;
-use crate::reply::{self, Reply};
+use crate::raw_response::{self, RawResponse};
 use crate::retry::{self, Attempts, Budget, Failure};
 use crate::seen::{self, Seen, note};
 
@@ -87,25 +87,25 @@ impl Transport {
         let result = self.http.execute(request).await;
         let elapsed_ms = started.elapsed().as_millis() as u64;
         match &result {
-            Ok(reply) => {
-                let status = reply.status().as_u16();
-                let request_id = seen::request_id(reply.headers());
-                tracing::debug!(operation, status, request_id, elapsed_ms, "reply");
+            Ok(response) => {
+                let status = response.status().as_u16();
+                let request_id = seen::request_id(response.headers());
+                tracing::debug!(operation, status, request_id, elapsed_ms, "response");
             }
             Err(error) => {
-                tracing::debug!(operation, elapsed_ms, timeout = error.is_timeout(), "no reply");
+                tracing::debug!(operation, elapsed_ms, timeout = error.is_timeout(), "no response");
             }
         }
         result
     }
 
-    /// Sends one request once and reads its whole reply.
+    /// Sends one request once and reads its whole response.
     async fn attempt(&self, operation: &'static str, request: Request) -> reqwest::Result<Whole> {
-        let mut reply = self.send(operation, request).await?;
-        let status = reply.status();
-        note(|seen| seen.reply(status.as_u16(), reply.headers()));
-        let headers = std::mem::take(reply.headers_mut());
-        Ok(Whole { status, headers, body: whole(reply).await? })
+        let mut response = self.send(operation, request).await?;
+        let status = response.status();
+        note(|seen| seen.response(status.as_u16(), response.headers()));
+        let headers = std::mem::take(response.headers_mut());
+        Ok(Whole { status, headers, body: whole(response).await? })
     }
 }
 
@@ -114,9 +114,9 @@ const AHEAD: usize = 8 << 20;
 
 /// Reads a body to its end. Each piece is let go of before the next, so that all come through the same memory, which is near
 /// by; to collect them first would fill fresh memory with them and then copy it.
-async fn whole(mut reply: Response) -> reqwest::Result<Bytes> {
-    let length = reply.content_length().and_then(|length| length.try_into().ok()).unwrap_or(0);
-    let Some(first) = reply.chunk().await? else { return Ok(Bytes::new()) };
+async fn whole(mut response: Response) -> reqwest::Result<Bytes> {
+    let length = response.content_length().and_then(|length| length.try_into().ok()).unwrap_or(0);
+    let Some(first) = response.chunk().await? else { return Ok(Bytes::new()) };
     let mut body = if first.len() < length {
         let mut body = Vec::with_capacity(length.min(AHEAD).max(first.len()));
         body.extend_from_slice(&first);
@@ -124,12 +124,12 @@ async fn whole(mut reply: Response) -> reqwest::Result<Bytes> {
         body
     } else {
         // All of it, or a part of what does not say how long it is.
-        match reply.chunk().await? {
+        match response.chunk().await? {
             None => return Ok(first),
             Some(second) => [first, second].concat(),
         }
     };
-    while let Some(piece) = reply.chunk().await? {
+    while let Some(piece) = response.chunk().await? {
         body.extend_from_slice(&piece);
     }
     Ok(body.into())
@@ -145,7 +145,7 @@ pub(crate) enum Key {
 }
 
 impl Transport {
-    /// Sends a GET once, with the key or without, and returns a good reply of which the body is still to come.
+    /// Sends a GET once, with the key or without, and returns a good response of which the body is still to come.
     pub(crate) async fn open(
         &self,
         operation: &'static str,
@@ -159,22 +159,23 @@ impl Transport {
                 Key::Withheld => self.http.execute(request).await,
             }
         };
-        let reply = match tokio::time::timeout(self.settings.timeout, answer).await {
-            Ok(Ok(reply)) => reply,
+        let response = match tokio::time::timeout(self.settings.timeout, answer).await {
+            Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err((failure(&error), seen::broken(error))),
             Err(_) => {
-                let error = Error::new(ErrorKind::Timeout, "no reply in time");
+                let error = Error::new(ErrorKind::Timeout, "no response in time");
                 return Err((Failure::Broken, error));
             }
         };
-        let status = reply.status().as_u16();
-        seen.reply(status, reply.headers());
-        if reply.status().is_success() {
-            return Ok(reply);
+        let status = response.status().as_u16();
+        seen.response(status, response.headers());
+        if response.status().is_success() {
+            return Ok(response);
         }
-        let failure = Failure::Refused { status, retry_after: retry::retry_after(reply.headers()) };
+        let failure =
+            Failure::Refused { status, retry_after: retry::retry_after(response.headers()) };
         // Where the body does not come, the status alone says enough.
-        let body = match tokio::time::timeout(self.settings.timeout, reply.bytes()).await {
+        let body = match tokio::time::timeout(self.settings.timeout, response.bytes()).await {
             Ok(Ok(bytes)) => bytes,
             _ => Bytes::new(),
         };
@@ -182,7 +183,7 @@ impl Transport {
     }
 }
 
-/// A reply that was read to its end.
+/// A response that was read to its end.
 struct Whole {
     status: StatusCode,
     headers: HeaderMap,
@@ -194,7 +195,7 @@ impl Whole {
         self.status.is_success() || self.status.is_redirection()
     }
 
-    /// The reply as the generated code takes it. That reads every failure as the API's envelope, and would lose the status
+    /// The response as the generated code takes it. That reads every failure as the API's envelope, and would lose the status
     /// of any other, so it is given an empty one; what the failure said is noted already. What is read of it may share its
     /// body.
     fn into_response(mut self, share: bool) -> Response {
@@ -213,7 +214,7 @@ impl Whole {
     }
 }
 
-/// How an attempt that brought no reply failed.
+/// How an attempt that brought no response failed.
 pub(crate) fn failure(error: &reqwest::Error) -> Failure {
     if error.is_connect() || error.is_builder() { Failure::NotSent } else { Failure::Broken }
 }
@@ -232,7 +233,7 @@ impl core::Exchange for Transport {
     ) -> BoxFuture<'a, reqwest::Result<Response>> {
         async move {
             *request.timeout_mut() = Some(self.settings.timeout);
-            let share = self.settings.share_replies;
+            let share = self.settings.share_bodies;
             let method = request.method().clone();
             let mut attempts = self.attempts(method.clone(), self.settings.deadline);
             loop {
@@ -242,7 +243,7 @@ impl core::Exchange for Transport {
                 note(|seen| seen.lasted(attempts.elapsed()));
                 let (failure, how) = match &result {
                     Ok(whole) if whole.is_good() => {
-                        reply::offer(|| Reply {
+                        raw_response::offer(|| RawResponse {
                             status: whole.status.as_u16(),
                             headers: whole.headers.clone(),
                             body: whole.body.clone(),
@@ -258,7 +259,7 @@ impl core::Exchange for Transport {
                         (Failure::Refused { status, retry_after }, format!("status {status}"))
                     }
                     Err(error) if error.is_timeout() => {
-                        (failure(error), "no reply in time".to_owned())
+                        (failure(error), "no response in time".to_owned())
                     }
                     Err(error) => (failure(error), "the connection failed".to_owned()),
                 };

@@ -10,7 +10,7 @@ use futures::stream::{BoxStream, StreamExt};
 use futures::{Stream, TryStreamExt};
 use tokio_util::io::ReaderStream;
 
-use crate::argument::Optional;
+use crate::argument::IntoOption;
 use crate::error::{Error, ErrorKind};
 
 /// The most bytes a file may have: the service takes 512 MB.
@@ -101,25 +101,25 @@ impl Upload {
     }
 
     /// The media type of the file.
-    pub fn content_type(mut self, content_type: impl Optional<String>) -> Self {
+    pub fn content_type(mut self, content_type: impl IntoOption<String>) -> Self {
         self.content_type = content_type.into_option();
         self
     }
 
     /// What the file is for. Datasets need no purpose, and none is sent unless one is given.
-    pub fn purpose(mut self, purpose: impl Optional<String>) -> Self {
+    pub fn purpose(mut self, purpose: impl IntoOption<String>) -> Self {
         self.purpose = purpose.into_option();
         self
     }
 
     /// After how many hours the server removes the file.
-    pub fn expiry(mut self, hours: impl Optional<i64>) -> Self {
+    pub fn expiry(mut self, hours: impl IntoOption<i64>) -> Self {
         self.expiry = hours.into_option();
         self
     }
 
     /// Who may see the file: `workspace` or `user`.
-    pub fn visibility(mut self, visibility: impl Optional<String>) -> Self {
+    pub fn visibility(mut self, visibility: impl IntoOption<String>) -> Self {
         self.visibility = visibility.into_option();
         self
     }

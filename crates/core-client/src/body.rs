@@ -1,4 +1,4 @@
-//! Reading the body of a reply.
+//! Reading the body of a response.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 
 use crate::lazy;
 
-/// Says of a reply, as one of its extensions, that the JSON in what is read of it shares its body instead of copying pieces.
-/// That is faster where a reply is used up as a whole; but its body stays in memory as long as anything that came from it.
+/// Says of a response, as one of its extensions, that the JSON in what is read of it shares its body instead of copying pieces.
+/// That is faster where a response is used up as a whole; but its body stays in memory as long as anything that came from it.
 #[derive(Clone, Copy, Debug)]
 pub struct SharedBody;
 
@@ -25,7 +25,7 @@ pub(crate) fn shared() -> Option<Arc<ByteString>> {
     SHARED.with_borrow(Clone::clone)
 }
 
-/// Reads the whole body of a reply; the generated operations call this instead of `ResponseValue::from_response`.
+/// Reads the whole body of a response; the generated operations call this instead of `ResponseValue::from_response`.
 pub(crate) async fn read<T: DeserializeOwned, E>(
     mut response: Response,
 ) -> Result<ResponseValue<T>, Error<E>> {
@@ -70,7 +70,7 @@ fn read_shared<T: DeserializeOwned>(text: ByteString) -> serde_json::Result<T> {
 mod tests {
     use super::*;
     use crate::raw_json::RawJson;
-    use crate::reply::Extra;
+    use crate::response::Extra;
     use crate::types::DatasetPage;
 
     fn response(body: &'static [u8], shares: bool) -> Response {
@@ -82,9 +82,9 @@ mod tests {
     }
 
     async fn read_as<T: DeserializeOwned>(body: &'static [u8], shares: bool) -> Option<T> {
-        let reply = read::<T, ()>(response(body, shares)).await;
+        let response = read::<T, ()>(response(body, shares)).await;
         assert_eq!(shared(), None, "nothing read later may share this body");
-        reply.ok().map(ResponseValue::into_inner)
+        response.ok().map(ResponseValue::into_inner)
     }
 
     #[tokio::test]
@@ -133,8 +133,8 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_read_is_told_in_the_words_of_serde_json() {
         let body = br#"{"results": [], "count": "none"}"#;
-        let reply = read::<DatasetPage, ()>(response(body, false)).await;
-        let Err(Error::InvalidResponsePayload(_, error)) = reply else { panic!() };
+        let response = read::<DatasetPage, ()>(response(body, false)).await;
+        let Err(Error::InvalidResponsePayload(_, error)) = response else { panic!() };
         let expected = serde_json::from_slice::<DatasetPage>(body).unwrap_err();
         assert_eq!(error.to_string(), expected.to_string());
     }

@@ -1073,7 +1073,7 @@ impl Client {
     /// Sends a `GET` request to `/v1/files`
     ///
     /// Arguments:
-    /// - `include_total`: Whether the reply says how many files there are in all.
+    /// - `include_total`: Whether the response says how many files there are in all.
     /// - `page`: Which page to return, counted from 0.
     /// - `page_size`: How many files a page holds.
     /// - `purpose`: Keeps only files uploaded for this purpose.

@@ -12,10 +12,10 @@ use crate::Client;
 
 /// What sends requests. The layer above implements it and hands it to [`Client::new_with_client`] inside [`Hooks`].
 pub trait Exchange: Send + Sync + 'static {
-    /// Sends one request of the named operation and returns its reply.
+    /// Sends one request of the named operation and returns its response.
     ///
     /// # Errors
-    /// What reqwest reports when there is no reply.
+    /// What reqwest reports when there is no response.
     fn exchange<'a>(
         &'a self,
         operation: &'static str,

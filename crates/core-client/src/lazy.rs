@@ -1,4 +1,4 @@
-//! Reads a reply without looking into the JSON that stays text.
+//! Reads a response without looking into the JSON that stays text.
 //!
 //! serde_json parses such JSON to find its end, which is most of what a page of records takes. Here it is passed over, and found
 //! to be JSON or not when somebody parses it. All else is read as serde_json reads it, and by serde_json where it is more than
@@ -296,7 +296,7 @@ mod tests {
     use serde::{Deserialize, Deserializer};
 
     use super::from_str;
-    use crate::reply::Extra;
+    use crate::response::Extra;
     use crate::types::{Dataset, DatasetPage, DatasetRecord, ImportTask};
 
     const ID: &str = "019b2bd7-96e7-7219-8c0b-45a73da50088";
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_are_what_serde_json_reads() {
+    fn responses_are_what_serde_json_reads() {
         let record = format!(
             r#" {{ "id" : "{ID}" ,"dataset_id":"{ID}","created_at":"2025-12-17T10:25:07.818693Z",
             "updated_at":"2025-12-17T10:25:07+02:00","deleted_at":null,"source":"NEW\u0041\"",

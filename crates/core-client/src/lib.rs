@@ -2,7 +2,7 @@
 //! generates them from the OpenAPI document, and the wire types of its schemas.
 //!
 //! Most programs want the package `mistral-datasets`, which adds configuration, errors and the conveniences; this one
-//! is its ground floor. Replies are read leniently: members the document does not know stay in `extra`, values an enum does
+//! is its ground floor. Responses are read leniently: members the document does not know stay in `extra`, values an enum does
 //! not know become `Other`, and what is optional may be missing. What is sent is exactly what was given.
 
 mod body;
@@ -11,7 +11,7 @@ mod hooks;
 mod lazy;
 mod open_enum;
 mod raw_json;
-mod reply;
+mod response;
 mod task_status;
 mod time;
 
@@ -26,9 +26,9 @@ pub use generated::Client;
 pub use hooks::{Exchange, Hooks};
 pub use progenitor_client::{ByteStream, Error, ResponseValue};
 pub use raw_json::RawJson;
-pub use reply::Extra;
+pub use response::Extra;
 
-/// Reads a reply as the operations do, for the fuzzer: nothing where serde_json must say why it is none.
+/// Reads a response as the operations do, for the fuzzer: nothing where serde_json must say why it is none.
 #[cfg(feature = "fuzzing")]
 pub fn read_lazily<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
     lazy::from_str(text).ok()

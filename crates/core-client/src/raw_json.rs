@@ -10,14 +10,14 @@ use serde_json::value::RawValue;
 
 use crate::body;
 
-/// The name by which JSON that stays text asks for it, where a reply is read without looking into it.
+/// The name by which JSON that stays text asks for it, where a response is read without looking into it.
 pub(crate) const STAYS_TEXT: &str = "$mistral_datasets::RawJson";
 
 /// A JSON value as text, exactly as it came or as it was given: key order, number spelling, escapes and white space
 /// included. Nothing is parsed until [`parse`](Self::parse) is called.
 ///
-/// An object or a list that came as part of a reply is not looked into until then, either. Where a server sent what only looks
-/// like one, the rest of the reply can be read all the same; parsing it fails, and so does sending it on.
+/// An object or a list that came as part of a response is not looked into until then, either. Where a server sent what only looks
+/// like one, the rest of the response can be read all the same; parsing it fails, and so does sending it on.
 ///
 /// Equality compares the text. `Debug` shows the length only, because the text may be somebody's conversation.
 ///
@@ -36,9 +36,9 @@ pub struct RawJson(Text);
 enum Text {
     /// It is known to be JSON.
     Known(Box<RawValue>),
-    /// A piece of a reply, of which that is yet to be found out.
+    /// A piece of a response, of which that is yet to be found out.
     Piece(Box<str>),
-    /// The same, as a part of the reply's body: from one byte to before another; in 32 bits, because there may be many.
+    /// The same, as a part of the response's body: from one byte to before another; in 32 bits, because there may be many.
     Part { of: Arc<ByteString>, start: u32, end: u32 },
 }
 
@@ -63,7 +63,7 @@ impl RawJson {
         Self(Text::Known(value))
     }
 
-    /// A piece of a reply, which shares the body where one is shared.
+    /// A piece of a response, which shares the body where one is shared.
     fn piece(piece: &str) -> Self {
         let part = || {
             let of = body::shared()?;

@@ -1,4 +1,4 @@
-//! Times in replies.
+//! Times in responses.
 
 use std::cell::Cell;
 use std::fmt;

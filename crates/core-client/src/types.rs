@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use crate::open_enum::open_enum;
 use crate::raw_json::{RawJson, raw_object};
-use crate::reply::reply;
+use crate::response::response;
 
-reply! {
+response! {
     /// A named collection of conversation records.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Dataset {
@@ -37,7 +37,7 @@ reply! {
     }
 }
 
-reply! {
+response! {
     /// One page of datasets.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct DatasetPage {
@@ -53,8 +53,8 @@ reply! {
     }
 }
 
-reply! {
-    /// The reply to listing datasets.
+response! {
+    /// The response to listing datasets.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ListDatasetsResponse {
         /// The page asked for.
@@ -115,7 +115,7 @@ open_enum! {
     }
 }
 
-reply! {
+response! {
     /// One conversation of a dataset.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct DatasetRecord {
@@ -138,7 +138,7 @@ reply! {
     }
 }
 
-reply! {
+response! {
     /// One page of records.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct RecordPage {
@@ -154,8 +154,8 @@ reply! {
     }
 }
 
-reply! {
-    /// The reply to listing records.
+response! {
+    /// The response to listing records.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ListRecordsResponse {
         /// The page asked for.
@@ -259,7 +259,7 @@ open_enum! {
     }
 }
 
-reply! {
+response! {
     /// What an import did, in records.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ImportResult {
@@ -272,7 +272,7 @@ reply! {
     }
 }
 
-reply! {
+response! {
     /// A running or finished import into a dataset.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ImportTask {
@@ -301,7 +301,7 @@ reply! {
     }
 }
 
-reply! {
+response! {
     /// One page of import tasks.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct TaskPage {
@@ -317,8 +317,8 @@ reply! {
     }
 }
 
-reply! {
-    /// The reply to listing tasks.
+response! {
+    /// The response to listing tasks.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ListTasksResponse {
         /// The page asked for.
@@ -326,7 +326,7 @@ reply! {
     }
 }
 
-reply! {
+response! {
     /// Where an export lies.
     #[derive(Clone, PartialEq, Eq)]
     pub struct ExportResponse {
@@ -366,7 +366,7 @@ pub enum JudgeAnswer {
     Number(f64),
 }
 
-reply! {
+response! {
     /// A judge's verdict on a record.
     #[derive(Clone, Debug, PartialEq)]
     pub struct JudgeRecordResponse {
@@ -377,7 +377,7 @@ reply! {
     }
 }
 
-reply! {
+response! {
     /// An uploaded file, without its content.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct File {
@@ -412,8 +412,8 @@ reply! {
     }
 }
 
-reply! {
-    /// The reply to listing files.
+response! {
+    /// The response to listing files.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ListFilesResponse {
         /// The files of this page.
@@ -425,7 +425,7 @@ reply! {
     }
 }
 
-reply! {
+response! {
     /// Which file was deleted.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct DeleteFileResponse {
@@ -438,7 +438,7 @@ reply! {
     }
 }
 
-reply! {
+response! {
     /// A signed link.
     #[derive(Clone, PartialEq, Eq)]
     pub struct SignedUrl {
@@ -502,7 +502,7 @@ open_enum! {
     }
 }
 
-reply! {
+response! {
     /// What went wrong.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ErrorDetail {
@@ -513,7 +513,7 @@ reply! {
     }
 }
 
-reply! {
+response! {
     /// The body of every failure.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ErrorResponse {

@@ -113,7 +113,7 @@ async fn connection(
     gate: Arc<Gate>,
     mut ended: watch::Receiver<()>,
 ) {
-    // Replies are written whole; waiting for more of them would only delay them.
+    // Responses are written whole; waiting for more of them would only delay them.
     let _ = stream.set_nodelay(true);
     let ending = Ending::default();
     let Limits { idle_time, stall_time, .. } = gate.limits;
@@ -121,7 +121,7 @@ async fn connection(
     let line = Counted::new(line, Arc::clone(&gate.metrics));
     let told = ending.clone();
     let mut http = http1::Builder::new();
-    // A client may end its side when it has sent its request; it still gets the reply.
+    // A client may end its side when it has sent its request; it still gets the response.
     http.half_close(true);
     http.timer(TokioTimer::new()).header_read_timeout(idle_time);
     let head_bytes = gate.head_bytes();
@@ -188,7 +188,7 @@ mod tests {
             Self { address, stop, ended }
         }
 
-        /// Begins a request whose reply ends the connection.
+        /// Begins a request whose response ends the connection.
         async fn request(&self, path: &str) -> TcpStream {
             let mut stream = TcpStream::connect(self.address).await.unwrap();
             let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
@@ -197,7 +197,7 @@ mod tests {
         }
     }
 
-    async fn reply(mut stream: TcpStream) -> String {
+    async fn response(mut stream: TcpStream) -> String {
         let mut text = String::new();
         let _ = stream.read_to_string(&mut text).await;
         text
@@ -210,10 +210,10 @@ mod tests {
         }
         let routes = Router::new().route("/panic", get(panicking)).route("/", get(async || "fine"));
         let serving = Serving::start(routes).await;
-        let failed = reply(serving.request("/panic").await).await;
+        let failed = response(serving.request("/panic").await).await;
         assert!(failed.starts_with("HTTP/1.1 500"), "{failed}");
         assert!(failed.contains(r#""error_code":"UNKNOWN_ERROR""#) && !failed.contains("purpose"));
-        assert!(reply(serving.request("/").await).await.ends_with("fine"));
+        assert!(response(serving.request("/").await).await.ends_with("fine"));
     }
 
     /// Routes of which one tells that it was asked and then waits to be let go.
@@ -238,7 +238,7 @@ mod tests {
         let _idle = TcpStream::connect(serving.address).await.unwrap();
         serving.stop.send_replace(Some(Stop::After(Duration::from_secs(60))));
         go.send_replace(true);
-        assert!(reply(stream).await.ends_with("answered"));
+        assert!(response(stream).await.ends_with("answered"));
         serving.ended.await.unwrap();
         assert!(TcpStream::connect(serving.address).await.is_err());
     }
@@ -252,7 +252,7 @@ mod tests {
             was_asked.recv().await;
             serving.stop.send_replace(Some(stop));
             serving.ended.await.unwrap();
-            assert_eq!(reply(stream).await, "");
+            assert_eq!(response(stream).await, "");
         }
     }
 }

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-/// What a page may know of a reply, beside its body.
+/// What a page may know of a response, beside its body.
 const EXPOSED: [HeaderName; 7] = [
     HeaderName::from_static("x-request-id"),
     RETRY_AFTER,
@@ -53,16 +53,16 @@ impl Cors {
         self.0.as_ref().and_then(|_| headers.get(ORIGIN).cloned())
     }
 
-    /// Lets a page read a reply that comes from beside the routes.
+    /// Lets a page read a response that comes from beside the routes.
     pub(crate) async fn on(&self, page: Option<HeaderValue>, response: Response) -> Response {
         let (Some(layer), Some(page)) = (&self.0, page) else { return response };
         let mut request = Request::new(());
         request.headers_mut().insert(ORIGIN, page);
         let mut response = Some(response);
         // It is asked once.
-        let reply =
+        let response =
             service_fn(move |_| ready(Ok::<_, Infallible>(response.take().unwrap_or_default())));
-        match layer.layer(reply).oneshot(request).await {
+        match layer.layer(response).oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         }

@@ -42,12 +42,12 @@ pub struct Limits {
     pub connections: usize,
     /// Requests that are answered at once (503 with `Retry-After`).
     pub requests: usize,
-    /// How long a request may take from the last byte that came of it (503). A fault that delays a reply longer is cut short.
+    /// How long a request may take from the last byte that came of it (503). A fault that delays a response longer is cut short.
     pub request_time: Duration,
     /// How long a connection may be open without the head of a next request having come whole. One that was idle is then
     /// closed; a head that comes drop by drop is answered 408.
     pub idle_time: Duration,
-    /// How long a client may stop in the middle: a body that comes late is answered 408, and a reply that nobody takes is
+    /// How long a client may stop in the middle: a body that comes late is answered 408, and a response that nobody takes is
     /// broken off. A body gains a second for every 500 bytes.
     pub stall_time: Duration,
     /// Imports that run at once. More are hardly faster, since all write through one thread; but one alone would keep small

@@ -1,4 +1,4 @@
-//! The socket of a connection, which a fault may end in the middle of a reply.
+//! The socket of a connection, which a fault may end in the middle of a response.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -19,7 +19,7 @@ use crate::http::ApiError;
 /// How a connection is ended before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// In order, though in the middle of a reply.
+    /// In order, though in the middle of a response.
     Close,
     /// By a reset, after a pause: a reset throws away what the system still holds for the client, so one who is to get all
     /// that was sent before it needs time to take it.
@@ -51,13 +51,13 @@ impl Ending {
         self.0.holds_little.store(true, Ordering::Relaxed);
     }
 
-    /// What is sent from now on is ours: the reply to a request that has come whole, or a refusal.
+    /// What is sent from now on is ours: the response to a request that has come whole, or a refusal.
     pub(crate) fn asked(&self) {
         self.0.answered.store(false, Ordering::Relaxed);
         self.0.asked.store(true, Ordering::Relaxed);
     }
 
-    /// All of a reply was handed over; with the next flush it is sent.
+    /// All of a response was handed over; with the next flush it is sent.
     pub(crate) fn answered(&self) {
         self.0.answered.store(true, Ordering::Relaxed);
     }
@@ -92,7 +92,7 @@ pub(crate) struct Line {
     ending: Ending,
     pause: Option<Pin<Box<Sleep>>>,
     holds_little: bool,
-    /// What is left of a reply that is sent in the place of another.
+    /// What is left of a response that is sent in the place of another.
     instead: Option<Bytes>,
     /// How long a client may take nothing.
     stall_time: Duration,
@@ -145,7 +145,7 @@ impl Line {
         Poll::Pending
     }
 
-    /// While no request waits for its reply, what the HTTP below sends is a refusal that it makes by itself, of a head that it
+    /// While no request waits for its response, what the HTTP below sends is a refusal that it makes by itself, of a head that it
     /// does not understand. It has no body; this is what is sent in its place.
     fn refusal(&self, head: &[u8]) -> Option<Bytes> {
         if self.ending.0.asked.load(Ordering::Relaxed) {

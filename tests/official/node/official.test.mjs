@@ -177,8 +177,8 @@ test("update properties", async () => {
   const api = new Workspace();
   const { id: datasetRecordId } = await api.record(await api.dataset(), HELLO, { replaced: true });
   const updateDatasetRecordPropertiesRequest = { properties: { new: [1, 2.5] } };
-  const reply = await api.records.updateProperties({ datasetRecordId, updateDatasetRecordPropertiesRequest });
-  assert.equal(reply, undefined);
+  const response = await api.records.updateProperties({ datasetRecordId, updateDatasetRecordPropertiesRequest });
+  assert.equal(response, undefined);
   const read = await api.records.fetch({ datasetRecordId });
   assert.deepEqual([read.payload, read.properties], [HELLO, { new: [1, 2.5] }]);
 });
@@ -314,7 +314,7 @@ test("an import from a file fails whole", async () => {
 test("import from the playground", async () => {
   const api = new Workspace();
   const dataset = await api.dataset();
-  const planted = await api.plant("conversations", [HELLO, BYE]);
+  const planted = await api.insertFixture("conversations", [HELLO, BYE]);
   const conversationIds = planted.map((conversation) => conversation.conversation_id);
   const importDatasetFromPlaygroundRequest = { conversationIds };
   await api.imported(

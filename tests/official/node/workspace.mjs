@@ -99,7 +99,7 @@ export class Workspace {
   }
 
   /** Puts what other products would have stored into the workspace. */
-  async plant(what, body) {
+  async insertFixture(what, body) {
     const response = await fetch(`${serverURL}/local/v1/${what}`, {
       method: "POST",
       headers: { Authorization: `Bearer ${this.key}`, "Content-Type": "application/json" },

@@ -274,7 +274,7 @@ def test_import_from_file_fails_whole(api, dataset):
 
 
 def test_import_from_playground(api, dataset):
-    planted = api.plant("conversations", [HELLO, BYE])
+    planted = api.insert_fixture("conversations", [HELLO, BYE])
     ids = [conversation["conversation_id"] for conversation in planted]
     api.imported(api.datasets.import_from_playground(dataset_id=dataset.id, conversation_ids=ids), 2)
     records = api.listed(dataset)
@@ -296,15 +296,15 @@ def test_import_from_dataset_records(api, dataset):
     assert not set(ids) & {record.id for record in records}
 
 
-def plant_events(api):
+def insert_events(api):
     events = [{"request_messages": HELLO["messages"][:1], "response_messages": HELLO["messages"][1:]}] * 2
-    return [event["event_id"] for event in api.plant("chat-completion-events", events)]
+    return [event["event_id"] for event in api.insert_fixture("chat-completion-events", events)]
 
 
 if "import_from_explorer" in OPERATIONS["datasets"]:
 
     def test_import_from_explorer(api, dataset):
-        ids = plant_events(api)
+        ids = insert_events(api)
         api.imported(api.datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=ids), 2)
         records = api.listed(dataset)
         assert [plain(record.payload)["messages"] for record in records] == [HELLO["messages"]] * 2
@@ -314,7 +314,7 @@ if "import_from_explorer" in OPERATIONS["datasets"]:
 if "import_from_campaign" in OPERATIONS["datasets"]:
 
     def test_import_from_campaign(api, dataset):
-        campaign = api.plant("campaigns", {"name": "Greetings", "event_ids": plant_events(api)})
+        campaign = api.insert_fixture("campaigns", {"name": "Greetings", "event_ids": insert_events(api)})
         api.imported(api.datasets.import_from_campaign(dataset_id=dataset.id, campaign_id=campaign["id"]), 2)
         assert [plain(record.payload)["messages"] for record in api.listed(dataset)] == [HELLO["messages"]] * 2
 

@@ -87,12 +87,12 @@ class Workspace:
     def read(self, response):
         return response.read() if self.style == "blocking" else self.run(response.aread())
 
-    def plant(self, what, body):
+    def insert_fixture(self, what, body):
         """Puts what other products would have stored into the workspace."""
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         url = f"{SERVER_URL}/local/v1/{what}"
-        with urlopen(Request(url, json.dumps(body).encode(), headers, method="POST")) as reply:
-            return json.load(reply)
+        with urlopen(Request(url, json.dumps(body).encode(), headers, method="POST")) as response:
+            return json.load(response)
 
     def finished(self, task):
         """Awaits an import's end."""
@@ -122,8 +122,8 @@ def plain(payload):
 
 def open_link(url):
     """Fetches a signed link, without the key."""
-    with urlopen(url) as reply:
-        return reply.read()
+    with urlopen(url) as response:
+        return response.read()
 
 
 def refused(status, code, operation, **arguments):

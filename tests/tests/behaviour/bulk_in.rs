@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::stream;
 use mistral_datasets::types::{RecordSource, TaskStatus};
 use mistral_datasets::{
-    Error, ErrorKind, Jsonl, NewRecord, Options, Outcome, RawJson, Retries, Strategy,
+    Error, ErrorKind, Jsonl, NewRecord, Options, Outcome, RawJson, RetryPolicy, Strategy,
 };
 use mistral_datasets_tests::Fixture;
 use mistral_datasets_tests::bulk::{
@@ -58,7 +58,7 @@ async fn create_records_pulls_as_it_sends() {
     fixture.requests().await;
     let stuck =
         json!({"operation": "create_record", "skip": 10, "times": null, "delay_ms": 60_000});
-    fixture.fault(stuck).await;
+    fixture.inject_fault(stuck).await;
     let pulled = Arc::new(AtomicUsize::new(0));
     let counted = pulled.clone();
     let endless = (0..).map(move |number| {
@@ -175,7 +175,7 @@ async fn create_records_resumes() {
     fixture.requests().await;
     let cut =
         json!({"operation": "create_record", "skip": 3, "carry_out": true, "reset_after_bytes": 0});
-    fixture.fault(cut).await;
+    fixture.inject_fault(cut).await;
     let call = || datasets.create_records_iter(dataset.id, (0..8).map(record)).concurrency(1);
     let error = call().await.unwrap_err();
     assert!(error.is_ambiguous(), "{error}");
@@ -190,7 +190,7 @@ async fn create_records_resumes() {
     // By file: an import that may have begun is not begun again.
     let second = fixture.dataset().await;
     let cut = json!({"operation": "import_from_file", "carry_out": true, "reset_after_bytes": 0});
-    fixture.fault(cut).await;
+    fixture.inject_fault(cut).await;
     let call = || {
         let records = (0..3).map(record);
         datasets.create_records_iter(second.id, records).strategy(Strategy::File)
@@ -212,7 +212,7 @@ async fn create_records_slows_down_on_429() {
     let busy = json!({
         "operation": "create_record", "skip": 4, "times": 6, "status": 429, "headers": {"retry-after": "1"}
     });
-    fixture.fault(busy).await;
+    fixture.inject_fault(busy).await;
     let call = fixture.client.datasets().create_records_iter(dataset.id, (0..40).map(record));
     let report = call.concurrency(4).await.unwrap();
     assert_eq!(report.created(), 40);
@@ -227,9 +227,9 @@ async fn create_records_slows_down_on_429() {
 
     // A server that stays too busy ends the call, and nothing was sent in vain for the records after.
     let always = json!({"operation": "create_record", "times": null, "status": 429});
-    fixture.fault(always).await;
+    fixture.inject_fault(always).await;
     let short = Duration::from_millis(2);
-    let hasty = Options::new().retries(Retries::default().first_delay(short).max_delay(short));
+    let hasty = Options::new().retries(RetryPolicy::default().first_delay(short).max_delay(short));
     let hasty = fixture.client_with(hasty).datasets();
     let call = hasty.create_records_iter(dataset.id, (0..40).map(record)).concurrency(1);
     let error = call.continue_on_error(true).await.unwrap_err();
@@ -265,7 +265,7 @@ async fn import_jsonl_of_every_form() {
     ] {
         let dataset = fixture.dataset().await;
         let report = fixture.client.datasets().import_jsonl(dataset.id, jsonl).await.unwrap();
-        assert_eq!((report.lines(), report.records(), report.bad_line_count()), (6, 4, 0));
+        assert_eq!((report.lines(), report.records(), report.invalid_line_count()), (6, 4, 0));
         assert_eq!(report.files().len(), 1);
         assert_eq!(report.files()[0].task.result.as_ref().unwrap().imported_record_count, 4);
         let records = fixture.records(&dataset).await;
@@ -320,7 +320,7 @@ async fn import_jsonl_compressed() {
 }
 
 #[tokio::test]
-async fn import_jsonl_refuses_bad_lines() {
+async fn import_jsonl_refuses_invalid_lines() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
     fixture.requests().await;
@@ -342,7 +342,7 @@ async fn import_jsonl_refuses_bad_lines() {
             assert!(!format!("{error:?}").contains("secret"), "{error:?}");
             let report = import_report(&error);
             assert_eq!((report.lines(), report.records()), (3, 0));
-            let told = &report.bad_lines()[0];
+            let told = &report.invalid_lines()[0];
             assert_eq!((told.line, told.column, &*told.problem), (3, column, problem));
         }
     }
@@ -368,15 +368,15 @@ async fn import_jsonl_lenient() {
     }
     let call = datasets.import_jsonl(dataset.id, Jsonl::bytes(content)).lenient(true);
     let report = call.await.unwrap();
-    assert_eq!((report.lines(), report.records(), report.bad_line_count()), (6, 3, 3));
-    let bad: Vec<_> = report.bad_lines().iter().map(|bad| (bad.line, bad.column)).collect();
+    assert_eq!((report.lines(), report.records(), report.invalid_line_count()), (6, 3, 3));
+    let bad: Vec<_> = report.invalid_lines().iter().map(|bad| (bad.line, bad.column)).collect();
     assert_eq!(bad, [(2, 1), (4, 1), (6, 1)]);
     assert_eq!(numbers(&fixture.client, &dataset).await, [0, 1, 2]);
 
     fixture.requests().await;
     let call = datasets.import_jsonl(dataset.id, Jsonl::bytes("bad\n".repeat(1_500))).lenient(true);
     let report = call.await.unwrap();
-    assert_eq!((report.bad_lines().len(), report.bad_line_count()), (1_000, 1_500));
+    assert_eq!((report.invalid_lines().len(), report.invalid_line_count()), (1_000, 1_500));
     assert!(report.files().is_empty() && fixture.requests().await.is_empty());
 }
 

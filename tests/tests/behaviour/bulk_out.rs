@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use futures::StreamExt;
-use mistral_datasets::testing::LocalRequest;
+use mistral_datasets::testing::RecordedRequest;
 use mistral_datasets::types::{Dataset, RecordSource};
 use mistral_datasets::{Compression, ErrorKind, Jsonl, NewRecord, Progress};
-use mistral_datasets_tests::{Canned, Fixture, Reply};
+use mistral_datasets_tests::{Canned, Fixture, RawResponse};
 use serde_json::{Value, json};
 
 /// A dataset of three records.
@@ -32,7 +32,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// The requests by which links were opened: their status and a header.
-fn openings(requests: &[LocalRequest], header: &str) -> Vec<(u16, String)> {
+fn openings(requests: &[RecordedRequest], header: &str) -> Vec<(u16, String)> {
     let links = requests.iter().filter(|request| request.is("open_link"));
     links
         .map(|request| {
@@ -58,7 +58,9 @@ async fn export_to_file() {
 
     // A failure leaves what was there, and nothing else.
     fixture
-        .fault(json!({"operation": "open_link", "status": 500, "body": "down", "times": null}))
+        .inject_fault(
+            json!({"operation": "open_link", "status": 500, "body": "down", "times": null}),
+        )
         .await;
     let error = fixture.client.datasets().export(dataset.id).to_path(&path).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Server, 5), "{error}");
@@ -124,7 +126,7 @@ async fn export_resumes() {
     ] {
         let mut rule = rule;
         rule["operation"] = json!("open_link");
-        fixture.fault(rule).await;
+        fixture.inject_fault(rule).await;
         fixture.requests().await;
         let path = folder.path().join("export.jsonl");
         let report = fixture.client.datasets().export(dataset.id).to_path(&path).await.unwrap();
@@ -148,13 +150,15 @@ async fn export_resumes() {
         {"operation": "open_link", "truncate_after_bytes": 100},
         {"operation": "open_link", "status": 200, "body": String::from_utf8(whole.clone()).unwrap()},
     ]);
-    fixture.fault(ignorant).await;
+    fixture.inject_fault(ignorant).await;
     let lines: Vec<_> = fixture.client.datasets().export(dataset.id).lines().collect().await;
     let lines: Vec<_> = lines.into_iter().map(|line| line.unwrap().to_vec()).collect();
     assert_eq!([lines.join(&b"\n"[..]), b"\n".to_vec()].concat(), whole);
 
     // What never gets on is given up.
-    fixture.fault(json!({"operation": "open_link", "reset_after_bytes": 0, "times": null})).await;
+    fixture
+        .inject_fault(json!({"operation": "open_link", "reset_after_bytes": 0, "times": null}))
+        .await;
     let path = folder.path().join("never.jsonl");
     let error = fixture.client.datasets().export(dataset.id).to_path(&path).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connection, 5));
@@ -168,7 +172,7 @@ async fn export_renews_an_expired_link() {
     let whole = exported(&fixture, &dataset).await;
     let folder = tempfile::tempdir().unwrap();
     for status in [403, 404, 410] {
-        fixture.fault(json!({"operation": "open_link", "status": status, "body": ""})).await;
+        fixture.inject_fault(json!({"operation": "open_link", "status": status, "body": ""})).await;
         fixture.requests().await;
         let path = folder.path().join("export.jsonl");
         let report = fixture.client.datasets().export(dataset.id).to_path(&path).await.unwrap();
@@ -182,7 +186,7 @@ async fn export_renews_an_expired_link() {
 
     // In the middle of a transfer: what was handed over is not handed over again.
     fixture
-        .fault(json!([
+        .inject_fault(json!([
             {"operation": "open_link", "truncate_after_bytes": whole.len() - 10},
             {"operation": "open_link", "status": 403, "body": ""},
         ]))
@@ -200,7 +204,7 @@ async fn export_renews_an_expired_link() {
     assert_eq!(openings[2].1, format!("bytes={}-", whole.len() - 10));
 
     fixture
-        .fault(json!({"operation": "open_link", "status": 403, "body": "", "times": null}))
+        .inject_fault(json!({"operation": "open_link", "status": 403, "body": "", "times": null}))
         .await;
     let error = fixture.client.datasets().export(dataset.id).lines().next().await.unwrap();
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Permission);
@@ -215,11 +219,11 @@ async fn export_checks_its_lines() {
         json!({"operation": "list_records", "status": 200, "body": body, "times": times})
     };
     // Records that were deleted before the export was made are not missing.
-    fixture.fault(lie(json!(1))).await;
+    fixture.inject_fault(lie(json!(1))).await;
     let report = fixture.client.datasets().export(dataset.id).to_writer(Vec::new()).await.unwrap();
     assert_eq!(report.records, 3);
 
-    fixture.fault(lie(Value::Null)).await;
+    fixture.inject_fault(lie(Value::Null)).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("export.jsonl");
     let export = || fixture.client.datasets().export(dataset.id);
@@ -257,7 +261,7 @@ async fn export_records() {
     assert!(records.next().await.is_none() && records.next().await.is_none());
 
     let lines = "{\"payload\": {\"messages\": []}}\n\nthe conversation\n";
-    fixture.fault(json!({"operation": "open_link", "status": 200, "body": lines})).await;
+    fixture.inject_fault(json!({"operation": "open_link", "status": 200, "body": lines})).await;
     let mut records = fixture.client.datasets().export(dataset.id).records();
     assert_eq!(records.next().await.unwrap().unwrap().properties.get(), "{}");
     let error = records.next().await.unwrap().unwrap_err();
@@ -279,10 +283,10 @@ async fn export_to_writer() {
     assert_eq!(written, whole);
 
     // Neither the key nor a further header goes to the link's host, and a last line needs no end.
-    let elsewhere = Canned::always(Reply::new(200, "{\"payload\": {}}")).await;
+    let elsewhere = Canned::always(RawResponse::new(200, "{\"payload\": {}}")).await;
     let link = format!("{}/file?signature=secret", elsewhere.url());
     fixture
-        .fault(json!([
+        .inject_fault(json!([
             {"operation": "list_records", "status": 200, "body": {"records": {"count": 1}}},
             {"operation": "export_to_jsonl", "status": 200, "body": {"file_url": link}},
         ]))

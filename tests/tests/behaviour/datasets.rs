@@ -140,8 +140,8 @@ async fn delete_dataset() {
 
 /// The names of a page of datasets.
 async fn names(client: &Client, page_size: i64, page: i64) -> Vec<String> {
-    let reply = client.datasets().list().page_size(page_size).page(page).await.unwrap();
-    reply.datasets.results.into_iter().map(|dataset| dataset.name).collect()
+    let response = client.datasets().list().page_size(page_size).page(page).await.unwrap();
+    response.datasets.results.into_iter().map(|dataset| dataset.name).collect()
 }
 
 #[tokio::test]

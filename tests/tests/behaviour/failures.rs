@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use mistral_datasets::{Client, ClientBuilder, ErrorKind, Retries};
-use mistral_datasets_tests::{Canned, Fixture, Reply};
+use mistral_datasets::{Client, ClientBuilder, ErrorKind, RetryPolicy};
+use mistral_datasets_tests::{Canned, Fixture, RawResponse};
 use serde_json::json;
 use uuid::Uuid;
 
 /// A client that sends everything once.
 fn once(url: &str) -> ClientBuilder {
-    Client::builder().api_key("k").server_url(url).retries(Retries::none())
+    Client::builder().api_key("k").server_url(url).retries(RetryPolicy::none())
 }
 
 #[tokio::test]
@@ -49,8 +49,9 @@ async fn unreachable_server_is_a_connection_error() {
 
 #[tokio::test]
 async fn slow_server_is_a_timeout() {
-    let reply = Reply::json(200, r#"{"datasets": {"count": 0}}"#).after(Duration::from_secs(20));
-    let server = Canned::always(reply).await;
+    let response =
+        RawResponse::json(200, r#"{"datasets": {"count": 0}}"#).after(Duration::from_secs(20));
+    let server = Canned::always(response).await;
     let client = once(server.url()).timeout(Duration::from_millis(100)).build().unwrap();
     for error in [
         client.datasets().list().await.unwrap_err(),
@@ -65,7 +66,7 @@ async fn slow_server_is_a_timeout() {
 #[tokio::test]
 async fn secrets_stay_out_of_errors() {
     let body = r#"{"detail": [{"loc": ["body"], "msg": "bad", "input": "the conversation"}]}"#;
-    let server = Canned::always(Reply::json(422, body)).await;
+    let server = Canned::always(RawResponse::json(422, body)).await;
     let client = once(server.url()).api_key("the key").build().unwrap();
     let payload = json!({"messages": [{"role": "user", "content": "the conversation"}]});
     let call = client.datasets().create_record("dataset", &payload, json!({}));
@@ -86,9 +87,9 @@ async fn secrets_stay_out_of_errors() {
 
 #[tokio::test]
 async fn key_stays_with_the_server() {
-    let other = Canned::always(Reply::json(200, r#"{"datasets": {"count": 3}}"#)).await;
+    let other = Canned::always(RawResponse::json(200, r#"{"datasets": {"count": 3}}"#)).await;
     let elsewhere = format!("{}/elsewhere", other.url().replace("127.0.0.1", "localhost"));
-    let first = Canned::always(Reply::new(307, "").header("location", &elsewhere)).await;
+    let first = Canned::always(RawResponse::new(307, "").header("location", &elsewhere)).await;
     let client = Client::builder().api_key("the key").server_url(first.url()).build().unwrap();
     assert_eq!(client.datasets().list().await.unwrap().datasets.count, 3);
     client.open_link(&elsewhere).await.unwrap();

@@ -45,11 +45,11 @@ async fn list_files() {
     let first = fixture.file("1").await;
     let second = fixture.file("2").await;
     let third = fixture.file("3").await;
-    let reply = fixture.client.files().list().await.unwrap();
-    let ids: Vec<_> = reply.data.iter().map(|file| file.id.clone()).collect();
-    assert_eq!((ids, reply.total), (vec![third, second, first.clone()], Some(3)));
-    let reply = fixture.client.files().list().page(1).page_size(2).await.unwrap();
-    assert_eq!(reply.data.iter().map(|file| &file.id).collect::<Vec<_>>(), [&first]);
+    let response = fixture.client.files().list().await.unwrap();
+    let ids: Vec<_> = response.data.iter().map(|file| file.id.clone()).collect();
+    assert_eq!((ids, response.total), (vec![third, second, first.clone()], Some(3)));
+    let response = fixture.client.files().list().page(1).page_size(2).await.unwrap();
+    assert_eq!(response.data.iter().map(|file| &file.id).collect::<Vec<_>>(), [&first]);
 }
 
 #[tokio::test]
@@ -66,8 +66,8 @@ async fn delete_file() {
     let fixture = Fixture::start().await;
     let id = fixture.file(TEXT).await;
     let files = fixture.client.files();
-    let reply = files.delete(&id).await.unwrap();
-    assert_eq!((reply.id, reply.deleted), (id.clone(), true));
+    let response = files.delete(&id).await.unwrap();
+    assert_eq!((response.id, response.deleted), (id.clone(), true));
     for error in [
         files.retrieve(&id).await.unwrap_err(),
         files.delete(&id).await.unwrap_err(),
@@ -75,8 +75,8 @@ async fn delete_file() {
     ] {
         assert_eq!((error.kind(), error.status()), (ErrorKind::NotFound, Some(404)));
     }
-    let reply = files.list().await.unwrap();
-    assert_eq!(reply.total, Some(0));
+    let response = files.list().await.unwrap();
+    assert_eq!(response.total, Some(0));
 }
 
 #[tokio::test]
@@ -96,9 +96,9 @@ async fn signed_url_needs_no_key() {
     let id = fixture.file(TEXT).await;
     let link = fixture.client.files().get_signed_url(&id).expiry(1).await.unwrap().url;
     assert!(link.starts_with(&fixture.url()), "the link leads to the server that was asked");
-    let reply = plain_http().get(&link).send().await.unwrap();
+    let response = plain_http().get(&link).send().await.unwrap();
     assert_eq!(
-        (reply.status(), reply.text().await.unwrap().as_str()),
+        (response.status(), response.text().await.unwrap().as_str()),
         (reqwest::StatusCode::OK, TEXT)
     );
     let bytes = fixture.client.open_link(&link).await.unwrap().bytes().await.unwrap();

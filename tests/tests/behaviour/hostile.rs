@@ -1,10 +1,10 @@
-//! Cases on replies that come in an unusual way, and on what is written into the log.
+//! Cases on responses that come in an unusual way, and on what is written into the log.
 
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use mistral_datasets::{Client, ClientBuilder, ErrorKind, Retries};
-use mistral_datasets_tests::{Canned, Fixture, Reply};
+use mistral_datasets::{Client, ClientBuilder, ErrorKind, RetryPolicy};
+use mistral_datasets_tests::{Canned, Fixture, RawResponse};
 use serde_json::json;
 use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
@@ -23,26 +23,26 @@ const BROTLI: [u8; 45] = [
 ];
 
 fn client(url: &str) -> ClientBuilder {
-    Client::builder().api_key("the key").server_url(url).retries(Retries::none())
+    Client::builder().api_key("the key").server_url(url).retries(RetryPolicy::none())
 }
 
-async fn count(reply: Reply) -> Result<i64, mistral_datasets::Error> {
-    let server = Canned::always(reply).await;
+async fn count(response: RawResponse) -> Result<i64, mistral_datasets::Error> {
+    let server = Canned::always(response).await;
     Ok(client(server.url()).build()?.datasets().list().await?.datasets.count)
 }
 
 #[tokio::test]
-async fn compressed_replies_read() {
+async fn compressed_responses_read() {
     for (encoding, body) in [("gzip", GZIPPED.to_vec()), ("br", BROTLI.to_vec())] {
-        let reply = Reply::new(200, body).header("content-encoding", encoding);
-        let reply = reply.header("content-type", "application/json");
-        let server = Canned::always(reply).await;
+        let response = RawResponse::new(200, body).header("content-encoding", encoding);
+        let response = response.header("content-type", "application/json");
+        let server = Canned::always(response).await;
         let client = client(server.url()).build().unwrap();
         assert_eq!(client.datasets().list().await.unwrap().datasets.count, 3, "{encoding}");
         let asked = &server.requests()[0];
         assert!(asked.contains("accept-encoding") && asked.contains(encoding), "{asked}");
     }
-    let broken = Reply::new(200, "no gzip at all").header("content-encoding", "gzip");
+    let broken = RawResponse::new(200, "no gzip at all").header("content-encoding", "gzip");
     let kind = count(broken).await.unwrap_err().kind();
     assert!(matches!(kind, ErrorKind::Decoding | ErrorKind::Connection), "{kind}");
 }
@@ -84,7 +84,7 @@ async fn calls_are_logged_without_secrets() {
         .finish();
     let work = async {
         let dataset = fixture.dataset().await;
-        fixture.fault(json!({"operation": "list_records", "status": 503})).await;
+        fixture.inject_fault(json!({"operation": "list_records", "status": 503})).await;
         fixture.record(&dataset, "a private word").await;
         fixture.records(&dataset).await;
         let link = fixture.client.datasets().export_to_jsonl(dataset.id).await.unwrap().file_url;

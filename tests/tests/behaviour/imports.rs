@@ -77,7 +77,7 @@ fn ids(planted: &Value, member: &str) -> Vec<String> {
 async fn import_from_explorer() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
-    let ids = ids(&fixture.plant("chat-completion-events", events()).await, "event_id");
+    let ids = ids(&fixture.insert_fixture("chat-completion-events", events()).await, "event_id");
     let started = fixture.client.datasets().import_from_explorer(dataset.id, ids);
     let task = fixture.finished(started.await.unwrap()).await;
     assert_eq!(task.status, TaskStatus::Completed);
@@ -93,8 +93,9 @@ async fn import_from_explorer() {
 async fn import_from_campaign() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
-    let events = ids(&fixture.plant("chat-completion-events", events()).await, "event_id");
-    let campaign = fixture.plant("campaigns", json!({"name": "Week 1", "event_ids": events})).await;
+    let events = ids(&fixture.insert_fixture("chat-completion-events", events()).await, "event_id");
+    let campaign =
+        fixture.insert_fixture("campaigns", json!({"name": "Week 1", "event_ids": events})).await;
     let id = campaign["id"].as_str().unwrap();
     let started = fixture.client.datasets().import_from_campaign(dataset.id, id);
     let task = fixture.finished(started.await.unwrap()).await;
@@ -107,7 +108,7 @@ async fn import_from_playground() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
     let conversations = json!([{"messages": [{"role": "user", "content": "played"}]}]);
-    let ids = ids(&fixture.plant("conversations", conversations).await, "conversation_id");
+    let ids = ids(&fixture.insert_fixture("conversations", conversations).await, "conversation_id");
     let started = fixture.client.datasets().import_from_playground(dataset.id, ids);
     let task = fixture.finished(started.await.unwrap()).await;
     assert_eq!(task.status, TaskStatus::Completed);

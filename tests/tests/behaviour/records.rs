@@ -85,9 +85,9 @@ async fn list_records_in_order() {
     let mut listed = Vec::new();
     for page in 1..=3 {
         let listing = fixture.client.datasets().list_records(dataset.id).page_size(3).page(page);
-        let reply = listing.await.unwrap().records;
-        assert_eq!((reply.count, reply.next.is_some()), (7, page < 3));
-        listed.extend(reply.results.into_iter().map(|record| record.id));
+        let response = listing.await.unwrap().records;
+        assert_eq!((response.count, response.next.is_some()), (7, page < 3));
+        listed.extend(response.results.into_iter().map(|record| record.id));
     }
     assert_eq!(listed, ids);
 }

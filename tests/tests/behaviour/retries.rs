@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use mistral_datasets::{ErrorKind, Options, Retries, Upload, WithReply};
+use mistral_datasets::{ErrorKind, Options, RetryPolicy, Upload, WithResponse};
 use mistral_datasets_tests::Fixture;
 use serde_json::json;
 
@@ -15,12 +15,12 @@ async fn retries_a_read() {
     let fixture = Fixture::start().await;
     for status in [408, 429, 500, 502, 503, 504] {
         let fault = json!({"operation": "list_datasets", "status": status, "times": 2});
-        fixture.fault(fault).await;
-        let (_, reply) = fixture.client.datasets().list().with_reply().await.unwrap();
-        assert_eq!((reply.status(), reply.attempts()), (200, 3));
+        fixture.inject_fault(fault).await;
+        let (_, response) = fixture.client.datasets().list().with_response().await.unwrap();
+        assert_eq!((response.status(), response.attempts()), (200, 3));
         assert_eq!(fixture.requests().await.len(), 3, "status {status}");
     }
-    fixture.fault(json!({"operation": "list_datasets", "status": 422})).await;
+    fixture.inject_fault(json!({"operation": "list_datasets", "status": 422})).await;
     let error = fixture.client.datasets().list().await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Validation, 1));
 }
@@ -35,12 +35,12 @@ async fn retries_a_broken_read() {
         json!({"operation": "fetch_dataset", "reset_after_bytes": 10}),
         json!({"operation": "fetch_dataset", "truncate_after_bytes": 10}),
     ] {
-        fixture.fault(spoiled.clone()).await;
+        fixture.inject_fault(spoiled.clone()).await;
         assert_eq!(fixture.client.datasets().fetch(dataset.id).await.unwrap(), dataset);
         assert_eq!(fixture.requests().await.len(), 2, "{spoiled}");
     }
     let slow = json!({"operation": "fetch_dataset", "delay_ms": 2000});
-    fixture.fault(slow).await;
+    fixture.inject_fault(slow).await;
     let hasty = fixture.client_with(Options::new().timeout(Duration::from_millis(200)));
     assert_eq!(hasty.datasets().fetch(dataset.id).await.unwrap(), dataset);
 }
@@ -57,7 +57,7 @@ async fn never_repeats_an_ambiguous_write() {
         json!({"operation": "create_record", "carry_out": true, "status": 503}),
     ];
     for (number, fault) in spoiled.into_iter().enumerate() {
-        fixture.fault(fault.clone()).await;
+        fixture.inject_fault(fault.clone()).await;
         let created = fixture.client.datasets().create_record(dataset.id, empty(), json!({}));
         let error = created.await.unwrap_err();
         assert!(error.is_ambiguous() && error.attempts() == 1, "{fault}: {error}");
@@ -78,7 +78,7 @@ async fn repeats_a_write_that_was_refused() {
         json!({"operation": "create_record", "status": 503, "headers": busy, "times": 2}),
     ] {
         fixture.requests().await;
-        fixture.fault(fault).await;
+        fixture.inject_fault(fault).await;
         fixture.client.datasets().create_record(dataset.id, empty(), json!({})).await.unwrap();
         assert_eq!(fixture.requests().await.len(), 3);
     }
@@ -94,7 +94,7 @@ async fn honours_retry_after() {
         let value = if as_date { date() } else { "1".to_owned() };
         let headers = json!({"retry-after": value});
         fixture
-            .fault(json!({"operation": "list_datasets", "status": 429, "headers": headers}))
+            .inject_fault(json!({"operation": "list_datasets", "status": 429, "headers": headers}))
             .await;
         let started = Instant::now();
         fixture.client.datasets().list().await.unwrap();
@@ -102,7 +102,9 @@ async fn honours_retry_after() {
         assert!(waited >= Duration::from_millis(990), "{waited:?}");
     }
     let headers = json!({"retry-after": "3600"});
-    fixture.fault(json!({"operation": "list_datasets", "status": 429, "headers": headers})).await;
+    fixture
+        .inject_fault(json!({"operation": "list_datasets", "status": 429, "headers": headers}))
+        .await;
     let error = fixture.client.datasets().list().await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::RateLimit, 1));
     assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
@@ -111,8 +113,8 @@ async fn honours_retry_after() {
 #[tokio::test]
 async fn failure_tells_attempts() {
     let fixture = Fixture::start().await;
-    fixture.fault(json!({"operation": "list_datasets", "status": 500, "times": 2})).await;
-    fixture.fault(json!({"operation": "list_datasets", "status": 502, "times": null})).await;
+    fixture.inject_fault(json!({"operation": "list_datasets", "status": 500, "times": 2})).await;
+    fixture.inject_fault(json!({"operation": "list_datasets", "status": 502, "times": null})).await;
     let error = fixture.client.datasets().list().await.unwrap_err();
     assert_eq!((error.attempts(), error.status()), (5, Some(502)));
     assert!(error.elapsed().unwrap() > Duration::ZERO);
@@ -122,17 +124,17 @@ async fn failure_tells_attempts() {
 #[tokio::test]
 async fn deadline_ends_retries() {
     let fixture = Fixture::start().await;
-    let patient = Retries::default().first_delay(Duration::from_millis(50)).max_attempts(1000);
+    let patient = RetryPolicy::default().first_delay(Duration::from_millis(50)).max_attempts(1000);
     let options = Options::new().deadline(Duration::from_millis(400)).retries(patient);
     let client = fixture.client_with(options);
-    fixture.fault(json!({"operation": "list_datasets", "status": 500, "times": null})).await;
+    fixture.inject_fault(json!({"operation": "list_datasets", "status": 500, "times": null})).await;
     let started = Instant::now();
     let error = client.datasets().list().await.unwrap_err();
     assert!(started.elapsed() < Duration::from_millis(1500), "{:?}", started.elapsed());
     assert!(error.attempts() > 1, "{error}");
     // A deadline ends an attempt too.
-    fixture.end_faults().await;
-    fixture.fault(json!({"operation": "list_datasets", "delay_ms": 5000})).await;
+    fixture.clear_faults().await;
+    fixture.inject_fault(json!({"operation": "list_datasets", "delay_ms": 5000})).await;
     let error = client.datasets().list().await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 1));
     assert!(error.message().contains("deadline"), "{error}");
@@ -141,12 +143,12 @@ async fn deadline_ends_retries() {
 #[tokio::test]
 async fn retries_can_be_switched_off() {
     let fixture = Fixture::start().await;
-    fixture.fault(json!({"operation": "list_datasets", "status": 500, "times": null})).await;
-    let once = fixture.client_with(Options::new().retries(Retries::none()));
+    fixture.inject_fault(json!({"operation": "list_datasets", "status": 500, "times": null})).await;
+    let once = fixture.client_with(Options::new().retries(RetryPolicy::none()));
     assert_eq!(once.datasets().list().await.unwrap_err().attempts(), 1);
     assert_eq!(fixture.requests().await.len(), 1);
-    let twice = Retries::default().max_attempts(2).first_delay(Duration::ZERO);
-    let twice = once.with(Options::new().retries(twice)).unwrap();
+    let twice = RetryPolicy::default().max_attempts(2).first_delay(Duration::ZERO);
+    let twice = once.with_options(Options::new().retries(twice)).unwrap();
     assert_eq!(twice.datasets().list().await.unwrap_err().attempts(), 2);
 }
 
@@ -161,47 +163,47 @@ async fn options_of_one_call() {
     assert_eq!(requests[0].headers["x-team"], "blue");
     assert_eq!(requests[1].headers.get("x-team"), None);
 
-    let elsewhere = named.with(Options::new().server_url(other.url())).unwrap();
+    let elsewhere = named.with_options(Options::new().server_url(other.url())).unwrap();
     elsewhere.datasets().create("Elsewhere", "").await.unwrap();
     // Every key has a workspace of its own there.
-    let keyed = elsewhere.with(Options::new().api_key("another key")).unwrap();
+    let keyed = elsewhere.with_options(Options::new().api_key("another key")).unwrap();
     assert_eq!(keyed.datasets().list().await.unwrap().datasets.count, 0);
     assert_eq!(elsewhere.datasets().list().await.unwrap().datasets.count, 1);
 
-    fixture.fault(json!({"operation": "list_datasets", "delay_ms": 5000})).await;
-    let hasty = Options::new().timeout(Duration::from_millis(50)).retries(Retries::none());
+    fixture.inject_fault(json!({"operation": "list_datasets", "delay_ms": 5000})).await;
+    let hasty = Options::new().timeout(Duration::from_millis(50)).retries(RetryPolicy::none());
     let error = fixture.client_with(hasty).datasets().list().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
 }
 
 #[tokio::test]
-async fn raw_replies() {
+async fn raw_responses() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
     let call = fixture.client.datasets().fetch(dataset.id);
-    let (fetched, reply) = call.with_reply().await.unwrap();
+    let (fetched, response) = call.with_response().await.unwrap();
     assert_eq!(fetched, dataset);
-    assert_eq!((reply.status(), reply.attempts()), (200, 1));
-    assert_eq!(reply.headers()["content-type"], "application/json");
-    assert!(reply.request_id().is_some() && reply.elapsed() > Duration::ZERO);
-    let body: serde_json::Value = serde_json::from_slice(reply.body()).unwrap();
+    assert_eq!((response.status(), response.attempts()), (200, 1));
+    assert_eq!(response.headers()["content-type"], "application/json");
+    assert!(response.request_id().is_some() && response.elapsed() > Duration::ZERO);
+    let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
     assert_eq!(body["id"], dataset.id.to_string());
     let files = fixture.client.files();
     let upload = files.upload(Upload::bytes("lines.jsonl", "{}\n"));
-    let (file, reply) = upload.with_reply().await.unwrap();
-    let body: serde_json::Value = serde_json::from_slice(reply.body()).unwrap();
-    assert_eq!((reply.status(), body["id"].as_str()), (200, Some(&*file.id)));
-    let deleted = fixture.client.datasets().delete(dataset.id).with_reply().await.unwrap();
+    let (file, response) = upload.with_response().await.unwrap();
+    let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+    assert_eq!((response.status(), body["id"].as_str()), (200, Some(&*file.id)));
+    let deleted = fixture.client.datasets().delete(dataset.id).with_response().await.unwrap();
     assert_eq!((deleted.1.status(), deleted.1.body().len()), (204, 0));
-    assert!(fixture.client.datasets().delete(dataset.id).with_reply().await.is_err());
+    assert!(fixture.client.datasets().delete(dataset.id).with_response().await.is_err());
 }
 
 #[tokio::test]
 async fn cancelling_stops_a_call() {
     let fixture = Fixture::start().await;
-    let slow = Retries::default().first_delay(Duration::from_millis(100)).max_attempts(100);
+    let slow = RetryPolicy::default().first_delay(Duration::from_millis(100)).max_attempts(100);
     let client = fixture.client_with(Options::new().retries(slow));
-    fixture.fault(json!({"operation": "list_datasets", "status": 500, "times": null})).await;
+    fixture.inject_fault(json!({"operation": "list_datasets", "status": 500, "times": null})).await;
     let call = tokio::spawn(async move { client.datasets().list().await });
     tokio::time::sleep(Duration::from_millis(150)).await;
     call.abort();
@@ -214,7 +216,9 @@ async fn cancelling_stops_a_call() {
 #[tokio::test]
 async fn closing_cancels_calls() {
     let fixture = Fixture::start().await;
-    fixture.fault(json!({"operation": "list_datasets", "delay_ms": 5000, "times": null})).await;
+    fixture
+        .inject_fault(json!({"operation": "list_datasets", "delay_ms": 5000, "times": null}))
+        .await;
     let client = fixture.client_with(Options::new());
     let started = Instant::now();
     let call = tokio::spawn(async move { client.datasets().list().await });

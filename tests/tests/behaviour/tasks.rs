@@ -45,7 +45,7 @@ async fn wait_raises_for_a_failed_task() {
     assert!(error.message().contains(task.message.as_deref().unwrap()), "{error}");
     for status in ["CANCELED", "TERMINATED", "TIMED_OUT"] {
         let body = shown(task, status);
-        fixture.fault(json!({"operation": "fetch_task", "body": body})).await;
+        fixture.inject_fault(json!({"operation": "fetch_task", "body": body})).await;
         let again = fixture.client.datasets().task(task.dataset_id, task.id).wait();
         let error = again.await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TaskFailed);
@@ -60,7 +60,7 @@ async fn wait_gives_up_while_running() {
     let file = fixture.file("{\"messages\": []}\n").await;
     let task = fixture.client.datasets().import_from_file(dataset.id, file).await.unwrap();
     let body = shown(&task, "RUNNING");
-    fixture.fault(json!({"operation": "fetch_task", "body": body, "times": null})).await;
+    fixture.inject_fault(json!({"operation": "fetch_task", "body": body, "times": null})).await;
     let handle = fixture.client.datasets().task(task.dataset_id, task.id);
     let wait = handle.wait().timeout(Duration::from_millis(200));
     let wait = wait.poll_interval(Duration::from_millis(20), Duration::from_millis(40));
@@ -78,7 +78,9 @@ async fn wait_polls_through_unknown_statuses() {
     let file = fixture.file("{\"messages\": []}\n").await;
     let task = fixture.client.datasets().import_from_file(dataset.id, file).await.unwrap();
     for status in ["UNKNOWN", "CONTINUED_AS_NEW", "RESTING"] {
-        fixture.fault(json!({"operation": "fetch_task", "body": shown(&task, status)})).await;
+        fixture
+            .inject_fault(json!({"operation": "fetch_task", "body": shown(&task, status)}))
+            .await;
     }
     let handle = fixture.client.datasets().task(task.dataset_id, task.id);
     let wait = handle.wait().poll_interval(Duration::from_millis(5), Duration::from_millis(5));

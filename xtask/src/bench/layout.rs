@@ -17,7 +17,7 @@ use crate::local_server::LocalServer;
 use crate::toolchain::{self, LAYOUT, Profile};
 
 /// The rows whose functions are to be side by side.
-const MEASURED: [&str; 3] = ["hold", "create", "walk"];
+const MEASURED: [&str; 3] = ["hold", "create", "pager"];
 
 /// How often each is done: what is to be known is which functions run, not how often.
 const UNITS: u32 = 5;
@@ -40,7 +40,7 @@ pub fn layout(root: &Path) -> Result<(), String> {
     let server = LocalServer::start_with(&command)?;
     let folder = root.join("target/bench");
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let workload = Workload::plant(&server, &command, &folder, rows::RECORDS)?;
+    let workload = Workload::create(&server, &command, &folder, rows::RECORDS)?;
 
     eprintln!("looking");
     let profile = folder.join("functions.callgrind");

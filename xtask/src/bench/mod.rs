@@ -46,7 +46,7 @@ pub fn client(root: &Path, million: bool) -> Result<(), String> {
     let server = LocalServer::start_with(&command)?;
     let folder = root.join("target/bench");
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let workload = Workload::plant(&server, &command, &folder, rows::RECORDS)?;
+    let workload = Workload::create(&server, &command, &folder, rows::RECORDS)?;
 
     eprintln!("measuring");
     let mut results = Results::default();
@@ -63,7 +63,7 @@ pub fn client(root: &Path, million: bool) -> Result<(), String> {
     let mut millions = Vec::new();
     if million {
         eprintln!("a million records through ours");
-        let many = Workload::plant(&server, &command, &folder, rows::MILLION)?;
+        let many = Workload::create(&server, &command, &folder, rows::MILLION)?;
         for row in rows::MILLION_ROWS {
             for runner in RUNNERS.iter().filter(|runner| runner.who == Who::Ours) {
                 eprintln!("  {} in {}", row.title, runner.language.name());

@@ -61,11 +61,11 @@ pub const ROWS: &[Row] = &[
         warm_up: 0,
         ..row("hold", "10,000 records held", Measure::Held, 100)
     },
-    Row { warm_up: 0, ..row("walk", "a walk over 100 pages", Measure::Wall, 100) },
+    Row { warm_up: 0, ..row("pager", "a pager over 100 pages", Measure::Wall, 100) },
     Row {
         warm_up: 0,
         delay_ms: Some(50),
-        ..row("walk_50ms", "the same with 50 ms of latency", Measure::Wall, 100)
+        ..row("pager_50ms", "the same with 50 ms of latency", Measure::Wall, 100)
     },
     Row { warm_up: 0, ..row("bulk_in", "1,000 records created", Measure::Wall, 1_000) },
     Row {

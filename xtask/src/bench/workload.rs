@@ -30,7 +30,7 @@ pub struct Workload {
 
 impl Workload {
     /// Writes so many records into a file, and imports them.
-    pub fn plant(
+    pub fn create(
         server: &LocalServer,
         command: &Path,
         folder: &Path,
@@ -109,11 +109,12 @@ fn call(command: &Path, server: &LocalServer, arguments: &[&str]) -> Result<Valu
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
-    serde_json::from_slice(&output.stdout).map_err(|error| format!("the command's reply: {error}"))
+    serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("the command's response: {error}"))
 }
 
-fn created(reply: &Value) -> Result<String, String> {
-    reply["id"].as_str().map(str::to_owned).ok_or_else(|| "a dataset without an id".to_owned())
+fn created(response: &Value) -> Result<String, String> {
+    response["id"].as_str().map(str::to_owned).ok_or_else(|| "a dataset without an id".to_owned())
 }
 
 /// How many words a message has: records are about 1.8 KB with it.

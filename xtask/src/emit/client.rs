@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::rust_text::{self, doc, identifier, pascal};
 use super::{Output, preamble};
 use crate::model::{
-    Argument, Field, Kind, Listing, Location, Model, Operation, Place, Reply, Type,
+    Argument, Field, Kind, Listing, Location, Model, Operation, Place, Response, Type,
 };
 
 const FOLDER: &str = "crates/client/src/generated";
@@ -96,10 +96,10 @@ fn calls(model: &Model, group: &str) -> Result<String, String> {
         ("", "\nuse super::HANDLE;\n"),
         ("IntoId", "use crate::argument::IntoId;\n"),
         ("Json::new", "use crate::argument::Json;\n"),
-        ("impl Optional", "use crate::argument::Optional;\n"),
+        ("impl IntoOption", "use crate::argument::IntoOption;\n"),
         ("Checks::new", "use crate::check::Checks;\n"),
         ("TaskHandle", "use crate::task::{TaskHandle, Wait};\n"),
-        ("Walk<", "use crate::walk::{Fetched, Walk};\n"),
+        ("Pager<", "use crate::pager::{Fetched, Pager};\n"),
     ] {
         if items.contains(needle) {
             text.push_str(&import.replace("HANDLE", &handle));
@@ -163,7 +163,7 @@ fn spelling(model: &Model, operation: &Operation, field: &Field) -> Result<Spell
                 Shape::Unknown => return unknown(operation, field),
             };
             (
-                format!("impl Optional<{inner}>"),
+                format!("impl IntoOption<{inner}>"),
                 format!("Option<{inner}>"),
                 format!("{name}.into_option()"),
             )
@@ -302,7 +302,7 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
             spelling.keep
         );
     }
-    text.push_str(&beyond_one_reply(model, operation));
+    text.push_str(&beyond_one_response(model, operation));
     text.push_str(&send(model, operation, &arguments)?);
     text.push_str("}\n\n");
 
@@ -317,15 +317,15 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
     Ok(text)
 }
 
-/// What a call can do beyond fetching one reply: a listing is walked over, and a task that was started is waited for.
-fn beyond_one_reply(model: &Model, operation: &Operation) -> String {
+/// What a call can do beyond fetching one response: a listing is collected over, and a task that was started is waited for.
+fn beyond_one_response(model: &Model, operation: &Operation) -> String {
     if let Some(Listing { member, item }) = model.listing(operation) {
         let about = doc(
-            "A walk over everything that is listed, from the page this call begins at, in pages of the size it asks for, the largest by default.",
+            "A pager over everything that is listed, from the page this call begins at, in pages of the size it asks for, the largest by default.",
         );
         let member = identifier(&member);
         return format!(
-            "{about}pub fn walk(self) -> Walk<types::{item}> {{\n\
+            "{about}pub fn pager(self) -> Pager<types::{item}> {{\n\
              let (first_page, page_size) = (self.page, self.page_size);\n\
              let fetch = move |page: i64, page_size: i64| {{\n\
              let call = self.clone().page(page).page_size(page_size);\n\
@@ -333,7 +333,7 @@ fn beyond_one_reply(model: &Model, operation: &Operation) -> String {
              let page = call.await?.{member};\n\
              Ok(Fetched {{ results: page.results, count: page.count, next: page.next }})\n\
              }}.boxed()\n}};\n\
-             Walk::new(fetch, |item| item.id, first_page, page_size)\n}}\n\n"
+             Pager::new(fetch, |item| item.id, first_page, page_size)\n}}\n\n"
         );
     }
     if operation.starts_task() {
@@ -349,10 +349,10 @@ fn beyond_one_reply(model: &Model, operation: &Operation) -> String {
 }
 
 fn output(operation: &Operation) -> Result<String, String> {
-    match &operation.success.reply {
-        Reply::Empty => Ok("()".to_owned()),
-        Reply::Json(name) => Ok(format!("types::{name}")),
-        Reply::Bytes => {
+    match &operation.success.response {
+        Response::Empty => Ok("()".to_owned()),
+        Response::Json(name) => Ok(format!("types::{name}")),
+        Response::Bytes => {
             Err(format!("operation `{}`: a stream of bytes needs `x-handwritten`", operation.id))
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! progenitor gets a lowered copy of the document: without the limits, which would become validating newtypes in
 //! every signature; with single `allOf`s unwrapped, which carry descriptions only; and without multipart bodies, which it
-//! cannot express. Every named schema is replaced by core-client's own type, because replies must be read leniently.
+//! cannot express. Every named schema is replaced by core-client's own type, because responses must be read leniently.
 
 use progenitor::{GenerationSettings, Generator, InterfaceStyle, TagStyle};
 use serde_json::{Map, Value};
@@ -84,7 +84,7 @@ fn drop_multipart(document: &mut Value) {
     }
 }
 
-/// Lets core-client read the bodies of replies, which can share them.
+/// Lets core-client read the bodies of responses, which can share them.
 struct OwnReader;
 
 impl VisitMut for OwnReader {

@@ -1,4 +1,4 @@
-//! core-client's types: lenient ones for replies, exact ones for requests, open enums, raw objects.
+//! core-client's types: lenient ones for responses, exact ones for requests, open enums, raw objects.
 
 use std::fmt::Write;
 
@@ -12,13 +12,13 @@ pub fn emit(model: &Model) -> Result<String, String> {
     text.push_str(
         "\n//! The wire types of the API, one for each schema of the document, by the same names.\n\n\
          use chrono::{DateTime, Utc};\nuse schemars::JsonSchema;\nuse serde::{Deserialize, Serialize};\nuse uuid::Uuid;\n\n\
-         use crate::open_enum::open_enum;\nuse crate::raw_json::{RawJson, raw_object};\nuse crate::reply::reply;\n\n",
+         use crate::open_enum::open_enum;\nuse crate::raw_json::{RawJson, raw_object};\nuse crate::response::response;\n\n",
     );
     for schema in &model.schemas {
         match &schema.kind {
             Kind::Object { .. } if is_multipart(schema) => {}
             Kind::Object { fields } => match schema.role {
-                Role::Reply => reply(&mut text, model, schema, fields),
+                Role::Response => response(&mut text, model, schema, fields),
                 Role::Request => request(&mut text, model, schema, fields),
             },
             Kind::FreeObject { known } => raw_object(&mut text, schema, known)?,
@@ -46,7 +46,7 @@ fn schemas(text: &mut String, model: &Model) {
     text.push_str("]\n}\n");
 }
 
-fn reply(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
+fn response(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
     let eq = if fields.iter().all(|field| is_eq(model, &field.ty)) { ", Eq" } else { "" };
     let mut members = String::new();
     for field in fields {
@@ -76,13 +76,13 @@ fn reply(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
         schema.name,
         indented(&members)
     );
-    let _ = writeln!(text, "reply! {{\n{}}}\n", indented(&item));
+    let _ = writeln!(text, "response! {{\n{}}}\n", indented(&item));
     if secret {
         redacted(text, schema, fields);
     }
 }
 
-/// `Debug` for a reply that holds a secret, without it.
+/// `Debug` for a response that holds a secret, without it.
 fn redacted(text: &mut String, schema: &Schema, fields: &[Field]) {
     let _ = write!(
         text,

@@ -56,13 +56,13 @@ pub fn indented(text: &str) -> String {
         .collect()
 }
 
-/// The type of a member in core-client's structs. In a reply, a list that is missing reads as an empty one; in a request,
+/// The type of a member in core-client's structs. In a response, a list that is missing reads as an empty one; in a request,
 /// what is not given is not sent.
 pub fn member_type(field: &Field, role: Role) -> String {
     let ty = value_type(&field.ty);
     match (&field.ty, role) {
         _ if field.required => ty,
-        (Type::Array(_), Role::Reply) if !field.nullable => ty,
+        (Type::Array(_), Role::Response) if !field.nullable => ty,
         _ => format!("Option<{ty}>"),
     }
 }

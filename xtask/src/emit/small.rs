@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Output;
 
-/// An operation with every kind of argument, and a reply with every kind of member.
+/// An operation with every kind of argument, and a response with every kind of member.
 pub fn small() -> Value {
     json!({
         "openapi": "3.0.3",

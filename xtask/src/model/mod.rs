@@ -37,13 +37,13 @@ impl Model {
         groups
     }
 
-    /// What an operation lists, if it is a listing in pages: it takes `page` and `page_size`, and its reply has one member,
+    /// What an operation lists, if it is a listing in pages: it takes `page` and `page_size`, and its response has one member,
     /// which is a page of objects with ids.
     pub fn listing(&self, operation: &Operation) -> Option<Listing> {
         let takes =
             |name: &str| operation.parameters.iter().any(|parameter| parameter.field.name == name);
-        let Reply::Json(reply) = &operation.success.reply else { return None };
-        let Kind::Object { fields } = &self.schema(reply).kind else { return None };
+        let Response::Json(response) = &operation.success.response else { return None };
+        let Kind::Object { fields } = &self.schema(response).kind else { return None };
         let [Field { name: member, ty: Type::Named(page), .. }] = fields.as_slice() else {
             return None;
         };
@@ -65,7 +65,7 @@ impl Model {
 /// What a listing lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// The member of the reply that holds the page.
+    /// The member of the response that holds the page.
     pub member: String,
     /// The name of the schema of its results.
     pub item: String,
@@ -99,7 +99,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// Whether it starts a task that goes on after the reply, as 202 says.
+    /// Whether it starts a task that goes on after the response, as 202 says.
     pub fn starts_task(&self) -> bool {
         self.success.status == 202
     }
@@ -185,15 +185,15 @@ pub struct Body {
 pub struct Success {
     /// The one status that means success.
     pub status: u16,
-    /// What the reply says, in the document's words.
+    /// What the response says, in the document's words.
     pub description: String,
-    /// What the reply holds.
-    pub reply: Reply,
+    /// What the response holds.
+    pub response: Response,
 }
 
-/// The body of a successful reply.
+/// The body of a successful response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
+pub enum Response {
     /// No body.
     Empty,
     /// JSON of the named schema.
@@ -218,8 +218,8 @@ pub struct Schema {
 /// Which way a schema travels; it decides between lenient and exact types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It is part of some reply: read leniently.
-    Reply,
+    /// It is part of some response: read leniently.
+    Response,
     /// It is sent only: written exactly.
     Request,
 }

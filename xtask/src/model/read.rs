@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::{
-    Body, Field, Kind, Limits, Location, Model, Operation, Parameter, Reply, Role, Schema, Success,
-    Type,
+    Body, Field, Kind, Limits, Location, Model, Operation, Parameter, Response, Role, Schema,
+    Success, Type,
 };
 
 /// Reads a parsed document.
@@ -18,7 +18,7 @@ pub fn read(document: &Value) -> Result<Model, String> {
     if !version.starts_with("3.0.") {
         return Err(format!("openapi: expected version 3.0.x, found `{version}`"));
     }
-    let mut reader = Reader { document, replies: BTreeSet::new() };
+    let mut reader = Reader { document, responses: BTreeSet::new() };
     let operations = reader.operations()?;
     let schemas = reader.schemas(&operations)?;
     Ok(Model { operations, schemas })
@@ -26,8 +26,8 @@ pub fn read(document: &Value) -> Result<Model, String> {
 
 struct Reader<'a> {
     document: &'a Value,
-    /// Names of the schemas that some reply, good or bad, leads to.
-    replies: BTreeSet<String>,
+    /// Names of the schemas that some response, good or bad, leads to.
+    responses: BTreeSet<String>,
 }
 
 /// The methods of a path item that hold operations, in the order in which layers list them.
@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
         let success = self.success(value, place)?;
         let handwritten = value.get("x-handwritten").and_then(Value::as_str).map(str::to_owned);
         // The list of what is written by hand is as long as it must be, and no longer.
-        match (&handwritten, multipart || success.reply == Reply::Bytes) {
+        match (&handwritten, multipart || success.response == Response::Bytes) {
             (None, true) => {
                 return Err(format!(
                     "{place}: multipart bodies and streams of bytes cannot be generated; say in `x-handwritten` why this one is needed"
@@ -171,20 +171,20 @@ impl<'a> Reader<'a> {
         for (status, response) in object(&value["responses"], &format!("{place}.responses"))? {
             let place = format!("{place}.responses.{status}");
             let response = self.resolve(response, "responses", &place)?;
-            let reply = match response.get("content").and_then(Value::as_object) {
-                None => Reply::Empty,
+            let body = match response.get("content").and_then(Value::as_object) {
+                None => Response::Empty,
                 Some(content) => match content.iter().collect::<Vec<_>>()[..] {
                     [(media, body)] if media == "application/json" => {
                         let name = reference(&body["schema"]).ok_or_else(|| {
-                            format!("{place}: the reply must be a reference to a named schema")
+                            format!("{place}: the response must be a reference to a named schema")
                         })?;
-                        self.mark_reply(&name, &place)?;
-                        Reply::Json(name)
+                        self.mark_response(&name, &place)?;
+                        Response::Json(name)
                     }
-                    [(media, _)] if media == "application/octet-stream" => Reply::Bytes,
+                    [(media, _)] if media == "application/octet-stream" => Response::Bytes,
                     _ => {
                         return Err(format!(
-                            "{place}: only one reply, of JSON or bytes, can be expressed"
+                            "{place}: only one response, of JSON or bytes, can be expressed"
                         ));
                     }
                 },
@@ -200,7 +200,7 @@ impl<'a> Reader<'a> {
                         format!("{place}: expected a status of success, 4XX or 5XX")
                     })?;
                     let description = text(response, "description", &place)?;
-                    if success.replace(Success { status, description, reply }).is_some() {
+                    if success.replace(Success { status, description, response: body }).is_some() {
                         return Err(format!(
                             "{place}: two statuses of success cannot be expressed"
                         ));
@@ -211,9 +211,9 @@ impl<'a> Reader<'a> {
         success.ok_or_else(|| format!("{place}: no status of success"))
     }
 
-    /// Marks a schema, and all it leads to, as part of a reply.
-    fn mark_reply(&mut self, name: &str, place: &str) -> Result<(), String> {
-        if !self.replies.insert(name.to_owned()) {
+    /// Marks a schema, and all it leads to, as part of a response.
+    fn mark_response(&mut self, name: &str, place: &str) -> Result<(), String> {
+        if !self.responses.insert(name.to_owned()) {
             return Ok(());
         }
         let schema = self.document["components"]["schemas"]
@@ -221,7 +221,7 @@ impl<'a> Reader<'a> {
             .ok_or_else(|| format!("{place}: there is no schema `{name}`"))?;
         let mut names = Vec::new();
         collect_references(schema, &mut names);
-        names.iter().try_for_each(|name| self.mark_reply(name, place))
+        names.iter().try_for_each(|name| self.mark_response(name, place))
     }
 
     fn schemas(&self, operations: &[Operation]) -> Result<Vec<Schema>, String> {
@@ -233,7 +233,7 @@ impl<'a> Reader<'a> {
                 name: name.clone(),
                 description: text(value, "description", &place)?,
                 kind: self.kind(value, &place)?,
-                role: if self.replies.contains(name) { Role::Reply } else { Role::Request },
+                role: if self.responses.contains(name) { Role::Response } else { Role::Request },
             });
         }
         for operation in operations {
@@ -316,7 +316,7 @@ impl<'a> Reader<'a> {
         let nullable = flag(value, "nullable");
         if required && nullable {
             return Err(format!(
-                "{place}: required and nullable: a reply without it would not read; leave it out of `required`"
+                "{place}: required and nullable: a response without it would not read; leave it out of `required`"
             ));
         }
         Ok(Field {

@@ -55,7 +55,7 @@ fn schemas_know_which_way_they_travel() {
         model.schemas.iter().map(|schema| (schema.name.as_str(), schema.role)).collect();
     assert_eq!(
         roles,
-        [("PutThing", Role::Request), ("Thing", Role::Reply), ("State", Role::Reply)]
+        [("PutThing", Role::Request), ("Thing", Role::Response), ("State", Role::Response)]
     );
 }
 

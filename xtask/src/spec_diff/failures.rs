@@ -1,11 +1,11 @@
-//! The error replies, which are compared leniently.
+//! The error responses, which are compared leniently.
 //!
 //! Our document describes one envelope for every error; published documents describe another one
 //! for many a status, and often none that is right. As reading an error never fails, whatever its
 //! body is, nothing here breaks anybody, and to list the envelopes' differences for each status of
 //! each operation would bury what matters. Two things are compared: the error statuses, of which
 //! those are listed that ours does not cover, and the values enumerated in our envelope (the error
-//! codes) with those that any error reply of theirs enumerates in the same place, listed once for
+//! codes) with those that any error response of theirs enumerates in the same place, listed once for
 //! all operations.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,21 +19,21 @@ use super::operations::{Operation, Side};
 use super::place::Place;
 use super::report::Difference;
 use super::shape::Node;
-use super::statuses::{Replies, pair};
+use super::statuses::{Responses, pair};
 
 /// Enumerated values by place.
 type Enumerations = BTreeMap<String, BTreeSet<String>>;
 
 /// Lists the error statuses of theirs that ours does not cover.
 pub fn compare_statuses(ours: &Operation<'_>, theirs: &Operation<'_>) -> Vec<Difference> {
-    pair(&Replies::of(ours).errors, &Replies::of(theirs).errors)
+    pair(&Responses::of(ours).errors, &Responses::of(theirs).errors)
         .only_theirs
         .into_iter()
-        .map(|status| Difference::new(format!("reply {status}"), "error status added", None))
+        .map(|status| Difference::new(format!("response {status}"), "error status added", None))
         .collect()
 }
 
-/// Lists the values that error replies enumerate, all operations taken together.
+/// Lists the values that error responses enumerate, all operations taken together.
 pub fn compare_values<'d, 'a: 'd>(
     operations: impl Iterator<Item = (Side<'d, 'a>, Side<'d, 'a>)>,
 ) -> Result<Vec<Difference>, Error> {
@@ -67,8 +67,8 @@ struct Values<'a> {
 
 impl<'a> Values<'a> {
     fn add_errors(&mut self, side: Side<'_, 'a>) -> Result<(), Error> {
-        for reply in Replies::of(side.operation).errors.into_values() {
-            for schema in content(side.document.follow(reply)?).into_values() {
+        for response in Responses::of(side.operation).errors.into_values() {
+            for schema in content(side.document.follow(response)?).into_values() {
                 if !self.known.contains(&schema) {
                     self.add(side.document, &Place::new("errors"), &schema)?;
                     self.known.push(schema);

@@ -7,8 +7,8 @@ use super::report::Breaks;
 pub enum Flow {
     /// From us to the service: parameters and bodies of requests.
     Request,
-    /// From the service to us: bodies of replies.
-    Reply,
+    /// From the service to us: bodies of responses.
+    Response,
 }
 
 /// How the values that their schema permits relate to those that ours permits.
@@ -28,19 +28,19 @@ impl Flow {
     pub fn breaks(self, change: Change) -> Option<Breaks> {
         match (self, change) {
             (Self::Request, Change::Narrowed | Change::Different) => Some(Breaks::Writers),
-            (Self::Reply, Change::Widened | Change::Different) => Some(Breaks::Readers),
-            (Self::Request, Change::Widened) | (Self::Reply, Change::Narrowed) => None,
+            (Self::Response, Change::Widened | Change::Different) => Some(Breaks::Readers),
+            (Self::Request, Change::Widened) | (Self::Response, Change::Narrowed) => None,
         }
     }
 
     /// Who a change of a limit or of an enumeration breaks.
     ///
-    /// Writers obey both. Readers check no limit, and their enumerations are open, so a reply
+    /// Writers obey both. Readers check no limit, and their enumerations are open, so a response
     /// outside of what our document says still reads.
     pub fn breaks_by_check(self, change: Change) -> Option<Breaks> {
         match self {
             Self::Request => self.breaks(change),
-            Self::Reply => None,
+            Self::Response => None,
         }
     }
 }

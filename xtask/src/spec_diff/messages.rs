@@ -1,4 +1,4 @@
-//! The bodies of two operations' requests and replies.
+//! The bodies of two operations' requests and responses.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::place::Place;
 use super::report::{Breaks, Difference};
 use super::schemas::Comparison;
 use super::shape::Node;
-use super::statuses::{Replies, Statuses, is_range, pair};
+use super::statuses::{Responses, Statuses, is_range, pair};
 
 /// Bytes that are handed on as they come: no schema says anything about them, and a reader of them
 /// reads any other media type as well.
@@ -49,40 +49,46 @@ pub fn compare_requests<'a>(
     Ok(differences)
 }
 
-/// Lists what is different in the replies of success: their statuses and bodies.
-pub fn compare_replies<'a>(
+/// Lists what is different in the responses of success: their statuses and bodies.
+pub fn compare_responses<'a>(
     ours: Side<'_, 'a>,
     theirs: Side<'_, 'a>,
 ) -> Result<Vec<Difference>, Error> {
-    let our_replies = Replies::of(ours.operation).successes;
-    let their_replies = Replies::of(theirs.operation).successes;
-    let Statuses { mut both, only_ours, only_theirs } = pair(&our_replies, &their_replies);
+    let our_responses = Responses::of(ours.operation).successes;
+    let their_responses = Responses::of(theirs.operation).successes;
+    let Statuses { mut both, only_ours, only_theirs } = pair(&our_responses, &their_responses);
 
     let mut differences = Vec::new();
     for (our, their) in both.iter().filter(|(our, their)| our != their) {
         // Readers take no other status than those that our document names.
         let change = if is_range(their) { Change::Widened } else { Change::Narrowed };
-        let (text, breaks) = (format!("status {our} → {their}"), Flow::Reply.breaks(change));
-        differences.push(Difference::new(reply_place(our, their), text, breaks));
+        let (text, breaks) = (format!("status {our} → {their}"), Flow::Response.breaks(change));
+        differences.push(Difference::new(response_place(our, their), text, breaks));
     }
     for our in &only_ours {
-        let breaks = their_replies.is_empty().then_some(Breaks::Readers);
-        differences.push(Difference::new(format!("reply {our}"), "status removed", breaks));
+        let breaks = their_responses.is_empty().then_some(Breaks::Readers);
+        differences.push(Difference::new(format!("response {our}"), "status removed", breaks));
     }
     for their in &only_theirs {
-        let place = format!("reply {their}");
+        let place = format!("response {their}");
         differences.push(Difference::new(place, "status added", Some(Breaks::Readers)));
     }
-    // One status in the place of one other is most likely the same reply.
+    // One status in the place of one other is most likely the same response.
     if let ([our], [their]) = (only_ours.as_slice(), only_theirs.as_slice()) {
         both.insert((our.clone(), their.clone()));
     }
     for (our, their) in both {
-        let our_content = content(ours.document.follow(our_replies[&our])?);
-        let their_content = content(theirs.document.follow(their_replies[&their])?);
-        let place = Place::new(reply_place(&our, &their));
+        let our_content = content(ours.document.follow(our_responses[&our])?);
+        let their_content = content(theirs.document.follow(their_responses[&their])?);
+        let place = Place::new(response_place(&our, &their));
         let documents = (ours.document, theirs.document);
-        differences.extend(bodies(documents, Flow::Reply, &place, &our_content, &their_content)?);
+        differences.extend(bodies(
+            documents,
+            Flow::Response,
+            &place,
+            &our_content,
+            &their_content,
+        )?);
     }
     Ok(differences)
 }
@@ -111,7 +117,7 @@ fn bodies<'a>(
         (false, false) => {}
     }
     for media in ours.keys().filter(|media| covering(theirs, media).is_none()) {
-        let is_indifferent = flow == Flow::Reply && media == BYTES;
+        let is_indifferent = flow == Flow::Response && media == BYTES;
         let breaks = if is_indifferent { None } else { flow.breaks(Change::Different) };
         found(format!("media type {media} removed"), breaks);
     }
@@ -157,16 +163,16 @@ impl Form {
     }
 }
 
-/// Names a reply by its status in our document, or the one in theirs if that says more.
-fn reply_place(our: &str, their: &str) -> String {
-    format!("reply {}", if is_range(our) { their } else { our })
+/// Names a response by its status in our document, or the one in theirs if that says more.
+fn response_place(our: &str, their: &str) -> String {
+    format!("response {}", if is_range(our) { their } else { our })
 }
 
 fn request_body<'a>(side: Side<'_, 'a>) -> Result<Option<&'a Value>, Error> {
     side.operation.body.get("requestBody").map(|body| side.document.follow(body)).transpose()
 }
 
-/// What a body or a reply may consist of; nothing if it has no body.
+/// What a body or a response may consist of; nothing if it has no body.
 pub fn content(message: &Value) -> Content<'_> {
     let written = message.get("content").and_then(Value::as_object);
     written

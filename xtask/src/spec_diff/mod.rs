@@ -3,18 +3,18 @@
 //!
 //! The two documents are written by different people: operations are matched by method and path
 //! (the names of the path's parameters do not count), parameters by place and name, bodies by media
-//! type, replies by status, and schemas by where they occur, so ids of operations and names of
+//! type, responses by status, and schemas by where they occur, so ids of operations and names of
 //! schemas do not matter, and neither does which of OpenAPI 3.0 and 3.1 a document is written in.
 //!
 //! A difference breaks **writers** if a request that our document allows may be refused or lose
-//! something on the way, and **readers** if a reply may lack what our document promises or hold
+//! something on the way, and **readers** if a response may lack what our document promises or hold
 //! what a reader of it cannot take. Readers are lenient: they keep fields that they do not know,
 //! their enumerations are open, they check no limit, and no error body makes them fail.
 //!
 //! - [`mod@operations`], [`parameters`], [`messages`] and [`statuses`] find what belongs together;
 //! - [`document`], [`flatten`] and [`shape`] turn a schema as written into one that can be compared;
 //! - [`schemas`], [`pairing`], [`variants`], [`objects`] and [`limits`] compare two of them;
-//! - [`failures`] looks at error replies, which are treated differently;
+//! - [`failures`] looks at error responses, which are treated differently;
 //! - [`flow`] decides who is broken, and [`report`] says so.
 
 mod document;
@@ -148,7 +148,7 @@ fn compare_operation<'a>(
 ) -> Result<Vec<Difference>, Error> {
     let mut differences = parameters::compare(ours, theirs)?;
     differences.extend(messages::compare_requests(ours, theirs)?);
-    differences.extend(messages::compare_replies(ours, theirs)?);
+    differences.extend(messages::compare_responses(ours, theirs)?);
     differences.extend(failures::compare_statuses(ours.operation, theirs.operation));
     Ok(differences)
 }

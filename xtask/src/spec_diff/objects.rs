@@ -59,7 +59,7 @@ impl<'a> Comparison<'_, 'a> {
     fn occurs(&self, field: &Shape<'a>) -> bool {
         match self.flow {
             Flow::Request => !field.read_only,
-            Flow::Reply => !field.write_only,
+            Flow::Response => !field.write_only,
         }
     }
 
@@ -72,7 +72,7 @@ impl<'a> Comparison<'_, 'a> {
             Flow::Request => {
                 self.report(place, "field removed, any field is taken", None);
             }
-            Flow::Reply => {
+            Flow::Response => {
                 let breaks = must_be.then_some(Breaks::Readers);
                 self.report(place, "field removed", breaks);
             }
@@ -85,7 +85,7 @@ impl<'a> Comparison<'_, 'a> {
                 self.report(place, "required field added", Some(Breaks::Writers));
             }
             Flow::Request => self.report(place, "optional field added", None),
-            Flow::Reply => self.report(place, "field added", None),
+            Flow::Response => self.report(place, "field added", None),
         }
     }
 

@@ -10,7 +10,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// A part of a message: `reply 200`, `query page_size`.
+    /// A part of a message: `response 200`, `query page_size`.
     pub fn new(part: impl Into<String>) -> Self {
         Self { part: part.into(), path: String::new() }
     }

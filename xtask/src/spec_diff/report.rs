@@ -8,7 +8,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Breaks {
-    /// Those who read replies: what comes may not be what our document promises.
+    /// Those who read responses: what comes may not be what our document promises.
     Readers,
     /// Those who build requests: what our document allows may be refused or lost.
     Writers,
@@ -17,7 +17,7 @@ pub enum Breaks {
 /// One difference between our document and the published one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// Where in the operation: `query page_size`, `reply 200 · datasets.results[].slug`.
+    /// Where in the operation: `query page_size`, `response 200 · datasets.results[].slug`.
     pub place: String,
     /// What is different, ours first: `maximum 100 → 200`.
     pub change: String,
@@ -45,7 +45,7 @@ pub struct OperationReport {
     pub path: String,
     /// The operation's id: ours, or theirs where we lack the operation.
     pub operation_id: Option<String>,
-    /// What is different, in the order of the message: parameters, body, replies.
+    /// What is different, in the order of the message: parameters, body, responses.
     pub differences: Vec<Difference>,
 }
 
@@ -57,7 +57,7 @@ pub struct Report {
     pub compared: usize,
     /// The operations with differences, by path and method.
     pub operations: Vec<OperationReport>,
-    /// What is different in the error replies of all operations together.
+    /// What is different in the error responses of all operations together.
     pub errors: Vec<Difference>,
     /// How much was found.
     pub summary: Summary,
@@ -103,7 +103,7 @@ impl fmt::Display for Report {
             write_differences(f, differences)?;
         }
         if !self.errors.is_empty() {
-            writeln!(f, "Error replies of all operations")?;
+            writeln!(f, "Error responses of all operations")?;
             write_differences(f, &self.errors)?;
         }
         writeln!(f, "{} compared, {}", counted(self.compared, "operation"), self.summary)

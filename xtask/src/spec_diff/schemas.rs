@@ -107,7 +107,7 @@ impl<'d, 'a> Comparison<'d, 'a> {
         }
         let change = if theirs.nullable { Change::Widened } else { Change::Narrowed };
         // A reader that does without a value does without it just the same when it is null.
-        let may_be_missing = self.flow == Flow::Reply && !must_be;
+        let may_be_missing = self.flow == Flow::Response && !must_be;
         let breaks = if may_be_missing { None } else { self.flow.breaks(change) };
         let named = |nullable: bool| if nullable { "nullable" } else { "not nullable" };
         self.report(

@@ -42,7 +42,7 @@ pub struct Shape<'a> {
     pub variants: Vec<Variant<'a>>,
     /// What the service takes when nothing is given.
     pub default: Option<&'a Value>,
-    /// Whether the value only occurs in replies.
+    /// Whether the value only occurs in responses.
     pub read_only: bool,
     /// Whether the value only occurs in requests.
     pub write_only: bool,

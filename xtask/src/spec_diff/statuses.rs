@@ -1,4 +1,4 @@
-//! Which reply of ours is which of theirs, by status.
+//! Which response of ours is which of theirs, by status.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,22 +6,22 @@ use serde_json::Value;
 
 use super::operations::Operation;
 
-/// The status that stands for all that have no reply of their own.
+/// The status that stands for all that have no response of their own.
 const DEFAULT: &str = "default";
 
-/// Replies by status: `200`, `2XX`, `default`.
+/// Responses by status: `200`, `2XX`, `default`.
 pub type ByStatus<'a> = BTreeMap<String, &'a Value>;
 
-/// The replies of an operation.
+/// The responses of an operation.
 #[derive(Debug, Default)]
-pub struct Replies<'a> {
+pub struct Responses<'a> {
     /// Those that a caller hopes for.
     pub successes: ByStatus<'a>,
     /// The others.
     pub errors: ByStatus<'a>,
 }
 
-/// The statuses of two sets of replies.
+/// The statuses of two sets of responses.
 #[derive(Debug, Default)]
 pub struct Statuses {
     /// Ours and the one of theirs that it is.
@@ -32,42 +32,42 @@ pub struct Statuses {
     pub only_theirs: Vec<String>,
 }
 
-impl<'a> Replies<'a> {
-    /// Sorts the replies of an operation. `default` is an error where a success is named beside it,
+impl<'a> Responses<'a> {
+    /// Sorts the responses of an operation. `default` is an error where a success is named beside it,
     /// and the success where none is.
     pub fn of(operation: &Operation<'a>) -> Self {
-        let mut replies = Self::default();
+        let mut responses = Self::default();
         let mut default = None;
         let written = operation.body.get("responses").and_then(Value::as_object);
-        for (status, reply) in written.into_iter().flatten() {
+        for (status, response) in written.into_iter().flatten() {
             // `2xx` is meant as `2XX`.
             let status = status.to_ascii_uppercase();
             match status.as_bytes() {
-                b"DEFAULT" => default = Some(reply),
+                b"DEFAULT" => default = Some(response),
                 [b'1'..=b'3', ..] => {
-                    replies.successes.insert(status, reply);
+                    responses.successes.insert(status, response);
                 }
                 [b'4' | b'5', ..] => {
-                    replies.errors.insert(status, reply);
+                    responses.errors.insert(status, response);
                 }
                 // Extensions stand between the statuses.
                 _ => {}
             }
         }
-        if let Some(reply) = default {
-            let place = if replies.successes.is_empty() {
-                &mut replies.successes
+        if let Some(response) = default {
+            let place = if responses.successes.is_empty() {
+                &mut responses.successes
             } else {
-                &mut replies.errors
+                &mut responses.errors
             };
-            place.insert(DEFAULT.to_owned(), reply);
+            place.insert(DEFAULT.to_owned(), response);
         }
-        replies
+        responses
     }
 }
 
-/// Finds the same statuses in two sets of replies. A range or the default is the same as any
-/// status that it covers and that has no reply of its own.
+/// Finds the same statuses in two sets of responses. A range or the default is the same as any
+/// status that it covers and that has no response of its own.
 pub fn pair(ours: &ByStatus<'_>, theirs: &ByStatus<'_>) -> Statuses {
     let of_ours = ours.keys().filter_map(|status| Some((status, covering(theirs, status)?)));
     let of_theirs = theirs.keys().filter_map(|status| Some((covering(ours, status)?, status)));
@@ -86,10 +86,10 @@ pub fn is_range(status: &str) -> bool {
     status == DEFAULT || status.ends_with("XX")
 }
 
-fn covering<'r>(replies: &'r ByStatus<'_>, status: &str) -> Option<&'r String> {
+fn covering<'r>(responses: &'r ByStatus<'_>, status: &str) -> Option<&'r String> {
     let range = format!("{}XX", status.get(..1).unwrap_or_default());
     [status, range.as_str(), DEFAULT]
         .into_iter()
-        .find_map(|status| replies.get_key_value(status))
+        .find_map(|status| responses.get_key_value(status))
         .map(|(status, _)| status)
 }

@@ -62,7 +62,7 @@ impl<'a> Comparison<'_, 'a> {
         };
         let is_parsed = ours.is_some_and(|format| PARSED_FORMATS.contains(&format));
         let breaks = match self.flow {
-            Flow::Reply if !is_parsed => None,
+            Flow::Response if !is_parsed => None,
             flow => flow.breaks(change),
         };
         let (ours, theirs) = (ours.unwrap_or("none"), theirs.unwrap_or("none"));

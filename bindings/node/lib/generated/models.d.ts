@@ -55,7 +55,7 @@ export class DatasetPage extends Model {
   readonly previous: string | null;
 }
 
-/** The reply to listing datasets. */
+/** The response to listing datasets. */
 export class ListDatasetsResponse extends Model {
   private constructor();
 
@@ -158,7 +158,7 @@ export class RecordPage extends Model {
   readonly previous: string | null;
 }
 
-/** The reply to listing records. */
+/** The response to listing records. */
 export class ListRecordsResponse extends Model {
   private constructor();
 
@@ -262,7 +262,7 @@ export class TaskPage extends Model {
   readonly previous: string | null;
 }
 
-/** The reply to listing tasks. */
+/** The response to listing tasks. */
 export class ListTasksResponse extends Model {
   private constructor();
 
@@ -350,7 +350,7 @@ export class UploadedFile extends Model {
   readonly deleted: boolean | null;
 }
 
-/** The reply to listing files. */
+/** The response to listing files. */
 export class ListFilesResponse extends Model {
   private constructor();
 

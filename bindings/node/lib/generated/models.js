@@ -59,7 +59,7 @@ class DatasetPage extends Model {
   }
 }
 
-/** The reply to listing datasets. */
+/** The response to listing datasets. */
 class ListDatasetsResponse extends Model {
   constructor(reader) {
     super(reader);
@@ -85,7 +85,7 @@ const RecordSource = Object.freeze({
 
 /** One conversation of a dataset. */
 class DatasetRecord extends Model {
-  #reply;
+  #response;
   #at;
   #seen;
 
@@ -94,36 +94,36 @@ class DatasetRecord extends Model {
     this.id = reader.text();
     this.datasetId = reader.repeated(0);
     this.source = reader.repeated(1);
-    this.#reply = reader.reply;
+    this.#response = reader.response;
     this.#at = reader.pass(10);
   }
 
   get createdAt() {
-    return ((this.#seen ??= {}).createdAt ??= timeOf(this.#reply, this.#at));
+    return ((this.#seen ??= {}).createdAt ??= timeOf(this.#response, this.#at));
   }
 
   get updatedAt() {
-    return ((this.#seen ??= {}).updatedAt ??= timeOf(this.#reply, this.#at + 2));
+    return ((this.#seen ??= {}).updatedAt ??= timeOf(this.#response, this.#at + 2));
   }
 
   get deletedAt() {
-    return ((this.#seen ??= {}).deletedAt ??= timeOf(this.#reply, this.#at + 4));
+    return ((this.#seen ??= {}).deletedAt ??= timeOf(this.#response, this.#at + 4));
   }
 
   get payload() {
-    return ((this.#seen ??= {}).payload ??= parsed(this.#reply, this.#at + 6));
+    return ((this.#seen ??= {}).payload ??= parsed(this.#response, this.#at + 6));
   }
 
   get payloadText() {
-    return textOf(this.#reply, this.#at + 6);
+    return textOf(this.#response, this.#at + 6);
   }
 
   get properties() {
-    return ((this.#seen ??= {}).properties ??= parsed(this.#reply, this.#at + 8));
+    return ((this.#seen ??= {}).properties ??= parsed(this.#response, this.#at + 8));
   }
 
   get propertiesText() {
-    return textOf(this.#reply, this.#at + 8);
+    return textOf(this.#response, this.#at + 8);
   }
 
   toJSON() {
@@ -162,7 +162,7 @@ class RecordPage extends Model {
   }
 }
 
-/** The reply to listing records. */
+/** The response to listing records. */
 class ListRecordsResponse extends Model {
   constructor(reader) {
     super(reader);
@@ -266,7 +266,7 @@ class TaskPage extends Model {
   }
 }
 
-/** The reply to listing tasks. */
+/** The response to listing tasks. */
 class ListTasksResponse extends Model {
   constructor(reader) {
     super(reader);
@@ -357,7 +357,7 @@ class UploadedFile extends Model {
   }
 }
 
-/** The reply to listing files. */
+/** The response to listing files. */
 class ListFilesResponse extends Model {
   constructor(reader) {
     super(reader);

@@ -26,7 +26,7 @@ import { DatasetsBase } from "../datasets.js";
 import type { CallOptions } from "../options.js";
 import type { TaskRequest } from "../task.js";
 import type { Download, FileInput } from "../transfer.js";
-import type { Walk, WalkRequest } from "../walk.js";
+import type { Pager, PagerOptions } from "../pager.js";
 
 /** What {@link Datasets.list} takes. */
 export interface ListDatasetsRequest {
@@ -39,7 +39,7 @@ export interface ListDatasetsRequest {
 }
 
 /** What {@link Datasets.iter} takes. */
-export interface IterDatasetsRequest extends WalkRequest {
+export interface IterDatasetsRequest extends PagerOptions {
   /** Keeps only datasets whose name or description contains this text, in any case. */
   q?: string | null | undefined;
 }
@@ -85,7 +85,7 @@ export interface ListRecordsRequest {
 }
 
 /** What {@link Datasets.iterRecords} takes. */
-export interface IterRecordsRequest extends WalkRequest {
+export interface IterRecordsRequest extends PagerOptions {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
 }
@@ -170,7 +170,7 @@ export interface ListTasksRequest {
 }
 
 /** What {@link Datasets.iterTasks} takes. */
-export interface IterTasksRequest extends WalkRequest {
+export interface IterTasksRequest extends PagerOptions {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
 }
@@ -223,7 +223,7 @@ export interface ListFilesRequest {
   page?: number | undefined;
   /** How many files a page holds. Limits: at least 0. Default: 100. */
   pageSize?: number | undefined;
-  /** Whether the reply says how many files there are in all. Default: true. */
+  /** Whether the response says how many files there are in all. Default: true. */
   includeTotal?: boolean | undefined;
   /** Keeps only files whose name contains this text, in any case. */
   search?: string | null | undefined;
@@ -293,7 +293,7 @@ export class Datasets extends DatasetsBase {
   list(request?: ListDatasetsRequest, options?: CallOptions): Call<ListDatasetsResponse>;
 
   /**
-   * Walks over everything that {@link list} lists. Nothing is fetched before the first item is
+   * Pagers over everything that {@link list} lists. Nothing is fetched before the first item is
    * asked for; the pages ahead are fetched while you look at one, and leaving the loop stops
    * everything.
    *
@@ -303,7 +303,7 @@ export class Datasets extends DatasetsBase {
    * for await (const item of mistral.datasets.iter()) console.log(item.id);
    * ```
    */
-  iter(request?: IterDatasetsRequest, options?: CallOptions): Walk<Dataset>;
+  iter(request?: IterDatasetsRequest, options?: CallOptions): Pager<Dataset>;
 
   /**
    * Create an empty dataset.
@@ -385,7 +385,7 @@ export class Datasets extends DatasetsBase {
   listRecords(request: ListRecordsRequest, options?: CallOptions): Call<ListRecordsResponse>;
 
   /**
-   * Walks over everything that {@link listRecords} lists. Nothing is fetched before the first item
+   * Pagers over everything that {@link listRecords} lists. Nothing is fetched before the first item
    * is asked for; the pages ahead are fetched while you look at one, and leaving the loop stops
    * everything.
    *
@@ -398,7 +398,7 @@ export class Datasets extends DatasetsBase {
   iterRecords<Payload = ConversationPayload, Properties = RecordProperties>(
     request: IterRecordsRequest,
     options?: CallOptions,
-  ): Walk<DatasetRecord<Payload, Properties>>;
+  ): Pager<DatasetRecord<Payload, Properties>>;
 
   /**
    * Add a conversation to a dataset.
@@ -553,8 +553,8 @@ export class Datasets extends DatasetsBase {
   listTasks(request: ListTasksRequest, options?: CallOptions): Call<ListTasksResponse>;
 
   /**
-   * Walks over everything that {@link listTasks} lists. Nothing is fetched before the first item is
-   * asked for; the pages ahead are fetched while you look at one, and leaving the loop stops
+   * Pagers over everything that {@link listTasks} lists. Nothing is fetched before the first item
+   * is asked for; the pages ahead are fetched while you look at one, and leaving the loop stops
    * everything.
    *
    * @throws {ValidationError} When an argument is missing or of the wrong type.
@@ -563,7 +563,7 @@ export class Datasets extends DatasetsBase {
    * for await (const item of mistral.datasets.iterTasks({ datasetId })) console.log(item.id);
    * ```
    */
-  iterTasks(request: IterTasksRequest, options?: CallOptions): Walk<ImportTask>;
+  iterTasks(request: IterTasksRequest, options?: CallOptions): Pager<ImportTask>;
 }
 
 /** The operations of `datasets.records`. */

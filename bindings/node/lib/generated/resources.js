@@ -22,7 +22,7 @@ const {
 const { Operation } = require("../operation.js");
 const { TaskOperation } = require("../task.js");
 const { uploadFile, downloadFile } = require("../transfer.js");
-const { Listing } = require("../walk.js");
+const { Listing } = require("../pager.js");
 
 const LIST_DATASETS = new Operation("list_datasets", ListDatasetsResponse, {
   pageSize: optional(integer),
@@ -190,7 +190,7 @@ class Datasets extends DatasetsBase {
 
   /** List the workspace's datasets, all of it. */
   iter(request, options) {
-    return ITER_DATASETS.walk(this.#native, request, options);
+    return ITER_DATASETS.pager(this.#native, request, options);
   }
 
   /** Create an empty dataset. */
@@ -220,7 +220,7 @@ class Datasets extends DatasetsBase {
 
   /** List a dataset's records, all of it. */
   iterRecords(request, options) {
-    return ITER_RECORDS.walk(this.#native, request, options);
+    return ITER_RECORDS.pager(this.#native, request, options);
   }
 
   /** Add a conversation to a dataset. */
@@ -270,7 +270,7 @@ class Datasets extends DatasetsBase {
 
   /** List a dataset's import tasks, all of it. */
   iterTasks(request, options) {
-    return ITER_TASKS.walk(this.#native, request, options);
+    return ITER_TASKS.pager(this.#native, request, options);
   }
 }
 

@@ -8,7 +8,7 @@ use napi_derive::napi;
 
 use crate::client::NativeClient;
 use crate::json::json;
-use crate::walk::{NativeWalk, WalkOptions};
+use crate::pager::{NativePager, PagerOptions};
 
 #[napi]
 impl NativeClient {
@@ -24,10 +24,10 @@ impl NativeClient {
         self.begin(call, |client| client.datasets().list().page_size(page_size).page(page).q(q));
     }
 
-    /// Walks over `list_datasets`.
+    /// Pagers over `list_datasets`.
     #[napi]
-    pub fn iter_datasets(&self, q: Option<String>, options: WalkOptions) -> NativeWalk {
-        self.walk(self.client.datasets().list().q(q).walk(), options)
+    pub fn iter_datasets(&self, q: Option<String>, options: PagerOptions) -> NativePager {
+        self.pager(self.client.datasets().list().q(q).pager(), options)
     }
 
     /// `create_dataset`.
@@ -76,10 +76,10 @@ impl NativeClient {
         });
     }
 
-    /// Walks over `list_records`.
+    /// Pagers over `list_records`.
     #[napi]
-    pub fn iter_records(&self, dataset_id: String, options: WalkOptions) -> NativeWalk {
-        self.walk(self.client.datasets().list_records(dataset_id).walk(), options)
+    pub fn iter_records(&self, dataset_id: String, options: PagerOptions) -> NativePager {
+        self.pager(self.client.datasets().list_records(dataset_id).pager(), options)
     }
 
     /// `create_record`.
@@ -180,9 +180,9 @@ impl NativeClient {
         });
     }
 
-    /// Walks over `list_tasks`.
+    /// Pagers over `list_tasks`.
     #[napi]
-    pub fn iter_tasks(&self, dataset_id: String, options: WalkOptions) -> NativeWalk {
-        self.walk(self.client.datasets().list_tasks(dataset_id).walk(), options)
+    pub fn iter_tasks(&self, dataset_id: String, options: PagerOptions) -> NativePager {
+        self.pager(self.client.datasets().list_tasks(dataset_id).pager(), options)
     }
 }

@@ -96,7 +96,7 @@ test("create_records_pulls_as_it_sends", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
   const stuck = { operation: "create_record", skip: 10, times: null, delayMs: 60_000 };
-  await fixture.fault(stuck);
+  await fixture.injectFault(stuck);
   const pulled = { sync: 0, async: 0, closed: 0 };
   function* sync() {
     try {
@@ -195,7 +195,7 @@ test("create_records_resumes", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
   const lost = { operation: "create_record", carryOut: true, resetAfterBytes: 0 };
-  await fixture.fault({ ...lost, skip: 3 });
+  await fixture.injectFault({ ...lost, skip: 3 });
   const create = (resume) =>
     fixture.datasets.createRecords({
       datasetId: dataset.id,
@@ -218,7 +218,7 @@ test("create_records_slows_down_on_429", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
   const busy = { operation: "create_record", status: 429 };
-  await fixture.fault({ ...busy, skip: 4, times: 6, headers: { "retry-after": "1" } });
+  await fixture.injectFault({ ...busy, skip: 4, times: 6, headers: { "retry-after": "1" } });
   const records = numbers(40).map(record);
   const create = (options, rest) =>
     fixture.datasets.createRecords({ datasetId: dataset.id, records, ...rest }, options);
@@ -232,7 +232,7 @@ test("create_records_slows_down_on_429", async () => {
   );
 
   // A server that stays too busy ends the call, and nothing was sent in vain for the records after.
-  await fixture.fault({ ...busy, times: null });
+  await fixture.injectFault({ ...busy, times: null });
   const hasty = { retries: { firstDelayMs: 2, maxDelayMs: 2 } };
   const error = await failure(
     create(hasty, { onError: "continue", concurrency: 1 }),
@@ -297,7 +297,7 @@ test("import_jsonl_compressed", async (t) => {
   await failure(importing(Buffer.from(lines(2)), "brotli"), ValidationError);
 });
 
-test("import_jsonl_refuses_bad_lines", async () => {
+test("import_jsonl_refuses_invalid_lines", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
   await fixture.requests();
@@ -311,7 +311,7 @@ test("import_jsonl_refuses_bad_lines", async () => {
     const error = await failure(call, ValidationError, {
       message: `line 3, column ${column}: ${problem}`,
     });
-    assert.deepEqual(error.report.badLines, [{ line: 3, column, problem }]);
+    assert.deepEqual(error.report.invalidLines, [{ line: 3, column, problem }]);
     assert.doesNotMatch(inspect(error, { depth: null }), /secret/);
   }
   for (const source of ["/no/such/file.jsonl", [{ n: 1n }]]) {
@@ -326,9 +326,9 @@ test("import_jsonl_lenient", async () => {
   const source = [{ messages: [] }, "no JSON", { messages: 5 }, record(3)];
   const request = { datasetId: dataset.id, source, lenient: true };
   const report = await fixture.datasets.importJsonl(request);
-  assert.deepEqual([report.lines, report.records, report.badLineCount], [4, 2, 2]);
+  assert.deepEqual([report.lines, report.records, report.invalidLineCount], [4, 2, 2]);
   assert.deepEqual(
-    report.badLines.map(({ line }) => line),
+    report.invalidLines.map(({ line }) => line),
     [2, 3],
   );
   assert.deepEqual(await stored(fixture, dataset), [undefined, 3]);
@@ -341,7 +341,7 @@ test("import_jsonl_splits", async () => {
   const maxFileBytes = Math.floor(text.length / 3);
   const source = Buffer.from(text);
   const request = { datasetId: dataset.id, source, maxFileBytes };
-  await fixture.fault({ operation: "import_from_file", skip: 2, status: 400 });
+  await fixture.injectFault({ operation: "import_from_file", skip: 2, status: 400 });
   const { report } = await failure(fixture.datasets.importJsonl(request), MistralError);
   assert.equal(report.files.length, 2);
   await fixture.requests();

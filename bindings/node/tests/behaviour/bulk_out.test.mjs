@@ -52,7 +52,7 @@ test("export_to_file", async (t) => {
   await fixture.datasets.export({ ...request, to: pathToFileURL(request.to) });
 
   // A failure leaves what was there, and nothing else.
-  await fixture.fault({ operation: "open_link", status: 500, body: "down", times: null });
+  await fixture.injectFault({ operation: "open_link", status: 500, body: "down", times: null });
   const failed = fixture.datasets.export(request);
   await failure(failed, ServerError, { attempts: 5, operation: "export" });
   assert.equal(await readFile(request.to, "utf8"), whole);
@@ -84,7 +84,7 @@ test("export_compressed", async (t) => {
 test("export_resumes", async (t) => {
   const { fixture, whole, request } = await filled(t);
   for (const rule of [{ truncateAfterBytes: 100 }, { resetAfterBytes: 0 }]) {
-    await fixture.fault({ operation: "open_link", ...rule });
+    await fixture.injectFault({ operation: "open_link", ...rule });
     await fixture.requests();
     assert.equal((await fixture.datasets.export(request)).records, 3);
     assert.equal(await readFile(request.to, "utf8"), whole);
@@ -99,7 +99,7 @@ test("export_resumes", async (t) => {
 
 test("export_renews_an_expired_link", async (t) => {
   const { fixture, whole, request } = await filled(t);
-  await fixture.fault({ operation: "open_link", status: 403, body: "" });
+  await fixture.injectFault({ operation: "open_link", status: 403, body: "" });
   const { to, text } = collecting();
   assert.equal((await fixture.datasets.export({ ...request, to })).records, 3);
   assert.equal(text(), whole);
@@ -115,7 +115,7 @@ test("export_renews_an_expired_link", async (t) => {
 test("export_checks_its_lines", async (t) => {
   const { fixture, dataset, folder, request } = await filled(t);
   const body = { records: { count: 5, results: [] } };
-  await fixture.fault({ operation: "list_records", status: 200, body, times: null });
+  await fixture.injectFault({ operation: "list_records", status: 200, body, times: null });
   const message = /2 of 5 records are missing/;
   const error = await failure(fixture.datasets.export(request), DecodingError);
   assert.match(error.message, message);
@@ -124,12 +124,12 @@ test("export_checks_its_lines", async (t) => {
   const sink = new PassThrough().resume();
   await failure(fixture.datasets.export({ ...request, to: sink }), DecodingError);
   assert.ok(sink.destroyed && !sink.writableFinished);
-  const walk = async () => {
+  const pager = async () => {
     for await (const { id } of fixture.datasets.exportRecords({ datasetId: dataset.id })) {
       assert.ok(id);
     }
   };
-  assert.match((await failure(walk(), DecodingError)).message, message);
+  assert.match((await failure(pager(), DecodingError)).message, message);
 });
 
 test("export_records", async (t) => {
@@ -156,7 +156,7 @@ test("export_records", async (t) => {
   assert.throws(() => fixture.datasets.exportRecords({}), ValidationError);
 
   const body = '{"payload": {"messages": []}}\n\nthe conversation\n';
-  await fixture.fault({ operation: "open_link", status: 200, body });
+  await fixture.injectFault({ operation: "open_link", status: 200, body });
   const steps = exported[Symbol.asyncIterator]();
   assert.equal((await steps.next()).value.propertiesText, "{}");
   const error = await failure(steps.next(), DecodingError);
@@ -187,7 +187,7 @@ test("export_to_writer", async (t) => {
   ];
   for (const to of sinks) await assert.rejects(fixture.datasets.export({ datasetId, to }), full);
   const stop = new AbortController();
-  await fixture.fault({ operation: "open_link", delayMs: 5_000 });
+  await fixture.injectFault({ operation: "open_link", delayMs: 5_000 });
   setTimeout(() => stop.abort(full), 100);
   const aborted = fixture.datasets.export({ datasetId, to: write }, { signal: stop.signal });
   await failure(aborted, CancelledError, { cause: full });
@@ -195,7 +195,7 @@ test("export_to_writer", async (t) => {
   // Neither the key nor a further header goes to the link's host.
   const elsewhere = await canned({ body: '{"payload": {}}' });
   const body = { file_url: `${elsewhere.url}/file?signature=secret` };
-  await fixture.fault([
+  await fixture.injectFault([
     { operation: "list_records", status: 200, body: { records: { count: 1 } } },
     { operation: "export_to_jsonl", status: 200, body },
   ]);

@@ -93,7 +93,7 @@ test("secrets_stay_out_of_errors", async () => {
     more: payload,
   };
   const read = async (body, call) => call((await canned({ body: JSON.stringify(body) })).client);
-  for (const reply of [
+  for (const response of [
     await read(record, ({ datasets }) => datasets.records.fetch({ datasetRecordId: id })),
     await read({ records: { count: 1, results: [record] } }, ({ datasets }) =>
       datasets.listRecords({ datasetId: id }),
@@ -101,7 +101,7 @@ test("secrets_stay_out_of_errors", async () => {
     await read({ file_url: link }, ({ datasets }) => datasets.exportToJsonl({ datasetId: id })),
     await read({ url: link }, ({ files }) => files.getSignedUrl({ fileId: "f" })),
   ]) {
-    const printed = inspect(reply, { depth: null });
+    const printed = inspect(response, { depth: null });
     assert.doesNotMatch(printed, /the conversation|the-signature/);
     assert.match(printed, /characters of JSON|\?…/);
   }

@@ -82,8 +82,8 @@ test("delete_file", async () => {
   const fixture = await Fixture.start();
   const { files } = fixture;
   const fileId = await fixture.file(TEXT);
-  const reply = await files.delete({ fileId });
-  assert.deepEqual([reply.id, reply.deleted], [fileId, true]);
+  const response = await files.delete({ fileId });
+  assert.deepEqual([response.id, response.deleted], [fileId, true]);
   for (const call of [files.retrieve, files.delete, files.download]) {
     await failure(call.call(files, { fileId }), NotFoundError, { status: 404 });
   }

@@ -1,4 +1,4 @@
-// Cases on replies that come in an unusual way, and on what a logger is told.
+// Cases on responses that come in an unusual way, and on what a logger is told.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -10,16 +10,16 @@ import { MistralError } from "mistral-datasets";
 import { canned } from "../support/canned.mjs";
 import { failure, Fixture } from "../support/fixture.mjs";
 
-test("compressed_replies_read", async () => {
+test("compressed_responses_read", async () => {
   const text = '{"datasets": {"count": 3, "results": []}}';
   for (const [encoding, body] of [
     ["gzip", gzipSync(text)],
     ["br", brotliCompressSync(text)],
   ]) {
     const { client, requests } = await canned({ body, headers: { "content-encoding": encoding } });
-    const { value, reply } = await client.datasets.list().withReply();
+    const { value, response } = await client.datasets.list().withResponse();
     assert.equal(value.datasets.count, 3);
-    assert.equal(Buffer.from(reply.body).toString(), text);
+    assert.equal(Buffer.from(response.body).toString(), text);
     assert.ok(requests[0].headers["accept-encoding"].includes(encoding));
   }
   const headers = { "content-encoding": "gzip" };
@@ -36,7 +36,7 @@ test("calls_are_logged_without_secrets", async () => {
   const silent = new Fixture(fixture.client, fixture.local);
   const dataset = await fixture.dataset();
   await fixture.record(dataset, "the conversation");
-  await fixture.fault({ operation: "list_datasets", status: 503, headers: { "retry-after": "0" } });
+  await fixture.injectFault({ operation: "list_datasets", status: 503, headers: { "retry-after": "0" } });
   await fixture.datasets.list();
   for await (const { id } of fixture.datasets.iterRecords({ datasetId: dataset.id })) {
     assert.ok(id);
@@ -46,12 +46,12 @@ test("calls_are_logged_without_secrets", async () => {
   await fixture.datasets.export({ datasetId: dataset.id, to: () => {} });
   // What is said comes with the event loop's next turn.
   await new Promise((resolve) => setTimeout(resolve, 50));
-  const replies = said.filter(({ message }) => message === "mistral-datasets: reply");
-  const operations = new Set(replies.map(({ operation }) => operation));
+  const responses = said.filter(({ message }) => message === "mistral-datasets: response");
+  const operations = new Set(responses.map(({ operation }) => operation));
   for (const name of ["create_dataset", "create_record", "list_datasets", "list_records"]) {
     assert.ok(operations.has(name), `${name} is not in ${inspect(operations)}`);
   }
-  const [created] = replies;
+  const [created] = responses;
   assert.deepEqual([created.level, created.status], ["debug", 201]);
   assert.ok(created.requestId && Number.isFinite(created.elapsedMs));
   assert.ok(said.some(({ level, message }) => level === "warn" && message.endsWith("retry")));

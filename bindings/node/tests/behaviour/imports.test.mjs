@@ -56,7 +56,7 @@ const EVENTS = ["one", "two"].map((question, index) => ({
 test("import_from_explorer", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
-  const completionEventIds = await fixture.local.plantEvents(EVENTS);
+  const completionEventIds = await fixture.local.insertEvents(EVENTS);
   await fixture.done(
     await fixture.datasets.importFromExplorer({ datasetId: dataset.id, completionEventIds }),
   );
@@ -69,8 +69,8 @@ test("import_from_explorer", async () => {
 test("import_from_campaign", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
-  const events = await fixture.local.plantEvents(EVENTS);
-  const campaignId = await fixture.local.plantCampaign("Week 1", events);
+  const events = await fixture.local.insertEvents(EVENTS);
+  const campaignId = await fixture.local.insertCampaign("Week 1", events);
   await fixture.done(
     await fixture.datasets.importFromCampaign({ datasetId: dataset.id, campaignId }),
   );
@@ -81,7 +81,7 @@ test("import_from_playground", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
   const conversations = [{ messages: [{ role: "user", content: "played" }] }];
-  const conversationIds = await fixture.local.plantConversations(conversations);
+  const conversationIds = await fixture.local.insertConversations(conversations);
   const datasetId = dataset.id;
   await fixture.done(await fixture.datasets.importFromPlayground({ datasetId, conversationIds }));
   const records = await fixture.records(dataset);

@@ -24,12 +24,12 @@ const EMPTY = { payload: { messages: [] }, properties: {} };
 test("retries_a_read", async () => {
   const fixture = await Fixture.served();
   for (const status of [408, 429, 500, 502, 503, 504]) {
-    await fixture.fault({ operation: "list_datasets", status, times: 2 });
-    const { reply } = await fixture.datasets.list().withReply();
-    assert.deepEqual([reply.status, reply.attempts], [200, 3]);
+    await fixture.injectFault({ operation: "list_datasets", status, times: 2 });
+    const { response } = await fixture.datasets.list().withResponse();
+    assert.deepEqual([response.status, response.attempts], [200, 3]);
     assert.equal((await fixture.requests()).length, 3, `status ${status}`);
   }
-  await fixture.fault({ operation: "list_datasets", status: 422 });
+  await fixture.injectFault({ operation: "list_datasets", status: 422 });
   await failure(fixture.datasets.list(), ValidationError, { attempts: 1 });
 });
 
@@ -43,11 +43,11 @@ test("retries_a_broken_read", async () => {
     { resetAfterBytes: 10 },
     { truncateAfterBytes: 10 },
   ]) {
-    await fixture.fault({ operation: "fetch_dataset", ...spoiled });
+    await fixture.injectFault({ operation: "fetch_dataset", ...spoiled });
     assert.deepEqual((await fetch()).toJSON(), dataset.toJSON());
     assert.equal((await fixture.requests()).length, 2, JSON.stringify(spoiled));
   }
-  await fixture.fault({ operation: "fetch_dataset", delayMs: 2_000 });
+  await fixture.injectFault({ operation: "fetch_dataset", delayMs: 2_000 });
   assert.equal((await fetch({ timeoutMs: 200 })).id, dataset.id);
 });
 
@@ -57,7 +57,7 @@ test("never_repeats_an_ambiguous_write", async () => {
   const faults = [{ resetAfterBytes: 0 }, { truncateAfterBytes: 3 }, { status: 500 }];
   for (const [index, fault] of faults.entries()) {
     await fixture.requests();
-    await fixture.fault({ operation: "create_record", carryOut: true, ...fault });
+    await fixture.injectFault({ operation: "create_record", carryOut: true, ...fault });
     const created = fixture.datasets.createRecord({ datasetId: dataset.id, ...EMPTY });
     const error = await failure(created, MistralError, { ambiguous: true, attempts: 1 });
     assert.match(error.hint, /look before/);
@@ -71,7 +71,7 @@ test("repeats_a_write_that_was_refused", async () => {
   const dataset = await fixture.dataset();
   for (const fault of [{ status: 429 }, { status: 503, headers: { "retry-after": "0" } }]) {
     await fixture.requests();
-    await fixture.fault({ operation: "create_record", times: 2, ...fault });
+    await fixture.injectFault({ operation: "create_record", times: 2, ...fault });
     await fixture.datasets.createRecord({ datasetId: dataset.id, ...EMPTY });
     assert.equal((await fixture.requests()).length, 3);
   }
@@ -81,7 +81,7 @@ test("repeats_a_write_that_was_refused", async () => {
 test("honours_retry_after", async () => {
   const fixture = await Fixture.served();
   const spoil = (value) =>
-    fixture.fault({ operation: "list_datasets", status: 429, headers: { "retry-after": value } });
+    fixture.injectFault({ operation: "list_datasets", status: 429, headers: { "retry-after": value } });
   // A date has whole seconds, so the one that is two seconds away comes after one at least.
   for (const [value, least] of [
     [() => "1", 1_000],
@@ -99,8 +99,8 @@ test("honours_retry_after", async () => {
 
 test("failure_tells_attempts", async () => {
   const fixture = await Fixture.served();
-  await fixture.fault({ operation: "list_datasets", status: 500, times: 2 });
-  await fixture.fault({ operation: "list_datasets", status: 502, times: null });
+  await fixture.injectFault({ operation: "list_datasets", status: 500, times: 2 });
+  await fixture.injectFault({ operation: "list_datasets", status: 502, times: null });
   const error = await failure(fixture.datasets.list(), ServerError, { attempts: 5, status: 502 });
   assert.ok(error.elapsedMs > 0);
   assert.match(String(error), /5 attempts in /);
@@ -110,7 +110,7 @@ test("deadline_ends_retries", async () => {
   const fixture = await Fixture.served();
   const retries = { maxAttempts: 1_000, firstDelayMs: 50 };
   const client = fixture.client.withOptions({ deadlineMs: 400, retries });
-  await fixture.fault({ operation: "list_datasets", status: 500, times: null });
+  await fixture.injectFault({ operation: "list_datasets", status: 500, times: null });
   const began = performance.now();
   const error = await failure(client.datasets.list(), MistralError);
   assert.ok(performance.now() - began < 1_500);
@@ -126,7 +126,7 @@ test("deadline_ends_retries", async () => {
 
 test("retries_can_be_switched_off", async () => {
   const fixture = await Fixture.served();
-  await fixture.fault({ operation: "list_datasets", status: 500, times: null });
+  await fixture.injectFault({ operation: "list_datasets", status: 500, times: null });
   const once = fixture.client.withOptions({ retries: 1 });
   await failure(once.datasets.list(), ServerError, { attempts: 1 });
   assert.equal((await fixture.requests()).length, 1);
@@ -153,7 +153,7 @@ test("options_of_one_call", async () => {
   assert.equal(await count(elsewhere), 1);
   assert.equal(await count(undefined), 0);
 
-  await fixture.fault({ operation: "list_datasets", delayMs: 5_000 });
+  await fixture.injectFault({ operation: "list_datasets", delayMs: 5_000 });
   await failure(fixture.datasets.list({}, { timeoutMs: 50, retries: 1 }), TimeoutError);
   for (const [options, message] of [
     [{ timeoutMs: 0 }, /^timeoutMs: expected a number of milliseconds above 0, found 0$/],
@@ -170,30 +170,30 @@ test("options_of_one_call", async () => {
   }
 });
 
-test("raw_replies", async () => {
+test("raw_responses", async () => {
   const fixture = await Fixture.served();
   const { id: datasetId } = await fixture.dataset();
-  const { value, reply } = await fixture.datasets.fetch({ datasetId }).withReply();
+  const { value, response } = await fixture.datasets.fetch({ datasetId }).withResponse();
   assert.equal(value.id, datasetId);
-  assert.deepEqual([reply.status, reply.attempts], [200, 1]);
-  assert.equal(reply.headers.get("content-type"), "application/json");
-  assert.ok(reply.requestId && reply.elapsedMs > 0);
-  assert.equal(JSON.parse(Buffer.from(reply.body).toString()).id, datasetId);
+  assert.deepEqual([response.status, response.attempts], [200, 1]);
+  assert.equal(response.headers.get("content-type"), "application/json");
+  assert.ok(response.requestId && response.elapsedMs > 0);
+  assert.equal(JSON.parse(Buffer.from(response.body).toString()).id, datasetId);
   const listed = fixture.datasets.list();
   assert.equal((await listed).datasets.count, 1);
-  assert.throws(() => listed.withReply(), TypeError);
-  const deleted = await fixture.datasets.delete({ datasetId }).withReply();
+  assert.throws(() => listed.withResponse(), TypeError);
+  const deleted = await fixture.datasets.delete({ datasetId }).withResponse();
   assert.deepEqual(
-    [deleted.value, deleted.reply.status, deleted.reply.body.length],
+    [deleted.value, deleted.response.status, deleted.response.body.length],
     [undefined, 204, 0],
   );
-  await failure(fixture.datasets.delete({ datasetId }).withReply(), NotFoundError);
-  await failure(fixture.datasets.delete({}).withReply(), ValidationError);
+  await failure(fixture.datasets.delete({ datasetId }).withResponse(), NotFoundError);
+  await failure(fixture.datasets.delete({}).withResponse(), ValidationError);
 });
 
 test("cancelling_stops_a_call", async () => {
   const fixture = await Fixture.served();
-  await fixture.fault({ operation: "list_datasets", status: 500, times: null });
+  await fixture.injectFault({ operation: "list_datasets", status: 500, times: null });
   const stop = new AbortController();
   const retries = { maxAttempts: 100, firstDelayMs: 100 };
   const call = fixture.datasets.list({}, { retries, signal: stop.signal });
@@ -213,27 +213,27 @@ test("cancelling_stops_a_call", async () => {
   const { signal } = new AbortController();
   await fixture.datasets.create({ name: "Refund requests", description: "" }, { signal });
   assert.equal(getEventListeners(signal, "abort").length, 0);
-  await fixture.fault({ operation: "create_dataset", delayMs: 5_000 });
+  await fixture.injectFault({ operation: "create_dataset", delayMs: 5_000 });
   const late = AbortSignal.timeout(100);
   const created = fixture.datasets.create({ name: "Too late", description: "" }, { signal: late });
   const given = await failure(created, CancelledError, { ambiguous: true });
   assert.equal(given.cause.name, "TimeoutError");
 
-  // A walk stops too, and with it what it fetches ahead.
+  // A pager stops too, and with it what it fetches ahead.
   const { id: datasetId } = await fixture.filled(50);
   const walking = new AbortController();
-  const request = { datasetId, pageSize: 5, window: 4 };
-  const walk = fixture.datasets.iterRecords(request, { signal: walking.signal });
-  const walked = (async () => {
-    for await (const { properties } of walk) if (properties.n === 5) walking.abort(reason);
+  const request = { datasetId, pageSize: 5, prefetch: 4 };
+  const pager = fixture.datasets.iterRecords(request, { signal: walking.signal });
+  const collected = (async () => {
+    for await (const { properties } of pager) if (properties.n === 5) walking.abort(reason);
   })();
-  await failure(walked, CancelledError, { cause: reason });
+  await failure(collected, CancelledError, { cause: reason });
   assert.equal(getEventListeners(walking.signal, "abort").length, 0);
 });
 
 test("closing_cancels_calls", async () => {
   const fixture = await Fixture.served();
-  await fixture.fault({ operation: "list_datasets", delayMs: 5_000, times: null });
+  await fixture.injectFault({ operation: "list_datasets", delayMs: 5_000, times: null });
   const began = performance.now();
   const call = fixture.client.withOptions({ headers: { a: "b" } }).datasets.list();
   const cancelled = failure(call, CancelledError);

@@ -37,8 +37,8 @@ test("wait_for_a_task", async () => {
   assert.equal(done.result.importedRecordCount, 2);
   assert.equal(seen.at(-1), TaskStatus.COMPLETED);
   assert.equal((await importing(fixture, two, { wait: true })).status, TaskStatus.COMPLETED);
-  const { value, reply } = await task.wait().withReply();
-  assert.deepEqual([value.id, reply.status], [task.id, 200]);
+  const { value, response } = await task.wait().withResponse();
+  assert.deepEqual([value.id, response.status], [task.id, 200]);
   // Looking after a task shows nowhere.
   assert.doesNotMatch(inspect(task, { depth: null }), /refresh|native/i);
   assert.ok(!("wait" in { ...task }));
@@ -61,7 +61,7 @@ test("wait_raises_for_a_failed_task", async () => {
   assert.equal(task.status, TaskStatus.FAILED);
   assert.ok(error.message.includes(task.message), error.message);
   for (const status of ["CANCELED", "TERMINATED", "TIMED_OUT"]) {
-    await fixture.fault({ operation: "fetch_task", body: shown(task, status) });
+    await fixture.injectFault({ operation: "fetch_task", body: shown(task, status) });
     const again = fixture.datasets.task({ datasetId: task.datasetId, taskId: task.id });
     assert.equal((await failure(again.wait(), TaskFailedError)).task.status, status);
   }
@@ -72,7 +72,7 @@ test("wait_gives_up_while_running", async () => {
   const fixture = await Fixture.served();
   const task = await importing(fixture, '{"messages": []}\n');
   const fault = { operation: "fetch_task", body: shown(task, "RUNNING"), times: null };
-  await fixture.fault(fault);
+  await fixture.injectFault(fault);
   const error = await failure(task.wait({ timeoutMs: 250, pollIntervalMs: 20 }), TimeoutError);
   assert.equal(error.task.id, task.id);
   const count = await looks(fixture);
@@ -91,7 +91,7 @@ test("wait_polls_through_unknown_statuses", async () => {
   const fixture = await Fixture.served();
   const task = await importing(fixture, '{"messages": []}\n');
   for (const status of ["UNKNOWN", "CONTINUED_AS_NEW", "RESTING"]) {
-    await fixture.fault({ operation: "fetch_task", body: shown(task, status) });
+    await fixture.injectFault({ operation: "fetch_task", body: shown(task, status) });
   }
   assert.equal((await task.wait({ pollIntervalMs: 5 })).status, TaskStatus.COMPLETED);
   assert.ok((await looks(fixture)) >= 4);

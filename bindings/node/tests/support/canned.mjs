@@ -1,4 +1,4 @@
-// A server that gives every request the same reply, and remembers what it was asked.
+// A server that gives every request the same response, and remembers what it was asked.
 
 import http from "node:http";
 import { after } from "node:test";

@@ -92,14 +92,14 @@ export class Fixture {
   }
 
   /** Makes the server spoil requests: by one rule of its faults, or several. */
-  async fault(rules) {
-    await this.local.fault(rules);
+  async injectFault(rules) {
+    await this.local.injectFault(rules);
   }
 
   /** The requests that the server has had since it was last asked. */
   async requests() {
     const requests = await this.local.requests();
-    await this.local.forgetRequests();
+    await this.local.clearRequests();
     return requests;
   }
 

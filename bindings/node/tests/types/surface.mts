@@ -26,8 +26,8 @@ import {
 } from "mistral-datasets";
 import {
   connectLocal,
-  type Fault,
-  type LocalRequest,
+  type FaultRule,
+  type RecordedRequest,
   LocalWorkspace,
   startLocal,
 } from "mistral-datasets/testing";
@@ -137,15 +137,15 @@ export async function beyond(mistral: Mistral, datasetId: string): Promise<void>
   client.withOptions({ retries: 1, headers: new Headers(), logger: console });
   new Mistral({ retryConfig: { strategy: "backoff", backoff: { initialInterval: 1 } } });
 
-  const { value, reply } = await mistral.datasets
+  const { value, response } = await mistral.datasets
     .list({}, { signal: AbortSignal.timeout(1), retries: { strategy: "none" } })
-    .withReply();
+    .withResponse();
   same<typeof value, ListDatasetsResponse>(true);
-  same<typeof reply.requestId, string | null>(true);
-  same<typeof reply.headers, Headers>(true);
+  same<typeof response.requestId, string | null>(true);
+  same<typeof response.headers, Headers>(true);
   const call: Promise<Dataset> = mistral.datasets.fetch({ datasetId });
 
-  for await (const record of mistral.datasets.iterRecords({ datasetId, window: 1 })) {
+  for await (const record of mistral.datasets.iterRecords({ datasetId, prefetch: 1 })) {
     same<typeof record, DatasetRecord>(true);
     same<typeof record.payload, ConversationPayload>(true);
   }
@@ -189,7 +189,7 @@ export async function bulk(mistral: Mistral, datasetId: string): Promise<void> {
     source: createReadStream("f.gz"),
     compression: "gzip",
   });
-  same<(typeof imported.badLines)[number]["column"], number>(true);
+  same<(typeof imported.invalidLines)[number]["column"], number>(true);
   await mistral.datasets.importJsonl({ datasetId, source: ['{"messages": []}', { messages: [] }] });
   await mistral.datasets.importJsonl({ datasetId, source: new URL("file:///f"), resume: imported });
 
@@ -221,7 +221,7 @@ export async function wrong(mistral: Mistral, datasetId: string): Promise<void> 
   await mistral.datasets.list({}, { retries: "3" });
   // @ts-expect-error A signal belongs to one call.
   mistral.withOptions({ signal: AbortSignal.timeout(1) });
-  // @ts-expect-error Pages are fetched by the walk.
+  // @ts-expect-error Pages are fetched by the pager.
   mistral.datasets.iterRecords({ datasetId, page: 2 });
   // @ts-expect-error There is no such option.
   new Mistral({ api_key: "key" });
@@ -237,7 +237,7 @@ export async function wrong(mistral: Mistral, datasetId: string): Promise<void> 
   await mistral.datasets.createRecord({ datasetId, payload: [], properties: {} });
   // @ts-expect-error A number is no page size in text.
   await mistral.datasets.list({ pageSize: "10" });
-  // @ts-expect-error Replies are made by the library.
+  // @ts-expect-error Responses are made by the library.
   new RawJson("{}");
   // @ts-expect-error What was returned is not changed.
   (await mistral.datasets.fetch({ datasetId })).name = "x";
@@ -249,15 +249,15 @@ export async function wrong(mistral: Mistral, datasetId: string): Promise<void> 
 /** What tests of other people's code write. */
 export async function testing(): Promise<void> {
   const local: LocalWorkspace = await startLocal({ generation: "g3" });
-  const planted: Fault = await local.fault({ status: 503, times: null, headers: { a: "b" } });
-  const several: Fault[] = await local.fault([{ drip: { bytes: 1, intervalMs: 5 } }]);
-  const requests: LocalRequest[] = await local.requests("create_record");
+  const planted: FaultRule = await local.injectFault({ status: 503, times: null, headers: { a: "b" } });
+  const several: FaultRule[] = await local.injectFault([{ drip: { bytes: 1, intervalMs: 5 } }]);
+  const requests: RecordedRequest[] = await local.requests("create_record");
   same<(typeof requests)[number]["status"], number | null>(true);
   same<typeof local.client, Mistral>(true);
   const other = connectLocal(new URL(local.url), local.apiKey).workspace();
-  await other.plantEvents([{ requestMessages: [], responseMessages: [] }]);
+  await other.insertEvents([{ requestMessages: [], responseMessages: [] }]);
   // @ts-expect-error there is no such member
-  await local.fault({ statsu: 503 });
+  await local.injectFault({ statsu: 503 });
   // @ts-expect-error nobody but the module makes them
   new LocalWorkspace();
   process.env["MISTRAL_API_KEY"] = local.environment.MISTRAL_API_KEY;

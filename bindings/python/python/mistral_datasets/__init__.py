@@ -13,6 +13,6 @@ Example:
 
 from mistral_datasets import errors, models
 from mistral_datasets._client import Mistral
-from mistral_datasets._native import Retries, __version__
+from mistral_datasets._native import RetryPolicy, __version__
 
-__all__ = ["Mistral", "Retries", "__version__", "errors", "models"]
+__all__ = ["Mistral", "RetryPolicy", "__version__", "errors", "models"]

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from mistral_datasets._native import Client, CreateReport, ExportedRecord, ImportReport
     from mistral_datasets._reports import ExportReport
     from mistral_datasets._typed import P, TypedExportedRecord
-    from mistral_datasets._walk import ExportedRecords
-    from mistral_datasets.types import AsyncReadable, AsyncWritable, Line, NewRecord, Readable, Telling
+    from mistral_datasets._pager import ExportedRecords
+    from mistral_datasets.types import AsyncReadable, AsyncWritable, Line, NewRecord, Readable, ProgressCallback
 
 else:
 
@@ -60,7 +60,7 @@ class Bulk:
         strategy: Literal["auto", "single", "file"] = "auto",
         on_error: Literal["stop", "continue"] = "stop",
         resume: CreateReport | None = None,
-        progress: Telling = None,
+        progress: ProgressCallback = None,
     ) -> CreateReport:
         """Creates many records, sending none of them twice.
 
@@ -108,7 +108,7 @@ class Bulk:
         strategy: Literal["auto", "single", "file"] = "auto",
         on_error: Literal["stop", "continue"] = "stop",
         resume: CreateReport | None = None,
-        progress: Telling = None,
+        progress: ProgressCallback = None,
     ) -> CreateReport:
         """Like `create_records`, for asyncio. The records may come from an async iterable."""
         from mistral_datasets import _transfer
@@ -127,7 +127,7 @@ class Bulk:
         wait: bool = True,
         timeout: float | None = None,
         resume: ImportReport | None = None,
-        progress: Telling = None,
+        progress: ProgressCallback = None,
     ) -> ImportReport:
         """Imports JSONL of any size: checks every line, uploads, imports, and waits. Nothing is held in memory.
 
@@ -152,7 +152,7 @@ class Bulk:
             The numbers of lines and records, the bad lines, and the files with their tasks.
 
         Raises:
-            errors.ValidationError: A line is bad: the error's `report.bad_lines` has its number and column.
+            errors.ValidationError: A line is bad: the error's `report.invalid_lines` has its number and column.
             errors.TaskFailedError: The server gave an import up.
             errors.MistralError: Whatever else went wrong, by the class that fits it. Its `report` tells what was done.
 
@@ -186,7 +186,7 @@ class Bulk:
         wait: bool = True,
         timeout: float | None = None,
         resume: ImportReport | None = None,
-        progress: Telling = None,
+        progress: ProgressCallback = None,
     ) -> ImportReport:
         """Like `import_jsonl`, for asyncio. The source may be an async iterable, or a file whose `read` is awaited."""
         from mistral_datasets import _transfer
@@ -202,7 +202,7 @@ class Bulk:
         to: str | PathLike[str] | IO[bytes] | Callable[[bytes], object],
         *,
         compression: Literal["auto", "none", "gzip", "zstd"] = "auto",
-        progress: Telling = None,
+        progress: ProgressCallback = None,
     ) -> ExportReport:
         """Exports a whole dataset as JSONL, a record a line.
 
@@ -237,7 +237,7 @@ class Bulk:
         to: str | PathLike[str] | IO[bytes] | AsyncWritable | Callable[[bytes], object],
         *,
         compression: Literal["auto", "none", "gzip", "zstd"] = "auto",
-        progress: Telling = None,
+        progress: ProgressCallback = None,
     ) -> ExportReport:
         """Like `export`, for asyncio. The function, or the file's `write`, may be a coroutine function."""
         from mistral_datasets import _transfer
@@ -271,6 +271,6 @@ class Bulk:
             >>> for record in mistral.datasets.export_records(dataset_id):
             ...     print(record.payload.messages, record.properties)
         """
-        from mistral_datasets._walk import ExportedRecords
+        from mistral_datasets._pager import ExportedRecords
 
         return ExportedRecords(_native.export_records(self._client, dataset_id, payload_type))

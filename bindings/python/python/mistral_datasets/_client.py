@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mistral_datasets._native import Client, Retries
+from mistral_datasets._native import Client, RetryPolicy
 
 # Type checkers take this for true; importing it from `typing` would take longer than all the rest.
 TYPE_CHECKING = False
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from mistral_datasets._download import Download
-    from mistral_datasets._raw import P, RawReply, T
+    from mistral_datasets._raw import P, RawResponse, T
     from mistral_datasets.resources import Datasets, Files
 
 __all__ = ["Beta", "Mistral", "Observability"]
@@ -32,12 +32,12 @@ class Mistral:
     Args:
         api_key: The key to authenticate with. Default: the environment's `MISTRAL_API_KEY`.
         server_url: The server's address. Default: the environment's `MISTRAL_SERVER_URL`, and without that the service.
-        timeout_ms: How many milliseconds one attempt of a call may take until its reply has been read. Default:
+        timeout_ms: How many milliseconds one attempt of a call may take until its response has been read. Default:
             300,000. Uploads and downloads may take longer, as long as they do not pause for this time.
         deadline_ms: How many milliseconds a call may take with all its attempts and the waits between them. Default:
             600,000. Uploads and downloads may take longer.
         retries: How often and after how long calls that failed in passing are made again, where that does no harm: a
-            `Retries`, or a number of attempts, of which 1 (and 0) means once only. Default: `Retries()`.
+            `RetryPolicy`, or a number of attempts, of which 1 (and 0) means once only. Default: `RetryPolicy()`.
         headers: Further headers of every request to the API, such as a gateway wants them.
         proxy: The proxy that all requests go through, such as `http://user:password@host:3128`. Default: what the
             environment says in `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
@@ -53,7 +53,7 @@ class Mistral:
     Example:
         >>> with Mistral() as mistral:
         ...     dataset = mistral.datasets.create(name="Refund requests", description="Tickets about refunds")
-        >>> async with Mistral(retries=Retries(8, max_delay=30), timeout_ms=60_000) as mistral:
+        >>> async with Mistral(retries=RetryPolicy(8, max_delay=30), timeout_ms=60_000) as mistral:
         ...     page = await mistral.datasets.list_async()
     """
 
@@ -66,7 +66,7 @@ class Mistral:
         server_url: str | None = None,
         timeout_ms: int | None = None,
         deadline_ms: int | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
         ca_certificates: bytes | str | PathLike[str] | None = None,
@@ -121,7 +121,7 @@ class Mistral:
         *,
         timeout_ms: int | None = None,
         deadline_ms: int | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         api_key: str | None = None,
         server_url: str | None = None,
@@ -180,8 +180,8 @@ class Mistral:
         """The long way to `datasets`, as the official SDK has it: `beta.observability.datasets`."""
         return Beta(self)
 
-    def raw(self, method: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> RawReply[T]:
-        """Makes a call, and returns its reply as it came beside what was made of it.
+    def raw(self, method: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> RawResponse[T]:
+        """Makes a call, and returns its response as it came beside what was made of it.
 
         Args:
             method: The method of a resource that makes the call.
@@ -189,27 +189,27 @@ class Mistral:
             kwargs: those that are given by name.
 
         Returns:
-            What the call returns as `value`, and the reply's status, headers, request id and bytes.
+            What the call returns as `value`, and the response's status, headers, request id and bytes.
 
         Raises:
-            TypeError: The method does not make a single call, as walks and bulk transfers do not.
+            TypeError: The method does not make a single call, as pagers and bulk transfers do not.
             errors.MistralError: As the call.
 
         Example:
-            >>> reply = mistral.raw(mistral.datasets.list, page_size=10)
-            >>> print(reply.value.datasets.count, reply.headers["content-type"], reply.request_id)
+            >>> response = mistral.raw(mistral.datasets.list, page_size=10)
+            >>> print(response.value.datasets.count, response.headers["content-type"], response.request_id)
         """
-        reply: RawReply[T] = self._client.raw(method, *args, **kwargs)
-        return reply
+        response: RawResponse[T] = self._client.raw(method, *args, **kwargs)
+        return response
 
-    async def raw_async(self, method: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> RawReply[T]:
+    async def raw_async(self, method: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> RawResponse[T]:
         """Like `raw`, for asyncio.
 
         Example:
-            >>> reply = await mistral.raw_async(mistral.datasets.list_async, page_size=10)
+            >>> response = await mistral.raw_async(mistral.datasets.list_async, page_size=10)
         """
-        reply: RawReply[T] = await self._client.raw(method, *args, **kwargs)
-        return reply
+        response: RawResponse[T] = await self._client.raw(method, *args, **kwargs)
+        return response
 
     @property
     def server_url(self) -> str:

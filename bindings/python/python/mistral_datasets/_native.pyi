@@ -9,8 +9,8 @@ from typing_extensions import Self
 
 from mistral_datasets import models
 from mistral_datasets._download import Download
-from mistral_datasets._reports import BadLine, ExportReport, ImportedFile, Outcome, UnknownFile
-from mistral_datasets._walk import T
+from mistral_datasets._reports import InvalidLine, ExportReport, ImportedFile, Outcome, UnknownFile
+from mistral_datasets._pager import T
 from mistral_datasets.models import *
 from mistral_datasets.resources import Datasets as Datasets
 from mistral_datasets.resources import Files as Files
@@ -50,7 +50,7 @@ class TestWorkspace:
     def ask(self, method: str, route: str, json: str | None, /) -> str: ...
 
 @final
-class Retries:
+class RetryPolicy:
     """How often and after how long calls that failed in passing are made again. Times are seconds.
 
     A request is repeated when that surely does no harm: it only reads, or writes what a second time changes nothing; or
@@ -69,7 +69,7 @@ class Retries:
         ValueError: A time is negative or no number.
 
     Example:
-        >>> mistral = Mistral(retries=Retries(8, max_delay=30))
+        >>> mistral = Mistral(retries=RetryPolicy(8, max_delay=30))
     """
 
     def __new__(
@@ -217,11 +217,11 @@ class ImportReport:
         """How many records the files have whose imports were begun and did not fail."""
 
     @property
-    def bad_lines(self) -> list[BadLine]:
+    def invalid_lines(self) -> list[InvalidLine]:
         """The lines that cannot be imported, in their order; the first 1,000 of them."""
 
     @property
-    def bad_line_count(self) -> int:
+    def invalid_line_count(self) -> int:
         """How many lines cannot be imported."""
 
     @property

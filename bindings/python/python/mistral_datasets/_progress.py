@@ -28,7 +28,7 @@ class Progress(NamedTuple):
     """How many records there are to deal with, where that is known."""
 
 
-class Hearing:
+class ProgressReporter:
     """Tells a program's callback, or shows a bar, for as long as a `with` block lasts."""
 
     def __init__(self, progress: Callable[[Progress], object] | bool | None) -> None:

@@ -1,4 +1,4 @@
-"""Replies as they came, beside what was made of them. The native module imports this when the first is asked for."""
+"""Responses as they came, beside what was made of them. The native module imports this when the first is asked for."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class RawReply(Generic[T]):
-    """A successful reply as the server sent it, and what the call returned.
+class RawResponse(Generic[T]):
+    """A successful response as the server sent it, and what the call returned.
 
     Attributes:
         value: What the call returns otherwise.
@@ -46,6 +46,6 @@ class RawReply(Generic[T]):
     def __repr__(self) -> str:
         # The body holds conversations, and headers may hold cookies.
         return (
-            f"RawReply(status={self.status}, request_id={self.request_id!r}, body=<{len(self.body)} bytes>, "
+            f"RawResponse(status={self.status}, request_id={self.request_id!r}, body=<{len(self.body)} bytes>, "
             f"elapsed={self.elapsed:.3f}, attempts={self.attempts})"
         )

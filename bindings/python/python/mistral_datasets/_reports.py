@@ -22,7 +22,7 @@ class Outcome(NamedTuple):
     """Why it failed, or is not known."""
 
 
-class BadLine(NamedTuple):
+class InvalidLine(NamedTuple):
     """A line that cannot be imported."""
 
     line: int

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from mistral_datasets import _exchange, _native, _sources, errors
-from mistral_datasets._progress import Hearing, Progress
+from mistral_datasets._progress import ProgressReporter, Progress
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Telling = Callable[[Progress], object] | bool | None
+ProgressCallback = Callable[[Progress], object] | bool | None
 
 
 def creating(
@@ -105,12 +105,12 @@ def _path(given: object) -> str | None:
 def carry_out(
     exchange: Exchange[T],
     feed: _sources.Source | None,
-    progress: Telling,
+    progress: ProgressCallback,
     take: Callable[[bytes], object] | None = None,
 ) -> T:
     """Carries a call out on this thread."""
     give = None if feed is None else feed.give
-    with Hearing(progress) as hearing:
+    with ProgressReporter(progress) as hearing:
         try:
             return _exchange.run(exchange, hearing.hear, give=give, take=take)
         except errors.MistralError:
@@ -123,12 +123,12 @@ def carry_out(
 async def carry_out_async(
     exchange: Exchange[T],
     feed: _sources.Source | None,
-    progress: Telling,
+    progress: ProgressCallback,
     take: Callable[[bytes], object] | None = None,
 ) -> T:
     """Carries a call out in a task of asyncio."""
     give = None if feed is None else feed.give_async
-    with Hearing(progress) as hearing:
+    with ProgressReporter(progress) as hearing:
         try:
             return await _exchange.run_async(exchange, hearing.hear, give=give, take=take)
         except errors.MistralError:

@@ -10,10 +10,10 @@ MistralError
 │   ├── ValidationError      the request breaks a rule (400, 422 and the like); often found before anything is sent
 │   ├── RateLimitError       too many requests (429)
 │   └── ServerError          the server failed (5xx)
-├── TimeoutError             no reply came in time
+├── TimeoutError             no response came in time
 │   └── ServerTimeoutError   the server itself gave up (408, 504); it is an ObservabilityError too
 ├── ConnectionError          the server could not be reached, or the connection broke
-├── DecodingError            the reply is not what the API promises
+├── DecodingError            the response is not what the API promises
 ├── TaskFailedError          an import task ended without success
 ├── CancelledError           the client was closed while the call was under way
 ├── ConfigurationError       the client was set up wrongly
@@ -62,12 +62,12 @@ class MistralError(Exception):
         kind: The kind of error, the same in every language of the project, such as `not_found`.
         message: What went wrong, without the operation and the rest, which `str` adds.
         operation: The operation that failed, such as `create_dataset`.
-        status: The status of the reply, where there was one.
+        status: The status of the response, where there was one.
         error_code: The server's name for what went wrong, such as `DATASET_NOT_FOUND`.
         request_id: The id that the server gave the request, for asking its operators.
         retryable: Whether the same call may succeed when it is made again later. Whether this one was carried out is
             another question; see `ambiguous`.
-        ambiguous: Whether this was a write that may have been carried out although it failed: it was sent, and no reply
+        ambiguous: Whether this was a write that may have been carried out although it failed: it was sent, and no response
             came. Such a call is never repeated by itself; look whether it was carried out before making it again.
         attempts: How often the request was sent; 0 when it never was.
         elapsed: How many seconds the call took with all its attempts and the waits between them, where something was
@@ -77,7 +77,7 @@ class MistralError(Exception):
         report: What a bulk call had done by then: a `CreateReport` or an `ImportReport`. It does not travel with
             pickle.
         hint: What to do about it, where something general can be said.
-        body: The body of the failed reply, at most 8 KiB of it. It may repeat what was sent, so it is never printed.
+        body: The body of the failed response, at most 8 KiB of it. It may repeat what was sent, so it is never printed.
     """
 
     kind: str = ""
@@ -133,7 +133,7 @@ class MistralError(Exception):
 
     @property
     def status_code(self) -> int | None:
-        """The status of the reply, by the name that the official SDK has for it."""
+        """The status of the response, by the name that the official SDK has for it."""
         return self.status
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -190,7 +190,7 @@ class ServerError(ObservabilityError):
 
 
 class TimeoutError(MistralError):
-    """No reply came in time."""
+    """No response came in time."""
 
     kind = "timeout"
 
@@ -206,7 +206,7 @@ class ConnectionError(MistralError):
 
 
 class DecodingError(MistralError):
-    """The reply is not what the API promises."""
+    """The response is not what the API promises."""
 
     kind = "decoding"
 

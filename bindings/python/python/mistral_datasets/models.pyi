@@ -71,17 +71,17 @@ class Dataset:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the reply that this version does not know, by name. They are attributes too."""
+        """Members of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> Dataset:
-        """Reads a reply from JSON text, as leniently as one that comes from a server."""
+        """Reads a response from JSON text, as leniently as one that comes from a server."""
 
     def to_json(self) -> str:
-        """The reply as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
 
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
@@ -108,24 +108,24 @@ class DatasetPage:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the reply that this version does not know, by name. They are attributes too."""
+        """Members of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> DatasetPage:
-        """Reads a reply from JSON text, as leniently as one that comes from a server."""
+        """Reads a response from JSON text, as leniently as one that comes from a server."""
 
     def to_json(self) -> str:
-        """The reply as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
 class ListDatasetsResponse:
-    """The reply to listing datasets."""
+    """The response to listing datasets."""
 
     @property
     def datasets(self) -> DatasetPage:
@@ -133,17 +133,17 @@ class ListDatasetsResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the reply that this version does not know, by name. They are attributes too."""
+        """Members of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> ListDatasetsResponse:
-        """Reads a reply from JSON text, as leniently as one that comes from a server."""
+        """Reads a response from JSON text, as leniently as one that comes from a server."""
 
     def to_json(self) -> str:
-        """The reply as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -220,17 +220,17 @@ class DatasetRecord:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the reply that this version does not know, by name. They are attributes too."""
+        """Members of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> DatasetRecord:
-        """Reads a reply from JSON text, as leniently as one that comes from a server."""
+        """Reads a response from JSON text, as leniently as one that comes from a server."""
 
     def to_json(self) -> str:
-        """The reply as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
 
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
@@ -257,24 +257,24 @@ class RecordPage:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the reply that this version does not know, by name. They are attributes too."""
+        """Members of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> RecordPage:
-        """Reads a reply from JSON text, as leniently as one that comes from a server."""
+        """Reads a response from JSON text, as leniently as one that comes from a server."""
 
     def to_json(self) -> str:
-        """The reply as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
 class ListRecordsResponse:
-    """The reply to listing records."""
+    """The response to listing records."""
 
     @property
     def records(self) -> RecordPage:
@@ -282,17 +282,17 @@ class ListRecordsResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the reply that this version does not know, by name. They are attributes too."""
+        """Members of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> ListRecordsResponse:
-        """Reads a reply from JSON text, as leniently as one that comes from a server."""
+        """Reads a response from JSON text, as leniently as one that comes from a server."""
 
     def to_json(self) -> str:
-        """The reply as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -315,17 +315,17 @@ class ImportResult:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the reply that this version does not know, by name. They are attributes too."""
+        """Members of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> ImportResult:
-        """Reads a reply from JSON text, as leniently as one that comes from a server."""
+        """Reads a response from JSON text, as leniently as one that comes from a server."""
 
     def to_json(self) -> str:
-        """The reply as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -380,7 +380,7 @@ class ImportTask:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the reply that this version does not know, by name. They are attributes too."""
+        """Members of the response that this version does not know, by name. They are attributes too."""
 
     def refresh(self) -> ImportTask:
         """Asks the server how the task stands now.
@@ -439,13 +439,13 @@ class ImportTask:
 
     @staticmethod
     def from_json(text: str, /) -> ImportTask:
-        """Reads a reply from JSON text, as leniently as one that comes from a server."""
+        """Reads a response from JSON text, as leniently as one that comes from a server."""
 
     def to_json(self) -> str:
-        """The reply as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
 
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
@@ -472,24 +472,24 @@ class TaskPage:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the reply that this version does not know, by name. They are attributes too."""
+        """Members of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> TaskPage:
-        """Reads a reply from JSON text, as leniently as one that comes from a server."""
+        """Reads a response from JSON text, as leniently as one that comes from a server."""
 
     def to_json(self) -> str:
-        """The reply as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
 class ListTasksResponse:
-    """The reply to listing tasks."""
+    """The response to listing tasks."""
 
     @property
     def tasks(self) -> TaskPage:
@@ -497,17 +497,17 @@ class ListTasksResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the reply that this version does not know, by name. They are attributes too."""
+        """Members of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> ListTasksResponse:
-        """Reads a reply from JSON text, as leniently as one that comes from a server."""
+        """Reads a response from JSON text, as leniently as one that comes from a server."""
 
     def to_json(self) -> str:
-        """The reply as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -522,17 +522,17 @@ class ExportResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the reply that this version does not know, by name. They are attributes too."""
+        """Members of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> ExportResponse:
-        """Reads a reply from JSON text, as leniently as one that comes from a server."""
+        """Reads a response from JSON text, as leniently as one that comes from a server."""
 
     def to_json(self) -> str:
-        """The reply as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -551,17 +551,17 @@ class JudgeRecordResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the reply that this version does not know, by name. They are attributes too."""
+        """Members of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> JudgeRecordResponse:
-        """Reads a reply from JSON text, as leniently as one that comes from a server."""
+        """Reads a response from JSON text, as leniently as one that comes from a server."""
 
     def to_json(self) -> str:
-        """The reply as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -628,24 +628,24 @@ class File:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the reply that this version does not know, by name. They are attributes too."""
+        """Members of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> File:
-        """Reads a reply from JSON text, as leniently as one that comes from a server."""
+        """Reads a response from JSON text, as leniently as one that comes from a server."""
 
     def to_json(self) -> str:
-        """The reply as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
 
     def __eq__(self, other: builtins.object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
 @final
 class ListFilesResponse:
-    """The reply to listing files."""
+    """The response to listing files."""
 
     @property
     def data(self) -> list[File]:
@@ -661,17 +661,17 @@ class ListFilesResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the reply that this version does not know, by name. They are attributes too."""
+        """Members of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> ListFilesResponse:
-        """Reads a reply from JSON text, as leniently as one that comes from a server."""
+        """Reads a response from JSON text, as leniently as one that comes from a server."""
 
     def to_json(self) -> str:
-        """The reply as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
 
     def __eq__(self, other: builtins.object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -694,17 +694,17 @@ class DeleteFileResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the reply that this version does not know, by name. They are attributes too."""
+        """Members of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> DeleteFileResponse:
-        """Reads a reply from JSON text, as leniently as one that comes from a server."""
+        """Reads a response from JSON text, as leniently as one that comes from a server."""
 
     def to_json(self) -> str:
-        """The reply as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
 
     def __eq__(self, other: builtins.object, /) -> bool: ...
     def __hash__(self) -> int: ...
@@ -719,17 +719,17 @@ class SignedUrl:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the reply that this version does not know, by name. They are attributes too."""
+        """Members of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> SignedUrl:
-        """Reads a reply from JSON text, as leniently as one that comes from a server."""
+        """Reads a response from JSON text, as leniently as one that comes from a server."""
 
     def to_json(self) -> str:
-        """The reply as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]

@@ -6,7 +6,7 @@ from typing import final, overload
 from uuid import UUID
 
 from mistral_datasets._bulk import Bulk
-from mistral_datasets._native import Client, Retries
+from mistral_datasets._native import Client, RetryPolicy
 from mistral_datasets._typed import P
 from mistral_datasets.enums import RecordSource
 from mistral_datasets.models import (
@@ -23,7 +23,7 @@ from mistral_datasets.models import (
     ListTasksResponse,
     SignedUrl,
 )
-from mistral_datasets.types import Download, FileUpload, JSONObject, TypedRecord, Walk
+from mistral_datasets.types import Download, FileUpload, JSONObject, TypedRecord, Pager
 
 __all__ = [
     "Datasets",
@@ -50,7 +50,7 @@ class Datasets(Bulk):
         page_size: int | None = None,
         page: int | None = None,
         q: str | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -73,8 +73,8 @@ class Datasets(Bulk):
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.datasets.list()
-            >>> reply = await mistral.datasets.list_async()
+            >>> response = mistral.datasets.list()
+            >>> response = await mistral.datasets.list_async()
         """
 
     async def list_async(
@@ -83,7 +83,7 @@ class Datasets(Bulk):
         page_size: int | None = None,
         page: int | None = None,
         q: str | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -95,34 +95,34 @@ class Datasets(Bulk):
         q: str | None = None,
         *,
         page_size: int | None = None,
-        window: int | None = None,
+        prefetch: int | None = None,
         limit: int | None = None,
         strict: bool = False,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
-    ) -> Walk[Dataset]:
-        """Walks over all that `list` lists, from the first to the last.
+    ) -> Pager[Dataset]:
+        """Pagers over all that `list` lists, from the first to the last.
 
         Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, and no more of
-        them are in memory than the window says. What moved onto a later page meanwhile is seen once.
+        them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.
 
         Args:
             q: Keeps only datasets whose name or description contains this text, in any case.
             page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
-            window: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
+            prefetch: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
                 Default: 8.
-            limit: After how many items the walk ends. Default: after the last.
+            limit: After how many items the pager ends. Default: after the last.
             strict: Whether to raise at the end when the server counts other than what came.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            A walk, for `for` and `async for`. Each loop over it begins anew.
+            A pager, for `for` and `async for`. Each loop over it begins anew.
 
         Raises:
-            errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict walk
-                raises `errors.ConflictError` when rows are missing.
+            errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict
+                pager raises `errors.ConflictError` when rows are missing.
         """
 
     def create(
@@ -130,7 +130,7 @@ class Datasets(Bulk):
         *,
         name: str,
         description: str,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -152,8 +152,8 @@ class Datasets(Bulk):
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.datasets.create(name=name, description=description)
-            >>> reply = await mistral.datasets.create_async(name=name, description=description)
+            >>> response = mistral.datasets.create(name=name, description=description)
+            >>> response = await mistral.datasets.create_async(name=name, description=description)
         """
 
     async def create_async(
@@ -161,7 +161,7 @@ class Datasets(Bulk):
         *,
         name: str,
         description: str,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -172,7 +172,7 @@ class Datasets(Bulk):
         self,
         *,
         dataset_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -193,15 +193,15 @@ class Datasets(Bulk):
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.datasets.fetch(dataset_id=dataset_id)
-            >>> reply = await mistral.datasets.fetch_async(dataset_id=dataset_id)
+            >>> response = mistral.datasets.fetch(dataset_id=dataset_id)
+            >>> response = await mistral.datasets.fetch_async(dataset_id=dataset_id)
         """
 
     async def fetch_async(
         self,
         *,
         dataset_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -214,7 +214,7 @@ class Datasets(Bulk):
         dataset_id: str | UUID,
         name: str | None = None,
         description: str | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -237,8 +237,8 @@ class Datasets(Bulk):
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.datasets.update(dataset_id=dataset_id)
-            >>> reply = await mistral.datasets.update_async(dataset_id=dataset_id)
+            >>> response = mistral.datasets.update(dataset_id=dataset_id)
+            >>> response = await mistral.datasets.update_async(dataset_id=dataset_id)
         """
 
     async def update_async(
@@ -247,7 +247,7 @@ class Datasets(Bulk):
         dataset_id: str | UUID,
         name: str | None = None,
         description: str | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -258,7 +258,7 @@ class Datasets(Bulk):
         self,
         *,
         dataset_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -284,7 +284,7 @@ class Datasets(Bulk):
         self,
         *,
         dataset_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -297,7 +297,7 @@ class Datasets(Bulk):
         dataset_id: str | UUID,
         page_size: int | None = None,
         page: int | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -320,8 +320,8 @@ class Datasets(Bulk):
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.datasets.list_records(dataset_id=dataset_id)
-            >>> reply = await mistral.datasets.list_records_async(dataset_id=dataset_id)
+            >>> response = mistral.datasets.list_records(dataset_id=dataset_id)
+            >>> response = await mistral.datasets.list_records_async(dataset_id=dataset_id)
         """
 
     async def list_records_async(
@@ -330,7 +330,7 @@ class Datasets(Bulk):
         dataset_id: str | UUID,
         page_size: int | None = None,
         page: int | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -344,36 +344,36 @@ class Datasets(Bulk):
         *,
         payload_type: None = None,
         page_size: int | None = None,
-        window: int | None = None,
+        prefetch: int | None = None,
         limit: int | None = None,
         strict: bool = False,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
-    ) -> Walk[DatasetRecord]:
-        """Walks over all that `list_records` lists, from the first to the last.
+    ) -> Pager[DatasetRecord]:
+        """Pagers over all that `list_records` lists, from the first to the last.
 
         Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, and no more of
-        them are in memory than the window says. What moved onto a later page meanwhile is seen once.
+        them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.
 
         Args:
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
             payload_type: What every payload is made into: a TypedDict, a dataclass or a pydantic model. Items are
                 `TypedRecord`s then.
             page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
-            window: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
+            prefetch: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
                 Default: 8.
-            limit: After how many items the walk ends. Default: after the last.
+            limit: After how many items the pager ends. Default: after the last.
             strict: Whether to raise at the end when the server counts other than what came.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            A walk, for `for` and `async for`. Each loop over it begins anew.
+            A pager, for `for` and `async for`. Each loop over it begins anew.
 
         Raises:
-            errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict walk
-                raises `errors.ConflictError` when rows are missing.
+            errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict
+                pager raises `errors.ConflictError` when rows are missing.
         """
 
     @overload
@@ -383,36 +383,36 @@ class Datasets(Bulk):
         *,
         payload_type: type[P],
         page_size: int | None = None,
-        window: int | None = None,
+        prefetch: int | None = None,
         limit: int | None = None,
         strict: bool = False,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
-    ) -> Walk[TypedRecord[P]]:
-        """Walks over all that `list_records` lists, from the first to the last.
+    ) -> Pager[TypedRecord[P]]:
+        """Pagers over all that `list_records` lists, from the first to the last.
 
         Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, and no more of
-        them are in memory than the window says. What moved onto a later page meanwhile is seen once.
+        them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.
 
         Args:
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
             payload_type: What every payload is made into: a TypedDict, a dataclass or a pydantic model. Items are
                 `TypedRecord`s then.
             page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
-            window: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
+            prefetch: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
                 Default: 8.
-            limit: After how many items the walk ends. Default: after the last.
+            limit: After how many items the pager ends. Default: after the last.
             strict: Whether to raise at the end when the server counts other than what came.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            A walk, for `for` and `async for`. Each loop over it begins anew.
+            A pager, for `for` and `async for`. Each loop over it begins anew.
 
         Raises:
-            errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict walk
-                raises `errors.ConflictError` when rows are missing.
+            errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict
+                pager raises `errors.ConflictError` when rows are missing.
         """
 
     def create_record(
@@ -422,7 +422,7 @@ class Datasets(Bulk):
         payload: JSONObject,
         properties: JSONObject,
         source: RecordSource | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -447,8 +447,8 @@ class Datasets(Bulk):
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.datasets.create_record(dataset_id=dataset_id, payload=payload, properties=properties)
-            >>> reply = await mistral.datasets.create_record_async(
+            >>> response = mistral.datasets.create_record(dataset_id=dataset_id, payload=payload, properties=properties)
+            >>> response = await mistral.datasets.create_record_async(
             ...     dataset_id=dataset_id, payload=payload, properties=properties
             ... )
         """
@@ -460,7 +460,7 @@ class Datasets(Bulk):
         payload: JSONObject,
         properties: JSONObject,
         source: RecordSource | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -474,7 +474,7 @@ class Datasets(Bulk):
         campaign_id: str | UUID,
         wait: bool = False,
         wait_timeout: float | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -499,8 +499,8 @@ class Datasets(Bulk):
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.datasets.import_from_campaign(dataset_id=dataset_id, campaign_id=campaign_id)
-            >>> reply = await mistral.datasets.import_from_campaign_async(
+            >>> response = mistral.datasets.import_from_campaign(dataset_id=dataset_id, campaign_id=campaign_id)
+            >>> response = await mistral.datasets.import_from_campaign_async(
             ...     dataset_id=dataset_id, campaign_id=campaign_id
             ... )
         """
@@ -512,7 +512,7 @@ class Datasets(Bulk):
         campaign_id: str | UUID,
         wait: bool = False,
         wait_timeout: float | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -526,7 +526,7 @@ class Datasets(Bulk):
         completion_event_ids: Iterable[str],
         wait: bool = False,
         wait_timeout: float | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -551,10 +551,10 @@ class Datasets(Bulk):
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.datasets.import_from_explorer(
+            >>> response = mistral.datasets.import_from_explorer(
             ...     dataset_id=dataset_id, completion_event_ids=completion_event_ids
             ... )
-            >>> reply = await mistral.datasets.import_from_explorer_async(
+            >>> response = await mistral.datasets.import_from_explorer_async(
             ...     dataset_id=dataset_id, completion_event_ids=completion_event_ids
             ... )
         """
@@ -566,7 +566,7 @@ class Datasets(Bulk):
         completion_event_ids: Iterable[str],
         wait: bool = False,
         wait_timeout: float | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -580,7 +580,7 @@ class Datasets(Bulk):
         file_id: str,
         wait: bool = False,
         wait_timeout: float | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -606,8 +606,8 @@ class Datasets(Bulk):
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.datasets.import_from_file(dataset_id=dataset_id, file_id=file_id)
-            >>> reply = await mistral.datasets.import_from_file_async(dataset_id=dataset_id, file_id=file_id)
+            >>> response = mistral.datasets.import_from_file(dataset_id=dataset_id, file_id=file_id)
+            >>> response = await mistral.datasets.import_from_file_async(dataset_id=dataset_id, file_id=file_id)
         """
 
     async def import_from_file_async(
@@ -617,7 +617,7 @@ class Datasets(Bulk):
         file_id: str,
         wait: bool = False,
         wait_timeout: float | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -631,7 +631,7 @@ class Datasets(Bulk):
         conversation_ids: Iterable[str],
         wait: bool = False,
         wait_timeout: float | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -656,10 +656,10 @@ class Datasets(Bulk):
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.datasets.import_from_playground(
+            >>> response = mistral.datasets.import_from_playground(
             ...     dataset_id=dataset_id, conversation_ids=conversation_ids
             ... )
-            >>> reply = await mistral.datasets.import_from_playground_async(
+            >>> response = await mistral.datasets.import_from_playground_async(
             ...     dataset_id=dataset_id, conversation_ids=conversation_ids
             ... )
         """
@@ -671,7 +671,7 @@ class Datasets(Bulk):
         conversation_ids: Iterable[str],
         wait: bool = False,
         wait_timeout: float | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -685,7 +685,7 @@ class Datasets(Bulk):
         dataset_record_ids: Iterable[str | UUID],
         wait: bool = False,
         wait_timeout: float | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -710,10 +710,10 @@ class Datasets(Bulk):
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.datasets.import_from_dataset_records(
+            >>> response = mistral.datasets.import_from_dataset_records(
             ...     dataset_id=dataset_id, dataset_record_ids=dataset_record_ids
             ... )
-            >>> reply = await mistral.datasets.import_from_dataset_records_async(
+            >>> response = await mistral.datasets.import_from_dataset_records_async(
             ...     dataset_id=dataset_id, dataset_record_ids=dataset_record_ids
             ... )
         """
@@ -725,7 +725,7 @@ class Datasets(Bulk):
         dataset_record_ids: Iterable[str | UUID],
         wait: bool = False,
         wait_timeout: float | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -736,7 +736,7 @@ class Datasets(Bulk):
         self,
         *,
         dataset_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -758,15 +758,15 @@ class Datasets(Bulk):
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.datasets.export_to_jsonl(dataset_id=dataset_id)
-            >>> reply = await mistral.datasets.export_to_jsonl_async(dataset_id=dataset_id)
+            >>> response = mistral.datasets.export_to_jsonl(dataset_id=dataset_id)
+            >>> response = await mistral.datasets.export_to_jsonl_async(dataset_id=dataset_id)
         """
 
     async def export_to_jsonl_async(
         self,
         *,
         dataset_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -778,7 +778,7 @@ class Datasets(Bulk):
         *,
         dataset_id: str | UUID,
         task_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -800,8 +800,8 @@ class Datasets(Bulk):
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.datasets.fetch_task(dataset_id=dataset_id, task_id=task_id)
-            >>> reply = await mistral.datasets.fetch_task_async(dataset_id=dataset_id, task_id=task_id)
+            >>> response = mistral.datasets.fetch_task(dataset_id=dataset_id, task_id=task_id)
+            >>> response = await mistral.datasets.fetch_task_async(dataset_id=dataset_id, task_id=task_id)
         """
 
     async def fetch_task_async(
@@ -809,7 +809,7 @@ class Datasets(Bulk):
         *,
         dataset_id: str | UUID,
         task_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -822,7 +822,7 @@ class Datasets(Bulk):
         dataset_id: str | UUID,
         page_size: int | None = None,
         page: int | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -845,8 +845,8 @@ class Datasets(Bulk):
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.datasets.list_tasks(dataset_id=dataset_id)
-            >>> reply = await mistral.datasets.list_tasks_async(dataset_id=dataset_id)
+            >>> response = mistral.datasets.list_tasks(dataset_id=dataset_id)
+            >>> response = await mistral.datasets.list_tasks_async(dataset_id=dataset_id)
         """
 
     async def list_tasks_async(
@@ -855,7 +855,7 @@ class Datasets(Bulk):
         dataset_id: str | UUID,
         page_size: int | None = None,
         page: int | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -867,34 +867,34 @@ class Datasets(Bulk):
         dataset_id: str | UUID,
         *,
         page_size: int | None = None,
-        window: int | None = None,
+        prefetch: int | None = None,
         limit: int | None = None,
         strict: bool = False,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
-    ) -> Walk[ImportTask]:
-        """Walks over all that `list_tasks` lists, from the first to the last.
+    ) -> Pager[ImportTask]:
+        """Pagers over all that `list_tasks` lists, from the first to the last.
 
         Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, and no more of
-        them are in memory than the window says. What moved onto a later page meanwhile is seen once.
+        them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.
 
         Args:
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
             page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
-            window: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
+            prefetch: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
                 Default: 8.
-            limit: After how many items the walk ends. Default: after the last.
+            limit: After how many items the pager ends. Default: after the last.
             strict: Whether to raise at the end when the server counts other than what came.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            A walk, for `for` and `async for`. Each loop over it begins anew.
+            A pager, for `for` and `async for`. Each loop over it begins anew.
 
         Raises:
-            errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict walk
-                raises `errors.ConflictError` when rows are missing.
+            errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict
+                pager raises `errors.ConflictError` when rows are missing.
         """
 
 @final
@@ -910,7 +910,7 @@ class Records:
         self,
         *,
         dataset_record_ids: Iterable[str | UUID],
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -936,7 +936,7 @@ class Records:
         self,
         *,
         dataset_record_ids: Iterable[str | UUID],
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -947,7 +947,7 @@ class Records:
         self,
         *,
         dataset_record_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -968,15 +968,15 @@ class Records:
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.datasets.records.fetch(dataset_record_id=dataset_record_id)
-            >>> reply = await mistral.datasets.records.fetch_async(dataset_record_id=dataset_record_id)
+            >>> response = mistral.datasets.records.fetch(dataset_record_id=dataset_record_id)
+            >>> response = await mistral.datasets.records.fetch_async(dataset_record_id=dataset_record_id)
         """
 
     async def fetch_async(
         self,
         *,
         dataset_record_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -987,7 +987,7 @@ class Records:
         self,
         *,
         dataset_record_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1013,7 +1013,7 @@ class Records:
         self,
         *,
         dataset_record_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1025,7 +1025,7 @@ class Records:
         *,
         dataset_record_id: str | UUID,
         payload: JSONObject,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1055,7 +1055,7 @@ class Records:
         *,
         dataset_record_id: str | UUID,
         payload: JSONObject,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1067,7 +1067,7 @@ class Records:
         *,
         dataset_record_id: str | UUID,
         properties: JSONObject,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1097,7 +1097,7 @@ class Records:
         *,
         dataset_record_id: str | UUID,
         properties: JSONObject,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1109,7 +1109,7 @@ class Records:
         *,
         dataset_record_id: str | UUID,
         judge_definition: JSONObject,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1131,10 +1131,10 @@ class Records:
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.datasets.records.judge(
+            >>> response = mistral.datasets.records.judge(
             ...     dataset_record_id=dataset_record_id, judge_definition=judge_definition
             ... )
-            >>> reply = await mistral.datasets.records.judge_async(
+            >>> response = await mistral.datasets.records.judge_async(
             ...     dataset_record_id=dataset_record_id, judge_definition=judge_definition
             ... )
         """
@@ -1144,7 +1144,7 @@ class Records:
         *,
         dataset_record_id: str | UUID,
         judge_definition: JSONObject,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1166,7 +1166,7 @@ class Files:
         include_total: bool | None = None,
         search: str | None = None,
         purpose: str | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1178,7 +1178,7 @@ class Files:
         Args:
             page: Which page to return, counted from 0. Limits: at least 0. Default: 0.
             page_size: How many files a page holds. Limits: at least 0. Default: 100.
-            include_total: Whether the reply says how many files there are in all. Default: True.
+            include_total: Whether the response says how many files there are in all. Default: True.
             search: Keeps only files whose name contains this text, in any case.
             purpose: Keeps only files uploaded for this purpose.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
@@ -1191,8 +1191,8 @@ class Files:
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.files.list()
-            >>> reply = await mistral.files.list_async()
+            >>> response = mistral.files.list()
+            >>> response = await mistral.files.list_async()
         """
 
     async def list_async(
@@ -1203,7 +1203,7 @@ class Files:
         include_total: bool | None = None,
         search: str | None = None,
         purpose: str | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1217,7 +1217,7 @@ class Files:
         purpose: str | None = None,
         expiry: int | None = None,
         visibility: str | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1241,8 +1241,8 @@ class Files:
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.files.upload(file=file)
-            >>> reply = await mistral.files.upload_async(file=file)
+            >>> response = mistral.files.upload(file=file)
+            >>> response = await mistral.files.upload_async(file=file)
         """
 
     async def upload_async(
@@ -1252,7 +1252,7 @@ class Files:
         purpose: str | None = None,
         expiry: int | None = None,
         visibility: str | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1263,7 +1263,7 @@ class Files:
         self,
         *,
         file_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1284,15 +1284,15 @@ class Files:
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.files.retrieve(file_id=file_id)
-            >>> reply = await mistral.files.retrieve_async(file_id=file_id)
+            >>> response = mistral.files.retrieve(file_id=file_id)
+            >>> response = await mistral.files.retrieve_async(file_id=file_id)
         """
 
     async def retrieve_async(
         self,
         *,
         file_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1303,7 +1303,7 @@ class Files:
         self,
         *,
         file_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1324,15 +1324,15 @@ class Files:
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.files.delete(file_id=file_id)
-            >>> reply = await mistral.files.delete_async(file_id=file_id)
+            >>> response = mistral.files.delete(file_id=file_id)
+            >>> response = await mistral.files.delete_async(file_id=file_id)
         """
 
     async def delete_async(
         self,
         *,
         file_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1343,7 +1343,7 @@ class Files:
         self,
         *,
         file_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1364,15 +1364,15 @@ class Files:
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.files.download(file_id=file_id)
-            >>> reply = await mistral.files.download_async(file_id=file_id)
+            >>> response = mistral.files.download(file_id=file_id)
+            >>> response = await mistral.files.download_async(file_id=file_id)
         """
 
     async def download_async(
         self,
         *,
         file_id: str | UUID,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1384,7 +1384,7 @@ class Files:
         *,
         file_id: str | UUID,
         expiry: int | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
@@ -1406,8 +1406,8 @@ class Files:
             errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
 
         Example:
-            >>> reply = mistral.files.get_signed_url(file_id=file_id)
-            >>> reply = await mistral.files.get_signed_url_async(file_id=file_id)
+            >>> response = mistral.files.get_signed_url(file_id=file_id)
+            >>> response = await mistral.files.get_signed_url_async(file_id=file_id)
         """
 
     async def get_signed_url_async(
@@ -1415,7 +1415,7 @@ class Files:
         *,
         file_id: str | UUID,
         expiry: int | None = None,
-        retries: Retries | int | None = None,
+        retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,

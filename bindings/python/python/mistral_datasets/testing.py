@@ -1,4 +1,4 @@
-"""Testing code that uses the API: a server in the process, workspaces of it that do not meet, replies that fail as you
+"""Testing code that uses the API: a server in the process, workspaces of it that do not meet, responses that fail as you
 say, and the journal of the requests that came.
 
 With pytest, the fixture `mistral_local` brings such a workspace to every test, and nothing needs to be set up. With
@@ -7,7 +7,7 @@ anything else, start a server once and take a workspace for each test.
 Example:
     >>> from mistral_datasets.testing import LocalServer
     >>> with LocalServer() as server, server.workspace() as local:
-    ...     local.fault(status=503, headers={"retry-after": "0"}, operation="create_dataset")
+    ...     local.inject_fault(status=503, headers={"retry-after": "0"}, operation="create_dataset")
     ...     dataset = local.client.datasets.create(name="Refund requests", description="Tickets about refunds")
     ...     assert [request.status for request in local.requests()] == [503, 201]
 """
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mistral_datasets._client import Mistral
     from mistral_datasets.types import JSON
 
-__all__ = ["Fault", "LocalRequest", "LocalServer", "LocalWorkspace"]
+__all__ = ["FaultRule", "RecordedRequest", "LocalServer", "LocalWorkspace"]
 
 
 class LocalServer:
@@ -97,8 +97,8 @@ class LocalServer:
 
 
 @dataclass(frozen=True)
-class Fault:
-    """A rule by which the server spoils replies."""
+class FaultRule:
+    """A rule by which the server spoils responses."""
 
     id: str
     """Its id, which the journal shows beside the requests that it spoiled."""
@@ -111,7 +111,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class LocalRequest:
+class RecordedRequest:
     """A request that came to a workspace. It holds no key, and no query of a signed link."""
 
     number: int
@@ -124,7 +124,7 @@ class LocalRequest:
     """The operation as the API's document names it, such as `create_record`; opening a signed link is `open_link`.
     `None` where there is no such route."""
     status: int | None
-    """The reply's status; `None` before it is answered, and where the connection was reset before any reply."""
+    """The response's status; `None` before it is answered, and where the connection was reset before any response."""
     request_bytes: int | None
     """The bytes of its body; `None` before it is answered."""
     headers: Mapping[str, str]
@@ -138,7 +138,7 @@ class LocalRequest:
 
 
 class LocalWorkspace:
-    """A key's part of a local server: a client of it, the faults of its replies and the journal of its requests. Other
+    """A key's part of a local server: a client of it, the faults of its responses and the journal of its requests. Other
     keys see nothing of it.
 
     Its methods block for less than a millisecond mostly, so tests that use asyncio call them as they are.
@@ -179,7 +179,7 @@ class LocalWorkspace:
         """The variables by which a `Mistral()` finds the workspace: `MISTRAL_API_KEY` and `MISTRAL_SERVER_URL`."""
         return {"MISTRAL_API_KEY": self._api_key, "MISTRAL_SERVER_URL": self._url}
 
-    def fault(
+    def inject_fault(
         self,
         *,
         status: int | None = None,
@@ -198,17 +198,17 @@ class LocalWorkspace:
         skip: int = 0,
         times: int | None = 1,
         carry_out: bool | None = None,
-    ) -> Fault:
-        """Spoils replies by a rule. A request is spoiled by the first rule that applies, so that rules which are used
+    ) -> FaultRule:
+        """Spoils responses by a rule. A request is spoiled by the first rule that applies, so that rules which are used
         up one after another make a sequence.
 
         Args:
-            status: The reply has this status instead. A failure without a `body` has the API's envelope.
-            headers: Headers that the reply gets, such as `{"retry-after": "1"}`.
-            body: The reply has this body instead: text as it is, anything else as JSON.
-            delay_ms: The reply waits for so many milliseconds after the request was carried out.
-            reset_after_bytes: The connection is reset after so many bytes of the reply's body; after 0, before anything
-                of the reply.
+            status: The response has this status instead. A failure without a `body` has the API's envelope.
+            headers: Headers that the response gets, such as `{"retry-after": "1"}`.
+            body: The response has this body instead: text as it is, anything else as JSON.
+            delay_ms: The response waits for so many milliseconds after the request was carried out.
+            reset_after_bytes: The connection is reset after so many bytes of the response's body; after 0, before anything
+                of the response.
             truncate_after_bytes: The connection is closed after so many bytes of the body, although more were promised.
             drip: The body comes in pieces of so many bytes, with so many milliseconds between them.
             task_fails: The import that the request begins fails with this message, and nothing is imported.
@@ -221,7 +221,7 @@ class LocalWorkspace:
             skip: So many of these requests pass first.
             times: So many of them are spoiled then; `None` for all.
             carry_out: Whether the request is really carried out. By default it is, unless `status` or `body` replaces
-                the reply.
+                the response.
 
         Returns:
             The rule with its id.
@@ -230,8 +230,8 @@ class LocalWorkspace:
             errors.ValidationError: The rule cannot be meant, or does nothing; the message names the member.
 
         Example:
-            >>> local.fault(status=429, headers={"retry-after": "1"}, operation="list_records", times=2)
-            >>> local.fault(reset_after_bytes=0, operation="create_record")  # carried out, but nobody hears of it
+            >>> local.inject_fault(status=429, headers={"retry-after": "1"}, operation="list_records", times=2)
+            >>> local.inject_fault(reset_after_bytes=0, operation="create_record")  # carried out, but nobody hears of it
         """
         given_of_task = {"fail": task_fails, "stuck": task_stuck, "delay_ms": task_delay_ms}
         task = {name: value for name, value in given_of_task.items() if value is not None}
@@ -250,17 +250,17 @@ class LocalWorkspace:
             "carry_out": carry_out,
         }
         rule = {name: value for name, value in given.items() if value is not None}
-        return _fault(self.plant("faults", {**rule, "skip": skip, "times": times})["faults"][0])
+        return _fault(self.insert_fixture("faults", {**rule, "skip": skip, "times": times})["faults"][0])
 
-    def faults(self) -> list[Fault]:
+    def faults(self) -> list[FaultRule]:
         """The rules that were given, and to how many requests each was applied."""
         return [_fault(fault) for fault in self._ask("GET", "faults")["faults"]]
 
-    def end_faults(self) -> None:
+    def clear_faults(self) -> None:
         """Ends all faults."""
         self._ask("DELETE", "faults")
 
-    def requests(self, operation: str | None = None) -> list[LocalRequest]:
+    def requests(self, operation: str | None = None) -> list[RecordedRequest]:
         """The requests that came to the workspace, the oldest first: the newest 10,000 since it was emptied.
 
         Args:
@@ -272,11 +272,11 @@ class LocalWorkspace:
         requests = [_request(request) for request in self._ask("GET", "requests")["requests"]]
         return [request for request in requests if operation is None or request.operation == operation]
 
-    def forget_requests(self) -> None:
+    def clear_requests(self) -> None:
         """Empties the journal, so that `requests` tells what came since."""
         self._ask("DELETE", "requests")
 
-    def plant_events(self, events: Iterable[Mapping[str, JSON]]) -> list[str]:
+    def insert_events(self, events: Iterable[Mapping[str, JSON]]) -> list[str]:
         """Plants completion events, which imports from the explorer and from campaigns read.
 
         Args:
@@ -288,9 +288,9 @@ class LocalWorkspace:
         Raises:
             errors.ValidationError: One of them cannot be read as that.
         """
-        return [event["event_id"] for event in self.plant("chat-completion-events", [*map(dict, events)])]
+        return [event["event_id"] for event in self.insert_fixture("chat-completion-events", [*map(dict, events)])]
 
-    def plant_conversations(self, conversations: Iterable[Mapping[str, JSON]]) -> list[str]:
+    def insert_conversations(self, conversations: Iterable[Mapping[str, JSON]]) -> list[str]:
         """Plants conversations, which imports from the playground read.
 
         Args:
@@ -302,22 +302,22 @@ class LocalWorkspace:
         Raises:
             errors.ValidationError: One of them cannot be read as that.
         """
-        planted = self.plant("conversations", [*map(dict, conversations)])
+        planted = self.insert_fixture("conversations", [*map(dict, conversations)])
         return [conversation["conversation_id"] for conversation in planted]
 
-    def plant_campaign(self, name: str, event_ids: Sequence[str]) -> str:
+    def insert_campaign(self, name: str, event_ids: Sequence[str]) -> str:
         """Plants a campaign, which an import reads.
 
         Args:
             name: Its name.
-            event_ids: The events it found; see `plant_events`.
+            event_ids: The events it found; see `insert_events`.
 
         Returns:
             The campaign's id.
         """
-        return str(self.plant("campaigns", {"name": name, "event_ids": [*event_ids]})["id"])
+        return str(self.insert_fixture("campaigns", {"name": name, "event_ids": [*event_ids]})["id"])
 
-    def plant(self, what: str, body: object) -> Any:
+    def insert_fixture(self, what: str, body: object) -> Any:
         """Posts JSON to one of the server's own routes, for what has no method here.
 
         Args:
@@ -325,7 +325,7 @@ class LocalWorkspace:
             body: What is posted.
 
         Returns:
-            The reply's JSON, or `None` where it has none.
+            The response's JSON, or `None` where it has none.
         """
         return self._ask("POST", what, json.dumps(body))
 
@@ -338,8 +338,8 @@ class LocalWorkspace:
         self._client.close()
 
     def _ask(self, method: str, route: str, body: str | None = None) -> Any:
-        reply = self._workspace.ask(method, route, body)
-        return json.loads(reply) if reply else None
+        response = self._workspace.ask(method, route, body)
+        return json.loads(response) if response else None
 
     def __enter__(self) -> Self:
         return self
@@ -353,14 +353,14 @@ class LocalWorkspace:
         return f"LocalWorkspace(url={self.url!r})"
 
 
-def _fault(members: dict[str, Any]) -> Fault:
+def _fault(members: dict[str, Any]) -> FaultRule:
     known = {name: members.pop(name) for name in ("id", "matched", "applied")}
-    return Fault(**known, rule=members)
+    return FaultRule(**known, rule=members)
 
 
-def _request(members: dict[str, Any]) -> LocalRequest:
+def _request(members: dict[str, Any]) -> RecordedRequest:
     # A server that runs elsewhere may be newer, and tell more.
-    known = {name: members[name] for name in LocalRequest.__dataclass_fields__}
+    known = {name: members[name] for name in RecordedRequest.__dataclass_fields__}
     # Python 3.10 does not read the letter.
     known["started_at"] = datetime.fromisoformat(members["started_at"].replace("Z", "+00:00"))
-    return LocalRequest(**known)
+    return RecordedRequest(**known)

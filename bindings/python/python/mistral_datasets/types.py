@@ -8,17 +8,17 @@ from typing import IO, Any, ClassVar, Literal, Protocol, TypeAlias, TypedDict
 from mistral_datasets._download import Download
 from mistral_datasets._native import CreateReport, ExportedRecord, ImportReport, TaskHandle
 from mistral_datasets._progress import Progress
-from mistral_datasets._raw import RawReply
-from mistral_datasets._reports import BadLine, ExportReport, ImportedFile, Outcome, UnknownFile
+from mistral_datasets._raw import RawResponse
+from mistral_datasets._reports import InvalidLine, ExportReport, ImportedFile, Outcome, UnknownFile
 from mistral_datasets._typed import TypedExportedRecord, TypedRecord
-from mistral_datasets._walk import ExportedRecords, Page, Pages, Walk
+from mistral_datasets._pager import ExportedRecords, Page, Pages, Pager
 from mistral_datasets.models import DatasetRecord
 
 __all__ = [
     "JSON",
     "AsyncReadable",
     "AsyncWritable",
-    "BadLine",
+    "InvalidLine",
     "CreateReport",
     "Download",
     "ExportReport",
@@ -34,14 +34,14 @@ __all__ = [
     "Page",
     "Pages",
     "Progress",
-    "RawReply",
+    "RawResponse",
     "Readable",
     "TaskHandle",
-    "Telling",
+    "ProgressCallback",
     "TypedExportedRecord",
     "TypedRecord",
     "UnknownFile",
-    "Walk",
+    "Pager",
 ]
 
 JSON: TypeAlias = Any
@@ -64,7 +64,7 @@ NewRecord: TypeAlias = JSONObject | DatasetRecord | ExportedRecord | tuple[JSONO
 Line: TypeAlias = str | bytes | JSONObject
 """A line of JSONL: text or an object. Bytes are pieces of any size."""
 
-Telling: TypeAlias = Callable[[Progress], object] | Literal[True] | None
+ProgressCallback: TypeAlias = Callable[[Progress], object] | Literal[True] | None
 """Who hears how far a transfer is: a function, or with True a bar."""
 
 

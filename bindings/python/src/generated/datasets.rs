@@ -14,8 +14,8 @@ use crate::argument::{Id, Many};
 use crate::call::{limited, send, send_async};
 use crate::json;
 use crate::options::Seconds;
+use crate::pager;
 use crate::session::Session;
-use crate::walk;
 
 /// The operations of `datasets`: `list`, `create`, `fetch`, `update`, `delete`,
 /// `list_records`, `create_record`, `import_from_campaign`, `import_from_explorer`,
@@ -108,42 +108,42 @@ impl Datasets {
         send_async(py, "Datasets.list_async", &self.session, call)
     }
 
-    /// Walks over all that `list` lists, from the first to the last.
+    /// Pagers over all that `list` lists, from the first to the last.
     ///
     /// Nothing is sent before the first item is asked for. The pages ahead are fetched at the same
-    /// time, and no more of them are in memory than the window says. What moved onto a later page
+    /// time, and no more of them are in memory than the prefetch says. What moved onto a later page
     /// meanwhile is seen once.
     ///
     /// Args:
     ///     q: Keeps only datasets whose name or description contains this text, in any case.
     ///     page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
-    ///     window: How many pages are fetched at a time; with 1 each is fetched when it is needed.
-    ///         Limits: 1 to 64. Default: 8.
-    ///     limit: After how many items the walk ends. Default: after the last.
+    ///     prefetch: How many pages are fetched at a time; with 1 each is fetched when it is
+    ///         needed. Limits: 1 to 64. Default: 8.
+    ///     limit: After how many items the pager ends. Default: after the last.
     ///     strict: Whether to raise at the end when the server counts other than what came.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     A walk, for `for` and `async for`. Each loop over it begins anew.
+    ///     A pager, for `for` and `async for`. Each loop over it begins anew.
     ///
     /// Raises:
     ///     errors.MistralError: Raised by the loop, by the class that fits what went wrong; see
-    ///         `errors`. A strict walk raises `errors.ConflictError` when rows are missing.
-    #[pyo3(signature = (q=None, *, page_size=None, window=None, limit=None, strict=false, **options))]
+    ///         `errors`. A strict pager raises `errors.ConflictError` when rows are missing.
+    #[pyo3(signature = (q=None, *, page_size=None, prefetch=None, limit=None, strict=false, **options))]
     fn iter(
         &self,
         py: Python<'_>,
         q: Option<String>,
         page_size: Option<i64>,
-        window: Option<i64>,
+        prefetch: Option<i64>,
         limit: Option<i64>,
         strict: bool,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let shape = walk::Shape { page_size, window, limit, strict };
-        let call = move |client: &Client| client.datasets().list().q(q.clone()).walk();
-        walk::object(py, self.session.with_keywords(py, options)?, call, shape, None)
+        let shape = pager::Shape { page_size, prefetch, limit, strict };
+        let call = move |client: &Client| client.datasets().list().q(q.clone()).pager();
+        pager::object(py, self.session.with_keywords(py, options)?, call, shape, None)
     }
 
     /// Create an empty dataset.
@@ -373,10 +373,10 @@ impl Datasets {
         send_async(py, "Datasets.list_records_async", &self.session, call)
     }
 
-    /// Walks over all that `list_records` lists, from the first to the last.
+    /// Pagers over all that `list_records` lists, from the first to the last.
     ///
     /// Nothing is sent before the first item is asked for. The pages ahead are fetched at the same
-    /// time, and no more of them are in memory than the window says. What moved onto a later page
+    /// time, and no more of them are in memory than the prefetch says. What moved onto a later page
     /// meanwhile is seen once.
     ///
     /// Args:
@@ -384,34 +384,35 @@ impl Datasets {
     ///     payload_type: What every payload is made into: a TypedDict, a dataclass or a pydantic
     ///         model. Items are `TypedRecord`s then.
     ///     page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
-    ///     window: How many pages are fetched at a time; with 1 each is fetched when it is needed.
-    ///         Limits: 1 to 64. Default: 8.
-    ///     limit: After how many items the walk ends. Default: after the last.
+    ///     prefetch: How many pages are fetched at a time; with 1 each is fetched when it is
+    ///         needed. Limits: 1 to 64. Default: 8.
+    ///     limit: After how many items the pager ends. Default: after the last.
     ///     strict: Whether to raise at the end when the server counts other than what came.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     A walk, for `for` and `async for`. Each loop over it begins anew.
+    ///     A pager, for `for` and `async for`. Each loop over it begins anew.
     ///
     /// Raises:
     ///     errors.MistralError: Raised by the loop, by the class that fits what went wrong; see
-    ///         `errors`. A strict walk raises `errors.ConflictError` when rows are missing.
-    #[pyo3(signature = (dataset_id, *, payload_type=None, page_size=None, window=None, limit=None, strict=false, **options))]
+    ///         `errors`. A strict pager raises `errors.ConflictError` when rows are missing.
+    #[pyo3(signature = (dataset_id, *, payload_type=None, page_size=None, prefetch=None, limit=None, strict=false, **options))]
     fn iter_records(
         &self,
         py: Python<'_>,
         dataset_id: Id,
         payload_type: Option<Bound<'_, PyAny>>,
         page_size: Option<i64>,
-        window: Option<i64>,
+        prefetch: Option<i64>,
         limit: Option<i64>,
         strict: bool,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let shape = walk::Shape { page_size, window, limit, strict };
-        let call = move |client: &Client| client.datasets().list_records(dataset_id.clone()).walk();
-        walk::object(py, self.session.with_keywords(py, options)?, call, shape, payload_type)
+        let shape = pager::Shape { page_size, prefetch, limit, strict };
+        let call =
+            move |client: &Client| client.datasets().list_records(dataset_id.clone()).pager();
+        pager::object(py, self.session.with_keywords(py, options)?, call, shape, payload_type)
     }
 
     /// Add a conversation to a dataset.
@@ -934,41 +935,41 @@ impl Datasets {
         send_async(py, "Datasets.list_tasks_async", &self.session, call)
     }
 
-    /// Walks over all that `list_tasks` lists, from the first to the last.
+    /// Pagers over all that `list_tasks` lists, from the first to the last.
     ///
     /// Nothing is sent before the first item is asked for. The pages ahead are fetched at the same
-    /// time, and no more of them are in memory than the window says. What moved onto a later page
+    /// time, and no more of them are in memory than the prefetch says. What moved onto a later page
     /// meanwhile is seen once.
     ///
     /// Args:
     ///     dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
     ///     page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
-    ///     window: How many pages are fetched at a time; with 1 each is fetched when it is needed.
-    ///         Limits: 1 to 64. Default: 8.
-    ///     limit: After how many items the walk ends. Default: after the last.
+    ///     prefetch: How many pages are fetched at a time; with 1 each is fetched when it is
+    ///         needed. Limits: 1 to 64. Default: 8.
+    ///     limit: After how many items the pager ends. Default: after the last.
     ///     strict: Whether to raise at the end when the server counts other than what came.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     A walk, for `for` and `async for`. Each loop over it begins anew.
+    ///     A pager, for `for` and `async for`. Each loop over it begins anew.
     ///
     /// Raises:
     ///     errors.MistralError: Raised by the loop, by the class that fits what went wrong; see
-    ///         `errors`. A strict walk raises `errors.ConflictError` when rows are missing.
-    #[pyo3(signature = (dataset_id, *, page_size=None, window=None, limit=None, strict=false, **options))]
+    ///         `errors`. A strict pager raises `errors.ConflictError` when rows are missing.
+    #[pyo3(signature = (dataset_id, *, page_size=None, prefetch=None, limit=None, strict=false, **options))]
     fn iter_tasks(
         &self,
         py: Python<'_>,
         dataset_id: Id,
         page_size: Option<i64>,
-        window: Option<i64>,
+        prefetch: Option<i64>,
         limit: Option<i64>,
         strict: bool,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        let shape = walk::Shape { page_size, window, limit, strict };
-        let call = move |client: &Client| client.datasets().list_tasks(dataset_id.clone()).walk();
-        walk::object(py, self.session.with_keywords(py, options)?, call, shape, None)
+        let shape = pager::Shape { page_size, prefetch, limit, strict };
+        let call = move |client: &Client| client.datasets().list_tasks(dataset_id.clone()).pager();
+        pager::object(py, self.session.with_keywords(py, options)?, call, shape, None)
     }
 }

@@ -44,7 +44,7 @@ impl Files {
     /// Args:
     ///     page: Which page to return, counted from 0. Limits: at least 0. Default: 0.
     ///     page_size: How many files a page holds. Limits: at least 0. Default: 100.
-    ///     include_total: Whether the reply says how many files there are in all. Default: True.
+    ///     include_total: Whether the response says how many files there are in all. Default: True.
     ///     search: Keeps only files whose name contains this text, in any case.
     ///     purpose: Keeps only files uploaded for this purpose.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see

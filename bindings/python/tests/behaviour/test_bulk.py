@@ -63,7 +63,7 @@ async def test_create_records_in_order(workspace: Workspace) -> None:
 
 async def test_create_records_pulls_as_it_sends(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
-    workspace.fault(operation="create_record", skip=10, times=None, delay_ms=60_000)
+    workspace.inject_fault(operation="create_record", skip=10, times=None, delay_ms=60_000)
     pulled = 0
 
     def endless() -> Iterator[dict[str, Any]]:
@@ -138,7 +138,7 @@ async def test_create_records_by_file(workspace: Workspace) -> None:
 async def test_create_records_resumes(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     workspace.requests()
-    workspace.fault(operation="create_record", skip=3, carry_out=True, reset_after_bytes=0)
+    workspace.inject_fault(operation="create_record", skip=3, carry_out=True, reset_after_bytes=0)
     call = workspace.datasets.create_records
     error = await failing(call, dataset.id, map(record, range(8)), concurrency=1)
     assert error.ambiguous
@@ -153,7 +153,7 @@ async def test_create_records_resumes(workspace: Workspace) -> None:
 async def test_create_records_slows_down_on_429(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     workspace.requests()
-    workspace.fault(operation="create_record", skip=4, times=6, status=429, headers={"retry-after": "1"})
+    workspace.inject_fault(operation="create_record", skip=4, times=6, status=429, headers={"retry-after": "1"})
     report = await workspace.datasets.create_records(dataset.id, map(record, range(40)), concurrency=4)
     assert report.created == 40
     assert report.elapsed >= 1
@@ -200,7 +200,7 @@ async def test_import_jsonl_of_every_form(workspace: Workspace, tmp_path: Path) 
     for source in sources:
         dataset = await workspace.dataset()
         report: ImportReport = await workspace.datasets.import_jsonl(dataset.id, source)
-        assert (report.lines, report.records, report.bad_line_count, report.unknown) == (6, 4, 0, [])
+        assert (report.lines, report.records, report.invalid_line_count, report.unknown) == (6, 4, 0, [])
         (file,) = report.files
         assert (file.first_line, file.lines, file.records, file.task.status) == (1, 6, 4, "COMPLETED")
         records = await workspace.records(dataset)
@@ -236,14 +236,14 @@ async def test_import_jsonl_compressed(workspace: Workspace, tmp_path: Path) -> 
     assert isinstance(error, errors.ValidationError)
 
 
-async def test_import_jsonl_refuses_bad_lines(workspace: Workspace) -> None:
+async def test_import_jsonl_refuses_invalid_lines(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     workspace.requests()
     for bad, column in (('{"messages": [}', 15), ('{"messages": "my secret"}', 14)):
         error = await failing(workspace.datasets.import_jsonl, dataset.id, [line(0), bad, line(2)])
         assert isinstance(error, errors.ValidationError)
         assert isinstance(error.report, ImportReport)
-        (found,) = error.report.bad_lines
+        (found,) = error.report.invalid_lines
         assert (found.line, found.column) == (2, column)
         assert found.problem in error.message
         assert "secret" not in f"{error!r} {found!r}"
@@ -253,8 +253,8 @@ async def test_import_jsonl_refuses_bad_lines(workspace: Workspace) -> None:
 async def test_import_jsonl_lenient(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     report = await workspace.datasets.import_jsonl(dataset.id, [line(0), "no JSON", line(2), "5"], lenient=True)
-    assert (report.lines, report.records, report.bad_line_count) == (4, 2, 2)
-    assert [bad.line for bad in report.bad_lines] == [2, 4]
+    assert (report.lines, report.records, report.invalid_line_count) == (4, 2, 2)
+    assert [bad.line for bad in report.invalid_lines] == [2, 4]
     assert await numbers(workspace, dataset) == [0, 2]
 
 

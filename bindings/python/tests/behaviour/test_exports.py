@@ -43,7 +43,7 @@ async def test_export_to_file(workspace: Workspace, tmp_path: Path) -> None:
     assert report == (3, len(whole), path)
     assert path.read_bytes() == whole
     # A failure leaves what was there, and nothing else.
-    workspace.fault(operation="open_link", status=400, body="no", times=None)
+    workspace.inject_fault(operation="open_link", status=400, body="no", times=None)
     error = await failing(workspace.datasets.export, dataset.id, str(path))
     assert error.operation == "export"
     assert path.read_bytes() == whole
@@ -75,15 +75,15 @@ async def test_export_compressed(workspace: Workspace, tmp_path: Path) -> None:
 async def test_export_resumes(workspace: Workspace, tmp_path: Path) -> None:
     dataset, whole = await filled(workspace)
     path = tmp_path / "export.jsonl"
-    workspace.fault(operation="open_link", truncate_after_bytes=100)
+    workspace.inject_fault(operation="open_link", truncate_after_bytes=100)
     assert (await workspace.datasets.export(dataset.id, path)).records == 3
     assert path.read_bytes() == whole
     assert openings(workspace) == [(200, None), (206, "bytes=100-")]
-    workspace.fault(operation="open_link", truncate_after_bytes=100)
+    workspace.inject_fault(operation="open_link", truncate_after_bytes=100)
     pieces: list[bytes] = []
     await workspace.datasets.export(dataset.id, pieces.append)
     assert b"".join(pieces) == whole
-    workspace.fault(operation="open_link", reset_after_bytes=0, times=None)
+    workspace.inject_fault(operation="open_link", reset_after_bytes=0, times=None)
     never = tmp_path / "never.jsonl"
     error = await failing(workspace.datasets.export, dataset.id, never)
     assert isinstance(error, errors.ConnectionError)
@@ -93,21 +93,21 @@ async def test_export_resumes(workspace: Workspace, tmp_path: Path) -> None:
 async def test_export_renews_an_expired_link(workspace: Workspace) -> None:
     dataset, whole = await filled(workspace)
     for status in (403, 404, 410):
-        workspace.fault(operation="open_link", status=status, body="")
+        workspace.inject_fault(operation="open_link", status=status, body="")
         workspace.requests()
         written = io.BytesIO()
         assert (await workspace.datasets.export(dataset.id, written)).records == 3
         assert written.getvalue() == whole
         expected = ["list_records", "export_to_jsonl", "open_link", "export_to_jsonl", "open_link"]
         assert workspace.operations() == expected
-    workspace.fault(operation="open_link", status=403, body="", times=None)
+    workspace.inject_fault(operation="open_link", status=403, body="", times=None)
     assert isinstance(await failing(workspace.datasets.export, dataset.id, written), errors.PermissionError)
 
 
 async def test_export_checks_its_lines(workspace: Workspace, tmp_path: Path) -> None:
     dataset, _ = await filled(workspace)
     body: dict[str, Any] = {"records": {"count": 5, "results": []}}
-    workspace.fault(operation="list_records", status=200, body=body, times=None)
+    workspace.inject_fault(operation="list_records", status=200, body=body, times=None)
     path = tmp_path / "export.jsonl"
     for call in (
         failing(workspace.datasets.export, dataset.id, path),
@@ -133,7 +133,7 @@ async def test_export_records(workspace: Workspace) -> None:
     assert "created_at" in exported[0].extra
     assert "first" not in repr(exported[0])
     lines = '{"payload": {"messages": []}}\n\nthe conversation\n'
-    workspace.fault(operation="open_link", status=200, body=lines)
+    workspace.inject_fault(operation="open_link", status=200, body=lines)
     loop = workspace.begin(records)
     assert (await workspace.next(loop)).properties == {}
     error = await failing(workspace.next, loop)

@@ -43,7 +43,7 @@ TRANSFERS: list[tuple[Callable[[Api], Any], dict[str, Any]]] = [
     (lambda api: api.files.download, {"file_id": "file"}),
     (lambda api: api.files.upload, {"file": {"file_name": "a", "content": b"b"}}),
 ]
-"""A plain call, one whose reply streams, and one whose request does."""
+"""A plain call, one whose response streams, and one whose request does."""
 
 
 async def test_unreachable_server_is_a_connection_error(style: str) -> None:

@@ -58,10 +58,10 @@ async def test_upload_file_streamed(api: Api, tmp_path: Path) -> None:
 
 async def test_list_files(api: Api) -> None:
     first, second, third = [await api.file(text) for text in "123"]
-    reply = await api.files.list()
-    assert ([file.id for file in reply.data], reply.total) == ([third, second, first], 3)
-    reply = await api.files.list(page=1, page_size=2)
-    assert [file.id for file in reply.data] == [first]
+    response = await api.files.list()
+    assert ([file.id for file in response.data], response.total) == ([third, second, first], 3)
+    response = await api.files.list(page=1, page_size=2)
+    assert [file.id for file in response.data] == [first]
 
 
 async def test_retrieve_file(api: Api) -> None:
@@ -72,8 +72,8 @@ async def test_retrieve_file(api: Api) -> None:
 
 async def test_delete_file(api: Api) -> None:
     file = await api.file(LINE)
-    reply = await api.files.delete(file_id=file)
-    assert (reply.id, reply.deleted) == (file, True)
+    response = await api.files.delete(file_id=file)
+    assert (response.id, response.deleted) == (file, True)
     for call in (api.files.retrieve, api.files.delete, api.files.download):
         error = await failing(call, file_id=file)
         assert isinstance(error, errors.NotFoundError)
@@ -103,8 +103,8 @@ async def test_signed_url_needs_no_key(api: Api) -> None:
     file = await api.file(LINE)
     link = (await api.files.get_signed_url(file_id=file, expiry=1)).url
     assert link.startswith(api.mistral.server_url)
-    with urllib.request.urlopen(link) as reply:
-        assert reply.read().decode() == LINE
+    with urllib.request.urlopen(link) as response:
+        assert response.read().decode() == LINE
     assert await api.read(await api.open_link(link)) == LINE.encode()
     with pytest.raises(urllib.error.HTTPError):
         urllib.request.urlopen(link + "0")

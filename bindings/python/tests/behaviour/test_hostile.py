@@ -1,4 +1,4 @@
-"""Cases on replies that come in an unusual way, and on what is written into the log.
+"""Cases on responses that come in an unusual way, and on what is written into the log.
 
 The list is `tests/behaviour/cases.txt` in the root of the project.
 """
@@ -15,10 +15,10 @@ from harness import COUNT, Api, Canned, Workspace, failing
 from mistral_datasets import errors
 
 BROTLI = base64.b64decode("CxSAeyJkYXRhc2V0cyI6IHsiY291bnQiOiAzLCAicmVzdWx0cyI6IFtdfX0D")
-"""A reply to listing datasets, compressed."""
+"""A response to listing datasets, compressed."""
 
 
-async def test_compressed_replies_read(style: str) -> None:
+async def test_compressed_responses_read(style: str) -> None:
     for encoding, body in (("gzip", gzip.compress(COUNT.encode())), ("br", BROTLI)):
         with Canned(200, body, {"content-encoding": encoding}) as server:
             assert (await Api(style, server.client()).datasets.list()).datasets.count == 3
@@ -31,7 +31,7 @@ async def test_compressed_replies_read(style: str) -> None:
 async def test_calls_are_logged_without_secrets(workspace: Workspace, caplog: pytest.LogCaptureFixture) -> None:
     dataset = await workspace.dataset()
     caplog.set_level(logging.DEBUG, "mistral_datasets")
-    workspace.fault(operation="list_records", status=503)
+    workspace.inject_fault(operation="list_records", status=503)
     await workspace.record(dataset, "a private word")
     await workspace.records(dataset)
     link = (await workspace.datasets.export_to_jsonl(dataset_id=dataset.id)).file_url
@@ -47,6 +47,6 @@ async def test_calls_are_logged_without_secrets(workspace: Workspace, caplog: py
     caplog.set_level(logging.WARNING, "mistral_datasets")
     await workspace.datasets.list()
     assert caplog.text == ""
-    workspace.fault(operation="list_datasets", status=503)
+    workspace.inject_fault(operation="list_datasets", status=503)
     await workspace.datasets.list()
     assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -61,7 +61,7 @@ EVENTS = [
 
 async def test_import_from_explorer(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
-    ids = workspace.local.plant_events(EVENTS)
+    ids = workspace.local.insert_events(EVENTS)
     task = await workspace.datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=ids)
     assert (await workspace.finished(task)).status == "COMPLETED"
     records = await workspace.records(dataset)
@@ -71,8 +71,8 @@ async def test_import_from_explorer(workspace: Workspace) -> None:
 
 async def test_import_from_campaign(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
-    ids = workspace.local.plant_events(EVENTS)
-    campaign = workspace.local.plant_campaign("Week 1", ids)
+    ids = workspace.local.insert_events(EVENTS)
+    campaign = workspace.local.insert_campaign("Week 1", ids)
     task = await workspace.datasets.import_from_campaign(dataset_id=dataset.id, campaign_id=campaign)
     assert (await workspace.finished(task)).status == "COMPLETED"
     contents = [record.payload.messages[0]["content"] for record in await workspace.records(dataset)]
@@ -81,7 +81,7 @@ async def test_import_from_campaign(workspace: Workspace) -> None:
 
 async def test_import_from_playground(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
-    ids = workspace.local.plant_conversations([HELLO])
+    ids = workspace.local.insert_conversations([HELLO])
     task = await workspace.datasets.import_from_playground(dataset_id=dataset.id, conversation_ids=ids)
     assert (await workspace.finished(task)).status == "COMPLETED"
     (record,) = await workspace.records(dataset)

@@ -81,9 +81,9 @@ async def test_list_records_in_order(api: Api) -> None:
     ids = [(await api.record(dataset, str(number))).id for number in range(7)]
     listed: list[str] = []
     for page in (1, 2, 3):
-        reply = (await api.datasets.list_records(dataset_id=dataset.id, page_size=3, page=page)).records
-        assert (reply.count, reply.next is not None) == (7, page < 3)
-        listed.extend(record.id for record in reply.results)
+        response = (await api.datasets.list_records(dataset_id=dataset.id, page_size=3, page=page)).records
+        assert (response.count, response.next is not None) == (7, page < 3)
+        listed.extend(record.id for record in response.results)
     assert listed == ids
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from harness import Workspace, failing
-from mistral_datasets import Mistral, Retries, errors
+from mistral_datasets import Mistral, RetryPolicy, errors
 from mistral_datasets.testing import LocalServer
 
 EMPTY: dict[str, Any] = {"messages": []}
@@ -25,12 +25,12 @@ EMPTY: dict[str, Any] = {"messages": []}
 
 async def test_retries_a_read(workspace: Workspace) -> None:
     for status in (429, 500, 503):
-        workspace.fault(operation="list_datasets", status=status, times=2)
+        workspace.inject_fault(operation="list_datasets", status=status, times=2)
         listing = getattr(workspace.mistral.datasets, "list" if workspace.style == "blocking" else "list_async")
-        reply = await workspace.raw(listing)
-        assert (reply.status, reply.attempts) == (200, 3)
+        response = await workspace.raw(listing)
+        assert (response.status, response.attempts) == (200, 3)
         assert len(workspace.requests()) == 3
-    workspace.fault(operation="list_datasets", status=422)
+    workspace.inject_fault(operation="list_datasets", status=422)
     assert (await failing(workspace.datasets.list)).attempts == 1
 
 
@@ -39,10 +39,10 @@ async def test_retries_a_broken_read(workspace: Workspace) -> None:
     workspace.requests()
     cuts: list[dict[str, Any]] = [{"reset_after_bytes": 0}, {"reset_after_bytes": 10}, {"truncate_after_bytes": 10}]
     for spoiled in cuts:
-        workspace.fault(operation="fetch_dataset", **spoiled)
+        workspace.inject_fault(operation="fetch_dataset", **spoiled)
         assert await workspace.datasets.fetch(dataset_id=dataset.id) == dataset
         assert len(workspace.requests()) == 2, spoiled
-    workspace.fault(operation="fetch_dataset", delay_ms=2000)
+    workspace.inject_fault(operation="fetch_dataset", delay_ms=2000)
     assert await workspace.datasets.fetch(dataset_id=dataset.id, timeout_ms=200) == dataset
 
 
@@ -51,7 +51,7 @@ async def test_never_repeats_an_ambiguous_write(workspace: Workspace) -> None:
     workspace.requests()
     spoiled: list[dict[str, Any]] = [{"reset_after_bytes": 0}, {"truncate_after_bytes": 3}, {"status": 500}]
     for number, fault in enumerate(spoiled, 1):
-        workspace.fault(operation="create_record", carry_out=True, **fault)
+        workspace.inject_fault(operation="create_record", carry_out=True, **fault)
         error = await failing(workspace.datasets.create_record, dataset_id=dataset.id, payload=EMPTY, properties={})
         assert (error.ambiguous, error.attempts) == (True, 1)
         assert "look before" in str(error.hint)
@@ -65,7 +65,7 @@ async def test_repeats_a_write_that_was_refused(workspace: Workspace) -> None:
     faults: list[dict[str, Any]] = [{"status": 429}, {"status": 503, "headers": {"retry-after": "0"}}]
     for fault in faults:
         workspace.requests()
-        workspace.fault(operation="create_record", times=2, **fault)
+        workspace.inject_fault(operation="create_record", times=2, **fault)
         await workspace.datasets.create_record(dataset_id=dataset.id, payload=EMPTY, properties={})
         assert len(workspace.requests()) == 3
     assert len(await workspace.records(dataset)) == 2
@@ -75,19 +75,19 @@ async def test_honours_retry_after(workspace: Workspace) -> None:
     # A date has whole seconds, so the one that is two seconds away comes after one at least.
     for as_date in (False, True):
         value = formatdate(time.time() + 2, usegmt=True) if as_date else "1"
-        workspace.fault(operation="list_datasets", status=429, headers={"retry-after": value})
+        workspace.inject_fault(operation="list_datasets", status=429, headers={"retry-after": value})
         began = time.monotonic()
         await workspace.datasets.list()
         assert time.monotonic() - began >= 0.99
-    workspace.fault(operation="list_datasets", status=429, headers={"retry-after": "3600"})
+    workspace.inject_fault(operation="list_datasets", status=429, headers={"retry-after": "3600"})
     error = await failing(workspace.datasets.list)
     assert isinstance(error, errors.RateLimitError)
     assert (error.attempts, error.retry_after) == (1, 3600.0)
 
 
 async def test_failure_tells_attempts(workspace: Workspace) -> None:
-    workspace.fault(operation="list_datasets", status=502, times=None)
-    error = await failing(workspace.datasets.list, retries=Retries(5, first_delay=0.01))
+    workspace.inject_fault(operation="list_datasets", status=502, times=None)
+    error = await failing(workspace.datasets.list, retries=RetryPolicy(5, first_delay=0.01))
     assert (error.attempts, error.status) == (5, 502)
     assert error.elapsed is not None
     assert error.elapsed > 0
@@ -95,29 +95,29 @@ async def test_failure_tells_attempts(workspace: Workspace) -> None:
 
 
 async def test_deadline_ends_retries(workspace: Workspace) -> None:
-    patient = Retries(1000, first_delay=0.05)
+    patient = RetryPolicy(1000, first_delay=0.05)
     hasty = workspace.of(workspace.mistral.with_options(deadline_ms=400, retries=patient))
-    workspace.fault(operation="list_datasets", status=500, times=None)
+    workspace.inject_fault(operation="list_datasets", status=500, times=None)
     began = time.monotonic()
     error = await failing(hasty.datasets.list)
     assert time.monotonic() - began < 1.5
     assert error.attempts > 1
     # A deadline ends an attempt too.
-    workspace.end_faults()
-    workspace.fault(operation="list_datasets", delay_ms=5000)
+    workspace.clear_faults()
+    workspace.inject_fault(operation="list_datasets", delay_ms=5000)
     error = await failing(hasty.datasets.list)
     assert isinstance(error, errors.TimeoutError)
     assert "deadline" in error.message
 
 
 async def test_retries_can_be_switched_off(workspace: Workspace) -> None:
-    workspace.fault(operation="list_datasets", status=500, times=None)
-    for once in (0, 1, Retries(1)):
+    workspace.inject_fault(operation="list_datasets", status=500, times=None)
+    for once in (0, 1, RetryPolicy(1)):
         assert (await failing(workspace.datasets.list, retries=once)).attempts == 1
     hasty = workspace.of(Mistral(workspace.key, server_url=workspace.local.url, retries=1))
     assert (await failing(hasty.datasets.list)).attempts == 1
     assert len(workspace.requests()) == 4
-    assert (await failing(hasty.datasets.list, retries=Retries(2, first_delay=0))).attempts == 2
+    assert (await failing(hasty.datasets.list, retries=RetryPolicy(2, first_delay=0))).attempts == 2
 
 
 async def test_options_of_one_call(workspace: Workspace, mistral_local_server: LocalServer) -> None:
@@ -138,23 +138,23 @@ async def test_options_of_one_call(workspace: Workspace, mistral_local_server: L
     error = await failing(workspace.datasets.list, server_url="http://127.0.0.1:9", retries=1)
     assert isinstance(error, errors.ConnectionError)
 
-    workspace.fault(operation="list_datasets", delay_ms=5000)
+    workspace.inject_fault(operation="list_datasets", delay_ms=5000)
     error = await failing(workspace.datasets.list, timeout_ms=50, retries=1)
     assert isinstance(error, errors.TimeoutError)
 
 
-async def test_raw_replies(workspace: Workspace) -> None:
+async def test_raw_responses(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     suffix = "" if workspace.style == "blocking" else "_async"
     fetch = getattr(workspace.mistral.datasets, f"fetch{suffix}")
     delete = getattr(workspace.mistral.datasets, f"delete{suffix}")
-    reply = await workspace.raw(fetch, dataset_id=dataset.id)
-    assert reply.value == dataset
-    assert (reply.status, reply.attempts) == (200, 1)
-    assert reply.headers["content-type"] == "application/json"
-    assert reply.request_id
-    assert reply.elapsed > 0
-    assert json.loads(reply.body)["id"] == dataset.id
+    response = await workspace.raw(fetch, dataset_id=dataset.id)
+    assert response.value == dataset
+    assert (response.status, response.attempts) == (200, 1)
+    assert response.headers["content-type"] == "application/json"
+    assert response.request_id
+    assert response.elapsed > 0
+    assert json.loads(response.body)["id"] == dataset.id
     deleted = await workspace.raw(delete, dataset_id=dataset.id)
     assert (deleted.value, deleted.status, deleted.body) == (None, 204, b"")
     error = await failing(workspace.raw, fetch, dataset_id=dataset.id)
@@ -167,8 +167,8 @@ async def test_raw_replies(workspace: Workspace) -> None:
 
 
 async def test_cancelling_stops_a_call(workspace: Workspace) -> None:
-    workspace.fault(operation="list_datasets", status=500, times=None)
-    slow = workspace.of(workspace.mistral.with_options(retries=Retries(100, first_delay=0.1)))
+    workspace.inject_fault(operation="list_datasets", status=500, times=None)
+    slow = workspace.of(workspace.mistral.with_options(retries=RetryPolicy(100, first_delay=0.1)))
     if workspace.style == "asyncio":
         call = asyncio.create_task(slow.datasets.list())
         await asyncio.sleep(0.15)
@@ -187,7 +187,7 @@ async def test_cancelling_stops_a_call(workspace: Workspace) -> None:
 
 
 async def test_closing_cancels_calls(workspace: Workspace) -> None:
-    workspace.fault(operation="list_datasets", delay_ms=5000, times=None)
+    workspace.inject_fault(operation="list_datasets", delay_ms=5000, times=None)
     closing = threading.Timer(0.1, workspace.mistral.close)
     began = time.monotonic()
     closing.start()

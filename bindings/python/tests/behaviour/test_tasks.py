@@ -52,7 +52,7 @@ async def test_wait_raises_for_a_failed_task(workspace: Workspace) -> None:
     assert str(error.task.message) in error.message
     assert (await workspace.on(error.task).refresh()).status == "FAILED"
     for status in ("CANCELED", "TERMINATED", "TIMED_OUT"):
-        workspace.fault(operation="fetch_task", body=shown(task, status))
+        workspace.inject_fault(operation="fetch_task", body=shown(task, status))
         error = await failing(workspace.on(task).wait)
         assert isinstance(error, errors.TaskFailedError)
         assert error.task is not None
@@ -62,7 +62,7 @@ async def test_wait_raises_for_a_failed_task(workspace: Workspace) -> None:
 async def test_wait_gives_up_while_running(workspace: Workspace) -> None:
     task = await started(workspace)
     workspace.requests()
-    workspace.fault(operation="fetch_task", body=shown(task, "RUNNING"), times=None)
+    workspace.inject_fault(operation="fetch_task", body=shown(task, "RUNNING"), times=None)
     error = await failing(workspace.on(task).wait, timeout=0.2, poll_interval=(0.02, 0.04))
     assert isinstance(error, errors.TimeoutError)
     assert error.task is not None
@@ -73,7 +73,7 @@ async def test_wait_gives_up_while_running(workspace: Workspace) -> None:
 async def test_wait_polls_through_unknown_statuses(workspace: Workspace) -> None:
     task = await started(workspace)
     for status in ("UNKNOWN", "CONTINUED_AS_NEW", "RESTING"):
-        workspace.fault(operation="fetch_task", body=shown(task, status))
+        workspace.inject_fault(operation="fetch_task", body=shown(task, status))
     workspace.requests()
     done = await workspace.on(task).wait(poll_interval=(0.005, 0.005))
     assert done.status == "COMPLETED"

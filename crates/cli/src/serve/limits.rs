@@ -38,7 +38,7 @@ pub struct LimitOptions {
     /// How long a connection may be idle, or take to send the head of a request
     #[arg(long, value_name = "TIME", default_value_t = Limits::default().idle_time.into())]
     idle_time: Duration,
-    /// How long a client may stop while it sends a body or takes a reply
+    /// How long a client may stop while it sends a body or takes a response
     #[arg(long, value_name = "TIME", default_value_t = Limits::default().stall_time.into())]
     stall_time: Duration,
     /// Imports that run at once

@@ -69,8 +69,8 @@ fn bad_lines_stop_an_import_or_are_left_out() {
     assert!(stderr(&lenient).contains(words), "{}", stderr(&lenient));
     assert!(stdout(&lenient).starts_with("imported 2 records\n"), "{}", stdout(&lenient));
     let report = served.json(&["import", &dataset, file, "--lenient", "--no-wait"]);
-    assert_eq!((&report["lines"], &report["bad_line_count"]), (&json!(3), &json!(1)));
-    assert_eq!(report["bad_lines"][0]["column"], 2);
+    assert_eq!((&report["lines"], &report["invalid_line_count"]), (&json!(3), &json!(1)));
+    assert_eq!(report["invalid_lines"][0]["column"], 2);
     assert_eq!(report["files"][0]["records"], 2);
 
     let wrong = served.command(&["import", &dataset, file, "--compression", "gzip"]);

@@ -25,8 +25,9 @@ fn an_export_that_is_stopped_leaves_nothing_behind() {
     let served = Served::start(&["--memory"]);
     let dataset = served.dataset(100);
     for signal in ["-INT", "-TERM"] {
-        served
-            .fault(&json!({"operation": "open_link", "drip": {"bytes": 100, "interval_ms": 100}}));
+        served.inject_fault(
+            &json!({"operation": "open_link", "drip": {"bytes": 100, "interval_ms": 100}}),
+        );
         let folder = tempfile::tempdir().unwrap();
         let files = || std::fs::read_dir(folder.path()).unwrap().count();
         let path = folder.path().join("export.jsonl");

@@ -36,13 +36,15 @@ fn a_dataset_through_its_life() {
 }
 
 #[test]
-fn a_reply_that_is_no_json_within_is_not_printed_as_such() {
+fn a_response_that_is_no_json_within_is_not_printed_as_such() {
     let served = Served::start(&["--memory"]);
     let dataset = served.dataset(1);
     let listed = stdout(&served.command(&["--json", "records", "list", &dataset]));
     let broken = listed.replace(r#"{"messages":[]}"#, r#"{"messages":[the conversation]}"#);
     assert_ne!(listed, broken);
-    served.fault(&serde_json::json!({"operation": "list_records", "status": 200, "body": broken}));
+    served.inject_fault(
+        &serde_json::json!({"operation": "list_records", "status": 200, "body": broken}),
+    );
     let output = served.command(&["--json", "records", "list", &dataset]);
     assert_eq!((output.status.code(), stdout(&output)), (Some(1), String::new()));
     let words = stderr(&output);
@@ -83,7 +85,10 @@ fn records_in_and_out() {
     assert_eq!(written["bytes"].as_u64(), Some(text.len() as u64));
     assert_eq!(stdout(&served.command(&["export", dataset])), text);
     let report = served.json(&["import", dataset, export.to_str().unwrap()]);
-    assert_eq!((&report["records"], &report["bad_lines"]), (&1.into(), &Value::Array(Vec::new())));
+    assert_eq!(
+        (&report["records"], &report["invalid_lines"]),
+        (&1.into(), &Value::Array(Vec::new()))
+    );
     let task = &report["files"][0]["task"];
     assert_eq!(
         (&task["status"], &task["result"]["imported_record_count"]),

@@ -70,7 +70,7 @@ impl Served {
     }
 
     /// Makes the server spoil requests, by a rule of its faults.
-    pub fn fault(&self, rule: &Value) {
+    pub fn inject_fault(&self, rule: &Value) {
         self.faults("POST", &rule.to_string());
     }
 
@@ -88,9 +88,9 @@ impl Served {
         );
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply).unwrap();
-        assert!(reply.starts_with("HTTP/1.1 20"), "{reply}");
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        assert!(response.starts_with("HTTP/1.1 20"), "{response}");
     }
 
     /// A dataset of so many records, and its id.

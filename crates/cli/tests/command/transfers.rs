@@ -75,8 +75,9 @@ fn waiting_ends_with_the_task_or_with_patience() {
     for (status, code) in [("RUNNING", 5), ("FAILED", 1)] {
         task["status"] = json!(status);
         task["message"] = json!("line 2 is odd");
-        served
-            .fault(&json!({"operation": "fetch_task", "status": 200, "body": task, "times": null}));
+        served.inject_fault(
+            &json!({"operation": "fetch_task", "status": 200, "body": task, "times": null}),
+        );
         let arguments = ["tasks", "get", &dataset, &id, "--wait", "--wait-timeout", "1"];
         let output = served.command(&[&["--json"], &arguments[..]].concat());
         assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
@@ -92,12 +93,12 @@ fn waiting_ends_with_the_task_or_with_patience() {
 fn options_reach_the_client() {
     let served = Served::start(&["--memory"]);
     let busy = json!({"operation": "list_datasets", "status": 503});
-    served.fault(&busy);
+    served.inject_fault(&busy);
     let once = served.command(&["datasets", "list", "--retries", "0"]);
     assert_eq!(once.status.code(), Some(1), "{}", stderr(&once));
-    served.fault(&busy);
+    served.inject_fault(&busy);
     assert!(served.command(&["datasets", "list"]).status.success());
-    served.fault(&json!({"operation": "list_datasets", "delay_ms": 5000, "times": null}));
+    served.inject_fault(&json!({"operation": "list_datasets", "delay_ms": 5000, "times": null}));
     for options in
         [&["--timeout", "1", "--retries", "0"][..], &["--deadline", "1", "--header", "X-Team: a"]]
     {

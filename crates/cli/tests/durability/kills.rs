@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use mistral_datasets::{Client, ErrorKind, Retries};
+use mistral_datasets::{Client, ErrorKind, RetryPolicy};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio_util::sync::CancellationToken;
@@ -34,7 +34,7 @@ fn asked<T: std::str::FromStr>(name: &str) -> Option<T> {
 /// A client that hides nothing: what fails, fails at once.
 pub fn client(served: &Served) -> Client {
     let builder = Client::builder().api_key("a key").server_url(served.url());
-    let builder = builder.timeout(Duration::from_secs(30)).retries(Retries::none());
+    let builder = builder.timeout(Duration::from_secs(30)).retries(RetryPolicy::none());
     builder.build().expect("a client")
 }
 

@@ -92,10 +92,10 @@ async fn round(
 
 /// Checks that a server has everything that was acknowledged, each thing once and whole, and nothing by halves.
 pub async fn check(client: &Client, dataset: Uuid, done: &Done) {
-    let walk = client.datasets().list_records(dataset).walk().strict(true);
-    let records: Vec<DatasetRecord> = walk.items().try_collect().await.expect("the records");
-    let walk = client.datasets().list_records(dataset).walk();
-    assert_eq!(walk.count().await.expect("the count"), records.len() as u64);
+    let pager = client.datasets().list_records(dataset).pager().strict(true);
+    let records: Vec<DatasetRecord> = pager.items().try_collect().await.expect("the records");
+    let pager = client.datasets().list_records(dataset).pager();
+    assert_eq!(pager.count().await.expect("the count"), records.len() as u64);
 
     let (mut created, mut imported) = (HashSet::new(), std::collections::HashMap::new());
     for record in &records {

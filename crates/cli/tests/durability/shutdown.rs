@@ -40,12 +40,12 @@ impl Upload {
         Self { stream, rest: rest.to_owned() }
     }
 
-    /// Sends the other half, and returns the reply.
+    /// Sends the other half, and returns the response.
     fn finish(mut self) -> String {
         self.stream.write_all(&self.rest).expect("it still reads");
-        let mut reply = String::new();
-        self.stream.read_to_string(&mut reply).expect("it answers and closes");
-        reply
+        let mut response = String::new();
+        self.stream.read_to_string(&mut response).expect("it answers and closes");
+        response
     }
 }
 
@@ -76,8 +76,8 @@ async fn a_request_in_flight_is_answered_and_what_it_did_is_kept() {
     let upload = Upload::begin(&served);
     served.tell_to_stop();
     wait_until_closed(&served);
-    let reply = upload.finish();
-    assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
+    let response = upload.finish();
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
     served.wait();
     assert_checkpointed(directory.path());
     check_integrity(directory.path());

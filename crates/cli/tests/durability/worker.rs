@@ -101,9 +101,9 @@ impl Worker {
                 client.files().download(&**id).await.expect("a file that was acknowledged");
             assert_eq!(content.bytes().await.expect("all of it").len(), *bytes);
         }
-        let walk = client.datasets().list_records(dataset).walk().strict(true);
-        let found: Vec<DatasetRecord> = walk.items().try_collect().await.expect("the records");
-        let count = walk_count(client, dataset).await;
+        let pager = client.datasets().list_records(dataset).pager().strict(true);
+        let found: Vec<DatasetRecord> = pager.items().try_collect().await.expect("the records");
+        let count = pager_count(client, dataset).await;
         assert_eq!(count, found.len() as u64, "the count and the rows disagree");
 
         let mut there = BTreeMap::new();
@@ -146,7 +146,7 @@ impl Worker {
 
     /// No task runs for ever: what a kill has interrupted is resumed, or has failed and says why.
     async fn wait_for_tasks(&self, client: &Client, dataset: Uuid) {
-        let tasks = client.datasets().list_tasks(dataset).walk().limit(3).items();
+        let tasks = client.datasets().list_tasks(dataset).pager().limit(3).items();
         let tasks: Vec<_> = tasks.try_collect().await.expect("the tasks");
         for task in tasks {
             let waited = client.datasets().task(dataset, task.id).wait();
@@ -238,7 +238,7 @@ impl Worker {
         self.under_way = Some(UnderWay::Import { import, lines });
         client.datasets().import_from_file(dataset, &*file.id).wait().await?;
         let page = self.records.len() as i64 / 100 + 1;
-        let appended = client.datasets().list_records(dataset).page(page).walk().items();
+        let appended = client.datasets().list_records(dataset).page(page).pager().items();
         let appended: Vec<DatasetRecord> = appended.try_collect().await?;
         let mut number = 0;
         for record in appended {
@@ -259,6 +259,6 @@ impl Worker {
     }
 }
 
-async fn walk_count(client: &Client, dataset: Uuid) -> u64 {
-    client.datasets().list_records(dataset).walk().count().await.expect("the count")
+async fn pager_count(client: &Client, dataset: Uuid) -> u64 {
+    client.datasets().list_records(dataset).pager().count().await.expect("the count")
 }

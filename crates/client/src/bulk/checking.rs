@@ -17,7 +17,7 @@ use super::import::OPERATION;
 use super::jsonl::{Jsonl, Source};
 use super::line::{self, Form};
 use super::lines::{Line, Lines, Text};
-use super::report::BadLine;
+use super::report::InvalidLine;
 use super::spool::{Content, Part, Parts, not_spooled};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
@@ -52,8 +52,8 @@ pub(super) struct Rules {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) lines: u64,
-    pub(super) bad_lines: Vec<BadLine>,
-    pub(super) bad_line_count: u64,
+    pub(super) invalid_lines: Vec<InvalidLine>,
+    pub(super) invalid_line_count: u64,
     /// How many records are in the lines that were imported before.
     pub(super) done_records: u64,
 }
@@ -252,11 +252,11 @@ impl Pass {
                 Ok(None) => continue,
                 Ok(Some(fit)) => fit,
                 Err(bad) => {
-                    self.found.bad_line_count += 1;
+                    self.found.invalid_line_count += 1;
                     let words =
                         format!("line {}, column {}: {}", bad.line, bad.column, bad.problem);
-                    if self.found.bad_lines.len() < BAD_LINES_KEPT {
-                        self.found.bad_lines.push(bad);
+                    if self.found.invalid_lines.len() < BAD_LINES_KEPT {
+                        self.found.invalid_lines.push(bad);
                     }
                     if lenient {
                         continue;
@@ -282,8 +282,8 @@ impl Pass {
 }
 
 /// What a line is, and its text; nothing for a blank one.
-fn judge<'a>(line: &Line<'a>, longest: usize) -> Result<Option<(Form, &'a [u8])>, BadLine> {
-    let bad = |column, problem| BadLine { line: line.number, column, problem };
+fn judge<'a>(line: &Line<'a>, longest: usize) -> Result<Option<(Form, &'a [u8])>, InvalidLine> {
+    let bad = |column, problem| InvalidLine { line: line.number, column, problem };
     let too_long = || bad(1, format!("longer than {longest} bytes"));
     match line.text {
         Text::Blank => Ok(None),

@@ -38,8 +38,8 @@ impl Datasets {
     ///
     /// let jsonl = Jsonl::path("conversations.jsonl.gz");
     /// let report = client.datasets().import_jsonl("refund-requests", jsonl).lenient(true).await?;
-    /// println!("{} records, {} bad lines", report.records(), report.bad_line_count());
-    /// for bad in report.bad_lines() {
+    /// println!("{} records, {} bad lines", report.records(), report.invalid_line_count());
+    /// for bad in report.invalid_lines() {
     ///     println!("line {}, column {}: {}", bad.line, bad.column, bad.problem);
     /// }
     /// # Ok(())
@@ -169,8 +169,8 @@ impl ImportJsonl {
         let names = jsonl.file_name();
         let (found, checked) = check(&transfer.client, jsonl, rules, transfer.watch.clone()).await;
         report.lines = found.lines;
-        report.bad_lines = found.bad_lines;
-        report.bad_line_count = found.bad_line_count;
+        report.invalid_lines = found.invalid_lines;
+        report.invalid_line_count = found.invalid_line_count;
         let checked = checked?;
         if found.done_records != report.done_records() {
             let message = "resume: the source is not the one that the report is about";

@@ -8,7 +8,7 @@ mod checking;
 mod compression;
 mod create;
 mod disk;
-mod from_line;
+mod from_jsonl_line;
 mod import;
 mod jsonl;
 mod line;
@@ -26,12 +26,14 @@ pub use create::CreateRecords;
 pub use import::ImportJsonl;
 pub use jsonl::Jsonl;
 pub use record::{IntoRecord, NewRecord};
-pub use report::{BadLine, CreateReport, ImportReport, ImportedFile, Outcome, Report, UnknownFile};
+pub use report::{
+    CreateReport, ImportReport, ImportedFile, InvalidLine, Outcome, Report, UnknownFile,
+};
 pub use strategy::Strategy;
 
 use crate::error::{Error, ErrorKind};
 
-/// Whether a write that failed so may have been carried out: the client says so, or the server said that it was, in a reply
+/// Whether a write that failed so may have been carried out: the client says so, or the server said that it was, in a response
 /// that cannot be read.
 fn may_be_done(error: &Error) -> bool {
     error.is_ambiguous() || error.kind() == ErrorKind::Decoding

@@ -17,7 +17,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::options::Options;
 use crate::progress::Watch;
-use crate::retry::Retries;
+use crate::retry::RetryPolicy;
 
 /// How often a record is sent to a server that is too busy, if the client repeats anything at all.
 const BUSY_ATTEMPTS: u32 = 10;
@@ -32,7 +32,7 @@ pub(super) struct OneByOne<'a> {
     continue_on_error: bool,
     watch: &'a Watch,
     report: &'a mut CreateReport,
-    retries: Retries,
+    retries: RetryPolicy,
     pace: Pace,
     under_way: FuturesUnordered<Pin<Box<dyn Future<Output = Sent> + Send>>>,
     /// What was refused because the server was too busy, and goes out again before anything new does.
@@ -65,7 +65,7 @@ impl<'a> OneByOne<'a> {
         let retries = client.transport()?.settings().retries.clone();
         Ok(Self {
             // What is repeated is repeated here, where it slows down all requests alike.
-            client: client.with(Options::new().retries(Retries::none()))?,
+            client: client.with_options(Options::new().retries(RetryPolicy::none()))?,
             dataset_id,
             continue_on_error,
             watch,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::retry::Retries;
+use crate::retry::RetryPolicy;
 
 /// The pace of a bulk call. A busy server is asked for half as much at once, after the wait it asks for, which holds for all
 /// requests alike; every round of successes allows one request more.
@@ -16,11 +16,11 @@ pub(super) struct Pace {
     slowed: Option<Instant>,
     /// How often in a row the pace went down.
     in_a_row: u32,
-    retries: Retries,
+    retries: RetryPolicy,
 }
 
 impl Pace {
-    pub(super) fn new(most: usize, retries: Retries) -> Self {
+    pub(super) fn new(most: usize, retries: RetryPolicy) -> Self {
         let most = most as f64;
         Self { most, at_once: most, gate: None, slowed: None, in_a_row: 0, retries }
     }
@@ -64,7 +64,7 @@ mod tests {
 
     fn pace(most: usize) -> Pace {
         let short = Duration::from_millis(1);
-        Pace::new(most, Retries::default().first_delay(short).max_delay(short))
+        Pace::new(most, RetryPolicy::default().first_delay(short).max_delay(short))
     }
 
     #[test]

@@ -150,8 +150,8 @@ pub(super) struct UnderWay {
 #[derive(Clone, Debug, Default)]
 pub struct ImportReport {
     pub(super) lines: u64,
-    pub(super) bad_lines: Vec<BadLine>,
-    pub(super) bad_line_count: u64,
+    pub(super) invalid_lines: Vec<InvalidLine>,
+    pub(super) invalid_line_count: u64,
     pub(super) files: Vec<ImportedFile>,
     pub(super) unknown: Vec<UnknownFile>,
 }
@@ -169,13 +169,13 @@ impl ImportReport {
 
     /// The lines that cannot be imported, in their order; the first 1,000 of them. Unless the call was `lenient` it is the one
     /// that ended it.
-    pub fn bad_lines(&self) -> &[BadLine] {
-        &self.bad_lines
+    pub fn invalid_lines(&self) -> &[InvalidLine] {
+        &self.invalid_lines
     }
 
     /// How many lines cannot be imported.
-    pub fn bad_line_count(&self) -> u64 {
-        self.bad_line_count
+    pub fn invalid_line_count(&self) -> u64 {
+        self.invalid_line_count
     }
 
     /// The files whose imports were begun and did not fail, in their order.
@@ -207,7 +207,7 @@ impl ImportReport {
 /// A line that cannot be imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct BadLine {
+pub struct InvalidLine {
     /// Its number, from 1.
     pub line: u64,
     /// The character in which it is bad, from 1.

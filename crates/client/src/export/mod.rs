@@ -51,7 +51,7 @@ impl Datasets {
 ///
 /// It asks the server how many records there are and for the export, and reads the file behind the link that this returns,
 /// in a bounded amount of memory. A connection that breaks or stalls is made again and goes on where it stopped, and a
-/// link that has expired is asked for again, as the client's [`Retries`](crate::Retries) allow. Neither the key nor
+/// link that has expired is asked for again, as the client's [`RetryPolicy`](crate::RetryPolicy) allow. Neither the key nor
 /// further headers go to the link's host. In the end the lines are counted: fewer than there are records are an error.
 ///
 /// Dropping the future or the stream breaks it off.

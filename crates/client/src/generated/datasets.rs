@@ -12,13 +12,13 @@ use serde::Serialize;
 
 use super::Datasets;
 use crate::argument::IntoId;
+use crate::argument::IntoOption;
 use crate::argument::Json;
-use crate::argument::Optional;
 use crate::check::Checks;
 use crate::client::Client;
 use crate::error::Error;
+use crate::pager::{Fetched, Pager};
 use crate::task::{TaskHandle, Wait};
-use crate::walk::{Fetched, Walk};
 
 impl Datasets {
     /// List the workspace's datasets.
@@ -453,26 +453,26 @@ pub struct ListDatasets {
 
 impl ListDatasets {
     /// How many results a page holds; 0 asks for the count alone.
-    pub fn page_size(mut self, page_size: impl Optional<i64>) -> Self {
+    pub fn page_size(mut self, page_size: impl IntoOption<i64>) -> Self {
         self.page_size = page_size.into_option();
         self
     }
 
     /// Which page to return, counted from 1.
-    pub fn page(mut self, page: impl Optional<i64>) -> Self {
+    pub fn page(mut self, page: impl IntoOption<i64>) -> Self {
         self.page = page.into_option();
         self
     }
 
     /// Keeps only datasets whose name or description contains this text, in any case.
-    pub fn q(mut self, q: impl Optional<String>) -> Self {
+    pub fn q(mut self, q: impl IntoOption<String>) -> Self {
         self.q = q.into_option();
         self
     }
 
-    /// A walk over everything that is listed, from the page this call begins at, in pages
+    /// A pager over everything that is listed, from the page this call begins at, in pages
     /// of the size it asks for, the largest by default.
-    pub fn walk(self) -> Walk<types::Dataset> {
+    pub fn pager(self) -> Pager<types::Dataset> {
         let (first_page, page_size) = (self.page, self.page_size);
         let fetch = move |page: i64, page_size: i64| {
             let call = self.clone().page(page).page_size(page_size);
@@ -482,7 +482,7 @@ impl ListDatasets {
             }
             .boxed()
         };
-        Walk::new(fetch, |item| item.id, first_page, page_size)
+        Pager::new(fetch, |item| item.id, first_page, page_size)
     }
 
     async fn send(self) -> Result<types::ListDatasetsResponse, Error> {
@@ -579,13 +579,13 @@ pub struct UpdateDataset {
 
 impl UpdateDataset {
     /// The new name; null or left out keeps the old one.
-    pub fn name(mut self, name: impl Optional<String>) -> Self {
+    pub fn name(mut self, name: impl IntoOption<String>) -> Self {
         self.name = name.into_option();
         self
     }
 
     /// The new description; null or left out keeps the old one.
-    pub fn description(mut self, description: impl Optional<String>) -> Self {
+    pub fn description(mut self, description: impl IntoOption<String>) -> Self {
         self.description = description.into_option();
         self
     }
@@ -654,20 +654,20 @@ pub struct ListRecords {
 
 impl ListRecords {
     /// How many results a page holds; 0 asks for the count alone.
-    pub fn page_size(mut self, page_size: impl Optional<i64>) -> Self {
+    pub fn page_size(mut self, page_size: impl IntoOption<i64>) -> Self {
         self.page_size = page_size.into_option();
         self
     }
 
     /// Which page to return, counted from 1.
-    pub fn page(mut self, page: impl Optional<i64>) -> Self {
+    pub fn page(mut self, page: impl IntoOption<i64>) -> Self {
         self.page = page.into_option();
         self
     }
 
-    /// A walk over everything that is listed, from the page this call begins at, in pages
+    /// A pager over everything that is listed, from the page this call begins at, in pages
     /// of the size it asks for, the largest by default.
-    pub fn walk(self) -> Walk<types::DatasetRecord> {
+    pub fn pager(self) -> Pager<types::DatasetRecord> {
         let (first_page, page_size) = (self.page, self.page_size);
         let fetch = move |page: i64, page_size: i64| {
             let call = self.clone().page(page).page_size(page_size);
@@ -677,7 +677,7 @@ impl ListRecords {
             }
             .boxed()
         };
-        Walk::new(fetch, |item| item.id, first_page, page_size)
+        Pager::new(fetch, |item| item.id, first_page, page_size)
     }
 
     async fn send(self) -> Result<types::ListRecordsResponse, Error> {
@@ -720,7 +720,7 @@ pub struct CreateRecord {
 impl CreateRecord {
     /// Where the record comes from: DIRECT_INPUT, unless TELEMETRY_SPAN is given. Servers
     /// of the first generation ignore it.
-    pub fn source(mut self, source: impl Optional<types::RecordSource>) -> Self {
+    pub fn source(mut self, source: impl IntoOption<types::RecordSource>) -> Self {
         self.source = source.into_option();
         self
     }
@@ -1056,20 +1056,20 @@ pub struct ListTasks {
 
 impl ListTasks {
     /// How many results a page holds; 0 asks for the count alone.
-    pub fn page_size(mut self, page_size: impl Optional<i64>) -> Self {
+    pub fn page_size(mut self, page_size: impl IntoOption<i64>) -> Self {
         self.page_size = page_size.into_option();
         self
     }
 
     /// Which page to return, counted from 1.
-    pub fn page(mut self, page: impl Optional<i64>) -> Self {
+    pub fn page(mut self, page: impl IntoOption<i64>) -> Self {
         self.page = page.into_option();
         self
     }
 
-    /// A walk over everything that is listed, from the page this call begins at, in pages
+    /// A pager over everything that is listed, from the page this call begins at, in pages
     /// of the size it asks for, the largest by default.
-    pub fn walk(self) -> Walk<types::ImportTask> {
+    pub fn pager(self) -> Pager<types::ImportTask> {
         let (first_page, page_size) = (self.page, self.page_size);
         let fetch = move |page: i64, page_size: i64| {
             let call = self.clone().page(page).page_size(page_size);
@@ -1079,7 +1079,7 @@ impl ListTasks {
             }
             .boxed()
         };
-        Walk::new(fetch, |item| item.id, first_page, page_size)
+        Pager::new(fetch, |item| item.id, first_page, page_size)
     }
 
     async fn send(self) -> Result<types::ListTasksResponse, Error> {

@@ -10,7 +10,7 @@ use mistral_datasets_core_client::types;
 
 use super::Files;
 use crate::argument::IntoId;
-use crate::argument::Optional;
+use crate::argument::IntoOption;
 use crate::check::Checks;
 use crate::client::Client;
 use crate::error::Error;
@@ -26,7 +26,7 @@ impl Files {
     ///   Default: 0.
     /// - `page_size` (a setter): How many files a page holds. Limits: at least 0. Default:
     ///   100.
-    /// - `include_total` (a setter): Whether the reply says how many files there are in
+    /// - `include_total` (a setter): Whether the response says how many files there are in
     ///   all. Default: true.
     /// - `search` (a setter): Keeps only files whose name contains this text, in any case.
     /// - `purpose` (a setter): Keeps only files uploaded for this purpose.
@@ -129,31 +129,31 @@ pub struct ListFiles {
 
 impl ListFiles {
     /// Which page to return, counted from 0.
-    pub fn page(mut self, page: impl Optional<i64>) -> Self {
+    pub fn page(mut self, page: impl IntoOption<i64>) -> Self {
         self.page = page.into_option();
         self
     }
 
     /// How many files a page holds.
-    pub fn page_size(mut self, page_size: impl Optional<i64>) -> Self {
+    pub fn page_size(mut self, page_size: impl IntoOption<i64>) -> Self {
         self.page_size = page_size.into_option();
         self
     }
 
-    /// Whether the reply says how many files there are in all.
-    pub fn include_total(mut self, include_total: impl Optional<bool>) -> Self {
+    /// Whether the response says how many files there are in all.
+    pub fn include_total(mut self, include_total: impl IntoOption<bool>) -> Self {
         self.include_total = include_total.into_option();
         self
     }
 
     /// Keeps only files whose name contains this text, in any case.
-    pub fn search(mut self, search: impl Optional<String>) -> Self {
+    pub fn search(mut self, search: impl IntoOption<String>) -> Self {
         self.search = search.into_option();
         self
     }
 
     /// Keeps only files uploaded for this purpose.
-    pub fn purpose(mut self, purpose: impl Optional<String>) -> Self {
+    pub fn purpose(mut self, purpose: impl IntoOption<String>) -> Self {
         self.purpose = purpose.into_option();
         self
     }
@@ -257,7 +257,7 @@ pub struct GetSignedUrl {
 
 impl GetSignedUrl {
     /// After how many hours the link stops working.
-    pub fn expiry(mut self, expiry: impl Optional<i64>) -> Self {
+    pub fn expiry(mut self, expiry: impl IntoOption<i64>) -> Self {
         self.expiry = expiry.into_option();
         self
     }

@@ -1,4 +1,4 @@
-//! How replies are to fail.
+//! How responses are to fail.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// A rule by which the server spoils replies: those of which requests, how many, and how. It is for
+/// A rule by which the server spoils responses: those of which requests, how many, and how. It is for
 /// [`Workspace::fault`](super::Workspace::fault).
 ///
-/// Without a word on which requests it speaks of all, and it is used once. Unless it replaces the reply, requests are
+/// Without a word on which requests it speaks of all, and it is used once. Unless it replaces the response, requests are
 /// really carried out.
 ///
 /// ```
 /// use mistral_datasets::testing::Fault;
 ///
-/// // The third and fourth upload are carried out, and the connection breaks before the reply.
+/// // The third and fourth upload are carried out, and the connection breaks before the response.
 /// let lost = Fault::reset_after(0).operation("upload_file").skip(2).times(2);
 /// // Nothing works any more.
 /// let down = Fault::status(503).always();
@@ -72,32 +72,32 @@ struct Drip {
 }
 
 impl Fault {
-    /// The reply has this status instead, and a failure has the API's envelope. The request is not carried out.
+    /// The response has this status instead, and a failure has the API's envelope. The request is not carried out.
     pub fn status(status: u16) -> Self {
         Self { status: Some(status), ..Self::default() }
     }
 
-    /// The reply has this body instead: text as it is, anything else as JSON. The request is not carried out.
+    /// The response has this body instead: text as it is, anything else as JSON. The request is not carried out.
     pub fn body(body: impl Into<Value>) -> Self {
         Self { body: Some(body.into()), ..Self::default() }
     }
 
-    /// The reply waits for this time, at most ten minutes, after the request was carried out.
+    /// The response waits for this time, at most ten minutes, after the request was carried out.
     pub fn delay(delay: Duration) -> Self {
-        Self::default().and_delay(delay)
+        Self::default().with_delay(delay)
     }
 
-    /// The connection is reset after so many bytes of the reply's body; after none, before anything of the reply.
+    /// The connection is reset after so many bytes of the response's body; after none, before anything of the response.
     pub fn reset_after(bytes: u64) -> Self {
         Self { reset_after_bytes: Some(bytes), ..Self::default() }
     }
 
-    /// The connection is closed after so many bytes of the reply's body, although more were promised.
+    /// The connection is closed after so many bytes of the response's body, although more were promised.
     pub fn truncate_after(bytes: u64) -> Self {
         Self { truncate_after_bytes: Some(bytes), ..Self::default() }
     }
 
-    /// The reply's body comes in pieces of so many bytes, with this time between them.
+    /// The response's body comes in pieces of so many bytes, with this time between them.
     pub fn drip(bytes: u64, interval: Duration) -> Self {
         let interval_ms = milliseconds(interval);
         Self { drip: Some(Drip { bytes, interval_ms }), ..Self::default() }
@@ -165,20 +165,20 @@ impl Fault {
         self
     }
 
-    /// Adds a header to the reply.
+    /// Adds a header to the response.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.insert(name.into(), value.into());
         self
     }
 
-    /// The reply has this body too; see [`body`](Self::body).
-    pub fn and_body(mut self, body: impl Into<Value>) -> Self {
+    /// The response has this body too; see [`body`](Self::body).
+    pub fn with_body(mut self, body: impl Into<Value>) -> Self {
         self.body = Some(body.into());
         self
     }
 
-    /// The reply waits for this time too; see [`delay`](Self::delay).
-    pub fn and_delay(mut self, delay: Duration) -> Self {
+    /// The response waits for this time too; see [`delay`](Self::delay).
+    pub fn with_delay(mut self, delay: Duration) -> Self {
         self.delay_ms = Some(milliseconds(delay));
         self
     }
@@ -191,7 +191,7 @@ fn milliseconds(time: Duration) -> u64 {
 /// A rule as the server has it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[non_exhaustive]
-pub struct PlantedFault {
+pub struct FaultRule {
     /// Its id, which the journal shows beside the requests that it spoiled.
     pub id: Uuid,
     /// How many requests it speaks of have come.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// A request that came to a workspace, as the journal shows it. It holds no key, and no query of a signed link.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[non_exhaustive]
-pub struct LocalRequest {
+pub struct RecordedRequest {
     /// Its place among the workspace's requests, from 1.
     pub number: u64,
     /// Its method.
@@ -19,7 +19,7 @@ pub struct LocalRequest {
     /// The operation as the API's document names it, such as `create_record`; opening a signed link is `open_link`. None where
     /// there is no such route.
     pub operation: Option<String>,
-    /// The reply's status; none before it is answered, and where the connection was reset before any reply.
+    /// The response's status; none before it is answered, and where the connection was reset before any response.
     pub status: Option<u16>,
     /// The bytes of its body; none before it is answered.
     pub request_bytes: Option<u64>,
@@ -28,11 +28,11 @@ pub struct LocalRequest {
     /// How long it took to answer; none before that.
     #[serde(rename = "elapsed_ms", deserialize_with = "elapsed")]
     pub elapsed: Option<Duration>,
-    /// The rule that spoiled it; see [`PlantedFault::id`](super::PlantedFault::id).
+    /// The rule that spoiled it; see [`FaultRule::id`](super::FaultRule::id).
     pub fault: Option<Uuid>,
 }
 
-impl LocalRequest {
+impl RecordedRequest {
     /// Whether it is of this operation, named as in the API's document.
     pub fn is(&self, operation: &str) -> bool {
         self.operation.as_deref() == Some(operation)

@@ -1,4 +1,4 @@
-//! Testing code that uses the API, with the feature `local`: a server in the process, workspaces of it that do not meet, replies
+//! Testing code that uses the API, with the feature `local`: a server in the process, workspaces of it that do not meet, responses
 //! that fail as you say, and the journal of the requests that came.
 //!
 //! ```
@@ -10,7 +10,7 @@
 //! let local = server.workspace()?;
 //!
 //! // The service is busy once, and wants to be asked again at once.
-//! local.fault(Fault::status(503).operation("create_dataset").header("retry-after", "0")).await?;
+//! local.inject_fault(Fault::status(503).operation("create_dataset").header("retry-after", "0")).await?;
 //!
 //! // In the place of your own code:
 //! local.client().datasets().create("Refund requests", "Tickets about refunds").await?;
@@ -29,8 +29,8 @@ mod journal;
 mod server;
 mod workspace;
 
-pub use fault::{Fault, PlantedFault};
-pub use journal::LocalRequest;
+pub use fault::{Fault, FaultRule};
+pub use journal::RecordedRequest;
 pub use mistral_datasets_server::{DataLocation, Generation, ServerConfig};
 pub use server::LocalServer;
 pub use workspace::Workspace;

@@ -58,17 +58,17 @@ impl LocalServer {
     /// A workspace that nobody else knows. It is empty.
     ///
     /// # Errors
-    /// As [`workspace_of`](Self::workspace_of).
+    /// As [`workspace_with_key`](Self::workspace_with_key).
     pub fn workspace(&self) -> Result<Workspace, Error> {
-        self.workspace_of(Uuid::new_v4())
+        self.workspace_with_key(Uuid::new_v4())
     }
 
     /// The workspace of a key, which is the same whoever asks with that key.
     ///
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration) when the key is empty or cannot be sent.
-    pub fn workspace_of(&self, api_key: impl ToString) -> Result<Workspace, Error> {
-        Workspace::at(self.url(), api_key)
+    pub fn workspace_with_key(&self, api_key: impl ToString) -> Result<Workspace, Error> {
+        Workspace::connect(self.url(), api_key)
     }
 
     /// Stops the server, and returns when it has: its port is free, and its data are gone or written. Requests that are still

@@ -7,8 +7,8 @@ use reqwest::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::fault::{Fault, PlantedFault};
-use super::journal::LocalRequest;
+use super::fault::{Fault, FaultRule};
+use super::journal::RecordedRequest;
 use crate::client::Client;
 use crate::config::ClientBuilder;
 use crate::envelope;
@@ -18,7 +18,7 @@ use crate::seen;
 /// What asks the server for what is not of the API; it is named so in errors.
 const OPERATION: &str = "local";
 
-/// A workspace of a local server: a client of it, the faults of its replies and the journal of its requests. Other workspaces of
+/// A workspace of a local server: a client of it, the faults of its responses and the journal of its requests. Other workspaces of
 /// the server see nothing of it.
 #[derive(Clone)]
 pub struct Workspace {
@@ -33,7 +33,7 @@ impl Workspace {
     ///
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration) when the address is none, or the key is empty or cannot be sent.
-    pub fn at(server_url: impl Into<String>, api_key: impl ToString) -> Result<Self, Error> {
+    pub fn connect(server_url: impl Into<String>, api_key: impl ToString) -> Result<Self, Error> {
         let api_key = api_key.to_string();
         let builder = builder(server_url.into(), &api_key);
         Ok(Self { client: builder.clone().build()?, control: builder.build()?, api_key })
@@ -59,15 +59,16 @@ impl Workspace {
         &self.api_key
     }
 
-    /// Spoils replies as the rule says. A request is spoiled by the first rule that applies, so that rules which are used up
+    /// Spoils responses as the rule says. A request is spoiled by the first rule that applies, so that rules which are used up
     /// one after another make a sequence.
     ///
     /// # Errors
     /// [`Validation`](ErrorKind::Validation) when the rule cannot be meant; the message names the member.
-    pub async fn fault(&self, fault: Fault) -> Result<PlantedFault, Error> {
-        let [planted] = self.plant("faults", &fault).await.and_then(|Faults { faults }| {
-            <[PlantedFault; 1]>::try_from(faults).map_err(|_| unexpected())
-        })?;
+    pub async fn inject_fault(&self, fault: Fault) -> Result<FaultRule, Error> {
+        let [planted] =
+            self.insert_fixture("faults", &fault).await.and_then(|Faults { faults }| {
+                <[FaultRule; 1]>::try_from(faults).map_err(|_| unexpected())
+            })?;
         Ok(planted)
     }
 
@@ -75,7 +76,7 @@ impl Workspace {
     ///
     /// # Errors
     /// When the server does not answer.
-    pub async fn faults(&self) -> Result<Vec<PlantedFault>, Error> {
+    pub async fn faults(&self) -> Result<Vec<FaultRule>, Error> {
         Ok(self.get::<Faults>("faults").await?.faults)
     }
 
@@ -83,7 +84,7 @@ impl Workspace {
     ///
     /// # Errors
     /// When the server does not answer.
-    pub async fn end_faults(&self) -> Result<(), Error> {
+    pub async fn clear_faults(&self) -> Result<(), Error> {
         self.ask("DELETE", "faults", None).await.map(drop)
     }
 
@@ -91,7 +92,7 @@ impl Workspace {
     ///
     /// # Errors
     /// When the server does not answer.
-    pub async fn requests(&self) -> Result<Vec<LocalRequest>, Error> {
+    pub async fn requests(&self) -> Result<Vec<RecordedRequest>, Error> {
         Ok(self.get::<Requests>("requests").await?.requests)
     }
 
@@ -99,7 +100,7 @@ impl Workspace {
     ///
     /// # Errors
     /// When the server does not answer.
-    pub async fn forget_requests(&self) -> Result<(), Error> {
+    pub async fn clear_requests(&self) -> Result<(), Error> {
         self.ask("DELETE", "requests", None).await.map(drop)
     }
 
@@ -116,7 +117,7 @@ impl Workspace {
     ///     "request_messages": [{"role": "user", "content": "Where is my money?"}],
     ///     "response_messages": [{"role": "assistant", "content": "On its way."}],
     /// });
-    /// let _: serde_json::Value = local.plant("chat-completion-events", &[event]).await?;
+    /// let _: serde_json::Value = local.insert_fixture("chat-completion-events", &[event]).await?;
     /// let datasets = local.client().datasets();
     /// let dataset = datasets.create("Refund requests", "").await?;
     /// datasets.import_from_explorer(dataset.id, ["event-1"]).wait().await?;
@@ -126,7 +127,7 @@ impl Workspace {
     ///
     /// # Errors
     /// [`Validation`](ErrorKind::Validation) when it cannot be read as that.
-    pub async fn plant<T: DeserializeOwned>(
+    pub async fn insert_fixture<T: DeserializeOwned>(
         &self,
         what: &str,
         items: &(impl Serialize + ?Sized),
@@ -149,7 +150,7 @@ impl Workspace {
         read(&self.ask("GET", route, None).await?)
     }
 
-    /// Calls one of the server's own routes, which lie under `/local/v1/`, with a body of JSON, and returns the reply's.
+    /// Calls one of the server's own routes, which lie under `/local/v1/`, with a body of JSON, and returns the response's.
     ///
     /// # Errors
     /// As the calls of a client, but nothing is sent twice.
@@ -172,9 +173,9 @@ impl Workspace {
             request = request.header(CONTENT_TYPE, "application/json").body(json);
         }
         let request = request.build().map_err(seen::broken)?;
-        let reply = transport.send(OPERATION, request).await.map_err(seen::broken)?;
-        let status = reply.status();
-        let body = reply.bytes().await.map_err(seen::broken)?;
+        let response = transport.send(OPERATION, request).await.map_err(seen::broken)?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(seen::broken)?;
         if !status.is_success() {
             let status = status.as_u16();
             return Err(envelope::read(status, &body).into_error(status));
@@ -196,12 +197,12 @@ fn builder(server_url: String, api_key: &str) -> ClientBuilder {
 
 #[derive(Deserialize)]
 struct Faults {
-    faults: Vec<PlantedFault>,
+    faults: Vec<FaultRule>,
 }
 
 #[derive(Deserialize)]
 struct Requests {
-    requests: Vec<LocalRequest>,
+    requests: Vec<RecordedRequest>,
 }
 
 fn read<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
@@ -209,5 +210,5 @@ fn read<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
 }
 
 fn unexpected() -> Error {
-    Error::new(ErrorKind::Decoding, "this is no reply of the local server")
+    Error::new(ErrorKind::Decoding, "this is no response of the local server")
 }

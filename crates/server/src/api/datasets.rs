@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::replies;
+use super::responses;
 use crate::app::App;
 use crate::http::{
     ApiError, BaseUrl, Caller, DatasetPath, JsonBody, PageQuery, Query, json, no_content,
@@ -22,7 +22,7 @@ pub(super) async fn list(
     let text = query.text("q")?.filter(|text| !text.is_empty());
     let containing = text.map(str::to_owned);
     let listed = app.storage.datasets(caller.workspace, containing, page.window()).await?;
-    let body = replies::page("datasets", &listed, &page, &base, text);
+    let body = responses::page("datasets", &listed, &page, &base, text);
     Ok(json(StatusCode::OK, body))
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn create(
         owner: caller.user,
     };
     let dataset = app.storage.create_dataset(caller.workspace, new).await?;
-    Ok(json(StatusCode::CREATED, replies::one(&dataset)))
+    Ok(json(StatusCode::CREATED, responses::one(&dataset)))
 }
 
 pub(super) async fn fetch(
@@ -47,7 +47,7 @@ pub(super) async fn fetch(
     DatasetPath(key): DatasetPath,
 ) -> Result<Response, ApiError> {
     let dataset = app.storage.dataset(caller.workspace, key).await?;
-    Ok(json(StatusCode::OK, replies::one(&dataset)))
+    Ok(json(StatusCode::OK, responses::one(&dataset)))
 }
 
 pub(super) async fn update(
@@ -62,7 +62,7 @@ pub(super) async fn update(
         description: body.optional("description").as_ref().map(dataset_description).transpose()?,
     };
     let dataset = app.storage.update_dataset(caller.workspace, key, change).await?;
-    Ok(json(StatusCode::OK, replies::one(&dataset)))
+    Ok(json(StatusCode::OK, responses::one(&dataset)))
 }
 
 pub(super) async fn delete(
@@ -71,7 +71,7 @@ pub(super) async fn delete(
     DatasetPath(key): DatasetPath,
 ) -> Result<Response, ApiError> {
     app.storage.delete_dataset(caller.workspace, key).await?;
-    // Its records are removed behind the reply.
+    // Its records are removed behind the response.
     app.untidy.notify_one();
     Ok(no_content())
 }

@@ -63,18 +63,18 @@ const PARTS: &[Part] = &[
 ];
 
 pub(super) async fn page(headers: HeaderMap) -> Response {
-    PAGE.reply(&headers)
+    PAGE.response(&headers)
 }
 
 pub(super) async fn part(Path(name): Path<String>, headers: HeaderMap) -> Response {
     match PARTS.iter().find(|part| part.name == name) {
-        Some(part) => part.reply(&headers),
+        Some(part) => part.response(&headers),
         None => ApiError::not_found("the page has no such part").into_response(),
     }
 }
 
 impl Part {
-    fn reply(&self, asked: &HeaderMap) -> Response {
+    fn response(&self, asked: &HeaderMap) -> Response {
         let as_it_is = !self.compressed || takes_gzip(asked);
         let body = if as_it_is { Body::from(self.bytes) } else { Body::from(self.decompressed()) };
         let mut response = Response::new(body);
@@ -106,7 +106,7 @@ impl Part {
     }
 }
 
-/// Whether a client takes compressed replies. Every browser does.
+/// Whether a client takes compressed responses. Every browser does.
 fn takes_gzip(headers: &HeaderMap) -> bool {
     let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|coding| {
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn compressed_replies_go_to_those_who_take_them() {
+    fn compressed_responses_go_to_those_who_take_them() {
         let takes = |value: &str| {
             let value = HeaderValue::from_str(value).unwrap();
             takes_gzip(&HeaderMap::from_iter([(ACCEPT_ENCODING, value)]))

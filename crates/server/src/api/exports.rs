@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::replies;
+use super::responses;
 use crate::app::App;
 use crate::files::Incoming;
 use crate::http::{ApiError, BaseUrl, Caller, DatasetPath, json, on_disk};
@@ -61,7 +61,7 @@ pub(super) async fn to_jsonl(
     };
     let file = app.storage.add_file(caller.workspace, new).await?;
     let url = base.join(&app.signer.link(file.id, expires));
-    let body = replies::object(|object| object.string("file_url", &url));
+    let body = responses::object(|object| object.string("file_url", &url));
     Ok(json(StatusCode::OK, body))
 }
 

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::replies;
+use super::responses;
 use crate::app::App;
 use crate::faults::Rule;
 use crate::http::{ApiError, Caller, JsonBody, json, no_content};
@@ -15,17 +15,17 @@ pub(super) async fn add(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let rules = body.one_or_items()?.iter().map(Rule::read).collect::<Result<Vec<_>, _>>()?;
-    let reply = replies::object(|object| {
+    let response = responses::object(|object| {
         app.faults.add(caller.workspace, rules, object.member("faults"));
     });
-    Ok(json(StatusCode::CREATED, reply))
+    Ok(json(StatusCode::CREATED, response))
 }
 
 pub(super) async fn list(State(app): State<App>, caller: Caller) -> Response {
-    let reply = replies::object(|object| {
+    let response = responses::object(|object| {
         app.faults.write_rules(caller.workspace, object.member("faults"));
     });
-    json(StatusCode::OK, reply)
+    json(StatusCode::OK, response)
 }
 
 pub(super) async fn clear(State(app): State<App>, caller: Caller) -> Response {
@@ -34,10 +34,10 @@ pub(super) async fn clear(State(app): State<App>, caller: Caller) -> Response {
 }
 
 pub(super) async fn journal(State(app): State<App>, caller: Caller) -> Response {
-    let reply = replies::object(|object| {
+    let response = responses::object(|object| {
         app.faults.write_journal(caller.workspace, object.member("requests"));
     });
-    json(StatusCode::OK, reply)
+    json(StatusCode::OK, response)
 }
 
 pub(super) async fn clear_journal(State(app): State<App>, caller: Caller) -> Response {

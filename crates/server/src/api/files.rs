@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
-use super::replies::{self, FileReply};
+use super::responses::{self, FileResponse};
 use crate::app::App;
 use crate::http::{
     ApiError, BaseUrl, Caller, FilePath, GREATEST, Query, UploadForm, content, json, on_disk,
@@ -18,7 +18,7 @@ use crate::json::{Object, list as write_list};
 use crate::storage::{FileFilter, Missing, NewFile, Window};
 use crate::time::Timestamp;
 
-/// The purpose in replies about files that were uploaded without one. (An assumption: no purpose of the service is meant
+/// The purpose in responses about files that were uploaded without one. (An assumption: no purpose of the service is meant
 /// for datasets; its own clients want some text, and this one they know.)
 const PURPOSE: &str = "batch";
 
@@ -44,9 +44,9 @@ pub(super) async fn list(
     let limit = u32::try_from(size).unwrap_or(u32::MAX);
     let window = Window { offset: page.saturating_mul(size), limit };
     let listed = app.storage.files(caller.workspace, filter, window).await?;
-    let body = replies::object(|object| {
+    let body = responses::object(|object| {
         write_list(object.member("data"), &listed.results, |out, file| {
-            Object::write(out, |object| replies::file(object, file, FileReply::Plain));
+            Object::write(out, |object| responses::file(object, file, FileResponse::Plain));
         });
         object.string("object", "list");
         object.optional_integer("total", with_total.then_some(listed.count));
@@ -107,7 +107,7 @@ pub(super) async fn upload(
         signature: stored.signature,
     };
     let file = app.storage.add_file(caller.workspace, new).await?;
-    let body = replies::object(|object| replies::file(object, &file, FileReply::Plain));
+    let body = responses::object(|object| responses::file(object, &file, FileResponse::Plain));
     Ok(json(StatusCode::OK, body))
 }
 
@@ -154,7 +154,8 @@ pub(super) async fn retrieve(
     FilePath(id): FilePath,
 ) -> Result<Response, ApiError> {
     let file = app.storage.file(caller.workspace, id).await?;
-    let body = replies::object(|object| replies::file(object, &file, FileReply::WithDeleted));
+    let body =
+        responses::object(|object| responses::file(object, &file, FileResponse::WithDeleted));
     Ok(json(StatusCode::OK, body))
 }
 
@@ -167,7 +168,7 @@ pub(super) async fn delete(
     // The file is gone for everybody now. A content that cannot be removed is tried again at the next start.
     let contents = app.contents.clone();
     on_disk(tokio::task::spawn_blocking(move || contents.remove(&[id]))).await?;
-    let body = replies::object(|object| {
+    let body = responses::object(|object| {
         object.uuid("id", id);
         object.string("object", "file");
         object.raw("deleted", "true");
@@ -195,7 +196,7 @@ pub(super) async fn signed_url(
     let hours = query.integer("expiry", 1..=GREATEST, 24)?;
     app.storage.file(caller.workspace, id).await?;
     let url = base.join(&app.signer.link(id, after(hours)));
-    let body = replies::object(|object| object.string("url", &url));
+    let body = responses::object(|object| object.string("url", &url));
     Ok(json(StatusCode::OK, body))
 }
 

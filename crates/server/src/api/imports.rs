@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::{files, replies};
+use super::{files, responses};
 use crate::app::App;
 use crate::faults::Planned;
 use crate::http::{ApiError, Caller, DatasetPath, JsonBody, json};
@@ -120,7 +120,7 @@ async fn begin(
     let Caller { workspace, user } = caller;
     let import = Import { workspace, dataset, creator: user, source, skipped, fault };
     let task = app.importer.begin(import).ok_or_else(|| ApiError::busy("imports"))?.await?;
-    Ok(json(StatusCode::ACCEPTED, replies::one(&task)))
+    Ok(json(StatusCode::ACCEPTED, responses::one(&task)))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ mod metrics;
 mod openapi;
 mod planting;
 mod records;
-mod replies;
+mod responses;
 mod routes;
 mod tasks;
 

@@ -16,8 +16,8 @@ pub(super) async fn events(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let events = body.items()?.iter().map(seed::event).collect::<Result<Vec<_>, _>>()?;
-    let mut reply = Vec::new();
-    list(&mut reply, &events, |out, event: &Event| {
+    let mut response = Vec::new();
+    list(&mut response, &events, |out, event: &Event| {
         Object::write(out, |object| {
             object.string("event_id", &event.id);
             object.raw("request_messages", &event.request_messages);
@@ -25,8 +25,8 @@ pub(super) async fn events(
             object.raw("extra_fields", &event.extra_fields);
         });
     });
-    app.storage.plant_events(caller.workspace, events).await?;
-    Ok(json(StatusCode::OK, reply))
+    app.storage.insert_events(caller.workspace, events).await?;
+    Ok(json(StatusCode::OK, response))
 }
 
 pub(super) async fn conversations(
@@ -36,15 +36,15 @@ pub(super) async fn conversations(
 ) -> Result<Response, ApiError> {
     let conversations =
         body.items()?.iter().map(seed::conversation).collect::<Result<Vec<_>, _>>()?;
-    let mut reply = Vec::new();
-    list(&mut reply, &conversations, |out, conversation: &Conversation| {
+    let mut response = Vec::new();
+    list(&mut response, &conversations, |out, conversation: &Conversation| {
         Object::write(out, |object| {
             object.string("conversation_id", &conversation.id);
             object.raw("messages", &conversation.messages);
         });
     });
-    app.storage.plant_conversations(caller.workspace, conversations).await?;
-    Ok(json(StatusCode::OK, reply))
+    app.storage.insert_conversations(caller.workspace, conversations).await?;
+    Ok(json(StatusCode::OK, response))
 }
 
 pub(super) async fn campaigns(
@@ -53,16 +53,16 @@ pub(super) async fn campaigns(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let campaign = seed::campaign(&body.members()?)?;
-    let mut reply = Vec::new();
-    Object::write(&mut reply, |object| {
+    let mut response = Vec::new();
+    Object::write(&mut response, |object| {
         object.uuid("id", campaign.id);
         object.string("name", &campaign.name);
         list(object.member("event_ids"), &campaign.event_ids, |out, id: &String| {
             crate::json::string(out, id);
         });
     });
-    app.storage.plant_campaign(caller.workspace, campaign).await?;
-    Ok(json(StatusCode::OK, reply))
+    app.storage.insert_campaign(caller.workspace, campaign).await?;
+    Ok(json(StatusCode::OK, response))
 }
 
 pub(super) async fn reset(State(app): State<App>, caller: Caller) -> Result<Response, ApiError> {

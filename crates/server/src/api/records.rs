@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 use mistral_datasets_core_client::types::{ErrorCode, RecordSource};
 
-use super::replies;
+use super::responses;
 use crate::app::App;
 use crate::http::{
     ApiError, BaseUrl, Caller, DatasetPath, JsonBody, PageQuery, Query, RecordPath, json,
@@ -23,11 +23,16 @@ pub(super) async fn list(
 ) -> Result<Response, ApiError> {
     let page = PageQuery::read(&query)?;
     let mut body = Vec::new();
-    replies::begin_page("records", &mut body);
-    let records =
-        app.storage.write_records(caller.workspace, key, page.window(), body, replies::next_record);
+    responses::begin_page("records", &mut body);
+    let records = app.storage.write_records(
+        caller.workspace,
+        key,
+        page.window(),
+        body,
+        responses::next_record,
+    );
     let WrittenRecords { count, text: mut body } = records.await?;
-    replies::end_page(&mut body, count, &page, &base, None);
+    responses::end_page(&mut body, count, &page, &base, None);
     Ok(json(StatusCode::OK, body))
 }
 
@@ -44,7 +49,7 @@ pub(super) async fn create(
         source: source(&body)?,
     };
     let record = app.storage.create_record(caller.workspace, key, new).await?;
-    Ok(json(StatusCode::CREATED, replies::one(&record)))
+    Ok(json(StatusCode::CREATED, responses::one(&record)))
 }
 
 /// The source of a record that is given directly, which may be left out but not null. The others are the server's to say.
@@ -62,7 +67,7 @@ pub(super) async fn fetch(
     RecordPath(id): RecordPath,
 ) -> Result<Response, ApiError> {
     let record = app.storage.record(caller.workspace, id).await?;
-    Ok(json(StatusCode::OK, replies::one(&record)))
+    Ok(json(StatusCode::OK, responses::one(&record)))
 }
 
 pub(super) async fn delete(

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::replies;
+use super::responses;
 use crate::app::App;
 use crate::http::{ApiError, BaseUrl, Caller, DatasetPath, PageQuery, Query, TaskPath, json};
 
@@ -17,7 +17,7 @@ pub(super) async fn list(
 ) -> Result<Response, ApiError> {
     let page = PageQuery::read(&query)?;
     let listed = app.storage.tasks(caller.workspace, key, page.window()).await?;
-    let body = replies::page("tasks", &listed, &page, &base, None);
+    let body = responses::page("tasks", &listed, &page, &base, None);
     Ok(json(StatusCode::OK, body))
 }
 
@@ -28,5 +28,5 @@ pub(super) async fn fetch(
     TaskPath(id): TaskPath,
 ) -> Result<Response, ApiError> {
     let task = app.storage.task(caller.workspace, key, id).await?;
-    Ok(json(StatusCode::OK, replies::one(&task)))
+    Ok(json(StatusCode::OK, responses::one(&task)))
 }

@@ -83,7 +83,7 @@ fn workspace_of_key(app: &App, request: &mut Request) -> Option<Uuid> {
     Some(caller.workspace)
 }
 
-/// The reply that a rule makes of a request.
+/// The response that a rule makes of a request.
 async fn spoiled(
     rule: &Rule,
     mut request: Request,
@@ -96,11 +96,11 @@ async fn spoiled(
     }
     let mut response = if rule.carry_out {
         let real = next.run(request).await;
-        if rule.replaces() { rule.reply(success) } else { real }
+        if rule.replaces() { rule.response(success) } else { real }
     } else {
         // Whether a client has sent all of a request must not depend on who is faster.
         body.drain().await;
-        rule.reply(success)
+        rule.response(success)
     };
     rule.set_headers(response.headers_mut());
     if !rule.delay.is_zero() {

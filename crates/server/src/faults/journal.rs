@@ -39,7 +39,7 @@ pub(super) struct Entry {
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outcome {
-    /// There is none where no reply was begun.
+    /// There is none where no response was begun.
     pub(super) status: Option<u16>,
     pub(super) request_bytes: u64,
     pub(super) elapsed: Duration,

@@ -3,8 +3,8 @@
 //! Both belong to a workspace, so that tests that run at once do not spoil each other's requests. Both are kept in memory.
 //!
 //! Every request passes [`around`], which notes it in the journal and asks the rules of its workspace whether it is to be
-//! spoiled. What is spoiled above HTTP is done there: the request carried out or not, the reply replaced or delayed. What is
-//! spoiled on the wire is only described there, by a [`Spoil`] that goes with the reply and is applied to it last of all. What is
+//! spoiled. What is spoiled above HTTP is done there: the request carried out or not, the response replaced or delayed. What is
+//! spoiled on the wire is only described there, by a [`Spoil`] that goes with the response and is applied to it last of all. What is
 //! done to the task of an import goes with the request, to where the import begins.
 
 mod apply;

@@ -66,7 +66,7 @@ struct Given {
     json: bool,
 }
 
-/// Where a reply ends too early, counted in bytes of its body.
+/// Where a response ends too early, counted in bytes of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cut {
     /// By a reset; after no bytes that is before the head.
@@ -75,7 +75,7 @@ pub(super) enum Cut {
     Truncate(u64),
 }
 
-/// A reply that comes in drops.
+/// A response that comes in drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Drip {
     pub(super) bytes: u64,
@@ -141,11 +141,11 @@ impl Rule {
             matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
         });
         if bodiless && self.body.is_some() {
-            return Err(members.problem("body", "a reply of this status has none"));
+            return Err(members.problem("body", "a response of this status has none"));
         }
         let unheard = self.cut == Some(Cut::Reset(0));
         if !self.carry_out && !self.replaces() && !unheard {
-            let message = "a request that is not carried out needs a reply: give `status` or `body`, or \
+            let message = "a request that is not carried out needs a response: give `status` or `body`, or \
                            `reset_after_bytes` of 0";
             return Err(members.problem("carry_out", message));
         }
@@ -188,13 +188,13 @@ impl Rule {
             && (self.task.is_none() || operation.is_some_and(begins_task))
     }
 
-    /// Whether the rule has a reply of its own.
+    /// Whether the rule has a response of its own.
     pub(super) fn replaces(&self) -> bool {
         self.status.is_some() || self.body.is_some()
     }
 
-    /// The rule's own reply; `success` is the status where it names none.
-    pub(super) fn reply(&self, success: StatusCode) -> Response {
+    /// The rule's own response; `success` is the status where it names none.
+    pub(super) fn response(&self, success: StatusCode) -> Response {
         let status = self.status.unwrap_or(success);
         let Some(Given { bytes, json }) = &self.body else {
             return match status.is_client_error() || status.is_server_error() {
@@ -256,7 +256,7 @@ fn headers(value: &Value<'_>) -> Result<HeaderMap, Problem> {
         let parsed = HeaderName::from_bytes(name.as_bytes());
         let name = parsed.map_err(|_| value.problem("this is no name of a header"))?;
         if [CONTENT_LENGTH, TRANSFER_ENCODING].contains(&name) {
-            return Err(value.problem("the server itself says where a reply ends"));
+            return Err(value.problem("the server itself says where a response ends"));
         }
         let text = HeaderValue::from_str(&value.string()?);
         headers.insert(name, text.map_err(|_| value.problem("a header cannot have this value"))?);
@@ -279,7 +279,9 @@ fn cut(members: &Members<'_>) -> Result<Option<Cut>, Problem> {
         (Some(value), None) => Some(Cut::Reset(value.integer(0..=u64::MAX)?)),
         (None, Some(value)) => Some(Cut::Truncate(value.integer(0..=u64::MAX)?)),
         (Some(_), Some(value)) => {
-            return Err(value.problem("a reply ends once: not together with `reset_after_bytes`"));
+            return Err(
+                value.problem("a response ends once: not together with `reset_after_bytes`")
+            );
         }
     })
 }
@@ -384,13 +386,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reply_without_a_body_is_the_envelope_where_it_is_a_failure() {
-        let reply = |rule| read(rule).unwrap().reply(StatusCode::CREATED);
-        let failed = reply(json!({"status": 429}));
+    async fn a_response_without_a_body_is_the_envelope_where_it_is_a_failure() {
+        let response = |rule| read(rule).unwrap().response(StatusCode::CREATED);
+        let failed = response(json!({"status": 429}));
         assert_eq!(failed.status(), 429);
         let body = axum::body::to_bytes(failed.into_body(), 1000).await.unwrap();
         assert!(body.starts_with(b"{\"detail\""));
-        let given = reply(json!({"body": {"a": 1.0}}));
+        let given = response(json!({"body": {"a": 1.0}}));
         assert_eq!(given.status(), 201);
         assert_eq!(given.headers()["content-type"], "application/json");
         let body = axum::body::to_bytes(given.into_body(), 1000).await.unwrap();

@@ -1,4 +1,4 @@
-//! What a fault does to a reply on its way over the wire.
+//! What a fault does to a response on its way over the wire.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -14,14 +14,14 @@ use super::rule::{Cut, Drip};
 use crate::http::length;
 use crate::line::{End, Ending};
 
-/// What a client may not have taken yet of a reply that is reset is at most what systems hold for it, for which it is given
-/// this time. A reply smaller than [`TAKEN_AT_ONCE`] is in the client's own system as soon as it is sent.
+/// What a client may not have taken yet of a response that is reset is at most what systems hold for it, for which it is given
+/// this time. A response smaller than [`TAKEN_AT_ONCE`] is in the client's own system as soon as it is sent.
 const TAKING: Duration = Duration::from_millis(200);
 
 /// The bytes that a system always takes for a program that does not read.
 const TAKEN_AT_ONCE: u64 = 16 << 10;
 
-/// How a reply is spoiled on the wire. It goes with the reply, as an extension, to where replies are sent.
+/// How a response is spoiled on the wire. It goes with the response, as an extension, to where responses are sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Spoil {
     pub(super) cut: Option<Cut>,
@@ -29,12 +29,12 @@ pub(crate) struct Spoil {
 }
 
 impl Spoil {
-    /// Takes what is to be done to a reply, if anything is.
+    /// Takes what is to be done to a response, if anything is.
     pub(crate) fn taken(response: &mut Response) -> Option<Self> {
         response.extensions_mut().remove()
     }
 
-    /// Spoils a reply that is sent next, with nothing awaited between.
+    /// Spoils a response that is sent next, with nothing awaited between.
     pub(crate) async fn apply(self, response: Response, ending: &Ending) -> Response {
         let cut = match self.cut {
             None => None,
@@ -52,7 +52,7 @@ impl Spoil {
         // Streamed contents of files have a header only to tell it.
         let size = response.body().size_hint().exact().or_else(|| length(response.headers()));
         if size == Some(0) {
-            // Nobody asks for the body of a reply that has none, so the connection ends behind the head.
+            // Nobody asks for the body of a response that has none, so the connection ends behind the head.
             if let Some((_, end)) = cut {
                 ending.tell(end);
             }
@@ -62,7 +62,7 @@ impl Spoil {
             Body::new(Spoiled {
                 body,
                 chunk: Bytes::new(),
-                // A reply that is shorter is cut behind its last byte.
+                // A response that is shorter is cut behind its last byte.
                 left: cut.map(|(bytes, _)| size.map_or(bytes, |size| size.min(bytes))),
                 end: cut.map(|(_, end)| (ending.clone(), end)),
                 drip: self.drip,

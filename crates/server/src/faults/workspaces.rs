@@ -210,7 +210,7 @@ mod tests {
             Arrival { method: &Method::GET, path: "/", operation: None, headers: &headers };
         let request = Request { arrival, route: "/", operation: None };
         let (_, rule) = faults.of(workspace).arrived(&request, Instant::now());
-        rule.map(|rule| rule.reply(http::StatusCode::OK).status().as_u16())
+        rule.map(|rule| rule.response(http::StatusCode::OK).status().as_u16())
     }
 
     const A: Uuid = Uuid::from_u128(1);

@@ -1,4 +1,4 @@
-//! Replies that hand out a file's content, whole or a part of it.
+//! Responses that hand out a file's content, whole or a part of it.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom};

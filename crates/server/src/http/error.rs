@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use mistral_datasets_core_client::types::{ErrorCode, ErrorDetail, ErrorResponse};
 use uuid::Uuid;
 
-use super::reply::json;
+use super::response::json;
 use crate::json::Problem;
 use crate::storage::{Missing, StorageError};
 
@@ -107,11 +107,11 @@ impl ApiError {
         )
     }
 
-    /// The whole reply as it stands on the wire, for where no request is there to be answered. The connection ends behind it.
+    /// The whole response as it stands on the wire, for where no request is there to be answered. The connection ends behind it.
     pub(crate) fn on_the_wire(self) -> Vec<u8> {
         let Failure { status, code, message, header } = *self.0;
         let body = envelope(code, message);
-        let mut reply = format!(
+        let mut response = format!(
             "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nx-request-id: {}\r\n",
             body.len(),
             Uuid::now_v7(),
@@ -120,14 +120,14 @@ impl ApiError {
         let close = (CONNECTION, HeaderValue::from_static("close"));
         let others = header.into_iter().filter(|(name, _)| *name != CONNECTION);
         for (name, value) in others.chain([close]) {
-            reply.extend_from_slice(name.as_str().as_bytes());
-            reply.extend_from_slice(b": ");
-            reply.extend_from_slice(value.as_bytes());
-            reply.extend_from_slice(b"\r\n");
+            response.extend_from_slice(name.as_str().as_bytes());
+            response.extend_from_slice(b": ");
+            response.extend_from_slice(value.as_bytes());
+            response.extend_from_slice(b"\r\n");
         }
-        reply.extend_from_slice(b"\r\n");
-        reply.extend_from_slice(&body);
-        reply
+        response.extend_from_slice(b"\r\n");
+        response.extend_from_slice(&body);
+        response
     }
 
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {

@@ -1,4 +1,4 @@
-//! Requests and replies: what every operation shares.
+//! Requests and responses: what every operation shares.
 
 mod auth;
 mod body;
@@ -10,7 +10,7 @@ mod own_name;
 mod page;
 mod path;
 mod query;
-mod reply;
+mod response;
 mod service;
 
 pub(crate) use auth::{Caller, Keys};
@@ -23,5 +23,5 @@ pub(crate) use own_name::under_own_name;
 pub(crate) use page::{BaseUrl, PageQuery};
 pub(crate) use path::{DatasetPath, FilePath, RecordPath, TaskPath};
 pub(crate) use query::{GREATEST, Query};
-pub(crate) use reply::{json, no_content};
+pub(crate) use response::{json, no_content};
 pub(crate) use service::{RequestBody, answer};

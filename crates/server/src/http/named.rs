@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
-/// The header by which a request can be found in the log; a client may choose it, and every reply carries it.
+/// The header by which a request can be found in the log; a client may choose it, and every response carries it.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The characters an id that a client chose may have.

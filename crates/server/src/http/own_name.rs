@@ -1,7 +1,7 @@
 //! By which names a server may be reached that accepts every key.
 //!
 //! The owner of a web page can make its name lead to a loopback address (DNS rebinding). Browsers then take this server for a
-//! part of the page, and let the page send any key and read every reply. Only the name in the request gives that away.
+//! part of the page, and let the page send any key and read every response. Only the name in the request gives that away.
 
 use std::net::IpAddr;
 

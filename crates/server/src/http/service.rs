@@ -1,5 +1,5 @@
 //! Around every request: its id, what to do when a handler panics, what is left of its body, and what a fault does to its
-//! reply.
+//! response.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
@@ -108,16 +108,16 @@ pub(crate) async fn answer(
         Some(spoil) => spoil.apply(response, ending).await,
     };
     let ending = ending.clone();
-    response.map(|body| axum::body::Body::new(ReplyBody { body, ending }))
+    response.map(|body| axum::body::Body::new(ResponseBody { body, ending }))
 }
 
-/// The body of a reply, which tells when all of it was handed over: then it is let go.
-struct ReplyBody {
+/// The body of a response, which tells when all of it was handed over: then it is let go.
+struct ResponseBody {
     body: axum::body::Body,
     ending: Ending,
 }
 
-impl Body for ReplyBody {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -137,7 +137,7 @@ impl Body for ReplyBody {
     }
 }
 
-impl Drop for ReplyBody {
+impl Drop for ResponseBody {
     fn drop(&mut self) {
         self.ending.answered();
     }
@@ -164,7 +164,7 @@ fn is_failure(status: StatusCode) -> bool {
 
 /// A body that can still be read after the handler has let go of it.
 ///
-/// A client that is still sending when the reply comes and the connection closes sees a broken connection and not the reply.
+/// A client that is still sending when the response comes and the connection closes sees a broken connection and not the response.
 /// So before a failure is answered, what the client goes on sending is taken from it.
 #[derive(Clone)]
 pub(crate) struct RequestBody(Arc<Mutex<State>>);

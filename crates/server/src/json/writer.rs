@@ -1,4 +1,4 @@
-//! Writing replies. Payloads go in as the text they are, so a page costs little more than copying it.
+//! Writing responses. Payloads go in as the text they are, so a page costs little more than copying it.
 
 use uuid::Uuid;
 

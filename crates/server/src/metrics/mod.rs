@@ -68,7 +68,7 @@ impl Metrics {
         let durations = Family::new_with_constructor(durations as fn() -> Histogram);
         own.register_with_unit(
             "request_duration",
-            "The time from a request's head until its reply began",
+            "The time from a request's head until its response began",
             Unit::Seconds,
             durations.clone(),
         );

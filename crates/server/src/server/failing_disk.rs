@@ -44,9 +44,9 @@ impl Api {
                 request.multipart(Form::new().part("file", part))
             }
         };
-        let reply = request.send().await.unwrap();
-        let status = reply.status().as_u16();
-        let body = reply.bytes().await.unwrap();
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.bytes().await.unwrap();
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
@@ -147,17 +147,17 @@ async fn no_write_is_acknowledged_while_the_disk_fails_and_all_are_taken_again_a
     let before = api.everything(&dataset).await;
     api.fails.store(true, Ordering::SeqCst);
     for (method, path, body) in &writes {
-        let (status, reply) = api.send(method, path, body).await;
-        assert_eq!(status, 500, "{method} {path}: {reply}");
-        assert_eq!(reply["detail"]["error_code"], "DATABASE_ERROR", "{method} {path}");
-        assert!(!reply.to_string().contains("fsync"), "{method} {path}: {reply}");
+        let (status, response) = api.send(method, path, body).await;
+        assert_eq!(status, 500, "{method} {path}: {response}");
+        assert_eq!(response["detail"]["error_code"], "DATABASE_ERROR", "{method} {path}");
+        assert!(!response.to_string().contains("fsync"), "{method} {path}: {response}");
         assert_eq!(api.everything(&dataset).await, before, "{method} {path}");
     }
     api.fails.store(false, Ordering::SeqCst);
     assert_eq!(api.everything(&dataset).await, before);
     for (method, path, body) in &writes {
-        let (status, reply) = api.send(method, path, body).await;
-        assert!((200..300).contains(&status), "{method} {path}: {reply}");
+        let (status, response) = api.send(method, path, body).await;
+        assert!((200..300).contains(&status), "{method} {path}: {response}");
     }
     assert_eq!(api.get(DATASETS).await["datasets"]["count"], 0);
     api.server.shutdown().await;

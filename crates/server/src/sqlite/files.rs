@@ -90,7 +90,7 @@ fn linked(connection: &Connection, id: Uuid) -> Result<FileEntry, StorageError> 
         .ok_or_else(|| Missing::File.into())
 }
 
-fn workspace_of(connection: &Connection, id: Uuid) -> Result<Uuid, StorageError> {
+fn workspace_with_key(connection: &Connection, id: Uuid) -> Result<Uuid, StorageError> {
     connection
         .prepare_cached(
             "SELECT w.uuid FROM files f JOIN workspaces w ON w.id = f.workspace \
@@ -170,7 +170,7 @@ impl FileIndex for SqliteStorage {
     }
 
     fn workspace_of_file(&self, id: Uuid) -> Pending<Uuid> {
-        self.look_up(move |connection| workspace_of(connection, id))
+        self.look_up(move |connection| workspace_with_key(connection, id))
     }
 
     fn unneeded_contents(&self, ids: Vec<Uuid>) -> Pending<Vec<Uuid>> {

@@ -5,10 +5,10 @@ use uuid::Uuid;
 
 use super::{SqliteStorage, workspaces};
 use crate::storage::{
-    Campaign, CampaignEvents, Conversation, Event, Missing, Pending, PlantedStore, StorageError,
+    Campaign, CampaignEvents, Conversation, Event, FixtureStore, Missing, Pending, StorageError,
 };
 
-pub(super) fn plant_events(
+pub(super) fn insert_events(
     connection: &Connection,
     workspace: Uuid,
     events: &[Event],
@@ -31,7 +31,7 @@ pub(super) fn plant_events(
     Ok(())
 }
 
-pub(super) fn plant_conversations(
+pub(super) fn insert_conversations(
     connection: &Connection,
     workspace: Uuid,
     conversations: &[Conversation],
@@ -47,7 +47,7 @@ pub(super) fn plant_conversations(
     Ok(())
 }
 
-pub(super) fn plant_campaign(
+pub(super) fn insert_campaign(
     connection: &Connection,
     workspace: Uuid,
     campaign: &Campaign,
@@ -163,21 +163,21 @@ fn campaign_events(
     Ok(CampaignEvents { named, present })
 }
 
-impl PlantedStore for SqliteStorage {
-    fn plant_events(&self, workspace: Uuid, events: Vec<Event>) -> Pending<()> {
-        self.write(move |connection| plant_events(connection, workspace, &events))
+impl FixtureStore for SqliteStorage {
+    fn insert_events(&self, workspace: Uuid, events: Vec<Event>) -> Pending<()> {
+        self.write(move |connection| insert_events(connection, workspace, &events))
     }
 
-    fn plant_conversations(
+    fn insert_conversations(
         &self,
         workspace: Uuid,
         conversations: Vec<Conversation>,
     ) -> Pending<()> {
-        self.write(move |connection| plant_conversations(connection, workspace, &conversations))
+        self.write(move |connection| insert_conversations(connection, workspace, &conversations))
     }
 
-    fn plant_campaign(&self, workspace: Uuid, campaign: Campaign) -> Pending<()> {
-        self.write(move |connection| plant_campaign(connection, workspace, &campaign))
+    fn insert_campaign(&self, workspace: Uuid, campaign: Campaign) -> Pending<()> {
+        self.write(move |connection| insert_campaign(connection, workspace, &campaign))
     }
 
     fn events(&self, workspace: Uuid, ids: Vec<String>) -> Pending<Vec<Event>> {

@@ -130,8 +130,8 @@ mod tests {
     use super::ROWS;
     use crate::sqlite::{Durability, SqliteStorage};
     use crate::storage::{
-        Campaign, Conversation, Dataset, DatasetKey, DatasetStore, Event, ImportStore, NewDataset,
-        NewRecord, PlantedStore, Progress, RecordStore, Storage, Window,
+        Campaign, Conversation, Dataset, DatasetKey, DatasetStore, Event, FixtureStore,
+        ImportStore, NewDataset, NewRecord, Progress, RecordStore, Storage, Window,
     };
 
     const WORKSPACE: Uuid = Uuid::from_u128(1);
@@ -244,12 +244,12 @@ mod tests {
                 response_messages: json(),
                 extra_fields: "{}".to_owned(),
             };
-            storage.plant_events(workspace, vec![event]).await.unwrap();
+            storage.insert_events(workspace, vec![event]).await.unwrap();
             let conversation = Conversation { id: "c".to_owned(), messages: json() };
-            storage.plant_conversations(workspace, vec![conversation]).await.unwrap();
+            storage.insert_conversations(workspace, vec![conversation]).await.unwrap();
             let (name, event_ids) = ("Campaign".to_owned(), vec!["e".to_owned()]);
             let campaign = Campaign { id: Uuid::now_v7(), name, event_ids };
-            storage.plant_campaign(workspace, campaign).await.unwrap();
+            storage.insert_campaign(workspace, campaign).await.unwrap();
         }
         storage.reset(WORKSPACE).await.unwrap();
         reclaim_all(&storage).await;

@@ -21,10 +21,10 @@ fn plant(
     if had == Some(seed.digest) {
         return Ok(());
     }
-    planted::plant_events(connection, workspace, &seed.events)?;
-    planted::plant_conversations(connection, workspace, &seed.conversations)?;
+    planted::insert_events(connection, workspace, &seed.events)?;
+    planted::insert_conversations(connection, workspace, &seed.conversations)?;
     for campaign in &seed.campaigns {
-        planted::plant_campaign(connection, workspace, campaign)?;
+        planted::insert_campaign(connection, workspace, campaign)?;
     }
     let mut is_there = connection.prepare_cached(
         "SELECT 1 FROM datasets WHERE workspace = ?1 AND name = ?2 AND deleted_at IS NULL",

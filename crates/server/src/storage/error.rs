@@ -36,7 +36,7 @@ pub(crate) enum StorageError {
         "the disk has failed to keep a write; the server takes no more of them until it is restarted"
     )]
     DiskFailed,
-    /// The database failed. The source is for the log, never for a reply.
+    /// The database failed. The source is for the log, never for a response.
     #[error("the storage failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

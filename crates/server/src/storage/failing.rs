@@ -92,11 +92,11 @@ impl FileIndex for FailingStorage {
     }
 }
 
-impl PlantedStore for FailingStorage {
+impl FixtureStore for FailingStorage {
     forward! {
-        writes fn plant_events(&self, workspace: Uuid, events: Vec<Event>) -> ();
-        writes fn plant_conversations(&self, workspace: Uuid, conversations: Vec<Conversation>) -> ();
-        writes fn plant_campaign(&self, workspace: Uuid, campaign: Campaign) -> ();
+        writes fn insert_events(&self, workspace: Uuid, events: Vec<Event>) -> ();
+        writes fn insert_conversations(&self, workspace: Uuid, conversations: Vec<Conversation>) -> ();
+        writes fn insert_campaign(&self, workspace: Uuid, campaign: Campaign) -> ();
         reads fn events(&self, workspace: Uuid, ids: Vec<String>) -> Vec<Event>;
         reads fn conversations(&self, workspace: Uuid, ids: Vec<String>) -> Vec<Conversation>;
         reads fn require_events(&self, workspace: Uuid, ids: Vec<String>) -> ();

@@ -24,7 +24,7 @@ pub(crate) use error::{Missing, StorageError};
 pub(crate) use failing::FailingStorage;
 pub(crate) use files::{FileEntry, FileFilter, FileIndex, NewFile};
 pub(crate) use imports::{ImportCounts, ImportStore, Progress, Task};
-pub(crate) use planted::{Campaign, CampaignEvents, Conversation, Event, PlantedStore};
+pub(crate) use planted::{Campaign, CampaignEvents, Conversation, Event, FixtureStore};
 pub(crate) use records::{
     NewRecord, Record, RecordStore, RecordView, RecordVisitor, RecordWriter, WrittenRecords,
 };
@@ -36,7 +36,7 @@ pub(crate) type Pending<T> =
 
 /// Everything the server keeps, but for the contents of files.
 pub(crate) trait Storage:
-    DatasetStore + RecordStore + ImportStore + FileIndex + PlantedStore + SeedStore + Send + Sync
+    DatasetStore + RecordStore + ImportStore + FileIndex + FixtureStore + SeedStore + Send + Sync
 {
     /// Random bytes that stay the same as long as the data does, to sign links with.
     fn secret(&self) -> Pending<Vec<u8>>;

@@ -34,16 +34,19 @@ pub(crate) struct CampaignEvents {
 }
 
 /// Keeps what is planted.
-pub(crate) trait PlantedStore {
+pub(crate) trait FixtureStore {
     /// Plants events; one with the id of an older one replaces it.
-    fn plant_events(&self, workspace: Uuid, events: Vec<Event>) -> Pending<()>;
+    fn insert_events(&self, workspace: Uuid, events: Vec<Event>) -> Pending<()>;
 
     /// Plants conversations; one with the id of an older one replaces it.
-    fn plant_conversations(&self, workspace: Uuid, conversations: Vec<Conversation>)
-    -> Pending<()>;
+    fn insert_conversations(
+        &self,
+        workspace: Uuid,
+        conversations: Vec<Conversation>,
+    ) -> Pending<()>;
 
     /// Plants a campaign; one with the id of an older one replaces it.
-    fn plant_campaign(&self, workspace: Uuid, campaign: Campaign) -> Pending<()>;
+    fn insert_campaign(&self, workspace: Uuid, campaign: Campaign) -> Pending<()>;
 
     /// Events by their ids, in the order of the ids. The first one missing fails it.
     fn events(&self, workspace: Uuid, ids: Vec<String>) -> Pending<Vec<Event>>;

@@ -65,9 +65,9 @@ async fn of_several_that_delete_one_record_one_succeeds() {
     let dataset = api.dataset("Contended").await;
     for n in 0..20 {
         let path = format!("{RECORDS}/{}", api.record(&dataset, n).await.id);
-        let replies = join_all((0..8).map(|_| api.delete(&path))).await;
-        let deleted = replies.iter().filter(|reply| reply.status == 204).count();
-        let missing = replies.iter().filter(|reply| reply.status == 404).count();
+        let responses = join_all((0..8).map(|_| api.delete(&path))).await;
+        let deleted = responses.iter().filter(|response| response.status == 204).count();
+        let missing = responses.iter().filter(|response| response.status == 404).count();
         assert_eq!((deleted, missing), (1, 7));
     }
     assert_eq!(api.record_count(&dataset).await, 0);

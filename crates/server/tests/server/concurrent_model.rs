@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::linear::{Entry, explain};
-use crate::support::{Api, DATASETS, RECORDS, Reply, records_of};
+use crate::support::{Api, DATASETS, RECORDS, Response, records_of};
 
 const CLIENTS: usize = 4;
 
@@ -80,7 +80,7 @@ struct List {
 }
 
 impl List {
-    /// The list behind an operation, if the reply is what it answers.
+    /// The list behind an operation, if the response is what it answers.
     fn after(&self, done: &Done, keys: &HashMap<Uuid, Key>) -> Option<Self> {
         let mut next = self.clone();
         let number = |id: &Uuid| Some((keys[id], *self.numbers.get(&keys[id])?));
@@ -200,8 +200,8 @@ impl Shared {
             Task::Edit { place } => {
                 let id = self.at(*place)?;
                 let body = json!({"properties": {"n": fresh}}).to_string();
-                let reply = api.put(&of_record(id, "/properties"), body).await;
-                Done::Edited(id, fresh, was_there(&reply))
+                let response = api.put(&of_record(id, "/properties"), body).await;
+                Done::Edited(id, fresh, was_there(&response))
             }
             Task::Delete { place } => {
                 let id = self.at(*place)?;
@@ -215,13 +215,13 @@ impl Shared {
                     return None;
                 }
                 let body = json!({"dataset_record_ids": ids}).to_string();
-                let reply = api.post(&format!("{RECORDS}/bulk-delete"), body).await;
-                Done::Deleted(ids, was_there(&reply))
+                let response = api.post(&format!("{RECORDS}/bulk-delete"), body).await;
+                Done::Deleted(ids, was_there(&response))
             }
             Task::Fetch { place } => {
                 let id = self.at(*place)?;
-                let reply = api.get(&of_record(id, "")).await;
-                let found = (reply.status != 404).then(|| self.seen(&reply.json(200)));
+                let response = api.get(&of_record(id, "")).await;
+                let found = (response.status != 404).then(|| self.seen(&response.json(200)));
                 Done::Fetched(id, found)
             }
             Task::Page { size, number } => {
@@ -250,7 +250,7 @@ impl Shared {
                 let id = self.at(*place)?;
                 for path in [itself, of_record(id, "")] {
                     let request = self.stranger.delete(api.url(&path)).bearer_auth("another key");
-                    assert_eq!(request.send().await.expect("a reply").status(), 404);
+                    assert_eq!(request.send().await.expect("a response").status(), 404);
                 }
                 return None;
             }
@@ -260,12 +260,12 @@ impl Shared {
 
 /// Whether all that a request named was there.
 #[track_caller]
-fn was_there(reply: &Reply) -> bool {
-    let was_there = reply.status != 404;
+fn was_there(response: &Response) -> bool {
+    let was_there = response.status != 404;
     if was_there {
-        reply.no_content();
+        response.no_content();
     } else {
-        reply.error(404, "DATASET_RECORD_NOT_FOUND");
+        response.error(404, "DATASET_RECORD_NOT_FOUND");
     }
     was_there
 }

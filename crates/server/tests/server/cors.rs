@@ -3,7 +3,7 @@
 use http::Method;
 use mistral_datasets_server::{Limits, Server, ServerConfig, StartError};
 
-use crate::support::{Api, DATASETS, Reply, send};
+use crate::support::{Api, DATASETS, Response, send};
 
 const PAGE: &str = "http://localhost:3000";
 
@@ -13,25 +13,25 @@ async fn start(origins: &[&str]) -> Api {
 }
 
 /// What a browser asks before it sends a request with a key and JSON.
-async fn preflight(api: &mut Api, origin: &str, method: &str) -> Reply {
+async fn preflight(api: &mut Api, origin: &str, method: &str) -> Response {
     api.set_key(None);
     let request = api
         .request(Method::OPTIONS, DATASETS)
         .header("origin", origin)
         .header("access-control-request-method", method)
         .header("access-control-request-headers", "authorization,content-type");
-    let reply = send(request).await;
+    let response = send(request).await;
     api.set_key(Some("a key"));
-    reply
+    response
 }
 
 #[tokio::test]
 async fn without_origins_no_page_learns_anything() {
     let mut api = start(&[]).await;
-    let reply = preflight(&mut api, PAGE, "POST").await;
+    let response = preflight(&mut api, PAGE, "POST").await;
     let request = api.request(Method::GET, DATASETS).header("origin", PAGE);
-    for reply in [reply, send(request).await] {
-        assert!(reply.headers.keys().all(|name| !name.as_str().starts_with("access-control")));
+    for response in [response, send(request).await] {
+        assert!(response.headers.keys().all(|name| !name.as_str().starts_with("access-control")));
     }
 }
 
@@ -39,32 +39,32 @@ async fn without_origins_no_page_learns_anything() {
 async fn pages_of_an_origin_may_ask_with_a_key_and_others_may_not() {
     let mut api = start(&["http://LOCALHOST:3000", "https://app.example"]).await;
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
-        let reply = preflight(&mut api, PAGE, method).await;
-        assert_eq!(reply.status, 200);
-        assert_eq!(reply.headers["access-control-allow-origin"], PAGE);
-        let allowed = |name: &str| reply.headers[name].to_str().unwrap().to_ascii_lowercase();
+        let response = preflight(&mut api, PAGE, method).await;
+        assert_eq!(response.status, 200);
+        assert_eq!(response.headers["access-control-allow-origin"], PAGE);
+        let allowed = |name: &str| response.headers[name].to_str().unwrap().to_ascii_lowercase();
         assert!(allowed("access-control-allow-methods").contains(&method.to_ascii_lowercase()));
         assert!(allowed("access-control-allow-headers").contains("authorization"));
         assert!(allowed("vary").contains("origin"));
     }
     let ask = |api: &Api, origin: &str| api.request(Method::GET, DATASETS).header("origin", origin);
-    let reply = send(ask(&api, PAGE)).await;
-    assert_eq!(reply.status, 200);
-    assert_eq!(reply.headers["access-control-allow-origin"], PAGE);
-    let exposed = reply.headers["access-control-expose-headers"].to_str().unwrap();
+    let response = send(ask(&api, PAGE)).await;
+    assert_eq!(response.status, 200);
+    assert_eq!(response.headers["access-control-allow-origin"], PAGE);
+    let exposed = response.headers["access-control-expose-headers"].to_str().unwrap();
     assert!(exposed.contains("x-request-id") && exposed.contains("retry-after"), "{exposed}");
     for origin in ["http://localhost:3001", "http://localhost", "https://localhost:3000", "null"] {
-        let reply = send(ask(&api, origin)).await;
-        assert!(!reply.headers.contains_key("access-control-allow-origin"));
-        let reply = preflight(&mut api, origin, "POST").await;
-        assert!(!reply.headers.contains_key("access-control-allow-origin"), "{origin}");
+        let response = send(ask(&api, origin)).await;
+        assert!(!response.headers.contains_key("access-control-allow-origin"));
+        let response = preflight(&mut api, origin, "POST").await;
+        assert!(!response.headers.contains_key("access-control-allow-origin"), "{origin}");
     }
     // A page is to read why it was refused.
     api.set_key(None);
     let request = api.request(Method::GET, DATASETS).header("origin", PAGE);
-    let reply = send(request).await;
-    assert_eq!(reply.headers["access-control-allow-origin"], PAGE);
-    reply.error(401, "AUTH_UNAUTHORIZED");
+    let response = send(request).await;
+    assert_eq!(response.headers["access-control-allow-origin"], PAGE);
+    response.error(401, "AUTH_UNAUTHORIZED");
 }
 
 #[tokio::test]
@@ -73,25 +73,25 @@ async fn a_page_reads_why_it_was_turned_away_before_any_route() {
     for (cors, allowed) in [(vec![PAGE.to_owned()], Some(PAGE)), (vec![], None)] {
         let api = Api::start_with(ServerConfig { limits, cors, ..Default::default() }).await;
         let long = format!("{DATASETS}?q={}", "x".repeat(100));
-        let reply = send(api.request(Method::GET, &long).header("origin", PAGE)).await;
-        let found = reply.headers.get("access-control-allow-origin");
+        let response = send(api.request(Method::GET, &long).header("origin", PAGE)).await;
+        let found = response.headers.get("access-control-allow-origin");
         assert_eq!(found.map(|found| found.to_str().unwrap()), allowed);
-        reply.error(414, "VALIDATION_ERROR");
-        let reply = send(api.request(Method::GET, &long)).await;
-        assert!(!reply.headers.contains_key("access-control-allow-origin"));
-        reply.error(414, "VALIDATION_ERROR");
+        response.error(414, "VALIDATION_ERROR");
+        let response = send(api.request(Method::GET, &long)).await;
+        assert!(!response.headers.contains_key("access-control-allow-origin"));
+        response.error(414, "VALIDATION_ERROR");
     }
 }
 
 #[tokio::test]
 async fn any_page_may_ask_where_that_is_wanted() {
     let mut api = start(&["*"]).await;
-    let reply = preflight(&mut api, "https://elsewhere.example", "POST").await;
-    assert_eq!(reply.headers["access-control-allow-origin"], "*");
-    let allowed = reply.headers["access-control-allow-headers"].to_str().unwrap();
+    let response = preflight(&mut api, "https://elsewhere.example", "POST").await;
+    assert_eq!(response.headers["access-control-allow-origin"], "*");
+    let allowed = response.headers["access-control-allow-headers"].to_str().unwrap();
     assert!(allowed.contains("authorization"), "{allowed}");
     // Keys are sent by the page's own code, so nothing that the browser adds by itself is let in.
-    assert!(!reply.headers.contains_key("access-control-allow-credentials"));
+    assert!(!response.headers.contains_key("access-control-allow-credentials"));
 }
 
 #[tokio::test]

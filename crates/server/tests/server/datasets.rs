@@ -60,8 +60,8 @@ async fn names_and_descriptions_keep_their_limits_counted_in_characters() {
             "description: expected at most 200 characters, found 201",
         ),
     ] {
-        let reply = create(name, description).await;
-        assert_eq!(reply.error(422, "VALIDATION_ERROR"), message);
+        let response = create(name, description).await;
+        assert_eq!(response.error(422, "VALIDATION_ERROR"), message);
     }
 }
 
@@ -81,10 +81,10 @@ async fn an_update_changes_what_is_given_and_moves_the_time_on() {
     assert_eq!(same, described);
     assert_eq!(api.get(&path).await.json::<Dataset>(200), described);
 
-    let reply = api.patch(&path, r#"{"name": "abc"}"#).await;
-    assert!(reply.error(422, "VALIDATION_ERROR").starts_with("name: "));
-    let reply = api.patch(&path, r#"{"description": 3}"#).await;
-    assert!(reply.error(422, "VALIDATION_ERROR").contains("expected a string, found a number"));
+    let response = api.patch(&path, r#"{"name": "abc"}"#).await;
+    assert!(response.error(422, "VALIDATION_ERROR").starts_with("name: "));
+    let response = api.patch(&path, r#"{"description": 3}"#).await;
+    assert!(response.error(422, "VALIDATION_ERROR").contains("expected a string, found a number"));
     assert_eq!(api.get(&path).await.json::<Dataset>(200), described);
 }
 
@@ -154,6 +154,6 @@ async fn unknown_datasets_are_not_found() {
     for key in [Uuid::now_v7().to_string(), "no-such-slug".into(), "%F0%9F%98%80".into()] {
         api.get(&format!("{DATASETS}/{key}")).await.error(404, "DATASET_NOT_FOUND");
     }
-    let reply = api.get(&format!("{DATASETS}/%ff")).await;
-    assert_eq!(reply.error(422, "VALIDATION_ERROR"), "dataset_id: not UTF-8");
+    let response = api.get(&format!("{DATASETS}/%ff")).await;
+    assert_eq!(response.error(422, "VALIDATION_ERROR"), "dataset_id: not UTF-8");
 }

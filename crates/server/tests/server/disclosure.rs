@@ -7,7 +7,7 @@ use mistral_datasets_core_client::types::{Dataset, DatasetRecord, ImportTask};
 use mistral_datasets_server::{DataLocation, ServerConfig};
 use serde_json::{Value, json};
 
-use crate::support::{Api, DATASETS, RECORDS, Reply, records_of, send};
+use crate::support::{Api, DATASETS, RECORDS, Response, records_of, send};
 
 /// What only the inside of the server knows, in small letters.
 const INSIDE: [&str; 24] = [
@@ -39,15 +39,15 @@ const INSIDE: [&str; 24] = [
 
 /// Checks a failure, and returns its status.
 #[track_caller]
-fn check(reply: &Reply, directory: &Path) -> u16 {
-    let status = reply.status.as_u16();
-    assert!(status >= 400, "{status}: {}", reply.text());
-    let body: Value = reply.json(status);
+fn check(response: &Response, directory: &Path) -> u16 {
+    let status = response.status.as_u16();
+    assert!(status >= 400, "{status}: {}", response.text());
+    let body: Value = response.json(status);
     assert!(body["detail"]["message"].is_string() && body["detail"]["error_code"].is_string());
     for header in ["server", "x-powered-by", "via"] {
-        assert!(!reply.headers.contains_key(header), "{header}: {:?}", reply.headers);
+        assert!(!response.headers.contains_key(header), "{header}: {:?}", response.headers);
     }
-    check_text(&format!("{:?} {}", reply.headers, reply.text()), directory);
+    check_text(&format!("{:?} {}", response.headers, response.text()), directory);
     status
 }
 
@@ -71,9 +71,9 @@ async fn start() -> (tempfile::TempDir, Api, Dataset, DatasetRecord) {
 }
 
 /// Every operation of the document and of the server's own, on things that are there or are not.
-async fn everything(api: &Api, path: impl Fn(&str) -> String) -> Vec<Reply> {
+async fn everything(api: &Api, path: impl Fn(&str) -> String) -> Vec<Response> {
     let document: Value = api.get("/openapi.json").await.json(200);
-    let mut replies = Vec::new();
+    let mut responses = Vec::new();
     for (template, methods) in document["paths"].as_object().unwrap() {
         for (name, operation) in methods.as_object().unwrap() {
             if operation["operationId"].is_null() {
@@ -83,11 +83,11 @@ async fn everything(api: &Api, path: impl Fn(&str) -> String) -> Vec<Reply> {
             for body in ["", "{", "[]", r#"{"name": 1}"#, r#"{"name": "'; DROP TABLE x; --"}"#] {
                 let request = api.request(method.clone(), &path(template));
                 let request = request.header("content-type", "application/json").body(body);
-                replies.push(send(request).await);
+                responses.push(send(request).await);
             }
         }
     }
-    replies
+    responses
 }
 
 #[tokio::test]
@@ -111,16 +111,16 @@ async fn refusals_say_nothing_of_the_inside() {
             }
             path
         };
-        for reply in
-            everything(&api, path).await.iter().filter(|reply| reply.status.as_u16() >= 400)
+        for response in
+            everything(&api, path).await.iter().filter(|response| response.status.as_u16() >= 400)
         {
-            seen.insert(check(reply, directory.path()));
+            seen.insert(check(response, directory.path()));
         }
     }
     for query in ["page=0", "page_size=x", "page=99999999999999999999", "q=%ff", "page=1&page=2"] {
-        let reply = api.get(&format!("{DATASETS}?{query}")).await;
-        if reply.status != 200 {
-            seen.insert(check(&reply, directory.path()));
+        let response = api.get(&format!("{DATASETS}?{query}")).await;
+        if response.status != 200 {
+            seen.insert(check(&response, directory.path()));
         }
     }
     for path in ["/", "/nothing", "/v1", "/files/x", "/local/v1/nothing", "/%00", "/.git/config"] {
@@ -150,13 +150,13 @@ async fn a_content_that_was_taken_away_is_missed_without_its_place() {
     }
     // A task that fails for such a reason says as little.
     let path = format!("{DATASETS}/{}/imports/from-file", dataset.id);
-    let reply = api.post(&path, json!({"file_id": file.id}).to_string()).await;
-    if reply.status == 202 {
-        let task = api.ended(&dataset, &reply.json::<ImportTask>(202)).await;
+    let response = api.post(&path, json!({"file_id": file.id}).to_string()).await;
+    if response.status == 202 {
+        let task = api.ended(&dataset, &response.json::<ImportTask>(202)).await;
         assert_eq!(task.status.as_str(), "FAILED");
         check_text(&task.message.unwrap(), directory.path());
     } else {
-        assert_eq!(check(&reply, directory.path()), 404);
+        assert_eq!(check(&response, directory.path()), 404);
     }
 }
 
@@ -176,7 +176,7 @@ async fn a_database_that_is_broken_is_a_failure_without_its_words() {
         .unwrap();
     let body = r#"{"payload": {"messages": []}, "properties": {}}"#;
     let record = format!("{RECORDS}/{}", record.id);
-    for reply in [
+    for response in [
         api.get(&records_of(&dataset)).await,
         api.post(&records_of(&dataset), body).await,
         api.get(&record).await,
@@ -184,8 +184,8 @@ async fn a_database_that_is_broken_is_a_failure_without_its_words() {
         api.put(&format!("{record}/payload"), body).await,
         api.get(&format!("{DATASETS}/{}/exports/to-jsonl", dataset.id)).await,
     ] {
-        assert_eq!(check(&reply, directory.path()), 500, "{}", reply.text());
-        reply.error(500, "DATABASE_ERROR");
+        assert_eq!(check(&response, directory.path()), 500, "{}", response.text());
+        response.error(500, "DATABASE_ERROR");
     }
     let task = api.import_lines(&dataset, "{\"messages\": []}\n").await;
     assert_eq!(task.status.as_str(), "FAILED");

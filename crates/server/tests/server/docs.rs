@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Api, Reply, send};
+use crate::support::{Api, Response, send};
 
 #[tokio::test]
 async fn the_document_names_this_server_and_needs_no_key() {
@@ -36,8 +36,8 @@ fn references(page: &str) -> Vec<&str> {
 }
 
 #[track_caller]
-fn header<'a>(reply: &'a Reply, name: &str) -> &'a str {
-    reply.headers[name].to_str().unwrap()
+fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response.headers[name].to_str().unwrap()
 }
 
 #[tokio::test]
@@ -65,18 +65,18 @@ async fn the_page_has_all_its_parts_from_this_server_and_may_ask_no_other() {
         assert_eq!(header(&part, "content-type"), kind);
     }
     for path in ["/docs", "/docs/start.js"] {
-        let reply = api.get(path).await;
-        assert!(!reply.text().contains("://"), "{path} names another host");
-        let policy = header(&reply, "content-security-policy");
+        let response = api.get(path).await;
+        assert!(!response.text().contains("://"), "{path} names another host");
+        let policy = header(&response, "content-security-policy");
         assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
         assert!(policy.contains("connect-src 'self';") && !policy.contains("://"), "{policy}");
-        assert_eq!(header(&reply, "x-content-type-options"), "nosniff");
+        assert_eq!(header(&response, "x-content-type-options"), "nosniff");
     }
     api.get("/docs/other.js").await.error(404, "UNKNOWN_ERROR");
     api.get("/docs/..%2f..%2fCargo.toml").await.error(404, "UNKNOWN_ERROR");
 }
 
-/// The head of a reply, and how long its body is, as they come over the wire.
+/// The head of a response, and how long its body is, as they come over the wire.
 async fn on_the_wire(api: &Api, path: &str, accepted: &str) -> (String, usize) {
     let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
     let request = format!(

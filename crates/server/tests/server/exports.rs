@@ -98,8 +98,8 @@ async fn the_link_of_an_export_ends_with_its_time() {
     api.set_key(None);
     assert_eq!(api.get(&link).await.status, 200);
     let expired = soon(async || {
-        let reply = api.get(&link).await;
-        (reply.status != 200).then_some(reply)
+        let response = api.get(&link).await;
+        (response.status != 200).then_some(response)
     })
     .await;
     assert!(expired.error(403, "AUTH_FORBIDDEN").contains("expired"));

@@ -15,7 +15,7 @@ const FAULTS: &str = "/local/v1/faults";
 const RECORD: &str = r#"{"payload": {"messages": []}, "properties": {}}"#;
 
 /// Asks for faults; their ids.
-async fn plant(api: &Api, rules: Value) -> Vec<String> {
+async fn insert_fixture(api: &Api, rules: Value) -> Vec<String> {
     let planted: Value = api.post(FAULTS, rules.to_string()).await.json(201);
     let rules = planted["faults"].as_array().unwrap().iter();
     rules.map(|rule| rule["id"].as_str().unwrap().to_owned()).collect()
@@ -71,10 +71,10 @@ async fn page(api: &Api) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_reply_is_replaced_and_the_request_not_carried_out() {
+async fn a_response_is_replaced_and_the_request_not_carried_out() {
     let api = Api::start().await;
     let dataset = api.dataset("Refused").await;
-    plant(
+    insert_fixture(
         &api,
         json!({
             "operation": "create_record", "times": 2, "status": 429, "headers": {"Retry-After": "1", "x-a": "b"},
@@ -95,10 +95,10 @@ async fn a_reply_is_replaced_and_the_request_not_carried_out() {
 }
 
 #[tokio::test]
-async fn a_reply_is_replaced_although_the_request_was_carried_out() {
+async fn a_response_is_replaced_although_the_request_was_carried_out() {
     let api = Api::start().await;
-    let dataset = api.dataset("Lost reply").await;
-    plant(
+    let dataset = api.dataset("Lost response").await;
+    insert_fixture(
         &api,
         json!({"method": "POST", "status": 502, "body": "<h1>Bad gateway</h1>", "carry_out": true}),
     )
@@ -110,18 +110,18 @@ async fn a_reply_is_replaced_although_the_request_was_carried_out() {
 }
 
 #[tokio::test]
-async fn a_body_alone_comes_with_the_status_of_success_and_headers_alone_with_the_real_reply() {
+async fn a_body_alone_comes_with_the_status_of_success_and_headers_alone_with_the_real_response() {
     let api = Api::start().await;
     let dataset = api.dataset("Told lies").await;
     let lie = json!({"route": format!("{DATASETS}/{{dataset_id}}/records"), "body": "{\"cut", "headers": {"content-type": "application/json"}});
-    plant(&api, lie).await;
-    let reply = api.post(&records_of(&dataset), RECORD).await;
-    assert_eq!((reply.status.as_u16(), &*reply.text()), (201, "{\"cut"));
-    assert_eq!(reply.headers["content-type"], "application/json");
-    plant(&api, json!({"headers": {"content-type": "text/html"}})).await;
-    let reply = api.post(&records_of(&dataset), RECORD).await;
+    insert_fixture(&api, lie).await;
+    let response = api.post(&records_of(&dataset), RECORD).await;
+    assert_eq!((response.status.as_u16(), &*response.text()), (201, "{\"cut"));
+    assert_eq!(response.headers["content-type"], "application/json");
+    insert_fixture(&api, json!({"headers": {"content-type": "text/html"}})).await;
+    let response = api.post(&records_of(&dataset), RECORD).await;
     assert_eq!(
-        (reply.status.as_u16(), &reply.headers["content-type"]),
+        (response.status.as_u16(), &response.headers["content-type"]),
         (201, &"text/html".parse().unwrap())
     );
     assert_eq!(api.record_count(&dataset).await, 1);
@@ -132,7 +132,8 @@ async fn a_reset_is_a_reset_after_exactly_so_many_bytes_of_the_body() {
     let api = Api::start().await;
     let (path, page) = page(&api).await;
     for bytes in [1, 100, page.len() - 1, page.len(), page.len() + 1] {
-        plant(&api, json!({"operation": "list_records", "reset_after_bytes": bytes})).await;
+        insert_fixture(&api, json!({"operation": "list_records", "reset_after_bytes": bytes}))
+            .await;
         let received = exchange(&api, &request("GET", &path, "")).await;
         assert_eq!(received.error, Some(ErrorKind::ConnectionReset), "{bytes}");
         assert_eq!(received.body(), &page.as_bytes()[..bytes.min(page.len())], "{bytes}");
@@ -147,8 +148,11 @@ async fn a_reset_before_the_head_sends_nothing_and_the_request_is_carried_out_un
     let api = Api::start().await;
     let dataset = api.dataset("Reset").await;
     for (carry_out, records) in [(None, 1), (Some(false), 1), (Some(true), 2)] {
-        plant(&api, json!({"method": "post", "reset_after_bytes": 0, "carry_out": carry_out}))
-            .await;
+        insert_fixture(
+            &api,
+            json!({"method": "post", "reset_after_bytes": 0, "carry_out": carry_out}),
+        )
+        .await;
         let received = exchange(&api, &request("POST", &records_of(&dataset), RECORD)).await;
         assert_eq!(received.error, Some(ErrorKind::ConnectionReset));
         assert!(received.bytes.is_empty(), "{received:?}");
@@ -157,16 +161,16 @@ async fn a_reset_before_the_head_sends_nothing_and_the_request_is_carried_out_un
 }
 
 #[tokio::test]
-async fn a_reply_without_a_body_is_reset_behind_its_head() {
+async fn a_response_without_a_body_is_reset_behind_its_head() {
     let api = Api::start().await;
     let dataset = api.dataset("Deleted").await;
-    plant(&api, json!({"operation": "delete_dataset", "reset_after_bytes": 5})).await;
+    insert_fixture(&api, json!({"operation": "delete_dataset", "reset_after_bytes": 5})).await;
     let path = format!("{DATASETS}/{}", dataset.id);
     let received = exchange(&api, &request("DELETE", &path, "")).await;
     assert_eq!(received.error, Some(ErrorKind::ConnectionReset));
     assert!(received.head().starts_with("http/1.1 204") && received.body().is_empty());
     let file = api.upload("head.jsonl", "content").await;
-    plant(&api, json!({"operation": "download_file", "reset_after_bytes": 5})).await;
+    insert_fixture(&api, json!({"operation": "download_file", "reset_after_bytes": 5})).await;
     let head = request("HEAD", &format!("/v1/files/{}/content", file.id), "");
     let received = exchange(&api, &head).await;
     assert_eq!(received.error, Some(ErrorKind::ConnectionReset));
@@ -175,11 +179,12 @@ async fn a_reply_without_a_body_is_reset_behind_its_head() {
 }
 
 #[tokio::test]
-async fn a_truncated_reply_promises_more_and_ends_in_order() {
+async fn a_truncated_response_promises_more_and_ends_in_order() {
     let api = Api::start().await;
     let (path, page) = page(&api).await;
     for bytes in [0, 10, page.len() - 1] {
-        plant(&api, json!({"operation": "list_records", "truncate_after_bytes": bytes})).await;
+        insert_fixture(&api, json!({"operation": "list_records", "truncate_after_bytes": bytes}))
+            .await;
         let received = exchange(&api, &request("GET", &path, "")).await;
         assert_eq!(received.error, None);
         assert_eq!(received.body(), &page.as_bytes()[..bytes]);
@@ -189,7 +194,7 @@ async fn a_truncated_reply_promises_more_and_ends_in_order() {
         "status": 500, "body": "half a message", "truncate_after_bytes": 4,
         "drip": {"bytes": 3, "interval_ms": 10},
     });
-    plant(&api, half).await;
+    insert_fixture(&api, half).await;
     let received = exchange(&api, &request("GET", &path, "")).await;
     assert!(received.head().starts_with("http/1.1 500"));
     assert_eq!((received.error, received.body()), (None, &b"half"[..]));
@@ -198,7 +203,7 @@ async fn a_truncated_reply_promises_more_and_ends_in_order() {
 #[tokio::test]
 async fn a_failure_can_be_cut_as_well() {
     let api = Api::start().await;
-    plant(&api, json!([{"reset_after_bytes": 0}, {"truncate_after_bytes": 7}])).await;
+    insert_fixture(&api, json!([{"reset_after_bytes": 0}, {"truncate_after_bytes": 7}])).await;
     let missing = request("POST", &format!("{DATASETS}/none/records"), RECORD);
     let received = exchange(&api, &missing).await;
     assert_eq!((received.error, received.bytes.len()), (Some(ErrorKind::ConnectionReset), 0));
@@ -207,10 +212,10 @@ async fn a_failure_can_be_cut_as_well() {
 }
 
 #[tokio::test]
-async fn a_reply_is_delayed_after_the_request_was_carried_out() {
+async fn a_response_is_delayed_after_the_request_was_carried_out() {
     let api = Api::start().await;
     let dataset = api.dataset("Slowly").await;
-    plant(&api, json!({"operation": "create_record", "delay_ms": 300})).await;
+    insert_fixture(&api, json!({"operation": "create_record", "delay_ms": 300})).await;
     let begun = Instant::now();
     let path = records_of(&dataset);
     let (created, seen) = tokio::join!(api.post(&path, RECORD), async {
@@ -223,12 +228,15 @@ async fn a_reply_is_delayed_after_the_request_was_carried_out() {
 }
 
 #[tokio::test]
-async fn a_dripping_reply_comes_whole_and_slowly() {
+async fn a_dripping_response_comes_whole_and_slowly() {
     let api = Api::start().await;
     let (path, page) = page(&api).await;
     let bytes = page.len().div_ceil(10);
-    plant(&api, json!({"operation": "list_records", "drip": {"bytes": bytes, "interval_ms": 20}}))
-        .await;
+    insert_fixture(
+        &api,
+        json!({"operation": "list_records", "drip": {"bytes": bytes, "interval_ms": 20}}),
+    )
+    .await;
     let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
     let begun = Instant::now();
     stream.write_all(request("GET", &path, "").as_bytes()).await.unwrap();
@@ -236,7 +244,7 @@ async fn a_dripping_reply_comes_whole_and_slowly() {
     while !received.ends_with(page.as_bytes()) {
         let mut buffer = [0; 4096];
         let count = stream.read(&mut buffer).await.unwrap();
-        assert!(count > 0, "the reply ended early");
+        assert!(count > 0, "the response ended early");
         received.extend_from_slice(&buffer[..count]);
         reads += 1;
     }
@@ -247,7 +255,7 @@ async fn a_dripping_reply_comes_whole_and_slowly() {
 #[tokio::test]
 async fn faults_reach_uploads_downloads_and_links() {
     let api = Api::start().await;
-    plant(&api, json!({"operation": "upload_file", "status": 503})).await;
+    insert_fixture(&api, json!({"operation": "upload_file", "status": 503})).await;
     let form = || {
         let part = reqwest::multipart::Part::bytes(vec![b'x'; 3_000_000]).file_name("x.jsonl");
         reqwest::multipart::Form::new().part("file", part)
@@ -260,7 +268,8 @@ async fn faults_reach_uploads_downloads_and_links() {
     let file = api.upload("large.jsonl", content.clone()).await;
     let path = format!("/v1/files/{}/content", file.id);
     for bytes in [1_000_000, 2_500_000, 3_000_000, 3_000_001] {
-        plant(&api, json!({"operation": "download_file", "reset_after_bytes": bytes})).await;
+        insert_fixture(&api, json!({"operation": "download_file", "reset_after_bytes": bytes}))
+            .await;
         let received = exchange(&api, &request("GET", &path, "")).await;
         assert_eq!(received.error, Some(ErrorKind::ConnectionReset));
         let expected = &content[..bytes.min(content.len())];
@@ -268,7 +277,8 @@ async fn faults_reach_uploads_downloads_and_links() {
     }
     let link: Value = api.get(&format!("/v1/files/{}/url", file.id)).await.json(200);
     let link = link["url"].as_str().unwrap().replace(&api.server.url(), "");
-    plant(&api, json!({"operation": "open_link", "truncate_after_bytes": 2_000_000})).await;
+    insert_fixture(&api, json!({"operation": "open_link", "truncate_after_bytes": 2_000_000}))
+        .await;
     // A link carries no key.
     let received = exchange(&api, &format!("GET {link} HTTP/1.1\r\nhost: localhost\r\n\r\n")).await;
     assert_eq!((received.error, received.body().len()), (None, 2_000_000));
@@ -279,7 +289,8 @@ async fn faults_reach_uploads_downloads_and_links() {
 async fn a_client_that_reads_slowly_gets_all_that_came_before_a_reset() {
     let api = Api::start().await;
     let file = api.upload("large.jsonl", vec![b'x'; 4_000_000]).await;
-    plant(&api, json!({"operation": "download_file", "reset_after_bytes": 1_500_000})).await;
+    insert_fixture(&api, json!({"operation": "download_file", "reset_after_bytes": 1_500_000}))
+        .await;
     let socket = TcpSocket::new_v4().unwrap();
     // What comes lies in the server's system and not in the client's.
     socket.set_recv_buffer_size(64 << 10).unwrap();
@@ -293,7 +304,7 @@ async fn a_client_that_reads_slowly_gets_all_that_came_before_a_reset() {
             Ok(count) => bytes.extend_from_slice(&buffer[..count]),
             Err(error) => break error.kind(),
         }
-        assert!(bytes.len() < 2_000_000, "the reply goes on");
+        assert!(bytes.len() < 2_000_000, "the response goes on");
     };
     let received = Received { bytes, error: Some(error) };
     assert_eq!(received.body().len(), 1_500_000);
@@ -307,7 +318,7 @@ async fn an_altered_link_does_not_use_up_a_rule_and_an_expired_one_does() {
     let dataset = api.dataset("Linked").await;
     let path = format!("{DATASETS}/{}/exports/to-jsonl", dataset.id);
     let link = api.get(&path).await.json::<ExportResponse>(200).file_url;
-    plant(&api, json!({"operation": "open_link", "status": 500})).await;
+    insert_fixture(&api, json!({"operation": "open_link", "status": 500})).await;
     api.set_key(None);
     api.get(&format!("{link}x")).await.error(403, "AUTH_FORBIDDEN");
     assert_eq!(api.get(&link).await.status, 500);
@@ -317,7 +328,7 @@ async fn an_altered_link_does_not_use_up_a_rule_and_an_expired_one_does() {
 #[tokio::test]
 async fn rules_are_of_one_workspace_and_tell_what_became_of_them() {
     let mut api = Api::start().await;
-    let ids = plant(
+    let ids = insert_fixture(
         &api,
         json!([{"status": 500, "skip": 1, "times": 1}, {"status": 501, "times": null, "operation": "list_files"}]),
     )
@@ -343,7 +354,7 @@ async fn rules_are_of_one_workspace_and_tell_what_became_of_them() {
     assert_eq!(listed["faults"][1]["applied"], 1);
     api.delete(FAULTS).await.no_content();
     assert_eq!(api.get("/v1/files").await.status, 200);
-    plant(&api, json!({"status": 500, "times": null})).await;
+    insert_fixture(&api, json!({"status": 500, "times": null})).await;
     api.post("/local/v1/reset", "").await.no_content();
     assert_eq!(api.get("/v1/files").await.status, 200);
 }
@@ -367,9 +378,13 @@ async fn a_wrong_rule_is_refused_with_its_place_and_none_of_its_neighbours_kept(
 #[tokio::test]
 async fn requests_that_come_at_once_use_up_a_rule_exactly() {
     let api = Api::start().await;
-    plant(&api, json!({"operation": "list_datasets", "status": 503, "skip": 5, "times": 20})).await;
+    insert_fixture(
+        &api,
+        json!({"operation": "list_datasets", "status": 503, "skip": 5, "times": 20}),
+    )
+    .await;
     let requests = (0..64).map(|_| api.get(DATASETS));
-    let replies = futures::future::join_all(requests).await;
-    let refused = replies.iter().filter(|reply| reply.status == 503).count();
-    assert_eq!((refused, replies.len()), (20, 64));
+    let responses = futures::future::join_all(requests).await;
+    let refused = responses.iter().filter(|response| response.status == 503).count();
+    assert_eq!((refused, responses.len()), (20, 64));
 }

@@ -7,11 +7,11 @@ use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::support::{Api, Reply, send};
+use crate::support::{Api, Response, send};
 
 const FILES: &str = "/v1/files";
 
-async fn upload(api: &Api, form: Form) -> Reply {
+async fn upload(api: &Api, form: Form) -> Response {
     send(api.request(Method::POST, FILES).multipart(form)).await
 }
 
@@ -153,8 +153,8 @@ async fn a_part_comes_only_to_who_has_the_rest_of_the_same_content() {
     // Of another content the whole is sent, and for tags that are weak, or dates, which nothing is known of.
     assert_eq!(rest(&other, tag).await.text(), "0123456780");
     for unsure in [&format!("W/{tag}"), "Wed, 21 Oct 2026 07:28:00 GMT"] {
-        let reply = rest(&first, unsure).await;
-        assert_eq!((reply.status.as_u16(), reply.text()), (200, "0123456789".to_owned()));
+        let response = rest(&first, unsure).await;
+        assert_eq!((response.status.as_u16(), response.text()), (200, "0123456789".to_owned()));
     }
 }
 
@@ -185,8 +185,8 @@ async fn a_signed_link_opens_its_file_without_a_key_and_no_other() {
         api.get(&forged).await.error(403, "AUTH_FORBIDDEN");
     }
     for outside in ["..%2fdatasets.sqlite3", "%2e%2e%2flock", "not-an-id"] {
-        let reply = api.get(&format!("/files/{outside}?{query}")).await;
-        reply.error(404, "UNKNOWN_ERROR");
+        let response = api.get(&format!("/files/{outside}?{query}")).await;
+        response.error(404, "UNKNOWN_ERROR");
     }
 }
 
@@ -195,8 +195,8 @@ async fn lifetimes_of_links_have_limits() {
     let api = Api::start().await;
     let file = api.upload("linked.jsonl", "").await;
     for expiry in ["0", "-1", "x", "", "99999999999999999999", "1&expiry=2"] {
-        let reply = api.get(&format!("{FILES}/{}/url?expiry={expiry}", file.id)).await;
-        assert!(reply.error(422, "VALIDATION_ERROR").starts_with("expiry: "));
+        let response = api.get(&format!("{FILES}/{}/url?expiry={expiry}", file.id)).await;
+        assert!(response.error(422, "VALIDATION_ERROR").starts_with("expiry: "));
     }
     // The document sets no end. Nobody will tell a hundred years from more.
     let forever = i64::MAX.to_string();
@@ -218,12 +218,12 @@ async fn uploads_that_are_none_are_refused_and_leave_nothing() {
     })
     .await;
     let file = || part("a.jsonl", "{}");
-    let reply = upload(&api, Form::new().text("purpose", "x")).await;
-    assert_eq!(reply.error(422, "VALIDATION_ERROR"), "file: required");
-    let reply = upload(&api, Form::new().text("file", "not a file")).await;
-    assert!(reply.error(422, "VALIDATION_ERROR").starts_with("file: expected a file"));
-    let reply = upload(&api, Form::new().part("file", file()).part("file", file())).await;
-    assert_eq!(reply.error(422, "VALIDATION_ERROR"), "file: given more than once");
+    let response = upload(&api, Form::new().text("purpose", "x")).await;
+    assert_eq!(response.error(422, "VALIDATION_ERROR"), "file: required");
+    let response = upload(&api, Form::new().text("file", "not a file")).await;
+    assert!(response.error(422, "VALIDATION_ERROR").starts_with("file: expected a file"));
+    let response = upload(&api, Form::new().part("file", file()).part("file", file())).await;
+    assert_eq!(response.error(422, "VALIDATION_ERROR"), "file: given more than once");
     for (name, value) in [
         ("expiry", "0".to_owned()),
         ("expiry", "soon".to_owned()),
@@ -232,13 +232,13 @@ async fn uploads_that_are_none_are_refused_and_leave_nothing() {
         ("purpose", "x".repeat(256)),
     ] {
         // The file was taken in already when the field comes.
-        let reply = upload(&api, Form::new().part("file", file()).text(name, value)).await;
-        assert!(reply.error(422, "VALIDATION_ERROR").starts_with(&format!("{name}: ")));
+        let response = upload(&api, Form::new().part("file", file()).text(name, value)).await;
+        assert!(response.error(422, "VALIDATION_ERROR").starts_with(&format!("{name}: ")));
     }
-    let reply = upload(&api, Form::new().part("file", part("large", &"x".repeat(1_001)))).await;
-    assert_eq!(reply.error(413, "VALIDATION_ERROR"), "the file is larger than 1000 bytes");
-    let reply = upload(&api, Form::new().text("purpose", "x".repeat(5_000))).await;
-    reply.error(413, "VALIDATION_ERROR");
+    let response = upload(&api, Form::new().part("file", part("large", &"x".repeat(1_001)))).await;
+    assert_eq!(response.error(413, "VALIDATION_ERROR"), "the file is larger than 1000 bytes");
+    let response = upload(&api, Form::new().text("purpose", "x".repeat(5_000))).await;
+    response.error(413, "VALIDATION_ERROR");
 
     let raw = async |content_type: &str, body: &'static str| {
         let request = api.request(Method::POST, FILES).header("content-type", content_type);

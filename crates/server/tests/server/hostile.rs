@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use crate::support::{Api, DATASETS, RECORDS, Reply, records_of, send};
+use crate::support::{Api, DATASETS, RECORDS, Response, records_of, send};
 
 /// Every operation that takes JSON, on a dataset and a record that are there.
 fn operations(dataset: &Dataset, record: &DatasetRecord) -> Vec<(Method, String)> {
@@ -30,7 +30,7 @@ fn operations(dataset: &Dataset, record: &DatasetRecord) -> Vec<(Method, String)
     ]
 }
 
-async fn send_body(api: &Api, method: &Method, path: &str, kind: &str, body: Vec<u8>) -> Reply {
+async fn send_body(api: &Api, method: &Method, path: &str, kind: &str, body: Vec<u8>) -> Response {
     let request = api.request(method.clone(), path).header("content-type", kind);
     send(request.body(body)).await
 }
@@ -67,13 +67,13 @@ async fn bodies_that_are_no_json_object_are_refused_by_every_operation() {
     ];
     for (method, path) in operations(&dataset, &record) {
         for (body, expected) in &bodies {
-            let reply = send_body(&api, &method, &path, "application/json", body.clone()).await;
-            let message = reply.error(422, "VALIDATION_ERROR");
+            let response = send_body(&api, &method, &path, "application/json", body.clone()).await;
+            let message = response.error(422, "VALIDATION_ERROR");
             assert!(message.contains(expected), "{method} {path}: {message}");
         }
         for kind in ["text/plain", "application/x-www-form-urlencoded", "text/json", "nonsense"] {
-            let reply = send_body(&api, &method, &path, kind, b"{}".to_vec()).await;
-            reply.error(415, "VALIDATION_ERROR");
+            let response = send_body(&api, &method, &path, kind, b"{}".to_vec()).await;
+            response.error(415, "VALIDATION_ERROR");
         }
         let untyped = send(api.request(method.clone(), &path).body("{}")).await;
         untyped.error(415, "VALIDATION_ERROR");
@@ -156,7 +156,7 @@ async fn a_server_may_take_less_depth() {
         assert_eq!(task.status.as_str(), "COMPLETED");
         let task = api.import_lines(&dataset, payload(depth - 1)).await;
         assert_eq!(task.message.unwrap(), format!("line 1: the line has {problem}"));
-        // Replies may be deeper than requests: they hold records.
+        // Responses may be deeper than requests: they hold records.
         assert!(api.records(&dataset).await.iter().all(|read| read.payload == record.payload));
     }
 }
@@ -219,9 +219,9 @@ async fn exchange(api: &Api, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     stream.shutdown().await.unwrap();
-    let mut reply = Vec::new();
-    stream.read_to_end(&mut reply).await.unwrap();
-    String::from_utf8_lossy(&reply).into_owned()
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await.unwrap();
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 #[tokio::test]
@@ -237,8 +237,8 @@ async fn requests_that_are_no_http_do_not_disturb_the_server() {
         b"POST /v1/observability/datasets HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello",
         b"",
     ] {
-        let reply = exchange(&api, bytes).await;
-        assert!(reply.is_empty() || reply.starts_with("HTTP/1.1 4"), "{reply}");
+        let response = exchange(&api, bytes).await;
+        assert!(response.is_empty() || response.starts_with("HTTP/1.1 4"), "{response}");
     }
     let long = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "y".repeat(2_000_000));
     let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
@@ -275,11 +275,11 @@ async fn a_client_that_asks_before_it_sends_is_told_not_to() {
     );
     let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
-    let mut reply = vec![0; 12];
+    let mut response = vec![0; 12];
     let read =
-        tokio::time::timeout(std::time::Duration::from_secs(5), stream.read_exact(&mut reply));
+        tokio::time::timeout(std::time::Duration::from_secs(5), stream.read_exact(&mut response));
     read.await.expect("an answer without the body").unwrap();
-    assert_eq!(reply, b"HTTP/1.1 401");
+    assert_eq!(response, b"HTTP/1.1 401");
 }
 
 #[tokio::test]

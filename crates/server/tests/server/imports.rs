@@ -5,7 +5,7 @@ use mistral_datasets_server::{Limits, ServerConfig};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Api, DATASETS, RECORDS, Reply, soon};
+use crate::support::{Api, DATASETS, RECORDS, Response, soon};
 
 /// The counts of a completed task.
 #[track_caller]
@@ -24,7 +24,7 @@ fn contents(records: &[DatasetRecord]) -> Vec<(&str, &str, &str)> {
     records.iter().map(content).collect()
 }
 
-async fn try_import(api: &Api, dataset: impl ToString, from: &str, body: Value) -> Reply {
+async fn try_import(api: &Api, dataset: impl ToString, from: &str, body: Value) -> Response {
     let path = format!("{DATASETS}/{}/imports/{from}", dataset.to_string());
     api.post(&path, body.to_string()).await
 }
@@ -193,23 +193,23 @@ async fn the_events_of_a_campaign_become_records() {
         .collect();
     let events = Value::from(events).to_string();
     api.post("/local/v1/chat-completion-events", events).await.json::<Value>(200);
-    let plant = async |ids: Vec<String>| {
+    let insert_fixture = async |ids: Vec<String>| {
         let body = json!({"name": "Summer", "event_ids": ids}).to_string();
         let campaign: Value = api.post("/local/v1/campaigns", body).await.json(200);
         campaign["id"].as_str().unwrap().to_owned()
     };
     let mut ids: Vec<String> = (0..700).map(|n| format!("event {n}")).collect();
     ids.push("not planted".to_owned());
-    let campaign = plant(ids).await;
+    let campaign = insert_fixture(ids).await;
     let body = json!({"campaign_id": campaign});
     assert_eq!(counts(&api.import(&dataset, "from-campaign", body).await), (701, 700, 1));
     let records = api.records(&dataset).await;
     assert_eq!(records[699].payload.get(), r#"{"messages":[{"n":699}]}"#);
 
     for ids in [vec![], vec!["not planted".to_owned()]] {
-        let body = json!({"campaign_id": plant(ids).await});
-        let reply = try_import(&api, dataset.id, "from-campaign", body).await;
-        reply.error(404, "CAMPAIGN_NO_MATCHING_EVENTS");
+        let body = json!({"campaign_id": insert_fixture(ids).await});
+        let response = try_import(&api, dataset.id, "from-campaign", body).await;
+        response.error(404, "CAMPAIGN_NO_MATCHING_EVENTS");
     }
     assert_eq!(task_count(&api, dataset.id).await, 1);
 }
@@ -338,8 +338,8 @@ async fn requests_for_imports_keep_their_limits() {
             "dataset_record_ids[1]: expected a UUID".into(),
         ),
     ] {
-        let reply = try_import(&api, dataset.id, from, body).await;
-        assert_eq!(reply.error(422, "VALIDATION_ERROR"), message);
+        let response = try_import(&api, dataset.id, from, body).await;
+        assert_eq!(response.error(422, "VALIDATION_ERROR"), message);
     }
     assert_eq!(task_count(&api, dataset.id).await, 0);
 }
@@ -385,8 +385,8 @@ async fn what_is_planted_wrongly_is_refused() {
         ),
         ("campaigns", r#"{"name": "x"}"#, "event_ids: required"),
     ] {
-        let reply = api.post(&format!("/local/v1/{path}"), body).await;
-        assert_eq!(reply.error(422, "VALIDATION_ERROR"), message);
+        let response = api.post(&format!("/local/v1/{path}"), body).await;
+        assert_eq!(response.error(422, "VALIDATION_ERROR"), message);
     }
 }
 

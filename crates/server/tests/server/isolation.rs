@@ -1,12 +1,12 @@
 //! Two workspaces under load, each of whose clients tries every operation of the document with ids of its own and of the
-//! other one: a foreign id is never there, and no reply ever holds anything of the other workspace.
+//! other one: a foreign id is never there, and no response ever holds anything of the other workspace.
 
 use http::Method;
 use mistral_datasets_core_client::types::{Dataset, DatasetRecord, File, ImportTask};
 use mistral_datasets_server::{ApiKey, ServerConfig};
 use serde_json::{Value, json};
 
-use crate::support::{Api, DATASETS, Reply, records_of, send};
+use crate::support::{Api, DATASETS, Response, records_of, send};
 
 /// How often each client tries everything, and how many clients each workspace has.
 const ROUNDS: usize = 4;
@@ -114,7 +114,7 @@ impl Operation {
     }
 }
 
-/// A client of a team, which looks at every reply.
+/// A client of a team, which looks at every response.
 struct Client<'a> {
     api: Api,
     own: &'a Team,
@@ -122,10 +122,10 @@ struct Client<'a> {
 }
 
 impl Client<'_> {
-    /// Checks a reply for what is not ours.
+    /// Checks a response for what is not ours.
     #[track_caller]
-    fn check(&self, what: &str, reply: Reply) -> Reply {
-        let shown = format!("{:?} {}", reply.headers, reply.text());
+    fn check(&self, what: &str, response: Response) -> Response {
+        let shown = format!("{:?} {}", response.headers, response.text());
         let foreign = [
             self.foreign.name.to_owned(),
             self.foreign.dataset.workspace_id.to_string(),
@@ -134,10 +134,10 @@ impl Client<'_> {
         for foreign in foreign {
             assert!(!shown.contains(&foreign), "{}: {what}: {shown}", self.own.name);
         }
-        reply
+        response
     }
 
-    async fn send(&self, operation: &Operation, path: &str, body: Option<Value>) -> Reply {
+    async fn send(&self, operation: &Operation, path: &str, body: Option<Value>) -> Response {
         let mut request = self.api.request(operation.method.clone(), path);
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
@@ -174,8 +174,8 @@ impl Client<'_> {
         });
         assert!(named == Named::Nothing || !tries.is_empty());
         for (path, body) in tries {
-            let reply = self.send(operation, &path, body).await;
-            assert_eq!(reply.status, 404, "{} {path}: {}", operation.id, reply.text());
+            let response = self.send(operation, &path, body).await;
+            assert_eq!(response.status, 404, "{} {path}: {}", operation.id, response.text());
         }
     }
 
@@ -202,16 +202,16 @@ impl Client<'_> {
             }
             _ => (operation.path(&own.dataset.id.to_string(), own), operation.body(own.name, own)),
         };
-        let reply = self.send(operation, &path, body).await;
+        let response = self.send(operation, &path, body).await;
         // A local server has no model to judge with.
         let expected = if operation.id == "judge_record" { 400 } else { operation.success };
-        assert_eq!(reply.status, expected, "{} {path}: {}", operation.id, reply.text());
+        assert_eq!(response.status, expected, "{} {path}: {}", operation.id, response.text());
         if operation.id.starts_with("import_from_") {
-            let task = api.ended(&own.dataset, &reply.json(expected)).await;
+            let task = api.ended(&own.dataset, &response.json(expected)).await;
             assert_eq!(task.status.as_str(), "COMPLETED", "{:?}", task.message);
         }
         for link in ["url", "file_url"] {
-            let link = serde_json::from_slice(&reply.body).ok().and_then(|body: Value| {
+            let link = serde_json::from_slice(&response.body).ok().and_then(|body: Value| {
                 body[link].as_str().filter(|link| link.contains("signature=")).map(str::to_owned)
             });
             if let Some(link) = link {
@@ -236,8 +236,8 @@ impl Client<'_> {
         let campaign = self.api.post("/local/v1/campaigns", campaign.to_string()).await;
         let body = json!({"campaign_id": campaign.json::<Value>(200)["id"]}).to_string();
         let path = format!("{DATASETS}/{}/imports/from-campaign", self.own.dataset.id);
-        let reply = self.check("campaign", self.api.post(&path, body).await);
-        reply.error(404, "CAMPAIGN_NO_MATCHING_EVENTS");
+        let response = self.check("campaign", self.api.post(&path, body).await);
+        response.error(404, "CAMPAIGN_NO_MATCHING_EVENTS");
     }
 }
 

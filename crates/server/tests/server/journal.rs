@@ -72,7 +72,7 @@ async fn faults_are_noted_with_the_requests_they_spoiled() {
     }
     assert_eq!((&all[0]["status"], &all[1]["status"]), (&json!(500), &json!(200)));
     assert!(all[1]["elapsed_ms"].as_f64().unwrap() >= 100.0);
-    // No reply was begun.
+    // No response was begun.
     assert_eq!(all[2]["status"], Value::Null);
 }
 

@@ -20,9 +20,9 @@ async fn without_a_key_nothing_is_answered() {
         (Method::POST, "/v1/files"),
         (Method::POST, "/local/v1/reset"),
     ] {
-        let reply = send(api.request(method, path)).await;
-        assert_eq!(reply.headers["www-authenticate"], "Bearer");
-        reply.error(401, "AUTH_UNAUTHORIZED");
+        let response = send(api.request(method, path)).await;
+        assert_eq!(response.headers["www-authenticate"], "Bearer");
+        response.error(401, "AUTH_UNAUTHORIZED");
     }
     for value in ["", "Bearer", "Bearer ", "Basic abc", "abc", "Bearerabc"] {
         let request = api.request(Method::GET, DATASETS).header("authorization", value);
@@ -130,8 +130,8 @@ async fn what_belongs_to_another_key_is_not_there() {
         ("from-explorer", json!({"completion_event_ids": ["e"]}).to_string()),
         ("from-campaign", json!({"campaign_id": campaign["id"]}).to_string()),
     ] {
-        let reply = api.post(&format!("{DATASETS}/{}/imports/{from}", own.id), body).await;
-        assert_eq!(reply.status, 404, "{from}: {}", reply.text());
+        let response = api.post(&format!("{DATASETS}/{}/imports/{from}", own.id), body).await;
+        assert_eq!(response.status, 404, "{from}: {}", response.text());
     }
 
     api.set_key(Some("a key"));

@@ -55,7 +55,7 @@ async fn others_read_and_write_while_an_import_runs_and_see_none_of_it_or_all() 
 }
 
 #[tokio::test]
-async fn a_deleted_dataset_gives_its_space_back_behind_the_reply() {
+async fn a_deleted_dataset_gives_its_space_back_behind_the_response() {
     let directory = tempfile::tempdir().unwrap();
     let data = DataLocation::Directory(directory.path().to_owned());
     let config = ServerConfig { data, ..ServerConfig::default() };

@@ -23,25 +23,26 @@ async fn connect(api: &Api) -> TcpStream {
 
 /// Everything that comes until the server closes.
 async fn rest(stream: &mut TcpStream) -> String {
-    let mut reply = Vec::new();
-    // Who goes on sending may meet a reset behind the reply.
-    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut reply));
+    let mut response = Vec::new();
+    // Who goes on sending may meet a reset behind the response.
+    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut response));
     let _ = read.await.expect("the server closes the connection");
-    String::from_utf8(reply).unwrap()
+    String::from_utf8(response).unwrap()
 }
 
-/// Checks that a reply is the one refusal, and returns its head and its message.
+/// Checks that a response is the one refusal, and returns its head and its message.
 #[track_caller]
-fn refusal(reply: &str, status: u16, code: &str) -> (String, String) {
+fn refusal(response: &str, status: u16, code: &str) -> (String, String) {
     let (head, body) =
-        reply.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no reply: {reply:?}"));
-    assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{reply}");
+        response.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no response: {response:?}"));
+    assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{response}");
     let head = head.to_ascii_lowercase();
-    assert!(head.contains("x-request-id: ") && head.contains("application/json"), "{reply}");
-    assert!(!head.contains("server:"), "{reply}");
-    assert!(head.contains(&format!("content-length: {}", body.len())), "{reply}");
-    let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {reply}"));
-    assert_eq!(body["detail"]["error_code"], code, "{reply}");
+    assert!(head.contains("x-request-id: ") && head.contains("application/json"), "{response}");
+    assert!(!head.contains("server:"), "{response}");
+    assert!(head.contains(&format!("content-length: {}", body.len())), "{response}");
+    let body: Value =
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {response}"));
+    assert_eq!(body["detail"]["error_code"], code, "{response}");
     (head, body["detail"]["message"].as_str().unwrap().to_owned())
 }
 
@@ -64,20 +65,20 @@ async fn urls_and_headers_have_a_size() {
     let api = start(limits).await;
     let path = |length: usize| format!("{DATASETS}?q={}", "x".repeat(length - DATASETS.len() - 3));
     assert!(exchange(&api, &get(&path(1_000), "")).await.starts_with("HTTP/1.1 200"));
-    let reply = exchange(&api, &get(&path(1_001), "")).await;
-    let (_, message) = refusal(&reply, 414, "VALIDATION_ERROR");
+    let response = exchange(&api, &get(&path(1_001), "")).await;
+    let (_, message) = refusal(&response, 414, "VALIDATION_ERROR");
     assert_eq!(message, "path and query of the URL are longer than 1000 bytes");
     // As large as no buffer will hold.
     for length in [20_000, 60_000, 70_000, 5_000_000] {
-        let reply = exchange(&api, &get(&path(length), "")).await;
-        let status = if reply.contains(" 414 ") { 414 } else { 431 };
-        refusal(&reply, status, "VALIDATION_ERROR");
+        let response = exchange(&api, &get(&path(length), "")).await;
+        let status = if response.contains(" 414 ") { 414 } else { 431 };
+        refusal(&response, status, "VALIDATION_ERROR");
     }
 
     let header = |length: usize| format!("x: {}\r\n", "y".repeat(length));
     assert!(exchange(&api, &get(DATASETS, &header(1_900))).await.starts_with("HTTP/1.1 200"));
-    let reply = exchange(&api, &get(DATASETS, &header(2_000))).await;
-    let (_, message) = refusal(&reply, 431, "VALIDATION_ERROR");
+    let response = exchange(&api, &get(DATASETS, &header(2_000))).await;
+    let (_, message) = refusal(&response, 431, "VALIDATION_ERROR");
     assert_eq!(message, "the headers are larger than 2000 bytes");
     for length in [20_000, 5_000_000] {
         refusal(&exchange(&api, &get(DATASETS, &header(length))).await, 431, "VALIDATION_ERROR");
@@ -97,8 +98,11 @@ async fn a_connection_that_was_refused_a_large_head_goes_on() {
     let mut stream = connect(&api).await;
     stream.write_all(large.as_bytes()).await.unwrap();
     stream.write_all(&get("/healthz", "")).await.unwrap();
-    let replies = rest(&mut stream).await;
-    assert!(replies.starts_with("HTTP/1.1 431 ") && replies.contains("HTTP/1.1 200 "), "{replies}");
+    let responses = rest(&mut stream).await;
+    assert!(
+        responses.starts_with("HTTP/1.1 431 ") && responses.contains("HTTP/1.1 200 "),
+        "{responses}"
+    );
 }
 
 #[tokio::test]
@@ -117,7 +121,7 @@ async fn a_head_that_is_not_understood_is_told_on_a_connection_that_was_used_too
             let mut stream = connect(&api).await;
             for _ in 0..2 {
                 stream.write_all(before.as_bytes()).await.unwrap();
-                assert!(one_reply(&mut stream).await.starts_with(begins));
+                assert!(one_response(&mut stream).await.starts_with(begins));
             }
             let _ = stream.write_all(wrong.as_bytes()).await;
             let _ = stream.shutdown().await;
@@ -126,19 +130,23 @@ async fn a_head_that_is_not_understood_is_told_on_a_connection_that_was_used_too
     }
 }
 
-/// The next reply of a connection that stays open.
-async fn one_reply(stream: &mut TcpStream) -> String {
-    let mut reply = Vec::new();
+/// The next response of a connection that stays open.
+async fn one_response(stream: &mut TcpStream) -> String {
+    let mut response = Vec::new();
     loop {
-        let text = String::from_utf8_lossy(&reply).to_ascii_lowercase();
+        let text = String::from_utf8_lossy(&response).to_ascii_lowercase();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
             let length = head.split("content-length: ").nth(1).expect("a length");
             let length: usize = length.lines().next().unwrap().parse().unwrap();
             if body.len() == length {
-                return String::from_utf8(reply).unwrap();
+                return String::from_utf8(response).unwrap();
             }
         }
-        assert_ne!(stream.read_buf(&mut reply).await.unwrap(), 0, "the connection ended: {text}");
+        assert_ne!(
+            stream.read_buf(&mut response).await.unwrap(),
+            0,
+            "the connection ended: {text}"
+        );
     }
 }
 
@@ -163,8 +171,8 @@ async fn a_head_that_drips_in_is_refused_and_an_idle_connection_closed() {
     assert_eq!(rest(&mut idle).await, "");
     let mut stream = connect(&api).await;
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
-    let replies = rest(&mut stream).await;
-    assert!(replies.starts_with("HTTP/1.1 200 ") && replies.matches("HTTP/1.1").count() == 1);
+    let responses = rest(&mut stream).await;
+    assert!(responses.starts_with("HTTP/1.1 200 ") && responses.matches("HTTP/1.1").count() == 1);
 
     // Once at the start of a connection, and once behind a request that was answered.
     for before in ["", "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"] {
@@ -182,13 +190,13 @@ async fn a_head_that_drips_in_is_refused_and_an_idle_connection_closed() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         });
-        let mut replies = Vec::new();
-        let reading = reading.read_to_end(&mut replies);
+        let mut responses = Vec::new();
+        let reading = reading.read_to_end(&mut responses);
         let _ = tokio::time::timeout(Duration::from_secs(20), reading).await.expect("an end");
         dripping.abort();
-        let replies = String::from_utf8(replies).unwrap();
-        let last = replies.rfind("HTTP/1.1 ").expect("a reply");
-        let (_, message) = refusal(&replies[last..], 408, "VALIDATION_ERROR");
+        let responses = String::from_utf8(responses).unwrap();
+        let last = responses.rfind("HTTP/1.1 ").expect("a response");
+        let (_, message) = refusal(&responses[last..], 408, "VALIDATION_ERROR");
         assert_eq!(message, "the head of the request did not come in time");
     }
 }
@@ -244,7 +252,7 @@ async fn a_slow_body_that_goes_on_coming_is_taken() {
 }
 
 #[tokio::test]
-async fn a_reply_that_nobody_takes_is_broken_off() {
+async fn a_response_that_nobody_takes_is_broken_off() {
     let api = start(Limits { stall_time: SHORT, ..Default::default() }).await;
     let size = 30_000_000;
     let file = api.upload("large.jsonl", vec![b'\n'; size]).await;
@@ -270,7 +278,7 @@ async fn a_reply_that_nobody_takes_is_broken_off() {
     assert!(taken > size && begun.elapsed() > SHORT, "{taken} in {:?}", begun.elapsed());
 }
 
-/// A request whose reply is kept waiting by a fault.
+/// A request whose response is kept waiting by a fault.
 async fn waiting(api: &Api, delay: u64) -> TcpStream {
     let rule = json!({"route": "/v1/files", "delay_ms": delay}).to_string();
     api.post("/local/v1/faults", rule).await.json::<Value>(201);
@@ -301,12 +309,12 @@ async fn requests_at_once_have_a_number() {
     for waiting in [&mut first, &mut second] {
         waiting.write_all((create(40) + "{").as_bytes()).await.unwrap();
     }
-    let reply = crate::support::soon(async || {
-        let reply = exchange(&api, &get(DATASETS, "")).await;
-        (!reply.starts_with("HTTP/1.1 200")).then_some(reply)
+    let response = crate::support::soon(async || {
+        let response = exchange(&api, &get(DATASETS, "")).await;
+        (!response.starts_with("HTTP/1.1 200")).then_some(response)
     })
     .await;
-    let (head, message) = refusal(&reply, 503, "UNKNOWN_ERROR");
+    let (head, message) = refusal(&response, 503, "UNKNOWN_ERROR");
     assert!(head.contains("retry-after: 1") && message.contains("as many requests as it takes"));
     // Who watches the server hears that it is there.
     assert_eq!(api.get("/healthz").await.status, 200);
@@ -325,8 +333,8 @@ async fn connections_at_once_have_a_number() {
     assert!(rest(&mut second).await.starts_with("HTTP/1.1 200"));
     drop(first);
     crate::support::soon(async || {
-        let reply = exchange(&api, &get("/healthz", "")).await;
-        reply.starts_with("HTTP/1.1 200").then_some(())
+        let response = exchange(&api, &get("/healthz", "")).await;
+        response.starts_with("HTTP/1.1 200").then_some(())
     })
     .await;
 }
@@ -342,12 +350,12 @@ async fn imports_that_wait_have_a_number() {
     let body = json!({"file_id": file.id}).to_string();
     let mut tasks = Vec::new();
     let message = loop {
-        let reply = api.post(&path, body.clone()).await;
-        if reply.status == 503 {
-            assert_eq!(reply.headers["retry-after"], "1");
-            break reply.error(503, "UNKNOWN_ERROR");
+        let response = api.post(&path, body.clone()).await;
+        if response.status == 503 {
+            assert_eq!(response.headers["retry-after"], "1");
+            break response.error(503, "UNKNOWN_ERROR");
         }
-        tasks.push(reply.json(202));
+        tasks.push(response.json(202));
         assert!(tasks.len() < 50, "no import is refused");
     };
     assert!(message.contains("as many imports as it takes"), "{message}");
@@ -366,11 +374,11 @@ async fn depth_is_limited_wherever_json_comes_in() {
     let record: DatasetRecord = api.record(&dataset, "kept").await;
     let deep = "[".repeat(200) + &"]".repeat(200);
     let payload = format!(r#"{{"payload": {{"messages": [], "x": {deep}}}, "properties": {{}}}}"#);
-    for reply in [
+    for response in [
         api.post(&records_of(&dataset), payload.clone()).await,
         api.put(&format!("{RECORDS}/{}/payload", record.id), payload).await,
     ] {
-        assert!(reply.error(422, "VALIDATION_ERROR").contains("more than 128 levels"));
+        assert!(response.error(422, "VALIDATION_ERROR").contains("more than 128 levels"));
     }
     let task = api.import_lines(&dataset, format!("{{\"messages\": [], \"x\": {deep}}}\n")).await;
     assert_eq!(task.status.as_str(), "FAILED");

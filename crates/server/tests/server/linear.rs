@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::hash::Hash;
 
-/// An operation with its reply, and when it was called and had returned.
+/// An operation with its response, and when it was called and had returned.
 #[derive(Clone, Debug)]
 pub struct Entry<T> {
     pub called: u64,
@@ -15,8 +15,8 @@ pub struct Entry<T> {
 /// How many operations a history may have.
 pub const MOST: usize = 128;
 
-/// Looks for an order in which each operation's reply is what the state then has to answer; `step` returns the state behind
-/// an operation, or nothing where the reply cannot be.
+/// Looks for an order in which each operation's response is what the state then has to answer; `step` returns the state behind
+/// an operation, or nothing where the response cannot be.
 ///
 /// # Errors
 /// The longest order that was found, as places in the history: none of the operations left fits behind it.

@@ -23,9 +23,9 @@ async fn status(api: &Api, path: &str) -> u16 {
     let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply).await.unwrap();
-    reply["HTTP/1.1 ".len()..][..3].parse().unwrap()
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response["HTTP/1.1 ".len()..][..3].parse().unwrap()
 }
 
 #[tokio::test]

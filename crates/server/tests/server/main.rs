@@ -24,7 +24,7 @@ mod model;
 mod pages;
 mod properties;
 mod records;
-mod replies;
+mod responses;
 mod restart;
 mod seed;
 mod support;

@@ -11,11 +11,11 @@ use crate::support::{Api, DATASETS, send, soon};
 
 /// The samples of a server by name and labels.
 async fn samples(api: &Api) -> BTreeMap<String, f64> {
-    let reply = api.get("/metrics").await;
-    assert_eq!(reply.status, 200, "{}", reply.text());
-    let kind = reply.headers["content-type"].to_str().unwrap();
+    let response = api.get("/metrics").await;
+    assert_eq!(response.status, 200, "{}", response.text());
+    let kind = response.headers["content-type"].to_str().unwrap();
     assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
-    let text = reply.text();
+    let text = response.text();
     assert!(text.ends_with("# EOF\n"));
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
@@ -116,7 +116,7 @@ async fn an_emptied_workspace_and_a_deleted_dataset_no_longer_count() {
 }
 
 #[tokio::test]
-async fn a_reply_carries_the_id_of_its_request_which_the_client_may_choose() {
+async fn a_response_carries_the_id_of_its_request_which_the_client_may_choose() {
     let api = Api::start().await;
     let id = async |given: Option<&str>| {
         let request = api.request(Method::GET, DATASETS);

@@ -147,11 +147,11 @@ async fn run(api: &Api, dataset: &Dataset, model: &mut Model, step: &Step) {
                 ids.push(Uuid::new_v4());
             }
             let body = json!({"dataset_record_ids": ids}).to_string();
-            let reply = api.post(&format!("{RECORDS}/bulk-delete"), body).await;
+            let response = api.post(&format!("{RECORDS}/bulk-delete"), body).await;
             if *with_unknown {
-                reply.error(404, "DATASET_RECORD_NOT_FOUND");
+                response.error(404, "DATASET_RECORD_NOT_FOUND");
             } else {
-                reply.no_content();
+                response.no_content();
                 ids.into_iter().for_each(|id| model.remove(id));
             }
         }

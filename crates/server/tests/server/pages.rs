@@ -162,12 +162,12 @@ async fn parameters_out_of_their_limits_are_named() {
             ("page=1&page=2", "page: given more than once"),
             ("page=%ff", "page: not UTF-8"),
         ] {
-            let reply = api.get(&format!("{path}?{query}")).await;
-            assert_eq!(reply.error(422, "VALIDATION_ERROR"), message, "{path}?{query}");
+            let response = api.get(&format!("{path}?{query}")).await;
+            assert_eq!(response.error(422, "VALIDATION_ERROR"), message, "{path}?{query}");
         }
     }
-    let reply = api.get(&format!("{DATASETS}?q=%ff")).await;
-    assert_eq!(reply.error(422, "VALIDATION_ERROR"), "q: not UTF-8");
+    let response = api.get(&format!("{DATASETS}?q=%ff")).await;
+    assert_eq!(response.error(422, "VALIDATION_ERROR"), "q: not UTF-8");
     api.get(&format!("{DATASETS}?unknown=%ff&unknown=2")).await.json::<ListDatasetsResponse>(200);
 }
 
@@ -180,8 +180,8 @@ async fn links_lead_where_the_client_found_the_server() {
     }
     let next = async |host: &str| {
         let request = api.request(http::Method::GET, &format!("{DATASETS}?page_size=1"));
-        let reply = crate::support::send(request.header("host", host)).await;
-        reply.json::<ListDatasetsResponse>(200).datasets.next.unwrap()
+        let response = crate::support::send(request.header("host", host)).await;
+        response.json::<ListDatasetsResponse>(200).datasets.next.unwrap()
     };
     let path = "/v1/observability/datasets?page_size=1&page=2";
     assert_eq!(next("datasets.test:8080").await, format!("http://datasets.test:8080{path}"));

@@ -238,8 +238,8 @@ fn any_other_body_is_refused_and_changes_nothing() {
         for body in
             [text.clone(), format!("{text} {text}"), body.replace("{\"messages\":[]}", &text)]
         {
-            let reply = api.post(&path, body).await;
-            reply.error(422, "VALIDATION_ERROR");
+            let response = api.post(&path, body).await;
+            response.error(422, "VALIDATION_ERROR");
         }
         prop_assert_eq!(api.record_count(dataset).await, 0);
         Ok(())

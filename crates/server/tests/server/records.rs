@@ -99,8 +99,8 @@ async fn newer_generations_take_any_object_and_need_no_properties() {
         let record: DatasetRecord = api.post(&records_of(&dataset), body).await.json(201);
         assert_eq!(record.payload.get(), r#"{"anything": [1]}"#);
         assert_eq!(record.properties.get(), "{}");
-        let reply = api.post(&records_of(&dataset), r#"{"payload": []}"#).await;
-        reply.error(422, "VALIDATION_ERROR");
+        let response = api.post(&records_of(&dataset), r#"{"payload": []}"#).await;
+        response.error(422, "VALIDATION_ERROR");
     }
 }
 
@@ -137,8 +137,8 @@ async fn a_deleted_record_is_gone_and_counted_out() {
     let payload = r#"{"payload": {"messages": []}}"#;
     gone(api.put(&format!("{path}/payload"), payload).await.error(404, "DATASET_RECORD_NOT_FOUND"));
     let properties = r#"{"properties": {}}"#;
-    let reply = api.put(&format!("{path}/properties"), properties).await;
-    gone(reply.error(404, "DATASET_RECORD_NOT_FOUND"));
+    let response = api.put(&format!("{path}/properties"), properties).await;
+    gone(response.error(404, "DATASET_RECORD_NOT_FOUND"));
     assert_eq!(api.record_count(&dataset).await, 1);
     assert_eq!(api.records(&dataset).await, [kept]);
 }
@@ -168,8 +168,8 @@ async fn several_records_are_deleted_all_or_none() {
     let many = vec![unknown; 501];
     assert_eq!(bulk(&many).await.error(422, "VALIDATION_ERROR"), format!("{limits} 501"));
     let path = format!("{RECORDS}/bulk-delete");
-    let reply = api.post(&path, r#"{"dataset_record_ids": ["x"]}"#).await;
-    let message = reply.error(422, "VALIDATION_ERROR");
+    let response = api.post(&path, r#"{"dataset_record_ids": ["x"]}"#).await;
+    let message = response.error(422, "VALIDATION_ERROR");
     assert_eq!(message, "dataset_record_ids[0]: expected a UUID");
 }
 
@@ -184,8 +184,8 @@ async fn judging_is_not_supported() {
     assert!(message.error(400, "FEATURE_NOT_SUPPORTED").contains("judging"));
     let unknown = judge(Uuid::now_v7(), r#"{"judge_definition": {}}"#).await;
     unknown.error(404, "DATASET_RECORD_NOT_FOUND");
-    let reply = judge(record.id, r#"{"judge_definition": []}"#).await;
-    assert!(reply.error(422, "VALIDATION_ERROR").starts_with("judge_definition: "));
+    let response = judge(record.id, r#"{"judge_definition": []}"#).await;
+    assert!(response.error(422, "VALIDATION_ERROR").starts_with("judge_definition: "));
 }
 
 #[tokio::test]
@@ -193,8 +193,8 @@ async fn unknown_and_malformed_ids_are_told_apart() {
     let api = Api::start().await;
     let unknown = Uuid::now_v7();
     api.get(&format!("{RECORDS}/{unknown}")).await.error(404, "DATASET_RECORD_NOT_FOUND");
-    let reply = api.get(&format!("{RECORDS}/not-an-id")).await;
-    assert_eq!(reply.error(422, "VALIDATION_ERROR"), "dataset_record_id: expected a UUID");
+    let response = api.get(&format!("{RECORDS}/not-an-id")).await;
+    assert_eq!(response.error(422, "VALIDATION_ERROR"), "dataset_record_id: expected a UUID");
     let body = r#"{"payload": {"messages": []}, "properties": {}}"#;
     let path = format!("/v1/observability/datasets/{unknown}/records");
     api.post(&path, body).await.error(404, "DATASET_NOT_FOUND");

@@ -1,4 +1,4 @@
-//! A server to test, and a plain HTTP client that hides nothing of the replies.
+//! A server to test, and a plain HTTP client that hides nothing of the responses.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -45,9 +45,9 @@ impl Deref for Shared {
     }
 }
 
-/// A reply, read to its end.
+/// A response, read to its end.
 #[derive(Debug)]
-pub struct Reply {
+pub struct Response {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -89,27 +89,27 @@ impl Api {
         }
     }
 
-    pub async fn get(&self, path: &str) -> Reply {
+    pub async fn get(&self, path: &str) -> Response {
         send(self.request(Method::GET, path)).await
     }
 
-    pub async fn delete(&self, path: &str) -> Reply {
+    pub async fn delete(&self, path: &str) -> Response {
         send(self.request(Method::DELETE, path)).await
     }
 
-    pub async fn post(&self, path: &str, body: impl Into<String>) -> Reply {
+    pub async fn post(&self, path: &str, body: impl Into<String>) -> Response {
         self.send_json(Method::POST, path, body).await
     }
 
-    pub async fn put(&self, path: &str, body: impl Into<String>) -> Reply {
+    pub async fn put(&self, path: &str, body: impl Into<String>) -> Response {
         self.send_json(Method::PUT, path, body).await
     }
 
-    pub async fn patch(&self, path: &str, body: impl Into<String>) -> Reply {
+    pub async fn patch(&self, path: &str, body: impl Into<String>) -> Response {
         self.send_json(Method::PATCH, path, body).await
     }
 
-    async fn send_json(&self, method: Method, path: &str, body: impl Into<String>) -> Reply {
+    async fn send_json(&self, method: Method, path: &str, body: impl Into<String>) -> Response {
         let request = self.request(method, path).header("content-type", "application/json");
         send(request.body(body.into())).await
     }
@@ -182,15 +182,15 @@ pub fn records_of(dataset: &Dataset) -> String {
     format!("{DATASETS}/{}/records", dataset.id)
 }
 
-pub async fn send(request: reqwest::RequestBuilder) -> Reply {
-    let response = request.send().await.expect("a reply");
+pub async fn send(request: reqwest::RequestBuilder) -> Response {
+    let response = request.send().await.expect("a response");
     let (status, headers) = (response.status(), response.headers().clone());
-    let body = response.bytes().await.expect("the body of the reply");
-    Reply { status, headers, body }
+    let body = response.bytes().await.expect("the body of the response");
+    Response { status, headers, body }
 }
 
-impl Reply {
-    /// The body of a reply that must have this status.
+impl Response {
+    /// The body of a response that must have this status.
     #[track_caller]
     pub fn json<T: DeserializeOwned>(&self, status: u16) -> T {
         assert_eq!(self.status, status, "{}", self.text());

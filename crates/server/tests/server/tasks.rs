@@ -10,7 +10,7 @@ use crate::support::{Api, DATASETS};
 
 const FAULTS: &str = "/local/v1/faults";
 
-async fn plant(api: &Api, rules: Value) {
+async fn insert_fixture(api: &Api, rules: Value) {
     api.post(FAULTS, rules.to_string()).await.json::<Value>(201);
 }
 
@@ -29,7 +29,7 @@ async fn now(api: &Api, dataset: &Dataset, task: &ImportTask) -> ImportTask {
 async fn a_task_takes_as_long_as_a_rule_says_and_then_does_what_it_would() {
     let api = Api::start().await;
     let dataset = api.dataset("Slowly").await;
-    plant(&api, json!({"task": {"delay_ms": 400}})).await;
+    insert_fixture(&api, json!({"task": {"delay_ms": 400}})).await;
     let begun = Instant::now();
     let task = begin(&api, &dataset).await;
     assert!(begun.elapsed() < Duration::from_millis(400), "the request itself does not wait");
@@ -43,7 +43,7 @@ async fn a_task_takes_as_long_as_a_rule_says_and_then_does_what_it_would() {
 async fn a_task_fails_with_the_message_of_a_rule_and_imports_nothing() {
     let api = Api::start().await;
     let dataset = api.dataset("Failing").await;
-    plant(&api, json!({"task": {"fail": "no room for more", "delay_ms": 5}})).await;
+    insert_fixture(&api, json!({"task": {"fail": "no room for more", "delay_ms": 5}})).await;
     let task = begin(&api, &dataset).await;
     let ended = api.ended(&dataset, &task).await;
     assert_eq!(ended.status.as_str(), "FAILED");
@@ -55,7 +55,7 @@ async fn a_task_fails_with_the_message_of_a_rule_and_imports_nothing() {
 async fn a_rule_for_tasks_lets_other_requests_pass_and_counts_those_that_begin_tasks() {
     let mut api = Api::start().await;
     let dataset = api.dataset("Counted").await;
-    plant(&api, json!({"task": {"fail": "the second"}, "skip": 1, "times": 1})).await;
+    insert_fixture(&api, json!({"task": {"fail": "the second"}, "skip": 1, "times": 1})).await;
     api.get(DATASETS).await.json::<Value>(200);
     let mut statuses = Vec::new();
     for _ in 0..3 {
@@ -69,7 +69,7 @@ async fn a_rule_for_tasks_lets_other_requests_pass_and_counts_those_that_begin_t
     assert_eq!(rule["task"], json!({"fail": "the second"}));
 
     // Rules are of one workspace.
-    plant(&api, json!({"task": {"stuck": true}, "times": null})).await;
+    insert_fixture(&api, json!({"task": {"stuck": true}, "times": null})).await;
     api.set_key(Some("another key"));
     let other = api.dataset("Of another").await;
     let task = begin(&api, &other).await;
@@ -85,8 +85,11 @@ async fn stuck_tasks_hold_up_no_other_and_have_failed_after_a_restart() {
     };
     let api = Api::start_with(config()).await;
     let dataset = api.dataset("Stuck for long").await;
-    plant(&api, json!({"operation": "import_from_file", "task": {"stuck": true}, "times": 5}))
-        .await;
+    insert_fixture(
+        &api,
+        json!({"operation": "import_from_file", "task": {"stuck": true}, "times": 5}),
+    )
+    .await;
     let mut stuck = Vec::new();
     for _ in 0..5 {
         stuck.push(begin(&api, &dataset).await);

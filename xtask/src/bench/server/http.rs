@@ -8,18 +8,18 @@ use serde_json::Value;
 
 use crate::bench::runner::API_KEY;
 
-/// GETs a path, with the benchmark's key, and returns the body of a good reply.
+/// GETs a path, with the benchmark's key, and returns the body of a good response.
 pub fn get(port: u16, path: &str, accept: Option<&str>) -> Result<String, String> {
     exchange(port, "GET", path, accept, "")
 }
 
-/// Sends JSON and returns the reply's, or null where there is none.
+/// Sends JSON and returns the response's, or null where there is none.
 pub fn call(port: u16, method: &str, path: &str, body: &Value) -> Result<Value, String> {
-    let reply = exchange(port, method, path, None, &body.to_string())?;
-    if reply.is_empty() {
+    let response = exchange(port, method, path, None, &body.to_string())?;
+    if response.is_empty() {
         return Ok(Value::Null);
     }
-    serde_json::from_str(&reply).map_err(|error| format!("{method} {path}: {error}: {reply}"))
+    serde_json::from_str(&response).map_err(|error| format!("{method} {path}: {error}: {response}"))
 }
 
 fn exchange(
@@ -41,12 +41,12 @@ fn exchange(
     );
     stream.write_all(head.as_bytes()).map_err(failed)?;
     stream.write_all(body.as_bytes()).map_err(failed)?;
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply).map_err(failed)?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response).map_err(failed)?;
     let (head, body) =
-        reply.split_once("\r\n\r\n").ok_or_else(|| format!("{method} {path}: no reply"))?;
+        response.split_once("\r\n\r\n").ok_or_else(|| format!("{method} {path}: no response"))?;
     if head.split(' ').nth(1).is_some_and(|status| status.starts_with('2')) {
         return Ok(body.to_owned());
     }
-    Err(format!("{method} {path}: {}", reply.trim()))
+    Err(format!("{method} {path}: {}", response.trim()))
 }

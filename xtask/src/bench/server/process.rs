@@ -19,7 +19,7 @@ const REST: Duration = Duration::from_secs(1);
 pub struct Served {
     process: Child,
     port: u16,
-    /// From the start of the process until its first good reply.
+    /// From the start of the process until its first good response.
     pub ready: Duration,
 }
 

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use super::crossing_models;
-use super::spelling::{Shape, iteration, walked};
+use super::spelling::{Shape, collected, iteration};
 use crate::emit::rust_text::{self, identifier};
 use crate::emit::{Output, preamble};
-use crate::model::{Field, Model, Operation, Reply};
+use crate::model::{Field, Model, Operation, Response};
 
 const FOLDER: &str = "bindings/node/src/generated";
 
@@ -17,7 +17,7 @@ const NUMBER: &str = "call";
 pub fn emit(model: &Model) -> Result<Vec<Output>, String> {
     let mut modules = preamble("//");
     modules.push_str(
-        "\n//! The operations as methods of the native client, and how their replies cross.\n\nmod models;\n",
+        "\n//! The operations as methods of the native client, and how their responses cross.\n\nmod models;\n",
     );
     let mut outputs =
         vec![Output::new(&format!("{FOLDER}/models.rs"), crossing_models::emit(model)?)];
@@ -36,7 +36,7 @@ fn methods(model: &Model, group: &str) -> Result<String, String> {
     {
         items.push_str(&method(model, operation)?);
         if model.listing(operation).is_some() {
-            items.push_str(&walk(model, operation)?);
+            items.push_str(&pager(model, operation)?);
         }
     }
     items.push_str("}\n");
@@ -50,8 +50,8 @@ fn methods(model: &Model, group: &str) -> Result<String, String> {
     if items.contains("json(") || items.contains("(json)") {
         text.push_str("use crate::json::json;\n");
     }
-    if items.contains("NativeWalk") {
-        text.push_str("use crate::walk::{NativeWalk, WalkOptions};\n");
+    if items.contains("NativePager") {
+        text.push_str("use crate::pager::{NativePager, PagerOptions};\n");
     }
     text.push('\n');
     text.push_str(&items);
@@ -59,7 +59,7 @@ fn methods(model: &Model, group: &str) -> Result<String, String> {
 }
 
 fn method(model: &Model, operation: &Operation) -> Result<String, String> {
-    if operation.success.reply == Reply::Bytes {
+    if operation.success.response == Response::Bytes {
         unreachable!("the reader wants streams of bytes written by hand");
     }
     let fields = operation.arguments(model).into_iter().map(|argument| argument.field);
@@ -75,15 +75,15 @@ fn method(model: &Model, operation: &Operation) -> Result<String, String> {
     ))
 }
 
-/// The method that walks over all pages of a listing.
-fn walk(model: &Model, operation: &Operation) -> Result<String, String> {
-    let Call { parameters, taken, call } = call(model, operation, walked(model, operation))?;
+/// The method that pagers over all pages of a listing.
+fn pager(model: &Model, operation: &Operation) -> Result<String, String> {
+    let Call { parameters, taken, call } = call(model, operation, collected(model, operation))?;
     if !taken.is_empty() {
         return Err(format!("operation `{}`: a listing in Node takes no JSON", operation.id));
     }
     Ok(format!(
-        "/// Walks over `{}`.\n#[napi]\npub fn {}(&self{parameters}, options: WalkOptions) -> NativeWalk {{\n\
-         self.walk(self.client.{call}.walk(), options)\n}}\n\n",
+        "/// Pagers over `{}`.\n#[napi]\npub fn {}(&self{parameters}, options: PagerOptions) -> NativePager {{\n\
+         self.pager(self.client.{call}.pager(), options)\n}}\n\n",
         operation.id,
         iteration(&operation.id)?,
     ))

@@ -1,4 +1,4 @@
-//! How replies cross to JavaScript: each type adds its members in the order in which its class reads them.
+//! How responses cross to JavaScript: each type adds its members in the order in which its class reads them.
 
 use std::fmt::Write;
 
@@ -11,10 +11,10 @@ use crate::model::{Field, Kind, Model, Role, Type};
 pub fn emit(model: &Model) -> Result<String, String> {
     let mut text = preamble("//");
     text.push_str(
-        "\n//! How replies cross: each type adds its members in the order in which its class reads them.\n\n\
-         use mistral_datasets::types;\n\nuse crate::reply::{Cross, Crossing};\n\n",
+        "\n//! How responses cross: each type adds its members in the order in which its class reads them.\n\n\
+         use mistral_datasets::types;\n\nuse crate::response::{Cross, Crossing};\n\n",
     );
-    for schema in public_schemas(model).into_iter().filter(|schema| schema.role == Role::Reply) {
+    for schema in public_schemas(model).into_iter().filter(|schema| schema.role == Role::Response) {
         let body = match &schema.kind {
             Kind::Object { fields } => {
                 let mut lines = "self.extra.cross(to);\n".to_owned();

@@ -1,4 +1,4 @@
-//! The classes of replies, and the values of open enums, in JavaScript.
+//! The classes of responses, and the values of open enums, in JavaScript.
 
 use std::fmt::Write;
 
@@ -27,7 +27,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
     text.push_str("\n\"use strict\";\n\nconst { Model } = require(\"../model.js\");\n");
     let made: Vec<&str> = ["parsed", "textOf", "timeOf"]
         .into_iter()
-        .filter(|name| items.contains(&format!("{name}(this.#reply")))
+        .filter(|name| items.contains(&format!("{name}(this.#response")))
         .collect();
     if !made.is_empty() {
         let _ = writeln!(text, "const {{ {} }} = require(\"../late.js\");", made.join(", "));
@@ -77,7 +77,7 @@ fn model_class(model: &Model, schema: &Schema, fields: &[Field]) -> Result<Strin
     let mut text = doc("", &schema.description);
     let _ = writeln!(text, "class {} extends {} {{", class(&schema.name)?, base(model, schema));
     if !late.is_empty() {
-        text.push_str("  #reply;\n  #at;\n  #seen;\n\n");
+        text.push_str("  #response;\n  #at;\n  #seen;\n\n");
     }
     text.push_str("  constructor(reader) {\n    super(reader);\n");
     for (field, repeated) in fields.iter().zip(repeated(model, fields)) {
@@ -97,7 +97,7 @@ fn model_class(model: &Model, schema: &Schema, fields: &[Field]) -> Result<Strin
     if !late.is_empty() {
         let _ = write!(
             text,
-            "    this.#reply = reader.reply;\n    this.#at = reader.pass({});\n",
+            "    this.#response = reader.response;\n    this.#at = reader.pass({});\n",
             2 * late.len()
         );
     }
@@ -118,8 +118,8 @@ fn model_class(model: &Model, schema: &Schema, fields: &[Field]) -> Result<Strin
 fn late_getters(field: &Field, offset: usize) -> String {
     let name = camel(&field.name);
     let place = match offset {
-        0 => "this.#reply, this.#at".to_owned(),
-        _ => format!("this.#reply, this.#at + {offset}"),
+        0 => "this.#response, this.#at".to_owned(),
+        _ => format!("this.#response, this.#at + {offset}"),
     };
     let getter =
         |name: &str, value: &str| format!("  get {name}() {{\n    return {value};\n  }}\n\n");
@@ -141,7 +141,7 @@ fn read(model: &Model, ty: &Type) -> Result<String, String> {
         Type::Integer | Type::Number => "reader.number()".to_owned(),
         Type::Boolean => "reader.boolean()".to_owned(),
         Type::FreeObject => "reader.raw()".to_owned(),
-        Type::Binary => return Err("bytes cannot be part of a JSON reply".to_owned()),
+        Type::Binary => return Err("bytes cannot be part of a JSON response".to_owned()),
         Type::Array(items) => {
             let value = if is_raw(model, items) { ".value" } else { "" };
             format!("reader.list(() => {}{value})", read(model, items)?)

@@ -1,4 +1,4 @@
-//! The declarations of the classes of replies, of open enums and of objects with free members.
+//! The declarations of the classes of responses, of open enums and of objects with free members.
 
 use std::fmt::Write;
 

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use super::spelling::{
-    Shape, by_hand, camel, children, class, constant, doc, iteration, list, member, public_schemas,
-    resource_class, walked,
+    Shape, by_hand, camel, children, class, collected, constant, doc, iteration, list, member,
+    public_schemas, resource_class,
 };
 use crate::emit::preamble;
-use crate::model::{Field, Kind, Model, Operation, Reply};
+use crate::model::{Field, Kind, Model, Operation, Response};
 
 /// Emits `resources.js`.
 pub fn emit(model: &Model) -> Result<String, String> {
@@ -63,7 +63,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
         text.push_str(&list("const {", &by_hand, "} = require(\"../transfer.js\");"));
     }
     if operations.contains("new Listing(") {
-        text.push_str("const { Listing } = require(\"../walk.js\");\n");
+        text.push_str("const { Listing } = require(\"../pager.js\");\n");
     }
     let _ = write!(text, "\n{operations}{classes}");
 
@@ -91,18 +91,21 @@ fn descriptor<'a>(
     operation: &'a Operation,
     checks: &mut Vec<&'a str>,
 ) -> Result<String, String> {
-    let reply = match &operation.success.reply {
-        Reply::Json(name) => class(name)?,
-        Reply::Empty | Reply::Bytes => "null",
+    let response = match &operation.success.response {
+        Response::Json(name) => class(name)?,
+        Response::Empty | Response::Bytes => "null",
     };
     let kind = if operation.starts_task() { "TaskOperation" } else { "Operation" };
-    let before =
-        format!("const {} = new {kind}({:?}, {reply}, {{", constant(&operation.id), operation.id);
+    let before = format!(
+        "const {} = new {kind}({:?}, {response}, {{",
+        constant(&operation.id),
+        operation.id
+    );
     let fields = operation.arguments(model).into_iter().map(|argument| argument.field);
     Ok(before + &checked(model, operation, fields, checks)?)
 }
 
-/// The constant that says what a walk over a listing takes and yields.
+/// The constant that says what a pager over a listing takes and yields.
 fn iteration_descriptor<'a>(
     model: &'a Model,
     operation: &'a Operation,
@@ -113,7 +116,7 @@ fn iteration_descriptor<'a>(
     let (operation_id, method, item) = (&operation.id, camel(&name), class(item)?);
     let before =
         format!("const {} = new Listing({operation_id:?}, {method:?}, {item}, {{", constant(&name));
-    Ok(before + &checked(model, operation, walked(model, operation), checks)?)
+    Ok(before + &checked(model, operation, collected(model, operation), checks)?)
 }
 
 /// The checks of arguments, and the end of the constant.
@@ -179,7 +182,7 @@ fn resource(model: &Model, group: &str) -> Result<String, String> {
             text.push_str(&method(
                 &format!("{}, all of it.", operation.summary),
                 &camel(&iteration(&operation.name)?),
-                &format!("{constant}.walk(this.#native, request, options)"),
+                &format!("{constant}.pager(this.#native, request, options)"),
             ));
         }
     }

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use super::models_dts::{declared, parameters, value_type};
 use super::spelling::{
-    Shape, WIDTH, by_hand, camel, children, class, description, doc, iteration, list, member,
-    pascal, public_schemas, resource_class, walked,
+    Shape, WIDTH, by_hand, camel, children, class, collected, description, doc, iteration, list,
+    member, pascal, public_schemas, resource_class,
 };
 use crate::emit::preamble;
-use crate::model::{Field, Kind, Listing, Model, Operation, Reply};
+use crate::model::{Field, Kind, Listing, Model, Operation, Response};
 
 /// Emits `resources.d.ts`.
 pub fn emit(model: &Model) -> Result<String, String> {
@@ -70,8 +70,8 @@ pub fn emit(model: &Model) -> Result<String, String> {
     if !transfer.is_empty() {
         text.push_str(&list("import type {", &transfer, "} from \"../transfer.js\";"));
     }
-    if items.contains("extends WalkRequest") {
-        text.push_str("import type { Walk, WalkRequest } from \"../walk.js\";\n");
+    if items.contains("extends PagerOptions") {
+        text.push_str("import type { Pager, PagerOptions } from \"../pager.js\";\n");
     }
     text.push('\n');
     text.push_str(&items);
@@ -121,19 +121,19 @@ fn member_of_request(
     ))
 }
 
-/// The interface of what a walk takes.
+/// The interface of what a pager takes.
 fn iteration_request(model: &Model, operation: &Operation) -> Result<String, String> {
     let method = camel(&iteration(&operation.name)?);
     let mut text =
         doc("", &format!("What {{@link {}.{method}}} takes.", resource_class(&operation.group)));
     let name = iteration_request_name(operation)?;
-    let members = walked(model, operation)
+    let members = collected(model, operation)
         .map(|field| member_of_request(model, operation, field))
         .collect::<Result<Vec<_>, _>>()?;
     if members.is_empty() {
-        return Ok(format!("{text}export interface {name} extends WalkRequest {{}}\n\n"));
+        return Ok(format!("{text}export interface {name} extends PagerOptions {{}}\n\n"));
     }
-    let _ = writeln!(text, "export interface {name} extends WalkRequest {{");
+    let _ = writeln!(text, "export interface {name} extends PagerOptions {{");
     text.push_str(&members.concat());
     text.push_str("}\n\n");
     Ok(text)
@@ -194,21 +194,21 @@ fn parameter(model: &Model, operation: &Operation) -> String {
 }
 
 fn returned(operation: &Operation) -> Result<String, String> {
-    Ok(match &operation.success.reply {
-        Reply::Empty => "Call<void>".to_owned(),
-        Reply::Json(name) => format!("Call<{}>", class(name)?),
-        Reply::Bytes => "Promise<Download>".to_owned(),
+    Ok(match &operation.success.response {
+        Response::Empty => "Call<void>".to_owned(),
+        Response::Json(name) => format!("Call<{}>", class(name)?),
+        Response::Bytes => "Promise<Download>".to_owned(),
     })
 }
 
-/// The method that walks over a listing, with its documentation.
+/// The method that pagers over a listing, with its documentation.
 fn iteration_method(
     model: &Model,
     operation: &Operation,
     listing: &Listing,
 ) -> Result<String, String> {
     let name = camel(&iteration(&operation.name)?);
-    let required: Vec<String> = walked(model, operation)
+    let required: Vec<String> = collected(model, operation)
         .filter(|field| field.required)
         .map(|field| camel(&field.name))
         .collect();
@@ -221,7 +221,7 @@ fn iteration_method(
     let given: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
     let given = if given.is_empty() { String::new() } else { format!("<{}>", given.join(", ")) };
     let text = format!(
-        "Walks over everything that {{@link {}}} lists. Nothing is fetched before the first item is asked for; the pages ahead are \
+        "Pagers over everything that {{@link {}}} lists. Nothing is fetched before the first item is asked for; the pages ahead are \
          fetched while you look at one, and leaving the loop stops everything.\n\n\
          @throws {{ValidationError}} When an argument is missing or of the wrong type.\n\
          @example\n```js\nfor await (const item of mistral.{}.{name}({example})) console.log(item.id);\n```",
@@ -234,7 +234,7 @@ fn iteration_method(
         method(
             &format!("{name}{}", declared(&parameters)),
             &format!("request{optional}: {}", iteration_request_name(operation)?),
-            format!("Walk<{item}{given}>")
+            format!("Pager<{item}{given}>")
         )
     ))
 }
@@ -242,7 +242,7 @@ fn iteration_method(
 /// The documentation of a method, with an example.
 fn about(model: &Model, operation: &Operation) -> Result<String, String> {
     let mut text = format!("{}.\n\n{}\n\n", operation.summary, operation.description);
-    if operation.success.reply != Reply::Empty {
+    if operation.success.response != Response::Empty {
         let _ = writeln!(text, "@returns {}", operation.success.description);
     }
     text.push_str(
@@ -263,15 +263,15 @@ fn example(model: &Model, operation: &Operation) -> Result<String, String> {
         .collect();
     let arguments =
         if names.is_empty() { String::new() } else { format!("{{ {} }}", names.join(", ")) };
-    let result = match &operation.success.reply {
-        Reply::Empty => String::new(),
-        Reply::Bytes => "const download = ".to_owned(),
-        Reply::Json(name) => match &model.schema(name).kind {
+    let result = match &operation.success.response {
+        Response::Empty => String::new(),
+        Response::Bytes => "const download = ".to_owned(),
+        Response::Json(name) => match &model.schema(name).kind {
             Kind::Object { fields } if fields.len() == 1 => {
                 format!("const {{ {} }} = ", camel(&fields[0].name))
             }
             Kind::Object { .. } => format!("const {} = ", variable(class(name)?)),
-            _ => "const reply = ".to_owned(),
+            _ => "const response = ".to_owned(),
         },
     };
     Ok(format!(

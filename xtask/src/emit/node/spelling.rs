@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Field, Kind, Model, Operation, Reply, Schema, Type};
+use crate::model::{Field, Kind, Model, Operation, Response, Schema, Type};
 
 /// How wide generated lines may be; prettier is set to the same.
 pub const WIDTH: usize = 100;
@@ -88,7 +88,7 @@ pub fn class(name: &str) -> Result<&str, String> {
     Ok(name)
 }
 
-/// The schemas that successful replies and arguments lead to, in the order of the document. The shapes of failures and the
+/// The schemas that successful responses and arguments lead to, in the order of the document. The shapes of failures and the
 /// bodies of requests have no class: failures are errors, and bodies are spread over the arguments.
 pub fn public_schemas(model: &Model) -> Vec<&Schema> {
     fn mark<'a>(model: &'a Model, ty: &'a Type, found: &mut BTreeSet<&'a str>) {
@@ -107,7 +107,7 @@ pub fn public_schemas(model: &Model) -> Vec<&Schema> {
         for argument in operation.arguments(model) {
             mark(model, &argument.field.ty, &mut found);
         }
-        if let Reply::Json(name) = &operation.success.reply
+        if let Response::Json(name) = &operation.success.response
             && found.insert(name)
             && let Kind::Object { fields } = &model.schema(name).kind
         {
@@ -123,7 +123,7 @@ pub fn public_schemas(model: &Model) -> Vec<&Schema> {
         .collect()
 }
 
-/// Whether a member of a reply may be null; a list that is left out reads as an empty one.
+/// Whether a member of a response may be null; a list that is left out reads as an empty one.
 pub fn may_be_null(field: &Field) -> bool {
     !field.required && (field.nullable || !matches!(field.ty, Type::Array(_)))
 }
@@ -174,7 +174,7 @@ pub fn is_model(model: &Model, ty: &Type) -> bool {
 pub fn base(model: &Model, schema: &Schema) -> &'static str {
     let is_task = model.operations.iter().any(|operation| {
         operation.starts_task()
-            && matches!(&operation.success.reply, Reply::Json(name) if *name == schema.name)
+            && matches!(&operation.success.response, Response::Json(name) if *name == schema.name)
     });
     if is_task { "Task" } else { "Model" }
 }
@@ -184,8 +184,11 @@ pub fn by_hand(group: &str) -> Option<(&'static str, &'static str)> {
     (group == "datasets").then_some(("DatasetsBase", "datasets.js"))
 }
 
-/// The arguments of a walk over a listing: those of the listing that do not speak of single pages.
-pub fn walked<'a>(model: &'a Model, operation: &'a Operation) -> impl Iterator<Item = &'a Field> {
+/// The arguments of a pager over a listing: those of the listing that do not speak of single pages.
+pub fn collected<'a>(
+    model: &'a Model,
+    operation: &'a Operation,
+) -> impl Iterator<Item = &'a Field> {
     let arguments = operation.arguments(model).into_iter().map(|argument| argument.field);
     arguments.filter(|field| !["page", "page_size"].contains(&field.name.as_str()))
 }

@@ -62,10 +62,10 @@ fn both_sides_of_the_border_have_members_in_one_order() {
         &[
             "    super(reader);\n    this.ownerId = reader.repeated(0);\n    this.state = reader.repeated(1);\n\
              \x20   this.object = reader.text();\n    this.tags = reader.list(() => reader.text());\n\
-             \x20   this.#reply = reader.reply;\n    this.#at = reader.pass(6);\n",
-            "  get since() {\n    return ((this.#seen ??= {}).since ??= timeOf(this.#reply, this.#at));",
-            "  get notes() {\n    return ((this.#seen ??= {}).notes ??= parsed(this.#reply, this.#at + 2));",
-            "  get freeText() {\n    return textOf(this.#reply, this.#at + 4);",
+             \x20   this.#response = reader.response;\n    this.#at = reader.pass(6);\n",
+            "  get since() {\n    return ((this.#seen ??= {}).since ??= timeOf(this.#response, this.#at));",
+            "  get notes() {\n    return ((this.#seen ??= {}).notes ??= parsed(this.#response, this.#at + 2));",
+            "  get freeText() {\n    return textOf(this.#response, this.#at + 4);",
             "      owner_id: this.ownerId,\n      since: this.since?.toJSON() ?? null,\n",
             "const { parsed, textOf, timeOf } = require(\"../late.js\");",
             "const State = Object.freeze({\n  NEW: \"NEW\",\n",

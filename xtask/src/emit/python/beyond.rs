@@ -1,16 +1,16 @@
-//! The native methods that go beyond one reply: walks over listings, and tasks that look after themselves.
+//! The native methods that go beyond one response: pagers over listings, and tasks that look after themselves.
 
 use std::fmt::Write;
 
 use super::native::{comment, unknown};
 use super::text::{
-    REFRESH_DOC, WAIT_DOC, has_payload, listing_arguments, name, walk_doc, walk_name,
+    REFRESH_DOC, WAIT_DOC, has_payload, listing_arguments, name, pager_doc, pager_name,
 };
 use crate::emit::rust_text::identifier;
 use crate::model::{Listing, Model, Operation, Place, Type};
 
-/// The walk over everything that an operation lists.
-pub fn walk(model: &Model, operation: &Operation, listing: &Listing) -> Result<String, String> {
+/// The pager over everything that an operation lists.
+pub fn pager(model: &Model, operation: &Operation, listing: &Listing) -> Result<String, String> {
     let mut parameters = String::new();
     let mut signature = Vec::new();
     let mut given = Vec::new();
@@ -39,19 +39,19 @@ pub fn walk(model: &Model, operation: &Operation, listing: &Listing) -> Result<S
         signature.push("payload_type=None".to_owned());
     }
     signature.extend(
-        ["page_size=None", "window=None", "limit=None", "strict=false", "**options"]
+        ["page_size=None", "prefetch=None", "limit=None", "strict=false", "**options"]
             .map(str::to_owned),
     );
     let handle: String = operation.group.split('.').map(|part| format!(".{part}()")).collect();
     Ok(format!(
-        "{}#[pyo3(signature = ({}))]\nfn {}(&self, py: Python<'_>, {parameters}page_size: Option<i64>, window: Option<i64>, \
+        "{}#[pyo3(signature = ({}))]\nfn {}(&self, py: Python<'_>, {parameters}page_size: Option<i64>, prefetch: Option<i64>, \
          limit: Option<i64>, strict: bool, options: Option<&Bound<'_, PyDict>>) -> PyResult<Py<PyAny>> {{\n\
-         let shape = walk::Shape {{ page_size, window, limit, strict }};\n\
-         let call = move |client: &Client| client{handle}.{}({}){setters}.walk();\n\
-         walk::object(py, self.session.with_keywords(py, options)?, call, shape, {})\n}}\n\n",
-        comment(&walk_doc(model, operation, listing)),
+         let shape = pager::Shape {{ page_size, prefetch, limit, strict }};\n\
+         let call = move |client: &Client| client{handle}.{}({}){setters}.pager();\n\
+         pager::object(py, self.session.with_keywords(py, options)?, call, shape, {})\n}}\n\n",
+        comment(&pager_doc(model, operation, listing)),
         signature.join(", "),
-        walk_name(operation),
+        pager_name(operation),
         identifier(&operation.name),
         given.join(", "),
         if typed { "payload_type" } else { "None" },

@@ -1,4 +1,4 @@
-//! The native module's classes: replies, and resources with a pair of methods for each operation.
+//! The native module's classes: responses, and resources with a pair of methods for each operation.
 
 use std::fmt::Write;
 
@@ -40,7 +40,7 @@ pub fn index(model: &Model) -> Result<String, String> {
     rust_text::format(&text)
 }
 
-/// Emits `models.rs`: the classes of replies.
+/// Emits `models.rs`: the classes of responses.
 pub fn models(model: &Model) -> Result<String, String> {
     let mut items = String::new();
     for schema in returned(model) {
@@ -122,7 +122,7 @@ pub fn models(model: &Model) -> Result<String, String> {
         }
     }
     let mut text = preamble("//");
-    text.push_str("\n//! The classes of replies. Comments are docstrings of Python.\n\n");
+    text.push_str("\n//! The classes of responses. Comments are docstrings of Python.\n\n");
     text.push_str(&imports(
         &items,
         &[
@@ -151,7 +151,7 @@ pub fn models(model: &Model) -> Result<String, String> {
             (&[""], "crate::model", "Source"),
             (&[""], "crate::model", "model"),
             (&["Option<Seconds>"], "crate::options", "Seconds"),
-            (&[""], "crate::runtime", "Reply"),
+            (&[""], "crate::runtime", "Response"),
             (&["with session"], "crate::session", "Session"),
             (&["task::"], "crate::task", "self"),
         ],
@@ -161,7 +161,7 @@ pub fn models(model: &Model) -> Result<String, String> {
     rust_text::format(&text)
 }
 
-/// The type of a reply's member in its native class.
+/// The type of a response's member in its native class.
 fn member_type(model: &Model, field: &Field) -> Result<String, String> {
     let ty = value_type(model, &field.ty)?;
     Ok(match (&field.ty, field.required, field.nullable) {
@@ -174,7 +174,7 @@ fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
     Ok(match ty {
         Type::FreeObject => "Json<RawJson>".to_owned(),
         Type::Array(items) => format!("List<{}>", value_type(model, items)?),
-        Type::Binary => return Err("bytes cannot stand in a reply of Python".to_owned()),
+        Type::Binary => return Err("bytes cannot stand in a response of Python".to_owned()),
         Type::Named(name) => match &model.schema(name).kind {
             Kind::FreeObject { known } if known.is_empty() => format!("Json<types::{name}>"),
             Kind::Object { .. } | Kind::FreeObject { .. } => format!("Py<{name}>"),
@@ -235,7 +235,7 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
     for operation in model.operations_of(group) {
         methods.push_str(&pair(model, operation)?);
         if let Some(listing) = model.listing(operation) {
-            methods.push_str(&beyond::walk(model, operation, &listing)?);
+            methods.push_str(&beyond::pager(model, operation, &listing)?);
         }
     }
     let mut text = preamble("//");
@@ -263,7 +263,7 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
             (&["json::"], "crate::json", "self"),
             (&["Option<Seconds>"], "crate::options", "Seconds"),
             (&[""], "crate::session", "Session"),
-            (&["walk::"], "crate::walk", "self"),
+            (&["pager::"], "crate::pager", "self"),
         ],
     ));
     for child in children(model, Some(group)) {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::text::{
     OPTIONS, REFRESH_DOC, WAIT_DOC, WIDTH, argument_type, by_hand, children, class, docstring,
     enums, examples, has_payload, is_class, is_task, listing_arguments, member_type, method_doc,
-    module, name, return_type, returned, twin_doc, walk_doc, walk_name,
+    module, name, pager_doc, pager_name, return_type, returned, twin_doc,
 };
 use crate::emit::preamble;
 use crate::model::{Argument, Field, Kind, Listing, Model, Operation, Schema};
@@ -15,7 +15,7 @@ pub fn models(model: &Model) -> Result<String, String> {
     let mut classes = String::new();
     for schema in returned(model).into_iter().filter(|schema| is_class(schema)) {
         match &schema.kind {
-            Kind::Object { fields } => classes.push_str(&reply(model, schema, fields)?),
+            Kind::Object { fields } => classes.push_str(&response(model, schema, fields)?),
             Kind::FreeObject { known } => classes.push_str(&free_object(model, schema, known)?),
             Kind::OpenEnum { .. } | Kind::Union { .. } => {}
         }
@@ -79,7 +79,7 @@ pub fn resources(model: &Model) -> Result<String, String> {
             classes.push_str(&method(model, operation, "", &doc)?);
             classes.push_str(&method(model, operation, "_async", &twin_doc(operation))?);
             if let Some(listing) = model.listing(operation) {
-                classes.push_str(&walk(model, operation, &listing)?);
+                classes.push_str(&pager(model, operation, &listing)?);
             }
         }
     }
@@ -104,7 +104,7 @@ pub fn resources(model: &Model) -> Result<String, String> {
             let _ = writeln!(text, "from mistral_datasets.{module} import {base}");
         }
     }
-    text.push_str("from mistral_datasets._native import Client, Retries\n");
+    text.push_str("from mistral_datasets._native import Client, RetryPolicy\n");
     if classes.contains("[P]") {
         text.push_str("from mistral_datasets._typed import P\n");
     }
@@ -143,7 +143,7 @@ fn own_imports(model: &Model, text: &str) -> (String, String) {
     let mut enums: Vec<&str> =
         enums(model).map(|(schema, _)| schema.name.as_str()).filter(mentioned).collect();
     enums.sort_unstable();
-    let types = ["JSON", "Download", "FileUpload", "JSONObject", "TypedRecord", "Walk"]
+    let types = ["JSON", "Download", "FileUpload", "JSONObject", "TypedRecord", "Pager"]
         .into_iter()
         .filter(mentioned)
         .collect();
@@ -168,7 +168,7 @@ fn property(text: &mut String, name: &str, ty: &str, about: &str) {
     );
 }
 
-fn reply(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, String> {
+fn response(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, String> {
     let mut text = format!(
         "\n@final\nclass {}:\n{}\n",
         schema.name,
@@ -181,7 +181,7 @@ fn reply(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, Str
         &mut text,
         "extra",
         "Mapping[str, JSON]",
-        "Members of the reply that this version does not know, by name. They are attributes too.",
+        "Members of the response that this version does not know, by name. They are attributes too.",
     );
     // A member of that name hides Python's own within the class.
     let object = if fields.iter().any(|field| field.name == "object") {
@@ -195,11 +195,11 @@ fn reply(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, Str
     let _ = write!(
         text,
         "    @staticmethod\n    def from_json(text: str, /) -> {}:\n\
-         \x20       \"\"\"Reads a reply from JSON text, as leniently as one that comes from a server.\"\"\"\n\n\
+         \x20       \"\"\"Reads a response from JSON text, as leniently as one that comes from a server.\"\"\"\n\n\
          \x20   def to_json(self) -> str:\n\
-         \x20       \"\"\"The reply as JSON text, by the names of the API; payload and properties stand in it as they came.\"\"\"\n\n\
+         \x20       \"\"\"The response as JSON text, by the names of the API; payload and properties stand in it as they came.\"\"\"\n\n\
          \x20   def to_dict(self) -> dict[str, JSON]:\n\
-         \x20       \"\"\"The reply as a new dict of what JSON can hold, by the names of the API: ids and times are text.\"\"\"\n\n\
+         \x20       \"\"\"The response as a new dict of what JSON can hold, by the names of the API: ids and times are text.\"\"\"\n\n\
          \x20   def __eq__(self, other: {object}, /) -> bool: ...\n",
         schema.name
     );
@@ -210,7 +210,7 @@ fn reply(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, Str
     Ok(text)
 }
 
-/// Whether replies of these members are told apart by an id.
+/// Whether responses of these members are told apart by an id.
 pub fn is_hashable(fields: &[Field]) -> bool {
     fields.iter().any(|field| field.name == "id" && field.required)
 }
@@ -308,8 +308,8 @@ fn signature(name: &str, parameters: &[String], returned: &str) -> String {
     format!("    {name}(\n        {},\n    ) -> {returned}", parameters.join(",\n        "))
 }
 
-/// The walk over everything that an operation lists; with types for payloads, where there are some.
-fn walk(model: &Model, operation: &Operation, listing: &Listing) -> Result<String, String> {
+/// The pager over everything that an operation lists; with types for payloads, where there are some.
+fn pager(model: &Model, operation: &Operation, listing: &Listing) -> Result<String, String> {
     let mut first = vec!["self".to_owned()];
     for argument in listing_arguments(model, operation) {
         let ty = argument_type(model, &argument)
@@ -319,18 +319,18 @@ fn walk(model: &Model, operation: &Operation, listing: &Listing) -> Result<Strin
     }
     first.push("*".to_owned());
     let mut last: Vec<String> =
-        ["page_size", "window", "limit"].map(|name| format!("{name}: int | None = None")).into();
+        ["page_size", "prefetch", "limit"].map(|name| format!("{name}: int | None = None")).into();
     last.push("strict: bool = False".to_owned());
     last.extend(options());
-    let name = format!("def {}", walk_name(operation));
-    let doc = docstring(&walk_doc(model, operation, listing), 8);
-    let plain = format!("Walk[{}]", listing.item);
+    let name = format!("def {}", pager_name(operation));
+    let doc = docstring(&pager_doc(model, operation, listing), 8);
+    let plain = format!("Pager[{}]", listing.item);
     if !has_payload(model, &listing.item) {
         let parameters = [first, last].concat();
         return Ok(format!("\n{}:\n{doc}", signature(&name, &parameters, &plain)));
     }
     let mut text = String::new();
-    for (ty, returned) in [("None = None", &*plain), ("type[P]", "Walk[TypedRecord[P]]")] {
+    for (ty, returned) in [("None = None", &*plain), ("type[P]", "Pager[TypedRecord[P]]")] {
         let parameters =
             [first.clone(), vec![format!("payload_type: {ty}")], last.clone()].concat();
         let signature = signature(&name, &parameters, returned);

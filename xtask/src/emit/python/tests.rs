@@ -57,7 +57,7 @@ fn groups_hang_together() {
 }
 
 #[test]
-fn replies_become_classes() {
+fn responses_become_classes() {
     let outputs = emitted(&small());
     let models = text(&outputs, "src/generated/models.rs");
     assert_holds(
@@ -86,11 +86,11 @@ fn stubs_carry_types_and_documentation() {
             "        thing_id: str | UUID,\n",
             "        notes: JSONObject,\n",
             "        parts: Iterable[str | UUID],\n",
-            "        state: State | None = None,\n        retries: Retries | int | None = None,\n",
+            "        state: State | None = None,\n        retries: RetryPolicy | int | None = None,\n",
             "        http_headers: Mapping[str, str] | None = None,\n    ) -> Thing:",
             "            size: Its size. Limits: at least 1.\n",
             "            dry: Whether to try only. Default: False.\n",
-            ">>> reply = await mistral.things.put_async(thing_id=thing_id, size=size, notes=notes, parts=parts)",
+            ">>> response = await mistral.things.put_async(thing_id=thing_id, size=size, notes=notes, parts=parts)",
             "    def delete(\n        self,\n        *,\n        thing_id: str | UUID,\n",
             "        >>> mistral.things.parts.delete(thing_id=thing_id)",
             "from mistral_datasets.enums import State\n",
@@ -126,18 +126,18 @@ fn listings_get_walks() {
     assert_holds(
         &text(&outputs, "src/generated/datasets.rs"),
         &[
-            "#[pyo3(signature = (q=None, *, page_size=None, window=None, limit=None, strict=false, **options))]",
-            "let call = move |client: &Client| client.datasets().list().q(q.clone()).walk();",
-            "client.datasets().list_records(dataset_id.clone()).walk()",
+            "#[pyo3(signature = (q=None, *, page_size=None, prefetch=None, limit=None, strict=false, **options))]",
+            "let call = move |client: &Client| client.datasets().list().q(q.clone()).pager();",
+            "client.datasets().list_records(dataset_id.clone()).pager()",
         ],
     );
     assert_holds(
         &text(&outputs, "resources.pyi"),
         &[
-            "-> Walk[Dataset]:",
-            "-> Walk[DatasetRecord]:",
+            "-> Pager[Dataset]:",
+            "-> Pager[DatasetRecord]:",
             "payload_type: type[P],",
-            "-> Walk[TypedRecord[P]]:",
+            "-> Pager[TypedRecord[P]]:",
             "class Datasets(Bulk):",
         ],
     );

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Argument, Field, Kind, Listing, Model, Operation, Place, Reply, Schema, Type};
+use crate::model::{
+    Argument, Field, Kind, Listing, Model, Operation, Place, Response, Schema, Type,
+};
 
 use crate::emit::rust_text::pascal;
 
@@ -48,7 +50,7 @@ pub fn children<'a>(model: &'a Model, parent: Option<&str>) -> Vec<&'a str> {
 pub fn returned(model: &Model) -> Vec<&Schema> {
     let mut names = BTreeSet::new();
     for operation in &model.operations {
-        if let Reply::Json(name) = &operation.success.reply {
+        if let Response::Json(name) = &operation.success.response {
             collect(model, name, &mut names);
         }
     }
@@ -72,7 +74,7 @@ fn collect<'a>(model: &'a Model, name: &'a str, names: &mut BTreeSet<&'a str>) {
     }
 }
 
-/// Whether the schema gets a class: a reply, or an object with free members some of which are known.
+/// Whether the schema gets a class: a response, or an object with free members some of which are known.
 pub fn is_class(schema: &Schema) -> bool {
     match &schema.kind {
         Kind::Object { .. } => true,
@@ -84,7 +86,7 @@ pub fn is_class(schema: &Schema) -> bool {
 /// Whether the schema is the task that some operation starts.
 pub fn is_task(model: &Model, schema: &Schema) -> bool {
     model.operations.iter().any(|operation| {
-        operation.starts_task() && operation.success.reply == Reply::Json(schema.name.clone())
+        operation.starts_task() && operation.success.response == Response::Json(schema.name.clone())
     })
 }
 
@@ -123,8 +125,8 @@ pub const WAIT_DOC: [&str; 19] = [
     "The first two errors have the task in their attribute `task`.",
 ];
 
-/// What the walk over a listing is called: `iter` for `list`, `iter_records` for `list_records`.
-pub fn walk_name(operation: &Operation) -> String {
+/// What the pager over a listing is called: `iter` for `list`, `iter_records` for `list_records`.
+pub fn pager_name(operation: &Operation) -> String {
     let rest = operation.name.strip_prefix("list").unwrap_or(&operation.name);
     format!("iter{rest}")
 }
@@ -144,12 +146,12 @@ pub fn has_payload(model: &Model, schema: &str) -> bool {
     }
 }
 
-/// The docstring of a walk.
-pub fn walk_doc(model: &Model, operation: &Operation, listing: &Listing) -> Vec<String> {
+/// The docstring of a pager.
+pub fn pager_doc(model: &Model, operation: &Operation, listing: &Listing) -> Vec<String> {
     let mut lines = vec![
-        format!("Walks over all that `{}` lists, from the first to the last.", operation.name),
+        format!("Pagers over all that `{}` lists, from the first to the last.", operation.name),
         String::new(),
-        "Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, and no more of them are in memory than the window says. What moved onto a later page meanwhile is seen once.".to_owned(),
+        "Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, and no more of them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.".to_owned(),
         String::new(),
         "Args:".to_owned(),
     ];
@@ -162,16 +164,16 @@ pub fn walk_doc(model: &Model, operation: &Operation, listing: &Listing) -> Vec<
     lines.extend(
         [
             "    page_size: How many items a page holds. Limits: 1 to 100. Default: 100.",
-            "    window: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64. Default: 8.",
-            "    limit: After how many items the walk ends. Default: after the last.",
+            "    prefetch: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64. Default: 8.",
+            "    limit: After how many items the pager ends. Default: after the last.",
             "    strict: Whether to raise at the end when the server counts other than what came.",
             OPTIONS_DOC,
             "",
             "Returns:",
-            "    A walk, for `for` and `async for`. Each loop over it begins anew.",
+            "    A pager, for `for` and `async for`. Each loop over it begins anew.",
             "",
             "Raises:",
-            "    errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict walk raises `errors.ConflictError` when rows are missing.",
+            "    errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict pager raises `errors.ConflictError` when rows are missing.",
         ]
         .map(str::to_owned),
     );
@@ -180,7 +182,7 @@ pub fn walk_doc(model: &Model, operation: &Operation, listing: &Listing) -> Vec<
 
 /// The keywords that every operation takes beside its arguments, with their types.
 pub const OPTIONS: [(&str, &str); 4] = [
-    ("retries", "Retries | int"),
+    ("retries", "RetryPolicy | int"),
     ("server_url", "str"),
     ("timeout_ms", "int"),
     ("http_headers", "Mapping[str, str]"),
@@ -197,10 +199,10 @@ pub fn enums(model: &Model) -> impl Iterator<Item = (&Schema, &[String])> {
     })
 }
 
-/// The type of a reply's member.
+/// The type of a response's member.
 ///
 /// # Errors
-/// When no reply can hold such a value.
+/// When no response can hold such a value.
 pub fn member_type(model: &Model, field: &Field) -> Result<String, String> {
     let ty = value_type(model, &field.ty)?;
     match (&field.ty, field.required) {
@@ -218,7 +220,7 @@ fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
         Type::Boolean => "bool".to_owned(),
         Type::FreeObject => "dict[str, JSON]".to_owned(),
         Type::Array(items) => format!("list[{}]", value_type(model, items)?),
-        Type::Binary => return Err("bytes cannot stand in a reply of Python".to_owned()),
+        Type::Binary => return Err("bytes cannot stand in a response of Python".to_owned()),
         Type::Named(name) => match &model.schema(name).kind {
             Kind::FreeObject { known } if known.is_empty() => "dict[str, JSON]".to_owned(),
             Kind::Object { .. } | Kind::FreeObject { .. } | Kind::OpenEnum { .. } => name.clone(),
@@ -267,10 +269,10 @@ pub fn argument_type(model: &Model, argument: &Argument) -> Result<String, Strin
 
 /// What a call returns.
 pub fn return_type(operation: &Operation) -> String {
-    match &operation.success.reply {
-        Reply::Empty => "None".to_owned(),
-        Reply::Json(name) => name.clone(),
-        Reply::Bytes => "Download".to_owned(),
+    match &operation.success.response {
+        Response::Empty => "None".to_owned(),
+        Response::Json(name) => name.clone(),
+        Response::Bytes => "Download".to_owned(),
     }
 }
 
@@ -302,7 +304,7 @@ pub fn method_doc(model: &Model, operation: &Operation) -> Vec<String> {
         ]);
     }
     lines.push(OPTIONS_DOC.to_owned());
-    if operation.success.reply != Reply::Empty {
+    if operation.success.response != Response::Empty {
         lines.extend([
             String::new(),
             "Returns:".to_owned(),
@@ -331,9 +333,9 @@ pub fn examples(model: &Model, operation: &Operation) -> Vec<String> {
         .filter(|argument| argument.field.required)
         .map(|argument| format!("{0}={0}", argument.field.name))
         .collect();
-    let result = match operation.success.reply {
-        Reply::Empty => "",
-        _ => "reply = ",
+    let result = match operation.success.response {
+        Response::Empty => "",
+        _ => "response = ",
     };
     let mut lines = vec![String::new(), "Example:".to_owned()];
     for (waiting, suffix) in [("", ""), ("await ", "_async")] {

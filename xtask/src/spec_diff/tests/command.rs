@@ -20,7 +20,7 @@ fn the_text_groups_by_operation_and_ends_with_counts() {
         "\
 GET /v1/files (list_files)
                   query page_size: maximum 100 → 200
-  breaks readers  reply 200 · total: required → optional
+  breaks readers  response 200 · total: required → optional
 
 DELETE /v1/files/{file_id} (delete_file)
   breaks writers  operation: removed
@@ -51,7 +51,7 @@ fn the_json_says_the_same() {
                             "breaks": null,
                         },
                         {
-                            "place": "reply 200 · total",
+                            "place": "response 200 · total",
                             "change": "required → optional",
                             "breaks": "readers",
                         },

@@ -31,7 +31,7 @@ fn lines(case: &str, method: &str, path: &str) -> Vec<String> {
     differences.unwrap_or_default().iter().map(ToString::to_string).collect()
 }
 
-/// The lines about the body and about the reply of the case's one operation, whose schemas are the
+/// The lines about the body and about the response of the case's one operation, whose schemas are the
 /// same in either direction.
 fn both_ways(case: &str) -> (Vec<String>, Vec<String>) {
     lines(case, "POST", "/v1/files").into_iter().partition(|line| line.contains("  body"))

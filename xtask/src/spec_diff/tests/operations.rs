@@ -1,4 +1,4 @@
-//! Operations, their parameters, bodies and replies.
+//! Operations, their parameters, bodies and responses.
 
 use super::super::report::Summary;
 use super::{lines, report};
@@ -81,22 +81,22 @@ fn a_body_comes_goes_or_becomes_required() {
 
 #[test]
 fn readers_take_no_other_status_than_they_know() {
-    let line = |path| lines("replies", "GET", path);
-    assert_eq!(line("/v1/files/added"), ["breaks readers  reply 202: status added"]);
-    assert_eq!(line("/v1/files/removed"), ["                reply 202: status removed"]);
+    let line = |path| lines("responses", "GET", path);
+    assert_eq!(line("/v1/files/added"), ["breaks readers  response 202: status added"]);
+    assert_eq!(line("/v1/files/removed"), ["                response 202: status removed"]);
     assert_eq!(
         line("/v1/files/nothing-left"),
         [
-            "breaks readers  reply 200: status removed",
-            "                reply 404: error status added",
+            "breaks readers  response 200: status removed",
+            "                response 404: error status added",
         ]
     );
     assert_eq!(
         line("/v1/files/changed"),
         [
-            "                reply 201: status removed",
-            "breaks readers  reply 200: status added",
-            "breaks readers  reply 201: type string → integer",
+            "                response 201: status removed",
+            "breaks readers  response 200: status added",
+            "breaks readers  response 201: type string → integer",
         ]
     );
 }
@@ -104,56 +104,56 @@ fn readers_take_no_other_status_than_they_know() {
 #[test]
 fn ranges_and_the_default_cover_statuses() {
     assert_eq!(
-        lines("replies", "GET", "/v1/files/default"),
+        lines("responses", "GET", "/v1/files/default"),
         [
-            "breaks readers  reply 200: status 200 → default",
-            "breaks readers  reply 200: type string → integer",
-            "                reply 404: error status added",
+            "breaks readers  response 200: status 200 → default",
+            "breaks readers  response 200: type string → integer",
+            "                response 404: error status added",
         ]
     );
     assert_eq!(
-        lines("replies", "GET", "/v1/files/narrower"),
+        lines("responses", "GET", "/v1/files/narrower"),
         [
-            "                reply 200: status 2XX → 200",
-            "                reply 201: status 2XX → 201",
-            "breaks readers  reply 201: type string → integer",
-            "                reply default: error status added",
+            "                response 200: status 2XX → 200",
+            "                response 201: status 2XX → 201",
+            "breaks readers  response 201: type string → integer",
+            "                response default: error status added",
         ]
     );
 }
 
 #[test]
-fn replies_change_their_media_types_or_lose_their_body() {
-    let line = |path| lines("replies", "GET", path);
-    assert_eq!(line("/v1/files/body-added"), ["                reply 204: body added"]);
-    assert_eq!(line("/v1/files/body-removed"), ["breaks readers  reply 200: body removed"]);
+fn responses_change_their_media_types_or_lose_their_body() {
+    let line = |path| lines("responses", "GET", path);
+    assert_eq!(line("/v1/files/body-added"), ["                response 204: body added"]);
+    assert_eq!(line("/v1/files/body-removed"), ["breaks readers  response 200: body removed"]);
     assert_eq!(
         line("/v1/files/media"),
         [
-            "breaks readers  reply 200: media type application/json removed",
-            "                reply 200: media type application/xml added",
+            "breaks readers  response 200: media type application/json removed",
+            "                response 200: media type application/xml added",
         ]
     );
     // Bytes are bytes, whatever the service calls them.
     assert_eq!(
         line("/v1/files/bytes"),
         [
-            "                reply 200: media type application/octet-stream removed",
-            "                reply 200: media type application/json added",
+            "                response 200: media type application/octet-stream removed",
+            "                response 200: media type application/json added",
         ]
     );
 }
 
 #[test]
-fn error_replies_break_nobody_and_do_not_flood() {
+fn error_responses_break_nobody_and_do_not_flood() {
     let report = report("errors/ours.yaml", "errors/theirs.yaml").unwrap();
     assert_eq!(
         report.to_string(),
         "\
 GET /v1/files (list_files)
-                  reply 500: error status added
+                  response 500: error status added
 
-Error replies of all operations
+Error responses of all operations
                   errors · detail.error_code: value \"TOO_LARGE\" removed
                   errors · detail.error_code: value \"TRY_LATER\" added
 

@@ -1,11 +1,11 @@
 //! Schemas. Each case sends one schema in both directions, so that every difference shows whom it
-//! breaks in a request and whom in a reply.
+//! breaks in a request and whom in a response.
 
 use super::both_ways;
 
 #[test]
 fn kinds_and_formats_narrow_and_widen() {
-    let (body, reply) = both_ways("types");
+    let (body, response) = both_ways("types");
     assert_eq!(
         body,
         [
@@ -27,30 +27,30 @@ fn kinds_and_formats_narrow_and_widen() {
         ]
     );
     assert_eq!(
-        reply,
+        response,
         [
-            "                reply 200 · any_to_text: type any → string",
-            "breaks readers  reply 200 · date_to_time: format date → date-time",
-            "                reply 200 · float_to_int: type number → integer",
-            "breaks readers  reply 200 · int_to_float: type integer → number",
-            "                reply 200 · int_to_float: minimum 1 → 2",
-            "breaks readers  reply 200 · int_to_text: type integer → string",
-            "                reply 200 · long_to_short: format int64 → int32",
-            "breaks readers  reply 200 · short_to_long: format int32 → int64",
-            "breaks readers  reply 200 · text_to_any: type string → any",
-            "breaks readers  reply 200 · text_to_list: type string → array of integer or string",
-            "                reply 200 · text_to_null: not nullable → nullable",
-            "                reply 200 · text_to_null: type string → null",
-            "                reply 200 · text_to_uri: format none → uri",
-            "                reply 200 · uri_to_text: format uri → none",
-            "breaks readers  reply 200 · uuid_to_text: format uuid → none",
+            "                response 200 · any_to_text: type any → string",
+            "breaks readers  response 200 · date_to_time: format date → date-time",
+            "                response 200 · float_to_int: type number → integer",
+            "breaks readers  response 200 · int_to_float: type integer → number",
+            "                response 200 · int_to_float: minimum 1 → 2",
+            "breaks readers  response 200 · int_to_text: type integer → string",
+            "                response 200 · long_to_short: format int64 → int32",
+            "breaks readers  response 200 · short_to_long: format int32 → int64",
+            "breaks readers  response 200 · text_to_any: type string → any",
+            "breaks readers  response 200 · text_to_list: type string → array of integer or string",
+            "                response 200 · text_to_null: not nullable → nullable",
+            "                response 200 · text_to_null: type string → null",
+            "                response 200 · text_to_uri: format none → uri",
+            "                response 200 · uri_to_text: format uri → none",
+            "breaks readers  response 200 · uuid_to_text: format uuid → none",
         ]
     );
 }
 
 #[test]
 fn fields_come_go_and_change_their_flags() {
-    let (body, reply) = both_ways("fields");
+    let (body, response) = both_ways("fields");
     assert_eq!(
         body,
         [
@@ -68,26 +68,26 @@ fn fields_come_go_and_change_their_flags() {
         ]
     );
     assert_eq!(
-        reply,
+        response,
         [
-            "                reply 200 · gone_optional: field removed",
-            "breaks readers  reply 200 · gone_required: field removed",
-            "breaks readers  reply 200 · loosened: required → optional",
-            "breaks readers  reply 200 · nested.list[][].deep: field removed",
-            "                reply 200 · new_optional: field added",
-            "                reply 200 · new_required: field added",
-            "                reply 200 · null_lost: nullable → not nullable",
-            "breaks readers  reply 200 · null_won: not nullable → nullable",
-            "                reply 200 · null_won_optional: not nullable → nullable",
-            "breaks readers  reply 200 · parts[]: not nullable → nullable",
-            "                reply 200 · tightened: optional → required",
+            "                response 200 · gone_optional: field removed",
+            "breaks readers  response 200 · gone_required: field removed",
+            "breaks readers  response 200 · loosened: required → optional",
+            "breaks readers  response 200 · nested.list[][].deep: field removed",
+            "                response 200 · new_optional: field added",
+            "                response 200 · new_required: field added",
+            "                response 200 · null_lost: nullable → not nullable",
+            "breaks readers  response 200 · null_won: not nullable → nullable",
+            "                response 200 · null_won_optional: not nullable → nullable",
+            "breaks readers  response 200 · parts[]: not nullable → nullable",
+            "                response 200 · tightened: optional → required",
         ]
     );
 }
 
 #[test]
 fn further_fields_are_refused_allowed_or_of_a_form() {
-    let (body, reply) = both_ways("objects");
+    let (body, response) = both_ways("objects");
     assert_eq!(
         body,
         [
@@ -106,27 +106,27 @@ fn further_fields_are_refused_allowed_or_of_a_form() {
         ]
     );
     assert_eq!(
-        reply,
+        response,
         [
-            "                reply 200 · closed.*: further fields refused → allowed",
-            "                reply 200 · free.*: further fields allowed → refused",
-            "                reply 200 · free_by_silence.role: field added",
-            "                reply 200 · map.size: field added",
-            "breaks readers  reply 200 · map.size: type string → integer",
-            "                reply 200 · map.*: maxLength none → 9",
-            "breaks readers  reply 200 · map_or_free.*: type string → any",
-            "                reply 200 · named.*: further fields allowed → refused",
-            "                reply 200 · opened.a: field removed",
-            "breaks readers  reply 200 · opened.a: type string → integer",
-            "                reply 200 · secret: field removed",
-            "                reply 200 · typed.*: type any → integer",
+            "                response 200 · closed.*: further fields refused → allowed",
+            "                response 200 · free.*: further fields allowed → refused",
+            "                response 200 · free_by_silence.role: field added",
+            "                response 200 · map.size: field added",
+            "breaks readers  response 200 · map.size: type string → integer",
+            "                response 200 · map.*: maxLength none → 9",
+            "breaks readers  response 200 · map_or_free.*: type string → any",
+            "                response 200 · named.*: further fields allowed → refused",
+            "                response 200 · opened.a: field removed",
+            "breaks readers  response 200 · opened.a: type string → integer",
+            "                response 200 · secret: field removed",
+            "                response 200 · typed.*: type any → integer",
         ]
     );
 }
 
 #[test]
 fn enumerations_bind_writers_and_are_open_to_readers() {
-    let (body, reply) = both_ways("enums");
+    let (body, response) = both_ways("enums");
     assert_eq!(
         body,
         [
@@ -140,22 +140,22 @@ fn enumerations_bind_writers_and_are_open_to_readers() {
         ]
     );
     assert_eq!(
-        reply,
+        response,
         [
-            r#"                reply 200 · closed: values any → "a", "b""#,
-            "                reply 200 · level: value 1 removed",
-            "                reply 200 · level: value 3 added",
-            r#"                reply 200 · long: values any → "a", "b", "c", "d", "e", "f", "g", "h" and 2 more"#,
-            r#"                reply 200 · opened: values "a", "b" → any"#,
-            r#"                reply 200 · status: value "running" removed"#,
-            r#"                reply 200 · status: value "failed" added"#,
+            r#"                response 200 · closed: values any → "a", "b""#,
+            "                response 200 · level: value 1 removed",
+            "                response 200 · level: value 3 added",
+            r#"                response 200 · long: values any → "a", "b", "c", "d", "e", "f", "g", "h" and 2 more"#,
+            r#"                response 200 · opened: values "a", "b" → any"#,
+            r#"                response 200 · status: value "running" removed"#,
+            r#"                response 200 · status: value "failed" added"#,
         ]
     );
 }
 
 #[test]
 fn limits_bind_writers_alone() {
-    let (body, reply) = both_ways("limits");
+    let (body, response) = both_ways("limits");
     assert_eq!(
         body,
         [
@@ -183,36 +183,36 @@ fn limits_bind_writers_alone() {
         ]
     );
     assert_eq!(
-        reply,
+        response,
         [
-            "                reply 200 · above: minimum 0 → exclusiveMinimum 0",
-            "                reply 200 · below: exclusiveMaximum 1 → maximum 1",
-            "                reply 200 · big: maximum 9007199254740993 → 9007199254740992",
-            "                reply 200 · count: minimum 1 → 0",
-            "                reply 200 · count: maximum 100 → 10",
-            "                reply 200 · list: minItems 1 → 2",
-            "                reply 200 · list: maxItems 500 → 1000",
-            "                reply 200 · map: minProperties none → 1",
-            "                reply 200 · map: maxProperties 16 → 8",
-            "                reply 200 · name: minLength 5 → 1",
-            "                reply 200 · name: maxLength 50 → 40",
-            "                reply 200 · pattern_changed: pattern ^a+$ → ^b+$",
-            "                reply 200 · pattern_lost: pattern ^a+$ → none",
-            "                reply 200 · pattern_won: pattern none → ^c+$",
-            "                reply 200 · set: uniqueItems false → true",
-            "                reply 200 · step: multipleOf 2 → 4",
-            "                reply 200 · step_lost: multipleOf 0.5 → none",
-            "                reply 200 · step_won: multipleOf none → 10",
-            "                reply 200 · text: minLength none → 3",
-            "                reply 200 · text: maxLength none → 30",
-            "                reply 200 · text_lost: maxLength 200 → none",
+            "                response 200 · above: minimum 0 → exclusiveMinimum 0",
+            "                response 200 · below: exclusiveMaximum 1 → maximum 1",
+            "                response 200 · big: maximum 9007199254740993 → 9007199254740992",
+            "                response 200 · count: minimum 1 → 0",
+            "                response 200 · count: maximum 100 → 10",
+            "                response 200 · list: minItems 1 → 2",
+            "                response 200 · list: maxItems 500 → 1000",
+            "                response 200 · map: minProperties none → 1",
+            "                response 200 · map: maxProperties 16 → 8",
+            "                response 200 · name: minLength 5 → 1",
+            "                response 200 · name: maxLength 50 → 40",
+            "                response 200 · pattern_changed: pattern ^a+$ → ^b+$",
+            "                response 200 · pattern_lost: pattern ^a+$ → none",
+            "                response 200 · pattern_won: pattern none → ^c+$",
+            "                response 200 · set: uniqueItems false → true",
+            "                response 200 · step: multipleOf 2 → 4",
+            "                response 200 · step_lost: multipleOf 0.5 → none",
+            "                response 200 · step_won: multipleOf none → 10",
+            "                response 200 · text: minLength none → 3",
+            "                response 200 · text: maxLength none → 30",
+            "                response 200 · text_lost: maxLength 200 → none",
         ]
     );
 }
 
 #[test]
 fn unions_are_sets_of_alternatives() {
-    let (body, reply) = both_ways("unions");
+    let (body, response) = both_ways("unions");
     assert_eq!(
         body,
         [
@@ -229,18 +229,18 @@ fn unions_are_sets_of_alternatives() {
         ]
     );
     assert_eq!(
-        reply,
+        response,
         [
-            "                reply 200 · answer: alternative integer added",
-            "                reply 200 · choice: alternative integer removed",
-            "breaks readers  reply 200 · choice: alternative boolean added",
-            r#"                reply 200 · content[]<object (type "text")>.text: maxLength none → 9"#,
-            r#"                reply 200 · content[]: alternative object (type "image") removed"#,
-            r#"breaks readers  reply 200 · content[]: alternative object (type "audio") added"#,
-            "                reply 200 · either<object>.id: optional → required",
-            r#"breaks readers  reply 200 · event: alternative object (name "moved") added"#,
-            "                reply 200 · reference: alternative string (uuid) added",
-            "breaks readers  reply 200 · several: alternative array of string added",
+            "                response 200 · answer: alternative integer added",
+            "                response 200 · choice: alternative integer removed",
+            "breaks readers  response 200 · choice: alternative boolean added",
+            r#"                response 200 · content[]<object (type "text")>.text: maxLength none → 9"#,
+            r#"                response 200 · content[]: alternative object (type "image") removed"#,
+            r#"breaks readers  response 200 · content[]: alternative object (type "audio") added"#,
+            "                response 200 · either<object>.id: optional → required",
+            r#"breaks readers  response 200 · event: alternative object (name "moved") added"#,
+            "                response 200 · reference: alternative string (uuid) added",
+            "breaks readers  response 200 · several: alternative array of string added",
         ]
     );
 }

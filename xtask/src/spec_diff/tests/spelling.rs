@@ -13,7 +13,7 @@ fn a_document_does_not_differ_from_itself() {
         "objects",
         "operations",
         "parameters",
-        "replies",
+        "responses",
         "types",
         "unions",
     ];
@@ -46,7 +46,7 @@ fn references_of_every_kind_are_followed() {
         lines("references", "GET", path),
         [
             "breaks writers  query page: maximum none → 9",
-            "breaks readers  reply 200 · children[].children: required → optional",
+            "breaks readers  response 200 · children[].children: required → optional",
         ]
     );
     assert_eq!(

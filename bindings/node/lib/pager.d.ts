@@ -1,12 +1,12 @@
-/** How a walk over a listing goes. */
-export interface WalkRequest {
+/** How a pager over a listing goes. */
+export interface PagerOptions {
   /** How many results a page holds. Limits: 1 to 100. Default: 100. */
   pageSize?: number | undefined;
   /** How many pages are fetched at a time; with 1 each is fetched when it is asked for. Limits: 1 to 64. Default: 8. */
-  window?: number | undefined;
-  /** Ends the walk after so many items, without fetching what is wanted no more. */
+  prefetch?: number | undefined;
+  /** Ends the pager after so many items, without fetching what is wanted no more. */
   limit?: number | undefined;
-  /** Makes the walk end with a {@link ConflictError} when fewer or more items came than the server counts. Default: false. */
+  /** Makes the pager end with a {@link ConflictError} when fewer or more items came than the server counts. Default: false. */
   strict?: boolean | undefined;
 }
 
@@ -21,19 +21,19 @@ export interface WalkRequest {
  * console.log(await mistral.datasets.iterTasks({ datasetId }).count());
  * ```
  */
-export class Walk<T> implements AsyncIterable<T> {
+export class Pager<T> implements AsyncIterable<T> {
   private constructor();
 
   [Symbol.asyncIterator](): AsyncIterableIterator<T>;
 
-  /** The same walk page by page. */
+  /** The same pager page by page. */
   pages(): AsyncIterable<Page<T>>;
 
   /** Asks the server how many items there are in all. */
   count(): Promise<number>;
 }
 
-/** One page of a walk, without what was seen before. */
+/** One page of a pager, without what was seen before. */
 export interface Page<T> {
   /** The page's number, from 1. */
   readonly number: number;

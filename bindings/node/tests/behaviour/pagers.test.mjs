@@ -20,15 +20,15 @@ const numbers = (count) => Array.from({ length: count }, (_, n) => n);
 test("iterate_records_in_order", async () => {
   const fixture = await Fixture.start();
   const { id: datasetId } = await fixture.filled(250);
-  const walk = fixture.datasets.iterRecords({ datasetId, pageSize: 20 });
-  assert.equal(await walk.count(), 250);
-  const items = await all(walk);
+  const pager = fixture.datasets.iterRecords({ datasetId, pageSize: 20 });
+  assert.equal(await pager.count(), 250);
+  const items = await all(pager);
   assert.deepEqual(
     items.map(({ properties }) => properties.n),
     numbers(250),
   );
   // Another iteration begins anew, and items asked for at once come in their order too.
-  const iterator = walk[Symbol.asyncIterator]();
+  const iterator = pager[Symbol.asyncIterator]();
   const steps = await Promise.all(numbers(60).map(() => iterator.next()));
   assert.deepEqual(
     steps.map(({ value }) => value.properties.n),
@@ -53,11 +53,11 @@ test("iterate_is_lazy", async () => {
 test("iterate_fetches_ahead", async () => {
   const fixture = await Fixture.served();
   const { id: datasetId } = await fixture.filled(130);
-  await fixture.fault({ operation: "list_records", delayMs: 30, times: null });
+  await fixture.injectFault({ operation: "list_records", delayMs: 30, times: null });
   const took = [];
-  for (const window of [1, 8]) {
+  for (const prefetch of [1, 8]) {
     const began = performance.now();
-    const items = await all(fixture.datasets.iterRecords({ datasetId, pageSize: 10, window }));
+    const items = await all(fixture.datasets.iterRecords({ datasetId, pageSize: 10, prefetch }));
     took.push(performance.now() - began);
     assert.equal(items.length, 130);
     assert.equal((await fixture.requests()).length, 13);
@@ -99,7 +99,7 @@ test("iterate_drops_what_moved", async () => {
   const fixture = await Fixture.start();
   for (let n = 0; n < 6; n++) await fixture.dataset();
   const ids = [];
-  for await (const { id } of fixture.datasets.iter({ pageSize: 2, window: 1 })) {
+  for await (const { id } of fixture.datasets.iter({ pageSize: 2, prefetch: 1 })) {
     ids.push(id);
     // Datasets come newest first, so a new one pushes the rest along.
     if (ids.length === 1) await fixture.dataset();
@@ -114,10 +114,10 @@ test("iterate_ends_on_a_lying_next", async () => {
   const results = records.results.map((record) => record.toJSON());
   for (const count of [0, 2, 1_000_000]) {
     const body = { records: { count, next: "/for/ever", results } };
-    await fixture.fault({ operation: "list_records", body, times: null });
+    await fixture.injectFault({ operation: "list_records", body, times: null });
     await fixture.requests();
-    const walked = await all(fixture.datasets.iterRecords({ datasetId, pageSize: 2, window: 4 }));
-    assert.equal(walked.length, 2, `count ${count}`);
+    const collected = await all(fixture.datasets.iterRecords({ datasetId, pageSize: 2, prefetch: 4 }));
+    assert.equal(collected.length, 2, `count ${count}`);
     assert.ok((await fixture.requests()).length < 20, `count ${count}`);
   }
 });
@@ -125,11 +125,11 @@ test("iterate_ends_on_a_lying_next", async () => {
 test("iterate_strict_compares_counts", async () => {
   const fixture = await Fixture.start();
   const { id: datasetId } = await fixture.filled(6);
-  const walk = (rest) =>
-    fixture.datasets.iterRecords({ datasetId, pageSize: 2, window: 1, ...rest });
-  assert.equal((await all(walk({ strict: true }))).length, 6);
+  const pager = (rest) =>
+    fixture.datasets.iterRecords({ datasetId, pageSize: 2, prefetch: 1, ...rest });
+  assert.equal((await all(pager({ strict: true }))).length, 6);
   for (const strict of [false, true]) {
-    const items = walk({ strict })[Symbol.asyncIterator]();
+    const items = pager({ strict })[Symbol.asyncIterator]();
     const { value: first } = await items.next();
     // The rest moves up, so that the first of the next page is passed over.
     await fixture.datasets.records.delete({ datasetRecordId: first.id });
@@ -138,8 +138,8 @@ test("iterate_strict_compares_counts", async () => {
     else await rest;
     assert.deepEqual(await items.next(), { done: true, value: undefined });
   }
-  for (const wrong of [{ pageSize: 0 }, { pageSize: 101 }, { window: 0 }, { window: 65 }]) {
-    await failure(all(walk(wrong)), ValidationError);
+  for (const wrong of [{ pageSize: 0 }, { pageSize: 101 }, { prefetch: 0 }, { prefetch: 65 }]) {
+    await failure(all(pager(wrong)), ValidationError);
   }
 });
 
@@ -158,6 +158,6 @@ test("iterate_datasets_and_tasks", async () => {
   );
   const tasks = await all(fixture.datasets.iterTasks({ datasetId, pageSize: 2 }));
   assert.equal(tasks.length, 5);
-  // What a walk yields can be looked after like any task.
+  // What a pager yields can be looked after like any task.
   assert.equal((await tasks[0].refresh()).status, "COMPLETED");
 });

@@ -1,4 +1,4 @@
-"""Cases on replies that the local server would not send.
+"""Cases on responses that the local server would not send.
 
 The list is `tests/behaviour/cases.txt` in the root of the project.
 """
@@ -17,7 +17,7 @@ ID = "019b2bd7-96e7-7219-8c0b-45a73da50088"
 TIMES = {"created_at": "2025-12-17T10:25:07.818693Z", "updated_at": "2025-12-17T10:41:03.469341Z"}
 
 
-async def test_replies_of_every_generation_read(style: str) -> None:
+async def test_responses_of_every_generation_read(style: str) -> None:
     dataset = {
         "id": ID,
         **TIMES,

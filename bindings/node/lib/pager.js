@@ -1,4 +1,4 @@
-// Walks over whole listings: async iterables over the pages that the native module fetches ahead.
+// Pagers over whole listings: async iterables over the pages that the native module fetches ahead.
 
 "use strict";
 
@@ -10,15 +10,15 @@ const { Scope, scoped } = require("./scope.js");
 const { settled } = require("./settler.js");
 const { Steps } = require("./steps.js");
 
-/** How a walk goes, beside what is listed. */
+/** How a pager goes, beside what is listed. */
 const MANNER = {
   pageSize: optional(size),
-  window: optional(size),
+  prefetch: optional(size),
   limit: optional(size),
   strict: optional(boolean),
 };
 
-/** A listing that can be walked over. */
+/** A listing that can be collected over. */
 class Listing {
   #method;
   #operation;
@@ -26,7 +26,7 @@ class Listing {
 
   /**
    * @param {string} id The document's name for it.
-   * @param {string} method The native method that begins a walk.
+   * @param {string} method The native method that begins a pager.
    * @param {Function} item The class of what it lists.
    * @param {Record<string, Function>} checks The checks of its arguments without those of single pages.
    */
@@ -36,27 +36,27 @@ class Listing {
     this.#item = item;
   }
 
-  /** A walk over what a request asks for. */
-  walk(native, request, options) {
-    const { pageSize, window, limit, strict, ...what } = this.#operation.checked(request);
-    const manner = { pageSize, window, limit, strict };
+  /** A pager over what a request asks for. */
+  pager(native, request, options) {
+    const { pageSize, prefetch, limit, strict, ...what } = this.#operation.checked(request);
+    const manner = { pageSize, prefetch, limit, strict };
     const begin = (native) => native[this.#method](...Object.values(what), manner);
-    return new Walk(native, ofCall(options), this, begin);
+    return new Pager(native, ofCall(options), this, begin);
   }
 
   received(outcome, native) {
     return this.#operation.received(outcome, native);
   }
 
-  page(reply, native) {
-    const reader = new Reader(reply, native);
+  page(response, native) {
+    const reader = new Reader(response, native);
     const [number, count] = [reader.number(), reader.number()];
     return { number, count, results: reader.list(() => new this.#item(reader)) };
   }
 }
 
 /** Everything that a listing lists. Every iteration begins anew. */
-class Walk {
+class Pager {
   #native;
   #options;
   #listing;
@@ -87,17 +87,17 @@ class Walk {
   #steps(taken) {
     return new Steps(() => {
       const scope = new Scope(this.#native, this.#options, { cancellable: true });
-      const walk = this.#begin(scope.native);
-      // What the walk yields outlives it.
+      const pager = this.#begin(scope.native);
+      // What the pager yields outlives it.
       const owner = scope.lasting;
       const next = async () => {
-        const outcome = await settled((call) => walk.next(call));
+        const outcome = await settled((call) => pager.next(call));
         const page = this.#listing.received(outcome, owner);
         return page ? taken(this.#listing.page(page, owner)) : undefined;
       };
-      return { next, stop: () => walk.stop(), scope };
+      return { next, stop: () => pager.stop(), scope };
     });
   }
 }
 
-module.exports = { Listing, Walk };
+module.exports = { Listing, Pager };

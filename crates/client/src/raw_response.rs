@@ -1,4 +1,4 @@
-//! Replies as they came, beside what was made of them.
+//! Responses as they came, beside what was made of them.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -10,9 +10,9 @@ use http::HeaderMap;
 
 use crate::error::{Error, ErrorKind};
 
-/// A successful reply as the server sent it.
+/// A successful response as the server sent it.
 #[derive(Clone)]
-pub struct Reply {
+pub struct RawResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -20,7 +20,7 @@ pub struct Reply {
     pub(crate) attempts: u32,
 }
 
-impl Reply {
+impl RawResponse {
     /// The status, such as 200.
     pub fn status(&self) -> u16 {
         self.status
@@ -52,10 +52,10 @@ impl Reply {
     }
 }
 
-impl fmt::Debug for Reply {
+impl fmt::Debug for RawResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The body holds conversations, and headers may hold cookies.
-        f.debug_struct("Reply")
+        f.debug_struct("RawResponse")
             .field("status", &self.status)
             .field("request_id", &self.request_id())
             .field("body_bytes", &self.body.len())
@@ -65,37 +65,37 @@ impl fmt::Debug for Reply {
     }
 }
 
-type Slot = Arc<Mutex<Option<Reply>>>;
+type Slot = Arc<Mutex<Option<RawResponse>>>;
 
 tokio::task_local! {
     static WANTED: Slot;
 }
 
-/// Hands over a reply, if somebody asked for it.
-pub(crate) fn offer(reply: impl FnOnce() -> Reply) {
+/// Hands over a response, if somebody asked for it.
+pub(crate) fn offer(response: impl FnOnce() -> RawResponse) {
     let _ = WANTED
-        .try_with(|slot| *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(reply()));
+        .try_with(|slot| *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(response()));
 }
 
-/// Any call, with the reply as it came beside its result.
-pub trait WithReply<T>: IntoFuture<Output = Result<T, Error>> + Sized {
-    /// Sends the call and returns its result together with the raw reply.
+/// Any call, with the response as it came beside its result.
+pub trait WithResponse<T>: IntoFuture<Output = Result<T, Error>> + Sized {
+    /// Sends the call and returns its result together with the raw response.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
-    /// use mistral_datasets::WithReply;
+    /// use mistral_datasets::WithResponse;
     ///
-    /// let (page, reply) = client.datasets().list().with_reply().await?;
-    /// println!("{} datasets, request {:?}", page.datasets.count, reply.request_id());
+    /// let (page, response) = client.datasets().list().with_response().await?;
+    /// println!("{} datasets, request {:?}", page.datasets.count, response.request_id());
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     /// As the call itself; an error carries the status, the request id and the beginning of the body. Calls that are more than one
-    /// request, such as walks and transfers, have no one reply: for them it is a [`Validation`](crate::ErrorKind::Validation) that
+    /// request, such as pagers and transfers, have no one response: for them it is a [`Validation`](crate::ErrorKind::Validation) that
     /// comes when they are done.
-    fn with_reply(self) -> impl Future<Output = Result<(T, Reply), Error>> + Send
+    fn with_response(self) -> impl Future<Output = Result<(T, RawResponse), Error>> + Send
     where
         Self::IntoFuture: Send,
         T: Send,
@@ -104,13 +104,16 @@ pub trait WithReply<T>: IntoFuture<Output = Result<T, Error>> + Sized {
         async move {
             let slot = Slot::default();
             let value = WANTED.scope(slot.clone(), call).await?;
-            let reply = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let reply = reply.ok_or_else(|| {
-                Error::new(ErrorKind::Validation, "this call has no one reply that could be shown")
+            let response = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let response = response.ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Validation,
+                    "this call has no one response that could be shown",
+                )
             })?;
-            Ok((value, reply))
+            Ok((value, response))
         }
     }
 }
 
-impl<C: IntoFuture<Output = Result<T, Error>>, T> WithReply<T> for C {}
+impl<C: IntoFuture<Output = Result<T, Error>>, T> WithResponse<T> for C {}

@@ -1,4 +1,4 @@
-//! Items that come in batches over time: walks over listings, and the records of an export.
+//! Items that come in batches over time: pagers over listings, and the records of an export.
 //!
 //! A batch becomes a list of Python objects in one go, and a loop is handed one after the other from it; only between two
 //! batches does it wait.
@@ -9,7 +9,7 @@ use std::vec;
 
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, StreamExt};
-use mistral_datasets::{Client, Error, Walk as ClientWalk};
+use mistral_datasets::{Client, Error, Pager as ClientPager};
 use pyo3::exceptions::{PyStopAsyncIteration, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::sync::{MutexExt, PyOnceLock};
@@ -17,7 +17,7 @@ use pyo3::types::{PyInt, PyList, PyNotImplemented};
 
 use crate::error;
 use crate::model::Source;
-use crate::runtime::{self, Reply};
+use crate::runtime::{self, Response};
 use crate::session::Session;
 
 /// Items that came together.
@@ -34,7 +34,7 @@ type Objects = Box<dyn FnOnce(Source<'_, '_>) -> PyResult<Vec<Py<PyAny>>> + Send
 
 impl Batch {
     /// A batch of these items, at least one.
-    pub fn new<T: Reply>(number: u64, total: Option<u64>, items: Vec<T>) -> Self {
+    pub fn new<T: Response>(number: u64, total: Option<u64>, items: Vec<T>) -> Self {
         let items = Box::new(|source: Source<'_, '_>| {
             items.into_iter().map(|item| item.into_object(source)).collect()
         });
@@ -45,13 +45,13 @@ impl Batch {
 /// Batches on their way.
 pub type Batches = BoxStream<'static, Result<Batch, Error>>;
 
-/// What a walk was asked to be like.
+/// What a pager was asked to be like.
 #[derive(Clone, Copy)]
 pub struct Shape {
     /// How many items a page holds.
     pub page_size: Option<i64>,
     /// How many pages are fetched at a time.
-    pub window: Option<i64>,
+    pub prefetch: Option<i64>,
     /// After how many items it ends.
     pub limit: Option<i64>,
     /// Whether it complains of missing rows.
@@ -60,19 +60,19 @@ pub struct Shape {
 
 impl Shape {
     /// The client refuses what is out of its limits, which a negative number is too.
-    fn apply<T: Send + 'static>(self, walk: ClientWalk<T>) -> ClientWalk<T> {
+    fn apply<T: Send + 'static>(self, pager: ClientPager<T>) -> ClientPager<T> {
         let number = |given: i64| usize::try_from(given).unwrap_or(0);
-        let mut walk = walk.strict(self.strict);
+        let mut pager = pager.strict(self.strict);
         if let Some(size) = self.page_size {
-            walk = walk.page_size(number(size));
+            pager = pager.page_size(number(size));
         }
-        if let Some(window) = self.window {
-            walk = walk.window(number(window));
+        if let Some(prefetch) = self.prefetch {
+            pager = pager.prefetch(number(prefetch));
         }
         if let Some(limit) = self.limit {
-            walk = walk.limit(number(limit));
+            pager = pager.limit(number(limit));
         }
-        walk
+        pager
     }
 }
 
@@ -82,7 +82,7 @@ type Begin = Box<dyn Fn(Client) -> Batches + Send + Sync>;
 /// Asks how many items there are.
 type Count = Box<dyn Fn(Client) -> BoxFuture<'static, Result<u64, Error>> + Send + Sync>;
 
-/// Something that can be walked over, any number of times. Python's `Walk` and `ExportedRecords` are made of it.
+/// Something that can be collected over, any number of times. Python's `Pager` and `ExportedRecords` are made of it.
 #[pyclass(frozen, module = "mistral_datasets._native")]
 pub struct Path {
     session: Session,
@@ -92,11 +92,11 @@ pub struct Path {
     convert: Option<Py<PyAny>>,
 }
 
-/// The `Walk` of a listing.
-pub fn object<T: Reply>(
+/// The `Pager` of a listing.
+pub fn object<T: Response>(
     py: Python<'_>,
     session: Session,
-    call: impl Fn(&Client) -> ClientWalk<T> + Clone + Send + Sync + 'static,
+    call: impl Fn(&Client) -> ClientPager<T> + Clone + Send + Sync + 'static,
     shape: Shape,
     payload_type: Option<Bound<'_, PyAny>>,
 ) -> PyResult<Py<PyAny>> {
@@ -112,8 +112,8 @@ pub fn object<T: Reply>(
         }
     };
     let count = move |client: Client| {
-        let walk = call(&client);
-        async move { walk.count().await }.boxed()
+        let pager = call(&client);
+        async move { pager.count().await }.boxed()
     };
     let path = Path {
         session,
@@ -122,7 +122,7 @@ pub fn object<T: Reply>(
         limit: shape.limit.map(|limit| limit.try_into().unwrap_or(0)),
         convert: converter(py, payload_type)?,
     };
-    Ok(WALK.import(py, "mistral_datasets._walk", "Walk")?.call1((path,))?.unbind())
+    Ok(WALK.import(py, "mistral_datasets._pager", "Pager")?.call1((path,))?.unbind())
 }
 
 /// What makes a record of a type out of one that came.
@@ -136,7 +136,7 @@ pub fn converter(
 }
 
 impl Path {
-    /// Something that can be walked over, of which nobody knows how much it is.
+    /// Something that can be collected over, of which nobody knows how much it is.
     pub fn new(
         session: Session,
         begin: impl Fn(Client) -> Batches + Send + Sync + 'static,
@@ -172,7 +172,7 @@ impl Path {
 
 struct Number(u64);
 
-impl Reply for Number {
+impl Response for Number {
     fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
         Ok(PyInt::new(source.py, self.0).into_any().unbind())
     }
@@ -197,7 +197,7 @@ impl Path {
 
     /// How many items there are in all, as an awaitable.
     fn count_async<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        runtime::coroutine(py, "Walk.count_async", self.counting(py)?)
+        runtime::coroutine(py, "Pager.count_async", self.counting(py)?)
     }
 }
 
@@ -291,7 +291,7 @@ pub struct Items {
     feed: Feed,
 }
 
-impl Reply for Arrived<Items> {
+impl Response for Arrived<Items> {
     fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
         let py = source.py;
         let feed = &self.goes_to.get().feed;
@@ -333,7 +333,7 @@ impl Items {
         }
         let next = feed.next(py)?;
         let goes_to = slf.clone().unbind();
-        runtime::coroutine(py, "Walk.__anext__", async move {
+        runtime::coroutine(py, "Pager.__anext__", async move {
             Ok::<_, Error>(Arrived { batch: next.await?, goes_to })
         })
     }
@@ -387,7 +387,7 @@ impl Pages {
     }
 }
 
-impl Reply for Arrived<Pages> {
+impl Response for Arrived<Pages> {
     fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
         self.goes_to.get().page(source.py, self.batch)
     }

@@ -1,4 +1,4 @@
-//! Replies, read leniently: what is unknown is kept, what is optional may be missing.
+//! Responses, read leniently: what is unknown is kept, what is optional may be missing.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,13 +8,13 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 use crate::raw_json::RawJson;
 
-/// The members of a reply that the document does not know, by name. Their values stay JSON text.
+/// The members of a response that the document does not know, by name. Their values stay JSON text.
 pub type Extra = BTreeMap<String, RawJson>;
 
-/// Declares the type of a reply. Beside its own members it has `extra`, in which members that the document does not
+/// Declares the type of a response. Beside its own members it has `extra`, in which members that the document does not
 /// know survive the read. Optional members may be missing or null. Written out, every member appears, an absent
 /// optional one as null, and the extra ones follow.
-macro_rules! reply {
+macro_rules! response {
     (
         $(#[$meta:meta])*
         pub struct $name:ident {
@@ -25,9 +25,9 @@ macro_rules! reply {
         #[derive(JsonSchema)]
         pub struct $name {
             $($(#[$field_meta])* pub $field: $ty,)+
-            /// Members of the reply that the document does not know.
+            /// Members of the response that the document does not know.
             #[schemars(skip)]
-            pub extra: crate::reply::Extra,
+            pub extra: crate::response::Extra,
         }
 
         impl Serialize for $name {
@@ -59,16 +59,16 @@ macro_rules! reply {
                         mut map: A,
                     ) -> Result<Self::Value, A::Error> {
                         $(let mut $field: Option<$ty> = None;)+
-                        let mut extra = crate::reply::Extra::new();
-                        while let Some(crate::reply::Key(key)) = map.next_key()? {
+                        let mut extra = crate::response::Extra::new();
+                        while let Some(crate::response::Key(key)) = map.next_key()? {
                             match &*key {
-                                $($wire => $field = crate::reply::reply!(@read $need map),)+
+                                $($wire => $field = crate::response::response!(@read $need map),)+
                                 _ => {
                                     extra.insert(key.into_owned(), map.next_value()?);
                                 }
                             }
                         }
-                        Ok($name { $($field: crate::reply::reply!(@found $need $wire $field),)+ extra })
+                        Ok($name { $($field: crate::response::response!(@found $need $wire $field),)+ extra })
                     }
                 }
 
@@ -92,9 +92,9 @@ macro_rules! reply {
     (@found optional_time $wire:literal $field:ident) => { $field.unwrap_or_default() };
 }
 
-pub(crate) use reply;
+pub(crate) use response;
 
-/// The name of a member, borrowed from the reply where it holds no escapes.
+/// The name of a member, borrowed from the response where it holds no escapes.
 pub(crate) struct Key<'de>(pub(crate) Cow<'de, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {

@@ -17,7 +17,7 @@ impl NewRecord {
     /// ```
     /// use mistral_datasets::NewRecord;
     ///
-    /// let record = NewRecord::from_line(r#"{"messages": [], "properties": {"topic": "refund"}}"#)?;
+    /// let record = NewRecord::from_jsonl_line(r#"{"messages": [], "properties": {"topic": "refund"}}"#)?;
     /// assert_eq!(record.payload().get(), r#"{"messages":[]}"#);
     /// assert_eq!(record.properties().get(), r#"{"topic": "refund"}"#);
     /// # Ok::<(), mistral_datasets::Error>(())
@@ -26,7 +26,7 @@ impl NewRecord {
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) when the line is none of these. The error names the column, and repeats
     /// nothing of the line.
-    pub fn from_line(line: impl AsRef<[u8]>) -> Result<Self, Error> {
+    pub fn from_jsonl_line(line: impl AsRef<[u8]>) -> Result<Self, Error> {
         let line = line.as_ref();
         let form = line::check(line).map_err(|problem| {
             let (column, message) = (problem.column, problem.message);
@@ -98,7 +98,7 @@ mod tests {
     use crate::error::ErrorKind;
 
     fn parts(line: &str) -> (String, String) {
-        let record = NewRecord::from_line(line).unwrap();
+        let record = NewRecord::from_jsonl_line(line).unwrap();
         (record.payload().get().to_owned(), record.properties().get().to_owned())
     }
 
@@ -132,11 +132,11 @@ mod tests {
         for line in
             ["{\"payload\": \"secret\"}", "\"secret\"", "{\"messages\": [\"secret\"]}", "{secret"]
         {
-            let error = NewRecord::from_line(line).unwrap_err();
+            let error = NewRecord::from_jsonl_line(line).unwrap_err();
             assert_eq!((error.kind(), error.operation()), (ErrorKind::Validation, Some(OPERATION)));
             assert!(error.message().starts_with("column "), "{error}");
             assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
         }
-        assert!(NewRecord::from_line(b"\xff").is_err());
+        assert!(NewRecord::from_jsonl_line(b"\xff").is_err());
     }
 }

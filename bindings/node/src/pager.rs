@@ -1,73 +1,73 @@
-//! Walks over whole listings, a page at a time.
+//! Pagers over whole listings, a page at a time.
 
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
-use mistral_datasets::{Error, Page, Walk};
+use mistral_datasets::{Error, Page, Pager};
 use napi_derive::napi;
 use tokio::sync::Mutex;
 
 use crate::client::NativeClient;
 use crate::failure::{Outcome, outcome};
 use crate::options::size;
-use crate::reply::{Cross, Crossing, Reply, cross};
+use crate::response::{Cross, Crossing, Response, cross};
 
-/// How a listing is walked over; what is absent is the default.
+/// How a listing is collected over; what is absent is the default.
 #[napi(object, object_to_js = false)]
-pub struct WalkOptions {
+pub struct PagerOptions {
     /// How many results a page holds.
     pub page_size: Option<f64>,
     /// How many pages are fetched at a time.
-    pub window: Option<f64>,
-    /// After how many items the walk ends.
+    pub prefetch: Option<f64>,
+    /// After how many items the pager ends.
     pub limit: Option<f64>,
-    /// Whether the walk fails when items are missing at its end.
+    /// Whether the pager fails when items are missing at its end.
     pub strict: Option<bool>,
 }
 
-/// A walk.
+/// A pager.
 #[napi]
-pub struct NativeWalk {
+pub struct NativePager {
     native: NativeClient,
-    pages: Arc<Mutex<BoxStream<'static, Result<Reply, Error>>>>,
+    pages: Arc<Mutex<BoxStream<'static, Result<Response, Error>>>>,
     total: Box<dyn Fn() -> BoxFuture<'static, Result<u64, Error>> + Send + Sync>,
 }
 
 impl NativeClient {
-    /// Begins a walk. Nothing is fetched yet.
-    pub(crate) fn walk<T>(&self, walk: Walk<T>, options: WalkOptions) -> NativeWalk
+    /// Begins a pager. Nothing is fetched yet.
+    pub(crate) fn pager<T>(&self, pager: Pager<T>, options: PagerOptions) -> NativePager
     where
         T: Cross + Send + Sync + 'static,
     {
-        let WalkOptions { page_size, window, limit, strict } = options;
-        let mut walk = walk.strict(strict.unwrap_or_default());
+        let PagerOptions { page_size, prefetch, limit, strict } = options;
+        let mut pager = pager.strict(strict.unwrap_or_default());
         if let Some(items) = page_size {
-            walk = walk.page_size(size(items));
+            pager = pager.page_size(size(items));
         }
-        if let Some(pages) = window {
-            walk = walk.window(size(pages));
+        if let Some(pages) = prefetch {
+            pager = pager.prefetch(size(pages));
         }
         if let Some(items) = limit {
-            walk = walk.limit(size(items));
+            pager = pager.limit(size(items));
         }
-        let counted = walk.clone();
-        NativeWalk {
+        let counted = pager.clone();
+        NativePager {
             native: self.share(),
             pages: Arc::new(Mutex::new(
-                walk.pages().map(|page| page.map(|page| cross(&page))).boxed(),
+                pager.pages().map(|page| page.map(|page| cross(&page))).boxed(),
             )),
             total: Box::new(move || {
-                let walk = counted.clone();
-                async move { walk.count().await }.boxed()
+                let pager = counted.clone();
+                async move { pager.count().await }.boxed()
             }),
         }
     }
 }
 
 #[napi]
-impl NativeWalk {
+impl NativePager {
     /// Begins to fetch the next page; none comes at the end.
     #[napi]
     pub fn next(&self, call: u32) {

@@ -1,4 +1,4 @@
-// Cases on replies that the local server would not send.
+// Cases on responses that the local server would not send.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -24,20 +24,20 @@ const TIMES = {
   updated_at: "2025-12-17T10:41:03.469341Z",
 };
 
-/** The datasets of a client that gets this reply. */
-async function replied(body) {
+/** The datasets of a client that gets this response. */
+async function responded(body) {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   return (await canned({ body: text })).client.datasets;
 }
 
-test("replies_of_every_generation_read", async () => {
+test("responses_of_every_generation_read", async () => {
   const dataset = { id: ID, ...TIMES, name: "n", description: "d", owner_id: ID, workspace_id: ID };
   for (const [body, slug] of [
     [{ ...dataset, deleted_at: null }, null],
     [{ ...dataset, deleted_at: null, slug: "my-resource" }, "my-resource"],
     [dataset, null],
   ]) {
-    const read = await (await replied(body)).fetch({ datasetId: ID });
+    const read = await (await responded(body)).fetch({ datasetId: ID });
     assert.deepEqual([read.slug, read.deletedAt], [slug, null]);
     assert.equal(read.createdAt.microseconds, 818_693);
   }
@@ -45,10 +45,10 @@ test("replies_of_every_generation_read", async () => {
   // The documentation's samples: what its renderer makes of an object with free members.
   const record = { id: ID, ...TIMES, dataset_id: ID, source: "EXPLORER" };
   const sample = { ...record, payload: { messages: [[null]] }, properties: [null] };
-  const read = await (await replied(sample)).records.fetch({ datasetRecordId: ID });
+  const read = await (await responded(sample)).records.fetch({ datasetRecordId: ID });
   assert.deepEqual([read.payload, read.properties], [{ messages: [[null]] }, [null]]);
 
-  const page = (await (await replied({ records: { count: 87 } })).listRecords({ datasetId: ID }))
+  const page = (await (await responded({ records: { count: 87 } })).listRecords({ datasetId: ID }))
     .records;
   assert.deepEqual({ ...page }, { results: [], count: 87, next: null, previous: null });
 
@@ -60,7 +60,7 @@ test("replies_of_every_generation_read", async () => {
     [{ status: "COMPLETED", progress: 100, result }, 100, 1],
   ]) {
     const read = await (
-      await replied({ ...task, ...more })
+      await responded({ ...task, ...more })
     ).fetchTask({ datasetId: ID, taskId: ID });
     assert.deepEqual([read.progress, read.result?.importedRecordCount], [progress, imported]);
   }
@@ -71,7 +71,7 @@ test("unknown_fields_and_values_are_kept", async () => {
     "id": "${ID}", "created_at": "${TIMES.created_at}", "updated_at": "${TIMES.updated_at}", "dataset_id": "${ID}",
     "payload": {}, "properties": {}, "source": "CARRIER_PIGEON", "mood": {"b": 1.5, "a": [1]}, "__proto__": {"x": 1}
   }`;
-  const record = await (await replied(body)).records.fetch({ datasetRecordId: ID });
+  const record = await (await responded(body)).records.fetch({ datasetRecordId: ID });
   assert.equal(record.source, "CARRIER_PIGEON");
   assert.deepEqual(record.extra.mood, { b: 1.5, a: [1] });
   assert.deepEqual(Object.keys(record.extra).sort(), ["__proto__", "mood"]);
@@ -85,7 +85,7 @@ test("unknown_fields_and_values_are_kept", async () => {
     status: "PAUSED",
   };
   assert.equal(
-    (await (await replied(task)).fetchTask({ datasetId: ID, taskId: ID })).status,
+    (await (await responded(task)).fetchTask({ datasetId: ID, taskId: ID })).status,
     "PAUSED",
   );
 });
@@ -97,7 +97,7 @@ test("a_payload_that_is_no_json_hides_no_other", async () => {
   }`;
   const results = `[${record('{"secret": tru}')}, ${record('{"messages": []}')}]`;
   const body = `{"records": {"results": ${results}, "count": 2, "next": null}}`;
-  const { records } = await (await replied(body)).listRecords({ datasetId: ID });
+  const { records } = await (await responded(body)).listRecords({ datasetId: ID });
   const [broken, whole] = records.results;
   assert.deepEqual(whole.payload, { messages: [] });
   assert.deepEqual(whole.extra, { mood: { messages: [] } });
@@ -153,7 +153,7 @@ test("error_envelopes_of_every_kind_read", async () => {
   }
 
   for (const body of ["<html>hello</html>", "{", '{"id": 5}', "null", ""]) {
-    const datasets = await replied(body);
+    const datasets = await responded(body);
     await failure(datasets.fetch({ datasetId: ID }), DecodingError, { status: 200 });
   }
 });

@@ -1,6 +1,6 @@
-//! Replies on their way to JavaScript.
+//! Responses on their way to JavaScript.
 //!
-//! Building objects through Node-API costs a crossing for every value, and JSON would be parsed twice. So a reply crosses as
+//! Building objects through Node-API costs a crossing for every value, and JSON would be parsed twice. So a response crosses as
 //! three large values: all its text in one string, all its numbers in one array, and the JSON of all raw objects (payloads,
 //! properties, members that the document does not know) in one buffer, of which JavaScript parses a piece when somebody
 //! looks. What stands where follows from the types: they are written here in the order in which the classes in
@@ -14,9 +14,9 @@ use napi::bindgen_prelude::{Buffer, Float64Array};
 use napi_derive::napi;
 use uuid::Uuid;
 
-/// A reply as it crosses.
+/// A response as it crosses.
 #[napi(object, object_from_js = false)]
-pub struct Reply {
+pub struct Response {
     /// All text, end to end.
     pub text: String,
     /// The lengths of the pieces of text, in UTF-16 units, the places of raw objects, and whatever is a number or can be told by
@@ -25,12 +25,12 @@ pub struct Reply {
     /// The JSON of all raw objects, end to end; absent where there is none.
     pub raw: Option<Buffer>,
     /// What came over the wire, where somebody asked for it.
-    pub raw_reply: Option<RawReply>,
+    pub raw_response: Option<RawResponse>,
 }
 
-/// A reply as the server sent it.
+/// A response as the server sent it.
 #[napi(object, object_from_js = false)]
-pub struct RawReply {
+pub struct RawResponse {
     /// The status.
     pub status: u16,
     /// The headers: names and values in turn.
@@ -45,48 +45,48 @@ pub struct RawReply {
     pub attempts: u32,
 }
 
-impl From<&mistral_datasets::Reply> for RawReply {
-    fn from(reply: &mistral_datasets::Reply) -> Self {
-        let headers = reply.headers().iter().flat_map(|(name, value)| {
+impl From<&mistral_datasets::RawResponse> for RawResponse {
+    fn from(response: &mistral_datasets::RawResponse) -> Self {
+        let headers = response.headers().iter().flat_map(|(name, value)| {
             // JavaScript reads the bytes of a header as Latin-1, as `fetch` does.
             let value = value.as_bytes().iter().map(|&byte| char::from(byte)).collect();
             [name.as_str().to_owned(), value]
         });
         Self {
-            status: reply.status(),
+            status: response.status(),
             headers: headers.collect(),
-            request_id: reply.request_id().map(str::to_owned),
-            body: reply.body().to_vec().into(),
-            elapsed_ms: reply.elapsed().as_secs_f64() * 1000.0,
-            attempts: reply.attempts(),
+            request_id: response.request_id().map(str::to_owned),
+            body: response.body().to_vec().into(),
+            elapsed_ms: response.elapsed().as_secs_f64() * 1000.0,
+            attempts: response.attempts(),
         }
     }
 }
 
-/// Makes a reply of a value.
-pub fn cross(value: &impl Cross) -> Reply {
+/// Makes a response of a value.
+pub fn cross(value: &impl Cross) -> Response {
     let mut crossing = Crossing::default();
     value.cross(&mut crossing);
     let Crossing { text, mut numbers, raw, .. } = crossing;
     // JavaScript holds the memory itself, with what would be left over in it.
     numbers.shrink_to_fit();
-    Reply {
+    Response {
         text,
         numbers: numbers.into(),
         raw: (!raw.is_empty()).then(|| raw.concat().into_bytes().into()),
-        raw_reply: None,
+        raw_response: None,
     }
 }
 
 /// Room is made for so many bytes, numbers or pieces at most before they are there.
 const AHEAD: usize = 1 << 20;
 
-/// Collects the parts of a reply.
+/// Collects the parts of a response.
 #[derive(Default)]
 pub struct Crossing<'a> {
     text: String,
     numbers: Vec<f64>,
-    /// The pieces of JSON. They are the most of a reply, so they are put together once it is known how long they are.
+    /// The pieces of JSON. They are the most of a response, so they are put together once it is known how long they are.
     raw: Vec<&'a str>,
     raw_length: usize,
     /// Where the last text of what is likely repeated is, by its number.
@@ -158,7 +158,7 @@ impl<'a> Crossing<'a> {
     }
 }
 
-/// What can cross as part of a reply.
+/// What can cross as part of a response.
 pub trait Cross {
     /// Adds the value to the parts.
     fn cross<'a>(&'a self, to: &mut Crossing<'a>);

@@ -1,8 +1,8 @@
-//! Cases on replies that the local server would not send.
+//! Cases on responses that the local server would not send.
 
 use mistral_datasets::types::{RecordSource, TaskStatus};
-use mistral_datasets::{Client, ErrorKind, Retries};
-use mistral_datasets_tests::{Canned, Reply};
+use mistral_datasets::{Client, ErrorKind, RetryPolicy};
+use mistral_datasets_tests::{Canned, RawResponse};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -10,19 +10,19 @@ const ID: &str = "019b2bd7-96e7-7219-8c0b-45a73da50088";
 const TIMES: &str =
     r#""created_at": "2025-12-17T10:25:07.818693Z", "updated_at": "2025-12-17T10:41:03.469341Z""#;
 
-async fn client(reply: Reply) -> (Client, Canned) {
-    let server = Canned::always(reply).await;
+async fn client(response: RawResponse) -> (Client, Canned) {
+    let server = Canned::always(response).await;
     let client = Client::builder()
         .api_key("a key")
         .server_url(server.url())
-        .retries(Retries::none())
+        .retries(RetryPolicy::none())
         .build()
         .unwrap();
     (client, server)
 }
 
 #[tokio::test]
-async fn replies_of_every_generation_read() {
+async fn responses_of_every_generation_read() {
     let dataset = format!(
         r#""id": "{ID}", {TIMES}, "deleted_at": null, "name": "My resource", "description": "d", "owner_id": "{ID}", "workspace_id": "{ID}""#
     );
@@ -31,7 +31,7 @@ async fn replies_of_every_generation_read() {
         (format!("{{{dataset}, \"slug\": \"my-resource\"}}"), Some("my-resource")),
         (format!("{{{}}}", dataset.replace(r#""deleted_at": null, "#, "")), None),
     ] {
-        let (client, _server) = client(Reply::json(200, body)).await;
+        let (client, _server) = client(RawResponse::json(200, body)).await;
         let read = client.datasets().fetch(ID).await.unwrap();
         assert_eq!((read.slug.as_deref(), read.deleted_at), (slug, None));
         assert_eq!(read.created_at.timestamp_subsec_micros(), 818_693);
@@ -41,14 +41,14 @@ async fn replies_of_every_generation_read() {
     let body = format!(
         r#"{{"id": "{ID}", {TIMES}, "dataset_id": "{ID}", "deleted_at": null, "payload": {{"messages": [[null]]}}, "properties": [null], "source": "EXPLORER"}}"#
     );
-    let (sample, _server) = client(Reply::json(200, body)).await;
+    let (sample, _server) = client(RawResponse::json(200, body)).await;
     let record = sample.datasets().records().fetch(ID).await.unwrap();
     assert_eq!(
         (record.payload.get(), record.properties.get()),
         (r#"{"messages": [[null]]}"#, "[null]")
     );
 
-    let (page, _server) = client(Reply::json(200, r#"{"records": {"count": 87}}"#)).await;
+    let (page, _server) = client(RawResponse::json(200, r#"{"records": {"count": 87}}"#)).await;
     let page = page.datasets().list_records(ID).await.unwrap().records;
     assert_eq!((page.count, page.results.len(), page.next), (87, 0, None));
 
@@ -63,7 +63,7 @@ async fn replies_of_every_generation_read() {
             Some(100),
         ),
     ] {
-        let (client, _server) = client(Reply::json(200, format!("{{{task}, {more}}}"))).await;
+        let (client, _server) = client(RawResponse::json(200, format!("{{{task}, {more}}}"))).await;
         let read = client.datasets().fetch_task(ID, ID).await.unwrap();
         assert_eq!((read.progress, read.status.is_finished()), (progress, progress.is_some()));
     }
@@ -74,7 +74,7 @@ async fn unknown_fields_and_values_are_kept() {
     let body = format!(
         r#"{{"id": "{ID}", {TIMES}, "dataset_id": "{ID}", "payload": {{}}, "properties": {{}}, "source": "CARRIER_PIGEON", "mood": {{"b": 1.0, "a": [1]}}}}"#
     );
-    let (client, _server) = client(Reply::json(200, body)).await;
+    let (client, _server) = client(RawResponse::json(200, body)).await;
     let record = client.datasets().records().fetch(ID).await.unwrap();
     assert_eq!(record.source, RecordSource::Other("CARRIER_PIGEON".to_owned()));
     assert_eq!(record.extra["mood"].get(), r#"{"b": 1.0, "a": [1]}"#);
@@ -91,7 +91,7 @@ async fn a_payload_that_is_no_json_hides_no_other() {
     let (broken, whole) = (record(r#"{"secret": tru}"#), record(r#"{"messages": []}"#));
     let body =
         format!(r#"{{"records": {{"results": [{broken}, {whole}], "count": 2, "next": null}}}}"#);
-    let (client, server) = client(Reply::json(200, body)).await;
+    let (client, server) = client(RawResponse::json(200, body)).await;
     let page = client.datasets().list_records(ID).await.unwrap().records;
     assert_eq!(page.results[1].payload.get(), r#"{"messages": []}"#);
     let broken = &page.results[0].payload;
@@ -150,8 +150,8 @@ async fn error_envelopes_of_every_kind_read() {
             None,
         ),
     ] {
-        let reply = Reply::new(status, body).header("x-request-id", "r-1");
-        let (client, _server) = client(reply).await;
+        let response = RawResponse::new(status, body).header("x-request-id", "r-1");
+        let (client, _server) = client(response).await;
         let error = client.datasets().fetch(ID).await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (kind, Some(status)));
         assert_eq!((error.message(), error.code()), (message, code));
@@ -159,7 +159,7 @@ async fn error_envelopes_of_every_kind_read() {
     }
 
     for body in ["<html>hello</html>", "{", r#"{"id": 5}"#, "null", ""] {
-        let (client, _server) = client(Reply::new(200, body)).await;
+        let (client, _server) = client(RawResponse::new(200, body)).await;
         let error = client.datasets().fetch(Uuid::nil()).await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::Decoding, Some(200)), "{body}");
     }

@@ -5,7 +5,7 @@ use crate::json::Object;
 use crate::storage::{Dataset, FileEntry, Listed, Record, RecordView, Task};
 
 /// Something that is answered as it is.
-pub(super) trait Reply {
+pub(super) trait Response {
     /// Writes it as JSON.
     fn write(&self, out: &mut Vec<u8>);
 
@@ -15,7 +15,7 @@ pub(super) trait Reply {
     }
 }
 
-impl Reply for Dataset {
+impl Response for Dataset {
     fn write(&self, out: &mut Vec<u8>) {
         Object::write(out, |object| {
             object.uuid("id", self.id);
@@ -31,7 +31,7 @@ impl Reply for Dataset {
     }
 }
 
-impl Reply for Record {
+impl Response for Record {
     fn write(&self, out: &mut Vec<u8>) {
         record(out, self.view());
     }
@@ -53,7 +53,7 @@ fn record(out: &mut Vec<u8>, record: RecordView<'_>) {
     });
 }
 
-impl Reply for Task {
+impl Response for Task {
     fn write(&self, out: &mut Vec<u8>) {
         Object::write(out, |object| {
             object.uuid("id", self.id);
@@ -78,21 +78,21 @@ impl Reply for Task {
 }
 
 /// One thing as a body.
-pub(super) fn one(reply: &impl Reply) -> Vec<u8> {
-    let mut out = Vec::with_capacity(reply.size());
-    reply.write(&mut out);
+pub(super) fn one(response: &impl Response) -> Vec<u8> {
+    let mut out = Vec::with_capacity(response.size());
+    response.write(&mut out);
     out
 }
 
 /// A page of results under its name.
-pub(super) fn page<T: Reply>(
+pub(super) fn page<T: Response>(
     name: &str,
     listed: &Listed<T>,
     query: &PageQuery,
     base: &BaseUrl,
     text: Option<&str>,
 ) -> Vec<u8> {
-    let size = 640 + listed.results.iter().map(Reply::size).sum::<usize>();
+    let size = 640 + listed.results.iter().map(Response::size).sum::<usize>();
     let mut out = Vec::with_capacity(size);
     begin_page(name, &mut out);
     for result in &listed.results {
@@ -142,15 +142,15 @@ pub(super) fn object(members: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
     out
 }
 
-/// Whether a reply about a file says that it is not deleted: the official clients want that where one file is asked for.
+/// Whether a response about a file says that it is not deleted: the official clients want that where one file is asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum FileReply {
+pub(super) enum FileResponse {
     Plain,
     WithDeleted,
 }
 
 /// The members of a file.
-pub(super) fn file(object: &mut Object<'_>, file: &FileEntry, reply: FileReply) {
+pub(super) fn file(object: &mut Object<'_>, file: &FileEntry, response: FileResponse) {
     object.uuid("id", file.id);
     object.string("object", "file");
     object.integer("bytes", file.bytes);
@@ -165,7 +165,7 @@ pub(super) fn file(object: &mut Object<'_>, file: &FileEntry, reply: FileReply) 
     object.string("signature", &file.signature);
     object.optional_integer("expires_at", file.expires_at.map(|time| time.seconds()));
     object.string("visibility", &file.visibility);
-    if reply == FileReply::WithDeleted {
+    if response == FileResponse::WithDeleted {
         object.raw("deleted", "false");
     }
 }

@@ -1,4 +1,4 @@
-//! Walks over whole listings.
+//! Pagers over whole listings.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -19,10 +19,10 @@ use crate::error::{Error, ErrorKind};
 const PAGE_SIZE: i64 = 100;
 
 /// How many pages are fetched at a time where nothing else is said.
-const WINDOW: usize = 8;
+const PREFETCH: usize = 8;
 
 /// The most pages that may be fetched at a time.
-const MAX_WINDOW: usize = 64;
+const MAX_PREFETCH: usize = 64;
 
 /// What a listing answered for one page.
 pub(crate) struct Fetched<T> {
@@ -35,44 +35,44 @@ pub(crate) struct Fetched<T> {
 type Fetch<T> =
     Arc<dyn Fn(i64, i64) -> BoxFuture<'static, Result<Fetched<T>, Error>> + Send + Sync>;
 
-/// A walk over everything that a listing lists, begun by the `walk` of its call.
+/// A pager over everything that a listing lists, begun by the `pager` of its call.
 ///
 /// Nothing is fetched before the first page or item is asked for. The pages ahead are fetched at the same time, as many as
-/// the window says, once a second page is wanted; they come in their order, and no more of them than the window are in memory. A
-/// walk that is dropped stops what is under way.
+/// the prefetch says, once a second page is wanted; they come in their order, and no more of them than the prefetch are in memory. A
+/// pager that is dropped stops what is under way.
 ///
-/// Rows may come and go while a walk lasts. What moved onto a later page and was seen before is dropped; a
-/// [strict](Self::strict) walk also tells when rows are missing at its end. A server that announces a next page for ever ends the walk
+/// Rows may come and go while a pager lasts. What moved onto a later page and was seen before is dropped; a
+/// [strict](Self::strict) pager also tells when rows are missing at its end. A server that announces a next page for ever ends the pager
 /// by repeating itself.
 ///
 /// ```no_run
 /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
-/// let mut records = client.datasets().list_records("refund-requests").walk().items();
+/// let mut records = client.datasets().list_records("refund-requests").pager().items();
 /// while let Some(record) = records.next().await {
 ///     println!("{}", record?.id);
 /// }
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "a walk begins when its pages or items are asked for"]
-pub struct Walk<T> {
+#[must_use = "a pager begins when its pages or items are asked for"]
+pub struct Pager<T> {
     fetch: Fetch<T>,
     identity: fn(&T) -> Uuid,
     first_page: i64,
     page_size: i64,
-    window: usize,
+    prefetch: usize,
     limit: Option<u64>,
     strict: bool,
 }
 
-impl<T> Clone for Walk<T> {
+impl<T> Clone for Pager<T> {
     fn clone(&self) -> Self {
         Self { fetch: self.fetch.clone(), ..*self }
     }
 }
 
-impl<T: Send + 'static> Walk<T> {
-    /// A walk that begins where the call says, in pages of the size it says.
+impl<T: Send + 'static> Pager<T> {
+    /// A pager that begins where the call says, in pages of the size it says.
     pub(crate) fn new(
         fetch: impl Fn(i64, i64) -> BoxFuture<'static, Result<Fetched<T>, Error>>
         + Send
@@ -87,7 +87,7 @@ impl<T: Send + 'static> Walk<T> {
             identity,
             first_page: first_page.unwrap_or(1),
             page_size: page_size.unwrap_or(PAGE_SIZE),
-            window: WINDOW,
+            prefetch: PREFETCH,
             limit: None,
             strict: false,
         }
@@ -100,19 +100,19 @@ impl<T: Send + 'static> Walk<T> {
     }
 
     /// How many pages are fetched at a time, 1 to 64; with 1 each is fetched when it is asked for. Default: 8.
-    pub fn window(mut self, pages: usize) -> Self {
-        self.window = pages;
+    pub fn prefetch(mut self, pages: usize) -> Self {
+        self.prefetch = pages;
         self
     }
 
-    /// Ends the walk after so many items, without fetching what it takes no more.
+    /// Ends the pager after so many items, without fetching what it takes no more.
     pub fn limit(mut self, items: usize) -> Self {
         self.limit = Some(items as u64);
         self
     }
 
-    /// Makes the walk end with a [`Conflict`](ErrorKind::Conflict) when the number of items that came and the number that the
-    /// server counts disagree, or when that fell on the way: then rows moved up, past the walk.
+    /// Makes the pager end with a [`Conflict`](ErrorKind::Conflict) when the number of items that came and the number that the
+    /// server counts disagree, or when that fell on the way: then rows moved up, past the pager.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
@@ -128,7 +128,7 @@ impl<T: Send + 'static> Walk<T> {
         Ok(fetched.count.try_into().unwrap_or(0))
     }
 
-    /// The walk page by page.
+    /// The pager page by page.
     pub fn pages(self) -> Pages<T> {
         let mut page_size = self.page_size;
         // Who wants five items gets a page of five.
@@ -148,21 +148,21 @@ impl<T: Send + 'static> Walk<T> {
             fell: false,
             ended: false,
             verdict: None,
-            walk: Walk { page_size, ..self },
+            pager: Pager { page_size, ..self },
         }
     }
 
-    /// The walk item by item.
+    /// The pager item by item.
     pub fn items(self) -> Items<T> {
         Items { pages: self.pages(), page: Vec::new().into_iter() }
     }
 
-    /// What the walk was told that cannot be.
+    /// What the pager was told that cannot be.
     fn problem(&self) -> Option<Error> {
         let problem = if !(1..=100).contains(&self.page_size) {
             "page_size: expected 1 to 100"
-        } else if !(1..=MAX_WINDOW).contains(&self.window) {
-            "window: expected 1 to 64"
+        } else if !(1..=MAX_PREFETCH).contains(&self.prefetch) {
+            "prefetch: expected 1 to 64"
         } else {
             return None;
         };
@@ -171,19 +171,19 @@ impl<T: Send + 'static> Walk<T> {
     }
 }
 
-impl<T> fmt::Debug for Walk<T> {
+impl<T> fmt::Debug for Pager<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Walk")
+        f.debug_struct("Pager")
             .field("first_page", &self.first_page)
             .field("page_size", &self.page_size)
-            .field("window", &self.window)
+            .field("prefetch", &self.prefetch)
             .field("limit", &self.limit)
             .field("strict", &self.strict)
             .finish_non_exhaustive()
     }
 }
 
-/// One page of a walk, without what was seen before.
+/// One page of a pager, without what was seen before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Page<T> {
@@ -195,9 +195,9 @@ pub struct Page<T> {
     pub results: Vec<T>,
 }
 
-/// A walk page by page: a stream, which ends after an error.
+/// A pager page by page: a stream, which ends after an error.
 pub struct Pages<T> {
-    walk: Walk<T>,
+    pager: Pager<T>,
     /// The number of the next page to fetch.
     upcoming: i64,
     /// The pages that are being fetched, in their order.
@@ -223,7 +223,7 @@ impl<T: Send + 'static> Pages<T> {
     /// The next page, or nothing after the last.
     ///
     /// # Errors
-    /// As the listing itself; also when [`strict`](Walk::strict) finds items missing. Nothing comes after an error.
+    /// As the listing itself; also when [`strict`](Pager::strict) finds items missing. Nothing comes after an error.
     pub async fn next(&mut self) -> Option<Result<Page<T>, Error>> {
         std::future::poll_fn(|context| self.poll_page(context)).await
     }
@@ -237,7 +237,7 @@ impl<T: Send + 'static> Pages<T> {
         if self.ended || self.left == Some(0) {
             return Poll::Ready(self.verdict.take().map(Err));
         }
-        if let Some(problem) = self.walk.problem() {
+        if let Some(problem) = self.pager.problem() {
             self.end();
             return Poll::Ready(Some(Err(problem)));
         }
@@ -265,17 +265,17 @@ impl<T: Send + 'static> Pages<T> {
         }
     }
 
-    /// Fetches the pages of the window, as far as the server's count says that there are so many; beyond that one at a time.
+    /// Fetches the pages of the prefetch, as far as the server's count says that there are so many; beyond that one at a time.
     fn fetch_ahead(&mut self) {
-        let size = self.walk.page_size;
+        let size = self.pager.page_size;
         let pages = self.count.map_or(0, |count| (count + size - 1) / size);
         while self.ahead.is_empty()
-            || (self.ahead.len() < self.walk.window
+            || (self.ahead.len() < self.pager.prefetch
                 && self.upcoming <= pages
                 && self.left.is_none_or(|left| self.ahead.len() as u64 * (size as u64) < left))
         {
-            let page = (self.walk.fetch)(self.upcoming, size);
-            // What listens to the walk listens to its pages.
+            let page = (self.pager.fetch)(self.upcoming, size);
+            // What listens to the pager listens to its pages.
             let page = page.in_current_span().with_current_subscriber();
             self.ahead.push_back(AbortOnDropHandle::new(tokio::spawn(page)));
             self.upcoming += 1;
@@ -286,7 +286,7 @@ impl<T: Send + 'static> Pages<T> {
     fn accept(&mut self, number: i64, fetched: Fetched<T>) -> Page<T> {
         let Fetched { mut results, count, next } = fetched;
         let empty = results.is_empty();
-        let identity = self.walk.identity;
+        let identity = self.pager.identity;
         let ids = results.iter().map(identity).collect();
         let mut own = HashSet::new();
         results.retain(|item| {
@@ -294,7 +294,7 @@ impl<T: Send + 'static> Pages<T> {
             own.insert(id) && !self.recent.iter().any(|page| page.contains(&id))
         });
         self.recent.push_back(ids);
-        if self.recent.len() > self.walk.window + 2 {
+        if self.recent.len() > self.pager.prefetch + 2 {
             self.recent.pop_front();
         }
         if let Some(left) = &mut self.left {
@@ -307,8 +307,8 @@ impl<T: Send + 'static> Pages<T> {
         self.stale = if results.is_empty() { self.stale + 1 } else { 0 };
 
         // A page of what was seen before is the last, unless so many rows came meanwhile that they fill a page; no more are
-        // believed in than the walk remembers.
-        let counted_on = number * self.walk.page_size < count && self.stale <= self.walk.window;
+        // believed in than the pager remembers.
+        let counted_on = number * self.pager.page_size < count && self.stale <= self.pager.prefetch;
         let last =
             next.is_none_or(|next| next.is_empty()) || empty || (results.is_empty() && !counted_on);
         if self.left == Some(0) {
@@ -326,18 +326,19 @@ impl<T: Send + 'static> Pages<T> {
         self.ahead.clear();
     }
 
-    /// What a strict walk has to say at its end.
+    /// What a strict pager has to say at its end.
     fn missing(&self, count: i64) -> Option<Error> {
-        let passed_over = (self.walk.first_page - 1) as u64 * self.walk.page_size as u64;
+        let passed_over = (self.pager.first_page - 1) as u64 * self.pager.page_size as u64;
         let came = self.seen + passed_over;
         let whole = i64::try_from(came) == Ok(count) && !self.fell;
-        if !self.walk.strict || whole {
+        if !self.pager.strict || whole {
             return None;
         }
         let message = if self.fell {
-            "rows were deleted during the walk, so that others may have been passed over".to_owned()
+            "rows were deleted during the pager, so that others may have been passed over"
+                .to_owned()
         } else {
-            format!("the rows changed during the walk: {came} came, and the server counts {count}")
+            format!("the rows changed during the pager: {came} came, and the server counts {count}")
         };
         Some(Error::new(ErrorKind::Conflict, message))
     }
@@ -353,11 +354,11 @@ impl<T: Send + 'static> Stream for Pages<T> {
 
 impl<T> fmt::Debug for Pages<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pages").field("walk", &self.walk).field("seen", &self.seen).finish()
+        f.debug_struct("Pages").field("pager", &self.pager).field("seen", &self.seen).finish()
     }
 }
 
-/// A walk item by item: a stream, which ends after an error.
+/// A pager item by item: a stream, which ends after an error.
 pub struct Items<T> {
     pages: Pages<T>,
     page: std::vec::IntoIter<T>,

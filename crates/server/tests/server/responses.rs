@@ -1,4 +1,4 @@
-//! What every reply is like.
+//! What every response is like.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{Api, DATASETS, RECORDS, records_of, send};
 
 #[tokio::test]
-async fn replies_have_every_member_that_some_reader_wants() {
+async fn responses_have_every_member_that_some_reader_wants() {
     let api = Api::start().await;
     let dataset = api.dataset("Members").await;
     let record = api.record(&dataset, "x").await;
@@ -58,7 +58,7 @@ async fn times_are_utc_to_the_microsecond() {
 }
 
 #[tokio::test]
-async fn every_reply_has_an_id_of_its_own() {
+async fn every_response_has_an_id_of_its_own() {
     let api = Api::start().await;
     let mut ids = std::collections::HashSet::new();
     for path in ["/healthz", DATASETS, "/nothing", "/v1/files"] {
@@ -86,9 +86,9 @@ async fn unknown_routes_and_methods_are_answered_in_the_envelope() {
         (Method::POST, "/healthz".to_owned(), "GET,HEAD"),
         (Method::from_bytes(b"BREW").unwrap(), DATASETS.to_owned(), "GET,HEAD,POST"),
     ] {
-        let reply = send(api.request(method, &path)).await;
-        assert_eq!(reply.headers["allow"], allowed);
-        reply.error(405, "VALIDATION_ERROR");
+        let response = send(api.request(method, &path)).await;
+        assert_eq!(response.headers["allow"], allowed);
+        response.error(405, "VALIDATION_ERROR");
     }
 }
 

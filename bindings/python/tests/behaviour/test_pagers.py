@@ -17,11 +17,11 @@ from mistral_datasets import errors
 
 async def test_iterate_records_in_order(workspace: Workspace) -> None:
     dataset = await workspace.filled(250)
-    walk = workspace.mistral.datasets.iter_records(dataset.id, page_size=20)
-    assert await workspace.on(walk).count() == 250
-    assert [record.properties["n"] for record in await workspace.listed(walk)] == list(range(250))
+    pager = workspace.mistral.datasets.iter_records(dataset.id, page_size=20)
+    assert await workspace.on(pager).count() == 250
+    assert [record.properties["n"] for record in await workspace.listed(pager)] == list(range(250))
     # Every loop begins anew, and knows how much is left once it has begun.
-    loop = workspace.begin(walk)
+    loop = workspace.begin(pager)
     assert operator.length_hint(loop, -1) == -1
     assert (await workspace.next(loop)).properties["n"] == 0
     assert operator.length_hint(loop) == 249
@@ -39,12 +39,12 @@ async def test_iterate_is_lazy(workspace: Workspace) -> None:
 
 async def test_iterate_fetches_ahead(workspace: Workspace) -> None:
     dataset = await workspace.filled(130)
-    workspace.fault(operation="list_records", delay_ms=30, times=None)
+    workspace.inject_fault(operation="list_records", delay_ms=30, times=None)
     took: list[float] = []
-    for window in (1, 8):
+    for prefetch in (1, 8):
         began = time.monotonic()
-        walk = workspace.mistral.datasets.iter_records(dataset.id, page_size=10, window=window)
-        assert len(await workspace.listed(walk)) == 130
+        pager = workspace.mistral.datasets.iter_records(dataset.id, page_size=10, prefetch=prefetch)
+        assert len(await workspace.listed(pager)) == 130
         took.append(time.monotonic() - began)
         assert len(workspace.requests()) == 13
     # One after the other they take 13 times the delay; the first, then eight and four at a time, three times.
@@ -54,8 +54,8 @@ async def test_iterate_fetches_ahead(workspace: Workspace) -> None:
 
 async def test_iterate_pages(workspace: Workspace) -> None:
     dataset = await workspace.filled(25)
-    walk = workspace.mistral.datasets.iter_records(dataset.id, page_size=10)
-    pages = await workspace.listed(walk.pages())
+    pager = workspace.mistral.datasets.iter_records(dataset.id, page_size=10)
+    pages = await workspace.listed(pager.pages())
     assert [(page.number, page.count, len(page.results)) for page in pages] == [(1, 25, 10), (2, 25, 10), (3, 25, 5)]
     assert [record.properties["n"] for page in pages for record in page.results] == list(range(25))
 
@@ -80,7 +80,7 @@ async def test_iterate_takes(workspace: Workspace) -> None:
 async def test_iterate_drops_what_moved(workspace: Workspace) -> None:
     for _ in range(6):
         await workspace.dataset()
-    loop = workspace.begin(workspace.mistral.datasets.iter(page_size=2, window=1))
+    loop = workspace.begin(workspace.mistral.datasets.iter(page_size=2, prefetch=1))
     ids = [(await workspace.next(loop)).id]
     # Datasets come newest first, so a new one pushes the rest along.
     await workspace.dataset()
@@ -94,20 +94,20 @@ async def test_iterate_ends_on_a_lying_next(workspace: Workspace) -> None:
     records = [record.to_dict() for record in (await workspace.records(dataset))[:2]]
     workspace.requests()
     for count in (0, 2, 1_000_000):
-        workspace.end_faults()
+        workspace.clear_faults()
         body = {"records": {"count": count, "next": "/for/ever", "results": records}}
-        workspace.fault(operation="list_records", body=body, times=None)
-        walk = workspace.mistral.datasets.iter_records(dataset.id, page_size=2, window=4)
-        assert len(await workspace.listed(walk)) == 2
+        workspace.inject_fault(operation="list_records", body=body, times=None)
+        pager = workspace.mistral.datasets.iter_records(dataset.id, page_size=2, prefetch=4)
+        assert len(await workspace.listed(pager)) == 2
         assert len(workspace.requests()) < 20
 
 
 async def test_iterate_strict_compares_counts(workspace: Workspace) -> None:
     dataset = await workspace.filled(6)
 
-    async def walked(strict: bool) -> None:
+    async def collected(strict: bool) -> None:
         loop = workspace.begin(
-            workspace.mistral.datasets.iter_records(dataset.id, page_size=2, window=1, strict=strict)
+            workspace.mistral.datasets.iter_records(dataset.id, page_size=2, prefetch=1, strict=strict)
         )
         first = await workspace.next(loop)
         # The rest moves up, so that the first of the next page is passed over.
@@ -116,12 +116,12 @@ async def test_iterate_strict_compares_counts(workspace: Workspace) -> None:
             pass
 
     datasets: Any = workspace.mistral.datasets
-    await walked(strict=False)
+    await collected(strict=False)
     with pytest.raises(errors.ConflictError):
-        await walked(strict=True)
-    for options in ({"page_size": 0}, {"page_size": 101}, {"window": 0}, {"window": 65}, {"page_size": -1}):
-        walk = datasets.iter_records(dataset.id, **options)
-        assert isinstance(await failing(workspace.listed, walk), errors.ValidationError)
+        await collected(strict=True)
+    for options in ({"page_size": 0}, {"page_size": 101}, {"prefetch": 0}, {"prefetch": 65}, {"page_size": -1}):
+        pager = datasets.iter_records(dataset.id, **options)
+        assert isinstance(await failing(workspace.listed, pager), errors.ValidationError)
 
 
 async def test_iterate_datasets_and_tasks(workspace: Workspace) -> None:
@@ -130,8 +130,8 @@ async def test_iterate_datasets_and_tasks(workspace: Workspace) -> None:
         await workspace.datasets.create(name=f"Number {n}", description="")
         file_id = await workspace.file('{"messages": []}\n')
         await workspace.datasets.import_from_file(dataset_id=dataset.id, file_id=file_id, wait=True)
-    walk = workspace.mistral.datasets.iter("number", page_size=2)
-    assert [each.name for each in await workspace.listed(walk)] == [f"Number {n}" for n in (4, 3, 2, 1, 0)]
+    pager = workspace.mistral.datasets.iter("number", page_size=2)
+    assert [each.name for each in await workspace.listed(pager)] == [f"Number {n}" for n in (4, 3, 2, 1, 0)]
     tasks = await workspace.listed(workspace.mistral.datasets.iter_tasks(dataset.id, page_size=2))
     assert [task.status for task in tasks] == ["COMPLETED"] * 5
     assert (await workspace.on(tasks[0]).refresh()) == tasks[0]

@@ -1,4 +1,4 @@
-"""Walks over all that a listing lists. The native module imports this when the first is begun."""
+"""Pagers over all that a listing lists. The native module imports this when the first is begun."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Walk(Generic[T]):
+class Pager(Generic[T]):
     """Everything that a listing lists, one after the other, for `for` and for `async for`.
 
     Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, as many as the
-    window says, once a second page is wanted; they come in their order. A loop that is left stops what is under way.
-    Every loop over a walk begins anew.
+    prefetch says, once a second page is wanted; they come in their order. A loop that is left stops what is under way.
+    Every loop over a pager begins anew.
 
     Example:
         >>> for record in mistral.datasets.iter_records(dataset_id):
@@ -60,7 +60,7 @@ class Walk(Generic[T]):
 
 
 class Page(Generic[T]):
-    """A page of a walk, without what was seen before.
+    """A page of a pager, without what was seen before.
 
     Attributes:
         number: The page's number, from 1.
@@ -80,7 +80,7 @@ class Page(Generic[T]):
 
 
 class Pages(Generic[T]):
-    """The pages of a walk, for one loop."""
+    """The pages of a pager, for one loop."""
 
     __slots__ = ("_pages",)
 

@@ -1,4 +1,4 @@
-//! Replies as the client reads them.
+//! Responses as the client reads them.
 
 use mistral_datasets_core_client::types::{
     Dataset, DatasetRecord, ErrorResponse, File, ImportTask, ListRecordsResponse,
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// What can be read can be written and read again, and is then the same; free objects stay the very text. Who reads without
 /// looking into them reads the same.
-pub fn replies(input: &[u8]) {
+pub fn responses(input: &[u8]) {
     again::<Dataset>(input);
     again::<DatasetRecord>(input);
     again::<ListRecordsResponse>(input);

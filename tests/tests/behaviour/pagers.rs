@@ -29,9 +29,9 @@ fn number(properties: &str) -> u64 {
 async fn iterate_records_in_order() {
     let fixture = Fixture::start().await;
     let dataset = filled(&fixture, 250).await;
-    let walk = fixture.client.datasets().list_records(dataset.id).walk().page_size(20);
-    assert_eq!(walk.count().await.unwrap(), 250);
-    let mut items = walk.items();
+    let pager = fixture.client.datasets().list_records(dataset.id).pager().page_size(20);
+    assert_eq!(pager.count().await.unwrap(), 250);
+    let mut items = pager.items();
     assert_eq!(items.total(), None);
     let mut numbers = Vec::new();
     while let Some(record) = items.next().await {
@@ -46,7 +46,8 @@ async fn iterate_records_in_order() {
 async fn iterate_is_lazy() {
     let fixture = Fixture::start().await;
     let dataset = filled(&fixture, 30).await;
-    let mut items = fixture.client.datasets().list_records(dataset.id).walk().page_size(10).items();
+    let mut items =
+        fixture.client.datasets().list_records(dataset.id).pager().page_size(10).items();
     assert!(fixture.requests().await.is_empty());
     items.next().await.unwrap().unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -58,12 +59,12 @@ async fn iterate_is_lazy() {
 async fn iterate_fetches_ahead() {
     let fixture = Fixture::start().await;
     let dataset = filled(&fixture, 130).await;
-    fixture.fault(json!({"operation": "list_records", "delay_ms": 30, "times": null})).await;
+    fixture.inject_fault(json!({"operation": "list_records", "delay_ms": 30, "times": null})).await;
     let mut took = Vec::new();
-    for window in [1, 8] {
-        let walk = fixture.client.datasets().list_records(dataset.id).walk();
+    for prefetch in [1, 8] {
+        let pager = fixture.client.datasets().list_records(dataset.id).pager();
         let started = Instant::now();
-        let items = walk.page_size(10).window(window).items();
+        let items = pager.page_size(10).prefetch(prefetch).items();
         assert_eq!(items.try_collect::<Vec<_>>().await.unwrap().len(), 130);
         took.push(started.elapsed());
         assert_eq!(fixture.requests().await.len(), 13);
@@ -77,28 +78,28 @@ async fn iterate_fetches_ahead() {
 async fn iterate_pages() {
     let fixture = Fixture::start().await;
     let dataset = filled(&fixture, 25).await;
-    let pages = fixture.client.datasets().list_records(dataset.id).walk().page_size(10).pages();
+    let pages = fixture.client.datasets().list_records(dataset.id).pager().page_size(10).pages();
     let pages: Vec<_> = pages.try_collect().await.unwrap();
     let shapes: Vec<_> =
         pages.iter().map(|page| (page.number, page.count, page.results.len())).collect();
     assert_eq!(shapes, [(1, 25, 10), (2, 25, 10), (3, 25, 5)]);
     let from_the_second = fixture.client.datasets().list_records(dataset.id).page(2).page_size(10);
-    assert_eq!(from_the_second.walk().items().count().await, 15);
+    assert_eq!(from_the_second.pager().items().count().await, 15);
 }
 
 #[tokio::test]
 async fn iterate_takes() {
     let fixture = Fixture::start().await;
     let dataset = filled(&fixture, 50).await;
-    let walk = fixture.client.datasets().list_records(dataset.id).walk();
-    let taken: Vec<_> = walk.clone().limit(5).items().try_collect().await.unwrap();
+    let pager = fixture.client.datasets().list_records(dataset.id).pager();
+    let taken: Vec<_> = pager.clone().limit(5).items().try_collect().await.unwrap();
     assert_eq!(taken.len(), 5);
     let requests = fixture.requests().await;
     assert_eq!(requests.len(), 1);
     assert!(requests[0].path.contains("page_size=5"));
-    let taken = walk.clone().page_size(10).limit(20).items().count().await;
+    let taken = pager.clone().page_size(10).limit(20).items().count().await;
     assert_eq!((taken, fixture.requests().await.len()), (20, 2));
-    assert_eq!(walk.limit(0).items().count().await, 0);
+    assert_eq!(pager.limit(0).items().count().await, 0);
     assert!(fixture.requests().await.is_empty());
 }
 
@@ -108,7 +109,7 @@ async fn iterate_drops_what_moved() {
     for _ in 0..6 {
         fixture.dataset().await;
     }
-    let mut items = fixture.client.datasets().list().walk().page_size(2).window(1).items();
+    let mut items = fixture.client.datasets().list().pager().page_size(2).prefetch(1).items();
     let mut ids = vec![items.next().await.unwrap().unwrap().id];
     // Datasets come newest first, so a new one pushes the rest along.
     fixture.dataset().await;
@@ -135,27 +136,30 @@ async fn iterate_ends_on_a_lying_next() {
     };
     for count in [0, 2, 1_000_000] {
         let body = json!({"records": {"count": count, "next": "/for/ever", "results": [record(0), record(1)]}});
-        fixture.end_faults().await;
-        fixture.fault(json!({"operation": "list_records", "body": body, "times": null})).await;
-        let walk = fixture.client.datasets().list_records(dataset.id).walk().page_size(2);
-        let walked: Vec<_> = walk.window(4).items().try_collect().await.unwrap();
-        assert_eq!(walked.len(), 2, "count {count}");
+        fixture.clear_faults().await;
+        fixture
+            .inject_fault(json!({"operation": "list_records", "body": body, "times": null}))
+            .await;
+        let pager = fixture.client.datasets().list_records(dataset.id).pager().page_size(2);
+        let collected: Vec<_> = pager.prefetch(4).items().try_collect().await.unwrap();
+        assert_eq!(collected.len(), 2, "count {count}");
         assert!(fixture.requests().await.len() < 20, "count {count}");
     }
     let empty = json!({"records": {"count": 1_000_000, "next": "/for/ever"}});
-    fixture.end_faults().await;
-    fixture.fault(json!({"operation": "list_records", "body": empty, "times": null})).await;
-    assert_eq!(fixture.client.datasets().list_records(dataset.id).walk().items().count().await, 0);
+    fixture.clear_faults().await;
+    fixture.inject_fault(json!({"operation": "list_records", "body": empty, "times": null})).await;
+    assert_eq!(fixture.client.datasets().list_records(dataset.id).pager().items().count().await, 0);
 }
 
 #[tokio::test]
 async fn iterate_strict_compares_counts() {
     let fixture = Fixture::start().await;
     let dataset = filled(&fixture, 6).await;
-    let walk = || fixture.client.datasets().list_records(dataset.id).walk().page_size(2).window(1);
-    assert_eq!(walk().strict(true).items().count().await, 6);
+    let pager =
+        || fixture.client.datasets().list_records(dataset.id).pager().page_size(2).prefetch(1);
+    assert_eq!(pager().strict(true).items().count().await, 6);
     for strict in [false, true] {
-        let mut items = walk().strict(strict).items();
+        let mut items = pager().strict(strict).items();
         let first = items.next().await.unwrap().unwrap();
         // The rest moves up, so that the first of the next page is passed over.
         fixture.client.datasets().records().delete(first.id).await.unwrap();
@@ -163,9 +167,10 @@ async fn iterate_strict_compares_counts() {
         let error = rest.into_iter().find_map(Result::err);
         assert_eq!(error.as_ref().map(|error| error.kind()), strict.then_some(ErrorKind::Conflict));
     }
-    let bounds = [walk().page_size(0), walk().page_size(101), walk().window(0), walk().window(65)];
-    for walk in bounds {
-        let error = walk.items().next().await.unwrap().unwrap_err();
+    let bounds =
+        [pager().page_size(0), pager().page_size(101), pager().prefetch(0), pager().prefetch(65)];
+    for pager in bounds {
+        let error = pager.items().next().await.unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Validation);
     }
 }
@@ -179,9 +184,9 @@ async fn iterate_datasets_and_tasks() {
         let file = fixture.file("{\"messages\": []}\n").await;
         fixture.client.datasets().import_from_file(dataset.id, file).wait().await.unwrap();
     }
-    let datasets = fixture.client.datasets().list().q("number").walk().page_size(2).items();
+    let datasets = fixture.client.datasets().list().q("number").pager().page_size(2).items();
     let names: Vec<_> = datasets.map_ok(|dataset| dataset.name).try_collect().await.unwrap();
     assert_eq!(names, ["Number 4", "Number 3", "Number 2", "Number 1", "Number 0"]);
-    let tasks = fixture.client.datasets().list_tasks(dataset.id).walk().page_size(2).items();
+    let tasks = fixture.client.datasets().list_tasks(dataset.id).pager().page_size(2).items();
     assert_eq!(tasks.count().await, 5);
 }
