@@ -1,9 +1,9 @@
 //! Responses as the client reads them.
 
-use mistral_datasets_core_client::types::{
+use mistral_datasets_types::{
     Dataset, DatasetRecord, ErrorResponse, File, ImportTask, ListRecordsResponse,
 };
-use mistral_datasets_core_client::{RawJson, read_lazily};
+use mistral_datasets_types::{RawJson, decode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub fn responses(input: &[u8]) {
 
 fn again<T: DeserializeOwned + Serialize + PartialEq + std::fmt::Debug>(input: &[u8]) {
     let strict = serde_json::from_slice::<T>(input);
-    let lazy = std::str::from_utf8(input).ok().and_then(read_lazily::<T>);
+    let lazy = std::str::from_utf8(input).ok().and_then(decode::from_text_lazily::<T>);
     let Ok(read) = strict else {
         // Within brackets that stay text nobody looked. Either it cannot be sent on then, or a later member of the same name took
         // its place.

@@ -56,7 +56,7 @@ async fn a_range_that_was_not_asked_for_is_not_taken() {
         let requests = fixture.requests().await;
         let ranges = requests
             .iter()
-            .filter(|request| request.is("open_link"))
+            .filter(|request| request.is_operation("open_link"))
             .map(|request| request.headers.get("range").map(String::as_str));
         assert_eq!(ranges.collect::<Vec<_>>(), [None, Some("bytes=100-"), None], "{odd}");
     }

@@ -173,7 +173,7 @@ mod tests {
     /// What the drill's two changes must add, and where.
     const DRILL: &[(&str, &[&str])] = &[
         (
-            "crates/core-client/src/types.rs",
+            "crates/types/src/schemas.rs",
             &[
                 "colour: Option<String>",
                 "The colour that lists show",

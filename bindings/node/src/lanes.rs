@@ -139,10 +139,10 @@ impl Connections {
             return client.clone();
         };
         if let Some(other) = other.get() {
-            return client.with_connections_of(other);
+            return client.with_connection_pool_of(other);
         }
         // Where the environment allows no more of them, those that are there serve.
-        let Ok(own) = client.with_own_connections() else { return client.clone() };
-        client.with_connections_of(other.get_or_init(|| own))
+        let Ok(own) = client.with_own_connection_pool() else { return client.clone() };
+        client.with_connection_pool_of(other.get_or_init(|| own))
     }
 }

@@ -101,6 +101,6 @@ impl NativeWorkspace {
         route: String,
         json: Option<String>,
     ) -> Outcome<String> {
-        outcome(self.workspace.ask(&method, &route, json).await)
+        outcome(self.workspace.send_request(&method, &route, json).await)
     }
 }

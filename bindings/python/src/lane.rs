@@ -31,8 +31,9 @@ pub struct Track {
 impl Track {
     /// A lane for what this client calls.
     pub fn new(py: Python<'_>, client: &Client) -> PyResult<Self> {
-        let client =
-            client.with_own_connections().map_err(|error| error::exception(py, None, &error))?;
+        let client = client
+            .with_own_connection_pool()
+            .map_err(|error| error::exception(py, None, &error))?;
         Ok(Self { runtime: Some(Builder::new_current_thread().enable_all().build()?), client })
     }
 }

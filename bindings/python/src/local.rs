@@ -114,12 +114,12 @@ impl TestWorkspace {
         let forked = self.process != process::id();
         let call = async move {
             if !forked {
-                return workspace.ask(&method, &route, json).await;
+                return workspace.send_request(&method, &route, json).await;
             }
             // The connections are the parent's, and are neither used nor closed.
             let own = Workspace::connect(workspace.url(), workspace.api_key());
             std::mem::forget(workspace);
-            own?.ask(&method, &route, json).await
+            own?.send_request(&method, &route, json).await
         };
         runtime::wait_for(py, call)
     }

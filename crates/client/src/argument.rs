@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use mistral_datasets_core_client::RawJson;
+use mistral_datasets_types::RawJson;
 
 /// What can stand for an id: text, or a uuid.
 ///

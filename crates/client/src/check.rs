@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use mistral_datasets_core_client::RawJson;
+use mistral_datasets_types::RawJson;
 use uuid::Uuid;
 
 use crate::argument::Json;

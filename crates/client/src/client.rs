@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use mistral_datasets_core_client as core;
-use mistral_datasets_core_client::types::ErrorResponse;
+use mistral_datasets_types::ErrorResponse;
 
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -120,7 +120,7 @@ impl Client {
     /// ```no_run
     /// # fn example(client: mistral_datasets::Client) -> Result<(), Box<dyn std::error::Error>> {
     /// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    /// let client = client.with_own_connections()?;
+    /// let client = client.with_own_connection_pool()?;
     /// let page = runtime.block_on(client.datasets().list().into_future())?;
     /// # Ok(())
     /// # }
@@ -128,31 +128,31 @@ impl Client {
     ///
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration) when the environment's proxies cannot be used any more.
-    pub fn with_own_connections(&self) -> Result<Self, Error> {
+    pub fn with_own_connection_pool(&self) -> Result<Self, Error> {
         let Inner { transport, server_url, shared, ended, .. } = &*self.inner;
-        let transport = transport.with_own_connections()?;
+        let transport = transport.with_own_connection_pool()?;
         Ok(Self::over(shared.clone(), ended.clone(), server_url.clone(), transport))
     }
 
     /// A client like this one that uses the connections of another, and shares everything else with this one.
     ///
     /// What belongs to the connections is the other's: the proxy and the certificates that are trusted. Where a runtime has a
-    /// client with [connections of its own](Self::with_own_connections), a client with other options goes over these.
+    /// client with [connections of its own](Self::with_own_connection_pool), a client with other options goes over these.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
     /// use std::time::Duration;
     /// use mistral_datasets::Options;
     ///
-    /// let here = client.with_own_connections()?;
+    /// let here = client.with_own_connection_pool()?;
     /// let patient = client.with_options(Options::new().timeout(Duration::from_secs(60)))?;
-    /// let page = patient.with_connections_of(&here).datasets().list().await?;
+    /// let page = patient.with_connection_pool_of(&here).datasets().list().await?;
     /// # Ok(())
     /// # }
     /// ```
-    pub fn with_connections_of(&self, other: &Self) -> Self {
+    pub fn with_connection_pool_of(&self, other: &Self) -> Self {
         let Inner { transport, server_url, shared, ended, .. } = &*self.inner;
-        let transport = transport.with_connections_of(&other.inner.transport);
+        let transport = transport.with_connection_pool_of(&other.inner.transport);
         Self::over(shared.clone(), ended.clone(), server_url.clone(), transport)
     }
 

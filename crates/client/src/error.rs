@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mistral_datasets_core_client::types::ImportTask;
+use mistral_datasets_types::ImportTask;
 
 use crate::bulk::Report;
 

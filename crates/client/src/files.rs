@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use mistral_datasets_core_client::types;
+use mistral_datasets_types as types;
 use reqwest::{Method, Request, Url};
 
 use crate::argument::IntoId;

@@ -79,7 +79,7 @@ pub use error::{Error, ErrorKind};
 pub use export::{Export, ExportReport, ExportedLines, ExportedRecord, ExportedRecords};
 #[cfg(feature = "local")]
 pub use local::LocalData;
-pub use mistral_datasets_core_client::{Extra, RawJson, types};
+pub use mistral_datasets_types::{self as types, Extra, RawJson};
 pub use options::Options;
 pub use pager::{Items, Page, Pager, Pages};
 pub use progress::Progress;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mistral_datasets_core_client as core;
-use mistral_datasets_core_client::types::ErrorResponse;
+use mistral_datasets_types::ErrorResponse;
 use reqwest::header::HeaderMap;
 
 use crate::envelope::{self, Envelope};

@@ -5,7 +5,7 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use mistral_datasets_core_client::types::ImportTask;
+use mistral_datasets_types::ImportTask;
 
 use crate::argument::IntoId;
 use crate::calls::Datasets;

@@ -46,12 +46,12 @@ impl Transport {
     }
 
     /// The same settings and the same budget with connections of its own.
-    pub(crate) fn with_own_connections(&self) -> Result<Self, Error> {
+    pub(crate) fn with_own_connection_pool(&self) -> Result<Self, Error> {
         Ok(Self { http: self.connecting.pool()?, ..self.clone() })
     }
 
     /// The same settings and the same budget over the connections of another.
-    pub(crate) fn with_connections_of(&self, other: &Self) -> Self {
+    pub(crate) fn with_connection_pool_of(&self, other: &Self) -> Self {
         Self { http: other.http.clone(), ..self.clone() }
     }
 

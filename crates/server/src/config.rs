@@ -16,7 +16,7 @@ use crate::limits::Limits;
 ///
 /// let config = ServerConfig {
 ///     data: DataLocation::Directory("./data".into()),
-///     api_keys: vec![ApiKey::new("a key"), ApiKey::of("ci", "another")],
+///     api_keys: vec![ApiKey::new("a key"), ApiKey::with_workspace("ci", "another")],
 ///     ..ServerConfig::default()
 /// };
 /// assert!(!format!("{config:?}").contains("a key"));

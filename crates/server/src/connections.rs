@@ -116,14 +116,14 @@ async fn connection(
     // Responses are written whole; waiting for more of them would only delay them.
     let _ = stream.set_nodelay(true);
     let ending = Ending::default();
-    let Limits { idle_time, stall_time, .. } = gate.limits;
-    let line = Line::new(stream, ending.clone(), stall_time);
+    let Limits { idle_timeout, stall_timeout, .. } = gate.limits;
+    let line = Line::new(stream, ending.clone(), stall_timeout);
     let line = Counted::new(line, Arc::clone(&gate.metrics));
     let told = ending.clone();
     let mut http = http1::Builder::new();
     // A client may end its side when it has sent its request; it still gets the response.
     http.half_close(true);
-    http.timer(TokioTimer::new()).header_read_timeout(idle_time);
+    http.timer(TokioTimer::new()).header_read_timeout(idle_timeout);
     let head_bytes = gate.head_bytes();
     http.max_header_size(head_bytes).max_buf_size(head_bytes.max(BUFFER));
     let service = service_fn(move |request| {

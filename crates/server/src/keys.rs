@@ -22,7 +22,7 @@ const NAME_LENGTH: usize = 64;
 /// use mistral_datasets_server::ApiKey;
 ///
 /// let own = ApiKey::new("3f9c0e7a51d2");
-/// let ci = ApiKey::of("ci", "b81d77e0a9c4");
+/// let ci = ApiKey::with_workspace("ci", "b81d77e0a9c4");
 /// assert_eq!(ApiKey::parse("3f9c0e7a51d2")?, own);
 /// assert_eq!(ApiKey::parse("ci=b81d77e0a9c4")?, ci);
 /// assert_eq!(ci.workspace(), Some("ci"));
@@ -49,7 +49,7 @@ impl ApiKey {
 
     /// A key of a workspace with a name. Keys of one name see the same data, and are one user: what they write does not tell
     /// them apart, and goes on belonging to that user when a key is replaced by another.
-    pub fn of(workspace: impl Into<String>, key: impl AsRef<str>) -> Self {
+    pub fn with_workspace(workspace: impl Into<String>, key: impl AsRef<str>) -> Self {
         let name = workspace.into();
         let (workspace, user) = (id("named workspace", &name), id("named user", &name));
         Self::with(Some(name), key.as_ref(), workspace, user)
@@ -85,7 +85,7 @@ impl ApiKey {
         if !is_name(name) || key.bytes().all(|byte| byte == b'=') {
             return Err(KeyError::Name);
         }
-        Ok(Self::of(name, key))
+        Ok(Self::with_workspace(name, key))
     }
 
     /// Reads a file of keys: one a line, as [`parse`](Self::parse) has it, beside empty lines and comments, which begin
@@ -258,9 +258,9 @@ mod tests {
         for (text, expected) in [
             ("abc", ApiKey::new("abc")),
             (" a key ", ApiKey::new("a key")),
-            ("ci=abc", ApiKey::of("ci", "abc")),
-            ("ci = abc", ApiKey::of("ci", "abc")),
-            ("ci.2-b_c=a=b==", ApiKey::of("ci.2-b_c", "a=b==")),
+            ("ci=abc", ApiKey::with_workspace("ci", "abc")),
+            ("ci = abc", ApiKey::with_workspace("ci", "abc")),
+            ("ci.2-b_c=a=b==", ApiKey::with_workspace("ci.2-b_c", "a=b==")),
             ("=a=b==", ApiKey::new("a=b==")),
         ] {
             assert_eq!(ApiKey::parse(text), Ok(expected), "{text}");
@@ -290,19 +290,25 @@ mod tests {
     #[test]
     fn workspaces_are_told_by_name_where_there_is_one_and_by_key_where_there_is_none() {
         let workspace = |key: ApiKey| key.workspace_id;
-        assert_eq!(workspace(ApiKey::of("ci", "a")), workspace(ApiKey::of("ci", "b")));
-        assert_ne!(workspace(ApiKey::of("ci", "a")), workspace(ApiKey::of("dev", "a")));
+        assert_eq!(
+            workspace(ApiKey::with_workspace("ci", "a")),
+            workspace(ApiKey::with_workspace("ci", "b"))
+        );
+        assert_ne!(
+            workspace(ApiKey::with_workspace("ci", "a")),
+            workspace(ApiKey::with_workspace("dev", "a"))
+        );
         assert_ne!(workspace(ApiKey::new("a")), workspace(ApiKey::new("b")));
         // A key that is called like a workspace does not open it.
-        assert_ne!(workspace(ApiKey::new("ci")), workspace(ApiKey::of("ci", "a")));
+        assert_ne!(workspace(ApiKey::new("ci")), workspace(ApiKey::with_workspace("ci", "a")));
     }
 
     #[test]
     fn a_file_holds_keys_comments_and_empty_lines() {
         let text = "\u{feff}# who may\r\n\r\nci=one\r\n  ci = two  \n=th=ree\nfour";
         let expected = [
-            ApiKey::of("ci", "one"),
-            ApiKey::of("ci", "two"),
+            ApiKey::with_workspace("ci", "one"),
+            ApiKey::with_workspace("ci", "two"),
             ApiKey::new("th=ree"),
             "four".into(),
         ];
@@ -319,7 +325,7 @@ mod tests {
 
     #[test]
     fn debug_shows_the_name_alone() {
-        let shown = format!("{:?}", ApiKey::of("ci", "secret"));
+        let shown = format!("{:?}", ApiKey::with_workspace("ci", "secret"));
         assert_eq!(shown, "ApiKey { workspace: Some(\"ci\"), .. }");
     }
 }

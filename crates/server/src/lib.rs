@@ -20,7 +20,6 @@ mod cors;
 mod data;
 mod faults;
 mod files;
-#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod generated {

@@ -43,18 +43,18 @@ pub struct Limits {
     /// Requests that are answered at once (503 with `Retry-After`).
     pub requests: usize,
     /// How long a request may take from the last byte that came of it (503). A fault that delays a response longer is cut short.
-    pub request_time: Duration,
+    pub request_timeout: Duration,
     /// How long a connection may be open without the head of a next request having come whole. One that was idle is then
     /// closed; a head that comes drop by drop is answered 408.
-    pub idle_time: Duration,
+    pub idle_timeout: Duration,
     /// How long a client may stop in the middle: a body that comes late is answered 408, and a response that nobody takes is
     /// broken off. A body gains a second for every 500 bytes.
-    pub stall_time: Duration,
+    pub stall_timeout: Duration,
     /// Imports that run at once. More are hardly faster, since all write through one thread; but one alone would keep small
     /// imports waiting behind a large one.
     pub imports: usize,
     /// Imports that wait for their turn, of all workspaces (503 with `Retry-After`).
-    pub waiting_imports: usize,
+    pub queued_imports: usize,
 }
 
 impl Default for Limits {
@@ -67,11 +67,11 @@ impl Default for Limits {
             header_bytes: 64 << 10,
             connections: 512,
             requests: 512,
-            request_time: Duration::from_secs(10 * 60),
-            idle_time: Duration::from_secs(60),
-            stall_time: Duration::from_secs(20),
+            request_timeout: Duration::from_secs(10 * 60),
+            idle_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_secs(20),
             imports: 2,
-            waiting_imports: 1_000,
+            queued_imports: 1_000,
         }
     }
 }

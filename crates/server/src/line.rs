@@ -95,7 +95,7 @@ pub(crate) struct Line {
     /// What is left of a response that is sent in the place of another.
     instead: Option<Bytes>,
     /// How long a client may take nothing.
-    stall_time: Duration,
+    stall_timeout: Duration,
     stalled: Stalled,
 }
 
@@ -108,9 +108,9 @@ enum Stalled {
 }
 
 impl Line {
-    pub(crate) fn new(stream: TcpStream, ending: Ending, stall_time: Duration) -> Self {
+    pub(crate) fn new(stream: TcpStream, ending: Ending, stall_timeout: Duration) -> Self {
         let (pause, instead, stalled) = (None, None, Stalled::No);
-        Self { stream, ending, pause, holds_little: false, instead, stall_time, stalled }
+        Self { stream, ending, pause, holds_little: false, instead, stall_timeout, stalled }
     }
 
     /// What writing came to, or that the client has taken nothing for too long.
@@ -126,7 +126,7 @@ impl Line {
             }
             return written;
         }
-        let Some(deadline) = Instant::now().checked_add(self.stall_time) else {
+        let Some(deadline) = Instant::now().checked_add(self.stall_timeout) else {
             return Poll::Pending;
         };
         let mut alarm = match stalled {

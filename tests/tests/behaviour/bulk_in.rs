@@ -218,7 +218,7 @@ async fn create_records_slows_down_on_429() {
     assert_eq!(report.created(), 40);
     assert!(report.elapsed() >= Duration::from_secs(1));
     let requests = fixture.requests().await;
-    let creates = requests.iter().filter(|request| request.is("create_record"));
+    let creates = requests.iter().filter(|request| request.is_operation("create_record"));
     let refused = creates.clone().filter(|request| request.status == Some(429)).count();
     assert_eq!((creates.count(), refused), (46, 6));
     let mut created = numbers(&fixture.client, &dataset).await;
@@ -399,7 +399,7 @@ async fn import_jsonl_splits() {
             next += file.lines;
         }
         let requests = fixture.requests().await;
-        let uploads = requests.iter().filter(|request| request.is("upload_file"));
+        let uploads = requests.iter().filter(|request| request.is_operation("upload_file"));
         assert_eq!(uploads.count(), 4);
         assert_eq!(numbers(&fixture.client, &dataset).await, (0..100).collect::<Vec<_>>());
         assert_eq!(files(&fixture).await, 0);

@@ -33,7 +33,7 @@ fn names(folder: &Path) -> Vec<String> {
 
 /// The requests by which links were opened: their status and a header.
 fn openings(requests: &[RecordedRequest], header: &str) -> Vec<(u16, String)> {
-    let links = requests.iter().filter(|request| request.is("open_link"));
+    let links = requests.iter().filter(|request| request.is_operation("open_link"));
     links
         .map(|request| {
             let header = request.headers.get(header).cloned().unwrap_or_default();

@@ -90,8 +90,8 @@ fn calls(model: &Model, group: &str) -> Result<String, String> {
     text.push_str("use std::future::{Future, IntoFuture};\nuse std::pin::Pin;\n\n");
     for (needle, import) in [
         (".boxed()", "use futures::FutureExt;\n"),
-        ("RawJson", "use mistral_datasets_core_client::RawJson;\n"),
-        ("types::", "use mistral_datasets_core_client::types;\n"),
+        ("RawJson", "use mistral_datasets_types::RawJson;\n"),
+        ("types::", "use mistral_datasets_types as types;\n"),
         ("impl Serialize", "use serde::Serialize;\n"),
         ("", "\nuse super::HANDLE;\n"),
         ("IntoId", "use crate::argument::IntoId;\n"),

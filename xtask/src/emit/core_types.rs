@@ -12,7 +12,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
     text.push_str(
         "\n//! The wire types of the API, one for each schema of the document, by the same names.\n\n\
          use chrono::{DateTime, Utc};\nuse schemars::JsonSchema;\nuse serde::{Deserialize, Serialize};\nuse uuid::Uuid;\n\n\
-         use crate::open_enum::open_enum;\nuse crate::raw_json::{RawJson, raw_object};\nuse crate::response::response;\n\n",
+         use crate::open_enum::open_enum;\nuse crate::raw_json::{RawJson, raw_object};\nuse crate::response_struct::response_struct;\n\n",
     );
     for schema in &model.schemas {
         match &schema.kind {
@@ -55,8 +55,8 @@ fn response(text: &mut String, model: &Model, schema: &Schema, fields: &[Field])
             members.push_str("#[schemars(default)]\n");
         }
         let need = match (field.required, &field.ty) {
-            (true, Type::DateTime) => "required_time",
-            (false, Type::DateTime) => "optional_time",
+            (true, Type::DateTime) => "required_timestamp",
+            (false, Type::DateTime) => "optional_timestamp",
             (true, _) => "required",
             (false, _) => "optional",
         };
@@ -76,7 +76,7 @@ fn response(text: &mut String, model: &Model, schema: &Schema, fields: &[Field])
         schema.name,
         indented(&members)
     );
-    let _ = writeln!(text, "response! {{\n{}}}\n", indented(&item));
+    let _ = writeln!(text, "response_struct! {{\n{}}}\n", indented(&item));
     if secret {
         redacted(text, schema, fields);
     }

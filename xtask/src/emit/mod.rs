@@ -82,7 +82,7 @@ pub const DOCUMENT: &str = "openapi/datasets.yaml";
 pub fn all(document: &Value, model: &Model) -> Result<Vec<Output>, String> {
     let mut outputs = vec![
         Output::new("crates/core-client/src/generated.rs", core_operations::emit(document, model)?),
-        Output::new("crates/core-client/src/types.rs", core_types::emit(model)?),
+        Output::new("crates/types/src/schemas.rs", core_types::emit(model)?),
         Output::new("crates/server/src/generated/routes.rs", routes::emit(model)?),
         Output::new("crates/server/src/generated/openapi.json", openapi_json::emit(document)?),
     ];

@@ -33,20 +33,20 @@ pub struct LimitOptions {
     #[arg(long, value_name = "COUNT", default_value_t = some(Limits::default().requests))]
     max_requests: NonZeroUsize,
     /// How long a request may take once it has come
-    #[arg(long, value_name = "TIME", default_value_t = Limits::default().request_time.into())]
-    request_time: Duration,
+    #[arg(long, value_name = "TIME", default_value_t = Limits::default().request_timeout.into())]
+    request_timeout: Duration,
     /// How long a connection may be idle, or take to send the head of a request
-    #[arg(long, value_name = "TIME", default_value_t = Limits::default().idle_time.into())]
-    idle_time: Duration,
+    #[arg(long, value_name = "TIME", default_value_t = Limits::default().idle_timeout.into())]
+    idle_timeout: Duration,
     /// How long a client may stop while it sends a body or takes a response
-    #[arg(long, value_name = "TIME", default_value_t = Limits::default().stall_time.into())]
-    stall_time: Duration,
+    #[arg(long, value_name = "TIME", default_value_t = Limits::default().stall_timeout.into())]
+    stall_timeout: Duration,
     /// Imports that run at once
     #[arg(long, value_name = "COUNT", default_value_t = some(Limits::default().imports))]
     max_imports: NonZeroUsize,
     /// Imports that wait for their turn
-    #[arg(long, value_name = "COUNT", default_value_t = Limits::default().waiting_imports)]
-    max_waiting_imports: usize,
+    #[arg(long, value_name = "COUNT", default_value_t = Limits::default().queued_imports)]
+    max_queued_imports: usize,
 }
 
 fn some(count: usize) -> NonZeroUsize {
@@ -63,11 +63,11 @@ impl From<LimitOptions> for Limits {
             header_bytes: options.max_headers.as_u64(),
             connections: options.max_connections.get(),
             requests: options.max_requests.get(),
-            request_time: options.request_time.into(),
-            idle_time: options.idle_time.into(),
-            stall_time: options.stall_time.into(),
+            request_timeout: options.request_timeout.into(),
+            idle_timeout: options.idle_timeout.into(),
+            stall_timeout: options.stall_timeout.into(),
             imports: options.max_imports.get(),
-            waiting_imports: options.max_waiting_imports,
+            queued_imports: options.max_queued_imports,
         }
     }
 }

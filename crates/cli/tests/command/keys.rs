@@ -121,14 +121,14 @@ fn a_file_that_others_can_read_is_warned_of() {
 
 #[test]
 fn sizes_and_times_are_options() {
-    let served = Served::start(&["--memory", "--max-body", "0.15KB", "--idle-time", "90s"]);
+    let served = Served::start(&["--memory", "--max-body", "0.15KB", "--idle-timeout", "90s"]);
     let description = "x".repeat(150);
     let large = ["datasets", "create", "Refund requests", "-d", &description];
     let words = stderr(&run(&served.url, "a key", &large));
     assert!(words.contains("larger than 150 bytes"), "{words}");
     for wrong in [
         ["--max-body", "much"],
-        ["--idle-time", "5"],
+        ["--idle-timeout", "5"],
         ["--max-requests", "0"],
         ["--max-depth", "3"],
         ["--max-depth", "129"],

@@ -192,7 +192,7 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
-    use mistral_datasets_core_client::RawJson;
+    use mistral_datasets_types::RawJson;
     use serde_json::json;
 
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mistral_datasets_core_client::RawJson;
+use mistral_datasets_types::RawJson;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 

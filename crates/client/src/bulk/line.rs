@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use memchr::memchr2_iter;
+use mistral_datasets_types::skip;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -116,7 +117,7 @@ impl<'a> Line<'a> {
         if memchr2_iter(b'{', b'[', self.0.as_bytes()).nth(limit).is_none() {
             return Ok(());
         }
-        deeper_than(self.0.as_bytes(), limit).map_or(Ok(()), |place| {
+        skip::deeper_than(self.0.as_bytes(), limit).map_or(Ok(()), |place| {
             let message = format!("{what} has more than {limit} levels of arrays and objects");
             Err(self.problem(place, message))
         })
@@ -152,36 +153,6 @@ impl Problem {
         let characters = before.iter().filter(|byte| (**byte as i8) >= -0x40).count();
         Self { column: characters as u64 + 1, message }
     }
-}
-
-/// Where arrays and objects first lie deeper in each other than the limit, if they do. The text need not be valid JSON.
-fn deeper_than(text: &[u8], limit: usize) -> Option<usize> {
-    let mut depth = 0_usize;
-    let mut bytes = text.iter().enumerate();
-    while let Some((place, byte)) = bytes.next() {
-        match byte {
-            b'{' | b'[' => {
-                depth += 1;
-                if depth > limit {
-                    return Some(place);
-                }
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            b'"' => {
-                while let Some((_, byte)) = bytes.next() {
-                    match byte {
-                        b'"' => break,
-                        b'\\' => {
-                            bytes.next();
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    None
 }
 
 /// The members of an object that a line is about. Of several with one name the last counts, as with most parsers.

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::error::Error as StdError;
 
-use mistral_datasets_core_client::RawJson;
+use mistral_datasets_types::RawJson;
 use serde::Serialize;
 
 use crate::argument::Json;

@@ -3,7 +3,7 @@
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
-use mistral_datasets_core_client::types::ImportTask;
+use mistral_datasets_types::ImportTask;
 use uuid::Uuid;
 
 use super::Strategy;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt;
-use mistral_datasets_core_client::types::{File, ImportTask};
+use mistral_datasets_types::{File, ImportTask};
 
 use super::may_be_done;
 use super::spool::{Content, Part};

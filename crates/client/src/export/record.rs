@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::{Stream, StreamExt};
-use mistral_datasets_core_client::types::{ConversationPayload, RecordProperties, RecordSource};
-use mistral_datasets_core_client::{Extra, RawJson};
+use mistral_datasets_types::{ConversationPayload, RecordProperties, RecordSource};
+use mistral_datasets_types::{Extra, RawJson};
 use uuid::Uuid;
 
 use super::{ExportedLines, OPERATION};

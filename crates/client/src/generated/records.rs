@@ -6,7 +6,7 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use mistral_datasets_core_client::types;
+use mistral_datasets_types as types;
 use serde::Serialize;
 
 use super::Records;

@@ -34,7 +34,7 @@ pub struct RecordedRequest {
 
 impl RecordedRequest {
     /// Whether it is of this operation, named as in the API's document.
-    pub fn is(&self, operation: &str) -> bool {
+    pub fn is_operation(&self, operation: &str) -> bool {
         self.operation.as_deref() == Some(operation)
     }
 }

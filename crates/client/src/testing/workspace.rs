@@ -85,7 +85,7 @@ impl Workspace {
     /// # Errors
     /// When the server does not answer.
     pub async fn clear_faults(&self) -> Result<(), Error> {
-        self.ask("DELETE", "faults", None).await.map(drop)
+        self.send_request("DELETE", "faults", None).await.map(drop)
     }
 
     /// The requests that came to the workspace, the oldest first: the newest 10,000 since it was emptied.
@@ -101,7 +101,7 @@ impl Workspace {
     /// # Errors
     /// When the server does not answer.
     pub async fn clear_requests(&self) -> Result<(), Error> {
-        self.ask("DELETE", "requests", None).await.map(drop)
+        self.send_request("DELETE", "requests", None).await.map(drop)
     }
 
     /// Plants what the service would have from elsewhere, such as the events that imports from the explorer read.
@@ -135,7 +135,7 @@ impl Workspace {
         let json = serde_json::to_string(items).map_err(|error| {
             Error::new(ErrorKind::Validation, format!("not to be written as JSON: {error}"))
         })?;
-        read(&self.ask("POST", what, Some(json)).await?)
+        read(&self.send_request("POST", what, Some(json)).await?)
     }
 
     /// Makes the workspace as it was at first: without data, faults and journal.
@@ -143,18 +143,18 @@ impl Workspace {
     /// # Errors
     /// When the server does not answer.
     pub async fn reset(&self) -> Result<(), Error> {
-        self.ask("POST", "reset", None).await.map(drop)
+        self.send_request("POST", "reset", None).await.map(drop)
     }
 
     async fn get<T: DeserializeOwned>(&self, route: &str) -> Result<T, Error> {
-        read(&self.ask("GET", route, None).await?)
+        read(&self.send_request("GET", route, None).await?)
     }
 
     /// Calls one of the server's own routes, which lie under `/local/v1/`, with a body of JSON, and returns the response's.
     ///
     /// # Errors
     /// As the calls of a client, but nothing is sent twice.
-    pub async fn ask(
+    pub async fn send_request(
         &self,
         method: &str,
         route: &str,

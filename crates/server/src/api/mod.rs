@@ -17,6 +17,5 @@ mod routes;
 mod tasks;
 
 pub(crate) use links::linked_workspace;
-#[cfg(feature = "fuzzing")]
 pub(crate) use links::opens;
 pub(crate) use routes::{own_route, router};

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use mistral_datasets_core_client::types::{ErrorCode, RecordSource};
+use mistral_datasets_types::{ErrorCode, RecordSource};
 
 use super::responses;
 use crate::app::App;

@@ -6,7 +6,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use http::{Method, StatusCode};
-use mistral_datasets_core_client::types::ErrorCode;
+use mistral_datasets_types::ErrorCode;
 
 use super::{
     datasets, docs, exports, faults, files, health, imports, links, metrics, openapi, planting,

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use mistral_datasets_core_client::types::ErrorCode;
+use mistral_datasets_types::ErrorCode;
 
 use super::operations;
 use super::task::{TaskFault, begins_task};

@@ -145,7 +145,8 @@ mod tests {
 
     #[test]
     fn with_keys_configured_no_other_is_accepted() {
-        let keys = Keys::new(vec!["a".into(), ApiKey::of("c", "b")], Workspaces::PerKey);
+        let keys =
+            Keys::new(vec!["a".into(), ApiKey::with_workspace("c", "b")], Workspaces::PerKey);
         assert!(keys.caller("a").is_some() && keys.caller("b").is_some());
         assert!(keys.caller("c").is_none() && keys.caller("").is_none());
         assert_eq!(format!("{keys:?}"), "Keys(2)");

@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
-use mistral_datasets_core_client::types::{ErrorCode, ErrorDetail, ErrorResponse};
+use mistral_datasets_types::{ErrorCode, ErrorDetail, ErrorResponse};
 use uuid::Uuid;
 
 use super::response::json;

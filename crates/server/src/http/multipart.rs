@@ -6,7 +6,7 @@ use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request};
 use bytes::Bytes;
 use http::StatusCode;
-use mistral_datasets_core_client::types::ErrorCode;
+use mistral_datasets_types::ErrorCode;
 use tokio::sync::mpsc;
 
 use super::ApiError;

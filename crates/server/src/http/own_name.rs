@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::HOST;
 use http::uri::Authority;
 use http::{HeaderMap, StatusCode, Uri};
-use mistral_datasets_core_client::types::ErrorCode;
+use mistral_datasets_types::ErrorCode;
 
 use super::ApiError;
 use crate::app::App;

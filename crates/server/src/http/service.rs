@@ -18,7 +18,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
-use mistral_datasets_core_client::types::ErrorCode;
+use mistral_datasets_types::ErrorCode;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::ApiError;
@@ -48,7 +48,7 @@ pub(crate) async fn answer(
     let waits = request.headers().contains_key(EXPECT);
     let page = gate.cors.page(request.headers());
     let (mut parts, body) = request.into_parts();
-    let body = RequestBody::new(body, waits, gate.limits.stall_time);
+    let body = RequestBody::new(body, waits, gate.limits.stall_timeout);
     let handled = async {
         let _turn = match gate.request(&parts) {
             Ok(turn) => turn,
@@ -61,7 +61,7 @@ pub(crate) async fn answer(
             let _entered = span.enter();
             AssertUnwindSafe(routes.call(request)).catch_unwind()
         };
-        match within(gate.limits.request_time, &body, handled).await {
+        match within(gate.limits.request_timeout, &body, handled).await {
             Some(Ok(Ok(response))) => Ok(Ok(response)),
             Some(Ok(Err(never))) => match never {},
             Some(Err(panic)) => Err(panic),
@@ -176,7 +176,7 @@ struct State {
     received: u64,
     begun: Option<Instant>,
     /// How long the client may keep the server waiting in all, beside what it gains by sending.
-    stall_time: Duration,
+    stall_timeout: Duration,
     /// Goes off when the client should have sent more. There is none until something has to be waited for.
     alarm: Option<Pin<Box<Sleep>>>,
     too_slow: bool,
@@ -190,7 +190,8 @@ impl State {
             let gained =
                 Duration::from_millis(self.received.saturating_mul(1_000) / BYTES_PER_SECOND);
             // So late a time never comes.
-            let Some(deadline) = begun.checked_add(self.stall_time.saturating_add(gained)) else {
+            let Some(deadline) = begun.checked_add(self.stall_timeout.saturating_add(gained))
+            else {
                 return Poll::Pending;
             };
             let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
@@ -215,13 +216,13 @@ pub(crate) enum BodyError {
 }
 
 impl RequestBody {
-    fn new(body: Incoming, waits: bool, stall_time: Duration) -> Self {
+    fn new(body: Incoming, waits: bool, stall_timeout: Duration) -> Self {
         Self(Arc::new(Mutex::new(State {
             body,
             waits,
             received: 0,
             begun: None,
-            stall_time,
+            stall_timeout,
             alarm: None,
             too_slow: false,
         })))

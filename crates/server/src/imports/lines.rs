@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 
-use mistral_datasets_core_client::types::RecordSource;
+use mistral_datasets_types::RecordSource;
 
 use super::source::{CHUNK_BYTES, CHUNK_RECORDS, Chunk, ImportError};
 use crate::json::{ImportLine, LineRules};
@@ -55,7 +55,6 @@ impl Lines {
     }
 
     /// The records of all lines, or the reason why the file is refused.
-    #[cfg(feature = "fuzzing")]
     pub(crate) fn all(mut self) -> Result<Vec<NewRecord>, String> {
         let mut all = Vec::new();
         loop {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mistral_datasets_core_client::types::RecordSource;
+use mistral_datasets_types::RecordSource;
 use uuid::Uuid;
 
 use super::lines::Lines;

@@ -47,7 +47,7 @@ impl Importer {
         Self {
             storage,
             turns: Arc::new(Semaphore::new(at_once)),
-            most: at_once.saturating_add(limits.waiting_imports),
+            most: at_once.saturating_add(limits.queued_imports),
             running: Mutex::default(),
             untidy,
         }

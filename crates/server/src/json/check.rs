@@ -1,32 +1,8 @@
 //! What must hold of JSON text before anything looks into it.
 
-use super::split::behind_string;
-
 /// How deep arrays and objects may ever lie in each other in what is sent: what is stored must be readable by every client,
 /// and many parsers stop there.
 pub(crate) const MAX_DEPTH: usize = 128;
-
-/// Whether arrays and objects lie deeper in each other than the limit. The text need not be valid JSON: this comes before
-/// the parser, and costs no stack.
-pub(super) fn deeper_than(text: &str, limit: usize) -> bool {
-    let bytes = text.as_bytes();
-    let (mut at, mut depth) = (0, 0_usize);
-    while let Some(byte) = bytes.get(at) {
-        at += 1;
-        match byte {
-            b'{' | b'[' => {
-                depth += 1;
-                if depth > limit {
-                    return true;
-                }
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            b'"' => at = behind_string(bytes, at),
-            _ => {}
-        }
-    }
-    false
-}
 
 /// The bytes as text, or where they stop being UTF-8, as line and column counted from 1.
 pub(super) fn utf8(bytes: &[u8]) -> Result<&str, (usize, usize)> {
@@ -43,15 +19,6 @@ pub(super) fn utf8(bytes: &[u8]) -> Result<&str, (usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn depth_counts_what_is_open_outside_of_strings() {
-        assert!(!deeper_than(r#"{"a": [1, {"b": "[[[[\"{{{{"}], "c": []}"#, 3));
-        assert!(deeper_than(r#"{"a": [1, {"b": 2}]}"#, 2));
-        assert!(deeper_than(&"[".repeat(100_000), MAX_DEPTH));
-        assert!(!deeper_than("]]]]]", 1));
-        assert!(!deeper_than(r#""unfinished \"#, 1));
-    }
 
     #[test]
     fn the_place_where_utf8_ends_is_counted_in_characters() {

@@ -2,9 +2,9 @@
 
 use serde_json::value::RawValue;
 
-use super::check::deeper_than;
 use super::{Document, Members, Problem, Value};
 use crate::config::Generation;
+use mistral_datasets_types::skip::deeper_than;
 
 /// A payload as text: an object, and where the generation wants it, with an array of objects as `messages`.
 pub(crate) fn payload(value: &Value<'_>, generation: Generation) -> Result<String, Problem> {
@@ -85,7 +85,7 @@ impl ImportLine {
         messages.require_objects()?;
         // The line is the payload here; an export will put it one level deeper, where it must still be readable.
         let levels = depth - 1;
-        if deeper_than(line.text(), levels) {
+        if deeper_than(line.text().as_bytes(), levels).is_some() {
             let message =
                 format!("the payload has more than {levels} levels of arrays and objects");
             return Err(Problem::at("", message));

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::split::behind_string;
+use mistral_datasets_types::skip;
 
 /// The same JSON without line breaks: text that has none stays as it is, else the white space between values goes. Within
 /// strings there are none, because JSON has them escaped there.
@@ -17,7 +17,7 @@ pub(crate) fn one_line(json: &[u8]) -> Cow<'_, [u8]> {
         let (before, from) = rest.split_at(place);
         compact.extend_from_slice(before);
         let taken = if from[0] == b'"' {
-            let length = behind_string(from, 1);
+            let length = skip::string(&from[1..]).map_or(from.len(), |(length, _)| length + 2);
             compact.extend_from_slice(&from[..length]);
             length
         } else {

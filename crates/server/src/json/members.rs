@@ -7,8 +7,10 @@ use std::ops::RangeInclusive;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::check::{deeper_than, utf8};
-use super::{Problem, split};
+use super::check::utf8;
+use mistral_datasets_types::skip;
+
+use super::Problem;
 
 /// One whole JSON value, known to be UTF-8, well-formed and not too deep.
 #[derive(Clone, Copy)]
@@ -23,7 +25,7 @@ impl<'a> Document<'a> {
         let text = utf8(bytes).map_err(|(line, column)| {
             Problem::at("", format!("{what} is not UTF-8: line {line}, column {column}"))
         })?;
-        if deeper_than(text, depth) {
+        if skip::deeper_than(text.as_bytes(), depth).is_some() {
             let message = format!("{what} has more than {depth} levels of arrays and objects");
             return Err(Problem::at("", message));
         }
@@ -109,7 +111,7 @@ impl<'a> Value<'a> {
         if !self.is_object() {
             return Err(self.unexpected("an object"));
         }
-        Ok(Members { path: self.path.clone(), entries: split::members(self.text).collect() })
+        Ok(Members { path: self.path.clone(), entries: skip::fields(self.text).collect() })
     }
 
     /// The items of an array, of which there must be so many.
@@ -137,7 +139,7 @@ impl<'a> Value<'a> {
         if !self.text().starts_with('[') {
             return Err(self.unexpected("an array"));
         }
-        Ok(split::items(self.text))
+        Ok(skip::elements(self.text))
     }
 
     fn item_path(&self, index: usize) -> String {
@@ -215,7 +217,6 @@ impl<'a> Members<'a> {
     }
 
     /// All members in their order, as texts; the names with their quotes.
-    #[cfg(feature = "fuzzing")]
     pub(crate) fn raw(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.entries.iter().copied()
     }

@@ -5,7 +5,6 @@ mod conversation;
 mod line;
 mod members;
 mod scalars;
-mod split;
 mod writer;
 
 use std::fmt;

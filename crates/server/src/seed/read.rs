@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use mistral_datasets_core_client::types::RecordSource;
+use mistral_datasets_types::RecordSource;
 use sha2::{Digest, Sha256};
 
 use super::SeedError;

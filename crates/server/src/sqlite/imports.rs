@@ -1,6 +1,6 @@
 //! Import tasks in SQLite.
 
-use mistral_datasets_core_client::types::TaskStatus;
+use mistral_datasets_types::TaskStatus;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 

@@ -124,7 +124,7 @@ fn remove_dataset(connection: &Connection, dataset: i64) -> Result<(), StorageEr
 
 #[cfg(test)]
 mod tests {
-    use mistral_datasets_core_client::types::RecordSource;
+    use mistral_datasets_types::RecordSource;
     use uuid::Uuid;
 
     use super::ROWS;

@@ -3,7 +3,7 @@
 //! An import's records are staged out of sight and become visible in one step when the import is finished, so a reader
 //! sees all of them or none.
 
-use mistral_datasets_core_client::types::TaskStatus;
+use mistral_datasets_types::TaskStatus;
 use uuid::Uuid;
 
 use super::{DatasetKey, Listed, NewRecord, Pending, Window};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use mistral_datasets_core_client::types::RecordSource;
+use mistral_datasets_types::RecordSource;
 use uuid::Uuid;
 
 use super::{DatasetKey, Pending, Window};

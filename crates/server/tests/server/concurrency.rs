@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use futures::future::join_all;
-use mistral_datasets_core_client::types::DatasetRecord;
+use mistral_datasets_types::DatasetRecord;
 use serde_json::json;
 
 use crate::support::{Api, RECORDS};

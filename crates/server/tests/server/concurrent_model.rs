@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mistral_datasets_core_client::types::{Dataset, DatasetRecord, ListRecordsResponse};
+use mistral_datasets_types::{Dataset, DatasetRecord, ListRecordsResponse};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;

@@ -1,6 +1,6 @@
 //! Operations on datasets.
 
-use mistral_datasets_core_client::types::{Dataset, ListDatasetsResponse};
+use mistral_datasets_types::{Dataset, ListDatasetsResponse};
 use serde_json::json;
 use uuid::Uuid;
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use http::Method;
-use mistral_datasets_core_client::types::{Dataset, DatasetRecord, ImportTask};
 use mistral_datasets_server::{DataLocation, ServerConfig};
+use mistral_datasets_types::{Dataset, DatasetRecord, ImportTask};
 use serde_json::{Value, json};
 
 use crate::support::{Api, DATASETS, RECORDS, Response, records_of, send};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mistral_datasets_core_client::types::{DatasetRecord, ExportResponse, ListFilesResponse};
 use mistral_datasets_server::ServerConfig;
+use mistral_datasets_types::{DatasetRecord, ExportResponse, ListFilesResponse};
 use serde_json::Value;
 
 use crate::support::{Api, DATASETS, records_of, soon};

@@ -3,8 +3,8 @@
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use mistral_datasets_core_client::types::{DatasetRecord, ExportResponse};
 use mistral_datasets_server::ServerConfig;
+use mistral_datasets_types::{DatasetRecord, ExportResponse};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};

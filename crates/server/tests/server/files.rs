@@ -1,8 +1,8 @@
 //! Operations on files.
 
 use http::Method;
-use mistral_datasets_core_client::types::{File, ListFilesResponse, SignedUrl};
 use mistral_datasets_server::{Limits, ServerConfig};
+use mistral_datasets_types::{File, ListFilesResponse, SignedUrl};
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 use uuid::Uuid;

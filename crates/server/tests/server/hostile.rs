@@ -1,8 +1,8 @@
 //! Input that is wrong in every way: each gets a typed failure, nothing is written, and the server goes on.
 
 use http::Method;
-use mistral_datasets_core_client::types::{Dataset, DatasetRecord};
 use mistral_datasets_server::{Limits, ServerConfig};
+use mistral_datasets_types::{Dataset, DatasetRecord};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

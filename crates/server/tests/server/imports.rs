@@ -1,7 +1,7 @@
 //! Imports from every source.
 
-use mistral_datasets_core_client::types::{DatasetRecord, ImportTask, ListTasksResponse};
 use mistral_datasets_server::{Limits, ServerConfig};
+use mistral_datasets_types::{DatasetRecord, ImportTask, ListTasksResponse};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -2,8 +2,8 @@
 //! other one: a foreign id is never there, and no response ever holds anything of the other workspace.
 
 use http::Method;
-use mistral_datasets_core_client::types::{Dataset, DatasetRecord, File, ImportTask};
 use mistral_datasets_server::{ApiKey, ServerConfig};
+use mistral_datasets_types::{Dataset, DatasetRecord, File, ImportTask};
 use serde_json::{Value, json};
 
 use crate::support::{Api, DATASETS, Response, records_of, send};
@@ -270,8 +270,9 @@ async fn team(api: &Api, name: &'static str) -> Team {
 async fn two_workspaces_under_load_never_see_each_other() {
     let key = |workspace: &str, n: usize| format!("key {n} of {workspace}");
     let teams = ["crimson", "emerald"];
-    let api_keys =
-        teams.iter().flat_map(|team| (0..CLIENTS).map(move |n| ApiKey::of(*team, key(team, n))));
+    let api_keys = teams
+        .iter()
+        .flat_map(|team| (0..CLIENTS).map(move |n| ApiKey::with_workspace(*team, key(team, n))));
     let config = ServerConfig { api_keys: api_keys.collect(), ..Default::default() };
     let mut api = Api::start_with(config).await;
     let operations = operations(&api.get("/openapi.json").await.json(200));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mistral_datasets_core_client::types::ExportResponse;
+use mistral_datasets_types::ExportResponse;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;

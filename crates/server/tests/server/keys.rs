@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use http::Method;
-use mistral_datasets_core_client::types::{Dataset, File, ListDatasetsResponse, ListFilesResponse};
 use mistral_datasets_server::{ApiKey, Server, ServerConfig, StartError, Workspaces};
+use mistral_datasets_types::{Dataset, File, ListDatasetsResponse, ListFilesResponse};
 use serde_json::{Value, json};
 
 use crate::support::{Api, DATASETS, RECORDS, records_of, send};
@@ -54,13 +54,16 @@ async fn a_configured_key_is_needed_where_there_is_one() {
 
 #[tokio::test]
 async fn keys_are_exchanged_while_the_server_runs() {
-    let api_keys = vec!["old".into(), ApiKey::of("ci", "stays")];
+    let api_keys = vec!["old".into(), ApiKey::with_workspace("ci", "stays")];
     let mut api = Api::start_with(ServerConfig { api_keys, ..Default::default() }).await;
     api.set_key(Some("stays"));
     let dataset = api.dataset("Of the team").await;
     let path = format!("{DATASETS}/{}", dataset.id);
-    let keys =
-        vec![ApiKey::of("ci", "stays"), ApiKey::of("ci", "new"), ApiKey::of("dev", "theirs")];
+    let keys = vec![
+        ApiKey::with_workspace("ci", "stays"),
+        ApiKey::with_workspace("ci", "new"),
+        ApiKey::with_workspace("dev", "theirs"),
+    ];
     api.server.set_api_keys(keys).unwrap();
     api.set_key(Some("old"));
     api.get(DATASETS).await.error(401, "AUTH_UNAUTHORIZED");

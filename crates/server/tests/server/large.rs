@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use mistral_datasets_core_client::types::ImportTask;
 use mistral_datasets_server::{DataLocation, ServerConfig};
+use mistral_datasets_types::ImportTask;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 

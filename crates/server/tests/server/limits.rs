@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use mistral_datasets_core_client::types::DatasetRecord;
 use mistral_datasets_server::{Limits, ServerConfig};
+use mistral_datasets_types::DatasetRecord;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -166,7 +166,7 @@ async fn files_have_a_size() {
 
 #[tokio::test]
 async fn a_head_that_drips_in_is_refused_and_an_idle_connection_closed() {
-    let api = start(Limits { idle_time: SHORT, ..Default::default() }).await;
+    let api = start(Limits { idle_timeout: SHORT, ..Default::default() }).await;
     let mut idle = connect(&api).await;
     assert_eq!(rest(&mut idle).await, "");
     let mut stream = connect(&api).await;
@@ -210,7 +210,7 @@ fn create(length: usize) -> String {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_refused() {
-    let api = start(Limits { stall_time: SHORT, ..Default::default() }).await;
+    let api = start(Limits { stall_timeout: SHORT, ..Default::default() }).await;
     for sent in ["", "{\"name\": "] {
         let mut stream = connect(&api).await;
         stream.write_all((create(40) + sent).as_bytes()).await.unwrap();
@@ -234,7 +234,7 @@ async fn a_body_that_does_not_come_is_refused() {
 
 #[tokio::test]
 async fn a_slow_body_that_goes_on_coming_is_taken() {
-    let api = start(Limits { stall_time: SHORT, ..Default::default() }).await;
+    let api = start(Limits { stall_timeout: SHORT, ..Default::default() }).await;
     let body = format!(r#"{{"name": "Slowly", "description": ""{}}}"#, " ".repeat(4_000));
     let mut stream = connect(&api).await;
     stream.write_all(create(body.len()).as_bytes()).await.unwrap();
@@ -253,7 +253,7 @@ async fn a_slow_body_that_goes_on_coming_is_taken() {
 
 #[tokio::test]
 async fn a_response_that_nobody_takes_is_broken_off() {
-    let api = start(Limits { stall_time: SHORT, ..Default::default() }).await;
+    let api = start(Limits { stall_timeout: SHORT, ..Default::default() }).await;
     let size = 30_000_000;
     let file = api.upload("large.jsonl", vec![b'\n'; size]).await;
     let mut stream = connect(&api).await;
@@ -295,7 +295,7 @@ async fn waiting(api: &Api, delay: u64) -> TcpStream {
 
 #[tokio::test]
 async fn a_request_has_its_time() {
-    let api = start(Limits { request_time: SHORT, ..Default::default() }).await;
+    let api = start(Limits { request_timeout: SHORT, ..Default::default() }).await;
     let mut stream = waiting(&api, 60_000).await;
     let (head, message) = refusal(&rest(&mut stream).await, 503, "UNKNOWN_ERROR");
     assert!(head.contains("retry-after: 1") && message.contains("whether it was carried out"));
@@ -341,7 +341,7 @@ async fn connections_at_once_have_a_number() {
 
 #[tokio::test]
 async fn imports_that_wait_have_a_number() {
-    let limits = Limits { imports: 1, waiting_imports: 1, ..Default::default() };
+    let limits = Limits { imports: 1, queued_imports: 1, ..Default::default() };
     let api = start(limits).await;
     let dataset = api.dataset("Many imports").await;
     let line = "{\"messages\": []}\n".repeat(50_000);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mistral_datasets_core_client::types::{File, SignedUrl};
 use mistral_datasets_server::ServerConfig;
+use mistral_datasets_types::{File, SignedUrl};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use http::StatusCode;
-use mistral_datasets_core_client::types::{Dataset, DatasetRecord, ListRecordsResponse};
+use mistral_datasets_types::{Dataset, DatasetRecord, ListRecordsResponse};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::json;

@@ -1,9 +1,9 @@
 //! Pages of every listing.
 
-use mistral_datasets_core_client::types::{
+use mistral_datasets_server::ServerConfig;
+use mistral_datasets_types::{
     Dataset, ListDatasetsResponse, ListRecordsResponse, ListTasksResponse,
 };
-use mistral_datasets_server::ServerConfig;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -116,7 +116,7 @@ async fn records_keep_their_order_through_imports_and_deletions() {
         expected.extend(numbers);
     }
     let records = api.records(&dataset).await;
-    let numbers = |records: &[mistral_datasets_core_client::types::DatasetRecord]| {
+    let numbers = |records: &[mistral_datasets_types::DatasetRecord]| {
         let number = |payload: &str| {
             let payload: serde_json::Value = serde_json::from_str(payload).unwrap();
             payload["messages"][0]["content"].as_u64().unwrap() as usize

@@ -2,9 +2,7 @@
 
 use std::fmt::Debug;
 
-use mistral_datasets_core_client::types::{
-    Dataset, DatasetRecord, ExportResponse, ListRecordsResponse,
-};
+use mistral_datasets_types::{Dataset, DatasetRecord, ExportResponse, ListRecordsResponse};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult, TestRunner};
 use serde_json::json;
@@ -34,7 +32,7 @@ fn holds<T: Debug>(
     runtime.block_on(api.server.shutdown());
 }
 
-async fn page(api: &Api, path: &str) -> mistral_datasets_core_client::types::RecordPage {
+async fn page(api: &Api, path: &str) -> mistral_datasets_types::RecordPage {
     api.get(path).await.json::<ListRecordsResponse>(200).records
 }
 

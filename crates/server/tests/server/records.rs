@@ -1,7 +1,7 @@
 //! Operations on records.
 
-use mistral_datasets_core_client::types::{DatasetRecord, RecordSource};
 use mistral_datasets_server::{Generation, ServerConfig};
+use mistral_datasets_types::{DatasetRecord, RecordSource};
 use serde_json::json;
 use uuid::Uuid;
 

@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use mistral_datasets_core_client::types::{
-    Dataset, DatasetRecord, ExportResponse, File, ImportTask, SignedUrl,
-};
 use mistral_datasets_server::{DataLocation, Server, ServerConfig, StartError};
+use mistral_datasets_types::{Dataset, DatasetRecord, ExportResponse, File, ImportTask, SignedUrl};
 use serde_json::json;
 
 use crate::support::{Api, DATASETS, RECORDS, soon};

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mistral_datasets_core_client::types::{Dataset, ListDatasetsResponse, ListRecordsResponse};
 use mistral_datasets_server::{
     ApiKey, DataLocation, Generation, Server, ServerConfig, StartError, Workspaces,
 };
+use mistral_datasets_types::{Dataset, ListDatasetsResponse, ListRecordsResponse};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use mistral_datasets_core_client::types::{
+use mistral_datasets_server::{RunningServer, Server, ServerConfig};
+use mistral_datasets_types::{
     Dataset, DatasetRecord, ErrorResponse, File, ImportTask, ListRecordsResponse,
 };
-use mistral_datasets_server::{RunningServer, Server, ServerConfig};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 

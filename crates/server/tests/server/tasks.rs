@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use mistral_datasets_core_client::types::{Dataset, ImportTask};
 use mistral_datasets_server::{DataLocation, ServerConfig};
+use mistral_datasets_types::{Dataset, ImportTask};
 use serde_json::{Value, json};
 
 use crate::support::{Api, DATASETS};

@@ -10,20 +10,20 @@ use uuid::Uuid;
 
 use crate::open_enum::open_enum;
 use crate::raw_json::{RawJson, raw_object};
-use crate::response::response;
+use crate::response_struct::response_struct;
 
-response! {
+response_struct! {
     /// A named collection of conversation records.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Dataset {
         /// The dataset's id.
         required "id" id: Uuid,
         /// When the dataset was created.
-        required_time "created_at" created_at: DateTime<Utc>,
+        required_timestamp "created_at" created_at: DateTime<Utc>,
         /// When the dataset was last changed.
-        required_time "updated_at" updated_at: DateTime<Utc>,
+        required_timestamp "updated_at" updated_at: DateTime<Utc>,
         /// When the dataset was deleted, if it was.
-        optional_time "deleted_at" deleted_at: Option<DateTime<Utc>>,
+        optional_timestamp "deleted_at" deleted_at: Option<DateTime<Utc>>,
         /// What the dataset is called.
         required "name" name: String,
         /// A readable name that may stand for the id, where the server gives one.
@@ -37,7 +37,7 @@ response! {
     }
 }
 
-response! {
+response_struct! {
     /// One page of datasets.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct DatasetPage {
@@ -53,7 +53,7 @@ response! {
     }
 }
 
-response! {
+response_struct! {
     /// The response to listing datasets.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ListDatasetsResponse {
@@ -115,18 +115,18 @@ open_enum! {
     }
 }
 
-response! {
+response_struct! {
     /// One conversation of a dataset.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct DatasetRecord {
         /// The record's id.
         required "id" id: Uuid,
         /// When the record was created.
-        required_time "created_at" created_at: DateTime<Utc>,
+        required_timestamp "created_at" created_at: DateTime<Utc>,
         /// When the record was last changed.
-        required_time "updated_at" updated_at: DateTime<Utc>,
+        required_timestamp "updated_at" updated_at: DateTime<Utc>,
         /// When the record was deleted, if it was.
-        optional_time "deleted_at" deleted_at: Option<DateTime<Utc>>,
+        optional_timestamp "deleted_at" deleted_at: Option<DateTime<Utc>>,
         /// The dataset the record is in.
         required "dataset_id" dataset_id: Uuid,
         /// The conversation.
@@ -138,7 +138,7 @@ response! {
     }
 }
 
-response! {
+response_struct! {
     /// One page of records.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct RecordPage {
@@ -154,7 +154,7 @@ response! {
     }
 }
 
-response! {
+response_struct! {
     /// The response to listing records.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ListRecordsResponse {
@@ -259,7 +259,7 @@ open_enum! {
     }
 }
 
-response! {
+response_struct! {
     /// What an import did, in records.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ImportResult {
@@ -272,18 +272,18 @@ response! {
     }
 }
 
-response! {
+response_struct! {
     /// A running or finished import into a dataset.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ImportTask {
         /// The task's id.
         required "id" id: Uuid,
         /// When the task was created.
-        required_time "created_at" created_at: DateTime<Utc>,
+        required_timestamp "created_at" created_at: DateTime<Utc>,
         /// When the task was last changed.
-        required_time "updated_at" updated_at: DateTime<Utc>,
+        required_timestamp "updated_at" updated_at: DateTime<Utc>,
         /// When the task was deleted, if it was.
-        optional_time "deleted_at" deleted_at: Option<DateTime<Utc>>,
+        optional_timestamp "deleted_at" deleted_at: Option<DateTime<Utc>>,
         /// Who asked for the import.
         required "creator_id" creator_id: Uuid,
         /// The dataset imported into.
@@ -301,7 +301,7 @@ response! {
     }
 }
 
-response! {
+response_struct! {
     /// One page of import tasks.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct TaskPage {
@@ -317,7 +317,7 @@ response! {
     }
 }
 
-response! {
+response_struct! {
     /// The response to listing tasks.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ListTasksResponse {
@@ -326,7 +326,7 @@ response! {
     }
 }
 
-response! {
+response_struct! {
     /// Where an export lies.
     #[derive(Clone, PartialEq, Eq)]
     pub struct ExportResponse {
@@ -366,7 +366,7 @@ pub enum JudgeAnswer {
     Number(f64),
 }
 
-response! {
+response_struct! {
     /// A judge's verdict on a record.
     #[derive(Clone, Debug, PartialEq)]
     pub struct JudgeRecordResponse {
@@ -377,7 +377,7 @@ response! {
     }
 }
 
-response! {
+response_struct! {
     /// An uploaded file, without its content.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct File {
@@ -412,7 +412,7 @@ response! {
     }
 }
 
-response! {
+response_struct! {
     /// The response to listing files.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ListFilesResponse {
@@ -425,7 +425,7 @@ response! {
     }
 }
 
-response! {
+response_struct! {
     /// Which file was deleted.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct DeleteFileResponse {
@@ -438,7 +438,7 @@ response! {
     }
 }
 
-response! {
+response_struct! {
     /// A signed link.
     #[derive(Clone, PartialEq, Eq)]
     pub struct SignedUrl {
@@ -502,7 +502,7 @@ open_enum! {
     }
 }
 
-response! {
+response_struct! {
     /// What went wrong.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ErrorDetail {
@@ -513,7 +513,7 @@ response! {
     }
 }
 
-response! {
+response_struct! {
     /// The body of every failure.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ErrorResponse {

@@ -1,28 +1,28 @@
-//! Reads a response without looking into the JSON that stays text.
+//! A `serde` deserializer that skips the JSON values stored as text instead of parsing them.
 //!
-//! serde_json parses such JSON to find its end, which is most of what a page of records takes. Here it is passed over, and found
-//! to be JSON or not when somebody parses it. All else is read as serde_json reads it, and by serde_json where it is more than
-//! an object, a list or a string without escapes.
+//! `serde_json` parses a raw value to find its end, which dominates the cost of decoding a page of records. This reader finds
+//! the end with [`skip`](crate::skip); whether the skipped text is valid JSON is found out when it is parsed. Objects, arrays
+//! and strings without escapes are read here, everything else is delegated to `serde_json`.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
 
-use crate::closing;
-use crate::raw_json::STAYS_TEXT;
+use crate::raw_json::RAW_JSON;
+use crate::skip;
 
-/// Reads a whole text.
+/// Deserializes a whole text.
 pub(crate) fn from_str<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Unreadable> {
     let mut reader = Reader { text, at: 0 };
     let value = T::deserialize(&mut reader)?;
-    match reader.next() {
+    match reader.peek() {
         None => Ok(value),
         Some(_) => Err(Unreadable),
     }
 }
 
-/// The text cannot be read so. Why not, serde_json says, when it is asked to read the text.
+/// The text cannot be read. To learn why, parse it with `serde_json`.
 #[derive(Debug)]
 pub(crate) struct Unreadable;
 
@@ -46,15 +46,15 @@ impl From<serde_json::Error> for Unreadable {
     }
 }
 
-/// Goes through a text once.
+/// A cursor over the text.
 struct Reader<'de> {
     text: &'de str,
     at: usize,
 }
 
 impl<'de> Reader<'de> {
-    /// The next byte that is no white space.
-    fn next(&mut self) -> Option<u8> {
+    /// Skips white space and returns the next byte without consuming it.
+    fn peek(&mut self) -> Option<u8> {
         loop {
             let byte = *self.text.as_bytes().get(self.at)?;
             if !matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
@@ -64,18 +64,18 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// Passes over a byte, where it is the next.
-    fn passes(&mut self, byte: u8) -> bool {
-        let is_next = self.next() == Some(byte);
+    /// Consumes a byte if it is next.
+    fn consume(&mut self, byte: u8) -> bool {
+        let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
         is_next
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), Unreadable> {
-        if self.passes(byte) { Ok(()) } else { Err(Unreadable) }
+        if self.consume(byte) { Ok(()) } else { Err(Unreadable) }
     }
 
-    /// Passes over so many bytes and returns them.
+    /// Consumes and returns `length` bytes.
     fn take(&mut self, length: usize) -> Result<&'de str, Unreadable> {
         let end = self.at + length;
         let taken = self.text.get(self.at..end).ok_or(Unreadable)?;
@@ -83,22 +83,14 @@ impl<'de> Reader<'de> {
         Ok(taken)
     }
 
-    /// Passes over the next value and returns it: something that is one if it is JSON at all.
+    /// Consumes and returns the next value without validating it.
     fn value(&mut self) -> Result<&'de str, Unreadable> {
-        let first = self.next();
-        let rest = &self.text.as_bytes()[self.at..];
-        let length = match first.ok_or(Unreadable)? {
-            b'{' | b'[' => closing::of_brackets(rest),
-            b'"' => closing::of_string(&rest[1..]).map(|(length, _)| length + 2),
-            _ => rest
-                .iter()
-                .position(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\t' | b'\r'))
-                .or(Some(rest.len())),
-        };
+        self.peek();
+        let length = skip::value(&self.text.as_bytes()[self.at..]);
         self.take(length.ok_or(Unreadable)?)
     }
 
-    /// Passes over the next value, which stays text. All but objects and lists are short, and looked at.
+    /// Consumes and returns the next value as text. Scalars are short, so they are validated.
     fn raw(&mut self) -> Result<&'de str, Unreadable> {
         let value = self.value()?;
         if !value.starts_with(['{', '[']) {
@@ -108,7 +100,7 @@ impl<'de> Reader<'de> {
     }
 }
 
-/// Hands a value to serde_json.
+/// Delegates a value to `serde_json`.
 macro_rules! read_by_serde_json {
     ($($method:ident($($argument:ident: $type:ty),*))+) => {
         $(fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, Unreadable> {
@@ -147,11 +139,11 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        if self.next() != Some(b'"') {
+        if self.peek() != Some(b'"') {
             return Err(Unreadable);
         }
         let rest = &self.text.as_bytes()[self.at + 1..];
-        let (length, is_plain) = closing::of_string(rest).ok_or(Unreadable)?;
+        let (length, is_plain) = skip::string(rest).ok_or(Unreadable)?;
         let quoted = self.take(length + 2)?;
         if is_plain {
             visitor.visit_borrowed_str(&quoted[1..=length])
@@ -169,7 +161,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        if self.next() != Some(b'n') {
+        if self.peek() != Some(b'n') {
             return visitor.visit_some(self);
         }
         match self.value()? {
@@ -183,7 +175,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Unreadable> {
-        if name == STAYS_TEXT {
+        if name == RAW_JSON {
             visitor.visit_borrowed_str(self.raw()?)
         } else {
             visitor.visit_newtype_struct(self)
@@ -209,7 +201,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 }
 
-/// What stands between two brackets.
+/// The contents of an object or array.
 struct Items<'r, 'de> {
     reader: &'r mut Reader<'de>,
     closing: u8,
@@ -222,22 +214,22 @@ impl<'r, 'de> Items<'r, 'de> {
         Self { reader, closing, is_first: true, has_ended: false }
     }
 
-    /// Whether there is another one, which comes next.
+    /// Consumes a separator or the closing bracket and returns whether another item follows.
     fn has_next(&mut self) -> Result<bool, Unreadable> {
         if self.has_ended {
             return Ok(false);
         }
         if self.is_first {
             self.is_first = false;
-            self.has_ended = self.reader.passes(self.closing);
-        } else if !self.reader.passes(b',') {
+            self.has_ended = self.reader.consume(self.closing);
+        } else if !self.reader.consume(b',') {
             self.reader.expect(self.closing)?;
             self.has_ended = true;
         }
         Ok(!self.has_ended)
     }
 
-    /// Returns what was made of all, if it was all.
+    /// Returns `value` if every item was consumed.
     fn end<T>(self, value: T) -> Result<T, Unreadable> {
         if self.has_ended { Ok(value) } else { Err(Unreadable) }
     }
@@ -253,13 +245,13 @@ impl<'de> de::SeqAccess<'de> for &mut Items<'_, 'de> {
         if self.has_next()? { seed.deserialize(&mut *self.reader).map(Some) } else { Ok(None) }
     }
 
-    /// Objects in a list are much alike, so there are about as many as the first has room for in what is left.
+    /// Estimates the number of elements from the size of the first, since the records of a page are alike.
     fn size_hint(&self) -> Option<usize> {
         if !self.is_first {
             return None;
         }
         let rest = &self.reader.text.as_bytes()[self.reader.at..];
-        closing::of_brackets(rest).map(|first| rest.len() / first)
+        skip::brackets(rest).map(|first| rest.len() / first)
     }
 }
 
@@ -273,7 +265,7 @@ impl<'de> de::MapAccess<'de> for &mut Items<'_, 'de> {
         if !self.has_next()? {
             return Ok(None);
         }
-        if self.reader.next() != Some(b'"') {
+        if self.reader.peek() != Some(b'"') {
             return Err(Unreadable);
         }
         seed.deserialize(&mut *self.reader).map(Some)
@@ -296,12 +288,12 @@ mod tests {
     use serde::{Deserialize, Deserializer};
 
     use super::from_str;
-    use crate::response::Extra;
-    use crate::types::{Dataset, DatasetPage, DatasetRecord, ImportTask};
+
+    use crate::{Dataset, DatasetPage, DatasetRecord, Extra, ImportTask};
 
     const ID: &str = "019b2bd7-96e7-7219-8c0b-45a73da50088";
 
-    /// Reads a text in both ways; what one refuses, the other refuses too.
+    /// Asserts that this reader and `serde_json` agree on a text.
     fn same<T: DeserializeOwned + PartialEq + std::fmt::Debug>(text: &str) -> Option<T> {
         let lazy = from_str(text).ok();
         assert_eq!(lazy, serde_json::from_str::<T>(text).ok(), "{text}");
@@ -309,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn responses_are_what_serde_json_reads() {
+    fn responses_decode_as_with_serde_json() {
         let record = format!(
             r#" {{ "id" : "{ID}" ,"dataset_id":"{ID}","created_at":"2025-12-17T10:25:07.818693Z",
             "updated_at":"2025-12-17T10:25:07+02:00","deleted_at":null,"source":"NEW\u0041\"",
@@ -331,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_outside_of_raw_objects_is_refused_as_by_serde_json() {
+    fn invalid_json_outside_raw_values_is_rejected_as_by_serde_json() {
         for text in [
             "",
             " ",
@@ -388,11 +380,11 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_a_list_of_objects_before_they_are_read() {
+    fn arrays_of_objects_are_allocated_once() {
         let read = |text: &str| from_str::<Vec<Extra>>(text).unwrap();
         let alike = read(&format!("[{}]", [r#"{"n": 1}"#; 100].join(", ")));
         assert_eq!(alike.len(), 100);
-        assert!((100..128).contains(&alike.capacity()), "{} would be grown into", alike.capacity());
+        assert!((100..128).contains(&alike.capacity()), "capacity {}", alike.capacity());
         let longer = format!(r#"[{{}}, {{"text": "{}"}}]"#, "x".repeat(4 << 20));
         let longer = read(&longer);
         assert!(longer.capacity() * size_of::<Extra>() <= 1 << 20, "{}", longer.capacity());
@@ -400,30 +392,27 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_on_after_the_end_takes_nothing_of_what_follows() {
-        struct Persistent(Vec<u8>);
+    fn an_exhausted_array_stays_exhausted() {
+        struct Greedy(Vec<u8>);
 
-        impl<'de> Deserialize<'de> for Persistent {
+        impl<'de> Deserialize<'de> for Greedy {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct All;
 
                 impl<'de> Visitor<'de> for All {
-                    type Value = Persistent;
+                    type Value = Greedy;
 
                     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str("a list")
+                        f.write_str("an array")
                     }
 
-                    fn visit_seq<A: SeqAccess<'de>>(
-                        self,
-                        mut seq: A,
-                    ) -> Result<Persistent, A::Error> {
+                    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Greedy, A::Error> {
                         let mut all = Vec::new();
                         while let Some(item) = seq.next_element()? {
                             all.push(item);
                         }
                         assert_eq!(seq.next_element::<u8>()?, None);
-                        Ok(Persistent(all))
+                        Ok(Greedy(all))
                     }
                 }
 
@@ -431,13 +420,13 @@ mod tests {
             }
         }
 
-        let lists: Vec<Persistent> = from_str("[[1, 2], [3]]").unwrap();
-        let lists: Vec<&[u8]> = lists.iter().map(|Persistent(list)| &list[..]).collect();
+        let lists: Vec<Greedy> = from_str("[[1, 2], [3]]").unwrap();
+        let lists: Vec<&[u8]> = lists.iter().map(|Greedy(list)| &list[..]).collect();
         assert_eq!(lists, [&[1, 2][..], &[3]]);
     }
 
     #[test]
-    fn all_else_is_read_as_by_serde_json() {
+    fn other_types_decode_as_with_serde_json() {
         #[derive(Debug, PartialEq, Deserialize)]
         enum Kind {
             Plain,

@@ -1,24 +1,24 @@
-//! Enums that a server may extend at any time.
+//! String enums that keep unknown values.
 
-/// Declares an enum of texts that keeps a value it does not know as `Other`, on the way in and on the way out.
+/// Declares a string enum with an `Other` variant that keeps unknown values in both directions.
 macro_rules! open_enum {
     ($(#[doc = $about:literal])+ pub enum $name:ident { $($(#[doc = $doc:literal])+ $variant:ident = $value:literal,)+ }) => {
         $(#[doc = $about])+
         ///
-        /// The server may send values that this version does not know; they are kept as `Other`.
+        /// Values unknown to this version are kept as `Other`.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum $name {
             $($(#[doc = $doc])+ $variant,)+
-            /// A value that the document does not name, as it came.
+            /// A value that is not in the OpenAPI document.
             Other(String),
         }
 
         impl $name {
-            /// The values that the document names, in its order.
+            /// The values in the OpenAPI document, in its order.
             pub const KNOWN: &'static [&'static str] = &[$($value),+];
 
-            /// The value as it stands on the wire.
+            /// Returns the value as it is sent.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $value,)+
@@ -64,13 +64,13 @@ macro_rules! open_enum {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Text;
+                struct EnumVisitor;
 
-                impl serde::de::Visitor<'_> for Text {
+                impl serde::de::Visitor<'_> for EnumVisitor {
                     type Value = $name;
 
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str("text")
+                        f.write_str("a string")
                     }
 
                     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Self::Value, E> {
@@ -78,7 +78,7 @@ macro_rules! open_enum {
                     }
                 }
 
-                deserializer.deserialize_str(Text)
+                deserializer.deserialize_str(EnumVisitor)
             }
         }
 
@@ -102,10 +102,10 @@ pub(crate) use open_enum;
 
 #[cfg(test)]
 mod tests {
-    use crate::types::TaskStatus;
+    use crate::TaskStatus;
 
     #[test]
-    fn a_known_value_is_its_variant_and_an_unknown_one_is_kept() {
+    fn unknown_values_are_kept() {
         let statuses: Vec<TaskStatus> = serde_json::from_str(r#"["TIMED_OUT", "PAUSED"]"#).unwrap();
         assert_eq!(statuses, [TaskStatus::TimedOut, TaskStatus::Other("PAUSED".to_owned())]);
         assert_eq!(serde_json::to_string(&statuses).unwrap(), r#"["TIMED_OUT","PAUSED"]"#);

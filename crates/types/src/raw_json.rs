@@ -1,4 +1,4 @@
-//! JSON that stays the text it came as.
+//! JSON values stored as text.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,21 +8,20 @@ use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::body;
+use crate::decode;
 
-/// The name by which JSON that stays text asks for it, where a response is read without looking into it.
-pub(crate) const STAYS_TEXT: &str = "$mistral_datasets::RawJson";
+/// The newtype name by which [`RawJson`] asks the lazy reader for text.
+pub(crate) const RAW_JSON: &str = "$mistral_datasets::RawJson";
 
-/// A JSON value as text, exactly as it came or as it was given: key order, number spelling, escapes and white space
-/// included. Nothing is parsed until [`parse`](Self::parse) is called.
+/// A JSON value stored as text, verbatim: key order, number spelling, escapes and white space are kept.
 ///
-/// An object or a list that came as part of a response is not looked into until then, either. Where a server sent what only looks
-/// like one, the rest of the response can be read all the same; parsing it fails, and so does sending it on.
+/// Nothing is parsed until [`parse`](Self::parse) is called. Objects and arrays in a response are not validated before that
+/// either: if one is malformed, the rest of the response is still readable, and parsing or serializing that value fails.
 ///
-/// Equality compares the text. `Debug` shows the length only, because the text may be somebody's conversation.
+/// Equality compares the text. `Debug` shows only the length, because the text may be a conversation.
 ///
 /// ```
-/// use mistral_datasets_core_client::RawJson;
+/// use mistral_datasets_types::RawJson;
 ///
 /// let json = RawJson::from_string(r#"{"n": 12345678901234567890}"#.to_owned())?;
 /// assert_eq!(json.get(), r#"{"n": 12345678901234567890}"#);
@@ -34,66 +33,66 @@ pub struct RawJson(Text);
 
 #[derive(Clone)]
 enum Text {
-    /// It is known to be JSON.
-    Known(Box<RawValue>),
-    /// A piece of a response, of which that is yet to be found out.
-    Piece(Box<str>),
-    /// The same, as a part of the response's body: from one byte to before another; in 32 bits, because there may be many.
-    Part { of: Arc<ByteString>, start: u32, end: u32 },
+    /// Validated JSON.
+    Valid(Box<RawValue>),
+    /// An unvalidated value copied from a response.
+    Copied(Box<str>),
+    /// An unvalidated value inside a shared response body. The offsets have 32 bits to keep the enum small.
+    Shared { of: Arc<ByteString>, start: u32, end: u32 },
 }
 
 impl RawJson {
-    /// Takes text that is one JSON value.
+    /// Creates a value from JSON text.
     ///
     /// # Errors
-    /// When the text is not JSON; the error names line and column, and never the text.
+    /// Fails if the text is not a single JSON value. The error has the line and column, never the text.
     pub fn from_string(text: String) -> Result<Self, serde_json::Error> {
-        RawValue::from_string(text).map(Self::known)
+        RawValue::from_string(text).map(Self::valid)
     }
 
-    /// Writes a value as JSON text. Another `RawJson` stays verbatim.
+    /// Serializes a value. Another `RawJson` is taken verbatim.
     ///
     /// # Errors
-    /// When the value has no JSON form, such as a map whose keys are not text.
+    /// Fails if the value cannot be represented in JSON, such as a map whose keys are not strings.
     pub fn from_value<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
-        serde_json::value::to_raw_value(value).map(Self::known)
+        serde_json::value::to_raw_value(value).map(Self::valid)
     }
 
-    fn known(value: Box<RawValue>) -> Self {
-        Self(Text::Known(value))
+    fn valid(value: Box<RawValue>) -> Self {
+        Self(Text::Valid(value))
     }
 
-    /// A piece of a response, which shares the body where one is shared.
-    fn piece(piece: &str) -> Self {
+    /// Creates a value from part of a response; see [`decode::from_shared_body`] for when it borrows the body.
+    fn unvalidated(piece: &str) -> Self {
         let part = || {
-            let of = body::shared()?;
+            let of = decode::shared_body()?;
             let start = piece.as_ptr().addr().checked_sub(of.as_ptr().addr())?;
             let end = start.checked_add(piece.len())?;
             of.get(start..end)?;
-            Some(Text::Part { start: start.try_into().ok()?, end: end.try_into().ok()?, of })
+            Some(Text::Shared { start: start.try_into().ok()?, end: end.try_into().ok()?, of })
         };
-        Self(part().unwrap_or_else(|| Text::Piece(piece.into())))
+        Self(part().unwrap_or_else(|| Text::Copied(piece.into())))
     }
 
-    /// The text.
+    /// Returns the JSON text.
     pub fn get(&self) -> &str {
         match &self.0 {
-            Text::Known(value) => value.get(),
-            Text::Piece(text) => text,
-            Text::Part { of, start, end } => &of[*start as usize..*end as usize],
+            Text::Valid(value) => value.get(),
+            Text::Copied(text) => text,
+            Text::Shared { of, start, end } => &of[*start as usize..*end as usize],
         }
     }
 
-    /// Whether the value is an object.
+    /// Returns `true` if the value is an object.
     pub fn is_object(&self) -> bool {
-        // RawValue never keeps white space around the value.
+        // None of the variants has leading white space.
         self.get().starts_with('{')
     }
 
-    /// Parses the text into any type.
+    /// Deserializes the value.
     ///
     /// # Errors
-    /// When the value does not have the shape of `T`.
+    /// Fails if the text is not valid JSON for `T`.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.get())
     }
@@ -102,8 +101,8 @@ impl RawJson {
 impl Serialize for RawJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
-            Text::Known(value) => value.serialize(serializer),
-            Text::Piece(_) | Text::Part { .. } => {
+            Text::Valid(value) => value.serialize(serializer),
+            Text::Copied(_) | Text::Shared { .. } => {
                 let value: &RawValue =
                     serde_json::from_str(self.get()).map_err(serde::ser::Error::custom)?;
                 value.serialize(serializer)
@@ -124,18 +123,18 @@ impl<'de> Deserialize<'de> for RawJson {
             }
 
             fn visit_borrowed_str<E: de::Error>(self, piece: &'de str) -> Result<RawJson, E> {
-                Ok(RawJson::piece(piece))
+                Ok(RawJson::unvalidated(piece))
             }
 
             fn visit_newtype_struct<D: Deserializer<'de>>(
                 self,
                 deserializer: D,
             ) -> Result<RawJson, D::Error> {
-                Box::deserialize(deserializer).map(RawJson::known)
+                Box::deserialize(deserializer).map(RawJson::valid)
             }
         }
 
-        deserializer.deserialize_newtype_struct(STAYS_TEXT, Raw)
+        deserializer.deserialize_newtype_struct(RAW_JSON, Raw)
     }
 }
 
@@ -167,21 +166,21 @@ impl schemars::JsonSchema for RawJson {
     }
 }
 
-/// Lines of a doc comment as one text.
+/// Joins the lines of a doc comment.
 pub(crate) fn joined(lines: &[&str]) -> String {
     lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
 }
 
-/// Declares the type of a schema whose objects have free members: JSON text under a name of its own, with the schema
-/// that the document gives it.
+/// Declares a newtype over [`RawJson`] for a schema whose objects may have any fields, with the JSON schema of its known
+/// fields.
 macro_rules! raw_object {
     (
         $(#[doc = $about:literal])+
-        pub struct $name:ident { $($need:ident $member:literal : $ty:ident = $description:literal,)* }
+        pub struct $name:ident { $($need:ident $field:literal : $ty:ident = $description:literal,)* }
     ) => {
         $(#[doc = $about])+
         ///
-        /// It stays the JSON text it came as; it derefs to [`RawJson`], whose `parse` reads it.
+        /// Stored as JSON text. Dereferences to [`RawJson`]; call `parse` to read it.
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(pub RawJson);
@@ -218,10 +217,10 @@ macro_rules! raw_object {
                     "description": crate::raw_json::joined(&[$($about),+]),
                     "additionalProperties": true,
                 });
-                $(crate::raw_json::member(
+                $(crate::raw_json::add_field(
                     &mut schema,
                     stringify!($need) == "required",
-                    $member,
+                    $field,
                     stringify!($ty),
                     $description,
                 );)*
@@ -233,8 +232,8 @@ macro_rules! raw_object {
 
 pub(crate) use raw_object;
 
-/// Adds a known member to the schema of a raw object.
-pub(crate) fn member(
+/// Adds a known field to the JSON schema of a raw object.
+pub(crate) fn add_field(
     schema: &mut schemars::Schema,
     required: bool,
     name: &str,
@@ -251,11 +250,11 @@ pub(crate) fn member(
         ty => json!({"type": ty}),
     };
     value["description"] = description.into();
-    let members = schema.ensure_object();
-    let properties = members.entry("properties").or_insert_with(|| json!({}));
+    let schema = schema.ensure_object();
+    let properties = schema.entry("properties").or_insert_with(|| json!({}));
     properties[name] = value;
     if required {
-        let names = members.entry("required").or_insert_with(|| json!([]));
+        let names = schema.entry("required").or_insert_with(|| json!([]));
         if let Value::Array(names) = names {
             names.push(name.into());
         }
@@ -267,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_stays_verbatim_both_ways() {
+    fn text_is_verbatim_both_ways() {
         for text in [
             r#"{"b": 1.0, "a": 1e-7, "c": [ 12345678901234567890123, "\u0001", "😀" ]}"#,
             r#"{"x":"\ud800"}"#,
@@ -280,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_told_from_other_values_whatever_surrounds_it() {
+    fn objects_are_recognized_despite_white_space() {
         assert!(RawJson::from_string(" \n{} ".to_owned()).unwrap().is_object());
         assert!(!RawJson::from_string("[{}]".to_owned()).unwrap().is_object());
     }

@@ -1,4 +1,4 @@
-//! Responses, read leniently: what is unknown is kept, what is optional may be missing.
+//! Leniently decoded response types: unknown fields are kept, optional fields may be missing.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,13 +8,15 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 use crate::raw_json::RawJson;
 
-/// The members of a response that the document does not know, by name. Their values stay JSON text.
+/// Fields of a response that are not in the OpenAPI document, by name.
 pub type Extra = BTreeMap<String, RawJson>;
 
-/// Declares the type of a response. Beside its own members it has `extra`, in which members that the document does not
-/// know survive the read. Optional members may be missing or null. Written out, every member appears, an absent
-/// optional one as null, and the extra ones follow.
-macro_rules! response {
+/// Declares a response type with an `extra` field for unknown fields.
+///
+/// Optional fields may be missing or null. When serialized, absent optional fields are written as null and the unknown fields
+/// follow the known ones. A derived `Deserialize` with `#[serde(flatten)]` cannot do this, because flattening buffers values
+/// and raw JSON does not survive that.
+macro_rules! response_struct {
     (
         $(#[$meta:meta])*
         pub struct $name:ident {
@@ -25,9 +27,9 @@ macro_rules! response {
         #[derive(JsonSchema)]
         pub struct $name {
             $($(#[$field_meta])* pub $field: $ty,)+
-            /// Members of the response that the document does not know.
+            /// Fields that are not in the OpenAPI document.
             #[schemars(skip)]
-            pub extra: crate::response::Extra,
+            pub extra: crate::Extra,
         }
 
         impl Serialize for $name {
@@ -45,9 +47,9 @@ macro_rules! response {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Members;
+                struct FieldVisitor;
 
-                impl<'de> serde::de::Visitor<'de> for Members {
+                impl<'de> serde::de::Visitor<'de> for FieldVisitor {
                     type Value = $name;
 
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -59,53 +61,53 @@ macro_rules! response {
                         mut map: A,
                     ) -> Result<Self::Value, A::Error> {
                         $(let mut $field: Option<$ty> = None;)+
-                        let mut extra = crate::response::Extra::new();
-                        while let Some(crate::response::Key(key)) = map.next_key()? {
+                        let mut extra = crate::Extra::new();
+                        while let Some(crate::response_struct::Key(key)) = map.next_key()? {
                             match &*key {
-                                $($wire => $field = crate::response::response!(@read $need map),)+
+                                $($wire => $field = crate::response_struct::response_struct!(@read $need map),)+
                                 _ => {
                                     extra.insert(key.into_owned(), map.next_value()?);
                                 }
                             }
                         }
-                        Ok($name { $($field: crate::response::response!(@found $need $wire $field),)+ extra })
+                        Ok($name { $($field: crate::response_struct::response_struct!(@found $need $wire $field),)+ extra })
                     }
                 }
 
-                deserializer.deserialize_map(Members)
+                deserializer.deserialize_map(FieldVisitor)
             }
         }
     };
     (@read required $map:ident) => { Some($map.next_value()?) };
     (@read optional $map:ident) => { $map.next_value()? };
-    (@read required_time $map:ident) => { Some($map.next_value::<crate::time::Time>()?.0) };
-    (@read optional_time $map:ident) => {
-        $map.next_value::<Option<crate::time::Time>>()?.map(|time| Some(time.0))
+    (@read required_timestamp $map:ident) => { Some($map.next_value::<crate::timestamp::Timestamp>()?.0) };
+    (@read optional_timestamp $map:ident) => {
+        $map.next_value::<Option<crate::timestamp::Timestamp>>()?.map(|time| Some(time.0))
     };
     (@found required $wire:literal $field:ident) => {
         $field.ok_or_else(|| serde::de::Error::missing_field($wire))?
     };
-    (@found required_time $wire:literal $field:ident) => {
+    (@found required_timestamp $wire:literal $field:ident) => {
         $field.ok_or_else(|| serde::de::Error::missing_field($wire))?
     };
     (@found optional $wire:literal $field:ident) => { $field.unwrap_or_default() };
-    (@found optional_time $wire:literal $field:ident) => { $field.unwrap_or_default() };
+    (@found optional_timestamp $wire:literal $field:ident) => { $field.unwrap_or_default() };
 }
 
-pub(crate) use response;
+pub(crate) use response_struct;
 
-/// The name of a member, borrowed from the response where it holds no escapes.
+/// The name of a field, borrowed from the response unless it contains escapes.
 pub(crate) struct Key<'de>(pub(crate) Cow<'de, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
+        struct KeyVisitor;
 
-        impl<'de> Visitor<'de> for Text {
+        impl<'de> Visitor<'de> for KeyVisitor {
             type Value = Key<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a member")
+                f.write_str("a field name")
             }
 
             fn visit_borrowed_str<E: de::Error>(self, value: &'de str) -> Result<Self::Value, E> {
@@ -117,7 +119,7 @@ impl<'de> Deserialize<'de> for Key<'de> {
             }
         }
 
-        deserializer.deserialize_str(Text)
+        deserializer.deserialize_str(KeyVisitor)
     }
 }
 
@@ -125,10 +127,10 @@ impl<'de> Deserialize<'de> for Key<'de> {
 mod tests {
     use serde_json::json;
 
-    use crate::types::{DatasetPage, ImportTask};
+    use crate::{DatasetPage, ImportTask};
 
     #[test]
-    fn unknown_members_survive_and_optional_ones_may_be_missing() {
+    fn unknown_fields_are_kept_and_optional_fields_may_be_missing() {
         let text = r#"{"count": 2, "cursor": {"z": 1.0, "a": [1]}}"#;
         let page: DatasetPage = serde_json::from_str(text).unwrap();
         assert_eq!((page.count, page.results.len(), page.next.as_deref()), (2, 0, None));
@@ -140,13 +142,13 @@ mod tests {
     }
 
     #[test]
-    fn null_reads_as_absent_where_a_member_is_optional() {
+    fn null_means_absent_for_optional_fields() {
         let page: DatasetPage = serde_json::from_str(r#"{"results": null, "count": 0}"#).unwrap();
         assert!(page.results.is_empty());
     }
 
     #[test]
-    fn a_missing_required_member_is_named() {
+    fn a_missing_required_field_is_named() {
         let error =
             serde_json::from_value::<ImportTask>(json!({"id": uuid::Uuid::nil()})).unwrap_err();
         assert!(error.to_string().contains("missing field `created_at`"), "{error}");
