@@ -244,15 +244,6 @@ impl<'de> de::SeqAccess<'de> for &mut Items<'_, 'de> {
     ) -> Result<Option<T::Value>, Unreadable> {
         if self.has_next()? { seed.deserialize(&mut *self.reader).map(Some) } else { Ok(None) }
     }
-
-    /// Estimates the number of elements from the size of the first, since the records of a page are alike.
-    fn size_hint(&self) -> Option<usize> {
-        if !self.is_first {
-            return None;
-        }
-        let rest = &self.reader.text.as_bytes()[self.reader.at..];
-        skip::brackets(rest).map(|first| rest.len() / first)
-    }
 }
 
 impl<'de> de::MapAccess<'de> for &mut Items<'_, 'de> {
@@ -377,18 +368,6 @@ mod tests {
         ] {
             assert_eq!(same::<DatasetPage>(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn arrays_of_objects_are_allocated_once() {
-        let read = |text: &str| from_str::<Vec<Extra>>(text).unwrap();
-        let alike = read(&format!("[{}]", [r#"{"n": 1}"#; 100].join(", ")));
-        assert_eq!(alike.len(), 100);
-        assert!((100..128).contains(&alike.capacity()), "capacity {}", alike.capacity());
-        let longer = format!(r#"[{{}}, {{"text": "{}"}}]"#, "x".repeat(4 << 20));
-        let longer = read(&longer);
-        assert!(longer.capacity() * size_of::<Extra>() <= 1 << 20, "{}", longer.capacity());
-        assert_eq!(read(" [ ] ").capacity(), 0);
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! Finds where JSON values end, without parsing them.
 //!
 //! Most of a page of records is payloads and properties, which are usually forwarded or parsed elsewhere. Their ends are
-//! found by scanning for quotes and brackets only, 64 bytes at a time, with long strings skipped by `memchr`. The contents of
-//! a skipped value are not validated: the functions here say where a valid value would end.
+//! found by scanning for quotes and brackets only, 64 bytes at a time. The contents of a skipped value are not validated: the
+//! functions here say where a valid value would end.
 
-use memchr::memchr2;
 use wide::u8x16;
 
 const BLOCK: usize = 64;
@@ -22,14 +21,8 @@ pub fn brackets(text: &[u8]) -> Option<usize> {
             padded[..rest.len()].copy_from_slice(rest);
             &padded
         });
-        let BlockMasks { quotes, backslashes, mut brackets } = BlockMasks::of(block);
-        brackets &= !strings.inside(quotes, backslashes);
-        if strings.open != 0 && quotes | backslashes == 0 {
-            // A whole block inside a string: the string is probably long.
-            let rest = text.get(at + BLOCK..)?;
-            at += BLOCK + memchr2(b'"', b'\\', rest)?;
-            continue;
-        }
+        let masks = BlockMasks::of(block);
+        let mut brackets = masks.brackets & !strings.inside(masks.quotes, masks.backslashes);
         while brackets != 0 {
             let next = brackets.trailing_zeros() as usize;
             match block[next] {
