@@ -37,7 +37,7 @@ pub mod types {
 #[derive(Clone, Debug)]
 /// Client for Mistral observability datasets
 ///
-/// Datasets of conversations for evaluation, regression and fine-tuning: datasets, their records, import tasks, exports, and the files that imports read. This document is the only source of every generated layer of the project. It states the API's first generation, with the additions of the newer ones as optional members.
+/// Datasets of conversations for evaluation, regression testing and fine-tuning: datasets, records, import tasks, exports, and the uploaded files that imports read. All generated code in this project is derived from this document. It describes the first generation of the API; fields added by later generations are optional.
 ///
 /// Version: 1.0
 pub struct Client {
@@ -93,16 +93,16 @@ const _: () = {
 };
 #[allow(clippy::all)]
 impl Client {
-    /// List the workspace's datasets
+    /// List datasets
     ///
-    /// Lists the datasets of the workspace, newest first, a page at a time.
+    /// Returns the datasets in the workspace, newest first, one page at a time.
     ///
     /// Sends a `GET` request to `/v1/observability/datasets`
     ///
     /// Arguments:
-    /// - `page`: Which page to return, counted from 1.
-    /// - `page_size`: How many results a page holds; 0 asks for the count alone.
-    /// - `q`: Keeps only datasets whose name or description contains this text, in any case.
+    /// - `page`: Page number, starting from 1.
+    /// - `page_size`: Number of results per page; 0 returns only the count.
+    /// - `q`: Case-insensitive substring to search for in names and descriptions.
     pub async fn list_datasets<'a>(
         &'a self,
         page: Option<i64>,
@@ -141,14 +141,14 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Create an empty dataset
+    /// Create a dataset
     ///
-    /// Creates a new dataset without records.
+    /// Creates an empty dataset in the workspace.
     ///
     /// Sends a `POST` request to `/v1/observability/datasets`
     ///
     /// Arguments:
-    /// - `body`: What the new dataset is called and what it is for.
+    /// - `body`: Name and description of the dataset.
     pub async fn create_dataset<'a>(
         &'a self,
         body: &'a crate::types::CreateDatasetRequest,
@@ -182,14 +182,14 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Get one dataset
+    /// Get a dataset
     ///
-    /// Returns one dataset of the workspace.
+    /// Returns a dataset. Fails with `DATASET_NOT_FOUND` if it does not exist.
     ///
     /// Sends a `GET` request to `/v1/observability/datasets/{dataset_id}`
     ///
     /// Arguments:
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives datasets one.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
     pub async fn fetch_dataset<'a>(
         &'a self,
         dataset_id: &'a str,
@@ -228,12 +228,12 @@ impl Client {
     }
     /// Delete a dataset
     ///
-    /// Deletes a dataset together with its records.
+    /// Deletes a dataset and all of its records.
     ///
     /// Sends a `DELETE` request to `/v1/observability/datasets/{dataset_id}`
     ///
     /// Arguments:
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives datasets one.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
     pub async fn delete_dataset<'a>(
         &'a self,
         dataset_id: &'a str,
@@ -270,15 +270,15 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Change a dataset's name or description
+    /// Update a dataset
     ///
-    /// Changes the members given; a member left out or null stays as it is.
+    /// Updates the name or description of a dataset. Fields that are omitted or null remain unchanged.
     ///
     /// Sends a `PATCH` request to `/v1/observability/datasets/{dataset_id}`
     ///
     /// Arguments:
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    /// - `body`: The members to change.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `body`: Fields to update.
     pub async fn update_dataset<'a>(
         &'a self,
         dataset_id: &'a str,
@@ -317,16 +317,16 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// List a dataset's records
+    /// List the records of a dataset
     ///
-    /// Lists the records of a dataset in the order in which they came in, a page at a time.
+    /// Returns the records of a dataset in the order they were added, one page at a time.
     ///
     /// Sends a `GET` request to `/v1/observability/datasets/{dataset_id}/records`
     ///
     /// Arguments:
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    /// - `page`: Which page to return, counted from 1.
-    /// - `page_size`: How many results a page holds; 0 asks for the count alone.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `page`: Page number, starting from 1.
+    /// - `page_size`: Number of results per page; 0 returns only the count.
     pub async fn list_records<'a>(
         &'a self,
         dataset_id: &'a str,
@@ -368,15 +368,15 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Add a conversation to a dataset
+    /// Create a record
     ///
-    /// Adds one record to the end of a dataset.
+    /// Adds a record to a dataset.
     ///
     /// Sends a `POST` request to `/v1/observability/datasets/{dataset_id}/records`
     ///
     /// Arguments:
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    /// - `body`: The conversation and what is known about it.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `body`: Conversation and properties of the record.
     pub async fn create_record<'a>(
         &'a self,
         dataset_id: &'a str,
@@ -416,15 +416,15 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Import the events of a campaign
+    /// Import records from a campaign
     ///
-    /// Starts a task that copies the events a campaign selected into the dataset.
+    /// Starts an import task that adds a record for each event selected by a campaign.
     ///
     /// Sends a `POST` request to `/v1/observability/datasets/{dataset_id}/imports/from-campaign`
     ///
     /// Arguments:
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    /// - `body`: The campaign to read.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `body`: Campaign to import.
     pub async fn import_from_campaign<'a>(
         &'a self,
         dataset_id: &'a str,
@@ -463,15 +463,15 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Import events picked in the explorer
+    /// Import records from explorer events
     ///
-    /// Starts a task that copies chat completion events into the dataset.
+    /// Starts an import task that adds a record for each of the given chat completion events.
     ///
     /// Sends a `POST` request to `/v1/observability/datasets/{dataset_id}/imports/from-explorer`
     ///
     /// Arguments:
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    /// - `body`: The events to read.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `body`: Events to import.
     pub async fn import_from_explorer<'a>(
         &'a self,
         dataset_id: &'a str,
@@ -510,15 +510,15 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Import an uploaded JSONL file
+    /// Import records from a file
     ///
-    /// Starts a task that adds a record for every line of an uploaded JSONL file. A line is an object with `payload` and optional `properties`, or with `messages` and optional `properties`.
+    /// Starts an import task that adds a record for each line of an uploaded JSONL file. Each line is an object with either `payload` or `messages`, and optionally `properties`.
     ///
     /// Sends a `POST` request to `/v1/observability/datasets/{dataset_id}/imports/from-file`
     ///
     /// Arguments:
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    /// - `body`: The file to read.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `body`: File to import.
     pub async fn import_from_file<'a>(
         &'a self,
         dataset_id: &'a str,
@@ -557,15 +557,15 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Import playground conversations
+    /// Import records from playground conversations
     ///
-    /// Starts a task that copies conversations held in the playground into the dataset.
+    /// Starts an import task that adds a record for each of the given playground conversations.
     ///
     /// Sends a `POST` request to `/v1/observability/datasets/{dataset_id}/imports/from-playground`
     ///
     /// Arguments:
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    /// - `body`: The conversations to read.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `body`: Conversations to import.
     pub async fn import_from_playground<'a>(
         &'a self,
         dataset_id: &'a str,
@@ -604,15 +604,15 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Import records of other datasets
+    /// Import records from other datasets
     ///
-    /// Starts a task that copies records of other datasets of the workspace into the dataset.
+    /// Starts an import task that copies records from other datasets in the workspace.
     ///
     /// Sends a `POST` request to `/v1/observability/datasets/{dataset_id}/imports/from-dataset`
     ///
     /// Arguments:
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    /// - `body`: The records to copy.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `body`: Records to copy.
     pub async fn import_from_dataset_records<'a>(
         &'a self,
         dataset_id: &'a str,
@@ -651,14 +651,14 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Export a dataset as JSONL
+    /// Export a dataset to JSONL
     ///
-    /// Writes every record of the dataset as a line of a JSONL file and returns a link to it. The link is signed, works without a key, and expires.
+    /// Exports all records of a dataset to a JSONL file, one record per line, and returns a presigned URL for downloading the file. The URL requires no API key, so treat it as a secret. It expires; export again to get a new one.
     ///
     /// Sends a `GET` request to `/v1/observability/datasets/{dataset_id}/exports/to-jsonl`
     ///
     /// Arguments:
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives datasets one.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
     pub async fn export_to_jsonl<'a>(
         &'a self,
         dataset_id: &'a str,
@@ -696,15 +696,15 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Get the state of an import task
+    /// Get an import task
     ///
-    /// Returns one import task of the dataset.
+    /// Returns the status, progress and result of an import task.
     ///
     /// Sends a `GET` request to `/v1/observability/datasets/{dataset_id}/tasks/{task_id}`
     ///
     /// Arguments:
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    /// - `task_id`: The import task's id.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `task_id`: ID of the import task.
     pub async fn fetch_task<'a>(
         &'a self,
         dataset_id: &'a str,
@@ -743,16 +743,16 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// List a dataset's import tasks
+    /// List the import tasks of a dataset
     ///
-    /// Lists the import tasks of a dataset, newest first, a page at a time.
+    /// Returns the import tasks of a dataset, newest first, one page at a time.
     ///
     /// Sends a `GET` request to `/v1/observability/datasets/{dataset_id}/tasks`
     ///
     /// Arguments:
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    /// - `page`: Which page to return, counted from 1.
-    /// - `page_size`: How many results a page holds; 0 asks for the count alone.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `page`: Page number, starting from 1.
+    /// - `page_size`: Number of results per page; 0 returns only the count.
     pub async fn list_tasks<'a>(
         &'a self,
         dataset_id: &'a str,
@@ -794,14 +794,14 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Delete several records
+    /// Delete multiple records
     ///
-    /// Deletes up to 500 records at once; either all of them are deleted or none.
+    /// Deletes up to 500 records in one request. Either all or none of them are deleted.
     ///
     /// Sends a `POST` request to `/v1/observability/dataset-records/bulk-delete`
     ///
     /// Arguments:
-    /// - `body`: The records to delete.
+    /// - `body`: Records to delete.
     pub async fn bulk_delete_records<'a>(
         &'a self,
         body: &'a crate::types::BulkDeleteRecordsRequest,
@@ -835,14 +835,14 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Get one record
+    /// Get a record
     ///
-    /// Returns one record, whichever dataset it is in.
+    /// Returns a record. Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
     ///
     /// Sends a `GET` request to `/v1/observability/dataset-records/{dataset_record_id}`
     ///
     /// Arguments:
-    /// - `dataset_record_id`: The record's id.
+    /// - `dataset_record_id`: ID of the record.
     pub async fn fetch_record<'a>(
         &'a self,
         dataset_record_id: &'a ::uuid::Uuid,
@@ -880,14 +880,14 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Delete one record
+    /// Delete a record
     ///
-    /// Deletes one record from its dataset.
+    /// Deletes a record from its dataset.
     ///
     /// Sends a `DELETE` request to `/v1/observability/dataset-records/{dataset_record_id}`
     ///
     /// Arguments:
-    /// - `dataset_record_id`: The record's id.
+    /// - `dataset_record_id`: ID of the record.
     pub async fn delete_record<'a>(
         &'a self,
         dataset_record_id: &'a ::uuid::Uuid,
@@ -924,15 +924,15 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Replace a record's conversation
+    /// Replace the payload of a record
     ///
-    /// Replaces the whole payload of a record.
+    /// Replaces the entire payload of a record. The properties remain unchanged.
     ///
     /// Sends a `PUT` request to `/v1/observability/dataset-records/{dataset_record_id}/payload`
     ///
     /// Arguments:
-    /// - `dataset_record_id`: The record's id.
-    /// - `body`: The new payload.
+    /// - `dataset_record_id`: ID of the record.
+    /// - `body`: New payload.
     pub async fn update_record_payload<'a>(
         &'a self,
         dataset_record_id: &'a ::uuid::Uuid,
@@ -971,15 +971,15 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Replace a record's properties
+    /// Replace the properties of a record
     ///
-    /// Replaces all properties of a record.
+    /// Replaces all properties of a record. The payload remains unchanged.
     ///
     /// Sends a `PUT` request to `/v1/observability/dataset-records/{dataset_record_id}/properties`
     ///
     /// Arguments:
-    /// - `dataset_record_id`: The record's id.
-    /// - `body`: The new properties.
+    /// - `dataset_record_id`: ID of the record.
+    /// - `body`: New properties.
     pub async fn update_record_properties<'a>(
         &'a self,
         dataset_record_id: &'a ::uuid::Uuid,
@@ -1018,15 +1018,15 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Judge a record with a model
+    /// Judge a record
     ///
-    /// Lets a model judge one record by a definition given in the request, and returns its verdict.
+    /// Evaluates a record with a model, using the judge definition in the request.
     ///
     /// Sends a `POST` request to `/v1/observability/dataset-records/{dataset_record_id}/live-judging`
     ///
     /// Arguments:
-    /// - `dataset_record_id`: The record's id.
-    /// - `body`: How to judge.
+    /// - `dataset_record_id`: ID of the record.
+    /// - `body`: Judge to use.
     pub async fn judge_record<'a>(
         &'a self,
         dataset_record_id: &'a ::uuid::Uuid,
@@ -1066,18 +1066,18 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// List uploaded files
+    /// List files
     ///
-    /// Lists the files of the workspace, newest first. Unlike elsewhere, the first page has number 0.
+    /// Returns the files in the workspace, newest first, one page at a time. Unlike in other listings, pages are numbered from 0.
     ///
     /// Sends a `GET` request to `/v1/files`
     ///
     /// Arguments:
-    /// - `include_total`: Whether the response says how many files there are in all.
-    /// - `page`: Which page to return, counted from 0.
-    /// - `page_size`: How many files a page holds.
-    /// - `purpose`: Keeps only files uploaded for this purpose.
-    /// - `search`: Keeps only files whose name contains this text, in any case.
+    /// - `include_total`: Whether to include the total number of files in the response.
+    /// - `page`: Page number, starting from 0.
+    /// - `page_size`: Number of files per page.
+    /// - `purpose`: Purpose to filter by.
+    /// - `search`: Case-insensitive substring to search for in file names.
     pub async fn list_files<'a>(
         &'a self,
         include_total: Option<bool>,
@@ -1120,14 +1120,14 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Get a file's description
+    /// Get a file
     ///
-    /// Returns what is known about an uploaded file, without its content.
+    /// Returns the metadata of an uploaded file.
     ///
     /// Sends a `GET` request to `/v1/files/{file_id}`
     ///
     /// Arguments:
-    /// - `file_id`: The file's id.
+    /// - `file_id`: ID of the file.
     pub async fn retrieve_file<'a>(
         &'a self,
         file_id: &'a str,
@@ -1162,12 +1162,12 @@ impl Client {
     }
     /// Delete a file
     ///
-    /// Deletes an uploaded file. Records imported from it stay.
+    /// Deletes an uploaded file. Records imported from it are kept.
     ///
     /// Sends a `DELETE` request to `/v1/files/{file_id}`
     ///
     /// Arguments:
-    /// - `file_id`: The file's id.
+    /// - `file_id`: ID of the file.
     pub async fn delete_file<'a>(
         &'a self,
         file_id: &'a str,
@@ -1203,12 +1203,12 @@ impl Client {
     }
     /// Download a file
     ///
-    /// Returns the bytes of an uploaded file.
+    /// Returns the content of an uploaded file.
     ///
     /// Sends a `GET` request to `/v1/files/{file_id}/content`
     ///
     /// Arguments:
-    /// - `file_id`: The file's id.
+    /// - `file_id`: ID of the file.
     pub async fn download_file<'a>(
         &'a self,
         file_id: &'a str,
@@ -1234,15 +1234,15 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Get a signed link to a file
+    /// Get a presigned URL for a file
     ///
-    /// Returns a link under which the file can be downloaded without a key until it expires.
+    /// Returns a presigned URL for downloading a file. The URL requires no API key until it expires, so treat it as a secret.
     ///
     /// Sends a `GET` request to `/v1/files/{file_id}/url`
     ///
     /// Arguments:
-    /// - `file_id`: The file's id.
-    /// - `expiry`: After how many hours the link stops working.
+    /// - `file_id`: ID of the file.
+    /// - `expiry`: Number of hours until the URL expires.
     pub async fn get_signed_url<'a>(
         &'a self,
         file_id: &'a str,

@@ -13,94 +13,95 @@ use crate::raw_json::{RawJson, raw_object};
 use crate::response_struct::response_struct;
 
 response_struct! {
-    /// A named collection of conversation records.
+    /// A named collection of records.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Dataset {
-        /// The dataset's id.
+        /// ID of the dataset.
         required "id" id: Uuid,
-        /// When the dataset was created.
+        /// When the dataset was created, in UTC.
         required_timestamp "created_at" created_at: DateTime<Utc>,
-        /// When the dataset was last changed.
+        /// When the dataset was last updated, in UTC.
         required_timestamp "updated_at" updated_at: DateTime<Utc>,
-        /// When the dataset was deleted, if it was.
+        /// When the dataset was deleted, in UTC, if it was deleted.
         optional_timestamp "deleted_at" deleted_at: Option<DateTime<Utc>>,
-        /// What the dataset is called.
+        /// Name of the dataset.
         required "name" name: String,
-        /// A readable name that may stand for the id, where the server gives one.
+        /// Human-readable identifier that can be used in place of the ID, if the server assigns
+        /// one.
         optional "slug" slug: Option<String>,
-        /// What the dataset is for.
+        /// Description of the dataset.
         required "description" description: String,
-        /// Who created the dataset.
+        /// ID of the user who created the dataset.
         required "owner_id" owner_id: Uuid,
-        /// The workspace the dataset belongs to.
+        /// ID of the workspace that contains the dataset.
         required "workspace_id" workspace_id: Uuid,
     }
 }
 
 response_struct! {
-    /// One page of datasets.
+    /// A page of datasets.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct DatasetPage {
-        /// The datasets of this page.
+        /// Datasets on this page.
         #[schemars(default)]
         optional "results" results: Vec<Dataset>,
-        /// How many datasets there are in all.
+        /// Total number of datasets.
         required "count" count: i64,
-        /// The link of the next page, if there is one.
+        /// Link to the next page, if there is one.
         optional "next" next: Option<String>,
-        /// The link of the page before, if there is one.
+        /// Link to the previous page, if there is one.
         optional "previous" previous: Option<String>,
     }
 }
 
 response_struct! {
-    /// The response to listing datasets.
+    /// Response containing a page of datasets.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ListDatasetsResponse {
-        /// The page asked for.
+        /// The requested page.
         required "datasets" datasets: DatasetPage,
     }
 }
 
-/// What a new dataset is called and what it is for.
+/// Name and description of a new dataset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CreateDatasetRequest {
-    /// What the dataset is called.
+    /// Name of the dataset.
     #[schemars(length(min = 5, max = 50))]
     pub name: String,
-    /// What the dataset is for.
+    /// Description of the dataset.
     #[schemars(length(max = 200))]
     pub description: String,
 }
 
-/// The members of a dataset to change.
+/// Fields of a dataset to update.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UpdateDatasetRequest {
-    /// The new name; null or left out keeps the old one.
+    /// New name; unchanged if omitted or null.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 5, max = 50))]
     pub name: Option<String>,
-    /// The new description; null or left out keeps the old one.
+    /// New description; unchanged if omitted or null.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 200))]
     pub description: Option<String>,
 }
 
 raw_object! {
-    /// A conversation; members beside `messages` are kept as they are.
+    /// A conversation. Fields other than `messages` are preserved.
     pub struct ConversationPayload {
-        required "messages": array_of_objects = "The messages in order, each an object such as `{\"role\": \"user\", \"content\": \"…\"}`.",
+        required "messages": array_of_objects = "Messages in order, each an object such as `{\"role\": \"user\", \"content\": \"…\"}`.",
     }
 }
 
 raw_object! {
-    /// Free members that say something about a record.
+    /// Custom metadata of a record, as an object with arbitrary fields.
     pub struct RecordProperties {
     }
 }
 
 open_enum! {
-    /// Where a record came from.
+    /// Origin of a record.
     pub enum RecordSource {
         /// `EXPLORER`.
         Explorer = "EXPLORER",
@@ -116,129 +117,129 @@ open_enum! {
 }
 
 response_struct! {
-    /// One conversation of a dataset.
+    /// A record of a dataset, which holds a conversation and its properties.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct DatasetRecord {
-        /// The record's id.
+        /// ID of the record.
         required "id" id: Uuid,
-        /// When the record was created.
+        /// When the record was created, in UTC.
         required_timestamp "created_at" created_at: DateTime<Utc>,
-        /// When the record was last changed.
+        /// When the record was last updated, in UTC.
         required_timestamp "updated_at" updated_at: DateTime<Utc>,
-        /// When the record was deleted, if it was.
+        /// When the record was deleted, in UTC, if it was deleted.
         optional_timestamp "deleted_at" deleted_at: Option<DateTime<Utc>>,
-        /// The dataset the record is in.
+        /// ID of the dataset that contains the record.
         required "dataset_id" dataset_id: Uuid,
-        /// The conversation.
+        /// The conversation, as an object with `messages`.
         required "payload" payload: ConversationPayload,
-        /// What is said about the conversation.
+        /// Custom metadata of the record.
         required "properties" properties: RecordProperties,
-        /// Where the record came from.
+        /// Origin of the record.
         required "source" source: RecordSource,
     }
 }
 
 response_struct! {
-    /// One page of records.
+    /// A page of records.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct RecordPage {
-        /// The records of this page.
+        /// Records on this page.
         #[schemars(default)]
         optional "results" results: Vec<DatasetRecord>,
-        /// How many records there are in all.
+        /// Total number of records.
         required "count" count: i64,
-        /// The link of the next page, if there is one.
+        /// Link to the next page, if there is one.
         optional "next" next: Option<String>,
-        /// The link of the page before, if there is one.
+        /// Link to the previous page, if there is one.
         optional "previous" previous: Option<String>,
     }
 }
 
 response_struct! {
-    /// The response to listing records.
+    /// Response containing a page of records.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ListRecordsResponse {
-        /// The page asked for.
+        /// The requested page.
         required "records" records: RecordPage,
     }
 }
 
-/// A conversation to add and what is known about it.
+/// Conversation and properties of a new record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CreateRecordRequest {
-    /// The conversation.
+    /// The conversation, as an object with `messages`.
     pub payload: ConversationPayload,
-    /// What is said about the conversation; may be empty.
+    /// Custom metadata of the record; may be empty.
     pub properties: RecordProperties,
-    /// Where the record comes from: DIRECT_INPUT, unless TELEMETRY_SPAN is given. Servers
-    /// of the first generation ignore it.
+    /// Origin of the record, `DIRECT_INPUT` (default) or `TELEMETRY_SPAN`. Servers of the
+    /// first API generation ignore this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = ["DIRECT_INPUT", "TELEMETRY_SPAN"]))]
     pub source: Option<RecordSource>,
 }
 
-/// The new conversation of a record.
+/// New payload of a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UpdateRecordPayloadRequest {
-    /// The conversation.
+    /// The conversation, as an object with `messages`.
     pub payload: ConversationPayload,
 }
 
-/// The new properties of a record.
+/// New properties of a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UpdateRecordPropertiesRequest {
-    /// What is said about the conversation; may be empty.
+    /// Custom metadata of the record; may be empty.
     pub properties: RecordProperties,
 }
 
-/// The records to delete.
+/// Records to delete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BulkDeleteRecordsRequest {
-    /// The records' ids.
+    /// IDs of the records to delete.
     #[schemars(length(min = 1, max = 500))]
     pub dataset_record_ids: Vec<Uuid>,
 }
 
-/// The campaign to import.
+/// Campaign to import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImportFromCampaignRequest {
-    /// The campaign's id.
+    /// ID of the campaign to import from.
     pub campaign_id: Uuid,
 }
 
-/// The chat completion events to import.
+/// Chat completion events to import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImportFromExplorerRequest {
-    /// The events' ids.
+    /// IDs of the events to import.
     #[schemars(length(max = 500))]
     pub completion_event_ids: Vec<String>,
 }
 
-/// The file to import.
+/// File to import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImportFromFileRequest {
-    /// The id of an uploaded JSONL file.
+    /// ID of the uploaded JSONL file.
     pub file_id: String,
 }
 
-/// The playground conversations to import.
+/// Playground conversations to import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImportFromPlaygroundRequest {
-    /// The conversations' ids; may be empty.
+    /// IDs of the conversations to import; may be empty.
     pub conversation_ids: Vec<String>,
 }
 
-/// The records of other datasets to copy.
+/// Records to copy from other datasets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImportFromDatasetRecordsRequest {
-    /// The records' ids.
+    /// IDs of the records to copy.
     #[schemars(length(min = 1, max = 10000))]
     pub dataset_record_ids: Vec<Uuid>,
 }
 
 open_enum! {
-    /// How far a task is. COMPLETED is success; FAILED, CANCELED, TERMINATED and TIMED_OUT
-    /// are failures.
+    /// Status of an import task. `COMPLETED` is success; `FAILED`, `CANCELED`, `TERMINATED`
+    /// and `TIMED_OUT` are failures. Any other status is treated as in progress.
     pub enum TaskStatus {
         /// `RUNNING`.
         Running = "RUNNING",
@@ -260,77 +261,78 @@ open_enum! {
 }
 
 response_struct! {
-    /// What an import did, in records.
+    /// Record counts of an import.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ImportResult {
-        /// How many records were asked for.
+        /// Number of records requested.
         required "requested_record_count" requested_record_count: i64,
-        /// How many were imported.
+        /// Number of records imported.
         required "imported_record_count" imported_record_count: i64,
-        /// How many were left out.
+        /// Number of records skipped.
         required "skipped_record_count" skipped_record_count: i64,
     }
 }
 
 response_struct! {
-    /// A running or finished import into a dataset.
+    /// A task that imports records into a dataset.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ImportTask {
-        /// The task's id.
+        /// ID of the import task.
         required "id" id: Uuid,
-        /// When the task was created.
+        /// When the import task was created, in UTC.
         required_timestamp "created_at" created_at: DateTime<Utc>,
-        /// When the task was last changed.
+        /// When the import task was last updated, in UTC.
         required_timestamp "updated_at" updated_at: DateTime<Utc>,
-        /// When the task was deleted, if it was.
+        /// When the import task was deleted, in UTC, if it was deleted.
         optional_timestamp "deleted_at" deleted_at: Option<DateTime<Utc>>,
-        /// Who asked for the import.
+        /// ID of the user who started the import.
         required "creator_id" creator_id: Uuid,
-        /// The dataset imported into.
+        /// ID of the dataset that records are imported into.
         required "dataset_id" dataset_id: Uuid,
-        /// The workspace of the dataset.
+        /// ID of the workspace that contains the dataset.
         required "workspace_id" workspace_id: Uuid,
-        /// How far the task is.
+        /// Status of the import task.
         required "status" status: TaskStatus,
-        /// How much is done, in percent from 0 to 100, where known.
+        /// Progress in percent, from 0 to 100, if known.
         optional "progress" progress: Option<i64>,
-        /// What went wrong, or what is going on, where there is something to say.
+        /// Error or status message, if any.
         optional "message" message: Option<String>,
-        /// What the import did, once it is finished, where the server counts.
+        /// Record counts of a finished import, if the server reports them.
         optional "result" result: Option<ImportResult>,
     }
 }
 
 response_struct! {
-    /// One page of import tasks.
+    /// A page of import tasks.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct TaskPage {
-        /// The tasks of this page.
+        /// Import tasks on this page.
         #[schemars(default)]
         optional "results" results: Vec<ImportTask>,
-        /// How many tasks there are in all.
+        /// Total number of import tasks.
         required "count" count: i64,
-        /// The link of the next page, if there is one.
+        /// Link to the next page, if there is one.
         optional "next" next: Option<String>,
-        /// The link of the page before, if there is one.
+        /// Link to the previous page, if there is one.
         optional "previous" previous: Option<String>,
     }
 }
 
 response_struct! {
-    /// The response to listing tasks.
+    /// Response containing a page of import tasks.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ListTasksResponse {
-        /// The page asked for.
+        /// The requested page.
         required "tasks" tasks: TaskPage,
     }
 }
 
 response_struct! {
-    /// Where an export lies.
+    /// Location of an exported file.
     #[derive(Clone, PartialEq, Eq)]
     pub struct ExportResponse {
-        /// A signed link to the JSONL file; it needs no key, is itself a secret, and expires.
+        /// Presigned URL of the JSONL file. It expires and requires no API key, so treat it as
+        /// a secret.
         required "file_url" file_url: String,
     }
 }
@@ -343,20 +345,20 @@ impl std::fmt::Debug for ExportResponse {
 }
 
 raw_object! {
-    /// How a model judges a record: its name, what it looks at, the model, the instructions
-    /// and the form of its answer. The members are the service's own.
+    /// Definition of a judge, such as its name, model, instructions and output format. The
+    /// service defines and validates the fields.
     pub struct JudgeDefinition {
     }
 }
 
-/// How to judge a record.
+/// Judge to evaluate a record with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JudgeRecordRequest {
-    /// The judge.
+    /// Definition of the judge.
     pub judge_definition: JudgeDefinition,
 }
 
-/// A judge's answer: one of its classes, or a number.
+/// Answer of a judge: one of its classes, or a number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum JudgeAnswer {
@@ -367,82 +369,83 @@ pub enum JudgeAnswer {
 }
 
 response_struct! {
-    /// A judge's verdict on a record.
+    /// Result of judging a record.
     #[derive(Clone, Debug, PartialEq)]
     pub struct JudgeRecordResponse {
-        /// Why the judge answers so.
+        /// Explanation of the answer.
         required "analysis" analysis: String,
-        /// The answer.
+        /// Answer of the judge.
         required "answer" answer: JudgeAnswer,
     }
 }
 
 response_struct! {
-    /// An uploaded file, without its content.
+    /// Metadata of an uploaded file.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct File {
-        /// The file's id.
+        /// ID of the file.
         required "id" id: String,
         /// Always `file`.
         required "object" object: String,
-        /// How many bytes the file has, where known.
+        /// Size in bytes, if known.
         optional "bytes" bytes: Option<i64>,
-        /// When the file was uploaded, in seconds since 1970.
+        /// When the file was uploaded, as a Unix timestamp in seconds.
         required "created_at" created_at: i64,
-        /// The name given at upload.
+        /// Name of the file.
         required "filename" filename: String,
-        /// What the file was uploaded for, if that was said.
+        /// Purpose given at upload, if any.
         optional "purpose" purpose: Option<String>,
-        /// What kind of samples the file holds, as far as the server says.
+        /// Type of the samples in the file, if known.
         optional "sample_type" sample_type: Option<String>,
-        /// How the file came to the server, such as `upload`.
+        /// How the file was created, such as `upload`.
         optional "source" source: Option<String>,
-        /// How many lines the file has, where counted.
+        /// Number of lines, if known.
         optional "num_lines" num_lines: Option<i64>,
-        /// The file's media type, where known.
+        /// MIME type, if known.
         optional "mimetype" mimetype: Option<String>,
-        /// A checksum of the content, where known.
+        /// Checksum of the content, if known.
         optional "signature" signature: Option<String>,
-        /// When the file is removed, in seconds since 1970, if it is.
+        /// When the file expires, as a Unix timestamp in seconds, if it expires.
         optional "expires_at" expires_at: Option<i64>,
-        /// Who may see the file, `workspace` or `user`.
+        /// Who can see the file, `workspace` or `user`.
         optional "visibility" visibility: Option<String>,
-        /// Whether the file was deleted; only retrieving a file says so.
+        /// Whether the file was deleted. Only set when a single file is retrieved.
         optional "deleted" deleted: Option<bool>,
     }
 }
 
 response_struct! {
-    /// The response to listing files.
+    /// Response containing a page of files.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ListFilesResponse {
-        /// The files of this page.
+        /// Files on this page.
         required "data" data: Vec<File>,
         /// Always `list`.
         required "object" object: String,
-        /// How many files there are in all, if asked for.
+        /// Total number of files, if requested.
         optional "total" total: Option<i64>,
     }
 }
 
 response_struct! {
-    /// Which file was deleted.
+    /// Confirmation that a file was deleted.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct DeleteFileResponse {
-        /// The file's id.
+        /// ID of the file.
         required "id" id: String,
         /// Always `file`.
         required "object" object: String,
-        /// Whether the file is gone.
+        /// Whether the file was deleted.
         required "deleted" deleted: bool,
     }
 }
 
 response_struct! {
-    /// A signed link.
+    /// A presigned URL.
     #[derive(Clone, PartialEq, Eq)]
     pub struct SignedUrl {
-        /// The link; it needs no key, is itself a secret, and expires.
+        /// Presigned URL of the file. It expires and requires no API key, so treat it as a
+        /// secret.
         required "url" url: String,
     }
 }
@@ -455,7 +458,7 @@ impl std::fmt::Debug for SignedUrl {
 }
 
 open_enum! {
-    /// The server's name for what went wrong.
+    /// Machine-readable error code.
     pub enum ErrorCode {
         /// `UNKNOWN_ERROR`.
         UnknownError = "UNKNOWN_ERROR",
@@ -503,21 +506,21 @@ open_enum! {
 }
 
 response_struct! {
-    /// What went wrong.
+    /// Details of an error.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ErrorDetail {
-        /// What went wrong, for people.
+        /// Human-readable error message.
         required "message" message: String,
-        /// What went wrong, for programs.
+        /// Machine-readable error code.
         optional "error_code" error_code: Option<ErrorCode>,
     }
 }
 
 response_struct! {
-    /// The body of every failure.
+    /// Body of an error response.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ErrorResponse {
-        /// What went wrong.
+        /// Details of the error.
         required "detail" detail: ErrorDetail,
     }
 }

@@ -52,7 +52,7 @@ async fn create_records_in_order() {
 }
 
 #[tokio::test]
-async fn create_records_pulls_as_it_sends() {
+async fn create_records_reads_the_source_lazily() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
     fixture.requests().await;
@@ -76,7 +76,7 @@ async fn create_records_pulls_as_it_sends() {
 }
 
 #[tokio::test]
-async fn create_records_stops_or_continues() {
+async fn create_records_stops_or_continues_on_errors() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
     let datasets = fixture.client.datasets();
@@ -124,7 +124,7 @@ async fn create_records_stops_or_continues() {
 }
 
 #[tokio::test]
-async fn create_records_by_file() {
+async fn create_records_as_a_file() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
     let datasets = fixture.client.datasets();
@@ -252,7 +252,7 @@ const EVERY_FORM: &str = concat!(
 );
 
 #[tokio::test]
-async fn import_jsonl_of_every_form() {
+async fn import_jsonl_in_every_format() {
     let fixture = Fixture::start().await;
     let folder = TempDir::new().unwrap();
     let path = written(&folder, "chats.jsonl", EVERY_FORM.as_bytes());
@@ -320,7 +320,7 @@ async fn import_jsonl_compressed() {
 }
 
 #[tokio::test]
-async fn import_jsonl_refuses_invalid_lines() {
+async fn import_jsonl_rejects_invalid_lines() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
     fixture.requests().await;
@@ -381,7 +381,7 @@ async fn import_jsonl_lenient() {
 }
 
 #[tokio::test]
-async fn import_jsonl_splits() {
+async fn import_jsonl_splits_large_files() {
     let fixture = Fixture::start().await;
     let folder = TempDir::new().unwrap();
     let text = lines(100);

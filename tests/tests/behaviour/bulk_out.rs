@@ -166,7 +166,7 @@ async fn export_resumes() {
 }
 
 #[tokio::test]
-async fn export_renews_an_expired_link() {
+async fn export_renews_an_expired_url() {
     let fixture = Fixture::start().await;
     let dataset = filled(&fixture).await;
     let whole = exported(&fixture, &dataset).await;
@@ -211,7 +211,7 @@ async fn export_renews_an_expired_link() {
 }
 
 #[tokio::test]
-async fn export_checks_its_lines() {
+async fn export_checks_the_line_count() {
     let fixture = Fixture::start().await;
     let dataset = filled(&fixture).await;
     let lie = |times: Value| {

@@ -99,7 +99,7 @@ async fn update_dataset() {
 }
 
 #[tokio::test]
-async fn update_dataset_keeps_what_is_not_given() {
+async fn update_dataset_keeps_omitted_fields() {
     let fixture = Fixture::start().await;
     let created = fixture.dataset().await;
     let updated =
@@ -171,7 +171,7 @@ async fn list_datasets_in_pages() {
 }
 
 #[tokio::test]
-async fn list_datasets_by_text() {
+async fn list_datasets_by_query() {
     let fixture = Fixture::start().await;
     let datasets = fixture.client.datasets();
     datasets.create("Ärger am Schalter", "").await.unwrap();
@@ -193,7 +193,7 @@ async fn list_datasets_count_only() {
 }
 
 #[tokio::test]
-async fn list_refuses_page_sizes_out_of_range() {
+async fn list_rejects_page_sizes_out_of_range() {
     let datasets = nowhere().datasets();
     for (page_size, page, expected) in [
         (101, 1, "page_size: expected 0 to 100, found 101"),

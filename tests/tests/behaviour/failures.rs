@@ -21,7 +21,7 @@ async fn missing_key_is_a_configuration_error() {
 }
 
 #[tokio::test]
-async fn refused_key_is_an_authentication_error() {
+async fn rejected_key_is_an_authentication_error() {
     let fixture = Fixture::start_with(vec!["right".to_owned()], "wrong".to_owned()).await;
     let error = fixture.client.datasets().list().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Authentication);
@@ -48,7 +48,7 @@ async fn unreachable_server_is_a_connection_error() {
 }
 
 #[tokio::test]
-async fn slow_server_is_a_timeout() {
+async fn slow_server_is_a_timeout_error() {
     let response =
         RawResponse::json(200, r#"{"datasets": {"count": 0}}"#).after(Duration::from_secs(20));
     let server = Canned::always(response).await;
@@ -86,7 +86,7 @@ async fn secrets_stay_out_of_errors() {
 }
 
 #[tokio::test]
-async fn key_stays_with_the_server() {
+async fn key_is_not_sent_to_other_hosts() {
     let other = Canned::always(RawResponse::json(200, r#"{"datasets": {"count": 3}}"#)).await;
     let elsewhere = format!("{}/elsewhere", other.url().replace("127.0.0.1", "localhost"));
     let first = Canned::always(RawResponse::new(307, "").header("location", &elsewhere)).await;

@@ -32,7 +32,7 @@ async fn count(response: RawResponse) -> Result<i64, mistral_datasets::Error> {
 }
 
 #[tokio::test]
-async fn compressed_responses_read() {
+async fn compressed_responses_are_decoded() {
     for (encoding, body) in [("gzip", GZIPPED.to_vec()), ("br", BROTLI.to_vec())] {
         let response = RawResponse::new(200, body).header("content-encoding", encoding);
         let response = response.header("content-type", "application/json");

@@ -42,7 +42,7 @@ async fn import_from_file() {
 }
 
 #[tokio::test]
-async fn import_from_file_fails_whole() {
+async fn import_from_file_is_all_or_nothing() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
     for bad in [r#"{"messages": 5}"#, "{", r#"{"properties": {}}"#, "[]", r#"{"payload": []}"#] {
@@ -147,7 +147,7 @@ async fn import_from_dataset_records() {
 }
 
 #[tokio::test]
-async fn import_from_unknown_sources_is_refused() {
+async fn import_from_unknown_sources_is_rejected() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
     let datasets = fixture.client.datasets();

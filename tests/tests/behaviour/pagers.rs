@@ -56,7 +56,7 @@ async fn iterate_is_lazy() {
 }
 
 #[tokio::test]
-async fn iterate_fetches_ahead() {
+async fn iterate_prefetches() {
     let fixture = Fixture::start().await;
     let dataset = filled(&fixture, 130).await;
     fixture.inject_fault(json!({"operation": "list_records", "delay_ms": 30, "times": null})).await;
@@ -88,7 +88,7 @@ async fn iterate_pages() {
 }
 
 #[tokio::test]
-async fn iterate_takes() {
+async fn iterate_stops_at_the_limit() {
     let fixture = Fixture::start().await;
     let dataset = filled(&fixture, 50).await;
     let pager = fixture.client.datasets().list_records(dataset.id).pager();
@@ -104,7 +104,7 @@ async fn iterate_takes() {
 }
 
 #[tokio::test]
-async fn iterate_drops_what_moved() {
+async fn iterate_skips_duplicates() {
     let fixture = Fixture::start().await;
     for _ in 0..6 {
         fixture.dataset().await;
@@ -123,7 +123,7 @@ async fn iterate_drops_what_moved() {
 }
 
 #[tokio::test]
-async fn iterate_ends_on_a_lying_next() {
+async fn iterate_stops_on_an_endless_next() {
     let fixture = Fixture::start().await;
     let dataset = filled(&fixture, 3).await;
     let page = fixture.client.datasets().list_records(dataset.id).await.unwrap().records;

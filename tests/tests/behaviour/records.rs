@@ -28,7 +28,7 @@ async fn create_record() {
 }
 
 #[tokio::test]
-async fn create_record_refuses_what_is_no_object() {
+async fn create_record_rejects_non_objects() {
     let client = Client::builder().api_key("k").server_url("http://127.0.0.1:9").build().unwrap();
     let datasets = client.datasets();
     let error = datasets.create_record("d", json!([null]), json!({})).await.unwrap_err();
@@ -41,7 +41,7 @@ async fn create_record_refuses_what_is_no_object() {
 }
 
 #[tokio::test]
-async fn create_record_without_messages_is_refused() {
+async fn create_record_without_messages_is_rejected() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
     for payload in [json!({}), json!({"messages": [[null]]}), json!({"messages": "hello"})] {
@@ -60,7 +60,7 @@ const UNUSUAL: &str = concat!(
 );
 
 #[tokio::test]
-async fn unusual_values_survive() {
+async fn unusual_values_are_preserved() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
     let unusual = RawJson::from_string(UNUSUAL.to_owned()).unwrap();

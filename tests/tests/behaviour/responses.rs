@@ -22,7 +22,7 @@ async fn client(response: RawResponse) -> (Client, Canned) {
 }
 
 #[tokio::test]
-async fn responses_of_every_generation_read() {
+async fn responses_of_every_generation_are_parsed() {
     let dataset = format!(
         r#""id": "{ID}", {TIMES}, "deleted_at": null, "name": "My resource", "description": "d", "owner_id": "{ID}", "workspace_id": "{ID}""#
     );
@@ -70,7 +70,7 @@ async fn responses_of_every_generation_read() {
 }
 
 #[tokio::test]
-async fn unknown_fields_and_values_are_kept() {
+async fn unknown_fields_and_values_are_preserved() {
     let body = format!(
         r#"{{"id": "{ID}", {TIMES}, "dataset_id": "{ID}", "payload": {{}}, "properties": {{}}, "source": "CARRIER_PIGEON", "mood": {{"b": 1.0, "a": [1]}}}}"#
     );
@@ -82,7 +82,7 @@ async fn unknown_fields_and_values_are_kept() {
 }
 
 #[tokio::test]
-async fn a_payload_that_is_no_json_hides_no_other() {
+async fn invalid_payload_json_does_not_hide_other_records() {
     let record = |payload: &str| {
         format!(
             r#"{{"id": "{ID}", {TIMES}, "dataset_id": "{ID}", "payload": {payload}, "properties": {{}}, "source": "PLAYGROUND"}}"#
@@ -105,7 +105,7 @@ async fn a_payload_that_is_no_json_hides_no_other() {
 }
 
 #[tokio::test]
-async fn error_envelopes_of_every_kind_read() {
+async fn error_envelopes_of_every_kind_are_parsed() {
     for (status, body, kind, message, code) in [
         (
             409,

@@ -26,7 +26,7 @@ async fn retries_a_read() {
 }
 
 #[tokio::test]
-async fn retries_a_broken_read() {
+async fn retries_an_interrupted_read() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
     fixture.requests().await;
@@ -46,7 +46,7 @@ async fn retries_a_broken_read() {
 }
 
 #[tokio::test]
-async fn never_repeats_an_ambiguous_write() {
+async fn never_retries_an_ambiguous_write() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
     fixture.requests().await;
@@ -69,7 +69,7 @@ async fn never_repeats_an_ambiguous_write() {
 }
 
 #[tokio::test]
-async fn repeats_a_write_that_was_refused() {
+async fn retries_a_rejected_write() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
     let busy = json!({"retry-after": "0"});
@@ -86,7 +86,7 @@ async fn repeats_a_write_that_was_refused() {
 }
 
 #[tokio::test]
-async fn honours_retry_after() {
+async fn honors_retry_after() {
     let fixture = Fixture::start().await;
     // A date has whole seconds, so the one that is two seconds away comes after one at least.
     let date = || httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(2));
@@ -111,7 +111,7 @@ async fn honours_retry_after() {
 }
 
 #[tokio::test]
-async fn failure_tells_attempts() {
+async fn error_reports_attempts() {
     let fixture = Fixture::start().await;
     fixture.inject_fault(json!({"operation": "list_datasets", "status": 500, "times": 2})).await;
     fixture.inject_fault(json!({"operation": "list_datasets", "status": 502, "times": null})).await;
@@ -141,7 +141,7 @@ async fn deadline_ends_retries() {
 }
 
 #[tokio::test]
-async fn retries_can_be_switched_off() {
+async fn retries_can_be_disabled() {
     let fixture = Fixture::start().await;
     fixture.inject_fault(json!({"operation": "list_datasets", "status": 500, "times": null})).await;
     let once = fixture.client_with(Options::new().retries(RetryPolicy::none()));
@@ -153,7 +153,7 @@ async fn retries_can_be_switched_off() {
 }
 
 #[tokio::test]
-async fn options_of_one_call() {
+async fn per_call_options() {
     let fixture = Fixture::start().await;
     let other = Fixture::start().await;
     let named = fixture.client_with(Options::new().header("X-Team", "blue"));

@@ -54,7 +54,7 @@ async fn wait_raises_for_a_failed_task() {
 }
 
 #[tokio::test]
-async fn wait_gives_up_while_running() {
+async fn wait_times_out() {
     let fixture = Fixture::start().await;
     let dataset = fixture.dataset().await;
     let file = fixture.file("{\"messages\": []}\n").await;

@@ -6,66 +6,66 @@ import { Model } from "../model.js";
 import { Task } from "../task.js";
 import type { Timestamp } from "../timestamp.js";
 
-/** A named collection of conversation records. */
+/** A named collection of records. */
 export class Dataset extends Model {
   private constructor();
 
-  /** The dataset's id. */
+  /** ID of the dataset. */
   readonly id: string;
 
-  /** When the dataset was created. */
+  /** When the dataset was created, in UTC. */
   readonly createdAt: Timestamp;
 
-  /** When the dataset was last changed. */
+  /** When the dataset was last updated, in UTC. */
   readonly updatedAt: Timestamp;
 
-  /** When the dataset was deleted, if it was. */
+  /** When the dataset was deleted, in UTC, if it was deleted. */
   readonly deletedAt: Timestamp | null;
 
-  /** What the dataset is called. */
+  /** Name of the dataset. */
   readonly name: string;
 
-  /** A readable name that may stand for the id, where the server gives one. */
+  /** Human-readable identifier that can be used in place of the ID, if the server assigns one. */
   readonly slug: string | null;
 
-  /** What the dataset is for. */
+  /** Description of the dataset. */
   readonly description: string;
 
-  /** Who created the dataset. */
+  /** ID of the user who created the dataset. */
   readonly ownerId: string;
 
-  /** The workspace the dataset belongs to. */
+  /** ID of the workspace that contains the dataset. */
   readonly workspaceId: string;
 }
 
-/** One page of datasets. */
+/** A page of datasets. */
 export class DatasetPage extends Model {
   private constructor();
 
-  /** The datasets of this page. */
+  /** Datasets on this page. */
   readonly results: Dataset[];
 
-  /** How many datasets there are in all. */
+  /** Total number of datasets. */
   readonly count: number;
 
-  /** The link of the next page, if there is one. */
+  /** Link to the next page, if there is one. */
   readonly next: string | null;
 
-  /** The link of the page before, if there is one. */
+  /** Link to the previous page, if there is one. */
   readonly previous: string | null;
 }
 
-/** The response to listing datasets. */
+/** Response containing a page of datasets. */
 export class ListDatasetsResponse extends Model {
   private constructor();
 
-  /** The page asked for. */
+  /** The requested page. */
   readonly datasets: DatasetPage;
 }
 
-/** A conversation; members beside `messages` are kept as they are. */
+/** A conversation. Fields other than `messages` are preserved. */
 export interface ConversationPayload {
-  /** The messages in order, each an object such as `{"role": "user", "content": "…"}`. */
+  /** Messages in order, each an object such as `{"role": "user", "content": "…"}`. */
   messages: JsonObject[];
   [member: string]: JsonValue;
 }
@@ -76,7 +76,7 @@ export type ConversationPayloadInput =
   | { readonly messages: readonly object[]; readonly [member: string]: unknown }
   | { readonly messages: readonly object[] };
 
-/** Free members that say something about a record. */
+/** Custom metadata of a record, as an object with arbitrary fields. */
 export interface RecordProperties {
   [member: string]: JsonValue;
 }
@@ -85,8 +85,8 @@ export interface RecordProperties {
 export type RecordPropertiesInput = RawJson | object;
 
 /**
- * Where a record came from. The server may send values that this version does not know; they come
- * as they are.
+ * Origin of a record. The server may send values that this version does not know; they come as they
+ * are.
  */
 export type RecordSource =
   "EXPLORER" | "UPLOADED_FILE" | "DIRECT_INPUT" | "PLAYGROUND" | "TELEMETRY_SPAN" | (string & {});
@@ -101,8 +101,8 @@ export const RecordSource: {
 };
 
 /**
- * One conversation of a dataset. Its type parameters say what you know of its conversation; nothing
- * is checked against them.
+ * A record of a dataset, which holds a conversation and its properties. Its type parameters say
+ * what you know of its conversation; nothing is checked against them.
  */
 export class DatasetRecord<
   Payload = ConversationPayload,
@@ -110,65 +110,66 @@ export class DatasetRecord<
 > extends Model {
   private constructor();
 
-  /** The record's id. */
+  /** ID of the record. */
   readonly id: string;
 
-  /** When the record was created. */
+  /** When the record was created, in UTC. */
   readonly createdAt: Timestamp;
 
-  /** When the record was last changed. */
+  /** When the record was last updated, in UTC. */
   readonly updatedAt: Timestamp;
 
-  /** When the record was deleted, if it was. */
+  /** When the record was deleted, in UTC, if it was deleted. */
   readonly deletedAt: Timestamp | null;
 
-  /** The dataset the record is in. */
+  /** ID of the dataset that contains the record. */
   readonly datasetId: string;
 
-  /** The conversation. Parsed when it is first looked at. */
+  /** The conversation, as an object with `messages`. Parsed when it is first looked at. */
   readonly payload: Payload;
 
   /** The JSON text of {@link payload} as it came, to the last digit and blank. */
   readonly payloadText: string;
 
-  /** What is said about the conversation. Parsed when it is first looked at. */
+  /** Custom metadata of the record. Parsed when it is first looked at. */
   readonly properties: Properties;
 
   /** The JSON text of {@link properties} as it came, to the last digit and blank. */
   readonly propertiesText: string;
 
-  /** Where the record came from. */
+  /** Origin of the record. */
   readonly source: RecordSource;
 }
 
-/** One page of records. */
+/** A page of records. */
 export class RecordPage extends Model {
   private constructor();
 
-  /** The records of this page. */
+  /** Records on this page. */
   readonly results: DatasetRecord[];
 
-  /** How many records there are in all. */
+  /** Total number of records. */
   readonly count: number;
 
-  /** The link of the next page, if there is one. */
+  /** Link to the next page, if there is one. */
   readonly next: string | null;
 
-  /** The link of the page before, if there is one. */
+  /** Link to the previous page, if there is one. */
   readonly previous: string | null;
 }
 
-/** The response to listing records. */
+/** Response containing a page of records. */
 export class ListRecordsResponse extends Model {
   private constructor();
 
-  /** The page asked for. */
+  /** The requested page. */
   readonly records: RecordPage;
 }
 
 /**
- * How far a task is. COMPLETED is success; FAILED, CANCELED, TERMINATED and TIMED_OUT are failures.
- * The server may send values that this version does not know; they come as they are.
+ * Status of an import task. `COMPLETED` is success; `FAILED`, `CANCELED`, `TERMINATED` and
+ * `TIMED_OUT` are failures. Any other status is treated as in progress. The server may send values
+ * that this version does not know; they come as they are.
  */
 export type TaskStatus =
   | "RUNNING"
@@ -193,94 +194,96 @@ export const TaskStatus: {
   readonly UNKNOWN: "UNKNOWN";
 };
 
-/** What an import did, in records. */
+/** Record counts of an import. */
 export class ImportResult extends Model {
   private constructor();
 
-  /** How many records were asked for. */
+  /** Number of records requested. */
   readonly requestedRecordCount: number;
 
-  /** How many were imported. */
+  /** Number of records imported. */
   readonly importedRecordCount: number;
 
-  /** How many were left out. */
+  /** Number of records skipped. */
   readonly skippedRecordCount: number;
 }
 
-/** A running or finished import into a dataset. */
+/** A task that imports records into a dataset. */
 export class ImportTask extends Task {
   private constructor();
 
-  /** The task's id. */
+  /** ID of the import task. */
   readonly id: string;
 
-  /** When the task was created. */
+  /** When the import task was created, in UTC. */
   readonly createdAt: Timestamp;
 
-  /** When the task was last changed. */
+  /** When the import task was last updated, in UTC. */
   readonly updatedAt: Timestamp;
 
-  /** When the task was deleted, if it was. */
+  /** When the import task was deleted, in UTC, if it was deleted. */
   readonly deletedAt: Timestamp | null;
 
-  /** Who asked for the import. */
+  /** ID of the user who started the import. */
   readonly creatorId: string;
 
-  /** The dataset imported into. */
+  /** ID of the dataset that records are imported into. */
   readonly datasetId: string;
 
-  /** The workspace of the dataset. */
+  /** ID of the workspace that contains the dataset. */
   readonly workspaceId: string;
 
-  /** How far the task is. */
+  /** Status of the import task. */
   readonly status: TaskStatus;
 
-  /** How much is done, in percent from 0 to 100, where known. */
+  /** Progress in percent, from 0 to 100, if known. */
   readonly progress: number | null;
 
-  /** What went wrong, or what is going on, where there is something to say. */
+  /** Error or status message, if any. */
   readonly message: string | null;
 
-  /** What the import did, once it is finished, where the server counts. */
+  /** Record counts of a finished import, if the server reports them. */
   readonly result: ImportResult | null;
 }
 
-/** One page of import tasks. */
+/** A page of import tasks. */
 export class TaskPage extends Model {
   private constructor();
 
-  /** The tasks of this page. */
+  /** Import tasks on this page. */
   readonly results: ImportTask[];
 
-  /** How many tasks there are in all. */
+  /** Total number of import tasks. */
   readonly count: number;
 
-  /** The link of the next page, if there is one. */
+  /** Link to the next page, if there is one. */
   readonly next: string | null;
 
-  /** The link of the page before, if there is one. */
+  /** Link to the previous page, if there is one. */
   readonly previous: string | null;
 }
 
-/** The response to listing tasks. */
+/** Response containing a page of import tasks. */
 export class ListTasksResponse extends Model {
   private constructor();
 
-  /** The page asked for. */
+  /** The requested page. */
   readonly tasks: TaskPage;
 }
 
-/** Where an export lies. */
+/** Location of an exported file. */
 export class ExportResponse extends Model {
   private constructor();
 
-  /** A signed link to the JSONL file; it needs no key, is itself a secret, and expires. */
+  /**
+   * Presigned URL of the JSONL file. It expires and requires no API key, so treat it as a secret.
+   */
   readonly fileUrl: string;
 }
 
 /**
- * How a model judges a record: its name, what it looks at, the model, the instructions and the form
- * of its answer. The members are the service's own.
+ * Definition of a judge, such as its name, model, instructions and output format. The service
+ * defines and validates the fields.
  */
 export interface JudgeDefinition {
   [member: string]: JsonValue;
@@ -289,106 +292,106 @@ export interface JudgeDefinition {
 /** What can be given where a {@link JudgeDefinition} is sent: an object, or its exact text. */
 export type JudgeDefinitionInput = RawJson | object;
 
-/** A judge's answer: one of its classes, or a number. */
+/** Answer of a judge: one of its classes, or a number. */
 export type JudgeAnswer = string | number;
 
-/** A judge's verdict on a record. */
+/** Result of judging a record. */
 export class JudgeRecordResponse extends Model {
   private constructor();
 
-  /** Why the judge answers so. */
+  /** Explanation of the answer. */
   readonly analysis: string;
 
-  /** The answer. */
+  /** Answer of the judge. */
   readonly answer: JudgeAnswer;
 }
 
-/** An uploaded file, without its content. */
+/** Metadata of an uploaded file. */
 export class UploadedFile extends Model {
   private constructor();
 
-  /** The file's id. */
+  /** ID of the file. */
   readonly id: string;
 
   /** Always `file`. */
   readonly object: string;
 
-  /** How many bytes the file has, where known. */
+  /** Size in bytes, if known. */
   readonly bytes: number | null;
 
-  /** When the file was uploaded, in seconds since 1970. */
+  /** When the file was uploaded, as a Unix timestamp in seconds. */
   readonly createdAt: number;
 
-  /** The name given at upload. */
+  /** Name of the file. */
   readonly filename: string;
 
-  /** What the file was uploaded for, if that was said. */
+  /** Purpose given at upload, if any. */
   readonly purpose: string | null;
 
-  /** What kind of samples the file holds, as far as the server says. */
+  /** Type of the samples in the file, if known. */
   readonly sampleType: string | null;
 
-  /** How the file came to the server, such as `upload`. */
+  /** How the file was created, such as `upload`. */
   readonly source: string | null;
 
-  /** How many lines the file has, where counted. */
+  /** Number of lines, if known. */
   readonly numLines: number | null;
 
-  /** The file's media type, where known. */
+  /** MIME type, if known. */
   readonly mimetype: string | null;
 
-  /** A checksum of the content, where known. */
+  /** Checksum of the content, if known. */
   readonly signature: string | null;
 
-  /** When the file is removed, in seconds since 1970, if it is. */
+  /** When the file expires, as a Unix timestamp in seconds, if it expires. */
   readonly expiresAt: number | null;
 
-  /** Who may see the file, `workspace` or `user`. */
+  /** Who can see the file, `workspace` or `user`. */
   readonly visibility: string | null;
 
-  /** Whether the file was deleted; only retrieving a file says so. */
+  /** Whether the file was deleted. Only set when a single file is retrieved. */
   readonly deleted: boolean | null;
 }
 
-/** The response to listing files. */
+/** Response containing a page of files. */
 export class ListFilesResponse extends Model {
   private constructor();
 
-  /** The files of this page. */
+  /** Files on this page. */
   readonly data: UploadedFile[];
 
   /** Always `list`. */
   readonly object: string;
 
-  /** How many files there are in all, if asked for. */
+  /** Total number of files, if requested. */
   readonly total: number | null;
 }
 
-/** Which file was deleted. */
+/** Confirmation that a file was deleted. */
 export class DeleteFileResponse extends Model {
   private constructor();
 
-  /** The file's id. */
+  /** ID of the file. */
   readonly id: string;
 
   /** Always `file`. */
   readonly object: string;
 
-  /** Whether the file is gone. */
+  /** Whether the file was deleted. */
   readonly deleted: boolean;
 }
 
-/** A signed link. */
+/** A presigned URL. */
 export class SignedUrl extends Model {
   private constructor();
 
-  /** The link; it needs no key, is itself a secret, and expires. */
+  /** Presigned URL of the file. It expires and requires no API key, so treat it as a secret. */
   readonly url: string;
 }
 
 /**
- * The server's name for what went wrong. The server may send values that this version does not
- * know; they come as they are.
+ * Machine-readable error code. The server may send values that this version does not know; they
+ * come as they are.
  */
 export type ErrorCode =
   | "UNKNOWN_ERROR"

@@ -7,7 +7,7 @@ const { Model } = require("../model.js");
 const { parsed, textOf, timeOf } = require("../late.js");
 const { Task } = require("../task.js");
 
-/** A named collection of conversation records. */
+/** A named collection of records. */
 class Dataset extends Model {
   constructor(reader) {
     super(reader);
@@ -38,7 +38,7 @@ class Dataset extends Model {
   }
 }
 
-/** One page of datasets. */
+/** A page of datasets. */
 class DatasetPage extends Model {
   constructor(reader) {
     super(reader);
@@ -59,7 +59,7 @@ class DatasetPage extends Model {
   }
 }
 
-/** The response to listing datasets. */
+/** Response containing a page of datasets. */
 class ListDatasetsResponse extends Model {
   constructor(reader) {
     super(reader);
@@ -74,7 +74,7 @@ class ListDatasetsResponse extends Model {
   }
 }
 
-/** Where a record came from. */
+/** Origin of a record. */
 const RecordSource = Object.freeze({
   EXPLORER: "EXPLORER",
   UPLOADED_FILE: "UPLOADED_FILE",
@@ -83,7 +83,7 @@ const RecordSource = Object.freeze({
   TELEMETRY_SPAN: "TELEMETRY_SPAN",
 });
 
-/** One conversation of a dataset. */
+/** A record of a dataset, which holds a conversation and its properties. */
 class DatasetRecord extends Model {
   #response;
   #at;
@@ -141,7 +141,7 @@ class DatasetRecord extends Model {
   }
 }
 
-/** One page of records. */
+/** A page of records. */
 class RecordPage extends Model {
   constructor(reader) {
     super(reader);
@@ -162,7 +162,7 @@ class RecordPage extends Model {
   }
 }
 
-/** The response to listing records. */
+/** Response containing a page of records. */
 class ListRecordsResponse extends Model {
   constructor(reader) {
     super(reader);
@@ -178,7 +178,8 @@ class ListRecordsResponse extends Model {
 }
 
 /**
- * How far a task is. COMPLETED is success; FAILED, CANCELED, TERMINATED and TIMED_OUT are failures.
+ * Status of an import task. `COMPLETED` is success; `FAILED`, `CANCELED`, `TERMINATED` and
+ * `TIMED_OUT` are failures. Any other status is treated as in progress.
  */
 const TaskStatus = Object.freeze({
   RUNNING: "RUNNING",
@@ -191,7 +192,7 @@ const TaskStatus = Object.freeze({
   UNKNOWN: "UNKNOWN",
 });
 
-/** What an import did, in records. */
+/** Record counts of an import. */
 class ImportResult extends Model {
   constructor(reader) {
     super(reader);
@@ -210,7 +211,7 @@ class ImportResult extends Model {
   }
 }
 
-/** A running or finished import into a dataset. */
+/** A task that imports records into a dataset. */
 class ImportTask extends Task {
   constructor(reader) {
     super(reader);
@@ -245,7 +246,7 @@ class ImportTask extends Task {
   }
 }
 
-/** One page of import tasks. */
+/** A page of import tasks. */
 class TaskPage extends Model {
   constructor(reader) {
     super(reader);
@@ -266,7 +267,7 @@ class TaskPage extends Model {
   }
 }
 
-/** The response to listing tasks. */
+/** Response containing a page of import tasks. */
 class ListTasksResponse extends Model {
   constructor(reader) {
     super(reader);
@@ -281,7 +282,7 @@ class ListTasksResponse extends Model {
   }
 }
 
-/** Where an export lies. */
+/** Location of an exported file. */
 class ExportResponse extends Model {
   constructor(reader) {
     super(reader);
@@ -296,7 +297,7 @@ class ExportResponse extends Model {
   }
 }
 
-/** A judge's verdict on a record. */
+/** Result of judging a record. */
 class JudgeRecordResponse extends Model {
   constructor(reader) {
     super(reader);
@@ -316,7 +317,7 @@ class JudgeRecordResponse extends Model {
   }
 }
 
-/** An uploaded file, without its content. */
+/** Metadata of an uploaded file. */
 class UploadedFile extends Model {
   constructor(reader) {
     super(reader);
@@ -357,7 +358,7 @@ class UploadedFile extends Model {
   }
 }
 
-/** The response to listing files. */
+/** Response containing a page of files. */
 class ListFilesResponse extends Model {
   constructor(reader) {
     super(reader);
@@ -376,7 +377,7 @@ class ListFilesResponse extends Model {
   }
 }
 
-/** Which file was deleted. */
+/** Confirmation that a file was deleted. */
 class DeleteFileResponse extends Model {
   constructor(reader) {
     super(reader);
@@ -395,7 +396,7 @@ class DeleteFileResponse extends Model {
   }
 }
 
-/** A signed link. */
+/** A presigned URL. */
 class SignedUrl extends Model {
   constructor(reader) {
     super(reader);
@@ -410,7 +411,7 @@ class SignedUrl extends Model {
   }
 }
 
-/** The server's name for what went wrong. */
+/** Machine-readable error code. */
 const ErrorCode = Object.freeze({
   UNKNOWN_ERROR: "UNKNOWN_ERROR",
   VALIDATION_ERROR: "VALIDATION_ERROR",

@@ -30,242 +30,242 @@ import type { Pager, PagerOptions } from "../pager.js";
 
 /** What {@link Datasets.list} takes. */
 export interface ListDatasetsRequest {
-  /** How many results a page holds; 0 asks for the count alone. Limits: 0 to 100. Default: 50. */
+  /** Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50. */
   pageSize?: number | undefined;
-  /** Which page to return, counted from 1. Limits: at least 1. Default: 1. */
+  /** Page number, starting from 1. Limits: at least 1. Default: 1. */
   page?: number | undefined;
-  /** Keeps only datasets whose name or description contains this text, in any case. */
+  /** Case-insensitive substring to search for in names and descriptions. */
   q?: string | null | undefined;
 }
 
 /** What {@link Datasets.iter} takes. */
 export interface IterDatasetsRequest extends PagerOptions {
-  /** Keeps only datasets whose name or description contains this text, in any case. */
+  /** Case-insensitive substring to search for in names and descriptions. */
   q?: string | null | undefined;
 }
 
 /** What {@link Datasets.create} takes. */
 export interface CreateDatasetRequest {
-  /** What the dataset is called. Limits: 5 to 50 characters. */
+  /** Name of the dataset. Limits: 5 to 50 characters. */
   name: string;
-  /** What the dataset is for. Limits: at most 200 characters. */
+  /** Description of the dataset. Limits: at most 200 characters. */
   description: string;
 }
 
 /** What {@link Datasets.fetch} takes. */
 export interface FetchDatasetRequest {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
 }
 
 /** What {@link Datasets.update} takes. */
 export interface UpdateDatasetRequest {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
-  /** The new name; null or left out keeps the old one. Limits: 5 to 50 characters. */
+  /** New name; unchanged if omitted or null. Limits: 5 to 50 characters. */
   name?: string | null | undefined;
-  /** The new description; null or left out keeps the old one. Limits: at most 200 characters. */
+  /** New description; unchanged if omitted or null. Limits: at most 200 characters. */
   description?: string | null | undefined;
 }
 
 /** What {@link Datasets.delete} takes. */
 export interface DeleteDatasetRequest {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
 }
 
 /** What {@link Datasets.listRecords} takes. */
 export interface ListRecordsRequest {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
-  /** How many results a page holds; 0 asks for the count alone. Limits: 0 to 100. Default: 50. */
+  /** Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50. */
   pageSize?: number | undefined;
-  /** Which page to return, counted from 1. Limits: at least 1. Default: 1. */
+  /** Page number, starting from 1. Limits: at least 1. Default: 1. */
   page?: number | undefined;
 }
 
 /** What {@link Datasets.iterRecords} takes. */
 export interface IterRecordsRequest extends PagerOptions {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
 }
 
 /** What {@link Datasets.createRecord} takes. */
 export interface CreateRecordRequest {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
-  /** The conversation. */
+  /** The conversation, as an object with `messages`. */
   payload: ConversationPayloadInput;
-  /** What is said about the conversation; may be empty. */
+  /** Custom metadata of the record; may be empty. */
   properties: RecordPropertiesInput;
   /**
-   * Where the record comes from: DIRECT_INPUT, unless TELEMETRY_SPAN is given. Servers of the first
-   * generation ignore it.
+   * Origin of the record, `DIRECT_INPUT` (default) or `TELEMETRY_SPAN`. Servers of the first API
+   * generation ignore this field.
    */
   source?: RecordSource | undefined;
 }
 
 /** What {@link Datasets.importFromCampaign} takes. */
 export interface ImportFromCampaignRequest extends TaskRequest {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
-  /** The campaign's id. */
+  /** ID of the campaign to import from. */
   campaignId: string;
 }
 
 /** What {@link Datasets.importFromExplorer} takes. */
 export interface ImportFromExplorerRequest extends TaskRequest {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
-  /** The events' ids. Limits: at most 500 items. */
+  /** IDs of the events to import. Limits: at most 500 items. */
   completionEventIds: readonly string[];
 }
 
 /** What {@link Datasets.importFromFile} takes. */
 export interface ImportFromFileRequest extends TaskRequest {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
-  /** The id of an uploaded JSONL file. */
+  /** ID of the uploaded JSONL file. */
   fileId: string;
 }
 
 /** What {@link Datasets.importFromPlayground} takes. */
 export interface ImportFromPlaygroundRequest extends TaskRequest {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
-  /** The conversations' ids; may be empty. */
+  /** IDs of the conversations to import; may be empty. */
   conversationIds: readonly string[];
 }
 
 /** What {@link Datasets.importFromDatasetRecords} takes. */
 export interface ImportFromDatasetRecordsRequest extends TaskRequest {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
-  /** The records' ids. Limits: 1 to 10000 items. */
+  /** IDs of the records to copy. Limits: 1 to 10000 items. */
   datasetRecordIds: readonly string[];
 }
 
 /** What {@link Datasets.exportToJsonl} takes. */
 export interface ExportToJsonlRequest {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
 }
 
 /** What {@link Datasets.fetchTask} takes. */
 export interface FetchTaskRequest {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
-  /** The import task's id. */
+  /** ID of the import task. */
   taskId: string;
 }
 
 /** What {@link Datasets.listTasks} takes. */
 export interface ListTasksRequest {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
-  /** How many results a page holds; 0 asks for the count alone. Limits: 0 to 100. Default: 50. */
+  /** Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50. */
   pageSize?: number | undefined;
-  /** Which page to return, counted from 1. Limits: at least 1. Default: 1. */
+  /** Page number, starting from 1. Limits: at least 1. Default: 1. */
   page?: number | undefined;
 }
 
 /** What {@link Datasets.iterTasks} takes. */
 export interface IterTasksRequest extends PagerOptions {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
 }
 
 /** What {@link Records.bulkDelete} takes. */
 export interface BulkDeleteRecordsRequest {
-  /** The records' ids. Limits: 1 to 500 items. */
+  /** IDs of the records to delete. Limits: 1 to 500 items. */
   datasetRecordIds: readonly string[];
 }
 
 /** What {@link Records.fetch} takes. */
 export interface FetchRecordRequest {
-  /** The record's id. */
+  /** ID of the record. */
   datasetRecordId: string;
 }
 
 /** What {@link Records.delete} takes. */
 export interface DeleteRecordRequest {
-  /** The record's id. */
+  /** ID of the record. */
   datasetRecordId: string;
 }
 
 /** What {@link Records.updatePayload} takes. */
 export interface UpdateRecordPayloadRequest {
-  /** The record's id. */
+  /** ID of the record. */
   datasetRecordId: string;
-  /** The conversation. */
+  /** The conversation, as an object with `messages`. */
   payload: ConversationPayloadInput;
 }
 
 /** What {@link Records.updateProperties} takes. */
 export interface UpdateRecordPropertiesRequest {
-  /** The record's id. */
+  /** ID of the record. */
   datasetRecordId: string;
-  /** What is said about the conversation; may be empty. */
+  /** Custom metadata of the record; may be empty. */
   properties: RecordPropertiesInput;
 }
 
 /** What {@link Records.judge} takes. */
 export interface JudgeRecordRequest {
-  /** The record's id. */
+  /** ID of the record. */
   datasetRecordId: string;
-  /** The judge. */
+  /** Definition of the judge. */
   judgeDefinition: JudgeDefinitionInput;
 }
 
 /** What {@link Files.list} takes. */
 export interface ListFilesRequest {
-  /** Which page to return, counted from 0. Limits: at least 0. Default: 0. */
+  /** Page number, starting from 0. Limits: at least 0. Default: 0. */
   page?: number | undefined;
-  /** How many files a page holds. Limits: at least 0. Default: 100. */
+  /** Number of files per page. Limits: at least 0. Default: 100. */
   pageSize?: number | undefined;
-  /** Whether the response says how many files there are in all. Default: true. */
+  /** Whether to include the total number of files in the response. Default: true. */
   includeTotal?: boolean | undefined;
-  /** Keeps only files whose name contains this text, in any case. */
+  /** Case-insensitive substring to search for in file names. */
   search?: string | null | undefined;
-  /** Keeps only files uploaded for this purpose. */
+  /** Purpose to filter by. */
   purpose?: string | null | undefined;
 }
 
 /** What {@link Files.upload} takes. */
 export interface UploadFileRequest {
-  /** The file itself. */
+  /** Content of the file. */
   file: FileInput;
-  /** What the file is for; datasets need none. Limits: 1 to 255 characters. */
+  /** Purpose of the file. Not needed for dataset imports. Limits: 1 to 255 characters. */
   purpose?: string | undefined;
-  /** After how many hours the file is removed. Limits: at least 1. */
+  /** Number of hours until the file expires. Limits: at least 1. */
   expiry?: number | undefined;
-  /** Who may see the file, `workspace` or `user`. */
+  /** Who can see the file, `workspace` or `user`. */
   visibility?: string | undefined;
 }
 
 /** What {@link Files.retrieve} takes. */
 export interface RetrieveFileRequest {
-  /** The file's id. */
+  /** ID of the file. */
   fileId: string;
 }
 
 /** What {@link Files.delete} takes. */
 export interface DeleteFileRequest {
-  /** The file's id. */
+  /** ID of the file. */
   fileId: string;
 }
 
 /** What {@link Files.download} takes. */
 export interface DownloadFileRequest {
-  /** The file's id. */
+  /** ID of the file. */
   fileId: string;
 }
 
 /** What {@link Files.getSignedUrl} takes. */
 export interface GetSignedUrlRequest {
-  /** The file's id. */
+  /** ID of the file. */
   fileId: string;
-  /** After how many hours the link stops working. Limits: at least 1. Default: 24. */
+  /** Number of hours until the URL expires. Limits: at least 1. Default: 24. */
   expiry?: number | undefined;
 }
 
@@ -277,9 +277,9 @@ export class Datasets extends DatasetsBase {
   readonly records: Records;
 
   /**
-   * List the workspace's datasets.
+   * List datasets.
    *
-   * Lists the datasets of the workspace, newest first, a page at a time.
+   * Returns the datasets in the workspace, newest first, one page at a time.
    *
    * @returns A page of datasets.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
@@ -306,11 +306,11 @@ export class Datasets extends DatasetsBase {
   iter(request?: IterDatasetsRequest, options?: CallOptions): Pager<Dataset>;
 
   /**
-   * Create an empty dataset.
+   * Create a dataset.
    *
-   * Creates a new dataset without records.
+   * Creates an empty dataset in the workspace.
    *
-   * @returns The dataset as created.
+   * @returns The created dataset.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
    * @throws {MistralError} Its subclass says what the server or the connection has against it.
@@ -322,9 +322,9 @@ export class Datasets extends DatasetsBase {
   create(request: CreateDatasetRequest, options?: CallOptions): Call<Dataset>;
 
   /**
-   * Get one dataset.
+   * Get a dataset.
    *
-   * Returns one dataset of the workspace.
+   * Returns a dataset. Fails with `DATASET_NOT_FOUND` if it does not exist.
    *
    * @returns The dataset.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
@@ -338,11 +338,11 @@ export class Datasets extends DatasetsBase {
   fetch(request: FetchDatasetRequest, options?: CallOptions): Call<Dataset>;
 
   /**
-   * Change a dataset's name or description.
+   * Update a dataset.
    *
-   * Changes the members given; a member left out or null stays as it is.
+   * Updates the name or description of a dataset. Fields that are omitted or null remain unchanged.
    *
-   * @returns The dataset after the change.
+   * @returns The updated dataset.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
    * @throws {MistralError} Its subclass says what the server or the connection has against it.
@@ -356,7 +356,7 @@ export class Datasets extends DatasetsBase {
   /**
    * Delete a dataset.
    *
-   * Deletes a dataset together with its records.
+   * Deletes a dataset and all of its records.
    *
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
@@ -369,9 +369,9 @@ export class Datasets extends DatasetsBase {
   delete(request: DeleteDatasetRequest, options?: CallOptions): Call<void>;
 
   /**
-   * List a dataset's records.
+   * List the records of a dataset.
    *
-   * Lists the records of a dataset in the order in which they came in, a page at a time.
+   * Returns the records of a dataset in the order they were added, one page at a time.
    *
    * @returns A page of records.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
@@ -401,11 +401,11 @@ export class Datasets extends DatasetsBase {
   ): Pager<DatasetRecord<Payload, Properties>>;
 
   /**
-   * Add a conversation to a dataset.
+   * Create a record.
    *
-   * Adds one record to the end of a dataset.
+   * Adds a record to a dataset.
    *
-   * @returns The record as created.
+   * @returns The created record.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
    * @throws {MistralError} Its subclass says what the server or the connection has against it.
@@ -417,11 +417,11 @@ export class Datasets extends DatasetsBase {
   createRecord(request: CreateRecordRequest, options?: CallOptions): Call<DatasetRecord>;
 
   /**
-   * Import the events of a campaign.
+   * Import records from a campaign.
    *
-   * Starts a task that copies the events a campaign selected into the dataset.
+   * Starts an import task that adds a record for each event selected by a campaign.
    *
-   * @returns The task that does the import.
+   * @returns The import task, which runs in the background.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
    * @throws {MistralError} Its subclass says what the server or the connection has against it.
@@ -433,11 +433,11 @@ export class Datasets extends DatasetsBase {
   importFromCampaign(request: ImportFromCampaignRequest, options?: CallOptions): Call<ImportTask>;
 
   /**
-   * Import events picked in the explorer.
+   * Import records from explorer events.
    *
-   * Starts a task that copies chat completion events into the dataset.
+   * Starts an import task that adds a record for each of the given chat completion events.
    *
-   * @returns The task that does the import.
+   * @returns The import task, which runs in the background.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
    * @throws {MistralError} Its subclass says what the server or the connection has against it.
@@ -449,12 +449,12 @@ export class Datasets extends DatasetsBase {
   importFromExplorer(request: ImportFromExplorerRequest, options?: CallOptions): Call<ImportTask>;
 
   /**
-   * Import an uploaded JSONL file.
+   * Import records from a file.
    *
-   * Starts a task that adds a record for every line of an uploaded JSONL file. A line is an object
-   * with `payload` and optional `properties`, or with `messages` and optional `properties`.
+   * Starts an import task that adds a record for each line of an uploaded JSONL file. Each line is
+   * an object with either `payload` or `messages`, and optionally `properties`.
    *
-   * @returns The task that does the import.
+   * @returns The import task, which runs in the background.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
    * @throws {MistralError} Its subclass says what the server or the connection has against it.
@@ -466,11 +466,11 @@ export class Datasets extends DatasetsBase {
   importFromFile(request: ImportFromFileRequest, options?: CallOptions): Call<ImportTask>;
 
   /**
-   * Import playground conversations.
+   * Import records from playground conversations.
    *
-   * Starts a task that copies conversations held in the playground into the dataset.
+   * Starts an import task that adds a record for each of the given playground conversations.
    *
-   * @returns The task that does the import.
+   * @returns The import task, which runs in the background.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
    * @throws {MistralError} Its subclass says what the server or the connection has against it.
@@ -485,11 +485,11 @@ export class Datasets extends DatasetsBase {
   ): Call<ImportTask>;
 
   /**
-   * Import records of other datasets.
+   * Import records from other datasets.
    *
-   * Starts a task that copies records of other datasets of the workspace into the dataset.
+   * Starts an import task that copies records from other datasets in the workspace.
    *
-   * @returns The task that does the import.
+   * @returns The import task, which runs in the background.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
    * @throws {MistralError} Its subclass says what the server or the connection has against it.
@@ -504,12 +504,13 @@ export class Datasets extends DatasetsBase {
   ): Call<ImportTask>;
 
   /**
-   * Export a dataset as JSONL.
+   * Export a dataset to JSONL.
    *
-   * Writes every record of the dataset as a line of a JSONL file and returns a link to it. The link
-   * is signed, works without a key, and expires.
+   * Exports all records of a dataset to a JSONL file, one record per line, and returns a presigned
+   * URL for downloading the file. The URL requires no API key, so treat it as a secret. It expires;
+   * export again to get a new one.
    *
-   * @returns Where the export lies.
+   * @returns Location of the exported file.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
    * @throws {MistralError} Its subclass says what the server or the connection has against it.
@@ -521,11 +522,11 @@ export class Datasets extends DatasetsBase {
   exportToJsonl(request: ExportToJsonlRequest, options?: CallOptions): Call<ExportResponse>;
 
   /**
-   * Get the state of an import task.
+   * Get an import task.
    *
-   * Returns one import task of the dataset.
+   * Returns the status, progress and result of an import task.
    *
-   * @returns The task.
+   * @returns The import task.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
    * @throws {MistralError} Its subclass says what the server or the connection has against it.
@@ -537,11 +538,11 @@ export class Datasets extends DatasetsBase {
   fetchTask(request: FetchTaskRequest, options?: CallOptions): Call<ImportTask>;
 
   /**
-   * List a dataset's import tasks.
+   * List the import tasks of a dataset.
    *
-   * Lists the import tasks of a dataset, newest first, a page at a time.
+   * Returns the import tasks of a dataset, newest first, one page at a time.
    *
-   * @returns A page of tasks.
+   * @returns A page of import tasks.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
    * @throws {MistralError} Its subclass says what the server or the connection has against it.
@@ -571,9 +572,9 @@ export class Records {
   private constructor();
 
   /**
-   * Delete several records.
+   * Delete multiple records.
    *
-   * Deletes up to 500 records at once; either all of them are deleted or none.
+   * Deletes up to 500 records in one request. Either all or none of them are deleted.
    *
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
@@ -586,9 +587,9 @@ export class Records {
   bulkDelete(request: BulkDeleteRecordsRequest, options?: CallOptions): Call<void>;
 
   /**
-   * Get one record.
+   * Get a record.
    *
-   * Returns one record, whichever dataset it is in.
+   * Returns a record. Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
    *
    * @returns The record.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
@@ -602,9 +603,9 @@ export class Records {
   fetch(request: FetchRecordRequest, options?: CallOptions): Call<DatasetRecord>;
 
   /**
-   * Delete one record.
+   * Delete a record.
    *
-   * Deletes one record from its dataset.
+   * Deletes a record from its dataset.
    *
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
@@ -617,9 +618,9 @@ export class Records {
   delete(request: DeleteRecordRequest, options?: CallOptions): Call<void>;
 
   /**
-   * Replace a record's conversation.
+   * Replace the payload of a record.
    *
-   * Replaces the whole payload of a record.
+   * Replaces the entire payload of a record. The properties remain unchanged.
    *
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
@@ -632,9 +633,9 @@ export class Records {
   updatePayload(request: UpdateRecordPayloadRequest, options?: CallOptions): Call<void>;
 
   /**
-   * Replace a record's properties.
+   * Replace the properties of a record.
    *
-   * Replaces all properties of a record.
+   * Replaces all properties of a record. The payload remains unchanged.
    *
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
@@ -647,11 +648,11 @@ export class Records {
   updateProperties(request: UpdateRecordPropertiesRequest, options?: CallOptions): Call<void>;
 
   /**
-   * Judge a record with a model.
+   * Judge a record.
    *
-   * Lets a model judge one record by a definition given in the request, and returns its verdict.
+   * Evaluates a record with a model, using the judge definition in the request.
    *
-   * @returns The verdict.
+   * @returns Analysis and answer of the judge.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
    * @throws {MistralError} Its subclass says what the server or the connection has against it.
@@ -668,9 +669,10 @@ export class Files {
   private constructor();
 
   /**
-   * List uploaded files.
+   * List files.
    *
-   * Lists the files of the workspace, newest first. Unlike elsewhere, the first page has number 0.
+   * Returns the files in the workspace, newest first, one page at a time. Unlike in other listings,
+   * pages are numbered from 0.
    *
    * @returns A page of files.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
@@ -686,9 +688,9 @@ export class Files {
   /**
    * Upload a file.
    *
-   * Uploads a file of at most 512 MB, which an import can then read.
+   * Uploads a file of up to 512 MB, which can then be imported into a dataset.
    *
-   * @returns The file as stored.
+   * @returns The uploaded file.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
    * @throws {MistralError} Its subclass says what the server or the connection has against it.
@@ -700,11 +702,11 @@ export class Files {
   upload(request: UploadFileRequest, options?: CallOptions): Call<UploadedFile>;
 
   /**
-   * Get a file's description.
+   * Get a file.
    *
-   * Returns what is known about an uploaded file, without its content.
+   * Returns the metadata of an uploaded file.
    *
-   * @returns The file.
+   * @returns Metadata of the file.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
    * @throws {MistralError} Its subclass says what the server or the connection has against it.
@@ -718,9 +720,9 @@ export class Files {
   /**
    * Delete a file.
    *
-   * Deletes an uploaded file. Records imported from it stay.
+   * Deletes an uploaded file. Records imported from it are kept.
    *
-   * @returns Which file was deleted.
+   * @returns Confirmation of the deletion.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
    * @throws {MistralError} Its subclass says what the server or the connection has against it.
@@ -734,9 +736,9 @@ export class Files {
   /**
    * Download a file.
    *
-   * Returns the bytes of an uploaded file.
+   * Returns the content of an uploaded file.
    *
-   * @returns The bytes of the file.
+   * @returns Content of the file.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
    * @throws {MistralError} Its subclass says what the server or the connection has against it.
@@ -748,11 +750,12 @@ export class Files {
   download(request: DownloadFileRequest, options?: CallOptions): Promise<Download>;
 
   /**
-   * Get a signed link to a file.
+   * Get a presigned URL for a file.
    *
-   * Returns a link under which the file can be downloaded without a key until it expires.
+   * Returns a presigned URL for downloading a file. The URL requires no API key until it expires,
+   * so treat it as a secret.
    *
-   * @returns The link.
+   * @returns The presigned URL.
    * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
    * type or outside its limits.
    * @throws {MistralError} Its subclass says what the server or the connection has against it.

@@ -183,27 +183,27 @@ class Datasets extends DatasetsBase {
     this.records = new Records(native);
   }
 
-  /** List the workspace's datasets. */
+  /** List datasets. */
   list(request, options) {
     return LIST_DATASETS.send(this.#native, request, options);
   }
 
-  /** List the workspace's datasets, all of it. */
+  /** List datasets, all of it. */
   iter(request, options) {
     return ITER_DATASETS.pager(this.#native, request, options);
   }
 
-  /** Create an empty dataset. */
+  /** Create a dataset. */
   create(request, options) {
     return CREATE_DATASET.send(this.#native, request, options);
   }
 
-  /** Get one dataset. */
+  /** Get a dataset. */
   fetch(request, options) {
     return FETCH_DATASET.send(this.#native, request, options);
   }
 
-  /** Change a dataset's name or description. */
+  /** Update a dataset. */
   update(request, options) {
     return UPDATE_DATASET.send(this.#native, request, options);
   }
@@ -213,62 +213,62 @@ class Datasets extends DatasetsBase {
     return DELETE_DATASET.send(this.#native, request, options);
   }
 
-  /** List a dataset's records. */
+  /** List the records of a dataset. */
   listRecords(request, options) {
     return LIST_RECORDS.send(this.#native, request, options);
   }
 
-  /** List a dataset's records, all of it. */
+  /** List the records of a dataset, all of it. */
   iterRecords(request, options) {
     return ITER_RECORDS.pager(this.#native, request, options);
   }
 
-  /** Add a conversation to a dataset. */
+  /** Create a record. */
   createRecord(request, options) {
     return CREATE_RECORD.send(this.#native, request, options);
   }
 
-  /** Import the events of a campaign. */
+  /** Import records from a campaign. */
   importFromCampaign(request, options) {
     return IMPORT_FROM_CAMPAIGN.send(this.#native, request, options);
   }
 
-  /** Import events picked in the explorer. */
+  /** Import records from explorer events. */
   importFromExplorer(request, options) {
     return IMPORT_FROM_EXPLORER.send(this.#native, request, options);
   }
 
-  /** Import an uploaded JSONL file. */
+  /** Import records from a file. */
   importFromFile(request, options) {
     return IMPORT_FROM_FILE.send(this.#native, request, options);
   }
 
-  /** Import playground conversations. */
+  /** Import records from playground conversations. */
   importFromPlayground(request, options) {
     return IMPORT_FROM_PLAYGROUND.send(this.#native, request, options);
   }
 
-  /** Import records of other datasets. */
+  /** Import records from other datasets. */
   importFromDatasetRecords(request, options) {
     return IMPORT_FROM_DATASET_RECORDS.send(this.#native, request, options);
   }
 
-  /** Export a dataset as JSONL. */
+  /** Export a dataset to JSONL. */
   exportToJsonl(request, options) {
     return EXPORT_TO_JSONL.send(this.#native, request, options);
   }
 
-  /** Get the state of an import task. */
+  /** Get an import task. */
   fetchTask(request, options) {
     return FETCH_TASK.send(this.#native, request, options);
   }
 
-  /** List a dataset's import tasks. */
+  /** List the import tasks of a dataset. */
   listTasks(request, options) {
     return LIST_TASKS.send(this.#native, request, options);
   }
 
-  /** List a dataset's import tasks, all of it. */
+  /** List the import tasks of a dataset, all of it. */
   iterTasks(request, options) {
     return ITER_TASKS.pager(this.#native, request, options);
   }
@@ -282,32 +282,32 @@ class Records {
     this.#native = native;
   }
 
-  /** Delete several records. */
+  /** Delete multiple records. */
   bulkDelete(request, options) {
     return BULK_DELETE_RECORDS.send(this.#native, request, options);
   }
 
-  /** Get one record. */
+  /** Get a record. */
   fetch(request, options) {
     return FETCH_RECORD.send(this.#native, request, options);
   }
 
-  /** Delete one record. */
+  /** Delete a record. */
   delete(request, options) {
     return DELETE_RECORD.send(this.#native, request, options);
   }
 
-  /** Replace a record's conversation. */
+  /** Replace the payload of a record. */
   updatePayload(request, options) {
     return UPDATE_RECORD_PAYLOAD.send(this.#native, request, options);
   }
 
-  /** Replace a record's properties. */
+  /** Replace the properties of a record. */
   updateProperties(request, options) {
     return UPDATE_RECORD_PROPERTIES.send(this.#native, request, options);
   }
 
-  /** Judge a record with a model. */
+  /** Judge a record. */
   judge(request, options) {
     return JUDGE_RECORD.send(this.#native, request, options);
   }
@@ -321,7 +321,7 @@ class Files {
     this.#native = native;
   }
 
-  /** List uploaded files. */
+  /** List files. */
   list(request, options) {
     return LIST_FILES.send(this.#native, request, options);
   }
@@ -331,7 +331,7 @@ class Files {
     return uploadFile(this.#native, UPLOAD_FILE, request, options);
   }
 
-  /** Get a file's description. */
+  /** Get a file. */
   retrieve(request, options) {
     return RETRIEVE_FILE.send(this.#native, request, options);
   }
@@ -346,7 +346,7 @@ class Files {
     return downloadFile(this.#native, DOWNLOAD_FILE, request, options);
   }
 
-  /** Get a signed link to a file. */
+  /** Get a presigned URL for a file. */
   getSignedUrl(request, options) {
     return GET_SIGNED_URL.send(this.#native, request, options);
   }

@@ -92,7 +92,7 @@ test("create_records_in_order", async () => {
   await failure(create([], { concurrency: 65 }), ValidationError);
 });
 
-test("create_records_pulls_as_it_sends", async () => {
+test("create_records_reads_the_source_lazily", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
   const stuck = { operation: "create_record", skip: 10, times: null, delayMs: 60_000 };
@@ -124,7 +124,7 @@ test("create_records_pulls_as_it_sends", async () => {
   assert.equal(pulled.closed, 1, "a source that is wanted no more is closed");
 });
 
-test("create_records_stops_or_continues", async () => {
+test("create_records_stops_or_continues_on_errors", async () => {
   const fixture = await Fixture.start();
   const records = () => {
     const all = numbers(6).map(record);
@@ -176,7 +176,7 @@ test("create_records_stops_or_continues", async () => {
   assert.match((await failure(odd, ValidationError)).message, /^payload: .*holds a BigInt/);
 });
 
-test("create_records_by_file", async () => {
+test("create_records_as_a_file", async () => {
   const fixture = await Fixture.served();
   const datasetId = (await fixture.dataset()).id;
   const create = (count, rest) =>
@@ -241,7 +241,7 @@ test("create_records_slows_down_on_429", async () => {
   assert.deepEqual([error.report.failed, error.report.unknown], [1, 0]);
 });
 
-test("import_jsonl_of_every_form", async (t) => {
+test("import_jsonl_in_every_format", async (t) => {
   const fixture = await Fixture.start();
   const text = lines(3);
   const path = join(await folder(t), "records.jsonl");
@@ -297,7 +297,7 @@ test("import_jsonl_compressed", async (t) => {
   await failure(importing(Buffer.from(lines(2)), "brotli"), ValidationError);
 });
 
-test("import_jsonl_refuses_invalid_lines", async () => {
+test("import_jsonl_rejects_invalid_lines", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
   await fixture.requests();
@@ -334,7 +334,7 @@ test("import_jsonl_lenient", async () => {
   assert.deepEqual(await stored(fixture, dataset), [undefined, 3]);
 });
 
-test("import_jsonl_splits", async () => {
+test("import_jsonl_splits_large_files", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
   const text = lines(100);

@@ -97,7 +97,7 @@ test("export_resumes", async (t) => {
   }
 });
 
-test("export_renews_an_expired_link", async (t) => {
+test("export_renews_an_expired_url", async (t) => {
   const { fixture, whole, request } = await filled(t);
   await fixture.injectFault({ operation: "open_link", status: 403, body: "" });
   const { to, text } = collecting();
@@ -112,7 +112,7 @@ test("export_renews_an_expired_link", async (t) => {
   ]);
 });
 
-test("export_checks_its_lines", async (t) => {
+test("export_checks_the_line_count", async (t) => {
   const { fixture, dataset, folder, request } = await filled(t);
   const body = { records: { count: 5, results: [] } };
   await fixture.injectFault({ operation: "list_records", status: 200, body, times: null });

@@ -79,7 +79,7 @@ test("update_dataset", async () => {
   assert.deepEqual(await fixture.datasets.fetch({ datasetId: created.id }), updated);
 });
 
-test("update_dataset_keeps_what_is_not_given", async () => {
+test("update_dataset_keeps_omitted_fields", async () => {
   const fixture = await Fixture.start();
   const { id: datasetId, description } = await fixture.dataset();
   const renamed = await fixture.datasets.update({ datasetId, name: "Returned goods" });
@@ -135,7 +135,7 @@ test("list_datasets_in_pages", async () => {
   assert.deepEqual((await datasets.list({ pageSize: 2, page: 3 })).datasets.results, []);
 });
 
-test("list_datasets_by_text", async () => {
+test("list_datasets_by_query", async () => {
   const { datasets } = await Fixture.start();
   await datasets.create({ name: "Ärger am Schalter", description: "" });
   await datasets.create({ name: "Something else", description: "with ÄRGER in it" });
@@ -151,7 +151,7 @@ test("list_datasets_count_only", async () => {
   assert.deepEqual([count, results], [3, []]);
 });
 
-test("list_refuses_page_sizes_out_of_range", async () => {
+test("list_rejects_page_sizes_out_of_range", async () => {
   const { datasets } = nowhere();
   for (const [request, message] of [
     [{ pageSize: 101 }, "pageSize: expected 0 to 100, found 101"],

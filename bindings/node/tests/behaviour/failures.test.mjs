@@ -25,7 +25,7 @@ test("missing_key_is_a_configuration_error", () => {
   );
 });
 
-test("refused_key_is_an_authentication_error", async () => {
+test("rejected_key_is_an_authentication_error", async () => {
   const serverURL = await served("--api-key", "right");
   const wrong = new Mistral({ apiKey: "wrong", serverURL });
   const error = await failure(wrong.datasets.list(), AuthenticationError, {
@@ -52,7 +52,7 @@ test("unreachable_server_is_a_connection_error", async () => {
   }
 });
 
-test("slow_server_is_a_timeout", async () => {
+test("slow_server_is_a_timeout_error", async () => {
   const { url } = await canned({ body: '{"datasets": {"count": 0}}', delay: 20_000 });
   const client = new Mistral({ apiKey: "k", serverURL: url, timeoutMs: 100 });
   for (const call of [
@@ -107,7 +107,7 @@ test("secrets_stay_out_of_errors", async () => {
   }
 });
 
-test("key_stays_with_the_server", async () => {
+test("key_is_not_sent_to_other_hosts", async () => {
   const other = await canned({ body: '{"datasets": {"count": 3}}', host: "localhost" });
   const elsewhere = `${other.url}/elsewhere`;
   const first = await canned({ status: 307, headers: { location: elsewhere } });

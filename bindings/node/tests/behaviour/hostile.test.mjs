@@ -10,7 +10,7 @@ import { MistralError } from "mistral-datasets";
 import { canned } from "../support/canned.mjs";
 import { failure, Fixture } from "../support/fixture.mjs";
 
-test("compressed_responses_read", async () => {
+test("compressed_responses_are_decoded", async () => {
   const text = '{"datasets": {"count": 3, "results": []}}';
   for (const [encoding, body] of [
     ["gzip", gzipSync(text)],

@@ -32,7 +32,7 @@ test("import_from_file", async () => {
   for (const { source } of [first, second, third]) assert.equal(source, RecordSource.UPLOADED_FILE);
 });
 
-test("import_from_file_fails_whole", async () => {
+test("import_from_file_is_all_or_nothing", async () => {
   const fixture = await Fixture.start();
   const dataset = await fixture.dataset();
   const good = '{"messages": [{"role": "user", "content": "fine"}]}';
@@ -108,7 +108,7 @@ test("import_from_dataset_records", async () => {
   assert.equal((await fixture.records(from)).length, 2);
 });
 
-test("import_from_unknown_sources_is_refused", async () => {
+test("import_from_unknown_sources_is_rejected", async () => {
   const fixture = await Fixture.start();
   const { datasets } = fixture;
   const { id: datasetId } = await fixture.dataset();

@@ -50,7 +50,7 @@ test("iterate_is_lazy", async () => {
   assert.deepEqual(await fixture.operations(), ["list_records"]);
 });
 
-test("iterate_fetches_ahead", async () => {
+test("iterate_prefetches", async () => {
   const fixture = await Fixture.served();
   const { id: datasetId } = await fixture.filled(130);
   await fixture.injectFault({ operation: "list_records", delayMs: 30, times: null });
@@ -81,7 +81,7 @@ test("iterate_pages", async () => {
   );
 });
 
-test("iterate_takes", async () => {
+test("iterate_stops_at_the_limit", async () => {
   const fixture = await Fixture.served();
   const { id: datasetId } = await fixture.filled(50);
   const taken = (rest) => all(fixture.datasets.iterRecords({ datasetId, ...rest }));
@@ -95,7 +95,7 @@ test("iterate_takes", async () => {
   assert.deepEqual(await fixture.requests(), []);
 });
 
-test("iterate_drops_what_moved", async () => {
+test("iterate_skips_duplicates", async () => {
   const fixture = await Fixture.start();
   for (let n = 0; n < 6; n++) await fixture.dataset();
   const ids = [];
@@ -107,7 +107,7 @@ test("iterate_drops_what_moved", async () => {
   assert.deepEqual([ids.length, new Set(ids).size], [6, 6]);
 });
 
-test("iterate_ends_on_a_lying_next", async () => {
+test("iterate_stops_on_an_endless_next", async () => {
   const fixture = await Fixture.served();
   const { id: datasetId } = await fixture.filled(3);
   const { records } = await fixture.datasets.listRecords({ datasetId, pageSize: 2 });

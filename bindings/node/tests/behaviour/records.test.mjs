@@ -23,7 +23,7 @@ test("create_record", async () => {
   assert.equal(traced.source, source);
 });
 
-test("create_record_refuses_what_is_no_object", async () => {
+test("create_record_rejects_non_objects", async () => {
   const { createRecord } = nowhere().datasets;
   const create = (rest) => {
     const request = { datasetId: "d", payload: { messages: [] }, properties: {}, ...rest };
@@ -43,7 +43,7 @@ test("create_record_refuses_what_is_no_object", async () => {
   }
 });
 
-test("create_record_without_messages_is_refused", async () => {
+test("create_record_without_messages_is_rejected", async () => {
   const fixture = await Fixture.start();
   const dataset = await fixture.dataset();
   for (const payload of [{}, { messages: [[null]] }, { messages: "hello" }]) {
@@ -61,7 +61,7 @@ const UNUSUAL =
   String.raw`{"messages": [{"role":"user","content":"a\u0001b\u2028 \ud83d\ude00 😀 é"}], "z": 1.0, "a": 12345678901234567890123, ` +
   String.raw`"tiny": 1e-7, "exact": 0.1, "huge": 1E400, "negative zero": -0.0, "nested": {"b": [], "a": {}}, "": null, "lone": "\ud800"}`;
 
-test("unusual_values_survive", async () => {
+test("unusual_values_are_preserved", async () => {
   const fixture = await Fixture.start();
   const dataset = await fixture.dataset();
   const unusual = RawJson.from(UNUSUAL);

@@ -30,7 +30,7 @@ async function responded(body) {
   return (await canned({ body: text })).client.datasets;
 }
 
-test("responses_of_every_generation_read", async () => {
+test("responses_of_every_generation_are_parsed", async () => {
   const dataset = { id: ID, ...TIMES, name: "n", description: "d", owner_id: ID, workspace_id: ID };
   for (const [body, slug] of [
     [{ ...dataset, deleted_at: null }, null],
@@ -66,7 +66,7 @@ test("responses_of_every_generation_read", async () => {
   }
 });
 
-test("unknown_fields_and_values_are_kept", async () => {
+test("unknown_fields_and_values_are_preserved", async () => {
   const body = `{
     "id": "${ID}", "created_at": "${TIMES.created_at}", "updated_at": "${TIMES.updated_at}", "dataset_id": "${ID}",
     "payload": {}, "properties": {}, "source": "CARRIER_PIGEON", "mood": {"b": 1.5, "a": [1]}, "__proto__": {"x": 1}
@@ -90,7 +90,7 @@ test("unknown_fields_and_values_are_kept", async () => {
   );
 });
 
-test("a_payload_that_is_no_json_hides_no_other", async () => {
+test("invalid_payload_json_does_not_hide_other_records", async () => {
   const record = (payload) => `{
     "id": "${ID}", "created_at": "${TIMES.created_at}", "updated_at": "${TIMES.updated_at}", "dataset_id": "${ID}",
     "payload": ${payload}, "properties": {}, "source": "PLAYGROUND", "mood": ${payload}
@@ -114,7 +114,7 @@ test("a_payload_that_is_no_json_hides_no_other", async () => {
   assert.throws(() => RawJson.from(broken.payloadText), ValidationError);
 });
 
-test("error_envelopes_of_every_kind_read", async () => {
+test("error_envelopes_of_every_kind_are_parsed", async () => {
   const envelope = { detail: { message: "taken", error_code: "SOMETHING_NEW" } };
   const validator = [
     { type: "missing", loc: ["body", "name"], msg: "Field required", input: { secret: 1 } },

@@ -33,7 +33,7 @@ test("retries_a_read", async () => {
   await failure(fixture.datasets.list(), ValidationError, { attempts: 1 });
 });
 
-test("retries_a_broken_read", async () => {
+test("retries_an_interrupted_read", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
   await fixture.requests();
@@ -51,7 +51,7 @@ test("retries_a_broken_read", async () => {
   assert.equal((await fetch({ timeoutMs: 200 })).id, dataset.id);
 });
 
-test("never_repeats_an_ambiguous_write", async () => {
+test("never_retries_an_ambiguous_write", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
   const faults = [{ resetAfterBytes: 0 }, { truncateAfterBytes: 3 }, { status: 500 }];
@@ -66,7 +66,7 @@ test("never_repeats_an_ambiguous_write", async () => {
   }
 });
 
-test("repeats_a_write_that_was_refused", async () => {
+test("retries_a_rejected_write", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
   for (const fault of [{ status: 429 }, { status: 503, headers: { "retry-after": "0" } }]) {
@@ -78,7 +78,7 @@ test("repeats_a_write_that_was_refused", async () => {
   assert.equal((await fixture.records(dataset)).length, 2);
 });
 
-test("honours_retry_after", async () => {
+test("honors_retry_after", async () => {
   const fixture = await Fixture.served();
   const spoil = (value) =>
     fixture.injectFault({ operation: "list_datasets", status: 429, headers: { "retry-after": value } });
@@ -97,7 +97,7 @@ test("honours_retry_after", async () => {
   assert.equal(error.retryAfterMs, 3_600_000);
 });
 
-test("failure_tells_attempts", async () => {
+test("error_reports_attempts", async () => {
   const fixture = await Fixture.served();
   await fixture.injectFault({ operation: "list_datasets", status: 500, times: 2 });
   await fixture.injectFault({ operation: "list_datasets", status: 502, times: null });
@@ -124,7 +124,7 @@ test("deadline_ends_retries", async () => {
   assert.ok(performance.now() - began < 3_000);
 });
 
-test("retries_can_be_switched_off", async () => {
+test("retries_can_be_disabled", async () => {
   const fixture = await Fixture.served();
   await fixture.injectFault({ operation: "list_datasets", status: 500, times: null });
   const once = fixture.client.withOptions({ retries: 1 });
@@ -136,7 +136,7 @@ test("retries_can_be_switched_off", async () => {
   await failure(fixture.datasets.list({}, none), ServerError, { attempts: 1 });
 });
 
-test("options_of_one_call", async () => {
+test("per_call_options", async () => {
   const [fixture, other] = [await Fixture.served(), await Fixture.served()];
   const named = fixture.client.withOptions({ headers: { "X-Team": "blue" } });
   await named.datasets.list({}, { headers: new Headers({ "x-job": "1" }) });

@@ -68,7 +68,7 @@ test("wait_raises_for_a_failed_task", async () => {
   assert.equal((await task.refresh()).status, TaskStatus.FAILED);
 });
 
-test("wait_gives_up_while_running", async () => {
+test("wait_times_out", async () => {
   const fixture = await Fixture.served();
   const task = await importing(fixture, '{"messages": []}\n');
   const fault = { operation: "fetch_task", body: shown(task, "RUNNING"), times: null };

@@ -23,7 +23,7 @@ RecordSource: TypeAlias = (
     ]
     | str
 )
-"""Where a record came from."""
+"""Origin of a record."""
 
 TaskStatus: TypeAlias = (
     Literal[
@@ -38,7 +38,9 @@ TaskStatus: TypeAlias = (
     ]
     | str
 )
-"""How far a task is. COMPLETED is success; FAILED, CANCELED, TERMINATED and TIMED_OUT are failures."""
+"""Status of an import task. `COMPLETED` is success; `FAILED`, `CANCELED`, `TERMINATED` and `TIMED_OUT` are failures. Any
+other status is treated as in progress.
+"""
 
 ErrorCode: TypeAlias = (
     Literal[
@@ -66,4 +68,4 @@ ErrorCode: TypeAlias = (
     ]
     | str
 )
-"""The server's name for what went wrong."""
+"""Machine-readable error code."""

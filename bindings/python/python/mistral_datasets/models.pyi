@@ -31,43 +31,43 @@ __all__ = [
 
 @final
 class Dataset:
-    """A named collection of conversation records."""
+    """A named collection of records."""
 
     @property
     def id(self) -> str:
-        """The dataset's id."""
+        """ID of the dataset."""
 
     @property
     def created_at(self) -> datetime:
-        """When the dataset was created."""
+        """When the dataset was created, in UTC."""
 
     @property
     def updated_at(self) -> datetime:
-        """When the dataset was last changed."""
+        """When the dataset was last updated, in UTC."""
 
     @property
     def deleted_at(self) -> datetime | None:
-        """When the dataset was deleted, if it was."""
+        """When the dataset was deleted, in UTC, if it was deleted."""
 
     @property
     def name(self) -> str:
-        """What the dataset is called."""
+        """Name of the dataset."""
 
     @property
     def slug(self) -> str | None:
-        """A readable name that may stand for the id, where the server gives one."""
+        """Human-readable identifier that can be used in place of the ID, if the server assigns one."""
 
     @property
     def description(self) -> str:
-        """What the dataset is for."""
+        """Description of the dataset."""
 
     @property
     def owner_id(self) -> str:
-        """Who created the dataset."""
+        """ID of the user who created the dataset."""
 
     @property
     def workspace_id(self) -> str:
-        """The workspace the dataset belongs to."""
+        """ID of the workspace that contains the dataset."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:
@@ -88,23 +88,23 @@ class Dataset:
 
 @final
 class DatasetPage:
-    """One page of datasets."""
+    """A page of datasets."""
 
     @property
     def results(self) -> list[Dataset]:
-        """The datasets of this page."""
+        """Datasets on this page."""
 
     @property
     def count(self) -> int:
-        """How many datasets there are in all."""
+        """Total number of datasets."""
 
     @property
     def next(self) -> str | None:
-        """The link of the next page, if there is one."""
+        """Link to the next page, if there is one."""
 
     @property
     def previous(self) -> str | None:
-        """The link of the page before, if there is one."""
+        """Link to the previous page, if there is one."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:
@@ -125,11 +125,11 @@ class DatasetPage:
 
 @final
 class ListDatasetsResponse:
-    """The response to listing datasets."""
+    """Response containing a page of datasets."""
 
     @property
     def datasets(self) -> DatasetPage:
-        """The page asked for."""
+        """The requested page."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:
@@ -150,7 +150,7 @@ class ListDatasetsResponse:
 
 @final
 class ConversationPayload(Mapping[str, JSON]):
-    """A conversation; members beside `messages` are kept as they are.
+    """A conversation. Fields other than `messages` are preserved.
 
     It is a read-only mapping, and its members are attributes too. The lists and dicts inside are plain ones and may be
     changed; what is sent or written is then what they hold.
@@ -159,7 +159,7 @@ class ConversationPayload(Mapping[str, JSON]):
     def __new__(cls, *, messages: list[dict[str, JSON]], **members: JSON) -> ConversationPayload: ...
     @property
     def messages(self) -> list[dict[str, JSON]]:
-        """The messages in order, each an object such as `{"role": "user", "content": "…"}`."""
+        """Messages in order, each an object such as `{"role": "user", "content": "…"}`."""
 
     @staticmethod
     def from_json(text: str, /) -> ConversationPayload:
@@ -184,39 +184,39 @@ class ConversationPayload(Mapping[str, JSON]):
 
 @final
 class DatasetRecord:
-    """One conversation of a dataset."""
+    """A record of a dataset, which holds a conversation and its properties."""
 
     @property
     def id(self) -> str:
-        """The record's id."""
+        """ID of the record."""
 
     @property
     def created_at(self) -> datetime:
-        """When the record was created."""
+        """When the record was created, in UTC."""
 
     @property
     def updated_at(self) -> datetime:
-        """When the record was last changed."""
+        """When the record was last updated, in UTC."""
 
     @property
     def deleted_at(self) -> datetime | None:
-        """When the record was deleted, if it was."""
+        """When the record was deleted, in UTC, if it was deleted."""
 
     @property
     def dataset_id(self) -> str:
-        """The dataset the record is in."""
+        """ID of the dataset that contains the record."""
 
     @property
     def payload(self) -> ConversationPayload:
-        """The conversation."""
+        """The conversation, as an object with `messages`."""
 
     @property
     def properties(self) -> dict[str, JSON]:
-        """What is said about the conversation."""
+        """Custom metadata of the record."""
 
     @property
     def source(self) -> RecordSource:
-        """Where the record came from."""
+        """Origin of the record."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:
@@ -237,23 +237,23 @@ class DatasetRecord:
 
 @final
 class RecordPage:
-    """One page of records."""
+    """A page of records."""
 
     @property
     def results(self) -> list[DatasetRecord]:
-        """The records of this page."""
+        """Records on this page."""
 
     @property
     def count(self) -> int:
-        """How many records there are in all."""
+        """Total number of records."""
 
     @property
     def next(self) -> str | None:
-        """The link of the next page, if there is one."""
+        """Link to the next page, if there is one."""
 
     @property
     def previous(self) -> str | None:
-        """The link of the page before, if there is one."""
+        """Link to the previous page, if there is one."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:
@@ -274,11 +274,11 @@ class RecordPage:
 
 @final
 class ListRecordsResponse:
-    """The response to listing records."""
+    """Response containing a page of records."""
 
     @property
     def records(self) -> RecordPage:
-        """The page asked for."""
+        """The requested page."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:
@@ -299,19 +299,19 @@ class ListRecordsResponse:
 
 @final
 class ImportResult:
-    """What an import did, in records."""
+    """Record counts of an import."""
 
     @property
     def requested_record_count(self) -> int:
-        """How many records were asked for."""
+        """Number of records requested."""
 
     @property
     def imported_record_count(self) -> int:
-        """How many were imported."""
+        """Number of records imported."""
 
     @property
     def skipped_record_count(self) -> int:
-        """How many were left out."""
+        """Number of records skipped."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:
@@ -332,51 +332,51 @@ class ImportResult:
 
 @final
 class ImportTask:
-    """A running or finished import into a dataset."""
+    """A task that imports records into a dataset."""
 
     @property
     def id(self) -> str:
-        """The task's id."""
+        """ID of the import task."""
 
     @property
     def created_at(self) -> datetime:
-        """When the task was created."""
+        """When the import task was created, in UTC."""
 
     @property
     def updated_at(self) -> datetime:
-        """When the task was last changed."""
+        """When the import task was last updated, in UTC."""
 
     @property
     def deleted_at(self) -> datetime | None:
-        """When the task was deleted, if it was."""
+        """When the import task was deleted, in UTC, if it was deleted."""
 
     @property
     def creator_id(self) -> str:
-        """Who asked for the import."""
+        """ID of the user who started the import."""
 
     @property
     def dataset_id(self) -> str:
-        """The dataset imported into."""
+        """ID of the dataset that records are imported into."""
 
     @property
     def workspace_id(self) -> str:
-        """The workspace of the dataset."""
+        """ID of the workspace that contains the dataset."""
 
     @property
     def status(self) -> TaskStatus:
-        """How far the task is."""
+        """Status of the import task."""
 
     @property
     def progress(self) -> int | None:
-        """How much is done, in percent from 0 to 100, where known."""
+        """Progress in percent, from 0 to 100, if known."""
 
     @property
     def message(self) -> str | None:
-        """What went wrong, or what is going on, where there is something to say."""
+        """Error or status message, if any."""
 
     @property
     def result(self) -> ImportResult | None:
-        """What the import did, once it is finished, where the server counts."""
+        """Record counts of a finished import, if the server reports them."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:
@@ -452,23 +452,23 @@ class ImportTask:
 
 @final
 class TaskPage:
-    """One page of import tasks."""
+    """A page of import tasks."""
 
     @property
     def results(self) -> list[ImportTask]:
-        """The tasks of this page."""
+        """Import tasks on this page."""
 
     @property
     def count(self) -> int:
-        """How many tasks there are in all."""
+        """Total number of import tasks."""
 
     @property
     def next(self) -> str | None:
-        """The link of the next page, if there is one."""
+        """Link to the next page, if there is one."""
 
     @property
     def previous(self) -> str | None:
-        """The link of the page before, if there is one."""
+        """Link to the previous page, if there is one."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:
@@ -489,11 +489,11 @@ class TaskPage:
 
 @final
 class ListTasksResponse:
-    """The response to listing tasks."""
+    """Response containing a page of import tasks."""
 
     @property
     def tasks(self) -> TaskPage:
-        """The page asked for."""
+        """The requested page."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:
@@ -514,11 +514,11 @@ class ListTasksResponse:
 
 @final
 class ExportResponse:
-    """Where an export lies."""
+    """Location of an exported file."""
 
     @property
     def file_url(self) -> str:
-        """A signed link to the JSONL file; it needs no key, is itself a secret, and expires."""
+        """Presigned URL of the JSONL file. It expires and requires no API key, so treat it as a secret."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:
@@ -539,15 +539,15 @@ class ExportResponse:
 
 @final
 class JudgeRecordResponse:
-    """A judge's verdict on a record."""
+    """Result of judging a record."""
 
     @property
     def analysis(self) -> str:
-        """Why the judge answers so."""
+        """Explanation of the answer."""
 
     @property
     def answer(self) -> str | float:
-        """The answer."""
+        """Answer of the judge."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:
@@ -568,11 +568,11 @@ class JudgeRecordResponse:
 
 @final
 class File:
-    """An uploaded file, without its content."""
+    """Metadata of an uploaded file."""
 
     @property
     def id(self) -> str:
-        """The file's id."""
+        """ID of the file."""
 
     @property
     def object(self) -> str:
@@ -580,51 +580,51 @@ class File:
 
     @property
     def bytes(self) -> int | None:
-        """How many bytes the file has, where known."""
+        """Size in bytes, if known."""
 
     @property
     def created_at(self) -> int:
-        """When the file was uploaded, in seconds since 1970."""
+        """When the file was uploaded, as a Unix timestamp in seconds."""
 
     @property
     def filename(self) -> str:
-        """The name given at upload."""
+        """Name of the file."""
 
     @property
     def purpose(self) -> str | None:
-        """What the file was uploaded for, if that was said."""
+        """Purpose given at upload, if any."""
 
     @property
     def sample_type(self) -> str | None:
-        """What kind of samples the file holds, as far as the server says."""
+        """Type of the samples in the file, if known."""
 
     @property
     def source(self) -> str | None:
-        """How the file came to the server, such as `upload`."""
+        """How the file was created, such as `upload`."""
 
     @property
     def num_lines(self) -> int | None:
-        """How many lines the file has, where counted."""
+        """Number of lines, if known."""
 
     @property
     def mimetype(self) -> str | None:
-        """The file's media type, where known."""
+        """MIME type, if known."""
 
     @property
     def signature(self) -> str | None:
-        """A checksum of the content, where known."""
+        """Checksum of the content, if known."""
 
     @property
     def expires_at(self) -> int | None:
-        """When the file is removed, in seconds since 1970, if it is."""
+        """When the file expires, as a Unix timestamp in seconds, if it expires."""
 
     @property
     def visibility(self) -> str | None:
-        """Who may see the file, `workspace` or `user`."""
+        """Who can see the file, `workspace` or `user`."""
 
     @property
     def deleted(self) -> bool | None:
-        """Whether the file was deleted; only retrieving a file says so."""
+        """Whether the file was deleted. Only set when a single file is retrieved."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:
@@ -645,11 +645,11 @@ class File:
 
 @final
 class ListFilesResponse:
-    """The response to listing files."""
+    """Response containing a page of files."""
 
     @property
     def data(self) -> list[File]:
-        """The files of this page."""
+        """Files on this page."""
 
     @property
     def object(self) -> str:
@@ -657,7 +657,7 @@ class ListFilesResponse:
 
     @property
     def total(self) -> int | None:
-        """How many files there are in all, if asked for."""
+        """Total number of files, if requested."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:
@@ -678,11 +678,11 @@ class ListFilesResponse:
 
 @final
 class DeleteFileResponse:
-    """Which file was deleted."""
+    """Confirmation that a file was deleted."""
 
     @property
     def id(self) -> str:
-        """The file's id."""
+        """ID of the file."""
 
     @property
     def object(self) -> str:
@@ -690,7 +690,7 @@ class DeleteFileResponse:
 
     @property
     def deleted(self) -> bool:
-        """Whether the file is gone."""
+        """Whether the file was deleted."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:
@@ -711,11 +711,11 @@ class DeleteFileResponse:
 
 @final
 class SignedUrl:
-    """A signed link."""
+    """A presigned URL."""
 
     @property
     def url(self) -> str:
-        """The link; it needs no key, is itself a secret, and expires."""
+        """Presigned URL of the file. It expires and requires no API key, so treat it as a secret."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:

@@ -55,14 +55,14 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListDatasetsResponse:
-        """List the workspace's datasets.
+        """List datasets.
 
-        Lists the datasets of the workspace, newest first, a page at a time.
+        Returns the datasets in the workspace, newest first, one page at a time.
 
         Args:
-            page_size: How many results a page holds; 0 asks for the count alone. Limits: 0 to 100. Default: 50.
-            page: Which page to return, counted from 1. Limits: at least 1. Default: 1.
-            q: Keeps only datasets whose name or description contains this text, in any case.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
+            q: Case-insensitive substring to search for in names and descriptions.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
@@ -109,7 +109,7 @@ class Datasets(Bulk):
         them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.
 
         Args:
-            q: Keeps only datasets whose name or description contains this text, in any case.
+            q: Case-insensitive substring to search for in names and descriptions.
             page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
             prefetch: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
                 Default: 8.
@@ -135,17 +135,17 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Create an empty dataset.
+        """Create a dataset.
 
-        Creates a new dataset without records.
+        Creates an empty dataset in the workspace.
 
         Args:
-            name: What the dataset is called. Limits: 5 to 50 characters.
-            description: What the dataset is for. Limits: at most 200 characters.
+            name: Name of the dataset. Limits: 5 to 50 characters.
+            description: Description of the dataset. Limits: at most 200 characters.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            The dataset as created.
+            The created dataset.
 
         Raises:
             errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
@@ -177,12 +177,12 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Get one dataset.
+        """Get a dataset.
 
-        Returns one dataset of the workspace.
+        Returns a dataset. Fails with `DATASET_NOT_FOUND` if it does not exist.
 
         Args:
-            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
@@ -219,18 +219,18 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Change a dataset's name or description.
+        """Update a dataset.
 
-        Changes the members given; a member left out or null stays as it is.
+        Updates the name or description of a dataset. Fields that are omitted or null remain unchanged.
 
         Args:
-            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-            name: The new name; null or left out keeps the old one. Limits: 5 to 50 characters.
-            description: The new description; null or left out keeps the old one. Limits: at most 200 characters.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            name: New name; unchanged if omitted or null. Limits: 5 to 50 characters.
+            description: New description; unchanged if omitted or null. Limits: at most 200 characters.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            The dataset after the change.
+            The updated dataset.
 
         Raises:
             errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
@@ -265,10 +265,10 @@ class Datasets(Bulk):
     ) -> None:
         """Delete a dataset.
 
-        Deletes a dataset together with its records.
+        Deletes a dataset and all of its records.
 
         Args:
-            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Raises:
@@ -302,14 +302,14 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListRecordsResponse:
-        """List a dataset's records.
+        """List the records of a dataset.
 
-        Lists the records of a dataset in the order in which they came in, a page at a time.
+        Returns the records of a dataset in the order they were added, one page at a time.
 
         Args:
-            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-            page_size: How many results a page holds; 0 asks for the count alone. Limits: 0 to 100. Default: 50.
-            page: Which page to return, counted from 1. Limits: at least 1. Default: 1.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
@@ -358,7 +358,7 @@ class Datasets(Bulk):
         them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.
 
         Args:
-            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             payload_type: What every payload is made into: a TypedDict, a dataclass or a pydantic model. Items are
                 `TypedRecord`s then.
             page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
@@ -397,7 +397,7 @@ class Datasets(Bulk):
         them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.
 
         Args:
-            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             payload_type: What every payload is made into: a TypedDict, a dataclass or a pydantic model. Items are
                 `TypedRecord`s then.
             page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
@@ -427,20 +427,20 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> DatasetRecord:
-        """Add a conversation to a dataset.
+        """Create a record.
 
-        Adds one record to the end of a dataset.
+        Adds a record to a dataset.
 
         Args:
-            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-            payload: The conversation.
-            properties: What is said about the conversation; may be empty.
-            source: Where the record comes from: DIRECT_INPUT, unless TELEMETRY_SPAN is given. Servers of the first
-                generation ignore it.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            payload: The conversation, as an object with `messages`.
+            properties: Custom metadata of the record; may be empty.
+            source: Origin of the record, `DIRECT_INPUT` (default) or `TELEMETRY_SPAN`. Servers of the first API
+                generation ignore this field.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            The record as created.
+            The created record.
 
         Raises:
             errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
@@ -479,19 +479,19 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import the events of a campaign.
+        """Import records from a campaign.
 
-        Starts a task that copies the events a campaign selected into the dataset.
+        Starts an import task that adds a record for each event selected by a campaign.
 
         Args:
-            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-            campaign_id: The campaign's id.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            campaign_id: ID of the campaign to import from.
             wait: Whether to wait until the task has ended, and return it then. Default: False.
             wait_timeout: How many seconds to wait at most. Default: 1800.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            The task that does the import.
+            The import task, which runs in the background.
 
         Raises:
             errors.TaskFailedError: The task that was waited for ended without success.
@@ -531,19 +531,19 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import events picked in the explorer.
+        """Import records from explorer events.
 
-        Starts a task that copies chat completion events into the dataset.
+        Starts an import task that adds a record for each of the given chat completion events.
 
         Args:
-            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-            completion_event_ids: The events' ids. Limits: at most 500 items.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            completion_event_ids: IDs of the events to import. Limits: at most 500 items.
             wait: Whether to wait until the task has ended, and return it then. Default: False.
             wait_timeout: How many seconds to wait at most. Default: 1800.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            The task that does the import.
+            The import task, which runs in the background.
 
         Raises:
             errors.TaskFailedError: The task that was waited for ended without success.
@@ -585,20 +585,20 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import an uploaded JSONL file.
+        """Import records from a file.
 
-        Starts a task that adds a record for every line of an uploaded JSONL file. A line is an object with `payload`
-        and optional `properties`, or with `messages` and optional `properties`.
+        Starts an import task that adds a record for each line of an uploaded JSONL file. Each line is an object with
+        either `payload` or `messages`, and optionally `properties`.
 
         Args:
-            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-            file_id: The id of an uploaded JSONL file.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            file_id: ID of the uploaded JSONL file.
             wait: Whether to wait until the task has ended, and return it then. Default: False.
             wait_timeout: How many seconds to wait at most. Default: 1800.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            The task that does the import.
+            The import task, which runs in the background.
 
         Raises:
             errors.TaskFailedError: The task that was waited for ended without success.
@@ -636,19 +636,19 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import playground conversations.
+        """Import records from playground conversations.
 
-        Starts a task that copies conversations held in the playground into the dataset.
+        Starts an import task that adds a record for each of the given playground conversations.
 
         Args:
-            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-            conversation_ids: The conversations' ids; may be empty.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            conversation_ids: IDs of the conversations to import; may be empty.
             wait: Whether to wait until the task has ended, and return it then. Default: False.
             wait_timeout: How many seconds to wait at most. Default: 1800.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            The task that does the import.
+            The import task, which runs in the background.
 
         Raises:
             errors.TaskFailedError: The task that was waited for ended without success.
@@ -690,19 +690,19 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import records of other datasets.
+        """Import records from other datasets.
 
-        Starts a task that copies records of other datasets of the workspace into the dataset.
+        Starts an import task that copies records from other datasets in the workspace.
 
         Args:
-            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-            dataset_record_ids: The records' ids. Limits: 1 to 10000 items.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            dataset_record_ids: IDs of the records to copy. Limits: 1 to 10000 items.
             wait: Whether to wait until the task has ended, and return it then. Default: False.
             wait_timeout: How many seconds to wait at most. Default: 1800.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            The task that does the import.
+            The import task, which runs in the background.
 
         Raises:
             errors.TaskFailedError: The task that was waited for ended without success.
@@ -741,17 +741,18 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ExportResponse:
-        """Export a dataset as JSONL.
+        """Export a dataset to JSONL.
 
-        Writes every record of the dataset as a line of a JSONL file and returns a link to it. The link is signed, works
-        without a key, and expires.
+        Exports all records of a dataset to a JSONL file, one record per line, and returns a presigned URL for
+        downloading the file. The URL requires no API key, so treat it as a secret. It expires; export again to get a
+        new one.
 
         Args:
-            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            Where the export lies.
+            Location of the exported file.
 
         Raises:
             errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
@@ -783,17 +784,17 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Get the state of an import task.
+        """Get an import task.
 
-        Returns one import task of the dataset.
+        Returns the status, progress and result of an import task.
 
         Args:
-            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-            task_id: The import task's id.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            task_id: ID of the import task.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            The task.
+            The import task.
 
         Raises:
             errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
@@ -827,18 +828,18 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListTasksResponse:
-        """List a dataset's import tasks.
+        """List the import tasks of a dataset.
 
-        Lists the import tasks of a dataset, newest first, a page at a time.
+        Returns the import tasks of a dataset, newest first, one page at a time.
 
         Args:
-            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-            page_size: How many results a page holds; 0 asks for the count alone. Limits: 0 to 100. Default: 50.
-            page: Which page to return, counted from 1. Limits: at least 1. Default: 1.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            A page of tasks.
+            A page of import tasks.
 
         Raises:
             errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
@@ -881,7 +882,7 @@ class Datasets(Bulk):
         them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.
 
         Args:
-            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
             prefetch: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
                 Default: 8.
@@ -915,12 +916,12 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Delete several records.
+        """Delete multiple records.
 
-        Deletes up to 500 records at once; either all of them are deleted or none.
+        Deletes up to 500 records in one request. Either all or none of them are deleted.
 
         Args:
-            dataset_record_ids: The records' ids. Limits: 1 to 500 items.
+            dataset_record_ids: IDs of the records to delete. Limits: 1 to 500 items.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Raises:
@@ -952,12 +953,12 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> DatasetRecord:
-        """Get one record.
+        """Get a record.
 
-        Returns one record, whichever dataset it is in.
+        Returns a record. Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
 
         Args:
-            dataset_record_id: The record's id.
+            dataset_record_id: ID of the record.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
@@ -992,12 +993,12 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Delete one record.
+        """Delete a record.
 
-        Deletes one record from its dataset.
+        Deletes a record from its dataset.
 
         Args:
-            dataset_record_id: The record's id.
+            dataset_record_id: ID of the record.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Raises:
@@ -1030,13 +1031,13 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Replace a record's conversation.
+        """Replace the payload of a record.
 
-        Replaces the whole payload of a record.
+        Replaces the entire payload of a record. The properties remain unchanged.
 
         Args:
-            dataset_record_id: The record's id.
-            payload: The conversation.
+            dataset_record_id: ID of the record.
+            payload: The conversation, as an object with `messages`.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Raises:
@@ -1072,13 +1073,13 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Replace a record's properties.
+        """Replace the properties of a record.
 
-        Replaces all properties of a record.
+        Replaces all properties of a record. The payload remains unchanged.
 
         Args:
-            dataset_record_id: The record's id.
-            properties: What is said about the conversation; may be empty.
+            dataset_record_id: ID of the record.
+            properties: Custom metadata of the record; may be empty.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Raises:
@@ -1114,17 +1115,17 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> JudgeRecordResponse:
-        """Judge a record with a model.
+        """Judge a record.
 
-        Lets a model judge one record by a definition given in the request, and returns its verdict.
+        Evaluates a record with a model, using the judge definition in the request.
 
         Args:
-            dataset_record_id: The record's id.
-            judge_definition: The judge.
+            dataset_record_id: ID of the record.
+            judge_definition: Definition of the judge.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            The verdict.
+            Analysis and answer of the judge.
 
         Raises:
             errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
@@ -1171,16 +1172,17 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListFilesResponse:
-        """List uploaded files.
+        """List files.
 
-        Lists the files of the workspace, newest first. Unlike elsewhere, the first page has number 0.
+        Returns the files in the workspace, newest first, one page at a time. Unlike in other listings, pages are
+        numbered from 0.
 
         Args:
-            page: Which page to return, counted from 0. Limits: at least 0. Default: 0.
-            page_size: How many files a page holds. Limits: at least 0. Default: 100.
-            include_total: Whether the response says how many files there are in all. Default: True.
-            search: Keeps only files whose name contains this text, in any case.
-            purpose: Keeps only files uploaded for this purpose.
+            page: Page number, starting from 0. Limits: at least 0. Default: 0.
+            page_size: Number of files per page. Limits: at least 0. Default: 100.
+            include_total: Whether to include the total number of files in the response. Default: True.
+            search: Case-insensitive substring to search for in file names.
+            purpose: Purpose to filter by.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
@@ -1224,17 +1226,17 @@ class Files:
     ) -> File:
         """Upload a file.
 
-        Uploads a file of at most 512 MB, which an import can then read.
+        Uploads a file of up to 512 MB, which can then be imported into a dataset.
 
         Args:
-            file: The file itself.
-            purpose: What the file is for; datasets need none. Limits: 1 to 255 characters.
-            expiry: After how many hours the file is removed. Limits: at least 1.
-            visibility: Who may see the file, `workspace` or `user`.
+            file: Content of the file.
+            purpose: Purpose of the file. Not needed for dataset imports. Limits: 1 to 255 characters.
+            expiry: Number of hours until the file expires. Limits: at least 1.
+            visibility: Who can see the file, `workspace` or `user`.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            The file as stored.
+            The uploaded file.
 
         Raises:
             errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
@@ -1268,16 +1270,16 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> File:
-        """Get a file's description.
+        """Get a file.
 
-        Returns what is known about an uploaded file, without its content.
+        Returns the metadata of an uploaded file.
 
         Args:
-            file_id: The file's id.
+            file_id: ID of the file.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            The file.
+            Metadata of the file.
 
         Raises:
             errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
@@ -1310,14 +1312,14 @@ class Files:
     ) -> DeleteFileResponse:
         """Delete a file.
 
-        Deletes an uploaded file. Records imported from it stay.
+        Deletes an uploaded file. Records imported from it are kept.
 
         Args:
-            file_id: The file's id.
+            file_id: ID of the file.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            Which file was deleted.
+            Confirmation of the deletion.
 
         Raises:
             errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
@@ -1350,14 +1352,14 @@ class Files:
     ) -> Download:
         """Download a file.
 
-        Returns the bytes of an uploaded file.
+        Returns the content of an uploaded file.
 
         Args:
-            file_id: The file's id.
+            file_id: ID of the file.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            The bytes of the file.
+            Content of the file.
 
         Raises:
             errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
@@ -1389,17 +1391,18 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> SignedUrl:
-        """Get a signed link to a file.
+        """Get a presigned URL for a file.
 
-        Returns a link under which the file can be downloaded without a key until it expires.
+        Returns a presigned URL for downloading a file. The URL requires no API key until it expires, so treat it as a
+        secret.
 
         Args:
-            file_id: The file's id.
-            expiry: After how many hours the link stops working. Limits: at least 1. Default: 24.
+            file_id: ID of the file.
+            expiry: Number of hours until the URL expires. Limits: at least 1. Default: 24.
             retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
 
         Returns:
-            The link.
+            The presigned URL.
 
         Raises:
             errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.

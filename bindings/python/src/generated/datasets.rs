@@ -54,15 +54,15 @@ impl Datasets {
         self.session.clone()
     }
 
-    /// List the workspace's datasets.
+    /// List datasets.
     ///
-    /// Lists the datasets of the workspace, newest first, a page at a time.
+    /// Returns the datasets in the workspace, newest first, one page at a time.
     ///
     /// Args:
-    ///     page_size: How many results a page holds; 0 asks for the count alone. Limits: 0 to 100.
+    ///     page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100.
     ///         Default: 50.
-    ///     page: Which page to return, counted from 1. Limits: at least 1. Default: 1.
-    ///     q: Keeps only datasets whose name or description contains this text, in any case.
+    ///     page: Page number, starting from 1. Limits: at least 1. Default: 1.
+    ///     q: Case-insensitive substring to search for in names and descriptions.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
@@ -115,7 +115,7 @@ impl Datasets {
     /// meanwhile is seen once.
     ///
     /// Args:
-    ///     q: Keeps only datasets whose name or description contains this text, in any case.
+    ///     q: Case-insensitive substring to search for in names and descriptions.
     ///     page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
     ///     prefetch: How many pages are fetched at a time; with 1 each is fetched when it is
     ///         needed. Limits: 1 to 64. Default: 8.
@@ -146,18 +146,18 @@ impl Datasets {
         pager::object(py, self.session.with_keywords(py, options)?, call, shape, None)
     }
 
-    /// Create an empty dataset.
+    /// Create a dataset.
     ///
-    /// Creates a new dataset without records.
+    /// Creates an empty dataset in the workspace.
     ///
     /// Args:
-    ///     name: What the dataset is called. Limits: 5 to 50 characters.
-    ///     description: What the dataset is for. Limits: at most 200 characters.
+    ///     name: Name of the dataset. Limits: 5 to 50 characters.
+    ///     description: Description of the dataset. Limits: at most 200 characters.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     The dataset as created.
+    ///     The created dataset.
     ///
     /// Raises:
     ///     errors.ValidationError: An argument breaks a rule, which is mostly found before anything
@@ -189,12 +189,12 @@ impl Datasets {
         send_async(py, "Datasets.create_async", &self.session, call)
     }
 
-    /// Get one dataset.
+    /// Get a dataset.
     ///
-    /// Returns one dataset of the workspace.
+    /// Returns a dataset. Fails with `DATASET_NOT_FOUND` if it does not exist.
     ///
     /// Args:
-    ///     dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+    ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
@@ -229,20 +229,21 @@ impl Datasets {
         send_async(py, "Datasets.fetch_async", &self.session, call)
     }
 
-    /// Change a dataset's name or description.
+    /// Update a dataset.
     ///
-    /// Changes the members given; a member left out or null stays as it is.
+    /// Updates the name or description of a dataset. Fields that are omitted or null remain
+    /// unchanged.
     ///
     /// Args:
-    ///     dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    ///     name: The new name; null or left out keeps the old one. Limits: 5 to 50 characters.
-    ///     description: The new description; null or left out keeps the old one. Limits: at most
-    ///         200 characters.
+    ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+    ///     name: New name; unchanged if omitted or null. Limits: 5 to 50 characters.
+    ///     description: New description; unchanged if omitted or null. Limits: at most 200
+    ///         characters.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     The dataset after the change.
+    ///     The updated dataset.
     ///
     /// Raises:
     ///     errors.ValidationError: An argument breaks a rule, which is mostly found before anything
@@ -284,10 +285,10 @@ impl Datasets {
 
     /// Delete a dataset.
     ///
-    /// Deletes a dataset together with its records.
+    /// Deletes a dataset and all of its records.
     ///
     /// Args:
-    ///     dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+    ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
@@ -319,15 +320,15 @@ impl Datasets {
         send_async(py, "Datasets.delete_async", &self.session, call)
     }
 
-    /// List a dataset's records.
+    /// List the records of a dataset.
     ///
-    /// Lists the records of a dataset in the order in which they came in, a page at a time.
+    /// Returns the records of a dataset in the order they were added, one page at a time.
     ///
     /// Args:
-    ///     dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    ///     page_size: How many results a page holds; 0 asks for the count alone. Limits: 0 to 100.
+    ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+    ///     page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100.
     ///         Default: 50.
-    ///     page: Which page to return, counted from 1. Limits: at least 1. Default: 1.
+    ///     page: Page number, starting from 1. Limits: at least 1. Default: 1.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
@@ -380,7 +381,7 @@ impl Datasets {
     /// meanwhile is seen once.
     ///
     /// Args:
-    ///     dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+    ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
     ///     payload_type: What every payload is made into: a TypedDict, a dataclass or a pydantic
     ///         model. Items are `TypedRecord`s then.
     ///     page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
@@ -415,21 +416,21 @@ impl Datasets {
         pager::object(py, self.session.with_keywords(py, options)?, call, shape, payload_type)
     }
 
-    /// Add a conversation to a dataset.
+    /// Create a record.
     ///
-    /// Adds one record to the end of a dataset.
+    /// Adds a record to a dataset.
     ///
     /// Args:
-    ///     dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    ///     payload: The conversation.
-    ///     properties: What is said about the conversation; may be empty.
-    ///     source: Where the record comes from: DIRECT_INPUT, unless TELEMETRY_SPAN is given.
-    ///         Servers of the first generation ignore it.
+    ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+    ///     payload: The conversation, as an object with `messages`.
+    ///     properties: Custom metadata of the record; may be empty.
+    ///     source: Origin of the record, `DIRECT_INPUT` (default) or `TELEMETRY_SPAN`. Servers of
+    ///         the first API generation ignore this field.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     The record as created.
+    ///     The created record.
     ///
     /// Raises:
     ///     errors.ValidationError: An argument breaks a rule, which is mostly found before anything
@@ -482,20 +483,20 @@ impl Datasets {
         send_async(py, "Datasets.create_record_async", &self.session, call)
     }
 
-    /// Import the events of a campaign.
+    /// Import records from a campaign.
     ///
-    /// Starts a task that copies the events a campaign selected into the dataset.
+    /// Starts an import task that adds a record for each event selected by a campaign.
     ///
     /// Args:
-    ///     dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    ///     campaign_id: The campaign's id.
+    ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+    ///     campaign_id: ID of the campaign to import from.
     ///     wait: Whether to wait until the task has ended, and return it then. Default: False.
     ///     wait_timeout: How many seconds to wait at most. Default: 1800.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     The task that does the import.
+    ///     The import task, which runs in the background.
     ///
     /// Raises:
     ///     errors.TaskFailedError: The task that was waited for ended without success.
@@ -545,20 +546,20 @@ impl Datasets {
         }
     }
 
-    /// Import events picked in the explorer.
+    /// Import records from explorer events.
     ///
-    /// Starts a task that copies chat completion events into the dataset.
+    /// Starts an import task that adds a record for each of the given chat completion events.
     ///
     /// Args:
-    ///     dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    ///     completion_event_ids: The events' ids. Limits: at most 500 items.
+    ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+    ///     completion_event_ids: IDs of the events to import. Limits: at most 500 items.
     ///     wait: Whether to wait until the task has ended, and return it then. Default: False.
     ///     wait_timeout: How many seconds to wait at most. Default: 1800.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     The task that does the import.
+    ///     The import task, which runs in the background.
     ///
     /// Raises:
     ///     errors.TaskFailedError: The task that was waited for ended without success.
@@ -608,22 +609,21 @@ impl Datasets {
         }
     }
 
-    /// Import an uploaded JSONL file.
+    /// Import records from a file.
     ///
-    /// Starts a task that adds a record for every line of an uploaded JSONL file. A line is an
-    /// object with `payload` and optional `properties`, or with `messages` and optional
-    /// `properties`.
+    /// Starts an import task that adds a record for each line of an uploaded JSONL file. Each line
+    /// is an object with either `payload` or `messages`, and optionally `properties`.
     ///
     /// Args:
-    ///     dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    ///     file_id: The id of an uploaded JSONL file.
+    ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+    ///     file_id: ID of the uploaded JSONL file.
     ///     wait: Whether to wait until the task has ended, and return it then. Default: False.
     ///     wait_timeout: How many seconds to wait at most. Default: 1800.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     The task that does the import.
+    ///     The import task, which runs in the background.
     ///
     /// Raises:
     ///     errors.TaskFailedError: The task that was waited for ended without success.
@@ -670,20 +670,20 @@ impl Datasets {
         }
     }
 
-    /// Import playground conversations.
+    /// Import records from playground conversations.
     ///
-    /// Starts a task that copies conversations held in the playground into the dataset.
+    /// Starts an import task that adds a record for each of the given playground conversations.
     ///
     /// Args:
-    ///     dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    ///     conversation_ids: The conversations' ids; may be empty.
+    ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+    ///     conversation_ids: IDs of the conversations to import; may be empty.
     ///     wait: Whether to wait until the task has ended, and return it then. Default: False.
     ///     wait_timeout: How many seconds to wait at most. Default: 1800.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     The task that does the import.
+    ///     The import task, which runs in the background.
     ///
     /// Raises:
     ///     errors.TaskFailedError: The task that was waited for ended without success.
@@ -733,20 +733,20 @@ impl Datasets {
         }
     }
 
-    /// Import records of other datasets.
+    /// Import records from other datasets.
     ///
-    /// Starts a task that copies records of other datasets of the workspace into the dataset.
+    /// Starts an import task that copies records from other datasets in the workspace.
     ///
     /// Args:
-    ///     dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    ///     dataset_record_ids: The records' ids. Limits: 1 to 10000 items.
+    ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+    ///     dataset_record_ids: IDs of the records to copy. Limits: 1 to 10000 items.
     ///     wait: Whether to wait until the task has ended, and return it then. Default: False.
     ///     wait_timeout: How many seconds to wait at most. Default: 1800.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     The task that does the import.
+    ///     The import task, which runs in the background.
     ///
     /// Raises:
     ///     errors.TaskFailedError: The task that was waited for ended without success.
@@ -797,18 +797,19 @@ impl Datasets {
         }
     }
 
-    /// Export a dataset as JSONL.
+    /// Export a dataset to JSONL.
     ///
-    /// Writes every record of the dataset as a line of a JSONL file and returns a link to it. The
-    /// link is signed, works without a key, and expires.
+    /// Exports all records of a dataset to a JSONL file, one record per line, and returns a
+    /// presigned URL for downloading the file. The URL requires no API key, so treat it as a
+    /// secret. It expires; export again to get a new one.
     ///
     /// Args:
-    ///     dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+    ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     Where the export lies.
+    ///     Location of the exported file.
     ///
     /// Raises:
     ///     errors.ValidationError: An argument breaks a rule, which is mostly found before anything
@@ -838,18 +839,18 @@ impl Datasets {
         send_async(py, "Datasets.export_to_jsonl_async", &self.session, call)
     }
 
-    /// Get the state of an import task.
+    /// Get an import task.
     ///
-    /// Returns one import task of the dataset.
+    /// Returns the status, progress and result of an import task.
     ///
     /// Args:
-    ///     dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    ///     task_id: The import task's id.
+    ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+    ///     task_id: ID of the import task.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     The task.
+    ///     The import task.
     ///
     /// Raises:
     ///     errors.ValidationError: An argument breaks a rule, which is mostly found before anything
@@ -882,20 +883,20 @@ impl Datasets {
         send_async(py, "Datasets.fetch_task_async", &self.session, call)
     }
 
-    /// List a dataset's import tasks.
+    /// List the import tasks of a dataset.
     ///
-    /// Lists the import tasks of a dataset, newest first, a page at a time.
+    /// Returns the import tasks of a dataset, newest first, one page at a time.
     ///
     /// Args:
-    ///     dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-    ///     page_size: How many results a page holds; 0 asks for the count alone. Limits: 0 to 100.
+    ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+    ///     page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100.
     ///         Default: 50.
-    ///     page: Which page to return, counted from 1. Limits: at least 1. Default: 1.
+    ///     page: Page number, starting from 1. Limits: at least 1. Default: 1.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     A page of tasks.
+    ///     A page of import tasks.
     ///
     /// Raises:
     ///     errors.ValidationError: An argument breaks a rule, which is mostly found before anything
@@ -942,7 +943,7 @@ impl Datasets {
     /// meanwhile is seen once.
     ///
     /// Args:
-    ///     dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+    ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
     ///     page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
     ///     prefetch: How many pages are fetched at a time; with 1 each is fetched when it is
     ///         needed. Limits: 1 to 64. Default: 8.

@@ -36,17 +36,18 @@ impl Files {
         Self::new(client.get().clone())
     }
 
-    /// List uploaded files.
+    /// List files.
     ///
-    /// Lists the files of the workspace, newest first. Unlike elsewhere, the first page has number
-    /// 0.
+    /// Returns the files in the workspace, newest first, one page at a time. Unlike in other
+    /// listings, pages are numbered from 0.
     ///
     /// Args:
-    ///     page: Which page to return, counted from 0. Limits: at least 0. Default: 0.
-    ///     page_size: How many files a page holds. Limits: at least 0. Default: 100.
-    ///     include_total: Whether the response says how many files there are in all. Default: True.
-    ///     search: Keeps only files whose name contains this text, in any case.
-    ///     purpose: Keeps only files uploaded for this purpose.
+    ///     page: Page number, starting from 0. Limits: at least 0. Default: 0.
+    ///     page_size: Number of files per page. Limits: at least 0. Default: 100.
+    ///     include_total: Whether to include the total number of files in the response. Default:
+    ///         True.
+    ///     search: Case-insensitive substring to search for in file names.
+    ///     purpose: Purpose to filter by.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
@@ -108,18 +109,19 @@ impl Files {
 
     /// Upload a file.
     ///
-    /// Uploads a file of at most 512 MB, which an import can then read.
+    /// Uploads a file of up to 512 MB, which can then be imported into a dataset.
     ///
     /// Args:
-    ///     file: The file itself.
-    ///     purpose: What the file is for; datasets need none. Limits: 1 to 255 characters.
-    ///     expiry: After how many hours the file is removed. Limits: at least 1.
-    ///     visibility: Who may see the file, `workspace` or `user`.
+    ///     file: Content of the file.
+    ///     purpose: Purpose of the file. Not needed for dataset imports. Limits: 1 to 255
+    ///         characters.
+    ///     expiry: Number of hours until the file expires. Limits: at least 1.
+    ///     visibility: Who can see the file, `workspace` or `user`.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     The file as stored.
+    ///     The uploaded file.
     ///
     /// Raises:
     ///     errors.ValidationError: An argument breaks a rule, which is mostly found before anything
@@ -166,17 +168,17 @@ impl Files {
         send_async(py, "Files.upload_async", &self.session, call)
     }
 
-    /// Get a file's description.
+    /// Get a file.
     ///
-    /// Returns what is known about an uploaded file, without its content.
+    /// Returns the metadata of an uploaded file.
     ///
     /// Args:
-    ///     file_id: The file's id.
+    ///     file_id: ID of the file.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     The file.
+    ///     Metadata of the file.
     ///
     /// Raises:
     ///     errors.ValidationError: An argument breaks a rule, which is mostly found before anything
@@ -208,15 +210,15 @@ impl Files {
 
     /// Delete a file.
     ///
-    /// Deletes an uploaded file. Records imported from it stay.
+    /// Deletes an uploaded file. Records imported from it are kept.
     ///
     /// Args:
-    ///     file_id: The file's id.
+    ///     file_id: ID of the file.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     Which file was deleted.
+    ///     Confirmation of the deletion.
     ///
     /// Raises:
     ///     errors.ValidationError: An argument breaks a rule, which is mostly found before anything
@@ -248,15 +250,15 @@ impl Files {
 
     /// Download a file.
     ///
-    /// Returns the bytes of an uploaded file.
+    /// Returns the content of an uploaded file.
     ///
     /// Args:
-    ///     file_id: The file's id.
+    ///     file_id: ID of the file.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     The bytes of the file.
+    ///     Content of the file.
     ///
     /// Raises:
     ///     errors.ValidationError: An argument breaks a rule, which is mostly found before anything
@@ -285,18 +287,19 @@ impl Files {
         send_async(py, "Files.download_async", &self.session, call)
     }
 
-    /// Get a signed link to a file.
+    /// Get a presigned URL for a file.
     ///
-    /// Returns a link under which the file can be downloaded without a key until it expires.
+    /// Returns a presigned URL for downloading a file. The URL requires no API key until it
+    /// expires, so treat it as a secret.
     ///
     /// Args:
-    ///     file_id: The file's id.
-    ///     expiry: After how many hours the link stops working. Limits: at least 1. Default: 24.
+    ///     file_id: ID of the file.
+    ///     expiry: Number of hours until the URL expires. Limits: at least 1. Default: 24.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     The link.
+    ///     The presigned URL.
     ///
     /// Raises:
     ///     errors.ValidationError: An argument breaks a rule, which is mostly found before anything

@@ -21,56 +21,57 @@ use crate::session::Session;
 use crate::task;
 
 model! {
-    /// A named collection of conversation records.
+    /// A named collection of records.
     pub struct Dataset (id) {
-        /// The dataset's id.
+        /// ID of the dataset.
         id: Uuid,
-        /// When the dataset was created.
+        /// When the dataset was created, in UTC.
         created_at: DateTime<Utc>,
-        /// When the dataset was last changed.
+        /// When the dataset was last updated, in UTC.
         updated_at: DateTime<Utc>,
-        /// When the dataset was deleted, if it was.
+        /// When the dataset was deleted, in UTC, if it was deleted.
         deleted_at: Option<DateTime<Utc>>,
-        /// What the dataset is called.
+        /// Name of the dataset.
         name: String,
-        /// A readable name that may stand for the id, where the server gives one.
+        /// Human-readable identifier that can be used in place of the ID, if the server assigns
+        /// one.
         slug: Option<String>,
-        /// What the dataset is for.
+        /// Description of the dataset.
         description: String,
-        /// Who created the dataset.
+        /// ID of the user who created the dataset.
         owner_id: Uuid,
-        /// The workspace the dataset belongs to.
+        /// ID of the workspace that contains the dataset.
         workspace_id: Uuid,
     }
 }
 
 model! {
-    /// One page of datasets.
+    /// A page of datasets.
     pub struct DatasetPage {
-        /// The datasets of this page.
+        /// Datasets on this page.
         results: List<Py<Dataset>>,
-        /// How many datasets there are in all.
+        /// Total number of datasets.
         count: i64,
-        /// The link of the next page, if there is one.
+        /// Link to the next page, if there is one.
         next: Option<String>,
-        /// The link of the page before, if there is one.
+        /// Link to the previous page, if there is one.
         previous: Option<String>,
     }
 }
 
 model! {
-    /// The response to listing datasets.
+    /// Response containing a page of datasets.
     pub struct ListDatasetsResponse {
-        /// The page asked for.
+        /// The requested page.
         datasets: Py<DatasetPage>,
     }
 }
 
 free_object! {
-    /// A conversation; members beside `messages` are kept as they are.
+    /// A conversation. Fields other than `messages` are preserved.
     pub struct ConversationPayload {
         required {
-            /// The messages in order, each an object such as `{"role": "user", "content": "…"}`.
+            /// Messages in order, each an object such as `{"role": "user", "content": "…"}`.
             messages,
         }
         optional {}
@@ -80,45 +81,45 @@ free_object! {
 open_enum!(types::RecordSource);
 
 model! {
-    /// One conversation of a dataset.
+    /// A record of a dataset, which holds a conversation and its properties.
     pub struct DatasetRecord (id) {
-        /// The record's id.
+        /// ID of the record.
         id: Uuid,
-        /// When the record was created.
+        /// When the record was created, in UTC.
         created_at: DateTime<Utc>,
-        /// When the record was last changed.
+        /// When the record was last updated, in UTC.
         updated_at: DateTime<Utc>,
-        /// When the record was deleted, if it was.
+        /// When the record was deleted, in UTC, if it was deleted.
         deleted_at: Option<DateTime<Utc>>,
-        /// The dataset the record is in.
+        /// ID of the dataset that contains the record.
         dataset_id: Uuid,
-        /// The conversation.
+        /// The conversation, as an object with `messages`.
         payload: Py<ConversationPayload>,
-        /// What is said about the conversation.
+        /// Custom metadata of the record.
         properties: Json<types::RecordProperties>,
-        /// Where the record came from.
+        /// Origin of the record.
         source: types::RecordSource,
     }
 }
 
 model! {
-    /// One page of records.
+    /// A page of records.
     pub struct RecordPage {
-        /// The records of this page.
+        /// Records on this page.
         results: List<Py<DatasetRecord>>,
-        /// How many records there are in all.
+        /// Total number of records.
         count: i64,
-        /// The link of the next page, if there is one.
+        /// Link to the next page, if there is one.
         next: Option<String>,
-        /// The link of the page before, if there is one.
+        /// Link to the previous page, if there is one.
         previous: Option<String>,
     }
 }
 
 model! {
-    /// The response to listing records.
+    /// Response containing a page of records.
     pub struct ListRecordsResponse {
-        /// The page asked for.
+        /// The requested page.
         records: Py<RecordPage>,
     }
 }
@@ -126,41 +127,41 @@ model! {
 open_enum!(types::TaskStatus);
 
 model! {
-    /// What an import did, in records.
+    /// Record counts of an import.
     pub struct ImportResult {
-        /// How many records were asked for.
+        /// Number of records requested.
         requested_record_count: i64,
-        /// How many were imported.
+        /// Number of records imported.
         imported_record_count: i64,
-        /// How many were left out.
+        /// Number of records skipped.
         skipped_record_count: i64,
     }
 }
 
 model! {
-    /// A running or finished import into a dataset.
+    /// A task that imports records into a dataset.
     pub struct ImportTask (id) {
-        /// The task's id.
+        /// ID of the import task.
         id: Uuid,
-        /// When the task was created.
+        /// When the import task was created, in UTC.
         created_at: DateTime<Utc>,
-        /// When the task was last changed.
+        /// When the import task was last updated, in UTC.
         updated_at: DateTime<Utc>,
-        /// When the task was deleted, if it was.
+        /// When the import task was deleted, in UTC, if it was deleted.
         deleted_at: Option<DateTime<Utc>>,
-        /// Who asked for the import.
+        /// ID of the user who started the import.
         creator_id: Uuid,
-        /// The dataset imported into.
+        /// ID of the dataset that records are imported into.
         dataset_id: Uuid,
-        /// The workspace of the dataset.
+        /// ID of the workspace that contains the dataset.
         workspace_id: Uuid,
-        /// How far the task is.
+        /// Status of the import task.
         status: types::TaskStatus,
-        /// How much is done, in percent from 0 to 100, where known.
+        /// Progress in percent, from 0 to 100, if known.
         progress: Option<i64>,
-        /// What went wrong, or what is going on, where there is something to say.
+        /// Error or status message, if any.
         message: Option<String>,
-        /// What the import did, once it is finished, where the server counts.
+        /// Record counts of a finished import, if the server reports them.
         result: Option<Py<ImportResult>>,
     }
     with session {
@@ -219,31 +220,32 @@ model! {
 }
 
 model! {
-    /// One page of import tasks.
+    /// A page of import tasks.
     pub struct TaskPage {
-        /// The tasks of this page.
+        /// Import tasks on this page.
         results: List<Py<ImportTask>>,
-        /// How many tasks there are in all.
+        /// Total number of import tasks.
         count: i64,
-        /// The link of the next page, if there is one.
+        /// Link to the next page, if there is one.
         next: Option<String>,
-        /// The link of the page before, if there is one.
+        /// Link to the previous page, if there is one.
         previous: Option<String>,
     }
 }
 
 model! {
-    /// The response to listing tasks.
+    /// Response containing a page of import tasks.
     pub struct ListTasksResponse {
-        /// The page asked for.
+        /// The requested page.
         tasks: Py<TaskPage>,
     }
 }
 
 model! {
-    /// Where an export lies.
+    /// Location of an exported file.
     pub struct ExportResponse {
-        /// A signed link to the JSONL file; it needs no key, is itself a secret, and expires.
+        /// Presigned URL of the JSONL file. It expires and requires no API key, so treat it as
+        /// a secret.
         file_url: String,
     }
 }
@@ -256,77 +258,78 @@ union! {
 }
 
 model! {
-    /// A judge's verdict on a record.
+    /// Result of judging a record.
     pub struct JudgeRecordResponse {
-        /// Why the judge answers so.
+        /// Explanation of the answer.
         analysis: String,
-        /// The answer.
+        /// Answer of the judge.
         answer: types::JudgeAnswer,
     }
 }
 
 model! {
-    /// An uploaded file, without its content.
+    /// Metadata of an uploaded file.
     pub struct File (id) {
-        /// The file's id.
+        /// ID of the file.
         id: String,
         /// Always `file`.
         object: String,
-        /// How many bytes the file has, where known.
+        /// Size in bytes, if known.
         bytes: Option<i64>,
-        /// When the file was uploaded, in seconds since 1970.
+        /// When the file was uploaded, as a Unix timestamp in seconds.
         created_at: i64,
-        /// The name given at upload.
+        /// Name of the file.
         filename: String,
-        /// What the file was uploaded for, if that was said.
+        /// Purpose given at upload, if any.
         purpose: Option<String>,
-        /// What kind of samples the file holds, as far as the server says.
+        /// Type of the samples in the file, if known.
         sample_type: Option<String>,
-        /// How the file came to the server, such as `upload`.
+        /// How the file was created, such as `upload`.
         source: Option<String>,
-        /// How many lines the file has, where counted.
+        /// Number of lines, if known.
         num_lines: Option<i64>,
-        /// The file's media type, where known.
+        /// MIME type, if known.
         mimetype: Option<String>,
-        /// A checksum of the content, where known.
+        /// Checksum of the content, if known.
         signature: Option<String>,
-        /// When the file is removed, in seconds since 1970, if it is.
+        /// When the file expires, as a Unix timestamp in seconds, if it expires.
         expires_at: Option<i64>,
-        /// Who may see the file, `workspace` or `user`.
+        /// Who can see the file, `workspace` or `user`.
         visibility: Option<String>,
-        /// Whether the file was deleted; only retrieving a file says so.
+        /// Whether the file was deleted. Only set when a single file is retrieved.
         deleted: Option<bool>,
     }
 }
 
 model! {
-    /// The response to listing files.
+    /// Response containing a page of files.
     pub struct ListFilesResponse {
-        /// The files of this page.
+        /// Files on this page.
         data: List<Py<File>>,
         /// Always `list`.
         object: String,
-        /// How many files there are in all, if asked for.
+        /// Total number of files, if requested.
         total: Option<i64>,
     }
 }
 
 model! {
-    /// Which file was deleted.
+    /// Confirmation that a file was deleted.
     pub struct DeleteFileResponse (id) {
-        /// The file's id.
+        /// ID of the file.
         id: String,
         /// Always `file`.
         object: String,
-        /// Whether the file is gone.
+        /// Whether the file was deleted.
         deleted: bool,
     }
 }
 
 model! {
-    /// A signed link.
+    /// A presigned URL.
     pub struct SignedUrl {
-        /// The link; it needs no key, is itself a secret, and expires.
+        /// Presigned URL of the file. It expires and requires no API key, so treat it as a
+        /// secret.
         url: String,
     }
 }

@@ -36,12 +36,12 @@ impl Records {
         Self::new(client.get().clone())
     }
 
-    /// Delete several records.
+    /// Delete multiple records.
     ///
-    /// Deletes up to 500 records at once; either all of them are deleted or none.
+    /// Deletes up to 500 records in one request. Either all or none of them are deleted.
     ///
     /// Args:
-    ///     dataset_record_ids: The records' ids. Limits: 1 to 500 items.
+    ///     dataset_record_ids: IDs of the records to delete. Limits: 1 to 500 items.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
@@ -78,12 +78,12 @@ impl Records {
         send_async(py, "Records.bulk_delete_async", &self.session, call)
     }
 
-    /// Get one record.
+    /// Get a record.
     ///
-    /// Returns one record, whichever dataset it is in.
+    /// Returns a record. Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
     ///
     /// Args:
-    ///     dataset_record_id: The record's id.
+    ///     dataset_record_id: ID of the record.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
@@ -119,12 +119,12 @@ impl Records {
         send_async(py, "Records.fetch_async", &self.session, call)
     }
 
-    /// Delete one record.
+    /// Delete a record.
     ///
-    /// Deletes one record from its dataset.
+    /// Deletes a record from its dataset.
     ///
     /// Args:
-    ///     dataset_record_id: The record's id.
+    ///     dataset_record_id: ID of the record.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
@@ -157,13 +157,13 @@ impl Records {
         send_async(py, "Records.delete_async", &self.session, call)
     }
 
-    /// Replace a record's conversation.
+    /// Replace the payload of a record.
     ///
-    /// Replaces the whole payload of a record.
+    /// Replaces the entire payload of a record. The properties remain unchanged.
     ///
     /// Args:
-    ///     dataset_record_id: The record's id.
-    ///     payload: The conversation.
+    ///     dataset_record_id: ID of the record.
+    ///     payload: The conversation, as an object with `messages`.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
@@ -203,13 +203,13 @@ impl Records {
         send_async(py, "Records.update_payload_async", &self.session, call)
     }
 
-    /// Replace a record's properties.
+    /// Replace the properties of a record.
     ///
-    /// Replaces all properties of a record.
+    /// Replaces all properties of a record. The payload remains unchanged.
     ///
     /// Args:
-    ///     dataset_record_id: The record's id.
-    ///     properties: What is said about the conversation; may be empty.
+    ///     dataset_record_id: ID of the record.
+    ///     properties: Custom metadata of the record; may be empty.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
@@ -249,18 +249,18 @@ impl Records {
         send_async(py, "Records.update_properties_async", &self.session, call)
     }
 
-    /// Judge a record with a model.
+    /// Judge a record.
     ///
-    /// Lets a model judge one record by a definition given in the request, and returns its verdict.
+    /// Evaluates a record with a model, using the judge definition in the request.
     ///
     /// Args:
-    ///     dataset_record_id: The record's id.
-    ///     judge_definition: The judge.
+    ///     dataset_record_id: ID of the record.
+    ///     judge_definition: Definition of the judge.
     ///     retries, server_url, timeout_ms, http_headers: What holds for this call only; see
     ///         `Mistral`.
     ///
     /// Returns:
-    ///     The verdict.
+    ///     Analysis and answer of the judge.
     ///
     /// Raises:
     ///     errors.ValidationError: An argument breaks a rule, which is mostly found before anything

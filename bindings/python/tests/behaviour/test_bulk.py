@@ -61,7 +61,7 @@ async def test_create_records_in_order(workspace: Workspace) -> None:
         assert isinstance(error, errors.ValidationError)
 
 
-async def test_create_records_pulls_as_it_sends(workspace: Workspace) -> None:
+async def test_create_records_reads_the_source_lazily(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     workspace.inject_fault(operation="create_record", skip=10, times=None, delay_ms=60_000)
     pulled = 0
@@ -83,7 +83,7 @@ async def test_create_records_pulls_as_it_sends(workspace: Workspace) -> None:
     assert created(error).created == 10
 
 
-async def test_create_records_stops_or_continues(workspace: Workspace) -> None:
+async def test_create_records_stops_or_continues_on_errors(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     records: list[Any] = [record(n) for n in range(6)]
     records[1] = {"payload": ["my secret"]}
@@ -115,7 +115,7 @@ async def test_create_records_stops_or_continues(workspace: Workspace) -> None:
     assert (created(error).failed, created(error).not_sent) == (1, 5)
 
 
-async def test_create_records_by_file(workspace: Workspace) -> None:
+async def test_create_records_as_a_file(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     workspace.requests()
     report = await workspace.datasets.create_records(dataset.id, map(record, range(1001)))
@@ -180,7 +180,7 @@ class Awaited:
         return self._file.read(size)
 
 
-async def test_import_jsonl_of_every_form(workspace: Workspace, tmp_path: Path) -> None:
+async def test_import_jsonl_in_every_format(workspace: Workspace, tmp_path: Path) -> None:
     path = tmp_path / "chats.jsonl"
     content = EVERY_FORM.encode()
     path.write_bytes(content)
@@ -236,7 +236,7 @@ async def test_import_jsonl_compressed(workspace: Workspace, tmp_path: Path) -> 
     assert isinstance(error, errors.ValidationError)
 
 
-async def test_import_jsonl_refuses_invalid_lines(workspace: Workspace) -> None:
+async def test_import_jsonl_rejects_invalid_lines(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     workspace.requests()
     for bad, column in (('{"messages": [}', 15), ('{"messages": "my secret"}', 14)):
@@ -258,7 +258,7 @@ async def test_import_jsonl_lenient(workspace: Workspace) -> None:
     assert await numbers(workspace, dataset) == [0, 2]
 
 
-async def test_import_jsonl_splits(workspace: Workspace) -> None:
+async def test_import_jsonl_splits_large_files(workspace: Workspace) -> None:
     content = "".join(f"{line(n)}\n" for n in range(100)).encode()
     dataset = await workspace.dataset()
     for most in (20, 0, 1 << 40):

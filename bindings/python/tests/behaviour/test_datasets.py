@@ -73,7 +73,7 @@ async def test_update_dataset(api: Api) -> None:
     assert await api.datasets.fetch(dataset_id=created.id) == updated
 
 
-async def test_update_dataset_keeps_what_is_not_given(api: Api) -> None:
+async def test_update_dataset_keeps_omitted_fields(api: Api) -> None:
     created = await api.dataset()
     updated = await api.datasets.update(dataset_id=created.id, name="Returned goods")
     assert updated.description == created.description
@@ -112,7 +112,7 @@ async def test_list_datasets_in_pages(api: Api) -> None:
     assert (await api.datasets.list(page_size=2, page=3)).datasets.results == []
 
 
-async def test_list_datasets_by_text(api: Api) -> None:
+async def test_list_datasets_by_query(api: Api) -> None:
     await api.datasets.create(name="Ärger am Schalter", description="")
     await api.datasets.create(name="Something else", description="with ÄRGER in it")
     await api.datasets.create(name="100% unrelated", description="")
@@ -126,7 +126,7 @@ async def test_list_datasets_count_only(api: Api) -> None:
     assert (page.count, page.results) == (1, [])
 
 
-async def test_list_refuses_page_sizes_out_of_range(style: str) -> None:
+async def test_list_rejects_page_sizes_out_of_range(style: str) -> None:
     api = nowhere(style)
     for page_size, page, expected in [
         (101, 1, "page_size: expected 0 to 100, found 101"),

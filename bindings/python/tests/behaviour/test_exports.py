@@ -90,7 +90,7 @@ async def test_export_resumes(workspace: Workspace, tmp_path: Path) -> None:
     assert (error.attempts, never.exists()) == (5, False)
 
 
-async def test_export_renews_an_expired_link(workspace: Workspace) -> None:
+async def test_export_renews_an_expired_url(workspace: Workspace) -> None:
     dataset, whole = await filled(workspace)
     for status in (403, 404, 410):
         workspace.inject_fault(operation="open_link", status=status, body="")
@@ -104,7 +104,7 @@ async def test_export_renews_an_expired_link(workspace: Workspace) -> None:
     assert isinstance(await failing(workspace.datasets.export, dataset.id, written), errors.PermissionError)
 
 
-async def test_export_checks_its_lines(workspace: Workspace, tmp_path: Path) -> None:
+async def test_export_checks_the_line_count(workspace: Workspace, tmp_path: Path) -> None:
     dataset, _ = await filled(workspace)
     body: dict[str, Any] = {"records": {"count": 5, "results": []}}
     workspace.inject_fault(operation="list_records", status=200, body=body, times=None)

@@ -30,7 +30,7 @@ async def test_missing_key_is_a_configuration_error(style: str, monkeypatch: pyt
     assert server.requests[0][1]["authorization"] == "Bearer from the environment"
 
 
-async def test_refused_key_is_an_authentication_error(api: Api) -> None:
+async def test_rejected_key_is_an_authentication_error(api: Api) -> None:
     other = api.of(Mistral("another key", server_url=api.mistral.server_url))
     error = await failing(other.datasets.list)
     assert isinstance(error, errors.AuthenticationError)
@@ -62,7 +62,7 @@ async def test_unreachable_server_is_a_connection_error(style: str) -> None:
         assert isinstance(cause, ConnectionRefusedError)
 
 
-async def test_slow_server_is_a_timeout(style: str) -> None:
+async def test_slow_server_is_a_timeout_error(style: str) -> None:
     with Canned(200, '{"datasets": {"count": 0}}', delay=20) as server:
         api = Api(style, server.client(timeout_ms=100))
         for call, arguments in TRANSFERS:
@@ -87,7 +87,7 @@ async def test_secrets_stay_out_of_errors(style: str) -> None:
     assert url.url == link
 
 
-async def test_key_stays_with_the_server(style: str) -> None:
+async def test_key_is_not_sent_to_other_hosts(style: str) -> None:
     with Canned(200, '{"datasets": {"count": 3}}') as other:
         elsewhere = f"{other.url.replace('127.0.0.1', 'localhost')}/elsewhere"
         with Canned(307, headers={"location": elsewhere}) as first:

@@ -18,7 +18,7 @@ BROTLI = base64.b64decode("CxSAeyJkYXRhc2V0cyI6IHsiY291bnQiOiAzLCAicmVzdWx0cyI6I
 """A response to listing datasets, compressed."""
 
 
-async def test_compressed_responses_read(style: str) -> None:
+async def test_compressed_responses_are_decoded(style: str) -> None:
     for encoding, body in (("gzip", gzip.compress(COUNT.encode())), ("br", BROTLI)):
         with Canned(200, body, {"content-encoding": encoding}) as server:
             assert (await Api(style, server.client()).datasets.list()).datasets.count == 3

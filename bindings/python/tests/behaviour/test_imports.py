@@ -37,7 +37,7 @@ async def test_import_from_file(api: Api) -> None:
     assert {record.source for record in records} == {"UPLOADED_FILE"}
 
 
-async def test_import_from_file_fails_whole(api: Api) -> None:
+async def test_import_from_file_is_all_or_nothing(api: Api) -> None:
     dataset = await api.dataset()
     for bad in ('{"messages": 5}', "{", '{"properties": {}}', "[]", '{"payload": []}'):
         file = await api.file(f"{LINE}{LINE}{bad}\n{LINE}")
@@ -108,7 +108,7 @@ async def test_import_from_dataset_records(api: Api) -> None:
     assert len(await api.records(source)) == 2
 
 
-async def test_import_from_unknown_sources_is_refused(api: Api) -> None:
+async def test_import_from_unknown_sources_is_rejected(api: Api) -> None:
     dataset, unknown = await api.dataset(), str(uuid4())
     datasets = api.datasets
     calls: list[tuple[Any, dict[str, Any], str | None]] = [

@@ -37,7 +37,7 @@ async def test_iterate_is_lazy(workspace: Workspace) -> None:
     assert workspace.operations() == ["list_records"]
 
 
-async def test_iterate_fetches_ahead(workspace: Workspace) -> None:
+async def test_iterate_prefetches(workspace: Workspace) -> None:
     dataset = await workspace.filled(130)
     workspace.inject_fault(operation="list_records", delay_ms=30, times=None)
     took: list[float] = []
@@ -60,7 +60,7 @@ async def test_iterate_pages(workspace: Workspace) -> None:
     assert [record.properties["n"] for page in pages for record in page.results] == list(range(25))
 
 
-async def test_iterate_takes(workspace: Workspace) -> None:
+async def test_iterate_stops_at_the_limit(workspace: Workspace) -> None:
     dataset = await workspace.filled(50)
 
     datasets: Any = workspace.mistral.datasets
@@ -77,7 +77,7 @@ async def test_iterate_takes(workspace: Workspace) -> None:
     assert workspace.requests() == []
 
 
-async def test_iterate_drops_what_moved(workspace: Workspace) -> None:
+async def test_iterate_skips_duplicates(workspace: Workspace) -> None:
     for _ in range(6):
         await workspace.dataset()
     loop = workspace.begin(workspace.mistral.datasets.iter(page_size=2, prefetch=1))
@@ -89,7 +89,7 @@ async def test_iterate_drops_what_moved(workspace: Workspace) -> None:
     assert (len(ids), len(set(ids))) == (6, 6)
 
 
-async def test_iterate_ends_on_a_lying_next(workspace: Workspace) -> None:
+async def test_iterate_stops_on_an_endless_next(workspace: Workspace) -> None:
     dataset = await workspace.filled(3)
     records = [record.to_dict() for record in (await workspace.records(dataset))[:2]]
     workspace.requests()

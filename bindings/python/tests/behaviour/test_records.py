@@ -36,7 +36,7 @@ async def test_create_record(api: Api) -> None:
     assert record.source == "TELEMETRY_SPAN"
 
 
-async def test_create_record_refuses_what_is_no_object(style: str) -> None:
+async def test_create_record_rejects_non_objects(style: str) -> None:
     api = nowhere(style)
     cases: list[tuple[Any, Any, str]] = [
         ([None], {}, "payload: expected an object"),
@@ -50,7 +50,7 @@ async def test_create_record_refuses_what_is_no_object(style: str) -> None:
         assert (error.message, error.status) == (expected, None)
 
 
-async def test_create_record_without_messages_is_refused(api: Api) -> None:
+async def test_create_record_without_messages_is_rejected(api: Api) -> None:
     dataset = await api.dataset()
     for payload in ({}, {"messages": [[None]]}, {"messages": "hello"}):
         error = await failing(api.datasets.create_record, dataset_id=dataset.id, payload=payload, properties={})
@@ -60,7 +60,7 @@ async def test_create_record_without_messages_is_refused(api: Api) -> None:
     assert await api.records(dataset) == []
 
 
-async def test_unusual_values_survive(api: Api) -> None:
+async def test_unusual_values_are_preserved(api: Api) -> None:
     dataset = await api.dataset()
     created = await api.datasets.create_record(dataset_id=dataset.id, payload=UNUSUAL, properties=UNUSUAL)
     fetched = await api.datasets.records.fetch(dataset_record_id=created.id)

@@ -17,7 +17,7 @@ ID = "019b2bd7-96e7-7219-8c0b-45a73da50088"
 TIMES = {"created_at": "2025-12-17T10:25:07.818693Z", "updated_at": "2025-12-17T10:41:03.469341Z"}
 
 
-async def test_responses_of_every_generation_read(style: str) -> None:
+async def test_responses_of_every_generation_are_parsed(style: str) -> None:
     dataset = {
         "id": ID,
         **TIMES,
@@ -66,7 +66,7 @@ async def test_responses_of_every_generation_read(style: str) -> None:
         assert (read.progress, read.result and read.result.imported_record_count) == (progress, imported)
 
 
-async def test_unknown_fields_and_values_are_kept(style: str) -> None:
+async def test_unknown_fields_and_values_are_preserved(style: str) -> None:
     body = (
         f'{{"id": "{ID}", "created_at": "{TIMES["created_at"]}", "updated_at": "{TIMES["updated_at"]}", '
         f'"dataset_id": "{ID}", "payload": {{}}, "properties": {{}}, "source": "CARRIER_PIGEON", '
@@ -80,7 +80,7 @@ async def test_unknown_fields_and_values_are_kept(style: str) -> None:
     assert record.to_json().endswith('"mood":{"b": 1.0, "a": [1]}}')
 
 
-async def test_a_payload_that_is_no_json_hides_no_other(style: str) -> None:
+async def test_invalid_payload_json_does_not_hide_other_records(style: str) -> None:
     def record(payload: str) -> str:
         members: dict[str, object] = {"id": ID, **TIMES, "dataset_id": ID, "properties": {}, "source": "PLAYGROUND"}
         return json.dumps(members)[:-1] + f', "payload": {payload}}}'
@@ -105,7 +105,7 @@ async def test_a_payload_that_is_no_json_hides_no_other(style: str) -> None:
     assert len(server.requests) == 1
 
 
-async def test_error_envelopes_of_every_kind_read(style: str) -> None:
+async def test_error_envelopes_of_every_kind_are_parsed(style: str) -> None:
     cases: list[tuple[int, str, type[errors.MistralError], str, str | None]] = [
         (
             409,

@@ -34,7 +34,7 @@ async def test_retries_a_read(workspace: Workspace) -> None:
     assert (await failing(workspace.datasets.list)).attempts == 1
 
 
-async def test_retries_a_broken_read(workspace: Workspace) -> None:
+async def test_retries_an_interrupted_read(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     workspace.requests()
     cuts: list[dict[str, Any]] = [{"reset_after_bytes": 0}, {"reset_after_bytes": 10}, {"truncate_after_bytes": 10}]
@@ -46,7 +46,7 @@ async def test_retries_a_broken_read(workspace: Workspace) -> None:
     assert await workspace.datasets.fetch(dataset_id=dataset.id, timeout_ms=200) == dataset
 
 
-async def test_never_repeats_an_ambiguous_write(workspace: Workspace) -> None:
+async def test_never_retries_an_ambiguous_write(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     workspace.requests()
     spoiled: list[dict[str, Any]] = [{"reset_after_bytes": 0}, {"truncate_after_bytes": 3}, {"status": 500}]
@@ -60,7 +60,7 @@ async def test_never_repeats_an_ambiguous_write(workspace: Workspace) -> None:
         workspace.requests()
 
 
-async def test_repeats_a_write_that_was_refused(workspace: Workspace) -> None:
+async def test_retries_a_rejected_write(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     faults: list[dict[str, Any]] = [{"status": 429}, {"status": 503, "headers": {"retry-after": "0"}}]
     for fault in faults:
@@ -71,7 +71,7 @@ async def test_repeats_a_write_that_was_refused(workspace: Workspace) -> None:
     assert len(await workspace.records(dataset)) == 2
 
 
-async def test_honours_retry_after(workspace: Workspace) -> None:
+async def test_honors_retry_after(workspace: Workspace) -> None:
     # A date has whole seconds, so the one that is two seconds away comes after one at least.
     for as_date in (False, True):
         value = formatdate(time.time() + 2, usegmt=True) if as_date else "1"
@@ -85,7 +85,7 @@ async def test_honours_retry_after(workspace: Workspace) -> None:
     assert (error.attempts, error.retry_after) == (1, 3600.0)
 
 
-async def test_failure_tells_attempts(workspace: Workspace) -> None:
+async def test_error_reports_attempts(workspace: Workspace) -> None:
     workspace.inject_fault(operation="list_datasets", status=502, times=None)
     error = await failing(workspace.datasets.list, retries=RetryPolicy(5, first_delay=0.01))
     assert (error.attempts, error.status) == (5, 502)
@@ -110,7 +110,7 @@ async def test_deadline_ends_retries(workspace: Workspace) -> None:
     assert "deadline" in error.message
 
 
-async def test_retries_can_be_switched_off(workspace: Workspace) -> None:
+async def test_retries_can_be_disabled(workspace: Workspace) -> None:
     workspace.inject_fault(operation="list_datasets", status=500, times=None)
     for once in (0, 1, RetryPolicy(1)):
         assert (await failing(workspace.datasets.list, retries=once)).attempts == 1
@@ -120,7 +120,7 @@ async def test_retries_can_be_switched_off(workspace: Workspace) -> None:
     assert (await failing(hasty.datasets.list, retries=RetryPolicy(2, first_delay=0))).attempts == 2
 
 
-async def test_options_of_one_call(workspace: Workspace, mistral_local_server: LocalServer) -> None:
+async def test_per_call_options(workspace: Workspace, mistral_local_server: LocalServer) -> None:
     named = workspace.of(workspace.mistral.with_options(headers={"X-Team": "blue"}))
     await named.datasets.list()
     await workspace.datasets.list(http_headers={"X-Team": "red"})

@@ -59,7 +59,7 @@ async def test_wait_raises_for_a_failed_task(workspace: Workspace) -> None:
         assert error.task.status == status
 
 
-async def test_wait_gives_up_while_running(workspace: Workspace) -> None:
+async def test_wait_times_out(workspace: Workspace) -> None:
     task = await started(workspace)
     workspace.requests()
     workspace.inject_fault(operation="fetch_task", body=shown(task, "RUNNING"), times=None)

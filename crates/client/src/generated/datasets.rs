@@ -21,17 +21,16 @@ use crate::pager::{Fetched, Pager};
 use crate::task::{TaskHandle, Wait};
 
 impl Datasets {
-    /// List the workspace's datasets.
+    /// List datasets.
     ///
-    /// Lists the datasets of the workspace, newest first, a page at a time.
+    /// Returns the datasets in the workspace, newest first, one page at a time.
     ///
     /// # Arguments
-    /// - `page_size` (a setter): How many results a page holds; 0 asks for the count alone.
+    /// - `page_size` (a setter): Number of results per page; 0 returns only the count.
     ///   Limits: 0 to 100. Default: 50.
-    /// - `page` (a setter): Which page to return, counted from 1. Limits: at least 1.
-    ///   Default: 1.
-    /// - `q` (a setter): Keeps only datasets whose name or description contains this text,
-    ///   in any case.
+    /// - `page` (a setter): Page number, starting from 1. Limits: at least 1. Default: 1.
+    /// - `q` (a setter): Case-insensitive substring to search for in names and
+    ///   descriptions.
     ///
     /// # Returns
     /// A page of datasets.
@@ -46,16 +45,16 @@ impl Datasets {
         ListDatasets { client: self.client.clone(), page_size: None, page: None, q: None }
     }
 
-    /// Create an empty dataset.
+    /// Create a dataset.
     ///
-    /// Creates a new dataset without records.
+    /// Creates an empty dataset in the workspace.
     ///
     /// # Arguments
-    /// - `name`: What the dataset is called. Limits: 5 to 50 characters.
-    /// - `description`: What the dataset is for. Limits: at most 200 characters.
+    /// - `name`: Name of the dataset. Limits: 5 to 50 characters.
+    /// - `description`: Description of the dataset. Limits: at most 200 characters.
     ///
     /// # Returns
-    /// The dataset as created.
+    /// The created dataset.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -71,13 +70,12 @@ impl Datasets {
         }
     }
 
-    /// Get one dataset.
+    /// Get a dataset.
     ///
-    /// Returns one dataset of the workspace.
+    /// Returns a dataset. Fails with `DATASET_NOT_FOUND` if it does not exist.
     ///
     /// # Arguments
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives
-    ///   datasets one.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
     ///
     /// # Returns
     /// The dataset.
@@ -92,20 +90,20 @@ impl Datasets {
         FetchDataset { client: self.client.clone(), dataset_id: dataset_id.into_id() }
     }
 
-    /// Change a dataset's name or description.
+    /// Update a dataset.
     ///
-    /// Changes the members given; a member left out or null stays as it is.
+    /// Updates the name or description of a dataset. Fields that are omitted or null remain
+    /// unchanged.
     ///
     /// # Arguments
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives
-    ///   datasets one.
-    /// - `name` (a setter): The new name; null or left out keeps the old one. Limits: 5 to
-    ///   50 characters.
-    /// - `description` (a setter): The new description; null or left out keeps the old one.
-    ///   Limits: at most 200 characters.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `name` (a setter): New name; unchanged if omitted or null. Limits: 5 to 50
+    ///   characters.
+    /// - `description` (a setter): New description; unchanged if omitted or null. Limits:
+    ///   at most 200 characters.
     ///
     /// # Returns
-    /// The dataset after the change.
+    /// The updated dataset.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -124,14 +122,13 @@ impl Datasets {
 
     /// Delete a dataset.
     ///
-    /// Deletes a dataset together with its records.
+    /// Deletes a dataset and all of its records.
     ///
     /// # Arguments
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives
-    ///   datasets one.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
     ///
     /// # Returns
-    /// Deleted; no body.
+    /// Deleted. The response has no body.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -143,17 +140,15 @@ impl Datasets {
         DeleteDataset { client: self.client.clone(), dataset_id: dataset_id.into_id() }
     }
 
-    /// List a dataset's records.
+    /// List the records of a dataset.
     ///
-    /// Lists the records of a dataset in the order in which they came in, a page at a time.
+    /// Returns the records of a dataset in the order they were added, one page at a time.
     ///
     /// # Arguments
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives
-    ///   datasets one.
-    /// - `page_size` (a setter): How many results a page holds; 0 asks for the count alone.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `page_size` (a setter): Number of results per page; 0 returns only the count.
     ///   Limits: 0 to 100. Default: 50.
-    /// - `page` (a setter): Which page to return, counted from 1. Limits: at least 1.
-    ///   Default: 1.
+    /// - `page` (a setter): Page number, starting from 1. Limits: at least 1. Default: 1.
     ///
     /// # Returns
     /// A page of records.
@@ -173,20 +168,19 @@ impl Datasets {
         }
     }
 
-    /// Add a conversation to a dataset.
+    /// Create a record.
     ///
-    /// Adds one record to the end of a dataset.
+    /// Adds a record to a dataset.
     ///
     /// # Arguments
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives
-    ///   datasets one.
-    /// - `payload`: The conversation.
-    /// - `properties`: What is said about the conversation; may be empty.
-    /// - `source` (a setter): Where the record comes from: DIRECT_INPUT, unless
-    ///   TELEMETRY_SPAN is given. Servers of the first generation ignore it.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `payload`: The conversation, as an object with `messages`.
+    /// - `properties`: Custom metadata of the record; may be empty.
+    /// - `source` (a setter): Origin of the record, `DIRECT_INPUT` (default) or
+    ///   `TELEMETRY_SPAN`. Servers of the first API generation ignore this field.
     ///
     /// # Returns
-    /// The record as created.
+    /// The created record.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -209,17 +203,16 @@ impl Datasets {
         }
     }
 
-    /// Import the events of a campaign.
+    /// Import records from a campaign.
     ///
-    /// Starts a task that copies the events a campaign selected into the dataset.
+    /// Starts an import task that adds a record for each event selected by a campaign.
     ///
     /// # Arguments
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives
-    ///   datasets one.
-    /// - `campaign_id`: The campaign's id.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `campaign_id`: ID of the campaign to import from.
     ///
     /// # Returns
-    /// The task that does the import.
+    /// The import task, which runs in the background.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -239,17 +232,17 @@ impl Datasets {
         }
     }
 
-    /// Import events picked in the explorer.
+    /// Import records from explorer events.
     ///
-    /// Starts a task that copies chat completion events into the dataset.
+    /// Starts an import task that adds a record for each of the given chat completion
+    /// events.
     ///
     /// # Arguments
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives
-    ///   datasets one.
-    /// - `completion_event_ids`: The events' ids. Limits: at most 500 items.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `completion_event_ids`: IDs of the events to import. Limits: at most 500 items.
     ///
     /// # Returns
-    /// The task that does the import.
+    /// The import task, which runs in the background.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -269,19 +262,18 @@ impl Datasets {
         }
     }
 
-    /// Import an uploaded JSONL file.
+    /// Import records from a file.
     ///
-    /// Starts a task that adds a record for every line of an uploaded JSONL file. A line is
-    /// an object with `payload` and optional `properties`, or with `messages` and optional
+    /// Starts an import task that adds a record for each line of an uploaded JSONL file.
+    /// Each line is an object with either `payload` or `messages`, and optionally
     /// `properties`.
     ///
     /// # Arguments
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives
-    ///   datasets one.
-    /// - `file_id`: The id of an uploaded JSONL file.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `file_id`: ID of the uploaded JSONL file.
     ///
     /// # Returns
-    /// The task that does the import.
+    /// The import task, which runs in the background.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -301,17 +293,17 @@ impl Datasets {
         }
     }
 
-    /// Import playground conversations.
+    /// Import records from playground conversations.
     ///
-    /// Starts a task that copies conversations held in the playground into the dataset.
+    /// Starts an import task that adds a record for each of the given playground
+    /// conversations.
     ///
     /// # Arguments
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives
-    ///   datasets one.
-    /// - `conversation_ids`: The conversations' ids; may be empty.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `conversation_ids`: IDs of the conversations to import; may be empty.
     ///
     /// # Returns
-    /// The task that does the import.
+    /// The import task, which runs in the background.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -331,18 +323,16 @@ impl Datasets {
         }
     }
 
-    /// Import records of other datasets.
+    /// Import records from other datasets.
     ///
-    /// Starts a task that copies records of other datasets of the workspace into the
-    /// dataset.
+    /// Starts an import task that copies records from other datasets in the workspace.
     ///
     /// # Arguments
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives
-    ///   datasets one.
-    /// - `dataset_record_ids`: The records' ids. Limits: 1 to 10000 items.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `dataset_record_ids`: IDs of the records to copy. Limits: 1 to 10000 items.
     ///
     /// # Returns
-    /// The task that does the import.
+    /// The import task, which runs in the background.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -362,17 +352,17 @@ impl Datasets {
         }
     }
 
-    /// Export a dataset as JSONL.
+    /// Export a dataset to JSONL.
     ///
-    /// Writes every record of the dataset as a line of a JSONL file and returns a link to
-    /// it. The link is signed, works without a key, and expires.
+    /// Exports all records of a dataset to a JSONL file, one record per line, and returns a
+    /// presigned URL for downloading the file. The URL requires no API key, so treat it as
+    /// a secret. It expires; export again to get a new one.
     ///
     /// # Arguments
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives
-    ///   datasets one.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
     ///
     /// # Returns
-    /// Where the export lies.
+    /// Location of the exported file.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -384,17 +374,16 @@ impl Datasets {
         ExportToJsonl { client: self.client.clone(), dataset_id: dataset_id.into_id() }
     }
 
-    /// Get the state of an import task.
+    /// Get an import task.
     ///
-    /// Returns one import task of the dataset.
+    /// Returns the status, progress and result of an import task.
     ///
     /// # Arguments
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives
-    ///   datasets one.
-    /// - `task_id`: The import task's id.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `task_id`: ID of the import task.
     ///
     /// # Returns
-    /// The task.
+    /// The import task.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -410,20 +399,18 @@ impl Datasets {
         }
     }
 
-    /// List a dataset's import tasks.
+    /// List the import tasks of a dataset.
     ///
-    /// Lists the import tasks of a dataset, newest first, a page at a time.
+    /// Returns the import tasks of a dataset, newest first, one page at a time.
     ///
     /// # Arguments
-    /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives
-    ///   datasets one.
-    /// - `page_size` (a setter): How many results a page holds; 0 asks for the count alone.
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `page_size` (a setter): Number of results per page; 0 returns only the count.
     ///   Limits: 0 to 100. Default: 50.
-    /// - `page` (a setter): Which page to return, counted from 1. Limits: at least 1.
-    ///   Default: 1.
+    /// - `page` (a setter): Page number, starting from 1. Limits: at least 1. Default: 1.
     ///
     /// # Returns
-    /// A page of tasks.
+    /// A page of import tasks.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -452,19 +439,19 @@ pub struct ListDatasets {
 }
 
 impl ListDatasets {
-    /// How many results a page holds; 0 asks for the count alone.
+    /// Number of results per page; 0 returns only the count.
     pub fn page_size(mut self, page_size: impl IntoOption<i64>) -> Self {
         self.page_size = page_size.into_option();
         self
     }
 
-    /// Which page to return, counted from 1.
+    /// Page number, starting from 1.
     pub fn page(mut self, page: impl IntoOption<i64>) -> Self {
         self.page = page.into_option();
         self
     }
 
-    /// Keeps only datasets whose name or description contains this text, in any case.
+    /// Case-insensitive substring to search for in names and descriptions.
     pub fn q(mut self, q: impl IntoOption<String>) -> Self {
         self.q = q.into_option();
         self
@@ -578,13 +565,13 @@ pub struct UpdateDataset {
 }
 
 impl UpdateDataset {
-    /// The new name; null or left out keeps the old one.
+    /// New name; unchanged if omitted or null.
     pub fn name(mut self, name: impl IntoOption<String>) -> Self {
         self.name = name.into_option();
         self
     }
 
-    /// The new description; null or left out keeps the old one.
+    /// New description; unchanged if omitted or null.
     pub fn description(mut self, description: impl IntoOption<String>) -> Self {
         self.description = description.into_option();
         self
@@ -653,13 +640,13 @@ pub struct ListRecords {
 }
 
 impl ListRecords {
-    /// How many results a page holds; 0 asks for the count alone.
+    /// Number of results per page; 0 returns only the count.
     pub fn page_size(mut self, page_size: impl IntoOption<i64>) -> Self {
         self.page_size = page_size.into_option();
         self
     }
 
-    /// Which page to return, counted from 1.
+    /// Page number, starting from 1.
     pub fn page(mut self, page: impl IntoOption<i64>) -> Self {
         self.page = page.into_option();
         self
@@ -718,8 +705,8 @@ pub struct CreateRecord {
 }
 
 impl CreateRecord {
-    /// Where the record comes from: DIRECT_INPUT, unless TELEMETRY_SPAN is given. Servers
-    /// of the first generation ignore it.
+    /// Origin of the record, `DIRECT_INPUT` (default) or `TELEMETRY_SPAN`. Servers of the
+    /// first API generation ignore this field.
     pub fn source(mut self, source: impl IntoOption<types::RecordSource>) -> Self {
         self.source = source.into_option();
         self
@@ -1055,13 +1042,13 @@ pub struct ListTasks {
 }
 
 impl ListTasks {
-    /// How many results a page holds; 0 asks for the count alone.
+    /// Number of results per page; 0 returns only the count.
     pub fn page_size(mut self, page_size: impl IntoOption<i64>) -> Self {
         self.page_size = page_size.into_option();
         self
     }
 
-    /// Which page to return, counted from 1.
+    /// Page number, starting from 1.
     pub fn page(mut self, page: impl IntoOption<i64>) -> Self {
         self.page = page.into_option();
         self

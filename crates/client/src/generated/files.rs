@@ -16,20 +16,19 @@ use crate::client::Client;
 use crate::error::Error;
 
 impl Files {
-    /// List uploaded files.
+    /// List files.
     ///
-    /// Lists the files of the workspace, newest first. Unlike elsewhere, the first page has
-    /// number 0.
+    /// Returns the files in the workspace, newest first, one page at a time. Unlike in
+    /// other listings, pages are numbered from 0.
     ///
     /// # Arguments
-    /// - `page` (a setter): Which page to return, counted from 0. Limits: at least 0.
-    ///   Default: 0.
-    /// - `page_size` (a setter): How many files a page holds. Limits: at least 0. Default:
+    /// - `page` (a setter): Page number, starting from 0. Limits: at least 0. Default: 0.
+    /// - `page_size` (a setter): Number of files per page. Limits: at least 0. Default:
     ///   100.
-    /// - `include_total` (a setter): Whether the response says how many files there are in
-    ///   all. Default: true.
-    /// - `search` (a setter): Keeps only files whose name contains this text, in any case.
-    /// - `purpose` (a setter): Keeps only files uploaded for this purpose.
+    /// - `include_total` (a setter): Whether to include the total number of files in the
+    ///   response. Default: true.
+    /// - `search` (a setter): Case-insensitive substring to search for in file names.
+    /// - `purpose` (a setter): Purpose to filter by.
     ///
     /// # Returns
     /// A page of files.
@@ -51,15 +50,15 @@ impl Files {
         }
     }
 
-    /// Get a file's description.
+    /// Get a file.
     ///
-    /// Returns what is known about an uploaded file, without its content.
+    /// Returns the metadata of an uploaded file.
     ///
     /// # Arguments
-    /// - `file_id`: The file's id.
+    /// - `file_id`: ID of the file.
     ///
     /// # Returns
-    /// The file.
+    /// Metadata of the file.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -73,13 +72,13 @@ impl Files {
 
     /// Delete a file.
     ///
-    /// Deletes an uploaded file. Records imported from it stay.
+    /// Deletes an uploaded file. Records imported from it are kept.
     ///
     /// # Arguments
-    /// - `file_id`: The file's id.
+    /// - `file_id`: ID of the file.
     ///
     /// # Returns
-    /// Which file was deleted.
+    /// Confirmation of the deletion.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -91,18 +90,18 @@ impl Files {
         DeleteFile { client: self.client.clone(), file_id: file_id.into_id() }
     }
 
-    /// Get a signed link to a file.
+    /// Get a presigned URL for a file.
     ///
-    /// Returns a link under which the file can be downloaded without a key until it
-    /// expires.
+    /// Returns a presigned URL for downloading a file. The URL requires no API key until it
+    /// expires, so treat it as a secret.
     ///
     /// # Arguments
-    /// - `file_id`: The file's id.
-    /// - `expiry` (a setter): After how many hours the link stops working. Limits: at least
-    ///   1. Default: 24.
+    /// - `file_id`: ID of the file.
+    /// - `expiry` (a setter): Number of hours until the URL expires. Limits: at least 1.
+    ///   Default: 24.
     ///
     /// # Returns
-    /// The link.
+    /// The presigned URL.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -128,31 +127,31 @@ pub struct ListFiles {
 }
 
 impl ListFiles {
-    /// Which page to return, counted from 0.
+    /// Page number, starting from 0.
     pub fn page(mut self, page: impl IntoOption<i64>) -> Self {
         self.page = page.into_option();
         self
     }
 
-    /// How many files a page holds.
+    /// Number of files per page.
     pub fn page_size(mut self, page_size: impl IntoOption<i64>) -> Self {
         self.page_size = page_size.into_option();
         self
     }
 
-    /// Whether the response says how many files there are in all.
+    /// Whether to include the total number of files in the response.
     pub fn include_total(mut self, include_total: impl IntoOption<bool>) -> Self {
         self.include_total = include_total.into_option();
         self
     }
 
-    /// Keeps only files whose name contains this text, in any case.
+    /// Case-insensitive substring to search for in file names.
     pub fn search(mut self, search: impl IntoOption<String>) -> Self {
         self.search = search.into_option();
         self
     }
 
-    /// Keeps only files uploaded for this purpose.
+    /// Purpose to filter by.
     pub fn purpose(mut self, purpose: impl IntoOption<String>) -> Self {
         self.purpose = purpose.into_option();
         self
@@ -256,7 +255,7 @@ pub struct GetSignedUrl {
 }
 
 impl GetSignedUrl {
-    /// After how many hours the link stops working.
+    /// Number of hours until the URL expires.
     pub fn expiry(mut self, expiry: impl IntoOption<i64>) -> Self {
         self.expiry = expiry.into_option();
         self

@@ -17,15 +17,15 @@ use crate::client::Client;
 use crate::error::Error;
 
 impl Records {
-    /// Delete several records.
+    /// Delete multiple records.
     ///
-    /// Deletes up to 500 records at once; either all of them are deleted or none.
+    /// Deletes up to 500 records in one request. Either all or none of them are deleted.
     ///
     /// # Arguments
-    /// - `dataset_record_ids`: The records' ids. Limits: 1 to 500 items.
+    /// - `dataset_record_ids`: IDs of the records to delete. Limits: 1 to 500 items.
     ///
     /// # Returns
-    /// Deleted; no body.
+    /// Deleted. The response has no body.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -43,12 +43,12 @@ impl Records {
         }
     }
 
-    /// Get one record.
+    /// Get a record.
     ///
-    /// Returns one record, whichever dataset it is in.
+    /// Returns a record. Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
     ///
     /// # Arguments
-    /// - `dataset_record_id`: The record's id.
+    /// - `dataset_record_id`: ID of the record.
     ///
     /// # Returns
     /// The record.
@@ -63,15 +63,15 @@ impl Records {
         FetchRecord { client: self.client.clone(), dataset_record_id: dataset_record_id.into_id() }
     }
 
-    /// Delete one record.
+    /// Delete a record.
     ///
-    /// Deletes one record from its dataset.
+    /// Deletes a record from its dataset.
     ///
     /// # Arguments
-    /// - `dataset_record_id`: The record's id.
+    /// - `dataset_record_id`: ID of the record.
     ///
     /// # Returns
-    /// Deleted; no body.
+    /// Deleted. The response has no body.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -83,16 +83,16 @@ impl Records {
         DeleteRecord { client: self.client.clone(), dataset_record_id: dataset_record_id.into_id() }
     }
 
-    /// Replace a record's conversation.
+    /// Replace the payload of a record.
     ///
-    /// Replaces the whole payload of a record.
+    /// Replaces the entire payload of a record. The properties remain unchanged.
     ///
     /// # Arguments
-    /// - `dataset_record_id`: The record's id.
-    /// - `payload`: The conversation.
+    /// - `dataset_record_id`: ID of the record.
+    /// - `payload`: The conversation, as an object with `messages`.
     ///
     /// # Returns
-    /// Replaced; no body.
+    /// Replaced. The response has no body.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -112,16 +112,16 @@ impl Records {
         }
     }
 
-    /// Replace a record's properties.
+    /// Replace the properties of a record.
     ///
-    /// Replaces all properties of a record.
+    /// Replaces all properties of a record. The payload remains unchanged.
     ///
     /// # Arguments
-    /// - `dataset_record_id`: The record's id.
-    /// - `properties`: What is said about the conversation; may be empty.
+    /// - `dataset_record_id`: ID of the record.
+    /// - `properties`: Custom metadata of the record; may be empty.
     ///
     /// # Returns
-    /// Replaced; no body.
+    /// Replaced. The response has no body.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
@@ -141,17 +141,16 @@ impl Records {
         }
     }
 
-    /// Judge a record with a model.
+    /// Judge a record.
     ///
-    /// Lets a model judge one record by a definition given in the request, and returns its
-    /// verdict.
+    /// Evaluates a record with a model, using the judge definition in the request.
     ///
     /// # Arguments
-    /// - `dataset_record_id`: The record's id.
-    /// - `judge_definition`: The judge.
+    /// - `dataset_record_id`: ID of the record.
+    /// - `judge_definition`: Definition of the judge.
     ///
     /// # Returns
-    /// The verdict.
+    /// Analysis and answer of the judge.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
