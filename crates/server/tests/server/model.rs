@@ -84,7 +84,7 @@ impl Model {
     }
 }
 
-fn number(record: &DatasetRecord) -> u64 {
+fn record_number(record: &DatasetRecord) -> u64 {
     let properties: HashMap<String, u64> = record.properties.parse().expect("numbers by name");
     properties["n"]
 }
@@ -94,7 +94,7 @@ async fn add_imported(api: &Api, dataset: &Dataset, model: &mut Model, numbers: 
     let records = api.records(dataset).await;
     assert_eq!(records.len(), model.order.len() + numbers.len());
     let added = &records[model.order.len()..];
-    assert_eq!(added.iter().map(number).collect::<Vec<_>>(), numbers);
+    assert_eq!(added.iter().map(record_number).collect::<Vec<_>>(), numbers);
     added.iter().zip(numbers).for_each(|(record, number)| model.add(record.id, *number));
 }
 
@@ -162,7 +162,7 @@ async fn run(api: &Api, dataset: &Dataset, model: &mut Model, step: &Step) {
                 model.order.iter().skip(size * (number - 1)).take(*size).collect();
             assert_eq!(page.results.iter().map(|record| &record.id).collect::<Vec<_>>(), expected);
             for record in &page.results {
-                assert_eq!(number(record), model.properties[&record.id]);
+                assert_eq!(record_number(record), model.properties[&record.id]);
             }
             assert_eq!(page.count, model.order.len() as i64);
             assert_eq!(page.next.is_some(), size * number < model.order.len());
@@ -170,7 +170,7 @@ async fn run(api: &Api, dataset: &Dataset, model: &mut Model, step: &Step) {
         Step::Fetch { index } => {
             let Some(id) = model.at(*index) else { return };
             let record = fetch(id).await.json::<DatasetRecord>(200);
-            assert_eq!((record.id, number(&record)), (id, model.properties[&id]));
+            assert_eq!((record.id, record_number(&record)), (id, model.properties[&id]));
         }
         Step::FetchDeleted { index } => {
             if let Some(id) = model.deleted.get(index % model.deleted.len().max(1)) {

@@ -33,7 +33,7 @@ async fn task_delay_postpones_the_import() {
     let started = Instant::now();
     let task = start_import(&api, &dataset).await;
     assert!(started.elapsed() < Duration::from_millis(400), "the request is not delayed");
-    assert_eq!(now(&api, &dataset, &task).await.progress, Some(0));
+    assert_eq!(fetch_task(&api, &dataset, &task).await.progress, Some(0));
     let ended = api.wait_for_task(&dataset, &task).await;
     assert!(started.elapsed() >= Duration::from_millis(400));
     assert_eq!((ended.status.as_str(), api.record_count(&dataset).await), ("COMPLETED", 2));
