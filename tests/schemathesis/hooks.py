@@ -41,7 +41,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def is_even(text: str) -> bool:
-    """Returns a choice that depends only on the generated value, so that the seed determines the whole run."""
+    """Returns whether the bytes sum to an even number: a coin flip that the seed of a run determines."""
     return sum(text.encode(errors="surrogatepass")) % 2 == 0
 
 
