@@ -1,19 +1,19 @@
-//! Forms with files.
+//! Multipart uploads.
 
 use mistral_datasets_server::fuzzing::form;
 
-/// A form is the same in whatever pieces it comes, and what is taken is no more than was sent. Of the input, the first line
-/// is the header that says what it is.
+/// Checks that a form yields the same fields however its body is split into chunks, and no more bytes than were sent. The first line
+/// of the input is the `Content-Type` header, the rest is the body.
 pub fn forms(input: &[u8]) {
     let mut parts = input.splitn(2, |byte| *byte == b'\n');
     let header = parts.next().unwrap_or_default();
     let body = parts.next().unwrap_or_default();
-    let whole = form(header, body, usize::MAX);
-    if let Ok(fields) = &whole {
-        let taken: usize = fields.iter().map(|field| field.content.len()).sum();
-        assert!(taken <= body.len());
+    let expected = form(header, body, usize::MAX);
+    if let Ok(fields) = &expected {
+        let size: usize = fields.iter().map(|field| field.content.len()).sum();
+        assert!(size <= body.len());
     }
-    for piece in [1, 7] {
-        assert_eq!(form(header, body, piece), whole, "in pieces of {piece}");
+    for chunk_size in [1, 7] {
+        assert_eq!(form(header, body, chunk_size), expected, "in chunks of {chunk_size}");
     }
 }

@@ -1,4 +1,4 @@
-//! JSON as the server takes it apart.
+//! The server's JSON scanner.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use mistral_datasets_server::fuzzing::{self, MAX_DEPTH};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The server and serde_json agree on what is JSON and on what lies in it, but for what is too deep. Text that is put on one
-/// line loses white space only.
+/// Checks that the server and serde_json agree on whether the input is valid JSON and on its fields and items, except for input that
+/// is nested too deeply. Moving JSON to a single line must remove only whitespace.
 pub fn json(input: &[u8]) {
     let found = fuzzing::json(input);
     let parsed = serde_json::from_slice::<&RawValue>(input);
@@ -15,16 +15,16 @@ pub fn json(input: &[u8]) {
         (Err(_), Err(_)) => return,
         (Ok(raw), Ok(_)) => raw.get(),
         (Ok(raw), Err(reason)) => {
-            assert!(depth(raw.get()) > MAX_DEPTH, "refused: {reason}");
+            assert!(depth(raw.get()) > MAX_DEPTH, "rejected: {reason}");
             return;
         }
-        (Err(error), Ok(_)) => panic!("taken, although {error}"),
+        (Err(error), Ok(_)) => panic!("accepted, but serde_json reports: {error}"),
     };
     assert!(depth(text) <= MAX_DEPTH);
-    let found = found.expect("it was taken");
+    let found = found.expect("the server accepted it");
     assert_eq!(found.text, text);
     if text.starts_with('{') {
-        let Members(expected) = serde_json::from_str(text).expect("an object");
+        let Fields(expected) = serde_json::from_str(text).expect("an object");
         assert_eq!(found.members.as_deref(), Some(&expected[..]));
     } else {
         assert_eq!(found.members, None);
@@ -38,69 +38,69 @@ pub fn json(input: &[u8]) {
     }
     let line = fuzzing::one_line(text);
     assert!(!line.contains(['\n', '\r']));
-    assert_eq!(dense(&line), dense(text));
+    assert_eq!(compact(&line), compact(text));
 }
 
-/// Names with their quotes and values, in their order.
-struct Members<'a>(Vec<(&'a str, &'a str)>);
+/// The quoted names and the values of an object, in order.
+struct Fields<'a>(Vec<(&'a str, &'a str)>);
 
-impl<'a> serde::Deserialize<'a> for Members<'a> {
+impl<'a> serde::Deserialize<'a> for Fields<'a> {
     fn deserialize<D: Deserializer<'a>>(from: D) -> Result<Self, D::Error> {
-        struct Each;
-        impl<'a> Visitor<'a> for Each {
-            type Value = Members<'a>;
+        struct FieldsVisitor;
+        impl<'a> Visitor<'a> for FieldsVisitor {
+            type Value = Fields<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Members<'a>, A::Error> {
-                let mut members = Vec::new();
+            fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Fields<'a>, A::Error> {
+                let mut fields = Vec::new();
                 while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    members.push((name.get(), value.get()));
+                    fields.push((name.get(), value.get()));
                 }
-                Ok(Members(members))
+                Ok(Fields(fields))
             }
         }
-        from.deserialize_map(Each)
+        from.deserialize_map(FieldsVisitor)
     }
 }
 
-/// Calls for each character, saying whether it stands in a string. The text is well-formed.
-fn each(text: &str, mut take: impl FnMut(char, bool)) {
-    let (mut within, mut escaped) = (false, false);
+/// Calls `visit` for each character of valid JSON, with whether the character is inside a string.
+fn for_each_char(text: &str, mut visit: impl FnMut(char, bool)) {
+    let (mut in_string, mut escaped) = (false, false);
     for character in text.chars() {
-        take(character, within);
+        visit(character, in_string);
         match character {
             _ if escaped => escaped = false,
-            '\\' => escaped = within,
-            '"' => within = !within,
+            '\\' => escaped = in_string,
+            '"' => in_string = !in_string,
             _ => {}
         }
     }
 }
 
-/// The text without white space between values.
-fn dense(text: &str) -> String {
-    let mut dense = String::new();
-    each(text, |character, within| {
-        if within || !matches!(character, ' ' | '\t' | '\n' | '\r') {
-            dense.push(character);
+/// Removes whitespace outside of strings.
+fn compact(text: &str) -> String {
+    let mut compact = String::new();
+    for_each_char(text, |character, in_string| {
+        if in_string || !matches!(character, ' ' | '\t' | '\n' | '\r') {
+            compact.push(character);
         }
     });
-    dense
+    compact
 }
 
-/// How deep arrays and objects lie in each other.
+/// Returns the maximum nesting depth of arrays and objects.
 fn depth(text: &str) -> usize {
-    let (mut depth, mut most) = (0_usize, 0);
-    each(text, |character, within| match character {
-        '{' | '[' if !within => {
+    let (mut depth, mut max) = (0_usize, 0);
+    for_each_char(text, |character, in_string| match character {
+        '{' | '[' if !in_string => {
             depth += 1;
-            most = most.max(depth);
+            max = max.max(depth);
         }
-        '}' | ']' if !within => depth -= 1,
+        '}' | ']' if !in_string => depth -= 1,
         _ => {}
     });
-    most
+    max
 }

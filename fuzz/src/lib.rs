@@ -1,7 +1,6 @@
-//! What must hold for any input, each as a function that panics where it does not.
+//! Properties that must hold for every input. Each is a function that panics if its property is violated.
 //!
-//! `cargo fuzz` looks for inputs that make one panic; `tests/tests/fuzz_corpus.rs` of the project tries those in `corpus`, on any
-//! compiler.
+//! `cargo fuzz` searches for inputs that cause a panic. `tests/tests/fuzz_corpus.rs` checks the inputs in `corpus` with any compiler.
 
 mod forms;
 mod json;
@@ -15,10 +14,10 @@ pub use lines::lines;
 pub use links::links;
 pub use responses::responses;
 
-/// A property.
+/// A property of arbitrary input.
 pub type Property = fn(&[u8]);
 
-/// Every property, by the name of its folder in `corpus`.
+/// All properties, with the name of their directory in `corpus`.
 pub const PROPERTIES: [(&str, Property); 5] = [
     ("lines", lines),
     ("json", json),

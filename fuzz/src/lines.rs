@@ -1,16 +1,17 @@
-//! Files of lines to import.
+//! JSONL import files.
 
 use mistral_datasets_server::Generation;
 use mistral_datasets_server::fuzzing::import_lines;
 
-/// More than most inputs of the fuzzer have, and less than some.
-const LONGEST: u64 = 2_000;
+/// Maximum line length in bytes. Most inputs of the fuzzer are shorter, some are longer.
+const MAX_LINE_BYTES: u64 = 2_000;
 
-/// Files are read or refused with the place. What is read is what an export writes, which is read to the very same.
+/// Checks that a file is either imported or rejected with a line number, and that exporting and importing its records again yields
+/// the same records.
 pub fn lines(input: &[u8]) {
     for generation in [Generation::G1, Generation::G3] {
         let count = input.split(|byte| *byte == b'\n').count();
-        match import_lines(input, generation, LONGEST) {
+        match import_lines(input, generation, MAX_LINE_BYTES) {
             Ok(records) => {
                 assert!(records.len() <= count);
                 let export: String = records
@@ -20,11 +21,14 @@ pub fn lines(input: &[u8]) {
                         format!("{{\"payload\":{payload},\"properties\":{properties}}}\n")
                     })
                     .collect();
-                assert_eq!(import_lines(export.as_bytes(), generation, 2 * LONGEST), Ok(records));
+                assert_eq!(
+                    import_lines(export.as_bytes(), generation, 2 * MAX_LINE_BYTES),
+                    Ok(records)
+                );
             }
             Err(reason) => {
-                let place = reason.strip_prefix("line ").and_then(|rest| rest.split_once(": "));
-                let (line, _) = place.unwrap_or_else(|| panic!("no place in {reason:?}"));
+                let location = reason.strip_prefix("line ").and_then(|rest| rest.split_once(": "));
+                let (line, _) = location.unwrap_or_else(|| panic!("no line number in {reason:?}"));
                 assert!((1..=count).contains(&line.parse().expect("a number")), "{reason}");
             }
         }

@@ -2,10 +2,10 @@
 
 use mistral_datasets_server::fuzzing::{LINKED_FILE, opened_by, signed_link};
 
-/// When the only link that was ever signed expires, in seconds since 1970.
+/// Expiry time of the only signed link, in seconds since the Unix epoch.
 const EXPIRES: i64 = 4_000_000_000;
 
-/// Whatever opens a file is the link that was signed for it.
+/// Checks that a link which opens a file is the link that was signed for it.
 pub fn links(input: &[u8]) {
     let signed = signed_link(EXPIRES);
     assert_eq!(opened_by(&signed, EXPIRES - 1), Some(LINKED_FILE));
@@ -13,8 +13,8 @@ pub fn links(input: &[u8]) {
     let Ok(link) = std::str::from_utf8(input) else { return };
     if let Some(file) = opened_by(link, 0) {
         assert_eq!(file, LINKED_FILE);
-        // Characters can be written in more ways than one, which makes no other link of it.
-        let (_, signature) = signed.split_once("signature=").expect("it is signed");
+        // Percent-encoding can spell the same signature differently.
+        let (_, signature) = signed.split_once("signature=").expect("the link is signed");
         assert!(link.contains('%') || link.contains(signature), "{link}");
     }
 }

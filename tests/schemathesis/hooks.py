@@ -1,4 +1,4 @@
-"""Plants what imports read, and corrects what schemathesis believes of forms."""
+"""Schemathesis hooks: insert the data that imports read, use its ids in requests, and skip forms that cannot be sent."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import schemathesis
 
 
 def insert_fixture(route: str, body: object) -> object:
-    """Asks the server to hold something that only the service itself makes."""
+    """Posts a fixture to the server's own routes, for data that the API cannot create."""
     request = urllib.request.Request(
         f"{os.environ['MISTRAL_SERVER_URL']}/local/v1/{route}",
         data=json.dumps(body).encode(),
@@ -41,13 +41,13 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def is_even(text: str) -> bool:
-    """A choice that depends on nothing but what was generated, so that a seed says all."""
+    """Returns whether the bytes sum to an even number: a coin flip that the seed of a run determines."""
     return sum(text.encode(errors="surrogatepass")) % 2 == 0
 
 
 @schemathesis.hook.apply_to(operation_id="import_from_campaign")
 def map_body(context, body):
-    """Names the planted campaign instead of one that nobody knows, half of the time."""
+    """Replaces the id with that of the inserted campaign, half of the time."""
     if isinstance(body, dict) and is_uuid(body.get("campaign_id")) and is_even(body["campaign_id"]):
         body["campaign_id"] = CAMPAIGN
     return body
@@ -55,22 +55,22 @@ def map_body(context, body):
 
 @schemathesis.hook("map_body").apply_to(operation_id="import_from_explorer")
 def map_events(context, body):
-    """Names the planted event instead of others, half of the time."""
-    return with_known(body, "completion_event_ids", EVENT)
+    """Replaces the ids with that of the inserted event, half of the time."""
+    return with_known_ids(body, "completion_event_ids", EVENT)
 
 
 @schemathesis.hook("map_body").apply_to(operation_id="import_from_playground")
 def map_conversations(context, body):
-    """Names the planted conversation instead of others, half of the time."""
-    return with_known(body, "conversation_ids", CONVERSATION)
+    """Replaces the ids with that of the inserted conversation, half of the time."""
+    return with_known_ids(body, "conversation_ids", CONVERSATION)
 
 
-def with_known(body, member: str, known: str):
-    """Puts a known name into every place of a list of names, if the list is one and the choice says so."""
-    names = body.get(member) if isinstance(body, dict) else None
-    are_names = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    if are_names and is_even("".join(names)):
-        body[member] = [known for _ in names]
+def with_known_ids(body, key: str, known: str):
+    """Replaces every id in a list of strings with a known id, half of the time."""
+    ids = body.get(key) if isinstance(body, dict) else None
+    is_list_of_strings = isinstance(ids, list) and all(isinstance(item, str) for item in ids)
+    if is_list_of_strings and is_even("".join(ids)):
+        body[key] = [known for _ in ids]
     return body
 
 
@@ -80,12 +80,11 @@ def is_uuid(value: object) -> bool:
 
 @schemathesis.hook("filter_body").apply_to(operation_id="upload_file")
 def filter_form(context, body):
-    """Leaves out forms that cannot be sent as they were meant.
+    """Skips forms whose encoding differs from the generated value.
 
-    To break a field's type, schemathesis makes lists of it, and a form has a part for each item of a list. An empty one
-    is then no part at all, so what is sent is a form without the field, which is as good as any other. A number or a
-    truth value in place of a text is the text that it is written as. And a name with control characters breaks the
-    header that it is written into.
+    A list becomes one form part per item, so an empty list omits the field and the form may be valid. A number or boolean
+    becomes a string, so it is valid where a string is expected. A field name with control characters breaks the part's
+    headers.
     """
     if not isinstance(body, dict):
         return True

@@ -1,4 +1,4 @@
-//! Many clients at once.
+//! Many concurrent clients.
 
 use std::collections::HashSet;
 
@@ -9,14 +9,14 @@ use serde_json::json;
 use crate::support::{Api, RECORDS};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_many_clients_create_at_once_is_all_there_once() {
+async fn concurrent_creates_are_all_stored_once() {
     let api = Api::start().await;
-    let dataset = api.dataset("Crowded").await;
+    let dataset = api.create_dataset("Crowded").await;
     let client = async |client: usize| {
         let mut ids = Vec::new();
         for n in 0..50 {
-            let record = api.record(&dataset, client * 100 + n).await;
-            // What is answered is there at once.
+            let record = api.create_record(&dataset, client * 100 + n).await;
+            // A created record is visible immediately.
             let path = format!("{RECORDS}/{}", record.id);
             assert_eq!(api.get(&path).await.json::<DatasetRecord>(200), record);
             ids.push(record.id);
@@ -29,20 +29,20 @@ async fn what_many_clients_create_at_once_is_all_there_once() {
     assert_eq!(records.len(), 1_000);
     let listed: HashSet<_> = records.iter().map(|record| record.id).collect();
     assert_eq!(listed, created.iter().flatten().copied().collect());
-    // Each client finds its own in its order.
-    let place = |id| records.iter().position(|record| record.id == id);
-    assert!(created.iter().all(|ids| ids.iter().map(|id| place(*id)).is_sorted()));
+    // Each client's records are in creation order.
+    let position = |id| records.iter().position(|record| record.id == id);
+    assert!(created.iter().all(|ids| ids.iter().map(|id| position(*id)).is_sorted()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn creating_deleting_and_importing_at_once_keeps_the_counts() {
+async fn concurrent_creates_deletes_and_imports_keep_counts_correct() {
     let api = Api::start().await;
-    let dataset = api.dataset("Busy one").await;
+    let dataset = api.create_dataset("Busy one").await;
     let file = api.upload("lines.jsonl", "{\"messages\": []}\n".repeat(3_000)).await;
     let create_and_delete = async |_: usize| {
         for n in 0..20 {
-            let kept = api.record(&dataset, n).await;
-            let deleted = api.record(&dataset, n).await;
+            let kept = api.create_record(&dataset, n).await;
+            let deleted = api.create_record(&dataset, n).await;
             api.delete(&format!("{RECORDS}/{}", deleted.id)).await.no_content();
             let path = format!("{RECORDS}/{}/properties", kept.id);
             api.put(&path, r#"{"properties": {"changed": true}}"#).await.no_content();
@@ -60,11 +60,11 @@ async fn creating_deleting_and_importing_at_once_keeps_the_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_several_that_delete_one_record_one_succeeds() {
+async fn concurrent_deletes_of_one_record_succeed_once() {
     let api = Api::start().await;
-    let dataset = api.dataset("Contended").await;
+    let dataset = api.create_dataset("Contended").await;
     for n in 0..20 {
-        let path = format!("{RECORDS}/{}", api.record(&dataset, n).await.id);
+        let path = format!("{RECORDS}/{}", api.create_record(&dataset, n).await.id);
         let responses = join_all((0..8).map(|_| api.delete(&path))).await;
         let deleted = responses.iter().filter(|response| response.status == 204).count();
         let missing = responses.iter().filter(|response| response.status == 404).count();
@@ -74,9 +74,9 @@ async fn of_several_that_delete_one_record_one_succeeds() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn datasets_created_at_once_have_slugs_of_their_own() {
+async fn concurrently_created_datasets_have_unique_slugs() {
     let api = Api::start().await;
-    let created = join_all((0..50).map(|_| api.dataset("One name"))).await;
+    let created = join_all((0..50).map(|_| api.create_dataset("One name"))).await;
     let slugs: HashSet<_> = created.into_iter().map(|dataset| dataset.slug.unwrap()).collect();
     assert_eq!(slugs.len(), 50);
 }

@@ -1,4 +1,4 @@
-//! What a browser makes of the server: off unless asked for.
+//! CORS is disabled unless origins are configured.
 
 use http::Method;
 use mistral_datasets_server::{Limits, Server, ServerConfig, StartError};
@@ -12,7 +12,7 @@ async fn start(origins: &[&str]) -> Api {
     Api::start_with(ServerConfig { cors, ..Default::default() }).await
 }
 
-/// What a browser asks before it sends a request with a key and JSON.
+/// Sends the preflight request for a JSON request with a key.
 async fn preflight(api: &mut Api, origin: &str, method: &str) -> Response {
     api.set_key(None);
     let request = api
@@ -26,7 +26,7 @@ async fn preflight(api: &mut Api, origin: &str, method: &str) -> Response {
 }
 
 #[tokio::test]
-async fn without_origins_no_page_learns_anything() {
+async fn without_origins_there_are_no_cors_headers() {
     let mut api = start(&[]).await;
     let response = preflight(&mut api, PAGE, "POST").await;
     let request = api.request(Method::GET, DATASETS).header("origin", PAGE);
@@ -36,7 +36,7 @@ async fn without_origins_no_page_learns_anything() {
 }
 
 #[tokio::test]
-async fn pages_of_an_origin_may_ask_with_a_key_and_others_may_not() {
+async fn only_configured_origins_are_allowed() {
     let mut api = start(&["http://LOCALHOST:3000", "https://app.example"]).await;
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
         let response = preflight(&mut api, PAGE, method).await;
@@ -47,19 +47,20 @@ async fn pages_of_an_origin_may_ask_with_a_key_and_others_may_not() {
         assert!(allowed("access-control-allow-headers").contains("authorization"));
         assert!(allowed("vary").contains("origin"));
     }
-    let ask = |api: &Api, origin: &str| api.request(Method::GET, DATASETS).header("origin", origin);
-    let response = send(ask(&api, PAGE)).await;
+    let request =
+        |api: &Api, origin: &str| api.request(Method::GET, DATASETS).header("origin", origin);
+    let response = send(request(&api, PAGE)).await;
     assert_eq!(response.status, 200);
     assert_eq!(response.headers["access-control-allow-origin"], PAGE);
     let exposed = response.headers["access-control-expose-headers"].to_str().unwrap();
     assert!(exposed.contains("x-request-id") && exposed.contains("retry-after"), "{exposed}");
     for origin in ["http://localhost:3001", "http://localhost", "https://localhost:3000", "null"] {
-        let response = send(ask(&api, origin)).await;
+        let response = send(request(&api, origin)).await;
         assert!(!response.headers.contains_key("access-control-allow-origin"));
         let response = preflight(&mut api, origin, "POST").await;
         assert!(!response.headers.contains_key("access-control-allow-origin"), "{origin}");
     }
-    // A page is to read why it was refused.
+    // Pages can read error responses too.
     api.set_key(None);
     let request = api.request(Method::GET, DATASETS).header("origin", PAGE);
     let response = send(request).await;
@@ -68,7 +69,7 @@ async fn pages_of_an_origin_may_ask_with_a_key_and_others_may_not() {
 }
 
 #[tokio::test]
-async fn a_page_reads_why_it_was_turned_away_before_any_route() {
+async fn errors_before_routing_have_cors_headers() {
     let limits = Limits { url_bytes: 100, ..Limits::default() };
     for (cors, allowed) in [(vec![PAGE.to_owned()], Some(PAGE)), (vec![], None)] {
         let api = Api::start_with(ServerConfig { limits, cors, ..Default::default() }).await;
@@ -84,18 +85,18 @@ async fn a_page_reads_why_it_was_turned_away_before_any_route() {
 }
 
 #[tokio::test]
-async fn any_page_may_ask_where_that_is_wanted() {
+async fn wildcard_allows_any_origin() {
     let mut api = start(&["*"]).await;
     let response = preflight(&mut api, "https://elsewhere.example", "POST").await;
     assert_eq!(response.headers["access-control-allow-origin"], "*");
     let allowed = response.headers["access-control-allow-headers"].to_str().unwrap();
     assert!(allowed.contains("authorization"), "{allowed}");
-    // Keys are sent by the page's own code, so nothing that the browser adds by itself is let in.
+    // Pages send the key themselves, so credentials added by the browser are not allowed.
     assert!(!response.headers.contains_key("access-control-allow-credentials"));
 }
 
 #[tokio::test]
-async fn what_is_no_origin_is_refused_at_the_start() {
+async fn invalid_origin_fails_startup() {
     for origin in ["localhost:3000", "http://localhost:3000/", "https://app.example/path", ""] {
         let config = ServerConfig { cors: vec![origin.to_owned()], ..Default::default() };
         let error = Server::start(config).await.unwrap_err();

@@ -1,13 +1,13 @@
-//! Operations on datasets.
+//! Dataset operations.
 
 use mistral_datasets_types::{Dataset, ListDatasetsResponse};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Api, DATASETS, RECORDS, records_of};
+use crate::support::{Api, DATASETS, RECORDS, records_path};
 
 #[tokio::test]
-async fn a_dataset_is_created_and_read_back_by_id_and_by_slug() {
+async fn created_dataset_is_found_by_id_and_by_slug() {
     let api = Api::start().await;
     let body = json!({"name": "Refund requests", "description": "Tickets", "unknown": [1]});
     let created: Dataset = api.post(DATASETS, body.to_string()).await.json(201);
@@ -22,22 +22,22 @@ async fn a_dataset_is_created_and_read_back_by_id_and_by_slug() {
 }
 
 #[tokio::test]
-async fn slugs_tell_datasets_of_one_name_apart_and_are_not_given_twice() {
+async fn slugs_are_unique_and_not_reused() {
     let api = Api::start().await;
     let mut slugs = Vec::new();
     for _ in 0..5 {
-        slugs.push(api.dataset("Same name").await.slug.unwrap());
+        slugs.push(api.create_dataset("Same name").await.slug.unwrap());
     }
     assert_eq!(slugs, ["same-name", "same-name-2", "same-name-3", "same-name-4", "same-name-5"]);
     api.delete(&format!("{DATASETS}/same-name-2")).await.no_content();
-    assert_eq!(api.dataset("Same name").await.slug.unwrap(), "same-name-6");
-    // A name of its own may look like a numbered one.
-    assert_eq!(api.dataset("Same name 7").await.slug.unwrap(), "same-name-7");
-    assert_eq!(api.dataset("Same name").await.slug.unwrap(), "same-name-8");
+    assert_eq!(api.create_dataset("Same name").await.slug.unwrap(), "same-name-6");
+    // A plain name can have the form of a numbered slug.
+    assert_eq!(api.create_dataset("Same name 7").await.slug.unwrap(), "same-name-7");
+    assert_eq!(api.create_dataset("Same name").await.slug.unwrap(), "same-name-8");
 }
 
 #[tokio::test]
-async fn names_and_descriptions_keep_their_limits_counted_in_characters() {
+async fn name_and_description_limits_count_characters() {
     let api = Api::start().await;
     let create = async |name: String, description: String| {
         let body = json!({"name": name, "description": description});
@@ -66,9 +66,9 @@ async fn names_and_descriptions_keep_their_limits_counted_in_characters() {
 }
 
 #[tokio::test]
-async fn an_update_changes_what_is_given_and_moves_the_time_on() {
+async fn update_changes_only_the_given_fields_and_updated_at() {
     let api = Api::start().await;
-    let created = api.dataset("First name").await;
+    let created = api.create_dataset("First name").await;
     let path = format!("{DATASETS}/{}", created.id);
     let renamed: Dataset =
         api.patch(&path, r#"{"name": "Second name", "description": null}"#).await.json(200);
@@ -89,11 +89,11 @@ async fn an_update_changes_what_is_given_and_moves_the_time_on() {
 }
 
 #[tokio::test]
-async fn a_deleted_dataset_is_gone_with_everything_in_it() {
+async fn deleted_dataset_is_not_found_and_neither_are_its_contents() {
     let api = Api::start().await;
-    let dataset = api.dataset("To be deleted").await;
-    let other = api.dataset("To be kept").await;
-    let record = api.record(&dataset, "hello").await;
+    let dataset = api.create_dataset("To be deleted").await;
+    let other = api.create_dataset("To be kept").await;
+    let record = api.create_record(&dataset, "hello").await;
     let task = api.import_lines(&dataset, "{\"messages\": []}\n").await;
     let path = format!("{DATASETS}/{}", dataset.id);
     api.delete(&path).await.no_content();
@@ -101,7 +101,7 @@ async fn a_deleted_dataset_is_gone_with_everything_in_it() {
     for path in [
         path.clone(),
         format!("{DATASETS}/to-be-deleted"),
-        records_of(&dataset),
+        records_path(&dataset),
         format!("{path}/tasks"),
         format!("{path}/tasks/{}", task.id),
         format!("{path}/exports/to-jsonl"),
@@ -116,7 +116,7 @@ async fn a_deleted_dataset_is_gone_with_everything_in_it() {
 }
 
 #[tokio::test]
-async fn text_is_found_in_names_and_descriptions_in_any_case() {
+async fn search_matches_names_and_descriptions_ignoring_case() {
     let api = Api::start().await;
     for (name, description) in [
         ("Mountain BIKES", "for hills"),
@@ -132,7 +132,7 @@ async fn text_is_found_in_names_and_descriptions_in_any_case() {
         ("hills", 1),
         ("%C3%A4rger", 1),
         ("%CE%BF%CE%B4%CE%BF%CF%83", 1),
-        // What means something in a pattern means itself here.
+        // SQL wildcards are matched literally.
         ("100%25", 1),
         ("%25", 1),
         ("_", 1),

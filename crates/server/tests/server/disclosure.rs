@@ -1,4 +1,4 @@
-//! What a failure says: what a client can do something about, and nothing of how the server is made or where it lies.
+//! Error responses do not disclose implementation details or file paths.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use mistral_datasets_server::{DataLocation, ServerConfig};
 use mistral_datasets_types::{Dataset, DatasetRecord, ImportTask};
 use serde_json::{Value, json};
 
-use crate::support::{Api, DATASETS, RECORDS, Response, records_of, send};
+use crate::support::{Api, DATASETS, RECORDS, Response, records_path, send};
 
-/// What only the inside of the server knows, in small letters.
-const INSIDE: [&str; 24] = [
+/// Implementation details that must not appear in errors, in lower case.
+const INTERNALS: [&str; 24] = [
     "sqlite",
     "sql",
     "select ",
@@ -37,7 +37,7 @@ const INSIDE: [&str; 24] = [
     "cargo",
 ];
 
-/// Checks a failure, and returns its status.
+/// Checks an error response and returns its status.
 #[track_caller]
 fn check(response: &Response, directory: &Path) -> u16 {
     let status = response.status.as_u16();
@@ -53,25 +53,26 @@ fn check(response: &Response, directory: &Path) -> u16 {
 
 #[track_caller]
 fn check_text(text: &str, directory: &Path) {
-    let small = text.to_lowercase();
-    let places = [directory.to_str().unwrap().to_lowercase(), env!("CARGO_PKG_VERSION").to_owned()];
-    for inside in INSIDE.iter().copied().chain(places.iter().map(String::as_str)) {
-        assert!(!small.contains(inside), "`{inside}` in {text}");
+    let lower = text.to_lowercase();
+    let secrets =
+        [directory.to_str().unwrap().to_lowercase(), env!("CARGO_PKG_VERSION").to_owned()];
+    for internal in INTERNALS.iter().copied().chain(secrets.iter().map(String::as_str)) {
+        assert!(!lower.contains(internal), "`{internal}` in {text}");
     }
 }
 
-/// A server with a data directory, a dataset and a record.
+/// Starts a server with a data directory, a dataset and a record.
 async fn start() -> (tempfile::TempDir, Api, Dataset, DatasetRecord) {
     let directory = tempfile::tempdir().unwrap();
     let data = DataLocation::Directory(directory.path().to_owned());
     let api = Api::start_with(ServerConfig { data, ..Default::default() }).await;
-    let dataset = api.dataset("Refund requests").await;
-    let record = api.record(&dataset, "a message").await;
+    let dataset = api.create_dataset("Refund requests").await;
+    let record = api.create_record(&dataset, "a message").await;
     (directory, api, dataset, record)
 }
 
-/// Every operation of the document and of the server's own, on things that are there or are not.
-async fn everything(api: &Api, path: impl Fn(&str) -> String) -> Vec<Response> {
+/// Calls every operation in the document with several bodies. `path` fills in the path template.
+async fn call_all_operations(api: &Api, path: impl Fn(&str) -> String) -> Vec<Response> {
     let document: Value = api.get("/openapi.json").await.json(200);
     let mut responses = Vec::new();
     for (template, methods) in document["paths"].as_object().unwrap() {
@@ -91,12 +92,12 @@ async fn everything(api: &Api, path: impl Fn(&str) -> String) -> Vec<Response> {
 }
 
 #[tokio::test]
-async fn refusals_say_nothing_of_the_inside() {
+async fn errors_contain_no_internals() {
     let (directory, mut api, dataset, record) = start().await;
     let mut seen = std::collections::BTreeSet::new();
     let judge = format!("{RECORDS}/{}/live-judging", record.id);
     seen.insert(check(&api.post(&judge, r#"{"judge_definition": {}}"#).await, directory.path()));
-    // The last of these is the dataset, which its own operations then delete.
+    // The dataset comes last, because its own operations delete it.
     for id in [
         "'; DROP TABLE datasets; --",
         "%00",
@@ -111,8 +112,10 @@ async fn refusals_say_nothing_of_the_inside() {
             }
             path
         };
-        for response in
-            everything(&api, path).await.iter().filter(|response| response.status.as_u16() >= 400)
+        for response in call_all_operations(&api, path)
+            .await
+            .iter()
+            .filter(|response| response.status.as_u16() >= 400)
         {
             seen.insert(check(response, directory.path()));
         }
@@ -134,12 +137,12 @@ async fn refusals_say_nothing_of_the_inside() {
     seen.insert(check(&api.get(DATASETS).await, directory.path()));
     api.get("/files/00000000-0000-0000-0000-000000000000").await.error(403, "AUTH_FORBIDDEN");
     for status in [400, 401, 404, 405, 415, 422] {
-        assert!(seen.contains(&status), "{status} was not provoked: {seen:?}");
+        assert!(seen.contains(&status), "no request caused {status}: {seen:?}");
     }
 }
 
 #[tokio::test]
-async fn a_content_that_was_taken_away_is_missed_without_its_place() {
+async fn missing_file_content_is_reported_without_its_path() {
     let (directory, api, dataset, _) = start().await;
     let file = api.upload("lost.jsonl", "{\"messages\": []}\n").await;
     let link: Value = api.get(&format!("/v1/files/{}/url", file.id)).await.json(200);
@@ -148,11 +151,11 @@ async fn a_content_that_was_taken_away_is_missed_without_its_place() {
     {
         assert_eq!(check(&api.get(&path).await, directory.path()), 404);
     }
-    // A task that fails for such a reason says as little.
+    // A task that fails for this reason does not disclose the path either.
     let path = format!("{DATASETS}/{}/imports/from-file", dataset.id);
     let response = api.post(&path, json!({"file_id": file.id}).to_string()).await;
     if response.status == 202 {
-        let task = api.ended(&dataset, &response.json::<ImportTask>(202)).await;
+        let task = api.wait_for_task(&dataset, &response.json::<ImportTask>(202)).await;
         assert_eq!(task.status.as_str(), "FAILED");
         check_text(&task.message.unwrap(), directory.path());
     } else {
@@ -168,7 +171,7 @@ fn remove_files(directory: &Path) {
 }
 
 #[tokio::test]
-async fn a_database_that_is_broken_is_a_failure_without_its_words() {
+async fn database_errors_are_reported_without_their_message() {
     let (directory, api, dataset, record) = start().await;
     let broken = rusqlite::Connection::open(directory.path().join("datasets.sqlite3")).unwrap();
     broken
@@ -177,8 +180,8 @@ async fn a_database_that_is_broken_is_a_failure_without_its_words() {
     let body = r#"{"payload": {"messages": []}, "properties": {}}"#;
     let record = format!("{RECORDS}/{}", record.id);
     for response in [
-        api.get(&records_of(&dataset)).await,
-        api.post(&records_of(&dataset), body).await,
+        api.get(&records_path(&dataset)).await,
+        api.post(&records_path(&dataset), body).await,
         api.get(&record).await,
         api.delete(&record).await,
         api.put(&format!("{record}/payload"), body).await,

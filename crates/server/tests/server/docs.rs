@@ -1,4 +1,4 @@
-//! The document and the page to try it on.
+//! The OpenAPI document and the interactive API page.
 
 use http::Method;
 use mistral_datasets_server::{ApiKey, ServerConfig};
@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use crate::support::{Api, Response, send};
 
 #[tokio::test]
-async fn the_document_names_this_server_and_needs_no_key() {
+async fn openapi_document_lists_this_server_and_requires_no_key() {
     let config = ServerConfig { api_keys: vec![ApiKey::new("good")], ..ServerConfig::default() };
     let mut api = Api::start_with(config).await;
     api.set_key(None);
@@ -29,7 +29,7 @@ async fn the_document_names_this_server_and_needs_no_key() {
     assert_eq!(document["servers"][0]["url"], "https://datasets.test/base");
 }
 
-/// What a tag of the page refers to.
+/// Returns the `src` and `href` values in the page.
 fn references(page: &str) -> Vec<&str> {
     let after = page.split("src=\"").skip(1).chain(page.split("href=\"").skip(1));
     after.map(|rest| rest.split('"').next().unwrap()).collect()
@@ -41,7 +41,7 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn the_page_has_all_its_parts_from_this_server_and_may_ask_no_other() {
+async fn docs_page_loads_and_connects_to_this_server_only() {
     let config = ServerConfig { api_keys: vec![ApiKey::new("good")], ..ServerConfig::default() };
     let mut api = Api::start_with(config).await;
     api.set_key(None);
@@ -54,15 +54,15 @@ async fn the_page_has_all_its_parts_from_this_server_and_may_ask_no_other() {
     let references = references(&text);
     assert_eq!(references.len(), 4);
     for reference in references {
-        assert!(!reference.contains("//"), "{reference} is elsewhere");
-        let part = api.get(&format!("/{reference}")).await;
-        assert_eq!(part.status, 200, "{reference}");
+        assert!(!reference.contains("//"), "{reference} is on another host");
+        let asset = api.get(&format!("/{reference}")).await;
+        assert_eq!(asset.status, 200, "{reference}");
         let kind = match reference.rsplit('.').next().unwrap() {
             "js" => "text/javascript; charset=utf-8",
             "css" => "text/css; charset=utf-8",
             _ => "image/png",
         };
-        assert_eq!(header(&part, "content-type"), kind);
+        assert_eq!(header(&asset, "content-type"), kind);
     }
     for path in ["/docs", "/docs/start.js"] {
         let response = api.get(path).await;
@@ -76,33 +76,33 @@ async fn the_page_has_all_its_parts_from_this_server_and_may_ask_no_other() {
     api.get("/docs/..%2f..%2fCargo.toml").await.error(404, "UNKNOWN_ERROR");
 }
 
-/// The head of a response, and how long its body is, as they come over the wire.
-async fn on_the_wire(api: &Api, path: &str, accepted: &str) -> (String, usize) {
+/// Returns the headers of a response and the size of its body before decompression.
+async fn fetch_raw(api: &Api, path: &str, accept_encoding: &str) -> (String, usize) {
     let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
     let request = format!(
-        "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\naccept-encoding: {accepted}\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\naccept-encoding: {accept_encoding}\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await.unwrap();
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a whole head");
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("complete headers");
     (String::from_utf8_lossy(&bytes[..end]).to_lowercase(), bytes.len() - end - 4)
 }
 
 #[tokio::test]
-async fn the_large_parts_are_sent_compressed_to_those_who_take_that() {
+async fn large_assets_are_compressed_if_the_client_accepts_gzip() {
     let api = Api::start().await;
     let path = "/docs/swagger-ui-bundle.js";
-    let (head, size) = on_the_wire(&api, path, "br, gzip").await;
+    let (head, size) = fetch_raw(&api, path, "br, gzip").await;
     assert!(head.contains("content-encoding: gzip") && head.contains("vary: accept-encoding"));
-    let (plain, plain_size) = on_the_wire(&api, path, "identity").await;
+    let (plain, plain_size) = fetch_raw(&api, path, "identity").await;
     assert!(!plain.contains("content-encoding") && plain.contains("vary: accept-encoding"));
     assert!(size * 3 < plain_size, "{size} of {plain_size}");
     assert!(api.get(path).await.text().contains("SwaggerUIBundle"));
 }
 
 #[tokio::test]
-async fn reading_about_the_api_is_not_noted_in_the_journal() {
+async fn documentation_and_health_requests_are_not_recorded() {
     let api = Api::start().await;
     api.post("/local/v1/faults", json!({"status": 500, "times": null}).to_string())
         .await

@@ -1,4 +1,4 @@
-//! Operations on files.
+//! File operations.
 
 use http::Method;
 use mistral_datasets_server::{Limits, ServerConfig};
@@ -20,10 +20,10 @@ fn part(name: &str, content: &str) -> Part {
 }
 
 #[tokio::test]
-async fn an_uploaded_file_is_described_and_comes_back() {
+async fn uploaded_file_can_be_retrieved_and_downloaded() {
     let api = Api::start().await;
     let content = "{\"a\": 1}\n{\"b\": \"\u{1F600}\"}";
-    // Fields may come before the file and after it.
+    // Form fields may precede or follow the file.
     let form = Form::new()
         .text("visibility", "user")
         .part("file", part("ä b.jsonl", content).mime_str("application/jsonl").unwrap())
@@ -49,7 +49,7 @@ async fn an_uploaded_file_is_described_and_comes_back() {
 }
 
 #[tokio::test]
-async fn what_is_not_said_has_values_that_every_reader_takes() {
+async fn file_metadata_has_defaults() {
     let api = Api::start().await;
     let file: Value = upload(&api, Form::new().part("file", part("data.bin", "x"))).await.json(200);
     for name in ["purpose", "sample_type", "source"] {
@@ -60,7 +60,7 @@ async fn what_is_not_said_has_values_that_every_reader_takes() {
 }
 
 #[tokio::test]
-async fn a_deleted_file_is_gone() {
+async fn deleted_file_is_not_found() {
     let api = Api::start().await;
     let file = api.upload("gone.jsonl", "{}").await;
     let path = format!("{FILES}/{}", file.id);
@@ -93,7 +93,7 @@ async fn files_are_listed_newest_first_from_page_zero() {
     };
     let all = "cars.jsonl Bikes 4.jsonl Bikes 3.jsonl Bikes 2.jsonl Bikes 1.jsonl Bikes 0.jsonl";
     assert_eq!(list("").await, (all.into(), Some(6)));
-    // What the official clients send, filters of theirs that mean nothing here included.
+    // Parameters as sent by the official clients; unsupported filters are ignored.
     assert_eq!(
         list("page=0&page_size=100&include_total=true&sample_type=a&sample_type=b").await.0,
         all
@@ -109,25 +109,25 @@ async fn files_are_listed_newest_first_from_page_zero() {
 }
 
 #[tokio::test]
-async fn parts_of_a_file_can_be_asked_for() {
+async fn download_supports_ranges() {
     let api = Api::start().await;
     let file = api.upload("digits.txt", "0123456789").await;
     let path = format!("{FILES}/{}/content", file.id);
-    let part =
+    let download =
         async |range: &str| send(api.request(Method::GET, &path).header("range", range)).await;
-    let middle = part("bytes=2-4").await;
+    let middle = download("bytes=2-4").await;
     assert_eq!((middle.status.as_u16(), middle.text()), (206, "234".to_owned()));
     assert_eq!(middle.headers["content-range"], "bytes 2-4/10");
-    assert_eq!(part("bytes=-1").await.text(), "9");
-    assert_eq!(part("bytes=7-").await.text(), "789");
-    assert_eq!(part("bytes=4-2").await.status, 200);
-    let beyond = part("bytes=10-").await;
+    assert_eq!(download("bytes=-1").await.text(), "9");
+    assert_eq!(download("bytes=7-").await.text(), "789");
+    assert_eq!(download("bytes=4-2").await.status, 200);
+    let beyond = download("bytes=10-").await;
     assert_eq!(beyond.headers["content-range"], "bytes */10");
     beyond.error(416, "VALIDATION_ERROR");
 }
 
 #[tokio::test]
-async fn a_part_comes_only_to_who_has_the_rest_of_the_same_content() {
+async fn if_range_requires_a_matching_strong_etag() {
     let api = Api::start().await;
     let link = async |content: &str| {
         let file = api.upload("content.txt", content).await;
@@ -136,9 +136,9 @@ async fn a_part_comes_only_to_who_has_the_rest_of_the_same_content() {
     };
     let (first, same, other) =
         (link("0123456789").await, link("0123456789").await, link("0123456780").await);
-    let whole = api.get(&first).await;
-    assert_eq!(whole.headers["accept-ranges"], "bytes");
-    let tag = whole.headers["etag"].to_str().unwrap();
+    let complete = api.get(&first).await;
+    assert_eq!(complete.headers["accept-ranges"], "bytes");
+    let tag = complete.headers["etag"].to_str().unwrap();
     assert!(tag.starts_with('"') && tag.ends_with('"') && tag.len() > 20, "{tag}");
     let rest = async |link: &str, tag: &str| {
         let request = api.request(Method::GET, link).header("range", "bytes=7-");
@@ -150,16 +150,16 @@ async fn a_part_comes_only_to_who_has_the_rest_of_the_same_content() {
         assert_eq!(part.headers["etag"], tag);
         assert_eq!(part.headers["content-range"], "bytes 7-9/10");
     }
-    // Of another content the whole is sent, and for tags that are weak, or dates, which nothing is known of.
+    // Different content, weak tags and dates get the complete file.
     assert_eq!(rest(&other, tag).await.text(), "0123456780");
-    for unsure in [&format!("W/{tag}"), "Wed, 21 Oct 2026 07:28:00 GMT"] {
-        let response = rest(&first, unsure).await;
+    for validator in [&format!("W/{tag}"), "Wed, 21 Oct 2026 07:28:00 GMT"] {
+        let response = rest(&first, validator).await;
         assert_eq!((response.status.as_u16(), response.text()), (200, "0123456789".to_owned()));
     }
 }
 
 #[tokio::test]
-async fn a_signed_link_opens_its_file_without_a_key_and_no_other() {
+async fn signed_link_opens_only_its_file_without_a_key() {
     let mut api = Api::start().await;
     let file = api.upload("linked.jsonl", "linked").await;
     let other = api.upload("other.jsonl", "other").await;
@@ -171,7 +171,7 @@ async fn a_signed_link_opens_its_file_without_a_key_and_no_other() {
     let (path, query) = link.split_once('?').unwrap();
     let (expires, signature) = query.split_once('&').unwrap();
     let expires: i64 = expires.strip_prefix("expires=").unwrap().parse().unwrap();
-    let elsewhere = link.replace(&file.id, &other.id);
+    let other_file = link.replace(&file.id, &other.id);
     for forged in [
         path.to_owned(),
         format!("{path}?expires={expires}"),
@@ -180,7 +180,7 @@ async fn a_signed_link_opens_its_file_without_a_key_and_no_other() {
         format!("{path}?expires=never&{signature}"),
         format!("{path}?expires={expires}&{signature}x"),
         format!("{path}?expires={expires}&signature="),
-        elsewhere,
+        other_file,
     ] {
         api.get(&forged).await.error(403, "AUTH_FORBIDDEN");
     }
@@ -191,25 +191,25 @@ async fn a_signed_link_opens_its_file_without_a_key_and_no_other() {
 }
 
 #[tokio::test]
-async fn lifetimes_of_links_have_limits() {
+async fn link_lifetime_is_validated() {
     let api = Api::start().await;
     let file = api.upload("linked.jsonl", "").await;
     for expiry in ["0", "-1", "x", "", "99999999999999999999", "1&expiry=2"] {
         let response = api.get(&format!("{FILES}/{}/url?expiry={expiry}", file.id)).await;
         assert!(response.error(422, "VALIDATION_ERROR").starts_with("expiry: "));
     }
-    // The document sets no end. Nobody will tell a hundred years from more.
-    let forever = i64::MAX.to_string();
-    let form = Form::new().part("file", part("kept", "")).text("expiry", forever.clone());
+    // The document sets no maximum; the server caps lifetimes at about a hundred years.
+    let max = i64::MAX.to_string();
+    let form = Form::new().part("file", part("kept", "")).text("expiry", max.clone());
     let kept: File = upload(&api, form).await.json(200);
     assert!(kept.expires_at > Some(kept.created_at + 99 * 365 * 24 * 3600));
-    let link = api.get(&format!("{FILES}/{}/url?expiry={forever}", kept.id)).await;
+    let link = api.get(&format!("{FILES}/{}/url?expiry={max}", kept.id)).await;
     let link = link.json::<SignedUrl>(200).url;
     assert_eq!(api.get(&link).await.status, 200);
 }
 
 #[tokio::test]
-async fn uploads_that_are_none_are_refused_and_leave_nothing() {
+async fn invalid_uploads_are_rejected_and_leave_no_files() {
     let directory = tempfile::tempdir().unwrap();
     let api = Api::start_with(ServerConfig {
         data: mistral_datasets_server::DataLocation::Directory(directory.path().to_owned()),
@@ -231,7 +231,7 @@ async fn uploads_that_are_none_are_refused_and_leave_nothing() {
         ("purpose", String::new()),
         ("purpose", "x".repeat(256)),
     ] {
-        // The file was taken in already when the field comes.
+        // The invalid field follows a complete file.
         let response = upload(&api, Form::new().part("file", file()).text(name, value)).await;
         assert!(response.error(422, "VALIDATION_ERROR").starts_with(&format!("{name}: ")));
     }

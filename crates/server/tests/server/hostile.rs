@@ -1,4 +1,4 @@
-//! Input that is wrong in every way: each gets a typed failure, nothing is written, and the server goes on.
+//! Malformed requests get an API error, write nothing, and do not affect the server.
 
 use http::Method;
 use mistral_datasets_server::{Limits, ServerConfig};
@@ -8,9 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use crate::support::{Api, DATASETS, RECORDS, Response, records_of, send};
+use crate::support::{Api, DATASETS, RECORDS, Response, records_path, send};
 
-/// Every operation that takes JSON, on a dataset and a record that are there.
+/// Every operation with a JSON body, on an existing dataset and record.
 fn operations(dataset: &Dataset, record: &DatasetRecord) -> Vec<(Method, String)> {
     let (dataset, record) =
         (format!("{DATASETS}/{}", dataset.id), format!("{RECORDS}/{}", record.id));
@@ -36,10 +36,10 @@ async fn send_body(api: &Api, method: &Method, path: &str, kind: &str, body: Vec
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_json_object_are_refused_by_every_operation() {
+async fn every_operation_rejects_a_body_that_is_not_a_json_object() {
     let api = Api::start().await;
-    let dataset = api.dataset("Hostile").await;
-    let record = api.record(&dataset, "kept").await;
+    let dataset = api.create_dataset("Hostile").await;
+    let record = api.create_record(&dataset, "kept").await;
     let deep = |open: &str, close: &str, n: usize| (open.repeat(n) + &close.repeat(n)).into_bytes();
     let bodies: Vec<(Vec<u8>, &str)> = vec![
         (b"".to_vec(), "the body is empty"),
@@ -84,45 +84,42 @@ async fn bodies_that_are_no_json_object_are_refused_by_every_operation() {
 }
 
 #[tokio::test]
-async fn members_of_the_wrong_type_are_named_by_their_path() {
+async fn wrong_types_are_reported_with_the_path_of_the_field() {
     let api = Api::start().await;
-    let dataset = api.dataset("Wrong types").await;
+    let dataset = api.create_dataset("Wrong types").await;
     let values = ["null", "true", "17", "-1.5e300", "\"text\"", "[]", "{}"];
-    for (member, right, kind) in
+    for (field, right, kind) in
         [("name", "\"text\"", "a string"), ("description", "\"text\"", "a string")]
     {
         for value in values.iter().filter(|value| **value != right) {
             let (mut name, mut description) = ("\"right\"", "\"right\"");
-            *(if member == "name" { &mut name } else { &mut description }) = value;
+            *(if field == "name" { &mut name } else { &mut description }) = value;
             let body = format!(r#"{{"name": {name}, "description": {description}}}"#);
             let message = api.post(DATASETS, body).await.error(422, "VALIDATION_ERROR");
-            assert!(
-                message.starts_with(&format!("{member}: expected {kind}, found ")),
-                "{message}"
-            );
+            assert!(message.starts_with(&format!("{field}: expected {kind}, found ")), "{message}");
         }
     }
-    for (member, from) in [
+    for (field, from) in [
         ("completion_event_ids", "from-explorer"),
         ("conversation_ids", "from-playground"),
         ("dataset_record_ids", "from-dataset"),
     ] {
         let path = format!("{DATASETS}/{}/imports/{from}", dataset.id);
         for value in values.iter().filter(|value| **value != "[]") {
-            let body = format!(r#"{{"{member}": {value}}}"#);
+            let body = format!(r#"{{"{field}": {value}}}"#);
             let message = api.post(&path, body).await.error(422, "VALIDATION_ERROR");
-            assert!(message.starts_with(&format!("{member}: expected an array, found ")));
+            assert!(message.starts_with(&format!("{field}: expected an array, found ")));
         }
         for value in values.iter().filter(|value| **value != "\"text\"") {
-            let body = format!(r#"{{"{member}": [{value}]}}"#);
+            let body = format!(r#"{{"{field}": [{value}]}}"#);
             let message = api.post(&path, body).await.error(422, "VALIDATION_ERROR");
-            assert!(message.starts_with(&format!("{member}[0]: expected a string, found ")));
+            assert!(message.starts_with(&format!("{field}[0]: expected a string, found ")));
         }
     }
 }
 
 #[tokio::test]
-async fn text_that_no_text_can_hold_is_refused_where_text_is_meant() {
+async fn strings_with_lone_surrogates_or_nul_are_rejected() {
     let api = Api::start().await;
     for (text, problem) in [
         (r"half \ud800 pair", "surrogate"),
@@ -136,8 +133,8 @@ async fn text_that_no_text_can_hold_is_refused_where_text_is_meant() {
 }
 
 #[tokio::test]
-async fn a_server_may_take_less_depth() {
-    // The body, the payload, its member and so many arrays.
+async fn json_depth_limit_is_configurable() {
+    // Two levels (body and payload) plus `depth` nested arrays.
     let payload = |depth: usize| {
         let nested = "[".repeat(depth) + &"]".repeat(depth);
         format!(r#"{{"payload": {{"messages": [], "x": {nested}}}, "properties": {{}}}}"#)
@@ -145,10 +142,10 @@ async fn a_server_may_take_less_depth() {
     for (wanted, depth) in [(6, 6), (1, 4), (1_000, 128)] {
         let limits = Limits { json_depth: wanted, ..Limits::default() };
         let api = Api::start_with(ServerConfig { limits, ..Default::default() }).await;
-        let dataset = api.dataset("Depths").await;
-        let fits = api.post(&records_of(&dataset), payload(depth - 2)).await;
+        let dataset = api.create_dataset("Depths").await;
+        let fits = api.post(&records_path(&dataset), payload(depth - 2)).await;
         let record: DatasetRecord = fits.json(201);
-        let message = api.post(&records_of(&dataset), payload(depth - 1)).await;
+        let message = api.post(&records_path(&dataset), payload(depth - 1)).await;
         let problem = format!("more than {depth} levels of arrays and objects");
         let message = message.error(422, "VALIDATION_ERROR");
         assert!(message.contains(&problem), "{message}");
@@ -156,24 +153,23 @@ async fn a_server_may_take_less_depth() {
         assert_eq!(task.status.as_str(), "COMPLETED");
         let task = api.import_lines(&dataset, payload(depth - 1)).await;
         assert_eq!(task.message.unwrap(), format!("line 1: the line has {problem}"));
-        // Responses may be deeper than requests: they hold records.
+        // Responses wrap records in further levels and may exceed the limit.
         assert!(api.records(&dataset).await.iter().all(|read| read.payload == record.payload));
     }
 }
 
 #[tokio::test]
-async fn depth_is_fine_up_to_the_limit() {
+async fn json_at_the_depth_limit_can_be_exported_and_imported() {
     let api = Api::start().await;
-    let dataset = api.dataset("Depth").await;
+    let dataset = api.create_dataset("Depth").await;
     let create = async |depth: usize| {
         let nested = "[".repeat(depth) + &"]".repeat(depth);
         let body =
             format!(r#"{{"payload": {{"messages": [], "x": {nested}}}, "properties": {{}}}}"#);
-        api.post(&records_of(&dataset), body).await
+        api.post(&records_path(&dataset), body).await
     };
     create(127).await.error(422, "VALIDATION_ERROR");
     create(126).await.json::<DatasetRecord>(201);
-    // What was taken comes out again, and in again.
     let path = format!("{DATASETS}/{}/exports/to-jsonl", dataset.id);
     let export: serde_json::Value = api.get(&path).await.json(200);
     let lines = api.get(export["file_url"].as_str().unwrap()).await.body;
@@ -182,19 +178,19 @@ async fn depth_is_fine_up_to_the_limit() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_too_large_are_refused_and_the_client_hears_of_it() {
+async fn large_bodies_are_rejected_and_the_client_receives_the_response() {
     let limits = Limits { json_bytes: 10_000, ..Limits::default() };
     let api = Api::start_with(ServerConfig { limits, ..Default::default() }).await;
-    let dataset = api.dataset("Large bodies").await;
+    let dataset = api.create_dataset("Large bodies").await;
     let body = |size: usize| {
         let frame = r#"{"payload": {"messages": [], "x": ""}, "properties": {}}"#;
         frame.replace("\"\"", &format!("\"{}\"", "y".repeat(size - frame.len())))
     };
-    let path = records_of(&dataset);
+    let path = records_path(&dataset);
     api.post(&path, body(10_000)).await.json::<DatasetRecord>(201);
     let message = api.post(&path, body(10_001)).await.error(413, "VALIDATION_ERROR");
     assert_eq!(message, "the body is larger than 10000 bytes");
-    // Much more than the connection holds, with its length and without.
+    // Larger than the socket buffers, with and without Content-Length.
     api.post(&path, body(20_000_000)).await.error(413, "VALIDATION_ERROR");
     let pieces = (0..2_000).map(|_| Ok::<_, std::io::Error>(vec![b' '; 10_000]));
     let streamed = reqwest::Body::wrap_stream(futures::stream::iter(pieces));
@@ -204,7 +200,7 @@ async fn bodies_that_are_too_large_are_refused_and_the_client_hears_of_it() {
 }
 
 #[tokio::test]
-async fn a_client_that_sends_while_it_is_refused_hears_why() {
+async fn error_reaches_a_client_that_is_still_sending() {
     let mut api = Api::start().await;
     let body = "x".repeat(20_000_000);
     api.set_key(None);
@@ -214,7 +210,7 @@ async fn a_client_that_sends_while_it_is_refused_hears_why() {
     api.put(DATASETS, body).await.error(405, "VALIDATION_ERROR");
 }
 
-/// Sends bytes and reads what comes until the server closes or has nothing more to say.
+/// Sends bytes, closes the sending side and reads until the server closes the connection.
 async fn exchange(api: &Api, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
     stream.write_all(bytes).await.unwrap();
@@ -225,7 +221,7 @@ async fn exchange(api: &Api, bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn requests_that_are_no_http_do_not_disturb_the_server() {
+async fn invalid_http_does_not_affect_the_server() {
     let api = Api::start().await;
     for bytes in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
@@ -242,18 +238,18 @@ async fn requests_that_are_no_http_do_not_disturb_the_server() {
     }
     let long = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "y".repeat(2_000_000));
     let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
-    // The server may close before all of it is sent.
+    // The server may close the connection before everything is sent.
     let _ = stream.write_all(long.as_bytes()).await;
-    api.dataset("Still there").await;
+    api.create_dataset("Still there").await;
 }
 
 #[tokio::test]
-async fn a_request_that_breaks_off_writes_nothing() {
+async fn incomplete_request_writes_nothing() {
     let api = Api::start().await;
-    let dataset = api.dataset("Broken off").await;
+    let dataset = api.create_dataset("Broken off").await;
     let head = format!(
         "POST {} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer a key\r\ncontent-type: application/json\r\n",
-        records_of(&dataset)
+        records_path(&dataset)
     );
     let body = r#"{"payload": {"messages": []}, "properties": {}}"#;
     let cut = format!("{head}content-length: {}\r\n\r\n{body}", body.len() + 1);
@@ -261,13 +257,14 @@ async fn a_request_that_breaks_off_writes_nothing() {
     let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n", body.len());
     exchange(&api, chunked.as_bytes()).await;
     assert_eq!(api.record_count(&dataset).await, 0);
-    let whole = format!("{head}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
-    assert!(exchange(&api, whole.as_bytes()).await.starts_with("HTTP/1.1 201"));
+    let complete =
+        format!("{head}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+    assert!(exchange(&api, complete.as_bytes()).await.starts_with("HTTP/1.1 201"));
     assert_eq!(api.record_count(&dataset).await, 1);
 }
 
 #[tokio::test]
-async fn a_client_that_asks_before_it_sends_is_told_not_to() {
+async fn expect_continue_is_answered_with_the_error() {
     let mut api = Api::start().await;
     api.set_key(None);
     let head = format!(
@@ -278,12 +275,12 @@ async fn a_client_that_asks_before_it_sends_is_told_not_to() {
     let mut response = vec![0; 12];
     let read =
         tokio::time::timeout(std::time::Duration::from_secs(5), stream.read_exact(&mut response));
-    read.await.expect("an answer without the body").unwrap();
+    read.await.expect("a response before the body is sent").unwrap();
     assert_eq!(response, b"HTTP/1.1 401");
 }
 
 #[tokio::test]
-async fn strange_ids_are_no_way_around_anything() {
+async fn unusual_ids_are_not_found() {
     let api = Api::start().await;
     let long = "x".repeat(10_000);
     for id in ["'; DROP TABLE datasets; --", "%00", "..%2f..%2fetc%2fpasswd", "*", "null", &long] {
@@ -291,7 +288,7 @@ async fn strange_ids_are_no_way_around_anything() {
         api.get(&format!("{RECORDS}/{id}")).await.error(422, "VALIDATION_ERROR");
         api.get(&format!("/v1/files/{id}")).await.error(404, "UNKNOWN_ERROR");
         let body = json!({"file_id": id}).to_string();
-        let dataset = api.dataset("For strange ids").await;
+        let dataset = api.create_dataset("For strange ids").await;
         let path = format!("{DATASETS}/{}/imports/from-file", dataset.id);
         api.post(&path, body).await.error(404, "UNKNOWN_ERROR");
     }

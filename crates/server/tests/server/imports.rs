@@ -1,22 +1,22 @@
-//! Imports from every source.
+//! Imports from all sources.
 
 use mistral_datasets_server::{Limits, ServerConfig};
 use mistral_datasets_types::{DatasetRecord, ImportTask, ListTasksResponse};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Api, DATASETS, RECORDS, Response, soon};
+use crate::support::{Api, DATASETS, RECORDS, Response, eventually};
 
-/// The counts of a completed task.
+/// Asserts that a task is COMPLETED and returns its requested, imported and skipped counts.
 #[track_caller]
 fn counts(task: &ImportTask) -> (i64, i64, i64) {
     assert_eq!((task.status.as_str(), task.progress), ("COMPLETED", Some(100)), "{task:?}");
     assert!(task.updated_at > task.created_at && task.message.is_none());
-    let result = task.result.as_ref().expect("a completed task counts");
+    let result = task.result.as_ref().expect("a completed task has a result");
     (result.requested_record_count, result.imported_record_count, result.skipped_record_count)
 }
 
-/// Payload, properties and source of records.
+/// Returns payload, properties and source of each record.
 fn contents(records: &[DatasetRecord]) -> Vec<(&str, &str, &str)> {
     fn content(record: &DatasetRecord) -> (&str, &str, &str) {
         (record.payload.get(), record.properties.get(), record.source.as_str())
@@ -24,7 +24,7 @@ fn contents(records: &[DatasetRecord]) -> Vec<(&str, &str, &str)> {
     records.iter().map(content).collect()
 }
 
-async fn try_import(api: &Api, dataset: impl ToString, from: &str, body: Value) -> Response {
+async fn start_import(api: &Api, dataset: impl ToString, from: &str, body: Value) -> Response {
     let path = format!("{DATASETS}/{}/imports/{from}", dataset.to_string());
     api.post(&path, body.to_string()).await
 }
@@ -35,9 +35,9 @@ async fn task_count(api: &Api, dataset: Uuid) -> i64 {
 }
 
 #[tokio::test]
-async fn both_forms_of_lines_become_records() {
+async fn lines_with_payload_or_messages_become_records() {
     let api = Api::start().await;
-    let dataset = api.dataset("From a file").await;
+    let dataset = api.create_dataset("From a file").await;
     let lines = concat!(
         "\u{feff}{\"payload\": {\"messages\": [ {\"n\": 1.0} ], \"k\": 123456789012345678901}, \"properties\": {\"b\": 1, \"a\": 2}}\r\n",
         "\n",
@@ -64,29 +64,29 @@ async fn both_forms_of_lines_become_records() {
 }
 
 #[tokio::test]
-async fn an_empty_file_imports_nothing() {
+async fn empty_file_imports_nothing() {
     let api = Api::start().await;
-    let dataset = api.dataset("Nothing").await;
+    let dataset = api.create_dataset("Nothing").await;
     assert_eq!(counts(&api.import_lines(&dataset, "").await), (0, 0, 0));
     assert_eq!(counts(&api.import_lines(&dataset, "\n\n").await), (0, 0, 0));
 }
 
 #[tokio::test]
-async fn a_bad_line_fails_the_whole_import_and_is_named() {
+async fn invalid_line_fails_the_whole_import() {
     let api = Api::start().await;
-    let dataset = api.dataset("Bad lines").await;
-    let kept = api.record(&dataset, "kept").await;
+    let dataset = api.create_dataset("Invalid lines").await;
+    let kept = api.create_record(&dataset, "kept").await;
     let good = "{\"messages\": [{\"role\": \"user\"}]}\n";
-    // The long ones are staged in several pieces before the bad line comes.
+    // The longest file is staged in several chunks before the invalid line is read.
     for good_lines in [0, 3, 5_000] {
-        for (bad, reason) in [
+        for (invalid, reason) in [
             ("{\"messages\": [}", "the line is not JSON: expected value at line 1 column 15"),
             ("{\"messages\": [null]}", "messages[0]: expected an object, found null"),
             ("{\"payload\": {\"a\": 1}}", "payload.messages: required"),
             ("{}", "expected a member `payload` or a member `messages`"),
             ("17", "the line: expected an object, found a number"),
         ] {
-            let lines = good.repeat(good_lines) + "\n" + bad + "\n" + good;
+            let lines = good.repeat(good_lines) + "\n" + invalid + "\n" + good;
             let task = api.import_lines(&dataset, lines).await;
             assert_eq!(task.status.as_str(), "FAILED");
             assert_eq!(task.message.unwrap(), format!("line {}: {reason}", good_lines + 2));
@@ -95,74 +95,74 @@ async fn a_bad_line_fails_the_whole_import_and_is_named() {
     }
     assert_eq!(api.record_count(&dataset).await, 1);
     assert_eq!(api.records(&dataset).await, [kept]);
-    // What comes after a failed import is in order all the same.
+    // The next import works as usual.
     assert_eq!(counts(&api.import_lines(&dataset, good.repeat(4_500)).await), (4_500, 4_500, 0));
     assert_eq!(api.records(&dataset).await.len(), 4_501);
 }
 
 #[tokio::test]
-async fn lines_longer_than_a_body_may_be_are_refused() {
+async fn line_length_is_limited() {
     let limits = Limits { json_bytes: 1_000, ..Limits::default() };
     let api = Api::start_with(ServerConfig { limits, ..Default::default() }).await;
-    let dataset = api.dataset("Long lines").await;
+    let dataset = api.create_dataset("Long lines").await;
     let line = format!("{{\"messages\": [], \"x\": \"{}\"}}\n", "y".repeat(1_000));
     let task = api.import_lines(&dataset, line).await;
     assert_eq!(task.message.unwrap(), "line 1: longer than 1000 bytes");
 }
 
 #[tokio::test]
-async fn an_import_shows_its_progress_and_its_records_all_at_once() {
+async fn import_reports_progress_and_shows_its_records_at_once() {
     let api = Api::start().await;
-    let dataset = api.dataset("Progress").await;
+    let dataset = api.create_dataset("Progress").await;
     let lines = format!("{{\"messages\": [], \"x\": \"{}\"}}\n", "y".repeat(1_000)).repeat(30_000);
     let file = api.upload("large.jsonl", lines).await;
-    let begun = try_import(&api, dataset.id, "from-file", json!({"file_id": file.id})).await;
-    let task: ImportTask = begun.json(202);
-    // The file may go as soon as the import has begun.
+    let accepted = start_import(&api, dataset.id, "from-file", json!({"file_id": file.id})).await;
+    let task: ImportTask = accepted.json(202);
+    // The file may be deleted while the import runs.
     api.delete(&format!("/v1/files/{}", file.id)).await.json::<Value>(200);
     let path = format!("{DATASETS}/{}/tasks/{}", dataset.id, task.id);
-    let mut seen = vec![0];
-    let ended = soon(async || {
+    let mut observed = vec![0];
+    let ended = eventually(async || {
         let count = api.record_count(&dataset).await;
         let task: ImportTask = api.get(&path).await.json(200);
-        seen.push(task.progress.unwrap());
+        observed.push(task.progress.unwrap());
         assert!(count == 0 || (count == 30_000 && task.status.as_str() == "COMPLETED"));
         (task.status.as_str() != "RUNNING").then_some(task)
     })
     .await;
     assert_eq!(counts(&ended), (30_000, 30_000, 0));
     assert!(
-        seen.is_sorted() && seen.iter().any(|progress| (1..100).contains(progress)),
-        "{seen:?}"
+        observed.is_sorted() && observed.iter().any(|progress| (1..100).contains(progress)),
+        "{observed:?}"
     );
     assert_eq!(api.record_count(&dataset).await, 30_000);
 }
 
 #[tokio::test]
-async fn a_dataset_deleted_under_an_import_takes_it_along() {
+async fn deleting_a_dataset_cancels_its_import() {
     let api = Api::start().await;
-    let dataset = api.dataset("Deleted under it").await;
-    let other = api.dataset("Another one").await;
+    let dataset = api.create_dataset("Deleted while importing").await;
+    let other = api.create_dataset("Another one").await;
     let file = api.upload("large.jsonl", "{\"messages\": []}\n".repeat(50_000)).await;
     let body = json!({"file_id": file.id});
-    try_import(&api, dataset.id, "from-file", body.clone()).await.json::<ImportTask>(202);
+    start_import(&api, dataset.id, "from-file", body.clone()).await.json::<ImportTask>(202);
     api.delete(&format!("{DATASETS}/{}", dataset.id)).await.no_content();
-    // The worker goes on with the next one.
+    // The worker continues with the next import.
     assert_eq!(counts(&api.import(&other, "from-file", body).await).1, 50_000);
 }
 
 #[tokio::test]
-async fn planted_events_become_records() {
+async fn event_fixtures_become_records() {
     let api = Api::start().await;
-    let dataset = api.dataset("Events").await;
+    let dataset = api.create_dataset("Events").await;
     let events = r#"[
         {"event_id": "one", "request_messages": [ {"role": "user", "n": 1.0} ],
          "response_messages": [{"role": "assistant"}], "extra_fields": {"model" : "m"}},
         {"request_messages": [], "response_messages": [{"b": 2}], "unknown": 1}
     ]"#;
-    let planted: Value = api.post("/local/v1/chat-completion-events", events).await.json(200);
-    assert_eq!(planted[0]["event_id"], "one");
-    let second = planted[1]["event_id"].as_str().unwrap().to_owned();
+    let inserted: Value = api.post("/local/v1/chat-completion-events", events).await.json(200);
+    assert_eq!(inserted[0]["event_id"], "one");
+    let second = inserted[1]["event_id"].as_str().unwrap().to_owned();
     let body = json!({"completion_event_ids": [second, "one", second]});
     let task = api.import(&dataset, "from-explorer", body).await;
     assert_eq!(counts(&task), (3, 2, 1));
@@ -182,9 +182,9 @@ async fn planted_events_become_records() {
 }
 
 #[tokio::test]
-async fn the_events_of_a_campaign_become_records() {
+async fn campaign_events_become_records() {
     let api = Api::start().await;
-    let dataset = api.dataset("Campaign").await;
+    let dataset = api.create_dataset("Campaign").await;
     let events: Vec<Value> = (0..700)
         .map(|n| {
             json!({"event_id": format!("event {n}"), "request_messages": [{"n": n}],
@@ -193,37 +193,37 @@ async fn the_events_of_a_campaign_become_records() {
         .collect();
     let events = Value::from(events).to_string();
     api.post("/local/v1/chat-completion-events", events).await.json::<Value>(200);
-    let insert_fixture = async |ids: Vec<String>| {
+    let insert_campaign = async |ids: Vec<String>| {
         let body = json!({"name": "Summer", "event_ids": ids}).to_string();
         let campaign: Value = api.post("/local/v1/campaigns", body).await.json(200);
         campaign["id"].as_str().unwrap().to_owned()
     };
     let mut ids: Vec<String> = (0..700).map(|n| format!("event {n}")).collect();
-    ids.push("not planted".to_owned());
-    let campaign = insert_fixture(ids).await;
+    ids.push("not inserted".to_owned());
+    let campaign = insert_campaign(ids).await;
     let body = json!({"campaign_id": campaign});
     assert_eq!(counts(&api.import(&dataset, "from-campaign", body).await), (701, 700, 1));
     let records = api.records(&dataset).await;
     assert_eq!(records[699].payload.get(), r#"{"messages":[{"n":699}]}"#);
 
-    for ids in [vec![], vec!["not planted".to_owned()]] {
-        let body = json!({"campaign_id": insert_fixture(ids).await});
-        let response = try_import(&api, dataset.id, "from-campaign", body).await;
+    for ids in [vec![], vec!["not inserted".to_owned()]] {
+        let body = json!({"campaign_id": insert_campaign(ids).await});
+        let response = start_import(&api, dataset.id, "from-campaign", body).await;
         response.error(404, "CAMPAIGN_NO_MATCHING_EVENTS");
     }
     assert_eq!(task_count(&api, dataset.id).await, 1);
 }
 
 #[tokio::test]
-async fn planted_conversations_become_records() {
+async fn conversation_fixtures_become_records() {
     let api = Api::start().await;
-    let dataset = api.dataset("Playground").await;
+    let dataset = api.create_dataset("Playground").await;
     let conversations = r#"[{"conversation_id": "c", "messages": [{"x" : 1}]}, {"messages": []}]"#;
-    let planted: Value = api.post("/local/v1/conversations", conversations).await.json(200);
-    // A later one of the same id takes the place of the earlier one.
+    let inserted: Value = api.post("/local/v1/conversations", conversations).await.json(200);
+    // A conversation with the same id replaces the earlier one.
     let again = r#"[{"conversation_id": "c", "messages": [{"x" : 2}]}]"#;
     api.post("/local/v1/conversations", again).await.json::<Value>(200);
-    let body = json!({"conversation_ids": ["c", planted[1]["conversation_id"]]});
+    let body = json!({"conversation_ids": ["c", inserted[1]["conversation_id"]]});
     let task = api.import(&dataset, "from-playground", body).await;
     assert_eq!(counts(&task), (2, 2, 0));
     assert_eq!(
@@ -238,13 +238,14 @@ async fn planted_conversations_become_records() {
 }
 
 #[tokio::test]
-async fn records_are_copied_with_what_they_hold() {
+async fn copied_records_keep_payload_properties_and_source() {
     let api = Api::start().await;
-    let (from, to) = (api.dataset("The original").await, api.dataset("The copy").await);
+    let (from, to) =
+        (api.create_dataset("The original").await, api.create_dataset("The copy").await);
     let lines: String =
         (0..1_200).map(|n| json!({"messages": [{"n": n}]}).to_string() + "\n").collect();
     api.import_lines(&from, lines).await;
-    api.record(&from, 1.5).await;
+    api.create_record(&from, 1.5).await;
     let originals = api.records(&from).await;
     let ids: Vec<Uuid> = originals.iter().rev().map(|record| record.id).collect();
     let task = api.import(&to, "from-dataset", json!({"dataset_record_ids": ids})).await;
@@ -257,10 +258,10 @@ async fn records_are_copied_with_what_they_hold() {
 }
 
 #[tokio::test]
-async fn sources_that_are_not_there_are_refused_at_once_and_leave_no_task() {
+async fn imports_from_unknown_sources_are_rejected_without_a_task() {
     let api = Api::start().await;
-    let dataset = api.dataset("No source").await;
-    let record = api.record(&dataset, "here").await;
+    let dataset = api.create_dataset("No source").await;
+    let record = api.create_record(&dataset, "here").await;
     let unknown = Uuid::now_v7();
     for (from, body, code, named) in [
         ("from-file", json!({"file_id": unknown}), "UNKNOWN_ERROR", "file"),
@@ -285,18 +286,18 @@ async fn sources_that_are_not_there_are_refused_at_once_and_leave_no_task() {
             &unknown.to_string(),
         ),
     ] {
-        let message = try_import(&api, dataset.id, from, body.clone()).await.error(404, code);
+        let message = start_import(&api, dataset.id, from, body.clone()).await.error(404, code);
         assert!(message.contains(named), "{message}");
-        try_import(&api, unknown, from, body).await.error(404, "DATASET_NOT_FOUND");
+        start_import(&api, unknown, from, body).await.error(404, "DATASET_NOT_FOUND");
     }
     assert_eq!(task_count(&api, dataset.id).await, 0);
     assert_eq!(api.record_count(&dataset).await, 1);
 }
 
 #[tokio::test]
-async fn requests_for_imports_keep_their_limits() {
+async fn import_requests_are_validated() {
     let api = Api::start().await;
-    let dataset = api.dataset("Limits of imports").await;
+    let dataset = api.create_dataset("Limits of imports").await;
     let id = Uuid::now_v7();
     for (from, body, message) in [
         ("from-file", json!({}), "file_id: required".to_owned()),
@@ -338,7 +339,7 @@ async fn requests_for_imports_keep_their_limits() {
             "dataset_record_ids[1]: expected a UUID".into(),
         ),
     ] {
-        let response = try_import(&api, dataset.id, from, body).await;
+        let response = start_import(&api, dataset.id, from, body).await;
         assert_eq!(response.error(422, "VALIDATION_ERROR"), message);
     }
     assert_eq!(task_count(&api, dataset.id).await, 0);
@@ -347,7 +348,8 @@ async fn requests_for_imports_keep_their_limits() {
 #[tokio::test]
 async fn ten_thousand_records_are_copied_in_one_request() {
     let api = Api::start().await;
-    let (from, to) = (api.dataset("Ten thousand").await, api.dataset("Their copies").await);
+    let (from, to) =
+        (api.create_dataset("Ten thousand").await, api.create_dataset("Their copies").await);
     api.import_lines(&from, "{\"messages\": []}\n".repeat(10_000)).await;
     let ids: Vec<Uuid> = api.records(&from).await.iter().map(|record| record.id).collect();
     let task = api.import(&to, "from-dataset", json!({"dataset_record_ids": ids})).await;
@@ -357,7 +359,7 @@ async fn ten_thousand_records_are_copied_in_one_request() {
 #[tokio::test]
 async fn unknown_tasks_are_not_found() {
     let api = Api::start().await;
-    let (one, two) = (api.dataset("Task one").await, api.dataset("Task two").await);
+    let (one, two) = (api.create_dataset("Task one").await, api.create_dataset("Task two").await);
     let task = api.import(&one, "from-playground", json!({"conversation_ids": []})).await;
     for (dataset, task) in [(&one, Uuid::now_v7()), (&two, task.id)] {
         let path = format!("{DATASETS}/{}/tasks/{task}", dataset.id);
@@ -368,7 +370,7 @@ async fn unknown_tasks_are_not_found() {
 }
 
 #[tokio::test]
-async fn what_is_planted_wrongly_is_refused() {
+async fn invalid_fixtures_are_rejected() {
     let api = Api::start().await;
     for (path, body, message) in [
         ("chat-completion-events", "{}", "the body: expected an array, found an object"),
@@ -391,15 +393,15 @@ async fn what_is_planted_wrongly_is_refused() {
 }
 
 #[tokio::test]
-async fn a_reset_empties_the_workspace_of_the_key_alone() {
+async fn reset_empties_only_the_workspace_of_the_key() {
     let mut api = Api::start().await;
-    let dataset = api.dataset("To be reset").await;
-    let record = api.record(&dataset, "gone").await;
+    let dataset = api.create_dataset("To be reset").await;
+    let record = api.create_record(&dataset, "gone").await;
     let file = api.upload("gone.jsonl", "{}").await;
     let events = r#"[{"event_id": "e", "request_messages": [], "response_messages": []}]"#;
     api.post("/local/v1/chat-completion-events", events).await.json::<Value>(200);
     api.set_key(Some("another key"));
-    let others = api.dataset("Somebody else's").await;
+    let other = api.create_dataset("Other workspace").await;
     api.set_key(Some("a key"));
     api.post("/local/v1/reset", "").await.no_content();
 
@@ -407,11 +409,11 @@ async fn a_reset_empties_the_workspace_of_the_key_alone() {
     assert_eq!(list["datasets"]["count"], 0);
     api.get(&format!("{RECORDS}/{}", record.id)).await.error(404, "DATASET_RECORD_NOT_FOUND");
     api.get(&format!("/v1/files/{}", file.id)).await.error(404, "UNKNOWN_ERROR");
-    let again = api.dataset("To be reset").await;
+    let again = api.create_dataset("To be reset").await;
     assert_eq!((again.slug, again.workspace_id), (dataset.slug, dataset.workspace_id));
     let body = json!({"completion_event_ids": ["e"]});
-    try_import(&api, again.id, "from-explorer", body).await.error(404, "UNKNOWN_ERROR");
+    start_import(&api, again.id, "from-explorer", body).await.error(404, "UNKNOWN_ERROR");
     api.set_key(Some("another key"));
-    let kept: Value = api.get(&format!("{DATASETS}/{}", others.id)).await.json(200);
-    assert_eq!(kept["name"], "Somebody else's");
+    let kept: Value = api.get(&format!("{DATASETS}/{}", other.id)).await.json(200);
+    assert_eq!(kept["name"], "Other workspace");
 }

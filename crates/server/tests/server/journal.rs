@@ -1,4 +1,4 @@
-//! The journal of requests.
+//! The request journal.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::support::{Api, DATASETS, records_of, send, soon};
+use crate::support::{Api, DATASETS, eventually, records_path, send};
 
 const REQUESTS: &str = "/local/v1/requests";
 
@@ -17,67 +17,67 @@ async fn requests(api: &Api) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn the_journal_tells_what_came_and_keeps_secrets() {
+async fn journal_records_requests_without_secrets() {
     let api = Api::start().await;
-    let dataset = api.dataset("Noted").await;
+    let dataset = api.create_dataset("Recorded").await;
     api.delete(REQUESTS).await.no_content();
     let body = r#"{"payload": {"messages": []}, "properties": {}}"#;
     let request = api
-        .request(http::Method::POST, &records_of(&dataset))
+        .request(http::Method::POST, &records_path(&dataset))
         .header("content-type", "application/json")
         .header("cookie", "session=secret")
         .header("X-Test", "seen");
     assert_eq!(send(request.body(body)).await.status, 201);
-    api.get(&format!("{}?page_size=7", records_of(&dataset))).await;
+    api.get(&format!("{}?page_size=7", records_path(&dataset))).await;
     api.get("/v1/nowhere").await.error(404, "UNKNOWN_ERROR");
-    api.post(&records_of(&dataset), "{").await.error(422, "VALIDATION_ERROR");
+    api.post(&records_path(&dataset), "{").await.error(422, "VALIDATION_ERROR");
 
     let text = api.get(REQUESTS).await.text();
     for secret in ["a key", "Bearer", "session", "authorization", "cookie"] {
         assert!(!text.contains(secret), "{secret}: {text}");
     }
     let all = requests(&api).await;
-    let of = |member: &str| all.iter().map(|entry| entry[member].clone()).collect::<Vec<_>>();
-    assert_eq!(of("method"), ["POST", "GET", "GET", "POST"]);
+    let column = |field: &str| all.iter().map(|entry| entry[field].clone()).collect::<Vec<_>>();
+    assert_eq!(column("method"), ["POST", "GET", "GET", "POST"]);
     assert_eq!(
-        of("operation"),
+        column("operation"),
         [json!("create_record"), json!("list_records"), Value::Null, json!("create_record")]
     );
-    assert_eq!(of("status"), [201, 200, 404, 422]);
-    assert_eq!(of("request_bytes"), [body.len(), 0, 0, 1]);
-    assert_eq!(of("fault"), vec![Value::Null; 4]);
-    assert_eq!(all[1]["path"], format!("{}?page_size=7", records_of(&dataset)));
+    assert_eq!(column("status"), [201, 200, 404, 422]);
+    assert_eq!(column("request_bytes"), [body.len(), 0, 0, 1]);
+    assert_eq!(column("fault"), vec![Value::Null; 4]);
+    assert_eq!(all[1]["path"], format!("{}?page_size=7", records_path(&dataset)));
     let first = all[0]["number"].as_u64().unwrap();
-    assert_eq!(of("number"), [first, first + 1, first + 2, first + 3]);
+    assert_eq!(column("number"), [first, first + 1, first + 2, first + 3]);
     assert_eq!(all[0]["headers"]["x-test"], "seen");
     assert!(all[0]["started_at"].as_str().unwrap() < all[1]["started_at"].as_str().unwrap());
     assert!(all[0]["elapsed_ms"].as_f64().unwrap() > 0.0);
 }
 
 #[tokio::test]
-async fn faults_are_noted_with_the_requests_they_spoiled() {
+async fn journal_names_the_fault_rule_of_each_request() {
     let api = Api::start().await;
     let rules = json!([{"status": 500}, {"delay_ms": 100}, {"reset_after_bytes": 0}]);
-    let planted: Value = api.post("/local/v1/faults", rules.to_string()).await.json(201);
+    let injected: Value = api.post("/local/v1/faults", rules.to_string()).await.json(201);
     api.get(DATASETS).await;
     api.get(DATASETS).await;
     assert!(api.request(http::Method::GET, DATASETS).send().await.is_err());
-    let all = soon(async || {
+    let all = eventually(async || {
         let all = requests(&api).await;
         (all.len() == 3 && all[2]["elapsed_ms"].is_number()).then_some(all)
     })
     .await;
-    for (entry, rule) in all.iter().zip(planted["faults"].as_array().unwrap()) {
+    for (entry, rule) in all.iter().zip(injected["faults"].as_array().unwrap()) {
         assert_eq!(entry["fault"], rule["id"]);
     }
     assert_eq!((&all[0]["status"], &all[1]["status"]), (&json!(500), &json!(200)));
     assert!(all[1]["elapsed_ms"].as_f64().unwrap() >= 100.0);
-    // No response was begun.
+    // The connection was reset before any response.
     assert_eq!(all[2]["status"], Value::Null);
 }
 
 #[tokio::test]
-async fn a_request_is_in_the_journal_as_soon_as_it_comes() {
+async fn journal_lists_a_request_before_it_is_answered() {
     let api = Api::start().await;
     api.post("/local/v1/faults", json!({"delay_ms": 60_000}).to_string()).await;
     let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
@@ -85,20 +85,20 @@ async fn a_request_is_in_the_journal_as_soon_as_it_comes() {
         "GET {DATASETS} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer a key\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    let all = soon(async || Some(requests(&api).await).filter(|all| !all.is_empty())).await;
+    let all = eventually(async || Some(requests(&api).await).filter(|all| !all.is_empty())).await;
     assert_eq!((all.len(), &all[0]["operation"]), (1, &json!("list_datasets")));
     assert_eq!((&all[0]["status"], &all[0]["elapsed_ms"]), (&Value::Null, &Value::Null));
 }
 
 #[tokio::test]
-async fn a_link_is_in_the_journal_of_its_files_workspace_without_its_query() {
+async fn signed_link_is_recorded_in_the_workspace_of_its_file_without_query() {
     let mut api = Api::start().await;
-    let dataset = api.dataset("Linked").await;
+    let dataset = api.create_dataset("Linked").await;
     let path = format!("{DATASETS}/{}/exports/to-jsonl", dataset.id);
     let link = api.get(&path).await.json::<ExportResponse>(200).file_url;
     api.delete(REQUESTS).await.no_content();
     api.set_key(Some("another key"));
-    // Not even a key changes whose the link is.
+    // Sending another workspace's key does not change where the request is recorded.
     assert_eq!(api.get(&link).await.status, 200);
     assert!(requests(&api).await.is_empty());
     api.set_key(Some("a key"));
@@ -110,16 +110,18 @@ async fn a_link_is_in_the_journal_of_its_files_workspace_without_its_query() {
 }
 
 #[tokio::test]
-async fn the_journal_keeps_the_newest_of_a_workspace() {
+async fn journal_keeps_the_newest_requests_of_each_workspace() {
     let mut api = Api::start().await;
     api.get(DATASETS).await;
     api.set_key(Some("another key"));
     assert!(requests(&api).await.is_empty());
-    const MORE: usize = 10_003;
-    for _ in 0..MORE.div_ceil(59) {
-        futures::future::join_all((0..59).map(|_| api.get(DATASETS))).await;
+    const BATCH: usize = 59;
+    // A few more than the journal holds.
+    let batches = 10_003_usize.div_ceil(BATCH);
+    for _ in 0..batches {
+        futures::future::join_all((0..BATCH).map(|_| api.get(DATASETS))).await;
     }
-    let sent = MORE.div_ceil(59) * 59;
+    let sent = batches * BATCH;
     let all = requests(&api).await;
     assert_eq!(all.len(), 10_000);
     assert_eq!(all[0]["number"], sent - 10_000 + 1);
@@ -131,7 +133,7 @@ async fn the_journal_keeps_the_newest_of_a_workspace() {
 }
 
 #[tokio::test]
-async fn whoever_has_no_key_has_no_journal() {
+async fn journal_requires_a_key_and_skips_unauthorized_requests() {
     let mut api = Api::start().await;
     api.set_key(None);
     api.get(DATASETS).await.error(401, "AUTH_UNAUTHORIZED");

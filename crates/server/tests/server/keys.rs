@@ -1,4 +1,4 @@
-//! Who may ask, and who sees what.
+//! API keys and workspaces.
 
 use std::net::SocketAddr;
 
@@ -7,10 +7,10 @@ use mistral_datasets_server::{ApiKey, Server, ServerConfig, StartError, Workspac
 use mistral_datasets_types::{Dataset, File, ListDatasetsResponse, ListFilesResponse};
 use serde_json::{Value, json};
 
-use crate::support::{Api, DATASETS, RECORDS, records_of, send};
+use crate::support::{Api, DATASETS, RECORDS, records_path, send};
 
 #[tokio::test]
-async fn without_a_key_nothing_is_answered() {
+async fn requests_without_a_key_are_unauthorized() {
     let mut api = Api::start().await;
     api.set_key(None);
     for (method, path) in [
@@ -37,7 +37,7 @@ async fn without_a_key_nothing_is_answered() {
 }
 
 #[tokio::test]
-async fn a_configured_key_is_needed_where_there_is_one() {
+async fn only_configured_keys_are_accepted() {
     let api_keys = vec!["one".into(), "two".into()];
     let mut api = Api::start_with(ServerConfig { api_keys, ..Default::default() }).await;
     let message = api.get(DATASETS).await.error(401, "AUTH_UNAUTHORIZED");
@@ -53,11 +53,11 @@ async fn a_configured_key_is_needed_where_there_is_one() {
 }
 
 #[tokio::test]
-async fn keys_are_exchanged_while_the_server_runs() {
+async fn keys_can_be_replaced_at_run_time() {
     let api_keys = vec!["old".into(), ApiKey::with_workspace("ci", "stays")];
     let mut api = Api::start_with(ServerConfig { api_keys, ..Default::default() }).await;
     api.set_key(Some("stays"));
-    let dataset = api.dataset("Of the team").await;
+    let dataset = api.create_dataset("Team dataset").await;
     let path = format!("{DATASETS}/{}", dataset.id);
     let keys = vec![
         ApiKey::with_workspace("ci", "stays"),
@@ -71,15 +71,15 @@ async fn keys_are_exchanged_while_the_server_runs() {
         api.set_key(Some(key));
         assert_eq!(api.get(&path).await.json::<Dataset>(200), dataset);
     }
-    // Nothing tells the keys of one workspace apart, and a new one carries on what the old one began.
-    let second = api.dataset("Of the team as well").await;
+    // Keys of the same workspace are interchangeable.
+    let second = api.create_dataset("Second team dataset").await;
     assert_eq!((second.workspace_id, second.owner_id), (dataset.workspace_id, dataset.owner_id));
     api.set_key(Some("theirs"));
     api.get(&path).await.error(404, "DATASET_NOT_FOUND");
 }
 
 #[tokio::test]
-async fn a_server_open_to_others_never_loses_its_last_key() {
+async fn last_key_cannot_be_removed_from_a_non_loopback_server() {
     let listen: SocketAddr = "0.0.0.0:0".parse().unwrap();
     let config = ServerConfig { listen, api_keys: vec!["key".into()], ..Default::default() };
     let server = Server::start(config).await.unwrap();
@@ -90,10 +90,10 @@ async fn a_server_open_to_others_never_loses_its_last_key() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_another_key_is_not_there() {
+async fn resources_of_another_key_are_not_found() {
     let mut api = Api::start().await;
-    let dataset = api.dataset("Of the first key").await;
-    let record = api.record(&dataset, "private").await;
+    let dataset = api.create_dataset("First key").await;
+    let record = api.create_record(&dataset, "private").await;
     let file = api.upload("private.jsonl", "{\"messages\": []}").await;
     let task = api.import(&dataset, "from-file", json!({"file_id": file.id})).await;
     let conversations = r#"[{"conversation_id": "c", "messages": []}]"#;
@@ -104,14 +104,14 @@ async fn what_belongs_to_another_key_is_not_there() {
     let campaign: Value = api.post("/local/v1/campaigns", campaign).await.json(200);
 
     api.set_key(Some("the second key"));
-    let own = api.dataset("Of the first key").await;
+    let own = api.create_dataset("First key").await;
     assert_eq!(own.slug, dataset.slug);
     assert_ne!((own.workspace_id, own.owner_id), (dataset.workspace_id, dataset.owner_id));
     let path = format!("{DATASETS}/{}", dataset.id);
     api.get(&path).await.error(404, "DATASET_NOT_FOUND");
     api.patch(&path, "{}").await.error(404, "DATASET_NOT_FOUND");
     api.delete(&path).await.error(404, "DATASET_NOT_FOUND");
-    api.get(&records_of(&dataset)).await.error(404, "DATASET_NOT_FOUND");
+    api.get(&records_path(&dataset)).await.error(404, "DATASET_NOT_FOUND");
     api.get(&format!("{path}/tasks/{}", task.id)).await.error(404, "DATASET_NOT_FOUND");
     api.get(&format!("{path}/exports/to-jsonl")).await.error(404, "DATASET_NOT_FOUND");
     let record_path = format!("{RECORDS}/{}", record.id);
@@ -144,17 +144,17 @@ async fn what_belongs_to_another_key_is_not_there() {
 }
 
 #[tokio::test]
-async fn keys_can_share_one_workspace() {
+async fn all_keys_can_share_one_workspace() {
     let workspaces = Workspaces::Shared;
     let mut api = Api::start_with(ServerConfig { workspaces, ..Default::default() }).await;
-    let dataset = api.dataset("Of everybody").await;
+    let dataset = api.create_dataset("Shared").await;
     api.set_key(Some("another key"));
     let found: Dataset = api.get(&format!("{DATASETS}/{}", dataset.id)).await.json(200);
     assert_eq!(found, dataset);
 }
 
 #[tokio::test]
-async fn a_server_open_to_every_key_listens_to_this_machine_alone() {
+async fn server_without_keys_listens_on_loopback_only() {
     let listen: SocketAddr = "0.0.0.0:0".parse().unwrap();
     let config = ServerConfig { listen, ..ServerConfig::default() };
     let error = Server::start(config.clone()).await.unwrap_err();
@@ -164,10 +164,10 @@ async fn a_server_open_to_every_key_listens_to_this_machine_alone() {
     Server::start(ServerConfig { api_keys, ..config }).await.unwrap().shutdown().await;
 }
 
-/// A page whose name leads to this machine: browsers send that name, and take the server for a part of the page.
+/// DNS rebinding: a page points its own host name at this machine, so the browser treats the server as same-origin.
 #[tokio::test]
-async fn a_server_open_to_every_key_is_there_under_its_own_names_alone() {
-    let ask = |api: &Api, method: Method, path: &str, host: &str| {
+async fn server_without_keys_rejects_foreign_host_headers() {
+    let request = |api: &Api, method: Method, path: &str, host: &str| {
         send(api.request(method, path).header("host", host).body("{}"))
     };
     let api = Api::start().await;
@@ -179,24 +179,24 @@ async fn a_server_open_to_every_key_is_there_under_its_own_names_alone() {
         (Method::GET, "/metrics"),
         (Method::GET, "/nowhere"),
     ] {
-        let message = ask(&api, method, path, &foreign).await.error(403, "AUTH_FORBIDDEN");
+        let message = request(&api, method, path, &foreign).await.error(403, "AUTH_FORBIDDEN");
         assert!(message.contains("Host") && !message.contains("attacker"), "{message}");
     }
     for host in [format!("127.0.0.1:{port}"), format!("localhost:{port}"), "[::1]".to_owned()] {
-        ask(&api, Method::GET, DATASETS, &host).await.json::<ListDatasetsResponse>(200);
+        request(&api, Method::GET, DATASETS, &host).await.json::<ListDatasetsResponse>(200);
     }
-    // Where keys are configured, a page would have to know one; and a proxy's name can be told.
+    // With configured keys, a page would need to know one. A proxy's host name is allowed by `public_url`.
     for config in [
         ServerConfig { api_keys: vec!["a key".into()], ..Default::default() },
         ServerConfig { public_url: Some("https://attacker.example".into()), ..Default::default() },
     ] {
         let api = Api::start_with(config).await;
-        ask(&api, Method::GET, DATASETS, &foreign).await.json::<ListDatasetsResponse>(200);
+        request(&api, Method::GET, DATASETS, &foreign).await.json::<ListDatasetsResponse>(200);
     }
 }
 
 #[tokio::test]
-async fn a_public_url_that_no_link_can_begin_with_is_refused_at_the_start() {
+async fn invalid_public_url_fails_startup() {
     for url in ["", "datasets.example", "ftp://datasets.example", "/base", "http://x/?a=b"] {
         let config = ServerConfig { public_url: Some(url.to_owned()), ..Default::default() };
         let error = Server::start(config).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! What is too large, too much at once, or too slow is refused in the form of every other failure, over raw sockets.
+//! Limits on size, number and duration of requests, checked over raw sockets. Rejections are regular API errors.
 
 use std::time::{Duration, Instant};
 
@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Api, DATASETS, RECORDS, records_of};
+use crate::support::{Api, DATASETS, RECORDS, records_path};
 
-/// Long enough for a busy machine, short enough for a test.
+/// A timeout that is long enough for a loaded machine.
 const SHORT: Duration = Duration::from_millis(300);
 
 async fn start(limits: Limits) -> Api {
@@ -21,18 +21,18 @@ async fn connect(api: &Api) -> TcpStream {
     TcpStream::connect(api.server.addr()).await.unwrap()
 }
 
-/// Everything that comes until the server closes.
-async fn rest(stream: &mut TcpStream) -> String {
+/// Reads until the server closes the connection.
+async fn read_to_close(stream: &mut TcpStream) -> String {
     let mut response = Vec::new();
-    // Who goes on sending may meet a reset behind the response.
+    // A client that is still sending may get a reset after the response.
     let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut response));
     let _ = read.await.expect("the server closes the connection");
     String::from_utf8(response).unwrap()
 }
 
-/// Checks that a response is the one refusal, and returns its head and its message.
+/// Asserts that a response is an API error and returns its headers and message.
 #[track_caller]
-fn refusal(response: &str, status: u16, code: &str) -> (String, String) {
+fn assert_error(response: &str, status: u16, code: &str) -> (String, String) {
     let (head, body) =
         response.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no response: {response:?}"));
     assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{response}");
@@ -48,10 +48,10 @@ fn refusal(response: &str, status: u16, code: &str) -> (String, String) {
 
 async fn exchange(api: &Api, request: &[u8]) -> String {
     let mut stream = connect(api).await;
-    // The server may refuse before all of it is sent.
+    // The server may reject the request before everything is sent.
     let _ = stream.write_all(request).await;
     let _ = stream.shutdown().await;
-    rest(&mut stream).await
+    read_to_close(&mut stream).await
 }
 
 fn get(path: &str, headers: &str) -> Vec<u8> {
@@ -60,37 +60,41 @@ fn get(path: &str, headers: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn urls_and_headers_have_a_size() {
+async fn url_and_header_sizes_are_limited() {
     let limits = Limits { url_bytes: 1_000, header_bytes: 2_000, ..Default::default() };
     let api = start(limits).await;
     let path = |length: usize| format!("{DATASETS}?q={}", "x".repeat(length - DATASETS.len() - 3));
     assert!(exchange(&api, &get(&path(1_000), "")).await.starts_with("HTTP/1.1 200"));
     let response = exchange(&api, &get(&path(1_001), "")).await;
-    let (_, message) = refusal(&response, 414, "VALIDATION_ERROR");
+    let (_, message) = assert_error(&response, 414, "VALIDATION_ERROR");
     assert_eq!(message, "path and query of the URL are longer than 1000 bytes");
-    // As large as no buffer will hold.
+    // Larger than the read buffers.
     for length in [20_000, 60_000, 70_000, 5_000_000] {
         let response = exchange(&api, &get(&path(length), "")).await;
         let status = if response.contains(" 414 ") { 414 } else { 431 };
-        refusal(&response, status, "VALIDATION_ERROR");
+        assert_error(&response, status, "VALIDATION_ERROR");
     }
 
     let header = |length: usize| format!("x: {}\r\n", "y".repeat(length));
     assert!(exchange(&api, &get(DATASETS, &header(1_900))).await.starts_with("HTTP/1.1 200"));
     let response = exchange(&api, &get(DATASETS, &header(2_000))).await;
-    let (_, message) = refusal(&response, 431, "VALIDATION_ERROR");
+    let (_, message) = assert_error(&response, 431, "VALIDATION_ERROR");
     assert_eq!(message, "the headers are larger than 2000 bytes");
     for length in [20_000, 5_000_000] {
-        refusal(&exchange(&api, &get(DATASETS, &header(length))).await, 431, "VALIDATION_ERROR");
+        assert_error(
+            &exchange(&api, &get(DATASETS, &header(length))).await,
+            431,
+            "VALIDATION_ERROR",
+        );
     }
     let many: String = (0..200).map(|n| format!("x{n}: y\r\n")).collect();
-    refusal(&exchange(&api, &get(DATASETS, &many)).await, 431, "VALIDATION_ERROR");
-    refusal(&exchange(&api, b"this is not HTTP\r\n\r\n").await, 400, "VALIDATION_ERROR");
+    assert_error(&exchange(&api, &get(DATASETS, &many)).await, 431, "VALIDATION_ERROR");
+    assert_error(&exchange(&api, b"this is not HTTP\r\n\r\n").await, 400, "VALIDATION_ERROR");
     assert_eq!(api.get(DATASETS).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_connection_that_was_refused_a_large_head_goes_on() {
+async fn connection_stays_open_after_rejecting_large_headers() {
     let limits = Limits { header_bytes: 2_000, ..Default::default() };
     let api = start(limits).await;
     let large =
@@ -98,7 +102,7 @@ async fn a_connection_that_was_refused_a_large_head_goes_on() {
     let mut stream = connect(&api).await;
     stream.write_all(large.as_bytes()).await.unwrap();
     stream.write_all(&get("/healthz", "")).await.unwrap();
-    let responses = rest(&mut stream).await;
+    let responses = read_to_close(&mut stream).await;
     assert!(
         responses.starts_with("HTTP/1.1 431 ") && responses.contains("HTTP/1.1 200 "),
         "{responses}"
@@ -106,32 +110,32 @@ async fn a_connection_that_was_refused_a_large_head_goes_on() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_not_understood_is_told_on_a_connection_that_was_used_too() {
+async fn invalid_request_on_a_reused_connection_gets_an_error() {
     let api = start(Limits { header_bytes: 2_000, ..Default::default() }).await;
-    let dataset = api.dataset("Conversations").await;
-    api.record(&dataset, json!({"messages": [], "x": "y".repeat(300_000)})).await;
+    let dataset = api.create_dataset("Conversations").await;
+    api.create_record(&dataset, json!({"messages": [], "x": "y".repeat(300_000)})).await;
     let page = format!(
         "GET {} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer a key\r\n\r\n",
-        records_of(&dataset)
+        records_path(&dataset)
     );
     let missing = "GET /nowhere HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let large = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: {}", "y".repeat(5_000_000));
-    for (before, begins) in [(page.as_str(), "HTTP/1.1 200"), (missing, "HTTP/1.1 404")] {
-        for (wrong, status) in [("this is not HTTP\r\n\r\n", 400), (large.as_str(), 431)] {
+    for (first, status_line) in [(page.as_str(), "HTTP/1.1 200"), (missing, "HTTP/1.1 404")] {
+        for (invalid, status) in [("this is not HTTP\r\n\r\n", 400), (large.as_str(), 431)] {
             let mut stream = connect(&api).await;
             for _ in 0..2 {
-                stream.write_all(before.as_bytes()).await.unwrap();
-                assert!(one_response(&mut stream).await.starts_with(begins));
+                stream.write_all(first.as_bytes()).await.unwrap();
+                assert!(read_response(&mut stream).await.starts_with(status_line));
             }
-            let _ = stream.write_all(wrong.as_bytes()).await;
+            let _ = stream.write_all(invalid.as_bytes()).await;
             let _ = stream.shutdown().await;
-            refusal(&rest(&mut stream).await, status, "VALIDATION_ERROR");
+            assert_error(&read_to_close(&mut stream).await, status, "VALIDATION_ERROR");
         }
     }
 }
 
-/// The next response of a connection that stays open.
-async fn one_response(stream: &mut TcpStream) -> String {
+/// Reads one response from a keep-alive connection.
+async fn read_response(stream: &mut TcpStream) -> String {
     let mut response = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&response).to_ascii_lowercase();
@@ -151,7 +155,7 @@ async fn one_response(stream: &mut TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn files_have_a_size() {
+async fn file_size_is_limited() {
     let limits = Limits { file_bytes: 1_000, ..Default::default() };
     let api = start(limits).await;
     assert_eq!(api.upload("fits.jsonl", vec![b' '; 1_000]).await.bytes, Some(1_000));
@@ -165,21 +169,21 @@ async fn files_have_a_size() {
 }
 
 #[tokio::test]
-async fn a_head_that_drips_in_is_refused_and_an_idle_connection_closed() {
+async fn slow_headers_time_out_and_idle_connections_are_closed() {
     let api = start(Limits { idle_timeout: SHORT, ..Default::default() }).await;
     let mut idle = connect(&api).await;
-    assert_eq!(rest(&mut idle).await, "");
+    assert_eq!(read_to_close(&mut idle).await, "");
     let mut stream = connect(&api).await;
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
-    let responses = rest(&mut stream).await;
+    let responses = read_to_close(&mut stream).await;
     assert!(responses.starts_with("HTTP/1.1 200 ") && responses.matches("HTTP/1.1").count() == 1);
 
-    // Once at the start of a connection, and once behind a request that was answered.
+    // On a new connection, and after an answered request.
     for before in ["", "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"] {
         let mut stream = connect(&api).await;
         stream.write_all(before.as_bytes()).await.unwrap();
         let (mut reading, mut writing) = stream.into_split();
-        let dripping = tokio::spawn(async move {
+        let sender = tokio::spawn(async move {
             for byte in b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: "
                 .iter()
                 .chain([b'y'; 10_000].iter())
@@ -192,11 +196,13 @@ async fn a_head_that_drips_in_is_refused_and_an_idle_connection_closed() {
         });
         let mut responses = Vec::new();
         let reading = reading.read_to_end(&mut responses);
-        let _ = tokio::time::timeout(Duration::from_secs(20), reading).await.expect("an end");
-        dripping.abort();
+        let _ = tokio::time::timeout(Duration::from_secs(20), reading)
+            .await
+            .expect("the connection is closed");
+        sender.abort();
         let responses = String::from_utf8(responses).unwrap();
         let last = responses.rfind("HTTP/1.1 ").expect("a response");
-        let (_, message) = refusal(&responses[last..], 408, "VALIDATION_ERROR");
+        let (_, message) = assert_error(&responses[last..], 408, "VALIDATION_ERROR");
         assert_eq!(message, "the head of the request did not come in time");
     }
 }
@@ -209,17 +215,18 @@ fn create(length: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_refused() {
+async fn stalled_body_times_out() {
     let api = start(Limits { stall_timeout: SHORT, ..Default::default() }).await;
     for sent in ["", "{\"name\": "] {
         let mut stream = connect(&api).await;
         stream.write_all((create(40) + sent).as_bytes()).await.unwrap();
-        let begun = Instant::now();
-        let (head, message) = refusal(&rest(&mut stream).await, 408, "VALIDATION_ERROR");
+        let started = Instant::now();
+        let (head, message) =
+            assert_error(&read_to_close(&mut stream).await, 408, "VALIDATION_ERROR");
         assert_eq!(message, "the body did not come in time");
-        assert!(head.contains("connection: close") && begun.elapsed() >= SHORT);
+        assert!(head.contains("connection: close") && started.elapsed() >= SHORT);
     }
-    // A file of which drops come is one as well; nothing of it is kept.
+    // A stalled upload times out too and leaves no file.
     let mut stream = connect(&api).await;
     let form = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"f.jsonl\"\r\n\r\n";
     let head = format!(
@@ -227,64 +234,64 @@ async fn a_body_that_does_not_come_is_refused() {
          content-type: multipart/form-data; boundary=b\r\ncontent-length: 100000\r\n\r\n{form}"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    refusal(&rest(&mut stream).await, 408, "VALIDATION_ERROR");
+    assert_error(&read_to_close(&mut stream).await, 408, "VALIDATION_ERROR");
     assert_eq!(api.get("/v1/files").await.json::<Value>(200)["total"], 0);
     assert_eq!(api.get(DATASETS).await.json::<Value>(200)["datasets"]["count"], 0);
 }
 
 #[tokio::test]
-async fn a_slow_body_that_goes_on_coming_is_taken() {
+async fn slow_body_that_makes_progress_is_accepted() {
     let api = start(Limits { stall_timeout: SHORT, ..Default::default() }).await;
     let body = format!(r#"{{"name": "Slowly", "description": ""{}}}"#, " ".repeat(4_000));
     let mut stream = connect(&api).await;
     stream.write_all(create(body.len()).as_bytes()).await.unwrap();
-    let begun = Instant::now();
-    // Faster than needed, for longer than anybody may keep the server waiting.
+    let started = Instant::now();
+    // Faster than the minimum rate, for longer than the stall timeout.
     for piece in body.as_bytes().chunks(200) {
         stream.write_all(piece).await.unwrap();
         stream.flush().await.unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert!(begun.elapsed() > 3 * SHORT);
+    assert!(started.elapsed() > 3 * SHORT);
     let mut status = [0; 12];
     stream.read_exact(&mut status).await.unwrap();
     assert_eq!(&status, b"HTTP/1.1 201");
 }
 
 #[tokio::test]
-async fn a_response_that_nobody_takes_is_broken_off() {
+async fn response_is_aborted_when_the_client_stops_reading() {
     let api = start(Limits { stall_timeout: SHORT, ..Default::default() }).await;
     let size = 30_000_000;
     let file = api.upload("large.jsonl", vec![b'\n'; size]).await;
     let mut stream = connect(&api).await;
     stream.write_all(&get(&format!("/v1/files/{}/content", file.id), "")).await.unwrap();
     tokio::time::sleep(SHORT * 5).await;
-    let mut taken = Vec::new();
-    let _ = stream.read_to_end(&mut taken).await;
-    assert!(taken.starts_with(b"HTTP/1.1 200") && taken.len() < size, "{}", taken.len());
+    let mut received = Vec::new();
+    let _ = stream.read_to_end(&mut received).await;
+    assert!(received.starts_with(b"HTTP/1.1 200") && received.len() < size, "{}", received.len());
 
-    // A slow reader that goes on reading gets everything.
+    // A slow reader that keeps reading receives everything.
     let mut stream = connect(&api).await;
     stream.write_all(&get(&format!("/v1/files/{}/content", file.id), "")).await.unwrap();
-    let (mut taken, mut buffer) = (0, vec![0; 2_000_000]);
-    let begun = Instant::now();
+    let (mut received, mut buffer) = (0, vec![0; 2_000_000]);
+    let started = Instant::now();
     loop {
         match stream.read(&mut buffer).await.unwrap() {
             0 => break,
-            read => taken += read,
+            read => received += read,
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert!(taken > size && begun.elapsed() > SHORT, "{taken} in {:?}", begun.elapsed());
+    assert!(received > size && started.elapsed() > SHORT, "{received} in {:?}", started.elapsed());
 }
 
-/// A request whose response is kept waiting by a fault.
-async fn waiting(api: &Api, delay: u64) -> TcpStream {
+/// Sends a request whose response is delayed by a fault rule.
+async fn send_delayed(api: &Api, delay: u64) -> TcpStream {
     let rule = json!({"route": "/v1/files", "delay_ms": delay}).to_string();
     api.post("/local/v1/faults", rule).await.json::<Value>(201);
     let mut stream = connect(api).await;
     stream.write_all(&get("/v1/files", "")).await.unwrap();
-    crate::support::soon(async || {
+    crate::support::eventually(async || {
         let journal: Value = api.get("/local/v1/requests").await.json(200);
         let requests = journal["requests"].as_array().unwrap();
         requests.iter().any(|request| request["path"] == "/v1/files").then_some(())
@@ -294,45 +301,46 @@ async fn waiting(api: &Api, delay: u64) -> TcpStream {
 }
 
 #[tokio::test]
-async fn a_request_has_its_time() {
+async fn request_timeout_returns_503() {
     let api = start(Limits { request_timeout: SHORT, ..Default::default() }).await;
-    let mut stream = waiting(&api, 60_000).await;
-    let (head, message) = refusal(&rest(&mut stream).await, 503, "UNKNOWN_ERROR");
+    let mut stream = send_delayed(&api, 60_000).await;
+    let (head, message) = assert_error(&read_to_close(&mut stream).await, 503, "UNKNOWN_ERROR");
     assert!(head.contains("retry-after: 1") && message.contains("whether it was carried out"));
 }
 
 #[tokio::test]
-async fn requests_at_once_have_a_number() {
+async fn concurrent_requests_are_limited() {
     let api = start(Limits { requests: 2, ..Default::default() }).await;
-    // A body that has not come yet holds a place.
+    // A request with an incomplete body counts.
     let (mut first, mut second) = (connect(&api).await, connect(&api).await);
-    for waiting in [&mut first, &mut second] {
-        waiting.write_all((create(40) + "{").as_bytes()).await.unwrap();
+    for stream in [&mut first, &mut second] {
+        stream.write_all((create(40) + "{").as_bytes()).await.unwrap();
     }
-    let response = crate::support::soon(async || {
+    let response = crate::support::eventually(async || {
         let response = exchange(&api, &get(DATASETS, "")).await;
         (!response.starts_with("HTTP/1.1 200")).then_some(response)
     })
     .await;
-    let (head, message) = refusal(&response, 503, "UNKNOWN_ERROR");
+    let (head, message) = assert_error(&response, 503, "UNKNOWN_ERROR");
     assert!(head.contains("retry-after: 1") && message.contains("as many requests as it takes"));
-    // Who watches the server hears that it is there.
+    // Health checks are exempt from the limit.
     assert_eq!(api.get("/healthz").await.status, 200);
     drop(second);
-    crate::support::soon(async || (api.get(DATASETS).await.status == 200).then_some(())).await;
+    crate::support::eventually(async || (api.get(DATASETS).await.status == 200).then_some(()))
+        .await;
 }
 
 #[tokio::test]
-async fn connections_at_once_have_a_number() {
+async fn connections_are_limited() {
     let api = start(Limits { connections: 2, ..Default::default() }).await;
     let (first, mut second) = (connect(&api).await, connect(&api).await);
     let mut third = connect(&api).await;
-    let (head, message) = refusal(&rest(&mut third).await, 503, "UNKNOWN_ERROR");
+    let (head, message) = assert_error(&read_to_close(&mut third).await, 503, "UNKNOWN_ERROR");
     assert!(head.contains("retry-after: 1") && message.contains("as many connections as it takes"));
     second.write_all(&get("/healthz", "")).await.unwrap();
-    assert!(rest(&mut second).await.starts_with("HTTP/1.1 200"));
+    assert!(read_to_close(&mut second).await.starts_with("HTTP/1.1 200"));
     drop(first);
-    crate::support::soon(async || {
+    crate::support::eventually(async || {
         let response = exchange(&api, &get("/healthz", "")).await;
         response.starts_with("HTTP/1.1 200").then_some(())
     })
@@ -340,10 +348,10 @@ async fn connections_at_once_have_a_number() {
 }
 
 #[tokio::test]
-async fn imports_that_wait_have_a_number() {
+async fn queued_imports_are_limited() {
     let limits = Limits { imports: 1, queued_imports: 1, ..Default::default() };
     let api = start(limits).await;
-    let dataset = api.dataset("Many imports").await;
+    let dataset = api.create_dataset("Many imports").await;
     let line = "{\"messages\": []}\n".repeat(50_000);
     let file = api.upload("long.jsonl", line).await;
     let path = format!("{DATASETS}/{}/imports/from-file", dataset.id);
@@ -356,26 +364,26 @@ async fn imports_that_wait_have_a_number() {
             break response.error(503, "UNKNOWN_ERROR");
         }
         tasks.push(response.json(202));
-        assert!(tasks.len() < 50, "no import is refused");
+        assert!(tasks.len() < 50, "no import was rejected");
     };
     assert!(message.contains("as many imports as it takes"), "{message}");
-    // What was taken is carried out, and what was refused left no task.
+    // Accepted imports complete, and the rejected one left no task.
     for task in &tasks {
-        assert_eq!(api.ended(&dataset, task).await.status.as_str(), "COMPLETED");
+        assert_eq!(api.wait_for_task(&dataset, task).await.status.as_str(), "COMPLETED");
     }
     let listed: Value = api.get(&format!("{DATASETS}/{}/tasks", dataset.id)).await.json(200);
     assert_eq!(listed["tasks"]["count"], tasks.len());
 }
 
 #[tokio::test]
-async fn depth_is_limited_wherever_json_comes_in() {
+async fn json_depth_is_limited_in_requests_and_imports() {
     let api = Api::start().await;
-    let dataset = api.dataset("Too deep").await;
-    let record: DatasetRecord = api.record(&dataset, "kept").await;
+    let dataset = api.create_dataset("Too deep").await;
+    let record: DatasetRecord = api.create_record(&dataset, "kept").await;
     let deep = "[".repeat(200) + &"]".repeat(200);
     let payload = format!(r#"{{"payload": {{"messages": [], "x": {deep}}}, "properties": {{}}}}"#);
     for response in [
-        api.post(&records_of(&dataset), payload.clone()).await,
+        api.post(&records_path(&dataset), payload.clone()).await,
         api.put(&format!("{RECORDS}/{}/payload", record.id), payload).await,
     ] {
         assert!(response.error(422, "VALIDATION_ERROR").contains("more than 128 levels"));

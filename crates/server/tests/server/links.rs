@@ -1,4 +1,4 @@
-//! Signed links: each opens one file until its time, whoever has it, and nothing else.
+//! Signed links: each opens exactly one file until it expires.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::support::{Api, DATASETS};
 
 const FILES: &str = "/v1/files";
 
-/// Path and query of a link to a file.
+/// Returns the path and query of a signed link to a file.
 async fn link(api: &Api, file: &File) -> String {
     let link = api.get(&format!("{FILES}/{}/url", file.id)).await.json::<SignedUrl>(200).url;
     link.strip_prefix(&api.server.url()).unwrap().to_owned()
 }
 
-/// The status of a path that is sent as it stands, by a client that cleans nothing up.
+/// Requests a path without normalizing it and returns the status.
 async fn status(api: &Api, path: &str) -> u16 {
     let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
@@ -29,23 +29,23 @@ async fn status(api: &Api, path: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn no_character_of_a_link_can_be_changed_left_out_or_added() {
+async fn tampered_links_are_rejected() {
     let api = Api::start().await;
     let file = api.upload("linked.jsonl", "linked").await;
     let link = link(&api, &file).await;
     assert_eq!(status(&api, &link).await, 200);
     let signed = link.find("/files/").unwrap() + "/files/".len();
-    for place in (signed..link.len()).filter(|place| !link[*place..].starts_with(['?', '&', '='])) {
-        let old = link.as_bytes()[place];
+    for index in (signed..link.len()).filter(|index| !link[*index..].starts_with(['?', '&', '='])) {
+        let old = link.as_bytes()[index];
         for new in [old ^ 1, old ^ 2, b'A', b'-', b'0'] {
             let legal = new.is_ascii_alphanumeric() || new == b'-' || new == b'_';
-            // The digits of an id may be capitals.
-            let same = new.eq_ignore_ascii_case(&old) && place < signed + 36;
+            // UUIDs are case-insensitive.
+            let same = new.eq_ignore_ascii_case(&old) && index < signed + 36;
             if !legal || same || new == old {
                 continue;
             }
             let mut altered = link.clone().into_bytes();
-            altered[place] = new;
+            altered[index] = new;
             let altered = String::from_utf8(altered).unwrap();
             let status = status(&api, &altered).await;
             assert!(matches!(status, 403 | 404), "{status} {altered}");
@@ -59,20 +59,20 @@ async fn no_character_of_a_link_can_be_changed_left_out_or_added() {
         let status = status(&api, &format!("{link}{added}")).await;
         assert!(matches!(status, 403 | 422), "{status} {added}");
     }
-    // What is not signed does not matter.
+    // Unsigned parameters are ignored.
     assert_eq!(status(&api, &format!("{link}&other=1")).await, 200);
 }
 
 #[tokio::test]
-async fn a_link_leads_to_no_other_place() {
+async fn link_does_not_open_other_files_or_paths() {
     let mut api = Api::start().await;
     let file = api.upload("linked.jsonl", "linked").await;
     let link = link(&api, &file).await;
     let (_, query) = link.split_once('?').unwrap();
     api.set_key(Some("another key"));
     let theirs = api.upload("theirs.jsonl", "theirs").await;
-    let again = api.upload("linked.jsonl", "linked").await;
-    for id in [&theirs.id, &again.id] {
+    let same_name = api.upload("linked.jsonl", "linked").await;
+    for id in [&theirs.id, &same_name.id] {
         assert_eq!(status(&api, &format!("/files/{id}?{query}")).await, 403);
     }
     for path in [
@@ -86,11 +86,14 @@ async fn a_link_leads_to_no_other_place() {
         "%00",
         "..;/lock",
     ] {
-        let before = status(&api, &format!("/files/{path}?{query}")).await;
-        let behind = status(&api, &format!("/files/{}/{path}?{query}", file.id)).await;
-        assert!(matches!((before, behind), (403 | 404, 403 | 404)), "{path}: {before} {behind}");
+        let in_place = status(&api, &format!("/files/{path}?{query}")).await;
+        let appended = status(&api, &format!("/files/{}/{path}?{query}", file.id)).await;
+        assert!(
+            matches!((in_place, appended), (403 | 404, 403 | 404)),
+            "{path}: {in_place} {appended}"
+        );
     }
-    // It is no key: what it names is closed to it everywhere else.
+    // The signature does not replace a key on other routes.
     api.set_key(None);
     for path in [format!("{FILES}/{}/content", file.id), format!("{FILES}/{}", file.id)] {
         api.get(&format!("{path}?{query}")).await.error(401, "AUTH_UNAUTHORIZED");
@@ -98,31 +101,31 @@ async fn a_link_leads_to_no_other_place() {
 }
 
 #[tokio::test]
-async fn a_link_ends_with_its_file_and_with_its_workspace() {
+async fn link_is_invalid_after_its_file_or_workspace_is_deleted() {
     let mut api = Api::start().await;
-    let (gone, kept) = (api.upload("a.jsonl", "a").await, api.upload("b.jsonl", "b").await);
-    let (to_gone, to_kept) = (link(&api, &gone).await, link(&api, &kept).await);
-    // Nobody else can end it.
+    let (deleted, kept) = (api.upload("a.jsonl", "a").await, api.upload("b.jsonl", "b").await);
+    let (deleted_link, kept_link) = (link(&api, &deleted).await, link(&api, &kept).await);
+    // Another workspace cannot invalidate it.
     api.set_key(Some("another key"));
-    api.delete(&format!("{FILES}/{}", gone.id)).await.error(404, "UNKNOWN_ERROR");
+    api.delete(&format!("{FILES}/{}", deleted.id)).await.error(404, "UNKNOWN_ERROR");
     api.post("/local/v1/reset", "").await;
-    assert_eq!((status(&api, &to_gone).await, status(&api, &to_kept).await), (200, 200));
+    assert_eq!((status(&api, &deleted_link).await, status(&api, &kept_link).await), (200, 200));
     api.set_key(Some("a key"));
-    api.delete(&format!("{FILES}/{}", gone.id)).await.json::<Value>(200);
-    assert_eq!((status(&api, &to_gone).await, status(&api, &to_kept).await), (404, 200));
+    api.delete(&format!("{FILES}/{}", deleted.id)).await.json::<Value>(200);
+    assert_eq!((status(&api, &deleted_link).await, status(&api, &kept_link).await), (404, 200));
     api.post("/local/v1/reset", "").await;
-    assert_eq!(status(&api, &to_kept).await, 404);
+    assert_eq!(status(&api, &kept_link).await, 404);
 }
 
 #[tokio::test]
-async fn a_link_past_its_time_stays_closed_whatever_is_said_of_the_time() {
+async fn expired_link_cannot_be_extended() {
     let link_lifetime = Duration::from_secs(1);
     let api = Api::start_with(ServerConfig { link_lifetime, ..Default::default() }).await;
-    let dataset = api.dataset("Exported").await;
+    let dataset = api.create_dataset("Exported").await;
     let export = format!("{DATASETS}/{}/exports/to-jsonl", dataset.id);
     let export: Value = api.get(&export).await.json(200);
     let link = export["file_url"].as_str().unwrap().strip_prefix(&api.server.url()).unwrap();
-    crate::support::soon(async || (status(&api, link).await == 403).then_some(())).await;
+    crate::support::eventually(async || (status(&api, link).await == 403).then_some(())).await;
     let message = api.get(link).await.error(403, "AUTH_FORBIDDEN");
     assert!(message.contains("expired"), "{message}");
     let (path, query) = link.split_once("?expires=").unwrap();
@@ -133,9 +136,9 @@ async fn a_link_past_its_time_stays_closed_whatever_is_said_of_the_time() {
         let replayed = format!("{path}?expires={expires}&{signature}");
         assert_eq!(status(&api, &replayed).await, 403, "{expires}");
     }
-    // The same moment in other words is the same moment, and over.
+    // A leading zero does not change the expiry time.
     assert_eq!(status(&api, &format!("{path}?expires=0{expires}&{signature}")).await, 403);
-    // Other links of the server go on working.
+    // Other links still work.
     let file = api.upload("linked.jsonl", "linked").await;
     assert_eq!(status(&api, &self::link(&api, &file).await).await, 200);
 }

@@ -1,4 +1,4 @@
-//! The server over real sockets: every operation, every kind of failure, and what must hold around them.
+//! Integration tests that run the server and send requests over real sockets.
 
 mod concurrency;
 mod concurrent_model;
@@ -13,15 +13,15 @@ mod hostile;
 mod imports;
 mod isolation;
 mod journal;
-mod json_texts;
+mod json_strategies;
 mod keys;
-mod large;
+mod large_data;
 mod limits;
-mod linear;
+mod linearizability;
 mod links;
 mod metrics;
 mod model;
-mod pages;
+mod pagination;
 mod properties;
 mod records;
 mod responses;

@@ -1,4 +1,4 @@
-//! What a server tells of itself: metrics, request ids, health.
+//! Metrics, request ids and health checks.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use mistral_datasets_server::{ApiKey, ServerConfig};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Api, DATASETS, send, soon};
+use crate::support::{Api, DATASETS, eventually, send};
 
-/// The samples of a server by name and labels.
+/// Fetches the metrics and returns the samples by name and labels.
 async fn samples(api: &Api) -> BTreeMap<String, f64> {
     let response = api.get("/metrics").await;
     assert_eq!(response.status, 200, "{}", response.text());
@@ -31,11 +31,11 @@ fn requests(operation: &str, status: u16) -> String {
 }
 
 #[tokio::test]
-async fn requests_rows_bytes_and_connections_are_counted() {
+async fn metrics_count_requests_data_and_bytes() {
     let mut api = Api::start().await;
-    let dataset = api.dataset("Counted").await;
+    let dataset = api.create_dataset("Counted").await;
     for number in 0..3 {
-        api.record(&dataset, number).await;
+        api.create_record(&dataset, number).await;
     }
     api.post(DATASETS, "{}").await.error(422, "VALIDATION_ERROR");
     assert_eq!(
@@ -45,30 +45,30 @@ async fn requests_rows_bytes_and_connections_are_counted() {
     api.import_lines(&dataset, "wrong\n").await;
     api.get("/nowhere").await.error(404, "UNKNOWN_ERROR");
     api.set_key(Some("another key"));
-    let other = api.dataset("Of another").await;
+    let other = api.create_dataset("Other workspace").await;
     api.set_key(None);
 
     let samples = samples(&api).await;
-    let of = |name: &str| *samples.get(name).unwrap_or_else(|| panic!("{name}: {samples:#?}"));
-    assert_eq!(of(&requests("create_dataset", 201)), 2.0);
-    assert_eq!(of(&requests("create_dataset", 422)), 1.0);
-    assert_eq!(of(&requests("create_record", 201)), 3.0);
-    assert_eq!(of(&requests("unknown", 404)), 1.0);
+    let sample = |name: &str| *samples.get(name).unwrap_or_else(|| panic!("{name}: {samples:#?}"));
+    assert_eq!(sample(&requests("create_dataset", 201)), 2.0);
+    assert_eq!(sample(&requests("create_dataset", 422)), 1.0);
+    assert_eq!(sample(&requests("create_record", 201)), 3.0);
+    assert_eq!(sample(&requests("unknown", 404)), 1.0);
     let duration = "mistral_datasets_request_duration_seconds";
-    assert_eq!(of(&format!("{duration}_count{{operation=\"create_record\"}}")), 3.0);
-    assert!(of(&format!("{duration}_sum{{operation=\"create_record\"}}")) > 0.0);
-    assert_eq!(of("mistral_datasets_datasets"), 2.0);
-    assert_eq!(of("mistral_datasets_records"), 4.0);
-    assert_eq!(of("mistral_datasets_files"), 2.0);
-    assert_eq!(of("mistral_datasets_files_size_bytes"), 23.0);
-    assert_eq!(of("mistral_datasets_tasks{status=\"COMPLETED\"}"), 1.0);
-    assert_eq!(of("mistral_datasets_tasks{status=\"FAILED\"}"), 1.0);
-    assert_eq!(of("mistral_datasets_tasks{status=\"RUNNING\"}"), 0.0);
-    assert!(of("mistral_datasets_received_bytes_total") > 1_000.0);
-    assert!(of("mistral_datasets_sent_bytes_total") > 1_000.0);
-    assert!(of("mistral_datasets_start_time_seconds") > 1.6e9);
+    assert_eq!(sample(&format!("{duration}_count{{operation=\"create_record\"}}")), 3.0);
+    assert!(sample(&format!("{duration}_sum{{operation=\"create_record\"}}")) > 0.0);
+    assert_eq!(sample("mistral_datasets_datasets"), 2.0);
+    assert_eq!(sample("mistral_datasets_records"), 4.0);
+    assert_eq!(sample("mistral_datasets_files"), 2.0);
+    assert_eq!(sample("mistral_datasets_files_size_bytes"), 23.0);
+    assert_eq!(sample("mistral_datasets_tasks{status=\"COMPLETED\"}"), 1.0);
+    assert_eq!(sample("mistral_datasets_tasks{status=\"FAILED\"}"), 1.0);
+    assert_eq!(sample("mistral_datasets_tasks{status=\"RUNNING\"}"), 0.0);
+    assert!(sample("mistral_datasets_received_bytes_total") > 1_000.0);
+    assert!(sample("mistral_datasets_sent_bytes_total") > 1_000.0);
+    assert!(sample("mistral_datasets_start_time_seconds") > 1.6e9);
 
-    // Nothing tells of a workspace, a dataset or a key.
+    // Metrics do not identify workspaces, datasets or keys.
     let text = api.get("/metrics").await.text();
     for secret in [dataset.id, dataset.workspace_id, other.workspace_id] {
         assert!(!text.contains(&secret.to_string()));
@@ -77,18 +77,18 @@ async fn requests_rows_bytes_and_connections_are_counted() {
 }
 
 #[tokio::test]
-async fn connections_are_open_until_they_are_closed() {
+async fn connection_gauge_counts_open_connections() {
     let api = Api::start().await;
     let connections = async || samples(&api).await["mistral_datasets_connections"];
     let before = connections().await;
     let idle = tokio::net::TcpStream::connect(api.server.addr()).await.unwrap();
-    soon(async || (connections().await == before + 1.0).then_some(())).await;
+    eventually(async || (connections().await == before + 1.0).then_some(())).await;
     drop(idle);
-    soon(async || (connections().await == before).then_some(())).await;
+    eventually(async || (connections().await == before).then_some(())).await;
 }
 
 #[tokio::test]
-async fn where_keys_are_configured_metrics_need_one() {
+async fn metrics_require_a_key_if_keys_are_configured() {
     let config = ServerConfig { api_keys: vec![ApiKey::new("good")], ..ServerConfig::default() };
     let mut api = Api::start_with(config).await;
     api.get("/metrics").await.error(401, "AUTH_UNAUTHORIZED");
@@ -100,13 +100,13 @@ async fn where_keys_are_configured_metrics_need_one() {
 }
 
 #[tokio::test]
-async fn an_emptied_workspace_and_a_deleted_dataset_no_longer_count() {
+async fn deleted_data_is_not_counted() {
     let mut api = Api::start().await;
-    let dataset = api.dataset("Soon deleted").await;
-    api.record(&dataset, "gone").await;
+    let dataset = api.create_dataset("Soon deleted").await;
+    api.create_record(&dataset, "gone").await;
     api.delete(&format!("{DATASETS}/{}", dataset.id)).await.no_content();
     api.set_key(Some("another key"));
-    let dataset = api.dataset("Soon emptied").await;
+    let dataset = api.create_dataset("Soon emptied").await;
     api.import_lines(&dataset, "{\"messages\": []}\n").await;
     api.post("/local/v1/reset", "").await.no_content();
     let samples = samples(&api).await;
@@ -116,19 +116,19 @@ async fn an_emptied_workspace_and_a_deleted_dataset_no_longer_count() {
 }
 
 #[tokio::test]
-async fn a_response_carries_the_id_of_its_request_which_the_client_may_choose() {
+async fn clients_can_set_the_request_id() {
     let api = Api::start().await;
-    let id = async |given: Option<&str>| {
+    let id = async |request_id: Option<&str>| {
         let request = api.request(Method::GET, DATASETS);
         let request =
-            given.into_iter().fold(request, |request, id| request.header("x-request-id", id));
+            request_id.into_iter().fold(request, |request, id| request.header("x-request-id", id));
         send(request).await.headers["x-request-id"].to_str().unwrap().to_owned()
     };
     assert_eq!(id(Some("my-run.7:3")).await, "my-run.7:3");
-    let made = id(None).await;
-    assert!(Uuid::try_parse(&made).is_ok() && made != id(None).await);
+    let generated = id(None).await;
+    assert!(Uuid::try_parse(&generated).is_ok() && generated != id(None).await);
     let long = "a".repeat(129);
-    for odd in ["two words", "<script>", &long] {
-        assert!(Uuid::try_parse(&id(Some(odd)).await).is_ok(), "{odd}");
+    for invalid in ["two words", "<script>", &long] {
+        assert!(Uuid::try_parse(&id(Some(invalid)).await).is_ok(), "{invalid}");
     }
 }

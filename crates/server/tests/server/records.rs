@@ -1,23 +1,23 @@
-//! Operations on records.
+//! Record operations.
 
 use mistral_datasets_server::{Generation, ServerConfig};
 use mistral_datasets_types::{DatasetRecord, RecordSource};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Api, RECORDS, records_of};
+use crate::support::{Api, RECORDS, records_path};
 
-/// JSON that breaks what reads it carelessly.
+/// Valid JSON that many parsers do not preserve.
 const PAYLOAD: &str = r#"{ "z": 12345678901234567890123, "messages" : [ {"role":"user", "content":"a\u0000\ud83d\ude00\ud800 😀"} ],
   "a": 1.0, "b": 1e-7, "c": 1E400, "d": -0, "a": 2, "": {} }"#;
 const PROPERTIES: &str = "{\t\"y\" : 0.10, \"x\":[ ] , \"\\ud800\": null }";
 
 #[tokio::test]
-async fn payload_and_properties_are_kept_as_the_very_text() {
+async fn payload_and_properties_are_stored_byte_for_byte() {
     let api = Api::start().await;
-    let dataset = api.dataset("Verbatim").await;
+    let dataset = api.create_dataset("Verbatim").await;
     let body = format!(r#"{{"properties": {PROPERTIES} , "payload":{PAYLOAD}}}"#);
-    let created = api.post(&records_of(&dataset), body).await;
+    let created = api.post(&records_path(&dataset), body).await;
     let record: DatasetRecord = created.json(201);
     assert_eq!((record.payload.get(), record.properties.get()), (PAYLOAD, PROPERTIES));
     assert_eq!((record.source, record.dataset_id), (RecordSource::DirectInput, dataset.id));
@@ -25,15 +25,15 @@ async fn payload_and_properties_are_kept_as_the_very_text() {
 
     let fetched = api.get(&format!("{RECORDS}/{}", record.id)).await;
     assert_eq!(fetched.body, created.body);
-    let listed = api.get(&records_of(&dataset)).await.text();
+    let listed = api.get(&records_path(&dataset)).await.text();
     assert!(listed.contains(PAYLOAD) && listed.contains(PROPERTIES));
 }
 
 #[tokio::test]
-async fn payload_and_properties_are_replaced_each_by_itself() {
+async fn payload_and_properties_are_replaced_independently() {
     let api = Api::start().await;
-    let dataset = api.dataset("Replaced").await;
-    let record = api.record(&dataset, "before").await;
+    let dataset = api.create_dataset("Replaced").await;
+    let record = api.create_record(&dataset, "before").await;
     let path = format!("{RECORDS}/{}", record.id);
     api.put(&format!("{path}/payload"), format!(r#"{{"payload": {PAYLOAD}}}"#)).await.no_content();
     let changed: DatasetRecord = api.get(&path).await.json(200);
@@ -48,10 +48,10 @@ async fn payload_and_properties_are_replaced_each_by_itself() {
 }
 
 #[tokio::test]
-async fn what_is_no_conversation_is_refused_with_its_place() {
+async fn invalid_payloads_are_rejected_with_the_path_of_the_field() {
     let api = Api::start().await;
-    let dataset = api.dataset("Refused").await;
-    let record = api.record(&dataset, "kept").await;
+    let dataset = api.create_dataset("Refused").await;
+    let record = api.create_record(&dataset, "kept").await;
     for (payload, problem) in [
         ("[null]", "payload: expected an object, found an array"),
         ("null", "payload: expected an object, found null"),
@@ -59,7 +59,7 @@ async fn what_is_no_conversation_is_refused_with_its_place() {
         ("{}", "payload.messages: required"),
         (r#"{"messages": null}"#, "payload.messages: expected an array, found null"),
         (r#"{"messages": {}}"#, "payload.messages: expected an array, found an object"),
-        // What the service's page prints as an example.
+        // The example on the service's documentation page.
         (r#"{"messages": [[null]]}"#, "payload.messages[0]: expected an object, found an array"),
         (
             r#"{"messages": [{}, {}, true]}"#,
@@ -67,7 +67,7 @@ async fn what_is_no_conversation_is_refused_with_its_place() {
         ),
     ] {
         let body = format!(r#"{{"payload": {payload}, "properties": {{}}}}"#);
-        let created = api.post(&records_of(&dataset), body).await;
+        let created = api.post(&records_path(&dataset), body).await;
         assert_eq!(created.error(422, "VALIDATION_ERROR"), problem);
         let path = format!("{RECORDS}/{}/payload", record.id);
         let replaced = api.put(&path, format!(r#"{{"payload": {payload}}}"#)).await;
@@ -79,39 +79,39 @@ async fn what_is_no_conversation_is_refused_with_its_place() {
         ("1", "properties: expected an object, found a number"),
     ] {
         let body = format!(r#"{{"payload": {{"messages": []}}, "properties": {properties}}}"#);
-        let created = api.post(&records_of(&dataset), body).await;
+        let created = api.post(&records_path(&dataset), body).await;
         assert_eq!(created.error(422, "VALIDATION_ERROR"), problem);
         let path = format!("{RECORDS}/{}/properties", record.id);
         let replaced = api.put(&path, format!(r#"{{"properties": {properties}}}"#)).await;
         assert_eq!(replaced.error(422, "VALIDATION_ERROR"), problem);
     }
-    let missing = api.post(&records_of(&dataset), r#"{"payload": {"messages": []}}"#).await;
+    let missing = api.post(&records_path(&dataset), r#"{"payload": {"messages": []}}"#).await;
     assert_eq!(missing.error(422, "VALIDATION_ERROR"), "properties: required");
     assert_eq!(api.records(&dataset).await, [record]);
 }
 
 #[tokio::test]
-async fn newer_generations_take_any_object_and_need_no_properties() {
+async fn newer_generations_accept_any_object_without_properties() {
     for generation in [Generation::G2, Generation::G3] {
         let api = Api::start_with(ServerConfig { generation, ..Default::default() }).await;
-        let dataset = api.dataset("Relaxed").await;
+        let dataset = api.create_dataset("Relaxed").await;
         let body = r#"{"payload": {"anything": [1]}}"#;
-        let record: DatasetRecord = api.post(&records_of(&dataset), body).await.json(201);
+        let record: DatasetRecord = api.post(&records_path(&dataset), body).await.json(201);
         assert_eq!(record.payload.get(), r#"{"anything": [1]}"#);
         assert_eq!(record.properties.get(), "{}");
-        let response = api.post(&records_of(&dataset), r#"{"payload": []}"#).await;
+        let response = api.post(&records_path(&dataset), r#"{"payload": []}"#).await;
         response.error(422, "VALIDATION_ERROR");
     }
 }
 
 #[tokio::test]
-async fn the_source_may_be_one_of_two() {
+async fn two_sources_are_accepted() {
     let api = Api::start().await;
-    let dataset = api.dataset("Sources").await;
+    let dataset = api.create_dataset("Sources").await;
     let create = async |source: &str| {
         let body =
             format!(r#"{{"payload": {{"messages": []}}, "properties": {{}}, "source": {source}}}"#);
-        api.post(&records_of(&dataset), body).await
+        api.post(&records_path(&dataset), body).await
     };
     for (source, expected) in
         [(r#""DIRECT_INPUT""#, "DIRECT_INPUT"), (r#""TELEMETRY_SPAN""#, "TELEMETRY_SPAN")]
@@ -124,32 +124,35 @@ async fn the_source_may_be_one_of_two() {
 }
 
 #[tokio::test]
-async fn a_deleted_record_is_gone_and_counted_out() {
+async fn deleted_record_is_not_found_and_not_counted() {
     let api = Api::start().await;
-    let dataset = api.dataset("Deleted").await;
-    let kept = api.record(&dataset, 1).await;
-    let deleted = api.record(&dataset, 2).await;
+    let dataset = api.create_dataset("Deleted").await;
+    let kept = api.create_record(&dataset, 1).await;
+    let deleted = api.create_record(&dataset, 2).await;
     let path = format!("{RECORDS}/{}", deleted.id);
     api.delete(&path).await.no_content();
-    let gone = |message: String| assert!(message.contains(&deleted.id.to_string()), "{message}");
-    gone(api.get(&path).await.error(404, "DATASET_RECORD_NOT_FOUND"));
-    gone(api.delete(&path).await.error(404, "DATASET_RECORD_NOT_FOUND"));
+    let names_record =
+        |message: String| assert!(message.contains(&deleted.id.to_string()), "{message}");
+    names_record(api.get(&path).await.error(404, "DATASET_RECORD_NOT_FOUND"));
+    names_record(api.delete(&path).await.error(404, "DATASET_RECORD_NOT_FOUND"));
     let payload = r#"{"payload": {"messages": []}}"#;
-    gone(api.put(&format!("{path}/payload"), payload).await.error(404, "DATASET_RECORD_NOT_FOUND"));
+    names_record(
+        api.put(&format!("{path}/payload"), payload).await.error(404, "DATASET_RECORD_NOT_FOUND"),
+    );
     let properties = r#"{"properties": {}}"#;
     let response = api.put(&format!("{path}/properties"), properties).await;
-    gone(response.error(404, "DATASET_RECORD_NOT_FOUND"));
+    names_record(response.error(404, "DATASET_RECORD_NOT_FOUND"));
     assert_eq!(api.record_count(&dataset).await, 1);
     assert_eq!(api.records(&dataset).await, [kept]);
 }
 
 #[tokio::test]
-async fn several_records_are_deleted_all_or_none() {
+async fn bulk_delete_is_atomic() {
     let api = Api::start().await;
-    let (one, two) = (api.dataset("Bulk one").await, api.dataset("Bulk two").await);
+    let (one, two) = (api.create_dataset("Bulk one").await, api.create_dataset("Bulk two").await);
     let mut ids = Vec::new();
     for n in 0..4 {
-        ids.push(api.record(if n % 2 == 0 { &one } else { &two }, n).await.id);
+        ids.push(api.create_record(if n % 2 == 0 { &one } else { &two }, n).await.id);
     }
     let bulk = async |ids: &[Uuid]| {
         let body = json!({"dataset_record_ids": ids}).to_string();
@@ -176,8 +179,8 @@ async fn several_records_are_deleted_all_or_none() {
 #[tokio::test]
 async fn judging_is_not_supported() {
     let api = Api::start().await;
-    let dataset = api.dataset("Judged").await;
-    let record = api.record(&dataset, "hello").await;
+    let dataset = api.create_dataset("Judged").await;
+    let record = api.create_record(&dataset, "hello").await;
     let judge =
         async |id: Uuid, body: &str| api.post(&format!("{RECORDS}/{id}/live-judging"), body).await;
     let message = judge(record.id, r#"{"judge_definition": {"name": "x"}}"#).await;
@@ -189,7 +192,7 @@ async fn judging_is_not_supported() {
 }
 
 #[tokio::test]
-async fn unknown_and_malformed_ids_are_told_apart() {
+async fn unknown_and_malformed_ids_are_different_errors() {
     let api = Api::start().await;
     let unknown = Uuid::now_v7();
     api.get(&format!("{RECORDS}/{unknown}")).await.error(404, "DATASET_RECORD_NOT_FOUND");

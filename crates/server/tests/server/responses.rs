@@ -1,19 +1,19 @@
-//! What every response is like.
+//! Fields and headers common to all responses.
 
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Api, DATASETS, RECORDS, records_of, send};
+use crate::support::{Api, DATASETS, RECORDS, records_path, send};
 
 #[tokio::test]
-async fn responses_have_every_member_that_some_reader_wants() {
+async fn responses_contain_all_documented_fields() {
     let api = Api::start().await;
-    let dataset = api.dataset("Members").await;
-    let record = api.record(&dataset, "x").await;
+    let dataset = api.create_dataset("Fields").await;
+    let record = api.create_record(&dataset, "x").await;
     let task = api.import(&dataset, "from-playground", json!({"conversation_ids": []})).await;
-    let file = api.upload("members.jsonl", "{}").await;
+    let file = api.upload("fields.jsonl", "{}").await;
     let path = format!("{DATASETS}/{}", dataset.id);
-    for (path, members) in [
+    for (path, fields) in [
         (
             path.clone(),
             "id created_at updated_at deleted_at name slug description owner_id workspace_id",
@@ -34,18 +34,18 @@ async fn responses_have_every_member_that_some_reader_wants() {
     ] {
         let value: Value = api.get(&path).await.json(200);
         let found: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(found, members.split(' ').collect::<Vec<_>>(), "{path}");
+        assert_eq!(found, fields.split(' ').collect::<Vec<_>>(), "{path}");
     }
-    let page: Value = api.get(&records_of(&dataset)).await.json(200);
+    let page: Value = api.get(&records_path(&dataset)).await.json(200);
     let found: Vec<&str> = page["records"].as_object().unwrap().keys().map(|key| &**key).collect();
     assert_eq!(found, ["results", "count", "next", "previous"]);
 }
 
 #[tokio::test]
-async fn times_are_utc_to_the_microsecond() {
+async fn timestamps_are_utc_with_microseconds() {
     let api = Api::start().await;
     for n in 0..20 {
-        let dataset = api.dataset(&format!("Time {n}")).await;
+        let dataset = api.create_dataset(&format!("Time {n}")).await;
         let value: Value = api.get(&format!("{DATASETS}/{}", dataset.id)).await.json(200);
         for name in ["created_at", "updated_at"] {
             let time = value[name].as_str().unwrap();
@@ -58,7 +58,7 @@ async fn times_are_utc_to_the_microsecond() {
 }
 
 #[tokio::test]
-async fn every_response_has_an_id_of_its_own() {
+async fn every_response_has_a_unique_request_id() {
     let api = Api::start().await;
     let mut ids = std::collections::HashSet::new();
     for path in ["/healthz", DATASETS, "/nothing", "/v1/files"] {
@@ -68,7 +68,7 @@ async fn every_response_has_an_id_of_its_own() {
 }
 
 #[tokio::test]
-async fn unknown_routes_and_methods_are_answered_in_the_envelope() {
+async fn unknown_routes_and_methods_return_api_errors() {
     let api = Api::start().await;
     for path in
         ["/", "/v1", "/v1/observability/datasets/", "/v2/x", "/files", "/local/v1/x", "/%ff"]
@@ -93,7 +93,7 @@ async fn unknown_routes_and_methods_are_answered_in_the_envelope() {
 }
 
 #[tokio::test]
-async fn options_say_what_a_route_takes_and_heads_what_it_would_answer() {
+async fn options_and_head_requests_are_supported() {
     let api = Api::start().await;
     let options = send(api.request(Method::OPTIONS, DATASETS)).await;
     assert_eq!(options.headers["allow"], "GET,HEAD,POST");

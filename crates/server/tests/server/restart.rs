@@ -1,4 +1,4 @@
-//! Data directories: what outlives a server, and who may use them.
+//! Data directories: persistence across restarts, locking and cleanup.
 
 use std::path::Path;
 
@@ -6,20 +6,20 @@ use mistral_datasets_server::{DataLocation, Server, ServerConfig, StartError};
 use mistral_datasets_types::{Dataset, DatasetRecord, ExportResponse, File, ImportTask, SignedUrl};
 use serde_json::json;
 
-use crate::support::{Api, DATASETS, RECORDS, soon};
+use crate::support::{Api, DATASETS, RECORDS, eventually};
 
-fn on(directory: &Path) -> ServerConfig {
+fn config(directory: &Path) -> ServerConfig {
     let data = DataLocation::Directory(directory.to_owned());
     ServerConfig { data, ..ServerConfig::default() }
 }
 
 #[tokio::test]
-async fn everything_is_there_after_a_restart() {
+async fn data_survives_a_restart() {
     let directory = tempfile::tempdir().unwrap();
-    let api = Api::start_with(on(directory.path())).await;
-    let dataset = api.dataset("Kept for long").await;
-    let record = api.record(&dataset, "kept").await;
-    let deleted = api.record(&dataset, "deleted").await;
+    let api = Api::start_with(config(directory.path())).await;
+    let dataset = api.create_dataset("Persistent").await;
+    let record = api.create_record(&dataset, "kept").await;
+    let deleted = api.create_record(&dataset, "deleted").await;
     api.delete(&format!("{RECORDS}/{}", deleted.id)).await.no_content();
     let file = api.upload("kept.jsonl", "{\"messages\": []}\n").await;
     let task = api.import(&dataset, "from-file", json!({"file_id": file.id})).await;
@@ -30,7 +30,7 @@ async fn everything_is_there_after_a_restart() {
     let records = api.records(&dataset).await;
     api.server.shutdown().await;
 
-    let api = Api::start_with(on(directory.path())).await;
+    let api = Api::start_with(config(directory.path())).await;
     let path = format!("{DATASETS}/{}", dataset.id);
     assert_eq!(api.get(&path).await.json::<Dataset>(200), dataset);
     assert_eq!(api.records(&dataset).await, records);
@@ -41,26 +41,26 @@ async fn everything_is_there_after_a_restart() {
     let file_path = format!("/v1/files/{}", file.id);
     assert_eq!(api.get(&file_path).await.json::<File>(200).filename, "kept.jsonl");
     assert_eq!(api.get(&format!("{file_path}/content")).await.text(), "{\"messages\": []}\n");
-    // Links are signed with what lies with the data, so they go on working.
+    // The signing secret is stored in the data directory, so old links stay valid.
     for link in [link.url, export.file_url] {
         let link = link.replace(&old_url, &api.server.url());
         assert_eq!(api.get(&link).await.status, 200);
     }
-    assert_eq!(api.record(&dataset, "more").await.dataset_id, dataset.id);
+    assert_eq!(api.create_record(&dataset, "more").await.dataset_id, dataset.id);
     assert_eq!(api.record_count(&dataset).await, 3);
 }
 
 #[tokio::test]
-async fn an_import_cut_off_by_the_end_of_the_server_fails_and_leaves_no_record() {
+async fn interrupted_import_is_failed_after_restart_and_leaves_no_records() {
     let directory = tempfile::tempdir().unwrap();
-    let api = Api::start_with(on(directory.path())).await;
-    let dataset = api.dataset("Cut off").await;
+    let api = Api::start_with(config(directory.path())).await;
+    let dataset = api.create_dataset("Interrupted").await;
     let file = api.upload("large.jsonl", "{\"messages\": []}\n".repeat(200_000)).await;
     let path = format!("{DATASETS}/{}/imports/from-file", dataset.id);
     let body = json!({"file_id": file.id}).to_string();
     let task: ImportTask = api.post(&path, body.clone()).await.json(202);
     let task_path = format!("{DATASETS}/{}/tasks/{}", dataset.id, task.id);
-    let running = soon(async || {
+    let running = eventually(async || {
         let task: ImportTask = api.get(&task_path).await.json(200);
         (task.progress != Some(0)).then_some(task)
     })
@@ -68,7 +68,7 @@ async fn an_import_cut_off_by_the_end_of_the_server_fails_and_leaves_no_record()
     assert_eq!(running.status.as_str(), "RUNNING");
     drop(api);
 
-    let api = Api::start_with(on(directory.path())).await;
+    let api = Api::start_with(config(directory.path())).await;
     let failed: ImportTask = api.get(&task_path).await.json(200);
     assert_eq!(failed.status.as_str(), "FAILED");
     assert!(failed.message.unwrap().contains("server was stopped"));
@@ -80,51 +80,51 @@ async fn an_import_cut_off_by_the_end_of_the_server_fails_and_leaves_no_record()
 }
 
 #[tokio::test]
-async fn a_directory_is_used_by_one_server_at_a_time() {
+async fn second_server_cannot_use_the_same_directory() {
     let directory = tempfile::tempdir().unwrap();
-    let first = Server::start(on(directory.path())).await.unwrap();
-    let error = Server::start(on(directory.path())).await.unwrap_err();
+    let first = Server::start(config(directory.path())).await.unwrap();
+    let error = Server::start(config(directory.path())).await.unwrap_err();
     assert!(matches!(error, StartError::InUse { .. }), "{error}");
     let text = error.to_string();
     assert!(text.contains(&format!("process {}", std::process::id())), "{text}");
     assert!(text.contains(&directory.path().display().to_string()), "{text}");
     first.shutdown().await;
-    // A server that was only dropped may still be closing; the next one waits for it.
-    drop(Server::start(on(directory.path())).await.unwrap());
-    Server::start(on(directory.path())).await.unwrap().shutdown().await;
+    // A dropped server may still be shutting down; the next one waits for the lock.
+    drop(Server::start(config(directory.path())).await.unwrap());
+    Server::start(config(directory.path())).await.unwrap().shutdown().await;
 }
 
 #[tokio::test]
-async fn a_directory_of_a_newer_version_is_refused() {
+async fn directory_of_a_newer_version_is_rejected() {
     let directory = tempfile::tempdir().unwrap();
-    Server::start(on(directory.path())).await.unwrap().shutdown().await;
+    Server::start(config(directory.path())).await.unwrap().shutdown().await;
     let database = directory.path().join("datasets.sqlite3");
     let connection = rusqlite::Connection::open(&database).unwrap();
     connection.pragma_update(None, "user_version", 1_000).unwrap();
     drop(connection);
-    let error = Server::start(on(directory.path())).await.unwrap_err();
+    let error = Server::start(config(directory.path())).await.unwrap_err();
     assert!(matches!(error, StartError::Newer { .. }));
     assert!(error.to_string().contains("newer version"), "{error}");
 }
 
 #[tokio::test]
-async fn a_directory_that_is_none_is_refused() {
+async fn invalid_data_directory_is_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     std::fs::write(&file, "x").unwrap();
-    let error = Server::start(on(&file)).await.unwrap_err();
+    let error = Server::start(config(&file)).await.unwrap_err();
     assert!(matches!(error, StartError::Data { .. }), "{error}");
     let other = directory.path().join("no-database");
     std::fs::create_dir(&other).unwrap();
     std::fs::write(other.join("datasets.sqlite3"), "not a database, but long enough").unwrap();
-    let error = Server::start(on(&other)).await.unwrap_err();
+    let error = Server::start(config(&other)).await.unwrap_err();
     assert!(matches!(error, StartError::Data { .. }), "{error}");
 }
 
 #[tokio::test]
-async fn what_the_last_server_left_unfinished_is_cleaned_up() {
+async fn orphaned_files_are_removed_at_startup() {
     let directory = tempfile::tempdir().unwrap();
-    let api = Api::start_with(on(directory.path())).await;
+    let api = Api::start_with(config(directory.path())).await;
     let file = api.upload("kept.jsonl", "kept").await;
     api.server.shutdown().await;
     let files = directory.path().join("files");
@@ -132,13 +132,13 @@ async fn what_the_last_server_left_unfinished_is_cleaned_up() {
     let half = files.join("incoming/half");
     std::fs::write(&orphan, "x").unwrap();
     std::fs::write(&half, "x").unwrap();
-    let api = Api::start_with(on(directory.path())).await;
-    soon(async || (!orphan.exists() && !half.exists()).then_some(())).await;
+    let api = Api::start_with(config(directory.path())).await;
+    eventually(async || (!orphan.exists() && !half.exists()).then_some(())).await;
     assert_eq!(api.get(&format!("/v1/files/{}/content", file.id)).await.text(), "kept");
 }
 
 #[tokio::test]
-async fn an_address_in_use_is_refused() {
+async fn address_in_use_is_an_error() {
     let first = Server::start(ServerConfig::default()).await.unwrap();
     let config = ServerConfig { listen: first.addr(), ..ServerConfig::default() };
     let error = Server::start(config).await.unwrap_err();
@@ -147,17 +147,17 @@ async fn an_address_in_use_is_refused() {
 }
 
 #[tokio::test]
-async fn what_files_held_is_given_back_behind_a_reset() {
+async fn reset_removes_file_contents_in_the_background() {
     let directory = tempfile::tempdir().unwrap();
-    let api = Api::start_with(on(directory.path())).await;
-    let held = || {
+    let api = Api::start_with(config(directory.path())).await;
+    let stored = || {
         let files = std::fs::read_dir(directory.path().join("files")).unwrap();
         files.filter(|file| file.as_ref().unwrap().path().is_file()).count()
     };
     for number in 0..20 {
         api.upload(&format!("{number}.jsonl"), "{\"messages\": []}\n").await;
     }
-    assert_eq!(held(), 20);
+    assert_eq!(stored(), 20);
     api.post("/local/v1/reset", "").await.no_content();
-    soon(async || (held() == 0).then_some(())).await;
+    eventually(async || (stored() == 0).then_some(())).await;
 }

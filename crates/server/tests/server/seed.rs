@@ -1,4 +1,4 @@
-//! Seeds: what every workspace begins with.
+//! Seeds: the initial contents of every workspace.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::support::{Api, DATASETS, RECORDS, records_of};
+use crate::support::{Api, DATASETS, RECORDS, records_path};
 
 const CAMPAIGN: Uuid = Uuid::from_u128(0x5eed);
 
-/// A directory with these files.
+/// Creates a directory with these files.
 fn files(files: &[(&str, &str)]) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     for (name, content) in files {
@@ -24,11 +24,11 @@ fn files(files: &[(&str, &str)]) -> TempDir {
     directory
 }
 
-fn seeded(seed: &Path) -> ServerConfig {
+fn config_with_seed(seed: &Path) -> ServerConfig {
     ServerConfig { seed: Some(seed.to_owned()), ..ServerConfig::default() }
 }
 
-fn document() -> String {
+fn seed_document() -> String {
     let messages = json!([{"role": "user", "content": "hello"}]);
     json!({
         "datasets": [
@@ -53,40 +53,41 @@ fn document() -> String {
     .to_string()
 }
 
-fn directory() -> TempDir {
+fn seed_directory() -> TempDir {
     files(&[
-        ("a-seed.json", &document()),
+        ("a-seed.json", &seed_document()),
         ("more.jsonl", "\u{feff}{\"messages\": []}\n\n{\"payload\": {\"messages\": []}}\n"),
         ("Complaints.jsonl", "{\"messages\": []}\n"),
         ("README.md", "not a seed"),
     ])
 }
 
-/// The datasets of a workspace by name, with how many records they have.
+/// Returns the names and record counts of all datasets, sorted by name.
 async fn datasets(api: &Api) -> Vec<(String, i64)> {
     let mut found = Vec::new();
-    for dataset in listed(api).await {
+    for dataset in list_datasets(api).await {
         found.push((dataset.name.clone(), api.record_count(&dataset).await));
     }
     found.sort();
     found
 }
 
-async fn listed(api: &Api) -> Vec<Dataset> {
+async fn list_datasets(api: &Api) -> Vec<Dataset> {
     api.get(DATASETS).await.json::<ListDatasetsResponse>(200).datasets.results
 }
 
-fn all() -> Vec<(String, i64)> {
+/// The datasets in [`seed_directory`].
+fn seeded_datasets() -> Vec<(String, i64)> {
     [("Complaints", 1), ("Nothing yet", 0), ("Refund requests", 4)]
         .map(|(name, count)| (name.to_owned(), count))
         .to_vec()
 }
 
 #[tokio::test]
-async fn every_workspace_begins_with_the_seed_and_then_goes_its_own_way() {
-    let directory = directory();
-    let mut api = Api::start_with(seeded(directory.path())).await;
-    assert_eq!(datasets(&api).await, all());
+async fn each_workspace_gets_its_own_copy_of_the_seed() {
+    let directory = seed_directory();
+    let mut api = Api::start_with(config_with_seed(directory.path())).await;
+    assert_eq!(datasets(&api).await, seeded_datasets());
     let dataset: Dataset = api.get(&format!("{DATASETS}/refund-requests")).await.json(200);
     assert_eq!(dataset.description, "From the seed");
     let records = api.records(&dataset).await;
@@ -103,7 +104,7 @@ async fn every_workspace_begins_with_the_seed_and_then_goes_its_own_way() {
     assert_eq!(api.record_count(&dataset).await, 8);
 
     api.set_key(Some("another key"));
-    assert_eq!(datasets(&api).await, all());
+    assert_eq!(datasets(&api).await, seeded_datasets());
     let other: Dataset = api.get(&format!("{DATASETS}/refund-requests")).await.json(200);
     assert_ne!(other.id, dataset.id);
     let body = json!({"campaign_id": CAMPAIGN});
@@ -111,22 +112,22 @@ async fn every_workspace_begins_with_the_seed_and_then_goes_its_own_way() {
 }
 
 #[tokio::test]
-async fn many_first_requests_at_once_plant_it_once() {
-    let directory = directory();
-    let api = Api::start_with(seeded(directory.path())).await;
+async fn concurrent_first_requests_seed_once() {
+    let directory = seed_directory();
+    let api = Api::start_with(config_with_seed(directory.path())).await;
     let counts = futures::future::join_all((0..20).map(|_| datasets(&api))).await;
-    assert!(counts.iter().all(|found| *found == all()));
+    assert!(counts.iter().all(|found| *found == seeded_datasets()));
 }
 
 #[tokio::test]
-async fn a_reset_plants_it_again() {
-    let directory = directory();
-    let api = Api::start_with(seeded(directory.path())).await;
+async fn reset_restores_the_seed() {
+    let directory = seed_directory();
+    let api = Api::start_with(config_with_seed(directory.path())).await;
     let before: Dataset = api.get(&format!("{DATASETS}/refund-requests")).await.json(200);
-    api.record(&before, "mine").await;
-    api.dataset("My own").await;
+    api.create_record(&before, "mine").await;
+    api.create_dataset("My own").await;
     api.post("/local/v1/reset", "").await.no_content();
-    assert_eq!(datasets(&api).await, all());
+    assert_eq!(datasets(&api).await, seeded_datasets());
     let after: Dataset = api.get(&format!("{DATASETS}/refund-requests")).await.json(200);
     assert_ne!(before.id, after.id);
     let body = json!({"campaign_id": CAMPAIGN});
@@ -134,25 +135,25 @@ async fn a_reset_plants_it_again() {
 }
 
 #[tokio::test]
-async fn data_that_is_kept_is_planted_once_and_a_changed_seed_adds_what_is_missing() {
+async fn restart_does_not_seed_again_unless_the_seed_changed() {
     let data = tempfile::tempdir().unwrap();
-    let directory = directory();
+    let directory = seed_directory();
     let config = |workspaces| ServerConfig {
         data: DataLocation::Directory(data.path().to_owned()),
         workspaces,
-        ..seeded(directory.path())
+        ..config_with_seed(directory.path())
     };
     let api = Api::start_with(config(Workspaces::Shared)).await;
     let nothing: Dataset = api.get(&format!("{DATASETS}/nothing-yet")).await.json(200);
     api.delete(&format!("{DATASETS}/{}", nothing.id)).await.no_content();
     let dataset: Dataset = api.get(&format!("{DATASETS}/complaints")).await.json(200);
-    api.record(&dataset, "mine").await;
+    api.create_record(&dataset, "mine").await;
     let changed = vec![("Complaints".to_owned(), 2), ("Refund requests".to_owned(), 4)];
     assert_eq!(datasets(&api).await, changed);
     api.server.shutdown().await;
 
     let api = Api::start_with(config(Workspaces::Shared)).await;
-    assert_eq!(datasets(&api).await, changed, "what was deleted stays so");
+    assert_eq!(datasets(&api).await, changed, "deleted data stays deleted");
     api.server.shutdown().await;
 
     std::fs::write(directory.path().join("Further.jsonl"), "{\"messages\": []}").unwrap();
@@ -162,32 +163,34 @@ async fn data_that_is_kept_is_planted_once_and_a_changed_seed_adds_what_is_missi
 }
 
 #[tokio::test]
-async fn a_request_without_an_accepted_key_plants_nothing() {
-    let directory = directory();
-    let config = ServerConfig { api_keys: vec![ApiKey::new("good")], ..seeded(directory.path()) };
+async fn unauthorized_request_does_not_seed() {
+    let directory = seed_directory();
+    let config =
+        ServerConfig { api_keys: vec![ApiKey::new("good")], ..config_with_seed(directory.path()) };
     let mut api = Api::start_with(config).await;
     api.get(DATASETS).await.error(401, "AUTH_UNAUTHORIZED");
     api.set_key(Some("good"));
-    assert_eq!(datasets(&api).await, all());
+    assert_eq!(datasets(&api).await, seeded_datasets());
 }
 
 #[tokio::test]
-async fn a_seed_may_be_one_file_of_records() {
+async fn jsonl_file_seeds_one_dataset() {
     let directory = files(&[("Some records.jsonl", "{\"a\": 1, \"messages\": []}\n")]);
-    let api = Api::start_with(seeded(&directory.path().join("Some records.jsonl"))).await;
+    let api = Api::start_with(config_with_seed(&directory.path().join("Some records.jsonl"))).await;
     assert_eq!(datasets(&api).await, [("Some records".to_owned(), 1)]);
 }
 
-/// Why a server does not start with these files as its seed.
-async fn refused(contents: &[(&str, &str)]) -> String {
+/// Starts a server with these files as its seed and returns the error.
+async fn seed_error(contents: &[(&str, &str)]) -> String {
     let directory = files(contents);
-    let error = Server::start(seeded(directory.path())).await.expect_err("the seed is wrong");
+    let error =
+        Server::start(config_with_seed(directory.path())).await.expect_err("the seed is invalid");
     assert!(matches!(error, StartError::Seed(_)));
     error.to_string().replace(&format!("{}/", directory.path().display()), "")
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_seed_stops_the_start_and_is_named_by_its_place() {
+async fn invalid_seed_fails_startup_with_its_location() {
     for (text, message) in [
         ("{\n  \"datasets\": [,]\n}", "2:16: not JSON: expected value"),
         ("[]", "1:1: the seed: expected an object, found an array"),
@@ -215,7 +218,7 @@ async fn what_is_wrong_with_a_seed_stops_the_start_and_is_named_by_its_place() {
             "1:23: campaigns[0].id: expected a UUID",
         ),
     ] {
-        let found = refused(&[("seed.json", text)]).await;
+        let found = seed_error(&[("seed.json", text)]).await;
         assert!(found.starts_with(&format!("the seed: seed.json:{message}")), "{found}");
     }
     for (text, message) in [
@@ -223,37 +226,38 @@ async fn what_is_wrong_with_a_seed_stops_the_start_and_is_named_by_its_place() {
         ("{\"messages\": []}\n  {\"payload\": []}\n", "2:15: payload: expected an object"),
         ("{\"messages\": [\"\u{ff}", "1:17: not JSON: EOF"),
     ] {
-        let found = refused(&[("Records.jsonl", text)]).await;
+        let found = seed_error(&[("Records.jsonl", text)]).await;
         assert!(found.starts_with(&format!("the seed: Records.jsonl:{message}")), "{found}");
     }
-    assert!(refused(&[("abc.jsonl", "")]).await.contains("5 to 50 characters"));
-    assert!(refused(&[("README.md", "")]).await.contains("no file in it"));
-    let missing = Server::start(seeded(Path::new("/nowhere/seed.json"))).await.unwrap_err();
+    assert!(seed_error(&[("abc.jsonl", "")]).await.contains("5 to 50 characters"));
+    assert!(seed_error(&[("README.md", "")]).await.contains("no file in it"));
+    let missing =
+        Server::start(config_with_seed(Path::new("/nowhere/seed.json"))).await.unwrap_err();
     assert!(missing.to_string().starts_with("the seed: cannot read /nowhere/seed.json"));
 }
 
 #[tokio::test]
-async fn the_generation_decides_what_a_record_of_a_seed_must_hold() {
+async fn seed_records_follow_the_configured_generation() {
     let directory = files(&[("Anything.jsonl", "{\"payload\": {\"question\": 1}}\n")]);
-    let config = ServerConfig { generation: Generation::G2, ..seeded(directory.path()) };
+    let config = ServerConfig { generation: Generation::G2, ..config_with_seed(directory.path()) };
     let api = Api::start_with(config).await;
     assert_eq!(datasets(&api).await, [("Anything".to_owned(), 1)]);
 }
 
 #[tokio::test]
-async fn a_reset_does_not_wait_for_the_records_it_removes() {
+async fn reset_returns_before_records_are_removed() {
     let api = Api::start().await;
-    let dataset = api.dataset("Very many").await;
+    let dataset = api.create_dataset("Very many").await;
     let lines = "{\"messages\": []}\n".repeat(200_000);
     assert_eq!(api.import_lines(&dataset, lines).await.status.as_str(), "COMPLETED");
-    let path = format!("{}?page_size=1", records_of(&dataset));
+    let path = format!("{}?page_size=1", records_path(&dataset));
     let page: ListRecordsResponse = api.get(&path).await.json(200);
     let record = page.records.results[0].id;
-    let begun = Instant::now();
+    let started = Instant::now();
     api.post("/local/v1/reset", "").await.no_content();
-    // Removing that many rows takes seconds in a build for tests; putting them out of reach, a moment.
-    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
-    let gone = api.get(&format!("{RECORDS}/{record}")).await;
-    gone.error(404, "DATASET_RECORD_NOT_FOUND");
+    // Removing this many rows takes seconds in a debug build; hiding them is fast.
+    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+    let response = api.get(&format!("{RECORDS}/{record}")).await;
+    response.error(404, "DATASET_RECORD_NOT_FOUND");
     assert_eq!(api.get(DATASETS).await.json::<Value>(200)["datasets"]["count"], 0);
 }

@@ -1,4 +1,4 @@
-//! A server to test, and a plain HTTP client that hides nothing of the responses.
+//! A server under test and a plain HTTP client that exposes complete responses.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -16,28 +16,28 @@ use serde_json::{Value, json};
 pub const DATASETS: &str = "/v1/observability/datasets";
 pub const RECORDS: &str = "/v1/observability/dataset-records";
 
-/// What should happen soon happens within this time, on a busy machine too.
-const SOON: Duration = Duration::from_secs(30);
+/// Timeout for [`eventually`], long enough for a loaded machine.
+const EVENTUALLY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A running server and a key of it.
+/// A client of a running server, with an API key.
 pub struct Api {
-    pub server: Shared,
+    pub server: SharedServer,
     http: reqwest::Client,
     key: Option<String>,
 }
 
-/// A server that clients with several keys share.
+/// A server shared by clients with different keys.
 #[derive(Clone)]
-pub struct Shared(Arc<RunningServer>);
+pub struct SharedServer(Arc<RunningServer>);
 
-impl Shared {
-    /// Stops it in order, by who is the last to have it.
+impl SharedServer {
+    /// Shuts the server down gracefully. Panics if another client still uses it.
     pub async fn shutdown(self) {
-        Arc::into_inner(self.0).expect("nobody else has the server").shutdown().await;
+        Arc::into_inner(self.0).expect("no other client uses the server").shutdown().await;
     }
 }
 
-impl Deref for Shared {
+impl Deref for SharedServer {
     type Target = RunningServer;
 
     fn deref(&self) -> &RunningServer {
@@ -45,7 +45,7 @@ impl Deref for Shared {
     }
 }
 
-/// A response, read to its end.
+/// A response with its complete body.
 #[derive(Debug)]
 pub struct Response {
     pub status: StatusCode,
@@ -59,19 +59,19 @@ impl Api {
     }
 
     pub async fn start_with(config: ServerConfig) -> Self {
-        // More than one test may be the first.
+        // Fails if another test has already installed it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let server = Server::start(config).await.expect("the server starts");
-        let server = Shared(Arc::new(server));
+        let server = SharedServer(Arc::new(server));
         Self { server, http: reqwest::Client::new(), key: Some("a key".to_owned()) }
     }
 
-    /// From now on requests carry another key, or none.
+    /// Sets the key for subsequent requests; `None` sends no key.
     pub fn set_key(&mut self, key: Option<&str>) {
         self.key = key.map(str::to_owned);
     }
 
-    /// The same server, with another key.
+    /// Returns a client of the same server with another key.
     pub fn with_key(&self, key: &str) -> Self {
         Self { server: self.server.clone(), http: self.http.clone(), key: Some(key.to_owned()) }
     }
@@ -80,7 +80,7 @@ impl Api {
         if path.starts_with("http") { path.to_owned() } else { self.server.url() + path }
     }
 
-    /// A request with the key.
+    /// Builds a request that carries the key.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, self.url(path));
         match &self.key {
@@ -114,24 +114,28 @@ impl Api {
         send(request.body(body.into())).await
     }
 
-    /// A new dataset.
-    pub async fn dataset(&self, name: &str) -> Dataset {
+    /// Creates a dataset.
+    pub async fn create_dataset(&self, name: &str) -> Dataset {
         let body = json!({"name": name, "description": ""});
         self.post(DATASETS, body.to_string()).await.json(201)
     }
 
-    /// A new record, whose message has this content.
-    pub async fn record(&self, dataset: &Dataset, content: impl Into<Value>) -> DatasetRecord {
+    /// Creates a record with one message that has this content.
+    pub async fn create_record(
+        &self,
+        dataset: &Dataset,
+        content: impl Into<Value>,
+    ) -> DatasetRecord {
         let content: Value = content.into();
         let message = json!({"role": "user", "content": content});
         let body = json!({"payload": {"messages": [message]}, "properties": {}});
-        self.post(&records_of(dataset), body.to_string()).await.json(201)
+        self.post(&records_path(dataset), body.to_string()).await.json(201)
     }
 
-    /// All records of a dataset.
+    /// Lists all records of a dataset by following the page links.
     pub async fn records(&self, dataset: &Dataset) -> Vec<DatasetRecord> {
         let mut records = Vec::new();
-        let mut next = Some(format!("{}?page_size=100", records_of(dataset)));
+        let mut next = Some(format!("{}?page_size=100", records_path(dataset)));
         while let Some(path) = next {
             let page: ListRecordsResponse = self.get(&path).await.json(200);
             records.extend(page.records.results);
@@ -140,9 +144,9 @@ impl Api {
         records
     }
 
-    /// How many records a dataset says it has.
+    /// Returns the record count that the server reports for a dataset.
     pub async fn record_count(&self, dataset: &Dataset) -> i64 {
-        let path = format!("{}?page_size=0", records_of(dataset));
+        let path = format!("{}?page_size=0", records_path(dataset));
         self.get(&path).await.json::<ListRecordsResponse>(200).records.count
     }
 
@@ -153,32 +157,33 @@ impl Api {
         send(self.request(Method::POST, "/v1/files").multipart(form)).await.json(200)
     }
 
-    /// Begins an import, and waits until its task has ended.
+    /// Starts an import and waits for its task to end.
     pub async fn import(&self, dataset: &Dataset, from: &str, body: Value) -> ImportTask {
         let path = format!("{DATASETS}/{}/imports/{from}", dataset.id);
         let task: ImportTask = self.post(&path, body.to_string()).await.json(202);
         assert_eq!((task.status.as_str(), task.progress), ("RUNNING", Some(0)));
-        self.ended(dataset, &task).await
+        self.wait_for_task(dataset, &task).await
     }
 
-    /// Waits until a task has ended.
-    pub async fn ended(&self, dataset: &Dataset, task: &ImportTask) -> ImportTask {
+    /// Polls a task until it is no longer RUNNING.
+    pub async fn wait_for_task(&self, dataset: &Dataset, task: &ImportTask) -> ImportTask {
         let path = format!("{DATASETS}/{}/tasks/{}", dataset.id, task.id);
-        soon(async || {
+        eventually(async || {
             let task: ImportTask = self.get(&path).await.json(200);
             (task.status.as_str() != "RUNNING").then_some(task)
         })
         .await
     }
 
-    /// A file of lines, imported; the task.
+    /// Uploads and imports a file, and returns the finished task.
     pub async fn import_lines(&self, dataset: &Dataset, lines: impl Into<Vec<u8>>) -> ImportTask {
         let file = self.upload("lines.jsonl", lines).await;
         self.import(dataset, "from-file", json!({"file_id": file.id})).await
     }
 }
 
-pub fn records_of(dataset: &Dataset) -> String {
+/// Returns the path of a dataset's records.
+pub fn records_path(dataset: &Dataset) -> String {
     format!("{DATASETS}/{}/records", dataset.id)
 }
 
@@ -190,7 +195,7 @@ pub async fn send(request: reqwest::RequestBuilder) -> Response {
 }
 
 impl Response {
-    /// The body of a response that must have this status.
+    /// Asserts the status and decodes the JSON body.
     #[track_caller]
     pub fn json<T: DeserializeOwned>(&self, status: u16) -> T {
         assert_eq!(self.status, status, "{}", self.text());
@@ -203,7 +208,7 @@ impl Response {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The message of a failure that must have this status and code.
+    /// Asserts the status and code of an error response and returns its message.
     #[track_caller]
     pub fn error(&self, status: u16, code: &str) -> String {
         let envelope: ErrorResponse = self.json(status);
@@ -213,6 +218,7 @@ impl Response {
         envelope.detail.message
     }
 
+    /// Asserts that the response is an empty 204.
     #[track_caller]
     pub fn no_content(&self) {
         assert_eq!(self.status, 204, "{}", self.text());
@@ -220,14 +226,14 @@ impl Response {
     }
 }
 
-/// What the closure finds, when it does.
-pub async fn soon<T>(mut find: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + SOON;
+/// Calls the closure until it returns `Some`, and returns that value. Panics after [`EVENTUALLY_TIMEOUT`].
+pub async fn eventually<T>(mut find: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + EVENTUALLY_TIMEOUT;
     loop {
         if let Some(found) = find().await {
             return found;
         }
-        assert!(Instant::now() < deadline, "it did not happen within {SOON:?}");
+        assert!(Instant::now() < deadline, "condition not met within {EVENTUALLY_TIMEOUT:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Pages of every listing.
+//! Pagination of all listings.
 
 use mistral_datasets_server::ServerConfig;
 use mistral_datasets_types::{
@@ -7,15 +7,15 @@ use mistral_datasets_types::{
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Api, DATASETS, RECORDS, records_of};
+use crate::support::{Api, DATASETS, RECORDS, records_path};
 
 #[tokio::test]
-async fn datasets_come_newest_first_and_links_lead_through_them() {
+async fn datasets_are_listed_newest_first_with_page_links() {
     let api = Api::start().await;
     let mut names = Vec::new();
     for n in 0..7 {
-        names.push(api.dataset(&format!("Bike & co {n}")).await.name);
-        api.dataset(&format!("Other {n}")).await;
+        names.push(api.create_dataset(&format!("Bike & co {n}")).await.name);
+        api.create_dataset(&format!("Other {n}")).await;
     }
     names.reverse();
     let first = format!("{DATASETS}?page_size=3&q=Bike+%26");
@@ -36,25 +36,25 @@ async fn datasets_come_newest_first_and_links_lead_through_them() {
 }
 
 #[tokio::test]
-async fn without_parameters_a_page_holds_fifty() {
+async fn default_page_size_is_fifty() {
     let api = Api::start().await;
-    let dataset = api.dataset("Fifty-one").await;
+    let dataset = api.create_dataset("Fifty-one").await;
     let lines = "{\"messages\": []}\n".repeat(51);
     api.import_lines(&dataset, lines).await;
-    let page: ListRecordsResponse = api.get(&records_of(&dataset)).await.json(200);
+    let page: ListRecordsResponse = api.get(&records_path(&dataset)).await.json(200);
     assert_eq!((page.records.count, page.records.results.len()), (51, 50));
     assert!(page.records.next.is_some() && page.records.previous.is_none());
 }
 
 #[tokio::test]
-async fn a_page_beyond_the_end_is_empty_and_a_size_of_zero_asks_for_the_count() {
+async fn page_past_the_end_is_empty_and_page_size_zero_returns_the_count() {
     let api = Api::start().await;
-    let dataset = api.dataset("Small").await;
+    let dataset = api.create_dataset("Small").await;
     for n in 0..3 {
-        api.record(&dataset, n).await;
+        api.create_record(&dataset, n).await;
     }
     let page = async |query: &str| {
-        let path = format!("{}?{query}", records_of(&dataset));
+        let path = format!("{}?{query}", records_path(&dataset));
         let page: ListRecordsResponse = api.get(&path).await.json(200);
         assert_eq!(page.records.count, 3);
         page.records
@@ -65,8 +65,8 @@ async fn a_page_beyond_the_end_is_empty_and_a_size_of_zero_asks_for_the_count() 
         let back: ListRecordsResponse = api.get(&beyond.previous.unwrap()).await.json(200);
         assert!(!back.records.results.is_empty());
     }
-    // The document's integers end there.
-    let beyond = format!("{}?page=9223372036854775808", records_of(&dataset));
+    // Larger than the document's integer type.
+    let beyond = format!("{}?page=9223372036854775808", records_path(&dataset));
     assert!(api.get(&beyond).await.error(422, "VALIDATION_ERROR").starts_with("page: "));
     for query in ["page_size=0", "page_size=0&page=7"] {
         let count_only = page(query).await;
@@ -76,9 +76,9 @@ async fn a_page_beyond_the_end_is_empty_and_a_size_of_zero_asks_for_the_count() 
 }
 
 #[tokio::test]
-async fn tasks_come_newest_first() {
+async fn tasks_are_listed_newest_first() {
     let api = Api::start().await;
-    let dataset = api.dataset("Tasks").await;
+    let dataset = api.create_dataset("Tasks").await;
     let mut ids = Vec::new();
     for _ in 0..5 {
         let body = json!({"conversation_ids": []});
@@ -100,14 +100,14 @@ async fn tasks_come_newest_first() {
 }
 
 #[tokio::test]
-async fn records_keep_their_order_through_imports_and_deletions() {
+async fn record_order_survives_imports_and_deletes() {
     let api = Api::start().await;
-    let dataset = api.dataset("Order").await;
+    let dataset = api.create_dataset("Order").await;
     let content = |n: usize| json!({"role": "user", "content": n});
     let mut expected: Vec<usize> = Vec::new();
-    // More than one piece of an import, so that it is staged, between records created one by one.
+    // Alternate single records with imports that are large enough to be staged in several chunks.
     for round in 0..2 {
-        api.record(&dataset, round * 10_000).await;
+        api.create_record(&dataset, round * 10_000).await;
         expected.push(round * 10_000);
         let numbers: Vec<usize> = (1..=2_500).map(|n| round * 10_000 + n).collect();
         let lines: String =
@@ -125,30 +125,32 @@ async fn records_keep_their_order_through_imports_and_deletions() {
     };
     assert_eq!(numbers(&records), expected);
 
-    // Every third goes, and a whole stretch.
-    let gone = |index: usize| index.is_multiple_of(3) || (1_000..2_000).contains(&index);
-    let ids: Vec<Uuid> = (0..records.len()).filter(|n| gone(*n)).map(|n| records[n].id).collect();
-    for some in ids.chunks(500) {
-        let body = json!({"dataset_record_ids": some}).to_string();
+    // Delete every third record and one contiguous range.
+    let is_deleted = |index: usize| index.is_multiple_of(3) || (1_000..2_000).contains(&index);
+    let ids: Vec<Uuid> =
+        (0..records.len()).filter(|n| is_deleted(*n)).map(|n| records[n].id).collect();
+    for chunk in ids.chunks(500) {
+        let body = json!({"dataset_record_ids": chunk}).to_string();
         api.post(&format!("{RECORDS}/bulk-delete"), body).await.no_content();
     }
-    let left: Vec<usize> = (0..expected.len()).filter(|n| !gone(*n)).map(|n| expected[n]).collect();
-    assert_eq!(api.record_count(&dataset).await, left.len() as i64);
-    assert_eq!(numbers(&api.records(&dataset).await), left);
-    for page in [1, 7, 123, left.len() / 7] {
-        let path = format!("{}?page_size=7&page={page}", records_of(&dataset));
+    let remaining: Vec<usize> =
+        (0..expected.len()).filter(|n| !is_deleted(*n)).map(|n| expected[n]).collect();
+    assert_eq!(api.record_count(&dataset).await, remaining.len() as i64);
+    assert_eq!(numbers(&api.records(&dataset).await), remaining);
+    for page in [1, 7, 123, remaining.len() / 7] {
+        let path = format!("{}?page_size=7&page={page}", records_path(&dataset));
         let found: ListRecordsResponse = api.get(&path).await.json(200);
         let from = (page - 1) * 7;
-        assert_eq!(numbers(&found.records.results), left[from..from + 7]);
+        assert_eq!(numbers(&found.records.results), remaining[from..from + 7]);
     }
 }
 
 #[tokio::test]
-async fn parameters_out_of_their_limits_are_named() {
+async fn invalid_parameters_are_rejected_by_name() {
     let api = Api::start().await;
-    let dataset = api.dataset("Limits").await;
+    let dataset = api.create_dataset("Limits").await;
     for path in
-        [DATASETS.to_owned(), records_of(&dataset), format!("{DATASETS}/{}/tasks", dataset.id)]
+        [DATASETS.to_owned(), records_path(&dataset), format!("{DATASETS}/{}/tasks", dataset.id)]
     {
         for (query, message) in [
             ("page_size=101", "page_size: expected a whole number from 0 to 100"),
@@ -172,11 +174,11 @@ async fn parameters_out_of_their_limits_are_named() {
 }
 
 #[tokio::test]
-async fn links_lead_where_the_client_found_the_server() {
+async fn page_links_use_the_host_header_or_the_public_url() {
     let api_keys = vec!["a key".into()];
     let api = Api::start_with(ServerConfig { api_keys, ..Default::default() }).await;
     for n in 0..2 {
-        api.dataset(&format!("Dataset {n}")).await;
+        api.create_dataset(&format!("Dataset {n}")).await;
     }
     let next = async |host: &str| {
         let request = api.request(http::Method::GET, &format!("{DATASETS}?page_size=1"));
@@ -185,24 +187,24 @@ async fn links_lead_where_the_client_found_the_server() {
     };
     let path = "/v1/observability/datasets?page_size=1&page=2";
     assert_eq!(next("datasets.test:8080").await, format!("http://datasets.test:8080{path}"));
-    // A host that is none leads back here.
+    // An invalid host is replaced by the server's own address.
     assert_eq!(next("user@evil.test").await, format!("{}{path}", api.server.url()));
 
     let public_url = Some("https://datasets.example/api/".to_owned());
     let api = Api::start_with(ServerConfig { public_url, ..Default::default() }).await;
     for n in 0..2 {
-        api.dataset(&format!("Dataset {n}")).await;
+        api.create_dataset(&format!("Dataset {n}")).await;
     }
     let page: ListDatasetsResponse = api.get(&format!("{DATASETS}?page_size=1")).await.json(200);
     assert_eq!(page.datasets.next.unwrap(), format!("https://datasets.example/api{path}"));
 }
 
 #[tokio::test]
-async fn a_listing_by_slug_has_links_by_slug() {
+async fn page_links_keep_the_slug() {
     let api = Api::start().await;
-    let dataset: Dataset = api.dataset("By its slug").await;
+    let dataset: Dataset = api.create_dataset("By its slug").await;
     for n in 0..2 {
-        api.record(&dataset, n).await;
+        api.create_record(&dataset, n).await;
     }
     let path = format!("{DATASETS}/by-its-slug/records?page_size=1");
     let page: ListRecordsResponse = api.get(&path).await.json(200);

@@ -1,4 +1,4 @@
-//! What goes on beside large imports and large deletions.
+//! Concurrent requests during large imports and deletes.
 
 use std::path::Path;
 
@@ -7,16 +7,16 @@ use mistral_datasets_types::ImportTask;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 
-use crate::support::{Api, DATASETS, soon};
+use crate::support::{Api, DATASETS, eventually};
 
-/// Lines of a kilobyte.
+/// Returns lines of about 1 KB each.
 fn lines(count: usize) -> String {
     let text = "x".repeat(950);
     format!("{{\"messages\": [{{\"role\": \"user\", \"content\": \"{text}\"}}]}}\n").repeat(count)
 }
 
-/// A number that a query of the database answers, as somebody else sees it.
-fn number(directory: &Path, query: &str) -> i64 {
+/// Runs a query on a separate read-only connection.
+fn query_number(directory: &Path, query: &str) -> i64 {
     let database = directory.join("datasets.sqlite3");
     let connection =
         Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
@@ -24,9 +24,9 @@ fn number(directory: &Path, query: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn others_read_and_write_while_an_import_runs_and_see_none_of_it_or_all() {
+async fn import_does_not_block_other_requests_and_becomes_visible_at_once() {
     let api = Api::start().await;
-    let (large, small) = (api.dataset("Large").await, api.dataset("Small").await);
+    let (large, small) = (api.create_dataset("Large").await, api.create_dataset("Small").await);
     let file = api.upload("lines.jsonl", lines(20_000)).await;
     let path = format!("{DATASETS}/{}/imports/from-file", large.id);
     let body = json!({"file_id": file.id}).to_string();
@@ -34,7 +34,7 @@ async fn others_read_and_write_while_an_import_runs_and_see_none_of_it_or_all() 
     let task_path = format!("{DATASETS}/{}/tasks/{}", large.id, task.id);
     let (mut written, mut progress) = (0, 0);
     loop {
-        // The task is asked first: once it has ended, everything is there.
+        // Read the task before the count: once the task has ended, all records are visible.
         let task: ImportTask = api.get(&task_path).await.json(200);
         let count = api.record_count(&large).await;
         match task.status.as_str() {
@@ -45,32 +45,35 @@ async fn others_read_and_write_while_an_import_runs_and_see_none_of_it_or_all() 
             }
             other => panic!("{other}: {:?}", task.message),
         }
-        assert!(task.progress >= Some(progress), "progress went back from {progress}");
+        assert!(task.progress >= Some(progress), "progress decreased from {progress}");
         progress = task.progress.unwrap_or_default();
-        api.record(&small, "meanwhile").await;
+        api.create_record(&small, "meanwhile").await;
         written += 1;
         assert_eq!(api.record_count(&small).await, written);
     }
-    assert!(written > 2, "the import took only {written} requests");
+    assert!(written > 2, "only {written} requests completed during the import");
 }
 
 #[tokio::test]
-async fn a_deleted_dataset_gives_its_space_back_behind_the_response() {
+async fn deleting_a_dataset_frees_disk_space_in_the_background() {
     let directory = tempfile::tempdir().unwrap();
     let data = DataLocation::Directory(directory.path().to_owned());
     let config = ServerConfig { data, ..ServerConfig::default() };
     let api = Api::start_with(config.clone()).await;
-    let (large, small) = (api.dataset("Large").await, api.dataset("Small").await);
-    api.record(&small, "before").await;
+    let (large, small) = (api.create_dataset("Large").await, api.create_dataset("Small").await);
+    api.create_record(&small, "before").await;
     api.import_lines(&large, lines(20_000)).await;
-    assert!(number(directory.path(), "PRAGMA page_count") > 2_000);
+    assert!(query_number(directory.path(), "PRAGMA page_count") > 2_000);
     api.delete(&format!("{DATASETS}/{}", large.id)).await.no_content();
-    api.record(&small, "meanwhile").await;
-    let left = "SELECT count(*) FROM records";
-    soon(async || (number(directory.path(), left) == 2).then_some(())).await;
-    soon(async || (number(directory.path(), "PRAGMA page_count") < 1_100).then_some(())).await;
+    api.create_record(&small, "meanwhile").await;
+    let remaining = "SELECT count(*) FROM records";
+    eventually(async || (query_number(directory.path(), remaining) == 2).then_some(())).await;
+    eventually(async || {
+        (query_number(directory.path(), "PRAGMA page_count") < 1_100).then_some(())
+    })
+    .await;
     assert_eq!(api.record_count(&small).await, 2);
-    // When the server ends, the file is as small as it says.
+    // After shutdown, the file on disk has shrunk too.
     api.server.shutdown().await;
     let size = directory.path().join("datasets.sqlite3").metadata().unwrap().len();
     assert!(size < 10 << 20, "{size} bytes");

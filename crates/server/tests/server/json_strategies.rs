@@ -1,9 +1,9 @@
-//! Any JSON, as somebody might write it: with white space between everything, names given twice, numbers that no program
-//! holds and escapes that stand for no character.
+//! Proptest strategies for valid but unusual JSON: whitespace everywhere, duplicate names, numbers outside the range of `f64`, and
+//! lone surrogate escapes.
 
 use proptest::prelude::*;
 
-/// White space on one line.
+/// Whitespace without line breaks.
 fn space() -> impl Strategy<Value = &'static str> {
     prop_oneof![6 => Just(""), 2 => Just(" "), 1 => Just("\t"), 1 => Just("  ")]
 }
@@ -16,7 +16,7 @@ fn number() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A string with its quotes.
+/// A string literal, with quotes.
 pub fn string() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         5 => r#"[^\x00-\x1f"\\]{1,8}"#,
@@ -29,22 +29,22 @@ pub fn string() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..4).prop_map(|pieces| format!("\"{}\"", pieces.concat()))
 }
 
-/// The text of an array or an object, from the texts of what is in it.
+/// Joins serialized items into an array or object.
 fn enclosed(open: char, items: Vec<(&'static str, String, &'static str)>, close: char) -> String {
     let items: Vec<String> =
-        items.into_iter().map(|(before, item, behind)| format!("{before}{item}{behind}")).collect();
+        items.into_iter().map(|(before, item, after)| format!("{before}{item}{after}")).collect();
     format!("{open}{}{close}", items.join(","))
 }
 
-fn member(
+fn field(
     name: impl Strategy<Value = String>,
     value: impl Strategy<Value = String>,
 ) -> impl Strategy<Value = String> {
     (name, space(), space(), value)
-        .prop_map(|(name, before, behind, value)| format!("{name}{before}:{behind}{value}"))
+        .prop_map(|(name, before, after, value)| format!("{name}{before}:{after}{value}"))
 }
 
-/// Names of which some come twice, also in different spellings.
+/// Field names; some are likely to repeat, also with different escapes.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => string(),
@@ -52,7 +52,7 @@ fn name() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Any value.
+/// Any JSON value.
 pub fn value() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         prop::sample::select(vec!["null", "true", "false"]).prop_map(str::to_owned),
@@ -61,43 +61,43 @@ pub fn value() -> impl Strategy<Value = String> {
     ];
     leaf.prop_recursive(5, 40, 5, |inner| {
         let items = prop::collection::vec((space(), inner.clone(), space()), 0..5);
-        let members = prop::collection::vec((space(), member(name(), inner), space()), 0..5);
+        let fields = prop::collection::vec((space(), field(name(), inner), space()), 0..5);
         prop_oneof![
             items.prop_map(|items| enclosed('[', items, ']')),
-            members.prop_map(|members| enclosed('{', members, '}')),
+            fields.prop_map(|fields| enclosed('{', fields, '}')),
         ]
     })
 }
 
-/// Any object.
+/// Any JSON object.
 pub fn object() -> impl Strategy<Value = String> {
-    prop::collection::vec((space(), member(name(), value()), space()), 0..4)
-        .prop_map(|members| enclosed('{', members, '}'))
+    prop::collection::vec((space(), field(name(), value()), space()), 0..4)
+        .prop_map(|fields| enclosed('{', fields, '}'))
 }
 
-/// An array of objects, as messages are.
+/// An array of objects, like `messages`.
 pub fn objects() -> impl Strategy<Value = String> {
     prop::collection::vec((space(), object(), space()), 0..3)
         .prop_map(|items| enclosed('[', items, ']'))
 }
 
-/// The members of a payload, each as it is written: any, with the messages among them.
-pub fn payload_members() -> impl Strategy<Value = Vec<String>> {
+/// The serialized fields of a payload, with `messages` among them.
+pub fn payload_fields() -> impl Strategy<Value = Vec<String>> {
     let others = || {
-        prop::collection::vec((string(), value()), 0..3).prop_map(|members| {
-            // These names mean something, wherever they come from.
-            let told = |name: &str| {
+        prop::collection::vec((string(), value()), 0..3).prop_map(|fields| {
+            // The server interprets these names; escapes could spell them too.
+            let is_reserved = |name: &str| {
                 name.contains('\\')
                     || ["\"messages\"", "\"payload\"", "\"properties\""].contains(&name)
             };
-            members
+            fields
                 .into_iter()
-                .filter(move |(name, _)| !told(name))
+                .filter(move |(name, _)| !is_reserved(name))
                 .map(|(name, value)| format!("{name}:{value}"))
                 .collect::<Vec<_>>()
         })
     };
-    (others(), objects(), others()).prop_map(|(before, messages, behind)| {
-        [before, vec![format!("\"messages\":{messages}")], behind].concat()
+    (others(), objects(), others()).prop_map(|(before, messages, after)| {
+        [before, vec![format!("\"messages\":{messages}")], after].concat()
     })
 }
