@@ -24,7 +24,7 @@ pub enum CliError {
     Stdout(io::Error),
     /// A response contains invalid JSON in a lazily parsed field.
     InvalidJson(serde_json::Error),
-    /// This many records of a bulk request were rejected, or may not have been created.
+    /// The number of records that were rejected, or may or may not have been created.
     Records(usize),
     /// The local server could not be started.
     Serve(String),
@@ -89,8 +89,10 @@ impl fmt::Display for CliError {
         match self {
             Self::Api(error) => write!(f, "{error}"),
             Self::Argument(message) | Self::Serve(message) => f.write_str(message),
-            Self::Records(1) => f.write_str("1 record was not added"),
-            Self::Records(count) => write!(f, "{count} records were not added"),
+            Self::Records(1) => f.write_str("1 record was rejected or has an unknown outcome"),
+            Self::Records(count) => {
+                write!(f, "{count} records were rejected or have an unknown outcome")
+            }
             Self::File(path, error) => write!(f, "`{}`: {error}", path.display()),
             Self::Stdout(error) => write!(f, "cannot write to standard output: {error}"),
             Self::InvalidJson(error) => write!(f, "the server sent invalid JSON: {error}"),

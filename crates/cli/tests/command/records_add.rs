@@ -62,7 +62,7 @@ fn rejected_records_stop_the_command_unless_it_continues_on_error() {
     assert!(errors.contains("messages: expected an array"), "{errors}");
     let (code, report, errors) = add(&["--continue-on-error"]);
     assert_eq!((code, &report["created"], &report["failed"]), (Some(1), &json!(2), &json!(1)));
-    assert!(errors.contains("1 record was not added"), "{errors}");
+    assert!(errors.contains("1 record was rejected"), "{errors}");
 
     for arguments in [
         &["records", "add", &dataset][..],
