@@ -99,7 +99,7 @@ async fn every_error_kind_occurs() {
     let fixture = Fixture::start().await;
     let dataset = fixture.create_dataset().await;
     let short_timeout =
-        Options::new().timeout(Duration::from_millis(50)).retries(RetryPolicy::none());
+        Options::new().timeout(Duration::from_millis(500)).retries(RetryPolicy::none());
     let client = fixture.client_with(short_timeout);
     let mut kinds = Vec::new();
     for fault in [

@@ -8,7 +8,7 @@ use clap::Args;
 use mistral_datasets_server::{BackupError, backup};
 
 use crate::error::CliError;
-use crate::output::Output;
+use crate::output::{self, Output};
 
 /// Shown below the arguments in `--help`.
 const RESTORING: &str = "\
@@ -72,7 +72,8 @@ impl Backup {
         let (files, bytes) = (report.files, report.bytes);
         let json = serde_json::json!({"path": path, "bytes": bytes, "files": files});
         output.report(&json, || {
-            format!("backed up to `{}` ({bytes} bytes, {files} files)", path.display())
+            let files = output::count(files as u64, "file");
+            format!("backed up to `{}` ({bytes} bytes, {files})", path.display())
         })
     }
 }

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use mistral_datasets::{Client, Compression, Error};
 
 use crate::error::CliError;
-use crate::output::Output;
+use crate::output::{self, Output};
 
 /// Export a dataset as JSONL, one record per line
 ///
@@ -67,7 +67,8 @@ impl Export {
                 let (records, bytes) = (report.records, report.bytes);
                 let json = serde_json::json!({"path": path, "bytes": bytes, "records": records});
                 output.report(&json, || {
-                    format!("wrote `{}` ({records} records, {bytes} bytes)", path.display())
+                    let records = output::count(records, "record");
+                    format!("wrote `{}` ({records}, {bytes} bytes)", path.display())
                 })
             }
         }

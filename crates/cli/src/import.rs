@@ -156,32 +156,34 @@ fn report_json(report: &ImportReport) -> Value {
 }
 
 fn report_text(report: &ImportReport) -> String {
-    let running = report.files().iter().filter(|file| !file.task.status.is_finished());
-    let mut text = match running.count() {
-        0 => format!("imported {} records", report.records()),
-        1 => format!("1 import of {} records is still running", report.records()),
-        tasks => format!("{tasks} imports of {} records are still running", report.records()),
+    let records = output::count(report.records(), "record");
+    let is_running = report.files().iter().any(|file| !file.task.status.is_finished());
+    let mut text = if is_running {
+        format!("the import of {records} is still running")
+    } else {
+        format!("imported {records}")
     };
     for file in report.files() {
-        let (task, records) = (&file.task, file.records);
-        text.push_str(&format!("\ntask {} {} ({records} records)", task.id, task.status));
+        let (task, records) = (&file.task, output::count(file.records, "record"));
+        text.push_str(&format!("\ntask {} {} ({records})", task.id, task.status));
     }
     text
 }
 
 /// Prints the skipped lines to standard error.
 fn print_invalid_lines(file: &Path, report: &ImportReport) {
+    let source = if file == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        format!("`{}`", file.display())
+    };
     for invalid in report.invalid_lines() {
         let (line, column) = (invalid.line, invalid.column);
-        eprintln!(
-            "warning: `{}`, line {line}, column {column}: {}",
-            file.display(),
-            invalid.problem
-        );
+        eprintln!("warning: {source}, line {line}, column {column}: {}", invalid.problem);
     }
     // The report lists a limited number of lines.
     let unlisted = report.invalid_line_count() - report.invalid_lines().len() as u64;
     if unlisted > 0 {
-        eprintln!("warning: {unlisted} more invalid lines were skipped");
+        eprintln!("warning: skipped {}", output::count(unlisted, "more invalid line"));
     }
 }

@@ -105,6 +105,12 @@ pub fn shown_of_total(shown: usize, total: i64, noun: &str) -> String {
     format!("{shown} of {total} {noun}")
 }
 
+/// Formats a number with its noun, such as `1 record` or `2 records`.
+pub fn count(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
 /// Formats the fields of one object, one per line.
 fn fields(rows: impl IntoIterator<Item = (&'static str, String)>) -> String {
     let mut table = Table::new();

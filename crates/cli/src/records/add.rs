@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 
 use crate::error::CliError;
-use crate::output::Output;
+use crate::output::{self, Output};
 
 /// The file to read records from, and how to send them.
 #[derive(Debug, Args)]
@@ -146,7 +146,8 @@ fn report_json(report: &CreateReport) -> Value {
 /// Formats a summary, followed by the records that need attention.
 fn report_text(report: &CreateReport) -> String {
     let (strategy, reason) = (report.strategy(), report.reason());
-    let mut text = format!("added {} records ({strategy}: {reason})", report.created());
+    let added = output::count(report.created() as u64, "record");
+    let mut text = format!("added {added} ({strategy}: {reason})");
     for (index, item) in report.items().iter().enumerate() {
         let (outcome, error) = match item {
             Outcome::Failed(error) => ("was rejected", error),
@@ -156,7 +157,8 @@ fn report_text(report: &CreateReport) -> String {
         text.push_str(&format!("\nrecord {} {outcome}: {error}", index + 1));
     }
     if report.not_sent() > 0 {
-        text.push_str(&format!("\n{} records were not sent", report.not_sent()));
+        let not_sent = output::count(report.not_sent() as u64, "record");
+        text.push_str(&format!("\nnot sent: {not_sent}"));
     }
     text
 }
