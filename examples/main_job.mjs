@@ -1,16 +1,17 @@
-// The main job through the Node client: fill a dataset from a file, read it, edit it, copy it, export the copy.
+// Imports a file into a dataset with the Node client, reads and edits it, copies it and exports the copy.
 //
 //     node examples/main_job.mjs CONVERSATIONS.jsonl EXPORT.jsonl
 //
-// It works against a server in the same process, and prints what it did as one line of JSON.
+// Uses an embedded local server, and prints a summary as one line of JSON.
 
-// A program that installed the package imports it from "mistral-datasets".
+// With the package installed: `import { Mistral } from "mistral-datasets";`
 import { Mistral } from "../bindings/node/lib/index.mjs";
 
-const COPY_AT_ONCE = 10_000;
+// The maximum number of records that one import can copy.
+const COPY_BATCH_SIZE = 10_000;
 
 const [source, target] = process.argv.slice(2);
-const began = performance.now();
+const started = performance.now();
 const mistral = await Mistral.local();
 const { datasets } = mistral;
 
@@ -31,8 +32,8 @@ const copy = await datasets.create({
   description: "Copied from the first dataset",
 });
 let copied = 0;
-for (let start = 0; start < records.length; start += COPY_AT_ONCE) {
-  const datasetRecordIds = records.slice(start, start + COPY_AT_ONCE).map((record) => record.id);
+for (let start = 0; start < records.length; start += COPY_BATCH_SIZE) {
+  const datasetRecordIds = records.slice(start, start + COPY_BATCH_SIZE).map((record) => record.id);
   const request = { datasetId: copy.id, datasetRecordIds, wait: true };
   const task = await datasets.importFromDatasetRecords(request);
   copied += task.result?.importedRecordCount ?? 0;
@@ -46,6 +47,6 @@ const report = {
   listed: records.length,
   copied,
   exported_bytes: exported.bytes,
-  seconds: (performance.now() - began) / 1000,
+  seconds: (performance.now() - started) / 1000,
 };
 console.log(JSON.stringify(report));

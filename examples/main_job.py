@@ -1,8 +1,8 @@
-"""The main job through the Python client: fill a dataset from a file, read it, edit it, copy it, export the copy.
+"""Imports a file into a dataset with the Python client, reads and edits it, copies it and exports the copy.
 
     python examples/main_job.py CONVERSATIONS.jsonl EXPORT.jsonl
 
-It works against a server in the same process, and prints what it did as one line of JSON.
+Uses an embedded local server, and prints a summary as one line of JSON.
 """
 
 import json
@@ -12,11 +12,12 @@ from pathlib import Path
 
 from mistral_datasets import Mistral
 
-COPY_AT_ONCE = 10_000
+# The maximum number of records that one import can copy.
+COPY_BATCH_SIZE = 10_000
 
 
 def main(source: Path, target: Path) -> None:
-    began = time.perf_counter()
+    started = time.perf_counter()
     with Mistral.local() as mistral:
         datasets = mistral.datasets
         dataset = datasets.create(name="Main job", description="Imported from a file")
@@ -27,8 +28,8 @@ def main(source: Path, target: Path) -> None:
 
         copy = datasets.create(name="Main job, copied", description="Copied from the first dataset")
         copied = 0
-        for start in range(0, len(records), COPY_AT_ONCE):
-            ids = [record.id for record in records[start : start + COPY_AT_ONCE]]
+        for start in range(0, len(records), COPY_BATCH_SIZE):
+            ids = [record.id for record in records[start : start + COPY_BATCH_SIZE]]
             task = datasets.import_from_dataset_records(dataset_id=copy.id, dataset_record_ids=ids, wait=True)
             copied += task.result.imported_record_count if task.result else 0
 
@@ -39,7 +40,7 @@ def main(source: Path, target: Path) -> None:
         "listed": len(records),
         "copied": copied,
         "exported_bytes": exported.bytes,
-        "seconds": time.perf_counter() - began,
+        "seconds": time.perf_counter() - started,
     }
     print(json.dumps(report))
 

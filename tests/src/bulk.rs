@@ -1,4 +1,4 @@
-//! What the tests of bulk input share.
+//! Shared helpers of the bulk input tests.
 
 use std::path::{Path, PathBuf};
 
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use crate::Fixture;
 
-/// A record that says which one it is.
+/// Returns a record with `number` as property `n`.
 pub fn record(number: usize) -> Result<NewRecord, Error> {
     let text = format!("question {number}");
     NewRecord::new(json!({"messages": [{"role": "user", "content": text}]}), json!({"n": number}))
 }
 
-/// The numbers in the properties of a dataset's records, in the dataset's order.
+/// Returns the property `n` of all records, in the dataset's order.
 pub async fn numbers(client: &Client, dataset: &Dataset) -> Vec<usize> {
     let mut records = client.datasets().list_records(dataset.id).pager().items();
     let mut numbers = Vec::new();
@@ -25,24 +25,24 @@ pub async fn numbers(client: &Client, dataset: &Dataset) -> Vec<usize> {
     numbers
 }
 
-/// So many lines, each of which says which one it is.
+/// Returns `count` JSONL lines with their index as property `n`.
 pub fn lines(count: usize) -> String {
     (0..count).map(|n| format!("{{\"messages\": [], \"properties\": {{\"n\": {n}}}}}\n")).collect()
 }
 
-/// The outcomes, each as one word.
-pub fn words(report: &CreateReport) -> Vec<&'static str> {
-    let word = |outcome: &Outcome| match outcome {
+/// Returns the names of a report's outcomes.
+pub fn outcome_names(report: &CreateReport) -> Vec<&'static str> {
+    let name = |outcome: &Outcome| match outcome {
         Outcome::Created(_) => "created",
         Outcome::Imported => "imported",
         Outcome::Failed(_) => "failed",
         Outcome::Unknown(_) => "unknown",
         Outcome::NotSent => "not sent",
     };
-    report.items().iter().map(word).collect()
+    report.items().iter().map(name).collect()
 }
 
-/// The report of an error of `create_records`.
+/// Returns the report of a failed `create_records`.
 pub fn create_report(error: &Error) -> &CreateReport {
     match error.report() {
         Some(Report::Create(report)) => report,
@@ -50,7 +50,7 @@ pub fn create_report(error: &Error) -> &CreateReport {
     }
 }
 
-/// The report of an error of `import_jsonl`.
+/// Returns the report of a failed `import_jsonl`.
 pub fn import_report(error: &Error) -> &ImportReport {
     match error.report() {
         Some(Report::Import(report)) => report,
@@ -58,19 +58,19 @@ pub fn import_report(error: &Error) -> &ImportReport {
     }
 }
 
-/// How many requests of this operation the server has had since it was last asked.
-pub async fn count_of(fixture: &Fixture, operation: &str) -> usize {
-    fixture.operations().await.iter().filter(|name| *name == operation).count()
+/// Returns the number of recorded requests of an operation, and clears all recorded requests.
+pub async fn take_request_count(fixture: &Fixture, operation: &str) -> usize {
+    fixture.take_operations().await.iter().filter(|name| *name == operation).count()
 }
 
-/// How many uploaded files the server has.
-pub async fn files(fixture: &Fixture) -> usize {
+/// Returns the number of uploaded files.
+pub async fn file_count(fixture: &Fixture) -> usize {
     fixture.client.files().list().await.unwrap().data.len()
 }
 
-/// Writes a file with this content.
-pub fn written(folder: impl AsRef<Path>, name: &str, content: &[u8]) -> PathBuf {
-    let path = folder.as_ref().join(name);
+/// Writes a file and returns its path.
+pub fn write_file(directory: impl AsRef<Path>, name: &str, content: &[u8]) -> PathBuf {
+    let path = directory.as_ref().join(name);
     std::fs::write(&path, content).unwrap();
     path
 }

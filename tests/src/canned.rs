@@ -1,4 +1,4 @@
-//! A server that answers every request with what a test has told it to.
+//! A server that sends the same canned response to every request.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -6,22 +6,22 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// One canned response.
+/// A canned response.
 #[derive(Clone, Debug)]
-pub struct RawResponse {
+pub struct CannedResponse {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     delay: Duration,
 }
 
-impl RawResponse {
-    /// A response of JSON.
+impl CannedResponse {
+    /// Creates a JSON response.
     pub fn json(status: u16, body: impl Into<String>) -> Self {
         Self::new(status, body.into()).header("content-type", "application/json")
     }
 
-    /// A response of any bytes.
+    /// Creates a response without headers.
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: Vec::new(), body: body.into(), delay: Duration::ZERO }
     }
@@ -32,48 +32,52 @@ impl RawResponse {
         self
     }
 
-    /// Waits before answering.
-    pub fn after(mut self, delay: Duration) -> Self {
+    /// Delays the response.
+    pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 }
 
-/// A server of canned responses, which remembers what it was asked. It stops when the runtime of its test does.
+/// A server that sends a canned response and records the requests. It stops with the test's runtime.
 #[derive(Debug)]
-pub struct Canned {
+pub struct CannedServer {
     url: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
-impl Canned {
-    /// Starts a server that gives every request the same response.
-    pub async fn always(response: RawResponse) -> Self {
+impl CannedServer {
+    /// Starts a server that sends `response` to every request.
+    pub async fn start(response: CannedResponse) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port is free");
-        let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+        let url = format!("http://{}", listener.local_addr().expect("listener is bound"));
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let seen = requests.clone();
+        let recorded = requests.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(stream, response.clone(), seen.clone()));
+                tokio::spawn(respond(stream, response.clone(), recorded.clone()));
             }
         });
         Self { url, requests }
     }
 
-    /// Its address.
+    /// Returns the base URL.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The heads of the requests so far: the request line and the headers, in lower case.
+    /// Returns the request line and headers of each request so far, in lower case.
     pub fn requests(&self) -> Vec<String> {
-        self.requests.lock().expect("no test panics while it holds the lock").clone()
+        self.requests.lock().expect("lock is not poisoned").clone()
     }
 }
 
-/// Answers one request and closes the connection.
-async fn answer(mut stream: TcpStream, response: RawResponse, seen: Arc<Mutex<Vec<String>>>) {
+/// Responds to one request and closes the connection.
+async fn respond(
+    mut stream: TcpStream,
+    response: CannedResponse,
+    recorded: Arc<Mutex<Vec<String>>>,
+) {
     let mut received = Vec::new();
     let end = loop {
         if let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -95,9 +99,9 @@ async fn answer(mut stream: TcpStream, response: RawResponse, seen: Arc<Mutex<Ve
             Ok(_) => {}
         }
     }
-    seen.lock().expect("no test panics while it holds the lock").push(head);
+    recorded.lock().expect("lock is not poisoned").push(head);
     tokio::time::sleep(response.delay).await;
-    let mut text = format!("HTTP/1.1 {} Canned\r\nconnection: close\r\n", response.status);
+    let mut text = format!("HTTP/1.1 {} CannedServer\r\nconnection: close\r\n", response.status);
     if response.status != 204 {
         text.push_str(&format!("content-length: {}\r\n", response.body.len()));
     }
@@ -105,7 +109,7 @@ async fn answer(mut stream: TcpStream, response: RawResponse, seen: Arc<Mutex<Ve
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     text.push_str("\r\n");
-    // The client may have gone away; then nobody waits for the answer.
+    // The client may have disconnected; that is fine.
     let _ = stream.write_all(text.as_bytes()).await;
     let _ = stream.write_all(&response.body).await;
     let _ = stream.shutdown().await;

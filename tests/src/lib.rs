@@ -1,26 +1,26 @@
-//! What the behaviour suites share: a local server with a client of it, and a server of canned responses.
+//! Shared helpers of the test suites: a local server with a client, and a server of canned responses.
 
 pub mod bulk;
 mod canned;
 mod fixture;
 
-pub use canned::{Canned, RawResponse};
+pub use canned::{CannedResponse, CannedServer};
 pub use fixture::{Fixture, plain_http};
 
-/// Says that a test has nothing to run on. It goes past the test runner, which shows what passing tests print to nobody.
-pub fn say_skipped(why: &str) {
+/// Reports that a test was skipped. Writes to standard error directly, since the test runner hides the output of passing tests.
+pub fn print_skipped(reason: &str) {
     use std::io::Write;
 
-    // Where standard error is closed, nobody listens.
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+    // Standard error may be closed; that is fine.
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {reason}");
 }
 
-/// The quick start of the project's README runs as it stands there.
+/// Runs the quick start of the project's README.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
-/// The example of the manual of testing, too.
+/// Runs the examples of the testing guide.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/testing.md")]
 struct Testing;

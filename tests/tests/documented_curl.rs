@@ -1,31 +1,31 @@
-//! Documented curl lines. Those of the service's own page run with only host, key and ids changed, and legal bodies where the
-//! page's renderer printed `[null]`; the page is not part of the project, and without it the test says so and passes. Those of
-//! the server's README run as they stand there, but for the host.
+//! Runs documented curl commands against the local server: those of the service's API reference, with the host, key, IDs and
+//! placeholder bodies replaced, and those of the server's README, with the host replaced. The API reference is not part of the
+//! repository; without it, its test is skipped.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
 use mistral_datasets_server::{Server, ServerConfig};
-use mistral_datasets_tests::say_skipped;
+use mistral_datasets_tests::print_skipped;
 use serde_json::{Deserializer, Value, json};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/seed/datasets-endpoints.txt");
 
 const README: &str = include_str!("../../crates/server/README.md");
 
-/// One example: the command, and what the page says comes back.
+/// A curl command and its documented response.
 struct Example {
     command: String,
     status: Option<u16>,
     body: Option<Value>,
 }
 
-/// Every example stands twice on the page, the second copy glued to the end of the first, the response to the second.
+/// Extracts the examples. The page's text contains each command twice in a row, followed by the response.
 fn examples(page: &str) -> Vec<Example> {
-    const MARK: &str = "curl https://";
-    let parts: Vec<&str> = page.split(MARK).skip(1).collect();
-    let (pairs, []) = parts.as_chunks::<2>() else { panic!("a curl line stands alone") };
+    const PREFIX: &str = "curl https://";
+    let parts: Vec<&str> = page.split(PREFIX).skip(1).collect();
+    let (pairs, []) = parts.as_chunks::<2>() else { panic!("a curl command is not duplicated") };
     pairs
         .iter()
         .map(|[command, copy]| {
@@ -33,7 +33,7 @@ fn examples(page: &str) -> Vec<Example> {
             let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
             let mut values = Deserializer::from_str(rest[digits.len()..].trim_start()).into_iter();
             Example {
-                command: format!("{MARK}{command}"),
+                command: format!("{PREFIX}{command}"),
                 status: digits.parse().ok(),
                 body: values.next().and_then(Result::ok),
             }
@@ -41,15 +41,15 @@ fn examples(page: &str) -> Vec<Example> {
         .collect()
 }
 
-/// Every member of the page's response is in ours, at every level.
-fn assert_holds(ours: &Value, page: &Value, place: &str) {
-    if let Value::Object(members) = page {
-        for (name, value) in members {
-            let ours =
-                ours.get(name).unwrap_or_else(|| panic!("{place}.{name} is missing: {ours}"));
-            // What a free object holds is the caller's.
+/// Checks that a response has every field of the documented response, at every level.
+fn assert_has_fields(actual: &Value, documented: &Value, path: &str) {
+    if let Value::Object(fields) = documented {
+        for (name, value) in fields {
+            let field =
+                actual.get(name).unwrap_or_else(|| panic!("{path}.{name} is missing: {actual}"));
+            // The fields of free-form objects are up to the caller.
             if name != "payload" && name != "properties" {
-                assert_holds(ours, value, &format!("{place}.{name}"));
+                assert_has_fields(field, value, &format!("{path}.{name}"));
             }
         }
     }
@@ -59,7 +59,7 @@ fn curl(command: &str) -> (u16, String) {
     let output = Command::new("sh")
         .args(["-c", &format!("{command} --silent --show-error --write-out '\\n%{{http_code}}'")])
         .output()
-        .expect("there is a shell");
+        .expect("sh runs");
     let text = String::from_utf8(output.stdout).expect("responses are UTF-8");
     let (body, status) = text
         .rsplit_once('\n')
@@ -68,13 +68,13 @@ fn curl(command: &str) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_curl_line_of_the_page_does_what_the_page_says() {
+async fn curl_commands_of_the_api_reference_return_the_documented_responses() {
     if !Path::new(PAGE).exists() {
-        say_skipped("the service's page is not here");
+        print_skipped("the API reference is not available");
         return;
     }
     if Command::new("curl").arg("--version").output().is_err() {
-        say_skipped("curl is not installed");
+        print_skipped("curl is not installed");
         return;
     }
     let examples = examples(&std::fs::read_to_string(PAGE).unwrap());
@@ -126,7 +126,7 @@ async fn every_curl_line_of_the_page_does_what_the_page_says() {
         ("from-playground", json!({"conversation_ids": [conversation[0]["conversation_id"]]})),
         ("from-dataset", json!({"dataset_record_ids": [record["id"]]})),
     ]);
-    // Deleting comes last, so that the others find their dataset.
+    // Run deletions last, since the other commands need the dataset.
     let (deletions, others): (Vec<_>, Vec<_>) =
         examples.iter().partition(|example| example.command.contains("-X DELETE"));
     for example in others.into_iter().chain(deletions) {
@@ -144,10 +144,10 @@ async fn every_curl_line_of_the_page_does_what_the_page_says() {
             command.replace_range(start.., &format!("-d '{body}'"));
         }
         let (status, text) = curl(&command);
-        // The page prints no response where there is none.
+        // An empty response is documented as no response.
         assert_eq!(status, example.status.unwrap_or(204), "{command}: {text}");
-        if let Some(page) = &example.body {
-            assert_holds(&serde_json::from_str(&text).unwrap(), page, &line);
+        if let Some(documented) = &example.body {
+            assert_has_fields(&serde_json::from_str(&text).unwrap(), documented, &line);
         } else {
             assert_eq!(text, "");
         }
@@ -156,29 +156,29 @@ async fn every_curl_line_of_the_page_does_what_the_page_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_example_of_faults_shows_a_request_that_is_tried_again() {
+async fn the_fault_example_of_the_readme_shows_a_retried_request() {
     if Command::new("curl").arg("--version").output().is_err() {
-        say_skipped("curl is not installed");
+        print_skipped("curl is not installed");
         return;
     }
-    let (_, block) = README.split_once("```sh\n").expect("the README has an example");
-    let (script, _) = block.split_once("```").expect("the example ends");
+    let (_, block) = README.split_once("```sh\n").expect("README has an example");
+    let (script, _) = block.split_once("```").expect("example is closed");
     let server = Server::start(ServerConfig::default()).await.unwrap();
     let host = "http://127.0.0.1:7700";
     assert!(script.contains(host));
     let script = script.replace(host, &server.url());
-    let output = Command::new("sh").args(["-ec", &script]).output().expect("there is a shell");
+    let output = Command::new("sh").args(["-ec", &script]).output().expect("sh runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let responses: Result<Vec<Value>, _> =
         Deserializer::from_slice(&output.stdout).into_iter().collect();
-    let responses = responses.expect("every response is JSON");
-    let [planted, dataset, journal] = &*responses else { panic!("{responses:?}") };
+    let responses = responses.expect("responses are JSON");
+    let [rules, dataset, recorded] = &*responses else { panic!("{responses:?}") };
     assert_eq!(dataset["name"], "Refund requests");
-    let requests = journal["requests"].as_array().unwrap();
+    let requests = recorded["requests"].as_array().unwrap();
     let seen: Vec<_> = requests.iter().map(|r| (&r["operation"], &r["status"])).collect();
     let create = json!("create_dataset");
     assert_eq!(seen, [(&create, &json!(503)), (&create, &json!(201))]);
-    assert_eq!(requests[0]["fault"], planted["faults"][0]["id"]);
+    assert_eq!(requests[0]["fault"], rules["faults"][0]["id"]);
     assert_eq!(requests[1]["fault"], Value::Null);
     server.shutdown().await;
 }

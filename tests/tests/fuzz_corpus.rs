@@ -1,7 +1,7 @@
-//! Every input that was ever of interest to the fuzzer, on any compiler.
+//! Checks the properties of the `fuzz` crate on its corpus, with a stable compiler.
 //!
-//! What must hold for them is compiled here once more: the crate `fuzz` is no member of the workspace, and to test it would be to
-//! build most of its dependencies again, with other features.
+//! The properties are included by path: `fuzz` is not a workspace member, and testing it would build most dependencies again with
+//! other features.
 
 use std::path::Path;
 
@@ -9,18 +9,19 @@ use std::path::Path;
 mod fuzz;
 
 #[test]
-fn every_property_holds_for_its_corpus() {
+fn properties_hold_for_the_corpus() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
     for (name, property) in fuzz::PROPERTIES {
-        let files = std::fs::read_dir(corpus.join(name)).expect("a folder for each property");
-        let mut tried = 0;
+        let files =
+            std::fs::read_dir(corpus.join(name)).expect("each property has a corpus directory");
+        let mut count = 0;
         for file in files {
-            let path = file.expect("a file").path();
-            // Its name is in the output of a test that fails.
+            let path = file.expect("directory entry").path();
+            // Shows the file name if the test fails.
             println!("{}", path.display());
-            property(&std::fs::read(&path).expect("its content"));
-            tried += 1;
+            property(&std::fs::read(&path).expect("file is readable"));
+            count += 1;
         }
-        assert!(tried > 0, "{name} has no corpus");
+        assert!(count > 0, "the corpus of {name} is empty");
     }
 }

@@ -1,4 +1,4 @@
-// What Node.js and the measuring itself cost.
+// Baseline: the cost of Node.js and of the measurement itself.
 
 import { job, run } from "./measure.mjs";
 

@@ -1,27 +1,27 @@
-// The measuring side of every Node runner: reads its job, runs it, and prints what it cost as one line of JSON.
+// Shared by all Node benchmarks: reads the job, runs it, and prints its cost as one line of JSON.
 
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 
-/** What the runner is asked to do, as `cargo xtask bench client` writes it; measure.py says what each member means. */
+/** The job written by `cargo xtask bench client`. See `Job` in `measure.py` for the properties. */
 export const job = JSON.parse(process.argv[2]);
 
-// What `lines` has read, so that it is read before the clock starts.
-let known = [];
+// The records read by `lines`. They are read before the clock starts.
+let cachedLines = [];
 
-// The rows that write.
+// The benchmarks that write records.
 const WRITING = ["create", "bulk_in", "bulk_file"];
 
-/** The first records of the file. */
+/** Returns the first `count` records of the file. */
 export async function lines(count) {
-  if (known.length < count) {
+  if (cachedLines.length < count) {
     const text = await readFile(job.records, "utf8");
-    known = text.split("\n", count).map((line) => JSON.parse(line));
+    cachedLines = text.split("\n", count).map((line) => JSON.parse(line));
   }
-  return known.slice(0, count);
+  return cachedLines.slice(0, count);
 }
 
-/** What the process holds now and held at most, in KiB; only Linux says it without the parent's share. */
+/** Returns the current and peak resident memory in KiB, or `null` where `/proc` is not available. */
 export function memory() {
   const value = (name) => {
     try {
@@ -34,7 +34,7 @@ export function memory() {
   return { held_kib: value("VmRSS"), peak_kib: value("VmHWM") };
 }
 
-/** Starts the clock. What it returns stops it. */
+/** Starts the clock and returns a function that stops it. */
 export function clock() {
   const [wall, cpu] = [performance.now(), process.cpuUsage()];
   return () => {
@@ -46,7 +46,7 @@ export function clock() {
   };
 }
 
-/** Does what the argument asks for. A row's work takes a number of units, and resolves to how many records it saw. */
+/** Runs the job. Each benchmark takes a number of units and resolves to the number of records processed. */
 export async function run(rows) {
   const work = rows[job.row];
   if (WRITING.includes(job.row)) await lines(job.units);

@@ -1,4 +1,4 @@
-// Rows of the official SDK, which lies beside its own tests.
+// Benchmarks of the official SDK, which is installed with its tests.
 
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";

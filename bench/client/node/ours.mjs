@@ -1,4 +1,4 @@
-// Rows of our client. Where it has a call for what others write a loop for, that is what is measured.
+// Benchmarks of this client. Single calls replace loops where the client has one.
 
 import { Mistral } from "../../../bindings/node/lib/index.mjs";
 import { job, lines, run } from "./measure.mjs";

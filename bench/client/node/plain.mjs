@@ -1,4 +1,4 @@
-// Rows of a program that writes its requests itself, with fetch and JSON.
+// Benchmarks of plain fetch and JSON.
 
 import { job, run } from "./measure.mjs";
 import { exported, PAGE, rows } from "./sdk.mjs";
@@ -9,7 +9,7 @@ const headers = {
   "content-type": "application/json",
 };
 
-async function got(response) {
+async function json(response) {
   if (!response.ok) throw new Error(`status ${response.status}`);
   return response.json();
 }
@@ -18,11 +18,11 @@ await run(
   rows(
     async (page) => {
       const url = `${base}/${job.dataset_id}/records?page_size=${PAGE}&page=${page}`;
-      return (await got(await fetch(url, { headers }))).records.results;
+      return (await json(await fetch(url, { headers }))).records.results;
     },
     async (record) => {
       const url = `${base}/${job.scratch_id}/records`;
-      await got(
+      await json(
         await fetch(url, {
           method: "POST",
           headers,
@@ -32,7 +32,7 @@ await run(
     },
     async () => {
       const url = `${base}/${job.dataset_id}/exports/to-jsonl`;
-      return exported((await got(await fetch(url, { headers }))).file_url);
+      return exported((await json(await fetch(url, { headers }))).file_url);
     },
   ),
 );

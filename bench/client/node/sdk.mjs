@@ -1,4 +1,4 @@
-// The rows that are the same program for the official SDK and for ours, but for the line that imports `Mistral`.
+// The benchmarks that are identical for the official SDK and this client, except for the import of `Mistral`.
 
 import { createReadStream, createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
@@ -8,29 +8,29 @@ import { job, lines } from "./measure.mjs";
 
 export const PAGE = 100;
 
-// What `hold` holds, so that it is still there when the memory is read.
+// The records kept by `hold`, so that they are alive when memory is measured.
 export const held = [];
 
-/** Looks at a record as an evaluation would: every message and every property. */
+/** Reads every message and property of a record, as an evaluation would. */
 export function read(record) {
   let length = Object.keys(record.properties).length;
   for (const message of record.payload.messages) length += message.content.length;
   return length;
 }
 
-/** Downloads an export to a file, and counts its lines. */
+/** Downloads an export to a file and counts its lines. */
 export async function exported(link) {
   const response = await fetch(link);
   if (!response.ok) throw new Error(`status ${response.status}`);
   await pipeline(Readable.fromWeb(response.body), createWriteStream(job.output));
   let seen = 0;
-  for await (const piece of createReadStream(job.output)) {
-    for (let at = piece.indexOf(10); at >= 0; at = piece.indexOf(10, at + 1)) seen += 1;
+  for await (const chunk of createReadStream(job.output)) {
+    for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) seen += 1;
   }
   return seen;
 }
 
-/** The rows of whoever gets a page, creates a record and exports a dataset in these ways. */
+/** Returns the benchmarks built from functions that fetch a page, create a record and export the dataset. */
 export function rows(page, create, bulkOut) {
   const creates = async (units) => {
     for (const record of await lines(units)) await create(record);
@@ -73,14 +73,14 @@ export function rows(page, create, bulkOut) {
       for (let number = 1; number <= units; number += 1) held.push(...(await page(number)));
       return held.length;
     },
-    // Nothing else is there to write many records with.
+    // There is no bulk call, so records are created one by one.
     bulk_in: creates,
     bulk_file: creates,
     bulk_out: bulkOut,
   };
 }
 
-/** The rows through a client with the official SDK's surface, but for how it wants a record to create. */
+/** Returns the benchmarks of a client with the official SDK's API. `created` builds its `createRecord` argument. */
 export function client(mistral, created) {
   const { datasets } = mistral.beta.observability;
   return rows(

@@ -1,13 +1,13 @@
-// How long a fresh process takes until its first call is ready to be made.
+// Measures the time from process start until the first call can be made.
 //
 //     node start.mjs bare | official | plain | ours  SERVER_URL API_KEY
 //
-// Nothing is imported before the clock starts.
+// Everything is imported after the clock starts.
 
-const [who, serverURL, apiKey] = process.argv.slice(2);
+const [client, serverURL, apiKey] = process.argv.slice(2);
 const [wall, cpu] = [performance.now(), process.cpuUsage()];
 let call;
-if (who === "official") {
+if (client === "official") {
   const { createRequire } = await import("node:module");
   const require = createRequire(
     new URL("../../../tests/official/node/package.json", import.meta.url),
@@ -15,11 +15,11 @@ if (who === "official") {
   const { Mistral } = await import(require.resolve("@mistralai/mistralai"));
   const { datasets } = new Mistral({ apiKey, serverURL }).beta.observability;
   call = () => datasets.list({});
-} else if (who === "ours") {
+} else if (client === "ours") {
   const { Mistral } = await import("../../../bindings/node/lib/index.mjs");
   const { datasets } = new Mistral({ apiKey, serverURL }).beta.observability;
   call = () => datasets.list({});
-} else if (who === "plain") {
+} else if (client === "plain") {
   const headers = { authorization: `Bearer ${apiKey}` };
   call = async () => (await fetch(`${serverURL}/v1/observability/datasets`, { headers })).json();
 } else {

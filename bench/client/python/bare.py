@@ -1,4 +1,4 @@
-"""What the interpreter and the measuring itself cost."""
+"""Baseline: the cost of the interpreter and of the measurement itself."""
 
 import measure
 import sdk

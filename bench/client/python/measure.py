@@ -1,4 +1,4 @@
-"""The measuring side of every Python runner: reads its job, runs it, and prints what it cost as one line of JSON."""
+"""Shared by all Python benchmarks: reads the job, runs it, and prints its cost as one line of JSON."""
 
 import gc
 import json
@@ -12,40 +12,40 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Job:
-    """What a runner is asked to do; `cargo xtask bench client` writes it as the runner's only argument."""
+    """A benchmark job, passed by `cargo xtask bench client` as the only argument."""
 
     row: str
     server_url: str
     api_key: str
-    # The dataset to read, and the one to write to.
+    # The datasets to read from and to write to.
     dataset_id: str
     scratch_id: str
-    # How often the row's work is done, and how often before the clock starts.
+    # The number of units to measure, and to run before the clock starts.
     units: int
     warm_up: int
-    # The records as JSONL, and a file to write to.
+    # The JSONL file of records to write, and the file for exports.
     records: str
     output: str
 
     def lines(self, count: int) -> list[dict[str, Any]]:
-        """The first records of the file."""
+        """Returns the first `count` records of the file."""
         if len(_LINES) < count:
             with Path(self.records).open(encoding="utf-8") as file:
                 _LINES[:] = [json.loads(line) for line, _ in zip(file, range(count), strict=False)]
         return _LINES[:count]
 
 
-# What `lines` has read, so that it is read before the clock starts.
+# The records read by `Job.lines`. They are read before the clock starts.
 _LINES: list[dict[str, Any]] = []
 
-# The rows that write.
+# The benchmarks that write records.
 WRITING = ("create", "bulk_in", "bulk_file")
 
 Work = Callable[[int], int]
 
 
 def memory() -> dict[str, int | None]:
-    """What the process holds now and held at most, in KiB; only Linux says it without the parent's share."""
+    """Returns the current and peak resident memory in KiB, or None where `/proc` is not available."""
     values: dict[str, int | None] = {"held_kib": None, "peak_kib": None}
     status = Path("/proc/self/status")
     if status.exists():
@@ -57,7 +57,7 @@ def memory() -> dict[str, int | None]:
 
 
 def run(rows: Callable[[Job], Mapping[str, Work]]) -> None:
-    """Do what the argument asks for. A row's work takes a number of units, and returns how many records it saw."""
+    """Runs the job. Each benchmark takes a number of units and returns the number of records processed."""
     job = Job(**json.loads(sys.argv[1]))
     work = rows(job)[job.row]
     if job.row in WRITING:

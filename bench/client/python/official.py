@@ -1,4 +1,4 @@
-"""Rows of the official SDK, in the blocking style."""
+"""Benchmarks of the official SDK, with blocking calls."""
 
 import measure
 import sdk

@@ -1,4 +1,4 @@
-"""Rows of our client, in the blocking style. What others write a loop for is one call here, and measured as such."""
+"""Benchmarks of this client, with blocking calls. Single calls replace loops where the client has one."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Rows of a program that writes its requests itself, with httpx and json."""
+"""Benchmarks of plain httpx and json."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -56,8 +56,8 @@ def rows(job: measure.Job) -> Mapping[str, measure.Work]:
         link = client.get(f"/datasets/{job.dataset_id}/exports/to-jsonl").json()["file_url"]
         with httpx.stream("GET", link) as response, Path(job.output).open("wb") as file:
             response.raise_for_status()
-            for piece in response.iter_bytes():
-                file.write(piece)
+            for chunk in response.iter_bytes():
+                file.write(chunk)
         with Path(job.output).open("rb") as file:
             return sum(1 for _ in file)
 

@@ -1,4 +1,4 @@
-"""The rows that are the same program for the official SDK and for ours, but for the line that imports `Mistral`."""
+"""The benchmarks that are identical for the official SDK and this client, except for the import of `Mistral`."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,18 +8,18 @@ from measure import Job, Work
 
 PAGE = 100
 
-# What `hold` holds, so that it is still there when the memory is read.
+# The records kept by `hold`, so that they are alive when memory is measured.
 held: list[Any] = []
 
 
 def read(record: Any) -> int:
-    """Look at a record as an evaluation would: every message and every property."""
+    """Reads every message and property of a record, as an evaluation would."""
     length = sum(len(message["content"]) for message in record.payload.messages)
     return length + len(record.properties)
 
 
 def blocking(mistral: Any, job: Job) -> dict[str, Work]:
-    """The rows in the blocking style."""
+    """Returns the benchmarks with blocking calls."""
     datasets = mistral.beta.observability.datasets
 
     def page(number: int = 1) -> list[Any]:
@@ -61,8 +61,8 @@ def blocking(mistral: Any, job: Job) -> dict[str, Work]:
         link = datasets.export_to_jsonl(dataset_id=job.dataset_id).file_url
         with httpx.stream("GET", link) as response, Path(job.output).open("wb") as file:
             response.raise_for_status()
-            for piece in response.iter_bytes():
-                file.write(piece)
+            for chunk in response.iter_bytes():
+                file.write(chunk)
         with Path(job.output).open("rb") as file:
             return sum(1 for _ in file)
 
@@ -74,7 +74,7 @@ def blocking(mistral: Any, job: Job) -> dict[str, Work]:
         "pager": pager,
         "pager_50ms": pager,
         "hold": hold,
-        # Nothing else is there to write many records with.
+        # There is no bulk call, so records are created one by one.
         "bulk_in": creates,
         "bulk_file": creates,
         "bulk_out": bulk_out,

@@ -1,8 +1,8 @@
-"""How long a fresh process takes until its first call is ready to be made, and until it is answered.
+"""Measures the time from process start until the first call can be made, and until its response arrives.
 
     python start.py bare | official | plain | ours  SERVER_URL API_KEY
 
-`bare` does nothing: it says what the interpreter alone needs. Nothing is imported before the clock starts.
+`bare` makes no call and measures the interpreter alone. Everything else is imported after the clock starts.
 """
 
 import sys
@@ -36,8 +36,8 @@ call()
 measured["response_seconds"] = time.perf_counter() - wall
 
 
-def tell() -> None:
-    """Print what was measured. What that takes is imported when the clock has stopped."""
+def report() -> None:
+    """Prints the measurements. Its imports run after the clock has stopped."""
     import json
 
     from measure import memory
@@ -45,4 +45,4 @@ def tell() -> None:
     print(json.dumps({"records": 0, **measured, **memory()}))
 
 
-tell()
+report()

@@ -7,63 +7,73 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Args;
 use mistral_datasets_server::{BackupError, backup};
 
-use crate::failure::Failure;
-use crate::output::Output;
+use crate::error::CliError;
+use crate::output::{self, Output};
 
-/// What `--help` says beyond the arguments.
+/// Shown below the arguments in `--help`.
 const RESTORING: &str = "\
-The backup is a data directory itself, so restoring is copying:
+The backup is itself a data directory. To restore it, copy it and serve the copy:
 
   mistral-datasets backup mistral-datasets-data backup-monday
   cp -r backup-monday restored
   mistral-datasets serve --data restored
 
-To keep it as one file: tar -cf backup-monday.tar backup-monday
-It holds what the server signs its links with and all conversations; only its owner may read it.";
+To store it as a single file: tar -cf backup-monday.tar backup-monday
 
-/// Copies the data directory of a local server as it is at one moment. A server may be serving it, and is not kept waiting;
-/// every write it has acknowledged before is in the backup. The backup appears under its name when it is whole and on the
-/// disk, and replaces nothing.
+A backup contains all conversations and the secret that signs the server's links. Only its owner can read it.";
+
+/// Back up the data directory of a local server
+///
+/// Takes a consistent snapshot of the data directory, also while a server is using it. The server is not blocked, and the
+/// backup contains every write acknowledged before it started.
+///
+/// The backup appears under its final name only when it is complete and flushed to disk. Existing files are never
+/// replaced.
 #[derive(Debug, Args)]
 #[command(after_help = RESTORING)]
 pub struct Backup {
     /// The data directory of the server
     #[arg(value_name = "DIR")]
     from: PathBuf,
-    /// What the backup is to be called; nothing may have that name yet
-    #[arg(value_name = "FILE")]
+    /// The directory to create, which must not exist yet
+    #[arg(value_name = "BACKUP")]
     to: PathBuf,
 }
 
 impl Backup {
-    /// Runs the command; what was begun is removed when it is told to stop.
-    pub async fn run(self, output: Output, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-        let go_on = Arc::new(AtomicBool::new(true));
-        let asked = Arc::clone(&go_on);
+    /// Runs the command. When interrupted, removes the unfinished backup.
+    pub async fn run(
+        self,
+        output: Output,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), CliError> {
+        let keep_running = Arc::new(AtomicBool::new(true));
+        let flag = Arc::clone(&keep_running);
         let path = self.to.clone();
         let mut running = tokio::task::spawn_blocking(move || {
-            backup(&self.from, &self.to, || asked.load(Ordering::Relaxed))
+            backup(&self.from, &self.to, || flag.load(Ordering::Relaxed))
         });
-        let finished = tokio::select! {
-            finished = &mut running => finished,
-            () = stop => {
-                go_on.store(false, Ordering::Relaxed);
+        let result = tokio::select! {
+            result = &mut running => result,
+            () = shutdown => {
+                keep_running.store(false, Ordering::Relaxed);
                 running.await
             }
         };
-        let made = match finished {
-            Ok(Ok(made)) => made,
-            Ok(Err(BackupError::Stopped)) => return Err(Failure::Interrupted),
-            Ok(Err(error)) => return Err(Failure::Backup(error)),
+        let report = match result {
+            Ok(Ok(report)) => report,
+            Ok(Err(BackupError::Stopped)) => return Err(CliError::Interrupted),
+            Ok(Err(error)) => return Err(CliError::Backup(error)),
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => return Err(Failure::Interrupted),
+                Err(_) => return Err(CliError::Interrupted),
             },
         };
-        let (files, bytes) = (made.files, made.bytes);
-        let done = serde_json::json!({"path": path, "bytes": bytes, "files": files});
-        output.report(&done, || {
-            format!("backed up to {} ({bytes} bytes, {files} files)", path.display())
+        let (files, bytes) = (report.files, report.bytes);
+        let json = serde_json::json!({"path": path, "bytes": bytes, "files": files});
+        output.report(&json, || {
+            let files = output::count(files as u64, "file");
+            format!("backed up to `{}` ({bytes} bytes, {files})", path.display())
         })
     }
 }

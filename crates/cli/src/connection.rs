@@ -1,4 +1,4 @@
-//! Which server the command talks to, and how.
+//! The connection options, and the client built from them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,24 +6,26 @@ use std::time::Duration;
 use clap::Args;
 use mistral_datasets::{Client, RetryPolicy};
 
-use crate::failure::Failure;
+use crate::error::CliError;
 
-/// What `--help` puts these options under.
-const HEADING: &str = "Connection";
+/// The heading of these options in `--help`.
+const HEADING: &str = "Connection options";
 
-/// The options every command but `serve` shares.
+/// The options shared by all commands that call the API.
 #[derive(Debug, Args)]
-pub struct Connection {
-    /// The server's address. The client reads the environment and knows the default.
+pub struct ConnectionOptions {
+    // The client applies the environment variable and the default.
     #[arg(
         long,
         global = true,
         value_name = "URL",
-        help = "The server's address [env: MISTRAL_SERVER_URL] [default: https://api.mistral.ai]",
+        help = "The URL of the server [env: MISTRAL_SERVER_URL] [default: https://api.mistral.ai]",
         help_heading = HEADING
     )]
     server_url: Option<String>,
-    /// How many seconds one attempt of a request may take, or a transfer may pause
+    /// The timeout of a single request attempt, in seconds
+    ///
+    /// For transfers, the longest pause between two chunks.
     #[arg(
         long,
         global = true,
@@ -33,7 +35,7 @@ pub struct Connection {
         help_heading = HEADING
     )]
     timeout: u64,
-    /// How many seconds a request may take with all its attempts
+    /// The total time limit of a request including its retries, in seconds
     #[arg(
         long,
         global = true,
@@ -43,7 +45,9 @@ pub struct Connection {
         help_heading = HEADING
     )]
     deadline: u64,
-    /// How often a request that failed in passing is made again
+    /// The maximum number of retries after a transient failure
+    ///
+    /// A write that the server may already have carried out is never retried.
     #[arg(
         long,
         global = true,
@@ -53,33 +57,33 @@ pub struct Connection {
         help_heading = HEADING
     )]
     retries: u32,
-    /// A further header of every request; repeat it for several
+    /// A header to add to every API request; may be given more than once
     #[arg(
         long = "header",
         global = true,
         value_name = "NAME:VALUE",
-        value_parser = header,
+        value_parser = parse_header,
         help_heading = HEADING
     )]
     headers: Vec<(String, String)>,
-    /// The proxy that requests go through. The client reads the environment.
+    // The client applies the environment variables.
     #[arg(
         long,
         global = true,
         value_name = "URL",
-        help = "The proxy that requests go through [env: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY]",
+        help = "The URL of the proxy [env: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY]",
         help_heading = HEADING
     )]
     proxy: Option<String>,
-    /// A file of certificates in PEM that are trusted besides the system's
+    /// A PEM file of certificates to trust in addition to the system's
     #[arg(long, global = true, value_name = "FILE", help_heading = HEADING)]
     ca_certificates: Option<PathBuf>,
 }
 
-impl Connection {
-    /// The client the options ask for. The key comes from the environment alone: an argument would show in the list of
-    /// processes.
-    pub fn client(&self) -> Result<Client, Failure> {
+impl ConnectionOptions {
+    /// Builds the client. The API key comes from the environment only, since command-line arguments are visible in the
+    /// process list.
+    pub fn client(&self) -> Result<Client, CliError> {
         let mut builder = Client::builder()
             .timeout(Duration::from_secs(self.timeout))
             .deadline(Duration::from_secs(self.deadline))
@@ -95,15 +99,15 @@ impl Connection {
             builder = builder.proxy(proxy);
         }
         if let Some(path) = &self.ca_certificates {
-            builder = builder.ca_certificates(std::fs::read(path).map_err(Failure::file(path))?);
+            builder = builder.ca_certificates(std::fs::read(path).map_err(CliError::file(path))?);
         }
         Ok(builder.build()?)
     }
 }
 
-/// Cuts `NAME:VALUE` in two. What clap says of a bad one must not repeat the value, which may be a secret; the name is checked
-/// by the client.
-fn header(text: &str) -> Result<(String, String), String> {
+/// Splits `NAME:VALUE` at the first colon. The error must not contain the value, which may be a secret. The client validates
+/// the name.
+fn parse_header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("expected NAME:VALUE")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
@@ -113,9 +117,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_is_cut_at_its_first_colon() {
-        let cut = header("X-Trace: a:b ").unwrap();
-        assert_eq!(cut, ("X-Trace".to_owned(), "a:b".to_owned()));
-        assert!(header("X-Trace").is_err());
+    fn headers_are_split_at_the_first_colon() {
+        let header = parse_header("X-Trace: a:b ").unwrap();
+        assert_eq!(header, ("X-Trace".to_owned(), "a:b".to_owned()));
+        assert!(parse_header("X-Trace").is_err());
     }
 }

@@ -1,41 +1,41 @@
-//! `mistral-datasets datasets …`
+//! `mistral-datasets datasets`
 
 use clap::Subcommand;
 use mistral_datasets::Client;
 use mistral_datasets::types::Dataset;
 
-use crate::failure::Failure;
-use crate::listing::{self, Part};
+use crate::error::CliError;
 use crate::output::{self, Output};
+use crate::pagination::{self, PageOptions};
 
-/// The commands on datasets. A dataset is named by its id, or by its slug where the server gives it one.
+/// Manage datasets
 #[derive(Debug, Subcommand)]
 pub enum Datasets {
     /// Create an empty dataset
     Create {
-        /// What it is called, 5 to 50 characters
+        /// The name, 5 to 50 characters
         name: String,
-        /// What it is for, at most 200 characters
+        /// The description, at most 200 characters
         #[arg(long, short, default_value = "")]
         description: String,
     },
-    /// List the datasets, newest first
+    /// List datasets, newest first
     List {
-        /// Keep only those whose name or description contains this text
+        /// List only datasets whose name or description contains this text
         #[arg(long, short)]
         q: Option<String>,
         #[command(flatten)]
-        part: Part,
+        page: PageOptions,
     },
-    /// Print one dataset
+    /// Show a dataset
     Fetch {
-        /// The dataset
+        /// The ID or slug of the dataset
         dataset: String,
     },
-    /// Change a dataset's name or description
+    /// Change the name or description of a dataset
     #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
     Update {
-        /// The dataset
+        /// The ID or slug of the dataset
         dataset: String,
         /// The new name, 5 to 50 characters
         #[arg(long, group = "change")]
@@ -44,32 +44,31 @@ pub enum Datasets {
         #[arg(long, short, group = "change")]
         description: Option<String>,
     },
-    /// Delete a dataset with its records
+    /// Delete a dataset and its records
     Delete {
-        /// The dataset
+        /// The ID or slug of the dataset
         dataset: String,
     },
 }
 
 impl Datasets {
     /// Runs the command.
-    pub async fn run(self, client: &Client, output: Output) -> Result<(), Failure> {
+    pub async fn run(self, client: &Client, output: Output) -> Result<(), CliError> {
         let datasets = client.datasets();
         match self {
             Self::Create { name, description } => {
                 output.print(&datasets.create(name, description).await?, output::dataset)
             }
-            Self::List { q, part } => {
+            Self::List { q, page } => {
                 let list = datasets.list().q(q);
-                if part.all {
-                    return listing::all(list.pager(), output, HEADINGS, row, "datasets").await;
+                if page.all {
+                    return pagination::print_all(list.pager(), output, HEADINGS, row, "datasets")
+                        .await;
                 }
-                let response = list.page_size(part.page_size).page(part.page).await?;
+                let response = list.page_size(page.page_size).page(page.page).await?;
                 output.print(&response, |response| {
                     let page = &response.datasets;
-                    let table = output::table(HEADINGS, page.results.iter().map(row));
-                    let total = output::of_total(page.results.len(), page.count, "datasets");
-                    format!("{table}\n{total}")
+                    output::page(HEADINGS, page.results.iter().map(row), page.count, "datasets")
                 })
             }
             Self::Fetch { dataset } => {
@@ -81,16 +80,16 @@ impl Datasets {
             }
             Self::Delete { dataset } => {
                 datasets.delete(&dataset).await?;
-                output.done("deleted", &[dataset])
+                output.report_deleted(&[dataset])
             }
         }
     }
 }
 
-/// What the columns of a listing are called.
+/// The column headings of a listing.
 const HEADINGS: [&str; 4] = ["id", "name", "description", "created"];
 
-/// A dataset as a row.
+/// Returns the table row of a dataset.
 fn row(dataset: &Dataset) -> [String; 4] {
     [
         dataset.id.to_string(),

@@ -1,4 +1,4 @@
-//! `mistral-datasets export …`
+//! `mistral-datasets export`
 
 use std::error::Error as _;
 use std::io::{self, IsTerminal};
@@ -7,24 +7,27 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use mistral_datasets::{Client, Compression, Error};
 
-use crate::failure::Failure;
-use crate::output::Output;
+use crate::error::CliError;
+use crate::output::{self, Output};
 
-/// Exports a dataset as JSONL, a record a line.
+/// Export a dataset as JSONL, one record per line
+///
+/// The export is written to standard output unless `--output` is given.
 #[derive(Debug, Args)]
 pub struct Export {
-    /// The dataset
+    /// The ID or slug of the dataset
     dataset: String,
-    /// The file to write; it appears when it is whole, and is compressed when its name ends in .gz or .zst. `-`, or nothing,
-    /// is standard output
+    /// The file to write, or `-` for standard output
+    ///
+    /// The file appears only when the export is complete. It is compressed if its name ends in `.gz` or `.zst`.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// How to compress, whatever the file is called
+    /// How to compress the export; `auto` decides by the file name
     #[arg(long, value_enum, default_value_t = CompressionName::Auto)]
     compression: CompressionName,
 }
 
-/// The compressions, as the command line names them.
+/// The values of `--compression`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum CompressionName {
     Auto,
@@ -46,35 +49,37 @@ impl From<CompressionName> for Compression {
 
 impl Export {
     /// Runs the command.
-    pub async fn run(self, client: &Client, output: Output) -> Result<(), Failure> {
+    pub async fn run(self, client: &Client, output: Output) -> Result<(), CliError> {
         let export = client.datasets().export(self.dataset).compression(self.compression.into());
         match self.output.filter(|path| path != Path::new("-")) {
             None => {
-                // A bar between the lines on the same terminal would help nobody.
-                let bar =
-                    if io::stdout().is_terminal() { output.without_bar() } else { output.bar() };
-                let export = export.on_progress(bar.callback());
-                export.to_writer(tokio::io::stdout()).await.map_err(to_stdout)?;
+                // On a terminal, a progress bar would be drawn between the records.
+                let is_terminal = io::stdout().is_terminal();
+                let bar = if is_terminal { output.hidden_bar() } else { output.progress_bar() };
+                let export = export.on_progress(bar.transfer_callback());
+                export.to_writer(tokio::io::stdout()).await.map_err(stdout_error)?;
                 Ok(())
             }
             Some(path) => {
-                let bar = output.bar();
-                let report = export.on_progress(bar.callback()).to_path(&path).await?;
+                let bar = output.progress_bar();
+                let report = export.on_progress(bar.transfer_callback()).to_path(&path).await?;
                 drop(bar);
                 let (records, bytes) = (report.records, report.bytes);
-                let done = serde_json::json!({"path": path, "bytes": bytes, "records": records});
-                let path = path.display();
-                output.report(&done, || format!("wrote {path} ({records} records, {bytes} bytes)"))
+                let json = serde_json::json!({"path": path, "bytes": bytes, "records": records});
+                output.report(&json, || {
+                    let records = output::count(records, "record");
+                    format!("wrote `{}` ({records}, {bytes} bytes)", path.display())
+                })
             }
         }
     }
 }
 
-/// The failure of an export to standard output, which ends quietly when nobody reads on.
-fn to_stdout(error: Error) -> Failure {
+/// Converts an export error. A closed pipe becomes [`CliError::Stdout`], which ends the command silently.
+fn stdout_error(error: Error) -> CliError {
     let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     match source.map(io::Error::kind) {
-        Some(io::ErrorKind::BrokenPipe) => Failure::Output(io::ErrorKind::BrokenPipe.into()),
-        _ => Failure::Call(error),
+        Some(io::ErrorKind::BrokenPipe) => CliError::Stdout(io::ErrorKind::BrokenPipe.into()),
+        _ => CliError::Api(error),
     }
 }

@@ -1,4 +1,4 @@
-//! `mistral-datasets files …`
+//! `mistral-datasets files`
 
 use std::path::{Path, PathBuf};
 
@@ -7,63 +7,67 @@ use futures::StreamExt;
 use mistral_datasets::{Client, Download, Upload};
 use tokio::io::AsyncWriteExt;
 
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::output::{self, Output};
 
-/// The commands on uploaded files.
+/// Manage uploaded files
 #[derive(Debug, Subcommand)]
 pub enum Files {
     /// Upload a file of at most 512 MB
     Upload {
-        /// The file on this machine
+        /// The file to upload
         path: PathBuf,
-        /// What it is for; datasets need no purpose
+        /// The purpose of the file; imports into datasets do not need one
         #[arg(long)]
         purpose: Option<String>,
-        /// After how many hours the server removes it
+        /// Delete the file from the server after this many hours
         #[arg(long, value_name = "HOURS")]
         expiry: Option<i64>,
     },
-    /// List the uploaded files, newest first
+    /// List uploaded files, newest first
     List {
-        /// How many to print
+        /// The number of files to print
         #[arg(long, value_name = "N")]
         page_size: Option<i64>,
-        /// Which page to print, from 0
+        /// The page to print, starting at 0
         #[arg(long, value_name = "N")]
         page: Option<i64>,
     },
-    /// Print what is known about a file
+    /// Show the metadata of a file
     Get {
-        /// The file's id
+        /// The ID of the file
         file: String,
     },
-    /// Print a link to a file that needs no key and expires
+    /// Print a signed URL that downloads a file without an API key
     Url {
-        /// The file's id
+        /// The ID of the file
         file: String,
-        /// After how many hours it expires
+        /// The lifetime of the URL, in hours
         #[arg(long, value_name = "HOURS")]
         expiry: Option<i64>,
     },
     /// Download a file
+    ///
+    /// The content is written to standard output unless `--output` is given.
     Download {
-        /// The file's id
+        /// The ID of the file
         file: String,
-        /// The file to write; it appears when it is whole. `-`, or nothing, is standard output
+        /// The file to write, or `-` for standard output
+        ///
+        /// The file appears only when the download is complete.
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
     /// Delete a file
     Delete {
-        /// The file's id
+        /// The ID of the file
         file: String,
     },
 }
 
 impl Files {
     /// Runs the command.
-    pub async fn run(self, client: &Client, output: Output) -> Result<(), Failure> {
+    pub async fn run(self, client: &Client, output: Output) -> Result<(), CliError> {
         let files = client.files();
         match self {
             Self::Upload { path, purpose, expiry } => {
@@ -80,10 +84,8 @@ impl Files {
                             file.bytes.map_or_else(String::new, |bytes| bytes.to_string()),
                         ]
                     });
-                    let table = output::table(["id", "name", "bytes"], rows);
-                    let shown = response.data.len();
-                    let total = response.total.unwrap_or(shown as i64);
-                    format!("{table}\n{}", output::of_total(shown, total, "files"))
+                    let total = response.total.unwrap_or(response.data.len() as i64);
+                    output::page(["id", "name", "bytes"], rows, total, "files")
                 })
             }
             Self::Get { file } => output.print(&files.retrieve(file).await?, output::file),
@@ -94,29 +96,29 @@ impl Files {
             Self::Download { file, output: path } => {
                 let download = files.download(file).await?;
                 match path.filter(|path| path != Path::new("-")) {
-                    None => to_stdout(download).await,
+                    None => write_to_stdout(download).await,
                     Some(path) => {
                         let bytes = download.to_path(&path).await?;
-                        let done = serde_json::json!({"path": path, "bytes": bytes});
-                        let path = path.display();
-                        output.report(&done, || format!("wrote {path} ({bytes} bytes)"))
+                        let json = serde_json::json!({"path": path, "bytes": bytes});
+                        output
+                            .report(&json, || format!("wrote `{}` ({bytes} bytes)", path.display()))
                     }
                 }
             }
             Self::Delete { file } => {
                 files.delete(&file).await?;
-                output.done("deleted", &[file])
+                output.report_deleted(&[file])
             }
         }
     }
 }
 
-/// Writes a download to standard output as it comes.
-async fn to_stdout(download: Download) -> Result<(), Failure> {
-    let mut pieces = download.into_stream();
+/// Streams a download to standard output.
+async fn write_to_stdout(download: Download) -> Result<(), CliError> {
+    let mut chunks = download.into_stream();
     let mut stdout = tokio::io::stdout();
-    while let Some(piece) = pieces.next().await {
-        stdout.write_all(&piece?).await.map_err(Failure::Output)?;
+    while let Some(chunk) = chunks.next().await {
+        stdout.write_all(&chunk?).await.map_err(CliError::Stdout)?;
     }
-    stdout.flush().await.map_err(Failure::Output)
+    stdout.flush().await.map_err(CliError::Stdout)
 }

@@ -1,4 +1,4 @@
-//! `mistral-datasets import …`
+//! `mistral-datasets import`
 
 use std::path::{Path, PathBuf};
 
@@ -6,64 +6,68 @@ use clap::Args;
 use mistral_datasets::{Client, ImportReport, Jsonl, Report};
 use serde_json::{Value, json};
 
+use crate::error::CliError;
 use crate::export::CompressionName;
-use crate::failure::Failure;
 use crate::output::{self, Output};
-use crate::tasks::{self, Patience};
+use crate::tasks::{self, WaitOptions};
 
-/// Imports records into a dataset. It waits for the import to end, and fails if that fails; `--no-wait` prints the task
-/// and leaves.
+/// Import records into a dataset
 ///
-/// A FILE holds a record a line: {"messages": [...], "properties": {...}}, {"payload": {...}, "properties": {...}}, or an
-/// array of messages. Every line of a file is checked before anything of it is sent.
+/// Records come from local JSONL files, or from another source selected by an option. The command waits until the import has
+/// finished and fails if the import fails; `--no-wait` prints the task and exits.
+///
+/// Each line of a file is one record: {"messages": [...], "properties": {...}}, {"payload": {...}, "properties": {...}}, or an
+/// array of messages. All lines of a file are validated before any of it is uploaded.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// The dataset to import into
+    /// The ID or slug of the dataset
     dataset: String,
     #[command(flatten)]
     source: Source,
-    /// Leave out bad lines of the files, and list them, instead of importing nothing
+    /// Skip invalid lines and report them instead of failing
     #[arg(long, requires = "files")]
     lenient: bool,
-    /// How the files are compressed, whatever their first bytes are
+    /// How the files are compressed; `auto` detects it from their content
     #[arg(long, value_enum, default_value_t = CompressionName::Auto, requires = "files")]
     compression: CompressionName,
-    /// Print the task and do not wait for it
+    /// Print the import task without waiting for it
     #[arg(long)]
     no_wait: bool,
     #[command(flatten)]
-    patience: Patience,
+    wait: WaitOptions,
 }
 
-/// Where the records come from: exactly one of these.
+/// The source of the records. Exactly one must be given.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Source {
-    /// JSONL files on this machine, plain or compressed, imported one after the other; `-` is standard input
+    /// Local JSONL files, or `-` for standard input
+    ///
+    /// The files may be compressed with gzip or zstd. They are imported one after the other.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// A file that was uploaded before
+    /// Import a file that was uploaded earlier
     #[arg(long, value_name = "ID")]
     file_id: Option<String>,
-    /// The events of a campaign
+    /// Import the events of a campaign
     #[arg(long, value_name = "ID")]
     campaign: Option<String>,
-    /// Chat completion events of the explorer
+    /// Import chat completion events from the explorer
     #[arg(long, value_name = "ID", num_args = 1..)]
     events: Option<Vec<String>>,
-    /// Conversations of the playground
+    /// Import conversations from the playground
     #[arg(long, value_name = "ID", num_args = 1..)]
     conversations: Option<Vec<String>>,
-    /// Records of other datasets
+    /// Copy records from other datasets
     #[arg(long, value_name = "ID", num_args = 1..)]
     records: Option<Vec<String>>,
 }
 
 impl Import {
     /// Runs the command.
-    pub async fn run(self, client: &Client, output: Output) -> Result<(), Failure> {
+    pub async fn run(self, client: &Client, output: Output) -> Result<(), CliError> {
         for file in &self.source.files {
-            self.import(client, file, output).await?;
+            self.import_file(client, file, output).await?;
         }
         let datasets = client.datasets();
         let dataset = &self.dataset;
@@ -78,34 +82,40 @@ impl Import {
             Source { records: Some(ids), .. } => {
                 datasets.import_from_dataset_records(dataset, ids).await?
             }
-            // The command line demands exactly one source.
-            _ => return Err(Failure::Argument("there is no source to import from".to_owned())),
+            // clap requires exactly one source.
+            _ => return Err(CliError::Argument("no source to import from".to_owned())),
         };
         if self.no_wait {
             return output.print(&task, output::task);
         }
         let task = datasets.task(task.dataset_id, task.id);
-        tasks::finished(&task, &self.patience, output).await
+        tasks::wait_and_print(&task, &self.wait, output).await
     }
-    /// Imports a file of this machine.
-    async fn import(&self, client: &Client, file: &Path, output: Output) -> Result<(), Failure> {
+
+    /// Imports a local file, or standard input for `-`.
+    async fn import_file(
+        &self,
+        client: &Client,
+        file: &Path,
+        output: Output,
+    ) -> Result<(), CliError> {
         let jsonl = match file {
             file if file == Path::new("-") => Jsonl::reader(tokio::io::stdin()),
             file => Jsonl::path(file),
         };
-        let bar = output.bar();
+        let bar = output.progress_bar();
         let call = client
             .datasets()
             .import_jsonl(&self.dataset, jsonl)
             .lenient(self.lenient)
             .compression(self.compression.into())
             .wait(!self.no_wait)
-            .timeout(self.patience.timeout())
-            .on_progress(bar.callback());
-        let imported = call.await;
+            .timeout(self.wait.timeout())
+            .on_progress(bar.transfer_callback());
+        let result = call.await;
         drop(bar);
-        // What was imported before something failed is worth knowing.
-        let report = match &imported {
+        // After an error, the report says what was imported before it.
+        let report = match &result {
             Ok(report) => Some(report),
             Err(error) => match error.report() {
                 Some(Report::Import(report)) if report.records() > 0 => Some(report),
@@ -113,21 +123,20 @@ impl Import {
             },
         };
         if let Some(report) = report {
-            output.print(&as_json(report), |_| sentence(report))?;
+            output.print(&report_json(report), |_| report_text(report))?;
             if !output.json {
-                tell_invalid_lines(file, report);
+                print_invalid_lines(file, report);
             }
         }
-        imported?;
+        result?;
         Ok(())
     }
 }
 
-fn as_json(report: &ImportReport) -> Value {
-    let invalid_lines = report
-        .invalid_lines()
-        .iter()
-        .map(|bad| json!({"line": bad.line, "column": bad.column, "problem": bad.problem}));
+fn report_json(report: &ImportReport) -> Value {
+    let invalid_lines = report.invalid_lines().iter().map(|invalid| {
+        json!({"line": invalid.line, "column": invalid.column, "problem": invalid.problem})
+    });
     let files = report.files().iter().map(|file| {
         json!({
             "file_id": file.file_id,
@@ -146,27 +155,35 @@ fn as_json(report: &ImportReport) -> Value {
     })
 }
 
-fn sentence(report: &ImportReport) -> String {
-    let under_way = report.files().iter().filter(|file| !file.task.status.is_finished());
-    let mut text = match under_way.count() {
-        0 => format!("imported {} records", report.records()),
-        tasks => format!("{tasks} imports of {} records are under way", report.records()),
+fn report_text(report: &ImportReport) -> String {
+    let records = output::count(report.records(), "record");
+    let is_running = report.files().iter().any(|file| !file.task.status.is_finished());
+    let mut text = if is_running {
+        format!("the import of {records} is still running")
+    } else {
+        format!("imported {records}")
     };
     for file in report.files() {
-        let (task, records) = (&file.task, file.records);
-        text.push_str(&format!("\ntask {} {} ({records} records)", task.id, task.status));
+        let (task, records) = (&file.task, output::count(file.records, "record"));
+        text.push_str(&format!("\ntask {} {} ({records})", task.id, task.status));
     }
     text
 }
 
-/// Lists the lines that were left out, where people look for what went wrong.
-fn tell_invalid_lines(file: &Path, report: &ImportReport) {
-    for bad in report.invalid_lines() {
-        let (file, line, column) = (file.display(), bad.line, bad.column);
-        eprintln!("{file}, line {line}, column {column}: {}", bad.problem);
+/// Prints the skipped lines to standard error.
+fn print_invalid_lines(file: &Path, report: &ImportReport) {
+    let source = if file == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        format!("`{}`", file.display())
+    };
+    for invalid in report.invalid_lines() {
+        let (line, column) = (invalid.line, invalid.column);
+        eprintln!("warning: {source}, line {line}, column {column}: {}", invalid.problem);
     }
-    let untold = report.invalid_line_count() - report.invalid_lines().len() as u64;
-    if untold > 0 {
-        eprintln!("{untold} more lines are bad");
+    // The report lists a limited number of lines.
+    let unlisted = report.invalid_line_count() - report.invalid_lines().len() as u64;
+    if unlisted > 0 {
+        eprintln!("warning: skipped {}", output::count(unlisted, "more invalid line"));
     }
 }

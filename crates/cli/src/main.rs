@@ -1,18 +1,16 @@
-//! The command `mistral-datasets`: what the API does, from the shell, and the local server.
+//! `mistral-datasets`: the command-line interface of Mistral's observability datasets API, and its local server.
 //!
-//! Data goes to standard output, everything else to standard error. The exit code says what kind of thing went wrong; see
-//! [`failure::Failure::exit_code`].
+//! Data is written to standard output, everything else to standard error. See [`CliError::exit_code`] for the exit codes.
 
-mod adding;
 mod backup;
 mod connection;
 mod datasets;
+mod error;
 mod export;
-mod failure;
 mod files;
 mod import;
-mod listing;
 mod output;
+mod pagination;
 mod progress;
 mod records;
 mod serve;
@@ -25,40 +23,47 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use mistral_datasets::Client;
 
-use connection::Connection;
-use failure::Failure;
+use connection::ConnectionOptions;
+use error::CliError;
 use output::Output;
 
-/// What `--help` says of the exit codes; a test holds it against the code.
+/// The exit codes shown by `--help`. A test checks that all of them are listed.
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  all went well
-  1  an import failed, a record was refused, a file could not be read or written, or the server failed
-  2  the command line is not understood
-  3  there is no key, or the key is refused or may not do this
-  4  there is no such thing
-  5  the server cannot be reached, or did not answer in time
-  6  the request breaks a rule
+  0  success
+  1  other failure, such as a rejected import, an I/O error or a server error
+  2  invalid command line
+  3  the API key is missing, invalid or lacks permission
+  4  not found
+  5  the server is unreachable, too busy or did not respond in time
+  6  invalid input or conflict
   130  interrupted";
 
-/// How long what is stopped may take to clean up.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The heading of the output options in `--help`, which all commands share.
+const GLOBAL_OPTIONS: &str = "Global options";
 
-/// Datasets of conversations for evaluation and fine-tuning: Mistral's observability datasets API from the shell, and a
-/// local server of it
+/// How long an interrupted command may take to clean up.
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Manage evaluation and fine-tuning datasets through Mistral's observability API
+///
+/// The API key is read from `MISTRAL_API_KEY`. To try the commands without an account, start a local server with
+/// `mistral-datasets serve` and set `MISTRAL_SERVER_URL`.
 #[derive(Debug, Parser)]
 #[command(name = "mistral-datasets", version, after_help = EXIT_CODES, infer_subcommands = true)]
 struct Arguments {
     #[command(flatten)]
-    connection: Connection,
-    /// Print JSON instead of tables, as the API responses
-    #[arg(long, global = true)]
+    connection: ConnectionOptions,
+    /// Print JSON, as returned by the API, instead of tables
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS)]
     json: bool,
-    /// Print only what was asked for and errors
-    #[arg(long, global = true)]
+    /// Print only the requested data and errors
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS)]
     quiet: bool,
-    /// Show no progress bars; there are none either where standard error is no terminal
-    #[arg(long, global = true)]
+    /// Hide progress bars
+    ///
+    /// They are always hidden if standard error is not a terminal.
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS)]
     no_progress: bool,
     #[command(subcommand)]
     command: Command,
@@ -66,95 +71,87 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a local server of the API
     Serve(serve::Serve),
-    /// Back up the data directory of a local server, also while it serves
     Backup(backup::Backup),
     #[command(flatten)]
-    Call(Call),
+    Api(ApiCommand),
 }
 
-/// The commands that call the server.
+/// The commands that call the API.
 #[derive(Debug, Subcommand)]
-enum Call {
-    /// Create, list, fetch, update and delete datasets
+enum ApiCommand {
     #[command(subcommand)]
     Datasets(datasets::Datasets),
-    /// Add, list, get, edit and delete records
     #[command(subcommand)]
     Records(records::Records),
-    /// Import records into a dataset from a file, a campaign, events, conversations or other records
     Import(import::Import),
-    /// Export a dataset as JSONL
     Export(export::Export),
-    /// List and watch import tasks
     #[command(subcommand)]
     Tasks(tasks::Tasks),
-    /// Upload, list, get, download and delete files
     #[command(subcommand)]
     Files(files::Files),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // One thread is always free to hear that the command is to stop.
+    // At least two threads, so that signals are handled while a command blocks its own.
     let threads = std::thread::available_parallelism().map_or(2, |threads| threads.get().max(2));
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = match builder.worker_threads(threads).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: the runtime cannot start: {error}");
+            eprintln!("error: cannot start the async runtime: {error}");
             return ExitCode::FAILURE;
         }
     };
     let result = runtime.block_on(run(arguments));
-    // Somebody may still be waiting for standard input, which nobody wants to read any more.
+    // A blocking read of standard input cannot be cancelled, so do not wait for it.
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output has seen enough, as `head` has.
-        Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+        // The reader closed the pipe, as `head` does.
+        Err(CliError::Stdout(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }
-        Err(failure) => {
-            eprintln!("error: {failure}");
-            if let Some(hint) = failure.hint() {
+        Err(error) => {
+            eprintln!("error: {error}");
+            if let Some(hint) = error.hint() {
                 eprintln!("\nhint: {hint}");
             }
-            ExitCode::from(failure.exit_code())
+            ExitCode::from(error.exit_code())
         }
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(), Failure> {
+async fn run(arguments: Arguments) -> Result<(), CliError> {
     let Arguments { json, quiet, no_progress, .. } = arguments;
     let output = Output { json, quiet, progress: !no_progress };
-    let stop = signals::stop()?;
+    let shutdown = signals::shutdown_signal()?;
     match arguments.command {
-        Command::Serve(command) => command.run(stop).await,
-        Command::Backup(command) => command.run(output, stop).await,
-        Command::Call(call) => {
+        Command::Serve(command) => command.run(shutdown).await,
+        Command::Backup(command) => command.run(output, shutdown).await,
+        Command::Api(command) => {
             let client = arguments.connection.client()?;
-            // It runs apart, so that it can be stopped while it waits for whoever reads its output.
-            let mut running = tokio::spawn(async move { call.run(&client, output).await });
+            // A separate task, so that the command can be interrupted while it blocks on a full pipe.
+            let mut running = tokio::spawn(async move { command.run(&client, output).await });
             tokio::select! {
                 result = &mut running => result.unwrap_or_else(|error| match error.try_into_panic() {
                     Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(_) => Err(Failure::Interrupted),
+                    Err(_) => Err(CliError::Interrupted),
                 }),
-                () = stop => {
-                    // What is stopped takes with it what it had not finished.
+                () = shutdown => {
+                    // Dropping the command removes its temporary files.
                     running.abort();
-                    let _ = tokio::time::timeout(PATIENCE, running).await;
-                    Err(Failure::Interrupted)
+                    let _ = tokio::time::timeout(CLEANUP_TIMEOUT, running).await;
+                    Err(CliError::Interrupted)
                 }
             }
         }
     }
 }
 
-impl Call {
-    async fn run(self, client: &Client, output: Output) -> Result<(), Failure> {
+impl ApiCommand {
+    async fn run(self, client: &Client, output: Output) -> Result<(), CliError> {
         match self {
             Self::Datasets(command) => command.run(client, output).await,
             Self::Records(command) => command.run(client, output).await,
@@ -173,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_definition_is_valid() {
         Arguments::command().debug_assert();
     }
 }

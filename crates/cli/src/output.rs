@@ -1,4 +1,4 @@
-//! How responses are printed: tables for people, JSON for programs.
+//! Output: tables for people, JSON for programs.
 
 use std::io::{self, Write};
 
@@ -6,69 +6,74 @@ use chrono::{DateTime, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
 use mistral_datasets::types::{Dataset, DatasetRecord, File, ImportTask};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::progress::Bar;
 
-/// How many characters of a conversation a table shows.
-const PREVIEW: usize = 60;
+/// The maximum length of a message preview, in characters.
+const PREVIEW_LENGTH: usize = 60;
 
-/// Where and how responses are printed.
+/// The output options of a command.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
-    /// Whether responses are printed as JSON.
+    /// Print JSON instead of tables.
     pub json: bool,
-    /// Whether nothing is said of what was done.
+    /// Print neither reports nor progress bars.
     pub quiet: bool,
-    /// Whether progress is shown.
+    /// Show progress bars.
     pub progress: bool,
 }
 
 impl Output {
-    /// Prints a response as one line of JSON, or what `table` makes of it.
+    /// Prints a response to standard output: as one line of JSON with `--json`, else as formatted by `text`.
     pub fn print<T: Serialize>(
         self,
         response: &T,
-        table: impl FnOnce(&T) -> String,
-    ) -> Result<(), Failure> {
-        let text = if self.json {
-            serde_json::to_string(response).map_err(Failure::RawResponse)?
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<(), CliError> {
+        if self.json {
+            print_line(&serde_json::to_string(response).map_err(CliError::InvalidJson)?)
         } else {
-            table(response)
-        };
-        line(&text)
+            print_line(&text(response))
+        }
     }
 
-    /// A progress bar, where one is to be seen.
-    pub fn bar(self) -> Bar {
+    /// Reports a completed action, unless `--quiet` is given: JSON on standard output, or a message on standard error.
+    pub fn report(self, json: &Value, message: impl FnOnce() -> String) -> Result<(), CliError> {
+        if self.quiet {
+            Ok(())
+        } else if self.json {
+            self.print(json, |_| String::new())
+        } else {
+            eprintln!("{}", message());
+            Ok(())
+        }
+    }
+
+    /// Reports deleted items: `{"deleted": [...]}` or a message.
+    pub fn report_deleted(self, ids: &[String]) -> Result<(), CliError> {
+        self.report(&json!({ "deleted": ids }), || format!("deleted {}", ids.join(", ")))
+    }
+
+    /// Returns a progress bar, which is hidden by `--quiet` and `--no-progress`.
+    pub fn progress_bar(self) -> Bar {
         Bar::new(self.progress && !self.quiet)
     }
 
-    /// A progress bar that is not seen.
-    pub fn without_bar(self) -> Bar {
+    /// Returns a progress bar that is never shown.
+    pub fn hidden_bar(self) -> Bar {
         Bar::new(false)
-    }
-
-    /// Prints what was done, as one line of JSON or a sentence, unless nobody wants to know.
-    pub fn report(self, done: &Value, sentence: impl FnOnce() -> String) -> Result<(), Failure> {
-        if self.quiet { Ok(()) } else { self.print(done, |_| sentence()) }
-    }
-
-    /// Says that something without a response was done: `{"deleted": [...]}` or a sentence.
-    pub fn done(self, verb: &str, ids: &[impl AsRef<str>]) -> Result<(), Failure> {
-        let ids: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
-        self.report(&serde_json::json!({ verb: ids }), || format!("{verb} {}", ids.join(", ")))
     }
 }
 
 /// Writes a line to standard output.
-pub fn line(text: &str) -> Result<(), Failure> {
+pub fn print_line(text: &str) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(Failure::Output)
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(CliError::Stdout)
 }
 
-/// Rows below a heading, as wide as the terminal at most.
+/// Formats a table that is at most as wide as the terminal.
 pub fn table<const N: usize>(
     headings: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
@@ -84,8 +89,30 @@ pub fn table<const N: usize>(
     table.trim_fmt()
 }
 
-/// The members of one thing, a line each.
-fn members(rows: impl IntoIterator<Item = (&'static str, String)>) -> String {
+/// Formats a page of a listing: a table and the number of items.
+pub fn page<const N: usize>(
+    headings: [&str; N],
+    rows: impl ExactSizeIterator<Item = [String; N]>,
+    total: i64,
+    noun: &str,
+) -> String {
+    let shown = rows.len();
+    format!("{}\n{}", table(headings, rows), shown_of_total(shown, total, noun))
+}
+
+/// Formats the number of items shown and their total, such as `20 of 250 records`.
+pub fn shown_of_total(shown: usize, total: i64, noun: &str) -> String {
+    format!("{shown} of {total} {noun}")
+}
+
+/// Formats a number with its noun, such as `1 record` or `2 records`.
+pub fn count(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// Formats the fields of one object, one per line.
+fn fields(rows: impl IntoIterator<Item = (&'static str, String)>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     for (name, value) in rows {
@@ -94,17 +121,12 @@ fn members(rows: impl IntoIterator<Item = (&'static str, String)>) -> String {
     table.trim_fmt()
 }
 
-/// A time as people read it, in UTC.
+/// Formats a time in UTC.
 pub fn time(time: &DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// A page below its table: how many results it shows of how many.
-pub fn of_total(shown: usize, total: i64, what: &str) -> String {
-    format!("{shown} of {total} {what}")
-}
-
-/// One dataset, a member a line.
+/// Formats a dataset.
 pub fn dataset(dataset: &Dataset) -> String {
     let mut rows = vec![
         ("id", dataset.id.to_string()),
@@ -117,10 +139,10 @@ pub fn dataset(dataset: &Dataset) -> String {
         ("updated", time(&dataset.updated_at)),
         ("workspace", dataset.workspace_id.to_string()),
     ]);
-    members(rows)
+    fields(rows)
 }
 
-/// One record: what is known about it, then payload and properties as they are.
+/// Formats a record: its metadata, then the unmodified JSON of payload and properties.
 pub fn record(record: &DatasetRecord) -> String {
     let rows = [
         ("id", record.id.to_string()),
@@ -131,13 +153,13 @@ pub fn record(record: &DatasetRecord) -> String {
     ];
     format!(
         "{}\npayload: {}\nproperties: {}",
-        members(rows),
+        fields(rows),
         record.payload.get(),
         record.properties.get()
     )
 }
 
-/// One task, a member a line.
+/// Formats an import task.
 pub fn task(task: &ImportTask) -> String {
     let mut rows = vec![
         ("id", task.id.to_string()),
@@ -151,19 +173,19 @@ pub fn task(task: &ImportTask) -> String {
         rows.push(("imported", result.imported_record_count.to_string()));
         rows.push(("skipped", result.skipped_record_count.to_string()));
     }
-    members(rows)
+    fields(rows)
 }
 
-/// One file, a member a line.
+/// Formats the metadata of a file.
 pub fn file(file: &File) -> String {
     let mut rows = vec![("id", file.id.clone()), ("name", file.filename.clone())];
     rows.extend(file.bytes.map(|bytes| ("bytes", bytes.to_string())));
     rows.extend(file.num_lines.map(|lines| ("lines", lines.to_string())));
     rows.extend(file.purpose.iter().map(|purpose| ("purpose", purpose.clone())));
-    members(rows)
+    fields(rows)
 }
 
-/// The beginning of a conversation's first text, on one line.
+/// Returns the beginning of the first message of a record, on one line.
 pub fn preview(record: &DatasetRecord) -> String {
     let payload: Value = record.payload.parse().unwrap_or(Value::Null);
     let text = match &payload["messages"][0]["content"] {
@@ -174,13 +196,13 @@ pub fn preview(record: &DatasetRecord) -> String {
         _ => String::new(),
     };
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match text.char_indices().nth(PREVIEW) {
+    match text.char_indices().nth(PREVIEW_LENGTH) {
         None => text,
         Some((end, _)) => format!("{}…", &text[..end]),
     }
 }
 
-/// How many messages a record has, where that can be said.
+/// Returns the number of messages of a record, or `?` if the payload has no array of messages.
 pub fn message_count(record: &DatasetRecord) -> String {
     let payload: Value = record.payload.parse().unwrap_or(Value::Null);
     payload["messages"]

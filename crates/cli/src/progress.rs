@@ -1,38 +1,37 @@
-//! Progress bars on standard error, for people who watch.
+//! Progress bars on standard error.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mistral_datasets::Progress;
 use mistral_datasets::types::ImportTask;
 
-/// What a bar looks like where bytes are moved, with and without a known end.
+/// Bytes of a known total.
 const BYTES: &str =
     "{prefix:>9} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left {msg}";
-const SOME_BYTES: &str = "{prefix:>9} {spinner} {bytes}, {bytes_per_sec} {msg}";
-
-/// What it looks like where records are counted, with and without a known end.
+/// Bytes of an unknown total.
+const BYTES_SPINNER: &str = "{prefix:>9} {spinner} {bytes}, {bytes_per_sec} {msg}";
+/// Records of a known total.
 const RECORDS: &str = "{prefix:>9} {wide_bar} {human_pos} of {human_len} records, {eta} left";
-const SOME_RECORDS: &str = "{prefix:>9} {spinner} {human_pos} records";
-
-/// What it looks like where the server says percents.
+/// Records of an unknown total.
+const RECORDS_SPINNER: &str = "{prefix:>9} {spinner} {human_pos} records";
+/// A percentage reported by the server.
 const PERCENT: &str = "{prefix:>9} {wide_bar} {pos} %";
 
-/// A progress bar. It is gone from the terminal when it is dropped, and never seen where standard error is none.
+/// A progress bar. It is cleared when dropped, and never drawn if standard error is not a terminal.
 #[derive(Debug)]
 pub struct Bar(ProgressBar);
 
 impl Bar {
-    /// A bar, or one that is never shown.
-    pub fn new(shown: bool) -> Self {
+    /// Creates a progress bar. It stays empty until a callback sets its template.
+    pub fn new(is_visible: bool) -> Self {
         let target =
-            if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        // What it looks like is not known before something begins.
+            if is_visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Self(ProgressBar::with_draw_target(None, target).with_style(style("{msg}")))
     }
 
-    /// What the client's transfers tell how far they are.
-    pub fn callback(&self) -> impl FnMut(&Progress) + Send + 'static {
+    /// Returns a progress callback for the client's transfers.
+    pub fn transfer_callback(&self) -> impl FnMut(&Progress) + Send + 'static {
         let bar = self.0.clone();
-        let mut shape = ("", "");
+        let mut current = ("", "");
         move |progress| {
             let counts_records = matches!(progress.phase, "send" | "import");
             let (position, total) = if counts_records {
@@ -42,14 +41,14 @@ impl Bar {
             };
             let template = match (counts_records, total) {
                 (false, Some(_)) => BYTES,
-                (false, None) => SOME_BYTES,
+                (false, None) => BYTES_SPINNER,
                 (true, Some(_)) => RECORDS,
-                (true, None) => SOME_RECORDS,
+                (true, None) => RECORDS_SPINNER,
             };
             bar.set_length(total.unwrap_or(position));
-            if shape != (progress.phase, template) {
-                shape = (progress.phase, template);
-                begin(&bar, progress.phase, template);
+            if current != (progress.phase, template) {
+                current = (progress.phase, template);
+                start_phase(&bar, progress.phase, template);
             }
             if !counts_records && progress.records > 0 {
                 bar.set_message(format!("({} records)", progress.records));
@@ -58,17 +57,16 @@ impl Bar {
         }
     }
 
-    /// What waiting for a task tells.
-    pub fn of_task(&self) -> impl FnMut(&ImportTask) + Send + 'static {
+    /// Returns a progress callback for waiting for an import task.
+    pub fn task_callback(&self) -> impl FnMut(&ImportTask) + Send + 'static {
         let bar = self.0.clone();
         bar.set_length(100);
-        begin(&bar, "import", PERCENT);
+        start_phase(&bar, "import", PERCENT);
         move |task| bar.set_position(task.progress.unwrap_or(0).clamp(0, 100) as u64)
     }
 }
 
-/// Begins to show something else.
-fn begin(bar: &ProgressBar, prefix: &'static str, template: &str) {
+fn start_phase(bar: &ProgressBar, prefix: &'static str, template: &str) {
     bar.set_style(style(template));
     bar.set_prefix(prefix);
     bar.set_message("");
@@ -76,7 +74,7 @@ fn begin(bar: &ProgressBar, prefix: &'static str, template: &str) {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("a test reads every template")
+    ProgressStyle::with_template(template).expect("a test parses every template")
 }
 
 impl Drop for Bar {
@@ -90,8 +88,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_template_is_right() {
-        for template in [BYTES, SOME_BYTES, RECORDS, SOME_RECORDS, PERCENT] {
+    fn templates_are_valid() {
+        for template in [BYTES, BYTES_SPINNER, RECORDS, RECORDS_SPINNER, PERCENT] {
             ProgressStyle::with_template(template).unwrap();
         }
     }

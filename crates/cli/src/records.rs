@@ -1,4 +1,6 @@
-//! `mistral-datasets records …`
+//! `mistral-datasets records`
+
+mod add;
 
 use std::io::Read;
 use std::path::Path;
@@ -7,54 +9,59 @@ use clap::Subcommand;
 use mistral_datasets::types::DatasetRecord;
 use mistral_datasets::{Client, RawJson};
 
-use crate::adding::Adding;
-use crate::failure::Failure;
-use crate::listing::{self, Part};
+use crate::error::CliError;
 use crate::output::{self, Output};
+use crate::pagination::{self, PageOptions};
+use add::AddFromFile;
 
-/// The commands on records.
+/// Manage records
 #[derive(Debug, Subcommand)]
 pub enum Records {
-    /// Add a record to a dataset, or all those of a file
+    /// Add a single record, or all records of a file
+    ///
+    /// Records of a file are created one by one by default, so that each has its own outcome. Use `import` to import a file
+    /// as a whole.
     Add {
-        /// The dataset
+        /// The ID or slug of the dataset
         dataset: String,
         #[command(flatten)]
-        adding: Adding,
-        /// The conversation as JSON, `@FILE` to read it from a file, `-` from standard input
+        bulk: AddFromFile,
+        /// The payload as JSON, `@FILE` to read it from a file, or `-` for standard input
         #[arg(long, value_name = "JSON")]
         payload: Option<String>,
-        /// What is said about it, as JSON or `@FILE`
+        /// The properties as JSON, or `@FILE` to read them from a file
         #[arg(long, value_name = "JSON", requires = "payload")]
         properties: Option<String>,
     },
-    /// List the records of a dataset in their order
+    /// List the records of a dataset in insertion order
     List {
-        /// The dataset
+        /// The ID or slug of the dataset
         dataset: String,
         #[command(flatten)]
-        part: Part,
+        page: PageOptions,
     },
-    /// Print one record
+    /// Show a record
     Get {
-        /// The record's id
+        /// The ID of the record
         record: String,
     },
-    /// Replace a record's payload or properties
+    /// Replace the payload or properties of a record
     #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
     Edit {
-        /// The record's id
+        /// The ID of the record
         record: String,
-        /// The new conversation as JSON, `@FILE` to read it from a file, `-` from standard input
+        /// The new payload as JSON, `@FILE` to read it from a file, or `-` for standard input
         #[arg(long, value_name = "JSON", group = "change")]
         payload: Option<String>,
-        /// The new properties as JSON or `@FILE`
+        /// The new properties as JSON, or `@FILE` to read them from a file
         #[arg(long, value_name = "JSON", group = "change")]
         properties: Option<String>,
     },
-    /// Delete records; several go at once, all or none
+    /// Delete records
+    ///
+    /// If several IDs are given, either all of the records are deleted or none.
     Delete {
-        /// The records' ids
+        /// The IDs of the records
         #[arg(required = true)]
         records: Vec<String>,
     },
@@ -62,38 +69,37 @@ pub enum Records {
 
 impl Records {
     /// Runs the command.
-    pub async fn run(self, client: &Client, output: Output) -> Result<(), Failure> {
+    pub async fn run(self, client: &Client, output: Output) -> Result<(), CliError> {
         let datasets = client.datasets();
         let records = datasets.records();
         match self {
-            Self::Add { dataset, adding, payload, properties } => {
-                if let Some(file) = adding.file.clone() {
-                    return adding.run(&file, &dataset, client, output).await;
+            Self::Add { dataset, bulk, payload, properties } => {
+                if let Some(file) = bulk.file.clone() {
+                    return bulk.run(&file, &dataset, client, output).await;
                 }
-                let payload = json("--payload", payload.as_deref().unwrap_or_default())?;
-                let properties = json("--properties", properties.as_deref().unwrap_or("{}"))?;
+                let payload = read_json("--payload", payload.as_deref().unwrap_or_default())?;
+                let properties = read_json("--properties", properties.as_deref().unwrap_or("{}"))?;
                 let response = datasets.create_record(dataset, payload, properties).await?;
                 output.print(&response, output::record)
             }
-            Self::List { dataset, part } => {
+            Self::List { dataset, page } => {
                 let list = datasets.list_records(dataset);
-                if part.all {
-                    return listing::all(list.pager(), output, HEADINGS, row, "records").await;
+                if page.all {
+                    return pagination::print_all(list.pager(), output, HEADINGS, row, "records")
+                        .await;
                 }
-                let response = list.page_size(part.page_size).page(part.page).await?;
+                let response = list.page_size(page.page_size).page(page.page).await?;
                 output.print(&response, |response| {
                     let page = &response.records;
-                    let table = output::table(HEADINGS, page.results.iter().map(row));
-                    let total = output::of_total(page.results.len(), page.count, "records");
-                    format!("{table}\n{total}")
+                    output::page(HEADINGS, page.results.iter().map(row), page.count, "records")
                 })
             }
             Self::Get { record } => output.print(&records.fetch(record).await?, output::record),
             Self::Edit { record, payload, properties } => {
-                // Both are read before the first is sent, so that a bad second one leaves the record as it was.
-                let payload = payload.map(|payload| json("--payload", &payload)).transpose()?;
+                // Validate both arguments before sending anything, so that an error leaves the record unchanged.
+                let payload = payload.map(|json| read_json("--payload", &json)).transpose()?;
                 let properties =
-                    properties.map(|properties| json("--properties", &properties)).transpose()?;
+                    properties.map(|json| read_json("--properties", &json)).transpose()?;
                 if let Some(payload) = payload {
                     records.update_payload(&record, payload).await?;
                 }
@@ -107,16 +113,16 @@ impl Records {
                     [id] => records.delete(id).await?,
                     ids => records.bulk_delete(ids).await?,
                 }
-                output.done("deleted", &ids)
+                output.report_deleted(&ids)
             }
         }
     }
 }
 
-/// What the columns of a listing are called.
-const HEADINGS: [&str; 4] = ["id", "source", "messages", "begins"];
+/// The column headings of a listing.
+const HEADINGS: [&str; 4] = ["id", "source", "messages", "preview"];
 
-/// A record as a row.
+/// Returns the table row of a record.
 fn row(record: &DatasetRecord) -> [String; 4] {
     [
         record.id.to_string(),
@@ -126,19 +132,19 @@ fn row(record: &DatasetRecord) -> [String; 4] {
     ]
 }
 
-/// Reads a JSON argument: the text itself, `@FILE`, or `-` for standard input.
-fn json(option: &str, argument: &str) -> Result<RawJson, Failure> {
+/// Reads a JSON argument: JSON text, `@FILE`, or `-` for standard input.
+fn read_json(option: &str, argument: &str) -> Result<RawJson, CliError> {
     let text = if argument == "-" {
         let mut text = String::new();
         std::io::stdin()
             .read_to_string(&mut text)
-            .map_err(Failure::file(Path::new("standard input")))?;
+            .map_err(CliError::file(Path::new("standard input")))?;
         text
     } else if let Some(path) = argument.strip_prefix('@') {
-        std::fs::read_to_string(path).map_err(Failure::file(Path::new(path)))?
+        std::fs::read_to_string(path).map_err(CliError::file(Path::new(path)))?
     } else {
         argument.to_owned()
     };
     RawJson::from_string(text)
-        .map_err(|error| Failure::Argument(format!("{option}: expected JSON: {error}")))
+        .map_err(|error| CliError::Argument(format!("invalid JSON for `{option}`: {error}")))
 }

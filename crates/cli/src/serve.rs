@@ -1,8 +1,8 @@
 //! `mistral-datasets serve`
 
-mod keys;
+mod api_keys;
 mod limits;
-mod log;
+mod logging;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -11,42 +11,49 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use mistral_datasets_server::{DataLocation, Generation, Server, ServerConfig};
 
-use crate::failure::Failure;
-use keys::KeyOptions;
+use crate::error::CliError;
+use api_keys::ApiKeyOptions;
 use limits::LimitOptions;
-use log::LogOptions;
+use logging::LogOptions;
 
-/// Runs a local server of the API until it is told to stop (Ctrl-C, SIGTERM). When it accepts connections it prints
-/// `listening on http://ADDRESS` as one line.
+/// Run a local server of the API
+///
+/// Prints `listening on http://ADDRESS` to standard output once it accepts connections, and runs until it is stopped by
+/// Ctrl-C or SIGTERM.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// Where to listen; port 0 picks a free one
+    /// The address to listen on; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7700")]
     listen: SocketAddr,
-    /// The directory that holds the data; it is made where it is missing
+    /// The data directory; created if missing
     #[arg(long, value_name = "DIR", default_value = "mistral-datasets-data")]
     data: PathBuf,
-    /// Keep nothing: the data is gone when the server stops
+    /// Discard all data when the server stops
     #[arg(long, conflicts_with = "data")]
     memory: bool,
-    /// What every workspace begins with: a file of datasets, events, campaigns and conversations, a JSONL file of records, or
-    /// a directory of such files
+    /// The initial content of every workspace
+    ///
+    /// A JSON file of datasets, events, campaigns and conversations, a JSONL file of records, or a directory of such files.
     #[arg(long, value_name = "FILE|DIR")]
     seed: Option<PathBuf>,
     #[command(flatten)]
-    keys: KeyOptions,
-    /// Which generation of the API decides what a record must hold: `g1` demands messages and properties, `g2` and `g3` take
-    /// any object
+    api_keys: ApiKeyOptions,
+    /// The API generation whose rules apply to records
+    ///
+    /// `g1` requires messages and properties; `g2` and `g3` accept any object.
     #[arg(long, value_enum, default_value_t = GenerationName::G1)]
     generation: GenerationName,
-    /// An origin whose web pages may use the server, such as http://localhost:3000, or * for any; repeat it for several
+    /// An origin allowed to use the server from web pages, or `*` for any; may be given more than once
+    ///
+    /// For example, `http://localhost:3000`.
     #[arg(long = "cors", value_name = "ORIGIN")]
     cors: Vec<String>,
-    /// The URL under which clients reach the server where a proxy stands before it, with its https://. Links begin with it;
-    /// without it, with http:// and the host of the request
+    /// The URL by which clients reach the server through a reverse proxy
+    ///
+    /// Used as the base of generated links. Without it, links start with `http://` and the host of the request.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// How long the link to an export works
+    /// The lifetime of export links
     #[arg(long, value_name = "TIME", default_value = "24h")]
     link_lifetime: humantime::Duration,
     #[command(flatten)]
@@ -55,7 +62,7 @@ pub struct Serve {
     log: LogOptions,
 }
 
-/// The generations of the API, as the command line names them.
+/// The values of `--generation`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum GenerationName {
     G1,
@@ -74,10 +81,10 @@ impl From<GenerationName> for Generation {
 }
 
 impl Serve {
-    /// Runs the command until it is told to stop.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-        self.log.start();
-        let keys = self.keys.read()?;
+    /// Runs the server until `shutdown` completes.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), CliError> {
+        self.log.init();
+        let keys = self.api_keys.parse()?;
         let config = ServerConfig {
             listen: self.listen,
             data: if self.memory {
@@ -85,7 +92,7 @@ impl Serve {
             } else {
                 DataLocation::Directory(self.data)
             },
-            api_keys: keys.all().map_err(|error| Failure::Serve(error.to_string()))?,
+            api_keys: keys.load().map_err(|error| CliError::Serve(error.to_string()))?,
             seed: self.seed,
             generation: self.generation.into(),
             limits: self.limits.into(),
@@ -94,18 +101,18 @@ impl Serve {
             link_lifetime: self.link_lifetime.into(),
             ..ServerConfig::default()
         };
-        let reloads = keys.reloads()?;
+        let reloader = keys.reloader()?;
         let server =
-            Server::start(config).await.map_err(|error| Failure::Serve(error.to_string()))?;
+            Server::start(config).await.map_err(|error| CliError::Serve(error.to_string()))?;
         {
             let mut stdout = std::io::stdout().lock();
             writeln!(stdout, "listening on {}", server.url())
                 .and_then(|()| stdout.flush())
-                .map_err(Failure::Output)?;
+                .map_err(CliError::Stdout)?;
         }
         tokio::select! {
-            () = stop => {}
-            never = reloads.serve(&server) => match never {},
+            () = shutdown => {}
+            never = reloader.run(&server) => match never {},
         }
         server.shutdown().await;
         Ok(())

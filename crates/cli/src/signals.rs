@@ -1,13 +1,14 @@
-//! Being asked to stop: Ctrl-C and SIGTERM.
+//! Ctrl-C and SIGTERM.
 
-use crate::failure::Failure;
+use crate::error::CliError;
 
-/// Completes when the process is asked to stop. It listens from now on, so that no signal falls between.
+/// Returns a future that completes on SIGINT or SIGTERM. The handlers are installed before this function returns, so that no
+/// signal is missed.
 #[cfg(unix)]
-pub fn stop() -> Result<impl Future<Output = ()>, Failure> {
+pub fn shutdown_signal() -> Result<impl Future<Output = ()>, CliError> {
     use tokio::signal::unix::{SignalKind, signal};
 
-    let listen = |kind| signal(kind).map_err(Failure::Signals);
+    let listen = |kind| signal(kind).map_err(CliError::Signals);
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
     Ok(async move {
@@ -18,11 +19,11 @@ pub fn stop() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-/// Completes when the process is asked to stop. It listens from now on, so that no signal falls between.
+/// Returns a future that completes on Ctrl-C.
 #[cfg(not(unix))]
-pub fn stop() -> Result<impl Future<Output = ()>, Failure> {
+pub fn shutdown_signal() -> Result<impl Future<Output = ()>, CliError> {
     Ok(async {
-        // Where Ctrl-C cannot be listened for, the process is ended from outside.
+        // Without a handler, Ctrl-C ends the process by default.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -1,4 +1,4 @@
-//! `mistral-datasets tasks …`, and waiting for a task to end.
+//! `mistral-datasets tasks`, and waiting for import tasks.
 
 use std::time::Duration;
 
@@ -6,38 +6,40 @@ use clap::{Args, Subcommand};
 use mistral_datasets::types::ImportTask;
 use mistral_datasets::{Client, TaskHandle};
 
-use crate::failure::Failure;
-use crate::listing::{self, Part};
+use crate::error::CliError;
 use crate::output::{self, Output};
+use crate::pagination::{self, PageOptions};
 
-/// The commands on import tasks.
+/// Inspect import tasks
 #[derive(Debug, Subcommand)]
 pub enum Tasks {
     /// List the import tasks of a dataset, newest first
     List {
-        /// The dataset
+        /// The ID or slug of the dataset
         dataset: String,
         #[command(flatten)]
-        part: Part,
+        page: PageOptions,
     },
-    /// Print one import task
+    /// Show an import task
     Get {
-        /// The dataset
+        /// The ID or slug of the dataset
         dataset: String,
-        /// The task's id
+        /// The ID of the task
         task: String,
-        /// Wait until the task has ended, and fail if it failed
+        /// Wait until the task has finished, and fail if it failed
         #[arg(long)]
         wait: bool,
         #[command(flatten)]
-        patience: Patience,
+        wait_options: WaitOptions,
     },
 }
 
-/// How long is waited for a task.
+/// The options of commands that wait for a task.
 #[derive(Debug, Args)]
-pub struct Patience {
-    /// How many seconds to wait for the task at most; it goes on without us
+pub struct WaitOptions {
+    /// The maximum time to wait for the task, in seconds
+    ///
+    /// The task keeps running on the server when the time is up.
     #[arg(
         long,
         value_name = "SECONDS",
@@ -47,8 +49,8 @@ pub struct Patience {
     wait_timeout: u64,
 }
 
-impl Patience {
-    /// The time.
+impl WaitOptions {
+    /// Returns the maximum time to wait.
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.wait_timeout)
     }
@@ -56,25 +58,24 @@ impl Patience {
 
 impl Tasks {
     /// Runs the command.
-    pub async fn run(self, client: &Client, output: Output) -> Result<(), Failure> {
+    pub async fn run(self, client: &Client, output: Output) -> Result<(), CliError> {
         match self {
-            Self::List { dataset, part } => {
+            Self::List { dataset, page } => {
                 let list = client.datasets().list_tasks(dataset);
-                if part.all {
-                    return listing::all(list.pager(), output, HEADINGS, row, "tasks").await;
+                if page.all {
+                    return pagination::print_all(list.pager(), output, HEADINGS, row, "tasks")
+                        .await;
                 }
-                let response = list.page_size(part.page_size).page(part.page).await?;
+                let response = list.page_size(page.page_size).page(page.page).await?;
                 output.print(&response, |response| {
                     let page = &response.tasks;
-                    let table = output::table(HEADINGS, page.results.iter().map(row));
-                    let total = output::of_total(page.results.len(), page.count, "tasks");
-                    format!("{table}\n{total}")
+                    output::page(HEADINGS, page.results.iter().map(row), page.count, "tasks")
                 })
             }
-            Self::Get { dataset, task, wait, patience } => {
+            Self::Get { dataset, task, wait, wait_options } => {
                 let task = client.datasets().task(dataset, task);
                 if wait {
-                    return finished(&task, &patience, output).await;
+                    return wait_and_print(&task, &wait_options, output).await;
                 }
                 output.print(&task.refresh().await?, output::task)
             }
@@ -82,10 +83,10 @@ impl Tasks {
     }
 }
 
-/// What the columns of a listing are called.
+/// The column headings of a listing.
 const HEADINGS: [&str; 5] = ["id", "status", "progress", "created", "message"];
 
-/// A task as a row.
+/// Returns the table row of a task.
 fn row(task: &ImportTask) -> [String; 5] {
     [
         task.id.to_string(),
@@ -96,22 +97,22 @@ fn row(task: &ImportTask) -> [String; 5] {
     ]
 }
 
-/// Waits until a task has ended and prints it. It is also printed when it failed, or is still under way when waiting ends.
-pub async fn finished(
+/// Waits until a task has finished and prints it. Also prints the task if it failed, or is still running at the timeout.
+pub async fn wait_and_print(
     task: &TaskHandle,
-    patience: &Patience,
+    options: &WaitOptions,
     output: Output,
-) -> Result<(), Failure> {
-    let bar = output.bar();
-    let waited = task.wait().timeout(patience.timeout()).on_progress(bar.of_task()).await;
+) -> Result<(), CliError> {
+    let bar = output.progress_bar();
+    let result = task.wait().timeout(options.timeout()).on_progress(bar.task_callback()).await;
     drop(bar);
-    let task = match &waited {
+    let task = match &result {
         Ok(task) => Some(task),
         Err(error) => error.task(),
     };
     if let Some(task) = task {
         output.print(task, output::task)?;
     }
-    waited?;
+    result?;
     Ok(())
 }

@@ -9,11 +9,12 @@ from workspace import SERVER_URL, STYLES, Workspace
 
 def pytest_configure():
     if not SERVER_URL:
-        raise pytest.UsageError("MISTRAL_SERVER_URL must say where `mistral-datasets serve` listens")
+        raise pytest.UsageError("set MISTRAL_SERVER_URL to the URL of `mistral-datasets serve`")
 
 
 @pytest.fixture(params=STYLES)
 def api(request):
+    """A workspace with its own API key, in each style."""
     key = uuid.uuid4().hex
     client = Mistral(api_key=key, server_url=SERVER_URL)
     if request.param == "blocking":
@@ -30,4 +31,4 @@ def api(request):
 
 @pytest.fixture
 def dataset(api):
-    return api.dataset()
+    return api.create_dataset()

@@ -1,8 +1,8 @@
-"""Every operation that the unmodified official SDK has for datasets and files, against a running local server.
+"""Tests every dataset and file operation of the unmodified official SDK against a running local server.
 
-The version under test is whichever `mistralai` PYTHONPATH holds. MISTRAL_SERVER_URL says where `mistral-datasets serve`
-listens; it must have been started without keys, so that each test has a workspace of its own. A test that takes `api` runs
-twice, with the SDK's blocking methods and with their asyncio twins.
+The version under test is the `mistralai` package on PYTHONPATH. MISTRAL_SERVER_URL is the URL of
+`mistral-datasets serve`, which must have been started without API keys, so that each test has its own workspace. Tests
+with the `api` fixture run twice: with the blocking methods of the SDK and with their asyncio counterparts.
 """
 
 import inspect
@@ -18,22 +18,22 @@ from workspace import (
     BYE,
     HELLO,
     JUDGE,
-    OFFERED,
     OPERATIONS,
     SERVER_URL,
     STYLES,
+    SUPPORTED_DATASETS,
     UNKNOWN,
     VERSION,
-    called,
+    as_dict,
+    called_operations,
+    expect_error,
+    expect_sdk_error,
     open_link,
-    plain,
-    refused,
-    refused_untyped,
 )
 
 
-def test_the_sdk_offers_these_operations():
-    assert VERSION in OFFERED, f"say in OFFERED what mistralai {VERSION} offers"
+def test_the_sdk_has_exactly_the_listed_operations():
+    assert VERSION in SUPPORTED_DATASETS, f"add the operations of mistralai {VERSION} to SUPPORTED_DATASETS"
     client = Mistral(api_key="any", server_url=SERVER_URL)
     datasets = client.beta.observability.datasets
     for name, group in [("datasets", datasets), ("records", datasets.records), ("files", client.files)]:
@@ -57,7 +57,7 @@ def test_create_dataset(api):
 
 if "slug" in models.Dataset.model_fields:
 
-    def test_the_slug_stands_for_the_id(api, dataset):
+    def test_fetch_dataset_by_slug(api, dataset):
         assert api.datasets.fetch(dataset_id=dataset.slug) == api.datasets.fetch(dataset_id=dataset.id)
 
 
@@ -65,7 +65,7 @@ def test_fetch_dataset(api, dataset):
     assert api.datasets.fetch(dataset_id=dataset.id).model_dump() == dataset.model_dump()
 
 
-def test_update_dataset_changes_what_is_given(api, dataset):
+def test_update_dataset_changes_only_the_given_fields(api, dataset):
     renamed = api.datasets.update(dataset_id=dataset.id, name="Sales chats")
     assert (renamed.name, renamed.description) == ("Sales chats", dataset.description)
     assert renamed.updated_at > dataset.updated_at
@@ -76,15 +76,15 @@ def test_update_dataset_changes_what_is_given(api, dataset):
 
 
 def test_delete_dataset(api, dataset):
-    record = api.record(dataset)
+    record = api.create_record(dataset)
     assert api.datasets.delete(dataset_id=dataset.id) is None
-    refused(404, "DATASET_NOT_FOUND", api.datasets.fetch, dataset_id=dataset.id)
-    refused(404, "DATASET_RECORD_NOT_FOUND", api.records.fetch, dataset_record_id=record.id)
+    expect_error(404, "DATASET_NOT_FOUND", api.datasets.fetch, dataset_id=dataset.id)
+    expect_error(404, "DATASET_RECORD_NOT_FOUND", api.records.fetch, dataset_record_id=record.id)
     assert api.datasets.list().datasets.count == 0
 
 
 def test_list_datasets_in_pages_newest_first(api):
-    created = [api.dataset(f"Dataset {number}") for number in range(5)]
+    created = [api.create_dataset(f"Dataset {number}") for number in range(5)]
     first, second, last = [api.datasets.list(page_size=2, page=page).datasets for page in (1, 2, 3)]
     listed = first.results + second.results + last.results
     assert [dataset.id for dataset in listed] == [dataset.id for dataset in reversed(created)]
@@ -95,7 +95,7 @@ def test_list_datasets_in_pages_newest_first(api):
 
 def test_list_datasets_by_text(api):
     for name in ("Alpha & omega", "Beta blockers", "ALPHA two"):
-        api.dataset(name)
+        api.create_dataset(name)
     found = api.datasets.list(q="alpha").datasets
     assert [dataset.name for dataset in found.results] == ["ALPHA two", "Alpha & omega"]
     assert [dataset.name for dataset in api.datasets.list(q="a & o").datasets.results] == ["Alpha & omega"]
@@ -112,9 +112,9 @@ def test_list_datasets_count_only(api, dataset):
 
 
 def test_create_record(api, dataset):
-    record = api.record(dataset, HELLO, {"channel": "web", "score": None})
+    record = api.create_record(dataset, HELLO, {"channel": "web", "score": None})
     assert (record.dataset_id, record.source) == (dataset.id, "DIRECT_INPUT")
-    assert plain(record.payload) == HELLO
+    assert as_dict(record.payload) == HELLO
     assert record.properties == {"channel": "web", "score": None}
     assert record.deleted_at is None
 
@@ -136,14 +136,14 @@ def test_unusual_values_survive(api, dataset):
         "small": 5e-324,
         "apple": {"z": [[], {}, None, True], "a": ""},
     }
-    record = api.record(dataset, unusual, unusual)
+    record = api.create_record(dataset, unusual, unusual)
     read = api.records.fetch(dataset_record_id=record.id)
-    assert json.dumps(plain(read.payload)) == json.dumps(unusual)
+    assert json.dumps(as_dict(read.payload)) == json.dumps(unusual)
     assert json.dumps(read.properties) == json.dumps(unusual)
 
 
 def test_list_records_in_pages_in_order(api, dataset):
-    created = [api.record(dataset, properties={"number": number}) for number in range(5)]
+    created = [api.create_record(dataset, properties={"number": number}) for number in range(5)]
     pages = [api.datasets.list_records(dataset_id=dataset.id, page_size=2, page=page).records for page in (1, 2, 3)]
     listed = [record for page in pages for record in page.results]
     assert [record.model_dump() for record in listed] == [record.model_dump() for record in created]
@@ -153,48 +153,48 @@ def test_list_records_in_pages_in_order(api, dataset):
 
 
 def test_fetch_record(api, dataset):
-    record = api.record(dataset)
+    record = api.create_record(dataset)
     assert api.records.fetch(dataset_record_id=record.id).model_dump() == record.model_dump()
 
 
 def test_update_payload(api, dataset):
-    record = api.record(dataset, HELLO, {"kept": True})
+    record = api.create_record(dataset, HELLO, {"kept": True})
     assert api.records.update_payload(dataset_record_id=record.id, payload=BYE) is None
     read = api.records.fetch(dataset_record_id=record.id)
-    assert (plain(read.payload), read.properties) == (BYE, {"kept": True})
+    assert (as_dict(read.payload), read.properties) == (BYE, {"kept": True})
     assert read.updated_at > record.updated_at
 
 
 def test_update_properties(api, dataset):
-    record = api.record(dataset, HELLO, {"replaced": True})
+    record = api.create_record(dataset, HELLO, {"replaced": True})
     assert api.records.update_properties(dataset_record_id=record.id, properties={"new": [1, 2.5]}) is None
     read = api.records.fetch(dataset_record_id=record.id)
-    assert (plain(read.payload), read.properties) == (HELLO, {"new": [1, 2.5]})
+    assert (as_dict(read.payload), read.properties) == (HELLO, {"new": [1, 2.5]})
 
 
 def test_delete_record(api, dataset):
-    gone, kept = api.record(dataset), api.record(dataset)
+    gone, kept = api.create_record(dataset), api.create_record(dataset)
     assert api.records.delete(dataset_record_id=gone.id) is None
-    refused(404, "DATASET_RECORD_NOT_FOUND", api.records.fetch, dataset_record_id=gone.id)
-    assert [record.id for record in api.listed(dataset)] == [kept.id]
+    expect_error(404, "DATASET_RECORD_NOT_FOUND", api.records.fetch, dataset_record_id=gone.id)
+    assert [record.id for record in api.list_records(dataset)] == [kept.id]
 
 
 def test_bulk_delete(api, dataset):
-    first, kept, last = [api.record(dataset) for _ in range(3)]
+    first, kept, last = [api.create_record(dataset) for _ in range(3)]
     assert api.records.bulk_delete(dataset_record_ids=[first.id, last.id]) is None
-    assert [record.id for record in api.listed(dataset)] == [kept.id]
+    assert [record.id for record in api.list_records(dataset)] == [kept.id]
 
 
 def test_bulk_delete_is_all_or_nothing(api, dataset):
-    record = api.record(dataset)
+    record = api.create_record(dataset)
     ids = [record.id, UNKNOWN]
-    refused(404, "DATASET_RECORD_NOT_FOUND", api.records.bulk_delete, dataset_record_ids=ids)
-    assert [kept.id for kept in api.listed(dataset)] == [record.id]
+    expect_error(404, "DATASET_RECORD_NOT_FOUND", api.records.bulk_delete, dataset_record_ids=ids)
+    assert [kept.id for kept in api.list_records(dataset)] == [record.id]
 
 
 def test_judge_is_not_supported(api, dataset):
-    record = api.record(dataset)
-    refused(400, "FEATURE_NOT_SUPPORTED", api.records.judge, dataset_record_id=record.id, judge_definition=JUDGE)
+    record = api.create_record(dataset)
+    expect_error(400, "FEATURE_NOT_SUPPORTED", api.records.judge, dataset_record_id=record.id, judge_definition=JUDGE)
 
 
 # Files
@@ -217,7 +217,7 @@ def test_upload_file_opened_for_reading(api, tmp_path):
         file = {"file_name": path.name, "content": opened, "content_type": "application/x-test"}
         file = api.files.upload(file=file, purpose="fine-tune", expiry=48, visibility="user")
     assert (file.filename, file.size_bytes, file.purpose) == ("opened.bin", len(content), "fine-tune")
-    assert api.read(api.files.download(file_id=file.id)) == content
+    assert api.read_body(api.files.download(file_id=file.id)) == content
 
 
 def test_list_files(api):
@@ -231,7 +231,7 @@ def test_list_files(api):
 
 def test_download_file(api):
     file = api.upload(HELLO)
-    assert api.read(api.files.download(file_id=file.id)) == json.dumps(HELLO).encode() + b"\n"
+    assert api.read_body(api.files.download(file_id=file.id)) == json.dumps(HELLO).encode() + b"\n"
 
 
 def test_signed_url_needs_no_key(api):
@@ -258,40 +258,42 @@ def test_import_from_file(api, dataset):
     file = api.upload(HELLO | {"properties": {"form": "A"}}, {"payload": BYE, "properties": {"form": "B"}}, HELLO)
     task = api.datasets.import_from_file(dataset_id=dataset.id, file_id=file.id)
     assert (task.dataset_id, task.workspace_id) == (dataset.id, dataset.workspace_id)
-    api.imported(task, 3)
-    records = api.listed(dataset)
-    assert [plain(record.payload) for record in records] == [HELLO, BYE, HELLO]
+    api.wait_until_imported(task, 3)
+    records = api.list_records(dataset)
+    assert [as_dict(record.payload) for record in records] == [HELLO, BYE, HELLO]
     assert [record.properties for record in records] == [{"form": "A"}, {"form": "B"}, {}]
     assert {record.source for record in records} == {"UPLOADED_FILE"}
 
 
-def test_import_from_file_fails_whole(api, dataset):
+def test_import_from_file_is_all_or_nothing(api, dataset):
     file = api.upload(HELLO, {"messages": "none"})
-    task = api.finished(api.datasets.import_from_file(dataset_id=dataset.id, file_id=file.id))
+    task = api.wait_until_finished(api.datasets.import_from_file(dataset_id=dataset.id, file_id=file.id))
     assert task.status == "FAILED"
     assert "line 2" in task.message
     assert api.datasets.list_records(dataset_id=dataset.id).records.count == 0
 
 
 def test_import_from_playground(api, dataset):
-    planted = api.insert_fixture("conversations", [HELLO, BYE])
-    ids = [conversation["conversation_id"] for conversation in planted]
-    api.imported(api.datasets.import_from_playground(dataset_id=dataset.id, conversation_ids=ids), 2)
-    records = api.listed(dataset)
-    assert [plain(record.payload)["messages"] for record in records] == [HELLO["messages"], BYE["messages"]]
+    inserted = api.insert_fixture("conversations", [HELLO, BYE])
+    ids = [conversation["conversation_id"] for conversation in inserted]
+    api.wait_until_imported(api.datasets.import_from_playground(dataset_id=dataset.id, conversation_ids=ids), 2)
+    records = api.list_records(dataset)
+    assert [as_dict(record.payload)["messages"] for record in records] == [HELLO["messages"], BYE["messages"]]
     assert {record.source for record in records} == {"PLAYGROUND"}
 
 
-def test_import_from_playground_of_nothing(api, dataset):
-    api.imported(api.datasets.import_from_playground(dataset_id=dataset.id, conversation_ids=[]), 0)
+def test_import_from_playground_without_conversations(api, dataset):
+    api.wait_until_imported(api.datasets.import_from_playground(dataset_id=dataset.id, conversation_ids=[]), 0)
 
 
 def test_import_from_dataset_records(api, dataset):
-    copied = [api.record(dataset, payload, {"payload": name}) for name, payload in [("hello", HELLO), ("bye", BYE)]]
-    ids, target = [record.id for record in copied], api.dataset("Another one")
-    api.imported(api.datasets.import_from_dataset_records(dataset_id=target.id, dataset_record_ids=ids), 2)
-    records = api.listed(target)
-    assert [plain(record.payload) for record in records] == [HELLO, BYE]
+    copied = [
+        api.create_record(dataset, payload, {"payload": name}) for name, payload in [("hello", HELLO), ("bye", BYE)]
+    ]
+    ids, target = [record.id for record in copied], api.create_dataset("Another one")
+    api.wait_until_imported(api.datasets.import_from_dataset_records(dataset_id=target.id, dataset_record_ids=ids), 2)
+    records = api.list_records(target)
+    assert [as_dict(record.payload) for record in records] == [HELLO, BYE]
     assert [record.properties for record in records] == [{"payload": "hello"}, {"payload": "bye"}]
     assert not set(ids) & {record.id for record in records}
 
@@ -305,9 +307,9 @@ if "import_from_explorer" in OPERATIONS["datasets"]:
 
     def test_import_from_explorer(api, dataset):
         ids = insert_events(api)
-        api.imported(api.datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=ids), 2)
-        records = api.listed(dataset)
-        assert [plain(record.payload)["messages"] for record in records] == [HELLO["messages"]] * 2
+        api.wait_until_imported(api.datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=ids), 2)
+        records = api.list_records(dataset)
+        assert [as_dict(record.payload)["messages"] for record in records] == [HELLO["messages"]] * 2
         assert {record.source for record in records} == {"EXPLORER"}
 
 
@@ -315,17 +317,17 @@ if "import_from_campaign" in OPERATIONS["datasets"]:
 
     def test_import_from_campaign(api, dataset):
         campaign = api.insert_fixture("campaigns", {"name": "Greetings", "event_ids": insert_events(api)})
-        api.imported(api.datasets.import_from_campaign(dataset_id=dataset.id, campaign_id=campaign["id"]), 2)
-        assert [plain(record.payload)["messages"] for record in api.listed(dataset)] == [HELLO["messages"]] * 2
+        api.wait_until_imported(api.datasets.import_from_campaign(dataset_id=dataset.id, campaign_id=campaign["id"]), 2)
+        assert [as_dict(record.payload)["messages"] for record in api.list_records(dataset)] == [HELLO["messages"]] * 2
 
-    def test_unknown_campaign_is_refused(api, dataset):
+    def test_unknown_campaign_is_rejected(api, dataset):
         operation = api.datasets.import_from_campaign
-        refused(404, "CAMPAIGN_NOT_FOUND", operation, dataset_id=dataset.id, campaign_id=UNKNOWN)
+        expect_error(404, "CAMPAIGN_NOT_FOUND", operation, dataset_id=dataset.id, campaign_id=UNKNOWN)
 
 
 if "import_from_spans" in OPERATIONS["datasets"]:
 
-    def test_import_from_spans_is_not_served(api, dataset):
+    def test_import_from_spans_is_not_implemented(api, dataset):
         mapping = {"version": 1, "mappings": []}
         with pytest.raises(errors.ObservabilityError) as caught:
             api.datasets.import_from_spans(
@@ -335,7 +337,7 @@ if "import_from_spans" in OPERATIONS["datasets"]:
         assert caught.value.message
 
 
-def test_unknown_sources_are_refused_at_once(api, dataset):
+def test_unknown_sources_are_rejected_immediately(api, dataset):
     for operation, arguments in [
         (api.datasets.import_from_file, {"file_id": UNKNOWN}),
         (api.datasets.import_from_playground, {"conversation_ids": ["nowhere"]}),
@@ -344,13 +346,16 @@ def test_unknown_sources_are_refused_at_once(api, dataset):
             operation(dataset_id=dataset.id, **arguments)
         assert caught.value.status_code == 404
     arguments = {"dataset_id": dataset.id, "dataset_record_ids": [UNKNOWN]}
-    refused(404, "DATASET_RECORD_NOT_FOUND", api.datasets.import_from_dataset_records, **arguments)
+    expect_error(404, "DATASET_RECORD_NOT_FOUND", api.datasets.import_from_dataset_records, **arguments)
     assert api.datasets.list_tasks(dataset_id=dataset.id).tasks.count == 0
 
 
 def test_list_tasks_newest_first(api, dataset):
     file = api.upload(HELLO)
-    tasks = [api.imported(api.datasets.import_from_file(dataset_id=dataset.id, file_id=file.id), 1) for _ in range(3)]
+    tasks = [
+        api.wait_until_imported(api.datasets.import_from_file(dataset_id=dataset.id, file_id=file.id), 1)
+        for _ in range(3)
+    ]
     pages = [api.datasets.list_tasks(dataset_id=dataset.id, page_size=2, page=page).tasks for page in (1, 2)]
     listed = [task for page in pages for task in page.results]
     assert [task.model_dump() for task in listed] == [task.model_dump() for task in reversed(tasks)]
@@ -360,7 +365,7 @@ def test_list_tasks_newest_first(api, dataset):
 
 def test_export_to_jsonl_and_import_again(api, dataset):
     for payload, properties in [(HELLO, {"number": 2**63}), (BYE | {"more": [1.5, "🌊"]}, {})]:
-        api.record(dataset, payload, properties)
+        api.create_record(dataset, payload, properties)
     link = api.datasets.export_to_jsonl(dataset_id=dataset.id)
     exported = open_link(link.file_url)
     lines = [json.loads(line) for line in exported.splitlines()]
@@ -368,14 +373,14 @@ def test_export_to_jsonl_and_import_again(api, dataset):
     assert [line["properties"] for line in lines] == [{"number": 2**63}, {}]
 
     file = api.files.upload(file={"file_name": "export.jsonl", "content": exported})
-    target = api.dataset("The same again")
-    api.imported(api.datasets.import_from_file(dataset_id=target.id, file_id=file.id), 2)
-    assert [(plain(record.payload), record.properties) for record in api.listed(target)] == [
-        (plain(record.payload), record.properties) for record in api.listed(dataset)
+    target = api.create_dataset("The same again")
+    api.wait_until_imported(api.datasets.import_from_file(dataset_id=target.id, file_id=file.id), 2)
+    assert [(as_dict(record.payload), record.properties) for record in api.list_records(target)] == [
+        (as_dict(record.payload), record.properties) for record in api.list_records(dataset)
     ]
 
 
-# Failures
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -395,7 +400,7 @@ def test_export_to_jsonl_and_import_again(api, dataset):
     ],
 )
 def test_unknown_dataset(api, operation, arguments):
-    refused(404, "DATASET_NOT_FOUND", getattr(api.datasets, operation), dataset_id=UNKNOWN, **arguments)
+    expect_error(404, "DATASET_NOT_FOUND", getattr(api.datasets, operation), dataset_id=UNKNOWN, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -403,27 +408,29 @@ def test_unknown_dataset(api, operation, arguments):
     [("fetch", {}), ("delete", {}), ("update_payload", {"payload": BYE}), ("update_properties", {"properties": {}})],
 )
 def test_unknown_record(api, operation, arguments):
-    refused(404, "DATASET_RECORD_NOT_FOUND", getattr(api.records, operation), dataset_record_id=UNKNOWN, **arguments)
+    expect_error(
+        404, "DATASET_RECORD_NOT_FOUND", getattr(api.records, operation), dataset_record_id=UNKNOWN, **arguments
+    )
 
 
 def test_unknown_task(api, dataset):
-    refused(404, "DATASET_TASK_NOT_FOUND", api.datasets.fetch_task, dataset_id=dataset.id, task_id=UNKNOWN)
+    expect_error(404, "DATASET_TASK_NOT_FOUND", api.datasets.fetch_task, dataset_id=dataset.id, task_id=UNKNOWN)
 
 
-def test_another_key_sees_nothing(api, dataset):
+def test_another_key_has_its_own_workspace(api, dataset):
     with Mistral(api_key=uuid.uuid4().hex, server_url=SERVER_URL) as other:
-        refused(404, "DATASET_NOT_FOUND", other.beta.observability.datasets.fetch, dataset_id=dataset.id)
+        expect_error(404, "DATASET_NOT_FOUND", other.beta.observability.datasets.fetch, dataset_id=dataset.id)
 
 
-def test_limits_are_validation_errors(api, dataset):
+def test_exceeded_limits_are_validation_errors(api, dataset):
     for name in ("four", "x" * 51):
-        error = refused(422, "VALIDATION_ERROR", api.datasets.create, name=name, description="")
+        error = expect_error(422, "VALIDATION_ERROR", api.datasets.create, name=name, description="")
         assert "name" in error.message
-    refused(422, "VALIDATION_ERROR", api.datasets.create, name="Long story", description="x" * 201)
-    refused(422, "VALIDATION_ERROR", api.datasets.update, dataset_id=dataset.id, name="four")
-    refused(422, "VALIDATION_ERROR", api.datasets.list, page_size=101)
-    refused(422, "VALIDATION_ERROR", api.records.bulk_delete, dataset_record_ids=[])
-    refused(422, "VALIDATION_ERROR", api.records.fetch, dataset_record_id="no-uuid")
+    expect_error(422, "VALIDATION_ERROR", api.datasets.create, name="Long story", description="x" * 201)
+    expect_error(422, "VALIDATION_ERROR", api.datasets.update, dataset_id=dataset.id, name="four")
+    expect_error(422, "VALIDATION_ERROR", api.datasets.list, page_size=101)
+    expect_error(422, "VALIDATION_ERROR", api.records.bulk_delete, dataset_record_ids=[])
+    expect_error(422, "VALIDATION_ERROR", api.records.fetch, dataset_record_id="not-a-uuid")
 
 
 @pytest.mark.parametrize("operation", ["retrieve", "delete", "download", "get_signed_url"])
@@ -437,16 +444,16 @@ def test_unknown_file(api, operation):
 def test_missing_key(monkeypatch):
     monkeypatch.delenv("MISTRAL_API_KEY", raising=False)
     with Mistral(server_url=SERVER_URL) as client:
-        refused_untyped(401, "AUTH_UNAUTHORIZED", client.beta.observability.datasets.list)
-        refused_untyped(401, "AUTH_UNAUTHORIZED", client.files.list)
+        expect_sdk_error(401, "AUTH_UNAUTHORIZED", client.beta.observability.datasets.list)
+        expect_sdk_error(401, "AUTH_UNAUTHORIZED", client.files.list)
 
 
 def test_every_operation_was_called():
-    """Stands last: the tests above are to leave no operation out, in neither style. Passes only when the whole file runs."""
+    """Checks that the tests above call every operation in both styles. Must run last, after all others."""
     expected = {
         (style, group, operation)
         for style in STYLES
         for group, operations in OPERATIONS.items()
         for operation in operations
     }
-    assert called == expected
+    assert called_operations == expected

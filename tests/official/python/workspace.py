@@ -1,4 +1,4 @@
-"""A workspace of the local server as the official SDK sees it, and what the tests expect of its failures."""
+"""Helpers of the official SDK tests: a workspace of the local server, and checks of errors."""
 
 import json
 import os
@@ -12,18 +12,18 @@ from mistralai.client import errors
 VERSION = version("mistralai")
 SERVER_URL = os.environ.get("MISTRAL_SERVER_URL", "").rstrip("/")
 
-# What each version offers in this area. A version that is not listed, or that offers more or less than it says here, fails
-# `test_the_sdk_offers_these_operations`: nothing is left out quietly.
+# The operations of each SDK version. `test_the_sdk_has_exactly_the_listed_operations` fails for other versions and
+# operations, so that none is left untested.
 DATASETS = {
     "create", "create_record", "delete", "export_to_jsonl", "fetch", "fetch_task", "import_from_dataset_records",
     "import_from_file", "import_from_playground", "list", "list_records", "list_tasks", "update",
 }  # fmt: skip
-OFFERED = {
+SUPPORTED_DATASETS = {
     "2.5.1": DATASETS | {"import_from_campaign", "import_from_explorer"},
     "3.7.0": DATASETS | {"import_from_spans"},
 }
 OPERATIONS = {
-    "datasets": OFFERED.get(VERSION, DATASETS),
+    "datasets": SUPPORTED_DATASETS.get(VERSION, DATASETS),
     "records": {"bulk_delete", "delete", "fetch", "judge", "update_payload", "update_properties"},
     "files": {"delete", "download", "get_signed_url", "list", "retrieve", "upload"},
 }
@@ -44,25 +44,26 @@ JUDGE = {
     },
 }
 
-called = set()
+# The operations called so far, as (style, group, operation).
+called_operations = set()
 
 
 class Group:
-    """The operations of one group, called in one style and noted in `called`."""
+    """The operations of one group in one style. Calls are recorded in `called_operations`."""
 
     def __init__(self, name, operations, style, run):
         self.name, self.operations, self.style, self.run = name, operations, style, run
 
     def __getattr__(self, operation):
-        called.add((self.style, self.name, operation))
+        called_operations.add((self.style, self.name, operation))
         if self.style == "blocking":
             return getattr(self.operations, operation)
-        twin = getattr(self.operations, f"{operation}_async")
-        return lambda **arguments: self.run(twin(**arguments))
+        coroutine_function = getattr(self.operations, f"{operation}_async")
+        return lambda **arguments: self.run(coroutine_function(**arguments))
 
 
 class Workspace:
-    """A client with a key, and so a workspace, of its own, used in one style."""
+    """A client with its own API key, and so its own workspace, used in one style."""
 
     def __init__(self, client, key, style, run):
         self.client, self.key, self.style, self.run = client, key, style, run
@@ -71,31 +72,31 @@ class Workspace:
         self.records = Group("records", datasets.records, style, run)
         self.files = Group("files", client.files, style, run)
 
-    def dataset(self, name="Support chats"):
+    def create_dataset(self, name="Support chats"):
         return self.datasets.create(name=name, description="Conversations with customers")
 
-    def record(self, dataset, payload=HELLO, properties=None):
+    def create_record(self, dataset, payload=HELLO, properties=None):
         return self.datasets.create_record(dataset_id=dataset.id, payload=payload, properties=properties or {})
 
-    def listed(self, dataset):
+    def list_records(self, dataset):
         return self.datasets.list_records(dataset_id=dataset.id).records.results
 
     def upload(self, *lines):
         content = "".join(json.dumps(line) + "\n" for line in lines).encode()
         return self.files.upload(file={"file_name": "chats.jsonl", "content": content})
 
-    def read(self, response):
+    def read_body(self, response):
         return response.read() if self.style == "blocking" else self.run(response.aread())
 
-    def insert_fixture(self, what, body):
-        """Puts what other products would have stored into the workspace."""
+    def insert_fixture(self, kind, body):
+        """Inserts test data that cannot be created through the API."""
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        url = f"{SERVER_URL}/local/v1/{what}"
+        url = f"{SERVER_URL}/local/v1/{kind}"
         with urlopen(Request(url, json.dumps(body).encode(), headers, method="POST")) as response:
             return json.load(response)
 
-    def finished(self, task):
-        """Awaits an import's end."""
+    def wait_until_finished(self, task):
+        """Polls a task until it has finished."""
         deadline = time.monotonic() + 20
         while task.status == "RUNNING":
             assert time.monotonic() < deadline, f"the import is still running: {task}"
@@ -103,10 +104,10 @@ class Workspace:
             task = self.datasets.fetch_task(dataset_id=task.dataset_id, task_id=task.id)
         return task
 
-    def imported(self, task, count):
-        """Awaits an import that has to succeed."""
+    def wait_until_imported(self, task, count):
+        """Polls a task until it has finished, and checks that it imported `count` records."""
         assert task.status in ("RUNNING", "COMPLETED")
-        task = self.finished(task)
+        task = self.wait_until_finished(task)
         assert (task.status, task.progress) == ("COMPLETED", 100), task.message
         if "result" in type(task).model_fields:
             counts = task.result
@@ -115,19 +116,19 @@ class Workspace:
         return task
 
 
-def plain(payload):
-    """A payload as a mapping: 2.5.1 makes a model of it."""
+def as_dict(payload):
+    """Returns a payload as a dict. Version 2.5.1 of the SDK parses it into a model."""
     return payload if isinstance(payload, dict) else payload.model_dump()
 
 
 def open_link(url):
-    """Fetches a signed link, without the key."""
+    """Downloads a signed link without an API key."""
     with urlopen(url) as response:
         return response.read()
 
 
-def refused(status, code, operation, **arguments):
-    """Calls an operation that has to fail with the SDK's typed error."""
+def expect_error(status, code, operation, **arguments):
+    """Calls an operation that must fail with the typed error of the SDK, and returns the error."""
     with pytest.raises(errors.ObservabilityError) as caught:
         operation(**arguments)
     error = caught.value
@@ -136,8 +137,8 @@ def refused(status, code, operation, **arguments):
     return error
 
 
-def refused_untyped(status, code, operation, **arguments):
-    """Calls an operation for whose failure the SDK has no type of its own; the code is in the body."""
+def expect_sdk_error(status, code, operation, **arguments):
+    """Calls an operation that must fail with the generic error of the SDK, whose code is only in the body."""
     with pytest.raises(errors.SDKError) as caught:
         operation(**arguments)
     assert caught.value.status_code == status

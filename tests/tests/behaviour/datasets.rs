@@ -1,11 +1,11 @@
-//! Cases on datasets.
+//! Datasets.
 
 use mistral_datasets::{Client, ErrorKind};
 use mistral_datasets_tests::Fixture;
 use serde_json::json;
 
-/// A client of a port on which nothing listens.
-fn nowhere() -> Client {
+/// Returns a client of a closed port.
+fn unreachable_client() -> Client {
     Client::builder().api_key("a key").server_url("http://127.0.0.1:9").build().unwrap()
 }
 
@@ -34,7 +34,7 @@ async fn create_dataset_checks_limits_before_sending() {
             "description: expected at most 200 characters, found 201",
         ),
     ] {
-        let error = nowhere().datasets().create(name, description).await.unwrap_err();
+        let error = unreachable_client().datasets().create(name, description).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Validation);
         assert_eq!(error.code(), Some("VALIDATION_ERROR"));
         assert_eq!(error.message(), expected);
@@ -53,15 +53,15 @@ async fn create_dataset_counts_characters_not_bytes() {
 #[tokio::test]
 async fn fetch_dataset() {
     let fixture = Fixture::start().await;
-    let created = fixture.dataset().await;
+    let created = fixture.create_dataset().await;
     assert_eq!(fixture.client.datasets().fetch(created.id).await.unwrap(), created);
 }
 
 #[tokio::test]
 async fn fetch_dataset_by_slug() {
     let fixture = Fixture::start().await;
-    let created = fixture.dataset().await;
-    let slug = created.slug.clone().expect("the local server gives datasets a slug");
+    let created = fixture.create_dataset().await;
+    let slug = created.slug.clone().expect("local server assigns slugs");
     assert_eq!(fixture.client.datasets().fetch(slug).await.unwrap(), created);
 }
 
@@ -80,7 +80,7 @@ async fn fetch_unknown_dataset() {
 #[tokio::test]
 async fn update_dataset() {
     let fixture = Fixture::start().await;
-    let created = fixture.dataset().await;
+    let created = fixture.create_dataset().await;
     let updated = fixture
         .client
         .datasets()
@@ -101,7 +101,7 @@ async fn update_dataset() {
 #[tokio::test]
 async fn update_dataset_keeps_omitted_fields() {
     let fixture = Fixture::start().await;
-    let created = fixture.dataset().await;
+    let created = fixture.create_dataset().await;
     let updated =
         fixture.client.datasets().update(created.id).name("Returned goods").await.unwrap();
     assert_eq!(updated.description, created.description);
@@ -123,8 +123,8 @@ async fn update_dataset_keeps_omitted_fields() {
 async fn delete_dataset() {
     let fixture = Fixture::start().await;
     let datasets = fixture.client.datasets();
-    let dataset = fixture.dataset().await;
-    let record = fixture.record(&dataset, "hello").await;
+    let dataset = fixture.create_dataset().await;
+    let record = fixture.create_record(&dataset, "hello").await;
     datasets.delete(dataset.id).await.unwrap();
     for error in [
         datasets.fetch(dataset.id).await.unwrap_err(),
@@ -138,7 +138,7 @@ async fn delete_dataset() {
     assert_eq!(datasets.list().await.unwrap().datasets.count, 0);
 }
 
-/// The names of a page of datasets.
+/// Returns the names of the datasets on a page.
 async fn names(client: &Client, page_size: i64, page: i64) -> Vec<String> {
     let response = client.datasets().list().page_size(page_size).page(page).await.unwrap();
     response.datasets.results.into_iter().map(|dataset| dataset.name).collect()
@@ -187,14 +187,14 @@ async fn list_datasets_by_query() {
 #[tokio::test]
 async fn list_datasets_count_only() {
     let fixture = Fixture::start().await;
-    fixture.dataset().await;
+    fixture.create_dataset().await;
     let page = fixture.client.datasets().list().page_size(0).await.unwrap().datasets;
     assert_eq!((page.count, page.results.len()), (1, 0));
 }
 
 #[tokio::test]
 async fn list_rejects_page_sizes_out_of_range() {
-    let datasets = nowhere().datasets();
+    let datasets = unreachable_client().datasets();
     for (page_size, page, expected) in [
         (101, 1, "page_size: expected 0 to 100, found 101"),
         (-1, 1, "page_size: expected 0 to 100, found -1"),

@@ -1,4 +1,4 @@
-//! Cases on the server in the same process.
+//! The embedded local server.
 
 use mistral_datasets::{Client, ErrorKind, LocalData};
 use serde_json::json;
@@ -13,18 +13,18 @@ async fn local_server_in_memory() {
     client.close().await;
     client.close().await;
     assert_eq!(client.datasets().list().await.unwrap_err().kind(), ErrorKind::Closed);
-    let late = Client::builder().api_key("k").server_url(url).build().unwrap();
-    assert_eq!(late.datasets().list().await.unwrap_err().kind(), ErrorKind::Connection);
+    let other = Client::builder().api_key("k").server_url(url).build().unwrap();
+    assert_eq!(other.datasets().list().await.unwrap_err().kind(), ErrorKind::Connection);
 }
 
 #[tokio::test]
 async fn local_server_on_disk() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = || LocalData::Directory(folder.path().join("data"));
+    let directory = tempfile::tempdir().unwrap();
+    let data = || LocalData::Directory(directory.path().join("data"));
     let client = Client::local(data()).await.unwrap();
     let dataset = client.datasets().create("Refund requests", "").await.unwrap();
     let second = Client::local(data()).await.unwrap_err();
-    assert_eq!(second.kind(), ErrorKind::Configuration, "a directory belongs to one process");
+    assert_eq!(second.kind(), ErrorKind::Configuration, "a data directory can be opened once only");
     client.close().await;
 
     let client = Client::local(data()).await.unwrap();

@@ -1,4 +1,4 @@
-//! Cases on files, signed links and exports.
+//! Files, signed links and exports.
 
 use std::io::Write;
 
@@ -30,8 +30,8 @@ async fn upload_file_streamed() {
     let file = fixture.client.files().upload(upload).await.unwrap();
     assert_eq!(file.bytes, Some(TEXT.len() as i64 * 50_000));
 
-    let pieces = (0..10).map(|_| Ok(bytes::Bytes::from_static(TEXT.as_bytes())));
-    let upload = Upload::stream("pieces.jsonl", futures::stream::iter(pieces), None);
+    let chunks = (0..10).map(|_| Ok(bytes::Bytes::from_static(TEXT.as_bytes())));
+    let upload = Upload::stream("chunks.jsonl", futures::stream::iter(chunks), None);
     let file = fixture.client.files().upload(upload).await.unwrap();
     assert_eq!(file.bytes, Some(TEXT.len() as i64 * 10));
 
@@ -42,9 +42,9 @@ async fn upload_file_streamed() {
 #[tokio::test]
 async fn list_files() {
     let fixture = Fixture::start().await;
-    let first = fixture.file("1").await;
-    let second = fixture.file("2").await;
-    let third = fixture.file("3").await;
+    let first = fixture.upload("1").await;
+    let second = fixture.upload("2").await;
+    let third = fixture.upload("3").await;
     let response = fixture.client.files().list().await.unwrap();
     let ids: Vec<_> = response.data.iter().map(|file| file.id.clone()).collect();
     assert_eq!((ids, response.total), (vec![third, second, first.clone()], Some(3)));
@@ -64,7 +64,7 @@ async fn retrieve_file() {
 #[tokio::test]
 async fn delete_file() {
     let fixture = Fixture::start().await;
-    let id = fixture.file(TEXT).await;
+    let id = fixture.upload(TEXT).await;
     let files = fixture.client.files();
     let response = files.delete(&id).await.unwrap();
     assert_eq!((response.id, response.deleted), (id.clone(), true));
@@ -93,9 +93,9 @@ async fn download_file() {
 #[tokio::test]
 async fn signed_url_needs_no_key() {
     let fixture = Fixture::start().await;
-    let id = fixture.file(TEXT).await;
+    let id = fixture.upload(TEXT).await;
     let link = fixture.client.files().get_signed_url(&id).expiry(1).await.unwrap().url;
-    assert!(link.starts_with(&fixture.url()), "the link leads to the server that was asked");
+    assert!(link.starts_with(&fixture.url()), "the link points to another server");
     let response = plain_http().get(&link).send().await.unwrap();
     assert_eq!(
         (response.status(), response.text().await.unwrap().as_str()),
@@ -112,22 +112,22 @@ async fn signed_url_needs_no_key() {
 #[tokio::test]
 async fn export_then_import() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
+    let dataset = fixture.create_dataset().await;
     let datasets = fixture.client.datasets();
-    let spread = "{\n  \"messages\" : [ ],\n\t\"text\": \"a \\n b\"\n}";
-    let payload = mistral_datasets::RawJson::from_string(spread.to_owned()).unwrap();
+    let formatted = "{\n  \"messages\" : [ ],\n\t\"text\": \"a \\n b\"\n}";
+    let payload = mistral_datasets::RawJson::from_string(formatted.to_owned()).unwrap();
     datasets.create_record(dataset.id, payload, json!({"n": 1})).await.unwrap();
     for number in 0..250 {
-        fixture.record(&dataset, &format!("number {number} \u{2028} 😀")).await;
+        fixture.create_record(&dataset, &format!("number {number} \u{2028} 😀")).await;
     }
     let link = datasets.export_to_jsonl(dataset.id).await.unwrap().file_url;
     let export = fixture.client.open_link(&link).await.unwrap().bytes().await.unwrap();
     assert_eq!(export.iter().filter(|byte| **byte == b'\n').count(), 251);
 
-    let copy = fixture.dataset().await;
+    let copy = fixture.create_dataset().await;
     let file = fixture.client.files().upload(Upload::bytes("export.jsonl", export)).await.unwrap();
     let task = datasets.import_from_file(copy.id, file.id).await.unwrap();
-    let task = fixture.finished(task).await;
+    let task = fixture.wait_until_finished(task).await;
     assert_eq!(task.result.unwrap().imported_record_count, 251, "{:?}", task.message);
     for page in 1..=3 {
         let read = async |id| {

@@ -1,4 +1,4 @@
-//! Cases on import tasks.
+//! Imports.
 
 use mistral_datasets::ErrorKind;
 use mistral_datasets::types::{RecordSource, TaskStatus};
@@ -9,9 +9,9 @@ use uuid::Uuid;
 #[tokio::test]
 async fn import_from_file() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
+    let dataset = fixture.create_dataset().await;
     let file = fixture
-        .file(concat!(
+        .upload(concat!(
             r#"{"payload": {"messages": [{"role": "user", "content": "B"}], "n": 1.0}, "properties": {"z": 1, "a": 2}}"#,
             "\n\n",
             r#"{"messages": [{"role": "user", "content": "A"}]}"#,
@@ -21,14 +21,14 @@ async fn import_from_file() {
         .await;
     let task = fixture.client.datasets().import_from_file(dataset.id, file).await.unwrap();
     assert_eq!((&task.status, task.dataset_id), (&TaskStatus::Running, dataset.id));
-    let task = fixture.finished(task).await;
+    let task = fixture.wait_until_finished(task).await;
     assert_eq!((&task.status, task.progress), (&TaskStatus::Completed, Some(100)));
     let result = task.result.unwrap();
     assert_eq!(
         (result.requested_record_count, result.imported_record_count, result.skipped_record_count),
         (3, 3, 0)
     );
-    let records = fixture.records(&dataset).await;
+    let records = fixture.list_records(&dataset).await;
     let texts: Vec<_> =
         records.iter().map(|record| (record.payload.get(), record.properties.get())).collect();
     assert_eq!(
@@ -44,22 +44,23 @@ async fn import_from_file() {
 #[tokio::test]
 async fn import_from_file_is_all_or_nothing() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
-    for bad in [r#"{"messages": 5}"#, "{", r#"{"properties": {}}"#, "[]", r#"{"payload": []}"#] {
+    let dataset = fixture.create_dataset().await;
+    for invalid in [r#"{"messages": 5}"#, "{", r#"{"properties": {}}"#, "[]", r#"{"payload": []}"#]
+    {
         let good = r#"{"messages": [{"role": "user", "content": "fine"}]}"#;
-        let file = fixture.file(&format!("{good}\n{good}\n{bad}\n{good}\n")).await;
+        let file = fixture.upload(&format!("{good}\n{good}\n{invalid}\n{good}\n")).await;
         let task = fixture.client.datasets().import_from_file(dataset.id, file).await.unwrap();
-        let task = fixture.finished(task).await;
-        assert_eq!(task.status, TaskStatus::Failed, "{bad}");
+        let task = fixture.wait_until_finished(task).await;
+        assert_eq!(task.status, TaskStatus::Failed, "{invalid}");
         assert!(
             task.message.as_ref().is_some_and(|message| message.contains("line 3")),
             "{task:?}"
         );
-        assert!(fixture.records(&dataset).await.is_empty());
+        assert!(fixture.list_records(&dataset).await.is_empty());
     }
 }
 
-/// Two events as the explorer would have them.
+/// Returns two explorer events.
 fn events() -> Value {
     json!([
         {"request_messages": [{"role": "user", "content": "one"}], "response_messages": [{"role": "assistant", "content": "1"}]},
@@ -67,21 +68,21 @@ fn events() -> Value {
     ])
 }
 
-/// The ids that planting returned.
-fn ids(planted: &Value, member: &str) -> Vec<String> {
-    let items = planted.as_array().unwrap();
-    items.iter().map(|item| item[member].as_str().unwrap().to_owned()).collect()
+/// Returns the IDs in the response of `insert_fixture`.
+fn ids(inserted: &Value, field: &str) -> Vec<String> {
+    let items = inserted.as_array().unwrap();
+    items.iter().map(|item| item[field].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
 async fn import_from_explorer() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
+    let dataset = fixture.create_dataset().await;
     let ids = ids(&fixture.insert_fixture("chat-completion-events", events()).await, "event_id");
     let started = fixture.client.datasets().import_from_explorer(dataset.id, ids);
-    let task = fixture.finished(started.await.unwrap()).await;
+    let task = fixture.wait_until_finished(started.await.unwrap()).await;
     assert_eq!(task.status, TaskStatus::Completed);
-    let records = fixture.records(&dataset).await;
+    let records = fixture.list_records(&dataset).await;
     assert_eq!(records.len(), 2);
     assert_eq!(records[0].source, RecordSource::Explorer);
     let payload: Value = records[0].payload.parse().unwrap();
@@ -92,32 +93,32 @@ async fn import_from_explorer() {
 #[tokio::test]
 async fn import_from_campaign() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
+    let dataset = fixture.create_dataset().await;
     let events = ids(&fixture.insert_fixture("chat-completion-events", events()).await, "event_id");
     let campaign =
         fixture.insert_fixture("campaigns", json!({"name": "Week 1", "event_ids": events})).await;
     let id = campaign["id"].as_str().unwrap();
     let started = fixture.client.datasets().import_from_campaign(dataset.id, id);
-    let task = fixture.finished(started.await.unwrap()).await;
+    let task = fixture.wait_until_finished(started.await.unwrap()).await;
     assert_eq!(task.status, TaskStatus::Completed);
-    assert_eq!(fixture.records(&dataset).await.len(), 2);
+    assert_eq!(fixture.list_records(&dataset).await.len(), 2);
 }
 
 #[tokio::test]
 async fn import_from_playground() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
+    let dataset = fixture.create_dataset().await;
     let conversations = json!([{"messages": [{"role": "user", "content": "played"}]}]);
     let ids = ids(&fixture.insert_fixture("conversations", conversations).await, "conversation_id");
     let started = fixture.client.datasets().import_from_playground(dataset.id, ids);
-    let task = fixture.finished(started.await.unwrap()).await;
+    let task = fixture.wait_until_finished(started.await.unwrap()).await;
     assert_eq!(task.status, TaskStatus::Completed);
-    let records = fixture.records(&dataset).await;
+    let records = fixture.list_records(&dataset).await;
     assert_eq!((records.len(), &records[0].source), (1, &RecordSource::Playground));
 
     let started =
         fixture.client.datasets().import_from_playground(dataset.id, Vec::<String>::new());
-    let task = fixture.finished(started.await.unwrap()).await;
+    let task = fixture.wait_until_finished(started.await.unwrap()).await;
     assert_eq!(
         (task.status, task.result.unwrap().imported_record_count),
         (TaskStatus::Completed, 0)
@@ -127,15 +128,15 @@ async fn import_from_playground() {
 #[tokio::test]
 async fn import_from_dataset_records() {
     let fixture = Fixture::start().await;
-    let from = fixture.dataset().await;
-    let to = fixture.dataset().await;
-    let first = fixture.record(&from, "first").await;
-    let second = fixture.record(&from, "second").await;
+    let from = fixture.create_dataset().await;
+    let to = fixture.create_dataset().await;
+    let first = fixture.create_record(&from, "first").await;
+    let second = fixture.create_record(&from, "second").await;
     let started =
         fixture.client.datasets().import_from_dataset_records(to.id, [second.id, first.id]);
-    let task = fixture.finished(started.await.unwrap()).await;
+    let task = fixture.wait_until_finished(started.await.unwrap()).await;
     assert_eq!(task.status, TaskStatus::Completed);
-    let copies = fixture.records(&to).await;
+    let copies = fixture.list_records(&to).await;
     let texts: Vec<_> =
         copies.iter().map(|copy| (copy.payload.get(), copy.properties.get())).collect();
     assert_eq!(
@@ -143,13 +144,13 @@ async fn import_from_dataset_records() {
         [&second, &first].map(|record| (record.payload.get(), record.properties.get()))
     );
     assert!(copies.iter().all(|copy| copy.id != first.id && copy.id != second.id));
-    assert_eq!(fixture.records(&from).await.len(), 2);
+    assert_eq!(fixture.list_records(&from).await.len(), 2);
 }
 
 #[tokio::test]
 async fn import_from_unknown_sources_is_rejected() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
+    let dataset = fixture.create_dataset().await;
     let datasets = fixture.client.datasets();
     let unknown = Uuid::new_v4();
     let errors = [
@@ -172,13 +173,13 @@ async fn import_from_unknown_sources_is_rejected() {
 #[tokio::test]
 async fn list_tasks() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
+    let dataset = fixture.create_dataset().await;
     let datasets = fixture.client.datasets();
     let mut ids = Vec::new();
     for _ in 0..3 {
-        let file = fixture.file("").await;
+        let file = fixture.upload("").await;
         let task = datasets.import_from_file(dataset.id, file).await.unwrap();
-        ids.push(fixture.finished(task).await.id);
+        ids.push(fixture.wait_until_finished(task).await.id);
     }
     ids.reverse();
     let page = datasets.list_tasks(dataset.id).page_size(2).await.unwrap().tasks;
@@ -190,7 +191,7 @@ async fn list_tasks() {
 #[tokio::test]
 async fn fetch_unknown_task() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
+    let dataset = fixture.create_dataset().await;
     let error = fixture.client.datasets().fetch_task(dataset.id, Uuid::new_v4()).await.unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, Some("DATASET_TASK_NOT_FOUND")));
 }

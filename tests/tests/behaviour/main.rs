@@ -1,13 +1,13 @@
-//! The behaviour cases of `cases.txt` in Rust. Python and Node run the same cases by the same names.
+//! The behaviour cases of `cases.txt` in Rust. Python and Node run the same cases under the same names.
 
-mod bulk_in;
-mod bulk_out;
+mod bulk_input;
 mod cases;
+mod compression_and_logging;
 mod datasets;
 mod embedded;
-mod failures;
+mod errors;
+mod exports;
 mod files;
-mod hostile;
 mod imports;
 mod pagers;
 mod records;

@@ -1,4 +1,4 @@
-//! Cases on reading whole listings.
+//! Pagers.
 
 use std::time::{Duration, Instant};
 
@@ -8,16 +8,16 @@ use mistral_datasets::types::Dataset;
 use mistral_datasets_tests::Fixture;
 use serde_json::{Value, json};
 
-/// A dataset with so many records, the nth of which says n.
-async fn filled(fixture: &Fixture, records: usize) -> Dataset {
-    let dataset = fixture.dataset().await;
+/// Creates a dataset whose records have their index as property `n`, and clears the recorded requests.
+async fn create_filled_dataset(fixture: &Fixture, records: usize) -> Dataset {
+    let dataset = fixture.create_dataset().await;
     let lines: String = (0..records)
         .map(|n| format!("{{\"messages\": [], \"properties\": {{\"n\": {n}}}}}\n"))
         .collect();
-    let file = fixture.file(&lines).await;
+    let file = fixture.upload(&lines).await;
     let imported = fixture.client.datasets().import_from_file(dataset.id, file).wait();
     imported.await.unwrap();
-    fixture.requests().await;
+    fixture.take_requests().await;
     dataset
 }
 
@@ -28,7 +28,7 @@ fn number(properties: &str) -> u64 {
 #[tokio::test]
 async fn iterate_records_in_order() {
     let fixture = Fixture::start().await;
-    let dataset = filled(&fixture, 250).await;
+    let dataset = create_filled_dataset(&fixture, 250).await;
     let pager = fixture.client.datasets().list_records(dataset.id).pager().page_size(20);
     assert_eq!(pager.count().await.unwrap(), 250);
     let mut items = pager.items();
@@ -45,20 +45,20 @@ async fn iterate_records_in_order() {
 #[tokio::test]
 async fn iterate_is_lazy() {
     let fixture = Fixture::start().await;
-    let dataset = filled(&fixture, 30).await;
+    let dataset = create_filled_dataset(&fixture, 30).await;
     let mut items =
         fixture.client.datasets().list_records(dataset.id).pager().page_size(10).items();
-    assert!(fixture.requests().await.is_empty());
+    assert!(fixture.take_requests().await.is_empty());
     items.next().await.unwrap().unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     drop(items);
-    assert_eq!(fixture.operations().await, ["list_records"]);
+    assert_eq!(fixture.take_operations().await, ["list_records"]);
 }
 
 #[tokio::test]
 async fn iterate_prefetches() {
     let fixture = Fixture::start().await;
-    let dataset = filled(&fixture, 130).await;
+    let dataset = create_filled_dataset(&fixture, 130).await;
     fixture.inject_fault(json!({"operation": "list_records", "delay_ms": 30, "times": null})).await;
     let mut took = Vec::new();
     for prefetch in [1, 8] {
@@ -67,9 +67,9 @@ async fn iterate_prefetches() {
         let items = pager.page_size(10).prefetch(prefetch).items();
         assert_eq!(items.try_collect::<Vec<_>>().await.unwrap().len(), 130);
         took.push(started.elapsed());
-        assert_eq!(fixture.requests().await.len(), 13);
+        assert_eq!(fixture.take_requests().await.len(), 13);
     }
-    // One after the other they take 13 times the delay; the first, then eight and four at a time, three times.
+    // Sequentially, 13 pages take 13 delays. With prefetch, the first page, then eight and four take three.
     assert!(took[0] >= Duration::from_millis(13 * 30), "{took:?}");
     assert!(took[1] < took[0] / 2, "{took:?}");
 }
@@ -77,7 +77,7 @@ async fn iterate_prefetches() {
 #[tokio::test]
 async fn iterate_pages() {
     let fixture = Fixture::start().await;
-    let dataset = filled(&fixture, 25).await;
+    let dataset = create_filled_dataset(&fixture, 25).await;
     let pages = fixture.client.datasets().list_records(dataset.id).pager().page_size(10).pages();
     let pages: Vec<_> = pages.try_collect().await.unwrap();
     let shapes: Vec<_> =
@@ -90,29 +90,29 @@ async fn iterate_pages() {
 #[tokio::test]
 async fn iterate_stops_at_the_limit() {
     let fixture = Fixture::start().await;
-    let dataset = filled(&fixture, 50).await;
+    let dataset = create_filled_dataset(&fixture, 50).await;
     let pager = fixture.client.datasets().list_records(dataset.id).pager();
-    let taken: Vec<_> = pager.clone().limit(5).items().try_collect().await.unwrap();
-    assert_eq!(taken.len(), 5);
-    let requests = fixture.requests().await;
+    let items: Vec<_> = pager.clone().limit(5).items().try_collect().await.unwrap();
+    assert_eq!(items.len(), 5);
+    let requests = fixture.take_requests().await;
     assert_eq!(requests.len(), 1);
     assert!(requests[0].path.contains("page_size=5"));
-    let taken = pager.clone().page_size(10).limit(20).items().count().await;
-    assert_eq!((taken, fixture.requests().await.len()), (20, 2));
+    let items = pager.clone().page_size(10).limit(20).items().count().await;
+    assert_eq!((items, fixture.take_requests().await.len()), (20, 2));
     assert_eq!(pager.limit(0).items().count().await, 0);
-    assert!(fixture.requests().await.is_empty());
+    assert!(fixture.take_requests().await.is_empty());
 }
 
 #[tokio::test]
 async fn iterate_skips_duplicates() {
     let fixture = Fixture::start().await;
     for _ in 0..6 {
-        fixture.dataset().await;
+        fixture.create_dataset().await;
     }
     let mut items = fixture.client.datasets().list().pager().page_size(2).prefetch(1).items();
     let mut ids = vec![items.next().await.unwrap().unwrap().id];
-    // Datasets come newest first, so a new one pushes the rest along.
-    fixture.dataset().await;
+    // Datasets are listed newest first, so a new one shifts the others to later pages.
+    fixture.create_dataset().await;
     while let Some(dataset) = items.next().await {
         ids.push(dataset.unwrap().id);
     }
@@ -125,10 +125,10 @@ async fn iterate_skips_duplicates() {
 #[tokio::test]
 async fn iterate_stops_on_an_endless_next() {
     let fixture = Fixture::start().await;
-    let dataset = filled(&fixture, 3).await;
+    let dataset = create_filled_dataset(&fixture, 3).await;
     let page = fixture.client.datasets().list_records(dataset.id).await.unwrap().records;
-    let record = |place: usize| {
-        let record = &page.results[place];
+    let record = |index: usize| {
+        let record = &page.results[index];
         json!({
             "id": record.id, "dataset_id": dataset.id, "created_at": record.created_at,
             "updated_at": record.updated_at, "payload": {}, "properties": {}, "source": "OTHER",
@@ -143,7 +143,7 @@ async fn iterate_stops_on_an_endless_next() {
         let pager = fixture.client.datasets().list_records(dataset.id).pager().page_size(2);
         let collected: Vec<_> = pager.prefetch(4).items().try_collect().await.unwrap();
         assert_eq!(collected.len(), 2, "count {count}");
-        assert!(fixture.requests().await.len() < 20, "count {count}");
+        assert!(fixture.take_requests().await.len() < 20, "count {count}");
     }
     let empty = json!({"records": {"count": 1_000_000, "next": "/for/ever"}});
     fixture.clear_faults().await;
@@ -154,14 +154,14 @@ async fn iterate_stops_on_an_endless_next() {
 #[tokio::test]
 async fn iterate_strict_compares_counts() {
     let fixture = Fixture::start().await;
-    let dataset = filled(&fixture, 6).await;
+    let dataset = create_filled_dataset(&fixture, 6).await;
     let pager =
         || fixture.client.datasets().list_records(dataset.id).pager().page_size(2).prefetch(1);
     assert_eq!(pager().strict(true).items().count().await, 6);
     for strict in [false, true] {
         let mut items = pager().strict(strict).items();
         let first = items.next().await.unwrap().unwrap();
-        // The rest moves up, so that the first of the next page is passed over.
+        // The other records move up, so the first record of the next page is missed.
         fixture.client.datasets().records().delete(first.id).await.unwrap();
         let rest: Vec<_> = items.collect().await;
         let error = rest.into_iter().find_map(Result::err);
@@ -178,10 +178,10 @@ async fn iterate_strict_compares_counts() {
 #[tokio::test]
 async fn iterate_datasets_and_tasks() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
+    let dataset = fixture.create_dataset().await;
     for n in 0..5 {
         fixture.client.datasets().create(format!("Number {n}"), "").await.unwrap();
-        let file = fixture.file("{\"messages\": []}\n").await;
+        let file = fixture.upload("{\"messages\": []}\n").await;
         fixture.client.datasets().import_from_file(dataset.id, file).wait().await.unwrap();
     }
     let datasets = fixture.client.datasets().list().q("number").pager().page_size(2).items();

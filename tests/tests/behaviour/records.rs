@@ -1,4 +1,4 @@
-//! Cases on records.
+//! Records.
 
 use mistral_datasets::types::RecordSource;
 use mistral_datasets::{Client, ErrorKind, RawJson};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 #[tokio::test]
 async fn create_record() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
+    let dataset = fixture.create_dataset().await;
     let payload = json!({"messages": [{"role": "user", "content": "Hi"}], "model": "m"});
     let properties = json!({"topic": "greeting"});
     let record =
@@ -43,17 +43,17 @@ async fn create_record_rejects_non_objects() {
 #[tokio::test]
 async fn create_record_without_messages_is_rejected() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
+    let dataset = fixture.create_dataset().await;
     for payload in [json!({}), json!({"messages": [[null]]}), json!({"messages": "hello"})] {
         let created = fixture.client.datasets().create_record(dataset.id, &payload, json!({}));
         let error = created.await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::Validation, Some(422)), "{payload}");
         assert!(error.message().contains("payload.messages"), "{error}");
     }
-    assert!(fixture.records(&dataset).await.is_empty());
+    assert!(fixture.list_records(&dataset).await.is_empty());
 }
 
-/// JSON text that a client which parses and writes it again would change.
+/// JSON that would change if it were parsed and serialized again.
 const UNUSUAL: &str = concat!(
     r#"{"messages": [{"role":"user","content":"a\u0001b\u2028 \ud83d\ude00 😀 é"}], "z": 1.0, "a": 12345678901234567890123, "#,
     r#""tiny": 1e-7, "exact": 0.1, "huge": 1E400, "negative zero": -0.0, "nested": {"b": [], "a": {}}, "": null, "lone": "\ud800"}"#
@@ -62,12 +62,12 @@ const UNUSUAL: &str = concat!(
 #[tokio::test]
 async fn unusual_values_are_preserved() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
+    let dataset = fixture.create_dataset().await;
     let unusual = RawJson::from_string(UNUSUAL.to_owned()).unwrap();
     let created =
         fixture.client.datasets().create_record(dataset.id, &unusual, &unusual).await.unwrap();
     let fetched = fixture.client.datasets().records().fetch(created.id).await.unwrap();
-    let listed = fixture.records(&dataset).await.remove(0);
+    let listed = fixture.list_records(&dataset).await.remove(0);
     for record in [created, fetched, listed] {
         assert_eq!(record.payload.get(), UNUSUAL);
         assert_eq!(record.properties.get(), UNUSUAL);
@@ -77,10 +77,10 @@ async fn unusual_values_are_preserved() {
 #[tokio::test]
 async fn list_records_in_order() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
+    let dataset = fixture.create_dataset().await;
     let mut ids = Vec::new();
     for number in 0..7 {
-        ids.push(fixture.record(&dataset, &number.to_string()).await.id);
+        ids.push(fixture.create_record(&dataset, &number.to_string()).await.id);
     }
     let mut listed = Vec::new();
     for page in 1..=3 {
@@ -95,8 +95,8 @@ async fn list_records_in_order() {
 #[tokio::test]
 async fn fetch_record() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
-    let record = fixture.record(&dataset, "hello").await;
+    let dataset = fixture.create_dataset().await;
+    let record = fixture.create_record(&dataset, "hello").await;
     let fetched = fixture.client.datasets().records().fetch(record.id).await.unwrap();
     assert_eq!(fetched, record);
 }
@@ -118,8 +118,8 @@ async fn fetch_unknown_record() {
 #[tokio::test]
 async fn update_record_payload() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
-    let record = fixture.record(&dataset, "before").await;
+    let dataset = fixture.create_dataset().await;
+    let record = fixture.create_record(&dataset, "before").await;
     let records = fixture.client.datasets().records();
     let payload = json!({"messages": [{"role": "user", "content": "after"}]});
     records.update_payload(record.id, &payload).await.unwrap();
@@ -132,8 +132,8 @@ async fn update_record_payload() {
 #[tokio::test]
 async fn update_record_properties() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
-    let record = fixture.record(&dataset, "hello").await;
+    let dataset = fixture.create_dataset().await;
+    let record = fixture.create_record(&dataset, "hello").await;
     let records = fixture.client.datasets().records();
     records.update_properties(record.id, json!({"reviewed": true})).await.unwrap();
     let fetched = records.fetch(record.id).await.unwrap();
@@ -144,9 +144,9 @@ async fn update_record_properties() {
 #[tokio::test]
 async fn delete_record() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
-    let first = fixture.record(&dataset, "first").await;
-    let second = fixture.record(&dataset, "second").await;
+    let dataset = fixture.create_dataset().await;
+    let first = fixture.create_record(&dataset, "first").await;
+    let second = fixture.create_record(&dataset, "second").await;
     let records = fixture.client.datasets().records();
     records.delete(first.id).await.unwrap();
     assert_eq!(records.fetch(first.id).await.unwrap_err().kind(), ErrorKind::NotFound);
@@ -158,26 +158,26 @@ async fn delete_record() {
 #[tokio::test]
 async fn bulk_delete_records() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
+    let dataset = fixture.create_dataset().await;
     let mut ids = Vec::new();
     for number in 0..5 {
-        ids.push(fixture.record(&dataset, &number.to_string()).await.id);
+        ids.push(fixture.create_record(&dataset, &number.to_string()).await.id);
     }
     fixture.client.datasets().records().bulk_delete(&ids[1..4]).await.unwrap();
-    let left: Vec<_> =
-        fixture.records(&dataset).await.into_iter().map(|record| record.id).collect();
-    assert_eq!(left, [ids[0], ids[4]]);
+    let remaining: Vec<_> =
+        fixture.list_records(&dataset).await.into_iter().map(|record| record.id).collect();
+    assert_eq!(remaining, [ids[0], ids[4]]);
 }
 
 #[tokio::test]
 async fn bulk_delete_is_all_or_nothing() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
-    let record = fixture.record(&dataset, "hello").await;
+    let dataset = fixture.create_dataset().await;
+    let record = fixture.create_record(&dataset, "hello").await;
     let records = fixture.client.datasets().records();
     let error = records.bulk_delete([record.id, Uuid::new_v4()]).await.unwrap_err();
     assert_eq!(error.code(), Some("DATASET_RECORD_NOT_FOUND"));
-    assert_eq!(fixture.records(&dataset).await, [record]);
+    assert_eq!(fixture.list_records(&dataset).await, [record]);
     let error = records.bulk_delete(Vec::<Uuid>::new()).await.unwrap_err();
     assert_eq!(error.message(), "dataset_record_ids: expected 1 to 500 items, found 0");
 }
@@ -185,8 +185,8 @@ async fn bulk_delete_is_all_or_nothing() {
 #[tokio::test]
 async fn judge_record_is_not_supported() {
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
-    let record = fixture.record(&dataset, "hello").await;
+    let dataset = fixture.create_dataset().await;
+    let record = fixture.create_record(&dataset, "hello").await;
     let judge = json!({
         "name": "tone", "description": "Is it polite?", "model_name": "m", "instructions": "Judge.",
         "output": {"type": "REGRESSION", "min": 0, "max": 1}, "tools": []

@@ -1,8 +1,8 @@
-//! Cases on responses that the local server would not send.
+//! Responses that the local server does not send.
 
 use mistral_datasets::types::{RecordSource, TaskStatus};
 use mistral_datasets::{Client, ErrorKind, RetryPolicy};
-use mistral_datasets_tests::{Canned, RawResponse};
+use mistral_datasets_tests::{CannedResponse, CannedServer};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -10,8 +10,8 @@ const ID: &str = "019b2bd7-96e7-7219-8c0b-45a73da50088";
 const TIMES: &str =
     r#""created_at": "2025-12-17T10:25:07.818693Z", "updated_at": "2025-12-17T10:41:03.469341Z""#;
 
-async fn client(response: RawResponse) -> (Client, Canned) {
-    let server = Canned::always(response).await;
+async fn client(response: CannedResponse) -> (Client, CannedServer) {
+    let server = CannedServer::start(response).await;
     let client = Client::builder()
         .api_key("a key")
         .server_url(server.url())
@@ -31,24 +31,24 @@ async fn responses_of_every_generation_are_parsed() {
         (format!("{{{dataset}, \"slug\": \"my-resource\"}}"), Some("my-resource")),
         (format!("{{{}}}", dataset.replace(r#""deleted_at": null, "#, "")), None),
     ] {
-        let (client, _server) = client(RawResponse::json(200, body)).await;
+        let (client, _server) = client(CannedResponse::json(200, body)).await;
         let read = client.datasets().fetch(ID).await.unwrap();
         assert_eq!((read.slug.as_deref(), read.deleted_at), (slug, None));
         assert_eq!(read.created_at.timestamp_subsec_micros(), 818_693);
     }
 
-    // The documentation's samples: what its renderer makes of an object with free members.
+    // The samples in the service's documentation, which render a free-form object as `[null]`.
     let body = format!(
         r#"{{"id": "{ID}", {TIMES}, "dataset_id": "{ID}", "deleted_at": null, "payload": {{"messages": [[null]]}}, "properties": [null], "source": "EXPLORER"}}"#
     );
-    let (sample, _server) = client(RawResponse::json(200, body)).await;
+    let (sample, _server) = client(CannedResponse::json(200, body)).await;
     let record = sample.datasets().records().fetch(ID).await.unwrap();
     assert_eq!(
         (record.payload.get(), record.properties.get()),
         (r#"{"messages": [[null]]}"#, "[null]")
     );
 
-    let (page, _server) = client(RawResponse::json(200, r#"{"records": {"count": 87}}"#)).await;
+    let (page, _server) = client(CannedResponse::json(200, r#"{"records": {"count": 87}}"#)).await;
     let page = page.datasets().list_records(ID).await.unwrap().records;
     assert_eq!((page.count, page.results.len(), page.next), (87, 0, None));
 
@@ -63,7 +63,8 @@ async fn responses_of_every_generation_are_parsed() {
             Some(100),
         ),
     ] {
-        let (client, _server) = client(RawResponse::json(200, format!("{{{task}, {more}}}"))).await;
+        let (client, _server) =
+            client(CannedResponse::json(200, format!("{{{task}, {more}}}"))).await;
         let read = client.datasets().fetch_task(ID, ID).await.unwrap();
         assert_eq!((read.progress, read.status.is_finished()), (progress, progress.is_some()));
     }
@@ -74,7 +75,7 @@ async fn unknown_fields_and_values_are_preserved() {
     let body = format!(
         r#"{{"id": "{ID}", {TIMES}, "dataset_id": "{ID}", "payload": {{}}, "properties": {{}}, "source": "CARRIER_PIGEON", "mood": {{"b": 1.0, "a": [1]}}}}"#
     );
-    let (client, _server) = client(RawResponse::json(200, body)).await;
+    let (client, _server) = client(CannedResponse::json(200, body)).await;
     let record = client.datasets().records().fetch(ID).await.unwrap();
     assert_eq!(record.source, RecordSource::Other("CARRIER_PIGEON".to_owned()));
     assert_eq!(record.extra["mood"].get(), r#"{"b": 1.0, "a": [1]}"#);
@@ -88,19 +89,19 @@ async fn invalid_payload_json_does_not_hide_other_records() {
             r#"{{"id": "{ID}", {TIMES}, "dataset_id": "{ID}", "payload": {payload}, "properties": {{}}, "source": "PLAYGROUND"}}"#
         )
     };
-    let (broken, whole) = (record(r#"{"secret": tru}"#), record(r#"{"messages": []}"#));
+    let (invalid, valid) = (record(r#"{"secret": tru}"#), record(r#"{"messages": []}"#));
     let body =
-        format!(r#"{{"records": {{"results": [{broken}, {whole}], "count": 2, "next": null}}}}"#);
-    let (client, server) = client(RawResponse::json(200, body)).await;
+        format!(r#"{{"records": {{"results": [{invalid}, {valid}], "count": 2, "next": null}}}}"#);
+    let (client, server) = client(CannedResponse::json(200, body)).await;
     let page = client.datasets().list_records(ID).await.unwrap().records;
     assert_eq!(page.results[1].payload.get(), r#"{"messages": []}"#);
-    let broken = &page.results[0].payload;
-    let unread = broken.parse::<serde_json::Value>().unwrap_err();
-    assert!(!unread.to_string().contains("secret"), "{unread}");
+    let invalid = &page.results[0].payload;
+    let error = invalid.parse::<serde_json::Value>().unwrap_err();
+    assert!(!error.to_string().contains("secret"), "{error}");
     let sent = server.requests().len();
-    let refused = client.datasets().create_record(ID, broken, json!({})).await.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Validation);
-    assert!(!refused.to_string().contains("secret"), "{refused}");
+    let error = client.datasets().create_record(ID, invalid, json!({})).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Validation);
+    assert!(!error.to_string().contains("secret"), "{error}");
     assert_eq!(server.requests().len(), sent);
 }
 
@@ -150,7 +151,7 @@ async fn error_envelopes_of_every_kind_are_parsed() {
             None,
         ),
     ] {
-        let response = RawResponse::new(status, body).header("x-request-id", "r-1");
+        let response = CannedResponse::new(status, body).header("x-request-id", "r-1");
         let (client, _server) = client(response).await;
         let error = client.datasets().fetch(ID).await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (kind, Some(status)));
@@ -159,7 +160,7 @@ async fn error_envelopes_of_every_kind_are_parsed() {
     }
 
     for body in ["<html>hello</html>", "{", r#"{"id": 5}"#, "null", ""] {
-        let (client, _server) = client(RawResponse::new(200, body)).await;
+        let (client, _server) = client(CannedResponse::new(200, body)).await;
         let error = client.datasets().fetch(Uuid::nil()).await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::Decoding, Some(200)), "{body}");
     }

@@ -1,4 +1,4 @@
-//! The options that say how much the server takes.
+//! The limit options of `serve`.
 
 use std::num::NonZeroUsize;
 
@@ -7,49 +7,49 @@ use clap::Args;
 use humantime::Duration;
 use mistral_datasets_server::Limits;
 
-/// The limits. Sizes are written as 64MiB or 64MB, times as 90s or 10m.
+/// The limit options. Sizes are written as `64MiB` or `64MB`, durations as `90s` or `10m`.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitOptions {
-    /// The largest JSON body, and the longest line of an imported file
+    /// The maximum size of a JSON body, or of a line of an imported file
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize::b(Limits::default().json_bytes))]
     max_body: ByteSize,
-    /// How deep arrays and objects may lie in each other in JSON
+    /// The maximum nesting depth of JSON arrays and objects
     #[arg(long, value_name = "LEVELS", default_value_t = Limits::default().json_depth as u8, value_parser = clap::value_parser!(u8).range(4..=128))]
     max_depth: u8,
-    /// The largest file
+    /// The maximum size of a file
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize::b(Limits::default().file_bytes))]
     max_file: ByteSize,
-    /// The longest path and query of a URL
+    /// The maximum size of a request's path and query
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize::b(Limits::default().url_bytes))]
     max_url: ByteSize,
-    /// The largest headers of a request, all together
+    /// The maximum total size of a request's headers
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize::b(Limits::default().header_bytes))]
     max_headers: ByteSize,
-    /// Connections at once
-    #[arg(long, value_name = "COUNT", default_value_t = some(Limits::default().connections))]
+    /// The maximum number of concurrent connections
+    #[arg(long, value_name = "COUNT", default_value_t = non_zero(Limits::default().connections))]
     max_connections: NonZeroUsize,
-    /// Requests that are answered at once
-    #[arg(long, value_name = "COUNT", default_value_t = some(Limits::default().requests))]
+    /// The maximum number of concurrent requests
+    #[arg(long, value_name = "COUNT", default_value_t = non_zero(Limits::default().requests))]
     max_requests: NonZeroUsize,
-    /// How long a request may take once it has come
+    /// The maximum time to process a request after it was received
     #[arg(long, value_name = "TIME", default_value_t = Limits::default().request_timeout.into())]
     request_timeout: Duration,
-    /// How long a connection may be idle, or take to send the head of a request
+    /// The maximum time a connection may be idle, or take to send the headers of a request
     #[arg(long, value_name = "TIME", default_value_t = Limits::default().idle_timeout.into())]
     idle_timeout: Duration,
-    /// How long a client may stop while it sends a body or takes a response
+    /// The maximum time a client may pause while sending a body or reading a response
     #[arg(long, value_name = "TIME", default_value_t = Limits::default().stall_timeout.into())]
     stall_timeout: Duration,
-    /// Imports that run at once
-    #[arg(long, value_name = "COUNT", default_value_t = some(Limits::default().imports))]
+    /// The maximum number of concurrent imports
+    #[arg(long, value_name = "COUNT", default_value_t = non_zero(Limits::default().imports))]
     max_imports: NonZeroUsize,
-    /// Imports that wait for their turn
+    /// The maximum number of queued imports
     #[arg(long, value_name = "COUNT", default_value_t = Limits::default().queued_imports)]
     max_queued_imports: usize,
 }
 
-fn some(count: usize) -> NonZeroUsize {
+fn non_zero(count: usize) -> NonZeroUsize {
     NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)
 }
 

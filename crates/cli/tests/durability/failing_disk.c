@@ -1,5 +1,5 @@
-/* Loaded into a server before libc: makes its disk full, or the flushes of its disk fail, as long as there is a file of that
- * name in the directory FAILING_DISK. A full disk still takes what is written over something that is there. */
+/* Preloaded into a server to simulate disk failures: ENOSPC while the file `full` exists in the directory FAILING_DISK, and
+ * failing fsyncs while the file `flush` exists there. As on a real full disk, existing bytes of a file can be overwritten. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -9,24 +9,24 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-static int fails(const char *how) {
+static int is_failing(const char *failure) {
     const char *directory = getenv("FAILING_DISK");
     char path[4096];
-    if (!directory || snprintf(path, sizeof path, "%s/%s", directory, how) >= (int)sizeof path)
+    if (!directory || snprintf(path, sizeof path, "%s/%s", directory, failure) >= (int)sizeof path)
         return 0;
-    int before = errno;
-    int there = access(path, F_OK) == 0;
-    errno = before;
-    return there;
+    int saved_errno = errno;
+    int exists = access(path, F_OK) == 0;
+    errno = saved_errno;
+    return exists;
 }
 
 static int grows(int file, off_t end) {
-    struct stat found;
-    return fstat(file, &found) == 0 && S_ISREG(found.st_mode) && end > found.st_size;
+    struct stat status;
+    return fstat(file, &status) == 0 && S_ISREG(status.st_mode) && end > status.st_size;
 }
 
-static int refuse(int reason) {
-    errno = reason;
+static int fail(int error) {
+    errno = error;
     return -1;
 }
 
@@ -34,31 +34,31 @@ static int refuse(int reason) {
 
 ssize_t write(int file, const void *bytes, size_t count) {
     REAL(write);
-    if (fails("full") && grows(file, lseek(file, 0, SEEK_CUR) + (off_t)count))
-        return refuse(ENOSPC);
+    if (is_failing("full") && grows(file, lseek(file, 0, SEEK_CUR) + (off_t)count))
+        return fail(ENOSPC);
     return real(file, bytes, count);
 }
 
 ssize_t pwrite(int file, const void *bytes, size_t count, off_t offset) {
     REAL(pwrite);
-    if (fails("full") && grows(file, offset + (off_t)count))
-        return refuse(ENOSPC);
+    if (is_failing("full") && grows(file, offset + (off_t)count))
+        return fail(ENOSPC);
     return real(file, bytes, count, offset);
 }
 
 ssize_t pwrite64(int file, const void *bytes, size_t count, off64_t offset) {
     REAL(pwrite64);
-    if (fails("full") && grows(file, (off_t)offset + (off_t)count))
-        return refuse(ENOSPC);
+    if (is_failing("full") && grows(file, (off_t)offset + (off_t)count))
+        return fail(ENOSPC);
     return real(file, bytes, count, offset);
 }
 
 int fsync(int file) {
     REAL(fsync);
-    return fails("flush") ? refuse(EIO) : real(file);
+    return is_failing("flush") ? fail(EIO) : real(file);
 }
 
 int fdatasync(int file) {
     REAL(fdatasync);
-    return fails("flush") ? refuse(EIO) : real(file);
+    return is_failing("flush") ? fail(EIO) : real(file);
 }

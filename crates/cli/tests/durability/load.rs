@@ -1,4 +1,4 @@
-//! Clients that write all the time, and what the server has told them is done.
+//! Background clients that write continuously and record which writes were acknowledged.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -11,91 +11,97 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// How many lines an import has.
+/// The number of lines of an import.
 const LINES: usize = 150;
 
-/// A dataset into which records are put one by one and by imports, with a file that comes and goes for each.
+/// A client that creates, imports and uploads into a dataset of its own.
 #[derive(Debug)]
 pub struct Load {
     dataset: Uuid,
-    done: Arc<Mutex<Done>>,
+    acknowledged: Arc<Mutex<Acknowledged>>,
     stop: CancellationToken,
     running: JoinHandle<()>,
 }
 
-/// What was acknowledged.
+/// The acknowledged writes.
 #[derive(Clone, Debug, Default)]
-pub struct Done {
-    /// The records that were created.
+pub struct Acknowledged {
+    /// The records created one by one.
     pub records: HashSet<Uuid>,
-    /// The numbers of the imports that were completed.
+    /// The numbers of the completed imports.
     pub imports: HashSet<u64>,
-    /// The files that stay.
+    /// The uploaded files that were not deleted.
     pub files: HashSet<String>,
 }
 
 impl Load {
-    /// Begins to write.
-    pub async fn begin(client: &Client, name: &str) -> Self {
-        let dataset = client.datasets().create(name, "").await.expect("a dataset").id;
-        let (done, stop) = (Arc::<Mutex<Done>>::default(), CancellationToken::new());
+    /// Starts writing.
+    pub async fn start(client: &Client, name: &str) -> Self {
+        let dataset = client.datasets().create(name, "").await.expect("dataset is created").id;
+        let (acknowledged, stop) =
+            (Arc::<Mutex<Acknowledged>>::default(), CancellationToken::new());
         let writing = {
-            let (client, done, stop) = (client.clone(), Arc::clone(&done), stop.clone());
+            let (client, acknowledged, stop) =
+                (client.clone(), Arc::clone(&acknowledged), stop.clone());
             async move {
                 for number in 0.. {
                     if stop.is_cancelled() {
                         return;
                     }
-                    round(&client, dataset, number, &done).await.expect("the server serves on");
+                    write_round(&client, dataset, number, &acknowledged)
+                        .await
+                        .expect("writes succeed");
                 }
             }
         };
-        Self { dataset, done, stop, running: tokio::spawn(writing) }
+        Self { dataset, acknowledged, stop, running: tokio::spawn(writing) }
     }
 
-    /// What was acknowledged up to now.
-    pub fn done(&self) -> Done {
-        self.done.lock().expect("nobody panics").clone()
+    /// Returns the writes acknowledged so far.
+    pub fn acknowledged(&self) -> Acknowledged {
+        self.acknowledged.lock().expect("lock is not poisoned").clone()
     }
 
-    /// Stops writing, and answers in which dataset it was.
-    pub async fn end(self) -> Uuid {
+    /// Stops writing and returns the dataset.
+    pub async fn stop(self) -> Uuid {
         self.stop.cancel();
         self.running.await.expect("every write was acknowledged");
         self.dataset
     }
 }
 
-async fn round(
+/// Creates some records, imports a file, and deletes every other file.
+async fn write_round(
     client: &Client,
     dataset: Uuid,
     number: u64,
-    done: &Mutex<Done>,
+    acknowledged: &Mutex<Acknowledged>,
 ) -> Result<(), Error> {
-    let locked = || done.lock().expect("nobody panics");
+    let acknowledged = || acknowledged.lock().expect("lock is not poisoned");
     for _ in 0..5 {
         let payload = json!({"messages": [{"role": "user", "content": "x".repeat(2_000)}]});
         let created = client.datasets().create_record(dataset, payload, json!({})).await?;
-        locked().records.insert(created.id);
+        acknowledged().records.insert(created.id);
     }
     let line = format!("{{\"messages\":[],\"properties\":{{\"import\":{number}}}}}\n");
     let file = client.files().upload(Upload::bytes("lines.jsonl", line.repeat(LINES))).await?;
     client.datasets().import_from_file(dataset, &*file.id).wait().await?;
-    locked().imports.insert(number);
+    acknowledged().imports.insert(number);
     if number.is_multiple_of(2) {
         client.files().delete(&*file.id).await?;
     } else {
-        locked().files.insert(file.id);
+        acknowledged().files.insert(file.id);
     }
     Ok(())
 }
 
-/// Checks that a server has everything that was acknowledged, each thing once and whole, and nothing by halves.
-pub async fn check(client: &Client, dataset: Uuid, done: &Done) {
+/// Checks that every acknowledged write is present exactly once, and that no import is partial.
+pub async fn check(client: &Client, dataset: Uuid, acknowledged: &Acknowledged) {
     let pager = client.datasets().list_records(dataset).pager().strict(true);
-    let records: Vec<DatasetRecord> = pager.items().try_collect().await.expect("the records");
+    let records: Vec<DatasetRecord> =
+        pager.items().try_collect().await.expect("records are listed");
     let pager = client.datasets().list_records(dataset).pager();
-    assert_eq!(pager.count().await.expect("the count"), records.len() as u64);
+    assert_eq!(pager.count().await.expect("records are counted"), records.len() as u64);
 
     let (mut created, mut imported) = (HashSet::new(), std::collections::HashMap::new());
     for record in &records {
@@ -103,22 +109,24 @@ pub async fn check(client: &Client, dataset: Uuid, done: &Done) {
         struct Properties {
             import: Option<u64>,
         }
-        let properties: Properties = record.properties.parse().expect("our own properties");
+        let properties: Properties =
+            record.properties.parse().expect("properties written by this test");
         match properties.import {
             Some(import) => *imported.entry(import).or_insert(0) += 1,
-            None => assert!(created.insert(record.id), "{} is there twice", record.id),
+            None => assert!(created.insert(record.id), "{} is duplicated", record.id),
         }
     }
-    assert!(created.is_superset(&done.records), "a record that was acknowledged is not there");
-    assert!(done.imports.iter().all(|import| imported.contains_key(import)));
-    assert!(imported.values().all(|lines| *lines == LINES), "an import is there by halves");
+    assert!(created.is_superset(&acknowledged.records), "an acknowledged record is missing");
+    assert!(acknowledged.imports.iter().all(|import| imported.contains_key(import)));
+    assert!(imported.values().all(|lines| *lines == LINES), "an import is partial");
 
-    let files = client.files().list().page_size(1_000_000).await.expect("the files");
+    let files = client.files().list().page_size(1_000_000).await.expect("files are listed");
     let listed: HashSet<String> = files.data.iter().map(|file| file.id.clone()).collect();
-    assert!(listed.is_superset(&done.files), "a file that was acknowledged is not there");
+    assert!(listed.is_superset(&acknowledged.files), "an acknowledged file is missing");
     for file in &files.data {
-        let content = client.files().download(&*file.id).await.expect("every file that is listed");
-        let bytes = content.bytes().await.expect("all of it");
+        let content =
+            client.files().download(&*file.id).await.expect("a listed file can be downloaded");
+        let bytes = content.bytes().await.expect("content is complete");
         assert_eq!(Some(bytes.len() as i64), file.bytes);
     }
 }

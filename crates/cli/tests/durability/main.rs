@@ -1,12 +1,12 @@
-//! What the server has acknowledged is never lost: over kills, ends in order, full and failing disks, and in backups. All of it
-//! is tried on servers in processes of their own.
+//! Tests that acknowledged writes are never lost: after kills, graceful shutdowns, full and failing disks, and in backups. The
+//! servers run in separate processes.
 
 mod backups;
 #[cfg(target_os = "linux")]
-mod disks;
+mod failing_disk;
 mod kills;
 mod load;
-mod served;
+mod server;
 mod shutdown;
 #[cfg(target_os = "linux")]
 mod small_disk;
@@ -16,16 +16,16 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-/// SQLite's own check of every page, index and reference of a data directory that no server uses.
+/// Runs SQLite's checks of pages, indexes and foreign keys on a data directory that no server is using.
 fn check_integrity(directory: &Path) {
     let path = directory.join("datasets.sqlite3");
     let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
-    let database = database.expect("the database opens");
-    let verdict: String =
+    let database = database.expect("database opens");
+    let result: String =
         database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("the check runs");
-    assert_eq!(verdict, "ok");
-    let broken: i64 = database
+    assert_eq!(result, "ok");
+    let violations: i64 = database
         .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))
         .expect("the check runs");
-    assert_eq!(broken, 0);
+    assert_eq!(violations, 0);
 }

@@ -1,4 +1,4 @@
-//! A client that writes, and remembers what the server has acknowledged.
+//! A client that writes random changes and checks the server's state against the acknowledged ones.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,48 +15,48 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// What every record says of itself: its number, and the import that brought it, if one did.
+/// The properties of every record: its number, and the number of the import that created it, if any.
 #[derive(serde::Deserialize)]
 struct Properties {
     n: u64,
     import: Option<u64>,
 }
 
-/// The payload of a line of an import.
-const PAYLOAD_OF_LINES: &str = r#"{"messages":[]}"#;
+/// The payload of imported records.
+const IMPORTED_PAYLOAD: &str = r#"{"messages":[]}"#;
 
-/// The payload of a record that is created.
-fn payload() -> Value {
+/// The payload of created records.
+fn created_payload() -> Value {
     json!({"messages": [{"role": "user", "content": "x".repeat(1_000)}]})
 }
 
-/// What was under way when the server was killed.
+/// A write without a response, which the server may or may not have carried out.
 #[derive(Debug)]
-enum UnderWay {
+enum PendingWrite {
     Create { n: u64 },
     Edit { id: Uuid, n: u64 },
     Delete { id: Uuid },
     Import { import: u64, lines: u64 },
 }
 
-/// A client with a dataset of its own.
+/// A client with its own dataset.
 #[derive(Debug)]
 pub struct Worker {
     number: usize,
     dataset: Option<Uuid>,
-    /// The records that the server has acknowledged, and their numbers.
+    /// The acknowledged records and their numbers.
     records: BTreeMap<Uuid, u64>,
-    /// The files that are kept, and how many bytes they have.
+    /// The acknowledged files and their sizes in bytes.
     files: BTreeMap<String, usize>,
     random: StdRng,
-    under_way: Option<UnderWay>,
-    last: u64,
+    pending: Option<PendingWrite>,
+    last_number: u64,
     acknowledged: u64,
-    settled: Arc<Notify>,
+    ready: Arc<Notify>,
 }
 
 impl Worker {
-    /// A worker without a dataset yet, whose choices follow from the seed.
+    /// Creates a worker whose writes are derived from `seed`. Its dataset is created by the first call of [`verify`](Self::verify).
     pub fn new(number: usize, seed: u64) -> Self {
         Self {
             number,
@@ -64,201 +64,216 @@ impl Worker {
             records: BTreeMap::new(),
             files: BTreeMap::new(),
             random: StdRng::seed_from_u64(seed),
-            under_way: None,
-            last: 0,
+            pending: None,
+            last_number: 0,
             acknowledged: 0,
-            settled: Arc::default(),
+            ready: Arc::default(),
         }
     }
 
-    /// How many writes the server has acknowledged.
+    /// Returns the number of acknowledged writes.
     pub fn acknowledged(&self) -> u64 {
         self.acknowledged
     }
 
-    /// Told when the worker begins to write.
-    pub fn settled(&self) -> Arc<Notify> {
-        self.settled.clone()
+    /// Returns the notification that the worker sends when it starts to write.
+    pub fn ready(&self) -> Arc<Notify> {
+        self.ready.clone()
     }
 
-    /// Compares what is there after a start with what was acknowledged before, and finds out what became of what was under
-    /// way.
-    pub async fn settle(&mut self, client: &Client) {
+    /// Waits for tasks to end, checks the server's state against the acknowledged writes, and resolves the pending write.
+    pub async fn verify(&mut self, client: &Client) {
         let Some(dataset) = self.dataset else {
             let name = format!("Worker {}", self.number);
-            let created = client.datasets().create(name, "").await.expect("a dataset");
+            let created = client.datasets().create(name, "").await.expect("dataset is created");
             self.dataset = Some(created.id);
             return;
         };
         self.wait_for_tasks(client, dataset).await;
-        self.compare(client, dataset).await;
+        self.verify_state(client, dataset).await;
     }
 
-    /// Compares what is there with what was acknowledged.
-    async fn compare(&mut self, client: &Client, dataset: Uuid) {
+    /// Checks the server's state against the acknowledged writes, and resolves the pending write.
+    async fn verify_state(&mut self, client: &Client, dataset: Uuid) {
         for (id, bytes) in &self.files {
-            let content =
-                client.files().download(&**id).await.expect("a file that was acknowledged");
-            assert_eq!(content.bytes().await.expect("all of it").len(), *bytes);
+            let content = client
+                .files()
+                .download(&**id)
+                .await
+                .expect("an acknowledged file can be downloaded");
+            assert_eq!(content.bytes().await.expect("content is complete").len(), *bytes);
         }
         let pager = client.datasets().list_records(dataset).pager().strict(true);
-        let found: Vec<DatasetRecord> = pager.items().try_collect().await.expect("the records");
-        let count = pager_count(client, dataset).await;
-        assert_eq!(count, found.len() as u64, "the count and the rows disagree");
+        let found: Vec<DatasetRecord> =
+            pager.items().try_collect().await.expect("records are listed");
+        let count = client.datasets().list_records(dataset).pager().count().await;
+        let count = count.expect("records are counted");
+        assert_eq!(count, found.len() as u64, "the count differs from the number of records");
 
-        let mut there = BTreeMap::new();
-        let mut imported = Vec::new();
+        let mut stored = BTreeMap::new();
+        let mut unknown = Vec::new();
         for record in &found {
-            let properties: Properties = record.properties.parse().expect("our own properties");
-            let whole = [PAYLOAD_OF_LINES.to_owned(), payload().to_string()];
-            assert!(whole.iter().any(|whole| record.payload.get() == whole), "{}", record.id);
-            assert!(there.insert(record.id, properties.n).is_none(), "{} came twice", record.id);
+            let properties: Properties =
+                record.properties.parse().expect("properties written by this test");
+            let payloads = [IMPORTED_PAYLOAD.to_owned(), created_payload().to_string()];
+            assert!(
+                payloads.iter().any(|payload| record.payload.get() == payload),
+                "{}",
+                record.id
+            );
+            assert!(
+                stored.insert(record.id, properties.n).is_none(),
+                "{} is duplicated",
+                record.id
+            );
             if !self.records.contains_key(&record.id) {
-                imported.push((record.id, properties));
+                unknown.push((record.id, properties));
             }
         }
-        match self.under_way.take() {
-            None => assert!(imported.is_empty(), "records that nobody created"),
-            Some(UnderWay::Create { n }) => {
-                assert!(imported.len() <= 1 && imported.iter().all(|(_, new)| new.n == n));
+        match self.pending.take() {
+            None => assert!(unknown.is_empty(), "there are records that were never created"),
+            Some(PendingWrite::Create { n }) => {
+                assert!(unknown.len() <= 1 && unknown.iter().all(|(_, new)| new.n == n));
             }
-            Some(UnderWay::Edit { id, n }) => {
-                assert!(imported.is_empty());
-                if there[&id] == n {
+            Some(PendingWrite::Edit { id, n }) => {
+                assert!(unknown.is_empty());
+                if stored[&id] == n {
                     self.records.insert(id, n);
                 }
             }
-            Some(UnderWay::Delete { id }) => {
-                assert!(imported.is_empty());
-                if !there.contains_key(&id) {
+            Some(PendingWrite::Delete { id }) => {
+                assert!(unknown.is_empty());
+                if !stored.contains_key(&id) {
                     self.records.remove(&id);
                 }
             }
-            Some(UnderWay::Import { import, lines }) => {
-                let number = imported.len() as u64;
-                assert!(number == 0 || number == lines, "{number} of {lines} lines are there");
-                assert!(imported.iter().all(|(_, new)| new.import == Some(import)));
+            Some(PendingWrite::Import { import, lines }) => {
+                let count = unknown.len() as u64;
+                assert!(count == 0 || count == lines, "{count} of {lines} lines were imported");
+                assert!(unknown.iter().all(|(_, new)| new.import == Some(import)));
             }
         }
-        self.records.extend(imported.into_iter().map(|(id, new)| (id, new.n)));
-        assert_eq!(there, self.records, "worker {}", self.number);
+        self.records.extend(unknown.into_iter().map(|(id, new)| (id, new.n)));
+        assert_eq!(stored, self.records, "worker {}", self.number);
     }
 
-    /// No task runs for ever: what a kill has interrupted is resumed, or has failed and says why.
+    /// Waits until the latest tasks have ended. Interrupted imports must be resumed, or have failed with a message.
     async fn wait_for_tasks(&self, client: &Client, dataset: Uuid) {
         let tasks = client.datasets().list_tasks(dataset).pager().limit(3).items();
-        let tasks: Vec<_> = tasks.try_collect().await.expect("the tasks");
+        let tasks: Vec<_> = tasks.try_collect().await.expect("tasks are listed");
         for task in tasks {
             let waited = client.datasets().task(dataset, task.id).wait();
             match waited.timeout(Duration::from_secs(30)).await {
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::TaskFailed => {
-                    let task = error.task().expect("the error has the task");
+                    let task = error.task().expect("the error contains the task");
                     assert!(task.message.as_ref().is_some_and(|message| !message.is_empty()));
                 }
-                Err(error) => panic!("a task that does not end: {error}"),
+                Err(error) => panic!("a task does not end: {error}"),
             }
         }
     }
 
-    /// Writes until it is to stop, or a write fails, and answers how.
+    /// Writes until `stop` is cancelled or a write fails, and returns the error.
     pub async fn work(&mut self, client: &Client, stop: &CancellationToken) -> Option<Error> {
-        self.settled.notify_one();
+        self.ready.notify_one();
         while !stop.is_cancelled() {
             if let Err(error) = self.write(client).await {
                 return Some(error);
             }
-            self.under_way = None;
+            self.pending = None;
             self.acknowledged += 1;
         }
         None
     }
 
-    /// Writes until a write fails, and answers how. One whose import cannot even be told to have failed waits in vain, and has
-    /// no failure in this time.
-    pub async fn fail(&mut self, client: &Client, time: Duration) -> Option<Error> {
+    /// Writes until a write fails, and returns the error. Returns `None` on a timeout, which is permitted only while waiting for
+    /// an import: with a failing disk, the server cannot store that the import failed.
+    pub async fn work_until_failure(
+        &mut self,
+        client: &Client,
+        timeout: Duration,
+    ) -> Option<Error> {
         let stop = CancellationToken::new();
-        match tokio::time::timeout(time, self.work(client, &stop)).await {
-            Ok(failure) => Some(failure.expect("nobody told it to stop")),
+        match tokio::time::timeout(timeout, self.work(client, &stop)).await {
+            Ok(error) => Some(error.expect("the worker is never stopped")),
             Err(_) => {
                 assert!(
-                    matches!(self.under_way, Some(UnderWay::Import { .. })),
-                    "a write was acknowledged"
+                    matches!(self.pending, Some(PendingWrite::Import { .. })),
+                    "a write other than an import timed out"
                 );
                 None
             }
         }
     }
 
-    /// Takes the server at its word that it has not done what failed, and looks whether that is so.
-    pub async fn check_refused(&mut self, client: &Client) {
-        self.under_way = None;
-        self.compare(client, self.dataset.expect("settled before")).await;
+    /// Checks that the write that failed was not carried out.
+    pub async fn check_rejected(&mut self, client: &Client) {
+        self.pending = None;
+        self.verify_state(client, self.dataset.expect("`verify` created the dataset")).await;
     }
 
     async fn write(&mut self, client: &Client) -> Result<(), Error> {
-        let dataset = self.dataset.expect("settled before");
-        self.last += 1;
-        let n = self.last;
+        let dataset = self.dataset.expect("`verify` created the dataset");
+        self.last_number += 1;
+        let n = self.last_number;
         let choice = self.random.random_range(0..100);
         let known = self.records.keys().copied().choose(&mut self.random);
         match (choice, known) {
             (0..20, Some(id)) => {
-                self.under_way = Some(UnderWay::Edit { id, n });
+                self.pending = Some(PendingWrite::Edit { id, n });
                 client.datasets().records().update_properties(id, json!({"n": n})).await?;
                 self.records.insert(id, n);
             }
             (20..40, Some(id)) => {
-                self.under_way = Some(UnderWay::Delete { id });
+                self.pending = Some(PendingWrite::Delete { id });
                 client.datasets().records().delete(id).await?;
                 self.records.remove(&id);
             }
             (40..50, _) => self.import(client, dataset, n).await?,
             _ => {
-                self.under_way = Some(UnderWay::Create { n });
-                let created = client.datasets().create_record(dataset, payload(), json!({"n": n}));
+                self.pending = Some(PendingWrite::Create { n });
+                let created =
+                    client.datasets().create_record(dataset, created_payload(), json!({"n": n}));
                 self.records.insert(created.await?.id, n);
             }
         }
         Ok(())
     }
 
-    /// Imports some hundred lines, and learns their ids when they are there.
+    /// Imports up to 400 lines and fetches the IDs of the new records.
     async fn import(&mut self, client: &Client, dataset: Uuid, import: u64) -> Result<(), Error> {
         let lines = self.random.random_range(1..400);
         let text: String = (0..lines)
-            .map(|place| {
-                let n = import * 1_000 + place;
+            .map(|index| {
+                let n = import * 1_000 + index;
                 format!("{{\"messages\":[],\"properties\":{{\"n\":{n},\"import\":{import}}}}}\n")
             })
             .collect();
         let bytes = text.len();
         let file = client.files().upload(Upload::bytes("lines.jsonl", text)).await?;
         self.files.insert(file.id.clone(), bytes);
-        self.under_way = Some(UnderWay::Import { import, lines });
+        self.pending = Some(PendingWrite::Import { import, lines });
         client.datasets().import_from_file(dataset, &*file.id).wait().await?;
         let page = self.records.len() as i64 / 100 + 1;
         let appended = client.datasets().list_records(dataset).page(page).pager().items();
         let appended: Vec<DatasetRecord> = appended.try_collect().await?;
-        let mut number = 0;
+        let mut count = 0;
         for record in appended {
-            let properties: Properties = record.properties.parse().expect("our own properties");
+            let properties: Properties =
+                record.properties.parse().expect("properties written by this test");
             if properties.import == Some(import) {
                 self.records.insert(record.id, properties.n);
-                number += 1;
+                count += 1;
             }
         }
-        assert_eq!(number, lines, "an import that has succeeded is complete");
-        self.under_way = None;
+        assert_eq!(count, lines, "a completed import is partial");
+        self.pending = None;
         if self.random.random_bool(0.8) {
-            // From here on nobody knows whether it is there, until that is acknowledged.
+            // Until the response arrives, the file may or may not exist.
             self.files.remove(&file.id);
             client.files().delete(&*file.id).await?;
         }
         Ok(())
     }
-}
-
-async fn pager_count(client: &Client, dataset: Uuid) -> u64 {
-    client.datasets().list_records(dataset).pager().count().await.expect("the count")
 }

@@ -1,4 +1,4 @@
-//! What `serve` writes to its log, and how.
+//! The log of `serve`.
 
 use std::io::{IsTerminal, stderr};
 
@@ -6,13 +6,16 @@ use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// The log goes to standard error. At `info` it has a line for every request; none has keys, queries, or what is sent.
+/// The log options. The log goes to standard error and contains neither API keys nor query strings nor bodies.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Logging")]
 pub struct LogOptions {
-    /// How much to log: off, error, warn, info (a line a request), debug or trace; without it, what RUST_LOG says, or warn
+    /// The log level: off, error, warn, info, debug or trace [default: RUST_LOG or warn]
+    ///
+    /// From `info` on, every request is logged.
     #[arg(long = "log", value_name = "LEVEL")]
     level: Option<LevelFilter>,
-    /// How to write the log: as text for people, or as a JSON object a line
+    /// The log format: plain text, or one JSON object per line
     #[arg(long, value_enum, default_value_t = Format::Text)]
     log_format: Format,
 }
@@ -24,19 +27,19 @@ enum Format {
 }
 
 impl LogOptions {
-    /// Begins to log.
-    pub fn start(&self) {
+    /// Installs the global log subscriber.
+    pub fn init(&self) {
         let filter = match self.level {
             Some(level) => EnvFilter::new(level.to_string()),
             None => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")),
         };
         let log = tracing_subscriber::fmt().with_writer(stderr).with_env_filter(filter);
-        // A log that cannot be written, on a full disk for example, would be told of on standard error, which then fails too,
-        // and takes the request that wanted to log with it.
+        // If the log cannot be written, for example on a full disk, reporting that on standard error fails too and panics in
+        // the request being logged.
         let log = log.log_internal_errors(false);
         match self.log_format {
             Format::Text => log.with_ansi(stderr().is_terminal()).init(),
-            // What is in a line's own object is found without a detour, which is why there are no spans around it.
+            // All fields are at the top level, where log processors find them without configuration.
             Format::Json => log.json().flatten_event(true).with_current_span(false).init(),
         }
     }

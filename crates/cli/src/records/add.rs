@@ -1,4 +1,4 @@
-//! `mistral-datasets records add DATASET FILE`: many records, each with an outcome of its own.
+//! `mistral-datasets records add DATASET FILE`: creates many records, each with its own outcome.
 
 use std::path::{Path, PathBuf};
 
@@ -10,27 +10,31 @@ use mistral_datasets::{
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 
-use crate::failure::Failure;
-use crate::output::Output;
+use crate::error::CliError;
+use crate::output::{self, Output};
 
-/// What is added from a file, and how.
+/// The file to read records from, and how to send them.
 #[derive(Debug, Args)]
-pub struct Adding {
-    /// A file with a record a line, as `import` takes them; `-` is standard input
+pub struct AddFromFile {
+    /// A JSONL file with one record per line, or `-` for standard input
+    ///
+    /// The lines have the same form as for `import`.
     #[arg(value_name = "FILE", required_unless_present = "payload", conflicts_with = "payload")]
     pub file: Option<PathBuf>,
-    /// Whether to send records one by one, or as a file that is imported: faster for many, but all or none, and without ids
+    /// Whether to create records one by one or to import them as a file
+    ///
+    /// A file import is faster for many records, but creates all records or none and does not report their IDs.
     #[arg(long, value_enum, default_value_t = StrategyName::Auto, conflicts_with = "payload")]
     strategy: StrategyName,
-    /// How many requests may be under way at once, 1 to 64
+    /// The maximum number of concurrent requests, from 1 to 64
     #[arg(long, value_name = "N", default_value_t = 8, conflicts_with = "payload")]
     concurrency: usize,
-    /// Go on when a record is refused
+    /// Continue after a record is rejected
     #[arg(long, conflicts_with = "payload")]
     continue_on_error: bool,
 }
 
-/// The strategies, as the command line names them.
+/// The values of `--strategy`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum StrategyName {
     Auto,
@@ -48,7 +52,7 @@ impl From<StrategyName> for Strategy {
     }
 }
 
-impl Adding {
+impl AddFromFile {
     /// Adds the records of a file.
     pub async fn run(
         self,
@@ -56,25 +60,25 @@ impl Adding {
         dataset: &str,
         client: &Client,
         output: Output,
-    ) -> Result<(), Failure> {
-        let lines: Box<dyn AsyncBufRead + Send + Unpin> = if file == Path::new("-") {
+    ) -> Result<(), CliError> {
+        let reader: Box<dyn AsyncBufRead + Send + Unpin> = if file == Path::new("-") {
             Box::new(BufReader::new(tokio::io::stdin()))
         } else {
-            let opened = tokio::fs::File::open(file).await.map_err(Failure::file(file))?;
-            Box::new(BufReader::new(opened))
+            let file = tokio::fs::File::open(file).await.map_err(CliError::file(file))?;
+            Box::new(BufReader::new(file))
         };
-        let bar = output.bar();
+        let bar = output.progress_bar();
         let call = client
             .datasets()
-            .create_records(dataset, records(lines))
+            .create_records(dataset, lines(reader))
             .strategy(self.strategy.into())
             .concurrency(self.concurrency)
             .continue_on_error(self.continue_on_error)
-            .on_progress(bar.callback());
-        let created = call.await;
+            .on_progress(bar.transfer_callback());
+        let result = call.await;
         drop(bar);
-        // What was created before something failed is worth knowing.
-        let report = match &created {
+        // After an error, the report says what was created before it.
+        let report = match &result {
             Ok(report) => Some(report),
             Err(error) => match error.report() {
                 Some(Report::Create(report)) if !report.items().is_empty() => Some(report),
@@ -82,17 +86,17 @@ impl Adding {
             },
         };
         if let Some(report) = report {
-            output.report(&as_json(report), || sentence(report))?;
+            output.report(&report_json(report), || report_text(report))?;
         }
-        let report = created?;
+        let report = result?;
         match report.failed() + report.unknown() {
             0 => Ok(()),
-            number => Err(Failure::Records(number)),
+            count => Err(CliError::Records(count)),
         }
     }
 }
 
-/// A line of the file, or why it cannot be read.
+/// A line of the file, or the error that reading it caused.
 struct Line(std::io::Result<Vec<u8>>);
 
 impl IntoRecord for Line {
@@ -104,23 +108,23 @@ impl IntoRecord for Line {
     }
 }
 
-/// The lines that are not blank.
-fn records(lines: impl AsyncBufRead + Send + Unpin + 'static) -> impl Stream<Item = Line> + Send {
-    futures::stream::unfold(Some(lines), |lines| async move {
-        let mut lines = lines?;
+/// Streams the lines of a reader, without blank ones. The stream ends after a read error.
+fn lines(reader: impl AsyncBufRead + Send + Unpin + 'static) -> impl Stream<Item = Line> + Send {
+    futures::stream::unfold(Some(reader), |reader| async move {
+        let mut reader = reader?;
         loop {
             let mut line = Vec::new();
-            match lines.read_until(b'\n', &mut line).await {
+            match reader.read_until(b'\n', &mut line).await {
                 Ok(0) => return None,
                 Ok(_) if line.trim_ascii().is_empty() => {}
-                Ok(_) => return Some((Line(Ok(line)), Some(lines))),
+                Ok(_) => return Some((Line(Ok(line)), Some(reader))),
                 Err(error) => return Some((Line(Err(error)), None)),
             }
         }
     })
 }
 
-fn as_json(report: &CreateReport) -> Value {
+fn report_json(report: &CreateReport) -> Value {
     let items = report.items().iter().map(|item| match item {
         Outcome::Created(id) => json!({"created": id}),
         Outcome::Imported => json!({"imported": true}),
@@ -139,20 +143,22 @@ fn as_json(report: &CreateReport) -> Value {
     })
 }
 
-/// What became of the records: the numbers, and those that need looking after.
-fn sentence(report: &CreateReport) -> String {
+/// Formats a summary, followed by the records that need attention.
+fn report_text(report: &CreateReport) -> String {
     let (strategy, reason) = (report.strategy(), report.reason());
-    let mut text = format!("added {} records ({strategy}: {reason})", report.created());
-    for (place, item) in report.items().iter().enumerate() {
-        let (what, error) = match item {
-            Outcome::Failed(error) => ("was refused", error),
-            Outcome::Unknown(error) => ("may have been added or not", error),
+    let added = output::count(report.created() as u64, "record");
+    let mut text = format!("added {added} ({strategy}: {reason})");
+    for (index, item) in report.items().iter().enumerate() {
+        let (outcome, error) = match item {
+            Outcome::Failed(error) => ("was rejected", error),
+            Outcome::Unknown(error) => ("may or may not have been added", error),
             _ => continue,
         };
-        text.push_str(&format!("\nrecord {} {what}: {error}", place + 1));
+        text.push_str(&format!("\nrecord {} {outcome}: {error}", index + 1));
     }
     if report.not_sent() > 0 {
-        text.push_str(&format!("\n{} records were not sent", report.not_sent()));
+        let not_sent = output::count(report.not_sent() as u64, "record");
+        text.push_str(&format!("\nnot sent: {not_sent}"));
     }
     text
 }

@@ -1,4 +1,4 @@
-//! The command in processes of its own: the server, and what calls it.
+//! Runs the command as a child process, as a server and as a client.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -9,28 +9,28 @@ use tempfile::TempDir;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_mistral-datasets");
 
-/// `mistral-datasets serve`, and commands against it. It stops when it is dropped.
-pub struct Served {
+/// A running `mistral-datasets serve`, which is killed on drop.
+pub struct TestServer {
     process: Child,
     pub url: String,
-    /// What it keeps in memory is in files there, which it cannot delete when it is killed.
+    /// The server's directory for temporary files, which a killed server cannot remove.
     _temporary: TempDir,
 }
 
-/// The variable that says where temporary files are to be.
-const TEMPORARY: &str = if cfg!(windows) { "TMP" } else { "TMPDIR" };
+/// The environment variable for the directory of temporary files.
+const TEMP_DIR_VARIABLE: &str = if cfg!(windows) { "TMP" } else { "TMPDIR" };
 
-impl Served {
-    /// Starts the server with these arguments.
+impl TestServer {
+    /// Starts a server with the given arguments.
     pub fn start(arguments: &[&str]) -> Self {
         Self::start_with(arguments, &[])
     }
 
-    /// Starts the server with these arguments and variables.
+    /// Starts a server with the given arguments and environment variables.
     pub fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let mut process = Command::new(PROGRAM)
-            .env(TEMPORARY, temporary.path())
+            .env(TEMP_DIR_VARIABLE, temporary.path())
             .envs(variables.iter().copied())
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
@@ -42,44 +42,44 @@ impl Served {
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let Some(url) = line.trim_end().strip_prefix("listening on ") else {
             process.kill().unwrap();
-            let mut words = String::new();
-            process.stderr.take().unwrap().read_to_string(&mut words).unwrap();
-            panic!("`{line}` {words}");
+            let mut errors = String::new();
+            process.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+            panic!("unexpected output `{line}`: {errors}");
         };
         Self { url: url.to_owned(), process, _temporary: temporary }
     }
 
-    /// The id of its process.
+    /// Returns the process ID.
     #[cfg(unix)]
-    pub fn process(&self) -> u32 {
+    pub fn process_id(&self) -> u32 {
         self.process.id()
     }
 
-    /// Ends it, and returns what it wrote to its log.
+    /// Kills the server and returns its log.
     #[cfg(unix)]
     pub fn log(mut self) -> String {
         let _ = self.process.kill();
-        let mut words = String::new();
-        self.process.stderr.take().unwrap().read_to_string(&mut words).unwrap();
-        words
+        let mut log = String::new();
+        self.process.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        log
     }
 
-    /// Runs a command.
+    /// Runs a command against the server.
     pub fn command(&self, arguments: &[&str]) -> Output {
         run(&self.url, "a key", arguments)
     }
 
-    /// Makes the server spoil requests, by a rule of its faults.
+    /// Adds a fault rule.
     pub fn inject_fault(&self, rule: &Value) {
-        self.faults("POST", &rule.to_string());
+        self.send_to_faults("POST", &rule.to_string());
     }
 
-    /// Makes the server spoil nothing more.
+    /// Removes all fault rules.
     pub fn clear_faults(&self) {
-        self.faults("DELETE", "");
+        self.send_to_faults("DELETE", "");
     }
 
-    fn faults(&self, method: &str, body: &str) {
+    fn send_to_faults(&self, method: &str, body: &str) {
         let address = self.url.strip_prefix("http://").unwrap();
         let request = format!(
             "{method} /local/v1/faults HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer a key\r\n\
@@ -93,12 +93,12 @@ impl Served {
         assert!(response.starts_with("HTTP/1.1 20"), "{response}");
     }
 
-    /// A dataset of so many records, and its id.
+    /// Creates a dataset with this many records, numbered by the property `n`, and returns its ID.
     pub fn dataset(&self, records: usize) -> String {
         let created = self.json(&["datasets", "create", "Refund requests"]);
         let id = created["id"].as_str().unwrap().to_owned();
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("records.jsonl");
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("records.jsonl");
         let lines: String = (0..records)
             .map(|number| format!("{{\"messages\": [], \"properties\": {{\"n\": {number}}}}}\n"))
             .collect();
@@ -107,7 +107,7 @@ impl Served {
         id
     }
 
-    /// Runs a command that succeeds, and returns its JSON.
+    /// Runs a command that must succeed with `--json`, and returns its output.
     pub fn json(&self, arguments: &[&str]) -> Value {
         let output = self.command(&[&["--json"], arguments].concat());
         assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
@@ -115,14 +115,14 @@ impl Served {
     }
 }
 
-impl Drop for Served {
+impl Drop for TestServer {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Runs a command against any server, with any key.
+/// Runs a command with the given server URL and API key.
 pub fn run(url: &str, key: &str, arguments: &[&str]) -> Output {
     Command::new(PROGRAM)
         .env("MISTRAL_SERVER_URL", url)

@@ -1,10 +1,10 @@
-//! Cases on responses that come in an unusual way, and on what is written into the log.
+//! Compressed responses, and the client's log.
 
 use std::io;
 use std::sync::{Arc, Mutex};
 
 use mistral_datasets::{Client, ClientBuilder, ErrorKind, RetryPolicy};
-use mistral_datasets_tests::{Canned, Fixture, RawResponse};
+use mistral_datasets_tests::{CannedResponse, CannedServer, Fixture};
 use serde_json::json;
 use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
@@ -26,28 +26,28 @@ fn client(url: &str) -> ClientBuilder {
     Client::builder().api_key("the key").server_url(url).retries(RetryPolicy::none())
 }
 
-async fn count(response: RawResponse) -> Result<i64, mistral_datasets::Error> {
-    let server = Canned::always(response).await;
+async fn count(response: CannedResponse) -> Result<i64, mistral_datasets::Error> {
+    let server = CannedServer::start(response).await;
     Ok(client(server.url()).build()?.datasets().list().await?.datasets.count)
 }
 
 #[tokio::test]
 async fn compressed_responses_are_decoded() {
     for (encoding, body) in [("gzip", GZIPPED.to_vec()), ("br", BROTLI.to_vec())] {
-        let response = RawResponse::new(200, body).header("content-encoding", encoding);
+        let response = CannedResponse::new(200, body).header("content-encoding", encoding);
         let response = response.header("content-type", "application/json");
-        let server = Canned::always(response).await;
+        let server = CannedServer::start(response).await;
         let client = client(server.url()).build().unwrap();
         assert_eq!(client.datasets().list().await.unwrap().datasets.count, 3, "{encoding}");
-        let asked = &server.requests()[0];
-        assert!(asked.contains("accept-encoding") && asked.contains(encoding), "{asked}");
+        let request = &server.requests()[0];
+        assert!(request.contains("accept-encoding") && request.contains(encoding), "{request}");
     }
-    let broken = RawResponse::new(200, "no gzip at all").header("content-encoding", "gzip");
-    let kind = count(broken).await.unwrap_err().kind();
+    let invalid = CannedResponse::new(200, "not gzip").header("content-encoding", "gzip");
+    let kind = count(invalid).await.unwrap_err().kind();
     assert!(matches!(kind, ErrorKind::Decoding | ErrorKind::Connection), "{kind}");
 }
 
-/// What was logged.
+/// A log that is written to memory.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -75,28 +75,29 @@ async fn calls_are_logged_without_secrets() {
     let fixture =
         Fixture::start_with(vec!["the-secret-key".to_owned()], "the-secret-key".to_owned()).await;
     let log = Log::default();
-    // With one subscriber in the process, tracing takes what the thread of another test answers for what all would.
+    // With a single subscriber in the process, tracing caches whether an event is enabled, and another test's thread without a
+    // subscriber could decide it. A second subscriber disables that.
     let _second = tracing::Dispatch::new(NoSubscriber::new());
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::DEBUG)
         .with_writer(log.clone())
         .with_ansi(false)
         .finish();
-    let work = async {
-        let dataset = fixture.dataset().await;
+    let calls = async {
+        let dataset = fixture.create_dataset().await;
         fixture.inject_fault(json!({"operation": "list_records", "status": 503})).await;
-        fixture.record(&dataset, "a private word").await;
-        fixture.records(&dataset).await;
+        fixture.create_record(&dataset, "a private word").await;
+        fixture.list_records(&dataset).await;
         let link = fixture.client.datasets().export_to_jsonl(dataset.id).await.unwrap().file_url;
         fixture.client.open_link(&link).await.unwrap().bytes().await.unwrap();
         link
     };
-    let link = work.with_subscriber(subscriber).await;
+    let link = calls.with_subscriber(subscriber).await;
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    for told in ["create_record", "list_records", "status=503", "retry", "request_id="] {
-        assert!(logged.contains(told), "{told}: {logged}");
+    for expected in ["create_record", "list_records", "status=503", "retry", "request_id="] {
+        assert!(logged.contains(expected), "{expected}: {logged}");
     }
-    let query = link.split_once('?').expect("a link is signed in its query").1;
+    let query = link.split_once('?').expect("link is signed").1;
     for secret in ["the-secret-key", "a private word", query] {
         assert!(!logged.contains(secret), "{logged}");
     }

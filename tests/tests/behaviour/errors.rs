@@ -1,20 +1,20 @@
-//! Cases on what goes wrong before or beside the API, and on secrets.
+//! Configuration and connection errors, and the secrecy of keys, links and conversations.
 
 use std::time::Duration;
 
 use mistral_datasets::{Client, ClientBuilder, ErrorKind, RetryPolicy};
-use mistral_datasets_tests::{Canned, Fixture, RawResponse};
+use mistral_datasets_tests::{CannedResponse, CannedServer, Fixture};
 use serde_json::json;
 use uuid::Uuid;
 
-/// A client that sends everything once.
-fn once(url: &str) -> ClientBuilder {
+/// Returns a client builder without retries.
+fn without_retries(url: &str) -> ClientBuilder {
     Client::builder().api_key("k").server_url(url).retries(RetryPolicy::none())
 }
 
 #[tokio::test]
 async fn missing_key_is_a_configuration_error() {
-    // The environment of a test run may hold a key; an empty one counts as none everywhere.
+    // The environment may contain a key. A blank key counts as missing.
     let error = Client::builder().api_key(" ").build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.message().contains("MISTRAL_API_KEY"), "{error}");
@@ -32,7 +32,7 @@ async fn rejected_key_is_an_authentication_error() {
 
 #[tokio::test]
 async fn unreachable_server_is_a_connection_error() {
-    let client = once("http://127.0.0.1:9").build().unwrap();
+    let client = without_retries("http://127.0.0.1:9").build().unwrap();
     for error in [
         client.datasets().list().await.unwrap_err(),
         client.files().download("file").await.unwrap_err(),
@@ -50,9 +50,9 @@ async fn unreachable_server_is_a_connection_error() {
 #[tokio::test]
 async fn slow_server_is_a_timeout_error() {
     let response =
-        RawResponse::json(200, r#"{"datasets": {"count": 0}}"#).after(Duration::from_secs(20));
-    let server = Canned::always(response).await;
-    let client = once(server.url()).timeout(Duration::from_millis(100)).build().unwrap();
+        CannedResponse::json(200, r#"{"datasets": {"count": 0}}"#).delay(Duration::from_secs(20));
+    let server = CannedServer::start(response).await;
+    let client = without_retries(server.url()).timeout(Duration::from_millis(100)).build().unwrap();
     for error in [
         client.datasets().list().await.unwrap_err(),
         client.files().download("file").await.unwrap_err(),
@@ -66,20 +66,20 @@ async fn slow_server_is_a_timeout_error() {
 #[tokio::test]
 async fn secrets_stay_out_of_errors() {
     let body = r#"{"detail": [{"loc": ["body"], "msg": "bad", "input": "the conversation"}]}"#;
-    let server = Canned::always(RawResponse::json(422, body)).await;
-    let client = once(server.url()).api_key("the key").build().unwrap();
+    let server = CannedServer::start(CannedResponse::json(422, body)).await;
+    let client = without_retries(server.url()).api_key("the key").build().unwrap();
     let payload = json!({"messages": [{"role": "user", "content": "the conversation"}]});
     let call = client.datasets().create_record("dataset", &payload, json!({}));
     let printed = format!("{call:?} {client:?}");
     let error = call.await.unwrap_err();
     let link = format!("{}/file?signature=the-signature", server.url());
-    let refused = client.open_link(&link).await.unwrap_err();
+    let rejected = client.open_link(&link).await.unwrap_err();
     let fixture = Fixture::start().await;
-    let dataset = fixture.dataset().await;
+    let dataset = fixture.create_dataset().await;
     let export = fixture.client.datasets().export_to_jsonl(dataset.id).await.unwrap();
-    let (_, query) = export.file_url.split_once('?').expect("the link is signed");
+    let (_, query) = export.file_url.split_once('?').expect("link is signed");
     assert!(!format!("{export:?}").contains(query), "{export:?}");
-    let printed = format!("{printed} {error} {error:?} {refused} {refused:?}");
+    let printed = format!("{printed} {error} {error:?} {rejected} {rejected:?}");
     for secret in ["the key", "the conversation", "the-signature"] {
         assert!(!printed.contains(secret), "{printed}");
     }
@@ -87,12 +87,14 @@ async fn secrets_stay_out_of_errors() {
 
 #[tokio::test]
 async fn key_is_not_sent_to_other_hosts() {
-    let other = Canned::always(RawResponse::json(200, r#"{"datasets": {"count": 3}}"#)).await;
-    let elsewhere = format!("{}/elsewhere", other.url().replace("127.0.0.1", "localhost"));
-    let first = Canned::always(RawResponse::new(307, "").header("location", &elsewhere)).await;
+    let other =
+        CannedServer::start(CannedResponse::json(200, r#"{"datasets": {"count": 3}}"#)).await;
+    let location = format!("{}/datasets", other.url().replace("127.0.0.1", "localhost"));
+    let first =
+        CannedServer::start(CannedResponse::new(307, "").header("location", &location)).await;
     let client = Client::builder().api_key("the key").server_url(first.url()).build().unwrap();
     assert_eq!(client.datasets().list().await.unwrap().datasets.count, 3);
-    client.open_link(&elsewhere).await.unwrap();
+    client.open_link(&location).await.unwrap();
     assert!(first.requests()[0].contains("authorization: bearer the key"));
     let requests = other.requests();
     assert_eq!(requests.len(), 2);

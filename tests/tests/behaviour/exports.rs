@@ -1,4 +1,4 @@
-//! Cases on exports.
+//! Exports and progress callbacks.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -7,32 +7,32 @@ use futures::StreamExt;
 use mistral_datasets::testing::RecordedRequest;
 use mistral_datasets::types::{Dataset, RecordSource};
 use mistral_datasets::{Compression, ErrorKind, Jsonl, NewRecord, Progress};
-use mistral_datasets_tests::{Canned, Fixture, RawResponse};
+use mistral_datasets_tests::{CannedResponse, CannedServer, Fixture};
 use serde_json::{Value, json};
 
-/// A dataset of three records.
-async fn filled(fixture: &Fixture) -> Dataset {
-    let dataset = fixture.dataset().await;
+/// Creates a dataset with three records.
+async fn create_filled_dataset(fixture: &Fixture) -> Dataset {
+    let dataset = fixture.create_dataset().await;
     for text in ["first", "zweites 😀", "third"] {
-        fixture.record(&dataset, text).await;
+        fixture.create_record(&dataset, text).await;
     }
     dataset
 }
 
-/// The export as the server has it, by its link alone.
-async fn exported(fixture: &Fixture, dataset: &Dataset) -> Vec<u8> {
+/// Downloads the export by its link, without the export API of the client.
+async fn download_export(fixture: &Fixture, dataset: &Dataset) -> Vec<u8> {
     let link = fixture.client.datasets().export_to_jsonl(dataset.id).await.unwrap().file_url;
     fixture.client.open_link(&link).await.unwrap().bytes().await.unwrap().to_vec()
 }
 
-/// What lies in a folder.
-fn names(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).unwrap();
+/// Returns the names of a directory's entries.
+fn file_names(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).unwrap();
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// The requests by which links were opened: their status and a header.
-fn openings(requests: &[RecordedRequest], header: &str) -> Vec<(u16, String)> {
+/// Returns the status and a header of each request that opened a link.
+fn link_requests(requests: &[RecordedRequest], header: &str) -> Vec<(u16, String)> {
     let links = requests.iter().filter(|request| request.is_operation("open_link"));
     links
         .map(|request| {
@@ -45,18 +45,18 @@ fn openings(requests: &[RecordedRequest], header: &str) -> Vec<(u16, String)> {
 #[tokio::test]
 async fn export_to_file() {
     let fixture = Fixture::start().await;
-    let dataset = filled(&fixture).await;
-    let whole = exported(&fixture, &dataset).await;
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("export.jsonl");
-    std::fs::write(&path, "what was there before").unwrap();
+    let dataset = create_filled_dataset(&fixture).await;
+    let expected = download_export(&fixture, &dataset).await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("export.jsonl");
+    std::fs::write(&path, "previous content").unwrap();
     let report = fixture.client.datasets().export(dataset.id).to_path(&path).await.unwrap();
-    assert_eq!((report.records, report.bytes), (3, whole.len() as u64));
+    assert_eq!((report.records, report.bytes), (3, expected.len() as u64));
     assert_eq!(report.path.as_deref(), Some(&*path));
-    assert_eq!(std::fs::read(&path).unwrap(), whole);
-    assert_eq!(names(folder.path()), ["export.jsonl"]);
+    assert_eq!(std::fs::read(&path).unwrap(), expected);
+    assert_eq!(file_names(directory.path()), ["export.jsonl"]);
 
-    // A failure leaves what was there, and nothing else.
+    // A failed export leaves the existing file unchanged, and no temporary file.
     fixture
         .inject_fault(
             json!({"operation": "open_link", "status": 500, "body": "down", "times": null}),
@@ -65,40 +65,40 @@ async fn export_to_file() {
     let error = fixture.client.datasets().export(dataset.id).to_path(&path).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Server, 5), "{error}");
     assert_eq!(error.operation(), Some("export"));
-    assert_eq!(std::fs::read(&path).unwrap(), whole);
-    assert_eq!(names(folder.path()), ["export.jsonl"]);
+    assert_eq!(std::fs::read(&path).unwrap(), expected);
+    assert_eq!(file_names(directory.path()), ["export.jsonl"]);
 
     let unknown = fixture.client.datasets().export("unknown").to_path(&path).await.unwrap_err();
     assert_eq!(unknown.kind(), ErrorKind::NotFound);
-    let nowhere = folder.path().join("missing").join("export.jsonl");
-    let refused = fixture.client.datasets().export(dataset.id).to_path(nowhere).await.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Validation);
-    assert!(refused.message().starts_with("cannot write"), "{refused}");
+    let missing = directory.path().join("missing").join("export.jsonl");
+    let error = fixture.client.datasets().export(dataset.id).to_path(missing).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Validation);
+    assert!(error.message().starts_with("cannot write"), "{error}");
 }
 
 #[tokio::test]
 async fn export_compressed() {
     let fixture = Fixture::start().await;
-    let dataset = filled(&fixture).await;
-    let whole = exported(&fixture, &dataset).await;
-    let folder = tempfile::tempdir().unwrap();
-    for (name, compression, expected) in [
+    let dataset = create_filled_dataset(&fixture).await;
+    let expected = download_export(&fixture, &dataset).await;
+    let directory = tempfile::tempdir().unwrap();
+    for (name, option, compression) in [
         ("a.jsonl.gz", Compression::Auto, Compression::Gzip),
         ("a.jsonl.zst", Compression::Auto, Compression::Zstd),
         ("a.jsonl", Compression::Zstd, Compression::Zstd),
         ("b.jsonl.gz", Compression::None, Compression::None),
     ] {
-        let path = folder.path().join(name);
-        let export = fixture.client.datasets().export(dataset.id).compression(compression);
+        let path = directory.path().join(name);
+        let export = fixture.client.datasets().export(dataset.id).compression(option);
         let report = export.to_path(&path).await.unwrap();
         let bytes = std::fs::read(&path).unwrap();
         assert_eq!((report.records, report.bytes), (3, bytes.len() as u64));
-        assert_eq!(decompressed(expected, &bytes), whole, "{name}");
+        assert_eq!(decompressed(compression, &bytes), expected, "{name}");
     }
     let mut bytes = Vec::new();
     let export = fixture.client.datasets().export(dataset.id).compression(Compression::Gzip);
     export.to_writer(&mut bytes).await.unwrap();
-    assert_eq!(decompressed(Compression::Gzip, &bytes), whole);
+    assert_eq!(decompressed(Compression::Gzip, &bytes), expected);
 }
 
 fn decompressed(compression: Compression, bytes: &[u8]) -> Vec<u8> {
@@ -116,9 +116,9 @@ fn decompressed(compression: Compression, bytes: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn export_resumes() {
     let fixture = Fixture::start().await;
-    let dataset = filled(&fixture).await;
-    let whole = exported(&fixture, &dataset).await;
-    let folder = tempfile::tempdir().unwrap();
+    let dataset = create_filled_dataset(&fixture).await;
+    let expected = download_export(&fixture, &dataset).await;
+    let directory = tempfile::tempdir().unwrap();
     for (rule, range) in [
         (json!({"truncate_after_bytes": 100}), Some("bytes=100-")),
         (json!({"reset_after_bytes": 150}), None),
@@ -127,39 +127,39 @@ async fn export_resumes() {
         let mut rule = rule;
         rule["operation"] = json!("open_link");
         fixture.inject_fault(rule).await;
-        fixture.requests().await;
-        let path = folder.path().join("export.jsonl");
+        fixture.take_requests().await;
+        let path = directory.path().join("export.jsonl");
         let report = fixture.client.datasets().export(dataset.id).to_path(&path).await.unwrap();
         assert_eq!(report.records, 3);
-        assert_eq!(std::fs::read(&path).unwrap(), whole);
-        let requests = fixture.requests().await;
-        let openings = openings(&requests, "range");
-        assert_eq!(openings.len(), 2, "{requests:?}");
-        // How much of what came before a reset can still be read is chance.
+        assert_eq!(std::fs::read(&path).unwrap(), expected);
+        let requests = fixture.take_requests().await;
+        let ranges = link_requests(&requests, "range");
+        assert_eq!(ranges.len(), 2, "{requests:?}");
+        // After a reset, how many of the received bytes can be read is not deterministic.
         if let Some(range) = range {
-            assert_eq!(openings[1].1, range);
-            assert_eq!(openings[1].0, if range.is_empty() { 200 } else { 206 });
-            // The server may answer with a part only of the same file.
-            let condition = &self::openings(&requests, "if-range")[1].1;
+            assert_eq!(ranges[1].1, range);
+            assert_eq!(ranges[1].0, if range.is_empty() { 200 } else { 206 });
+            // The range applies only to the same version of the file.
+            let condition = &link_requests(&requests, "if-range")[1].1;
             assert_eq!(condition.starts_with('"'), !range.is_empty(), "{condition}");
         }
     }
 
-    // A server that does not know ranges sends the whole again, and a stream goes on in the middle of it.
-    let ignorant = json!([
+    // A server without range support sends the whole file again; a stream skips the bytes it has delivered.
+    let without_ranges = json!([
         {"operation": "open_link", "truncate_after_bytes": 100},
-        {"operation": "open_link", "status": 200, "body": String::from_utf8(whole.clone()).unwrap()},
+        {"operation": "open_link", "status": 200, "body": String::from_utf8(expected.clone()).unwrap()},
     ]);
-    fixture.inject_fault(ignorant).await;
+    fixture.inject_fault(without_ranges).await;
     let lines: Vec<_> = fixture.client.datasets().export(dataset.id).lines().collect().await;
     let lines: Vec<_> = lines.into_iter().map(|line| line.unwrap().to_vec()).collect();
-    assert_eq!([lines.join(&b"\n"[..]), b"\n".to_vec()].concat(), whole);
+    assert_eq!([lines.join(&b"\n"[..]), b"\n".to_vec()].concat(), expected);
 
-    // What never gets on is given up.
+    // Without any progress, the export gives up.
     fixture
         .inject_fault(json!({"operation": "open_link", "reset_after_bytes": 0, "times": null}))
         .await;
-    let path = folder.path().join("never.jsonl");
+    let path = directory.path().join("unfinished.jsonl");
     let error = fixture.client.datasets().export(dataset.id).to_path(&path).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connection, 5));
     assert!(!path.exists());
@@ -168,26 +168,26 @@ async fn export_resumes() {
 #[tokio::test]
 async fn export_renews_an_expired_url() {
     let fixture = Fixture::start().await;
-    let dataset = filled(&fixture).await;
-    let whole = exported(&fixture, &dataset).await;
-    let folder = tempfile::tempdir().unwrap();
+    let dataset = create_filled_dataset(&fixture).await;
+    let expected = download_export(&fixture, &dataset).await;
+    let directory = tempfile::tempdir().unwrap();
     for status in [403, 404, 410] {
         fixture.inject_fault(json!({"operation": "open_link", "status": status, "body": ""})).await;
-        fixture.requests().await;
-        let path = folder.path().join("export.jsonl");
+        fixture.take_requests().await;
+        let path = directory.path().join("export.jsonl");
         let report = fixture.client.datasets().export(dataset.id).to_path(&path).await.unwrap();
-        assert_eq!((report.records, std::fs::read(&path).unwrap()), (3, whole.clone()));
-        let operations = fixture.operations().await;
+        assert_eq!((report.records, std::fs::read(&path).unwrap()), (3, expected.clone()));
+        let operations = fixture.take_operations().await;
         assert_eq!(
             operations,
             ["list_records", "export_to_jsonl", "open_link", "export_to_jsonl", "open_link"]
         );
     }
 
-    // In the middle of a transfer: what was handed over is not handed over again.
+    // In the middle of a transfer: delivered records are not delivered again.
     fixture
         .inject_fault(json!([
-            {"operation": "open_link", "truncate_after_bytes": whole.len() - 10},
+            {"operation": "open_link", "truncate_after_bytes": expected.len() - 10},
             {"operation": "open_link", "status": 403, "body": ""},
         ]))
         .await;
@@ -197,11 +197,11 @@ async fn export_renews_an_expired_url() {
         texts.push(record.unwrap().properties.parse::<Value>().unwrap()["text"].clone());
     }
     assert_eq!(texts, ["first", "zweites 😀", "third"]);
-    // The same bytes behind another link are not sent again either.
-    let openings = openings(&fixture.requests().await, "range");
-    let statuses: Vec<_> = openings.iter().map(|(status, _)| *status).collect();
+    // The new link is opened at the position already reached.
+    let ranges = link_requests(&fixture.take_requests().await, "range");
+    let statuses: Vec<_> = ranges.iter().map(|(status, _)| *status).collect();
     assert_eq!(statuses, [200, 403, 206]);
-    assert_eq!(openings[2].1, format!("bytes={}-", whole.len() - 10));
+    assert_eq!(ranges[2].1, format!("bytes={}-", expected.len() - 10));
 
     fixture
         .inject_fault(json!({"operation": "open_link", "status": 403, "body": "", "times": null}))
@@ -213,19 +213,19 @@ async fn export_renews_an_expired_url() {
 #[tokio::test]
 async fn export_checks_the_line_count() {
     let fixture = Fixture::start().await;
-    let dataset = filled(&fixture).await;
-    let lie = |times: Value| {
+    let dataset = create_filled_dataset(&fixture).await;
+    let wrong_count = |times: Value| {
         let body = json!({"records": {"count": 5, "results": []}});
         json!({"operation": "list_records", "status": 200, "body": body, "times": times})
     };
-    // Records that were deleted before the export was made are not missing.
-    fixture.inject_fault(lie(json!(1))).await;
+    // Records deleted before the export was created are not missing: the count is compared again.
+    fixture.inject_fault(wrong_count(json!(1))).await;
     let report = fixture.client.datasets().export(dataset.id).to_writer(Vec::new()).await.unwrap();
     assert_eq!(report.records, 3);
 
-    fixture.inject_fault(lie(Value::Null)).await;
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("export.jsonl");
+    fixture.inject_fault(wrong_count(Value::Null)).await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("export.jsonl");
     let export = || fixture.client.datasets().export(dataset.id);
     let errors = [
         export().to_path(&path).await.unwrap_err(),
@@ -237,17 +237,20 @@ async fn export_checks_the_line_count() {
         assert_eq!((error.kind(), error.operation()), (ErrorKind::Decoding, Some("export")));
         assert!(error.message().contains("2 of 5 records are missing"), "{error}");
     }
-    assert!(names(folder.path()).is_empty());
+    assert!(file_names(directory.path()).is_empty());
 }
 
 #[tokio::test]
 async fn export_records() {
     let fixture = Fixture::start().await;
-    let dataset = filled(&fixture).await;
-    let stored = fixture.records(&dataset).await;
-    fixture.requests().await;
+    let dataset = create_filled_dataset(&fixture).await;
+    let stored = fixture.list_records(&dataset).await;
+    fixture.take_requests().await;
     let mut records = fixture.client.datasets().export(dataset.id).records();
-    assert!(fixture.requests().await.is_empty(), "nothing is sent before somebody asks");
+    assert!(
+        fixture.take_requests().await.is_empty(),
+        "a request was sent before the first record was polled"
+    );
     for stored in &stored {
         let record = records.next().await.unwrap().unwrap();
         assert_eq!(
@@ -274,17 +277,17 @@ async fn export_records() {
 #[tokio::test]
 async fn export_to_writer() {
     let fixture = Fixture::start().await;
-    let dataset = filled(&fixture).await;
-    let whole = exported(&fixture, &dataset).await;
+    let dataset = create_filled_dataset(&fixture).await;
+    let expected = download_export(&fixture, &dataset).await;
     let mut written = Vec::new();
     let report =
         fixture.client.datasets().export(dataset.id).to_writer(&mut written).await.unwrap();
-    assert_eq!((report.records, report.bytes, report.path), (3, whole.len() as u64, None));
-    assert_eq!(written, whole);
+    assert_eq!((report.records, report.bytes, report.path), (3, expected.len() as u64, None));
+    assert_eq!(written, expected);
 
-    // Neither the key nor a further header goes to the link's host, and a last line needs no end.
-    let elsewhere = Canned::always(RawResponse::new(200, "{\"payload\": {}}")).await;
-    let link = format!("{}/file?signature=secret", elsewhere.url());
+    // Neither the API key nor custom headers are sent to the link's host. The last line needs no line break.
+    let other_server = CannedServer::start(CannedResponse::new(200, "{\"payload\": {}}")).await;
+    let link = format!("{}/file?signature=secret", other_server.url());
     fixture
         .inject_fault(json!([
             {"operation": "list_records", "status": 200, "body": {"records": {"count": 1}}},
@@ -296,21 +299,22 @@ async fn export_to_writer() {
     let mut written = Vec::new();
     let report = client.datasets().export(dataset.id).to_writer(&mut written).await.unwrap();
     assert_eq!((report.records, &*written), (1, &b"{\"payload\": {}}\n"[..]));
-    let request = &elsewhere.requests()[0];
+    let request = &other_server.requests()[0];
     assert!(request.contains("accept-encoding: identity"), "{request}");
     assert!(!request.contains("authorization") && !request.contains("x-secret"), "{request}");
 
-    let broken = fixture.client.datasets().export(dataset.id).to_writer(Broken).await.unwrap_err();
-    assert!(broken.message().starts_with("cannot write"), "{broken}");
-    let source = std::error::Error::source(&broken).unwrap();
+    let error =
+        fixture.client.datasets().export(dataset.id).to_writer(BrokenPipe).await.unwrap_err();
+    assert!(error.message().starts_with("cannot write"), "{error}");
+    let source = std::error::Error::source(&error).unwrap();
     let source = source.downcast_ref::<std::io::Error>().unwrap();
     assert_eq!(source.kind(), std::io::ErrorKind::BrokenPipe);
 }
 
-/// A writer that nobody reads from any more.
-struct Broken;
+/// A writer that always fails with a broken pipe.
+struct BrokenPipe;
 
-impl tokio::io::AsyncWrite for Broken {
+impl tokio::io::AsyncWrite for BrokenPipe {
     fn poll_write(
         self: std::pin::Pin<&mut Self>,
         _: &mut std::task::Context<'_>,
@@ -334,50 +338,56 @@ impl tokio::io::AsyncWrite for Broken {
     }
 }
 
-/// What a callback was told.
+/// The updates a progress callback received.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<Progress>>>);
+struct ProgressLog(Arc<Mutex<Vec<Progress>>>);
 
-impl Told {
+impl ProgressLog {
     fn callback(&self) -> impl FnMut(&Progress) + Send + 'static {
-        let told = self.0.clone();
-        move |progress| told.lock().unwrap().push(*progress)
+        let updates = self.0.clone();
+        move |progress| updates.lock().unwrap().push(*progress)
     }
 
-    /// Checks that the numbers of each phase only grow, and returns the last of a phase.
+    /// Checks that the numbers never decrease within a phase, and returns the last update of a phase.
     fn last(&self, phase: &str) -> Progress {
-        let told = self.0.lock().unwrap();
-        for pair in told.windows(2).filter(|pair| pair[0].phase == pair[1].phase) {
+        let updates = self.0.lock().unwrap();
+        for pair in updates.windows(2).filter(|pair| pair[0].phase == pair[1].phase) {
             assert!(pair[0].bytes <= pair[1].bytes && pair[0].records <= pair[1].records);
         }
-        *told.iter().rfind(|progress| progress.phase == phase).expect("the phase was told")
+        *updates.iter().rfind(|progress| progress.phase == phase).expect("phase was reported")
     }
 }
 
 #[tokio::test]
 async fn transfer_reports_progress() {
     let fixture = Fixture::start().await;
-    let dataset = filled(&fixture).await;
-    let whole = exported(&fixture, &dataset).await;
+    let dataset = create_filled_dataset(&fixture).await;
+    let expected = download_export(&fixture, &dataset).await;
     let datasets = fixture.client.datasets();
 
-    let told = Told::default();
-    let export = datasets.export(dataset.id).on_progress(told.callback());
+    let progress = ProgressLog::default();
+    let export = datasets.export(dataset.id).on_progress(progress.callback());
     export.to_writer(Vec::new()).await.unwrap();
-    let last = told.last("export");
-    assert_eq!((last.bytes, last.total_bytes), (whole.len() as u64, Some(whole.len() as u64)));
+    let last = progress.last("export");
+    assert_eq!(
+        (last.bytes, last.total_bytes),
+        (expected.len() as u64, Some(expected.len() as u64))
+    );
     assert_eq!((last.records, last.total_records), (3, Some(3)));
 
-    let told = Told::default();
-    let import = datasets.import_jsonl(dataset.id, Jsonl::bytes(whole.clone()));
-    import.on_progress(told.callback()).await.unwrap();
-    assert_eq!((told.last("check").bytes, told.last("check").records), (whole.len() as u64, 3));
-    assert!(told.last("upload").bytes >= whole.len() as u64);
-    assert_eq!(told.last("import").records, 3);
+    let progress = ProgressLog::default();
+    let import = datasets.import_jsonl(dataset.id, Jsonl::bytes(expected.clone()));
+    import.on_progress(progress.callback()).await.unwrap();
+    assert_eq!(
+        (progress.last("check").bytes, progress.last("check").records),
+        (expected.len() as u64, 3)
+    );
+    assert!(progress.last("upload").bytes >= expected.len() as u64);
+    assert_eq!(progress.last("import").records, 3);
 
-    let told = Told::default();
+    let progress = ProgressLog::default();
     let record = NewRecord::new(json!({"messages": []}), json!({})).unwrap();
     let create = datasets.create_records_iter(dataset.id, vec![record; 5]);
-    create.on_progress(told.callback()).await.unwrap();
-    assert_eq!(told.last("send").records, 5);
+    create.on_progress(progress.callback()).await.unwrap();
+    assert_eq!(progress.last("send").records, 5);
 }

@@ -1,0 +1,110 @@
+//! The errors of the command and their exit codes.
+
+use std::error::Error as _;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use mistral_datasets::{Error, ErrorKind};
+use mistral_datasets_server::BackupError;
+
+/// The exit code of an interrupted command: 128 + SIGINT, as in shells.
+const INTERRUPTED: u8 = 130;
+
+/// An error that ends the command.
+#[derive(Debug)]
+pub enum CliError {
+    /// An API call failed.
+    Api(Error),
+    /// An argument has an invalid value.
+    Argument(String),
+    /// A file could not be read or written.
+    File(PathBuf, io::Error),
+    /// Standard output could not be written to.
+    Stdout(io::Error),
+    /// A response contains invalid JSON in a lazily parsed field.
+    InvalidJson(serde_json::Error),
+    /// The number of records that were rejected, or may or may not have been created.
+    Records(usize),
+    /// The local server could not be started.
+    Serve(String),
+    /// The backup failed.
+    Backup(BackupError),
+    /// A signal handler could not be installed.
+    Signals(io::Error),
+    /// The command was interrupted by a signal.
+    Interrupted,
+}
+
+impl CliError {
+    /// Returns a function that adds a path to an I/O error, for `map_err`.
+    pub fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        |error| Self::File(path, error)
+    }
+
+    /// Returns the exit code, as listed by `--help`.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Api(error) if is_local_io_error(error) => 1,
+            Self::Api(error) => match error.kind() {
+                ErrorKind::Configuration | ErrorKind::Authentication | ErrorKind::Permission => 3,
+                ErrorKind::NotFound => 4,
+                ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::RateLimit => 5,
+                ErrorKind::Validation | ErrorKind::Conflict => 6,
+                ErrorKind::Cancelled => INTERRUPTED,
+                _ => 1,
+            },
+            Self::Argument(_) => 6,
+            Self::Records(_)
+            | Self::File(..)
+            | Self::Stdout(_)
+            | Self::InvalidJson(_)
+            | Self::Serve(_)
+            | Self::Backup(_)
+            | Self::Signals(_) => 1,
+            Self::Interrupted => INTERRUPTED,
+        }
+    }
+
+    /// Returns a suggestion for fixing the error.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Api(error) if error.kind() == ErrorKind::Configuration => {
+                Some("set `MISTRAL_API_KEY`; a local server accepts any key by default")
+            }
+            Self::Api(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// Returns whether the error comes from a local file or pipe rather than from the API.
+fn is_local_io_error(error: &Error) -> bool {
+    error.source().is_some_and(|source| source.is::<io::Error>())
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Api(error) => write!(f, "{error}"),
+            Self::Argument(message) | Self::Serve(message) => f.write_str(message),
+            Self::Records(1) => f.write_str("1 record was rejected or has an unknown outcome"),
+            Self::Records(count) => {
+                write!(f, "{count} records were rejected or have an unknown outcome")
+            }
+            Self::File(path, error) => write!(f, "`{}`: {error}", path.display()),
+            Self::Stdout(error) => write!(f, "cannot write to standard output: {error}"),
+            Self::InvalidJson(error) => write!(f, "the server sent invalid JSON: {error}"),
+            Self::Backup(error) => write!(f, "{error}"),
+            Self::Signals(error) => write!(f, "cannot install a signal handler: {error}"),
+            Self::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}
+
+impl From<Error> for CliError {
+    fn from(error: Error) -> Self {
+        Self::Api(error)
+    }
+}

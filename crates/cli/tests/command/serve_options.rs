@@ -1,0 +1,155 @@
+//! The options of `serve`: API keys from options, a file and the environment, reloading them, limits and origins.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use crate::server::{PROGRAM, TestServer, run, stderr};
+
+/// How long a server may take to handle a signal, also on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Returns whether a server accepts a key.
+fn accepts(server: &TestServer, key: &str) -> bool {
+    let output = run(&server.url, key, &["datasets", "list"]);
+    let is_rejected =
+        output.status.code() == Some(3) && stderr(&output).contains("AUTH_UNAUTHORIZED");
+    assert!(output.status.success() || is_rejected, "{}", stderr(&output));
+    output.status.success()
+}
+
+fn send_sighup(server: &TestServer) {
+    let status = Command::new("kill").args(["-HUP", &server.process_id().to_string()]).status();
+    assert!(status.unwrap().success());
+}
+
+fn write(file: &Path, text: &str, mode: u32) {
+    fs::write(file, text).unwrap();
+    fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Runs a server that must fail to start, and returns its error output.
+fn startup_error(arguments: &[&str]) -> String {
+    let listen = ["serve", "--memory", "--listen", "127.0.0.1:0"];
+    let output: Output = Command::new(PROGRAM).args(listen).args(arguments).output().unwrap();
+    assert!(!output.status.success());
+    stderr(&output)
+}
+
+#[test]
+fn the_key_file_is_reloaded_on_sighup() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("keys");
+    write(&file, "# CI and own\nci=first\n\nci=second\nown\n", 0o600);
+    let server = TestServer::start(&[
+        "--memory",
+        "--api-key",
+        "given",
+        "--api-keys",
+        file.to_str().unwrap(),
+    ]);
+    for key in ["given", "first", "second", "own"] {
+        assert!(accepts(&server, key), "{key}");
+    }
+    assert!(!accepts(&server, "ci=first") && !accepts(&server, "other"));
+
+    // Keys with the same name share a workspace.
+    let created = run(&server.url, "first", &["--json", "datasets", "create", "Refund requests"]);
+    assert!(created.status.success());
+    let sees = |key: &str| {
+        let listed = run(&server.url, key, &["--json", "datasets", "list"]);
+        String::from_utf8(listed.stdout).unwrap().contains("Refund requests")
+    };
+    assert!(sees("first") && sees("second") && !sees("own") && !sees("given"));
+
+    write(&file, "ci=third\nown\n", 0o600);
+    send_sighup(&server);
+    let started = Instant::now();
+    while !accepts(&server, "third") {
+        assert!(started.elapsed() < TIMEOUT);
+    }
+    assert!(!accepts(&server, "first") && !accepts(&server, "second"));
+    assert!(accepts(&server, "own") && accepts(&server, "given") && sees("third"));
+
+    // An invalid or missing file changes nothing. A valid one takes effect again.
+    write(&file, "ci=fourth\nci=secret-padding==\nfifth==\n", 0o600);
+    send_sighup(&server);
+    fs::remove_file(&file).unwrap();
+    send_sighup(&server);
+    assert!(accepts(&server, "third") && !accepts(&server, "fourth"));
+    write(&file, "ci=sixth\n", 0o600);
+    let started = Instant::now();
+    while !accepts(&server, "sixth") {
+        send_sighup(&server);
+        assert!(started.elapsed() < TIMEOUT);
+    }
+    assert!(!accepts(&server, "third"));
+    let log = server.log();
+    assert!(log.contains("cannot reload the API keys"), "{log}");
+    for secret in ["fourth", "secret-padding", "fifth", "sixth", "given"] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
+#[test]
+fn invalid_keys_are_rejected_at_startup_and_not_printed() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("keys");
+    let path = file.to_str().unwrap();
+    assert!(startup_error(&["--api-keys", path]).contains("cannot use the keys of"));
+    write(&file, "ci=one\nc2VjcmV0==\n", 0o600);
+    let message = startup_error(&["--api-keys", path]);
+    assert!(message.contains("line 2: ") && !message.contains("c2V"), "{message}");
+    write(&file, "ci=one\n", 0o602);
+    assert!(
+        startup_error(&["--api-keys", path]).contains("others than its owner and group can write")
+    );
+    let message = startup_error(&["--api-key", "c2VjcmV0=="]);
+    assert!(message.contains("--api-key") && !message.contains("c2V"), "{message}");
+    let output = Command::new(PROGRAM)
+        .args(["serve", "--memory", "--listen", "0.0.0.0:0"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("without an API key"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_world_readable_key_file_causes_a_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("keys");
+    write(&file, "ci=one\n", 0o644);
+    let server = TestServer::start(&["--memory", "--api-keys", file.to_str().unwrap()]);
+    assert!(accepts(&server, "one"));
+    let log = server.log();
+    assert!(log.contains("every user of this machine can read the keys"), "{log}");
+}
+
+#[test]
+fn limits_and_origins_are_validated() {
+    let server = TestServer::start(&["--memory", "--max-body", "0.15KB", "--idle-timeout", "90s"]);
+    let description = "x".repeat(150);
+    let large = ["datasets", "create", "Refund requests", "-d", &description];
+    let message = stderr(&run(&server.url, "a key", &large));
+    assert!(message.contains("larger than 150 bytes"), "{message}");
+    for invalid in [
+        ["--max-body", "much"],
+        ["--idle-timeout", "5"],
+        ["--max-requests", "0"],
+        ["--max-depth", "3"],
+        ["--max-depth", "129"],
+    ] {
+        assert!(startup_error(&invalid).contains("invalid value"), "{invalid:?}");
+    }
+    assert!(startup_error(&["--cors", "localhost:3000"]).contains("is no origin of web pages"));
+    assert!(startup_error(&["--public-url", "datasets.example"]).contains("is no URL"));
+}
+
+#[test]
+fn an_api_key_is_read_from_the_environment() {
+    let server =
+        TestServer::start_with(&["--memory"], &[("MISTRAL_DATASETS_SERVE_API_KEY", "ci=hidden")]);
+    assert!(accepts(&server, "hidden") && !accepts(&server, "other"));
+}
