@@ -1,4 +1,4 @@
-"""Uploads conversations to Phoenix as a dataset, reads them back, and prints what both took as one line of JSON."""
+"""Uploads records to Phoenix as a dataset and reads them back; prints both durations as a line of JSON."""
 
 import json
 import sys
@@ -9,23 +9,23 @@ import httpx
 
 url, path = sys.argv[1:]
 with Path(path).open(encoding="utf-8") as file:
-    payloads = [json.loads(line)["payload"]["messages"] for line in file]
+    conversations = [json.loads(line)["payload"]["messages"] for line in file]
 
 with httpx.Client(base_url=url, timeout=600) as client:
-    began = time.perf_counter()
+    started = time.perf_counter()
     upload = {
         "action": "create",
         "name": "benchmark",
-        "inputs": [{"messages": messages[:-1]} for messages in payloads],
-        "outputs": [{"message": messages[-1]} for messages in payloads],
+        "inputs": [{"messages": messages[:-1]} for messages in conversations],
+        "outputs": [{"message": messages[-1]} for messages in conversations],
     }
     response = client.post("/v1/datasets/upload", params={"sync": "true"}, json=upload).raise_for_status()
-    import_seconds = time.perf_counter() - began
+    import_seconds = time.perf_counter() - started
 
-    began = time.perf_counter()
+    started = time.perf_counter()
     dataset_id = response.json()["data"]["dataset_id"]
     read = client.get(f"/v1/datasets/{dataset_id}/examples").raise_for_status()
-    read_seconds = time.perf_counter() - began
+    read_seconds = time.perf_counter() - started
     records = len(read.json()["data"]["examples"])
 
 print(json.dumps({"records": records, "import_seconds": import_seconds, "read_seconds": read_seconds}))

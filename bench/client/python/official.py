@@ -1,13 +1,12 @@
-"""Rows of the official SDK, in the blocking style."""
+"""Measures the official SDK."""
 
-import measure
-import sdk
+import cases
+import harness
 from mistralai.client import Mistral
 
 
-def rows(job: measure.Job) -> dict[str, measure.Work]:
-    mistral = Mistral(api_key=job.api_key, server_url=job.server_url)
-    return sdk.blocking(mistral, job)
+def measured(job: harness.Job) -> dict[str, harness.Work]:
+    return cases.of_sdk(Mistral(api_key=job.api_key, server_url=job.server_url), job)
 
 
-measure.run(rows)
+harness.run(measured)
