@@ -85,14 +85,20 @@ pub fn install_python(root: &Path) -> Result<(), String> {
 fn write_editable(site_packages: &Path, metadata: &str, source: &Path) -> io::Result<()> {
     const PATH_FILE: &str = "mistral_datasets.pth";
     fs::write(site_packages.join(PATH_FILE), format!("{}\n", source.display()))?;
-    let mut record = format!("{PATH_FILE},,\n{metadata}/RECORD,,\n");
-    for entry in fs::read_dir(site_packages.join(metadata))? {
-        let name = entry?.file_name();
-        if name != "RECORD" {
-            record.push_str(&format!("{metadata}/{},,\n", name.to_string_lossy()));
+    let record_file = site_packages.join(metadata).join("RECORD");
+    fs::write(&record_file, "")?;
+    let mut files = vec![PATH_FILE.to_owned()];
+    let mut directories = vec![metadata.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(site_packages.join(&directory))? {
+            let entry = entry?;
+            let path = format!("{directory}/{}", entry.file_name().to_string_lossy());
+            if entry.file_type()?.is_dir() { directories.push(path) } else { files.push(path) }
         }
     }
-    fs::write(site_packages.join(metadata).join("RECORD"), record)
+    files.sort_unstable();
+    let record: String = files.into_iter().map(|file| file + ",,\n").collect();
+    fs::write(record_file, record)
 }
 
 /// Installs the npm packages that the Node package's development needs, and copies the built module to where it loads it.
@@ -137,4 +143,38 @@ fn copy_library(root: &Path, crate_name: &str, target: &Path) -> Result<(), Stri
         .and_then(|_| {
             fs::rename(&temporary, target).map_err(|error| format!("{}: {error}", target.display()))
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_editable_installation_records_its_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let site_packages = directory.path();
+        let metadata = site_packages.join("mistral_datasets-0.1.0.dist-info");
+        fs::create_dir_all(metadata.join("licenses")).unwrap();
+        fs::write(metadata.join("METADATA"), "").unwrap();
+        fs::write(metadata.join("licenses/LICENSE"), "").unwrap();
+        for _ in 0..2 {
+            write_editable(site_packages, "mistral_datasets-0.1.0.dist-info", Path::new("/src"))
+                .unwrap();
+        }
+        let read = |path: &Path| fs::read_to_string(path).unwrap();
+        assert_eq!(read(&site_packages.join("mistral_datasets.pth")), "/src\n");
+        assert_eq!(
+            read(&metadata.join("RECORD")),
+            "mistral_datasets-0.1.0.dist-info/METADATA,,\n\
+             mistral_datasets-0.1.0.dist-info/RECORD,,\n\
+             mistral_datasets-0.1.0.dist-info/licenses/LICENSE,,\n\
+             mistral_datasets.pth,,\n"
+        );
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+    fn the_node_platform_is_that_of_the_published_packages() {
+        assert_eq!(node_platform(), "linux-x64-gnu");
+    }
 }

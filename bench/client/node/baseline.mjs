@@ -1,5 +1,5 @@
-// Measures Node.js and the harness without a client.
+// Measures Node.js and the measuring code without a client.
 
-import { job, run } from "./harness.mjs";
+import { job, run } from "./measure.mjs";
 
 await run({ [job.case]: async () => 0 });

@@ -4,7 +4,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
-import { job, records } from "./harness.mjs";
+import { job, records } from "./measure.mjs";
 
 export const PAGE_SIZE = 100;
 

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
 import { casesOfSdk } from "./cases.mjs";
-import { job, run } from "./harness.mjs";
+import { job, run } from "./measure.mjs";
 
 const require = createRequire(
   new URL("../../../tests/official/node/package.json", import.meta.url),

@@ -2,7 +2,7 @@
 
 import { Mistral } from "../../../bindings/node/lib/index.mjs";
 import { casesOfSdk, PAGE_SIZE } from "./cases.mjs";
-import { job, records, run } from "./harness.mjs";
+import { job, records, run } from "./measure.mjs";
 
 const mistral = new Mistral({ apiKey: job.api_key, serverURL: job.server_url });
 const { datasets } = mistral;

@@ -1,7 +1,7 @@
 // Measures a program that sends its requests with fetch and parses responses as JSON.
 
 import { cases, download, PAGE_SIZE } from "./cases.mjs";
-import { job, run } from "./harness.mjs";
+import { job, run } from "./measure.mjs";
 
 const base = `${job.server_url}/v1/observability/datasets`;
 const headers = {

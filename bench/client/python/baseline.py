@@ -1,11 +1,11 @@
-"""Measures the interpreter and the harness without a client."""
+"""Measures the interpreter and the measuring code without a client."""
 
 import cases
-import harness
+import measure
 
 
-def measured(job: harness.Job) -> dict[str, harness.Work]:
+def measured(job: measure.Job) -> dict[str, measure.Work]:
     return {job.case: lambda iterations: iterations * len(cases.retained)}
 
 
-harness.run(measured)
+measure.run(measured)

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from harness import Job, Work
+from measure import Job, Work
 
 PAGE_SIZE = 100
 

@@ -1,12 +1,12 @@
 """Measures the official SDK."""
 
 import cases
-import harness
+import measure
 from mistralai.client import Mistral
 
 
-def measured(job: harness.Job) -> dict[str, harness.Work]:
+def measured(job: measure.Job) -> dict[str, measure.Work]:
     return cases.of_sdk(Mistral(api_key=job.api_key, server_url=job.server_url), job)
 
 
-harness.run(measured)
+measure.run(measured)

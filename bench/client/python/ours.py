@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cases
-import harness
+import measure
 
 from mistral_datasets import Mistral
 
 
-def measured(job: harness.Job) -> dict[str, harness.Work]:
+def measured(job: measure.Job) -> dict[str, measure.Work]:
     mistral = Mistral(api_key=job.api_key, server_url=job.server_url)
     datasets = mistral.datasets
 
@@ -45,4 +45,4 @@ def measured(job: harness.Job) -> dict[str, harness.Work]:
     return {**cases.of_sdk(mistral, job), **own}
 
 
-harness.run(measured)
+measure.run(measured)

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cases
-import harness
 import httpx
+import measure
 
 
-def measured(job: harness.Job) -> Mapping[str, harness.Work]:
+def measured(job: measure.Job) -> Mapping[str, measure.Work]:
     client = httpx.Client(
         base_url=f"{job.server_url}/v1/observability",
         headers={"authorization": f"Bearer {job.api_key}"},
@@ -69,4 +69,4 @@ def measured(job: harness.Job) -> Mapping[str, harness.Work]:
     }
 
 
-harness.run(measured)
+measure.run(measured)

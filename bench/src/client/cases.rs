@@ -13,7 +13,7 @@ pub enum Measure {
     Cpu,
     /// Elapsed time per iteration.
     Wall,
-    /// Resident memory at the end, minus that of a process that only runs the harness.
+    /// Resident memory at the end, minus that of a process that only runs the measuring code.
     Memory,
 }
 

@@ -33,7 +33,7 @@ impl Language {
 /// A client that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Client {
-    /// No client: the interpreter and the harness alone.
+    /// No client: the interpreter and the measuring code alone.
     Baseline,
     Official,
     PlainHttp,
@@ -74,7 +74,7 @@ pub const RUNNERS: &[Runner] = &[
     runner(Language::Node, Client::Ours),
 ];
 
-/// The argument of a client program; `bench/client/python/harness.py` describes the fields.
+/// The argument of a client program; `bench/client/python/measure.py` describes the fields.
 #[derive(Debug, Serialize)]
 pub struct Job {
     pub case: &'static str,

@@ -1,10 +1,8 @@
-//! Our schema against theirs, field by field.
+//! Compares schemas recursively.
 //!
-//! Compared are kinds, formats, null, enumerations, limits, fields and whether they are required,
-//! items, further fields, the alternatives of unions, and in requests what is taken when nothing
-//! is given. Not compared are words (titles, descriptions, examples), extensions, and the rarer
-//! validations of JSON Schema (`not`, `if`, `patternProperties`, `prefixItems`, `dependent…`),
-//! none of which our document uses.
+//! Compares types, formats, null, enumerations, limits, required and additional fields, items, union alternatives, and the
+//! defaults of requests. Ignores titles, descriptions, examples, extensions, and keywords that our document does not use (`not`,
+//! `if`, `patternProperties`, `prefixItems`, `dependent…`).
 
 use std::mem;
 
@@ -18,33 +16,32 @@ use super::place::Place;
 use super::report::{Breaks, Difference};
 use super::shape::{Kind, Node, Shape, Variant};
 
-/// A comparison of schemas that occur in one message.
+/// A comparison of the schemas of a message.
 #[derive(Debug)]
 pub struct Comparison<'d, 'a> {
     pub(super) ours: &'d Document<'a>,
     pub(super) theirs: &'d Document<'a>,
     pub(super) flow: Flow,
-    /// Whether null can be told from nothing: not in a query, a header or a form.
+    /// Whether the message can represent null, which queries, headers and forms cannot.
     has_null: bool,
-    /// The schemas being compared, outermost first: a circle has come round when a pair occurs in
-    /// it again.
-    under_way: Vec<(Node<'a>, Node<'a>)>,
+    /// The schemas being compared, outermost first, to detect recursion.
+    in_progress: Vec<(Node<'a>, Node<'a>)>,
     differences: Vec<Difference>,
 }
 
 impl<'d, 'a> Comparison<'d, 'a> {
-    /// Prepares to compare schemas of JSON messages that flow one way.
+    /// Creates a comparison of JSON messages in one direction.
     pub fn new(ours: &'d Document<'a>, theirs: &'d Document<'a>, flow: Flow) -> Self {
-        let (under_way, differences) = (Vec::new(), Vec::new());
-        Self { ours, theirs, flow, has_null: true, under_way, differences }
+        let (in_progress, differences) = (Vec::new(), Vec::new());
+        Self { ours, theirs, flow, has_null: true, in_progress, differences }
     }
 
-    /// The same for messages that have no null.
+    /// Returns the comparison for messages that cannot represent null.
     pub fn without_null(self) -> Self {
         Self { has_null: false, ..self }
     }
 
-    /// Lists what is different between two schemas of the same place.
+    /// Returns the differences between two schemas at the same place.
     pub fn run(
         mut self,
         place: &Place,
@@ -55,23 +52,22 @@ impl<'d, 'a> Comparison<'d, 'a> {
         Ok(self.differences)
     }
 
-    /// Compares two schemas of the same place; `must_be` tells whether our readers count on a value
-    /// being there.
+    /// Compares two schemas at the same place. `is_required` says whether our readers rely on the value.
     pub(super) fn nodes(
         &mut self,
         place: &Place,
         ours: &Node<'a>,
         theirs: &Node<'a>,
-        must_be: bool,
+        is_required: bool,
     ) -> Result<(), Error> {
         let pair = (ours.clone(), theirs.clone());
-        if self.under_way.contains(&pair) {
+        if self.in_progress.contains(&pair) {
             return Ok(());
         }
         let (our_shape, their_shape) = (self.ours.shape(ours)?, self.theirs.shape(theirs)?);
-        self.under_way.push(pair);
-        let result = self.shapes(place, &our_shape, &their_shape, must_be);
-        self.under_way.pop();
+        self.in_progress.push(pair);
+        let result = self.shapes(place, &our_shape, &their_shape, is_required);
+        self.in_progress.pop();
         result
     }
 
@@ -80,12 +76,12 @@ impl<'d, 'a> Comparison<'d, 'a> {
         place: &Place,
         ours: &Shape<'a>,
         theirs: &Shape<'a>,
-        must_be: bool,
+        is_required: bool,
     ) -> Result<(), Error> {
         match (ours.is_any(), theirs.is_any()) {
             (true, true) => {}
             (false, false) => {
-                self.null(place, ours, theirs, must_be);
+                self.null(place, ours, theirs, is_required);
                 self.variants(place, &ours.variants, &theirs.variants)?;
             }
             (is_any, _) => {
@@ -101,13 +97,13 @@ impl<'d, 'a> Comparison<'d, 'a> {
         Ok(())
     }
 
-    fn null(&mut self, place: &Place, ours: &Shape<'a>, theirs: &Shape<'a>, must_be: bool) {
+    fn null(&mut self, place: &Place, ours: &Shape<'a>, theirs: &Shape<'a>, is_required: bool) {
         if !self.has_null || ours.nullable == theirs.nullable {
             return;
         }
         let change = if theirs.nullable { Change::Widened } else { Change::Narrowed };
-        // A reader that does without a value does without it just the same when it is null.
-        let may_be_missing = self.flow == Flow::Response && !must_be;
+        // Readers treat a null optional value as missing.
+        let may_be_missing = self.flow == Flow::Response && !is_required;
         let breaks = if may_be_missing { None } else { self.flow.breaks(change) };
         let named = |nullable: bool| if nullable { "nullable" } else { "not nullable" };
         self.report(
@@ -118,7 +114,7 @@ impl<'d, 'a> Comparison<'d, 'a> {
     }
 
     fn defaults(&mut self, place: &Place, ours: Option<&Value>, theirs: Option<&Value>) {
-        // A default of null is how some generators of documents write that there is none.
+        // Some generators write `default: null` if there is no default.
         let named = |value: Option<&Value>| match value {
             None | Some(Value::Null) => "none".to_owned(),
             Some(value) => value.to_string(),

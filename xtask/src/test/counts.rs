@@ -3,7 +3,7 @@
 /// The numbers of passed, failed and skipped tests.
 pub type Counts = [usize; 3];
 
-/// Sums the result lines of cargo, of which every test program and the doc tests print one.
+/// Sums the result lines of cargo. Every test program and the doc tests print one.
 pub fn cargo(text: &str) -> Counts {
     let mut sums = [0; 3];
     for line in text.lines().filter_map(|line| line.strip_prefix("test result: ")) {

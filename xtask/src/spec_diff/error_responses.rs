@@ -1,12 +1,8 @@
-//! The error responses, which are compared leniently.
+//! Compares error responses. Their differences break nobody, because error bodies are parsed leniently.
 //!
-//! Our document describes one envelope for every error; published documents describe another one
-//! for many a status, and often none that is right. As reading an error never fails, whatever its
-//! body is, nothing here breaks anybody, and to list the envelopes' differences for each status of
-//! each operation would bury what matters. Two things are compared: the error statuses, of which
-//! those are listed that ours does not cover, and the values enumerated in our envelope (the error
-//! codes) with those that any error response of theirs enumerates in the same place, listed once for
-//! all operations.
+//! Published documents describe the errors of each operation differently and often incorrectly, so a full comparison would hide
+//! the important differences. Only two things are reported: error statuses that our document does not cover, and, once for all
+//! operations, enumerated values such as error codes that differ from our error envelope.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +20,7 @@ use super::statuses::{Responses, pair};
 /// Enumerated values by place.
 type Enumerations = BTreeMap<String, BTreeSet<String>>;
 
-/// Lists the error statuses of theirs that ours does not cover.
+/// Returns their error statuses that ours do not cover.
 pub fn compare_statuses(ours: &Operation<'_>, theirs: &Operation<'_>) -> Vec<Difference> {
     pair(&Responses::of(ours).errors, &Responses::of(theirs).errors)
         .only_theirs
@@ -33,7 +29,7 @@ pub fn compare_statuses(ours: &Operation<'_>, theirs: &Operation<'_>) -> Vec<Dif
         .collect()
 }
 
-/// Lists the values that error responses enumerate, all operations taken together.
+/// Returns the differences in the enumerated values of the error responses of all operations.
 pub fn compare_values<'d, 'a: 'd>(
     operations: impl Iterator<Item = (Side<'d, 'a>, Side<'d, 'a>)>,
 ) -> Result<Vec<Difference>, Error> {
@@ -59,10 +55,10 @@ pub fn compare_values<'d, 'a: 'd>(
 #[derive(Default)]
 struct Values<'a> {
     found: Enumerations,
-    /// The bodies looked through: many operations share one.
+    /// The visited bodies, which operations share.
     known: Vec<Node<'a>>,
-    /// The schemas being looked through, which may contain themselves.
-    under_way: Vec<Node<'a>>,
+    /// The schemas being visited, to detect recursion.
+    in_progress: Vec<Node<'a>>,
 }
 
 impl<'a> Values<'a> {
@@ -84,10 +80,10 @@ impl<'a> Values<'a> {
         place: &Place,
         schema: &Node<'a>,
     ) -> Result<(), Error> {
-        if self.under_way.contains(schema) {
+        if self.in_progress.contains(schema) {
             return Ok(());
         }
-        self.under_way.push(schema.clone());
+        self.in_progress.push(schema.clone());
         for variant in document.shape(schema)?.variants {
             let facets = variant.facets;
             if let Some(values) = facets.values {
@@ -101,7 +97,7 @@ impl<'a> Values<'a> {
                 self.add(document, &place.items(), &facets.items)?;
             }
         }
-        self.under_way.pop();
+        self.in_progress.pop();
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 
-/** The argument of a client program; `../python/harness.py` describes its properties. */
+/** The argument of a client program; `../python/measure.py` describes its properties. */
 export const job = JSON.parse(process.argv[2]);
 
 const WRITE_CASES = ["create", "create_many", "import"];
