@@ -116,13 +116,13 @@ impl<'a> Reader<'a> {
             _ => {}
         }
         Ok(Operation {
-            id: text(value, "operationId", place)?,
-            group: text(value, "x-group", place)?,
-            name: text(value, "x-name", place)?,
+            id: string(value, "operationId", place)?,
+            group: string(value, "x-group", place)?,
+            name: string(value, "x-name", place)?,
             method: method.to_uppercase(),
             path: path.to_owned(),
-            summary: text(value, "summary", place)?,
-            description: text(value, "description", place)?,
+            summary: string(value, "summary", place)?,
+            description: string(value, "description", place)?,
             parameters,
             body,
             success,
@@ -132,16 +132,16 @@ impl<'a> Reader<'a> {
 
     fn parameter(&self, value: &Value, place: &str) -> Result<Parameter, String> {
         let value = self.resolve(value, "parameters", place)?;
-        let location = match text(value, "in", place)?.as_str() {
+        let location = match string(value, "in", place)?.as_str() {
             "path" => Location::Path,
             "query" => Location::Query,
             other => return Err(format!("{place}: parameters in `{other}` are not supported")),
         };
         let schema = value.get("schema").ok_or_else(|| format!("{place}: missing schema"))?;
-        let name = text(value, "name", place)?;
+        let name = string(value, "name", place)?;
         let mut field =
             self.field(&name, schema, flag(value, "required"), &format!("{place}.schema"), false)?;
-        field.description = text(value, "description", place)?;
+        field.description = string(value, "description", place)?;
         Ok(Parameter { field, location })
     }
 
@@ -198,7 +198,7 @@ impl<'a> Reader<'a> {
                         .ok_or_else(|| {
                         format!("{place}: expected a success status, 4XX or 5XX")
                     })?;
-                    let description = text(response, "description", &place)?;
+                    let description = string(response, "description", &place)?;
                     if success.replace(Success { status, description, response: body }).is_some() {
                         return Err(format!("{place}: only one success status is supported"));
                     }
@@ -228,7 +228,7 @@ impl<'a> Reader<'a> {
             let place = format!("components.schemas.{name}");
             schemas.push(Schema {
                 name: name.clone(),
-                description: text(value, "description", &place)?,
+                description: string(value, "description", &place)?,
                 kind: self.kind(value, &place)?,
                 role: if self.responses.contains(name) { Role::Response } else { Role::Request },
             });
@@ -317,7 +317,11 @@ impl<'a> Reader<'a> {
         }
         Ok(Field {
             name: name.to_owned(),
-            description: if described { text(value, "description", place)? } else { String::new() },
+            description: if described {
+                string(value, "description", place)?
+            } else {
+                String::new()
+            },
             ty: self.ty(value, place, true)?,
             required,
             nullable,
@@ -425,9 +429,9 @@ fn array<'v>(value: Option<&'v Value>, place: &str) -> Result<&'v [Value], Strin
     }
 }
 
-fn text(value: &Value, key: &str, place: &str) -> Result<String, String> {
+fn string(value: &Value, key: &str, place: &str) -> Result<String, String> {
     match value.get(key).and_then(Value::as_str) {
-        Some(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
+        Some(string) if !string.trim().is_empty() => Ok(string.trim().to_owned()),
         _ => Err(format!("{place}.{key}: missing or empty")),
     }
 }

@@ -146,51 +146,51 @@ impl<'d, 'a> Comparison<'d, 'a> {
         }
         for (i, j) in pairs {
             let (our, their) = (&ours[i], &theirs[j]);
-            let several = |candidates: &[Candidate<'_, '_>], kind| {
+            let has_several = |candidates: &[Candidate<'_, '_>], kind| {
                 candidates.iter().filter(|candidate| candidate.variant.kind == kind).count() > 1
             };
             let kind = our.variant.kind;
-            if several(&ours, kind) || several(&theirs, kind) {
+            if has_several(&ours, kind) || has_several(&theirs, kind) {
                 self.variant(&place.alternative(&our.label), our.variant, their.variant)?;
             } else {
                 self.variant(place, our.variant, their.variant)?;
             }
         }
         for i in only_ours {
-            let is_lost = !self.any_covers(theirs.iter().map(|their| (&ours[i], their)))?;
+            let is_lost = !self.is_any_compatible(theirs.iter().map(|their| (&ours[i], their)))?;
             let breaks = if is_lost { self.flow.breaks(Change::Narrowed) } else { None };
             self.report(place, format!("alternative {} removed", ours[i].label), breaks);
         }
         for j in only_theirs {
-            let is_new = !self.any_covers(ours.iter().map(|our| (our, &theirs[j])))?;
+            let is_new = !self.is_any_compatible(ours.iter().map(|our| (our, &theirs[j])))?;
             let breaks = if is_new { self.flow.breaks(Change::Widened) } else { None };
             self.report(place, format!("alternative {} added", theirs[j].label), breaks);
         }
         Ok(())
     }
 
-    /// Whether one of the pairs has no breaking difference: an alternative that only one side
-    /// lists may be part of a wider one of the other side.
-    fn any_covers<'s>(
+    /// Returns whether one of the pairs has no breaking difference. An alternative without a match may be part of a wider
+    /// alternative.
+    fn is_any_compatible<'s>(
         &mut self,
         pairs: impl Iterator<Item = (&'s Candidate<'s, 'a>, &'s Candidate<'s, 'a>)>,
     ) -> Result<bool, Error>
     where
         'a: 's,
     {
-        for (our, their) in pairs.filter(|(our, their)| our.may_be(their)) {
+        for (our, their) in pairs.filter(|(our, their)| our.matches(their)) {
             let found = mem::take(&mut self.differences);
             let result = self.variant(&Place::new("alternative"), our.variant, their.variant);
-            let tried = mem::replace(&mut self.differences, found);
+            let attempted = mem::replace(&mut self.differences, found);
             result?;
-            if tried.iter().all(|difference| difference.breaks.is_none()) {
+            if attempted.iter().all(|difference| difference.breaks.is_none()) {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// Reports that there is no kind in common, or anything on one side.
+    /// Reports that the schemas have no kind in common, or that one accepts any value.
     fn kinds(
         &mut self,
         place: &Place,
@@ -198,7 +198,7 @@ impl<'d, 'a> Comparison<'d, 'a> {
         theirs: &[Candidate<'_, 'a>],
         change: Change,
     ) {
-        // No alternative at all is left where only null is permitted.
+        // A schema that only accepts null has no alternatives.
         let named = |candidates: &[Candidate<'_, 'a>]| match candidates {
             [] => Kind::Null.name().to_owned(),
             _ => {

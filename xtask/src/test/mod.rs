@@ -61,6 +61,12 @@ fn rust(root: &Path, report: &mut Report) {
             .args(["--no-deps", "--quiet"])
             .env("RUSTDOCFLAGS", "-D warnings"),
     );
+    report.check(
+        step("documentation of xtask", "doc")
+            .args(this)
+            .args(["--no-deps", "--quiet"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    );
     report.tests(
         "cargo test",
         step("cargo test", "test").args(PROFILE).args(SELECTION).arg("--no-fail-fast"),
