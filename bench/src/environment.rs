@@ -36,7 +36,7 @@ impl Environment {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             os: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             python: version("python3"),
-            node: version("node"),
+            node: version("node").trim_start_matches('v').to_owned(),
         }
     }
 

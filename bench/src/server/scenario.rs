@@ -182,7 +182,7 @@ impl Scenario<'_> {
         let data = self.empty_directory("server-data")?;
         let server = self.serve(&data)?;
         let port = server.port();
-        let read = create_dataset(port, "Read")?;
+        let read = create_dataset(port, "Read during the import")?;
         create_records(port, &read)?;
         let dataset = create_dataset(port, "Imported")?;
         let import = transfer::import(port, &file, &dataset, &page_path(&read, 1))?;
