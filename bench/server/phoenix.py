@@ -1,4 +1,4 @@
-"""Uploads conversations to Phoenix as a dataset, reads them back, and prints both durations as one line of JSON."""
+"""Uploads records to Phoenix as a dataset and reads them back; prints both durations as a line of JSON."""
 
 import json
 import sys
@@ -9,15 +9,15 @@ import httpx
 
 url, path = sys.argv[1:]
 with Path(path).open(encoding="utf-8") as file:
-    payloads = [json.loads(line)["payload"]["messages"] for line in file]
+    conversations = [json.loads(line)["payload"]["messages"] for line in file]
 
 with httpx.Client(base_url=url, timeout=600) as client:
     started = time.perf_counter()
     upload = {
         "action": "create",
         "name": "benchmark",
-        "inputs": [{"messages": messages[:-1]} for messages in payloads],
-        "outputs": [{"message": messages[-1]} for messages in payloads],
+        "inputs": [{"messages": messages[:-1]} for messages in conversations],
+        "outputs": [{"message": messages[-1]} for messages in conversations],
     }
     response = client.post("/v1/datasets/upload", params={"sync": "true"}, json=upload).raise_for_status()
     import_seconds = time.perf_counter() - started

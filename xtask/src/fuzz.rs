@@ -1,43 +1,47 @@
-//! `cargo xtask fuzz`: looks for inputs that break what must hold for any.
+//! `cargo xtask fuzz`: runs the fuzz targets with cargo-fuzz.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::step::cargo;
 
-/// The properties, each a program of the crate `fuzz`.
+/// The fuzz targets, each a program of the package `fuzz`.
 const TARGETS: [&str; 5] = ["lines", "json", "responses", "forms", "links"];
 
-/// Runs some targets, or all, for so many minutes each. What is found stays in `target/fuzz/corpus`, from where the next run
-/// goes on; an input that breaks something is kept in `fuzz/artifacts`, and said.
+/// Runs the given targets, or all, for `minutes` each. New inputs are kept in `target/fuzz/corpus` for the next run; failing
+/// inputs are written to `fuzz/artifacts`.
 ///
 /// # Errors
-/// When a target is unknown, something was found, or cargo-fuzz is not installed.
+/// Fails if a target is unknown, an input fails, or cargo-fuzz is not installed.
 pub fn fuzz(root: &Path, targets: &[String], minutes: u64) -> Result<(), String> {
     if let Some(unknown) = targets.iter().find(|target| !TARGETS.contains(&target.as_str())) {
-        return Err(format!("there is no target `{unknown}`, only {}", TARGETS.join(", ")));
+        return Err(format!(
+            "unknown fuzz target `{unknown}`; expected one of {}",
+            TARGETS.join(", ")
+        ));
     }
-    let chosen = TARGETS
+    let selected = TARGETS
         .iter()
-        .filter(|target| targets.is_empty() || targets.iter().any(|chosen| chosen == *target));
-    for target in chosen {
-        let found = root.join("target/fuzz/corpus").join(target);
-        std::fs::create_dir_all(&found).map_err(|error| format!("{}: {error}", found.display()))?;
+        .filter(|target| targets.is_empty() || targets.iter().any(|name| name == *target));
+    for target in selected {
+        let corpus = root.join("target/fuzz/corpus").join(target);
+        std::fs::create_dir_all(&corpus)
+            .map_err(|error| format!("{}: {error}", corpus.display()))?;
         let status = Command::new(cargo())
-            // Our code is safe Rust, so a sanitizer would only make it slower.
+            // The code is safe Rust; a sanitizer would only slow it down.
             .args(["fuzz", "run", "--sanitizer", "none", "--features", "libfuzzer"])
             .args(["--target-dir", "target/fuzz", target])
-            .args([&found, &root.join("fuzz/corpus").join(target)])
+            .args([&corpus, &root.join("fuzz/corpus").join(target)])
             .args(["--", "-max_len=4096", "-timeout=20", "-print_final_stats=1"])
             .arg(format!("-max_total_time={}", minutes * 60))
-            // The flags for the fuzzer are those of a nightly compiler; this makes a stable one take them.
+            // cargo-fuzz passes unstable compiler flags, which this allows on a stable compiler.
             .env("RUSTC_BOOTSTRAP", "1")
             .current_dir(root)
             .status()
-            .map_err(|error| format!("cargo cannot run: {error}"))?;
+            .map_err(|error| format!("cannot run cargo: {error}"))?;
         if !status.success() {
             return Err(format!(
-                "`{target}` has found something, see above; or `cargo install cargo-fuzz` is missing"
+                "fuzz target `{target}` failed; see above. If cargo-fuzz is missing, run `cargo install cargo-fuzz`"
             ));
         }
     }

@@ -1,4 +1,4 @@
-//! `generate` writes what follows from the document; `check` compares it with what is there.
+//! `cargo xtask generate` and `check`: write the generated files, or compare them with the files in the checkout.
 
 use std::fs;
 use std::path::Path;
@@ -9,64 +9,64 @@ use similar::TextDiff;
 use crate::emit::{self, Output};
 use crate::model;
 
-/// Reads the document as JSON, whose objects keep the document's order.
+/// Reads a YAML document. Objects keep the order of the document.
 ///
 /// # Errors
-/// When the file cannot be read or is not YAML.
+/// Fails if the file cannot be read or is not valid YAML.
 pub fn load(path: &Path) -> Result<Value, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     serde_yaml_ng::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Everything that follows from a document.
+/// Returns all files generated from a document.
 ///
 /// # Errors
-/// A sentence that names the place in the document that cannot be expressed.
+/// Names the place in the document that is not supported.
 pub fn outputs(document: &Value) -> Result<Vec<Output>, String> {
     let model = model::read(document)?;
     emit::all(document, &model)
 }
 
-/// Writes every generated file that differs, and says which.
+/// Writes the generated files that have changed, and prints their paths.
 pub fn generate(root: &Path) -> Result<(), String> {
     let mut written = 0;
     for output in outputs(&load(&root.join(emit::DOCUMENT))?)? {
         let path = root.join(&output.path);
-        // A file that is missing differs from the first line on.
-        let present = fs::read_to_string(&path).unwrap_or_default();
-        let expected = output.expected(&present)?;
-        if present == expected {
+        // A missing file counts as empty.
+        let current = fs::read_to_string(&path).unwrap_or_default();
+        let expected = output.expected(&current)?;
+        if current == expected {
             continue;
         }
-        let folder = path.parent().expect("a generated file lies in a folder");
-        fs::create_dir_all(folder)
+        let directory = path.parent().expect("a generated file has a parent directory");
+        fs::create_dir_all(directory)
             .and_then(|()| fs::write(&path, &expected))
             .map_err(|error| format!("{}: {error}", output.path))?;
         println!("wrote {}", output.path);
         written += 1;
     }
     if written == 0 {
-        println!("every generated file was up to date");
+        println!("all generated files are up to date");
     }
     Ok(())
 }
 
-/// Compares every generated file with what the document asks for; changes nothing.
+/// Checks that the generated files are up to date, without changing them.
 ///
 /// # Errors
-/// Every stale file with its difference, and the command that mends it.
+/// Returns a diff of each outdated file, and the command that updates them.
 pub fn check(root: &Path) -> Result<(), String> {
     let outputs = outputs(&load(&root.join(emit::DOCUMENT))?)?;
     let mut report = String::new();
     for output in &outputs {
-        let present = fs::read_to_string(root.join(&output.path)).unwrap_or_default();
-        let expected = output.expected(&present)?;
-        if present != expected {
-            let diff = TextDiff::from_lines(&present, &expected);
+        let current = fs::read_to_string(root.join(&output.path)).unwrap_or_default();
+        let expected = output.expected(&current)?;
+        if current != expected {
+            let diff = TextDiff::from_lines(&current, &expected);
             report.push_str(&format!(
                 "{}",
                 diff.unified_diff().header(
-                    &format!("{} (present)", output.path),
+                    &format!("{} (current)", output.path),
                     &format!("{} (expected)", output.path)
                 )
             ));
@@ -74,7 +74,7 @@ pub fn check(root: &Path) -> Result<(), String> {
     }
     if !report.is_empty() {
         return Err(format!(
-            "generated files are stale or were edited by hand\n\n{report}\nhint: run `{}`",
+            "generated files are outdated or were edited by hand\n\n{report}\nhint: run `{}`",
             emit::COMMAND
         ));
     }
@@ -92,29 +92,29 @@ mod tests {
     }
 
     #[test]
-    fn nothing_drifted() {
+    fn generated_files_are_up_to_date() {
         check(&root()).unwrap_or_else(|report| panic!("{report}"));
     }
 
     #[test]
-    fn a_stale_file_is_reported_with_its_difference_and_the_mending_command() {
-        let folder = tempfile::tempdir().unwrap();
+    fn an_outdated_file_is_reported_with_a_diff_and_the_command_that_updates_it() {
+        let directory = tempfile::tempdir().unwrap();
         let copy = |path: &str| {
-            let target = folder.path().join(path);
+            let target = directory.path().join(path);
             fs::create_dir_all(target.parent().unwrap()).unwrap();
             fs::copy(root().join(path), target).unwrap();
         };
         copy(emit::DOCUMENT);
         let document = load(&root().join(emit::DOCUMENT)).unwrap();
         outputs(&document).unwrap().iter().for_each(|output| copy(&output.path));
-        check(folder.path()).unwrap();
+        check(directory.path()).unwrap();
 
-        let edited = folder.path().join("crates/server/src/generated/routes.rs");
+        let edited = directory.path().join("crates/server/src/generated/routes.rs");
         let text = fs::read_to_string(&edited).unwrap();
         fs::write(&edited, text.replacen("\"fetch_dataset\"", "\"fetch\"", 1)).unwrap();
         let before = fs::read(&edited).unwrap();
-        let report = check(folder.path()).unwrap_err();
-        assert!(report.contains("--- crates/server/src/generated/routes.rs (present)"), "{report}");
+        let report = check(directory.path()).unwrap_err();
+        assert!(report.contains("--- crates/server/src/generated/routes.rs (current)"), "{report}");
         assert!(
             report.contains("+    OperationRoute {")
                 || report.contains("operation_id: \"fetch_dataset\""),
@@ -123,19 +123,19 @@ mod tests {
         assert!(report.contains("hint: run `cargo xtask generate`"), "{report}");
         assert_eq!(fs::read(&edited).unwrap(), before, "check must not write");
 
-        generate(folder.path()).unwrap();
-        check(folder.path()).unwrap();
+        generate(directory.path()).unwrap();
+        check(directory.path()).unwrap();
     }
 
-    /// A copy of the document with one optional member more on `Dataset`, one optional list more in the request that changes
-    /// it, and one operation more.
+    /// Returns a copy of the document with an additional optional field of `Dataset`, an additional optional array in the request
+    /// that updates it, and an additional operation.
     fn changed() -> Value {
         let mut document = load(&root().join(emit::DOCUMENT)).unwrap();
         document["components"]["schemas"]["Dataset"]["properties"]["colour"] = serde_json::json!({
-            "type": "string", "nullable": true, "description": "The colour that lists show the dataset in."
+            "type": "string", "nullable": true, "description": "The colour of the dataset in lists."
         });
         document["components"]["schemas"]["UpdateDatasetRequest"]["properties"]["labels"] = serde_json::json!({
-            "type": "array", "maxItems": 9, "items": {"type": "string"}, "description": "What it is filed under."
+            "type": "array", "maxItems": 9, "items": {"type": "string"}, "description": "The labels of the dataset."
         });
         let mut operation =
             document["paths"]["/v1/observability/datasets/{dataset_id}"]["get"].clone();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_document_reaches_every_layer() {
+    fn a_changed_document_changes_every_layer() {
         let before = outputs(&load(&root().join(emit::DOCUMENT)).unwrap()).unwrap();
         let after = outputs(&changed()).unwrap();
         let added = |path: &str| -> String {
@@ -162,23 +162,19 @@ mod tests {
                 .map(|change| change.to_string())
                 .collect()
         };
-        for (path, needles) in DRILL {
+        for (path, needles) in EXPECTED_ADDITIONS {
             let added = added(path);
             for needle in *needles {
-                assert!(added.contains(needle), "{path} lacks `{needle}`:\n{added}");
+                assert!(added.contains(needle), "{path}: missing `{needle}`:\n{added}");
             }
         }
     }
 
-    /// What the drill's two changes must add, and where.
-    const DRILL: &[(&str, &[&str])] = &[
+    /// The text that the changes must add to each file.
+    const EXPECTED_ADDITIONS: &[(&str, &[&str])] = &[
         (
             "crates/types/src/schemas.rs",
-            &[
-                "colour: Option<String>",
-                "The colour that lists show",
-                "labels: Option<Vec<String>>",
-            ],
+            &["colour: Option<String>", "The colour of the dataset", "labels: Option<Vec<String>>"],
         ),
         ("crates/core-client/src/generated.rs", &["pub async fn freeze_dataset"]),
         (
@@ -194,7 +190,7 @@ mod tests {
         ("bindings/python/src/generated/datasets.rs", &["fn freeze(", "fn freeze_async"]),
         (
             "bindings/python/python/mistral_datasets/models.pyi",
-            &["def colour(self) -> str | None", "The colour that lists show"],
+            &["def colour(self) -> str | None", "The colour of the dataset"],
         ),
         (
             "bindings/python/python/mistral_datasets/resources.pyi",
@@ -204,7 +200,7 @@ mod tests {
         ("bindings/node/lib/generated/models.js", &["colour"]),
         (
             "bindings/node/lib/generated/models.d.ts",
-            &["readonly colour: string | null", "The colour that lists show"],
+            &["readonly colour: string | null", "The colour of the dataset"],
         ),
         ("bindings/node/lib/generated/resources.js", &["freeze("]),
         ("bindings/node/lib/generated/resources.d.ts", &["freeze("]),
@@ -212,7 +208,7 @@ mod tests {
     ];
 
     #[test]
-    fn outputs_are_the_same_from_run_to_run() {
+    fn outputs_are_deterministic() {
         let document = load(&root().join(emit::DOCUMENT)).unwrap();
         let texts = |outputs: Vec<Output>| -> Vec<String> {
             outputs.into_iter().map(|output| output.text).collect()
@@ -221,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn generated_files_say_what_made_them() {
+    fn generated_files_name_the_command_and_the_document() {
         let document = load(&root().join(emit::DOCUMENT)).unwrap();
         for output in outputs(&document).unwrap() {
             if output.extent == Extent::File {

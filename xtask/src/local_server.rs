@@ -1,4 +1,4 @@
-//! A local server in a process of its own, for runs of programs that need one.
+//! Runs `mistral-datasets serve` as a child process.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -6,44 +6,28 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-/// The variable that says where temporary files are to be.
-const TEMPORARY: &str = if cfg!(windows) { "TMP" } else { "TMPDIR" };
+/// The environment variable that sets the directory of temporary files.
+const TEMPORARY_DIRECTORY: &str = if cfg!(windows) { "TMP" } else { "TMPDIR" };
 
-/// A running `mistral-datasets serve`; dropping it stops it.
+/// A running server; it is killed on drop.
 #[derive(Debug)]
 pub struct LocalServer {
     process: Child,
     url: String,
-    /// Where its data is. It is killed, and cannot delete it.
+    /// The server's temporary files. It cannot delete them itself, because it is killed.
     _temporary: TempDir,
 }
 
 impl LocalServer {
-    /// Starts the debug build of the command, in memory and on a free port.
+    /// Starts the given build of `mistral-datasets`, in memory and on a free port, with additional options.
     ///
     /// # Errors
-    /// When it does not start or does not say where it listens.
-    pub fn start(root: &Path) -> Result<Self, String> {
-        Self::start_with(&root.join("target/debug/mistral-datasets"))
-    }
-
-    /// Starts a build of the command, in memory and on a free port.
-    ///
-    /// # Errors
-    /// When it does not start or does not say where it listens.
-    pub fn start_with(command: &Path) -> Result<Self, String> {
-        Self::start_with_options(command, &[])
-    }
-
-    /// Starts a build of the command, in memory and on a free port, with further options.
-    ///
-    /// # Errors
-    /// When it does not start or does not say where it listens.
-    pub fn start_with_options(command: &Path, options: &[&str]) -> Result<Self, String> {
-        let temporary = tempfile::tempdir()
-            .map_err(|error| format!("a folder for temporary files: {error}"))?;
+    /// Fails if the server does not start or does not print its URL.
+    pub fn start(command: &Path, options: &[&str]) -> Result<Self, String> {
+        let temporary =
+            tempfile::tempdir().map_err(|error| format!("temporary directory: {error}"))?;
         let mut process = Command::new(command)
-            .env(TEMPORARY, temporary.path())
+            .env(TEMPORARY_DIRECTORY, temporary.path())
             .args(["serve", "--memory", "--listen", "127.0.0.1:0"])
             .args(options)
             .stdin(Stdio::null())
@@ -59,12 +43,12 @@ impl LocalServer {
             Some(url) => Ok(Self { url: url.to_owned(), process, _temporary: temporary }),
             None => {
                 let _ = process.kill();
-                Err(format!("the local server said `{}` and not where it listens", line.trim()))
+                Err(format!("the local server printed `{}` instead of its URL", line.trim()))
             }
         }
     }
 
-    /// Where it listens.
+    /// Returns the URL that the server listens on.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -72,7 +56,7 @@ impl LocalServer {
 
 impl Drop for LocalServer {
     fn drop(&mut self) {
-        // The process may have ended by itself; then there is nothing to stop.
+        // Errors mean that the process has exited already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

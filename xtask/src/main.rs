@@ -1,5 +1,6 @@
-//! `cargo xtask`: regenerates every layer from the document, proves that nothing drifted, runs the demo, the tests, the soak and the benchmarks.
+//! `cargo xtask`: generates code from the OpenAPI document, and runs the demo, tests and benchmarks.
 
+mod artifacts;
 mod bench;
 mod conformance;
 mod demo;
@@ -8,6 +9,7 @@ mod fuzz;
 mod generate;
 mod local_server;
 mod model;
+mod packages;
 mod soak;
 mod spec_diff;
 mod step;
@@ -20,10 +22,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(
-    name = "cargo xtask",
-    about = "Generates, checks, tests and demonstrates mistral-datasets"
-)]
+#[command(name = "cargo xtask", about = "Generate, check, test and benchmark mistral-datasets")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -31,77 +30,89 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Writes every file that follows from the OpenAPI document
+    /// Write all files generated from the OpenAPI document
     Generate,
-    /// Says which generated files are stale or edited by hand, with their differences; changes nothing
+    /// Check that all generated files are up to date
+    ///
+    /// Prints the differences and changes nothing.
     Check,
-    /// Runs the main job through Rust, the command, Python and Node, and checks every byte of it
+    /// Run the main job through Rust, the command line, Python and Node
+    ///
+    /// Compares each export with the input byte for byte.
     Demo {
-        /// The conversations to use, as JSONL, instead of those that come with the project
+        /// Use the conversations of this JSONL file instead of the sample
         #[arg(long, value_name = "FILE.jsonl")]
         file: Option<PathBuf>,
     },
-    /// Runs every check and every test of every language
+    /// Run all checks and tests of all languages
     Test,
-    /// Kills the server under load, many times, and looks each time whether anything was lost, doubled or half done
+    /// Kill the server under load repeatedly, and check its data each time
     Soak {
-        /// How often it is killed
+        /// How often to kill the server
         #[arg(long, default_value_t = 100)]
         kills: u32,
-        /// What an earlier run has printed, to do the same again
+        /// Repeat an earlier run with the seed it printed
         #[arg(long)]
         seed: Option<u64>,
     },
-    /// Tries the local server against its document with made-up requests, and says which break a check
+    /// Test the local server against the OpenAPI document with generated requests
     Conformance {
-        /// How many requests are sent, at least
+        /// The minimum number of requests
         #[arg(long, default_value_t = 20_000)]
         cases: u64,
-        /// The first seed; every round has the next one
+        /// The seed of the first round; each further round uses the next seed
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
-    /// Looks for inputs that break what must hold for any; needs cargo-fuzz
+    /// Run the fuzz targets; requires cargo-fuzz
     Fuzz {
-        /// What to try: lines, json, responses, forms, links; all of them unless named
+        /// The targets: lines, json, responses, forms or links [default: all]
         targets: Vec<String>,
-        /// For how many minutes each
+        /// How many minutes to run each target
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
         minutes: u64,
     },
-    /// Measures beside peers, in one run on the same machine
+    /// Build the release artifacts and measure them
     #[command(subcommand)]
     Bench(Bench),
-    /// Works with published documents of the service
+    /// Work with published OpenAPI documents of the service
     #[command(subcommand)]
     Spec(Spec),
 }
 
 #[derive(Subcommand)]
 enum Bench {
-    /// The clients for Python and Node beside the official SDKs and plain HTTP; writes docs/bench-client.md
+    /// Compare the Python and Node clients with the official SDKs and plain HTTP
+    ///
+    /// Writes docs/bench-client.md.
     Client {
-        /// Also import and export a million records through ours, which takes some minutes and gigabytes
+        /// Also import and export a million records, which takes minutes and gigabytes
         #[arg(long)]
         million: bool,
     },
-    /// The local server with a thousand to a million records; writes docs/bench-server.md
+    /// Measure the local server at several dataset sizes
+    ///
+    /// Writes docs/bench-server.md.
     Server {
-        /// How many records the datasets have, one after the other
-        #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = bench::server::SIZES)]
+        /// The dataset sizes to measure
+        #[arg(
+            long,
+            value_name = "N,…",
+            value_delimiter = ',',
+            default_values_t = [1_000, 100_000, 1_000_000]
+        )]
         records: Vec<usize>,
-        /// Also install Phoenix and Prism into target/bench, and measure beside them
+        /// Also install Phoenix and Prism into target/bench and measure them
         #[arg(long)]
         peers: bool,
     },
-    /// Which functions calls run; writes bindings/functions.ld, after which they lie side by side in the published modules.
-    /// Needs valgrind
-    Layout,
 }
 
 #[derive(Subcommand)]
 enum Spec {
-    /// Compares our document with a published one, and exits with 1 when a difference breaks readers or writers
+    /// Compare our OpenAPI document with a published one
+    ///
+    /// Exits with status 1 if a difference breaks readers or writers, and with 2 if a document cannot be read.
     Diff {
         /// The published OpenAPI 3.0 or 3.1 document, as YAML or JSON
         file: PathBuf,
@@ -112,20 +123,18 @@ enum Spec {
 }
 
 fn main() -> ExitCode {
+    let root = root();
     let result = match Arguments::parse().command {
-        Command::Generate => generate::generate(&root()),
-        Command::Check => generate::check(&root()),
-        Command::Demo { file } => demo::demo(&root(), file),
-        Command::Test => test::test(&root()),
-        Command::Soak { kills, seed } => soak::soak(&root(), kills, seed),
-        Command::Conformance { cases, seed } => conformance::conformance(&root(), cases, seed),
-        Command::Fuzz { targets, minutes } => fuzz::fuzz(&root(), &targets, minutes),
-        Command::Bench(Bench::Client { million }) => bench::client(&root(), million),
-        Command::Bench(Bench::Server { records, peers }) => {
-            bench::server::server(&root(), &records, peers)
-        }
-        Command::Bench(Bench::Layout) => bench::layout(&root()),
-        Command::Spec(Spec::Diff { file, json }) => return spec_diff(&file, json),
+        Command::Generate => generate::generate(&root),
+        Command::Check => generate::check(&root),
+        Command::Demo { file } => demo::demo(&root, file),
+        Command::Test => test::test(&root),
+        Command::Soak { kills, seed } => soak::soak(&root, kills, seed),
+        Command::Conformance { cases, seed } => conformance::conformance(&root, cases, seed),
+        Command::Fuzz { targets, minutes } => fuzz::fuzz(&root, &targets, minutes),
+        Command::Bench(Bench::Client { million }) => bench::client(&root, million),
+        Command::Bench(Bench::Server { records, peers }) => bench::server(&root, &records, peers),
+        Command::Spec(Spec::Diff { file, json }) => return spec_diff(&root, &file, json),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -136,11 +145,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Compares the documents. Differences that break somebody are an answer and exit with 1; a document that cannot be read is
-/// none and exits with 2.
-fn spec_diff(file: &Path, json: bool) -> ExitCode {
+/// Compares the documents. Breaking differences exit with 1, documents that cannot be compared with 2.
+fn spec_diff(root: &Path, file: &Path, json: bool) -> ExitCode {
     let format = if json { spec_diff::Format::Json } else { spec_diff::Format::Text };
-    let outcome = generate::load(&root().join(emit::DOCUMENT)).and_then(|ours| {
+    let outcome = generate::load(&root.join(emit::DOCUMENT)).and_then(|ours| {
         spec_diff::run(&ours, file, format, &mut std::io::stdout().lock())
             .map_err(|error| error.to_string())
     });
@@ -153,7 +161,7 @@ fn spec_diff(file: &Path, json: bool) -> ExitCode {
     }
 }
 
-/// The root of the workspace.
+/// Returns the root of the workspace.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the workspace").to_owned()
 }

@@ -1,15 +1,17 @@
-//! `cargo xtask soak`: kills the release server under load, many times, and looks after each what is there.
+//! `cargo xtask soak`: kills the release server under load, repeatedly, and checks its data after each kill.
 
 use std::path::Path;
 use std::process::Command;
 
-/// Runs the test of kills with so many of them. What it finds goes to the terminal as it comes, and so does the seed of what is
-/// random, which can be given to do it again.
+use crate::step::cargo;
+
+/// Runs the kill test `kills` times. Its output, including the random seed, goes to the terminal; passing the seed repeats a
+/// run.
 ///
 /// # Errors
-/// When something was lost, doubled or half done, or the test cannot run.
+/// Fails if data was lost, duplicated or partially written, or if the test cannot run.
 pub fn soak(root: &Path, kills: u32, seed: Option<u64>) -> Result<(), String> {
-    let mut command = Command::new(env!("CARGO"));
+    let mut command = Command::new(cargo());
     command
         .args(["test", "--release", "--package", "mistral-datasets-cli", "--test", "durability"])
         .args(["--", "--nocapture", "kills::"])
@@ -18,9 +20,9 @@ pub fn soak(root: &Path, kills: u32, seed: Option<u64>) -> Result<(), String> {
     if let Some(seed) = seed {
         command.env("MISTRAL_DATASETS_SEED", seed.to_string());
     }
-    let status = command.status().map_err(|error| format!("cargo cannot run: {error}"))?;
+    let status = command.status().map_err(|error| format!("cannot run cargo: {error}"))?;
     if status.success() {
         return Ok(());
     }
-    Err("the soak run has found something; see above".to_owned())
+    Err("the soak test failed; see above".to_owned())
 }

@@ -1,4 +1,4 @@
-//! Running one command of a longer job: what it does in a line, what it printed when it fails.
+//! Runs external commands as named steps: prints the name and duration, and captures the output for error messages.
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -6,19 +6,25 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// A command with the words that say what it is for.
+/// A command with a name that is printed while it runs.
 #[derive(Debug)]
 pub struct Step {
-    what: String,
+    name: String,
     command: Command,
 }
 
 impl Step {
-    /// A step that runs a program.
-    pub fn new(what: impl Into<String>, program: impl AsRef<OsStr>) -> Self {
+    /// Creates a step that runs `program`.
+    pub fn new(name: impl Into<String>, program: impl AsRef<OsStr>) -> Self {
         let mut command = Command::new(program);
         command.stdin(Stdio::null());
-        Self { what: what.into(), command }
+        Self { name: name.into(), command }
+    }
+
+    /// Adds an argument.
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
     }
 
     /// Adds arguments.
@@ -27,43 +33,43 @@ impl Step {
         self
     }
 
-    /// Sets a variable of the environment.
+    /// Sets an environment variable.
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
-    /// Sets the folder to run in.
-    pub fn within(mut self, folder: impl AsRef<Path>) -> Self {
-        self.command.current_dir(folder);
+    /// Sets the working directory.
+    pub fn current_dir(mut self, directory: impl AsRef<Path>) -> Self {
+        self.command.current_dir(directory);
         self
     }
 }
 
-/// Runs a step, saying what it is and how long it took, and returns what it printed on both its outputs.
+/// Runs a step and returns its standard output followed by its standard error.
 ///
 /// # Errors
-/// When it cannot start or fails: what it printed.
+/// Returns the step's output if it cannot be started or exits with a failure.
 pub fn run(mut step: Step) -> Result<String, String> {
-    eprint!("  {} …", step.what);
+    eprint!("  {} …", step.name);
     let _ = std::io::stderr().flush();
-    let began = Instant::now();
+    let started = Instant::now();
     let output = step.command.output().map_err(|error| {
-        format!("{}: cannot run {:?}: {error}", step.what, step.command.get_program())
+        format!("{}: cannot run {:?}: {error}", step.name, step.command.get_program())
     })?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
-    let seconds = began.elapsed().as_secs_f64();
+    let seconds = started.elapsed().as_secs_f64();
     if output.status.success() {
         eprintln!(" {seconds:.1} s");
         Ok(text)
     } else {
         eprintln!(" failed after {seconds:.1} s");
-        Err(format!("{} failed ({}):\n{text}", step.what, output.status))
+        Err(format!("{} failed ({}):\n{text}", step.name, output.status))
     }
 }
 
-/// Cargo, as the one that runs this program.
+/// Returns the path of the Cargo that runs this program.
 pub fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
 }

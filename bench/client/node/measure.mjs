@@ -1,28 +1,27 @@
-// Shared by all Node benchmarks: reads the job, runs it, and prints its cost as one line of JSON.
+// Runs a case of a Node client, and prints the measurements as a line of JSON.
 
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 
-/** The job written by `cargo xtask bench client`. See `Job` in `measure.py` for the properties. */
+/** The argument of a client program; `../python/measure.py` describes its properties. */
 export const job = JSON.parse(process.argv[2]);
 
-// The records read by `lines`. They are read before the clock starts.
-let cachedLines = [];
+const WRITE_CASES = ["create", "create_many", "import"];
 
-// The benchmarks that write records.
-const WRITING = ["create", "bulk_in", "bulk_file"];
+// Records that are read before the measurement starts.
+let loaded = [];
 
-/** Returns the first `count` records of the file. */
-export async function lines(count) {
-  if (cachedLines.length < count) {
-    const text = await readFile(job.records, "utf8");
-    cachedLines = text.split("\n", count).map((line) => JSON.parse(line));
+/** Returns the first records of the file. */
+export async function records(count) {
+  if (loaded.length < count) {
+    const text = await readFile(job.records_file, "utf8");
+    loaded = text.split("\n", count).map((line) => JSON.parse(line));
   }
-  return cachedLines.slice(0, count);
+  return loaded.slice(0, count);
 }
 
-/** Returns the current and peak resident memory in KiB, or `null` where `/proc` is not available. */
-export function memory() {
+/** Returns the current and peak resident memory in KiB; only on Linux. */
+function memory() {
   const value = (name) => {
     try {
       const status = readFileSync("/proc/self/status", "utf8");
@@ -31,11 +30,11 @@ export function memory() {
       return null;
     }
   };
-  return { held_kib: value("VmRSS"), peak_kib: value("VmHWM") };
+  return { rss_kib: value("VmRSS"), peak_rss_kib: value("VmHWM") };
 }
 
-/** Starts the clock and returns a function that stops it. */
-export function clock() {
+/** Starts a measurement. Returns the function that ends it. */
+export function start() {
   const [wall, cpu] = [performance.now(), process.cpuUsage()];
   return () => {
     const { user, system } = process.cpuUsage(cpu);
@@ -46,14 +45,14 @@ export function clock() {
   };
 }
 
-/** Runs the job. Each benchmark takes a number of units and resolves to the number of records processed. */
-export async function run(rows) {
-  const work = rows[job.row];
-  if (WRITING.includes(job.row)) await lines(job.units);
-  if (job.warm_up > 0) await work(job.warm_up);
-  const stop = clock();
-  const records = await work(job.units);
+/** Runs the case that the command line argument asks for. A case takes a number of iterations and returns the number of records. */
+export async function run(cases) {
+  const work = cases[job.case];
+  if (WRITE_CASES.includes(job.case)) await records(job.iterations);
+  if (job.warmup > 0) await work(job.warmup);
+  const stop = start();
+  const count = await work(job.iterations);
   const measured = stop();
   globalThis.gc();
-  console.log(JSON.stringify({ records, ...measured, ...memory() }));
+  console.log(JSON.stringify({ records: count, ...measured, ...memory() }));
 }

@@ -1,10 +1,10 @@
-// Benchmarks of the official SDK, which is installed with its tests.
+// Measures the official SDK, which is installed for its own tests.
 
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
+import { casesOfSdk } from "./cases.mjs";
 import { job, run } from "./measure.mjs";
-import { client } from "./sdk.mjs";
 
 const require = createRequire(
   new URL("../../../tests/official/node/package.json", import.meta.url),
@@ -12,9 +12,9 @@ const require = createRequire(
 const { Mistral } = await import(pathToFileURL(require.resolve("@mistralai/mistralai")).href);
 
 const mistral = new Mistral({ apiKey: job.api_key, serverURL: job.server_url });
-const created = (record) => ({
-  datasetId: job.scratch_id,
+const createRequest = (record) => ({
+  datasetId: job.scratch_dataset_id,
   createDatasetRecordRequest: record,
 });
 
-await run(client(mistral, created));
+await run(casesOfSdk(mistral, createRequest));

@@ -1,50 +1,41 @@
-// Benchmarks of this client. Single calls replace loops where the client has one.
+// Measures our client. Cases that need a loop with the other clients use the call that replaces it.
 
 import { Mistral } from "../../../bindings/node/lib/index.mjs";
-import { job, lines, run } from "./measure.mjs";
-import { client, PAGE } from "./sdk.mjs";
+import { casesOfSdk, PAGE_SIZE } from "./cases.mjs";
+import { job, records, run } from "./measure.mjs";
 
 const mistral = new Mistral({ apiKey: job.api_key, serverURL: job.server_url });
 const { datasets } = mistral;
-const { dataset_id: datasetId, scratch_id: scratchId } = job;
+const { dataset_id: datasetId, scratch_dataset_id: scratchDatasetId } = job;
 
-async function pager(units) {
-  let seen = 0;
-  for await (const _ of datasets.iterRecords({
-    datasetId,
-    limit: units * PAGE,
-  }))
-    seen += 1;
-  return seen;
+async function pager(iterations) {
+  let count = 0;
+  const limit = iterations * PAGE_SIZE;
+  for await (const _ of datasets.iterRecords({ datasetId, limit })) count += 1;
+  return count;
 }
 
-async function bulkOut() {
-  return (await datasets.export({ datasetId, to: job.output })).records;
+async function importJsonl(source) {
+  return (await datasets.importJsonl({ datasetId: scratchDatasetId, source })).records;
+}
+
+async function exportRecords() {
+  return (await datasets.export({ datasetId, to: job.output_file })).records;
 }
 
 await run({
-  ...client(mistral, (record) => ({ datasetId: scratchId, ...record })),
+  ...casesOfSdk(mistral, (record) => ({ datasetId: scratchDatasetId, ...record })),
   pager,
   pager_50ms: pager,
-  async bulk_in(units) {
-    return (
-      await datasets.createRecords({
-        datasetId: scratchId,
-        records: await lines(units),
-      })
-    ).created;
+  async create_many(iterations) {
+    const report = await datasets.createRecords({
+      datasetId: scratchDatasetId,
+      records: await records(iterations),
+    });
+    return report.created;
   },
-  async bulk_file(units) {
-    return (
-      await datasets.importJsonl({
-        datasetId: scratchId,
-        source: await lines(units),
-      })
-    ).records;
-  },
-  bulk_out: bulkOut,
-  async million_in() {
-    return (await datasets.importJsonl({ datasetId: scratchId, source: job.records })).records;
-  },
-  million_out: bulkOut,
+  import: async (iterations) => importJsonl(await records(iterations)),
+  export: exportRecords,
+  million_import: () => importJsonl(job.records_file),
+  million_export: exportRecords,
 });

@@ -1,7 +1,7 @@
-// Benchmarks of plain fetch and JSON.
+// Measures a program that sends its requests with fetch and parses responses as JSON.
 
+import { cases, download, PAGE_SIZE } from "./cases.mjs";
 import { job, run } from "./measure.mjs";
-import { exported, PAGE, rows } from "./sdk.mjs";
 
 const base = `${job.server_url}/v1/observability/datasets`;
 const headers = {
@@ -9,30 +9,22 @@ const headers = {
   "content-type": "application/json",
 };
 
-async function json(response) {
+async function json(url, init) {
+  const response = await fetch(url, { headers, ...init });
   if (!response.ok) throw new Error(`status ${response.status}`);
   return response.json();
 }
 
 await run(
-  rows(
+  cases(
     async (page) => {
-      const url = `${base}/${job.dataset_id}/records?page_size=${PAGE}&page=${page}`;
-      return (await json(await fetch(url, { headers }))).records.results;
+      const url = `${base}/${job.dataset_id}/records?page_size=${PAGE_SIZE}&page=${page}`;
+      return (await json(url)).records.results;
     },
     async (record) => {
-      const url = `${base}/${job.scratch_id}/records`;
-      await json(
-        await fetch(url, {
-          method: "POST",
-          headers,
-          body: JSON.stringify(record),
-        }),
-      );
+      const url = `${base}/${job.scratch_dataset_id}/records`;
+      await json(url, { method: "POST", body: JSON.stringify(record) });
     },
-    async () => {
-      const url = `${base}/${job.dataset_id}/exports/to-jsonl`;
-      return exported((await json(await fetch(url, { headers }))).file_url);
-    },
+    async () => download((await json(`${base}/${job.dataset_id}/exports/to-jsonl`)).file_url),
   ),
 );

@@ -1,4 +1,4 @@
-"""Shared by all Python benchmarks: reads the job, runs it, and prints its cost as one line of JSON."""
+"""Runs a case of a Python client, and prints the measurements as a line of JSON."""
 
 import gc
 import json
@@ -12,64 +12,60 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Job:
-    """A benchmark job, passed by `cargo xtask bench client` as the only argument."""
+    """The argument of a client program: a JSON object with these keys."""
 
-    row: str
+    case: str
     server_url: str
     api_key: str
-    # The datasets to read from and to write to.
+    # The dataset to read, and the dataset to write to.
     dataset_id: str
-    scratch_id: str
-    # The number of units to measure, and to run before the clock starts.
-    units: int
-    warm_up: int
-    # The JSONL file of records to write, and the file for exports.
-    records: str
-    output: str
+    scratch_dataset_id: str
+    # How often the case runs while it is measured, and how often before that.
+    iterations: int
+    warmup: int
+    # The records to write, as JSONL, and the file to export to.
+    records_file: str
+    output_file: str
 
-    def lines(self, count: int) -> list[dict[str, Any]]:
-        """Returns the first `count` records of the file."""
-        if len(_LINES) < count:
-            with Path(self.records).open(encoding="utf-8") as file:
-                _LINES[:] = [json.loads(line) for line, _ in zip(file, range(count), strict=False)]
-        return _LINES[:count]
+    def records(self, count: int) -> list[dict[str, Any]]:
+        """Returns the first records of the file."""
+        if len(_RECORDS) < count:
+            with Path(self.records_file).open(encoding="utf-8") as file:
+                _RECORDS[:] = [json.loads(line) for line, _ in zip(file, range(count), strict=False)]
+        return _RECORDS[:count]
 
 
-# The records read by `Job.lines`. They are read before the clock starts.
-_LINES: list[dict[str, Any]] = []
+# Records that are read before the measurement starts.
+_RECORDS: list[dict[str, Any]] = []
 
-# The benchmarks that write records.
-WRITING = ("create", "bulk_in", "bulk_file")
+WRITE_CASES = ("create", "create_many", "import")
 
+# Takes a number of iterations and returns the number of processed records.
 Work = Callable[[int], int]
 
 
 def memory() -> dict[str, int | None]:
-    """Returns the current and peak resident memory in KiB, or None where `/proc` is not available."""
-    values: dict[str, int | None] = {"held_kib": None, "peak_kib": None}
+    """Returns the current and peak resident memory in KiB; only on Linux."""
+    values: dict[str, int | None] = {"rss_kib": None, "peak_rss_kib": None}
     status = Path("/proc/self/status")
     if status.exists():
         for line in status.read_text().splitlines():
             name, _, value = line.partition(":")
             if name in ("VmRSS", "VmHWM"):
-                values["held_kib" if name == "VmRSS" else "peak_kib"] = int(value.split()[0])
+                values["rss_kib" if name == "VmRSS" else "peak_rss_kib"] = int(value.split()[0])
     return values
 
 
-def run(rows: Callable[[Job], Mapping[str, Work]]) -> None:
-    """Runs the job. Each benchmark takes a number of units and returns the number of records processed."""
+def run(cases: Callable[[Job], Mapping[str, Work]]) -> None:
+    """Runs the case that the command line argument asks for."""
     job = Job(**json.loads(sys.argv[1]))
-    work = rows(job)[job.row]
-    if job.row in WRITING:
-        job.lines(job.units)
-    if job.warm_up:
-        work(job.warm_up)
+    work = cases(job)[job.case]
+    if job.case in WRITE_CASES:
+        job.records(job.iterations)
+    if job.warmup:
+        work(job.warmup)
     wall, cpu = time.perf_counter(), time.process_time()
-    seen = work(job.units)
-    _report(seen, wall, cpu)
-
-
-def _report(seen: Any, wall: float, cpu: float) -> None:
+    records = work(job.iterations)
     measured = {"wall_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
     gc.collect()
-    print(json.dumps({"records": seen, **measured, **memory()}))
+    print(json.dumps({"records": records, **measured, **memory()}))

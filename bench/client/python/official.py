@@ -1,13 +1,12 @@
-"""Benchmarks of the official SDK, with blocking calls."""
+"""Measures the official SDK."""
 
+import cases
 import measure
-import sdk
 from mistralai.client import Mistral
 
 
-def rows(job: measure.Job) -> dict[str, measure.Work]:
-    mistral = Mistral(api_key=job.api_key, server_url=job.server_url)
-    return sdk.blocking(mistral, job)
+def measured(job: measure.Job) -> dict[str, measure.Work]:
+    return cases.of_sdk(Mistral(api_key=job.api_key, server_url=job.server_url), job)
 
 
-measure.run(rows)
+measure.run(measured)

@@ -1,48 +1,48 @@
-"""Benchmarks of this client, with blocking calls. Single calls replace loops where the client has one."""
+"""Measures our client. Cases that need a loop with the other clients use the call that replaces it."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
+import cases
 import measure
-import sdk
 
 from mistral_datasets import Mistral
 
 
-def rows(job: measure.Job) -> dict[str, measure.Work]:
+def measured(job: measure.Job) -> dict[str, measure.Work]:
     mistral = Mistral(api_key=job.api_key, server_url=job.server_url)
     datasets = mistral.datasets
 
-    def pager(units: int) -> int:
-        return sum(1 for _ in datasets.iter_records(job.dataset_id, limit=units * sdk.PAGE))
+    def pager(iterations: int) -> int:
+        return sum(1 for _ in datasets.iter_records(job.dataset_id, limit=iterations * cases.PAGE_SIZE))
 
-    def bulk_in(units: int) -> int:
-        return datasets.create_records(job.scratch_id, job.lines(units)).created
+    def create_many(iterations: int) -> int:
+        return datasets.create_records(job.scratch_dataset_id, job.records(iterations)).created
 
-    def bulk_file(units: int) -> int:
-        def first() -> Iterator[str]:
-            with Path(job.records).open(encoding="utf-8") as file:
-                for line, _ in zip(file, range(units), strict=False):
+    def import_records(iterations: int) -> int:
+        def lines() -> Iterator[str]:
+            with Path(job.records_file).open(encoding="utf-8") as file:
+                for line, _ in zip(file, range(iterations), strict=False):
                     yield line
 
-        return datasets.import_jsonl(job.scratch_id, first()).records
+        return datasets.import_jsonl(job.scratch_dataset_id, lines()).records
 
-    def million_in(_: int) -> int:
-        return datasets.import_jsonl(job.scratch_id, Path(job.records)).records
+    def million_import(_: int) -> int:
+        return datasets.import_jsonl(job.scratch_dataset_id, Path(job.records_file)).records
 
-    def bulk_out(_: int) -> int:
-        return datasets.export(job.dataset_id, job.output).records
+    def export(_: int) -> int:
+        return datasets.export(job.dataset_id, job.output_file).records
 
     own = {
         "pager": pager,
         "pager_50ms": pager,
-        "bulk_in": bulk_in,
-        "bulk_file": bulk_file,
-        "bulk_out": bulk_out,
-        "million_in": million_in,
-        "million_out": bulk_out,
+        "create_many": create_many,
+        "import": import_records,
+        "export": export,
+        "million_import": million_import,
+        "million_export": export,
     }
-    return {**sdk.blocking(mistral, job), **own}
+    return {**cases.of_sdk(mistral, job), **own}
 
 
-measure.run(rows)
+measure.run(measured)

@@ -1,10 +1,10 @@
-//! The tables of operations in the documentation.
+//! Emits the table of operations in the README.
 
 use std::fmt::Write;
 
 use crate::model::{Model, Operation};
 
-/// Emits the table of every operation, with its name in each language.
+/// Emits a table of all operations with their names in each language.
 pub fn emit(model: &Model) -> String {
     let mut text =
         String::from("| Operation | Request | Rust | Python | Node |\n|---|---|---|---|---|\n");
@@ -26,7 +26,7 @@ pub fn emit(model: &Model) -> String {
 fn rust(model: &Model, operation: &Operation) -> String {
     let handle = operation.group.replace('.', "().");
     let arguments: Vec<&str> = match operation.handwritten {
-        // What a call by hand takes is its own business.
+        // The arguments of handwritten calls are not in the model.
         Some(_) => vec!["…"],
         None => operation
             .arguments(model)

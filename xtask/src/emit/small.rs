@@ -1,10 +1,10 @@
-//! A small document that has one of everything, of which tests look at what the emitters make.
+//! A small document with every supported construct, for tests of the emitters.
 
 use serde_json::{Value, json};
 
 use super::Output;
 
-/// An operation with every kind of argument, and a response with every kind of member.
+/// Returns a document with every kind of argument and response field.
 pub fn small() -> Value {
     json!({
         "openapi": "3.0.3",
@@ -58,15 +58,15 @@ pub fn small() -> Value {
     })
 }
 
-/// The text of the file whose path ends so.
+/// Returns the text of the file whose path ends with `end`.
 pub fn text(outputs: &[Output], end: &str) -> String {
     let output = outputs.iter().find(|output| output.path.ends_with(end));
     output.unwrap_or_else(|| panic!("{end} is not emitted")).text.clone()
 }
 
-/// Whether a text has all the parts.
+/// Asserts that a text contains all parts.
 pub fn assert_holds(text: &str, parts: &[&str]) {
     for part in parts {
-        assert!(text.contains(part), "lacks `{part}`:\n{text}");
+        assert!(text.contains(part), "missing `{part}`:\n{text}");
     }
 }

@@ -1,6 +1,6 @@
-//! The generator's own view of the API: what every emitter reads, and nothing of OpenAPI's spelling.
+//! The API model that all emitters read, independent of OpenAPI's syntax.
 //!
-//! [`read`](read::read) turns the document into a [`Model`] and refuses, naming the place, what no emitter can express.
+//! [`read`](read::read) converts the document to a [`Model`], and rejects what the emitters do not support.
 
 mod read;
 #[cfg(test)]
@@ -8,7 +8,7 @@ mod read_tests;
 
 pub use read::read;
 
-/// Everything the emitters know.
+/// The API.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// Operations in the order of the document.
@@ -18,7 +18,10 @@ pub struct Model {
 }
 
 impl Model {
-    /// The schema of that name. The reader has resolved every reference, so that a miss is a defect of the caller.
+    /// Returns the schema with this name.
+    ///
+    /// # Panics
+    /// Panics if there is none. The reader checks all references, so this is a bug of the caller.
     pub fn schema(&self, name: &str) -> &Schema {
         self.schemas
             .iter()
@@ -26,7 +29,7 @@ impl Model {
             .unwrap_or_else(|| panic!("schema `{name}` was resolved by the reader"))
     }
 
-    /// The resource groups in the order of the document, such as `datasets`, `datasets.records`, `files`.
+    /// Returns the resource groups in the order of the document, such as `datasets`, `datasets.records`, `files`.
     pub fn groups(&self) -> Vec<&str> {
         let mut groups = Vec::new();
         for operation in &self.operations {
@@ -37,8 +40,8 @@ impl Model {
         groups
     }
 
-    /// What an operation lists, if it is a listing in pages: it takes `page` and `page_size`, and its response has one member,
-    /// which is a page of objects with ids.
+    /// Returns what an operation lists if it is paginated: it takes `page` and `page_size`, and its response has a single field
+    /// with a page of named objects.
     pub fn listing(&self, operation: &Operation) -> Option<Listing> {
         let takes =
             |name: &str| operation.parameters.iter().any(|parameter| parameter.field.name == name);
@@ -56,56 +59,56 @@ impl Model {
         (takes("page") && takes("page_size") && has("count") && has("next")).then_some(listing)
     }
 
-    /// The operations of one group.
+    /// Returns the operations of a group.
     pub fn operations_of<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a Operation> {
         self.operations.iter().filter(move |operation| operation.group == group)
     }
 }
 
-/// What a listing lists.
+/// What a paginated operation lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// The member of the response that holds the page.
+    /// The response field that contains the page.
     pub member: String,
-    /// The name of the schema of its results.
+    /// The schema of the items.
     pub item: String,
 }
 
-/// One call of the API.
+/// An operation of the API.
 #[derive(Clone, Debug)]
 pub struct Operation {
-    /// The document's operation id, unique: `list_datasets`.
+    /// The unique operation id, such as `list_datasets`.
     pub id: String,
-    /// Where the public method hangs: `datasets`, `datasets.records` or `files`.
+    /// The resource that has the public method: `datasets`, `datasets.records` or `files`.
     pub group: String,
-    /// What the public method is called, in snake case: `list`.
+    /// The name of the public method in snake case, such as `list`.
     pub name: String,
     /// `GET`, `POST`, …
     pub method: String,
     /// The path with `{parameters}`.
     pub path: String,
-    /// One line.
+    /// A one-line summary.
     pub summary: String,
-    /// A sentence or more.
+    /// One or more sentences.
     pub description: String,
     /// Path parameters first, then query parameters, each in the order of the document.
     pub parameters: Vec<Parameter>,
-    /// The body of the request, if it takes one.
+    /// The request body.
     pub body: Option<Body>,
-    /// What comes back when all is well.
+    /// The response of a successful call.
     pub success: Success,
-    /// Why the method is written by hand in the client and the bindings, if it is.
+    /// Why the method is written by hand in the client and the bindings, or `None` if it is generated.
     pub handwritten: Option<String>,
 }
 
 impl Operation {
-    /// Whether it starts a task that goes on after the response, as 202 says.
+    /// Returns whether the operation starts a task that continues after the response, as status 202 indicates.
     pub fn starts_task(&self) -> bool {
         self.success.status == 202
     }
 
-    /// The arguments of the public method as one flat list: path, query, then the members of the body; within that the
-    /// required ones first, as every language wants them.
+    /// Returns the arguments of the public method: required ones first, and within both halves path parameters, query
+    /// parameters, then body fields.
     pub fn arguments<'a>(&'a self, model: &'a Model) -> Vec<Argument<'a>> {
         let mut arguments: Vec<Argument> = self
             .parameters
@@ -120,29 +123,29 @@ impl Operation {
         {
             arguments.extend(fields.iter().map(|field| Argument { field, place: Place::Body }));
         }
-        // A stable sort keeps the order within both halves.
+        // The sort is stable.
         arguments.sort_by_key(|argument| !argument.field.required);
         arguments
     }
 }
 
-/// One argument of a public method.
+/// An argument of a public method.
 #[derive(Clone, Copy, Debug)]
 pub struct Argument<'a> {
     /// Name, type, limits and description.
     pub field: &'a Field,
-    /// Where it travels.
+    /// Its place in the request.
     pub place: Place,
 }
 
-/// Where an argument travels in a request.
+/// The place of an argument in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// In the path.
+    /// A path parameter.
     Path,
-    /// In the query.
+    /// A query parameter.
     Query,
-    /// As a member of the body.
+    /// A field of the body.
     Body,
 }
 
@@ -155,7 +158,7 @@ impl From<Location> for Place {
     }
 }
 
-/// A parameter of the path or the query.
+/// A path or query parameter.
 #[derive(Clone, Debug)]
 pub struct Parameter {
     /// Name, type, limits and description.
@@ -164,30 +167,30 @@ pub struct Parameter {
     pub location: Location,
 }
 
-/// Where a parameter stands.
+/// The place of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Location {
-    /// In the path.
+    /// A path parameter.
     Path,
-    /// In the query.
+    /// A query parameter.
     Query,
 }
 
-/// The body of a request.
+/// A request body.
 #[derive(Clone, Debug)]
 pub struct Body {
-    /// The name of its schema, always an object with members.
+    /// The schema, which is an object with known fields.
     pub schema: String,
 }
 
-/// What a successful call answers.
+/// A successful response.
 #[derive(Clone, Debug)]
 pub struct Success {
-    /// The one status that means success.
+    /// The only status that means success.
     pub status: u16,
-    /// What the response says, in the document's words.
+    /// The document's description of the response.
     pub description: String,
-    /// What the response holds.
+    /// The response body.
     pub response: Response,
 }
 
@@ -205,41 +208,41 @@ pub enum Response {
 /// A named schema.
 #[derive(Clone, Debug)]
 pub struct Schema {
-    /// Its name in the document, in Pascal case.
+    /// The name in the document, in Pascal case.
     pub name: String,
-    /// What it is.
+    /// The document's description.
     pub description: String,
-    /// Its shape.
+    /// The shape.
     pub kind: Kind,
-    /// Which way it travels.
+    /// Whether it is part of responses.
     pub role: Role,
 }
 
-/// Which way a schema travels; it decides between lenient and exact types.
+/// The direction of a schema, which selects lenient or exact types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It is part of some response: read leniently.
+    /// Part of at least one response: parsed leniently.
     Response,
-    /// It is sent only: written exactly.
+    /// Only sent: serialized exactly.
     Request,
 }
 
 /// The shape of a named schema.
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// An object with known members.
+    /// An object with known fields.
     Object {
-        /// The members in the order of the document.
+        /// The fields in the order of the document.
         fields: Vec<Field>,
     },
-    /// An object with free members, which stays the JSON text it came as; some members may be known.
+    /// An object with arbitrary fields, kept as raw JSON. Some fields may be known.
     FreeObject {
-        /// The members one can rely on.
+        /// The fields that the document names.
         known: Vec<Field>,
     },
-    /// Text out of a list that may grow.
+    /// A string enumeration that may gain values.
     OpenEnum {
-        /// The values known today.
+        /// The known values.
         values: Vec<String>,
     },
     /// One of several scalars.
@@ -249,73 +252,73 @@ pub enum Kind {
     },
 }
 
-/// A member of an object, or a parameter.
+/// A field of an object, or a parameter.
 #[derive(Clone, Debug)]
 pub struct Field {
-    /// Its name on the wire, in snake case.
+    /// The name on the wire, in snake case.
     pub name: String,
-    /// What it is.
+    /// The document's description.
     pub description: String,
-    /// Its type.
+    /// The type.
     pub ty: Type,
-    /// Whether it must be there.
+    /// Whether it must be present.
     pub required: bool,
     /// Whether it may be null.
     pub nullable: bool,
-    /// What its values must keep to.
+    /// The limits on its values.
     pub limits: Limits,
-    /// The value the server takes where none is given, as JSON text.
+    /// The default value of the server, as JSON.
     pub default: Option<String>,
-    /// The values that a text may have, where the document lists them beside its type.
+    /// The accepted values of a string, if the document enumerates them inline.
     pub choices: Vec<String>,
-    /// Whether the value opens something by itself, as a presigned link does, and must not be printed.
+    /// Whether the value grants access, as a presigned URL does, and must not be printed.
     pub secret: bool,
 }
 
 /// The type of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Type {
-    /// Text.
+    /// A string.
     String,
-    /// A uuid as text.
+    /// A UUID, as a string.
     Uuid,
-    /// A time as RFC 3339 text.
+    /// An RFC 3339 timestamp, as a string.
     DateTime,
     /// The bytes of a file; only in multipart bodies.
     Binary,
-    /// A whole number of 64 bits.
+    /// A 64-bit integer.
     Integer,
     /// A floating-point number.
     Number,
-    /// True or false.
+    /// A boolean.
     Boolean,
-    /// An object with free members that has no name.
+    /// An unnamed object with arbitrary fields.
     FreeObject,
-    /// A list.
+    /// An array.
     Array(Box<Type>),
     /// A named schema.
     Named(String),
 }
 
-/// Limits a request must keep to. Lengths of text count characters.
+/// Limits on the values of a request. String lengths are in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// The fewest characters of a text.
+    /// The minimum length of a string.
     pub min_length: Option<u64>,
-    /// The most characters of a text.
+    /// The maximum length of a string.
     pub max_length: Option<u64>,
-    /// The fewest items of a list.
+    /// The minimum number of array items.
     pub min_items: Option<u64>,
-    /// The most items of a list.
+    /// The maximum number of array items.
     pub max_items: Option<u64>,
-    /// The least number.
+    /// The minimum of a number.
     pub minimum: Option<i64>,
-    /// The greatest number.
+    /// The maximum of a number.
     pub maximum: Option<i64>,
 }
 
 impl Limits {
-    /// The limits in words, such as `5 to 50 characters`, if there are any.
+    /// Describes the limits, such as `5 to 50 characters`. Returns `None` if there are none.
     pub fn in_words(&self) -> Option<String> {
         let range = |low: Option<i128>, high: Option<i128>, unit: &str| match (low, high) {
             (Some(low), Some(high)) => Some(format!("{low} to {high}{unit}")),

@@ -1,4 +1,4 @@
-//! Reads the OpenAPI document into the model, and says no, with the place, to what no emitter can express.
+//! Reads the OpenAPI document into the model, and rejects what the emitters do not support.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::{
 /// Reads a parsed document.
 ///
 /// # Errors
-/// A sentence that names the place in the document and what is wrong there.
+/// Names the place in the document that is invalid or not supported, and why.
 pub fn read(document: &Value) -> Result<Model, String> {
     let version = document["openapi"].as_str().unwrap_or_default();
     if !version.starts_with("3.0.") {
@@ -26,11 +26,11 @@ pub fn read(document: &Value) -> Result<Model, String> {
 
 struct Reader<'a> {
     document: &'a Value,
-    /// Names of the schemas that some response, good or bad, leads to.
+    /// The schemas that responses refer to, directly or indirectly.
     responses: BTreeSet<String>,
 }
 
-/// The methods of a path item that hold operations, in the order in which layers list them.
+/// The supported methods, in the order in which the operations of a path are generated.
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 impl<'a> Reader<'a> {
@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
             let item = object(item, &place)?;
             for key in item.keys() {
                 if !METHODS.contains(&key.as_str()) {
-                    return Err(format!("{place}.{key}: only operations are read here"));
+                    return Err(format!("{place}.{key}: only operations are supported"));
                 }
             }
             for method in METHODS {
@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
                             || (&other.group, &other.name) == (&operation.group, &operation.name)
                     }) {
                         return Err(format!(
-                            "{place}: has the id or the public name of `{}`",
+                            "{place}: `{}` has the same operation id or public name",
                             other.id
                         ));
                     }
@@ -61,7 +61,7 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        // The document groups by path; readers of any generated layer look for the resource.
+        // The document is ordered by path; generated code is ordered by resource.
         let groups: Vec<String> = operations.iter().fold(Vec::new(), |mut groups, operation| {
             if !groups.contains(&operation.group) {
                 groups.push(operation.group.clone());
@@ -89,7 +89,7 @@ impl<'a> Reader<'a> {
             let braced = format!("{{{}}}", parameter.field.name);
             if (parameter.location == Location::Path) != path.contains(&braced) {
                 return Err(format!(
-                    "{place}: parameter `{}` and the path disagree",
+                    "{place}: parameter `{}` does not match the path",
                     parameter.field.name
                 ));
             }
@@ -103,11 +103,11 @@ impl<'a> Reader<'a> {
         };
         let success = self.success(value, place)?;
         let handwritten = value.get("x-handwritten").and_then(Value::as_str).map(str::to_owned);
-        // The list of what is written by hand is as long as it must be, and no longer.
+        // Only operations that cannot be generated may be written by hand.
         match (&handwritten, multipart || success.response == Response::Bytes) {
             (None, true) => {
                 return Err(format!(
-                    "{place}: multipart bodies and streams of bytes cannot be generated; say in `x-handwritten` why this one is needed"
+                    "{place}: multipart bodies and byte streams cannot be generated; give the reason in `x-handwritten`"
                 ));
             }
             (Some(_), false) => {
@@ -116,13 +116,13 @@ impl<'a> Reader<'a> {
             _ => {}
         }
         Ok(Operation {
-            id: text(value, "operationId", place)?,
-            group: text(value, "x-group", place)?,
-            name: text(value, "x-name", place)?,
+            id: string(value, "operationId", place)?,
+            group: string(value, "x-group", place)?,
+            name: string(value, "x-name", place)?,
             method: method.to_uppercase(),
             path: path.to_owned(),
-            summary: text(value, "summary", place)?,
-            description: text(value, "description", place)?,
+            summary: string(value, "summary", place)?,
+            description: string(value, "description", place)?,
             parameters,
             body,
             success,
@@ -132,37 +132,36 @@ impl<'a> Reader<'a> {
 
     fn parameter(&self, value: &Value, place: &str) -> Result<Parameter, String> {
         let value = self.resolve(value, "parameters", place)?;
-        let location = match text(value, "in", place)?.as_str() {
+        let location = match string(value, "in", place)?.as_str() {
             "path" => Location::Path,
             "query" => Location::Query,
-            other => return Err(format!("{place}: parameters in `{other}` cannot be expressed")),
+            other => return Err(format!("{place}: parameters in `{other}` are not supported")),
         };
-        let schema = value.get("schema").ok_or_else(|| format!("{place}: has no schema"))?;
-        let name = text(value, "name", place)?;
+        let schema = value.get("schema").ok_or_else(|| format!("{place}: missing schema"))?;
+        let name = string(value, "name", place)?;
         let mut field =
             self.field(&name, schema, flag(value, "required"), &format!("{place}.schema"), false)?;
-        field.description = text(value, "description", place)?;
+        field.description = string(value, "description", place)?;
         Ok(Parameter { field, location })
     }
 
     fn body(&self, value: &Value, place: &str) -> Result<(Body, bool), String> {
         if !flag(value, "required") {
-            return Err(format!("{place}: an optional body cannot be expressed"));
+            return Err(format!("{place}: optional bodies are not supported"));
         }
         let content = object(&value["content"], &format!("{place}.content"))?;
         let [(media, value)] = content.iter().collect::<Vec<_>>()[..] else {
-            return Err(format!("{place}.content: exactly one media type can be expressed"));
+            return Err(format!("{place}.content: expected exactly one media type"));
         };
         let multipart = match media.as_str() {
             "application/json" => false,
             "multipart/form-data" => true,
             other => {
-                return Err(format!("{place}.content: media type `{other}` cannot be expressed"));
+                return Err(format!("{place}.content: media type `{other}` is not supported"));
             }
         };
-        let schema = reference(&value["schema"]).ok_or_else(|| {
-            format!("{place}.content: the schema must be a reference to a named one")
-        })?;
+        let schema = reference(&value["schema"])
+            .ok_or_else(|| format!("{place}.content: expected a reference to a named schema"))?;
         Ok((Body { schema }, multipart))
     }
 
@@ -176,7 +175,7 @@ impl<'a> Reader<'a> {
                 Some(content) => match content.iter().collect::<Vec<_>>()[..] {
                     [(media, body)] if media == "application/json" => {
                         let name = reference(&body["schema"]).ok_or_else(|| {
-                            format!("{place}: the response must be a reference to a named schema")
+                            format!("{place}: expected a reference to a named schema")
                         })?;
                         self.mark_response(&name, &place)?;
                         Response::Json(name)
@@ -184,7 +183,7 @@ impl<'a> Reader<'a> {
                     [(media, _)] if media == "application/octet-stream" => Response::Bytes,
                     _ => {
                         return Err(format!(
-                            "{place}: only one response, of JSON or bytes, can be expressed"
+                            "{place}: expected a single media type, JSON or bytes"
                         ));
                     }
                 },
@@ -197,28 +196,26 @@ impl<'a> Reader<'a> {
                         .ok()
                         .filter(|status| (200..300).contains(status))
                         .ok_or_else(|| {
-                        format!("{place}: expected a status of success, 4XX or 5XX")
+                        format!("{place}: expected a success status, 4XX or 5XX")
                     })?;
-                    let description = text(response, "description", &place)?;
+                    let description = string(response, "description", &place)?;
                     if success.replace(Success { status, description, response: body }).is_some() {
-                        return Err(format!(
-                            "{place}: two statuses of success cannot be expressed"
-                        ));
+                        return Err(format!("{place}: only one success status is supported"));
                     }
                 }
             }
         }
-        success.ok_or_else(|| format!("{place}: no status of success"))
+        success.ok_or_else(|| format!("{place}: missing success status"))
     }
 
-    /// Marks a schema, and all it leads to, as part of a response.
+    /// Marks a schema, and all schemas it refers to, as part of a response.
     fn mark_response(&mut self, name: &str, place: &str) -> Result<(), String> {
         if !self.responses.insert(name.to_owned()) {
             return Ok(());
         }
         let schema = self.document["components"]["schemas"]
             .get(name)
-            .ok_or_else(|| format!("{place}: there is no schema `{name}`"))?;
+            .ok_or_else(|| format!("{place}: unknown schema `{name}`"))?;
         let mut names = Vec::new();
         collect_references(schema, &mut names);
         names.iter().try_for_each(|name| self.mark_response(name, place))
@@ -231,7 +228,7 @@ impl<'a> Reader<'a> {
             let place = format!("components.schemas.{name}");
             schemas.push(Schema {
                 name: name.clone(),
-                description: text(value, "description", &place)?,
+                description: string(value, "description", &place)?,
                 kind: self.kind(value, &place)?,
                 role: if self.responses.contains(name) { Role::Response } else { Role::Request },
             });
@@ -240,14 +237,11 @@ impl<'a> Reader<'a> {
             if let Some(body) = &operation.body {
                 let schema =
                     schemas.iter().find(|schema| schema.name == body.schema).ok_or_else(|| {
-                        format!(
-                            "operation `{}`: there is no schema `{}`",
-                            operation.id, body.schema
-                        )
+                        format!("operation `{}`: unknown schema `{}`", operation.id, body.schema)
                     })?;
                 if !matches!(schema.kind, Kind::Object { .. }) {
                     return Err(format!(
-                        "operation `{}`: a body must be an object with known members",
+                        "operation `{}`: the body must be an object with known fields",
                         operation.id
                     ));
                 }
@@ -270,7 +264,7 @@ impl<'a> Reader<'a> {
                     .iter()
                     .map(|value| value.as_str().map(str::to_owned))
                     .collect::<Option<_>>()
-                    .ok_or_else(|| format!("{place}.enum: only text can be expressed"))?;
+                    .ok_or_else(|| format!("{place}.enum: only strings are supported"))?;
                 Ok(Kind::OpenEnum { values })
             }
             (Some("object"), None) => {
@@ -280,7 +274,7 @@ impl<'a> Reader<'a> {
                 let properties =
                     value.get("properties").and_then(Value::as_object).unwrap_or(&empty);
                 if let Some(name) = required.iter().find(|name| !properties.contains_key(**name)) {
-                    return Err(format!("{place}.required: there is no member `{name}`"));
+                    return Err(format!("{place}.required: unknown field `{name}`"));
                 }
                 let fields = properties
                     .iter()
@@ -295,15 +289,17 @@ impl<'a> Reader<'a> {
                         Ok(Kind::Object { fields })
                     }
                     _ => Err(format!(
-                        "{place}: an object has known members, or additionalProperties: true"
+                        "{place}: expected an object with known fields or `additionalProperties: true`"
                     )),
                 }
             }
-            _ => Err(format!("{place}: only objects, texts with an enum and oneOf can be named")),
+            _ => Err(format!(
+                "{place}: a named schema must be an object, a string enumeration or `oneOf`"
+            )),
         }
     }
 
-    /// Reads a member or a parameter. A member's description stands in its schema, a parameter's beside it.
+    /// Reads a field or a parameter. With `described`, the schema has the description; a parameter has it next to the schema.
     fn field(
         &self,
         name: &str,
@@ -316,12 +312,16 @@ impl<'a> Reader<'a> {
         let nullable = flag(value, "nullable");
         if required && nullable {
             return Err(format!(
-                "{place}: required and nullable: a response without it would not read; leave it out of `required`"
+                "{place}: required and nullable: responses may omit it, so remove it from `required`"
             ));
         }
         Ok(Field {
             name: name.to_owned(),
-            description: if described { text(value, "description", place)? } else { String::new() },
+            description: if described {
+                string(value, "description", place)?
+            } else {
+                String::new()
+            },
             ty: self.ty(value, place, true)?,
             required,
             nullable,
@@ -342,7 +342,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Reads a type. An `enum` beside it says which of its values a request may have.
+    /// Reads a type. An inline `enum` restricts the values that a request accepts. With `names`, references are accepted.
     fn ty(&self, value: &Value, place: &str, names: bool) -> Result<Type, String> {
         let single = value
             .get("allOf")
@@ -351,21 +351,20 @@ impl<'a> Reader<'a> {
             .map(|parts| &parts[0]);
         if let Some(name) = reference(single.unwrap_or(value)) {
             let named = self.document["components"]["schemas"].get(&name).filter(|_| names);
-            let named = named.ok_or_else(|| {
-                format!("{place}: there is no schema `{name}` that can stand here")
-            })?;
+            let named =
+                named.ok_or_else(|| format!("{place}: unknown or unsupported schema `{name}`"))?;
             let known = array(named.get("enum"), place)?;
             if array(value.get("enum"), place)?.iter().any(|value| !known.contains(value)) {
-                return Err(format!("{place}.enum: has a value that `{name}` has not"));
+                return Err(format!("{place}.enum: has a value that `{name}` does not have"));
             }
             return Ok(Type::Named(name));
         }
         for key in ["allOf", "anyOf", "oneOf", "enum", "pattern", "not"] {
-            // The values of a text that has no name are the server's to check; the description lists them.
+            // The server checks the values of an inline string enumeration; the description lists them.
             let is_choice = key == "enum" && value["type"] == "string";
             if value.get(key).is_some() && !is_choice {
                 return Err(format!(
-                    "{place}.{key}: cannot be expressed here; give it a name under components.schemas"
+                    "{place}.{key}: not supported in an inline schema; add a named schema to components.schemas"
                 ));
             }
         }
@@ -375,22 +374,21 @@ impl<'a> Reader<'a> {
             (Some("string"), Some("date-time")) => Ok(Type::DateTime),
             (Some("string"), Some("binary")) => Ok(Type::Binary),
             (Some("integer"), Some("int64")) => Ok(Type::Integer),
-            (Some("integer"), _) => Err(format!("{place}: an integer needs `format: int64`")),
+            (Some("integer"), _) => Err(format!("{place}: integers need `format: int64`")),
             (Some("number"), Some("double")) => Ok(Type::Number),
             (Some("boolean"), None) => Ok(Type::Boolean),
             (Some("object"), None) if flag(value, "additionalProperties") => Ok(Type::FreeObject),
             (Some("array"), None) => {
-                let items =
-                    value.get("items").ok_or_else(|| format!("{place}: a list without items"))?;
+                let items = value.get("items").ok_or_else(|| format!("{place}: missing items"))?;
                 Ok(Type::Array(Box::new(self.ty(items, &format!("{place}.items"), names)?)))
             }
             (ty, format) => {
-                Err(format!("{place}: type {ty:?} with format {format:?} cannot be expressed"))
+                Err(format!("{place}: type {ty:?} with format {format:?} is not supported"))
             }
         }
     }
 
-    /// Follows a reference into `components.{section}`, if the value is one.
+    /// Resolves a reference to `components.{section}`. Returns other values unchanged.
     fn resolve<'v>(&self, value: &'v Value, section: &str, place: &str) -> Result<&'v Value, String>
     where
         'a: 'v,
@@ -399,11 +397,11 @@ impl<'a> Reader<'a> {
         target
             .strip_prefix(&format!("#/components/{section}/"))
             .and_then(|name| self.document["components"][section].get(name))
-            .ok_or_else(|| format!("{place}: `{target}` leads nowhere"))
+            .ok_or_else(|| format!("{place}: the reference `{target}` cannot be resolved"))
     }
 }
 
-/// The name of the schema a value refers to, if it is a reference to a named schema.
+/// Returns the name of the schema that a value refers to.
 fn reference(value: &Value) -> Option<String> {
     value.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/").map(str::to_owned)
 }
@@ -413,9 +411,7 @@ fn collect_references(value: &Value, names: &mut Vec<String>) {
         names.push(name);
     }
     match value {
-        Value::Object(members) => {
-            members.values().for_each(|value| collect_references(value, names))
-        }
+        Value::Object(fields) => fields.values().for_each(|value| collect_references(value, names)),
         Value::Array(items) => items.iter().for_each(|value| collect_references(value, names)),
         _ => {}
     }
@@ -429,13 +425,13 @@ fn array<'v>(value: Option<&'v Value>, place: &str) -> Result<&'v [Value], Strin
     match value {
         None => Ok(&[]),
         Some(Value::Array(items)) => Ok(items),
-        Some(_) => Err(format!("{place}: expected a list")),
+        Some(_) => Err(format!("{place}: expected an array")),
     }
 }
 
-fn text(value: &Value, key: &str, place: &str) -> Result<String, String> {
+fn string(value: &Value, key: &str, place: &str) -> Result<String, String> {
     match value.get(key).and_then(Value::as_str) {
-        Some(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
+        Some(string) if !string.trim().is_empty() => Ok(string.trim().to_owned()),
         _ => Err(format!("{place}.{key}: missing or empty")),
     }
 }

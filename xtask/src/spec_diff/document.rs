@@ -1,7 +1,6 @@
-//! A document as read: its version, and what its references stand for.
+//! Loads documents and resolves references.
 //!
-//! References are followed one by one as the comparison reaches them: of a document of tens of
-//! thousands of lines only the part that our operations touch is ever looked at.
+//! References are resolved lazily, so that only the part of the document that our operations use must be valid.
 
 use std::fs;
 use std::path::Path;
@@ -10,17 +9,15 @@ use serde_json::Value;
 
 use super::error::Error;
 
-/// How many references in a row are followed before they are taken for a circle.
-const LONGEST_CHAIN: usize = 64;
+/// The maximum length of a chain of references. Longer chains are treated as circular.
+const MAX_CHAIN: usize = 64;
 
-/// Reads a YAML or JSON file.
-///
-/// Keys that are no strings in YAML, such as a status written `200`, become strings.
+/// Reads a YAML or JSON file. YAML keys of other types, such as the status `200`, become strings.
 pub fn load(path: &Path) -> Result<Value, Error> {
     let text =
         fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     let text = text.trim_start_matches('\u{feff}');
-    // JSON is nearly a part of YAML, but its own parser is faster and accepts tabs.
+    // The YAML parser rejects tabs, which are valid in JSON, and is slower.
     if text.trim_start().starts_with('{')
         && let Ok(value) = serde_json::from_str(text)
     {
@@ -30,63 +27,63 @@ pub fn load(path: &Path) -> Result<Value, Error> {
         .map_err(|error| Error::Syntax { path: path.to_owned(), reason: error.to_string() })
 }
 
-/// An OpenAPI 3 document whose references can be followed.
+/// An OpenAPI 3 document.
 #[derive(Debug)]
 pub struct Document<'a> {
     name: String,
     root: &'a Value,
-    siblings_count: bool,
+    ref_siblings_apply: bool,
 }
 
 impl<'a> Document<'a> {
-    /// Takes a document called `name` in messages; refuses what is not OpenAPI 3.
+    /// Checks the version of a document. Error messages call it `name`.
     pub fn new(name: impl Into<String>, root: &'a Value) -> Result<Self, Error> {
         let name = name.into();
         let version = root.get("openapi").or_else(|| root.get("swagger")).map(|version| {
-            // `openapi: 3.1` without quotes is a number in YAML.
+            // Without quotes, `openapi: 3.1` is a number.
             version.as_str().map_or_else(|| version.to_string(), str::to_owned)
         });
         match version {
             Some(version) if version.starts_with("3.") => {
-                Ok(Self { name, root, siblings_count: !version.starts_with("3.0") })
+                Ok(Self { name, root, ref_siblings_apply: !version.starts_with("3.0") })
             }
             version => Err(Error::NotOpenApi { document: name, version }),
         }
     }
 
-    /// The whole document.
+    /// Returns the whole document.
     pub fn root(&self) -> &'a Value {
         self.root
     }
 
-    /// Whether keywords beside a schema's `$ref` mean something: from OpenAPI 3.1 on.
-    pub fn siblings_count(&self) -> bool {
-        self.siblings_count
+    /// Returns whether keywords next to `$ref` in a schema apply, as they do since OpenAPI 3.1.
+    pub fn ref_siblings_apply(&self) -> bool {
+        self.ref_siblings_apply
     }
 
-    /// The value itself, or what it stands for if it is a reference object.
+    /// Resolves a value until it is not a reference.
     pub fn follow(&self, value: &'a Value) -> Result<&'a Value, Error> {
         let mut value = value;
-        for _ in 0..LONGEST_CHAIN {
+        for _ in 0..MAX_CHAIN {
             match value.get("$ref").and_then(Value::as_str) {
                 None => return Ok(value),
                 Some(reference) => value = self.target(reference)?,
             }
         }
         let reference = value["$ref"].as_str().unwrap_or_default();
-        Err(self.unresolved(reference, "only leads in a circle"))
+        Err(self.unresolved(reference, "is circular"))
     }
 
-    /// What a local reference points to, one step on.
+    /// Returns the target of a reference, which may be a reference itself.
     pub fn target(&self, reference: &str) -> Result<&'a Value, Error> {
         let Some(fragment) = reference.strip_prefix('#') else {
-            return Err(self.unresolved(reference, "leads out of the document"));
+            return Err(self.unresolved(reference, "points outside the document"));
         };
-        // A pointer in a URI fragment is percent-encoded on top of its own `~0` and `~1`.
+        // In a URI fragment, a JSON pointer is also percent-encoded.
         let Some(pointer) = percent_decoded(fragment) else {
-            return Err(self.unresolved(reference, "is not properly percent-encoded"));
+            return Err(self.unresolved(reference, "is not validly percent-encoded"));
         };
-        self.root.pointer(&pointer).ok_or_else(|| self.unresolved(reference, "points to nothing"))
+        self.root.pointer(&pointer).ok_or_else(|| self.unresolved(reference, "has no target"))
     }
 
     fn unresolved(&self, reference: &str, reason: &'static str) -> Error {

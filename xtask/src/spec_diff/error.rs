@@ -1,42 +1,40 @@
-//! Why two documents could not be compared.
+//! Errors that prevent a comparison.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// What stopped a comparison before it had an answer.
+/// An error that prevents a comparison.
 #[derive(Debug)]
 pub enum Error {
     /// The file could not be read.
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The I/O error.
         source: io::Error,
     },
     /// The file is neither JSON nor YAML.
     Syntax {
         /// The file.
         path: PathBuf,
-        /// What the parser said, with the position.
+        /// The parser's message with the position.
         reason: String,
     },
-    /// The document is no OpenAPI 3 document.
+    /// The document is not an OpenAPI 3 document.
     NotOpenApi {
         /// The document.
         document: String,
-        /// The version that the document claims, if any.
+        /// The version that the document states.
         version: Option<String>,
     },
-    /// A `$ref` that the comparison needs leads nowhere.
-    ///
-    /// Going on without what it stands for could hide a breaking change, so this ends the run.
+    /// A `$ref` cannot be resolved. Ignoring it could hide a breaking change.
     Reference {
         /// The document.
         document: String,
         /// The reference as written.
         reference: String,
-        /// What is wrong with it.
+        /// Why it cannot be resolved.
         reason: &'static str,
     },
     /// The report could not be written.
@@ -51,15 +49,15 @@ impl fmt::Display for Error {
                 write!(f, "{}: neither JSON nor YAML: {reason}", path.display())
             }
             Self::NotOpenApi { document, version: Some(version) } => {
-                write!(f, "{document}: version {version} is not supported, only OpenAPI 3")
+                write!(f, "{document}: unsupported version {version}; expected OpenAPI 3")
             }
             Self::NotOpenApi { document, version: None } => {
-                write!(f, "{document}: no OpenAPI document, the key `openapi` is missing")
+                write!(f, "{document}: not an OpenAPI document; the field `openapi` is missing")
             }
             Self::Reference { document, reference, reason } => {
                 write!(f, "{document}: the reference `{reference}` {reason}")
             }
-            Self::Write(source) => write!(f, "writing the report: {source}"),
+            Self::Write(source) => write!(f, "cannot write the report: {source}"),
         }
     }
 }

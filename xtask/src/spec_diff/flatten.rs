@@ -1,5 +1,5 @@
-//! From a schema as written to its shape: follows references, merges `allOf`, multiplies out
-//! `anyOf` and `oneOf`, and gives the same answer for the spellings of OpenAPI 3.0 and 3.1.
+//! Converts a schema to its shape: resolves references, merges `allOf`, and expands `anyOf` and `oneOf`. The result is the
+//! same for the spellings of OpenAPI 3.0 and 3.1.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 
 use super::document::Document;
 use super::error::Error;
-use super::shape::{Facets, Further, Kind, Node, Shape, Variant};
+use super::shape::{AdditionalFields, Facets, Kind, Node, Shape, Variant};
 
 impl<'a> Document<'a> {
-    /// Works out what a schema permits, one level deep: fields and items stay nodes.
+    /// Resolves a schema by one level. Fields and items remain nodes.
     pub fn shape(&self, node: &Node<'a>) -> Result<Shape<'a>, Error> {
         let mut base = Flattening::default();
         for schema in &node.0 {
@@ -31,31 +31,29 @@ impl<'a> Document<'a> {
             shape.variants.retain(|variant| variant.kind == Kind::Any);
             shape.variants.truncate(1);
         }
-        shape.variants = joined(mem::take(&mut shape.variants));
+        shape.variants = merge_enumerations(mem::take(&mut shape.variants));
         Ok(shape)
     }
 }
 
-/// Several schemas that hold at once, merged so far.
+/// The schemas merged so far, which all apply.
 #[derive(Clone, Default)]
 struct Flattening<'a> {
     kinds: Option<BTreeSet<Kind>>,
-    /// Null is permitted whatever the parts say: `nullable: true` beside an `allOf` is read the
-    /// way its authors mean it, although the letter of 3.0.3 makes it void.
-    null_besides: bool,
-    /// One of the schemas permits nothing at all.
+    /// Whether null is accepted even if a part rejects it. `nullable: true` next to `allOf` is treated as authors mean it,
+    /// although it has no effect according to OpenAPI 3.0.3.
+    always_nullable: bool,
+    /// Whether one of the schemas rejects every value.
     impossible: bool,
     facets: Facets<'a>,
     default: Option<&'a Value>,
     read_only: bool,
     write_only: bool,
     unions: Vec<Union<'a>>,
-    /// The schemas merged so far, by address: merging one twice changes nothing, and one that
-    /// contains itself must end.
+    /// The addresses of the merged schemas. A schema is merged only once, which also ends recursion.
     merged: Vec<*const Value>,
-    /// The unions that this is an alternative of, by the address of the schema that states them. A
-    /// union that is its own alternative permits nothing more by that.
-    within: Vec<*const Value>,
+    /// The addresses of the schemas whose unions are being expanded. A union that contains itself adds no alternatives.
+    enclosing_unions: Vec<*const Value>,
 }
 
 #[derive(Clone)]
@@ -74,26 +72,26 @@ impl<'a> Flattening<'a> {
 
         let keywords = match schema {
             Value::Object(keywords) => keywords,
-            // `true` and `false` are schemas in 3.1.
+            // In 3.1, `true` and `false` are schemas.
             Value::Bool(permits) => {
                 self.impossible |= !permits;
                 return Ok(());
             }
             _ => return Ok(()),
         };
-        // What stands nearest is added first: of descriptions such as `default`, the first counts.
+        // The outermost schema is added first, because the first `default` wins.
         let reference = keywords.get("$ref").and_then(Value::as_str);
-        if reference.is_none() || document.siblings_count() {
+        if reference.is_none() || document.ref_siblings_apply() {
             self.add_keywords(keywords);
         }
         if let Some(reference) = reference {
             self.add(document, document.target(reference)?)?;
-            if !document.siblings_count() {
+            if !document.ref_siblings_apply() {
                 return Ok(());
             }
         }
-        for member in list(keywords, "allOf") {
-            self.add(document, member)?;
+        for part in list(keywords, "allOf") {
+            self.add(document, part)?;
         }
         for keyword in ["anyOf", "oneOf"] {
             let alternatives = list(keywords, keyword);
@@ -126,7 +124,7 @@ impl<'a> Flattening<'a> {
             names.iter().filter_map(Value::as_str).filter_map(Kind::named).collect();
         if is_true(keywords, "nullable") {
             kinds.insert(Kind::Null);
-            self.null_besides |= names.is_empty()
+            self.always_nullable |= names.is_empty()
                 || ["allOf", "anyOf", "oneOf"].iter().any(|key| keywords.contains_key(*key));
         }
         if names.is_empty() || kinds.is_empty() {
@@ -134,9 +132,9 @@ impl<'a> Flattening<'a> {
         }
         self.kinds = Some(match &self.kinds {
             None => kinds,
-            Some(held) => held
+            Some(current) => current
                 .iter()
-                .flat_map(|held| kinds.iter().filter_map(|kind| held.meet(*kind)))
+                .flat_map(|current| kinds.iter().filter_map(|kind| current.intersect(*kind)))
                 .collect(),
         });
     }
@@ -149,7 +147,7 @@ impl<'a> Flattening<'a> {
             let values: Vec<&'a Value> = values;
             match &mut self.facets.values {
                 None => self.facets.values = Some(values),
-                Some(held) => held.retain(|value| values.contains(value)),
+                Some(current) => current.retain(|value| values.contains(value)),
             }
         }
     }
@@ -162,27 +160,27 @@ impl<'a> Flattening<'a> {
         }
         self.facets.required.extend(list(keywords, "required").iter().filter_map(Value::as_str));
 
-        let further = match keywords.get("additionalProperties") {
-            None => Further::Unsaid,
-            Some(Value::Bool(false)) => Further::Refused,
-            Some(schema @ Value::Object(said)) if !said.is_empty() => {
-                Further::Each(Node(vec![schema]))
+        let additional = match keywords.get("additionalProperties") {
+            None => AdditionalFields::Unspecified,
+            Some(Value::Bool(false)) => AdditionalFields::Rejected,
+            Some(schema @ Value::Object(keywords)) if !keywords.is_empty() => {
+                AdditionalFields::Schema(Node(vec![schema]))
             }
-            Some(_) => Further::Anything,
+            Some(_) => AdditionalFields::Any,
         };
-        self.facets.further = mem::take(&mut self.facets.further).and(further);
+        self.facets.additional = mem::take(&mut self.facets.additional).and(additional);
     }
 
-    /// Multiplies out the unions and adds the variants that come of it.
+    /// Expands the unions and adds the resulting variants to the shape.
     fn expand(mut self, document: &Document<'a>, shape: &mut Shape<'a>) -> Result<(), Error> {
         if self.impossible {
             return Ok(());
         }
         if let Some(union) = self.unions.pop() {
-            self.within.push(union.owner);
+            self.enclosing_unions.push(union.owner);
             for alternative in union.alternatives {
                 let target = ptr::from_ref(document.follow(alternative)?);
-                if self.within.contains(&target) {
+                if self.enclosing_unions.contains(&target) {
                     continue;
                 }
                 let mut branch = self.clone();
@@ -191,7 +189,7 @@ impl<'a> Flattening<'a> {
             }
             return Ok(());
         }
-        shape.nullable |= self.null_besides;
+        shape.nullable |= self.always_nullable;
         let Some(kinds) = self.kinds.take().or_else(|| self.implied_kinds()) else {
             shape.variants.push(Variant { kind: Kind::Any, facets: self.facets });
             return Ok(());
@@ -203,24 +201,25 @@ impl<'a> Flattening<'a> {
             }
             let mut facets = self.facets.clone();
             if let Some(values) = &mut facets.values {
-                values.retain(|value| Kind::of(value).meet(kind) == Some(Kind::of(value)));
+                values.retain(|value| Kind::of(value).intersect(kind) == Some(Kind::of(value)));
                 if values.is_empty() {
                     continue;
                 }
             }
-            facets.format = facets.format.or(usual_format(kind));
+            facets.format = facets.format.or(default_format(kind));
             shape.variants.push(Variant { kind, facets });
         }
         Ok(())
     }
 
-    /// The kinds a schema without `type` is about.
+    /// Returns the kinds that a schema without `type` implies.
     fn implied_kinds(&self) -> Option<BTreeSet<Kind>> {
         let facets = &self.facets;
         if let Some(values) = &facets.values {
             return Some(values.iter().map(|value| Kind::of(value)).collect());
         }
-        let is_object = !facets.names().is_empty() || !matches!(facets.further, Further::Unsaid);
+        let is_object = !facets.names().is_empty()
+            || !matches!(facets.additional, AdditionalFields::Unspecified);
         if is_object {
             Some(BTreeSet::from([Kind::Object]))
         } else if !facets.items.0.is_empty() {
@@ -233,8 +232,8 @@ impl<'a> Flattening<'a> {
     }
 }
 
-/// Joins the alternatives that only together make one enumeration, such as a `oneOf` of `const`s.
-fn joined(variants: Vec<Variant<'_>>) -> Vec<Variant<'_>> {
+/// Merges alternatives that form an enumeration, such as a `oneOf` of `const`s.
+fn merge_enumerations(variants: Vec<Variant<'_>>) -> Vec<Variant<'_>> {
     let mut joined: Vec<Variant<'_>> = Vec::new();
     for variant in variants {
         let before = joined.iter_mut().find(|before| {
@@ -255,7 +254,7 @@ fn joined(variants: Vec<Variant<'_>>) -> Vec<Variant<'_>> {
     joined
 }
 
-/// The format, 3.1's ways to speak of bytes included.
+/// Returns the format, including the keywords for bytes of 3.1.
 fn format(keywords: &Map<String, Value>) -> Option<&str> {
     let text = |key: &str| keywords.get(key).and_then(Value::as_str);
     match (text("format"), text("contentEncoding"), text("contentMediaType")) {
@@ -265,8 +264,8 @@ fn format(keywords: &Map<String, Value>) -> Option<&str> {
     }
 }
 
-/// The format that holds where none is stated.
-fn usual_format(kind: Kind) -> Option<&'static str> {
+/// Returns the format of a kind if none is specified.
+fn default_format(kind: Kind) -> Option<&'static str> {
     match kind {
         Kind::Integer => Some("int64"),
         Kind::Number => Some("double"),

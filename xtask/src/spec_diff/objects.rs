@@ -1,4 +1,4 @@
-//! The fields of two objects.
+//! Compares the fields of objects.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use super::flow::{Change, Flow};
 use super::place::Place;
 use super::report::Breaks;
 use super::schemas::Comparison;
-use super::shape::{Facets, Further, Node, Shape};
+use super::shape::{AdditionalFields, Facets, Node, Shape};
 
 impl<'a> Comparison<'_, 'a> {
-    /// Compares the named fields, then what is said about others.
+    /// Compares the named fields, then additional fields.
     pub(super) fn object(
         &mut self,
         place: &Place,
@@ -20,8 +20,8 @@ impl<'a> Comparison<'_, 'a> {
         let names: BTreeSet<&str> = ours.names().union(&theirs.names()).copied().collect();
         for name in names {
             let place = place.field(name);
-            let must_be = ours.required.contains(name);
-            let their_must = theirs.required.contains(name);
+            let is_required = ours.required.contains(name);
+            let is_required_in_theirs = theirs.required.contains(name);
             let our_field = match ours.field(name) {
                 Some(node) if self.occurs(&self.ours.shape(&node)?) => Some(node),
                 _ => None,
@@ -33,29 +33,29 @@ impl<'a> Comparison<'_, 'a> {
             match (our_field, their_field) {
                 (None, None) => {}
                 (Some(our_field), None) => {
-                    self.removed(&place, must_be, theirs);
-                    // Under this name there may now be one of their further fields.
-                    if let Further::Each(form) = &theirs.further {
-                        self.nodes(&place, &our_field, form, must_be)?;
+                    self.removed(&place, is_required, theirs);
+                    // It may now be one of their additional fields.
+                    if let AdditionalFields::Schema(schema) = &theirs.additional {
+                        self.nodes(&place, &our_field, schema, is_required)?;
                     }
                 }
                 (None, Some(their_field)) => {
-                    self.added(&place, their_must);
-                    // So far it was one of our further fields.
-                    if let Further::Each(form) = &ours.further {
-                        self.nodes(&place, form, &their_field, true)?;
+                    self.added(&place, is_required_in_theirs);
+                    // It was one of our additional fields.
+                    if let AdditionalFields::Schema(schema) = &ours.additional {
+                        self.nodes(&place, schema, &their_field, true)?;
                     }
                 }
                 (Some(our_field), Some(their_field)) => {
-                    self.presence(&place, must_be, their_must);
-                    self.nodes(&place, &our_field, &their_field, must_be)?;
+                    self.presence(&place, is_required, is_required_in_theirs);
+                    self.nodes(&place, &our_field, &their_field, is_required)?;
                 }
             }
         }
-        self.further(place, ours, theirs)
+        self.additional(place, ours, theirs)
     }
 
-    /// Whether a field occurs in messages that flow this way.
+    /// Returns whether a field occurs in this direction.
     fn occurs(&self, field: &Shape<'a>) -> bool {
         match self.flow {
             Flow::Request => !field.read_only,
@@ -63,25 +63,25 @@ impl<'a> Comparison<'_, 'a> {
         }
     }
 
-    fn removed(&mut self, place: &Place, must_be: bool, theirs: &Facets<'a>) {
+    fn removed(&mut self, place: &Place, is_required: bool, theirs: &Facets<'a>) {
         match self.flow {
-            // Refused or silently dropped: in either case what the caller gave is lost.
-            Flow::Request if !theirs.is_free() => {
+            // The service rejects or drops the field.
+            Flow::Request if !theirs.accepts_custom_fields() => {
                 self.report(place, "field removed", Some(Breaks::Writers));
             }
             Flow::Request => {
-                self.report(place, "field removed, any field is taken", None);
+                self.report(place, "field removed, additional fields allowed", None);
             }
             Flow::Response => {
-                let breaks = must_be.then_some(Breaks::Readers);
+                let breaks = is_required.then_some(Breaks::Readers);
                 self.report(place, "field removed", breaks);
             }
         }
     }
 
-    fn added(&mut self, place: &Place, their_must: bool) {
+    fn added(&mut self, place: &Place, is_required_in_theirs: bool) {
         match self.flow {
-            Flow::Request if their_must => {
+            Flow::Request if is_required_in_theirs => {
                 self.report(place, "required field added", Some(Breaks::Writers));
             }
             Flow::Request => self.report(place, "optional field added", None),
@@ -89,8 +89,8 @@ impl<'a> Comparison<'_, 'a> {
         }
     }
 
-    fn presence(&mut self, place: &Place, must_be: bool, their_must: bool) {
-        match (must_be, their_must) {
+    fn presence(&mut self, place: &Place, is_required: bool, is_required_in_theirs: bool) {
+        match (is_required, is_required_in_theirs) {
             (false, true) => {
                 let breaks = self.flow.breaks(Change::Narrowed);
                 self.report(place, "optional → required", breaks);
@@ -103,32 +103,38 @@ impl<'a> Comparison<'_, 'a> {
         }
     }
 
-    fn further(
+    fn additional(
         &mut self,
         place: &Place,
         ours: &Facets<'a>,
         theirs: &Facets<'a>,
     ) -> Result<(), Error> {
-        let place = place.further();
-        match (&ours.further, &theirs.further) {
-            (Further::Refused, Further::Refused) => Ok(()),
-            (Further::Refused, _) => {
-                // Readers keep fields that they do not know.
-                self.report(&place, "further fields refused → allowed", None);
+        let place = place.additional();
+        match (&ours.additional, &theirs.additional) {
+            (AdditionalFields::Rejected, AdditionalFields::Rejected) => Ok(()),
+            (AdditionalFields::Rejected, _) => {
+                // Readers keep unknown fields.
+                self.report(&place, "additional fields rejected → allowed", None);
                 Ok(())
             }
-            (_, Further::Refused) => {
-                // Writers only send fields of their own choice where our document invites them to.
-                let breaks = if ours.is_free() { self.flow.breaks(Change::Narrowed) } else { None };
-                self.report(&place, "further fields allowed → refused", breaks);
+            (_, AdditionalFields::Rejected) => {
+                // Writers only send additional fields if our document is meant for them.
+                let breaks = if ours.accepts_custom_fields() {
+                    self.flow.breaks(Change::Narrowed)
+                } else {
+                    None
+                };
+                self.report(&place, "additional fields allowed → rejected", breaks);
                 Ok(())
             }
-            (Further::Each(our_form), Further::Each(their_form)) => {
-                self.nodes(&place, our_form, their_form, true)
+            (AdditionalFields::Schema(our_schema), AdditionalFields::Schema(their_schema)) => {
+                self.nodes(&place, our_schema, their_schema, true)
             }
-            (Further::Each(our_form), _) => self.nodes(&place, our_form, &Node::default(), true),
-            (_, Further::Each(their_form)) if ours.is_free() => {
-                self.nodes(&place, &Node::default(), their_form, true)
+            (AdditionalFields::Schema(our_schema), _) => {
+                self.nodes(&place, our_schema, &Node::default(), true)
+            }
+            (_, AdditionalFields::Schema(their_schema)) if ours.accepts_custom_fields() => {
+                self.nodes(&place, &Node::default(), their_schema, true)
             }
             (_, _) => Ok(()),
         }

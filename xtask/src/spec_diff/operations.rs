@@ -1,4 +1,4 @@
-//! The operations of a document, found by method and path.
+//! Finds the operations of a document by method and path.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 use super::document::Document;
 use super::error::Error;
 
-/// Below these paths an operation that our document lacks is news.
+/// Paths of the API that our document covers. Operations below them that we do not have are reported.
 const OUR_PREFIXES: [&str; 3] =
     ["/v1/observability/datasets", "/v1/observability/dataset-records", "/v1/files"];
 
-/// The methods of OpenAPI in the order in which they are listed.
+/// The methods in the order of the report.
 const METHODS: [(&str, &str); 8] = [
     ("get", "GET"),
     ("head", "HEAD"),
@@ -23,8 +23,7 @@ const METHODS: [(&str, &str); 8] = [
     ("trace", "TRACE"),
 ];
 
-/// What two documents call the same operation by: the path with its parameters' names taken out,
-/// and the method by its place in the order.
+/// Identifies an operation in both documents: the path without parameter names, and the index of the method.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     path: String,
@@ -32,31 +31,31 @@ pub struct Key {
 }
 
 impl Key {
-    /// The path with `{}` for each parameter.
+    /// Returns the path with `{}` for each parameter.
     pub fn path(&self) -> &str {
         &self.path
     }
 }
 
-/// Whether a path lies in our part of the service.
-pub fn is_in_our_part(path: &str) -> bool {
+/// Returns whether our document covers a path.
+pub fn is_our_path(path: &str) -> bool {
     OUR_PREFIXES.iter().any(|prefix| {
         path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     })
 }
 
-/// An operation, its parts still as written.
+/// An operation of a document.
 #[derive(Debug)]
 pub struct Operation<'a> {
-    /// The method in capitals.
+    /// The method in upper case.
     pub method: &'static str,
-    /// The path with the server's base path in front.
+    /// The path, including the base path of the server.
     pub path: String,
-    /// The operation's id.
+    /// The operation id.
     pub id: Option<&'a str>,
-    /// What the path says for all its operations.
+    /// The path item.
     pub item: &'a Map<String, Value>,
-    /// What the operation says.
+    /// The operation object.
     pub body: &'a Map<String, Value>,
 }
 
@@ -70,18 +69,18 @@ pub struct Side<'d, 'a> {
 }
 
 impl Operation<'_> {
-    /// Whether the operation only reads.
+    /// Returns whether the operation only reads.
     pub fn only_reads(&self) -> bool {
         matches!(self.method, "GET" | "HEAD")
     }
 
-    /// The names of the path's parameters in order.
+    /// Returns the names of the path parameters in order.
     pub fn path_parameters(&self) -> Vec<&str> {
-        pieces(&self.path).filter_map(|(_, parameter)| parameter).collect()
+        segments(&self.path).filter_map(|(_, parameter)| parameter).collect()
     }
 }
 
-/// Lists the operations of a document at the paths that `wanted` selects.
+/// Returns the operations at the paths that `wanted` selects.
 pub fn operations<'a>(
     document: &Document<'a>,
     wanted: impl Fn(&str) -> bool,
@@ -90,12 +89,12 @@ pub fn operations<'a>(
     let servers = root.get("servers");
     let mut operations = BTreeMap::new();
     for (template, item) in root.get("paths").and_then(Value::as_object).into_iter().flatten() {
-        // Extensions stand between the paths.
+        // Skip extensions.
         if !template.starts_with('/') {
             continue;
         }
         let path_at = |servers| format!("{}{template}", base_path(servers));
-        if item.get("$ref").is_some() && !wanted(&without_names(&path_at(servers))) {
+        if item.get("$ref").is_some() && !wanted(&without_parameter_names(&path_at(servers))) {
             continue;
         }
         let Value::Object(item) = document.follow(item)? else {
@@ -106,7 +105,7 @@ pub fn operations<'a>(
                 continue;
             };
             let path = path_at(body.get("servers").or(item.get("servers")).or(servers));
-            let key = Key { path: without_names(&path), method };
+            let key = Key { path: without_parameter_names(&path), method };
             if wanted(&key.path) {
                 let id = body.get("operationId").and_then(Value::as_str);
                 operations.insert(key, Operation { method: name, path, id, item, body });
@@ -116,7 +115,7 @@ pub fn operations<'a>(
     Ok(operations)
 }
 
-/// The path that the first server puts in front of every path of the document.
+/// Returns the path of the first server's URL, which is the base of all paths.
 fn base_path(servers: Option<&Value>) -> String {
     let Some(server) = servers.and_then(|servers| servers.get(0)) else {
         return String::new();
@@ -134,8 +133,8 @@ fn base_path(servers: Option<&Value>) -> String {
     after_host.trim_end_matches('/').to_owned()
 }
 
-fn without_names(path: &str) -> String {
-    pieces(path)
+fn without_parameter_names(path: &str) -> String {
+    segments(path)
         .map(|(literal, parameter)| match parameter {
             Some(_) => format!("{literal}{{}}"),
             None => literal.to_owned(),
@@ -143,8 +142,8 @@ fn without_names(path: &str) -> String {
         .collect()
 }
 
-/// Splits a path into literal text and the name of the parameter that follows it.
-fn pieces(path: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+/// Splits a path into pairs of literal text and the name of the parameter after it.
+fn segments(path: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     let mut rest = Some(path);
     std::iter::from_fn(move || {
         let text = rest.take()?;

@@ -1,5 +1,4 @@
-//! Which alternative of our union is which of theirs: names of schemas differ between documents,
-//! so alternatives are matched by what they are.
+//! Matches the alternatives of two unions by their contents, because schema names differ between documents.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,31 +9,30 @@ use super::document::Document;
 use super::error::Error;
 use super::shape::{Kind, Node, Variant};
 
-/// An alternative and what it is recognised by.
+/// An alternative and the properties that it is matched by.
 #[derive(Debug)]
 pub struct Candidate<'s, 'a> {
     /// The alternative.
     pub variant: &'s Variant<'a>,
-    /// What to call it: `string (uuid)`, `array of integer`, `object (type "text")`.
+    /// The name in the report, such as `string (uuid)`, `array of integer` or `object (type "text")`.
     pub label: String,
-    /// The fields that can only have one value: where two unions have such a field, it tells
-    /// their alternatives apart.
+    /// The fields with a constant value, which distinguish the alternatives of a union.
     tags: BTreeMap<&'a str, &'a str>,
 }
 
-/// The alternatives of two unions, by index.
+/// The matched alternatives of two unions, by index.
 #[derive(Debug, Default)]
 pub struct Pairing {
-    /// Ours and what it is in theirs.
+    /// Pairs of our alternative and theirs.
     pub pairs: Vec<(usize, usize)>,
-    /// Those of ours that theirs lacks.
+    /// Our alternatives without a match.
     pub only_ours: Vec<usize>,
-    /// Those of theirs that ours lacks.
+    /// Their alternatives without a match.
     pub only_theirs: Vec<usize>,
 }
 
 impl<'s, 'a> Candidate<'s, 'a> {
-    /// Describes the alternatives of a shape.
+    /// Returns the candidates for the alternatives of a shape.
     pub fn all(document: &Document<'a>, variants: &'s [Variant<'a>]) -> Result<Vec<Self>, Error> {
         variants
             .iter()
@@ -46,19 +44,19 @@ impl<'s, 'a> Candidate<'s, 'a> {
             .collect()
     }
 
-    /// Whether both can be the same alternative: values of one kind, told apart by no tag.
-    pub fn may_be(&self, other: &Self) -> bool {
+    /// Returns whether both may be the same alternative: their kinds intersect and their tags do not contradict.
+    pub fn matches(&self, other: &Self) -> bool {
         let contradicts =
             |(name, value)| other.tags.get(name).is_some_and(|other_value| other_value != value);
         self.is_related(other) && !self.tags.iter().any(contradicts)
     }
 
     fn is_related(&self, other: &Self) -> bool {
-        self.variant.kind.meet(other.variant.kind).is_some()
+        self.variant.kind.intersect(other.variant.kind).is_some()
     }
 
-    /// How alike two alternatives are.
-    fn likeness(&self, other: &Self) -> usize {
+    /// Scores how similar two alternatives are.
+    fn similarity(&self, other: &Self) -> usize {
         let (mine, others) = (&self.variant.facets, &other.variant.facets);
         let (names, other_names) = (mine.names(), others.names());
         let shared = names.intersection(&other_names).count();
@@ -70,17 +68,17 @@ impl<'s, 'a> Candidate<'s, 'a> {
     }
 }
 
-/// Matches the alternatives of two unions, the most alike first.
+/// Matches the alternatives of two unions, the most similar first.
 pub fn pair(ours: &[Candidate<'_, '_>], theirs: &[Candidate<'_, '_>]) -> Pairing {
     let mut choices = Vec::new();
     for (i, our) in ours.iter().enumerate() {
         for (j, their) in theirs.iter().enumerate() {
-            // Where there is no choice, what tells two alternatives apart is the difference to
-            // report, rather than that one is gone and another there.
+            // If only one match is possible, a contradicting tag is reported as a change of the alternative, not as a removed
+            // and an added one.
             let only_choice = theirs.iter().filter(|other| our.is_related(other)).count() == 1
                 && ours.iter().filter(|other| their.is_related(other)).count() == 1;
-            if our.may_be(their) || our.is_related(their) && only_choice {
-                choices.push((Reverse(our.likeness(their)), i, j));
+            if our.matches(their) || our.is_related(their) && only_choice {
+                choices.push((Reverse(our.similarity(their)), i, j));
             }
         }
     }
@@ -130,7 +128,7 @@ fn label<'a>(
     Ok(match (variant.kind, variant.facets.format, tags.first_key_value()) {
         (Kind::Array, ..) => format!("array of {}", kinds(document, &variant.facets.items)?),
         (Kind::Object, _, Some((name, value))) => format!("object ({name} {value:?})"),
-        // What holds of any number is not worth a word.
+        // The default formats are omitted.
         (Kind::Integer, Some("int64"), _) | (Kind::Number, Some("double"), _) => kind.to_owned(),
         (Kind::Integer | Kind::Number | Kind::String, Some(format), _) => {
             format!("{kind} ({format})")

@@ -1,4 +1,4 @@
-//! The parameters of two operations.
+//! Compares the parameters of two operations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +13,10 @@ use super::report::{Breaks, Difference};
 use super::schemas::Comparison;
 use super::shape::{Kind, Node};
 
-/// Headers that OpenAPI does not let a parameter describe.
-const NO_PARAMETERS: [&str; 3] = ["accept", "authorization", "content-type"];
+/// Headers that OpenAPI does not allow as parameters.
+const IGNORED_HEADERS: [&str; 3] = ["accept", "authorization", "content-type"];
 
-/// Where a parameter stands in a request.
+/// The location of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Location {
     Path,
@@ -25,8 +25,7 @@ enum Location {
     Cookie,
 }
 
-/// A parameter of the path is known by its number, as its name is not on the wire, any other one
-/// by its name.
+/// The location and name of a parameter. A path parameter has its number instead, because its name is not on the wire.
 type Key = (Location, String);
 
 #[derive(Debug)]
@@ -34,11 +33,11 @@ struct Parameter<'a> {
     place: Place,
     required: bool,
     schema: Node<'a>,
-    /// How a list or an object is written, such as `form, exploded`.
+    /// The serialization of an array or object, such as `form, exploded`.
     style: String,
 }
 
-/// Lists what is different in the parameters of an operation.
+/// Returns the differences in the parameters of an operation.
 pub fn compare<'a>(ours: Side<'_, 'a>, theirs: Side<'_, 'a>) -> Result<Vec<Difference>, Error> {
     let (our_parameters, their_parameters) = (parameters(ours)?, parameters(theirs)?);
     let keys: BTreeSet<&Key> = our_parameters.keys().chain(their_parameters.keys()).collect();
@@ -47,9 +46,9 @@ pub fn compare<'a>(ours: Side<'_, 'a>, theirs: Side<'_, 'a>) -> Result<Vec<Diffe
         let in_path = key.0 == Location::Path;
         differences.extend(match (our_parameters.get(key), their_parameters.get(key)) {
             (Some(our), Some(their)) => compare_one(ours.document, theirs.document, our, their)?,
-            // The path has it in both documents: one of them merely does not describe it.
+            // Both paths have the parameter; one document does not describe it.
             _ if in_path => continue,
-            // What the caller asks for by it is refused or ignored.
+            // The service rejects or ignores the parameter.
             (Some(our), None) => vec![our.difference("parameter removed", Some(Breaks::Writers))],
             (None, Some(their)) if their.required => {
                 vec![their.difference("required parameter added", Some(Breaks::Writers))]
@@ -80,7 +79,7 @@ fn compare_one<'a>(
         }
         (false, false) | (true, true) => {}
     }
-    // One value is written the same in every style.
+    // The style does not affect scalars.
     if ours.style != theirs.style && has_parts(our_document, &ours.schema)? {
         let change = format!("style {} → {}", ours.style, theirs.style);
         differences.push(ours.difference(change, flow.breaks(Change::Different)));
@@ -105,7 +104,7 @@ fn parameters<'a>(side: Side<'_, 'a>) -> Result<BTreeMap<Key, Parameter<'a>>, Er
     let Side { document, operation } = side;
     let in_path = operation.path_parameters();
     let mut parameters = BTreeMap::new();
-    // The operation's come last: they replace the path's of the same name.
+    // Parameters of the operation replace those of the path item.
     for owner in [operation.item, operation.body] {
         for written in owner.get("parameters").and_then(Value::as_array).into_iter().flatten() {
             let written = document.follow(written)?;
@@ -119,7 +118,9 @@ fn parameters<'a>(side: Side<'_, 'a>) -> Result<BTreeMap<Key, Parameter<'a>>, Er
                     None => continue,
                 },
                 "query" => (Location::Query, name.to_owned(), format!("query {name}")),
-                "header" if NO_PARAMETERS.contains(&name.to_ascii_lowercase().as_str()) => continue,
+                "header" if IGNORED_HEADERS.contains(&name.to_ascii_lowercase().as_str()) => {
+                    continue;
+                }
                 "header" => (Location::Header, name.to_ascii_lowercase(), format!("header {name}")),
                 "cookie" => (Location::Cookie, name.to_owned(), format!("cookie {name}")),
                 _ => continue,
@@ -136,7 +137,7 @@ fn parameters<'a>(side: Side<'_, 'a>) -> Result<BTreeMap<Key, Parameter<'a>>, Er
     Ok(parameters)
 }
 
-/// A parameter's schema, which may also stand below the one media type that it is written in.
+/// Returns the schema of a parameter, which may be below its media type.
 fn schema(parameter: &Value) -> Option<&Value> {
     let in_content = || parameter.get("content")?.as_object()?.values().next()?.get("schema");
     parameter.get("schema").or_else(in_content)

@@ -1,4 +1,4 @@
-//! Where in a message a difference is.
+//! The place of a difference in a message.
 
 use std::fmt;
 
@@ -10,28 +10,28 @@ pub struct Place {
 }
 
 impl Place {
-    /// A part of a message: `response 200`, `query page_size`.
+    /// Creates the place of a part, such as `response 200` or `query page_size`.
     pub fn new(part: impl Into<String>) -> Self {
         Self { part: part.into(), path: String::new() }
     }
 
-    /// A field of the value here.
+    /// Returns the place of a field.
     pub fn field(&self, name: &str) -> Self {
         let dot = if self.path.is_empty() { "" } else { "." };
         self.with(&format!("{dot}{name}"))
     }
 
-    /// The items of the array here.
+    /// Returns the place of array items.
     pub fn items(&self) -> Self {
         self.with("[]")
     }
 
-    /// The fields of the object here that have no name in the document.
-    pub fn further(&self) -> Self {
+    /// Returns the place of fields that the document does not name.
+    pub fn additional(&self) -> Self {
         self.field("*")
     }
 
-    /// One alternative of the union here.
+    /// Returns the place of an alternative of a union.
     pub fn alternative(&self, label: &str) -> Self {
         self.with(&format!("<{label}>"))
     }

@@ -1,32 +1,32 @@
-//! What a comparison found, and how it reads.
+//! The result of a comparison, as text and JSON.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Who stops working when the service behaves as the published document says.
+/// Who breaks if the service behaves as the published document says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Breaks {
-    /// Those who read responses: what comes may not be what our document promises.
+    /// Readers of responses: a response may not be what our document promises.
     Readers,
-    /// Those who build requests: what our document allows may be refused or lost.
+    /// Writers of requests: a request that our document allows may be rejected or lose data.
     Writers,
 }
 
-/// One difference between our document and the published one.
+/// A difference between our document and the published one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// Where in the operation: `query page_size`, `response 200 · datasets.results[].slug`.
+    /// The place in the operation, such as `query page_size` or `response 200 · datasets.results[].slug`.
     pub place: String,
-    /// What is different, ours first: `maximum 100 → 200`.
+    /// The change, ours first, such as `maximum 100 → 200`.
     pub change: String,
-    /// Who is broken by it, if anybody is.
+    /// Who breaks.
     pub breaks: Option<Breaks>,
 }
 
 impl Difference {
-    /// Describes a difference.
+    /// Creates a difference.
     pub fn new(
         place: impl Into<String>,
         change: impl Into<String>,
@@ -36,46 +36,45 @@ impl Difference {
     }
 }
 
-/// The differences of one operation.
+/// The differences of an operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OperationReport {
-    /// The method in capitals.
+    /// The method in upper case.
     pub method: &'static str,
-    /// The path with the server's base path in front.
+    /// The path, including the base path of the server.
     pub path: String,
-    /// The operation's id: ours, or theirs where we lack the operation.
+    /// Our operation id, or theirs if we do not have the operation.
     pub operation_id: Option<String>,
-    /// What is different, in the order of the message: parameters, body, responses.
+    /// The differences of parameters, then the body, then responses.
     pub differences: Vec<Difference>,
 }
 
-/// All that a comparison found. Its `Display` is the text for people, its `Serialize` the one for
-/// programs; both are the same from run to run.
+/// The result of a comparison. `Display` formats it for people, `Serialize` for programs; both are deterministic.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// How many operations our document has.
+    /// The number of operations in our document.
     pub compared: usize,
-    /// The operations with differences, by path and method.
+    /// The operations with differences, sorted by path and method.
     pub operations: Vec<OperationReport>,
-    /// What is different in the error responses of all operations together.
+    /// The differences in error responses, for all operations together.
     pub errors: Vec<Difference>,
-    /// How much was found.
+    /// The numbers of differences.
     pub summary: Summary,
 }
 
-/// How much a comparison found.
+/// The numbers of differences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// All differences.
     pub differences: usize,
-    /// Those that break readers.
+    /// Differences that break readers.
     pub breaking_readers: usize,
-    /// Those that break writers.
+    /// Differences that break writers.
     pub breaking_writers: usize,
 }
 
 impl Report {
-    /// Puts a report together and counts what is in it.
+    /// Creates a report and counts its differences.
     pub fn new(compared: usize, operations: Vec<OperationReport>, errors: Vec<Difference>) -> Self {
         let all = || operations.iter().flat_map(|operation| &operation.differences).chain(&errors);
         let breaking = |who| all().filter(|difference| difference.breaks == Some(who)).count();
@@ -87,8 +86,8 @@ impl Report {
         Self { compared, operations, errors, summary }
     }
 
-    /// Whether anything in it breaks anybody.
-    pub fn breaks(&self) -> bool {
+    /// Returns whether any difference breaks readers or writers.
+    pub fn is_breaking(&self) -> bool {
         self.summary.breaking_readers + self.summary.breaking_writers > 0
     }
 }

@@ -1,10 +1,8 @@
-//! Our schema against theirs, field by field.
+//! Compares schemas recursively.
 //!
-//! Compared are kinds, formats, null, enumerations, limits, fields and whether they are required,
-//! items, further fields, the alternatives of unions, and in requests what is taken when nothing
-//! is given. Not compared are words (titles, descriptions, examples), extensions, and the rarer
-//! validations of JSON Schema (`not`, `if`, `patternProperties`, `prefixItems`, `dependent…`),
-//! none of which our document uses.
+//! Compares types, formats, null, enumerations, limits, required and additional fields, items, union alternatives, and the
+//! defaults of requests. Ignores titles, descriptions, examples, extensions, and keywords that our document does not use (`not`,
+//! `if`, `patternProperties`, `prefixItems`, `dependent…`).
 
 use std::mem;
 
@@ -18,33 +16,32 @@ use super::place::Place;
 use super::report::{Breaks, Difference};
 use super::shape::{Kind, Node, Shape, Variant};
 
-/// A comparison of schemas that occur in one message.
+/// A comparison of the schemas of a message.
 #[derive(Debug)]
 pub struct Comparison<'d, 'a> {
     pub(super) ours: &'d Document<'a>,
     pub(super) theirs: &'d Document<'a>,
     pub(super) flow: Flow,
-    /// Whether null can be told from nothing: not in a query, a header or a form.
+    /// Whether the message can represent null, which queries, headers and forms cannot.
     has_null: bool,
-    /// The schemas being compared, outermost first: a circle has come round when a pair occurs in
-    /// it again.
-    under_way: Vec<(Node<'a>, Node<'a>)>,
+    /// The schemas being compared, outermost first, to detect recursion.
+    in_progress: Vec<(Node<'a>, Node<'a>)>,
     differences: Vec<Difference>,
 }
 
 impl<'d, 'a> Comparison<'d, 'a> {
-    /// Prepares to compare schemas of JSON messages that flow one way.
+    /// Creates a comparison of JSON messages in one direction.
     pub fn new(ours: &'d Document<'a>, theirs: &'d Document<'a>, flow: Flow) -> Self {
-        let (under_way, differences) = (Vec::new(), Vec::new());
-        Self { ours, theirs, flow, has_null: true, under_way, differences }
+        let (in_progress, differences) = (Vec::new(), Vec::new());
+        Self { ours, theirs, flow, has_null: true, in_progress, differences }
     }
 
-    /// The same for messages that have no null.
+    /// Returns the comparison for messages that cannot represent null.
     pub fn without_null(self) -> Self {
         Self { has_null: false, ..self }
     }
 
-    /// Lists what is different between two schemas of the same place.
+    /// Returns the differences between two schemas at the same place.
     pub fn run(
         mut self,
         place: &Place,
@@ -55,23 +52,22 @@ impl<'d, 'a> Comparison<'d, 'a> {
         Ok(self.differences)
     }
 
-    /// Compares two schemas of the same place; `must_be` tells whether our readers count on a value
-    /// being there.
+    /// Compares two schemas at the same place. `is_required` says whether our readers rely on the value.
     pub(super) fn nodes(
         &mut self,
         place: &Place,
         ours: &Node<'a>,
         theirs: &Node<'a>,
-        must_be: bool,
+        is_required: bool,
     ) -> Result<(), Error> {
         let pair = (ours.clone(), theirs.clone());
-        if self.under_way.contains(&pair) {
+        if self.in_progress.contains(&pair) {
             return Ok(());
         }
         let (our_shape, their_shape) = (self.ours.shape(ours)?, self.theirs.shape(theirs)?);
-        self.under_way.push(pair);
-        let result = self.shapes(place, &our_shape, &their_shape, must_be);
-        self.under_way.pop();
+        self.in_progress.push(pair);
+        let result = self.shapes(place, &our_shape, &their_shape, is_required);
+        self.in_progress.pop();
         result
     }
 
@@ -80,12 +76,12 @@ impl<'d, 'a> Comparison<'d, 'a> {
         place: &Place,
         ours: &Shape<'a>,
         theirs: &Shape<'a>,
-        must_be: bool,
+        is_required: bool,
     ) -> Result<(), Error> {
         match (ours.is_any(), theirs.is_any()) {
             (true, true) => {}
             (false, false) => {
-                self.null(place, ours, theirs, must_be);
+                self.null(place, ours, theirs, is_required);
                 self.variants(place, &ours.variants, &theirs.variants)?;
             }
             (is_any, _) => {
@@ -101,13 +97,13 @@ impl<'d, 'a> Comparison<'d, 'a> {
         Ok(())
     }
 
-    fn null(&mut self, place: &Place, ours: &Shape<'a>, theirs: &Shape<'a>, must_be: bool) {
+    fn null(&mut self, place: &Place, ours: &Shape<'a>, theirs: &Shape<'a>, is_required: bool) {
         if !self.has_null || ours.nullable == theirs.nullable {
             return;
         }
         let change = if theirs.nullable { Change::Widened } else { Change::Narrowed };
-        // A reader that does without a value does without it just the same when it is null.
-        let may_be_missing = self.flow == Flow::Response && !must_be;
+        // Readers treat a null optional value as missing.
+        let may_be_missing = self.flow == Flow::Response && !is_required;
         let breaks = if may_be_missing { None } else { self.flow.breaks(change) };
         let named = |nullable: bool| if nullable { "nullable" } else { "not nullable" };
         self.report(
@@ -118,7 +114,7 @@ impl<'d, 'a> Comparison<'d, 'a> {
     }
 
     fn defaults(&mut self, place: &Place, ours: Option<&Value>, theirs: Option<&Value>) {
-        // A default of null is how some generators of documents write that there is none.
+        // Some generators write `default: null` if there is no default.
         let named = |value: Option<&Value>| match value {
             None | Some(Value::Null) => "none".to_owned(),
             Some(value) => value.to_string(),
@@ -150,51 +146,51 @@ impl<'d, 'a> Comparison<'d, 'a> {
         }
         for (i, j) in pairs {
             let (our, their) = (&ours[i], &theirs[j]);
-            let several = |candidates: &[Candidate<'_, '_>], kind| {
+            let has_several = |candidates: &[Candidate<'_, '_>], kind| {
                 candidates.iter().filter(|candidate| candidate.variant.kind == kind).count() > 1
             };
             let kind = our.variant.kind;
-            if several(&ours, kind) || several(&theirs, kind) {
+            if has_several(&ours, kind) || has_several(&theirs, kind) {
                 self.variant(&place.alternative(&our.label), our.variant, their.variant)?;
             } else {
                 self.variant(place, our.variant, their.variant)?;
             }
         }
         for i in only_ours {
-            let is_lost = !self.any_covers(theirs.iter().map(|their| (&ours[i], their)))?;
+            let is_lost = !self.is_any_compatible(theirs.iter().map(|their| (&ours[i], their)))?;
             let breaks = if is_lost { self.flow.breaks(Change::Narrowed) } else { None };
             self.report(place, format!("alternative {} removed", ours[i].label), breaks);
         }
         for j in only_theirs {
-            let is_new = !self.any_covers(ours.iter().map(|our| (our, &theirs[j])))?;
+            let is_new = !self.is_any_compatible(ours.iter().map(|our| (our, &theirs[j])))?;
             let breaks = if is_new { self.flow.breaks(Change::Widened) } else { None };
             self.report(place, format!("alternative {} added", theirs[j].label), breaks);
         }
         Ok(())
     }
 
-    /// Whether one of the pairs has no breaking difference: an alternative that only one side
-    /// lists may be part of a wider one of the other side.
-    fn any_covers<'s>(
+    /// Returns whether one of the pairs has no breaking difference. An alternative without a match may be part of a wider
+    /// alternative.
+    fn is_any_compatible<'s>(
         &mut self,
         pairs: impl Iterator<Item = (&'s Candidate<'s, 'a>, &'s Candidate<'s, 'a>)>,
     ) -> Result<bool, Error>
     where
         'a: 's,
     {
-        for (our, their) in pairs.filter(|(our, their)| our.may_be(their)) {
+        for (our, their) in pairs.filter(|(our, their)| our.matches(their)) {
             let found = mem::take(&mut self.differences);
             let result = self.variant(&Place::new("alternative"), our.variant, their.variant);
-            let tried = mem::replace(&mut self.differences, found);
+            let attempted = mem::replace(&mut self.differences, found);
             result?;
-            if tried.iter().all(|difference| difference.breaks.is_none()) {
+            if attempted.iter().all(|difference| difference.breaks.is_none()) {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// Reports that there is no kind in common, or anything on one side.
+    /// Reports that the schemas have no kind in common, or that one accepts any value.
     fn kinds(
         &mut self,
         place: &Place,
@@ -202,7 +198,7 @@ impl<'d, 'a> Comparison<'d, 'a> {
         theirs: &[Candidate<'_, 'a>],
         change: Change,
     ) {
-        // No alternative at all is left where only null is permitted.
+        // A schema that only accepts null has no alternatives.
         let named = |candidates: &[Candidate<'_, 'a>]| match candidates {
             [] => Kind::Null.name().to_owned(),
             _ => {

@@ -1,5 +1,4 @@
-//! A schema in a form that can be compared: which kinds of value it permits, and for each kind
-//! what else it says.
+//! A schema in a form that can be compared: the accepted kinds of values, with the constraints for each kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,16 +8,13 @@ use serde_json::Value;
 
 use super::limits::Limits;
 
-/// A schema that has not been looked at yet: the places in the document that state it, all of
-/// which hold at once.
+/// A schema that is not resolved yet: a list of schemas that all apply.
 ///
-/// Usually that is one place; a field that two members of an `allOf` describe has two. No place
-/// at all permits anything.
+/// Usually there is one. A field that two elements of an `allOf` describe has two. An empty list accepts any value.
 #[derive(Clone, Default)]
 pub struct Node<'a>(pub Vec<&'a Value>);
 
-/// Nodes are the same if they are the same places, whatever stands there: this is what makes out a
-/// circle of references.
+/// Compares addresses, not contents, which detects circular references.
 impl PartialEq for Node<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.0.len() == other.0.len()
@@ -28,19 +24,19 @@ impl PartialEq for Node<'_> {
 
 impl fmt::Debug for Node<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The values below a node can be half a document.
+        // The schemas may contain large parts of the document.
         write!(f, "Node({} places)", self.0.len())
     }
 }
 
-/// What a schema permits.
+/// The values that a schema accepts.
 #[derive(Clone, Debug)]
 pub struct Shape<'a> {
-    /// Whether `null` is permitted.
+    /// Whether `null` is accepted.
     pub nullable: bool,
-    /// The alternatives beside null. A union has several, also of the same kind.
+    /// The alternatives except null. A union has several, which may be of the same kind.
     pub variants: Vec<Variant<'a>>,
-    /// What the service takes when nothing is given.
+    /// The default value.
     pub default: Option<&'a Value>,
     /// Whether the value only occurs in responses.
     pub read_only: bool,
@@ -49,44 +45,44 @@ pub struct Shape<'a> {
 }
 
 impl Shape<'_> {
-    /// Whether every value is permitted.
+    /// Returns whether every value is accepted.
     pub fn is_any(&self) -> bool {
         self.variants.iter().any(|variant| variant.kind == Kind::Any)
     }
 }
 
-/// One alternative of a shape: values of one kind.
+/// An alternative of a shape, with values of one kind.
 #[derive(Clone, Debug)]
 pub struct Variant<'a> {
     /// The kind of value.
     pub kind: Kind,
-    /// What else is said about it.
+    /// The constraints.
     pub facets: Facets<'a>,
 }
 
-/// The kinds of value.
+/// The kinds of values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Only null.
+    /// Null.
     Null,
-    /// True or false.
+    /// A boolean.
     Boolean,
-    /// A whole number.
+    /// An integer.
     Integer,
     /// Any number.
     Number,
-    /// Text.
+    /// A string.
     String,
-    /// A list.
+    /// An array.
     Array,
-    /// Fields with names.
+    /// An object.
     Object,
-    /// Nothing is said about the kind.
+    /// Any value.
     Any,
 }
 
 impl Kind {
-    /// The kind that a schema's `type` names.
+    /// Returns the kind that `type` names.
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
             "null" => Self::Null,
@@ -100,7 +96,7 @@ impl Kind {
         })
     }
 
-    /// The kind of a value.
+    /// Returns the kind of a value.
     pub fn of(value: &Value) -> Self {
         match value {
             Value::Null => Self::Null,
@@ -113,15 +109,15 @@ impl Kind {
         }
     }
 
-    /// The values that are of both kinds: whole numbers are numbers too.
-    pub fn meet(self, other: Self) -> Option<Self> {
+    /// Returns the kind of the values that both kinds have in common. Integers are numbers.
+    pub fn intersect(self, other: Self) -> Option<Self> {
         match (self, other) {
             (Self::Integer, Self::Number) | (Self::Number, Self::Integer) => Some(Self::Integer),
             _ => (self == other).then_some(self),
         }
     }
 
-    /// The kind in lower case, as a schema's `type` has it.
+    /// Returns the name that `type` uses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -136,57 +132,57 @@ impl Kind {
     }
 }
 
-/// What a schema says about values of a kind. Only what fits the kind means anything.
+/// The constraints on values of a kind. Constraints for other kinds have no effect.
 #[derive(Clone, Debug, Default)]
 pub struct Facets<'a> {
-    /// How text or a number is to be read.
+    /// The format of a string or number.
     pub format: Option<&'a str>,
-    /// The values permitted, if they are enumerated.
+    /// The accepted values of an enumeration.
     pub values: Option<Vec<&'a Value>>,
-    /// Bounds and the like.
+    /// Bounds, patterns and similar limits.
     pub limits: Limits<'a>,
-    /// What the items of an array are.
+    /// The schema of array items.
     pub items: Node<'a>,
-    /// The fields that an object names.
+    /// The named fields of an object.
     pub properties: BTreeMap<&'a str, Node<'a>>,
-    /// The fields that an object must have.
+    /// The required fields of an object.
     pub required: BTreeSet<&'a str>,
-    /// What is said about fields that are not named.
-    pub further: Further<'a>,
+    /// The additional fields of an object.
+    pub additional: AdditionalFields<'a>,
 }
 
-/// What a schema says about the fields of an object that it does not name.
+/// The fields of an object that the schema does not name.
 #[derive(Clone, Debug, Default)]
-pub enum Further<'a> {
-    /// Nothing, which permits them; yet our writers then send none.
+pub enum AdditionalFields<'a> {
+    /// Not specified, which allows them; our writers do not send any.
     #[default]
-    Unsaid,
-    /// There may be any.
-    Anything,
-    /// There may be some of this form.
-    Each(Node<'a>),
-    /// There are none.
-    Refused,
+    Unspecified,
+    /// Allowed, with any value.
+    Any,
+    /// Allowed, with this schema.
+    Schema(Node<'a>),
+    /// Not allowed.
+    Rejected,
 }
 
-impl Further<'_> {
-    /// What two schemas say that hold at once.
+impl AdditionalFields<'_> {
+    /// Combines two schemas that both apply.
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
-            (Self::Refused, _) | (_, Self::Refused) => Self::Refused,
-            (Self::Each(mut node), Self::Each(more)) => {
+            (Self::Rejected, _) | (_, Self::Rejected) => Self::Rejected,
+            (Self::Schema(mut node), Self::Schema(more)) => {
                 node.0.extend(more.0);
-                Self::Each(node)
+                Self::Schema(node)
             }
-            (Self::Each(node), _) | (_, Self::Each(node)) => Self::Each(node),
-            (Self::Anything, _) | (_, Self::Anything) => Self::Anything,
-            (Self::Unsaid, Self::Unsaid) => Self::Unsaid,
+            (Self::Schema(node), _) | (_, Self::Schema(node)) => Self::Schema(node),
+            (Self::Any, _) | (_, Self::Any) => Self::Any,
+            (Self::Unspecified, Self::Unspecified) => Self::Unspecified,
         }
     }
 }
 
 impl<'a> Facets<'a> {
-    /// The schema of a named field; a field that is only listed as required has none.
+    /// Returns the schema of a named field. A field that is only listed as required accepts any value.
     pub fn field(&self, name: &str) -> Option<Node<'a>> {
         match self.properties.get(name) {
             Some(node) => Some(node.clone()),
@@ -194,17 +190,17 @@ impl<'a> Facets<'a> {
         }
     }
 
-    /// All fields that are named, in alphabetical order.
+    /// Returns the named fields in alphabetical order.
     pub fn names(&self) -> BTreeSet<&'a str> {
         self.properties.keys().chain(&self.required).copied().collect()
     }
 
-    /// Whether an object is there to carry fields of the writer's own choice.
-    pub fn is_free(&self) -> bool {
-        match self.further {
-            Further::Anything | Further::Each(_) => true,
-            Further::Unsaid => self.properties.is_empty() && self.required.is_empty(),
-            Further::Refused => false,
+    /// Returns whether an object is meant to have fields that the writer chooses.
+    pub fn accepts_custom_fields(&self) -> bool {
+        match self.additional {
+            AdditionalFields::Any | AdditionalFields::Schema(_) => true,
+            AdditionalFields::Unspecified => self.properties.is_empty() && self.required.is_empty(),
+            AdditionalFields::Rejected => false,
         }
     }
 }

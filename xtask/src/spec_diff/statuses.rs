@@ -1,4 +1,4 @@
-//! Which response of ours is which of theirs, by status.
+//! Matches responses by status.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::operations::Operation;
 
-/// The status that stands for all that have no response of their own.
+/// Matches all statuses that have no response of their own.
 const DEFAULT: &str = "default";
 
 /// Responses by status: `200`, `2XX`, `default`.
@@ -15,32 +15,32 @@ pub type ByStatus<'a> = BTreeMap<String, &'a Value>;
 /// The responses of an operation.
 #[derive(Debug, Default)]
 pub struct Responses<'a> {
-    /// Those that a caller hopes for.
+    /// Successful responses and redirects.
     pub successes: ByStatus<'a>,
-    /// The others.
+    /// Error responses.
     pub errors: ByStatus<'a>,
 }
 
-/// The statuses of two sets of responses.
+/// The matched statuses of two sets of responses.
 #[derive(Debug, Default)]
 pub struct Statuses {
-    /// Ours and the one of theirs that it is.
+    /// Pairs of our status and theirs.
     pub both: BTreeSet<(String, String)>,
-    /// Those of ours that theirs lacks.
+    /// Our statuses without a match.
     pub only_ours: Vec<String>,
-    /// Those of theirs that ours lacks.
+    /// Their statuses without a match.
     pub only_theirs: Vec<String>,
 }
 
 impl<'a> Responses<'a> {
-    /// Sorts the responses of an operation. `default` is an error where a success is named beside it,
-    /// and the success where none is.
+    /// Sorts the responses of an operation. `default` is an error if there is a successful response, and the successful response
+    /// otherwise.
     pub fn of(operation: &Operation<'a>) -> Self {
         let mut responses = Self::default();
         let mut default = None;
         let written = operation.body.get("responses").and_then(Value::as_object);
         for (status, response) in written.into_iter().flatten() {
-            // `2xx` is meant as `2XX`.
+            // Some documents write `2xx` instead of `2XX`.
             let status = status.to_ascii_uppercase();
             match status.as_bytes() {
                 b"DEFAULT" => default = Some(response),
@@ -50,7 +50,7 @@ impl<'a> Responses<'a> {
                 [b'4' | b'5', ..] => {
                     responses.errors.insert(status, response);
                 }
-                // Extensions stand between the statuses.
+                // An extension.
                 _ => {}
             }
         }
@@ -66,8 +66,8 @@ impl<'a> Responses<'a> {
     }
 }
 
-/// Finds the same statuses in two sets of responses. A range or the default is the same as any
-/// status that it covers and that has no response of its own.
+/// Matches the statuses of two sets of responses. A range or the default matches the statuses it covers that have no response of
+/// their own.
 pub fn pair(ours: &ByStatus<'_>, theirs: &ByStatus<'_>) -> Statuses {
     let of_ours = ours.keys().filter_map(|status| Some((status, covering(theirs, status)?)));
     let of_theirs = theirs.keys().filter_map(|status| Some((covering(ours, status)?, status)));
@@ -81,7 +81,7 @@ pub fn pair(ours: &ByStatus<'_>, theirs: &ByStatus<'_>) -> Statuses {
     Statuses { both, only_ours, only_theirs }
 }
 
-/// Whether a status stands for several.
+/// Returns whether a status is a range or the default.
 pub fn is_range(status: &str) -> bool {
     status == DEFAULT || status.ends_with("XX")
 }

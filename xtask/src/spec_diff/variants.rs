@@ -1,4 +1,4 @@
-//! Two alternatives of the same kind: what their schemas say about one value.
+//! Compares the constraints of two alternatives.
 
 use serde_json::Value;
 
@@ -8,11 +8,10 @@ use super::place::Place;
 use super::schemas::Comparison;
 use super::shape::{Kind, Variant};
 
-/// How many enumerated values one line names.
-const VALUES_NAMED: usize = 8;
+/// The maximum number of values that a line lists.
+const MAX_LISTED_VALUES: usize = 8;
 
-/// The formats for which the generated readers have a type of their own. Text in any other format
-/// is read as it comes.
+/// The formats that the generated clients parse. Strings of other formats remain strings.
 const PARSED_FORMATS: [&str; 5] = ["date", "date-time", "int32", "int64", "uuid"];
 
 impl<'a> Comparison<'_, 'a> {
@@ -34,7 +33,7 @@ impl<'a> Comparison<'_, 'a> {
             self.report(place, text, self.flow.breaks(change));
         }
         self.values(place, ours.values.as_deref(), theirs.values.as_deref());
-        // An enumeration says more than any limit.
+        // Enumerations make limits redundant.
         if ours.values.is_none() && theirs.values.is_none() {
             for (text, change) in ours.limits.changes(kind, &theirs.limits, their_kind) {
                 self.report(place, text, self.flow.breaks_by_check(change));
@@ -97,8 +96,8 @@ impl<'a> Comparison<'_, 'a> {
 
 fn listed(values: &[&Value]) -> String {
     let named: Vec<String> =
-        values.iter().take(VALUES_NAMED).map(|value| value.to_string()).collect();
-    match values.len().saturating_sub(VALUES_NAMED) {
+        values.iter().take(MAX_LISTED_VALUES).map(|value| value.to_string()).collect();
+    match values.len().saturating_sub(MAX_LISTED_VALUES) {
         0 => named.join(", "),
         more => format!("{} and {more} more", named.join(", ")),
     }

@@ -11,7 +11,9 @@ const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 
 /** The newest build of the command; it is built when there is none. */
 function command() {
-  const builds = ["debug", "release"].map((profile) => `${ROOT}target/${profile}/mistral-datasets`);
+  const builds = ["debug", "quick", "release"].map(
+    (profile) => `${ROOT}target/${profile}/mistral-datasets`,
+  );
   const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const [newest] = builds.sort((one, other) => modified(other) - modified(one));
   if (modified(newest) > 0) return newest;

@@ -1,4 +1,4 @@
-//! The command's input, output and outcome.
+//! Tests of the command's input, output and outcome.
 
 use super::super::document::load;
 use super::super::{Error, Format, Outcome, run};
@@ -12,7 +12,7 @@ fn output(theirs: &str, format: Format) -> Result<(Outcome, String), Error> {
 }
 
 #[test]
-fn the_text_groups_by_operation_and_ends_with_counts() {
+fn text_is_grouped_by_operation_and_ends_with_counts() {
     let (outcome, text) = output("input/tabs.json", Format::Text).unwrap();
     assert_eq!(outcome, Outcome::Breaking);
     assert_eq!(
@@ -31,7 +31,7 @@ DELETE /v1/files/{file_id} (delete_file)
 }
 
 #[test]
-fn the_json_says_the_same() {
+fn json_has_the_same_content() {
     let (outcome, text) = output("input/tabs.json", Format::Json).unwrap();
     assert_eq!(outcome, Outcome::Breaking);
     let report: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -73,7 +73,7 @@ fn the_json_says_the_same() {
 }
 
 #[test]
-fn differences_that_break_nobody_are_compatible() {
+fn non_breaking_differences_are_compatible() {
     let (outcome, text) = output("input/wider.yaml", Format::Text).unwrap();
     assert_eq!(outcome, Outcome::Compatible);
     assert_eq!(
@@ -88,7 +88,7 @@ GET /v1/files (list_files)
 }
 
 #[test]
-fn input_that_cannot_be_read_is_an_error() {
+fn invalid_input_is_an_error() {
     let error = |name| output(name, Format::Text).unwrap_err();
     assert!(matches!(error("input/missing.yaml"), Error::Read { .. }));
     assert!(matches!(error("input/broken.yaml"), Error::Syntax { .. }));
@@ -97,6 +97,6 @@ fn input_that_cannot_be_read_is_an_error() {
     assert!(
         error("input/swagger.json")
             .to_string()
-            .ends_with("swagger.json: version 2.0 is not supported, only OpenAPI 3")
+            .ends_with("swagger.json: unsupported version 2.0; expected OpenAPI 3")
     );
 }

@@ -1,4 +1,4 @@
-//! What is found in the documents of `testdata/spec_diff`, line by line.
+//! Tests with the documents in `testdata/spec_diff`.
 
 mod command;
 mod operations;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use super::document::{Document, load};
 use super::{Error, Report, compare};
 
-/// Where a document written for a test lies.
+/// Returns the path of a test document.
 fn file(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "testdata", "spec_diff", name].iter().collect()
 }
@@ -21,8 +21,7 @@ fn report(ours: &str, theirs: &str) -> Result<Report, Error> {
     compare(&Document::new(ours, &our_text)?, &Document::new(theirs, &their_text)?)
 }
 
-/// The lines about one operation in a comparison of `CASE/ours.yaml` with `CASE/theirs.yaml`, each
-/// with its marker.
+/// Compares `CASE/ours.yaml` with `CASE/theirs.yaml`, and returns the report's lines about an operation.
 fn lines(case: &str, method: &str, path: &str) -> Vec<String> {
     let report = report(&format!("{case}/ours.yaml"), &format!("{case}/theirs.yaml")).unwrap();
     let operation =
@@ -31,8 +30,7 @@ fn lines(case: &str, method: &str, path: &str) -> Vec<String> {
     differences.unwrap_or_default().iter().map(ToString::to_string).collect()
 }
 
-/// The lines about the body and about the response of the case's one operation, whose schemas are the
-/// same in either direction.
+/// Returns the lines about the body and the lines about the response of a case that uses one schema for both.
 fn both_ways(case: &str) -> (Vec<String>, Vec<String>) {
     lines(case, "POST", "/v1/files").into_iter().partition(|line| line.contains("  body"))
 }

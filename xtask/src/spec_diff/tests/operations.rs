@@ -1,10 +1,10 @@
-//! Operations, their parameters, bodies and responses.
+//! Tests of operations, parameters, bodies and responses.
 
 use super::super::report::Summary;
 use super::{lines, report};
 
 #[test]
-fn operations_match_by_method_and_path_below_the_base_path() {
+fn operations_are_matched_by_method_and_full_path() {
     let report = report("operations/ours.yaml", "operations/theirs.yaml").unwrap();
     assert_eq!(
         report.to_string(),
@@ -30,7 +30,7 @@ POST /v1/observability/datasets/{id}/imports/from-spans
 }
 
 #[test]
-fn parameters_match_by_place_and_name() {
+fn parameters_are_matched_by_location_and_name() {
     let path = "/v1/observability/datasets/{dataset_id}/records/{record_id}";
     assert_eq!(
         lines("parameters", "GET", path),
@@ -56,7 +56,7 @@ fn parameters_match_by_place_and_name() {
 }
 
 #[test]
-fn bodies_match_by_media_type() {
+fn bodies_are_matched_by_media_type() {
     assert_eq!(
         lines("bodies", "POST", "/v1/files"),
         [
@@ -70,7 +70,7 @@ fn bodies_match_by_media_type() {
 }
 
 #[test]
-fn a_body_comes_goes_or_becomes_required() {
+fn added_removed_and_required_bodies_are_reported() {
     let line = |path| lines("bodies", "POST", path);
     assert_eq!(line("/v1/files/gone"), ["breaks writers  body: removed"]);
     assert_eq!(line("/v1/files/new-optional"), ["                body: added, optional"]);
@@ -80,7 +80,7 @@ fn a_body_comes_goes_or_becomes_required() {
 }
 
 #[test]
-fn readers_take_no_other_status_than_they_know() {
+fn new_success_statuses_break_readers() {
     let line = |path| lines("responses", "GET", path);
     assert_eq!(line("/v1/files/added"), ["breaks readers  response 202: status added"]);
     assert_eq!(line("/v1/files/removed"), ["                response 202: status removed"]);
@@ -102,7 +102,7 @@ fn readers_take_no_other_status_than_they_know() {
 }
 
 #[test]
-fn ranges_and_the_default_cover_statuses() {
+fn ranges_and_the_default_match_statuses() {
     assert_eq!(
         lines("responses", "GET", "/v1/files/default"),
         [
@@ -123,7 +123,7 @@ fn ranges_and_the_default_cover_statuses() {
 }
 
 #[test]
-fn responses_change_their_media_types_or_lose_their_body() {
+fn changed_media_types_and_bodies_of_responses_are_reported() {
     let line = |path| lines("responses", "GET", path);
     assert_eq!(line("/v1/files/body-added"), ["                response 204: body added"]);
     assert_eq!(line("/v1/files/body-removed"), ["breaks readers  response 200: body removed"]);
@@ -134,7 +134,7 @@ fn responses_change_their_media_types_or_lose_their_body() {
             "                response 200: media type application/xml added",
         ]
     );
-    // Bytes are bytes, whatever the service calls them.
+    // Readers of bytes ignore the media type.
     assert_eq!(
         line("/v1/files/bytes"),
         [
@@ -145,7 +145,7 @@ fn responses_change_their_media_types_or_lose_their_body() {
 }
 
 #[test]
-fn error_responses_break_nobody_and_do_not_flood() {
+fn error_responses_are_summarized_and_break_nobody() {
     let report = report("errors/ours.yaml", "errors/theirs.yaml").unwrap();
     assert_eq!(
         report.to_string(),
@@ -161,5 +161,5 @@ Error responses of all operations
 "
     );
     let Summary { breaking_readers, breaking_writers, .. } = report.summary;
-    assert_eq!((breaking_readers, breaking_writers, report.breaks()), (0, 0, false));
+    assert_eq!((breaking_readers, breaking_writers, report.is_breaking()), (0, 0, false));
 }

@@ -1,10 +1,10 @@
-//! Schemas. Each case sends one schema in both directions, so that every difference shows whom it
-//! breaks in a request and whom in a response.
+//! Tests of schemas. Each case uses one schema in the request and the response, so that every difference is tested in both
+//! directions.
 
 use super::both_ways;
 
 #[test]
-fn kinds_and_formats_narrow_and_widen() {
+fn types_and_formats_are_narrowed_and_widened() {
     let (body, response) = both_ways("types");
     assert_eq!(
         body,
@@ -49,7 +49,7 @@ fn kinds_and_formats_narrow_and_widen() {
 }
 
 #[test]
-fn fields_come_go_and_change_their_flags() {
+fn added_removed_and_changed_fields_are_reported() {
     let (body, response) = both_ways("fields");
     assert_eq!(
         body,
@@ -57,7 +57,7 @@ fn fields_come_go_and_change_their_flags() {
             "breaks writers  body · gone_optional: field removed",
             "breaks writers  body · gone_required: field removed",
             "                body · loosened: required → optional",
-            "                body · nested.list[][].deep: field removed, any field is taken",
+            "                body · nested.list[][].deep: field removed, additional fields allowed",
             "                body · new_optional: optional field added",
             "breaks writers  body · new_required: required field added",
             "breaks writers  body · null_lost: nullable → not nullable",
@@ -86,21 +86,21 @@ fn fields_come_go_and_change_their_flags() {
 }
 
 #[test]
-fn further_fields_are_refused_allowed_or_of_a_form() {
+fn additional_fields_are_rejected_allowed_or_have_a_schema() {
     let (body, response) = both_ways("objects");
     assert_eq!(
         body,
         [
-            "                body · closed.*: further fields refused → allowed",
-            "breaks writers  body · free.*: further fields allowed → refused",
+            "                body · closed.*: additional fields rejected → allowed",
+            "breaks writers  body · free.*: additional fields allowed → rejected",
             "breaks writers  body · free_by_silence.role: required field added",
             "breaks writers  body · generated: field removed",
             "                body · map.size: optional field added",
             "breaks writers  body · map.size: type string → integer",
             "breaks writers  body · map.*: maxLength none → 9",
             "                body · map_or_free.*: type string → any",
-            "                body · named.*: further fields allowed → refused",
-            "                body · opened.a: field removed, any field is taken",
+            "                body · named.*: additional fields allowed → rejected",
+            "                body · opened.a: field removed, additional fields allowed",
             "breaks writers  body · opened.a: type string → integer",
             "breaks writers  body · typed.*: type any → integer",
         ]
@@ -108,14 +108,14 @@ fn further_fields_are_refused_allowed_or_of_a_form() {
     assert_eq!(
         response,
         [
-            "                response 200 · closed.*: further fields refused → allowed",
-            "                response 200 · free.*: further fields allowed → refused",
+            "                response 200 · closed.*: additional fields rejected → allowed",
+            "                response 200 · free.*: additional fields allowed → rejected",
             "                response 200 · free_by_silence.role: field added",
             "                response 200 · map.size: field added",
             "breaks readers  response 200 · map.size: type string → integer",
             "                response 200 · map.*: maxLength none → 9",
             "breaks readers  response 200 · map_or_free.*: type string → any",
-            "                response 200 · named.*: further fields allowed → refused",
+            "                response 200 · named.*: additional fields allowed → rejected",
             "                response 200 · opened.a: field removed",
             "breaks readers  response 200 · opened.a: type string → integer",
             "                response 200 · secret: field removed",
@@ -125,7 +125,7 @@ fn further_fields_are_refused_allowed_or_of_a_form() {
 }
 
 #[test]
-fn enumerations_bind_writers_and_are_open_to_readers() {
+fn enumerations_only_restrict_writers() {
     let (body, response) = both_ways("enums");
     assert_eq!(
         body,
@@ -154,7 +154,7 @@ fn enumerations_bind_writers_and_are_open_to_readers() {
 }
 
 #[test]
-fn limits_bind_writers_alone() {
+fn limits_only_restrict_writers() {
     let (body, response) = both_ways("limits");
     assert_eq!(
         body,
@@ -211,7 +211,7 @@ fn limits_bind_writers_alone() {
 }
 
 #[test]
-fn unions_are_sets_of_alternatives() {
+fn union_alternatives_are_compared_as_sets() {
     let (body, response) = both_ways("unions");
     assert_eq!(
         body,

@@ -1,9 +1,9 @@
-//! What says the same thing is the same, and where references lead.
+//! Tests of equivalent spellings and references.
 
 use super::{Error, lines, report};
 
 #[test]
-fn a_document_does_not_differ_from_itself() {
+fn a_document_is_equal_to_itself() {
     let cases = [
         "bodies",
         "enums",
@@ -30,7 +30,7 @@ fn a_document_does_not_differ_from_itself() {
 }
 
 #[test]
-fn the_spellings_of_both_versions_mean_the_same() {
+fn both_versions_may_spell_the_same_schema() {
     for (ours, theirs) in [("30", "31"), ("31", "30")] {
         let report =
             report(&format!("spelling/{ours}.yaml"), &format!("spelling/{theirs}.yaml")).unwrap();
@@ -38,9 +38,9 @@ fn the_spellings_of_both_versions_mean_the_same() {
     }
 }
 
-/// Also that a reference in an operation of no concern to us is never followed: it leads nowhere.
+/// The document also has an invalid reference, in an operation that is not compared.
 #[test]
-fn references_of_every_kind_are_followed() {
+fn references_of_every_kind_are_resolved() {
     let path = "/v1/files/{file_id}";
     assert_eq!(
         lines("references", "GET", path),
@@ -60,26 +60,26 @@ fn references_of_every_kind_are_followed() {
 }
 
 #[test]
-fn references_that_lead_nowhere_end_the_run() {
+fn unresolved_references_are_errors() {
     let message = |name: &str| match report("references/ours.yaml", name) {
         Err(error @ Error::Reference { .. }) => error.to_string(),
         other => panic!("{name}: {other:?}"),
     };
     assert_eq!(
         message("references/dangling.yaml"),
-        "references/dangling.yaml: the reference `#/components/schemas/Missing` points to nothing"
+        "references/dangling.yaml: the reference `#/components/schemas/Missing` has no target"
     );
     assert_eq!(
         message("references/outside.yaml"),
-        "references/outside.yaml: the reference `other.yaml#/components/schemas/Thing` leads out of \
+        "references/outside.yaml: the reference `other.yaml#/components/schemas/Thing` points outside \
          the document"
     );
     assert_eq!(
         message("references/circle.yaml"),
-        "references/circle.yaml: the reference `#/components/responses/Round` only leads in a circle"
+        "references/circle.yaml: the reference `#/components/responses/Round` is circular"
     );
     assert_eq!(
         message("references/encoding.yaml"),
-        "references/encoding.yaml: the reference `#/components/%2` is not properly percent-encoded"
+        "references/encoding.yaml: the reference `#/components/%2` is not validly percent-encoded"
     );
 }

@@ -1,0 +1,160 @@
+//! `cargo xtask test`: runs all checks and tests of all languages.
+
+mod counts;
+mod report;
+
+use std::path::Path;
+
+use crate::artifacts::{self, PROFILE, SELECTION};
+use crate::conformance;
+use crate::local_server::LocalServer;
+use crate::packages::{self, in_venv};
+use crate::step::{Step, cargo};
+use crate::toolchain::{self, npm};
+use report::Report;
+
+/// How many requests schemathesis generates per operation, so that it takes less than a minute.
+const CONFORMANCE_EXAMPLES: u64 = 40;
+
+/// Runs everything and prints how many tests each runner ran. A failed step does not stop the steps after it.
+///
+/// # Errors
+/// Fails if any step failed.
+pub fn test(root: &Path) -> Result<(), String> {
+    toolchain::check()?;
+    let mut report = Report::default();
+
+    eprintln!("build");
+    let is_built = report.succeeded(artifacts::build(root));
+    eprintln!("Rust");
+    rust(root, &mut report);
+    if is_built {
+        eprintln!("Python");
+        python(root, &mut report);
+        eprintln!("Node");
+        node(root, &mut report);
+        eprintln!("official SDKs with the local server");
+        official_sdks(root, &mut report);
+        eprintln!("local server against the OpenAPI document");
+        document(root, &mut report);
+    }
+    report.finish()
+}
+
+/// Runs formatting, clippy, rustdoc and the tests. The packages of [`SELECTION`] share their artifacts with the build; this
+/// package shares those of the running program, which is built with the dev profile.
+fn rust(root: &Path, report: &mut Report) {
+    let step = |name: &str, command: &str| {
+        Step::new(name, cargo()).args([command, "--locked"]).current_dir(root)
+    };
+    let this = ["--package", "xtask"];
+    let deny_warnings = ["--quiet", "--all-targets", "--", "-D", "warnings"];
+    report.check(
+        Step::new("formatting", cargo()).args(["fmt", "--all", "--check"]).current_dir(root),
+    );
+    report.check(step("clippy", "clippy").args(PROFILE).args(SELECTION).args(deny_warnings));
+    report.check(step("clippy of xtask", "clippy").args(this).args(deny_warnings));
+    report.check(
+        step("documentation", "doc")
+            .args(PROFILE)
+            .args(SELECTION)
+            .args(["--no-deps", "--quiet"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    );
+    report.check(
+        step("documentation of xtask", "doc")
+            .args(this)
+            .args(["--no-deps", "--quiet"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    );
+    report.tests(
+        "cargo test",
+        step("cargo test", "test").args(PROFILE).args(SELECTION).arg("--no-fail-fast"),
+        counts::cargo,
+    );
+    report.tests(
+        "cargo test of xtask",
+        step("cargo test of xtask", "test").args(this),
+        counts::cargo,
+    );
+}
+
+fn python(root: &Path, report: &mut Report) {
+    let installed = packages::install_in_venv(root, "bindings/python/requirements-dev.txt")
+        .and_then(|()| artifacts::install_python(root));
+    if !report.succeeded(installed) {
+        return;
+    }
+    let package = root.join("bindings/python");
+    let tool =
+        |name: &str, program: &str| Step::new(name, in_venv(root, program)).current_dir(&package);
+    let sources = [".", "../../examples", "../../bench", "../../tests/schemathesis"];
+    let config = ["--config", "pyproject.toml", "--quiet"];
+    report
+        .check(tool("ruff format", "ruff").args(["format", "--check"]).args(config).args(sources));
+    report.check(tool("ruff check", "ruff").args(["check"]).args(config).args(sources));
+    report.check(tool("mypy --strict", "python").args(["-m", "mypy"]));
+    report.check(tool("pyright", "pyright"));
+    report.check(
+        tool("stubtest", "python")
+            .args(["-m", "mypy.stubtest", "mistral_datasets"])
+            .args(["--allowlist", "stubtest-allowlist.txt"]),
+    );
+    report.tests(
+        "pytest",
+        tool("pytest", "python").args(["-m", "pytest", "-q", "-rs"]),
+        counts::pytest,
+    );
+}
+
+fn node(root: &Path, report: &mut Report) {
+    if !report.succeeded(artifacts::install_node(root)) {
+        return;
+    }
+    let package = root.join("bindings/node");
+    let script = |name: &str, script: &str| {
+        Step::new(name, npm()).args(["run", "--silent", script]).current_dir(&package)
+    };
+    report.check(script("prettier", "format:check"));
+    report.check(script("tsc --strict", "typecheck"));
+    report.tests("node --test", script("node --test", "test"), counts::node);
+}
+
+fn official_sdks(root: &Path, report: &mut Report) {
+    if !report.succeeded(packages::install_official_sdks(root)) {
+        return;
+    }
+    let server = match LocalServer::start(&artifacts::command(root), &[]) {
+        Ok(server) => server,
+        Err(error) => return report.fail(error),
+    };
+    for (runner, version) in ["official SDK, Python 2.5.1", "official SDK, Python 3.7.0"]
+        .into_iter()
+        .zip(packages::OFFICIAL_PYTHON)
+    {
+        let step = Step::new(format!("mistralai {version}"), in_venv(root, "python"))
+            .args(["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "tests/official/python"])
+            .env("PYTHONPATH", packages::official_python(root, version))
+            .env("MISTRAL_SERVER_URL", server.url())
+            .current_dir(root);
+        report.tests(runner, step, counts::pytest);
+    }
+    let step = Step::new("@mistralai/mistralai", "node")
+        .args(["--test", "official.test.mjs"])
+        .env("MISTRAL_SERVER_URL", server.url())
+        .current_dir(root.join("tests/official/node"));
+    report.tests("official SDK, Node", step, counts::node);
+}
+
+fn document(root: &Path, report: &mut Report) {
+    if !report.succeeded(conformance::install(root)) {
+        return;
+    }
+    match conformance::start_server(root) {
+        Err(error) => report.fail(error),
+        Ok(server) => {
+            let step = conformance::round(root, &server, CONFORMANCE_EXAMPLES, 1);
+            report.tests("schemathesis", step, conformance::counts);
+        }
+    }
+}
