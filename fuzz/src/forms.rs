@@ -1,6 +1,6 @@
 //! Forms with files.
 
-use mistral_datasets_server::fuzzing::form;
+use mistral_datasets_server::internal_fuzzing::form;
 
 /// A form is the same in whatever pieces it comes, and what is taken is no more than was sent. Of the input, the first line
 /// is the header that says what it is.

@@ -1,7 +1,7 @@
 //! Files of lines to import.
 
 use mistral_datasets_server::Generation;
-use mistral_datasets_server::fuzzing::import_lines;
+use mistral_datasets_server::internal_fuzzing::import_lines;
 
 /// More than most inputs of the fuzzer have, and less than some.
 const LONGEST: u64 = 2_000;

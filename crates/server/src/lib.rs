@@ -11,38 +11,33 @@
 //! Tests of what a client does about failures ask the server for faults (`POST /local/v1/faults`) and read which requests came
 //! (`GET /local/v1/requests`); the README of the crate says how.
 
+mod admin;
 mod api;
-mod app;
-mod backup;
 mod config;
-mod connections;
-mod cors;
-mod data;
-mod faults;
-mod files;
-#[doc(hidden)]
-pub mod fuzzing;
-mod generated {
-    pub(crate) mod routes;
-}
+mod content;
+mod data_dir;
+mod disk_space;
 mod housekeeping;
 mod http;
 mod imports;
+#[doc(hidden)]
+pub mod internal_fuzzing;
 mod json;
 mod keys;
+#[cfg(test)]
+mod layers;
 mod limits;
-mod line;
-mod metrics;
-mod room;
-mod seed;
+mod net;
 mod server;
 mod sqlite;
 mod storage;
+mod testing;
 mod time;
+mod validate;
 
-pub use backup::{Backup, BackupError, backup};
+pub use admin::{Backup, BackupError, backup};
 pub use config::{DataLocation, Generation, ServerConfig, Workspaces};
 pub use keys::{ApiKey, KeyError, KeyFileError};
 pub use limits::Limits;
-pub use seed::SeedError;
 pub use server::{RunningServer, Server, StartError};
+pub use testing::SeedError;

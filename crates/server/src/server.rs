@@ -6,29 +6,27 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::middleware::from_fn_with_state;
 use http::Uri;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tower::util::MapRequestLayer;
 
-use crate::api;
-use crate::app::{App, Parts};
+use crate::admin::{self, AdminState, Metrics};
+use crate::api::{self, App, AppParts};
 use crate::config::{DataLocation, ServerConfig};
-use crate::connections::{self, Stop};
-use crate::cors::Cors;
-use crate::data::{DataDirectory, DataError};
-use crate::faults::Faults;
-use crate::files::{Contents, Signer};
-use crate::housekeeping;
-use crate::http::Keys;
-use crate::imports::Importer;
-use crate::json::LineRules;
+use crate::content::{ContentStore, LinkSigner};
+use crate::data_dir::{DataDirectory, DataError};
+use crate::housekeeping::Housekeeping;
+use crate::http::{HttpContext, HttpParts, Keys};
+use crate::imports::{Importer, LineRules};
 use crate::keys::ApiKey;
-use crate::limits::Gate;
-use crate::metrics::Metrics;
-use crate::seed::{self, Planter, SeedError};
-use crate::sqlite::{OpenError, SqliteStorage};
+use crate::net::{self, Cors, Limiter, NetContext, Shutdown};
+use crate::sqlite::{OpenError, SqliteStorage, Synchronous};
 use crate::storage::{Seed, Storage, StorageError};
+use crate::testing::{self, SeedError, Seeder, TestApp};
 
 #[cfg(test)]
 mod failing_disk;
@@ -151,8 +149,9 @@ impl Server {
         behind: impl FnOnce(SqliteStorage) -> Arc<dyn Storage>,
     ) -> Result<RunningServer, StartError> {
         check_open(&config.api_keys, config.listen)?;
+        let rules = LineRules::new(&config.limits, config.generation);
         let seed = match config.seed {
-            Some(path) => Some(read_seed(path, config.limits.lines(config.generation)).await?),
+            Some(path) => Some(read_seed(path, rules).await?),
             None => None,
         };
         let public_url = config.public_url.map(link_base).transpose()?;
@@ -168,39 +167,77 @@ impl Server {
             Err(panic) => return Err(Failure::Other(panic.into()).in_directory(&config.data)),
         };
         let storage = behind(data.storage);
-        let (secret, left) = prepare(&storage, &data.contents)
+        let (secret, stored) = prepare(&storage, &data.contents)
             .await
             .map_err(|failure| failure.in_directory(&config.data))?;
 
-        let untidy = Arc::new(Notify::new());
+        let cleanup = Arc::new(Notify::new());
+        let housekeeping = Housekeeping {
+            storage: Arc::clone(&storage),
+            contents: data.contents.clone(),
+            wake: Arc::clone(&cleanup),
+        };
         let keys = Arc::new(Keys::new(config.api_keys, config.workspaces));
-        let app = App::new(Parts {
-            metrics: Arc::new(Metrics::new()),
-            planter: Planter::new(Arc::clone(&storage), seed),
-            importer: Importer::new(Arc::clone(&storage), Arc::clone(&untidy), &config.limits),
+        let seeder = Arc::new(Seeder::new(Arc::clone(&storage), seed));
+        let http = HttpContext::new(HttpParts {
+            keys: Arc::clone(&keys),
+            limits: config.limits,
+            public_url,
+            local_url: format!("http://{address}"),
+            workspace_hook: seeder.workspace_hook(),
+        });
+        let metrics = Arc::new(Metrics::new());
+        let admin = AdminState {
+            http: http.clone(),
+            storage: Arc::clone(&storage),
+            metrics: Arc::clone(&metrics),
+        };
+        let app = App::new(AppParts {
+            http,
+            importer: Importer::new(Arc::clone(&storage), Arc::clone(&cleanup), &config.limits),
             storage,
             contents: data.contents,
-            signer: Signer::new(&secret),
-            faults: Faults::default(),
-            keys: Arc::clone(&keys),
+            link_signer: LinkSigner::new(&secret),
             generation: config.generation,
-            limits: config.limits,
             link_lifetime: config.link_lifetime,
-            public_url,
-            own_url: format!("http://{address}"),
-            untidy,
+            cleanup,
         });
+        let routes = router(&app, admin, seeder, &cors);
+        let net = NetContext { limiter: Limiter::new(config.limits), cors, metrics };
         let (stop, stopped) = watch::channel(None);
-        let running = tokio::spawn(run(app, cors, listener, stopped, left, data.directory));
-        Ok(RunningServer { address, keys, stop, running: Some(running) })
+        let serving = async move {
+            let housekeeping = tokio::spawn(housekeeping.run(stored));
+            net::serve(listener, routes, Arc::new(net), stopped).await;
+            housekeeping.abort();
+            let _ = housekeeping.await;
+            app.importer.stop().await;
+            // Dropping the storage blocks until its writer thread has ended; the lock on the directory is released last.
+            let _ = tokio::task::spawn_blocking(move || {
+                drop(app);
+                drop(data.directory);
+            })
+            .await;
+        };
+        Ok(RunningServer { address, keys, stop, running: Some(tokio::spawn(serving)) })
     }
+}
+
+/// Builds the router: the API and, beside and around it, everything else that a server answers.
+fn router(app: &App, admin: AdminState, seeder: Arc<Seeder>, cors: &Cors) -> Router {
+    let testing = TestApp::new(app.clone(), seeder);
+    let routes = api::routes(app.clone()).merge(admin::routes(admin)).merge(testing.routes());
+    let routes = testing.around(api::with_fallbacks(routes));
+    let routes = routes
+        .layer(MapRequestLayer::new(api::name_requests))
+        .layer(from_fn_with_state(app.http.clone(), net::check_host));
+    cors.layer(routes)
 }
 
 /// A server that runs. Dropping it stops it without waiting; [`shutdown`](Self::shutdown) stops it in order.
 pub struct RunningServer {
     address: SocketAddr,
     keys: Arc<Keys>,
-    stop: watch::Sender<Option<Stop>>,
+    stop: watch::Sender<Option<Shutdown>>,
     running: Option<JoinHandle<()>>,
 }
 
@@ -229,16 +266,16 @@ impl RunningServer {
     /// Stops the server: it accepts no more connections, lets the requests that are being answered end, for ten seconds at
     /// most, and closes its data.
     pub async fn shutdown(self) {
-        self.end(Stop::After(GRACE)).await;
+        self.end(Shutdown::After(GRACE)).await;
     }
 
     /// Stops the server as [`shutdown`](Self::shutdown) does, but cuts the requests off that are being answered: tests leave some
     /// behind that are to take long.
     pub async fn shutdown_now(self) {
-        self.end(Stop::Now).await;
+        self.end(Shutdown::Now).await;
     }
 
-    async fn end(mut self, how: Stop) {
+    async fn end(mut self, how: Shutdown) {
         self.stop.send_replace(Some(how));
         if let Some(running) = self.running.take() {
             // It ends early only when the runtime does.
@@ -250,7 +287,7 @@ impl RunningServer {
 impl Drop for RunningServer {
     fn drop(&mut self) {
         if self.running.is_some() {
-            self.stop.send_replace(Some(Stop::Now));
+            self.stop.send_replace(Some(Shutdown::Now));
         }
     }
 }
@@ -261,46 +298,27 @@ impl fmt::Debug for RunningServer {
     }
 }
 
-/// Serves until it is told to stop, and then closes everything in order.
-async fn run(
-    app: App,
-    cors: Cors,
-    listener: TcpListener,
-    stop: watch::Receiver<Option<Stop>>,
-    left: Vec<uuid::Uuid>,
-    directory: DataDirectory,
-) {
-    let tidying = tokio::spawn(housekeeping::run(app.clone(), left));
-    let routes = cors.around(api::router(app.clone()));
-    let gate = Gate::new(app.limits, cors, Arc::clone(&app.metrics));
-    connections::serve(listener, routes, gate, stop).await;
-    tidying.abort();
-    let _ = tidying.await;
-    app.importer.stop().await;
-    // The last of the storage waits for the thread that writes; the directory's lock goes after it.
-    let _ = tokio::task::spawn_blocking(move || {
-        drop(app);
-        drop(directory);
-    })
-    .await;
-}
-
 async fn read_seed(path: PathBuf, rules: LineRules) -> Result<Seed, SeedError> {
-    let reading = tokio::task::spawn_blocking(move || seed::read(&path, rules));
+    let reading = tokio::task::spawn_blocking(move || testing::read_seed(&path, rules));
     reading.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// What a data directory holds.
 struct Data {
     storage: SqliteStorage,
-    contents: Contents,
+    contents: ContentStore,
     directory: DataDirectory,
 }
 
 fn open(location: &DataLocation) -> Result<Data, Failure> {
     let directory = DataDirectory::open(location)?;
-    let storage = SqliteStorage::open(&directory.database(), directory.durability())?;
-    let contents = Contents::open(directory.files())?;
+    let synchronous = match location {
+        // Temporary data ends with the process, so it need not survive a crash.
+        DataLocation::Memory => Synchronous::Off,
+        DataLocation::Directory(_) => Synchronous::Full,
+    };
+    let storage = SqliteStorage::open(&directory.database(), synchronous)?;
+    let contents = ContentStore::open(directory.files())?;
     Ok(Data { storage, contents, directory })
 }
 
@@ -308,7 +326,7 @@ fn open(location: &DataLocation) -> Result<Data, Failure> {
 /// server left.
 async fn prepare(
     storage: &Arc<dyn Storage>,
-    contents: &Contents,
+    contents: &ContentStore,
 ) -> Result<(Vec<u8>, Vec<uuid::Uuid>), Failure> {
     let secret = storage.secret().await?;
     let interrupted = storage.fail_interrupted_imports(INTERRUPTED.to_owned()).await?;

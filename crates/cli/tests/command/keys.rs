@@ -92,12 +92,12 @@ fn keys_that_cannot_be_used_are_refused_at_the_start_and_not_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("keys");
     let path = file.to_str().unwrap();
-    assert!(refused(&["--api-keys", path]).contains("cannot use the keys of"));
+    assert!(refused(&["--api-keys", path]).contains("cannot use the key file"));
     write(&file, "ci=one\nc2VjcmV0==\n", 0o600);
     let words = refused(&["--api-keys", path]);
     assert!(words.contains("line 2: ") && !words.contains("c2V"), "{words}");
     write(&file, "ci=one\n", 0o602);
-    assert!(refused(&["--api-keys", path]).contains("others than its owner and group can write"));
+    assert!(refused(&["--api-keys", path]).contains("every user of this machine can write to it"));
     let words = refused(&["--api-key", "c2VjcmV0=="]);
     assert!(words.contains("--api-key") && !words.contains("c2V"), "{words}");
     let output = Command::new(PROGRAM)

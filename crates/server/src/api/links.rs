@@ -7,9 +7,9 @@ use mistral_datasets_types::ErrorCode;
 use uuid::Uuid;
 
 use super::files;
-use crate::app::App;
-use crate::files::{LinkError, Signer};
-use crate::http::{ApiError, FilePath, Query, content};
+use super::state::App;
+use crate::content::{LinkError, LinkSigner};
+use crate::http::{ApiError, FilePath, Query, file_response};
 use crate::time::Timestamp;
 
 pub(super) async fn open(
@@ -25,17 +25,17 @@ pub(super) async fn open(
         })
     })?;
     let entry = app.storage.linked_file(id).await?;
-    content(files::open(&app, id).await?, &entry, &headers).await
+    file_response(files::open(&app, id).await?, &entry, &headers).await
 }
 
 /// Whether the query of a link opens a file.
 fn check(app: &App, id: Uuid, query: &Query) -> Result<Result<(), LinkError>, ApiError> {
-    opens(&app.signer, id, query, Timestamp::now())
+    verify_link(&app.link_signer, id, query, Timestamp::now())
 }
 
 /// Whether the query of a link that a signer signed opens a file at a time.
-pub(crate) fn opens(
-    signer: &Signer,
+pub(crate) fn verify_link(
+    signer: &LinkSigner,
     id: Uuid,
     query: &Query,
     now: Timestamp,

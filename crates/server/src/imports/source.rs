@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use mistral_datasets_types::RecordSource;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::lines::Lines;
-use crate::json::messages_of;
+use super::file::FileLines;
 use crate::storage::{Missing, NewRecord, Progress, Storage, StorageError};
 
 /// A chunk ends with the record that makes it this large. Chunks bound the memory of an import and the time for which it
@@ -22,7 +22,7 @@ const BATCH: usize = 500;
 /// Where an import's records come from. What is named by ids comes in their order.
 pub(crate) enum Source {
     /// An uploaded file. Its records have the source `UPLOADED_FILE`.
-    File(Box<Lines>),
+    File(Box<FileLines>),
     /// Events. A record's messages are those of the request and then those of the response, its properties are the event's
     /// extra fields, its source is `EXPLORER`. (An assumption: the service's own mapping is documented nowhere.)
     Events(Ids<String>),
@@ -149,4 +149,34 @@ impl Source {
 
 fn payload(messages: &[&str]) -> Result<String, ImportError> {
     messages_of(messages).map_err(|error| ImportError::Internal(Box::new(error)))
+}
+
+/// A payload whose messages are those of the arrays, one array after the other.
+fn messages_of(arrays: &[&str]) -> Result<String, serde_json::Error> {
+    let mut text = String::from(r#"{"messages":["#);
+    let mut first = true;
+    for array in arrays {
+        for message in serde_json::from_str::<Vec<&RawValue>>(array)? {
+            if !std::mem::take(&mut first) {
+                text.push(',');
+            }
+            text.push_str(message.get());
+        }
+    }
+    text.push_str("]}");
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_joined_as_they_are() {
+        assert_eq!(
+            messages_of(&[r#"[ {"a":1.0} ,{}]"#, "[]", r#"[{"b": 2}]"#]).unwrap(),
+            r#"{"messages":[{"a":1.0},{},{"b": 2}]}"#
+        );
+        assert_eq!(messages_of(&["[]"]).unwrap(), r#"{"messages":[]}"#);
+    }
 }

@@ -10,8 +10,8 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use super::hook::{TaskAction, TaskHook};
 use super::source::{ImportError, Source};
-use crate::faults::{TaskEnd, TaskFault};
 use crate::limits::Limits;
 use crate::storage::{DatasetKey, ImportCounts, Pending, Storage, StorageError, Task};
 
@@ -26,8 +26,7 @@ pub(crate) struct Import {
     pub(crate) source: Source,
     /// How many records were asked for and are left out.
     pub(crate) skipped: u64,
-    /// What a rule does to the task.
-    pub(crate) fault: Option<TaskFault>,
+    pub(crate) hook: Option<Arc<dyn TaskHook>>,
 }
 
 /// Carries imports out, until it is stopped.
@@ -65,18 +64,17 @@ impl Importer {
         }
         // The task is created in here, so that a caller that goes away cannot leave one that nobody carries out.
         running.spawn(async move {
-            let Import { workspace, dataset, creator, source, skipped, fault } = import;
+            let Import { workspace, dataset, creator, source, skipped, hook } = import;
             let created = storage.create_task(workspace, dataset, creator).await;
             let task = created.as_ref().map(|task| task.id).ok();
             let _ = answer.send(created);
             let Some(task) = task else { return };
-            // A task that a rule holds up takes no other one's turn.
-            if let Some(fault) = fault {
-                tokio::time::sleep(fault.delay).await;
-                match fault.end {
-                    TaskEnd::Real => {}
-                    TaskEnd::Never => return,
-                    TaskEnd::Failed(message) => {
+            // The hook may take long, so it runs before the import waits for a worker.
+            if let Some(hook) = hook {
+                match hook.before_import().await {
+                    TaskAction::Import => {}
+                    TaskAction::Abandon => return,
+                    TaskAction::Fail(message) => {
                         return record_failure(&storage, task, message).await;
                     }
                 }

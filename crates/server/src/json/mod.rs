@@ -1,31 +1,27 @@
 //! JSON as the server reads and writes it: values that are only passed on stay the text they came as.
 
 mod check;
-mod conversation;
-mod line;
-mod members;
+mod fields;
 mod scalars;
+mod single_line;
 mod writer;
 
 use std::fmt;
 
 pub(crate) use check::MAX_DEPTH;
-pub(crate) use conversation::{
-    ImportLine, LineRules, messages_of, object, optional_object, payload, properties,
-};
-pub(crate) use line::one_line;
-pub(crate) use members::{Document, Members, Value};
-pub(crate) use writer::{Object, list, string};
+pub(crate) use fields::{Document, Fields, Value};
+pub(crate) use single_line::single_line;
+pub(crate) use writer::{Object, array, string};
 
-/// What is wrong with JSON that was sent, and where in it. It names members of the API and positions, never content.
+/// What is wrong with JSON that was sent, and where in it. It names fields of the API and positions, never content.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub(crate) struct JsonError {
     /// The path of the value, such as `payload.messages[0]`; empty for the whole.
     path: String,
     message: String,
 }
 
-impl Problem {
+impl JsonError {
     pub(crate) fn at(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { path: path.into(), message: message.into() }
     }
@@ -35,7 +31,7 @@ impl Problem {
         &self.path
     }
 
-    /// The same problem, of a value that was read by itself, seen from what holds that value.
+    /// The same error, of a value that was read by itself, seen from what holds that value.
     pub(crate) fn within(self, value: &Value<'_>) -> Self {
         let path = match (value.path(), self.path.as_str()) {
             (outer, "") => outer.to_owned(),
@@ -47,7 +43,7 @@ impl Problem {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.path.as_str() {
             "" => f.write_str(&self.message),

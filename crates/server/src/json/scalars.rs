@@ -2,11 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Problem, Value};
+use super::{JsonError, Value};
 
 impl Value<'_> {
     /// A whole number between bounds.
-    pub(crate) fn integer(&self, range: RangeInclusive<u64>) -> Result<u64, Problem> {
+    pub(crate) fn integer(&self, range: RangeInclusive<u64>) -> Result<u64, JsonError> {
         let number = self.text().parse().ok().filter(|number| range.contains(number));
         number.ok_or_else(|| {
             let expected = match (*range.start(), *range.end()) {
@@ -18,7 +18,7 @@ impl Value<'_> {
     }
 
     /// True or false.
-    pub(crate) fn boolean(&self) -> Result<bool, Problem> {
+    pub(crate) fn boolean(&self) -> Result<bool, JsonError> {
         self.text().parse().map_err(|_| self.unexpected("true or false"))
     }
 }
@@ -30,15 +30,14 @@ mod tests {
     #[test]
     fn whole_numbers_between_bounds_are_read() {
         let text = br#"{"a": 5, "b": 11, "c": 1.0, "d": "5", "e": -1, "f": true}"#;
-        let members = Document::read(text, "the body", MAX_DEPTH).unwrap().members().unwrap();
-        let read =
-            |name| members.required(name).unwrap().integer(0..=10).map_err(|p| p.to_string());
+        let fields = Document::read(text, "the body", MAX_DEPTH).unwrap().fields().unwrap();
+        let read = |name| fields.required(name).unwrap().integer(0..=10).map_err(|p| p.to_string());
         assert_eq!(read("a"), Ok(5));
         for name in ["b", "c", "d", "e", "f"] {
-            let problem = read(name).unwrap_err();
-            assert!(problem.starts_with(&format!("{name}: expected a whole number from 0 to 10")));
+            let error = read(name).unwrap_err();
+            assert!(error.starts_with(&format!("{name}: expected a whole number from 0 to 10")));
         }
-        assert_eq!(members.required("f").unwrap().boolean(), Ok(true));
-        assert!(members.required("a").unwrap().boolean().is_err());
+        assert_eq!(fields.required("f").unwrap().boolean(), Ok(true));
+        assert!(fields.required("a").unwrap().boolean().is_err());
     }
 }

@@ -11,24 +11,24 @@ pub(crate) struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// Writes an object whose members the closure gives.
-    pub(crate) fn write(out: &'a mut Vec<u8>, members: impl FnOnce(&mut Object<'_>)) {
+    /// Writes an object whose fields the closure gives.
+    pub(crate) fn write(out: &'a mut Vec<u8>, fields: impl FnOnce(&mut Object<'_>)) {
         out.push(b'{');
         let mut object = Object { out, empty: true };
-        members(&mut object);
+        fields(&mut object);
         object.out.push(b'}');
     }
 
-    /// Writes further members of an object that has some, and ends it.
-    pub(crate) fn resume(out: &'a mut Vec<u8>, members: impl FnOnce(&mut Object<'_>)) {
+    /// Writes further fields of an object that has some, and ends it.
+    pub(crate) fn resume(out: &'a mut Vec<u8>, fields: impl FnOnce(&mut Object<'_>)) {
         let mut object = Object { out, empty: false };
-        members(&mut object);
+        fields(&mut object);
         object.out.push(b'}');
     }
 
     /// Begins a member; its value is then written to what this returns. The name is one that needs no escapes.
     #[inline(always)]
-    pub(crate) fn member(&mut self, name: &str) -> &mut Vec<u8> {
+    pub(crate) fn field(&mut self, name: &str) -> &mut Vec<u8> {
         debug_assert!(name.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte)));
         let begin: &[u8] = if std::mem::take(&mut self.empty) { b"\"" } else { b",\"" };
         self.out.reserve(name.len() + 4);
@@ -39,7 +39,7 @@ impl<'a> Object<'a> {
     }
 
     pub(crate) fn string(&mut self, name: &str, value: &str) {
-        string(self.member(name), value);
+        string(self.field(name), value);
     }
 
     pub(crate) fn optional_string(&mut self, name: &str, value: Option<&str>) {
@@ -51,17 +51,17 @@ impl<'a> Object<'a> {
 
     /// A member whose value is JSON text already.
     pub(crate) fn raw(&mut self, name: &str, json: impl AsRef<[u8]>) {
-        self.member(name).extend_from_slice(json.as_ref());
+        self.field(name).extend_from_slice(json.as_ref());
     }
 
     pub(crate) fn uuid(&mut self, name: &str, value: Uuid) {
         let mut text = [b'"'; 38];
         value.hyphenated().encode_lower(&mut text[1..37]);
-        self.member(name).extend_from_slice(&text);
+        self.field(name).extend_from_slice(&text);
     }
 
     pub(crate) fn time(&mut self, name: &str, value: Timestamp) {
-        self.member(name).extend_from_slice(&quoted(value));
+        self.field(name).extend_from_slice(&quoted(value));
     }
 
     /// When something was made and last changed, which for most is one moment and written out once.
@@ -90,7 +90,7 @@ fn quoted(time: Timestamp) -> [u8; 29] {
 }
 
 /// Writes an array whose items the function writes.
-pub(crate) fn list<T>(
+pub(crate) fn array<T>(
     out: &mut Vec<u8>,
     items: impl IntoIterator<Item = T>,
     mut item: impl FnMut(&mut Vec<u8>, T),
@@ -127,7 +127,7 @@ mod tests {
             object.times(Timestamp::from_micros(2), Timestamp::from_micros(2));
             object.times(Timestamp::from_micros(3), Timestamp::from_micros(4));
             object.optional_integer("count", Some(7_u64));
-            list(object.member("list"), [1, 2], |out, n: i32| {
+            array(object.field("list"), [1, 2], |out, n: i32| {
                 out.extend_from_slice(n.to_string().as_bytes());
             });
         });

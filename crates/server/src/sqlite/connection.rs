@@ -8,11 +8,11 @@ use rusqlite::{Connection, OpenFlags};
 
 /// When a write counts as done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Durability {
+pub(crate) enum Synchronous {
     /// When it is on the disk.
     Full,
     /// At once, but on the disk before whatever is written after it.
-    Soon,
+    Normal,
     /// At once, for data that ends with the process.
     Off,
 }
@@ -24,7 +24,7 @@ const STATEMENTS: usize = 128;
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// The connection that writes.
-pub(super) fn writer(path: &Path, durability: Durability) -> rusqlite::Result<Connection> {
+pub(super) fn writer(path: &Path, durability: Synchronous) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -49,7 +49,7 @@ pub(super) fn writer(path: &Path, durability: Durability) -> rusqlite::Result<Co
 }
 
 /// A connection that copies the log into the file.
-pub(super) fn copier(path: &Path, durability: Durability) -> rusqlite::Result<Connection> {
+pub(super) fn copier(path: &Path, durability: Synchronous) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -60,11 +60,14 @@ pub(super) fn copier(path: &Path, durability: Durability) -> rusqlite::Result<Co
 }
 
 /// Says when the connection's transactions count as done.
-pub(super) fn synchronise(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
+pub(super) fn synchronise(
+    connection: &Connection,
+    durability: Synchronous,
+) -> rusqlite::Result<()> {
     let synchronous = match durability {
-        Durability::Full => "full",
-        Durability::Soon => "normal",
-        Durability::Off => "off",
+        Synchronous::Full => "full",
+        Synchronous::Normal => "normal",
+        Synchronous::Off => "off",
     };
     connection.pragma_update(None, "synchronous", synchronous)
 }

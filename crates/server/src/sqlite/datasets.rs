@@ -289,7 +289,7 @@ impl DatasetStore for SqliteStorage {
     }
 
     fn delete_dataset(&self, workspace: Uuid, key: DatasetKey) -> Pending<()> {
-        self.write_to_free(move |connection| delete(connection, workspace, &key))
+        self.write_freeing(move |connection| delete(connection, workspace, &key))
     }
 }
 

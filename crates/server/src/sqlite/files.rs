@@ -162,7 +162,7 @@ impl FileIndex for SqliteStorage {
     }
 
     fn delete_file(&self, workspace: Uuid, id: Uuid) -> Pending<()> {
-        self.write_to_free(move |connection| delete(connection, workspace, id))
+        self.write_freeing(move |connection| delete(connection, workspace, id))
     }
 
     fn linked_file(&self, id: Uuid) -> Pending<FileEntry> {
@@ -188,7 +188,7 @@ impl FileIndex for SqliteStorage {
     }
 
     fn expire_files(&self) -> Pending<Vec<Uuid>> {
-        self.write_to_free(expire)
+        self.write_freeing(expire)
     }
 }
 
@@ -197,7 +197,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::sqlite::Durability;
+    use crate::sqlite::Synchronous;
 
     const WORKSPACE: Uuid = Uuid::from_u128(1);
 
@@ -219,7 +219,7 @@ mod tests {
     #[tokio::test]
     async fn a_file_past_its_time_is_not_there_and_its_content_not_needed() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Durability::Off).unwrap();
+        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
         let now = Timestamp::now();
         let add =
             async |expires_at| storage.add_file(WORKSPACE, file(expires_at)).await.unwrap().id;

@@ -266,7 +266,7 @@ impl ImportStore for SqliteStorage {
         progress: Progress,
     ) -> Pending<()> {
         // Without the finish of the import, which is sure, nothing of it counts.
-        self.write_loosely(move |connection| stage(connection, task, &records, progress))
+        self.write_relaxed(move |connection| stage(connection, task, &records, progress))
     }
 
     fn finish_import(
@@ -279,10 +279,10 @@ impl ImportStore for SqliteStorage {
     }
 
     fn fail_import(&self, task: Uuid, message: String) -> Pending<()> {
-        self.write_to_free(move |connection| fail_one(connection, task, &message))
+        self.write_freeing(move |connection| fail_one(connection, task, &message))
     }
 
     fn fail_interrupted_imports(&self, message: String) -> Pending<usize> {
-        self.write_to_free(move |connection| fail_all(connection, &message))
+        self.write_freeing(move |connection| fail_all(connection, &message))
     }
 }

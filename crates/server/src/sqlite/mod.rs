@@ -1,14 +1,12 @@
 //! The storage on SQLite: one thread that writes, a few that read.
 
 mod connection;
-mod copy;
 mod counts;
 mod datasets;
 mod disk;
 mod files;
+mod fixtures;
 mod imports;
-mod log;
-mod planted;
 mod positions;
 mod readers;
 mod reclaim;
@@ -16,6 +14,8 @@ mod records;
 mod runs;
 mod schema;
 mod seed;
+mod snapshot;
+mod wal;
 mod workspaces;
 mod writer;
 
@@ -26,12 +26,12 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use uuid::Uuid;
 
 use crate::storage::{Counts, Pending, Storage, StorageError};
-pub(crate) use connection::Durability;
-pub(crate) use copy::Moment;
-use log::Log;
+pub(crate) use connection::Synchronous;
 use readers::Readers;
 pub(crate) use schema::OpenError;
-use writer::{Keeping, Room, Writer};
+pub(crate) use snapshot::Snapshot;
+use wal::Wal;
+use writer::{Durability, SpaceUse, Writer};
 
 /// The storage on one SQLite file.
 pub(crate) struct SqliteStorage {
@@ -43,11 +43,11 @@ pub(crate) struct SqliteStorage {
 
 impl SqliteStorage {
     /// Opens the file, or makes it, and brings an older schema up to date.
-    pub(crate) fn open(path: &Path, durability: Durability) -> Result<Self, OpenError> {
+    pub(crate) fn open(path: &Path, durability: Synchronous) -> Result<Self, OpenError> {
         let mut connection = connection::writer(path, durability)?;
         schema::bring_up_to_date(&mut connection)?;
         let readers = Readers::open(path)?;
-        let log = Log::of(&mut connection, path.to_owned(), durability)?;
+        let log = Wal::of(&mut connection, path.to_owned(), durability)?;
         let writer = Writer::start(connection, log, durability)?;
         Ok(Self { writer, readers, path: path.to_owned() })
     }
@@ -57,23 +57,23 @@ impl SqliteStorage {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
-        self.writer.run(Keeping::Sure, Room::Takes, work)
+        self.writer.run(Durability::Full, SpaceUse::Consumes, work)
     }
 
     /// Like [`write`](Self::write), for what gives back room on the disk, now or later, and is done on a full one too.
-    fn write_to_free<T: Send + 'static>(
+    fn write_freeing<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
-        self.writer.run(Keeping::Sure, Room::GivesBack, work)
+        self.writer.run(Durability::Full, SpaceUse::Frees, work)
     }
 
     /// Like [`write`](Self::write), but a crash may undo it together with all that was written after it.
-    fn write_loosely<T: Send + 'static>(
+    fn write_relaxed<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
-        self.writer.run(Keeping::Loose, Room::Takes, work)
+        self.writer.run(Durability::Relaxed, SpaceUse::Consumes, work)
     }
 
     /// Answers what the work reads, all of one moment.
@@ -110,7 +110,7 @@ impl Storage for SqliteStorage {
     }
 
     fn reset(&self, workspace: Uuid) -> Pending<Vec<Uuid>> {
-        self.write_to_free(move |connection| workspaces::reset(connection, workspace))
+        self.write_freeing(move |connection| workspaces::reset(connection, workspace))
     }
 
     fn counts(&self) -> Pending<Counts> {
@@ -119,7 +119,7 @@ impl Storage for SqliteStorage {
 
     fn reclaim(&self) -> Pending<bool> {
         // A step that is undone is done again.
-        self.writer.run(Keeping::Loose, Room::GivesBack, reclaim::step)
+        self.writer.run(Durability::Relaxed, SpaceUse::Frees, reclaim::step)
     }
 }
 

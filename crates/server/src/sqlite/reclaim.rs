@@ -128,7 +128,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::ROWS;
-    use crate::sqlite::{Durability, SqliteStorage};
+    use crate::sqlite::{SqliteStorage, Synchronous};
     use crate::storage::{
         Campaign, Conversation, Dataset, DatasetKey, DatasetStore, Event, FixtureStore,
         ImportStore, NewDataset, NewRecord, Progress, RecordStore, Storage, Window,
@@ -179,7 +179,7 @@ mod tests {
     #[tokio::test]
     async fn the_records_of_a_failed_import_go_and_others_stay() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Durability::Off).unwrap();
+        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
         let dataset = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
         storage.create_record(WORKSPACE, dataset.clone(), new_record()).await.unwrap();
         let task = storage.create_task(WORKSPACE, dataset, Uuid::nil()).await.unwrap();
@@ -196,7 +196,7 @@ mod tests {
     #[tokio::test]
     async fn the_records_of_a_deleted_dataset_go_and_the_file_becomes_smaller() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Durability::Off).unwrap();
+        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
         let kept = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
         let deleted = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
         // Both lie among each other in the file, so what is kept has to be moved.
@@ -227,7 +227,7 @@ mod tests {
     #[tokio::test]
     async fn of_an_emptied_workspace_nothing_is_left_and_of_others_everything() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Durability::Off).unwrap();
+        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
         for workspace in [WORKSPACE, OTHER] {
             let dataset = DatasetKey::Id(new_dataset(&storage, workspace).await.id);
             let mut ids = Vec::new();

@@ -275,6 +275,6 @@ impl RecordStore for SqliteStorage {
     }
 
     fn delete_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<()> {
-        self.write_to_free(move |connection| delete(connection, workspace, &ids))
+        self.write_freeing(move |connection| delete(connection, workspace, &ids))
     }
 }

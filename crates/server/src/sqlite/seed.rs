@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{SqliteStorage, datasets, planted, records, runs, workspaces};
+use super::{SqliteStorage, datasets, fixtures, records, runs, workspaces};
 use crate::storage::{DatasetKey, NewDataset, Pending, Seed, SeedDataset, SeedStore, StorageError};
 
 fn plant(
@@ -21,10 +21,10 @@ fn plant(
     if had == Some(seed.digest) {
         return Ok(());
     }
-    planted::insert_events(connection, workspace, &seed.events)?;
-    planted::insert_conversations(connection, workspace, &seed.conversations)?;
+    fixtures::insert_events(connection, workspace, &seed.events)?;
+    fixtures::insert_conversations(connection, workspace, &seed.conversations)?;
     for campaign in &seed.campaigns {
-        planted::insert_campaign(connection, workspace, campaign)?;
+        fixtures::insert_campaign(connection, workspace, campaign)?;
     }
     let mut is_there = connection.prepare_cached(
         "SELECT 1 FROM datasets WHERE workspace = ?1 AND name = ?2 AND deleted_at IS NULL",
@@ -59,7 +59,7 @@ fn plant_dataset(
 }
 
 impl SeedStore for SqliteStorage {
-    fn plant_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<()> {
+    fn insert_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<()> {
         self.write(move |connection| plant(connection, workspace, owner, &seed))
     }
 

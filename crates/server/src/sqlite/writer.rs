@@ -12,9 +12,9 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::connection::{self, Durability};
+use super::connection::{self, Synchronous};
 use super::disk::is_failed_flush;
-use super::log::Log;
+use super::wal::Wal;
 use crate::storage::{Pending, StorageError};
 
 /// At most this many writes go into one transaction, so that the first of them is not kept waiting by the last.
@@ -39,26 +39,26 @@ struct Worked {
 /// A write that waits for its turn.
 struct Job {
     work: Work,
-    keeping: Keeping,
-    room: Room,
+    durability: Durability,
+    room: SpaceUse,
 }
 
 /// What a write does to the room on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Room {
+pub(super) enum SpaceUse {
     /// It takes some.
-    Takes,
+    Consumes,
     /// It gives some back, sooner or later, so some is kept for it.
-    GivesBack,
+    Frees,
 }
 
 /// What a crash may do to a write that was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keeping {
+pub(super) enum Durability {
     /// Nothing: it is on the disk.
-    Sure,
+    Full,
     /// It may undo it, and then undoes all that was written after it. A later write that is sure makes it sure.
-    Loose,
+    Relaxed,
 }
 
 /// The thread that writes. Dropping it waits until what was asked is written.
@@ -71,8 +71,8 @@ impl Writer {
     /// Starts to write with a connection of this durability.
     pub(super) fn start(
         connection: Connection,
-        log: Log,
-        durability: Durability,
+        log: Wal,
+        durability: Synchronous,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = channel();
         let writing = Writing { connection, log, configured: durability, current: durability };
@@ -84,8 +84,8 @@ impl Writer {
 
     pub(super) fn run<T: Send + 'static>(
         &self,
-        keeping: Keeping,
-        room: Room,
+        durability: Durability,
+        room: SpaceUse,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
         let (sender, receiver) = oneshot::channel();
@@ -107,7 +107,7 @@ impl Writer {
         });
         // Without a thread that takes the job, dropping it closes the channel of its answer.
         if let Some(jobs) = &self.jobs {
-            let _ = jobs.send(Job { work, keeping, room });
+            let _ = jobs.send(Job { work, durability, room });
         }
         Box::pin(async move { receiver.await.unwrap_or(Err(StorageError::Stopped)) })
     }
@@ -125,12 +125,12 @@ impl Drop for Writer {
 /// What the thread has.
 struct Writing {
     // Declared before the connection, which is to be the last one that closes.
-    log: Log,
+    log: Wal,
     connection: Connection,
     /// What a sure write needs.
-    configured: Durability,
+    configured: Synchronous,
     /// What the connection is set to.
-    current: Durability,
+    current: Synchronous,
 }
 
 impl Writing {
@@ -138,13 +138,13 @@ impl Writing {
         while let Ok(first) = jobs.recv() {
             let batch: Vec<Job> =
                 std::iter::once(first).chain(jobs.try_iter().take(BATCH - 1)).collect();
-            let sure = batch.iter().any(|job| job.keeping == Keeping::Sure);
+            let sure = batch.iter().any(|job| job.durability == Durability::Full);
             let mut answers = Vec::with_capacity(batch.len());
             let committed = self.transaction(sure, |connection, full| {
                 let mut first = None;
                 for job in batch {
                     let connection = match job.room {
-                        Room::Takes if full => Err(CommitError::Full),
+                        SpaceUse::Consumes if full => Err(CommitError::Full),
                         _ => connection.clone(),
                     };
                     let Worked { answer, failed } = (job.work)(connection);
@@ -190,7 +190,7 @@ impl Writing {
     /// Sets the connection up for a transaction.
     fn synchronise(&mut self, sure: bool) -> rusqlite::Result<()> {
         let wanted = match self.configured {
-            Durability::Full if !sure => Durability::Soon,
+            Synchronous::Full if !sure => Synchronous::Normal,
             configured => configured,
         };
         if wanted != self.current {
@@ -326,8 +326,8 @@ mod tests {
 
     fn start(mut connection: Connection) -> Writer {
         let path = connection.path().unwrap_or_default().into();
-        let log = Log::of(&mut connection, path, Durability::Full).unwrap();
-        Writer::start(connection, log, Durability::Full).unwrap()
+        let log = Wal::of(&mut connection, path, Synchronous::Full).unwrap();
+        Writer::start(connection, log, Synchronous::Full).unwrap()
     }
 
     fn writer() -> Writer {
@@ -337,14 +337,14 @@ mod tests {
     }
 
     fn insert(writer: &Writer, number: i64, fail: bool) -> Pending<()> {
-        writer.run(Keeping::Sure, Room::Takes, move |connection| {
+        writer.run(Durability::Full, SpaceUse::Consumes, move |connection| {
             connection.execute("INSERT INTO numbers VALUES (?1)", [number])?;
             if fail { Err(Missing::Task.into()) } else { Ok(()) }
         })
     }
 
     async fn sum(writer: &Writer) -> i64 {
-        let sum = writer.run(Keeping::Sure, Room::Takes, |connection| {
+        let sum = writer.run(Durability::Full, SpaceUse::Consumes, |connection| {
             Ok(connection
                 .query_row("SELECT coalesce(sum(number), 0) FROM numbers", [], |row| row.get(0))?)
         });
@@ -362,7 +362,7 @@ mod tests {
     #[tokio::test]
     async fn a_write_that_panics_is_answered_and_the_next_ones_work() {
         let writer = writer();
-        let panicking = writer.run::<()>(Keeping::Sure, Room::Takes, |connection| {
+        let panicking = writer.run::<()>(Durability::Full, SpaceUse::Consumes, |connection| {
             connection.execute("INSERT INTO numbers VALUES (1)", [])?;
             panic!("on purpose");
         });
@@ -383,12 +383,12 @@ mod tests {
             .unwrap();
         let writer = start(connection);
         // What is deferred is checked by the commit alone.
-        let orphan = writer.run(Keeping::Sure, Room::Takes, |connection| {
+        let orphan = writer.run(Durability::Full, SpaceUse::Consumes, |connection| {
             connection.execute("INSERT INTO children VALUES (1)", [])?;
             Ok(())
         });
         assert!(matches!(orphan.await, Err(StorageError::Failed(_))));
-        let count = writer.run(Keeping::Sure, Room::Takes, |connection| {
+        let count = writer.run(Durability::Full, SpaceUse::Consumes, |connection| {
             let count: i64 =
                 connection.query_row("SELECT count(*) FROM children", [], |row| row.get(0))?;
             Ok(count)

@@ -107,7 +107,7 @@ impl FixtureStore for FailingStorage {
 
 impl SeedStore for FailingStorage {
     forward! {
-        writes fn plant_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> ();
+        writes fn insert_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> ();
         writes fn reset_to_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Vec<Uuid>;
     }
 }

@@ -10,8 +10,8 @@ mod error;
 #[cfg(test)]
 mod failing;
 mod files;
+mod fixtures;
 mod imports;
-mod planted;
 mod records;
 mod seed;
 
@@ -23,8 +23,8 @@ pub(crate) use error::{Missing, StorageError};
 #[cfg(test)]
 pub(crate) use failing::FailingStorage;
 pub(crate) use files::{FileEntry, FileFilter, FileIndex, NewFile};
+pub(crate) use fixtures::{Campaign, CampaignEvents, Conversation, Event, FixtureStore};
 pub(crate) use imports::{ImportCounts, ImportStore, Progress, Task};
-pub(crate) use planted::{Campaign, CampaignEvents, Conversation, Event, FixtureStore};
 pub(crate) use records::{
     NewRecord, Record, RecordStore, RecordView, RecordVisitor, RecordWriter, WrittenRecords,
 };

@@ -27,7 +27,7 @@ pub(crate) struct SeedDataset {
 pub(crate) trait SeedStore {
     /// Plants a seed in a workspace, all of it or nothing, unless the workspace has had it. One that has had another
     /// keeps the datasets whose names it has; events, conversations and campaigns replace those of their ids.
-    fn plant_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<()>;
+    fn insert_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<()>;
 
     /// Empties a workspace and plants the seed, in one step. Answers which files' contents are no longer needed.
     fn reset_to_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<Vec<Uuid>>;
