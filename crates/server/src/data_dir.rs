@@ -33,8 +33,8 @@ pub(crate) struct DataDirectory {
 /// Why a data directory could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DataError {
-    /// Another server uses it. The process id is given if known.
-    #[error("another server uses it{}", holder(.0))]
+    /// Another server is using it. The process id is given if known.
+    #[error("another server is using it{}", holder(.0))]
     InUse(Option<u32>),
     /// It cannot be created, read or written.
     #[error("{0}")]
@@ -106,7 +106,7 @@ mod tests {
         let first = DataDirectory::open(&location).unwrap();
         let Err(error) = DataDirectory::open(&location) else { panic!("opened twice") };
         let process = std::process::id();
-        assert_eq!(error.to_string(), format!("another server uses it (process {process})"));
+        assert_eq!(error.to_string(), format!("another server is using it (process {process})"));
         drop(first);
         DataDirectory::open(&location).unwrap();
     }

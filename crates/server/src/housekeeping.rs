@@ -46,7 +46,7 @@ impl Housekeeping {
 
     /// Removes contents without a file, left by a server that stopped between writing a content and its file entry.
     async fn remove_orphans(&self, stored: Vec<Uuid>) -> Result<(), StorageError> {
-        let orphans = self.storage.unneeded_contents(stored).await?;
+        let orphans = self.storage.orphaned_contents(stored).await?;
         self.remove(orphans).await
     }
 

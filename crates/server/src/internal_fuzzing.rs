@@ -22,10 +22,10 @@ use crate::imports::{FileLines, LineRules};
 use crate::json::Document;
 use crate::time::Timestamp;
 
-/// How deep arrays and objects may lie in each other.
+/// The maximum nesting depth of arrays and objects.
 pub const MAX_DEPTH: usize = crate::json::MAX_DEPTH;
 
-/// The payload and the properties of each line of a file, or the reason why it is refused.
+/// Returns the payload and the properties of each line of a file, or why the file is invalid.
 pub fn import_lines(
     content: &[u8],
     generation: Generation,
@@ -44,59 +44,59 @@ pub fn import_lines(
     let file = file.expect("the temporary file can be written");
     let records = FileLines::new(file, LineRules { generation, bytes: longest, depth: MAX_DEPTH })
         .expect("it has a size")
-        .all()?;
+        .read_all()?;
     Ok(records.into_iter().map(|record| (record.payload, record.properties)).collect())
 }
 
-/// JSON and what lies in it, as texts.
+/// A JSON document and its parts.
 #[derive(Debug)]
 pub struct Json<'a> {
-    /// The whole, without white space around it.
+    /// The document, without surrounding white space.
     pub text: &'a str,
-    /// The names, with their quotes, and the values of an object.
+    /// The names (with quotes) and values of an object.
     pub fields: Option<Vec<(&'a str, &'a str)>>,
     /// The items of an array.
     pub items: Option<Vec<&'a str>>,
 }
 
-/// What a body holds, or the reason why it is refused.
+/// Parses a body, or returns why it is invalid.
 pub fn json(body: &[u8]) -> Result<Json<'_>, String> {
     let document =
         Document::read(body, "the body", MAX_DEPTH).map_err(|error| error.to_string())?;
-    let fields = document.fields().ok().map(|fields| fields.raw().collect());
+    let fields = document.fields().ok().map(|fields| fields.iter_raw().collect());
     let items = document.items().ok();
     let items = items.map(|items| items.iter().map(|item| item.text()).collect());
     Ok(Json { text: document.text(), fields, items })
 }
 
-/// The same JSON on one line.
+/// Puts JSON on a single line.
 pub fn single_line(text: &str) -> String {
     let line = crate::json::single_line(text.as_bytes()).into_owned();
-    String::from_utf8(line).expect("only white space is taken out")
+    String::from_utf8(line).expect("only white space is removed")
 }
 
-/// A field of a form.
+/// A field of a multipart form.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Field {
     /// Its name.
     pub name: String,
-    /// The name of its file, if it is one.
+    /// The file name, if the field is a file.
     pub file_name: Option<String>,
-    /// The media type that it says it has.
+    /// The media type, if given.
     pub content_type: Option<String>,
-    /// What is in it.
+    /// The content.
     pub content: String,
 }
 
-/// The fields of a form whose body comes in pieces of a size, or the failure that is answered.
-pub fn form(content_type: &[u8], body: &[u8], piece: usize) -> Result<Vec<Field>, String> {
+/// Parses a multipart form that is received in chunks of the given size.
+pub fn form(content_type: &[u8], body: &[u8], chunk: usize) -> Result<Vec<Field>, String> {
     static RUNTIME: LazyLock<Runtime> =
         LazyLock::new(|| tokio::runtime::Builder::new_current_thread().build().expect("a runtime"));
-    let pieces: Vec<Result<Bytes, Infallible>> = body
-        .chunks(piece.min(body.len()).max(1))
-        .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+    let chunks: Vec<Result<Bytes, Infallible>> = body
+        .chunks(chunk.min(body.len()).max(1))
+        .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
         .collect();
-    let body = Body::from_stream(futures::stream::iter(pieces));
+    let body = Body::from_stream(futures::stream::iter(chunks));
     let request = Request::builder().header(CONTENT_TYPE, content_type).body(body);
     let request = request.map_err(|error| error.to_string())?;
     RUNTIME.block_on(fields(request)).map_err(|error| format!("{error:?}"))
@@ -116,19 +116,19 @@ async fn fields(request: Request<Body>) -> Result<Vec<Field>, ApiError> {
     Ok(fields)
 }
 
-/// The only file that a link was signed for.
+/// The only file that links are signed for.
 pub const LINKED_FILE: Uuid = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0001);
 
 fn signer() -> LinkSigner {
     LinkSigner::new(b"the fuzzer knows it, which only helps")
 }
 
-/// The link to that file until a time in seconds since 1970.
+/// Returns a link to that file that expires at a Unix time.
 pub fn signed_link(expires: i64) -> String {
     signer().link(LINKED_FILE, Timestamp::from_seconds(expires))
 }
 
-/// The file that a link opens at a time, if it does.
+/// Returns the file that a link gives access to at a Unix time.
 pub fn opened_by(link: &str, now: i64) -> Option<Uuid> {
     let link: Uri = link.parse().ok()?;
     let id = Uuid::try_parse(link.path().strip_prefix("/files/")?).ok()?;

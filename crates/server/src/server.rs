@@ -1,4 +1,4 @@
-//! Starting and stopping a server.
+//! Starts and stops servers.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ use crate::content::{ContentStore, LinkSigner};
 use crate::data_dir::{DataDirectory, DataError};
 use crate::housekeeping::Housekeeping;
 use crate::http::{HttpContext, HttpParts, Keys};
-use crate::imports::{Importer, LineRules};
+use crate::imports::{ImportQueue, LineRules};
 use crate::keys::ApiKey;
 use crate::net::{self, Cors, Limiter, NetContext, Shutdown};
 use crate::sqlite::{OpenError, SqliteStorage, Synchronous};
@@ -31,65 +31,67 @@ use crate::testing::{self, SeedError, Seeder, TestApp};
 #[cfg(test)]
 mod failing_disk;
 
-/// What a task says that the end of a server cut off.
+/// The message of tasks that a shutdown interrupted.
 const INTERRUPTED: &str =
-    "the server was stopped while the import ran; nothing was imported, start it again";
+    "the server was stopped during the import; nothing was imported, start the import again";
 
-/// For so long [`RunningServer::shutdown`] lets requests go on that are being answered.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long [`RunningServer::shutdown`] waits for requests in progress.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why a server could not start.
+/// Why a server could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// Without configured keys every key is accepted, so only this machine may reach the server.
+    /// A server without API keys accepts any key, so it must not be reachable from other machines.
     #[error(
-        "without an API key the server accepts every key, so it listens on loopback addresses only, and {0} is none; \
-         give it an API key, or let it listen on 127.0.0.1"
+        "{0} is not a loopback address, and a server without API keys accepts any key; configure an API key, or listen on \
+         127.0.0.1"
     )]
     OpenToOthers(SocketAddr),
-    /// The address cannot be listened on.
+    /// Listening on the address failed.
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Another server uses the data directory.
-    #[error("cannot use {}: another server uses it{}", path.display(), holder(.process))]
+    /// Another server is using the data directory.
+    #[error("cannot use {}: another server is using it{}", path.display(), holder(.process))]
     InUse {
         /// The directory.
         path: PathBuf,
-        /// The process of the other server, where it said which.
+        /// The process id of the other server, if known.
         process: Option<u32>,
     },
-    /// A newer version of the server wrote the data directory.
+    /// The data directory was written by a newer version of the server.
     #[error("cannot use {}: {reason}", path.display())]
     Newer {
         /// The directory.
         path: PathBuf,
-        /// What is to be done.
+        /// Which versions are involved, and what to do.
         reason: String,
     },
-    /// The data directory cannot be made, read or written.
+    /// The data directory cannot be created, read or written.
     #[error("cannot use {}: {source}", path.display())]
     Data {
         /// The directory.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// An origin of [`cors`](ServerConfig::cors) is none.
+    /// An origin in [`cors`](ServerConfig::cors) is invalid.
     #[error(
-        "`{0}` is no origin of web pages, such as `http://localhost:3000`, without anything behind the host, and not `*`"
+        "invalid origin `{0}`: expected `*`, or scheme, host and port without a path, such as `http://localhost:3000`"
     )]
     Origin(String),
-    /// The [`public_url`](ServerConfig::public_url) is none.
-    #[error("`{0}` is no URL to build links from, such as `https://datasets.example`")]
+    /// The [`public_url`](ServerConfig::public_url) is invalid.
+    #[error(
+        "invalid public URL `{0}`: expected an HTTP URL without a query, such as `https://datasets.example`"
+    )]
     PublicUrl(String),
-    /// The seed cannot be planted.
-    #[error("the seed: {0}")]
+    /// The seed is invalid.
+    #[error("invalid seed: {0}")]
     Seed(#[from] SeedError),
 }
 
@@ -97,7 +99,7 @@ fn holder(process: &Option<u32>) -> String {
     process.map(|process| format!(" (process {process})")).unwrap_or_default()
 }
 
-/// Without keys nobody but this machine may reach the server.
+/// Rejects a server without API keys that other machines can reach.
 fn check_open(keys: &[ApiKey], listen: SocketAddr) -> Result<(), StartError> {
     if keys.is_empty() && !listen.ip().is_loopback() {
         return Err(StartError::OpenToOthers(listen));
@@ -105,11 +107,11 @@ fn check_open(keys: &[ApiKey], listen: SocketAddr) -> Result<(), StartError> {
     Ok(())
 }
 
-/// The URL that links begin with, without a slash at its end.
+/// Validates the base URL of links, and removes trailing slashes.
 fn link_base(url: String) -> Result<String, StartError> {
     let parsed = url.parse::<Uri>().ok().filter(|parsed| {
-        let web = matches!(parsed.scheme_str(), Some("http" | "https"));
-        web && parsed.host().is_some_and(|host| !host.is_empty()) && parsed.query().is_none()
+        let is_http = matches!(parsed.scheme_str(), Some("http" | "https"));
+        is_http && parsed.host().is_some_and(|host| !host.is_empty()) && parsed.query().is_none()
     });
     match parsed {
         Some(_) => Ok(url.trim_end_matches('/').to_owned()),
@@ -122,7 +124,7 @@ fn link_base(url: String) -> Result<String, StartError> {
 pub struct Server;
 
 impl Server {
-    /// Starts a server within the runtime that this is called in. When this returns, it accepts connections.
+    /// Starts a server on the current tokio runtime. When this returns, the server accepts connections.
     ///
     /// ```
     /// # #[tokio::main]
@@ -137,16 +139,17 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// When the address, the data directory or the seed cannot be used, and when the server would be open to others than this
-    /// machine.
+    ///
+    /// Returns an error if the address, the data directory or the seed cannot be used, or if a server without API keys would be
+    /// reachable from other machines.
     pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
         Self::start_on(config, |storage| Arc::new(storage)).await
     }
 
-    /// Starts a server on what is made of the storage of the data directory.
+    /// Starts a server whose storage is wrapped by `wrap`.
     async fn start_on(
         config: ServerConfig,
-        behind: impl FnOnce(SqliteStorage) -> Arc<dyn Storage>,
+        wrap: impl FnOnce(SqliteStorage) -> Arc<dyn Storage>,
     ) -> Result<RunningServer, StartError> {
         check_open(&config.api_keys, config.listen)?;
         let rules = LineRules::new(&config.limits, config.generation);
@@ -166,7 +169,7 @@ impl Server {
             Ok(data) => data.map_err(|failure| failure.in_directory(&config.data))?,
             Err(panic) => return Err(Failure::Other(panic.into()).in_directory(&config.data)),
         };
-        let storage = behind(data.storage);
+        let storage = wrap(data.storage);
         let (secret, stored) = prepare(&storage, &data.contents)
             .await
             .map_err(|failure| failure.in_directory(&config.data))?;
@@ -194,7 +197,7 @@ impl Server {
         };
         let app = App::new(AppParts {
             http,
-            importer: Importer::new(Arc::clone(&storage), Arc::clone(&cleanup), &config.limits),
+            imports: ImportQueue::new(Arc::clone(&storage), Arc::clone(&cleanup), &config.limits),
             storage,
             contents: data.contents,
             link_signer: LinkSigner::new(&secret),
@@ -210,7 +213,7 @@ impl Server {
             net::serve(listener, routes, Arc::new(net), stopped).await;
             housekeeping.abort();
             let _ = housekeeping.await;
-            app.importer.stop().await;
+            app.imports.stop().await;
             // Dropping the storage blocks until its writer thread has ended; the lock on the directory is released last.
             let _ = tokio::task::spawn_blocking(move || {
                 drop(app);
@@ -233,7 +236,7 @@ fn router(app: &App, admin: AdminState, seeder: Arc<Seeder>, cors: &Cors) -> Rou
     cors.layer(routes)
 }
 
-/// A server that runs. Dropping it stops it without waiting; [`shutdown`](Self::shutdown) stops it in order.
+/// A running server. Dropping it stops the server without waiting for requests; prefer [`shutdown`](Self::shutdown).
 pub struct RunningServer {
     address: SocketAddr,
     keys: Arc<Keys>,
@@ -242,43 +245,43 @@ pub struct RunningServer {
 }
 
 impl RunningServer {
-    /// The address the server listens on.
+    /// Returns the address the server listens on.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL of the server, such as `http://127.0.0.1:7700`.
+    /// Returns the URL of the server, such as `http://127.0.0.1:7700`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Exchanges the keys that are accepted. From the next request on a key that is not among them is answered 401, also on
-    /// connections that are open already. Links that were signed for it work until their time.
+    /// Replaces the accepted API keys. This affects all further requests, also on open connections. Signed links stay valid until
+    /// they expire.
     ///
     /// # Errors
-    /// When there are none, which would let everybody in, and the server is open to others than this machine.
+    ///
+    /// Returns an error if `keys` is empty and the server is reachable from other machines.
     pub fn set_api_keys(&self, keys: Vec<ApiKey>) -> Result<(), StartError> {
         check_open(&keys, self.address)?;
         self.keys.replace(keys);
         Ok(())
     }
 
-    /// Stops the server: it accepts no more connections, lets the requests that are being answered end, for ten seconds at
-    /// most, and closes its data.
+    /// Stops the server gracefully: closes the listener, waits up to ten seconds for requests in progress, and closes the data
+    /// directory.
     pub async fn shutdown(self) {
-        self.end(Shutdown::After(GRACE)).await;
+        self.stop(Shutdown::After(SHUTDOWN_TIMEOUT)).await;
     }
 
-    /// Stops the server as [`shutdown`](Self::shutdown) does, but cuts the requests off that are being answered: tests leave some
-    /// behind that are to take long.
+    /// Stops the server like [`shutdown`](Self::shutdown), but aborts requests in progress.
     pub async fn shutdown_now(self) {
-        self.end(Shutdown::Now).await;
+        self.stop(Shutdown::Now).await;
     }
 
-    async fn end(mut self, how: Shutdown) {
+    async fn stop(mut self, how: Shutdown) {
         self.stop.send_replace(Some(how));
         if let Some(running) = self.running.take() {
-            // It ends early only when the runtime does.
+            // An error means that the runtime is shutting down.
             let _ = running.await;
         }
     }
@@ -303,7 +306,7 @@ async fn read_seed(path: PathBuf, rules: LineRules) -> Result<Seed, SeedError> {
     reading.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
-/// What a data directory holds.
+/// An open data directory.
 struct Data {
     storage: SqliteStorage,
     contents: ContentStore,
@@ -322,8 +325,8 @@ fn open(location: &DataLocation) -> Result<Data, Failure> {
     Ok(Data { storage, contents, directory })
 }
 
-/// What must be done before the first request: the secret for links, the tasks that were cut off, and which contents the last
-/// server left.
+/// Prepares the data before the first request. Returns the key for signing links and the ids of all stored contents. Fails tasks
+/// that were interrupted.
 async fn prepare(
     storage: &Arc<dyn Storage>,
     contents: &ContentStore,
@@ -331,14 +334,14 @@ async fn prepare(
     let secret = storage.secret().await?;
     let interrupted = storage.fail_interrupted_imports(INTERRUPTED.to_owned()).await?;
     if interrupted > 0 {
-        tracing::warn!(interrupted, "imports were cut off by the end of the last server");
+        tracing::warn!(interrupted, "the last shutdown interrupted imports");
     }
     let contents = contents.clone();
-    let left = tokio::task::spawn_blocking(move || contents.all()).await;
-    Ok((secret, left.map_err(|panic| Failure::Other(panic.into()))??))
+    let stored = tokio::task::spawn_blocking(move || contents.list()).await;
+    Ok((secret, stored.map_err(|panic| Failure::Other(panic.into()))??))
 }
 
-/// Why a data directory could not be opened.
+/// Why a data directory could not be opened, without its path.
 enum Failure {
     InUse(Option<u32>),
     Newer(String),

@@ -135,7 +135,7 @@ fn sizes_and_times_are_options() {
     ] {
         assert!(refused(&wrong).contains("invalid value"), "{wrong:?}");
     }
-    assert!(refused(&["--cors", "localhost:3000"]).contains("is no origin of web pages"));
+    assert!(refused(&["--cors", "localhost:3000"]).contains("invalid origin"));
     assert!(refused(&["--public-url", "datasets.example"]).contains("is no URL"));
 }
 

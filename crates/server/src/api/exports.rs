@@ -26,7 +26,7 @@ pub(super) async fn to_jsonl(
 ) -> Result<Response, ApiError> {
     let dataset = app.storage.dataset(caller.workspace, key).await?;
     let contents = app.contents.clone();
-    let incoming = blocking_io(tokio::task::spawn_blocking(move || contents.begin())).await?;
+    let incoming = blocking_io(tokio::task::spawn_blocking(move || contents.create())).await?;
     // The storage has the visitor while it reads; what was written is taken back afterwards.
     let written = Arc::new(Mutex::new(Some(incoming)));
     let writing = Arc::clone(&written);
@@ -39,7 +39,7 @@ pub(super) async fn to_jsonl(
         incoming.write_all(&line)
     };
     let key = DatasetKey::Id(dataset.id);
-    app.storage.each_record(caller.workspace, key, Box::new(visitor)).await?;
+    app.storage.visit_records(caller.workspace, key, Box::new(visitor)).await?;
     let incoming: Option<IncomingFile> =
         written.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(incoming) = incoming else {
@@ -70,7 +70,7 @@ pub(super) async fn to_jsonl(
 fn write_line(line: &mut Vec<u8>, record: RecordView<'_>) {
     Object::write(line, |object| {
         object.uuid("id", record.id);
-        object.times(record.created_at, record.updated_at);
+        object.timestamps(record.created_at, record.updated_at);
         object.string("source", record.source);
         object.raw("payload", single_line(record.payload));
         object.raw("properties", single_line(record.properties));

@@ -204,7 +204,7 @@ pub(super) async fn signed_url(
 /// Opens the content of a file. One that was deleted just now is not there.
 pub(super) async fn open(app: &App, id: Uuid) -> Result<File, ApiError> {
     let contents = app.contents.clone();
-    let opened = tokio::task::spawn_blocking(move || match contents.read(id) {
+    let opened = tokio::task::spawn_blocking(move || match contents.open_content(id) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         opened => opened.map(Some),
     });

@@ -45,7 +45,7 @@ pub(super) async fn from_campaign(
     let campaign = body.fields()?.required("campaign_id")?.uuid()?;
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let events = app.storage.campaign_events(caller.workspace, campaign).await?;
-    let (ids, _) = distinct(events.present);
+    let (ids, _) = distinct(events.existing);
     let skipped = events.named - ids.len() as u64;
     begin(&app, caller, key, Source::Events(Ids::new(ids)), skipped, hook).await
 }
@@ -121,7 +121,7 @@ async fn begin(
     let Caller { workspace, user } = caller;
     let hook = hook.map(|Extension(hook)| hook);
     let import = Import { workspace, dataset, creator: user, source, skipped, hook };
-    let task = app.importer.begin(import).ok_or_else(|| ApiError::busy("imports"))?.await?;
+    let task = app.imports.submit(import).ok_or_else(|| ApiError::busy("imports"))?.await?;
     Ok(json(StatusCode::ACCEPTED, responses::one(&task)))
 }
 

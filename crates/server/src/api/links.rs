@@ -20,7 +20,7 @@ pub(super) async fn open(
 ) -> Result<Response, ApiError> {
     check(&app, id, &query)?.map_err(|error| {
         forbidden(match error {
-            LinkError::Forged => "the link is not signed by this server, or was altered",
+            LinkError::Invalid => "the link is not signed by this server, or was altered",
             LinkError::Expired => "the link has expired; ask for a new one",
         })
     })?;
@@ -42,9 +42,9 @@ pub(crate) fn verify_link(
 ) -> Result<Result<(), LinkError>, ApiError> {
     let expires = query.text("expires")?.and_then(|text| text.parse().ok());
     let (Some(expires), Some(signature)) = (expires, query.text("signature")?) else {
-        return Ok(Err(LinkError::Forged));
+        return Ok(Err(LinkError::Invalid));
     };
-    Ok(signer.check(id, expires, signature, now))
+    Ok(signer.verify(id, expires, signature, now))
 }
 
 /// The workspace of the file that a link was signed for, whether its time is over or not.
@@ -53,7 +53,7 @@ pub(crate) async fn linked_workspace(app: &App, link: &Uri) -> Option<Uuid> {
     let query = Query::of(link);
     match check(app, id, &query).ok()? {
         Ok(()) | Err(LinkError::Expired) => app.storage.workspace_of_file(id).await.ok(),
-        Err(LinkError::Forged) => None,
+        Err(LinkError::Invalid) => None,
     }
 }
 

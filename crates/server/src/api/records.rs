@@ -12,7 +12,7 @@ use crate::http::{
     no_content,
 };
 use crate::json::{Fields, JsonError};
-use crate::storage::{NewRecord, WrittenRecords};
+use crate::storage::{NewRecord, RecordPage};
 use crate::validate;
 
 pub(super) async fn list(
@@ -25,14 +25,9 @@ pub(super) async fn list(
     let page = PageQuery::read(&query)?;
     let mut body = Vec::new();
     responses::begin_page("records", &mut body);
-    let records = app.storage.write_records(
-        caller.workspace,
-        key,
-        page.window(),
-        body,
-        responses::next_record,
-    );
-    let WrittenRecords { count, text: mut body } = records.await?;
+    let records =
+        app.storage.record_page(caller.workspace, key, page.window(), body, responses::next_record);
+    let RecordPage { count, mut body } = records.await?;
     responses::end_page(&mut body, count, &page, &base, None);
     Ok(json(StatusCode::OK, body))
 }

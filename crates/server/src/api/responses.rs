@@ -19,7 +19,7 @@ impl Response for Dataset {
     fn write(&self, out: &mut Vec<u8>) {
         Object::write(out, |object| {
             object.uuid("id", self.id);
-            object.times(self.created_at, self.updated_at);
+            object.timestamps(self.created_at, self.updated_at);
             // What is deleted is not answered; readers want the member all the same.
             object.raw("deleted_at", "null");
             object.string("name", &self.name);
@@ -44,7 +44,7 @@ impl Response for Record {
 fn record(out: &mut Vec<u8>, record: RecordView<'_>) {
     Object::write(out, |object| {
         object.uuid("id", record.id);
-        object.times(record.created_at, record.updated_at);
+        object.timestamps(record.created_at, record.updated_at);
         object.raw("deleted_at", "null");
         object.uuid("dataset_id", record.dataset);
         object.raw("payload", record.payload);
@@ -57,7 +57,7 @@ impl Response for Task {
     fn write(&self, out: &mut Vec<u8>) {
         Object::write(out, |object| {
             object.uuid("id", self.id);
-            object.times(self.created_at, self.updated_at);
+            object.timestamps(self.created_at, self.updated_at);
             object.raw("deleted_at", "null");
             object.uuid("creator_id", self.creator);
             object.uuid("dataset_id", self.dataset);

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use crate::config::Generation;
 use crate::content::{ContentStore, LinkSigner};
 use crate::http::HttpContext;
-use crate::imports::Importer;
+use crate::imports::ImportQueue;
 use crate::storage::Storage;
 
 /// State shared by the handlers of the API. Cloning it is cheap.
@@ -22,7 +22,7 @@ pub(crate) struct AppParts {
     pub(crate) http: HttpContext,
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) contents: ContentStore,
-    pub(crate) importer: Importer,
+    pub(crate) imports: ImportQueue,
     pub(crate) link_signer: LinkSigner,
     pub(crate) generation: Generation,
     /// How long the link to an export is valid.

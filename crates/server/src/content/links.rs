@@ -1,4 +1,4 @@
-//! Links that open one file until a time, whoever has them.
+//! Signed links: they give access to one file until they expire, without an API key.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,55 +8,55 @@ use uuid::Uuid;
 
 use crate::time::Timestamp;
 
-/// Signs links and checks them.
+/// Signs and verifies links.
 pub(crate) struct LinkSigner {
     key: Hmac<Sha256>,
 }
 
-/// Why a link does not open its file.
+/// Why a link was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LinkError {
-    /// It was not signed here, or something of it was altered.
-    Forged,
-    /// Its time is over.
+    /// It was not signed by this server, or was modified.
+    Invalid,
+    /// It has expired.
     Expired,
 }
 
 impl LinkSigner {
     pub(crate) fn new(secret: &[u8]) -> Self {
-        let key = Hmac::new_from_slice(secret).expect("a key of this method may have any length");
+        let key = Hmac::new_from_slice(secret).expect("HMAC accepts keys of any length");
         Self { key }
     }
 
-    /// Path and query of a link to a file. The time is cut to whole seconds.
+    /// Returns path and query of a link to a file. `expires` is truncated to seconds.
     pub(crate) fn link(&self, file: Uuid, expires: Timestamp) -> String {
         let expires = expires.seconds();
-        let signature = URL_SAFE_NO_PAD.encode(self.signed(file, expires).finalize().into_bytes());
+        let signature = URL_SAFE_NO_PAD.encode(self.mac(file, expires).finalize().into_bytes());
         format!("/files/{file}?expires={expires}&signature={signature}")
     }
 
-    /// Checks a link's parts. How long it takes says nothing about the right signature.
-    pub(crate) fn check(
+    /// Verifies the parts of a link. The signature is compared in constant time.
+    pub(crate) fn verify(
         &self,
         file: Uuid,
         expires: i64,
         signature: &str,
         now: Timestamp,
     ) -> Result<(), LinkError> {
-        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| LinkError::Forged)?;
-        self.signed(file, expires).verify_slice(&signature).map_err(|_| LinkError::Forged)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| LinkError::Invalid)?;
+        self.mac(file, expires).verify_slice(&signature).map_err(|_| LinkError::Invalid)?;
         if now >= Timestamp::from_seconds(expires) {
             return Err(LinkError::Expired);
         }
         Ok(())
     }
 
-    fn signed(&self, file: Uuid, expires: i64) -> Hmac<Sha256> {
-        let mut signed = self.key.clone();
-        signed.update(b"read file ");
-        signed.update(file.as_bytes());
-        signed.update(&expires.to_be_bytes());
-        signed
+    fn mac(&self, file: Uuid, expires: i64) -> Hmac<Sha256> {
+        let mut mac = self.key.clone();
+        mac.update(b"read file ");
+        mac.update(file.as_bytes());
+        mac.update(&expires.to_be_bytes());
+        mac
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
 
     use super::*;
 
-    /// The time and the signature of a link.
+    /// Returns the expiry time and the signature of a link.
     fn parts(link: &str) -> (i64, String) {
         let (_, query) = link.split_once("?expires=").unwrap();
         let (expires, signature) = query.split_once("&signature=").unwrap();
@@ -74,27 +74,27 @@ mod tests {
     }
 
     #[test]
-    fn a_link_opens_its_file_until_its_time() {
+    fn a_link_is_valid_until_it_expires() {
         let signer = LinkSigner::new(b"secret");
         let (file, now) = (Uuid::now_v7(), Timestamp::now());
         let (expires, signature) = parts(&signer.link(file, now.plus(Duration::from_secs(60))));
-        let check = |now| signer.check(file, expires, &signature, now);
+        let check = |now| signer.verify(file, expires, &signature, now);
         assert_eq!(check(now), Ok(()));
         assert_eq!(check(now.plus(Duration::from_secs(58))), Ok(()));
         assert_eq!(check(now.plus(Duration::from_secs(60))), Err(LinkError::Expired));
     }
 
     #[test]
-    fn an_altered_link_opens_nothing() {
+    fn a_modified_link_is_rejected() {
         let signer = LinkSigner::new(b"secret");
         let (file, now) = (Uuid::now_v7(), Timestamp::now());
         let (expires, signature) = parts(&signer.link(file, now.plus(Duration::from_secs(60))));
-        let forged = Err(LinkError::Forged);
-        assert_eq!(signer.check(Uuid::now_v7(), expires, &signature, now), forged);
-        assert_eq!(signer.check(file, expires + 1, &signature, now), forged);
-        assert_eq!(signer.check(file, expires, "", now), forged);
-        assert_eq!(signer.check(file, expires, "%%", now), forged);
-        assert_eq!(signer.check(file, expires, &signature[..20], now), forged);
-        assert_eq!(LinkSigner::new(b"other").check(file, expires, &signature, now), forged);
+        let invalid = Err(LinkError::Invalid);
+        assert_eq!(signer.verify(Uuid::now_v7(), expires, &signature, now), invalid);
+        assert_eq!(signer.verify(file, expires + 1, &signature, now), invalid);
+        assert_eq!(signer.verify(file, expires, "", now), invalid);
+        assert_eq!(signer.verify(file, expires, "%%", now), invalid);
+        assert_eq!(signer.verify(file, expires, &signature[..20], now), invalid);
+        assert_eq!(LinkSigner::new(b"other").verify(file, expires, &signature, now), invalid);
     }
 }

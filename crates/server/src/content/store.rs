@@ -1,4 +1,4 @@
-//! The contents of files, each in a file of the disk named by its id.
+//! Stores the content of each file in a file on disk that is named by its id.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -10,14 +10,14 @@ use uuid::Uuid;
 
 use crate::disk_space;
 
-/// Where contents lie. Its work waits for the disk, so it is done on threads that may wait.
+/// A directory of file contents. Its methods block, so call them on threads that may block.
 #[derive(Clone, Debug)]
 pub(crate) struct ContentStore {
     directory: PathBuf,
 }
 
 impl ContentStore {
-    /// Takes a directory, made where it is missing. What an earlier server began to take in and did not finish is removed.
+    /// Opens a directory, creating it if it is missing. Removes incomplete contents of an earlier server.
     pub(crate) fn open(directory: PathBuf) -> io::Result<Self> {
         let contents = Self { directory };
         let incoming = contents.incoming();
@@ -37,8 +37,8 @@ impl ContentStore {
         self.directory.join(id.to_string())
     }
 
-    /// Begins to take in a content.
-    pub(crate) fn begin(&self) -> io::Result<IncomingFile> {
+    /// Starts a new content.
+    pub(crate) fn create(&self) -> io::Result<IncomingFile> {
         Ok(IncomingFile {
             file: BufWriter::with_capacity(256 << 10, NamedTempFile::new_in(self.incoming())?),
             directory: self.directory.clone(),
@@ -50,11 +50,11 @@ impl ContentStore {
     }
 
     /// Opens a content for reading.
-    pub(crate) fn read(&self, id: Uuid) -> io::Result<File> {
+    pub(crate) fn open_content(&self, id: Uuid) -> io::Result<File> {
         File::open(self.path(id))
     }
 
-    /// Removes contents. One that is gone already is no failure.
+    /// Removes contents. Missing ones are ignored.
     pub(crate) fn remove(&self, ids: &[Uuid]) -> io::Result<()> {
         for id in ids {
             match std::fs::remove_file(self.path(*id)) {
@@ -65,8 +65,8 @@ impl ContentStore {
         Ok(())
     }
 
-    /// The contents that are there.
-    pub(crate) fn all(&self) -> io::Result<Vec<Uuid>> {
+    /// Lists the ids of all contents.
+    pub(crate) fn list(&self) -> io::Result<Vec<Uuid>> {
         let mut ids = Vec::new();
         for entry in std::fs::read_dir(&self.directory)? {
             ids.extend(entry?.file_name().to_str().and_then(|name| Uuid::try_parse(name).ok()));
@@ -75,7 +75,7 @@ impl ContentStore {
     }
 }
 
-/// A content being taken in. Dropped unfinished, it leaves nothing.
+/// A content that is being written. Dropping it unfinished removes it.
 pub(crate) struct IncomingFile {
     file: BufWriter<NamedTempFile>,
     directory: PathBuf,
@@ -85,22 +85,23 @@ pub(crate) struct IncomingFile {
     last: u8,
 }
 
-/// A content that is on the disk.
+/// A content that is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredFile {
     pub(crate) id: Uuid,
     pub(crate) bytes: u64,
+    /// The number of lines, including a last line without a line end.
     pub(crate) lines: u64,
     /// The SHA-256 of the content, in hexadecimal.
     pub(crate) signature: String,
 }
 
 impl IncomingFile {
-    /// Brings the content to the disk under a new id.
+    /// Syncs the content to disk and stores it under a new id.
     pub(crate) fn finish(self) -> io::Result<StoredFile> {
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.as_file().sync_all()?;
-        // It fits, but then nothing could be written down any more, not even that it is deleted again.
+        // The content fits, but the disk would be too full even for deleting it.
         if disk_space::available(file.path()) < disk_space::RESERVED {
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -108,7 +109,6 @@ impl IncomingFile {
         file.persist(self.directory.join(id.to_string()))?;
         sync_directory(&self.directory)?;
         let signature = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        // A last line counts whether it is ended or not.
         let lines = self.newlines + u64::from(self.last != b'\n');
         Ok(StoredFile { id, bytes: self.bytes, lines, signature })
     }
@@ -129,7 +129,7 @@ impl Write for IncomingFile {
     }
 }
 
-/// A new name is durable only when its directory is. Systems that cannot open directories have no need of it.
+/// Makes a rename durable. Only Unix requires this, and allows opening directories.
 fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
@@ -141,12 +141,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_content_is_there_when_it_is_finished_and_not_before() {
+    fn a_content_exists_only_after_it_is_finished() {
         let directory = tempfile::tempdir().unwrap();
         let contents = ContentStore::open(directory.path().join("files")).unwrap();
-        let mut incoming = contents.begin().unwrap();
+        let mut incoming = contents.create().unwrap();
         incoming.write_all(b"one\ntwo").unwrap();
-        assert!(contents.all().unwrap().is_empty());
+        assert!(contents.list().unwrap().is_empty());
         let stored = incoming.finish().unwrap();
         assert_eq!((stored.bytes, stored.lines), (7, 2));
         assert_eq!(
@@ -154,17 +154,17 @@ mod tests {
             "21066d108d5319ecb5a1fc4454f42ef22fc5f1c7df49c31d90294950e0ea8b2c"
         );
         let mut text = String::new();
-        contents.read(stored.id).unwrap().read_to_string(&mut text).unwrap();
+        contents.open_content(stored.id).unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "one\ntwo");
         contents.remove(&[stored.id, stored.id]).unwrap();
-        assert!(contents.all().unwrap().is_empty());
+        assert!(contents.list().unwrap().is_empty());
     }
 
     #[test]
-    fn what_was_not_finished_is_gone_at_the_next_start() {
+    fn unfinished_contents_are_removed_at_the_next_start() {
         let directory = tempfile::tempdir().unwrap();
         let contents = ContentStore::open(directory.path().to_owned()).unwrap();
-        let incoming = contents.begin().unwrap();
+        let incoming = contents.create().unwrap();
         let path = incoming.file.get_ref().path().to_owned();
         std::mem::forget(incoming);
         assert!(path.exists());

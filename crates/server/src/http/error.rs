@@ -182,7 +182,7 @@ impl From<StorageError> for ApiError {
                 let code = ErrorCode::DatabaseUnavailable;
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
             }
-            StorageError::ImportCut => {
+            StorageError::ImportAborted => {
                 Self::new(StatusCode::CONFLICT, ErrorCode::UnknownError, error.to_string())
             }
             StorageError::Failed(_) => {

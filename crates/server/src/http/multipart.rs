@@ -90,7 +90,7 @@ impl FormField<'_> {
         let contents = contents.clone();
         let (pieces, mut received) = mpsc::channel::<Bytes>(PIECES);
         let writing = tokio::task::spawn_blocking(move || {
-            let mut incoming = contents.begin()?;
+            let mut incoming = contents.create()?;
             while let Some(piece) = received.blocking_recv() {
                 incoming.write_all(&piece)?;
             }

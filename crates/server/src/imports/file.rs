@@ -1,4 +1,4 @@
-//! Reading an uploaded JSONL file, a bounded piece at a time.
+//! Reads an uploaded JSONL file in chunks of bounded size.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -9,10 +9,10 @@ use super::line::{ImportLine, LineRules};
 use super::source::{CHUNK_BYTES, CHUNK_RECORDS, Chunk, ImportError};
 use crate::storage::{NewRecord, Progress};
 
-/// Some editors put it before the first line.
+/// Some editors write a byte order mark at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// A file read line by line.
+/// Reads the records of a JSONL file.
 pub(crate) struct FileLines {
     reader: BufReader<File>,
     rules: LineRules,
@@ -34,12 +34,12 @@ impl FileLines {
         })
     }
 
-    /// The records of the next lines.
-    pub(super) fn chunk(&mut self) -> Result<Chunk, ImportError> {
+    /// Reads the next chunk of records.
+    pub(super) fn next_chunk(&mut self) -> Result<Chunk, ImportError> {
         let mut records = Vec::new();
         let mut bytes = 0;
         while bytes < CHUNK_BYTES && records.len() < CHUNK_RECORDS {
-            let Some(line) = self.line()? else {
+            let Some(line) = self.next_line()? else {
                 return Ok(Chunk { records, progress: Progress::DONE, last: true });
             };
             let record = NewRecord {
@@ -54,11 +54,11 @@ impl FileLines {
         Ok(Chunk { records, progress, last: false })
     }
 
-    /// The records of all lines, or the reason why the file is refused.
-    pub(crate) fn all(mut self) -> Result<Vec<NewRecord>, String> {
+    /// Reads all records. Returns why the file is invalid, if it is.
+    pub(crate) fn read_all(mut self) -> Result<Vec<NewRecord>, String> {
         let mut all = Vec::new();
         loop {
-            let chunk = self.chunk().map_err(|error| error.to_string())?;
+            let chunk = self.next_chunk().map_err(|error| error.to_string())?;
             all.extend(chunk.records);
             if chunk.last {
                 return Ok(all);
@@ -66,11 +66,11 @@ impl FileLines {
         }
     }
 
-    /// The next line that is not blank.
-    fn line(&mut self) -> Result<Option<ImportLine>, ImportError> {
+    /// Reads the next line that is not blank.
+    fn next_line(&mut self) -> Result<Option<ImportLine>, ImportError> {
         loop {
             self.buffer.clear();
-            // One byte more than a line may have, and its end.
+            // Read at most one byte more than a line may have, and the line end.
             let read = (&mut self.reader)
                 .take(self.rules.bytes + 2)
                 .read_until(b'\n', &mut self.buffer)
@@ -86,14 +86,14 @@ impl FileLines {
             }
             if line.len() as u64 > self.rules.bytes {
                 let message = format!("line {}: longer than {} bytes", self.line, self.rules.bytes);
-                return Err(ImportError::Refused(message));
+                return Err(ImportError::Rejected(message));
             }
             if line.trim_ascii().is_empty() {
                 continue;
             }
             return match ImportLine::read(line, self.rules) {
                 Ok(line) => Ok(Some(line)),
-                Err(error) => Err(ImportError::Refused(format!("line {}: {error}", self.line))),
+                Err(error) => Err(ImportError::Rejected(format!("line {}: {error}", self.line))),
             };
         }
     }
@@ -115,15 +115,15 @@ mod tests {
         FileLines::new(file, rules).unwrap()
     }
 
-    /// The payloads of a file, or the reason why it is refused.
+    /// Returns the payloads of a file, or why the file is invalid.
     fn payloads(content: &[u8]) -> Result<Vec<String>, String> {
-        let chunk = lines(content, 1_000).chunk().map_err(|error| error.to_string())?;
+        let chunk = lines(content, 1_000).next_chunk().map_err(|error| error.to_string())?;
         assert!(chunk.last);
         Ok(chunk.records.into_iter().map(|record| record.payload).collect())
     }
 
     #[test]
-    fn blank_lines_carriage_returns_and_a_byte_order_mark_do_not_matter() {
+    fn blank_lines_carriage_returns_and_a_byte_order_mark_are_ignored() {
         let content = "\u{feff}{\"messages\": []}\r\n\r\n   \n\n{\"payload\": {\"messages\":[]}}";
         assert_eq!(
             payloads(content.as_bytes()).unwrap(),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_is_named_by_its_number_in_the_file() {
+    fn an_invalid_line_is_reported_with_its_number() {
         for (content, reason) in [
             (
                 &b"\n{\"messages\": []}\n{\"messages\": [}\n"[..],
@@ -148,20 +148,20 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_long_is_refused_and_not_read_to_its_end() {
+    fn a_line_that_is_too_long_is_rejected() {
         let long = format!("{{\"messages\": [], \"x\": \"{}\"}}\n", "y".repeat(100));
-        assert!(lines(long.as_bytes(), long.len() as u64 - 1).chunk().is_ok());
-        let error = lines(long.as_bytes(), long.len() as u64 - 2).chunk().err().unwrap();
+        assert!(lines(long.as_bytes(), long.len() as u64 - 1).next_chunk().is_ok());
+        let error = lines(long.as_bytes(), long.len() as u64 - 2).next_chunk().err().unwrap();
         assert_eq!(error.to_string(), format!("line 1: longer than {} bytes", long.len() - 2));
     }
 
     #[test]
-    fn a_large_file_comes_in_pieces() {
+    fn a_large_file_is_read_in_chunks() {
         let content = "{\"messages\": []}\n".repeat(CHUNK_RECORDS + 1);
         let mut lines = lines(content.as_bytes(), 1_000);
-        let first = lines.chunk().unwrap();
+        let first = lines.next_chunk().unwrap();
         assert_eq!((first.records.len(), first.last), (CHUNK_RECORDS, false));
-        let second = lines.chunk().unwrap();
+        let second = lines.next_chunk().unwrap();
         assert_eq!((second.records.len(), second.last), (1, true));
     }
 }

@@ -7,13 +7,13 @@ use crate::json::{Document, JsonError};
 use crate::limits::Limits;
 use crate::validate;
 
-/// What a line of a file must keep to.
+/// Validation rules for lines.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LineRules {
     pub(crate) generation: Generation,
-    /// The bytes it may have.
+    /// The maximum length, in bytes.
     pub(crate) bytes: u64,
-    /// How deep arrays and objects may lie in each other.
+    /// The maximum nesting depth of arrays and objects.
     pub(crate) depth: usize,
 }
 
@@ -24,14 +24,17 @@ impl LineRules {
     }
 }
 
-/// A line of an uploaded file: `{"payload": …, "properties"?: …}`, or `{"messages": …, "properties"?: …}`, of which
-/// everything but the properties becomes the payload.
+/// A line of an imported file.
+///
+/// It is either `{"payload": …, "properties"?: …}`, or `{"messages": …, "properties"?: …}`, where all fields except the properties
+/// become the payload.
 pub(crate) struct ImportLine {
     pub(crate) payload: String,
     pub(crate) properties: String,
 }
 
 impl ImportLine {
+    /// Parses and validates a line.
     pub(crate) fn read(line: &[u8], rules: LineRules) -> Result<Self, JsonError> {
         let LineRules { generation, depth, .. } = rules;
         let line = Document::read(line, "the line", depth)?;
@@ -41,10 +44,10 @@ impl ImportLine {
             return Ok(Self { payload: validate::payload(&value, generation)?, properties });
         }
         let Some(messages) = fields.get("messages") else {
-            return Err(JsonError::at("", "expected a member `payload` or a member `messages`"));
+            return Err(JsonError::at("", "expected a field `payload` or a field `messages`"));
         };
         messages.require_objects()?;
-        // The line is the payload here; an export will put it one level deeper, where it must still be readable.
+        // The line itself is the payload. An export nests it one level deeper, and must still be importable.
         let levels = depth - 1;
         if deeper_than(line.text().as_bytes(), levels).is_some() {
             let message =
@@ -68,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_a_line_are_read_verbatim() {
+    fn both_forms_of_a_line_are_kept_verbatim() {
         assert_eq!(
             line(
                 r#"{"payload": {"messages": [ {"n": 1.0} ], "id": 12345678901234567890}, "properties": {"b": 1, "a": 2}}"#
@@ -94,10 +97,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_line_is_named() {
+    fn errors_name_the_invalid_field() {
         for (text, error) in [
             ("[]", "the line: expected an object, found an array"),
-            (r#"{"message": []}"#, "expected a member `payload` or a member `messages`"),
+            (r#"{"message": []}"#, "expected a field `payload` or a field `messages`"),
             (r#"{"payload": {}}"#, "payload.messages: required"),
             (r#"{"payload": [null]}"#, "payload: expected an object, found an array"),
             (r#"{"messages": [[null]]}"#, "messages[0]: expected an object, found an array"),
@@ -112,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_made_of_a_line_leaves_room_for_the_line_around_it() {
+    fn a_line_used_as_payload_may_be_one_level_less_deep() {
         let nested = |depth: usize| {
             format!(r#"{{"messages": [], "x": {}{}}}"#, "[".repeat(depth), "]".repeat(depth))
         };

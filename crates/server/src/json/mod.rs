@@ -1,22 +1,23 @@
-//! JSON as the server reads and writes it: values that are only passed on stay the text they came as.
+//! Reads and writes JSON. Values that are only passed on, such as payloads, are kept as the text that was received.
 
-mod check;
+mod document;
 mod fields;
-mod scalars;
 mod single_line;
+mod value;
 mod writer;
 
 use std::fmt;
 
-pub(crate) use check::MAX_DEPTH;
-pub(crate) use fields::{Document, Fields, Value};
+pub(crate) use document::{Document, MAX_DEPTH};
+pub(crate) use fields::Fields;
 pub(crate) use single_line::single_line;
+pub(crate) use value::Value;
 pub(crate) use writer::{Object, array, string};
 
-/// What is wrong with JSON that was sent, and where in it. It names fields of the API and positions, never content.
+/// An error in JSON input. It contains names of fields and positions, but never content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct JsonError {
-    /// The path of the value, such as `payload.messages[0]`; empty for the whole.
+    /// The path of the value, such as `payload.messages[0]`. Empty for the whole document.
     path: String,
     message: String,
 }
@@ -26,12 +27,12 @@ impl JsonError {
         Self { path: path.into(), message: message.into() }
     }
 
-    /// The path of the value.
+    /// Returns the path of the value.
     pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
-    /// The same error, of a value that was read by itself, seen from what holds that value.
+    /// Converts an error in a value that was parsed as its own document to an error in the document that contains the value.
     pub(crate) fn within(self, value: &Value<'_>) -> Self {
         let path = match (value.path(), self.path.as_str()) {
             (outer, "") => outer.to_owned(),

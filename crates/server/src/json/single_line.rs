@@ -1,29 +1,31 @@
-//! JSON that must fit on a line.
+//! Puts JSON on a single line.
 
 use std::borrow::Cow;
 
 use mistral_datasets_types::skip;
 
-/// The same JSON without line breaks: text that has none stays as it is, else the white space between values goes. Within
-/// strings there are none, because JSON has them escaped there.
+/// Returns the JSON without line breaks. If it contains any, all white space between values is removed.
+///
+/// Strings are not affected: JSON requires line breaks in them to be escaped.
 pub(crate) fn single_line(json: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr2(b'\n', b'\r', json).is_none() {
         return json.into();
     }
     let mut compact = Vec::with_capacity(json.len());
     let mut rest = json;
-    let is_apart = |byte: &u8| b"\" \t\n\r".contains(byte);
-    while let Some(place) = rest.iter().position(is_apart) {
-        let (before, from) = rest.split_at(place);
+    let is_relevant = |byte: &u8| b"\" \t\n\r".contains(byte);
+    while let Some(position) = rest.iter().position(is_relevant) {
+        let (before, remaining) = rest.split_at(position);
         compact.extend_from_slice(before);
-        let taken = if from[0] == b'"' {
-            let length = skip::string(&from[1..]).map_or(from.len(), |(length, _)| length + 2);
-            compact.extend_from_slice(&from[..length]);
+        let consumed = if remaining[0] == b'"' {
+            let length =
+                skip::string(&remaining[1..]).map_or(remaining.len(), |(length, _)| length + 2);
+            compact.extend_from_slice(&remaining[..length]);
             length
         } else {
             1
         };
-        rest = &from[taken..];
+        rest = &remaining[consumed..];
     }
     compact.extend_from_slice(rest);
     compact.into()
@@ -34,13 +36,13 @@ mod tests {
     use super::single_line;
 
     #[test]
-    fn text_on_single_line_stays_as_it_is() {
+    fn json_on_one_line_is_unchanged() {
         let text = "{ \"a\" :\t[1 , 2] }";
         assert_eq!(single_line(text.as_bytes()), text.as_bytes());
     }
 
     #[test]
-    fn line_breaks_go_and_strings_stay() {
+    fn line_breaks_are_removed_and_strings_are_kept() {
         let text = "{\r\n  \"a b\": \"x \\\" \\\\\",\n\t\"ä\\n\": [1.0,\n 2] }";
         let line = "{\"a b\":\"x \\\" \\\\\",\"ä\\n\":[1.0,2]}";
         assert_eq!(single_line(text.as_bytes()), line.as_bytes());

@@ -1,4 +1,4 @@
-//! What tests plant, in SQLite.
+//! Events, conversations and campaigns in SQLite.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
@@ -98,11 +98,11 @@ fn conversation(
     }
 }
 
-/// No row has this id: what is asked of a workspace that nothing was written to is not there.
-const NOWHERE: i64 = -1;
+/// An id that no row has, for workspaces without a row.
+const NO_ROW: i64 = -1;
 
 fn row(connection: &Connection, workspace: Uuid) -> Result<i64, StorageError> {
-    Ok(workspaces::find(connection, workspace)?.unwrap_or(NOWHERE))
+    Ok(workspaces::find(connection, workspace)?.unwrap_or(NO_ROW))
 }
 
 fn require_events(
@@ -155,12 +155,12 @@ fn campaign_events(
         "SELECT c.event FROM campaign_events c JOIN events e ON e.workspace = ?2 AND e.name = c.event \
          WHERE c.campaign = ?1 ORDER BY c.ordinal",
     )?;
-    let present: Vec<String> =
+    let existing: Vec<String> =
         statement.query_map([campaign, workspace], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    if present.is_empty() {
+    if existing.is_empty() {
         return Err(Missing::CampaignEvents.into());
     }
-    Ok(CampaignEvents { named, present })
+    Ok(CampaignEvents { named, existing })
 }
 
 impl FixtureStore for SqliteStorage {

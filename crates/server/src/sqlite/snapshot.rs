@@ -1,4 +1,4 @@
-//! A copy of a database that others may be writing at the same time.
+//! Copies a database that may be written at the same time.
 
 use std::path::Path;
 
@@ -10,22 +10,22 @@ use super::connection;
 use super::schema::{self, OpenError};
 use crate::time::Timestamp;
 
-/// So many pages are copied before it is asked again whether to go on: 8 MB.
-const PAGES: i32 = 1_024;
+/// How many pages are copied between two checks for cancellation: 8 MB.
+const PAGES_PER_STEP: i32 = 1_024;
 
-/// One moment of a database. As long as this lives, it reads what was there then; whoever writes is not kept waiting.
+/// A consistent snapshot of a database. It does not block writers.
 pub(crate) struct Snapshot(Connection);
 
 impl Snapshot {
-    /// The present moment of a database, whether a server has it open or not; none where nothing was ever kept in it.
+    /// Takes a snapshot of a database, whether or not a server has it open. Returns `None` if the database has no schema yet.
     pub(crate) fn of(path: &Path) -> Result<Option<Self>, OpenError> {
         let connection = connection::reader(path)?;
         connection.execute_batch("BEGIN")?;
-        // The first read is what fixes the moment.
-        Ok(schema::is_there(&connection)?.then(|| Self(connection)))
+        // SQLite takes the snapshot at the first read of the transaction.
+        Ok(schema::exists(&connection)?.then(|| Self(connection)))
     }
 
-    /// The files whose contents belong to it.
+    /// Returns the ids of the files whose contents belong to the snapshot.
     pub(crate) fn contents(&self) -> Result<Vec<Uuid>, OpenError> {
         let mut statement = self.0.prepare(
             "SELECT f.uuid FROM files f JOIN workspaces w ON w.id = f.workspace WHERE w.discarded = 0 \
@@ -35,11 +35,11 @@ impl Snapshot {
         Ok(ids.collect::<Result<_, _>>()?)
     }
 
-    /// Writes it to a new file, as long as it is to go on, and answers whether it is whole.
+    /// Writes the snapshot to a new file. Returns false if `should_continue` stopped it before it was complete.
     pub(crate) fn write_to(
         &self,
         path: &Path,
-        go_on: impl Fn() -> bool,
+        should_continue: impl Fn() -> bool,
     ) -> Result<bool, OpenError> {
         let mut target = Connection::open_with_flags(
             path,
@@ -47,12 +47,12 @@ impl Snapshot {
                 | OpenFlags::SQLITE_OPEN_CREATE
                 | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
-        // Since the source is within a transaction, every step copies from the same moment.
-        let copying = Backup::new(&self.0, &mut target)?;
+        // The source connection is inside a transaction, so every step copies from the same snapshot.
+        let backup = Backup::new(&self.0, &mut target)?;
         loop {
-            match copying.step(PAGES)? {
+            match backup.step(PAGES_PER_STEP)? {
                 StepResult::Done => return Ok(true),
-                _ if go_on() => {}
+                _ if should_continue() => {}
                 _ => return Ok(false),
             }
         }

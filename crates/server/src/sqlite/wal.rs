@@ -1,12 +1,12 @@
-//! When the write-ahead log is moved into the file.
+//! Checkpoints the write-ahead log (WAL).
 //!
-//! What is written goes to the end of the log first, which must then be copied into the file, or it grows for ever. SQLite
-//! lets the write that finds the log too long do that, and everybody who writes waits. Here a thread with a connection of its
-//! own copies while the writer goes on, again and again until it has nearly caught up; the writer then copies the little that
-//! is left, so that the log can begin anew.
+//! Commits append to the WAL, which must be copied into the database file from time to time, or it grows without bound. By
+//! default SQLite does this in the commit that finds the WAL too long, and all waiting writes are delayed. Here, a thread with
+//! its own connection copies while the writer continues, until it has nearly caught up. The writer then copies the small rest,
+//! so that the WAL can be reset.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -15,156 +15,156 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::connection::{self, Synchronous};
-use super::disk::{Disk, is_failed_flush};
+use super::disk::{DiskHealth, is_failed_sync};
 use crate::disk_space;
 
-/// From so many pages on the log is copied: 16 MB.
-const LONG: u32 = 2048;
+/// WAL length at which the thread starts to copy, in pages: 16 MB.
+const CHECKPOINT_PAGES: u32 = 2048;
 
-/// With so many pages the writer waits until it is copied: 64 MB.
-const TOO_LONG: u32 = 8192;
+/// WAL length at which the writer waits for the thread, in pages: 64 MB.
+const MAX_PAGES: u32 = 8192;
 
-/// What the writer copies itself is at most about this, which takes it no longer than a chunk of an import.
-const LITTLE: u32 = 512;
+/// The thread stops when at most this many pages are left for the writer. Copying them takes no longer than a chunk of an import.
+const REMAINING_PAGES: u32 = 512;
 
-/// The thread tries so often to catch up. Each time what is left is a fraction of what was left before, or the disk is so
-/// slow that only waiting helps.
-const ROUNDS: usize = 5;
+/// How often the thread tries to catch up. Each round leaves a fraction of the previous one, unless the disk is so slow that
+/// only waiting helps.
+const MAX_ROUNDS: usize = 5;
 
-/// For so long the writer waits for those who still read from the log, before it leaves the log as it is for now.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// How long the writer waits for readers of the WAL before it postpones the reset.
+const RESET_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// The log of the connection that writes. Dropping it ends the thread that copies.
+/// The WAL of the connection that writes. Dropping it ends the checkpoint thread.
 pub(super) struct Wal {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
-    /// The log is looked at again when it has so many pages.
+    /// WAL length at which to checkpoint next, in pages.
     next: u32,
-    disk: Disk,
+    disk: DiskHealth,
+    /// The path of the database.
     path: PathBuf,
 }
 
 struct Shared {
-    /// How many pages the log has.
+    /// Length of the WAL, in pages.
     pages: AtomicU32,
     phase: Mutex<Phase>,
     changed: Condvar,
-    disk: Disk,
+    disk: DiskHealth,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// There is nothing to copy.
-    Rest,
-    /// The thread is to copy, or does.
+    Idle,
+    /// The thread is copying, or about to.
     Copying,
     /// The thread has copied what it could.
     Copied,
-    /// The thread is to end.
+    /// The thread must end.
     Closed,
 }
 
 impl Wal {
-    /// Takes over the log of the connection that writes to the file.
-    pub(super) fn of(
+    /// Takes over checkpoints from SQLite and starts the checkpoint thread.
+    pub(super) fn start(
         writer: &mut Connection,
         path: PathBuf,
-        durability: Synchronous,
+        synchronous: Synchronous,
     ) -> Result<Self, super::OpenError> {
-        let disk = Disk::default();
+        let disk = DiskHealth::default();
         let shared = Arc::new(Shared {
             pages: AtomicU32::new(0),
-            phase: Mutex::new(Phase::Rest),
+            phase: Mutex::new(Phase::Idle),
             changed: Condvar::new(),
             disk: disk.clone(),
         });
-        let hears = Arc::clone(&shared);
-        // This also ends the copying by SQLite itself.
+        let hook = Arc::clone(&shared);
+        // Setting a hook disables SQLite's automatic checkpoints.
         writer.wal_hook(Some(move |_: &mut _, pages: i32| {
-            hears.pages.store(u32::try_from(pages).unwrap_or_default(), Ordering::Relaxed);
+            hook.pages.store(u32::try_from(pages).unwrap_or_default(), Ordering::Relaxed);
             Ok(())
         }))?;
-        let copies = Arc::clone(&shared);
-        let file = path.clone();
-        let thread = std::thread::Builder::new()
-            .name("datasets-log".to_owned())
-            .spawn(move || copies.copy_when_asked(&path, durability))?;
-        Ok(Self { shared, thread: Some(thread), next: LONG, disk, path: file })
+        let thread = std::thread::Builder::new().name("datasets-wal".to_owned()).spawn({
+            let (shared, path) = (Arc::clone(&shared), path.clone());
+            move || shared.run(&path, synchronous)
+        })?;
+        Ok(Self { shared, thread: Some(thread), next: CHECKPOINT_PAGES, disk, path })
     }
 
-    /// The disk that it lies on.
-    pub(super) fn disk(&self) -> &Disk {
+    /// Returns the health of the disk.
+    pub(super) fn disk(&self) -> &DiskHealth {
         &self.disk
     }
 
-    /// Whether there is only room left for what gives some back.
-    pub(super) fn is_full(&self, writer: &Connection) -> bool {
-        let room = disk_space::available(&self.path);
-        // What was removed from the file leaves room in it.
-        room < disk_space::RESERVED
-            && free_in_file(writer).is_ok_and(|free| room + free < disk_space::RESERVED)
+    /// Returns whether the disk is so full that only writes that free space are allowed.
+    pub(super) fn is_disk_full(&self, writer: &Connection) -> bool {
+        let available = disk_space::available(&self.path);
+        // Free pages in the file can be reused.
+        available < disk_space::RESERVED
+            && free_bytes(writer).is_ok_and(|free| available + free < disk_space::RESERVED)
     }
 
-    /// To be called when there was no room for a transaction, which then gives back what it took.
-    pub(super) fn make_room(&mut self, writer: &Connection) {
-        if let Err(error) = self.cut_off(writer) {
-            tracing::warn!(%error, "the log could not be shortened");
+    /// Frees the space that a transaction took which failed because the disk is full.
+    pub(super) fn free_space(&mut self, writer: &Connection) {
+        if let Err(error) = self.truncate_unused(writer) {
+            tracing::warn!(%error, "failed to truncate the WAL");
         }
-        if let Err(error) = begin_anew(writer, "TRUNCATE") {
-            failed(&self.disk, &error);
-        }
+        self.checkpoint(writer, "TRUNCATE");
     }
 
-    /// Cuts off what the log's file has beyond the last transaction. SQLite would write over it, and nobody reads it.
-    fn cut_off(&self, writer: &Connection) -> Result<(), Box<dyn std::error::Error>> {
-        const HEAD: u64 = 32;
-        const HEAD_OF_PAGE: u64 = 24;
+    /// Cuts off the part of the WAL file after the last transaction. SQLite would overwrite it, and nobody reads it.
+    fn truncate_unused(&self, writer: &Connection) -> Result<(), Box<dyn std::error::Error>> {
+        const HEADER_SIZE: u64 = 32;
+        const FRAME_HEADER_SIZE: u64 = 24;
         let pages = u64::from(self.shared.pages.load(Ordering::Relaxed));
-        let used = HEAD + pages * (HEAD_OF_PAGE + page_size(writer)?);
+        let used = HEADER_SIZE + pages * (FRAME_HEADER_SIZE + page_size(writer)?);
         let mut name = self.path.clone().into_os_string();
         name.push("-wal");
-        let log = File::options().write(true).open(name)?;
-        if log.metadata()?.len() > used {
-            log.set_len(used)?;
+        let file = File::options().write(true).open(name)?;
+        if file.metadata()?.len() > used {
+            file.set_len(used)?;
         }
         Ok(())
     }
 
-    /// To be called between the transactions of the connection that writes.
-    pub(super) fn tend(&mut self, writer: &Connection) {
+    /// Checkpoints if necessary. The writer calls this after every transaction.
+    pub(super) fn after_commit(&mut self, writer: &Connection) {
         let pages = self.shared.pages.load(Ordering::Relaxed);
-        // The file must be able to take what is in the log.
-        let room = disk_space::available(&self.path).saturating_sub(disk_space::RESERVED);
-        if page_size(writer).is_ok_and(|size| u64::from(pages) * size > room) {
-            if let Err(error) = begin_anew(writer, "TRUNCATE") {
-                failed(&self.disk, &error);
-            }
-            return;
+        // Checkpoint early if the database file could no longer take the content of the WAL.
+        let available = disk_space::available(&self.path).saturating_sub(disk_space::RESERVED);
+        if page_size(writer).is_ok_and(|size| u64::from(pages) * size > available) {
+            return self.checkpoint(writer, "TRUNCATE");
         }
-        if pages < LONG {
-            // It has begun anew.
-            self.next = LONG;
+        if pages < CHECKPOINT_PAGES {
+            // The WAL was reset.
+            self.next = CHECKPOINT_PAGES;
         }
         if pages < self.next {
             return;
         }
         let mut phase = self.shared.lock();
-        if *phase == Phase::Rest {
+        if *phase == Phase::Idle {
             *phase = Phase::Copying;
             self.shared.changed.notify_all();
         }
-        if pages >= TOO_LONG {
+        if pages >= MAX_PAGES {
             phase = self.shared.wait_while(phase, Phase::Copying);
         }
         if *phase != Phase::Copied {
             return;
         }
-        *phase = Phase::Rest;
+        *phase = Phase::Idle;
         drop(phase);
-        // Somebody who reads for long keeps the log from beginning anew. There is no use in trying at every write.
-        self.next = pages + LONG;
-        if let Err(error) = begin_anew(writer, "RESTART") {
-            failed(&self.disk, &error);
+        // A long read prevents the reset, so it is not tried again at every write.
+        self.next = pages + CHECKPOINT_PAGES;
+        self.checkpoint(writer, "RESTART");
+    }
+
+    /// Copies the rest of the WAL and resets it if nobody reads from it. `mode` decides whether the file is also truncated.
+    fn checkpoint(&self, writer: &Connection, mode: &str) {
+        if let Err(error) = run_checkpoint(writer, mode) {
+            checkpoint_failed(&self.disk, &error);
         }
     }
 }
@@ -184,32 +184,28 @@ impl Shared {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait_while<'a>(
-        &self,
-        phase: MutexGuard<'a, Phase>,
-        while_it_is: Phase,
-    ) -> MutexGuard<'a, Phase> {
+    fn wait_while<'a>(&self, guard: MutexGuard<'a, Phase>, phase: Phase) -> MutexGuard<'a, Phase> {
         self.changed
-            .wait_while(phase, |phase| *phase == while_it_is)
+            .wait_while(guard, |current| *current == phase)
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the thread does until the log is dropped.
-    fn copy_when_asked(&self, path: &std::path::Path, durability: Synchronous) {
-        // Most servers never write so much that the connection is needed.
+    /// Runs the checkpoint thread.
+    fn run(&self, path: &Path, synchronous: Synchronous) {
+        // Opened when needed: most servers never write enough.
         let mut connection = None;
         loop {
             let mut phase = self.lock();
-            while matches!(*phase, Phase::Rest | Phase::Copied) {
-                let now = *phase;
-                phase = self.wait_while(phase, now);
+            while matches!(*phase, Phase::Idle | Phase::Copied) {
+                let current = *phase;
+                phase = self.wait_while(phase, current);
             }
             if *phase == Phase::Closed {
                 return;
             }
             drop(phase);
-            if let Err(error) = self.catch_up(&mut connection, path, durability) {
-                failed(&self.disk, &error);
+            if let Err(error) = self.catch_up(&mut connection, path, synchronous) {
+                checkpoint_failed(&self.disk, &error);
             }
             let mut phase = self.lock();
             if *phase == Phase::Copying {
@@ -219,22 +215,22 @@ impl Shared {
         }
     }
 
-    /// Copies until little is left.
+    /// Copies until few pages are left.
     fn catch_up(
         &self,
-        kept: &mut Option<Connection>,
-        path: &std::path::Path,
-        durability: Synchronous,
+        connection: &mut Option<Connection>,
+        path: &Path,
+        synchronous: Synchronous,
     ) -> rusqlite::Result<()> {
-        let connection = match kept {
+        let connection = match connection {
             Some(connection) => connection,
-            None => kept.insert(connection::copier(path, durability)?),
+            None => connection.insert(connection::checkpointer(path, synchronous)?),
         };
-        for _ in 0..ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             let copied = connection
                 .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(2))?;
-            let pages = self.pages.load(Ordering::Relaxed);
-            if i64::from(pages) - copied <= i64::from(LITTLE) || *self.lock() == Phase::Closed {
+            let remaining = i64::from(self.pages.load(Ordering::Relaxed)) - copied;
+            if remaining <= i64::from(REMAINING_PAGES) || *self.lock() == Phase::Closed {
                 break;
             }
         }
@@ -242,25 +238,23 @@ impl Shared {
     }
 }
 
-/// What was not copied stays in the log, and is tried again, unless the disk is not to be trusted any more.
-fn failed(disk: &Disk, error: &rusqlite::Error) {
-    tracing::warn!(%error, "the log could not be copied into the database");
-    if is_failed_flush(error) {
+/// Logs a failed checkpoint. The pages stay in the WAL and are copied later, unless fsync failed.
+fn checkpoint_failed(disk: &DiskHealth, error: &rusqlite::Error) {
+    tracing::warn!(%error, "failed to checkpoint the WAL");
+    if is_failed_sync(error) {
         disk.fail();
     }
 }
 
-/// Copies what is left, and lets the next write begin the log anew if nobody reads from it: within the file that it has, or with
-/// an empty one.
-fn begin_anew(writer: &Connection, how: &str) -> rusqlite::Result<()> {
-    writer.busy_timeout(PATIENCE)?;
-    let copied = writer.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()));
-    writer.busy_timeout(connection::BUSY)?;
-    copied
+fn run_checkpoint(writer: &Connection, mode: &str) -> rusqlite::Result<()> {
+    writer.busy_timeout(RESET_TIMEOUT)?;
+    let result = writer.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
+    writer.busy_timeout(connection::BUSY_TIMEOUT)?;
+    result
 }
 
-/// How many bytes of the file are free.
-fn free_in_file(connection: &Connection) -> rusqlite::Result<u64> {
+/// Returns how many bytes of the database file are free pages.
+fn free_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     let pages: u64 =
         connection.prepare_cached("PRAGMA freelist_count")?.query_row([], |row| row.get(0))?;
     Ok(pages * page_size(connection)?)
@@ -272,16 +266,14 @@ fn page_size(connection: &Connection) -> rusqlite::Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
-    /// A megabyte a transaction, and the log tended after each. Answers how large the log's file was at most.
-    fn write(connection: &Connection, log: &mut Wal, path: &Path, megabytes: usize) -> u64 {
+    /// Writes one megabyte per transaction. Returns the maximum size of the WAL file in megabytes.
+    fn write(connection: &Connection, wal: &mut Wal, path: &Path, megabytes: usize) -> u64 {
         let mut largest = 0;
         for _ in 0..megabytes {
             connection.execute("INSERT INTO blobs VALUES (zeroblob(1048576))", []).unwrap();
-            log.tend(connection);
+            wal.after_commit(connection);
             largest = largest.max(path.with_extension("db-wal").metadata().unwrap().len());
         }
         largest >> 20
@@ -290,28 +282,28 @@ mod tests {
     fn open(path: &Path) -> (Connection, Wal) {
         let mut connection = connection::writer(path, Synchronous::Normal).unwrap();
         connection.execute_batch("CREATE TABLE blobs (blob BLOB)").unwrap();
-        let log = Wal::of(&mut connection, path.to_owned(), Synchronous::Normal).unwrap();
-        (connection, log)
+        let wal = Wal::start(&mut connection, path.to_owned(), Synchronous::Normal).unwrap();
+        (connection, wal)
     }
 
     #[test]
-    fn the_log_stays_short_whatever_is_written() {
+    fn the_wal_stays_short_under_constant_writes() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("blobs.db");
-        let (connection, mut log) = open(&path);
-        let largest = write(&connection, &mut log, &path, 200);
+        let (connection, mut wal) = open(&path);
+        let largest = write(&connection, &mut wal, &path, 200);
         assert!(largest <= 80, "{largest} MB");
-        drop((log, connection));
+        drop((wal, connection));
         let connection = Connection::open(&path).unwrap();
         let count = "SELECT count(*) FROM blobs WHERE length(blob) = 1048576";
         assert_eq!(connection.query_row(count, [], |row| row.get(0)), Ok(200));
     }
 
     #[test]
-    fn who_reads_for_long_holds_up_no_write_and_the_log_is_short_again_afterwards() {
+    fn a_long_read_blocks_no_write_and_the_wal_shrinks_afterwards() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("blobs.db");
-        let (connection, mut log) = open(&path);
+        let (connection, mut wal) = open(&path);
         let reader = connection::reader(&path).unwrap();
         let count = || {
             let count = "SELECT count(*) FROM blobs";
@@ -319,13 +311,13 @@ mod tests {
         };
         reader.execute_batch("BEGIN").unwrap();
         assert_eq!(count(), 0);
-        write(&connection, &mut log, &path, 100);
-        // What it sees is still of the moment at which it began.
+        write(&connection, &mut wal, &path, 100);
+        // The reader still sees its snapshot.
         assert_eq!(count(), 0);
         reader.execute_batch("COMMIT").unwrap();
         assert_eq!(count(), 100);
-        write(&connection, &mut log, &path, 100);
-        let pages = log.shared.pages.load(Ordering::Relaxed);
-        assert!(pages <= TOO_LONG + 1024, "{pages} pages");
+        write(&connection, &mut wal, &path, 100);
+        let pages = wal.shared.pages.load(Ordering::Relaxed);
+        assert!(pages <= MAX_PAGES + 1024, "{pages} pages");
     }
 }

@@ -1,10 +1,12 @@
-//! What a test plants so that imports have something to read: in the service it comes from other products.
+//! Storage of events, conversations and campaigns: the sources of imports.
+//!
+//! The service gets them from other products. Here, tests insert them as fixtures.
 
 use uuid::Uuid;
 
 use super::Pending;
 
-/// A chat completion event, as the explorer would show it. The members are JSON text.
+/// A chat completion event. All fields except the id are JSON.
 pub(crate) struct Event {
     pub(crate) id: String,
     pub(crate) request_messages: String,
@@ -12,13 +14,13 @@ pub(crate) struct Event {
     pub(crate) extra_fields: String,
 }
 
-/// A conversation held in the playground; the messages are JSON text.
+/// A playground conversation. The messages are JSON.
 pub(crate) struct Conversation {
     pub(crate) id: String,
     pub(crate) messages: String,
 }
 
-/// A named selection of events. An event that it names need not be there.
+/// A named selection of events. The events need not exist.
 #[derive(Clone, Debug)]
 pub(crate) struct Campaign {
     pub(crate) id: Uuid,
@@ -26,40 +28,42 @@ pub(crate) struct Campaign {
     pub(crate) event_ids: Vec<String>,
 }
 
-/// The events a campaign names, and those of them that are there.
+/// The events of a campaign.
 #[derive(Clone, Debug)]
 pub(crate) struct CampaignEvents {
+    /// How many events the campaign names.
     pub(crate) named: u64,
-    pub(crate) present: Vec<String>,
+    /// Those that exist.
+    pub(crate) existing: Vec<String>,
 }
 
-/// Keeps what is planted.
+/// Stores events, conversations and campaigns.
 pub(crate) trait FixtureStore {
-    /// Plants events; one with the id of an older one replaces it.
+    /// Inserts events. An existing event with the same id is replaced.
     fn insert_events(&self, workspace: Uuid, events: Vec<Event>) -> Pending<()>;
 
-    /// Plants conversations; one with the id of an older one replaces it.
+    /// Inserts conversations. An existing conversation with the same id is replaced.
     fn insert_conversations(
         &self,
         workspace: Uuid,
         conversations: Vec<Conversation>,
     ) -> Pending<()>;
 
-    /// Plants a campaign; one with the id of an older one replaces it.
+    /// Inserts a campaign. An existing campaign with the same id is replaced.
     fn insert_campaign(&self, workspace: Uuid, campaign: Campaign) -> Pending<()>;
 
-    /// Events by their ids, in the order of the ids. The first one missing fails it.
+    /// Returns events in the order of `ids`. Fails at the first one that does not exist.
     fn events(&self, workspace: Uuid, ids: Vec<String>) -> Pending<Vec<Event>>;
 
-    /// Conversations by their ids, in the order of the ids. The first one missing fails it.
+    /// Returns conversations in the order of `ids`. Fails at the first one that does not exist.
     fn conversations(&self, workspace: Uuid, ids: Vec<String>) -> Pending<Vec<Conversation>>;
 
-    /// Fails if one of the events is not there.
+    /// Fails if one of the events does not exist.
     fn require_events(&self, workspace: Uuid, ids: Vec<String>) -> Pending<()>;
 
-    /// Fails if one of the conversations is not there.
+    /// Fails if one of the conversations does not exist.
     fn require_conversations(&self, workspace: Uuid, ids: Vec<String>) -> Pending<()>;
 
-    /// What a campaign selects. Fails when it selects nothing that is there.
+    /// Returns the events of a campaign. Fails if none of them exists.
     fn campaign_events(&self, workspace: Uuid, campaign: Uuid) -> Pending<CampaignEvents>;
 }

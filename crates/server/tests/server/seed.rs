@@ -191,7 +191,7 @@ async fn what_is_wrong_with_a_seed_stops_the_start_and_is_named_by_its_place() {
     for (text, message) in [
         ("{\n  \"datasets\": [,]\n}", "2:16: not JSON: expected value"),
         ("[]", "1:1: the seed: expected an object, found an array"),
-        ("{\"dataset\": []}", "1:13: dataset: unknown; expected are datasets, events"),
+        ("{\"dataset\": []}", "1:13: dataset: unknown field; expected one of datasets, events"),
         ("{\"datasets\": [{}]}", "1:15: datasets[0].name: required"),
         ("{\"datasets\":\n [{\"name\": \"abc\"}]}", "2:12: datasets[0].name: expected 5 to 50"),
         (
@@ -216,7 +216,7 @@ async fn what_is_wrong_with_a_seed_stops_the_start_and_is_named_by_its_place() {
         ),
     ] {
         let found = refused(&[("seed.json", text)]).await;
-        assert!(found.starts_with(&format!("the seed: seed.json:{message}")), "{found}");
+        assert!(found.starts_with(&format!("invalid seed: seed.json:{message}")), "{found}");
     }
     for (text, message) in [
         ("\n{\"messages\": []}\n{\"messages\": [}\n", "3:15: not JSON: expected value"),
@@ -224,12 +224,12 @@ async fn what_is_wrong_with_a_seed_stops_the_start_and_is_named_by_its_place() {
         ("{\"messages\": [\"\u{ff}", "1:17: not JSON: EOF"),
     ] {
         let found = refused(&[("Records.jsonl", text)]).await;
-        assert!(found.starts_with(&format!("the seed: Records.jsonl:{message}")), "{found}");
+        assert!(found.starts_with(&format!("invalid seed: Records.jsonl:{message}")), "{found}");
     }
     assert!(refused(&[("abc.jsonl", "")]).await.contains("5 to 50 characters"));
     assert!(refused(&[("README.md", "")]).await.contains("no file in it"));
     let missing = Server::start(seeded(Path::new("/nowhere/seed.json"))).await.unwrap_err();
-    assert!(missing.to_string().starts_with("the seed: cannot read /nowhere/seed.json"));
+    assert!(missing.to_string().starts_with("invalid seed: cannot read /nowhere/seed.json"));
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ impl Rule {
     /// Reads a rule.
     pub(crate) fn read(value: &Value<'_>) -> Result<Self, JsonError> {
         let fields = value.fields()?;
-        fields.only(MEMBERS)?;
+        fields.allow_only(MEMBERS)?;
         let status = fields.optional("status").map(|value| status(&value)).transpose()?;
         let body = fields.optional("body").map(|value| given(&value)).transpose()?;
         let headers = fields.optional("headers").map(|value| headers(&value)).transpose()?;
@@ -115,7 +115,7 @@ impl Rule {
             cut: cut(&fields)?,
             drip,
             task: fields.optional("task").map(|value| TaskFault::read(&value)).transpose()?,
-            given: fields.each().map(|(name, value)| (name, value.text().to_owned())).collect(),
+            given: fields.iter().map(|(name, value)| (name, value.text().to_owned())).collect(),
         };
         rule.check(&fields)?;
         Ok(rule)
@@ -250,7 +250,7 @@ fn status(value: &Value<'_>) -> Result<StatusCode, JsonError> {
 
 fn headers(value: &Value<'_>) -> Result<HeaderMap, JsonError> {
     let mut headers = HeaderMap::new();
-    for (name, value) in value.fields()?.each() {
+    for (name, value) in value.fields()?.iter() {
         let parsed = HeaderName::from_bytes(name.as_bytes());
         let name = parsed.map_err(|_| value.error("this is no name of a header"))?;
         if [CONTENT_LENGTH, TRANSFER_ENCODING].contains(&name) {
@@ -284,7 +284,7 @@ fn cut(fields: &Fields<'_>) -> Result<Option<Cut>, JsonError> {
 
 fn drip(value: &Value<'_>) -> Result<Drip, JsonError> {
     let fields = value.fields()?;
-    fields.only(&["bytes", "interval_ms"])?;
+    fields.allow_only(&["bytes", "interval_ms"])?;
     Ok(Drip {
         bytes: fields.required("bytes")?.integer(1..=u64::MAX)?,
         interval: Duration::from_millis(fields.required("interval_ms")?.integer(0..=LONGEST)?),

@@ -32,7 +32,7 @@ impl TaskHook for TaskFault {
 impl TaskFault {
     pub(super) fn read(value: &Value<'_>) -> Result<Self, JsonError> {
         let fields = value.fields()?;
-        fields.only(&["delay_ms", "stuck", "fail"])?;
+        fields.allow_only(&["delay_ms", "stuck", "fail"])?;
         let delay = fields.optional("delay_ms").map(|value| value.integer(0..=LONGEST));
         let stuck = fields.optional("stuck").map(|value| value.boolean()).transpose()?;
         let message = fields.optional("fail").map(|value| value.string_of(1..=MESSAGE_LENGTH));

@@ -1,4 +1,4 @@
-//! Where in a file a error lies.
+//! Where in a file an error lies.
 
 use crate::json::{Document, JsonError, MAX_DEPTH, Value};
 
@@ -20,7 +20,7 @@ impl Place {
     }
 }
 
-/// The place of a error in the text that it was found in, and what is wrong there.
+/// The place of an error in the text that it was found in, and what is wrong there.
 ///
 /// A error names its value by a path, so only when there is one the text is gone through again to find where the value
 /// begins, or, where it is missing, what it is missing in.
@@ -53,7 +53,7 @@ fn deepest(value: &Value<'_>, path: &str) -> Option<usize> {
         return None;
     }
     let inner = match value.text().as_bytes().first() {
-        Some(b'{') => value.fields().ok()?.each().map(|(_, value)| value).collect(),
+        Some(b'{') => value.fields().ok()?.iter().map(|(_, value)| value).collect(),
         Some(b'[') => value.items(0..=usize::MAX).ok()?,
         _ => Vec::new(),
     };

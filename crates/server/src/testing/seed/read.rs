@@ -188,7 +188,7 @@ impl Reading {
 
     fn things(&mut self, text: &[u8], beside: &Path) -> Result<(), Wrong> {
         let fields = Document::read(text, "the seed", MAX_DEPTH)?.fields()?;
-        fields.only(&["datasets", "events", "conversations", "campaigns"])?;
+        fields.allow_only(&["datasets", "events", "conversations", "campaigns"])?;
         for value in items(&fields, "events")? {
             let id = only(&value, "event_id", EVENT)?;
             let event = entities::event(&value)?;
@@ -259,7 +259,7 @@ fn items<'a>(fields: &Fields<'a>, name: &str) -> Result<Vec<Value<'a>>, JsonErro
 /// What a thing is called, which a seed must say; and fails if it has other fields than these.
 fn only<'a>(value: &Value<'a>, called: &str, names: &[&str]) -> Result<Value<'a>, JsonError> {
     let fields = value.fields()?;
-    fields.only(names)?;
+    fields.allow_only(names)?;
     fields.required(called)
 }
 
