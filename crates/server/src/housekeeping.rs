@@ -24,7 +24,7 @@ pub(crate) struct Housekeeping {
 }
 
 impl Housekeeping {
-    /// Runs until it is aborted. `stored` lists the file contents that existed when the server started.
+    /// Runs until it is aborted. `stored` lists the files that were stored when the server started.
     pub(crate) async fn run(self, stored: Vec<Uuid>) {
         if let Err(error) = self.remove_orphans(stored).await {
             tracing::warn!(%error, "failed to remove orphaned file contents");
@@ -44,7 +44,7 @@ impl Housekeeping {
         }
     }
 
-    /// Removes contents without a file, left by a server that stopped between writing a content and its file entry.
+    /// Removes stored files without metadata. A server that stopped in the middle of an upload or a deletion leaves such files.
     async fn remove_orphans(&self, stored: Vec<Uuid>) -> Result<(), StorageError> {
         let orphans = self.storage.orphaned_contents(stored).await?;
         self.remove(orphans).await

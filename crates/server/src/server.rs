@@ -325,7 +325,7 @@ fn open(location: &DataLocation) -> Result<Data, Failure> {
     Ok(Data { storage, contents, directory })
 }
 
-/// Prepares the data before the first request. Returns the key for signing links and the ids of all stored contents. Fails tasks
+/// Prepares the data before the first request. Returns the key for signing links and the ids of all stored files. Fails tasks
 /// that were interrupted.
 async fn prepare(
     storage: &Arc<dyn Storage>,

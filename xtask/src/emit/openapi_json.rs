@@ -1,15 +1,15 @@
-//! The document as JSON, which the server sends.
+//! Emits the OpenAPI document as JSON, for the server to serve.
 
 use serde_json::{Map, Value, json};
 
 use super::{COMMAND, DOCUMENT};
 
-/// Emits `openapi.json`. The list of servers is left empty: the server puts itself there, and finds the place by its text.
+/// Emits `openapi.json`. The server list is empty: the server searches for the empty list and inserts itself.
 pub fn emit(document: &Value) -> Result<String, String> {
-    let members = document.as_object().ok_or("the document is no object")?;
+    let fields = document.as_object().ok_or("the document is not an object")?;
     let note = format!("by `{COMMAND}` from `{DOCUMENT}`; do not edit");
     let mut served = Map::from_iter([("x-generated".to_owned(), note.into())]);
-    for (name, value) in members {
+    for (name, value) in fields {
         let value = if name == "servers" { json!([]) } else { value.clone() };
         served.insert(name.clone(), value);
     }

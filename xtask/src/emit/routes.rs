@@ -1,4 +1,4 @@
-//! The server's table of operations.
+//! Emits the server's table of operations.
 
 use std::fmt::Write;
 
@@ -9,15 +9,15 @@ use crate::model::Model;
 pub fn emit(model: &Model) -> Result<String, String> {
     let mut text = preamble("//");
     text.push_str(
-        "\n//! Every operation of the document, for the router and its test.\n\n\
-         /// One operation of the document.\n\
+        "\n//! The operations of the OpenAPI document, for the router and its tests.\n\n\
+         /// An operation of the OpenAPI document.\n\
          #[derive(Clone, Copy, Debug, PartialEq, Eq)]\n\
          pub struct OperationRoute {\n\
-         /// The document's operation id.\n    pub operation_id: &'static str,\n\
-         /// The method in capitals.\n    pub method: &'static str,\n\
-         /// The path with `{parameters}`.\n    pub path: &'static str,\n\
-         /// The status of success.\n    pub success: u16,\n}\n\n\
-         /// Every operation, in the order of the document's groups.\n\
+         /// The operation id.\n    pub operation_id: &'static str,\n\
+         /// The HTTP method, in upper case.\n    pub method: &'static str,\n\
+         /// The path, with parameters such as `{dataset_id}`.\n    pub path: &'static str,\n\
+         /// The status of a successful response.\n    pub success: u16,\n}\n\n\
+         /// All operations, in the order of the document's groups.\n\
          pub const OPERATIONS: &[OperationRoute] = &[\n",
     );
     for operation in &model.operations {

@@ -1,4 +1,4 @@
-//! Stores the content of each file in a file on disk that is named by its id.
+//! Stores file contents on disk. Each file is named by its id.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -10,14 +10,14 @@ use uuid::Uuid;
 
 use crate::disk_space;
 
-/// A directory of file contents. Its methods block, so call them on threads that may block.
+/// A directory of stored files. Its methods block, so call them on a thread that may block.
 #[derive(Clone, Debug)]
 pub(crate) struct ContentStore {
     directory: PathBuf,
 }
 
 impl ContentStore {
-    /// Opens a directory, creating it if it is missing. Removes incomplete contents of an earlier server.
+    /// Opens a directory, creating it if it is missing. Removes incomplete files left by an earlier server.
     pub(crate) fn open(directory: PathBuf) -> io::Result<Self> {
         let contents = Self { directory };
         let incoming = contents.incoming();
@@ -37,7 +37,7 @@ impl ContentStore {
         self.directory.join(id.to_string())
     }
 
-    /// Starts a new content.
+    /// Starts writing a new file.
     pub(crate) fn create(&self) -> io::Result<IncomingFile> {
         Ok(IncomingFile {
             file: BufWriter::with_capacity(256 << 10, NamedTempFile::new_in(self.incoming())?),
@@ -49,12 +49,12 @@ impl ContentStore {
         })
     }
 
-    /// Opens a content for reading.
+    /// Opens a stored file for reading.
     pub(crate) fn open_content(&self, id: Uuid) -> io::Result<File> {
         File::open(self.path(id))
     }
 
-    /// Removes contents. Missing ones are ignored.
+    /// Removes stored files. Missing ones are ignored.
     pub(crate) fn remove(&self, ids: &[Uuid]) -> io::Result<()> {
         for id in ids {
             match std::fs::remove_file(self.path(*id)) {
@@ -65,7 +65,7 @@ impl ContentStore {
         Ok(())
     }
 
-    /// Lists the ids of all contents.
+    /// Returns the ids of all stored files.
     pub(crate) fn list(&self) -> io::Result<Vec<Uuid>> {
         let mut ids = Vec::new();
         for entry in std::fs::read_dir(&self.directory)? {
@@ -75,7 +75,7 @@ impl ContentStore {
     }
 }
 
-/// A content that is being written. Dropping it unfinished removes it.
+/// A file that is being written. Dropping it before [`finish`](Self::finish) removes it.
 pub(crate) struct IncomingFile {
     file: BufWriter<NamedTempFile>,
     directory: PathBuf,
@@ -85,7 +85,7 @@ pub(crate) struct IncomingFile {
     last: u8,
 }
 
-/// A content that is stored.
+/// A file that was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredFile {
     pub(crate) id: Uuid,
@@ -97,11 +97,11 @@ pub(crate) struct StoredFile {
 }
 
 impl IncomingFile {
-    /// Syncs the content to disk and stores it under a new id.
+    /// Syncs the file to disk and stores it under a new id.
     pub(crate) fn finish(self) -> io::Result<StoredFile> {
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.as_file().sync_all()?;
-        // The content fits, but the disk would be too full even for deleting it.
+        // The file fits, but the disk would then be too full even to delete it.
         if disk_space::available(file.path()) < disk_space::RESERVED {
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_content_exists_only_after_it_is_finished() {
+    fn a_file_is_stored_only_when_it_is_finished() {
         let directory = tempfile::tempdir().unwrap();
         let contents = ContentStore::open(directory.path().join("files")).unwrap();
         let mut incoming = contents.create().unwrap();
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn unfinished_contents_are_removed_at_the_next_start() {
+    fn unfinished_files_are_removed_at_the_next_start() {
         let directory = tempfile::tempdir().unwrap();
         let contents = ContentStore::open(directory.path().to_owned()).unwrap();
         let incoming = contents.create().unwrap();

@@ -25,7 +25,7 @@ impl Snapshot {
         Ok(schema::exists(&connection)?.then(|| Self(connection)))
     }
 
-    /// Returns the ids of the files whose contents belong to the snapshot.
+    /// Returns the ids of all files in the snapshot.
     pub(crate) fn contents(&self) -> Result<Vec<Uuid>, OpenError> {
         let mut statement = self.0.prepare(
             "SELECT f.uuid FROM files f JOIN workspaces w ON w.id = f.workspace WHERE w.discarded = 0 \

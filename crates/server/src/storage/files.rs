@@ -23,7 +23,7 @@ pub(crate) struct FileEntry {
 /// The metadata of a file whose content is already stored.
 #[derive(Clone, Debug)]
 pub(crate) struct NewFile {
-    /// The id of the content.
+    /// The id under which the content is stored.
     pub(crate) id: Uuid,
     /// Whether the file is an export, which is accessible only by its link, rather than an uploaded file.
     pub(crate) export: bool,
@@ -71,7 +71,7 @@ pub(crate) trait FileIndex {
     /// Returns the workspace of a file or an export, even if it has expired.
     fn workspace_of_file(&self, id: Uuid) -> Pending<Uuid>;
 
-    /// Returns those contents that belong to no file, or to one that was deleted or has expired.
+    /// Returns those of the ids that are not ids of an existing file, so that their contents can be removed.
     fn orphaned_contents(&self, ids: Vec<Uuid>) -> Pending<Vec<Uuid>>;
 
     /// Deletes expired files and returns their ids.
