@@ -70,7 +70,7 @@ pub(super) fn nth(connection: &Connection, run: i64, n: u64) -> Result<i64, Stor
             deleted_before += deleted;
         };
         let Some(block) = found else {
-            // Nothing is deleted near the record, only before it.
+            // The block of the record has no deletions: only earlier ones shift its position.
             return Ok(key(run, n + deleted_before));
         };
         if level == 0 {
