@@ -1,6 +1,6 @@
 //! Multipart uploads.
 
-use mistral_datasets_server::fuzzing::form;
+use mistral_datasets_server::internal_fuzzing::form;
 
 /// Checks that a form yields the same fields however its body is split into chunks, and no more bytes than were sent. The first line
 /// of the input is the `Content-Type` header, the rest is the body.

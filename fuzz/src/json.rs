@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use mistral_datasets_server::fuzzing::{self, MAX_DEPTH};
+use mistral_datasets_server::internal_fuzzing::{self, MAX_DEPTH};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Checks that the server and serde_json agree on whether the input is valid JSON and on its fields and items, except for input that
 /// is nested too deeply. Moving JSON to a single line must remove only whitespace.
 pub fn json(input: &[u8]) {
-    let found = fuzzing::json(input);
+    let found = internal_fuzzing::json(input);
     let parsed = serde_json::from_slice::<&RawValue>(input);
     let text = match (&parsed, &found) {
         (Err(_), Err(_)) => return,
@@ -25,9 +25,9 @@ pub fn json(input: &[u8]) {
     assert_eq!(found.text, text);
     if text.starts_with('{') {
         let Fields(expected) = serde_json::from_str(text).expect("an object");
-        assert_eq!(found.members.as_deref(), Some(&expected[..]));
+        assert_eq!(found.fields.as_deref(), Some(&expected[..]));
     } else {
-        assert_eq!(found.members, None);
+        assert_eq!(found.fields, None);
     }
     if text.starts_with('[') {
         let expected: Vec<&RawValue> = serde_json::from_str(text).expect("an array");
@@ -36,7 +36,7 @@ pub fn json(input: &[u8]) {
     } else {
         assert_eq!(found.items, None);
     }
-    let line = fuzzing::one_line(text);
+    let line = internal_fuzzing::single_line(text);
     assert!(!line.contains(['\n', '\r']));
     assert_eq!(compact(&line), compact(text));
 }

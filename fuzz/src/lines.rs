@@ -1,7 +1,7 @@
 //! JSONL import files.
 
 use mistral_datasets_server::Generation;
-use mistral_datasets_server::fuzzing::import_lines;
+use mistral_datasets_server::internal_fuzzing::import_lines;
 
 /// Maximum line length in bytes. Most inputs of the fuzzer are shorter, some are longer.
 const MAX_LINE_BYTES: u64 = 2_000;

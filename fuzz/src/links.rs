@@ -1,6 +1,6 @@
 //! Signed links.
 
-use mistral_datasets_server::fuzzing::{LINKED_FILE, opened_by, signed_link};
+use mistral_datasets_server::internal_fuzzing::{LINKED_FILE, opened_by, signed_link};
 
 /// Expiry time of the only signed link, in seconds since the Unix epoch.
 const EXPIRES: i64 = 4_000_000_000;

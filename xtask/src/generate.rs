@@ -109,12 +109,12 @@ mod tests {
         outputs(&document).unwrap().iter().for_each(|output| copy(&output.path));
         check(directory.path()).unwrap();
 
-        let edited = directory.path().join("crates/server/src/generated/routes.rs");
+        let edited = directory.path().join("crates/server/src/api/generated/routes.rs");
         let text = fs::read_to_string(&edited).unwrap();
         fs::write(&edited, text.replacen("\"fetch_dataset\"", "\"fetch\"", 1)).unwrap();
         let before = fs::read(&edited).unwrap();
         let report = check(directory.path()).unwrap_err();
-        assert!(report.contains("--- crates/server/src/generated/routes.rs (current)"), "{report}");
+        assert!(report.contains("--- crates/server/src/api/generated/routes.rs (current)"), "{report}");
         assert!(
             report.contains("+    OperationRoute {")
                 || report.contains("operation_id: \"fetch_dataset\""),
@@ -185,7 +185,7 @@ mod tests {
                 "checks.items(\"labels\", value, 0..=9)",
             ],
         ),
-        ("crates/server/src/generated/routes.rs", &["\"freeze_dataset\"", "\"POST\""]),
+        ("crates/server/src/api/generated/routes.rs", &["\"freeze_dataset\"", "\"POST\""]),
         ("bindings/python/src/generated/models.rs", &["colour"]),
         ("bindings/python/src/generated/datasets.rs", &["fn freeze(", "fn freeze_async"]),
         (

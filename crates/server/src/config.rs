@@ -1,4 +1,4 @@
-//! What a server can be told.
+//! Configuration of a server.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,8 +8,9 @@ use std::time::Duration;
 use crate::keys::ApiKey;
 use crate::limits::Limits;
 
-/// What a server is told when it starts. The default is a server for tests: in memory, on a free loopback port, open to
-/// every key.
+/// Configuration of a [`Server`](crate::Server).
+///
+/// The default suits tests: temporary data, a free port on 127.0.0.1, and any API key is accepted.
 ///
 /// ```
 /// use mistral_datasets_server::{ApiKey, DataLocation, ServerConfig};
@@ -23,28 +24,31 @@ use crate::limits::Limits;
 /// ```
 #[derive(Clone)]
 pub struct ServerConfig {
-    /// Where to listen; port 0 takes a free one. Without [`api_keys`](Self::api_keys) it must be a loopback address.
+    /// The address to listen on. Port 0 picks a free port. Without [`api_keys`](Self::api_keys) it must be a loopback address.
+    /// Default: `127.0.0.1:0`.
     pub listen: SocketAddr,
-    /// Where the data is kept.
+    /// Where data is stored. Default: [`DataLocation::Memory`].
     pub data: DataLocation,
-    /// The keys that are accepted. When there are none, every key that is not empty is, in requests that are sent to `localhost`,
-    /// to an address or to the host of [`public_url`](Self::public_url): no web page can have those names.
+    /// The accepted API keys.
+    ///
+    /// If empty, any non-empty key is accepted, but only in requests whose `Host` is `localhost`, an IP address or the host of
+    /// [`public_url`](Self::public_url). This protects against DNS rebinding: no web page is served from those names.
     pub api_keys: Vec<ApiKey>,
-    /// The seed that every workspace begins with: a file, or a directory of files. The manual of the server describes it.
+    /// A file, or a directory of files, with the data that every workspace starts with. The README describes the format.
     pub seed: Option<PathBuf>,
-    /// Which keys see the same data.
+    /// Which API keys share data. Default: [`Workspaces::PerKey`].
     pub workspaces: Workspaces,
-    /// Which generation of the API decides what is accepted.
+    /// The API generation whose validation rules apply. Default: [`Generation::G1`].
     pub generation: Generation,
-    /// How much is taken.
+    /// Resource limits.
     pub limits: Limits,
-    /// The origins whose web pages may use the server, such as `http://localhost:3000`, or `*` for any. There are none by
-    /// default, so that browsers keep what the server says from every page.
+    /// The origins whose web pages may call the server, such as `http://localhost:3000`, or `*` for any. Default: none, so
+    /// browsers hide responses from all pages.
     pub cors: Vec<String>,
-    /// The URL under which clients reach the server, for the links it gives. Without one, links are built from the `Host`
-    /// header of the request.
+    /// The base URL of links in responses, such as `https://datasets.example`. By default, links are built from the `Host` header
+    /// of the request.
     pub public_url: Option<String>,
-    /// How long the link to an export works.
+    /// How long the link to an export is valid. Default: 24 hours.
     pub link_lifetime: Duration,
 }
 
@@ -65,7 +69,7 @@ impl Default for ServerConfig {
     }
 }
 
-// How many keys there are is all that shows of them.
+// Shows the number of API keys only.
 impl fmt::Debug for ServerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerConfig")
@@ -83,34 +87,35 @@ impl fmt::Debug for ServerConfig {
     }
 }
 
-/// Where a server keeps its data.
+/// Where a server stores its data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DataLocation {
-    /// Nowhere for long: in the directory for temporary files, without waiting for the disk, and gone when the server stops.
+    /// A temporary directory that is removed when the server stops. Writes are not synced to disk.
     #[default]
     Memory,
-    /// In a directory, which is made where it is missing. One server uses it at a time.
+    /// A directory, created if missing. Only one server can use it at a time.
     Directory(PathBuf),
 }
 
-/// Which keys see the same data.
+/// Which API keys share data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Workspaces {
-    /// Every key has a workspace of its own, so that tests that run at once do not meet.
+    /// Each API key has its own workspace, so concurrent tests do not affect each other.
     #[default]
     PerKey,
-    /// All keys that name no workspace share one, the same at every start, so that data outlives the key it was written with.
+    /// All keys without a workspace name share one workspace. It is the same after every start, so data can still be read after
+    /// a key was replaced.
     Shared,
 }
 
-/// The generations of the API. They differ in what a request must hold; what the server sends suits all of them.
+/// Generations of the API. They differ in how requests are validated; responses are valid in all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Generation {
-    /// The documented one: a payload has `messages`, and properties must be given.
+    /// The documented generation: a payload requires `messages`, and `properties` is required.
     #[default]
     G1,
-    /// A payload is any object, and properties may be left out.
+    /// A payload may be any object, and `properties` is optional.
     G2,
-    /// As `G2`.
+    /// Validates like [`G2`](Self::G2).
     G3,
 }

@@ -1,64 +1,76 @@
-//! What is done behind the requests: giving back space.
+//! Frees space in the background: expired files, deleted datasets, failed imports and discarded workspaces.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::app::App;
-use crate::storage::StorageError;
+use crate::content::ContentStore;
+use crate::storage::{Storage, StorageError};
 
-/// Files past their time are looked for this often.
-const ROUND: Duration = Duration::from_secs(10 * 60);
+/// How often expired files are looked for.
+const INTERVAL: Duration = Duration::from_secs(10 * 60);
 
-/// What failed, for want of space for example, is tried again after this long.
-const AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// How long to wait after a failure, such as a full disk.
+const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Keeps house until it is aborted. The contents are those that were there when the server started.
-pub(crate) async fn run(app: App, left: Vec<Uuid>) {
-    if let Err(error) = remove_unneeded(&app, left).await {
-        tracing::warn!(%error, "contents of files could not be cleaned up");
-    }
-    loop {
-        let pause = match round(&app).await {
-            Ok(()) => ROUND,
-            Err(error) => {
-                tracing::warn!(%error, "space could not be given back");
-                AFTER_FAILURE
+/// The background task that frees space.
+pub(crate) struct Housekeeping {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) contents: ContentStore,
+    /// Wakes the task when something was deleted.
+    pub(crate) wake: Arc<Notify>,
+}
+
+impl Housekeeping {
+    /// Runs until it is aborted. `stored` lists the files that were stored when the server started.
+    pub(crate) async fn run(self, stored: Vec<Uuid>) {
+        if let Err(error) = self.remove_orphans(stored).await {
+            tracing::warn!(%error, "failed to remove orphaned file contents");
+        }
+        loop {
+            let pause = match self.run_once().await {
+                Ok(()) => INTERVAL,
+                Err(error) => {
+                    tracing::warn!(%error, "failed to free space");
+                    RETRY_INTERVAL
+                }
+            };
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(pause) => {}
             }
-        };
-        tokio::select! {
-            () = app.untidy.notified() => {}
-            () = tokio::time::sleep(pause) => {}
         }
     }
-}
 
-/// Removes contents that no file has, because an earlier server ended between the two.
-async fn remove_unneeded(app: &App, left: Vec<Uuid>) -> Result<(), StorageError> {
-    let unneeded = app.storage.unneeded_contents(left).await?;
-    remove(app, unneeded).await
-}
+    /// Removes stored files without metadata. A server that stopped in the middle of an upload or a deletion leaves such files.
+    async fn remove_orphans(&self, stored: Vec<Uuid>) -> Result<(), StorageError> {
+        let orphans = self.storage.orphaned_contents(stored).await?;
+        self.remove(orphans).await
+    }
 
-async fn round(app: &App) -> Result<(), StorageError> {
-    let expired = app.storage.expire_files().await?;
-    remove(app, expired).await?;
-    // Other writes come between the steps, and have half of the time for themselves.
-    loop {
-        let begun = Instant::now();
-        if !app.storage.reclaim().await? {
+    async fn run_once(&self) -> Result<(), StorageError> {
+        let expired = self.storage.expire_files().await?;
+        self.remove(expired).await?;
+        // Pausing as long as each step took leaves half of the time to other writes.
+        loop {
+            let started = Instant::now();
+            if !self.storage.reclaim().await? {
+                return Ok(());
+            }
+            tokio::time::sleep(started.elapsed()).await;
+        }
+    }
+
+    async fn remove(&self, ids: Vec<Uuid>) -> Result<(), StorageError> {
+        if ids.is_empty() {
             return Ok(());
         }
-        tokio::time::sleep(begun.elapsed()).await;
-    }
-}
-
-async fn remove(app: &App, ids: Vec<Uuid>) -> Result<(), StorageError> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let contents = app.contents.clone();
-    match tokio::task::spawn_blocking(move || contents.remove(&ids)).await {
-        Ok(removed) => Ok(removed?),
-        Err(panic) => Err(StorageError::Failed(panic.into())),
+        let contents = self.contents.clone();
+        match tokio::task::spawn_blocking(move || contents.remove(&ids)).await {
+            Ok(removed) => Ok(removed?),
+            Err(panic) => Err(StorageError::Failed(panic.into())),
+        }
     }
 }

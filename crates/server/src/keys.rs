@@ -1,4 +1,4 @@
-//! The keys a server takes, as they are written in options and files.
+//! API keys, and their notation in options and files.
 
 use std::fmt;
 use std::fs::File;
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// The bytes a file of keys may have: some ten thousand keys.
-const FILE_BYTES: u64 = 1 << 20;
+/// The maximum size of a key file, in bytes. This is enough for about ten thousand keys.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// The characters the name of a workspace may have.
-const NAME_LENGTH: usize = 64;
+/// The maximum length of a workspace name.
+const MAX_NAME_LENGTH: usize = 64;
 
-/// A key that a server takes, and the workspace it opens.
+/// An accepted API key and the workspace it gives access to.
 ///
-/// Of the key itself only a hash is kept, so neither `Debug` nor a dump of the memory shows it.
+/// Only a hash of the key is stored, so it does not appear in `Debug` output or memory dumps.
 ///
 /// ```
 /// use mistral_datasets_server::ApiKey;
@@ -31,24 +31,25 @@ const NAME_LENGTH: usize = 64;
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
     workspace: Option<String>,
-    pub(crate) digest: Digested,
-    /// From what the ids of its workspace and its user are made.
+    pub(crate) digest: KeyDigest,
     pub(crate) workspace_id: Uuid,
     pub(crate) user_id: Uuid,
 }
 
-/// The hash of a key, in words, which compare faster than bytes.
-pub(crate) type Digested = [u64; 4];
+/// The SHA-256 hash of a key. Words compare faster than bytes.
+pub(crate) type KeyDigest = [u64; 4];
 
 impl ApiKey {
-    /// A key with a workspace of its own.
+    /// Creates a key with its own workspace.
     pub fn new(key: impl AsRef<str>) -> Self {
         let key = key.as_ref();
         Self::with(None, key, id("workspace", key), id("user", key))
     }
 
-    /// A key of a workspace with a name. Keys of one name see the same data, and are one user: what they write does not tell
-    /// them apart, and goes on belonging to that user when a key is replaced by another.
+    /// Creates a key of a named workspace.
+    ///
+    /// Keys of the same workspace share their data and act as the same user, so a key can be replaced without changing who
+    /// owns the data.
     pub fn with_workspace(workspace: impl Into<String>, key: impl AsRef<str>) -> Self {
         let name = workspace.into();
         let (workspace, user) = (id("named workspace", &name), id("named user", &name));
@@ -59,13 +60,15 @@ impl ApiKey {
         Self { workspace, digest: digest(key), workspace_id, user_id }
     }
 
-    /// Reads a key as options and files hold it: `KEY`, or `NAME=KEY` for the workspace called NAME.
+    /// Parses `KEY`, or `NAME=KEY` for a key of the workspace `NAME`.
     ///
-    /// A name has at most 64 letters, digits, dots, hyphens and underscores, the first of them a letter or digit. It ends at
-    /// the first `=`, so a key behind a name may hold others. A key that holds `=` and has no name is written `=KEY`.
+    /// A name consists of at most 64 ASCII letters, digits, dots, hyphens and underscores, and starts with a letter or digit.
+    /// It ends at the first `=`, so the key after a name may contain `=`. Write a key that contains `=` and has no name as `=KEY`.
     ///
     /// # Errors
-    /// When the name is none, or the key is one that no client could send. The message does not repeat the text.
+    ///
+    /// Returns an error if the name is invalid, or if the key is empty or contains characters that a header cannot carry. The
+    /// message does not contain the input.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let text = text.trim();
         let (name, key) = match text.split_once('=') {
@@ -88,22 +91,21 @@ impl ApiKey {
         Ok(Self::with_workspace(name, key))
     }
 
-    /// Reads a file of keys: one a line, as [`parse`](Self::parse) has it, beside empty lines and comments, which begin
-    /// with `#`.
+    /// Reads a key file: one key per line in the format of [`parse`](Self::parse). Empty lines and lines that start with `#`
+    /// are ignored.
     ///
-    /// A file that others than its owner and group can write to is refused, since whoever can write to it can let themselves
-    /// in. One that they can read is taken, with a warning in the log: Docker and Kubernetes hand secrets to containers
-    /// as just such files.
+    /// A world-writable file is rejected, because every user of the machine could add a key. A world-readable file is accepted
+    /// with a warning in the log, because Docker and Kubernetes mount secrets like that.
     ///
     /// # Errors
-    /// When the file cannot be read, when others can write to it, when a line is no key, when a key stands there twice, and
-    /// when it holds no key at all.
+    ///
+    /// Returns an error if the file cannot be read, is world-writable, or contains an invalid line, a duplicate key or no key.
     pub fn read_file(path: impl AsRef<Path>) -> Result<Vec<Self>, KeyFileError> {
         let path = path.as_ref();
         read(path).map_err(|problem| KeyFileError { path: path.to_owned(), problem })
     }
 
-    /// The name of its workspace, if it was given one.
+    /// Returns the name of the workspace, if the key was created with one.
     pub fn workspace(&self) -> Option<&str> {
         self.workspace.as_deref()
     }
@@ -127,106 +129,106 @@ impl From<String> for ApiKey {
     }
 }
 
-/// Why a text is no key.
+/// Why a key could not be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// There is no key.
+    /// The key is empty.
     #[error("the key is empty")]
     Empty,
-    /// The key could not stand in a header.
-    #[error("a key holds visible ASCII characters only, since it must stand in a header")]
+    /// The key contains characters that an HTTP header cannot carry.
+    #[error("a key may contain visible ASCII characters only")]
     NotSent,
-    /// What stands before the first `=` is no name.
+    /// The part before the first `=` is not a valid workspace name.
     #[error(
-        "what stands before the first `=` is not the name of a workspace (at most 64 letters, digits, `.`, `-` and `_`); \
-         a key that holds `=` itself is written `=KEY` or `NAME=KEY`"
+        "invalid workspace name before the first `=`: expected at most 64 letters, digits, `.`, `-` and `_`; \
+         write a key that contains `=` as `=KEY` or `NAME=KEY`"
     )]
     Name,
 }
 
-/// Why a file of keys cannot be used.
+/// Why a key file could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot use the keys of {}: {problem}", path.display())]
+#[error("cannot use the key file {}: {problem}", path.display())]
 pub struct KeyFileError {
     path: PathBuf,
-    problem: Problem,
+    problem: FileProblem,
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Problem {
+enum FileProblem {
     #[error(transparent)]
     Io(#[from] io::Error),
-    #[error("others than its owner and group can write to it; take that away with `chmod o-w`")]
-    Writable,
-    #[error("it is larger than {FILE_BYTES} bytes")]
-    Large,
+    #[error("every user of this machine can write to it; run `chmod o-w` on it")]
+    WorldWritable,
+    #[error("it is larger than {MAX_FILE_BYTES} bytes")]
+    TooLarge,
     #[error("it is not UTF-8")]
-    Text,
+    NotUtf8,
     #[error("line {0}: {1}")]
     Line(usize, KeyError),
-    #[error("line {0}: the key of line {1} again")]
-    Twice(usize, usize),
-    #[error("it holds no key")]
-    None,
+    #[error("line {0}: duplicate of the key on line {1}")]
+    Duplicate(usize, usize),
+    #[error("it contains no key")]
+    Empty,
 }
 
-fn read(path: &Path) -> Result<Vec<ApiKey>, Problem> {
+fn read(path: &Path) -> Result<Vec<ApiKey>, FileProblem> {
     let file = File::open(path)?;
     check_access(path, &file)?;
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > FILE_BYTES {
-        return Err(Problem::Large);
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(FileProblem::TooLarge);
     }
-    keys(std::str::from_utf8(&bytes).map_err(|_| Problem::Text)?)
+    parse_keys(std::str::from_utf8(&bytes).map_err(|_| FileProblem::NotUtf8)?)
 }
 
-/// The keys of a file's text.
-fn keys(text: &str) -> Result<Vec<ApiKey>, Problem> {
+/// Parses the content of a key file.
+fn parse_keys(text: &str) -> Result<Vec<ApiKey>, FileProblem> {
     let mut keys = Vec::<ApiKey>::new();
     let mut seen = std::collections::HashMap::new();
-    // An editor may have put a mark before the text.
+    // Some editors write a byte order mark.
     for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
         let number = index + 1;
-        let key = ApiKey::parse(line).map_err(|error| Problem::Line(number, error))?;
-        // It could belong to two workspaces, of which one would silently win.
+        let key = ApiKey::parse(line).map_err(|error| FileProblem::Line(number, error))?;
+        // The same key could belong to two workspaces, and one of them would silently win.
         if let Some(first) = seen.insert(key.digest, number) {
-            return Err(Problem::Twice(number, first));
+            return Err(FileProblem::Duplicate(number, first));
         }
         keys.push(key);
     }
-    if keys.is_empty() { Err(Problem::None) } else { Ok(keys) }
+    if keys.is_empty() { Err(FileProblem::Empty) } else { Ok(keys) }
 }
 
 #[cfg(unix)]
-fn check_access(path: &Path, file: &File) -> Result<(), Problem> {
+fn check_access(path: &Path, file: &File) -> Result<(), FileProblem> {
     use std::os::unix::fs::MetadataExt;
 
     let metadata = file.metadata()?;
-    // Pipes and terminals have no content that others could read or change.
+    // Only regular files have content that others could read or change.
     if metadata.is_file() {
         if metadata.mode() & 0o002 != 0 {
-            return Err(Problem::Writable);
+            return Err(FileProblem::WorldWritable);
         }
         if metadata.mode() & 0o004 != 0 {
-            tracing::warn!(file = %path.display(), "every user of this machine can read the keys; `chmod o-r` takes that away");
+            tracing::warn!(file = %path.display(), "every user of this machine can read the keys; run `chmod o-r` on the file");
         }
     }
     Ok(())
 }
 
 #[cfg(not(unix))]
-fn check_access(_: &Path, _: &File) -> Result<(), Problem> {
+fn check_access(_: &Path, _: &File) -> Result<(), FileProblem> {
     Ok(())
 }
 
 fn is_name(text: &str) -> bool {
-    text.len() <= NAME_LENGTH
+    text.len() <= MAX_NAME_LENGTH
         && text.starts_with(|first: char| first.is_ascii_alphanumeric())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
@@ -235,14 +237,14 @@ fn hash(purpose: &str, text: &str) -> [u8; 32] {
     Sha256::new().chain_update(purpose).chain_update([0]).chain_update(text).finalize().into()
 }
 
-pub(crate) fn digest(key: &str) -> Digested {
+pub(crate) fn digest(key: &str) -> KeyDigest {
     let hash = hash("key", key);
     std::array::from_fn(|word| {
         u64::from_be_bytes(std::array::from_fn(|byte| hash[word * 8 + byte]))
     })
 }
 
-/// An id that is always the same for a text, from which the text cannot be told.
+/// Derives an id from a string. The string cannot be recovered from the id.
 pub(crate) fn id(purpose: &str, text: &str) -> Uuid {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash(purpose, text)[..16]);
@@ -254,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_ends_at_the_first_sign() {
+    fn a_name_ends_at_the_first_equals_sign() {
         for (text, expected) in [
             ("abc", ApiKey::new("abc")),
             (" a key ", ApiKey::new("a key")),
@@ -268,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_meant_in_two_ways_is_refused_without_being_repeated() {
+    fn ambiguous_input_is_rejected_and_not_repeated() {
         for (text, expected) in [
             ("", KeyError::Empty),
             ("=", KeyError::Empty),
@@ -288,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn workspaces_are_told_by_name_where_there_is_one_and_by_key_where_there_is_none() {
+    fn the_workspace_depends_on_the_name_or_else_on_the_key() {
         let workspace = |key: ApiKey| key.workspace_id;
         assert_eq!(
             workspace(ApiKey::with_workspace("ci", "a")),
@@ -299,32 +301,32 @@ mod tests {
             workspace(ApiKey::with_workspace("dev", "a"))
         );
         assert_ne!(workspace(ApiKey::new("a")), workspace(ApiKey::new("b")));
-        // A key that is called like a workspace does not open it.
+        // A key that equals the name of a workspace gives no access to it.
         assert_ne!(workspace(ApiKey::new("ci")), workspace(ApiKey::with_workspace("ci", "a")));
     }
 
     #[test]
-    fn a_file_holds_keys_comments_and_empty_lines() {
-        let text = "\u{feff}# who may\r\n\r\nci=one\r\n  ci = two  \n=th=ree\nfour";
+    fn a_key_file_may_contain_comments_and_empty_lines() {
+        let text = "\u{feff}# a comment\r\n\r\nci=one\r\n  ci = two  \n=th=ree\nfour";
         let expected = [
             ApiKey::with_workspace("ci", "one"),
             ApiKey::with_workspace("ci", "two"),
             ApiKey::new("th=ree"),
             "four".into(),
         ];
-        assert_eq!(keys(text).unwrap(), expected);
+        assert_eq!(parse_keys(text).unwrap(), expected);
         for (text, expected) in [
-            ("", "it holds no key"),
-            ("# nothing\n", "it holds no key"),
+            ("", "it contains no key"),
+            ("# nothing\n", "it contains no key"),
             ("one\n\nci=\n", "line 3: the key is empty"),
-            ("ci=one\n#\ndev=one\n", "line 3: the key of line 1 again"),
+            ("ci=one\n#\ndev=one\n", "line 3: duplicate of the key on line 1"),
         ] {
-            assert_eq!(keys(text).unwrap_err().to_string(), expected);
+            assert_eq!(parse_keys(text).unwrap_err().to_string(), expected);
         }
     }
 
     #[test]
-    fn debug_shows_the_name_alone() {
+    fn debug_output_contains_the_name_only() {
         let shown = format!("{:?}", ApiKey::with_workspace("ci", "secret"));
         assert_eq!(shown, "ApiKey { workspace: Some(\"ci\"), .. }");
     }

@@ -1,48 +1,58 @@
-//! A local server of Mistral's observability datasets API: every operation with real semantics, on SQLite, to run beside
-//! tests, to embed in them, or to keep data in.
+//! A local server for Mistral's observability datasets API, to run next to tests, embed in them, or store data in.
 //!
-//! [`Server::start`] starts one within a tokio runtime. It needs no network and no account, is ready within milliseconds, and
-//! several of them live side by side in one process. The command `mistral-datasets serve` is a thin wrapper around it.
+//! [`Server::start`] starts a server on a tokio runtime. It needs no network access and no account, is ready within
+//! milliseconds, and several servers can run in one process. The command `mistral-datasets serve` is a thin wrapper around it.
 //!
-//! What a request must hold follows the documented API; what is sent suits the readers of all its generations. Payloads and
-//! properties are JSON text that is stored and sent exactly as it came. A write is answered once it is durable, and an import
-//! is visible whole or not at all.
+//! - Requests are validated like the documented API validates them; responses are valid in all generations of the API.
+//! - Payloads and properties are stored and returned byte for byte as they were received.
+//! - A write is acknowledged once it is durable. The records of an import become visible atomically.
 //!
-//! Tests of what a client does about failures ask the server for faults (`POST /local/v1/faults`) and read which requests came
-//! (`GET /local/v1/requests`); the README of the crate says how.
+//! To test how a client handles failures, inject faults with `POST /local/v1/faults` and read the received requests with
+//! `GET /local/v1/requests`. The README of the crate describes both.
 
+// Layers, from top to bottom. A module imports only from those below it; `layers.rs` checks this.
+//
+//     server            starts and stops everything; the only module that knows all others
+//     testing           fault injection, request journal, fixtures and seeds; mounted on top through hooks
+//     net               connections, limits, timeouts, CORS, request log
+//     admin             health, metrics, backup
+//     api               the operations, one file per resource
+//     http              building blocks of handlers: authentication, errors, extractors, responses
+//     imports           the import queue and its sources
+//     housekeeping      frees space in the background
+//     content           file contents on disk, signed links
+//     sqlite            the storage on SQLite; known to `admin` (for backups) and `server` only
+//     storage           the storage interface: traits and errors
+//     validate, config, limits, keys, json, data_dir, disk_space, time
+//                       small modules that others use
+
+mod admin;
 mod api;
-mod app;
-mod backup;
 mod config;
-mod connections;
-mod cors;
-mod data;
-mod faults;
-mod files;
-#[doc(hidden)]
-pub mod fuzzing;
-mod generated {
-    pub(crate) mod routes;
-}
+mod content;
+mod data_dir;
+mod disk_space;
 mod housekeeping;
 mod http;
 mod imports;
+#[doc(hidden)]
+pub mod internal_fuzzing;
 mod json;
 mod keys;
+#[cfg(test)]
+mod layers;
 mod limits;
-mod line;
-mod metrics;
-mod room;
-mod seed;
+mod net;
 mod server;
 mod sqlite;
 mod storage;
+mod testing;
 mod time;
+mod validate;
 
-pub use backup::{Backup, BackupError, backup};
+pub use admin::{Backup, BackupError, backup};
 pub use config::{DataLocation, Generation, ServerConfig, Workspaces};
 pub use keys::{ApiKey, KeyError, KeyFileError};
 pub use limits::Limits;
-pub use seed::SeedError;
 pub use server::{RunningServer, Server, StartError};
+pub use testing::SeedError;

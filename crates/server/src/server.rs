@@ -1,4 +1,4 @@
-//! Starting and stopping a server.
+//! Starts and stops servers.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,92 +6,92 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::middleware::from_fn_with_state;
 use http::Uri;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tower::util::MapRequestLayer;
 
-use crate::api;
-use crate::app::{App, Parts};
+use crate::admin::{self, AdminState, Metrics};
+use crate::api::{self, App, AppParts};
 use crate::config::{DataLocation, ServerConfig};
-use crate::connections::{self, Stop};
-use crate::cors::Cors;
-use crate::data::{DataDirectory, DataError};
-use crate::faults::Faults;
-use crate::files::{Contents, Signer};
-use crate::housekeeping;
-use crate::http::Keys;
-use crate::imports::Importer;
-use crate::json::LineRules;
+use crate::content::{ContentStore, LinkSigner};
+use crate::data_dir::{DataDirectory, DataError};
+use crate::housekeeping::Housekeeping;
+use crate::http::{HttpContext, HttpParts, Keys};
+use crate::imports::{ImportQueue, LineRules};
 use crate::keys::ApiKey;
-use crate::limits::Gate;
-use crate::metrics::Metrics;
-use crate::seed::{self, Planter, SeedError};
-use crate::sqlite::{OpenError, SqliteStorage};
+use crate::net::{self, Cors, Limiter, NetContext, Shutdown};
+use crate::sqlite::{OpenError, SqliteStorage, Synchronous};
 use crate::storage::{Seed, Storage, StorageError};
+use crate::testing::{self, SeedError, Seeder, TestApp};
 
 #[cfg(test)]
 mod failing_disk;
 
-/// What a task says that the end of a server cut off.
+/// The message of tasks that a shutdown interrupted.
 const INTERRUPTED: &str =
-    "the server was stopped while the import ran; nothing was imported, start it again";
+    "the server was stopped during the import; nothing was imported, start the import again";
 
-/// For so long [`RunningServer::shutdown`] lets requests go on that are being answered.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long [`RunningServer::shutdown`] waits for requests in progress.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why a server could not start.
+/// Why a server could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// Without configured keys every key is accepted, so only this machine may reach the server.
+    /// A server without API keys accepts any key, so it must not be reachable from other machines.
     #[error(
-        "without an API key the server accepts every key, so it listens on loopback addresses only, and {0} is none; \
-         give it an API key, or let it listen on 127.0.0.1"
+        "{0} is not a loopback address, and a server without API keys accepts any key; configure an API key, or listen on \
+         127.0.0.1"
     )]
     OpenToOthers(SocketAddr),
-    /// The address cannot be listened on.
+    /// Listening on the address failed.
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Another server uses the data directory.
-    #[error("cannot use {}: another server uses it{}", path.display(), holder(.process))]
+    /// Another server is using the data directory.
+    #[error("cannot use {}: another server is using it{}", path.display(), holder(.process))]
     InUse {
         /// The directory.
         path: PathBuf,
-        /// The process of the other server, where it said which.
+        /// The process id of the other server, if known.
         process: Option<u32>,
     },
-    /// A newer version of the server wrote the data directory.
+    /// The data directory was written by a newer version of the server.
     #[error("cannot use {}: {reason}", path.display())]
     Newer {
         /// The directory.
         path: PathBuf,
-        /// What is to be done.
+        /// Which versions are involved, and what to do.
         reason: String,
     },
-    /// The data directory cannot be made, read or written.
+    /// The data directory cannot be created, read or written.
     #[error("cannot use {}: {source}", path.display())]
     Data {
         /// The directory.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// An origin of [`cors`](ServerConfig::cors) is none.
+    /// An origin in [`cors`](ServerConfig::cors) is invalid.
     #[error(
-        "`{0}` is no origin of web pages, such as `http://localhost:3000`, without anything behind the host, and not `*`"
+        "invalid origin `{0}`: expected `*`, or scheme, host and port without a path, such as `http://localhost:3000`"
     )]
     Origin(String),
-    /// The [`public_url`](ServerConfig::public_url) is none.
-    #[error("`{0}` is no URL to build links from, such as `https://datasets.example`")]
+    /// The [`public_url`](ServerConfig::public_url) is invalid.
+    #[error(
+        "invalid public URL `{0}`: expected an HTTP URL without a query, such as `https://datasets.example`"
+    )]
     PublicUrl(String),
-    /// The seed cannot be planted.
-    #[error("the seed: {0}")]
+    /// The seed is invalid.
+    #[error("invalid seed: {0}")]
     Seed(#[from] SeedError),
 }
 
@@ -99,7 +99,7 @@ fn holder(process: &Option<u32>) -> String {
     process.map(|process| format!(" (process {process})")).unwrap_or_default()
 }
 
-/// Without keys nobody but this machine may reach the server.
+/// Rejects a server without API keys that other machines can reach.
 fn check_open(keys: &[ApiKey], listen: SocketAddr) -> Result<(), StartError> {
     if keys.is_empty() && !listen.ip().is_loopback() {
         return Err(StartError::OpenToOthers(listen));
@@ -107,11 +107,11 @@ fn check_open(keys: &[ApiKey], listen: SocketAddr) -> Result<(), StartError> {
     Ok(())
 }
 
-/// The URL that links begin with, without a slash at its end.
+/// Validates the base URL of links, and removes trailing slashes.
 fn link_base(url: String) -> Result<String, StartError> {
     let parsed = url.parse::<Uri>().ok().filter(|parsed| {
-        let web = matches!(parsed.scheme_str(), Some("http" | "https"));
-        web && parsed.host().is_some_and(|host| !host.is_empty()) && parsed.query().is_none()
+        let is_http = matches!(parsed.scheme_str(), Some("http" | "https"));
+        is_http && parsed.host().is_some_and(|host| !host.is_empty()) && parsed.query().is_none()
     });
     match parsed {
         Some(_) => Ok(url.trim_end_matches('/').to_owned()),
@@ -124,7 +124,7 @@ fn link_base(url: String) -> Result<String, StartError> {
 pub struct Server;
 
 impl Server {
-    /// Starts a server within the runtime that this is called in. When this returns, it accepts connections.
+    /// Starts a server on the current tokio runtime. When this returns, the server accepts connections.
     ///
     /// ```
     /// # #[tokio::main]
@@ -139,20 +139,22 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// When the address, the data directory or the seed cannot be used, and when the server would be open to others than this
-    /// machine.
+    ///
+    /// Returns an error if the address, the data directory or the seed cannot be used, or if a server without API keys would be
+    /// reachable from other machines.
     pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
         Self::start_on(config, |storage| Arc::new(storage)).await
     }
 
-    /// Starts a server on what is made of the storage of the data directory.
+    /// Starts a server whose storage is wrapped by `wrap`.
     async fn start_on(
         config: ServerConfig,
-        behind: impl FnOnce(SqliteStorage) -> Arc<dyn Storage>,
+        wrap: impl FnOnce(SqliteStorage) -> Arc<dyn Storage>,
     ) -> Result<RunningServer, StartError> {
         check_open(&config.api_keys, config.listen)?;
+        let rules = LineRules::new(&config.limits, config.generation);
         let seed = match config.seed {
-            Some(path) => Some(read_seed(path, config.limits.lines(config.generation)).await?),
+            Some(path) => Some(read_seed(path, rules).await?),
             None => None,
         };
         let public_url = config.public_url.map(link_base).transpose()?;
@@ -167,81 +169,119 @@ impl Server {
             Ok(data) => data.map_err(|failure| failure.in_directory(&config.data))?,
             Err(panic) => return Err(Failure::Other(panic.into()).in_directory(&config.data)),
         };
-        let storage = behind(data.storage);
-        let (secret, left) = prepare(&storage, &data.contents)
+        let storage = wrap(data.storage);
+        let (secret, stored) = prepare(&storage, &data.contents)
             .await
             .map_err(|failure| failure.in_directory(&config.data))?;
 
-        let untidy = Arc::new(Notify::new());
+        let cleanup = Arc::new(Notify::new());
+        let housekeeping = Housekeeping {
+            storage: Arc::clone(&storage),
+            contents: data.contents.clone(),
+            wake: Arc::clone(&cleanup),
+        };
         let keys = Arc::new(Keys::new(config.api_keys, config.workspaces));
-        let app = App::new(Parts {
-            metrics: Arc::new(Metrics::new()),
-            planter: Planter::new(Arc::clone(&storage), seed),
-            importer: Importer::new(Arc::clone(&storage), Arc::clone(&untidy), &config.limits),
+        let seeder = Arc::new(Seeder::new(Arc::clone(&storage), seed));
+        let http = HttpContext::new(HttpParts {
+            keys: Arc::clone(&keys),
+            limits: config.limits,
+            public_url,
+            local_url: format!("http://{address}"),
+            workspace_hook: seeder.workspace_hook(),
+        });
+        let metrics = Arc::new(Metrics::new());
+        let admin = AdminState {
+            http: http.clone(),
+            storage: Arc::clone(&storage),
+            metrics: Arc::clone(&metrics),
+        };
+        let app = App::new(AppParts {
+            http,
+            imports: ImportQueue::new(Arc::clone(&storage), Arc::clone(&cleanup), &config.limits),
             storage,
             contents: data.contents,
-            signer: Signer::new(&secret),
-            faults: Faults::default(),
-            keys: Arc::clone(&keys),
+            link_signer: LinkSigner::new(&secret),
             generation: config.generation,
-            limits: config.limits,
             link_lifetime: config.link_lifetime,
-            public_url,
-            own_url: format!("http://{address}"),
-            untidy,
+            cleanup,
         });
+        let routes = router(&app, admin, seeder, &cors);
+        let net = NetContext { limiter: Limiter::new(config.limits), cors, metrics };
         let (stop, stopped) = watch::channel(None);
-        let running = tokio::spawn(run(app, cors, listener, stopped, left, data.directory));
-        Ok(RunningServer { address, keys, stop, running: Some(running) })
+        let serving = async move {
+            let housekeeping = tokio::spawn(housekeeping.run(stored));
+            net::serve(listener, routes, Arc::new(net), stopped).await;
+            housekeeping.abort();
+            let _ = housekeeping.await;
+            app.imports.stop().await;
+            // Dropping the storage blocks until its writer thread has ended; the lock on the directory is released last.
+            let _ = tokio::task::spawn_blocking(move || {
+                drop(app);
+                drop(data.directory);
+            })
+            .await;
+        };
+        Ok(RunningServer { address, keys, stop, running: Some(tokio::spawn(serving)) })
     }
 }
 
-/// A server that runs. Dropping it stops it without waiting; [`shutdown`](Self::shutdown) stops it in order.
+/// Builds the router: the API and, beside and around it, everything else that a server answers.
+fn router(app: &App, admin: AdminState, seeder: Arc<Seeder>, cors: &Cors) -> Router {
+    let testing = TestApp::new(app.clone(), seeder);
+    let routes = api::routes(app.clone()).merge(admin::routes(admin)).merge(testing.routes());
+    let routes = testing.around(api::with_fallbacks(routes));
+    let routes = routes
+        .layer(MapRequestLayer::new(api::name_requests))
+        .layer(from_fn_with_state(app.http.clone(), net::check_host));
+    cors.layer(routes)
+}
+
+/// A running server. Dropping it stops the server without waiting for requests; prefer [`shutdown`](Self::shutdown).
 pub struct RunningServer {
     address: SocketAddr,
     keys: Arc<Keys>,
-    stop: watch::Sender<Option<Stop>>,
+    stop: watch::Sender<Option<Shutdown>>,
     running: Option<JoinHandle<()>>,
 }
 
 impl RunningServer {
-    /// The address the server listens on.
+    /// Returns the address the server listens on.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL of the server, such as `http://127.0.0.1:7700`.
+    /// Returns the URL of the server, such as `http://127.0.0.1:7700`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Exchanges the keys that are accepted. From the next request on a key that is not among them is answered 401, also on
-    /// connections that are open already. Links that were signed for it work until their time.
+    /// Replaces the accepted API keys. This affects all further requests, also on open connections. Signed links stay valid until
+    /// they expire.
     ///
     /// # Errors
-    /// When there are none, which would let everybody in, and the server is open to others than this machine.
+    ///
+    /// Returns an error if `keys` is empty and the server is reachable from other machines.
     pub fn set_api_keys(&self, keys: Vec<ApiKey>) -> Result<(), StartError> {
         check_open(&keys, self.address)?;
         self.keys.replace(keys);
         Ok(())
     }
 
-    /// Stops the server: it accepts no more connections, lets the requests that are being answered end, for ten seconds at
-    /// most, and closes its data.
+    /// Stops the server gracefully: closes the listener, waits up to ten seconds for requests in progress, and closes the data
+    /// directory.
     pub async fn shutdown(self) {
-        self.end(Stop::After(GRACE)).await;
+        self.stop(Shutdown::After(SHUTDOWN_TIMEOUT)).await;
     }
 
-    /// Stops the server as [`shutdown`](Self::shutdown) does, but cuts the requests off that are being answered: tests leave some
-    /// behind that are to take long.
+    /// Stops the server like [`shutdown`](Self::shutdown), but aborts requests in progress.
     pub async fn shutdown_now(self) {
-        self.end(Stop::Now).await;
+        self.stop(Shutdown::Now).await;
     }
 
-    async fn end(mut self, how: Stop) {
+    async fn stop(mut self, how: Shutdown) {
         self.stop.send_replace(Some(how));
         if let Some(running) = self.running.take() {
-            // It ends early only when the runtime does.
+            // An error means that the runtime is shutting down.
             let _ = running.await;
         }
     }
@@ -250,7 +290,7 @@ impl RunningServer {
 impl Drop for RunningServer {
     fn drop(&mut self) {
         if self.running.is_some() {
-            self.stop.send_replace(Some(Stop::Now));
+            self.stop.send_replace(Some(Shutdown::Now));
         }
     }
 }
@@ -261,66 +301,47 @@ impl fmt::Debug for RunningServer {
     }
 }
 
-/// Serves until it is told to stop, and then closes everything in order.
-async fn run(
-    app: App,
-    cors: Cors,
-    listener: TcpListener,
-    stop: watch::Receiver<Option<Stop>>,
-    left: Vec<uuid::Uuid>,
-    directory: DataDirectory,
-) {
-    let tidying = tokio::spawn(housekeeping::run(app.clone(), left));
-    let routes = cors.around(api::router(app.clone()));
-    let gate = Gate::new(app.limits, cors, Arc::clone(&app.metrics));
-    connections::serve(listener, routes, gate, stop).await;
-    tidying.abort();
-    let _ = tidying.await;
-    app.importer.stop().await;
-    // The last of the storage waits for the thread that writes; the directory's lock goes after it.
-    let _ = tokio::task::spawn_blocking(move || {
-        drop(app);
-        drop(directory);
-    })
-    .await;
-}
-
 async fn read_seed(path: PathBuf, rules: LineRules) -> Result<Seed, SeedError> {
-    let reading = tokio::task::spawn_blocking(move || seed::read(&path, rules));
+    let reading = tokio::task::spawn_blocking(move || testing::read_seed(&path, rules));
     reading.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
-/// What a data directory holds.
+/// An open data directory.
 struct Data {
     storage: SqliteStorage,
-    contents: Contents,
+    contents: ContentStore,
     directory: DataDirectory,
 }
 
 fn open(location: &DataLocation) -> Result<Data, Failure> {
     let directory = DataDirectory::open(location)?;
-    let storage = SqliteStorage::open(&directory.database(), directory.durability())?;
-    let contents = Contents::open(directory.files())?;
+    let synchronous = match location {
+        // Temporary data ends with the process, so it need not survive a crash.
+        DataLocation::Memory => Synchronous::Off,
+        DataLocation::Directory(_) => Synchronous::Full,
+    };
+    let storage = SqliteStorage::open(&directory.database(), synchronous)?;
+    let contents = ContentStore::open(directory.files())?;
     Ok(Data { storage, contents, directory })
 }
 
-/// What must be done before the first request: the secret for links, the tasks that were cut off, and which contents the last
-/// server left.
+/// Prepares the data before the first request. Returns the key for signing links and the ids of all stored files. Fails tasks
+/// that were interrupted.
 async fn prepare(
     storage: &Arc<dyn Storage>,
-    contents: &Contents,
+    contents: &ContentStore,
 ) -> Result<(Vec<u8>, Vec<uuid::Uuid>), Failure> {
     let secret = storage.secret().await?;
     let interrupted = storage.fail_interrupted_imports(INTERRUPTED.to_owned()).await?;
     if interrupted > 0 {
-        tracing::warn!(interrupted, "imports were cut off by the end of the last server");
+        tracing::warn!(interrupted, "the last shutdown interrupted imports");
     }
     let contents = contents.clone();
-    let left = tokio::task::spawn_blocking(move || contents.all()).await;
-    Ok((secret, left.map_err(|panic| Failure::Other(panic.into()))??))
+    let stored = tokio::task::spawn_blocking(move || contents.list()).await;
+    Ok((secret, stored.map_err(|panic| Failure::Other(panic.into()))??))
 }
 
-/// Why a data directory could not be opened.
+/// Why a data directory could not be opened, without its path.
 enum Failure {
     InUse(Option<u32>),
     Newer(String),

@@ -1,14 +1,14 @@
-//! Moments as the API writes them: UTC, to the microsecond.
+//! Timestamps in the format of the API: UTC with microseconds.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A moment in microseconds since 1970, UTC.
+/// A point in time, in microseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timestamp(i64);
 
 impl Timestamp {
-    /// This moment.
+    /// Returns the current time.
     pub(crate) fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
@@ -26,7 +26,7 @@ impl Timestamp {
         self.0
     }
 
-    /// Whole seconds since 1970.
+    /// Returns whole seconds since the Unix epoch.
     pub(crate) fn seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)
     }
@@ -35,22 +35,22 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// The later of now and the first moment after this one, so that every change moves `updated_at` on even when the
-    /// clock stands still or was set back.
+    /// Returns the current time, or the next microsecond after `self` if that is later.
+    ///
+    /// This way every update increases `updated_at`, even if the clock was set back.
     pub(crate) fn next(self) -> Self {
         Self::now().max(Self(self.0 + 1))
     }
 
-    /// The 27 characters of the moment in RFC 3339 with six fraction digits. Years beyond 9999 cannot come up: the
-    /// clock would have to be off by eight thousand years.
+    /// Formats the timestamp as RFC 3339 with six fraction digits. Years above 9999 are not supported.
     pub(crate) fn rfc3339(self) -> [u8; 27] {
-        let (days, micros) = (self.0.div_euclid(MICROS_A_DAY), self.0.rem_euclid(MICROS_A_DAY));
-        let (year, month, day) = civil(days);
-        // In 32 bits, in which processors divide several times faster; each fits.
+        let (days, micros) = (self.0.div_euclid(MICROS_PER_DAY), self.0.rem_euclid(MICROS_PER_DAY));
+        let (year, month, day) = date_of(days);
+        // All values fit into 32 bits, and 32-bit divisions are several times faster.
         let [year, month, day] = [year, month, day].map(|part| part as u32);
         let (seconds, micros) = ((micros / 1_000_000) as u32, (micros % 1_000_000) as u32);
         let mut text = *b"0000-00-00T00:00:00.000000Z";
-        let pairs = [
+        let digit_pairs = [
             (0, year / 100),
             (2, year % 100),
             (5, month),
@@ -62,9 +62,9 @@ impl Timestamp {
             (22, micros / 100 % 100),
             (24, micros % 100),
         ];
-        for (place, number) in pairs {
-            text[place] = b'0' + (number / 10) as u8;
-            text[place + 1] = b'0' + (number % 10) as u8;
+        for (position, number) in digit_pairs {
+            text[position] = b'0' + (number / 10) as u8;
+            text[position + 1] = b'0' + (number % 10) as u8;
         }
         text
     }
@@ -76,11 +76,13 @@ impl fmt::Display for Timestamp {
     }
 }
 
-const MICROS_A_DAY: i64 = 86_400 * 1_000_000;
+const MICROS_PER_DAY: i64 = 86_400 * 1_000_000;
 
-/// Year, month and day of a day counted from 1970-01-01, by the method of Howard Hinnant's "chrono-compatible
-/// low-level date algorithms": years begin in March, so that the leap day is the last of its year.
-fn civil(days: i64) -> (i64, i64, i64) {
+/// Converts days since 1970-01-01 to year, month and day.
+///
+/// This is `civil_from_days` from Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms": years start in March, so the
+/// leap day is the last day of its year.
+fn date_of(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
@@ -99,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_moments_are_written_as_the_calendar_has_them() {
+    fn timestamps_are_formatted_as_rfc_3339() {
         for (micros, text) in [
             (0, "1970-01-01T00:00:00.000000Z"),
             (951_782_400_000_000, "2000-02-29T00:00:00.000000Z"),
@@ -112,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_moment_is_later_even_than_a_moment_to_come() {
+    fn next_is_later_than_a_time_in_the_future() {
         let future = Timestamp::now().plus(Duration::from_secs(3600));
         assert_eq!(future.next(), Timestamp(future.0 + 1));
     }

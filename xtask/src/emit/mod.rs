@@ -83,8 +83,8 @@ pub fn all(document: &Value, model: &Model) -> Result<Vec<Output>, String> {
     let mut outputs = vec![
         Output::new("crates/core-client/src/generated.rs", core_operations::emit(document, model)?),
         Output::new("crates/types/src/schemas.rs", core_types::emit(model)?),
-        Output::new("crates/server/src/generated/routes.rs", routes::emit(model)?),
-        Output::new("crates/server/src/generated/openapi.json", openapi_json::emit(document)?),
+        Output::new("crates/server/src/api/generated/routes.rs", routes::emit(model)?),
+        Output::new("crates/server/src/api/generated/openapi.json", openapi_json::emit(document)?),
     ];
     outputs.extend(client::emit(model)?);
     outputs.extend(python::emit(model)?);

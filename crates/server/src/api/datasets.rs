@@ -5,12 +5,12 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::responses;
-use crate::app::App;
+use super::state::App;
 use crate::http::{
     ApiError, BaseUrl, Caller, DatasetPath, JsonBody, PageQuery, Query, json, no_content,
 };
-use crate::seed::{dataset_description, dataset_name};
 use crate::storage::{DatasetChange, NewDataset};
+use crate::validate::{dataset_description, dataset_name};
 
 pub(super) async fn list(
     State(app): State<App>,
@@ -31,7 +31,7 @@ pub(super) async fn create(
     caller: Caller,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let body = body.members()?;
+    let body = body.fields()?;
     let new = NewDataset {
         name: dataset_name(&body.required("name")?)?,
         description: dataset_description(&body.required("description")?)?,
@@ -56,7 +56,7 @@ pub(super) async fn update(
     DatasetPath(key): DatasetPath,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let body = body.members()?;
+    let body = body.fields()?;
     let change = DatasetChange {
         name: body.optional("name").as_ref().map(dataset_name).transpose()?,
         description: body.optional("description").as_ref().map(dataset_description).transpose()?,
@@ -72,6 +72,6 @@ pub(super) async fn delete(
 ) -> Result<Response, ApiError> {
     app.storage.delete_dataset(caller.workspace, key).await?;
     // Its records are removed behind the response.
-    app.untidy.notify_one();
+    app.cleanup.notify_one();
     Ok(no_content())
 }

@@ -11,10 +11,10 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::responses;
-use crate::app::App;
-use crate::files::Incoming;
-use crate::http::{ApiError, BaseUrl, Caller, DatasetPath, json, on_disk};
-use crate::json::{Object, one_line};
+use super::state::App;
+use crate::content::IncomingFile;
+use crate::http::{ApiError, BaseUrl, Caller, DatasetPath, blocking_io, json};
+use crate::json::{Object, single_line};
 use crate::storage::{DatasetKey, NewFile, RecordView};
 use crate::time::Timestamp;
 
@@ -26,7 +26,7 @@ pub(super) async fn to_jsonl(
 ) -> Result<Response, ApiError> {
     let dataset = app.storage.dataset(caller.workspace, key).await?;
     let contents = app.contents.clone();
-    let incoming = on_disk(tokio::task::spawn_blocking(move || contents.begin())).await?;
+    let incoming = blocking_io(tokio::task::spawn_blocking(move || contents.create())).await?;
     // The storage has the visitor while it reads; what was written is taken back afterwards.
     let written = Arc::new(Mutex::new(Some(incoming)));
     let writing = Arc::clone(&written);
@@ -39,12 +39,13 @@ pub(super) async fn to_jsonl(
         incoming.write_all(&line)
     };
     let key = DatasetKey::Id(dataset.id);
-    app.storage.each_record(caller.workspace, key, Box::new(visitor)).await?;
-    let incoming: Option<Incoming> = written.lock().unwrap_or_else(PoisonError::into_inner).take();
+    app.storage.visit_records(caller.workspace, key, Box::new(visitor)).await?;
+    let incoming: Option<IncomingFile> =
+        written.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(incoming) = incoming else {
         return Err(ApiError::internal(&io::Error::from(io::ErrorKind::BrokenPipe)));
     };
-    let stored = on_disk(tokio::task::spawn_blocking(move || incoming.finish())).await?;
+    let stored = blocking_io(tokio::task::spawn_blocking(move || incoming.finish())).await?;
     let expires = Timestamp::now().plus(app.link_lifetime);
     let new = NewFile {
         id: stored.id,
@@ -60,7 +61,7 @@ pub(super) async fn to_jsonl(
         signature: stored.signature,
     };
     let file = app.storage.add_file(caller.workspace, new).await?;
-    let url = base.join(&app.signer.link(file.id, expires));
+    let url = base.join(&app.link_signer.link(file.id, expires));
     let body = responses::object(|object| object.string("file_url", &url));
     Ok(json(StatusCode::OK, body))
 }
@@ -69,10 +70,10 @@ pub(super) async fn to_jsonl(
 fn write_line(line: &mut Vec<u8>, record: RecordView<'_>) {
     Object::write(line, |object| {
         object.uuid("id", record.id);
-        object.times(record.created_at, record.updated_at);
+        object.timestamps(record.created_at, record.updated_at);
         object.string("source", record.source);
-        object.raw("payload", one_line(record.payload));
-        object.raw("properties", one_line(record.properties));
+        object.raw("payload", single_line(record.payload));
+        object.raw("properties", single_line(record.properties));
     });
     line.push(b'\n');
 }

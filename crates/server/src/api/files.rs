@@ -10,11 +10,12 @@ use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
 use super::responses::{self, FileResponse};
-use crate::app::App;
+use super::state::App;
 use crate::http::{
-    ApiError, BaseUrl, Caller, FilePath, GREATEST, Query, UploadForm, content, json, on_disk,
+    ApiError, BaseUrl, Caller, FilePath, MAX_INTEGER, Query, UploadForm, blocking_io,
+    file_response, json,
 };
-use crate::json::{Object, list as write_list};
+use crate::json::{Object, array};
 use crate::storage::{FileFilter, Missing, NewFile, Window};
 use crate::time::Timestamp;
 
@@ -33,8 +34,8 @@ pub(super) async fn list(
     caller: Caller,
     query: Query,
 ) -> Result<Response, ApiError> {
-    let page = query.integer("page", 0..=GREATEST, 0)?;
-    let size = query.integer("page_size", 0..=GREATEST, 100)?;
+    let page = query.integer("page", 0..=MAX_INTEGER, 0)?;
+    let size = query.integer("page_size", 0..=MAX_INTEGER, 100)?;
     let with_total = query.boolean("include_total", true)?;
     let given = |name| Ok::<_, ApiError>(query.text(name)?.filter(|text| !text.is_empty()));
     let filter = FileFilter {
@@ -45,7 +46,7 @@ pub(super) async fn list(
     let window = Window { offset: page.saturating_mul(size), limit };
     let listed = app.storage.files(caller.workspace, filter, window).await?;
     let body = responses::object(|object| {
-        write_list(object.member("data"), &listed.results, |out, file| {
+        array(object.field("data"), &listed.results, |out, file| {
             Object::write(out, |object| responses::file(object, file, FileResponse::Plain));
         });
         object.string("object", "list");
@@ -57,7 +58,7 @@ pub(super) async fn list(
 /// What the fields of an upload say, as far as they have come.
 #[derive(Default)]
 struct Upload {
-    file: Option<(crate::files::Incoming, String, Option<String>)>,
+    file: Option<(crate::content::IncomingFile, String, Option<String>)>,
     purpose: Option<String>,
     expires_at: Option<Timestamp>,
     visibility: Option<String>,
@@ -80,7 +81,7 @@ pub(super) async fn upload(
                 })?;
                 let name = file_name(name)?;
                 let mimetype = field.content_type().map(str::to_owned);
-                let incoming = field.store(&app.contents, app.limits.file_bytes).await?;
+                let incoming = field.store(&app.contents, app.http.limits.file_bytes).await?;
                 upload.file = Some((incoming, name, mimetype));
             }
             "purpose" => upload.purpose = Some(purpose(field.text().await?)?),
@@ -92,7 +93,7 @@ pub(super) async fn upload(
     let Some((incoming, name, mimetype)) = upload.file else {
         return Err(ApiError::validation("file: required"));
     };
-    let stored = on_disk(tokio::task::spawn_blocking(move || incoming.finish())).await?;
+    let stored = blocking_io(tokio::task::spawn_blocking(move || incoming.finish())).await?;
     let has_lines = name.to_ascii_lowercase().ends_with(".jsonl");
     let new = NewFile {
         id: stored.id,
@@ -131,7 +132,7 @@ fn purpose(text: String) -> Result<String, ApiError> {
 }
 
 fn expiry(text: &str) -> Result<Timestamp, ApiError> {
-    let hours = text.trim().parse().ok().filter(|hours| (1..=GREATEST).contains(hours));
+    let hours = text.trim().parse().ok().filter(|hours| (1..=MAX_INTEGER).contains(hours));
     let hours =
         hours.ok_or_else(|| ApiError::validation("expiry: expected whole hours of at least 1"))?;
     Ok(after(hours))
@@ -167,7 +168,7 @@ pub(super) async fn delete(
     app.storage.delete_file(caller.workspace, id).await?;
     // The file is gone for everybody now. A content that cannot be removed is tried again at the next start.
     let contents = app.contents.clone();
-    on_disk(tokio::task::spawn_blocking(move || contents.remove(&[id]))).await?;
+    blocking_io(tokio::task::spawn_blocking(move || contents.remove(&[id]))).await?;
     let body = responses::object(|object| {
         object.uuid("id", id);
         object.string("object", "file");
@@ -183,7 +184,7 @@ pub(super) async fn download(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let entry = app.storage.file(caller.workspace, id).await?;
-    content(open(&app, id).await?, &entry, &headers).await
+    file_response(open(&app, id).await?, &entry, &headers).await
 }
 
 pub(super) async fn signed_url(
@@ -193,9 +194,9 @@ pub(super) async fn signed_url(
     base: BaseUrl,
     query: Query,
 ) -> Result<Response, ApiError> {
-    let hours = query.integer("expiry", 1..=GREATEST, 24)?;
+    let hours = query.integer("expiry", 1..=MAX_INTEGER, 24)?;
     app.storage.file(caller.workspace, id).await?;
-    let url = base.join(&app.signer.link(id, after(hours)));
+    let url = base.join(&app.link_signer.link(id, after(hours)));
     let body = responses::object(|object| object.string("url", &url));
     Ok(json(StatusCode::OK, body))
 }
@@ -203,11 +204,11 @@ pub(super) async fn signed_url(
 /// Opens the content of a file. One that was deleted just now is not there.
 pub(super) async fn open(app: &App, id: Uuid) -> Result<File, ApiError> {
     let contents = app.contents.clone();
-    let opened = tokio::task::spawn_blocking(move || match contents.read(id) {
+    let opened = tokio::task::spawn_blocking(move || match contents.open_content(id) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         opened => opened.map(Some),
     });
-    on_disk(opened).await?.ok_or_else(|| Missing::File.into())
+    blocking_io(opened).await?.ok_or_else(|| Missing::File.into())
 }
 
 #[cfg(test)]

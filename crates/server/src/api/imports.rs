@@ -3,98 +3,99 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
+use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
+use super::state::App;
 use super::{files, responses};
-use crate::app::App;
-use crate::faults::Planned;
 use crate::http::{ApiError, Caller, DatasetPath, JsonBody, json};
-use crate::imports::{Ids, Import, Lines, Source};
-use crate::json::{Problem, Value};
+use crate::imports::{FileLines, Ids, Import, LineRules, Source, TaskHook};
+use crate::json::{JsonError, Value};
 use crate::storage::{DatasetKey, Missing};
 
 pub(super) async fn from_file(
     State(app): State<App>,
     caller: Caller,
     DatasetPath(key): DatasetPath,
-    planned: Planned,
+    hook: Option<Extension<Arc<dyn TaskHook>>>,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let id = body.members()?.required("file_id")?.string()?;
+    let id = body.fields()?.required("file_id")?.string()?;
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let file = uuid::Uuid::try_parse(&id).map_err(|_| Missing::File)?;
     app.storage.file(caller.workspace, file).await?;
     // The file is opened here, so that it may be deleted as soon as this is answered.
     let content = files::open(&app, file).await?;
-    let lines = Lines::new(content, app.limits.lines(app.generation))
-        .map_err(|error| ApiError::internal(&error))?;
-    begin(&app, caller, key, Source::File(Box::new(lines)), 0, planned).await
+    let rules = LineRules::new(&app.http.limits, app.generation);
+    let lines = FileLines::new(content, rules).map_err(|error| ApiError::internal(&error))?;
+    begin(&app, caller, key, Source::File(Box::new(lines)), 0, hook).await
 }
 
 pub(super) async fn from_campaign(
     State(app): State<App>,
     caller: Caller,
     DatasetPath(key): DatasetPath,
-    planned: Planned,
+    hook: Option<Extension<Arc<dyn TaskHook>>>,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let campaign = body.members()?.required("campaign_id")?.uuid()?;
+    let campaign = body.fields()?.required("campaign_id")?.uuid()?;
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let events = app.storage.campaign_events(caller.workspace, campaign).await?;
-    let (ids, _) = distinct(events.present);
+    let (ids, _) = distinct(events.existing);
     let skipped = events.named - ids.len() as u64;
-    begin(&app, caller, key, Source::Events(Ids::new(ids)), skipped, planned).await
+    begin(&app, caller, key, Source::Events(Ids::new(ids)), skipped, hook).await
 }
 
 pub(super) async fn from_explorer(
     State(app): State<App>,
     caller: Caller,
     DatasetPath(key): DatasetPath,
-    planned: Planned,
+    hook: Option<Extension<Arc<dyn TaskHook>>>,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let body = body.members()?;
+    let body = body.fields()?;
     let ids = strings(&body.required("completion_event_ids")?.items(0..=500)?)?;
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let (ids, skipped) = distinct(ids);
     app.storage.require_events(caller.workspace, ids.clone()).await?;
-    begin(&app, caller, key, Source::Events(Ids::new(ids)), skipped, planned).await
+    begin(&app, caller, key, Source::Events(Ids::new(ids)), skipped, hook).await
 }
 
 pub(super) async fn from_playground(
     State(app): State<App>,
     caller: Caller,
     DatasetPath(key): DatasetPath,
-    planned: Planned,
+    hook: Option<Extension<Arc<dyn TaskHook>>>,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let body = body.members()?;
+    let body = body.fields()?;
     let ids = strings(&body.required("conversation_ids")?.items(0..=usize::MAX)?)?;
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let (ids, skipped) = distinct(ids);
     app.storage.require_conversations(caller.workspace, ids.clone()).await?;
-    begin(&app, caller, key, Source::Conversations(Ids::new(ids)), skipped, planned).await
+    begin(&app, caller, key, Source::Conversations(Ids::new(ids)), skipped, hook).await
 }
 
 pub(super) async fn from_dataset_records(
     State(app): State<App>,
     caller: Caller,
     DatasetPath(key): DatasetPath,
-    planned: Planned,
+    hook: Option<Extension<Arc<dyn TaskHook>>>,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let ids = body.members()?.required("dataset_record_ids")?.items(1..=10_000)?;
+    let ids = body.fields()?.required("dataset_record_ids")?.items(1..=10_000)?;
     let ids = ids.iter().map(Value::uuid).collect::<Result<_, _>>()?;
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let (ids, skipped) = distinct(ids);
     app.storage.require_records(caller.workspace, ids.clone()).await?;
-    begin(&app, caller, key, Source::Records(Ids::new(ids)), skipped, planned).await
+    begin(&app, caller, key, Source::Records(Ids::new(ids)), skipped, hook).await
 }
 
-fn strings(values: &[Value<'_>]) -> Result<Vec<String>, Problem> {
+fn strings(values: &[Value<'_>]) -> Result<Vec<String>, JsonError> {
     values.iter().map(Value::string).collect()
 }
 
@@ -115,11 +116,12 @@ async fn begin(
     dataset: DatasetKey,
     source: Source,
     skipped: u64,
-    Planned(fault): Planned,
+    hook: Option<Extension<Arc<dyn TaskHook>>>,
 ) -> Result<Response, ApiError> {
     let Caller { workspace, user } = caller;
-    let import = Import { workspace, dataset, creator: user, source, skipped, fault };
-    let task = app.importer.begin(import).ok_or_else(|| ApiError::busy("imports"))?.await?;
+    let hook = hook.map(|Extension(hook)| hook);
+    let import = Import { workspace, dataset, creator: user, source, skipped, hook };
+    let task = app.imports.submit(import).ok_or_else(|| ApiError::busy("imports"))?.await?;
     Ok(json(StatusCode::ACCEPTED, responses::one(&task)))
 }
 

@@ -7,9 +7,9 @@ use mistral_datasets_types::ErrorCode;
 use uuid::Uuid;
 
 use super::files;
-use crate::app::App;
-use crate::files::{LinkError, Signer};
-use crate::http::{ApiError, FilePath, Query, content};
+use super::state::App;
+use crate::content::{LinkError, LinkSigner};
+use crate::http::{ApiError, FilePath, Query, file_response};
 use crate::time::Timestamp;
 
 pub(super) async fn open(
@@ -20,31 +20,31 @@ pub(super) async fn open(
 ) -> Result<Response, ApiError> {
     check(&app, id, &query)?.map_err(|error| {
         forbidden(match error {
-            LinkError::Forged => "the link is not signed by this server, or was altered",
+            LinkError::Invalid => "the link is not signed by this server, or was altered",
             LinkError::Expired => "the link has expired; ask for a new one",
         })
     })?;
     let entry = app.storage.linked_file(id).await?;
-    content(files::open(&app, id).await?, &entry, &headers).await
+    file_response(files::open(&app, id).await?, &entry, &headers).await
 }
 
 /// Whether the query of a link opens a file.
 fn check(app: &App, id: Uuid, query: &Query) -> Result<Result<(), LinkError>, ApiError> {
-    opens(&app.signer, id, query, Timestamp::now())
+    verify_link(&app.link_signer, id, query, Timestamp::now())
 }
 
 /// Whether the query of a link that a signer signed opens a file at a time.
-pub(crate) fn opens(
-    signer: &Signer,
+pub(crate) fn verify_link(
+    signer: &LinkSigner,
     id: Uuid,
     query: &Query,
     now: Timestamp,
 ) -> Result<Result<(), LinkError>, ApiError> {
     let expires = query.text("expires")?.and_then(|text| text.parse().ok());
     let (Some(expires), Some(signature)) = (expires, query.text("signature")?) else {
-        return Ok(Err(LinkError::Forged));
+        return Ok(Err(LinkError::Invalid));
     };
-    Ok(signer.check(id, expires, signature, now))
+    Ok(signer.verify(id, expires, signature, now))
 }
 
 /// The workspace of the file that a link was signed for, whether its time is over or not.
@@ -53,7 +53,7 @@ pub(crate) async fn linked_workspace(app: &App, link: &Uri) -> Option<Uuid> {
     let query = Query::of(link);
     match check(app, id, &query).ok()? {
         Ok(()) | Err(LinkError::Expired) => app.storage.workspace_of_file(id).await.ok(),
-        Err(LinkError::Forged) => None,
+        Err(LinkError::Invalid) => None,
     }
 }
 

@@ -1,21 +1,25 @@
-//! The operations: what each takes, does and answers.
+//! The operations of the API, one file per resource.
 
 mod datasets;
 mod docs;
 mod exports;
-mod faults;
 mod files;
-mod health;
 mod imports;
 mod links;
-mod metrics;
 mod openapi;
-mod planting;
+mod operations;
 mod records;
 mod responses;
 mod routes;
+mod state;
 mod tasks;
+mod generated {
+    pub(crate) mod routes;
+}
 
-pub(crate) use links::linked_workspace;
-pub(crate) use links::opens;
-pub(crate) use routes::{own_route, router};
+pub(crate) use generated::routes::OperationRoute;
+pub(crate) use links::{linked_workspace, verify_link};
+pub(crate) use operations::{OPEN_LINK, find_operation, is_served_by, name_requests, operations};
+pub(crate) use responses::object;
+pub(crate) use routes::{routes, with_fallbacks};
+pub(crate) use state::{App, AppParts};

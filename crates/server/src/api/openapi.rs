@@ -7,7 +7,7 @@ use crate::http::{BaseUrl, json};
 use crate::json::string;
 
 /// The document, whose list of servers is empty.
-const DOCUMENT: &str = include_str!("../generated/openapi.json");
+const DOCUMENT: &str = include_str!("generated/openapi.json");
 
 /// How the empty list is written.
 const NO_SERVERS: &str = "\"servers\": []";

@@ -6,13 +6,14 @@ use http::StatusCode;
 use mistral_datasets_types::{ErrorCode, RecordSource};
 
 use super::responses;
-use crate::app::App;
+use super::state::App;
 use crate::http::{
     ApiError, BaseUrl, Caller, DatasetPath, JsonBody, PageQuery, Query, RecordPath, json,
     no_content,
 };
-use crate::json::{self, Members, Problem};
-use crate::storage::{NewRecord, WrittenRecords};
+use crate::json::{Fields, JsonError};
+use crate::storage::{NewRecord, RecordPage};
+use crate::validate;
 
 pub(super) async fn list(
     State(app): State<App>,
@@ -24,14 +25,9 @@ pub(super) async fn list(
     let page = PageQuery::read(&query)?;
     let mut body = Vec::new();
     responses::begin_page("records", &mut body);
-    let records = app.storage.write_records(
-        caller.workspace,
-        key,
-        page.window(),
-        body,
-        responses::next_record,
-    );
-    let WrittenRecords { count, text: mut body } = records.await?;
+    let records =
+        app.storage.record_page(caller.workspace, key, page.window(), body, responses::next_record);
+    let RecordPage { count, mut body } = records.await?;
     responses::end_page(&mut body, count, &page, &base, None);
     Ok(json(StatusCode::OK, body))
 }
@@ -42,10 +38,10 @@ pub(super) async fn create(
     DatasetPath(key): DatasetPath,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let body = body.members()?;
+    let body = body.fields()?;
     let new = NewRecord {
-        payload: json::payload(&body.required("payload")?, app.generation)?,
-        properties: json::properties(&body, app.generation)?,
+        payload: validate::payload(&body.required("payload")?, app.generation)?,
+        properties: validate::properties(&body, app.generation)?,
         source: source(&body)?,
     };
     let record = app.storage.create_record(caller.workspace, key, new).await?;
@@ -53,11 +49,11 @@ pub(super) async fn create(
 }
 
 /// The source of a record that is given directly, which may be left out but not null. The others are the server's to say.
-fn source(body: &Members<'_>) -> Result<RecordSource, Problem> {
+fn source(body: &Fields<'_>) -> Result<RecordSource, JsonError> {
     let Some(value) = body.get("source") else { return Ok(RecordSource::DirectInput) };
     match RecordSource::from(value.string()?) {
         source @ (RecordSource::DirectInput | RecordSource::TelemetrySpan) => Ok(source),
-        _ => Err(value.problem("expected DIRECT_INPUT or TELEMETRY_SPAN")),
+        _ => Err(value.error("expected DIRECT_INPUT or TELEMETRY_SPAN")),
     }
 }
 
@@ -84,7 +80,7 @@ pub(super) async fn bulk_delete(
     caller: Caller,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let ids = body.members()?.required("dataset_record_ids")?.items(1..=500)?;
+    let ids = body.fields()?.required("dataset_record_ids")?.items(1..=500)?;
     let ids = ids.iter().map(|id| id.uuid()).collect::<Result<_, _>>()?;
     app.storage.delete_records(caller.workspace, ids).await?;
     Ok(no_content())
@@ -96,7 +92,7 @@ pub(super) async fn update_payload(
     RecordPath(id): RecordPath,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let payload = json::payload(&body.members()?.required("payload")?, app.generation)?;
+    let payload = validate::payload(&body.fields()?.required("payload")?, app.generation)?;
     app.storage.replace_payload(caller.workspace, id, payload).await?;
     Ok(no_content())
 }
@@ -107,7 +103,7 @@ pub(super) async fn update_properties(
     RecordPath(id): RecordPath,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let properties = json::object(&body.members()?.required("properties")?)?;
+    let properties = body.fields()?.required("properties")?.object()?;
     app.storage.replace_properties(caller.workspace, id, properties).await?;
     Ok(no_content())
 }
@@ -118,7 +114,7 @@ pub(super) async fn judge(
     RecordPath(id): RecordPath,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    json::object(&body.members()?.required("judge_definition")?)?;
+    body.fields()?.required("judge_definition")?.object()?;
     app.storage.record(caller.workspace, id).await?;
     Err(ApiError::new(
         StatusCode::BAD_REQUEST,

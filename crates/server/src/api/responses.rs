@@ -1,4 +1,4 @@
-//! How the things of the API are written. Members are those of the newest generation, which suits readers of all.
+//! How the things of the API are written. Fields are those of the newest generation, which suits readers of all.
 
 use crate::http::{BaseUrl, PageQuery};
 use crate::json::Object;
@@ -19,7 +19,7 @@ impl Response for Dataset {
     fn write(&self, out: &mut Vec<u8>) {
         Object::write(out, |object| {
             object.uuid("id", self.id);
-            object.times(self.created_at, self.updated_at);
+            object.timestamps(self.created_at, self.updated_at);
             // What is deleted is not answered; readers want the member all the same.
             object.raw("deleted_at", "null");
             object.string("name", &self.name);
@@ -44,7 +44,7 @@ impl Response for Record {
 fn record(out: &mut Vec<u8>, record: RecordView<'_>) {
     Object::write(out, |object| {
         object.uuid("id", record.id);
-        object.times(record.created_at, record.updated_at);
+        object.timestamps(record.created_at, record.updated_at);
         object.raw("deleted_at", "null");
         object.uuid("dataset_id", record.dataset);
         object.raw("payload", record.payload);
@@ -57,7 +57,7 @@ impl Response for Task {
     fn write(&self, out: &mut Vec<u8>) {
         Object::write(out, |object| {
             object.uuid("id", self.id);
-            object.times(self.created_at, self.updated_at);
+            object.timestamps(self.created_at, self.updated_at);
             object.raw("deleted_at", "null");
             object.uuid("creator_id", self.creator);
             object.uuid("dataset_id", self.dataset);
@@ -67,7 +67,7 @@ impl Response for Task {
             object.optional_string("message", self.message.as_deref());
             match self.counts {
                 None => object.raw("result", "null"),
-                Some(counts) => Object::write(object.member("result"), |object| {
+                Some(counts) => Object::write(object.field("result"), |object| {
                     object.integer("requested_record_count", counts.requested);
                     object.integer("imported_record_count", counts.imported);
                     object.integer("skipped_record_count", counts.skipped);
@@ -135,10 +135,10 @@ fn next(out: &mut Vec<u8>) {
     }
 }
 
-/// An object of a few members as a body.
-pub(super) fn object(members: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
+/// An object of a few fields as a body.
+pub(crate) fn object(fields: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
     let mut out = Vec::new();
-    Object::write(&mut out, members);
+    Object::write(&mut out, fields);
     out
 }
 
@@ -149,7 +149,7 @@ pub(super) enum FileResponse {
     WithDeleted,
 }
 
-/// The members of a file.
+/// The fields of a file.
 pub(super) fn file(object: &mut Object<'_>, file: &FileEntry, response: FileResponse) {
     object.uuid("id", file.id);
     object.string("object", "file");

@@ -2,20 +2,16 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, get, on, post};
+use axum::routing::{MethodFilter, MethodRouter, get, on};
 use http::{Method, StatusCode};
 use mistral_datasets_types::ErrorCode;
 
-use super::{
-    datasets, docs, exports, faults, files, health, imports, links, metrics, openapi, planting,
-    records, tasks,
-};
-use crate::app::App;
-use crate::faults::around;
-use crate::generated::routes::OPERATIONS;
-use crate::http::{ApiError, Caller, no_content, under_own_name};
+use super::generated::routes::OPERATIONS;
+use super::operations::OPEN_LINK;
+use super::state::App;
+use super::{datasets, docs, exports, files, imports, links, openapi, records, tasks};
+use crate::http::{ApiError, Caller, no_content};
 
 /// Operations of the document that the server does not serve, and why. They answer FEATURE_NOT_SUPPORTED with the reason.
 const NOT_SERVED: &[(&str, &str)] = &[];
@@ -62,8 +58,8 @@ fn refusal(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>
     }))
 }
 
-/// The routes of the API, and the server's own.
-pub(crate) fn router(app: App) -> Router {
+/// Returns the routes of the API, its documentation and signed links.
+pub(crate) fn routes(app: App) -> Router {
     let mut router = Router::new();
     for operation in OPERATIONS {
         let method = Method::from_bytes(operation.method.as_bytes()).ok();
@@ -75,45 +71,18 @@ pub(crate) fn router(app: App) -> Router {
         }
     }
     router
-        .route("/files/{file_id}", get(links::open))
-        .route("/healthz", get(health::health))
-        .route("/metrics", get(metrics::metrics))
+        .route(OPEN_LINK.path, get(links::open))
         .route("/openapi.json", get(openapi::document))
         .route("/docs", get(docs::page))
         .route("/docs/{part}", get(docs::part))
-        .route("/local/v1/chat-completion-events", post(planting::events))
-        .route("/local/v1/conversations", post(planting::conversations))
-        .route("/local/v1/campaigns", post(planting::campaigns))
-        .route("/local/v1/reset", post(planting::reset))
-        .route("/local/v1/faults", post(faults::add).get(faults::list).delete(faults::clear))
-        .route("/local/v1/requests", get(faults::journal).delete(faults::clear_journal))
-        .fallback(unknown_route)
-        .method_not_allowed_fallback(other_method)
         // Bodies have limits of their own, which answer with the API's envelope.
         .layer(DefaultBodyLimit::disable())
-        .layer(from_fn_with_state(app.clone(), around))
-        .layer(from_fn_with_state(app.clone(), under_own_name))
         .with_state(app)
 }
 
-/// The routes that are no operations of the document and are called by their paths in the log.
-const OWN_ROUTES: &[&str] = &[
-    "/docs",
-    "/docs/{part}",
-    "/healthz",
-    "/local/v1/campaigns",
-    "/local/v1/chat-completion-events",
-    "/local/v1/conversations",
-    "/local/v1/faults",
-    "/local/v1/requests",
-    "/local/v1/reset",
-    "/metrics",
-    "/openapi.json",
-];
-
-/// One of the server's own routes, by its path.
-pub(crate) fn own_route(path: &str) -> Option<&'static str> {
-    OWN_ROUTES.iter().find(|own| **own == path).copied()
+/// Adds responses for unknown routes and methods to a router that has all of its routes.
+pub(crate) fn with_fallbacks(router: Router) -> Router {
+    router.fallback(unknown_route).method_not_allowed_fallback(other_method)
 }
 
 async fn unknown_route() -> ApiError {

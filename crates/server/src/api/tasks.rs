@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::responses;
-use crate::app::App;
+use super::state::App;
 use crate::http::{ApiError, BaseUrl, Caller, DatasetPath, PageQuery, Query, TaskPath, json};
 
 pub(super) async fn list(

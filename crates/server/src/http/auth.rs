@@ -3,15 +3,14 @@
 use std::fmt;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::ApiError;
-use crate::app::App;
+use super::{ApiError, HttpContext};
 use crate::config::Workspaces;
 use crate::keys::{ApiKey, digest, id};
 
@@ -50,7 +49,7 @@ impl Keys {
     }
 
     /// Whether every key is accepted.
-    pub(crate) fn takes_every_key(&self) -> bool {
+    pub(crate) fn accept_any(&self) -> bool {
         self.accepted().is_empty()
     }
 
@@ -83,22 +82,35 @@ impl Keys {
     }
 }
 
-impl FromRequestParts<App> for Caller {
+impl<S> FromRequestParts<S> for Caller
+where
+    HttpContext: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let context = HttpContext::from_ref(state);
         let caller = match parts.extensions.get() {
-            Some(known) => *known,
-            None => Self::of(&parts.headers, app)?,
+            // A middleware may have authenticated the request already.
+            Some(caller) => *caller,
+            None => Self::from_headers(&parts.headers, &context)?,
         };
-        app.planter.plant(caller.workspace, caller.user).await?;
+        let hook = context.workspace_hook.as_ref();
+        if let Some(preparation) = hook.and_then(|hook| hook.prepare(caller.workspace, caller.user))
+        {
+            preparation.await?;
+        }
         Ok(caller)
     }
 }
 
 impl Caller {
-    /// Who sent a request with these headers.
-    pub(crate) fn of(headers: &HeaderMap, app: &App) -> Result<Self, ApiError> {
+    /// Authenticates a request by its headers.
+    pub(crate) fn from_headers(
+        headers: &HeaderMap,
+        context: &HttpContext,
+    ) -> Result<Self, ApiError> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
             let message = "one header `Authorization: Bearer KEY` is needed";
@@ -108,7 +120,7 @@ impl Caller {
             let message = "the header `Authorization` must have the form `Bearer KEY`";
             return Err(ApiError::unauthorized(message));
         };
-        app.keys.caller(key).ok_or_else(|| ApiError::unauthorized("the key is not accepted"))
+        context.keys.caller(key).ok_or_else(|| ApiError::unauthorized("the key is not accepted"))
     }
 }
 

@@ -1,16 +1,15 @@
 //! JSON bodies.
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRef, FromRequest, Request};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use mistral_datasets_types::ErrorCode;
 
-use super::ApiError;
-use crate::app::App;
-use crate::json::{Document, Members, Problem, Value};
+use super::{ApiError, HttpContext};
+use crate::json::{Document, Fields, JsonError, Value};
 
 /// The body of an operation that takes JSON.
 pub(crate) struct JsonBody {
@@ -20,33 +19,38 @@ pub(crate) struct JsonBody {
 }
 
 impl JsonBody {
-    /// The members of the body's object.
-    pub(crate) fn members(&self) -> Result<Members<'_>, Problem> {
-        self.document()?.members()
+    /// The fields of the body's object.
+    pub(crate) fn fields(&self) -> Result<Fields<'_>, JsonError> {
+        self.document()?.fields()
     }
 
     /// The items of the body's array.
-    pub(crate) fn items(&self) -> Result<Vec<Value<'_>>, Problem> {
+    pub(crate) fn items(&self) -> Result<Vec<Value<'_>>, JsonError> {
         self.document()?.items()
     }
 
     /// The items of the body's array, or the body as the only one.
-    pub(crate) fn one_or_items(&self) -> Result<Vec<Value<'_>>, Problem> {
+    pub(crate) fn one_or_items(&self) -> Result<Vec<Value<'_>>, JsonError> {
         self.document()?.one_or_items()
     }
 
-    fn document(&self) -> Result<Document<'_>, Problem> {
+    fn document(&self) -> Result<Document<'_>, JsonError> {
         Document::read(&self.bytes, "the body", self.depth)
     }
 }
 
-impl FromRequest<App> for JsonBody {
+impl<S> FromRequest<S> for JsonBody
+where
+    HttpContext: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let limits = HttpContext::from_ref(state).limits;
         let is_json = is_json(request.headers());
-        let length = length(request.headers());
-        let body = read(request.into_body(), length, app.limits.json_bytes).await?;
+        let length = content_length(request.headers());
+        let body = read(request.into_body(), length, limits.json_bytes).await?;
         // Without a body there is nothing to have a type; that a body is missing is then the better message.
         if !is_json && !body.is_empty() {
             return Err(ApiError::new(
@@ -55,7 +59,7 @@ impl FromRequest<App> for JsonBody {
                 "the header `Content-Type` must be `application/json`",
             ));
         }
-        Ok(Self { bytes: body, depth: app.limits.json_depth() })
+        Ok(Self { bytes: body, depth: limits.json_depth() })
     }
 }
 
@@ -69,7 +73,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// The length that headers say a body has.
-pub(crate) fn length(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

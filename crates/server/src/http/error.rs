@@ -7,7 +7,7 @@ use mistral_datasets_types::{ErrorCode, ErrorDetail, ErrorResponse};
 use uuid::Uuid;
 
 use super::response::json;
-use crate::json::Problem;
+use crate::json::JsonError;
 use crate::storage::{Missing, StorageError};
 
 /// A failure: its status, and what the envelope says.
@@ -108,7 +108,7 @@ impl ApiError {
     }
 
     /// The whole response as it stands on the wire, for where no request is there to be answered. The connection ends behind it.
-    pub(crate) fn on_the_wire(self) -> Vec<u8> {
+    pub(crate) fn to_http(self) -> Vec<u8> {
         let Failure { status, code, message, header } = *self.0;
         let body = envelope(code, message);
         let mut response = format!(
@@ -167,9 +167,9 @@ impl IntoResponse for ApiError {
     }
 }
 
-impl From<Problem> for ApiError {
-    fn from(problem: Problem) -> Self {
-        Self::validation(problem.to_string())
+impl From<JsonError> for ApiError {
+    fn from(error: JsonError) -> Self {
+        Self::validation(error.to_string())
     }
 }
 
@@ -182,7 +182,7 @@ impl From<StorageError> for ApiError {
                 let code = ErrorCode::DatabaseUnavailable;
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
             }
-            StorageError::ImportCut => {
+            StorageError::ImportAborted => {
                 Self::new(StatusCode::CONFLICT, ErrorCode::UnknownError, error.to_string())
             }
             StorageError::Failed(_) => {

@@ -1,27 +1,25 @@
-//! Requests and responses: what every operation shares.
+//! Building blocks of handlers: authentication, errors, extractors for paths, queries and bodies, and responses.
 
 mod auth;
 mod body;
-mod content;
+mod context;
 mod error;
+mod file_response;
 mod multipart;
-mod named;
-mod own_name;
 mod page;
 mod path;
 mod query;
+mod request_name;
 mod response;
-mod service;
 
 pub(crate) use auth::{Caller, Keys};
-pub(crate) use body::{JsonBody, length};
-pub(crate) use content::content;
+pub(crate) use body::{JsonBody, content_length};
+pub(crate) use context::{HttpContext, HttpParts, WorkspaceHook};
 pub(crate) use error::ApiError;
-pub(crate) use multipart::{UploadForm, on_disk};
-pub(crate) use named::Named;
-pub(crate) use own_name::under_own_name;
+pub(crate) use file_response::file_response;
+pub(crate) use multipart::{UploadForm, blocking_io};
 pub(crate) use page::{BaseUrl, PageQuery};
 pub(crate) use path::{DatasetPath, FilePath, RecordPath, TaskPath};
-pub(crate) use query::{GREATEST, Query};
+pub(crate) use query::{MAX_INTEGER, Query};
+pub(crate) use request_name::{REQUEST_ID, RequestName, request_id};
 pub(crate) use response::{json, no_content};
-pub(crate) use service::{RequestBody, answer};

@@ -10,7 +10,7 @@ use mistral_datasets_types::ErrorCode;
 use tokio::sync::mpsc;
 
 use super::ApiError;
-use crate::files::{Contents, Incoming};
+use crate::content::{ContentStore, IncomingFile};
 use crate::storage::StorageError;
 
 /// The bytes a field that is no file may have.
@@ -84,13 +84,13 @@ impl FormField<'_> {
     /// Takes the file in, a piece at a time.
     pub(crate) async fn store(
         mut self,
-        contents: &Contents,
+        contents: &ContentStore,
         limit: u64,
-    ) -> Result<Incoming, ApiError> {
+    ) -> Result<IncomingFile, ApiError> {
         let contents = contents.clone();
         let (pieces, mut received) = mpsc::channel::<Bytes>(PIECES);
         let writing = tokio::task::spawn_blocking(move || {
-            let mut incoming = contents.begin()?;
+            let mut incoming = contents.create()?;
             while let Some(piece) = received.blocking_recv() {
                 incoming.write_all(&piece)?;
             }
@@ -109,12 +109,12 @@ impl FormField<'_> {
             }
         }
         drop(pieces);
-        on_disk(writing).await
+        blocking_io(writing).await
     }
 }
 
 /// What a piece of work on the disk returns, or its failure.
-pub(crate) async fn on_disk<T>(
+pub(crate) async fn blocking_io<T>(
     work: tokio::task::JoinHandle<io::Result<T>>,
 ) -> Result<T, ApiError> {
     match work.await {

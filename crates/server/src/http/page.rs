@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{ApiError, GREATEST, Query};
-use crate::app::App;
+use super::{ApiError, HttpContext, MAX_INTEGER, Query};
 use crate::json::Object;
 use crate::storage::Window;
 
@@ -23,7 +22,7 @@ pub(crate) struct PageQuery {
 impl PageQuery {
     pub(crate) fn read(query: &Query) -> Result<Self, ApiError> {
         Ok(Self {
-            page: query.integer("page", 1..=GREATEST, 1)?,
+            page: query.integer("page", 1..=MAX_INTEGER, 1)?,
             size: query.integer("page_size", 0..=100, 50)?,
         })
     }
@@ -90,18 +89,23 @@ impl BaseUrl {
     }
 }
 
-impl FromRequestParts<App> for BaseUrl {
+impl<S> FromRequestParts<S> for BaseUrl
+where
+    HttpContext: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let base = match &app.public_url {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let context = HttpContext::from_ref(state);
+        let base = match &context.public_url {
             Some(url) => url.clone(),
             None => {
                 let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
                 // A host that is none would make links that lead nowhere, or somewhere else.
                 let host = host.and_then(|host| host.parse::<Authority>().ok());
                 let host = host.filter(|host| !host.as_str().contains('@'));
-                host.map_or_else(|| app.own_url.clone(), |host| format!("http://{host}"))
+                host.map_or_else(|| context.local_url.clone(), |host| format!("http://{host}"))
             }
         };
         Ok(Self { base, path: parts.uri.path().to_owned() })

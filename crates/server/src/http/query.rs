@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use super::ApiError;
 
 /// The greatest number that the document's integers reach.
-pub(crate) const GREATEST: u64 = i64::MAX as u64;
+pub(crate) const MAX_INTEGER: u64 = i64::MAX as u64;
 
 /// The parameters of a query. Those that no operation asks for do not matter.
 pub(crate) struct Query(Vec<(String, Option<String>)>);
@@ -53,7 +53,7 @@ impl Query {
         text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
             let (least, most) = (range.start(), range.end());
             let expected = match *most {
-                GREATEST => format!("of at least {least}"),
+                MAX_INTEGER => format!("of at least {least}"),
                 _ => format!("from {least} to {most}"),
             };
             ApiError::validation(format!("{name}: expected a whole number {expected}"))
@@ -105,8 +105,8 @@ mod tests {
             assert!(query.integer(name, 0..=100, 5).is_err(), "{name}");
         }
         let query = Query::parse("most=9223372036854775807&more=9223372036854775808");
-        assert_eq!(query.integer("most", 0..=GREATEST, 5).unwrap(), GREATEST);
-        assert!(query.integer("more", 0..=GREATEST, 5).is_err());
+        assert_eq!(query.integer("most", 0..=MAX_INTEGER, 5).unwrap(), MAX_INTEGER);
+        assert!(query.integer("more", 0..=MAX_INTEGER, 5).is_err());
         let query = Query::parse("g=7");
         assert_eq!(query.integer("g", 0..=100, 5).unwrap(), 7);
         assert_eq!(query.integer("h", 0..=100, 5).unwrap(), 5);

@@ -1,9 +1,13 @@
-//! Imports: tasks that a worker carries out behind the request that asked for them.
+//! Imports: reads records from a source and writes them to a dataset in the background.
 
-mod lines;
+mod file;
+mod hook;
+mod line;
+mod queue;
 mod source;
-mod worker;
 
-pub(crate) use lines::Lines;
+pub(crate) use file::FileLines;
+pub(crate) use hook::{TaskAction, TaskHook};
+pub(crate) use line::{ImportLine, LineRules};
+pub(crate) use queue::{Import, ImportQueue};
 pub(crate) use source::{Ids, Source};
-pub(crate) use worker::{Import, Importer};

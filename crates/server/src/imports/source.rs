@@ -1,38 +1,38 @@
-//! Where an import's records come from.
+//! The sources that imports read from.
 
 use std::sync::Arc;
 
 use mistral_datasets_types::RecordSource;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::lines::Lines;
-use crate::json::messages_of;
+use super::file::FileLines;
 use crate::storage::{Missing, NewRecord, Progress, Storage, StorageError};
 
-/// A chunk ends with the record that makes it this large. Chunks bound the memory of an import and the time for which it
-/// keeps other writes waiting.
+/// A chunk ends with the record that reaches this size in bytes. This bounds the memory of an import and how long it delays other
+/// writes.
 pub(super) const CHUNK_BYTES: usize = 2 << 20;
 
-/// A chunk has at most this many records.
+/// The maximum number of records in a chunk.
 pub(super) const CHUNK_RECORDS: usize = 2_000;
 
-/// How many things are read at once from the storage.
+/// The number of objects read from the storage at once.
 const BATCH: usize = 500;
 
-/// Where an import's records come from. What is named by ids comes in their order.
+/// The source of an import. Objects given by ids are read in the order of the ids.
 pub(crate) enum Source {
-    /// An uploaded file. Its records have the source `UPLOADED_FILE`.
-    File(Box<Lines>),
-    /// Events. A record's messages are those of the request and then those of the response, its properties are the event's
-    /// extra fields, its source is `EXPLORER`. (An assumption: the service's own mapping is documented nowhere.)
+    /// An uploaded file. The records have the source `UPLOADED_FILE`.
+    File(Box<FileLines>),
+    /// Events. The messages of a record are those of the request followed by those of the response, the properties are the extra
+    /// fields of the event, and the source is `EXPLORER`. (The mapping is an assumption; the service does not document its own.)
     Events(Ids<String>),
-    /// Conversations. A record's messages are the conversation's, its source is `PLAYGROUND`.
+    /// Conversations. The messages of a record are those of the conversation, and the source is `PLAYGROUND`.
     Conversations(Ids<String>),
-    /// Records. The copy has payload, properties and source of the original.
+    /// Records. A copy has the payload, properties and source of the original.
     Records(Ids<Uuid>),
 }
 
-/// Ids of which the first are done.
+/// A list of ids that is read in batches.
 pub(crate) struct Ids<T> {
     ids: Vec<T>,
     done: usize,
@@ -43,7 +43,7 @@ impl<T: Clone> Ids<T> {
         Self { ids, done: 0 }
     }
 
-    fn next(&mut self) -> Vec<T> {
+    fn next_batch(&mut self) -> Vec<T> {
         let batch: Vec<T> = self.ids.iter().skip(self.done).take(BATCH).cloned().collect();
         self.done += batch.len();
         batch
@@ -58,47 +58,48 @@ impl<T: Clone> Ids<T> {
     }
 }
 
-/// Some records of an import.
+/// A chunk of records.
 pub(super) struct Chunk {
     pub(super) records: Vec<NewRecord>,
-    /// How much of the import is done with them.
+    /// The progress of the import when this chunk is stored.
     pub(super) progress: Progress,
-    /// Whether they are the last ones.
+    /// Whether this is the last chunk.
     pub(super) last: bool,
 }
 
 /// Why an import fails.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ImportError {
-    /// What was to be imported is not fit for it; the text says why and may be shown.
+    /// The source is invalid. The message is shown to the user.
     #[error("{0}")]
-    Refused(String),
-    /// The server failed; the source is for the log.
-    #[error("the server failed while it imported")]
+    Rejected(String),
+    /// The server failed. The source is only for the log.
+    #[error("the server failed during the import")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl From<StorageError> for ImportError {
     fn from(error: StorageError) -> Self {
-        let gone = |what: String| Self::Refused(format!("{what} was removed while the import ran"));
+        let missing =
+            |what: String| Self::Rejected(format!("{what} was deleted during the import"));
         match error {
-            StorageError::Missing(Missing::Event(id)) => gone(format!("the event `{id}`")),
+            StorageError::Missing(Missing::Event(id)) => missing(format!("the event `{id}`")),
             StorageError::Missing(Missing::Conversation(id)) => {
-                gone(format!("the conversation `{id}`"))
+                missing(format!("the conversation `{id}`"))
             }
-            StorageError::Missing(Missing::Record(id)) => gone(format!("the record `{id}`")),
+            StorageError::Missing(Missing::Record(id)) => missing(format!("the record `{id}`")),
             error @ (StorageError::Full
             | StorageError::Stopped
             | StorageError::DiskFailed
-            | StorageError::ImportCut) => Self::Refused(error.to_string()),
+            | StorageError::ImportAborted) => Self::Rejected(error.to_string()),
             error => Self::Internal(Box::new(error)),
         }
     }
 }
 
 impl Source {
-    /// The next records.
-    pub(super) async fn chunk(
+    /// Reads the next chunk.
+    pub(super) async fn next_chunk(
         self,
         storage: &Arc<dyn Storage>,
         workspace: Uuid,
@@ -106,14 +107,14 @@ impl Source {
         match self {
             Self::File(mut lines) => {
                 let reading = tokio::task::spawn_blocking(move || {
-                    let chunk = lines.chunk()?;
+                    let chunk = lines.next_chunk()?;
                     Ok((Self::File(lines), chunk))
                 });
                 reading.await.unwrap_or_else(|error| Err(ImportError::Internal(Box::new(error))))
             }
             Self::Events(mut ids) => {
                 let mut records = Vec::new();
-                for event in storage.events(workspace, ids.next()).await? {
+                for event in storage.events(workspace, ids.next_batch()).await? {
                     let messages = [&*event.request_messages, &*event.response_messages];
                     let payload = payload(&messages)?;
                     let properties = event.extra_fields;
@@ -124,7 +125,7 @@ impl Source {
             }
             Self::Conversations(mut ids) => {
                 let mut records = Vec::new();
-                for conversation in storage.conversations(workspace, ids.next()).await? {
+                for conversation in storage.conversations(workspace, ids.next_batch()).await? {
                     let payload = payload(&[&*conversation.messages])?;
                     let properties = "{}".to_owned();
                     let source = RecordSource::Playground;
@@ -134,7 +135,7 @@ impl Source {
                 Ok((Self::Conversations(ids), chunk))
             }
             Self::Records(mut ids) => {
-                let originals = storage.records_by_id(workspace, ids.next()).await?;
+                let originals = storage.records_by_id(workspace, ids.next_batch()).await?;
                 let copies = originals.into_iter().map(|record| NewRecord {
                     payload: record.payload,
                     properties: record.properties,
@@ -148,5 +149,35 @@ impl Source {
 }
 
 fn payload(messages: &[&str]) -> Result<String, ImportError> {
-    messages_of(messages).map_err(|error| ImportError::Internal(Box::new(error)))
+    join_messages(messages).map_err(|error| ImportError::Internal(Box::new(error)))
+}
+
+/// Returns a payload with the messages of all arrays.
+fn join_messages(arrays: &[&str]) -> Result<String, serde_json::Error> {
+    let mut text = String::from(r#"{"messages":["#);
+    let mut first = true;
+    for array in arrays {
+        for message in serde_json::from_str::<Vec<&RawValue>>(array)? {
+            if !std::mem::take(&mut first) {
+                text.push(',');
+            }
+            text.push_str(message.get());
+        }
+    }
+    text.push_str("]}");
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_joined_verbatim() {
+        assert_eq!(
+            join_messages(&[r#"[ {"a":1.0} ,{}]"#, "[]", r#"[{"b": 2}]"#]).unwrap(),
+            r#"{"messages":[{"a":1.0},{},{"b": 2}]}"#
+        );
+        assert_eq!(join_messages(&["[]"]).unwrap(), r#"{"messages":[]}"#);
+    }
 }

@@ -1,41 +1,38 @@
-//! JSON as the server reads and writes it: values that are only passed on stay the text they came as.
+//! Reads and writes JSON. Values that are only passed on, such as payloads, are kept as the text that was received.
 
-mod check;
-mod conversation;
-mod line;
-mod members;
-mod scalars;
+mod document;
+mod fields;
+mod single_line;
+mod value;
 mod writer;
 
 use std::fmt;
 
-pub(crate) use check::MAX_DEPTH;
-pub(crate) use conversation::{
-    ImportLine, LineRules, messages_of, object, optional_object, payload, properties,
-};
-pub(crate) use line::one_line;
-pub(crate) use members::{Document, Members, Value};
-pub(crate) use writer::{Object, list, string};
+pub(crate) use document::{Document, MAX_DEPTH};
+pub(crate) use fields::Fields;
+pub(crate) use single_line::single_line;
+pub(crate) use value::Value;
+pub(crate) use writer::{Object, array, string};
 
-/// What is wrong with JSON that was sent, and where in it. It names members of the API and positions, never content.
+/// An error in JSON input. It contains names of fields and positions, but never content.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
-    /// The path of the value, such as `payload.messages[0]`; empty for the whole.
+pub(crate) struct JsonError {
+    /// The path of the value, such as `payload.messages[0]`. Empty for the whole document.
     path: String,
     message: String,
 }
 
-impl Problem {
+impl JsonError {
     pub(crate) fn at(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { path: path.into(), message: message.into() }
     }
 
-    /// The path of the value.
+    /// Returns the path of the value.
     pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
-    /// The same problem, of a value that was read by itself, seen from what holds that value.
+    /// Converts an error in a value that was parsed as its own document to an error in the document that contains the value.
     pub(crate) fn within(self, value: &Value<'_>) -> Self {
         let path = match (value.path(), self.path.as_str()) {
             (outer, "") => outer.to_owned(),
@@ -47,7 +44,7 @@ impl Problem {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.path.as_str() {
             "" => f.write_str(&self.message),

@@ -1,45 +1,45 @@
-//! Writing responses. Payloads go in as the text they are, so a page costs little more than copying it.
+//! Writes JSON responses. Payloads are copied verbatim.
 
 use uuid::Uuid;
 
 use crate::time::Timestamp;
 
-/// An object being written.
+/// An object that is being written.
 pub(crate) struct Object<'a> {
     out: &'a mut Vec<u8>,
     empty: bool,
 }
 
 impl<'a> Object<'a> {
-    /// Writes an object whose members the closure gives.
-    pub(crate) fn write(out: &'a mut Vec<u8>, members: impl FnOnce(&mut Object<'_>)) {
+    /// Writes an object with the fields that the closure writes.
+    pub(crate) fn write(out: &'a mut Vec<u8>, fields: impl FnOnce(&mut Object<'_>)) {
         out.push(b'{');
         let mut object = Object { out, empty: true };
-        members(&mut object);
+        fields(&mut object);
         object.out.push(b'}');
     }
 
-    /// Writes further members of an object that has some, and ends it.
-    pub(crate) fn resume(out: &'a mut Vec<u8>, members: impl FnOnce(&mut Object<'_>)) {
+    /// Writes further fields of an object that already has some, and closes it.
+    pub(crate) fn resume(out: &'a mut Vec<u8>, fields: impl FnOnce(&mut Object<'_>)) {
         let mut object = Object { out, empty: false };
-        members(&mut object);
+        fields(&mut object);
         object.out.push(b'}');
     }
 
-    /// Begins a member; its value is then written to what this returns. The name is one that needs no escapes.
+    /// Writes the name of a field. The caller must append the value to the returned buffer. The name must not need escapes.
     #[inline(always)]
-    pub(crate) fn member(&mut self, name: &str) -> &mut Vec<u8> {
+    pub(crate) fn field(&mut self, name: &str) -> &mut Vec<u8> {
         debug_assert!(name.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte)));
-        let begin: &[u8] = if std::mem::take(&mut self.empty) { b"\"" } else { b",\"" };
+        let start: &[u8] = if std::mem::take(&mut self.empty) { b"\"" } else { b",\"" };
         self.out.reserve(name.len() + 4);
-        self.out.extend_from_slice(begin);
+        self.out.extend_from_slice(start);
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b"\":");
         self.out
     }
 
     pub(crate) fn string(&mut self, name: &str, value: &str) {
-        string(self.member(name), value);
+        string(self.field(name), value);
     }
 
     pub(crate) fn optional_string(&mut self, name: &str, value: Option<&str>) {
@@ -49,23 +49,23 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// A member whose value is JSON text already.
+    /// Writes a field whose value is JSON.
     pub(crate) fn raw(&mut self, name: &str, json: impl AsRef<[u8]>) {
-        self.member(name).extend_from_slice(json.as_ref());
+        self.field(name).extend_from_slice(json.as_ref());
     }
 
     pub(crate) fn uuid(&mut self, name: &str, value: Uuid) {
         let mut text = [b'"'; 38];
         value.hyphenated().encode_lower(&mut text[1..37]);
-        self.member(name).extend_from_slice(&text);
+        self.field(name).extend_from_slice(&text);
     }
 
     pub(crate) fn time(&mut self, name: &str, value: Timestamp) {
-        self.member(name).extend_from_slice(&quoted(value));
+        self.field(name).extend_from_slice(&quoted(value));
     }
 
-    /// When something was made and last changed, which for most is one moment and written out once.
-    pub(crate) fn times(&mut self, created_at: Timestamp, updated_at: Timestamp) {
+    /// Writes `created_at` and `updated_at`. Most are equal, and are then formatted only once.
+    pub(crate) fn timestamps(&mut self, created_at: Timestamp, updated_at: Timestamp) {
         let created = quoted(created_at);
         self.raw("created_at", created);
         self.raw("updated_at", if updated_at == created_at { created } else { quoted(updated_at) });
@@ -89,8 +89,8 @@ fn quoted(time: Timestamp) -> [u8; 29] {
     text
 }
 
-/// Writes an array whose items the function writes.
-pub(crate) fn list<T>(
+/// Writes an array, calling `item` to write each of its items.
+pub(crate) fn array<T>(
     out: &mut Vec<u8>,
     items: impl IntoIterator<Item = T>,
     mut item: impl FnMut(&mut Vec<u8>, T),
@@ -105,9 +105,9 @@ pub(crate) fn list<T>(
     out.push(b']');
 }
 
-/// Writes a string with the escapes JSON needs.
+/// Writes a string, escaped.
 pub(crate) fn string(out: &mut Vec<u8>, value: &str) {
-    // Writing a string to memory cannot fail.
+    // Writing a string to a `Vec` cannot fail.
     let _ = serde_json::to_writer(out, value);
 }
 
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_is_written_with_its_members_in_order() {
+    fn fields_are_written_in_order() {
         let mut out = Vec::new();
         Object::write(&mut out, |object| {
             object.string("text", "a \"b\"\n");
@@ -124,10 +124,10 @@ mod tests {
             object.raw("raw", "[ 1.0 ]");
             object.uuid("id", Uuid::nil());
             object.time("at", Timestamp::from_micros(1));
-            object.times(Timestamp::from_micros(2), Timestamp::from_micros(2));
-            object.times(Timestamp::from_micros(3), Timestamp::from_micros(4));
+            object.timestamps(Timestamp::from_micros(2), Timestamp::from_micros(2));
+            object.timestamps(Timestamp::from_micros(3), Timestamp::from_micros(4));
             object.optional_integer("count", Some(7_u64));
-            list(object.member("list"), [1, 2], |out, n: i32| {
+            array(object.field("list"), [1, 2], |out, n: i32| {
                 out.extend_from_slice(n.to_string().as_bytes());
             });
         });

@@ -1,4 +1,4 @@
-//! How connections to the file are set up.
+//! Opens and configures connections.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,70 +6,75 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-/// When a write counts as done.
+/// When commits are synced to disk: SQLite's `synchronous` setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Durability {
-    /// When it is on the disk.
+pub(crate) enum Synchronous {
+    /// Every commit is synced before it completes.
     Full,
-    /// At once, but on the disk before whatever is written after it.
-    Soon,
-    /// At once, for data that ends with the process.
+    /// Commits are not synced, but stay in order: a crash loses the last ones only.
+    Normal,
+    /// Nothing is synced. For temporary data.
     Off,
 }
 
-/// Statements that stay prepared on a connection; more than the storage has, so that none is ever prepared twice.
-const STATEMENTS: usize = 128;
+/// Capacity of the prepared statement cache. It exceeds the number of statements, so each is prepared once per connection.
+const STATEMENT_CACHE: usize = 128;
 
-/// How long a connection waits for a lock that another process holds on the file.
-pub(super) const BUSY: Duration = Duration::from_secs(5);
+/// How long to wait for a lock that another process holds.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The connection that writes.
-pub(super) fn writer(path: &Path, durability: Durability) -> rusqlite::Result<Connection> {
+/// Above this size in bytes, the WAL file is truncated when it is reset.
+const WAL_SIZE_LIMIT: u32 = 64 << 20;
+
+/// Opens the connection that writes. Creates the file if it is missing.
+pub(super) fn writer(path: &Path, synchronous: Synchronous) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
-    // Records of a conversation's size waste less of a larger page. It counts for a new file only, and before WAL.
+    // The page size and `auto_vacuum` only affect new files, and must be set before WAL mode. Larger pages waste less space on
+    // records of typical size; incremental vacuuming lets the file shrink in small steps.
     connection.pragma_update(None, "page_size", 8192)?;
-    // Where the file's pages are used is noted, so that it can be made smaller bit by bit. It counts for a new file only, too.
     connection.pragma_update(None, "auto_vacuum", "incremental")?;
     connection.pragma_update(None, "journal_mode", "wal")?;
-    synchronise(&connection, durability)?;
-    // A log that once grew long gives the space back when it begins anew.
-    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-    // 4 MB: what is written lies at the ends of a few trees.
+    set_synchronous(&connection, synchronous)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_SIZE_LIMIT)?;
+    // 4 MB are enough: writes go to the right edge of a few B-trees.
     connection.pragma_update(None, "cache_size", -4096)?;
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    keep_statements(&connection)?;
+    configure_statements(&connection)?;
     Ok(connection)
 }
 
-/// A connection that copies the log into the file.
-pub(super) fn copier(path: &Path, durability: Durability) -> rusqlite::Result<Connection> {
+/// Opens the connection that checkpoints the WAL.
+pub(super) fn checkpointer(path: &Path, synchronous: Synchronous) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
-    synchronise(&connection, durability)?;
-    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    set_synchronous(&connection, synchronous)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_SIZE_LIMIT)?;
     Ok(connection)
 }
 
-/// Says when the connection's transactions count as done.
-pub(super) fn synchronise(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
-    let synchronous = match durability {
-        Durability::Full => "full",
-        Durability::Soon => "normal",
-        Durability::Off => "off",
+/// Sets when the connection's commits are synced.
+pub(super) fn set_synchronous(
+    connection: &Connection,
+    synchronous: Synchronous,
+) -> rusqlite::Result<()> {
+    let value = match synchronous {
+        Synchronous::Full => "full",
+        Synchronous::Normal => "normal",
+        Synchronous::Off => "off",
     };
-    connection.pragma_update(None, "synchronous", synchronous)
+    connection.pragma_update(None, "synchronous", value)
 }
 
-/// A connection that only reads. The log lets it see one moment while others write.
+/// Opens a read-only connection. Its transactions see a consistent snapshot while others write.
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(
         path,
@@ -77,14 +82,14 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     )?;
     connection.pragma_update(None, "cache_size", -2048)?;
     connection.pragma_update(None, "temp_store", "memory")?;
-    keep_statements(&connection)?;
+    configure_statements(&connection)?;
     Ok(connection)
 }
 
-/// Statements are prepared once. Without the guarantee that plans do not depend on parameters, SQLite would prepare those that
-/// could use a partial index again whenever they are given other parameters.
-fn keep_statements(connection: &Connection) -> rusqlite::Result<()> {
+/// Makes prepared statements reusable. Without the query planner stability guarantee, SQLite prepares statements that could use
+/// a partial index again whenever their parameters change.
+fn configure_statements(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     Ok(())
 }

@@ -1,14 +1,14 @@
-//! Counting what there is.
+//! Object counts.
 
 use rusqlite::Connection;
 
 use crate::storage::{Counts, StorageError};
 
-/// The statuses that a task may have; those of which there is no task are counted too.
+/// All statuses of tasks. Each is reported, even if no task has it.
 const STATUSES: &[&str] = &["RUNNING", "COMPLETED", "FAILED"];
 
-/// What is within reach in all workspaces. No row of a record is looked at.
-pub(super) fn all(connection: &Connection) -> Result<Counts, StorageError> {
+/// Counts visible objects in all workspaces, without reading any record.
+pub(super) fn count(connection: &Connection) -> Result<Counts, StorageError> {
     let (datasets, records) = connection
         .prepare_cached(
             "SELECT count(*), coalesce(sum(d.record_count), 0) FROM datasets d \

@@ -7,11 +7,11 @@ use uuid::Uuid;
 use super::{SqliteStorage, runs, workspaces};
 use crate::storage::{
     Dataset, DatasetChange, DatasetKey, DatasetStore, Listed, Missing, NewDataset, Pending,
-    StorageError, Window, folded,
+    StorageError, Window, fold_case,
 };
 use crate::time::Timestamp;
 
-/// What every query of datasets reads, in the order in which [`read`] takes it.
+/// A query for datasets, with the columns that [`read`] expects.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -22,7 +22,7 @@ macro_rules! select {
     };
 }
 
-/// A dataset with what others do not see.
+/// A dataset with its row id and counts.
 pub(super) struct Found {
     pub(super) row: i64,
     pub(super) dataset: Dataset,
@@ -48,7 +48,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
     })
 }
 
-/// One dataset that is not deleted.
+/// Returns a dataset that is not deleted.
 pub(super) fn find(
     connection: &Connection,
     workspace: Uuid,
@@ -101,14 +101,14 @@ pub(super) fn create(
             dataset.name,
             dataset.description,
             dataset.slug,
-            folded(&dataset.name),
-            folded(&dataset.description),
+            fold_case(&dataset.name),
+            fold_case(&dataset.description),
         ])?;
     workspaces::count_dataset(connection, row, 1)?;
     Ok(dataset)
 }
 
-/// A slug that no dataset of the workspace has or ever had: a link must not come to mean another dataset.
+/// Returns a slug that no dataset of the workspace has or ever had, so that an old link never points to another dataset.
 fn free_slug(connection: &Connection, workspace: i64, name: &str) -> Result<String, StorageError> {
     let base = slug(name);
     let mut taken =
@@ -117,8 +117,8 @@ fn free_slug(connection: &Connection, workspace: i64, name: &str) -> Result<Stri
     if free(&base)? {
         return Ok(base);
     }
-    // Many datasets of one name would make counting up from 2 slow, so the step doubles until a number is free, and then
-    // halves until the number below is not.
+    // With many datasets of one name, counting up from 2 would be slow. Instead, find a free number by doubling, then search
+    // down to the smallest one by bisection.
     let numbered = |number: u64| format!("{base}-{number}");
     let mut low = 1;
     let mut high = 2;
@@ -133,7 +133,7 @@ fn free_slug(connection: &Connection, workspace: i64, name: &str) -> Result<Stri
     Ok(numbered(high))
 }
 
-/// The readable form of a name: its ASCII letters, small, and its digits, with single hyphens between them.
+/// Converts a name to a slug: lower-case ASCII letters and digits, separated by single hyphens.
 fn slug(name: &str) -> String {
     let mut slug = String::with_capacity(name.len());
     for character in name.chars() {
@@ -146,7 +146,7 @@ fn slug(name: &str) -> String {
     slug.truncate(slug.trim_end_matches('-').len());
     match slug {
         slug if slug.is_empty() => "dataset".to_owned(),
-        // In a path it would be read as an id.
+        // A UUID in a path is always an id.
         slug if Uuid::try_parse(&slug).is_ok() => format!("dataset-{slug}"),
         slug => slug,
     }
@@ -172,7 +172,7 @@ fn list(
     Ok(Listed { count, results })
 }
 
-/// The rows of a window of all datasets, and how many there are.
+/// Returns the number of datasets and the rows in the window.
 fn all(
     connection: &Connection,
     workspace: i64,
@@ -191,7 +191,7 @@ fn all(
     Ok((count, rows))
 }
 
-/// The rows of a window of the datasets that contain a text, and how many contain it.
+/// Returns the number of datasets that contain a text and the rows in the window.
 fn matching(
     connection: &Connection,
     workspace: i64,
@@ -202,8 +202,8 @@ fn matching(
         "SELECT id, folded_name, folded_description FROM datasets \
          WHERE workspace = ?1 AND deleted_at IS NULL ORDER BY id DESC",
     )?;
-    // SQLite's own search tries the text at every place, one after the other.
-    let text = folded(text);
+    // Faster than SQLite's `instr`, which compares at every position.
+    let text = fold_case(text);
     let text = Finder::new(&text);
     let mut searched = statement.query([workspace])?;
     let (mut count, mut rows) = (0, Vec::new());
@@ -244,8 +244,8 @@ fn update(
             row,
             dataset.name,
             dataset.description,
-            folded(&dataset.name),
-            folded(&dataset.description),
+            fold_case(&dataset.name),
+            fold_case(&dataset.description),
             dataset.updated_at.micros(),
         ])?;
     Ok(dataset)
@@ -289,7 +289,7 @@ impl DatasetStore for SqliteStorage {
     }
 
     fn delete_dataset(&self, workspace: Uuid, key: DatasetKey) -> Pending<()> {
-        self.write_to_free(move |connection| delete(connection, workspace, &key))
+        self.write_freeing(move |connection| delete(connection, workspace, &key))
     }
 }
 
@@ -298,7 +298,7 @@ mod tests {
     use super::slug;
 
     #[test]
-    fn slugs_are_readable_and_never_empty_or_an_id() {
+    fn slugs_are_readable_and_never_empty_or_a_uuid() {
         for (name, expected) in [
             ("Refund requests", "refund-requests"),
             ("  --Q3/2025: Ärger! ", "q3-2025-rger"),

@@ -1,4 +1,4 @@
-//! What is known about files, in SQLite.
+//! File metadata in SQLite.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
@@ -6,11 +6,11 @@ use uuid::Uuid;
 use super::{SqliteStorage, workspaces};
 use crate::storage::{
     FileEntry, FileFilter, FileIndex, Listed, Missing, NewFile, Pending, StorageError, Window,
-    folded,
+    fold_case,
 };
 use crate::time::Timestamp;
 
-/// The columns that [`read`] takes, in its order.
+/// A query for existing files, with the columns that [`read`] expects.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -52,7 +52,7 @@ fn add(connection: &Connection, workspace: Uuid, new: NewFile) -> Result<FileEnt
             now.micros(),
             new.expires_at.map(Timestamp::micros),
             new.name,
-            folded(&new.name),
+            fold_case(&new.name),
             new.bytes,
             new.purpose,
             new.mimetype,
@@ -90,7 +90,7 @@ fn linked(connection: &Connection, id: Uuid) -> Result<FileEntry, StorageError> 
         .ok_or_else(|| Missing::File.into())
 }
 
-fn workspace_with_key(connection: &Connection, id: Uuid) -> Result<Uuid, StorageError> {
+fn workspace_of(connection: &Connection, id: Uuid) -> Result<Uuid, StorageError> {
     connection
         .prepare_cached(
             "SELECT w.uuid FROM files f JOIN workspaces w ON w.id = f.workspace \
@@ -111,7 +111,7 @@ fn list(
         "AND f.export = 0 AND w.uuid = ?2 AND (?3 IS NULL OR instr(f.folded_name, ?3) > 0) \
          AND (?4 IS NULL OR f.purpose = ?4) ORDER BY f.id DESC"
     ))?;
-    let containing = filter.containing.as_deref().map(folded);
+    let containing = filter.containing.as_deref().map(fold_case);
     let now = Timestamp::now().micros();
     let mut rows = statement.query(params![now, workspace, containing, filter.purpose])?;
     let mut listed = Listed { count: 0, results: Vec::new() };
@@ -162,7 +162,7 @@ impl FileIndex for SqliteStorage {
     }
 
     fn delete_file(&self, workspace: Uuid, id: Uuid) -> Pending<()> {
-        self.write_to_free(move |connection| delete(connection, workspace, id))
+        self.write_freeing(move |connection| delete(connection, workspace, id))
     }
 
     fn linked_file(&self, id: Uuid) -> Pending<FileEntry> {
@@ -170,25 +170,25 @@ impl FileIndex for SqliteStorage {
     }
 
     fn workspace_of_file(&self, id: Uuid) -> Pending<Uuid> {
-        self.look_up(move |connection| workspace_with_key(connection, id))
+        self.look_up(move |connection| workspace_of(connection, id))
     }
 
-    fn unneeded_contents(&self, ids: Vec<Uuid>) -> Pending<Vec<Uuid>> {
+    fn orphaned_contents(&self, ids: Vec<Uuid>) -> Pending<Vec<Uuid>> {
         self.read(move |connection| {
-            let mut unneeded = Vec::new();
+            let mut orphaned = Vec::new();
             for id in ids {
                 match linked(connection, id) {
                     Ok(_) => {}
-                    Err(StorageError::Missing(_)) => unneeded.push(id),
+                    Err(StorageError::Missing(_)) => orphaned.push(id),
                     Err(error) => return Err(error),
                 }
             }
-            Ok(unneeded)
+            Ok(orphaned)
         })
     }
 
     fn expire_files(&self) -> Pending<Vec<Uuid>> {
-        self.write_to_free(expire)
+        self.write_freeing(expire)
     }
 }
 
@@ -197,7 +197,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::sqlite::Durability;
+    use crate::sqlite::Synchronous;
 
     const WORKSPACE: Uuid = Uuid::from_u128(1);
 
@@ -217,9 +217,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_past_its_time_is_not_there_and_its_content_not_needed() {
+    async fn an_expired_file_does_not_exist_and_its_content_is_orphaned() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Durability::Off).unwrap();
+        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
         let now = Timestamp::now();
         let add =
             async |expires_at| storage.add_file(WORKSPACE, file(expires_at)).await.unwrap().id;
@@ -235,8 +235,8 @@ mod tests {
         let window = Window { offset: 0, limit: 10 };
         let listed = storage.files(WORKSPACE, FileFilter::default(), window).await.unwrap();
         assert_eq!((listed.count, listed.results[0].id), (2, later));
-        let unneeded = storage.unneeded_contents(vec![kept, unknown, later, past]).await;
-        assert_eq!(unneeded.unwrap(), [unknown, past]);
+        let orphaned = storage.orphaned_contents(vec![kept, unknown, later, past]).await;
+        assert_eq!(orphaned.unwrap(), [unknown, past]);
         assert_eq!(storage.expire_files().await.unwrap(), [past]);
         assert!(storage.expire_files().await.unwrap().is_empty());
     }

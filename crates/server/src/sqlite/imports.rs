@@ -11,7 +11,7 @@ use crate::storage::{
 };
 use crate::time::Timestamp;
 
-/// The columns that [`read`] takes, in its order.
+/// A query for tasks, with the columns that [`read`] expects.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -104,7 +104,7 @@ fn list(
     window: Window,
 ) -> Result<Listed<Task>, StorageError> {
     let found = datasets::find(connection, workspace, dataset)?;
-    // Tasks are numbered without gaps, so a page is found by number.
+    // Task numbers have no gaps, so a page is a range of numbers.
     let newest = found.task_count.saturating_sub(window.offset);
     let mut statement = connection.prepare_cached(select!(
         "WHERE dataset = ?1 AND number <= ?2 ORDER BY number DESC LIMIT ?3"
@@ -123,7 +123,7 @@ struct Running {
     updated_at: Timestamp,
 }
 
-/// A task that still runs and whose dataset is still there.
+/// Returns a task that is still running and whose dataset exists.
 fn running(connection: &Connection, task: Uuid) -> Result<Running, StorageError> {
     connection
         .prepare_cached(
@@ -140,7 +140,7 @@ fn running(connection: &Connection, task: Uuid) -> Result<Running, StorageError>
             })
         })
         .optional()?
-        .ok_or(StorageError::ImportCut)
+        .ok_or(StorageError::ImportAborted)
 }
 
 fn stage(
@@ -173,7 +173,7 @@ fn finish(
             runs::append(connection, runs::find(connection, run)?, last_records)?;
             runs::publish(connection, task.dataset, run)?;
         }
-        // All of it fits into this one step, so nothing had to be staged.
+        // The import had a single chunk, so nothing was staged.
         None if !last_records.is_empty() => {
             let run = runs::open(connection, task.dataset, last_records.len())?;
             runs::append(connection, run, last_records)?;
@@ -197,7 +197,7 @@ fn finish(
     Ok(())
 }
 
-/// Fails a task that still runs, whatever became of its dataset.
+/// Fails a running task, even if its dataset was deleted.
 fn fail(
     connection: &Connection,
     row: i64,
@@ -216,11 +216,11 @@ fn fail(
     Ok(())
 }
 
-/// A running task's row, its run and when it was last changed.
-type ToFail = (i64, Option<i64>, i64);
+/// The row, the run and `updated_at` of a running task.
+type RunningTask = (i64, Option<i64>, i64);
 
 fn fail_one(connection: &Connection, task: Uuid, message: &str) -> Result<(), StorageError> {
-    let found: Option<ToFail> = connection
+    let found: Option<RunningTask> = connection
         .prepare_cached(
             "SELECT id, run, updated_at FROM tasks WHERE uuid = ?1 AND status = 'RUNNING'",
         )?
@@ -237,7 +237,7 @@ fn fail_one(connection: &Connection, task: Uuid, message: &str) -> Result<(), St
 fn fail_all(connection: &Connection, message: &str) -> Result<usize, StorageError> {
     let mut statement = connection
         .prepare_cached("SELECT id, run, updated_at FROM tasks WHERE status = 'RUNNING'")?;
-    let tasks: Vec<ToFail> = statement
+    let tasks: Vec<RunningTask> = statement
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<_, _>>()?;
     for (row, run, updated_at) in &tasks {
@@ -265,8 +265,8 @@ impl ImportStore for SqliteStorage {
         records: Vec<NewRecord>,
         progress: Progress,
     ) -> Pending<()> {
-        // Without the finish of the import, which is sure, nothing of it counts.
-        self.write_loosely(move |connection| stage(connection, task, &records, progress))
+        // Staged records are invisible until the import finishes, and that write is fully durable.
+        self.write_relaxed(move |connection| stage(connection, task, &records, progress))
     }
 
     fn finish_import(
@@ -279,10 +279,10 @@ impl ImportStore for SqliteStorage {
     }
 
     fn fail_import(&self, task: Uuid, message: String) -> Pending<()> {
-        self.write_to_free(move |connection| fail_one(connection, task, &message))
+        self.write_freeing(move |connection| fail_one(connection, task, &message))
     }
 
     fn fail_interrupted_imports(&self, message: String) -> Pending<usize> {
-        self.write_to_free(move |connection| fail_all(connection, &message))
+        self.write_freeing(move |connection| fail_all(connection, &message))
     }
 }

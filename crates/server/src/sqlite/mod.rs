@@ -1,14 +1,12 @@
-//! The storage on SQLite: one thread that writes, a few that read.
+//! The storage on SQLite: one writer thread and a pool of readers.
 
 mod connection;
-mod copy;
 mod counts;
 mod datasets;
 mod disk;
 mod files;
+mod fixtures;
 mod imports;
-mod log;
-mod planted;
 mod positions;
 mod readers;
 mod reclaim;
@@ -16,6 +14,8 @@ mod records;
 mod runs;
 mod schema;
 mod seed;
+mod snapshot;
+mod wal;
 mod workspaces;
 mod writer;
 
@@ -26,57 +26,57 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use uuid::Uuid;
 
 use crate::storage::{Counts, Pending, Storage, StorageError};
-pub(crate) use connection::Durability;
-pub(crate) use copy::Moment;
-use log::Log;
+pub(crate) use connection::Synchronous;
 use readers::Readers;
 pub(crate) use schema::OpenError;
-use writer::{Keeping, Room, Writer};
+pub(crate) use snapshot::Snapshot;
+use wal::Wal;
+use writer::{Durability, SpaceUse, Writer};
 
-/// The storage on one SQLite file.
+/// A storage in one SQLite file.
 pub(crate) struct SqliteStorage {
-    // Declared before the writer: the last connection to be closed is to be one that can copy the log into the file.
+    // Declared before the writer: the last connection to close must be one that can checkpoint the WAL.
     readers: Readers,
     writer: Writer,
     path: PathBuf,
 }
 
 impl SqliteStorage {
-    /// Opens the file, or makes it, and brings an older schema up to date.
-    pub(crate) fn open(path: &Path, durability: Durability) -> Result<Self, OpenError> {
-        let mut connection = connection::writer(path, durability)?;
-        schema::bring_up_to_date(&mut connection)?;
+    /// Opens or creates the file, and migrates an older schema.
+    pub(crate) fn open(path: &Path, synchronous: Synchronous) -> Result<Self, OpenError> {
+        let mut connection = connection::writer(path, synchronous)?;
+        schema::migrate(&mut connection)?;
         let readers = Readers::open(path)?;
-        let log = Log::of(&mut connection, path.to_owned(), durability)?;
-        let writer = Writer::start(connection, log, durability)?;
+        let wal = Wal::start(&mut connection, path.to_owned(), synchronous)?;
+        let writer = Writer::start(connection, wal, synchronous)?;
         Ok(Self { writer, readers, path: path.to_owned() })
     }
 
-    /// Answers what the work returns once its writes are durable. When it fails, nothing of it is written.
+    /// Runs a write and returns its result once it is durable. A failed write has no effect.
     fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
-        self.writer.run(Keeping::Sure, Room::Takes, work)
+        self.writer.run(Durability::Full, SpaceUse::Consumes, work)
     }
 
-    /// Like [`write`](Self::write), for what gives back room on the disk, now or later, and is done on a full one too.
-    fn write_to_free<T: Send + 'static>(
+    /// Like [`write`](Self::write), for writes that free space, now or later. They succeed even on a full disk.
+    fn write_freeing<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
-        self.writer.run(Keeping::Sure, Room::GivesBack, work)
+        self.writer.run(Durability::Full, SpaceUse::Frees, work)
     }
 
-    /// Like [`write`](Self::write), but a crash may undo it together with all that was written after it.
-    fn write_loosely<T: Send + 'static>(
+    /// Like [`write`](Self::write), but a crash may lose the write together with all later ones.
+    fn write_relaxed<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
-        self.writer.run(Keeping::Loose, Room::Takes, work)
+        self.writer.run(Durability::Relaxed, SpaceUse::Consumes, work)
     }
 
-    /// Answers what the work reads, all of one moment.
+    /// Runs a read on a reader thread, in one consistent snapshot.
     fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
@@ -84,12 +84,12 @@ impl SqliteStorage {
         self.readers.run(work)
     }
 
-    /// Like [`read`](Self::read), for what is found by keys and is over in a moment.
+    /// Like [`read`](Self::read), but runs on the calling thread. For lookups by key, which are faster than a thread switch.
     fn look_up<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
-        self.readers.run_here(work)
+        self.readers.run_inline(work)
     }
 }
 
@@ -110,16 +110,16 @@ impl Storage for SqliteStorage {
     }
 
     fn reset(&self, workspace: Uuid) -> Pending<Vec<Uuid>> {
-        self.write_to_free(move |connection| workspaces::reset(connection, workspace))
+        self.write_freeing(move |connection| workspaces::reset(connection, workspace))
     }
 
     fn counts(&self) -> Pending<Counts> {
-        self.read(counts::all)
+        self.read(counts::count)
     }
 
     fn reclaim(&self) -> Pending<bool> {
-        // A step that is undone is done again.
-        self.writer.run(Keeping::Loose, Room::GivesBack, reclaim::step)
+        // A step that is lost in a crash is repeated.
+        self.writer.run(Durability::Relaxed, SpaceUse::Frees, reclaim::step)
     }
 }
 
@@ -127,7 +127,7 @@ impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
-            // What connections share grows with the log.
+            // The shared memory file grows with the WAL.
             _ if error.sqlite_extended_error_code() == Some(SQLITE_IOERR_SHMSIZE) => Self::Full,
             _ => Self::Failed(Box::new(error)),
         }

@@ -1,42 +1,41 @@
-//! Where the nth live record of a run is.
+//! Finds the nth live record of a run.
 //!
-//! Positions are handed out without gaps, so in a run that lost nothing the nth record is at position n. Each loss is
-//! counted in the blocks that contain its position, blocks of 64 positions, of 64 × 64 and so on. Finding the nth record
-//! then means adding up at most about 64 losses a level and passing over at most 63 records, whatever the size of the run
-//! and whatever was deleted from it.
+//! Positions are assigned without gaps, so in a run without deletions the nth record is at position n. Each deletion is counted
+//! in the blocks that contain its position: blocks of 64 positions, of 64², and of 64³. Finding the nth record sums at most
+//! about 64 counts per level and skips at most 63 records, independent of the size of the run and the number of deletions.
 
 use rusqlite::{Connection, params};
 
 use crate::storage::StorageError;
 
-/// How many blocks of one level make one of the next, as a power of two.
+/// The number of blocks of one level in a block of the next, as a power of two.
 const FAN_OUT_BITS: u32 = 6;
 
-/// Levels of blocks. The largest blocks have 64³ = 262,144 positions; of these there are as many as it takes.
+/// The number of block levels. The largest blocks have 64³ = 262,144 positions.
 const LEVELS: u32 = 3;
 
-/// The key of a run's position.
+/// Returns the key of a position in a run.
 pub(super) fn key(run: i64, position: u64) -> i64 {
     run << 32 | position as i64
 }
 
-/// The run and the position of a key.
+/// Returns the run and the position of a key.
 pub(super) fn split(key: i64) -> (i64, u64) {
     (key >> 32, key as u64 & 0xffff_ffff)
 }
 
-/// The last key of a run.
+/// Returns the last possible key of a run.
 pub(super) fn last_key(run: i64) -> i64 {
     key(run, 0xffff_ffff)
 }
 
-/// The size of a level's blocks, as a power of two.
+/// Returns the block size of a level, as a power of two.
 fn block_bits(level: u32) -> u32 {
     FAN_OUT_BITS * (level + 1)
 }
 
-/// Counts the loss of the record at a key.
-pub(super) fn lose(connection: &Connection, key: i64) -> Result<(), StorageError> {
+/// Counts the deletion of the record at a key.
+pub(super) fn count_deletion(connection: &Connection, key: i64) -> Result<(), StorageError> {
     let (run, position) = split(key);
     let mut statement = connection.prepare_cached(
         "INSERT INTO gaps (run, level, block, lost) VALUES (?1, ?2, ?3, 1) \
@@ -48,35 +47,35 @@ pub(super) fn lose(connection: &Connection, key: i64) -> Result<(), StorageError
     Ok(())
 }
 
-/// The key of the nth live record of a run that has more than n.
+/// Returns the key of the nth live record of a run, counted from 0. The run must have more than n live records.
 pub(super) fn nth(connection: &Connection, run: i64, n: u64) -> Result<i64, StorageError> {
-    let mut losses = connection.prepare_cached(
+    let mut deletions = connection.prepare_cached(
         "SELECT block, lost FROM gaps WHERE run = ?1 AND level = ?2 AND block BETWEEN ?3 AND ?4 ORDER BY block",
     )?;
-    // The blocks looked through, and how many positions before them are lost.
-    let (mut first, mut last, mut lost_before) = (0, u64::from(u32::MAX), 0);
+    // The range of blocks to search, and the number of deletions before it.
+    let (mut first, mut last, mut deleted_before) = (0, u64::from(u32::MAX), 0);
     for level in (0..LEVELS).rev() {
         let bits = block_bits(level);
-        let mut rows = losses.query(params![run, level, first, last])?;
-        let inside = loop {
+        let mut rows = deletions.query(params![run, level, first, last])?;
+        let found = loop {
             let Some(row) = rows.next()? else { break None };
-            let (block, lost): (u64, u64) = (row.get(0)?, row.get(1)?);
-            let live_before = (block << bits) - lost_before;
+            let (block, deleted): (u64, u64) = (row.get(0)?, row.get(1)?);
+            let live_before = (block << bits) - deleted_before;
             if live_before > n {
                 break None;
             }
-            if live_before + (1 << bits) - lost > n {
+            if live_before + (1 << bits) - deleted > n {
                 break Some(block);
             }
-            lost_before += lost;
+            deleted_before += deleted;
         };
-        let Some(block) = inside else {
-            // It lies where nothing is lost: only what is lost before it moves it on.
-            return Ok(key(run, n + lost_before));
+        let Some(block) = found else {
+            // The block of the record has no deletions: only earlier ones shift its position.
+            return Ok(key(run, n + deleted_before));
         };
         if level == 0 {
             let start = block << bits;
-            let skip = n - (start - lost_before);
+            let skip = n - (start - deleted_before);
             let found = connection
                 .prepare_cached(
                     "SELECT key FROM records WHERE key >= ?1 ORDER BY key LIMIT 1 OFFSET ?2",
@@ -87,7 +86,7 @@ pub(super) fn nth(connection: &Connection, run: i64, n: u64) -> Result<i64, Stor
         first = block << FAN_OUT_BITS;
         last = first + (1 << FAN_OUT_BITS) - 1;
     }
-    unreachable!("the lowest level always answers")
+    unreachable!("the lowest level always returns")
 }
 
 #[cfg(test)]
@@ -102,7 +101,7 @@ mod tests {
 
     const RUN: i64 = 7;
 
-    /// A run of records, and the positions of those that are left.
+    /// A run of records, and the positions of the live ones.
     struct Run {
         connection: Connection,
         live: BTreeSet<u64>,
@@ -133,11 +132,11 @@ mod tests {
         fn delete(&mut self, position: u64) {
             if self.live.remove(&position) {
                 self.execute("DELETE FROM records WHERE key = ?1", position);
-                lose(&self.connection, key(RUN, position)).unwrap();
+                count_deletion(&self.connection, key(RUN, position)).unwrap();
             }
         }
 
-        /// Compares every nth, or a sample of them, with what is left.
+        /// Compares every `step`th record with the expected position.
         fn check(&self, step: usize) {
             for (n, position) in self.live.iter().enumerate().step_by(step) {
                 assert_eq!(
@@ -150,19 +149,19 @@ mod tests {
     }
 
     #[test]
-    fn keys_hold_run_and_position() {
+    fn keys_contain_run_and_position() {
         for (run, position) in [(1, 0), (7, 262_144), (1 << 30, 0xffff_ffff)] {
             assert_eq!(split(key(run, position)), (run, position));
         }
     }
 
     #[test]
-    fn without_losses_the_nth_is_at_position_n() {
+    fn without_deletions_the_nth_record_is_at_position_n() {
         Run::of(1_000).check(1);
     }
 
     #[test]
-    fn a_lost_beginning_a_lost_end_and_lost_blocks_are_passed_over() {
+    fn deleted_ranges_and_blocks_are_skipped() {
         let mut run = Run::of(20_000);
         for range in [0..5_000, 8_191..8_193, 12_288..16_384, 19_990..20_000] {
             range.for_each(|position| run.delete(position));
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn random_losses_are_counted() {
+    fn random_deletions_are_counted() {
         let mut random = StdRng::seed_from_u64(1);
         let mut run = Run::of(5_000);
         let mut positions: Vec<u64> = (0..5_000).collect();
@@ -186,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn losses_in_more_than_one_of_the_largest_blocks_are_counted() {
+    fn deletions_in_several_of_the_largest_blocks_are_counted() {
         let mut random = StdRng::seed_from_u64(2);
         let mut run = Run::of(600_000);
         for _ in 0..2_000 {

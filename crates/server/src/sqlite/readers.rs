@@ -1,4 +1,4 @@
-//! The connections that read: some that threads have for what may take long, and some for what is read where it is asked for.
+//! Reader threads for long reads, and a pool of connections for lookups on the calling thread.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,14 +15,14 @@ use crate::storage::{Pending, StorageError};
 
 type Job = Box<dyn FnOnce(&Connection) + Send>;
 
-/// So many threads read.
+/// The number of reader threads.
 const THREADS: usize = 2;
 
-/// The connections that read. Dropping them waits until what was asked is read.
+/// The read connections. Dropping them waits until queued reads are done.
 pub(super) struct Readers {
     queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
-    /// Connections that nobody reads from at the moment.
+    /// Connections for lookups that are not in use.
     idle: Arc<Mutex<Vec<Connection>>>,
 }
 
@@ -50,7 +50,7 @@ impl Readers {
         Ok(readers)
     }
 
-    /// Reads on one of the threads.
+    /// Runs a read on a reader thread.
     pub(super) fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
@@ -58,19 +58,21 @@ impl Readers {
         self.queue.run(work)
     }
 
-    /// Reads where the answer is waited for, which is to be so little that handing it to a thread would cost more.
-    pub(super) fn run_here<T: Send + 'static>(
+    /// Runs a read on the thread that polls the result. For reads so short that switching threads would cost more.
+    ///
+    /// Falls back to a reader thread if all connections are in use.
+    pub(super) fn run_inline<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
         let (idle, queue) = (Arc::clone(&self.idle), Arc::clone(&self.queue));
         Box::pin(async move {
-            let taken = lock(&idle).pop();
-            match taken {
+            let connection = lock(&idle).pop();
+            match connection {
                 Some(connection) => {
-                    let answer = read(&connection, work);
+                    let result = read(&connection, work);
                     lock(&idle).push(connection);
-                    answer
+                    result
                 }
                 None => queue.run(work).await,
             }
@@ -91,7 +93,7 @@ impl Drop for Readers {
     }
 }
 
-/// Jobs that wait for a thread. Each wakes one thread alone, which a channel shared behind a lock would not do.
+/// Jobs for the reader threads. A job wakes only one thread, unlike a channel behind a lock.
 #[derive(Default)]
 struct Queue {
     waiting: Mutex<Waiting>,
@@ -111,7 +113,7 @@ impl Queue {
     ) -> Pending<T> {
         let (sender, receiver) = oneshot::channel();
         self.push(Box::new(move |connection| {
-            // A caller that no longer waits needs no answer.
+            // The receiver may have been dropped; that is fine.
             let _ = sender.send(read(connection, work));
         }));
         Box::pin(async move { receiver.await.unwrap_or(Err(StorageError::Stopped)) })
@@ -119,7 +121,7 @@ impl Queue {
 
     fn push(&self, job: Job) {
         let mut waiting = lock(&self.waiting);
-        // A job that no thread will take is dropped, which closes the channel of its answer.
+        // A job that no thread will run is dropped, which closes its channel.
         if !waiting.closed {
             waiting.jobs.push_back(job);
             drop(waiting);
@@ -132,7 +134,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// The next job, as soon as there is one; none when the queue is closed and empty.
+    /// Waits for the next job. Returns `None` when the queue is closed and empty.
     fn next(&self) -> Option<Job> {
         let waiting = self
             .changed
@@ -141,7 +143,7 @@ impl Queue {
     }
 }
 
-/// Reads within one transaction, so that all of it is of one moment.
+/// Runs a read in one transaction, so that it sees a consistent snapshot.
 pub(super) fn read<T>(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, StorageError>,
@@ -149,7 +151,7 @@ pub(super) fn read<T>(
     connection.prepare_cached("BEGIN")?.execute([])?;
     let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
         .unwrap_or_else(|_| Err(StorageError::Failed("a read panicked".into())));
-    // A failure may have ended the transaction already.
+    // An error may have ended the transaction already.
     if !connection.is_autocommit() {
         connection.prepare_cached("COMMIT")?.execute([])?;
     }
@@ -161,7 +163,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_looked_up_waits_for_a_thread_when_every_connection_is_taken() {
+    async fn lookups_fall_back_to_a_thread_when_all_connections_are_in_use() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("numbers.db");
         let writer = Connection::open(&path).unwrap();
@@ -170,18 +172,18 @@ mod tests {
             .unwrap();
         let readers = Readers::open(&path).unwrap();
         let number = || {
-            readers.run_here(|connection| {
+            readers.run_inline(|connection| {
                 let number = "SELECT number FROM numbers";
                 Ok(connection.query_row(number, [], |row| row.get::<_, i64>(0))?)
             })
         };
-        let panicking = readers.run_here::<()>(|_| panic!("on purpose"));
+        let panicking = readers.run_inline::<()>(|_| panic!("injected"));
         assert!(matches!(panicking.await, Err(StorageError::Failed(_))));
         assert_eq!(number().await.unwrap(), 7);
         let taken = std::mem::take(&mut *lock(&readers.idle));
-        assert!(taken.len() >= 2, "{} of them are back", taken.len());
+        assert!(taken.len() >= 2, "only {} connections were returned", taken.len());
         assert_eq!(number().await.unwrap(), 7);
-        // Nobody is left to answer what is asked too late.
+        // After the drop, no thread is left to run the read.
         let late = number();
         drop(readers);
         assert!(matches!(late.await, Err(StorageError::Stopped)));

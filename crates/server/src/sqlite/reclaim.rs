@@ -1,8 +1,8 @@
-//! Removing what is out of reach: the staged records of failed imports, the records of deleted datasets, and everything of
-//! discarded workspaces. When much of the file is free then, it is made smaller.
+//! Frees space: removes the staged records of failed imports, the records of deleted datasets, and discarded workspaces. Shrinks
+//! the file if a large part of it is free.
 //!
-//! It goes in small steps, so that no other write waits long. Each step finds what to do from the data alone, so it does not
-//! matter when the server stops in between.
+//! This happens in small steps, so that other writes do not wait long. Each step determines from the data what to do next, so
+//! it continues after a restart.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -10,18 +10,18 @@ use super::positions;
 use super::writer::outside_savepoint;
 use crate::storage::StorageError;
 
-/// At most this many rows go in one step, which takes a few milliseconds.
+/// The maximum number of rows removed in one step. This takes a few milliseconds.
 const ROWS: u32 = 200;
 
-/// At most this many pages are given back in one step.
+/// The maximum number of pages returned to the operating system in one step.
 const PAGES: u32 = 256;
 
-/// So many free pages are kept for what is written next: 8 MB.
-const SPARE: u64 = 1024;
+/// The number of free pages kept for future writes: 8 MB.
+const SPARE_PAGES: u64 = 1024;
 
-/// Does one step, and answers whether there may be another.
+/// Runs one step. Returns whether there may be more to do.
 pub(super) fn step(connection: &Connection) -> Result<bool, StorageError> {
-    // Whatever is removed, nobody sees it.
+    // The removed rows are invisible, so the step need not be atomic.
     outside_savepoint(connection, || remove(connection))
 }
 
@@ -35,21 +35,21 @@ fn remove(connection: &Connection) -> Result<bool, StorageError> {
         remove_workspace(connection, workspace)?;
         return Ok(true);
     }
-    give_back(connection)
+    shrink_file(connection)
 }
 
-/// Makes the file smaller where more than a quarter of it is free, and answers whether it did. The system has the space when
-/// the log is copied the next time.
-fn give_back(connection: &Connection) -> Result<bool, StorageError> {
+/// Shrinks the file if more than a quarter of it is free. Returns whether it did. The operating system gets the space at the next
+/// checkpoint.
+fn shrink_file(connection: &Connection) -> Result<bool, StorageError> {
     let pages = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, u64>(0));
     let free = pages("freelist_count")?;
-    if free <= SPARE || free < pages("page_count")? / 4 {
+    if free <= SPARE_PAGES || free < pages("page_count")? / 4 {
         return Ok(false);
     }
     let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
     let mut steps = vacuum.query([])?;
     while steps.next()?.is_some() {}
-    // Files of the first versions do not note what they would need to become smaller; free pages are used again there.
+    // Files created without `auto_vacuum` cannot shrink; their free pages are only reused.
     Ok(pages("freelist_count")? < free)
 }
 
@@ -61,12 +61,12 @@ fn first_of(connection: &Connection, sql: &str, of: i64) -> Result<Option<i64>, 
     Ok(connection.prepare_cached(sql)?.query_row([of], |row| row.get(0)).optional()?)
 }
 
-/// Removes some rows, and answers whether there were any.
+/// Removes some rows. Returns whether there were any.
 fn remove_some(connection: &Connection, sql: &str, of: i64) -> Result<bool, StorageError> {
     Ok(connection.prepare_cached(sql)?.execute(params![of, ROWS])? > 0)
 }
 
-/// Removes some of a run, or in the end the run.
+/// Removes some records of a run, or the run itself if it has none.
 fn remove_run(connection: &Connection, run: i64) -> Result<(), StorageError> {
     let (low, high) = (positions::key(run, 0), positions::last_key(run));
     for sql in [
@@ -83,7 +83,7 @@ fn remove_run(connection: &Connection, run: i64) -> Result<(), StorageError> {
     Ok(())
 }
 
-/// Removes some of a workspace, or in the end the workspace.
+/// Removes some objects of a workspace, or the workspace itself if it has none.
 fn remove_workspace(connection: &Connection, workspace: i64) -> Result<(), StorageError> {
     let dataset =
         first_of(connection, "SELECT id FROM datasets WHERE workspace = ?1 LIMIT 1", workspace)?;
@@ -107,7 +107,7 @@ fn remove_workspace(connection: &Connection, workspace: i64) -> Result<(), Stora
     Ok(())
 }
 
-/// Removes some of a dataset, or in the end the dataset.
+/// Removes some objects of a dataset, or the dataset itself if it has none.
 fn remove_dataset(connection: &Connection, dataset: i64) -> Result<(), StorageError> {
     if let Some(run) =
         first_of(connection, "SELECT id FROM runs WHERE dataset = ?1 LIMIT 1", dataset)?
@@ -128,7 +128,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::ROWS;
-    use crate::sqlite::{Durability, SqliteStorage};
+    use crate::sqlite::{SqliteStorage, Synchronous};
     use crate::storage::{
         Campaign, Conversation, Dataset, DatasetKey, DatasetStore, Event, FixtureStore,
         ImportStore, NewDataset, NewRecord, Progress, RecordStore, Storage, Window,
@@ -151,7 +151,7 @@ mod tests {
         storage.create_dataset(workspace, new).await.unwrap()
     }
 
-    /// How many rows a table has.
+    /// Returns the number of rows in a table.
     async fn rows(storage: &SqliteStorage, table: &'static str) -> i64 {
         let count = storage.read(move |connection| {
             let sql = format!("SELECT count(*) FROM {table}");
@@ -160,7 +160,7 @@ mod tests {
         count.await.unwrap()
     }
 
-    /// How many pages the file has.
+    /// Returns the number of pages in the file.
     async fn pages(storage: &SqliteStorage) -> u64 {
         let count = storage.read(|connection| {
             Ok(connection.pragma_query_value(None, "page_count", |row| row.get::<_, u64>(0))?)
@@ -177,29 +177,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_records_of_a_failed_import_go_and_others_stay() {
+    async fn records_of_a_failed_import_are_removed() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Durability::Off).unwrap();
+        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
         let dataset = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
         storage.create_record(WORKSPACE, dataset.clone(), new_record()).await.unwrap();
         let task = storage.create_task(WORKSPACE, dataset, Uuid::nil()).await.unwrap();
         let staged = (0..ROWS + 1).map(|_| new_record()).collect();
         storage.stage_records(task.id, staged, Progress::NONE).await.unwrap();
         assert_eq!(rows(&storage, "records").await, i64::from(ROWS) + 2);
-        // What a running import has staged stays.
+        // Records staged by a running import are kept.
         assert_eq!(reclaim_all(&storage).await, 0);
-        storage.fail_import(task.id, "on purpose".to_owned()).await.unwrap();
+        storage.fail_import(task.id, "injected".to_owned()).await.unwrap();
         assert!(reclaim_all(&storage).await > 1);
         assert_eq!((rows(&storage, "records").await, rows(&storage, "runs").await), (1, 1));
     }
 
     #[tokio::test]
-    async fn the_records_of_a_deleted_dataset_go_and_the_file_becomes_smaller() {
+    async fn records_of_a_deleted_dataset_are_removed_and_the_file_shrinks() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Durability::Off).unwrap();
+        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
         let kept = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
         let deleted = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
-        // Both lie among each other in the file, so what is kept has to be moved.
+        // The datasets alternate in the file, so pages of the one that is kept have to be moved.
         let payload = || format!("{{\"text\":\"{}\"}}", "x".repeat(50_000));
         for dataset in [&deleted, &kept].into_iter().cycle().take(1_000) {
             let record = NewRecord { payload: payload(), ..new_record() };
@@ -212,11 +212,11 @@ mod tests {
         let after = pages(&storage).await;
         assert!(after < before * 3 / 4, "{before} pages, then {after}");
         let all = Window { offset: 0, limit: 1_000 };
-        let records = storage.write_records(WORKSPACE, kept, all, Vec::new(), |text, record| {
-            text.extend_from_slice(record.payload);
+        let records = storage.record_page(WORKSPACE, kept, all, Vec::new(), |body, record| {
+            body.extend_from_slice(record.payload);
         });
         let records = records.await.unwrap();
-        assert_eq!((records.count, records.text), (500, payload().repeat(500).into_bytes()));
+        assert_eq!((records.count, records.body), (500, payload().repeat(500).into_bytes()));
         let check = storage.read(|connection| {
             Ok(connection
                 .pragma_query_value(None, "integrity_check", |row| row.get::<_, String>(0))?)
@@ -225,9 +225,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_an_emptied_workspace_nothing_is_left_and_of_others_everything() {
+    async fn a_reset_workspace_is_removed_and_others_are_kept() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Durability::Off).unwrap();
+        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
         for workspace in [WORKSPACE, OTHER] {
             let dataset = DatasetKey::Id(new_dataset(&storage, workspace).await.id);
             let mut ids = Vec::new();

@@ -8,24 +8,24 @@ use uuid::Uuid;
 
 use super::{SqliteStorage, connection, datasets, positions, readers, runs};
 use crate::storage::{
-    DatasetKey, Missing, NewRecord, Pending, Record, RecordStore, RecordView, RecordVisitor,
-    RecordWriter, StorageError, Window, WrittenRecords,
+    DatasetKey, Missing, NewRecord, Pending, Record, RecordPage, RecordStore, RecordView,
+    RecordVisitor, RecordWriter, StorageError, Window,
 };
 use crate::time::Timestamp;
 
-/// So much room is made for records at most before they are read.
-const AHEAD: usize = 1 << 20;
+/// The maximum capacity reserved in advance for a page, in bytes.
+const MAX_RESERVE: usize = 1 << 20;
 
-/// A record's place, and what changes with it.
-struct Place {
+/// The location of a record.
+struct Location {
     key: i64,
     updated_at: Timestamp,
     dataset: i64,
     dataset_id: Uuid,
 }
 
-/// Where a record of the workspace is.
-fn place(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<Place, StorageError> {
+/// Returns the location of a record in the workspace.
+fn locate(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<Location, StorageError> {
     connection
         .prepare_cached(
             "SELECT r.key, r.updated_at, d.id, d.uuid FROM records r \
@@ -35,7 +35,7 @@ fn place(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<Place, St
              WHERE r.id = ?1 AND u.ordinal IS NOT NULL AND d.deleted_at IS NULL AND w.uuid = ?2 AND w.discarded = 0",
         )?
         .query_row(params![id, workspace], |row| {
-            Ok(Place {
+            Ok(Location {
                 key: row.get(0)?,
                 updated_at: Timestamp::from_micros(row.get(1)?),
                 dataset: row.get(2)?,
@@ -46,7 +46,7 @@ fn place(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<Place, St
         .ok_or_else(|| Missing::Record(id).into())
 }
 
-/// The columns that [`view`] takes, in its order.
+/// A query for records, with the columns that [`view`] expects.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -93,7 +93,7 @@ fn create(
     let added = runs::append(connection, run, &new)?;
     count(connection, found.row, 1)?;
     let ([new], [added]) = (new, &added[..]) else {
-        return Err(StorageError::Failed("one record was to be added".into()));
+        return Err(StorageError::Failed("expected one added record".into()));
     };
     Ok(Record {
         id: added.id,
@@ -106,7 +106,7 @@ fn create(
     })
 }
 
-/// Counts records of a dataset in or out.
+/// Changes the record count of a dataset.
 pub(super) fn count(
     connection: &Connection,
     dataset: i64,
@@ -119,41 +119,41 @@ pub(super) fn count(
 }
 
 fn fetch(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<Record, StorageError> {
-    let place = place(connection, workspace, id)?;
+    let location = locate(connection, workspace, id)?;
     let record = connection
         .prepare_cached(select!("WHERE key = ?1"))?
-        .query_row([place.key], |row| owned(view(row, place.dataset_id)?))?;
+        .query_row([location.key], |row| owned(view(row, location.dataset_id)?))?;
     Ok(record)
 }
 
-/// Writes records of a dataset behind the text.
-fn write(
+/// Appends a page of records to `body`.
+fn page(
     connection: &Connection,
     workspace: Uuid,
     dataset: &DatasetKey,
     window: Window,
-    mut text: Vec<u8>,
+    mut body: Vec<u8>,
     write: RecordWriter,
-) -> Result<WrittenRecords, StorageError> {
+) -> Result<RecordPage, StorageError> {
     let found = datasets::find(connection, workspace, dataset)?;
     let mut statement =
         connection.prepare_cached(select!("WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3"))?;
     let mut wanted = window.limit as usize;
-    for (first, last) in runs::stretches(connection, found.row, window)? {
+    for (first, last) in runs::key_ranges(connection, found.row, window)? {
         let mut rows = statement.query(params![first, last, wanted])?;
         while let Some(row) = rows.next()? {
-            let before = text.len();
-            write(&mut text, view(row, found.dataset.id)?);
+            let before = body.len();
+            write(&mut body, view(row, found.dataset.id)?);
             wanted -= 1;
-            // Those of one dataset are much alike, so the text need not be moved while it grows; an eighth is for those that are
-            // longer.
-            let record = text.len() - before;
-            if text.capacity() - text.len() < record {
-                text.reserve((record * (wanted + 1) / 8 * 9).min(AHEAD));
+            // Records of a dataset usually have similar sizes, so this avoids reallocations. The additional eighth is for larger
+            // ones.
+            let record = body.len() - before;
+            if body.capacity() - body.len() < record {
+                body.reserve((record * (wanted + 1) / 8 * 9).min(MAX_RESERVE));
             }
         }
     }
-    Ok(WrittenRecords { count: found.record_count, text })
+    Ok(RecordPage { count: found.record_count, body })
 }
 
 /// Visits every record of a dataset.
@@ -167,7 +167,7 @@ fn visit(
     let mut statement =
         connection.prepare_cached(select!("WHERE key BETWEEN ?1 AND ?2 ORDER BY key"))?;
     let all = Window { offset: 0, limit: u32::MAX };
-    for (first, last) in runs::stretches(connection, found.row, all)? {
+    for (first, last) in runs::key_ranges(connection, found.row, all)? {
         let mut rows = statement.query([first, last])?;
         while let Some(row) = rows.next()? {
             visitor(view(row, found.dataset.id)?)?;
@@ -183,14 +183,14 @@ fn replace(
     sql: &str,
     text: &str,
 ) -> Result<(), StorageError> {
-    let place = place(connection, workspace, id)?;
-    let now = place.updated_at.next();
-    connection.prepare_cached(sql)?.execute(params![place.key, text, now.micros()])?;
+    let location = locate(connection, workspace, id)?;
+    let now = location.updated_at.next();
+    connection.prepare_cached(sql)?.execute(params![location.key, text, now.micros()])?;
     Ok(())
 }
 
 fn delete(connection: &Connection, workspace: Uuid, ids: &[Uuid]) -> Result<(), StorageError> {
-    let mut keep = connection.prepare_cached(
+    let mut archive = connection.prepare_cached(
         "INSERT INTO deleted_records \
          SELECT key, id, created_at, updated_at, source, properties, payload, ?2 FROM records WHERE key = ?1",
     )?;
@@ -202,12 +202,12 @@ fn delete(connection: &Connection, workspace: Uuid, ids: &[Uuid]) -> Result<(), 
         if !seen.insert(id) {
             continue;
         }
-        let place = place(connection, workspace, *id)?;
-        keep.execute(params![place.key, now.micros()])?;
-        remove.execute([place.key])?;
-        shrink.execute([positions::split(place.key).0])?;
-        positions::lose(connection, place.key)?;
-        count(connection, place.dataset, -1)?;
+        let location = locate(connection, workspace, *id)?;
+        archive.execute(params![location.key, now.micros()])?;
+        remove.execute([location.key])?;
+        shrink.execute([positions::split(location.key).0])?;
+        positions::count_deletion(connection, location.key)?;
+        count(connection, location.dataset, -1)?;
     }
     Ok(())
 }
@@ -226,15 +226,15 @@ impl RecordStore for SqliteStorage {
         self.look_up(move |connection| fetch(connection, workspace, id))
     }
 
-    fn write_records(
+    fn record_page(
         &self,
         workspace: Uuid,
         dataset: DatasetKey,
         window: Window,
-        text: Vec<u8>,
-        writer: RecordWriter,
-    ) -> Pending<WrittenRecords> {
-        self.look_up(move |connection| write(connection, workspace, &dataset, window, text, writer))
+        body: Vec<u8>,
+        write: RecordWriter,
+    ) -> Pending<RecordPage> {
+        self.look_up(move |connection| page(connection, workspace, &dataset, window, body, write))
     }
 
     fn records_by_id(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<Vec<Record>> {
@@ -245,17 +245,17 @@ impl RecordStore for SqliteStorage {
 
     fn require_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<()> {
         self.read(move |connection| {
-            ids.into_iter().try_for_each(|id| place(connection, workspace, id).map(|_| ()))
+            ids.into_iter().try_for_each(|id| locate(connection, workspace, id).map(|_| ()))
         })
     }
 
-    fn each_record(
+    fn visit_records(
         &self,
         workspace: Uuid,
         dataset: DatasetKey,
         visitor: RecordVisitor,
     ) -> Pending<()> {
-        // It may take long, so it must not keep one of the few threads for reading from others.
+        // A long read would block one of the few reader threads, so it gets its own connection and thread.
         let path = self.path.clone();
         let reading = tokio::task::spawn_blocking(move || {
             let connection = connection::reader(&path)?;
@@ -275,6 +275,6 @@ impl RecordStore for SqliteStorage {
     }
 
     fn delete_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<()> {
-        self.write_to_free(move |connection| delete(connection, workspace, &ids))
+        self.write_freeing(move |connection| delete(connection, workspace, &ids))
     }
 }

@@ -1,4 +1,4 @@
-//! Runs of records: stretches of a dataset that are filled from one end.
+//! Runs: sequences of records that are only appended to. A dataset is a list of runs.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
@@ -7,23 +7,23 @@ use super::positions;
 use crate::storage::{NewRecord, StorageError, Window};
 use crate::time::Timestamp;
 
-/// A run hands out positions below this, so that a key has room for them.
-const FULL: u64 = 1 << 32;
+/// The number of positions in a run. A position takes 32 bits of a key.
+const CAPACITY: u64 = 1 << 32;
 
-/// A run being filled.
+/// A run that records can be appended to.
 #[derive(Clone, Copy)]
 pub(super) struct Run {
     pub(super) id: i64,
     pub(super) size: u64,
 }
 
-/// A record as it was added.
+/// The id and timestamp of an added record.
 pub(super) struct Added {
     pub(super) id: Uuid,
     pub(super) at: Timestamp,
 }
 
-/// The last visible run of a dataset that has room for more records, made where there is none.
+/// Returns the last visible run of a dataset if it has capacity for `more` records, or a new one.
 pub(super) fn open(
     connection: &Connection,
     dataset: i64,
@@ -36,7 +36,7 @@ pub(super) fn open(
         .query_row([dataset], |row| Ok(Run { id: row.get(0)?, size: row.get(1)? }))
         .optional()?;
     match last {
-        Some(run) if run.size + more as u64 <= FULL => Ok(run),
+        Some(run) if run.size + more as u64 <= CAPACITY => Ok(run),
         _ => {
             let run = stage(connection, dataset)?;
             publish(connection, dataset, run.id)?;
@@ -45,13 +45,13 @@ pub(super) fn open(
     }
 }
 
-/// A new run that is not visible yet.
+/// Creates a run that is not visible yet.
 pub(super) fn stage(connection: &Connection, dataset: i64) -> Result<Run, StorageError> {
     connection.prepare_cached("INSERT INTO runs (dataset) VALUES (?1)")?.execute([dataset])?;
     Ok(Run { id: connection.last_insert_rowid(), size: 0 })
 }
 
-/// A run by its id.
+/// Returns a run by its id.
 pub(super) fn find(connection: &Connection, run: i64) -> Result<Run, StorageError> {
     let found = connection
         .prepare_cached("SELECT id, size FROM runs WHERE id = ?1")?
@@ -59,7 +59,7 @@ pub(super) fn find(connection: &Connection, run: i64) -> Result<Run, StorageErro
     Ok(found)
 }
 
-/// Adds records to the end of a run. The count of its dataset is not touched.
+/// Appends records to a run. Does not change the record count of the dataset.
 pub(super) fn append(
     connection: &Connection,
     run: Run,
@@ -89,7 +89,7 @@ pub(super) fn append(
     Ok(added)
 }
 
-/// Puts a staged run at the end of its dataset, and counts its records in.
+/// Makes a staged run visible at the end of its dataset, and adds its records to the record count.
 pub(super) fn publish(connection: &Connection, dataset: i64, run: i64) -> Result<(), StorageError> {
     connection
         .prepare_cached(
@@ -105,13 +105,13 @@ pub(super) fn publish(connection: &Connection, dataset: i64, run: i64) -> Result
     Ok(())
 }
 
-/// Gives up a staged run; its records are removed bit by bit.
+/// Marks a staged run as abandoned. Its records are removed in the background.
 pub(super) fn abandon(connection: &Connection, run: i64) -> Result<(), StorageError> {
     connection.prepare_cached("UPDATE runs SET abandoned = 1 WHERE id = ?1")?.execute([run])?;
     Ok(())
 }
 
-/// Gives up all runs of a dataset that is deleted; their records are removed bit by bit.
+/// Marks all runs of a deleted dataset as abandoned. Their records are removed in the background.
 pub(super) fn abandon_all(connection: &Connection, dataset: i64) -> Result<(), StorageError> {
     connection
         .prepare_cached("UPDATE runs SET abandoned = 1 WHERE dataset = ?1")?
@@ -119,9 +119,9 @@ pub(super) fn abandon_all(connection: &Connection, dataset: i64) -> Result<(), S
     Ok(())
 }
 
-/// Stretches of keys, from the first to the last of each, in which the window of a dataset's records lies. The last
-/// stretch may hold more than the window.
-pub(super) fn stretches(
+/// Returns the key ranges (first and last key) that contain a window of a dataset's records. The last range may contain more than
+/// the window.
+pub(super) fn key_ranges(
     connection: &Connection,
     dataset: i64,
     window: Window,
@@ -131,7 +131,7 @@ pub(super) fn stretches(
     )?;
     let mut rows = statement.query([dataset])?;
     let (mut skip, mut wanted) = (window.offset, u64::from(window.limit));
-    let mut stretches = Vec::new();
+    let mut ranges = Vec::new();
     while wanted > 0 {
         let Some(row) = rows.next()? else { break };
         let (run, size, live): (i64, u64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -144,9 +144,9 @@ pub(super) fn stretches(
             skip if live == size => positions::key(run, skip),
             skip => positions::nth(connection, run, skip)?,
         };
-        stretches.push((first, positions::last_key(run)));
+        ranges.push((first, positions::last_key(run)));
         wanted = wanted.saturating_sub(live - skip);
         skip = 0;
     }
-    Ok(stretches)
+    Ok(ranges)
 }

@@ -1,22 +1,22 @@
-//! The tables, and how older ones are brought up to date.
+//! The schema and its migrations.
 
 use rusqlite::{Connection, TransactionBehavior};
 
-/// The steps from an empty file to the schema of today. A step that was released is never changed: what is to be different
-/// comes as a further step. The number of steps a file has taken is its `user_version`.
-const STEPS: &[&str] =
+/// The migrations from an empty file to the current schema. Released migrations are never changed; changes are added as new ones.
+/// `user_version` is the number of migrations applied to a file.
+const MIGRATIONS: &[&str] =
     &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
 
-/// Why a file could not be opened.
+/// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
     /// A newer version of the server wrote the file.
     #[error(
-        "the data was written by a newer version (its schema has number {found}, this version knows those up to {known}); \
-         use that version or another directory"
+        "the data was written by a newer version (schema {found}, this version supports up to {known}); use that version or \
+         another directory"
     )]
     Newer { found: i64, known: i64 },
-    /// The file is no database, or cannot be read or written.
+    /// The file is not a database, or cannot be read or written.
     #[error("the database cannot be opened")]
     Database(#[from] rusqlite::Error),
     /// A thread could not be started.
@@ -24,35 +24,35 @@ pub(crate) enum OpenError {
     Thread(#[from] std::io::Error),
 }
 
-/// Takes the steps that the file has not taken yet, all or none.
-pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<(), OpenError> {
-    take(connection, STEPS)
+/// Applies all pending migrations in one transaction.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    apply(connection, MIGRATIONS)
 }
 
-fn take(connection: &mut Connection, steps: &[&str]) -> Result<(), OpenError> {
+fn apply(connection: &mut Connection, migrations: &[&str]) -> Result<(), OpenError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let taken = taken(&transaction, steps.len())?;
-    if taken == steps.len() {
+    let applied = applied(&transaction, migrations.len())?;
+    if applied == migrations.len() {
         return Ok(());
     }
-    for step in &steps[taken..] {
-        transaction.execute_batch(step)?;
+    for migration in &migrations[applied..] {
+        transaction.execute_batch(migration)?;
     }
-    transaction.pragma_update(None, "user_version", steps.len() as i64)?;
+    transaction.pragma_update(None, "user_version", migrations.len() as i64)?;
     transaction.commit()?;
     Ok(())
 }
 
-/// Whether a file has a schema, which must not be that of a newer version.
-pub(super) fn is_there(connection: &Connection) -> Result<bool, OpenError> {
-    Ok(taken(connection, STEPS.len())? > 0)
+/// Returns whether the file has a schema. Fails if a newer version wrote it.
+pub(super) fn exists(connection: &Connection) -> Result<bool, OpenError> {
+    Ok(applied(connection, MIGRATIONS.len())? > 0)
 }
 
-/// How many of the known steps a file has taken.
-fn taken(connection: &Connection, known: usize) -> Result<usize, OpenError> {
+/// Returns how many of the known migrations were applied.
+fn applied(connection: &Connection, known: usize) -> Result<usize, OpenError> {
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     match usize::try_from(found) {
-        Ok(taken) if taken <= known => Ok(taken),
+        Ok(applied) if applied <= known => Ok(applied),
         _ => Err(OpenError::Newer { found, known: known as i64 }),
     }
 }
@@ -62,10 +62,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_file_takes_every_step_once() {
+    fn each_migration_is_applied_once() {
         let mut connection = Connection::open_in_memory().unwrap();
-        bring_up_to_date(&mut connection).unwrap();
-        bring_up_to_date(&mut connection).unwrap();
+        migrate(&mut connection).unwrap();
+        migrate(&mut connection).unwrap();
         let tables: i64 = connection
             .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'records'", [], |row| {
                 row.get(0)
@@ -75,16 +75,16 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_fails_leaves_the_file_as_it_was() {
+    fn a_failed_migration_leaves_the_file_unchanged() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("db");
         let first = "CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES ('kept')";
-        take(&mut Connection::open(&path).unwrap(), &[first]).unwrap();
-        let halfway = "ALTER TABLE notes ADD COLUMN number INTEGER; UPDATE notes SET text = 'changed'; \
+        apply(&mut Connection::open(&path).unwrap(), &[first]).unwrap();
+        let failing = "ALTER TABLE notes ADD COLUMN number INTEGER; UPDATE notes SET text = 'changed'; \
                        INSERT INTO nowhere VALUES (1)";
-        // The step before it would have succeeded, and goes with it.
-        let steps = [first, "CREATE TABLE more (text TEXT)", halfway];
-        let error = take(&mut Connection::open(&path).unwrap(), &steps).unwrap_err();
+        // The second migration succeeds, and is rolled back together with the third.
+        let migrations = [first, "CREATE TABLE more (text TEXT)", failing];
+        let error = apply(&mut Connection::open(&path).unwrap(), &migrations).unwrap_err();
         assert!(matches!(error, OpenError::Database(_)), "{error}");
 
         let connection = Connection::open(&path).unwrap();
@@ -94,20 +94,20 @@ mod tests {
             "CREATE TABLE notes (text TEXT)"
         );
         assert_eq!(one("SELECT text FROM notes"), "kept");
-        assert_eq!(taken(&connection, steps.len()).unwrap(), 1);
-        // The version that can take it finds everything it needs.
-        let mended = [first, steps[1], "UPDATE notes SET text = 'mended'"];
-        take(&mut Connection::open(&path).unwrap(), &mended).unwrap();
-        assert_eq!(one("SELECT text FROM notes"), "mended");
+        assert_eq!(applied(&connection, migrations.len()).unwrap(), 1);
+        // A corrected migration can be applied afterwards.
+        let corrected = [first, migrations[1], "UPDATE notes SET text = 'corrected'"];
+        apply(&mut Connection::open(&path).unwrap(), &corrected).unwrap();
+        assert_eq!(one("SELECT text FROM notes"), "corrected");
     }
 
     #[test]
-    fn a_newer_file_is_refused_and_stays_as_it_is() {
+    fn a_newer_file_is_rejected() {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
-        let error = bring_up_to_date(&mut connection).unwrap_err();
+        let error = migrate(&mut connection).unwrap_err();
         assert!(
-            matches!(error, OpenError::Newer { found: 99, known } if known == STEPS.len() as i64),
+            matches!(error, OpenError::Newer { found: 99, known } if known == MIGRATIONS.len() as i64),
             "{error}"
         );
         assert!(error.to_string().contains("newer version"));

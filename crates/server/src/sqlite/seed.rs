@@ -5,33 +5,33 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{SqliteStorage, datasets, planted, records, runs, workspaces};
+use super::{SqliteStorage, datasets, fixtures, records, runs, workspaces};
 use crate::storage::{DatasetKey, NewDataset, Pending, Seed, SeedDataset, SeedStore, StorageError};
 
-fn plant(
+fn insert(
     connection: &Connection,
     workspace: Uuid,
     owner: Uuid,
     seed: &Seed,
 ) -> Result<(), StorageError> {
     let row = workspaces::find_or_create(connection, workspace)?;
-    let had: Option<[u8; 32]> = connection
+    let previous: Option<[u8; 32]> = connection
         .prepare_cached("SELECT seed FROM workspaces WHERE id = ?1")?
         .query_row([row], |row| row.get(0))?;
-    if had == Some(seed.digest) {
+    if previous == Some(seed.digest) {
         return Ok(());
     }
-    planted::insert_events(connection, workspace, &seed.events)?;
-    planted::insert_conversations(connection, workspace, &seed.conversations)?;
+    fixtures::insert_events(connection, workspace, &seed.events)?;
+    fixtures::insert_conversations(connection, workspace, &seed.conversations)?;
     for campaign in &seed.campaigns {
-        planted::insert_campaign(connection, workspace, campaign)?;
+        fixtures::insert_campaign(connection, workspace, campaign)?;
     }
-    let mut is_there = connection.prepare_cached(
+    let mut existing = connection.prepare_cached(
         "SELECT 1 FROM datasets WHERE workspace = ?1 AND name = ?2 AND deleted_at IS NULL",
     )?;
     for dataset in &seed.datasets {
-        if !is_there.exists(params![row, dataset.name])? {
-            plant_dataset(connection, workspace, owner, dataset)?;
+        if !existing.exists(params![row, dataset.name])? {
+            insert_dataset(connection, workspace, owner, dataset)?;
         }
     }
     connection
@@ -40,7 +40,7 @@ fn plant(
     Ok(())
 }
 
-fn plant_dataset(
+fn insert_dataset(
     connection: &Connection,
     workspace: Uuid,
     owner: Uuid,
@@ -59,14 +59,14 @@ fn plant_dataset(
 }
 
 impl SeedStore for SqliteStorage {
-    fn plant_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<()> {
-        self.write(move |connection| plant(connection, workspace, owner, &seed))
+    fn insert_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<()> {
+        self.write(move |connection| insert(connection, workspace, owner, &seed))
     }
 
     fn reset_to_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<Vec<Uuid>> {
         self.write(move |connection| {
             let files = workspaces::reset(connection, workspace)?;
-            plant(connection, workspace, owner, &seed)?;
+            insert(connection, workspace, owner, &seed)?;
             Ok(files)
         })
     }

@@ -1,11 +1,11 @@
-//! The rows of workspaces. A workspace is there when something is first written to it.
+//! Workspaces in SQLite. The row of a workspace is created by the first write to it.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::storage::StorageError;
 
-/// The row of a workspace, if anything was ever written to it.
+/// Returns the row of a workspace, or `None` if nothing was written to it.
 pub(super) fn find(connection: &Connection, workspace: Uuid) -> Result<Option<i64>, StorageError> {
     let found = connection
         .prepare_cached("SELECT id FROM workspaces WHERE uuid = ?1 AND discarded = 0")?
@@ -14,7 +14,7 @@ pub(super) fn find(connection: &Connection, workspace: Uuid) -> Result<Option<i6
     Ok(found)
 }
 
-/// The row of a workspace, made where it is missing.
+/// Returns the row of a workspace, creating it if it is missing.
 pub(super) fn find_or_create(
     connection: &Connection,
     workspace: Uuid,
@@ -26,7 +26,7 @@ pub(super) fn find_or_create(
     Ok(connection.last_insert_rowid())
 }
 
-/// Counts a dataset in or out.
+/// Changes the dataset count of a workspace.
 pub(super) fn count_dataset(
     connection: &Connection,
     workspace: i64,
@@ -38,7 +38,7 @@ pub(super) fn count_dataset(
     Ok(())
 }
 
-/// Puts everything of a workspace out of reach; the next write to it finds a new row. Answers the files it had.
+/// Discards a workspace with everything in it. The next write creates a new row. Returns the files it had.
 pub(super) fn reset(connection: &Connection, workspace: Uuid) -> Result<Vec<Uuid>, StorageError> {
     let Some(row) = find(connection, workspace)? else { return Ok(Vec::new()) };
     connection

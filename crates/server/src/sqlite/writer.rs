@@ -1,9 +1,8 @@
-//! The one thread that writes.
+//! A single writer thread with group commit.
 //!
-//! Writes that wait at the same time go into one transaction and share its one flush to the disk, which is what makes full
-//! durability cheap. Each runs in a savepoint of its own, so that one that fails leaves no trace and disturbs no other, and
-//! each is answered only after the commit. A transaction of nothing but writes that may be lost by a crash, such as the pieces
-//! of an import that is not finished, does not wait for the disk.
+//! Pending writes are batched into one transaction and share one fsync, which keeps `synchronous=FULL` affordable under load.
+//! Each write runs in its own savepoint, so a failed one leaves no trace and does not affect the others, and each completes only
+//! after the commit. A transaction that contains only relaxed writes, such as chunks of an unfinished import, is not synced.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,80 +11,81 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::connection::{self, Durability};
-use super::disk::is_failed_flush;
-use super::log::Log;
+use super::connection::{self, Synchronous};
+use super::disk::is_failed_sync;
+use super::wal::Wal;
 use crate::storage::{Pending, StorageError};
 
-/// At most this many writes go into one transaction, so that the first of them is not kept waiting by the last.
-const BATCH: usize = 512;
+/// The maximum number of writes in a transaction. It bounds how long the first one waits for the others.
+const MAX_BATCH: usize = 512;
 
-/// Answers a write, given how the commit went.
-type Answer = Box<dyn FnOnce(Committed) + Send>;
+/// The outcome of a transaction.
+type CommitResult = Result<(), CommitError>;
 
-/// What became of a transaction.
-type Committed = Result<(), CommitError>;
+/// Sends the result of a write to its caller, given the outcome of the transaction.
+type Completion = Box<dyn FnOnce(CommitResult) + Send>;
 
-/// A write, which returns how to answer it once the transaction has ended. It is given no connection when it cannot be part
-/// of one.
-type Work = Box<dyn FnOnce(Result<&Connection, CommitError>) -> Worked + Send>;
+/// Runs a write in the current transaction. It receives an error instead of a connection if it cannot be part of it.
+type Work = Box<dyn FnOnce(Result<&Connection, CommitError>) -> Finished + Send>;
 
-/// How a write can be answered, and what of the database has failed it, if anything did.
-struct Worked {
-    answer: Answer,
-    failed: Option<CommitError>,
+/// A write that has run and waits for the commit.
+struct Finished {
+    completion: Completion,
+    /// The database error that made the write fail, if any.
+    error: Option<CommitError>,
 }
 
-/// A write that waits for its turn.
+/// A pending write.
 struct Job {
     work: Work,
-    keeping: Keeping,
-    room: Room,
+    durability: Durability,
+    space: SpaceUse,
 }
 
-/// What a write does to the room on the disk.
+/// How a write affects the free disk space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Room {
-    /// It takes some.
-    Takes,
-    /// It gives some back, sooner or later, so some is kept for it.
-    GivesBack,
+pub(super) enum SpaceUse {
+    /// The write needs space. It fails when only the reserve is left.
+    Consumes,
+    /// The write frees space, now or later, and may use the reserve.
+    Frees,
 }
 
-/// What a crash may do to a write that was answered.
+/// Whether a completed write survives a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keeping {
-    /// Nothing: it is on the disk.
-    Sure,
-    /// It may undo it, and then undoes all that was written after it. A later write that is sure makes it sure.
-    Loose,
+pub(super) enum Durability {
+    /// The write is on disk.
+    Full,
+    /// A crash may lose the write, together with all later ones. A later full write makes it durable.
+    Relaxed,
 }
 
-/// The thread that writes. Dropping it waits until what was asked is written.
+/// The writer thread. Dropping it waits until pending writes are done.
 pub(super) struct Writer {
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    /// Starts to write with a connection of this durability.
+    /// Starts the thread with a connection configured as `synchronous`.
     pub(super) fn start(
         connection: Connection,
-        log: Log,
-        durability: Durability,
+        wal: Wal,
+        synchronous: Synchronous,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = channel();
-        let writing = Writing { connection, log, configured: durability, current: durability };
+        let worker = Worker { connection, wal, configured: synchronous, current: synchronous };
         let thread = std::thread::Builder::new()
             .name("datasets-writer".to_owned())
-            .spawn(move || writing.all(&receiver))?;
+            .spawn(move || worker.run(&receiver))?;
         Ok(Self { jobs: Some(sender), thread: Some(thread) })
     }
 
+    /// Queues a write. The result is ready when the write is committed.
     pub(super) fn run<T: Send + 'static>(
         &self,
-        keeping: Keeping,
-        room: Room,
+        durability: Durability,
+        space: SpaceUse,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
         let (sender, receiver) = oneshot::channel();
@@ -94,20 +94,20 @@ impl Writer {
                 Ok(connection) => in_savepoint(connection, work),
                 Err(error) => Err(error.into()),
             };
-            let failed = result.as_ref().err().and_then(CommitError::behind);
-            let answer = Box::new(move |committed: Committed| {
-                let answer = match committed {
+            let error = result.as_ref().err().and_then(CommitError::cause_of);
+            let completion = Box::new(move |committed: CommitResult| {
+                let result = match committed {
                     Ok(()) => result,
                     Err(error) => Err(error.into()),
                 };
-                // A caller that no longer waits needs no answer.
-                let _ = sender.send(answer);
+                // The receiver may have been dropped; that is fine.
+                let _ = sender.send(result);
             });
-            Worked { answer, failed }
+            Finished { completion, error }
         });
-        // Without a thread that takes the job, dropping it closes the channel of its answer.
+        // If the thread has ended, the job is dropped, which closes the channel.
         if let Some(jobs) = &self.jobs {
-            let _ = jobs.send(Job { work, keeping, room });
+            let _ = jobs.send(Job { work, durability, space });
         }
         Box::pin(async move { receiver.await.unwrap_or(Err(StorageError::Stopped)) })
     }
@@ -122,170 +122,170 @@ impl Drop for Writer {
     }
 }
 
-/// What the thread has.
-struct Writing {
-    // Declared before the connection, which is to be the last one that closes.
-    log: Log,
+/// State of the writer thread.
+struct Worker {
+    // Declared before the connection, which must be closed last.
+    wal: Wal,
     connection: Connection,
-    /// What a sure write needs.
-    configured: Durability,
-    /// What the connection is set to.
-    current: Durability,
+    /// The setting that full durability needs.
+    configured: Synchronous,
+    /// The current setting of the connection.
+    current: Synchronous,
 }
 
-impl Writing {
-    fn all(mut self, jobs: &Receiver<Job>) {
+impl Worker {
+    fn run(mut self, jobs: &Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
             let batch: Vec<Job> =
-                std::iter::once(first).chain(jobs.try_iter().take(BATCH - 1)).collect();
-            let sure = batch.iter().any(|job| job.keeping == Keeping::Sure);
-            let mut answers = Vec::with_capacity(batch.len());
-            let committed = self.transaction(sure, |connection, full| {
-                let mut first = None;
+                std::iter::once(first).chain(jobs.try_iter().take(MAX_BATCH - 1)).collect();
+            let durable = batch.iter().any(|job| job.durability == Durability::Full);
+            let mut completions = Vec::with_capacity(batch.len());
+            let committed = self.transaction(durable, |connection, is_disk_full| {
+                let mut first_error = None;
                 for job in batch {
-                    let connection = match job.room {
-                        Room::Takes if full => Err(CommitError::Full),
+                    let connection = match job.space {
+                        SpaceUse::Consumes if is_disk_full => Err(CommitError::DiskFull),
                         _ => connection.clone(),
                     };
-                    let Worked { answer, failed } = (job.work)(connection);
-                    answers.push(answer);
-                    first = first.or(failed);
+                    let Finished { completion, error } = (job.work)(connection);
+                    completions.push(completion);
+                    first_error = first_error.or(error);
                 }
-                first
+                first_error
             });
             if let Err(error) = &committed {
                 tracing::error!(%error, "a transaction failed");
             }
-            for answer in answers {
-                answer(committed.clone());
+            for completion in completions {
+                completion(committed.clone());
             }
             match committed {
-                Ok(()) => self.log.tend(&self.connection),
-                Err(CommitError::Full) => self.log.make_room(&self.connection),
+                Ok(()) => self.wal.after_commit(&self.connection),
+                Err(CommitError::DiskFull) => self.wal.free_space(&self.connection),
                 Err(_) => {}
             }
         }
     }
 
-    /// Does some work in a transaction, as long as the disk is to be trusted.
+    /// Runs `work` in a transaction, unless the disk has failed.
     fn transaction(
         &mut self,
-        sure: bool,
+        durable: bool,
         work: impl FnOnce(Result<&Connection, CommitError>, bool) -> Option<CommitError>,
-    ) -> Committed {
-        if self.log.disk().has_failed() {
+    ) -> CommitResult {
+        if self.wal.disk().has_failed() {
             work(Err(CommitError::DiskFailed), false);
             return Err(CommitError::DiskFailed);
         }
-        let ready = self.synchronise(sure);
-        let full = self.log.is_full(&self.connection);
+        let prepared = self.set_synchronous(durable);
+        let is_disk_full = self.wal.is_disk_full(&self.connection);
         let committed =
-            in_transaction(&self.connection, ready, |connection| work(connection, full));
-        if matches!(committed, Err(CommitError::FlushFailed)) {
-            self.log.disk().fail();
+            in_transaction(&self.connection, prepared, |connection| work(connection, is_disk_full));
+        if matches!(committed, Err(CommitError::SyncFailed)) {
+            self.wal.disk().fail();
         }
         committed
     }
 
-    /// Sets the connection up for a transaction.
-    fn synchronise(&mut self, sure: bool) -> rusqlite::Result<()> {
+    fn set_synchronous(&mut self, durable: bool) -> rusqlite::Result<()> {
         let wanted = match self.configured {
-            Durability::Full if !sure => Durability::Soon,
+            Synchronous::Full if !durable => Synchronous::Normal,
             configured => configured,
         };
         if wanted != self.current {
-            connection::synchronise(&self.connection, wanted)?;
+            connection::set_synchronous(&self.connection, wanted)?;
             self.current = wanted;
         }
         Ok(())
     }
 }
 
-/// Does some work in a transaction. The work tells what of the database has failed it, if anything did.
+/// Runs `work` in a transaction. It returns the first database error of its writes.
 fn in_transaction(
     connection: &Connection,
-    ready: rusqlite::Result<()>,
+    prepared: rusqlite::Result<()>,
     work: impl FnOnce(Result<&Connection, CommitError>) -> Option<CommitError>,
-) -> Committed {
-    if let Err(error) = ready.and_then(|()| step(connection, "BEGIN IMMEDIATE")) {
+) -> CommitResult {
+    if let Err(error) = prepared.and_then(|()| execute(connection, "BEGIN IMMEDIATE")) {
         let error = CommitError::from(error);
         work(Err(error.clone()));
         return Err(error);
     }
-    let failed = work(Ok(connection));
-    let committed = match failed {
-        Some(failed) if connection.is_autocommit() => Err(failed),
-        Some(CommitError::FlushFailed) => Err(CommitError::FlushFailed),
-        _ => step(connection, "COMMIT").map(drop).map_err(CommitError::from),
+    let error = work(Ok(connection));
+    let committed = match error {
+        // The error has rolled back the whole transaction.
+        Some(error) if connection.is_autocommit() => Err(error),
+        Some(CommitError::SyncFailed) => Err(CommitError::SyncFailed),
+        _ => execute(connection, "COMMIT").map(drop).map_err(CommitError::from),
     };
     if committed.is_err() && !connection.is_autocommit() {
-        let _ = step(connection, "ROLLBACK");
+        let _ = execute(connection, "ROLLBACK");
     }
     committed
 }
 
-/// Runs one write so that it leaves no trace when it fails.
+/// Runs a write in a savepoint, so that it leaves no trace if it fails.
 fn in_savepoint<T>(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, StorageError>,
 ) -> Result<T, StorageError> {
-    // A full disk can end the whole transaction in the middle of a batch. A savepoint would then begin another one and
-    // commit this write, which is answered as failed like all the others of the batch.
+    // A full disk may roll back the whole transaction in the middle of a batch. A savepoint would then start a new transaction
+    // and commit this write, although all writes of the batch are reported as failed.
     if connection.is_autocommit() {
-        return Err(StorageError::Failed("the transaction has ended early".into()));
+        return Err(StorageError::Failed("the transaction was rolled back early".into()));
     }
-    step(connection, "SAVEPOINT job")?;
+    execute(connection, "SAVEPOINT job")?;
     let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
         .unwrap_or_else(|_| Err(StorageError::Failed("a write panicked".into())));
     if connection.is_autocommit() {
-        // It took the savepoint with it.
+        // The savepoint was rolled back with the transaction.
         return result;
     }
     if result.is_err() {
-        step(connection, "ROLLBACK TO job")?;
+        execute(connection, "ROLLBACK TO job")?;
     }
-    step(connection, "RELEASE job")?;
+    execute(connection, "RELEASE job")?;
     result
 }
 
-/// Does a part of a write that may stay when the rest of it fails. Within a savepoint SQLite would write out even the pages
-/// that this frees.
+/// Runs part of a write outside of its savepoint, so it is kept even if the rest of the write fails. Inside a savepoint, SQLite
+/// would write out every page that this frees.
 pub(super) fn outside_savepoint<T>(
     connection: &Connection,
     work: impl FnOnce() -> Result<T, StorageError>,
 ) -> Result<T, StorageError> {
-    step(connection, "RELEASE job")?;
+    execute(connection, "RELEASE job")?;
     let result = work();
     if !connection.is_autocommit() {
-        step(connection, "SAVEPOINT job")?;
+        execute(connection, "SAVEPOINT job")?;
     }
     result
 }
 
-fn step(connection: &Connection, sql: &str) -> rusqlite::Result<usize> {
+fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<usize> {
     connection.prepare_cached(sql)?.execute([])
 }
 
-/// Why a transaction failed, in a form that every write in it can be given.
+/// Why a transaction failed. Unlike `rusqlite::Error`, it can be cloned for every write of the batch.
 #[derive(Clone, Debug, thiserror::Error)]
 enum CommitError {
-    #[error("there is no space left to write to")]
-    Full,
-    #[error("the disk failed to keep it")]
-    FlushFailed,
-    #[error("the disk has failed before")]
+    #[error("the disk is full")]
+    DiskFull,
+    #[error("fsync failed")]
+    SyncFailed,
+    #[error("an earlier fsync failed")]
     DiskFailed,
     #[error("{0}")]
     Failed(String),
 }
 
 impl CommitError {
-    /// What of the database has failed one of the writes, if that is why it failed.
-    fn behind(error: &StorageError) -> Option<Self> {
+    /// Returns the database error behind a failed write, or `None` if the write failed for another reason.
+    fn cause_of(error: &StorageError) -> Option<Self> {
         match error {
-            StorageError::Full => Some(Self::Full),
+            StorageError::Full => Some(Self::DiskFull),
             StorageError::Failed(cause) => match cause.downcast_ref() {
-                Some(error) if is_failed_flush(error) => Some(Self::FlushFailed),
+                Some(error) if is_failed_sync(error) => Some(Self::SyncFailed),
                 Some(error) => Some(Self::Failed(error.to_string())),
                 None => None,
             },
@@ -297,11 +297,11 @@ impl CommitError {
 impl From<rusqlite::Error> for CommitError {
     fn from(error: rusqlite::Error) -> Self {
         let reason = error.to_string();
-        if is_failed_flush(&error) {
-            return Self::FlushFailed;
+        if is_failed_sync(&error) {
+            return Self::SyncFailed;
         }
         match error.into() {
-            StorageError::Full => Self::Full,
+            StorageError::Full => Self::DiskFull,
             _ => Self::Failed(reason),
         }
     }
@@ -310,7 +310,7 @@ impl From<rusqlite::Error> for CommitError {
 impl From<CommitError> for StorageError {
     fn from(error: CommitError) -> Self {
         match error {
-            CommitError::Full => Self::Full,
+            CommitError::DiskFull => Self::Full,
             CommitError::DiskFailed => Self::DiskFailed,
             failed => Self::Failed(Box::new(failed)),
         }
@@ -326,8 +326,8 @@ mod tests {
 
     fn start(mut connection: Connection) -> Writer {
         let path = connection.path().unwrap_or_default().into();
-        let log = Log::of(&mut connection, path, Durability::Full).unwrap();
-        Writer::start(connection, log, Durability::Full).unwrap()
+        let wal = Wal::start(&mut connection, path, Synchronous::Full).unwrap();
+        Writer::start(connection, wal, Synchronous::Full).unwrap()
     }
 
     fn writer() -> Writer {
@@ -337,14 +337,14 @@ mod tests {
     }
 
     fn insert(writer: &Writer, number: i64, fail: bool) -> Pending<()> {
-        writer.run(Keeping::Sure, Room::Takes, move |connection| {
+        writer.run(Durability::Full, SpaceUse::Consumes, move |connection| {
             connection.execute("INSERT INTO numbers VALUES (?1)", [number])?;
             if fail { Err(Missing::Task.into()) } else { Ok(()) }
         })
     }
 
     async fn sum(writer: &Writer) -> i64 {
-        let sum = writer.run(Keeping::Sure, Room::Takes, |connection| {
+        let sum = writer.run(Durability::Full, SpaceUse::Consumes, |connection| {
             Ok(connection
                 .query_row("SELECT coalesce(sum(number), 0) FROM numbers", [], |row| row.get(0))?)
         });
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_that_fails_leaves_no_trace_and_disturbs_no_other() {
+    async fn a_failed_write_leaves_no_trace_and_does_not_affect_others() {
         let writer = writer();
         let results = join_all((0..100).map(|n| insert(&writer, 1, n % 10 == 0))).await;
         assert_eq!(results.iter().filter(|result| result.is_err()).count(), 10);
@@ -360,11 +360,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_that_panics_is_answered_and_the_next_ones_work() {
+    async fn a_panicking_write_fails_and_later_writes_succeed() {
         let writer = writer();
-        let panicking = writer.run::<()>(Keeping::Sure, Room::Takes, |connection| {
+        let panicking = writer.run::<()>(Durability::Full, SpaceUse::Consumes, |connection| {
             connection.execute("INSERT INTO numbers VALUES (1)", [])?;
-            panic!("on purpose");
+            panic!("injected");
         });
         assert!(matches!(panicking.await, Err(StorageError::Failed(_))));
         insert(&writer, 2, false).await.unwrap();
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn when_the_commit_fails_every_write_of_it_is_told() {
+    async fn a_failed_commit_fails_every_write_of_the_batch() {
         let connection = Connection::open_in_memory().unwrap();
         connection
             .execute_batch(
@@ -382,13 +382,13 @@ mod tests {
             )
             .unwrap();
         let writer = start(connection);
-        // What is deferred is checked by the commit alone.
-        let orphan = writer.run(Keeping::Sure, Room::Takes, |connection| {
+        // A deferred constraint is only checked at commit.
+        let orphan = writer.run(Durability::Full, SpaceUse::Consumes, |connection| {
             connection.execute("INSERT INTO children VALUES (1)", [])?;
             Ok(())
         });
         assert!(matches!(orphan.await, Err(StorageError::Failed(_))));
-        let count = writer.run(Keeping::Sure, Room::Takes, |connection| {
+        let count = writer.run(Durability::Full, SpaceUse::Consumes, |connection| {
             let count: i64 =
                 connection.query_row("SELECT count(*) FROM children", [], |row| row.get(0))?;
             Ok(count)
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_asked_before_the_end_is_written() {
+    async fn pending_writes_are_committed_on_drop() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("numbers.sqlite3");
         let connection = Connection::open(&path).unwrap();

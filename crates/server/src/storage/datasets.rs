@@ -1,4 +1,4 @@
-//! Datasets, as they are kept.
+//! Storage of datasets.
 
 use uuid::Uuid;
 
@@ -26,29 +26,30 @@ pub(crate) struct NewDataset {
     pub(crate) owner: Uuid,
 }
 
-/// What to change of a dataset; `None` stays as it is.
+/// Changes to a dataset. `None` leaves a field unchanged.
 #[derive(Clone, Debug)]
 pub(crate) struct DatasetChange {
     pub(crate) name: Option<String>,
     pub(crate) description: Option<String>,
 }
 
-/// What a dataset is called by.
+/// Identifies a dataset.
 #[derive(Clone, Debug)]
 pub(crate) enum DatasetKey {
     Id(Uuid),
     Slug(String),
 }
 
-/// Keeps datasets.
+/// Stores datasets.
 pub(crate) trait DatasetStore {
     /// Creates an empty dataset.
     fn create_dataset(&self, workspace: Uuid, new: NewDataset) -> Pending<Dataset>;
 
-    /// One dataset.
+    /// Returns a dataset.
     fn dataset(&self, workspace: Uuid, key: DatasetKey) -> Pending<Dataset>;
 
-    /// Datasets, newest first, those alone whose name or description contains the text, in any case.
+    /// Lists datasets, newest first. With `containing`, lists only those whose name or description contains the text,
+    /// ignoring case.
     fn datasets(
         &self,
         workspace: Uuid,
@@ -56,7 +57,7 @@ pub(crate) trait DatasetStore {
         window: Window,
     ) -> Pending<Listed<Dataset>>;
 
-    /// Changes a dataset's name or description.
+    /// Updates the name or description of a dataset.
     fn update_dataset(
         &self,
         workspace: Uuid,
@@ -64,6 +65,8 @@ pub(crate) trait DatasetStore {
         change: DatasetChange,
     ) -> Pending<Dataset>;
 
-    /// Deletes a dataset with its records and tasks, softly: it is out of reach at once, its rows stay.
+    /// Deletes a dataset with its records and tasks. They become inaccessible immediately; [`Storage::reclaim`] removes the records.
+    ///
+    /// [`Storage::reclaim`]: super::Storage::reclaim
     fn delete_dataset(&self, workspace: Uuid, key: DatasetKey) -> Pending<()>;
 }

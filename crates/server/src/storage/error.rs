@@ -1,8 +1,8 @@
-//! Why a storage did not do what it was asked.
+//! Storage errors.
 
 use uuid::Uuid;
 
-/// What was asked for and is not there, or belongs to somebody else.
+/// Something that does not exist or belongs to another workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
     Dataset,
@@ -12,31 +12,29 @@ pub(crate) enum Missing {
     Event(String),
     Conversation(String),
     Campaign,
-    /// The campaign is there, but none of its events is.
+    /// The campaign exists, but none of its events does.
     CampaignEvents,
 }
 
-/// Why a storage did not do what it was asked.
+/// An error of a storage operation.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StorageError {
-    /// Something is not there.
+    /// Something does not exist.
     #[error("not found")]
     Missing(Missing),
-    /// An import was stopped from outside while it ran, because its dataset is gone.
+    /// The dataset of a running import was deleted.
     #[error("the dataset was deleted while the import ran")]
-    ImportCut,
-    /// The storage is being closed.
+    ImportAborted,
+    /// The storage is closing.
     #[error("the server is stopping")]
     Stopped,
-    /// There is no room to write.
-    #[error("there is no space left to write to")]
+    /// The disk is full.
+    #[error("the disk is full")]
     Full,
-    /// The disk failed to keep something, so that nothing more can be promised.
-    #[error(
-        "the disk has failed to keep a write; the server takes no more of them until it is restarted"
-    )]
+    /// An fsync failed earlier, so no further write can be made durable.
+    #[error("a write could not be synced to disk; the server rejects writes until it is restarted")]
     DiskFailed,
-    /// The database failed. The source is for the log, never for a response.
+    /// The database failed. The source is only for the log; it must not appear in a response.
     #[error("the storage failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

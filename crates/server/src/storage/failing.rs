@@ -1,4 +1,4 @@
-//! A storage whose disk fails on request, for tests: it stands in front of the real one.
+//! A storage wrapper for tests whose writes fail on demand.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,30 +7,29 @@ use uuid::Uuid;
 
 use super::*;
 
-/// A storage that keeps nothing of what it is given while its disk fails: the flush that every write ends with comes to
-/// nothing, so the write is undone and fails. What is there can still be read.
+/// A storage whose writes fail, as if fsync failed, while a flag is set. Reads still succeed.
 pub(crate) struct FailingStorage {
     inner: Arc<dyn Storage>,
     fails: Arc<AtomicBool>,
 }
 
 impl FailingStorage {
-    /// Stands in front of a storage, and fails while it is told to.
+    /// Wraps a storage. Writes fail while `fails` is true.
     pub(crate) fn new(inner: Arc<dyn Storage>, fails: Arc<AtomicBool>) -> Self {
         Self { inner, fails }
     }
 
-    /// Writes, unless the disk fails.
-    fn flushed<T: Send + 'static>(&self, write: impl FnOnce() -> Pending<T>) -> Pending<T> {
+    /// Runs a write, unless writes fail.
+    fn unless_failing<T: Send + 'static>(&self, write: impl FnOnce() -> Pending<T>) -> Pending<T> {
         if self.fails.load(Ordering::SeqCst) {
-            let error = std::io::Error::other("fsync failed, on purpose");
+            let error = std::io::Error::other("injected fsync failure");
             return Box::pin(async { Err(StorageError::Failed(error.into())) });
         }
         write()
     }
 }
 
-/// Hands methods on to the storage behind: those that write by way of the disk that may fail.
+/// Forwards methods to the wrapped storage. Those marked `writes` fail while the flag is set.
 macro_rules! forward {
     ($($kind:ident fn $name:ident(&$me:ident $(, $argument:ident: $ty:ty)*) -> $answer:ty;)+) => {
         $(fn $name(&$me $(, $argument: $ty)*) -> Pending<$answer> {
@@ -39,7 +38,7 @@ macro_rules! forward {
     };
     (@reads $me:ident $name:ident($($argument:ident),*)) => { $me.inner.$name($($argument),*) };
     (@writes $me:ident $name:ident($($argument:ident),*)) => {
-        $me.flushed(|| $me.inner.$name($($argument),*))
+        $me.unless_failing(|| $me.inner.$name($($argument),*))
     };
 }
 
@@ -57,10 +56,10 @@ impl RecordStore for FailingStorage {
     forward! {
         writes fn create_record(&self, workspace: Uuid, dataset: DatasetKey, new: NewRecord) -> Record;
         reads fn record(&self, workspace: Uuid, id: Uuid) -> Record;
-        reads fn write_records(&self, workspace: Uuid, dataset: DatasetKey, window: Window, text: Vec<u8>, write: RecordWriter) -> WrittenRecords;
+        reads fn record_page(&self, workspace: Uuid, dataset: DatasetKey, window: Window, text: Vec<u8>, write: RecordWriter) -> RecordPage;
         reads fn records_by_id(&self, workspace: Uuid, ids: Vec<Uuid>) -> Vec<Record>;
         reads fn require_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> ();
-        reads fn each_record(&self, workspace: Uuid, dataset: DatasetKey, visitor: RecordVisitor) -> ();
+        reads fn visit_records(&self, workspace: Uuid, dataset: DatasetKey, visitor: RecordVisitor) -> ();
         writes fn replace_payload(&self, workspace: Uuid, id: Uuid, payload: String) -> ();
         writes fn replace_properties(&self, workspace: Uuid, id: Uuid, properties: String) -> ();
         writes fn delete_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> ();
@@ -87,7 +86,7 @@ impl FileIndex for FailingStorage {
         writes fn delete_file(&self, workspace: Uuid, id: Uuid) -> ();
         reads fn linked_file(&self, id: Uuid) -> FileEntry;
         reads fn workspace_of_file(&self, id: Uuid) -> Uuid;
-        reads fn unneeded_contents(&self, ids: Vec<Uuid>) -> Vec<Uuid>;
+        reads fn orphaned_contents(&self, ids: Vec<Uuid>) -> Vec<Uuid>;
         writes fn expire_files(&self) -> Vec<Uuid>;
     }
 }
@@ -107,7 +106,7 @@ impl FixtureStore for FailingStorage {
 
 impl SeedStore for FailingStorage {
     forward! {
-        writes fn plant_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> ();
+        writes fn insert_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> ();
         writes fn reset_to_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Vec<Uuid>;
     }
 }

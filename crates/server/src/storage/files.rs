@@ -1,11 +1,11 @@
-//! What is known about files; their contents lie elsewhere.
+//! Storage of file metadata. File contents are stored in `content`.
 
 use uuid::Uuid;
 
 use super::{Listed, Pending, Window};
 use crate::time::Timestamp;
 
-/// What is known about a file.
+/// The metadata of a file.
 #[derive(Clone, Debug)]
 pub(crate) struct FileEntry {
     pub(crate) id: Uuid,
@@ -20,12 +20,12 @@ pub(crate) struct FileEntry {
     pub(crate) signature: String,
 }
 
-/// A file whose content is stored and which is now to be known.
+/// The metadata of a file whose content is already stored.
 #[derive(Clone, Debug)]
 pub(crate) struct NewFile {
     /// The id under which the content is stored.
     pub(crate) id: Uuid,
-    /// Whether it is an export, which only its link reaches, rather than an uploaded file.
+    /// Whether the file is an export, which is accessible only by its link, rather than an uploaded file.
     pub(crate) export: bool,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) name: String,
@@ -37,24 +37,24 @@ pub(crate) struct NewFile {
     pub(crate) signature: String,
 }
 
-/// Which files to list.
+/// A filter for listing files.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FileFilter {
-    /// Those alone whose name contains this, in any case.
+    /// Lists only files whose name contains this, ignoring case.
     pub(crate) containing: Option<String>,
-    /// Those alone with this purpose.
+    /// Lists only files with this purpose.
     pub(crate) purpose: Option<String>,
 }
 
-/// Keeps what is known about files. A file past its time is not there.
+/// Stores the metadata of files. An expired file does not exist.
 pub(crate) trait FileIndex {
-    /// Makes a stored file known.
+    /// Adds a file whose content is stored.
     fn add_file(&self, workspace: Uuid, new: NewFile) -> Pending<FileEntry>;
 
-    /// One uploaded file.
+    /// Returns an uploaded file.
     fn file(&self, workspace: Uuid, id: Uuid) -> Pending<FileEntry>;
 
-    /// Uploaded files, newest first.
+    /// Lists uploaded files, newest first.
     fn files(
         &self,
         workspace: Uuid,
@@ -65,15 +65,15 @@ pub(crate) trait FileIndex {
     /// Deletes an uploaded file.
     fn delete_file(&self, workspace: Uuid, id: Uuid) -> Pending<()>;
 
-    /// A file or an export of whichever workspace, for a link that was signed here.
+    /// Returns a file or an export of any workspace, for a verified signed link.
     fn linked_file(&self, id: Uuid) -> Pending<FileEntry>;
 
-    /// The workspace of a file or an export, also of one past its time.
+    /// Returns the workspace of a file or an export, even if it has expired.
     fn workspace_of_file(&self, id: Uuid) -> Pending<Uuid>;
 
-    /// Which of these contents no file needs: unknown, deleted, or past their time.
-    fn unneeded_contents(&self, ids: Vec<Uuid>) -> Pending<Vec<Uuid>>;
+    /// Returns those of the ids that are not ids of an existing file, so that their contents can be removed.
+    fn orphaned_contents(&self, ids: Vec<Uuid>) -> Pending<Vec<Uuid>>;
 
-    /// Deletes the files past their time and answers which they were.
+    /// Deletes expired files and returns their ids.
     fn expire_files(&self) -> Pending<Vec<Uuid>>;
 }

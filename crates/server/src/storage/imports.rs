@@ -1,7 +1,6 @@
-//! Import tasks and what they bring, as they are kept.
+//! Storage of import tasks and staged records.
 //!
-//! An import's records are staged out of sight and become visible in one step when the import is finished, so a reader
-//! sees all of them or none.
+//! The records of an import are staged invisibly and become visible atomically when the import finishes.
 
 use mistral_datasets_types::TaskStatus;
 use uuid::Uuid;
@@ -24,7 +23,7 @@ pub(crate) struct Task {
     pub(crate) counts: Option<ImportCounts>,
 }
 
-/// How much of a task is done, in percent.
+/// The progress of a task, in percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Progress(pub(crate) u8);
 
@@ -32,14 +31,14 @@ impl Progress {
     pub(crate) const NONE: Self = Self(0);
     pub(crate) const DONE: Self = Self(100);
 
-    /// A part of a whole. Less than 100 whatever the numbers say: only a finished task is done.
+    /// Returns `part / whole`, but at most 99 %: only a finished task is at 100 %.
     pub(crate) fn of(part: u64, whole: u64) -> Self {
         let percent = u128::from(part) * 100 / u128::from(whole.max(1));
         Self(percent.min(99) as u8)
     }
 }
 
-/// What an import did, in records.
+/// Record counts of a finished import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ImportCounts {
     pub(crate) requested: u64,
@@ -47,23 +46,22 @@ pub(crate) struct ImportCounts {
     pub(crate) skipped: u64,
 }
 
-/// Keeps import tasks and stages their records.
+/// Stores import tasks and staged records.
 pub(crate) trait ImportStore {
-    /// Creates a running task of a dataset.
+    /// Creates a running task for a dataset.
     fn create_task(&self, workspace: Uuid, dataset: DatasetKey, creator: Uuid) -> Pending<Task>;
 
-    /// One task of a dataset.
+    /// Returns a task of a dataset.
     fn task(&self, workspace: Uuid, dataset: DatasetKey, id: Uuid) -> Pending<Task>;
 
-    /// Tasks of a dataset, newest first.
+    /// Lists the tasks of a dataset, newest first.
     fn tasks(&self, workspace: Uuid, dataset: DatasetKey, window: Window) -> Pending<Listed<Task>>;
 
-    /// Puts records of a running task aside, out of sight.
+    /// Stages records of a running task. They are not visible yet.
     fn stage_records(&self, task: Uuid, records: Vec<NewRecord>, progress: Progress)
     -> Pending<()>;
 
-    /// Adds the last records of a running task, makes all of them visible at the end of the dataset and completes the
-    /// task, in one step.
+    /// Adds the last records of a running task, appends all of its records to the dataset and completes the task, atomically.
     fn finish_import(
         &self,
         task: Uuid,
@@ -71,10 +69,10 @@ pub(crate) trait ImportStore {
         counts: ImportCounts,
     ) -> Pending<()>;
 
-    /// Fails a running task; its staged records are given up.
+    /// Fails a running task and discards its staged records.
     fn fail_import(&self, task: Uuid, message: String) -> Pending<()>;
 
-    /// Fails every running task, which at the start of a server are those that the end of the last one cut off.
+    /// Fails all running tasks. Called at startup, when they are those that the last shutdown interrupted. Returns their number.
     fn fail_interrupted_imports(&self, message: String) -> Pending<usize>;
 }
 
@@ -83,7 +81,7 @@ mod tests {
     use super::Progress;
 
     #[test]
-    fn progress_is_whole_percent_and_full_only_at_the_end() {
+    fn progress_is_below_100_percent_until_the_end() {
         assert_eq!(Progress::of(0, 0).0, 0);
         assert_eq!(Progress::of(1, 3).0, 33);
         assert_eq!(Progress::of(3, 3).0, 99);

@@ -1,8 +1,9 @@
-//! What the server keeps, behind traits in which nothing of a database shows.
+//! The storage interface, independent of any database.
 //!
-//! A storage gives ids and times itself, at the moment of writing, so that their order is the order in which things
-//! became visible. A write is answered only when it is durable. Everything belongs to a workspace, and what belongs to
-//! another one is answered as if it were not there.
+//! - The storage assigns ids and timestamps when it writes, so their order is the order in which objects became visible.
+//! - A write completes only when it is durable. The only exception are staged records, which become durable when their import
+//!   finishes.
+//! - Every object belongs to a workspace. Objects of other workspaces are reported as missing.
 
 mod counts;
 mod datasets;
@@ -10,8 +11,8 @@ mod error;
 #[cfg(test)]
 mod failing;
 mod files;
+mod fixtures;
 mod imports;
-mod planted;
 mod records;
 mod seed;
 
@@ -23,57 +24,57 @@ pub(crate) use error::{Missing, StorageError};
 #[cfg(test)]
 pub(crate) use failing::FailingStorage;
 pub(crate) use files::{FileEntry, FileFilter, FileIndex, NewFile};
+pub(crate) use fixtures::{Campaign, CampaignEvents, Conversation, Event, FixtureStore};
 pub(crate) use imports::{ImportCounts, ImportStore, Progress, Task};
-pub(crate) use planted::{Campaign, CampaignEvents, Conversation, Event, FixtureStore};
 pub(crate) use records::{
-    NewRecord, Record, RecordStore, RecordView, RecordVisitor, RecordWriter, WrittenRecords,
+    NewRecord, Record, RecordPage, RecordStore, RecordView, RecordVisitor, RecordWriter,
 };
 pub(crate) use seed::{Seed, SeedDataset, SeedStore};
 
-/// What a storage answers in its time.
+/// The future result of a storage operation.
 pub(crate) type Pending<T> =
     Pin<Box<dyn Future<Output = Result<T, StorageError>> + Send + 'static>>;
 
-/// Everything the server keeps, but for the contents of files.
+/// Stores everything except the contents of files.
 pub(crate) trait Storage:
     DatasetStore + RecordStore + ImportStore + FileIndex + FixtureStore + SeedStore + Send + Sync
 {
-    /// Random bytes that stay the same as long as the data does, to sign links with.
+    /// Returns the key for signing links: random bytes that are created once and stored with the data.
     fn secret(&self) -> Pending<Vec<u8>>;
 
-    /// Empties a workspace at once; the space is given back by [`reclaim`](Self::reclaim). Answers which files'
-    /// contents are no longer needed.
+    /// Removes everything from a workspace. [`reclaim`](Self::reclaim) frees the space. Returns the files whose contents are no
+    /// longer needed.
     fn reset(&self, workspace: uuid::Uuid) -> Pending<Vec<uuid::Uuid>>;
 
-    /// How much there is.
+    /// Returns object counts over all workspaces.
     fn counts(&self) -> Pending<Counts>;
 
-    /// Gives back a bounded amount of space that unfinished imports and emptied workspaces still take; answers whether
-    /// there is more to do.
+    /// Frees a bounded amount of space held by failed imports, deleted datasets and discarded workspaces. Returns whether
+    /// there may be more to free.
     fn reclaim(&self) -> Pending<bool>;
 }
 
-/// Part of a listing.
+/// A range of a listing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
-    /// How many results come before it.
+    /// The number of results to skip.
     pub(crate) offset: u64,
-    /// How many it holds at most.
+    /// The maximum number of results.
     pub(crate) limit: u32,
 }
 
-/// Part of a listing, and how long the listing is in all.
+/// Part of a listing, and the total number of results.
 #[derive(Debug)]
 pub(crate) struct Listed<T> {
     pub(crate) count: u64,
     pub(crate) results: Vec<T>,
 }
 
-/// Text as it is searched: without a difference between capitals and small letters.
+/// Folds case for substring search.
 ///
-/// Every character goes by itself, so that the folding of a part is the part of the folding, and the two small sigmas
-/// are one.
-pub(crate) fn folded(text: &str) -> String {
+/// Characters are folded one by one, so that a folded substring is a substring of the folded text. Both lower-case sigmas
+/// become the same character.
+pub(crate) fn fold_case(text: &str) -> String {
     text.chars()
         .flat_map(char::to_lowercase)
         .map(|character| if character == 'ς' { 'σ' } else { character })
@@ -82,11 +83,11 @@ pub(crate) fn folded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::folded;
+    use super::fold_case;
 
     #[test]
-    fn folding_takes_case_away_wherever_a_character_stands() {
-        assert_eq!(folded("Ärger ΟΔΟΣ"), folded("äRGER οδοσ"));
-        assert!(folded("ΟΔΟΣ 1").contains(&folded("δος")));
+    fn case_is_folded_independent_of_the_position() {
+        assert_eq!(fold_case("Ärger ΟΔΟΣ"), fold_case("äRGER οδοσ"));
+        assert!(fold_case("ΟΔΟΣ 1").contains(&fold_case("δος")));
     }
 }

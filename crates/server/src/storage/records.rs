@@ -1,4 +1,4 @@
-//! Records, as they are kept. Payload and properties are JSON text, kept as it came.
+//! Storage of records. Payload and properties are stored as the JSON that was received, byte for byte.
 
 use std::fmt;
 use std::io;
@@ -20,7 +20,7 @@ pub(crate) struct Record {
     pub(crate) source: String,
 }
 
-/// A record to be created.
+/// A record to create.
 pub(crate) struct NewRecord {
     pub(crate) payload: String,
     pub(crate) properties: String,
@@ -28,13 +28,13 @@ pub(crate) struct NewRecord {
 }
 
 impl NewRecord {
-    /// About how many bytes the record takes.
+    /// Returns the approximate size of the record, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.payload.len() + self.properties.len() + 128
     }
 }
 
-/// A record, borrowed from where it is read. Its JSON was looked through when it was written, and is not again.
+/// A record borrowed from the database row. Its JSON was validated when it was written, so it is not validated again.
 #[derive(Clone, Copy)]
 pub(crate) struct RecordView<'a> {
     pub(crate) id: Uuid,
@@ -47,7 +47,7 @@ pub(crate) struct RecordView<'a> {
 }
 
 impl Record {
-    /// The record, borrowed.
+    /// Borrows the record.
     pub(crate) fn view(&self) -> RecordView<'_> {
         RecordView {
             id: self.id,
@@ -61,29 +61,29 @@ impl Record {
     }
 }
 
-// A record may be somebody's conversation, so `Debug` shows which one it is and nothing of it.
+// Records contain conversations, so `Debug` shows only the id.
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
-/// Takes one record after another; an error ends the reading.
+/// Receives records one by one. An error stops the iteration.
 pub(crate) type RecordVisitor = Box<dyn FnMut(RecordView<'_>) -> io::Result<()> + Send>;
 
-/// Writes one record behind what is written already.
+/// Appends a record to a buffer.
 pub(crate) type RecordWriter = fn(&mut Vec<u8>, RecordView<'_>);
 
-/// Part of a dataset's records, written.
-pub(crate) struct WrittenRecords {
-    /// How many records the dataset has in all.
+/// A page of records, serialized.
+pub(crate) struct RecordPage {
+    /// The number of records in the dataset.
     pub(crate) count: u64,
-    pub(crate) text: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
-/// Keeps records.
+/// Stores records.
 pub(crate) trait RecordStore {
-    /// Adds a record to the end of a dataset.
+    /// Appends a record to a dataset.
     fn create_record(
         &self,
         workspace: Uuid,
@@ -91,40 +91,41 @@ pub(crate) trait RecordStore {
         new: NewRecord,
     ) -> Pending<Record>;
 
-    /// One record.
+    /// Returns a record.
     fn record(&self, workspace: Uuid, id: Uuid) -> Pending<Record>;
 
-    /// Writes records of a dataset behind the text, in the order in which they came. They go where they are wanted straight
-    /// from where they are kept: a page of them is what the server is asked for most.
-    fn write_records(
+    /// Appends records of a dataset to `body`, in insertion order.
+    ///
+    /// They are serialized directly from the database rows: listing records is the most frequent request.
+    fn record_page(
         &self,
         workspace: Uuid,
         dataset: DatasetKey,
         window: Window,
-        text: Vec<u8>,
+        body: Vec<u8>,
         write: RecordWriter,
-    ) -> Pending<WrittenRecords>;
+    ) -> Pending<RecordPage>;
 
-    /// Records by their ids, in the order of the ids. The first one missing fails it.
+    /// Returns records in the order of `ids`. Fails at the first one that does not exist.
     fn records_by_id(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<Vec<Record>>;
 
-    /// Fails if one of the records is not there.
+    /// Fails if one of the records does not exist.
     fn require_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<()>;
 
-    /// Hands every record of a dataset to the visitor, in order and all of one moment, whatever is written meanwhile.
-    fn each_record(
+    /// Passes all records of a dataset to the visitor, in order, from one consistent snapshot.
+    fn visit_records(
         &self,
         workspace: Uuid,
         dataset: DatasetKey,
         visitor: RecordVisitor,
     ) -> Pending<()>;
 
-    /// Replaces a record's payload.
+    /// Replaces the payload of a record.
     fn replace_payload(&self, workspace: Uuid, id: Uuid, payload: String) -> Pending<()>;
 
-    /// Replaces a record's properties.
+    /// Replaces the properties of a record.
     fn replace_properties(&self, workspace: Uuid, id: Uuid, properties: String) -> Pending<()>;
 
-    /// Deletes records, all or none. One named twice is deleted once.
+    /// Deletes all of the records or none. Duplicate ids are ignored.
     fn delete_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<()>;
 }

@@ -1,4 +1,4 @@
-//! What a workspace begins with.
+//! Storage of seeds: the initial data of workspaces.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::{Campaign, Conversation, Event, NewRecord, Pending};
 
-/// What a workspace begins with.
+/// The initial data of a workspace.
 pub(crate) struct Seed {
-    /// Tells one seed from another.
+    /// Identifies the content of the seed.
     pub(crate) digest: [u8; 32],
     pub(crate) datasets: Vec<SeedDataset>,
     pub(crate) events: Vec<Event>,
@@ -23,12 +23,15 @@ pub(crate) struct SeedDataset {
     pub(crate) records: Vec<NewRecord>,
 }
 
-/// Plants seeds.
+/// Inserts seeds.
 pub(crate) trait SeedStore {
-    /// Plants a seed in a workspace, all of it or nothing, unless the workspace has had it. One that has had another
-    /// keeps the datasets whose names it has; events, conversations and campaigns replace those of their ids.
-    fn plant_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<()>;
+    /// Inserts a seed into a workspace atomically, unless it was inserted before.
+    ///
+    /// In a workspace that had another seed, datasets whose names exist are left alone. Events, conversations and campaigns
+    /// replace existing ones with the same ids.
+    fn insert_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<()>;
 
-    /// Empties a workspace and plants the seed, in one step. Answers which files' contents are no longer needed.
+    /// Removes everything from a workspace and inserts the seed, atomically. Returns the files whose contents are no longer
+    /// needed.
     fn reset_to_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<Vec<Uuid>>;
 }

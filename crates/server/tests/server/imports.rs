@@ -83,7 +83,7 @@ async fn invalid_line_fails_the_whole_import() {
             ("{\"messages\": [}", "the line is not JSON: expected value at line 1 column 15"),
             ("{\"messages\": [null]}", "messages[0]: expected an object, found null"),
             ("{\"payload\": {\"a\": 1}}", "payload.messages: required"),
-            ("{}", "expected a member `payload` or a member `messages`"),
+            ("{}", "expected a field `payload` or a field `messages`"),
             ("17", "the line: expected an object, found a number"),
         ] {
             let lines = good.repeat(good_lines) + "\n" + invalid + "\n" + good;

@@ -167,7 +167,7 @@ fn invalid_line() -> impl Strategy<Value = (Vec<u8>, &'static str)> {
             (format!("{{\"payload\":{text}}}").into_bytes(), "payload: expected an object")
         }),
         Just((b"{\"messages\":[], \"x\": \"\xc3\x28\"}".to_vec(), "the line is not UTF-8")),
-        Just((b"{}".to_vec(), "expected a member `payload` or a member `messages`")),
+        Just((b"{}".to_vec(), "expected a field `payload` or a field `messages`")),
     ]
 }
 

@@ -194,7 +194,7 @@ async fn invalid_seed_fails_startup_with_its_location() {
     for (text, message) in [
         ("{\n  \"datasets\": [,]\n}", "2:16: not JSON: expected value"),
         ("[]", "1:1: the seed: expected an object, found an array"),
-        ("{\"dataset\": []}", "1:13: dataset: unknown; expected are datasets, events"),
+        ("{\"dataset\": []}", "1:13: dataset: unknown field; expected one of datasets, events"),
         ("{\"datasets\": [{}]}", "1:15: datasets[0].name: required"),
         ("{\"datasets\":\n [{\"name\": \"abc\"}]}", "2:12: datasets[0].name: expected 5 to 50"),
         (
@@ -219,7 +219,7 @@ async fn invalid_seed_fails_startup_with_its_location() {
         ),
     ] {
         let found = seed_error(&[("seed.json", text)]).await;
-        assert!(found.starts_with(&format!("the seed: seed.json:{message}")), "{found}");
+        assert!(found.starts_with(&format!("invalid seed: seed.json:{message}")), "{found}");
     }
     for (text, message) in [
         ("\n{\"messages\": []}\n{\"messages\": [}\n", "3:15: not JSON: expected value"),
@@ -227,13 +227,13 @@ async fn invalid_seed_fails_startup_with_its_location() {
         ("{\"messages\": [\"\u{ff}", "1:17: not JSON: EOF"),
     ] {
         let found = seed_error(&[("Records.jsonl", text)]).await;
-        assert!(found.starts_with(&format!("the seed: Records.jsonl:{message}")), "{found}");
+        assert!(found.starts_with(&format!("invalid seed: Records.jsonl:{message}")), "{found}");
     }
     assert!(seed_error(&[("abc.jsonl", "")]).await.contains("5 to 50 characters"));
     assert!(seed_error(&[("README.md", "")]).await.contains("no file in it"));
     let missing =
         Server::start(config_with_seed(Path::new("/nowhere/seed.json"))).await.unwrap_err();
-    assert!(missing.to_string().starts_with("the seed: cannot read /nowhere/seed.json"));
+    assert!(missing.to_string().starts_with("invalid seed: cannot read /nowhere/seed.json"));
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
--- Ids that others see are uuids, as 16 bytes; times are microseconds since 1970; payloads and the like are JSON text as it
--- came. Counts are columns, kept in the transaction that changes what they count.
+-- Public ids are UUIDs (16 bytes). Times are microseconds since the Unix epoch. Payloads, properties and messages are JSON, stored
+-- as received. Counts are columns, updated in the same transaction as the rows they count.
 
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Emptying a workspace gives its uuid a new row and marks the old one, whose belongings are then removed bit by bit.
+-- Resetting a workspace marks its row as discarded. The next write creates a new row with the same UUID. The content of discarded
+-- workspaces is removed in the background.
 CREATE TABLE workspaces (
     id INTEGER PRIMARY KEY,
     uuid BLOB NOT NULL,
@@ -27,7 +28,7 @@ CREATE TABLE datasets (
     name TEXT NOT NULL,
     description TEXT NOT NULL,
     slug TEXT NOT NULL,
-    -- Name and description as they are searched.
+    -- Name and description with folded case, for searching.
     folded_name TEXT NOT NULL,
     folded_description TEXT NOT NULL,
     record_count INTEGER NOT NULL DEFAULT 0,
@@ -36,9 +37,8 @@ CREATE TABLE datasets (
 CREATE UNIQUE INDEX datasets_by_slug ON datasets (workspace, slug);
 CREATE INDEX live_datasets ON datasets (workspace, id) WHERE deleted_at IS NULL;
 
--- A dataset's records lie in runs. A run hands out positions from 0 on; the order of a dataset is that of its runs, and
--- within a run that of the positions. A run without an ordinal is staged: an import fills it out of sight, and publishes
--- it by giving it the next ordinal.
+-- The records of a dataset are stored in runs. Positions in a run start at 0. Records are ordered by the ordinal of their run, then
+-- by position. A run without an ordinal is staged: an import fills it invisibly, and publishes it by assigning the next ordinal.
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     dataset INTEGER NOT NULL REFERENCES datasets (id),
@@ -50,7 +50,8 @@ CREATE TABLE runs (
 CREATE UNIQUE INDEX runs_in_order ON runs (dataset, ordinal);
 CREATE INDEX abandoned_runs ON runs (id) WHERE abandoned = 1;
 
--- The key is the run's id and the position in it, so a page is one stretch of the table. The large columns come last.
+-- The key consists of the id of the run (upper 32 bits) and the position (lower 32 bits), so a page is one range of the table. Large
+-- columns come last.
 CREATE TABLE records (
     key INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
@@ -61,7 +62,7 @@ CREATE TABLE records (
     payload TEXT NOT NULL
 ) STRICT;
 
--- Deleted records lie apart, so that reading live ones never passes over them.
+-- Deleted records are stored separately, so that reading live ones never skips over them.
 CREATE TABLE deleted_records (
     key INTEGER PRIMARY KEY,
     id BLOB NOT NULL,
@@ -73,8 +74,8 @@ CREATE TABLE deleted_records (
     deleted_at INTEGER NOT NULL
 ) STRICT;
 
--- How many positions of a run's block have lost their record; blocks without a loss have no row. A block of level 0 has 64
--- positions, one of each further level 64 of the level below.
+-- The number of deleted records per block of positions. Blocks without deletions have no row. A block of level 0 has 64 positions;
+-- a block of a higher level has 64 blocks of the level below.
 CREATE TABLE gaps (
     run INTEGER NOT NULL,
     level INTEGER NOT NULL,
@@ -83,7 +84,7 @@ CREATE TABLE gaps (
     PRIMARY KEY (run, level, block)
 ) STRICT, WITHOUT ROWID;
 
--- The tasks of a dataset are numbered from 1 and never deleted one by one.
+-- The tasks of a dataset are numbered from 1. They are only deleted together with it, so the numbers have no gaps.
 CREATE TABLE tasks (
     id INTEGER PRIMARY KEY,
     uuid BLOB NOT NULL UNIQUE,
@@ -98,7 +99,7 @@ CREATE TABLE tasks (
     requested INTEGER,
     imported INTEGER,
     skipped INTEGER,
-    -- The run it stages records in, while it has one.
+    -- The run that the task stages records in, if any.
     run INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX tasks_in_order ON tasks (dataset, number);

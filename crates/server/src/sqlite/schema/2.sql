@@ -1,7 +1,7 @@
--- The seed that a workspace was planted with last, by its digest.
+-- The digest of the seed that was inserted last.
 ALTER TABLE workspaces ADD COLUMN seed BLOB;
 
--- A campaign of a seed has one id in all workspaces, so an id is unique in its workspace only.
+-- Campaigns of a seed have the same id in every workspace, so ids are only unique within a workspace.
 CREATE TABLE campaigns_2 (
     id INTEGER PRIMARY KEY,
     workspace INTEGER NOT NULL REFERENCES workspaces (id),

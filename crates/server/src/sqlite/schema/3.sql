@@ -1,2 +1,2 @@
--- The records of a deleted dataset are removed bit by bit. Of those that were deleted before, nobody was told.
+-- Records of deleted datasets are removed in the background. Mark those that were deleted by earlier versions.
 UPDATE runs SET abandoned = 1 WHERE dataset IN (SELECT id FROM datasets WHERE deleted_at IS NOT NULL);

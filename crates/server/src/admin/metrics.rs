@@ -1,0 +1,186 @@
+//! What a server counts of itself, for Prometheus.
+//!
+//! No label tells of a workspace, a key, or anything else that belongs to somebody.
+
+mod process;
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::storage::Counts;
+
+/// The names of the server's own metrics begin with this.
+const PREFIX: &str = "mistral_datasets";
+
+/// The seconds at which the histogram of requests is cut. Most of what the server does takes less than a millisecond.
+const SECONDS: &[f64] = &[
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    10.0, 60.0,
+];
+
+/// What is counted as it happens.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    durations: Family<Operation, Histogram, fn() -> Histogram>,
+    received: Counter,
+    sent: Counter,
+    connections: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    operation: &'static str,
+    status: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Operation {
+    operation: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Status {
+    status: String,
+}
+
+fn durations() -> Histogram {
+    Histogram::new(SECONDS.iter().copied())
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::default();
+        let own = registry.sub_registry_with_prefix(PREFIX);
+        let requests = Family::default();
+        own.register("requests", "Requests that were answered", requests.clone());
+        let durations = Family::new_with_constructor(durations as fn() -> Histogram);
+        own.register_with_unit(
+            "request_duration",
+            "The time from a request's head until its response began",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        let (received, sent) = (Counter::default(), Counter::default());
+        let texts = ["Bytes that clients sent", "Bytes that were sent to clients"];
+        own.register_with_unit("received", texts[0], Unit::Bytes, received.clone());
+        own.register_with_unit("sent", texts[1], Unit::Bytes, sent.clone());
+        let connections = Gauge::default();
+        own.register("connections", "Connections that are open", connections.clone());
+        let started: Gauge = Gauge::default();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        started.set(i64::try_from(now.as_secs()).unwrap_or_default());
+        own.register_with_unit(
+            "start_time",
+            "When the server started, since 1970",
+            Unit::Seconds,
+            started,
+        );
+        Self { registry, requests, durations, received, sent, connections }
+    }
+
+    /// Counts a request that is being answered.
+    pub(crate) fn request_handled(&self, operation: &'static str, status: u16, elapsed: Duration) {
+        self.requests.get_or_create(&Request { operation, status: status.into() }).inc();
+        self.durations.get_or_create(&Operation { operation }).observe(elapsed.as_secs_f64());
+    }
+
+    pub(crate) fn connection_opened(&self) {
+        self.connections.inc();
+    }
+
+    pub(crate) fn connection_closed(&self) {
+        self.connections.dec();
+    }
+
+    pub(crate) fn bytes_received(&self, bytes: usize) {
+        self.received.inc_by(bytes as u64);
+    }
+
+    pub(crate) fn bytes_sent(&self, bytes: usize) {
+        self.sent.inc_by(bytes as u64);
+    }
+
+    /// Everything as text, with what the storage has.
+    pub(crate) fn text(&self, counts: &Counts) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode_registry(&mut text, &self.registry)?;
+        encode_registry(&mut text, &present(counts))?;
+        encode_eof(&mut text)?;
+        Ok(text)
+    }
+}
+
+/// What is looked up when somebody asks.
+fn present(counts: &Counts) -> Registry {
+    let mut registry = Registry::default();
+    let gauge = |count: u64| {
+        let gauge: Gauge = Gauge::default();
+        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        gauge
+    };
+    let own = registry.sub_registry_with_prefix(PREFIX);
+    own.register("datasets", "Datasets of all workspaces", gauge(counts.datasets));
+    own.register("records", "Records of all datasets", gauge(counts.records));
+    own.register("files", "Uploaded files and exports", gauge(counts.files));
+    own.register_with_unit(
+        "files_size",
+        "The size of uploaded files and exports",
+        Unit::Bytes,
+        gauge(counts.file_bytes),
+    );
+    let tasks = Family::<Status, Gauge>::default();
+    for (status, count) in &counts.tasks {
+        let status = Status { status: status.clone() };
+        tasks.get_or_create(&status).set(i64::try_from(*count).unwrap_or(i64::MAX));
+    }
+    own.register("tasks", "Import tasks by their status", tasks);
+    if let Some(bytes) = process::resident_bytes() {
+        let text = "The memory that the process has";
+        registry.register_with_unit("process_resident_memory", text, Unit::Bytes, gauge(bytes));
+    }
+    registry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_comes_as_the_text_that_prometheus_reads() {
+        let metrics = Metrics::new();
+        metrics.request_handled("create_record", 201, Duration::from_micros(200));
+        metrics.request_handled("create_record", 201, Duration::from_secs(100));
+        metrics.request_handled("create_record", 422, Duration::from_micros(10));
+        let counts = Counts {
+            datasets: 2,
+            records: 3,
+            files: 4,
+            file_bytes: 5,
+            tasks: vec![("RUNNING".to_owned(), 6)],
+        };
+        let text = metrics.text(&counts).unwrap();
+        for line in [
+            r#"mistral_datasets_requests_total{operation="create_record",status="201"} 2"#,
+            r#"mistral_datasets_requests_total{operation="create_record",status="422"} 1"#,
+            r#"mistral_datasets_request_duration_seconds_count{operation="create_record"} 3"#,
+            r#"mistral_datasets_request_duration_seconds_bucket{le="0.00025",operation="create_record"} 2"#,
+            "mistral_datasets_datasets 2",
+            "mistral_datasets_records 3",
+            "mistral_datasets_files 4",
+            "mistral_datasets_files_size_bytes 5",
+            r#"mistral_datasets_tasks{status="RUNNING"} 6"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in:\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+}

@@ -1,0 +1,52 @@
+//! State shared by the handlers of the API.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::FromRef;
+use tokio::sync::Notify;
+
+use crate::config::Generation;
+use crate::content::{ContentStore, LinkSigner};
+use crate::http::HttpContext;
+use crate::imports::ImportQueue;
+use crate::storage::Storage;
+
+/// State shared by the handlers of the API. Cloning it is cheap.
+#[derive(Clone)]
+pub(crate) struct App(Arc<AppParts>);
+
+/// The contents of an [`App`].
+pub(crate) struct AppParts {
+    pub(crate) http: HttpContext,
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) contents: ContentStore,
+    pub(crate) imports: ImportQueue,
+    pub(crate) link_signer: LinkSigner,
+    pub(crate) generation: Generation,
+    /// How long the link to an export is valid.
+    pub(crate) link_lifetime: Duration,
+    /// Wakes housekeeping when there is something to remove.
+    pub(crate) cleanup: Arc<Notify>,
+}
+
+impl App {
+    pub(crate) fn new(parts: AppParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for App {
+    type Target = AppParts;
+
+    fn deref(&self) -> &AppParts {
+        &self.0
+    }
+}
+
+impl FromRef<App> for HttpContext {
+    fn from_ref(app: &App) -> Self {
+        app.http.clone()
+    }
+}

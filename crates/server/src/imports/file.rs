@@ -1,0 +1,167 @@
+//! Reads an uploaded JSONL file in chunks of bounded size.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+
+use mistral_datasets_types::RecordSource;
+
+use super::line::{ImportLine, LineRules};
+use super::source::{CHUNK_BYTES, CHUNK_RECORDS, Chunk, ImportError};
+use crate::storage::{NewRecord, Progress};
+
+/// Some editors write a byte order mark at the start of a file.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Reads the records of a JSONL file.
+pub(crate) struct FileLines {
+    reader: BufReader<File>,
+    rules: LineRules,
+    total_bytes: u64,
+    read_bytes: u64,
+    line: u64,
+    buffer: Vec<u8>,
+}
+
+impl FileLines {
+    pub(crate) fn new(file: File, rules: LineRules) -> io::Result<Self> {
+        Ok(Self {
+            total_bytes: file.metadata()?.len(),
+            reader: BufReader::with_capacity(256 << 10, file),
+            rules,
+            read_bytes: 0,
+            line: 0,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Reads the next chunk of records.
+    pub(super) fn next_chunk(&mut self) -> Result<Chunk, ImportError> {
+        let mut records = Vec::new();
+        let mut bytes = 0;
+        while bytes < CHUNK_BYTES && records.len() < CHUNK_RECORDS {
+            let Some(line) = self.next_line()? else {
+                return Ok(Chunk { records, progress: Progress::DONE, last: true });
+            };
+            let record = NewRecord {
+                payload: line.payload,
+                properties: line.properties,
+                source: RecordSource::UploadedFile,
+            };
+            bytes += record.size();
+            records.push(record);
+        }
+        let progress = Progress::of(self.read_bytes, self.total_bytes);
+        Ok(Chunk { records, progress, last: false })
+    }
+
+    /// Reads all records. Returns why the file is invalid, if it is.
+    pub(crate) fn read_all(mut self) -> Result<Vec<NewRecord>, String> {
+        let mut all = Vec::new();
+        loop {
+            let chunk = self.next_chunk().map_err(|error| error.to_string())?;
+            all.extend(chunk.records);
+            if chunk.last {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Reads the next line that is not blank.
+    fn next_line(&mut self) -> Result<Option<ImportLine>, ImportError> {
+        loop {
+            self.buffer.clear();
+            // Read at most one byte more than a line may have, and the line end.
+            let read = (&mut self.reader)
+                .take(self.rules.bytes + 2)
+                .read_until(b'\n', &mut self.buffer)
+                .map_err(|error| ImportError::Internal(Box::new(error)))?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.read_bytes += read as u64;
+            self.line += 1;
+            let mut line = self.buffer.trim_ascii_end();
+            if self.line == 1 {
+                line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+            }
+            if line.len() as u64 > self.rules.bytes {
+                let message = format!("line {}: longer than {} bytes", self.line, self.rules.bytes);
+                return Err(ImportError::Rejected(message));
+            }
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            return match ImportLine::read(line, self.rules) {
+                Ok(line) => Ok(Some(line)),
+                Err(error) => Err(ImportError::Rejected(format!("line {}: {error}", self.line))),
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek, Write};
+
+    use super::*;
+    use crate::config::Generation;
+    use crate::json::MAX_DEPTH;
+
+    fn lines(content: &[u8], longest: u64) -> FileLines {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(content).unwrap();
+        file.rewind().unwrap();
+        let rules = LineRules { generation: Generation::G1, bytes: longest, depth: MAX_DEPTH };
+        FileLines::new(file, rules).unwrap()
+    }
+
+    /// Returns the payloads of a file, or why the file is invalid.
+    fn payloads(content: &[u8]) -> Result<Vec<String>, String> {
+        let chunk = lines(content, 1_000).next_chunk().map_err(|error| error.to_string())?;
+        assert!(chunk.last);
+        Ok(chunk.records.into_iter().map(|record| record.payload).collect())
+    }
+
+    #[test]
+    fn blank_lines_carriage_returns_and_a_byte_order_mark_are_ignored() {
+        let content = "\u{feff}{\"messages\": []}\r\n\r\n   \n\n{\"payload\": {\"messages\":[]}}";
+        assert_eq!(
+            payloads(content.as_bytes()).unwrap(),
+            ["{\"messages\":[]}", "{\"messages\":[]}"]
+        );
+        assert_eq!(payloads(b"").unwrap(), [""; 0]);
+        assert_eq!(payloads("\u{feff}\n".as_bytes()).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn an_invalid_line_is_reported_with_its_number() {
+        for (content, reason) in [
+            (
+                &b"\n{\"messages\": []}\n{\"messages\": [}\n"[..],
+                "line 3: the line is not JSON: expected value at line 1 column 15",
+            ),
+            (b"{\"messages\": []}\n\"\xff\"", "line 2: the line is not UTF-8: line 1, column 2"),
+            (b"{\"payload\": {}}", "line 1: payload.messages: required"),
+        ] {
+            assert_eq!(payloads(content).unwrap_err(), reason);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_rejected() {
+        let long = format!("{{\"messages\": [], \"x\": \"{}\"}}\n", "y".repeat(100));
+        assert!(lines(long.as_bytes(), long.len() as u64 - 1).next_chunk().is_ok());
+        let error = lines(long.as_bytes(), long.len() as u64 - 2).next_chunk().err().unwrap();
+        assert_eq!(error.to_string(), format!("line 1: longer than {} bytes", long.len() - 2));
+    }
+
+    #[test]
+    fn a_large_file_is_read_in_chunks() {
+        let content = "{\"messages\": []}\n".repeat(CHUNK_RECORDS + 1);
+        let mut lines = lines(content.as_bytes(), 1_000);
+        let first = lines.next_chunk().unwrap();
+        assert_eq!((first.records.len(), first.last), (CHUNK_RECORDS, false));
+        let second = lines.next_chunk().unwrap();
+        assert_eq!((second.records.len(), second.last), (1, true));
+    }
+}

@@ -1,0 +1,137 @@
+//! Entry points for the fuzzer. Not part of the public API: it may change in any release.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::sync::LazyLock;
+
+use axum::body::Body;
+use axum::extract::FromRequest;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{Request, Uri};
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+use crate::api::verify_link;
+use crate::config::Generation;
+use crate::content::LinkSigner;
+use crate::http::{ApiError, Query, UploadForm};
+use crate::imports::{FileLines, LineRules};
+use crate::json::Document;
+use crate::time::Timestamp;
+
+/// The maximum nesting depth of arrays and objects.
+pub const MAX_DEPTH: usize = crate::json::MAX_DEPTH;
+
+/// Returns the payload and the properties of each line of a file, or why the file is invalid.
+pub fn import_lines(
+    content: &[u8],
+    generation: Generation,
+    longest: u64,
+) -> Result<Vec<(String, String)>, String> {
+    thread_local! {
+        static FILE: RefCell<File> = RefCell::new(tempfile::tempfile().expect("a temporary file"));
+    }
+    let file = FILE.with_borrow_mut(|file| {
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(content)?;
+        file.rewind()?;
+        file.try_clone()
+    });
+    let file = file.expect("the temporary file can be written");
+    let records = FileLines::new(file, LineRules { generation, bytes: longest, depth: MAX_DEPTH })
+        .expect("it has a size")
+        .read_all()?;
+    Ok(records.into_iter().map(|record| (record.payload, record.properties)).collect())
+}
+
+/// A JSON document and its parts.
+#[derive(Debug)]
+pub struct Json<'a> {
+    /// The document, without surrounding white space.
+    pub text: &'a str,
+    /// The names (with quotes) and values of an object.
+    pub fields: Option<Vec<(&'a str, &'a str)>>,
+    /// The items of an array.
+    pub items: Option<Vec<&'a str>>,
+}
+
+/// Parses a body, or returns why it is invalid.
+pub fn json(body: &[u8]) -> Result<Json<'_>, String> {
+    let document =
+        Document::read(body, "the body", MAX_DEPTH).map_err(|error| error.to_string())?;
+    let fields = document.fields().ok().map(|fields| fields.iter_raw().collect());
+    let items = document.items().ok();
+    let items = items.map(|items| items.iter().map(|item| item.text()).collect());
+    Ok(Json { text: document.text(), fields, items })
+}
+
+/// Puts JSON on a single line.
+pub fn single_line(text: &str) -> String {
+    let line = crate::json::single_line(text.as_bytes()).into_owned();
+    String::from_utf8(line).expect("only white space is removed")
+}
+
+/// A field of a multipart form.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// The file name, if the field is a file.
+    pub file_name: Option<String>,
+    /// The media type, if given.
+    pub content_type: Option<String>,
+    /// The content.
+    pub content: String,
+}
+
+/// Parses a multipart form that is received in chunks of the given size.
+pub fn form(content_type: &[u8], body: &[u8], chunk: usize) -> Result<Vec<Field>, String> {
+    static RUNTIME: LazyLock<Runtime> =
+        LazyLock::new(|| tokio::runtime::Builder::new_current_thread().build().expect("a runtime"));
+    let chunks: Vec<Result<Bytes, Infallible>> = body
+        .chunks(chunk.min(body.len()).max(1))
+        .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
+        .collect();
+    let body = Body::from_stream(futures::stream::iter(chunks));
+    let request = Request::builder().header(CONTENT_TYPE, content_type).body(body);
+    let request = request.map_err(|error| error.to_string())?;
+    RUNTIME.block_on(fields(request)).map_err(|error| format!("{error:?}"))
+}
+
+async fn fields(request: Request<Body>) -> Result<Vec<Field>, ApiError> {
+    let mut form = UploadForm::from_request(request, &()).await?;
+    let mut fields = Vec::new();
+    while let Some(field) = form.next().await? {
+        fields.push(Field {
+            name: field.name().to_owned(),
+            file_name: field.file_name().map(str::to_owned),
+            content_type: field.content_type().map(str::to_owned),
+            content: field.text().await?,
+        });
+    }
+    Ok(fields)
+}
+
+/// The only file that links are signed for.
+pub const LINKED_FILE: Uuid = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0001);
+
+fn signer() -> LinkSigner {
+    LinkSigner::new(b"the fuzzer knows it, which only helps")
+}
+
+/// Returns a link to that file that expires at a Unix time.
+pub fn signed_link(expires: i64) -> String {
+    signer().link(LINKED_FILE, Timestamp::from_seconds(expires))
+}
+
+/// Returns the file that a link gives access to at a Unix time.
+pub fn opened_by(link: &str, now: i64) -> Option<Uuid> {
+    let link: Uri = link.parse().ok()?;
+    let id = Uuid::try_parse(link.path().strip_prefix("/files/")?).ok()?;
+    let opened = verify_link(&signer(), id, &Query::of(&link), Timestamp::from_seconds(now));
+    matches!(opened, Ok(Ok(()))).then_some(id)
+}

@@ -1,0 +1,94 @@
+//! Checks that modules import only from the layers below them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The modules of the crate, from the lowest layer to the highest, with the modules that each may import from.
+///
+/// `server` and the crate root assemble the layers and may import from all of them.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("time", &[]),
+    ("keys", &[]),
+    ("disk_space", &[]),
+    ("json", &["time"]),
+    ("limits", &["json"]),
+    ("config", &["keys", "limits"]),
+    ("data_dir", &["config"]),
+    ("validate", &["config", "json"]),
+    ("storage", &["time"]),
+    ("sqlite", &["disk_space", "storage", "time"]),
+    ("content", &["disk_space", "time"]),
+    ("housekeeping", &["content", "storage"]),
+    ("imports", &["config", "json", "limits", "storage", "validate"]),
+    ("http", &["config", "content", "json", "keys", "limits", "storage"]),
+    ("api", &["config", "content", "http", "imports", "json", "storage", "time", "validate"]),
+    ("admin", &["data_dir", "http", "sqlite", "storage"]),
+    ("net", &["admin", "http", "limits"]),
+    ("testing", &["api", "http", "imports", "json", "net", "storage", "time", "validate"]),
+    ("internal_fuzzing", &["api", "config", "content", "http", "imports", "json", "time"]),
+];
+
+#[test]
+fn modules_import_from_lower_layers_only() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut violations = Vec::new();
+    for (index, (module, allowed)) in LAYERS.iter().enumerate() {
+        for name in *allowed {
+            let is_below = LAYERS[..index].iter().any(|(below, _)| below == name);
+            assert!(is_below, "`{module}` may not import from `{name}`, which is not below it");
+        }
+        for file in files(&source, module) {
+            let text = fs::read_to_string(&file).unwrap();
+            for (line, name) in imports(&text) {
+                if name != *module && !allowed.contains(&name) {
+                    let file = file.strip_prefix(&source).unwrap().display();
+                    violations.push(format!("{file}:{line}: `{module}` may not use `{name}`"));
+                }
+            }
+        }
+    }
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+}
+
+#[test]
+fn every_module_has_a_layer() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = fs::read_to_string(source.join("lib.rs")).unwrap();
+    for line in root.lines() {
+        let declared = line.trim_start_matches("pub ").strip_prefix("mod ");
+        let Some(module) = declared.and_then(|rest| rest.strip_suffix(';')) else { continue };
+        let is_known = LAYERS.iter().any(|(known, _)| *known == module);
+        assert!(is_known || ["layers", "server"].contains(&module), "`{module}` has no layer");
+    }
+}
+
+/// The source files of a module.
+fn files(source: &Path, module: &str) -> Vec<PathBuf> {
+    let mut files =
+        Vec::from_iter(Some(source.join(format!("{module}.rs"))).filter(|f| f.is_file()));
+    let mut directories = vec![source.join(module)];
+    while let Some(directory) = directories.pop() {
+        let Ok(entries) = fs::read_dir(directory) else { continue };
+        for entry in entries {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    assert!(!files.is_empty(), "`{module}` has no files");
+    files
+}
+
+/// The line number and the first segment of every path that starts with `crate::`, outside of comments.
+fn imports(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines().enumerate().flat_map(|(index, line)| {
+        let code = line.split("//").next().unwrap_or_default();
+        code.split("crate::").skip(1).map(move |rest| {
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            (index + 1, &rest[..end])
+        })
+    })
+}

@@ -1,0 +1,173 @@
+//! Handles one request: request id, limits, timeout, panics, metrics and the request log.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::header::EXPECT;
+use http::{Request, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use mistral_datasets_types::ErrorCode;
+use tokio::time::Instant;
+
+use super::NetContext;
+use super::connection::ConnectionControl;
+use super::request_body::RequestBody;
+use crate::http::{ApiError, REQUEST_ID, RequestName, request_id};
+
+/// Changes a response just before it is sent, after the request was logged.
+///
+/// A handler or middleware requests it by adding an `Arc<dyn ResponseHook>` to the response's extensions.
+pub(crate) trait ResponseHook: Send + Sync {
+    /// Returns the response to send. Nothing is awaited between this and sending the response's head.
+    fn apply<'a>(
+        &'a self,
+        response: Response,
+        connection: &'a ConnectionControl,
+    ) -> BoxFuture<'a, Response>;
+}
+
+/// Handles a request. A response hook may close the connection instead.
+pub(super) async fn handle(
+    routes: TowerToHyperService<Router>,
+    request: Request<Incoming>,
+    context: &NetContext,
+    connection: &ConnectionControl,
+) -> Response {
+    let NetContext { limiter, cors, metrics } = context;
+    let started = Instant::now();
+    let id = request_id(request.headers());
+    let method = request.method().clone();
+    let span = tracing::debug_span!("request", ?id, %method, path = request.uri().path());
+    let name = RequestName::default();
+    let expects_continue = request.headers().contains_key(EXPECT);
+    let origin = cors.origin(request.headers());
+    let (mut parts, body) = request.into_parts();
+    let body = RequestBody::new(body, expects_continue, limiter.limits.stall_timeout);
+    let handling = async {
+        let _slot = match limiter.request(&parts) {
+            Ok(slot) => slot,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        parts.extensions.insert(body.clone());
+        parts.extensions.insert(name.clone());
+        let request = Request::from_parts(parts, body.clone());
+        let handling = {
+            let _entered = span.enter();
+            AssertUnwindSafe(routes.call(request)).catch_unwind()
+        };
+        match with_timeout(limiter.limits.request_timeout, &body, handling).await {
+            Some(Ok(Ok(response))) => Ok(Ok(response)),
+            Some(Ok(Err(never))) => match never {},
+            Some(Err(panic)) => Err(panic),
+            None => Ok(Err(ApiError::took_too_long())),
+        }
+    };
+    let result = match tracing::Instrument::instrument(handling, span.clone()).await {
+        // The handler saw a truncated body, so its response does not matter.
+        Ok(_) if body.is_too_slow() => Err(ApiError::too_slow("the body")),
+        Ok(result) => result,
+        Err(_) => {
+            let _entered = span.enter();
+            tracing::error!("a handler panicked");
+            Err(ApiError::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                ErrorCode::UnknownError,
+                "the server failed; its log says why",
+            ))
+        }
+    };
+    let mut response = match result {
+        Ok(response) => response,
+        // The router adds CORS headers to its own responses; this one did not come from it.
+        Err(error) => cors.allow(origin, error.into_response()).await,
+    };
+    if is_failure(response.status()) && !body.is_too_slow() {
+        body.drain().await;
+    }
+    let (operation, status, elapsed) = (name.get(), response.status().as_u16(), started.elapsed());
+    metrics.request_handled(operation, status, elapsed);
+    // Paths and queries may contain secrets, so neither is logged.
+    tracing::info!(
+        target: "mistral_datasets_server::requests",
+        %method,
+        operation,
+        status,
+        elapsed_ms = elapsed.as_micros() as f64 / 1000.0,
+        request_id = id.to_str().unwrap_or_default(),
+        "answered"
+    );
+    response.headers_mut().insert(REQUEST_ID, id);
+    let hook = response.extensions_mut().remove::<Arc<dyn ResponseHook>>();
+    let response = match hook {
+        None => response,
+        Some(hook) => hook.apply(response, connection).await,
+    };
+    let connection = connection.clone();
+    response.map(|body| axum::body::Body::new(ResponseBody { body, connection }))
+}
+
+/// The body of a response, which tells when all of it was handed over: then it is let go.
+struct ResponseBody {
+    body: axum::body::Body,
+    connection: ConnectionControl,
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        self.connection.response_complete();
+    }
+}
+
+/// What work comes to, unless that takes longer than this from the last that came of the request's body.
+async fn with_timeout<T>(
+    time: Duration,
+    body: &RequestBody,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let mut work = pin!(work);
+    let mut received = body.received();
+    loop {
+        if let Ok(done) = tokio::time::timeout(time, work.as_mut()).await {
+            return Some(done);
+        }
+        // How slowly a body may come has a limit of its own.
+        if body.received() == std::mem::replace(&mut received, body.received()) {
+            return None;
+        }
+    }
+}
+
+fn is_failure(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}

@@ -1,0 +1,208 @@
+//! Events, conversations and campaigns in SQLite.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use super::{SqliteStorage, workspaces};
+use crate::storage::{
+    Campaign, CampaignEvents, Conversation, Event, FixtureStore, Missing, Pending, StorageError,
+};
+
+pub(super) fn insert_events(
+    connection: &Connection,
+    workspace: Uuid,
+    events: &[Event],
+) -> Result<(), StorageError> {
+    let workspace = workspaces::find_or_create(connection, workspace)?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO events (workspace, name, request_messages, response_messages, extra_fields) \
+         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (workspace, name) DO UPDATE SET \
+         request_messages = ?3, response_messages = ?4, extra_fields = ?5",
+    )?;
+    for event in events {
+        statement.execute(params![
+            workspace,
+            event.id,
+            event.request_messages,
+            event.response_messages,
+            event.extra_fields,
+        ])?;
+    }
+    Ok(())
+}
+
+pub(super) fn insert_conversations(
+    connection: &Connection,
+    workspace: Uuid,
+    conversations: &[Conversation],
+) -> Result<(), StorageError> {
+    let workspace = workspaces::find_or_create(connection, workspace)?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO conversations (workspace, name, messages) VALUES (?1, ?2, ?3) \
+         ON CONFLICT (workspace, name) DO UPDATE SET messages = ?3",
+    )?;
+    for conversation in conversations {
+        statement.execute(params![workspace, conversation.id, conversation.messages])?;
+    }
+    Ok(())
+}
+
+pub(super) fn insert_campaign(
+    connection: &Connection,
+    workspace: Uuid,
+    campaign: &Campaign,
+) -> Result<(), StorageError> {
+    let workspace = workspaces::find_or_create(connection, workspace)?;
+    let row: i64 = connection
+        .prepare_cached(
+            "INSERT INTO campaigns (workspace, uuid, name) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (workspace, uuid) DO UPDATE SET name = ?3 RETURNING id",
+        )?
+        .query_row(params![workspace, campaign.id, campaign.name], |row| row.get(0))?;
+    connection.prepare_cached("DELETE FROM campaign_events WHERE campaign = ?1")?.execute([row])?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO campaign_events (campaign, ordinal, event) VALUES (?1, ?2, ?3)",
+    )?;
+    for (ordinal, event) in campaign.event_ids.iter().enumerate() {
+        statement.execute(params![row, ordinal, event])?;
+    }
+    Ok(())
+}
+
+fn event(connection: &Connection, workspace: i64, id: String) -> Result<Event, StorageError> {
+    let found = connection
+        .prepare_cached(
+            "SELECT request_messages, response_messages, extra_fields FROM events \
+             WHERE workspace = ?1 AND name = ?2",
+        )?
+        .query_row(params![workspace, id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((request_messages, response_messages, extra_fields)) = found else {
+        return Err(Missing::Event(id).into());
+    };
+    Ok(Event { id, request_messages, response_messages, extra_fields })
+}
+
+fn conversation(
+    connection: &Connection,
+    workspace: i64,
+    id: String,
+) -> Result<Conversation, StorageError> {
+    let found = connection
+        .prepare_cached("SELECT messages FROM conversations WHERE workspace = ?1 AND name = ?2")?
+        .query_row(params![workspace, id], |row| row.get(0))
+        .optional()?;
+    match found {
+        Some(messages) => Ok(Conversation { id, messages }),
+        None => Err(Missing::Conversation(id).into()),
+    }
+}
+
+/// An id that no row has, for workspaces without a row.
+const NO_ROW: i64 = -1;
+
+fn row(connection: &Connection, workspace: Uuid) -> Result<i64, StorageError> {
+    Ok(workspaces::find(connection, workspace)?.unwrap_or(NO_ROW))
+}
+
+fn require_events(
+    connection: &Connection,
+    workspace: Uuid,
+    ids: Vec<String>,
+) -> Result<(), StorageError> {
+    let workspace = row(connection, workspace)?;
+    let mut statement =
+        connection.prepare_cached("SELECT 1 FROM events WHERE workspace = ?1 AND name = ?2")?;
+    for id in ids {
+        if !statement.exists(params![workspace, id])? {
+            return Err(Missing::Event(id).into());
+        }
+    }
+    Ok(())
+}
+
+fn require_conversations(
+    connection: &Connection,
+    workspace: Uuid,
+    ids: Vec<String>,
+) -> Result<(), StorageError> {
+    let workspace = row(connection, workspace)?;
+    let mut statement = connection
+        .prepare_cached("SELECT 1 FROM conversations WHERE workspace = ?1 AND name = ?2")?;
+    for id in ids {
+        if !statement.exists(params![workspace, id])? {
+            return Err(Missing::Conversation(id).into());
+        }
+    }
+    Ok(())
+}
+
+fn campaign_events(
+    connection: &Connection,
+    workspace: Uuid,
+    campaign: Uuid,
+) -> Result<CampaignEvents, StorageError> {
+    let workspace = row(connection, workspace)?;
+    let campaign: i64 = connection
+        .prepare_cached("SELECT id FROM campaigns WHERE uuid = ?1 AND workspace = ?2")?
+        .query_row(params![campaign, workspace], |row| row.get(0))
+        .optional()?
+        .ok_or(Missing::Campaign)?;
+    let named = connection
+        .prepare_cached("SELECT count(*) FROM campaign_events WHERE campaign = ?1")?
+        .query_row([campaign], |row| row.get(0))?;
+    let mut statement = connection.prepare_cached(
+        "SELECT c.event FROM campaign_events c JOIN events e ON e.workspace = ?2 AND e.name = c.event \
+         WHERE c.campaign = ?1 ORDER BY c.ordinal",
+    )?;
+    let existing: Vec<String> =
+        statement.query_map([campaign, workspace], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    if existing.is_empty() {
+        return Err(Missing::CampaignEvents.into());
+    }
+    Ok(CampaignEvents { named, existing })
+}
+
+impl FixtureStore for SqliteStorage {
+    fn insert_events(&self, workspace: Uuid, events: Vec<Event>) -> Pending<()> {
+        self.write(move |connection| insert_events(connection, workspace, &events))
+    }
+
+    fn insert_conversations(
+        &self,
+        workspace: Uuid,
+        conversations: Vec<Conversation>,
+    ) -> Pending<()> {
+        self.write(move |connection| insert_conversations(connection, workspace, &conversations))
+    }
+
+    fn insert_campaign(&self, workspace: Uuid, campaign: Campaign) -> Pending<()> {
+        self.write(move |connection| insert_campaign(connection, workspace, &campaign))
+    }
+
+    fn events(&self, workspace: Uuid, ids: Vec<String>) -> Pending<Vec<Event>> {
+        self.read(move |connection| {
+            let workspace = row(connection, workspace)?;
+            ids.into_iter().map(|id| event(connection, workspace, id)).collect()
+        })
+    }
+
+    fn conversations(&self, workspace: Uuid, ids: Vec<String>) -> Pending<Vec<Conversation>> {
+        self.read(move |connection| {
+            let workspace = row(connection, workspace)?;
+            ids.into_iter().map(|id| conversation(connection, workspace, id)).collect()
+        })
+    }
+
+    fn require_events(&self, workspace: Uuid, ids: Vec<String>) -> Pending<()> {
+        self.read(move |connection| require_events(connection, workspace, ids))
+    }
+
+    fn require_conversations(&self, workspace: Uuid, ids: Vec<String>) -> Pending<()> {
+        self.read(move |connection| require_conversations(connection, workspace, ids))
+    }
+
+    fn campaign_events(&self, workspace: Uuid, campaign: Uuid) -> Pending<CampaignEvents> {
+        self.read(move |connection| campaign_events(connection, workspace, campaign))
+    }
+}

@@ -1,0 +1,60 @@
+//! Copies a database that may be written at the same time.
+
+use std::path::Path;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+use uuid::Uuid;
+
+use super::connection;
+use super::schema::{self, OpenError};
+use crate::time::Timestamp;
+
+/// How many pages are copied between two checks for cancellation: 8 MB.
+const PAGES_PER_STEP: i32 = 1_024;
+
+/// A consistent snapshot of a database. It does not block writers.
+pub(crate) struct Snapshot(Connection);
+
+impl Snapshot {
+    /// Takes a snapshot of a database, whether or not a server has it open. Returns `None` if the database has no schema yet.
+    pub(crate) fn of(path: &Path) -> Result<Option<Self>, OpenError> {
+        let connection = connection::reader(path)?;
+        connection.execute_batch("BEGIN")?;
+        // SQLite takes the snapshot at the first read of the transaction.
+        Ok(schema::exists(&connection)?.then(|| Self(connection)))
+    }
+
+    /// Returns the ids of all files in the snapshot.
+    pub(crate) fn contents(&self) -> Result<Vec<Uuid>, OpenError> {
+        let mut statement = self.0.prepare(
+            "SELECT f.uuid FROM files f JOIN workspaces w ON w.id = f.workspace WHERE w.discarded = 0 \
+             AND f.deleted_at IS NULL AND (f.expires_at IS NULL OR f.expires_at > ?1)",
+        )?;
+        let ids = statement.query_map([Timestamp::now().micros()], |row| row.get(0))?;
+        Ok(ids.collect::<Result<_, _>>()?)
+    }
+
+    /// Writes the snapshot to a new file. Returns false if `should_continue` stopped it before it was complete.
+    pub(crate) fn write_to(
+        &self,
+        path: &Path,
+        should_continue: impl Fn() -> bool,
+    ) -> Result<bool, OpenError> {
+        let mut target = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+                | OpenFlags::SQLITE_OPEN_CREATE
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        // The source connection is inside a transaction, so every step copies from the same snapshot.
+        let backup = Backup::new(&self.0, &mut target)?;
+        loop {
+            match backup.step(PAGES_PER_STEP)? {
+                StepResult::Done => return Ok(true),
+                _ if should_continue() => {}
+                _ => return Ok(false),
+            }
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! Checkpoints the write-ahead log (WAL).
+//!
+//! Commits append to the WAL, which must be copied into the database file from time to time, or it grows without bound. By
+//! default SQLite does this in the commit that finds the WAL too long, and all waiting writes are delayed. Here, a thread with
+//! its own connection copies while the writer continues, until it has nearly caught up. The writer then copies the small rest,
+//! so that the WAL can be reset.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::connection::{self, Synchronous};
+use super::disk::{DiskHealth, is_failed_sync};
+use crate::disk_space;
+
+/// WAL length at which the thread starts to copy, in pages: 16 MB.
+const CHECKPOINT_PAGES: u32 = 2048;
+
+/// WAL length at which the writer waits for the thread, in pages: 64 MB.
+const MAX_PAGES: u32 = 8192;
+
+/// The thread stops when at most this many pages are left for the writer. Copying them takes no longer than a chunk of an import.
+const REMAINING_PAGES: u32 = 512;
+
+/// How often the thread tries to catch up. Each round leaves a fraction of the previous one, unless the disk is so slow that
+/// only waiting helps.
+const MAX_ROUNDS: usize = 5;
+
+/// How long the writer waits for readers of the WAL before it postpones the reset.
+const RESET_TIMEOUT: Duration = Duration::from_millis(20);
+
+/// The WAL of the connection that writes. Dropping it ends the checkpoint thread.
+pub(super) struct Wal {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+    /// WAL length at which to checkpoint next, in pages.
+    next: u32,
+    disk: DiskHealth,
+    /// The path of the database.
+    path: PathBuf,
+}
+
+struct Shared {
+    /// Length of the WAL, in pages.
+    pages: AtomicU32,
+    phase: Mutex<Phase>,
+    changed: Condvar,
+    disk: DiskHealth,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// There is nothing to copy.
+    Idle,
+    /// The thread is copying, or about to.
+    Copying,
+    /// The thread has copied what it could.
+    Copied,
+    /// The thread must end.
+    Closed,
+}
+
+impl Wal {
+    /// Takes over checkpoints from SQLite and starts the checkpoint thread.
+    pub(super) fn start(
+        writer: &mut Connection,
+        path: PathBuf,
+        synchronous: Synchronous,
+    ) -> Result<Self, super::OpenError> {
+        let disk = DiskHealth::default();
+        let shared = Arc::new(Shared {
+            pages: AtomicU32::new(0),
+            phase: Mutex::new(Phase::Idle),
+            changed: Condvar::new(),
+            disk: disk.clone(),
+        });
+        let hook = Arc::clone(&shared);
+        // Setting a hook disables SQLite's automatic checkpoints.
+        writer.wal_hook(Some(move |_: &mut _, pages: i32| {
+            hook.pages.store(u32::try_from(pages).unwrap_or_default(), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        let thread = std::thread::Builder::new().name("datasets-wal".to_owned()).spawn({
+            let (shared, path) = (Arc::clone(&shared), path.clone());
+            move || shared.run(&path, synchronous)
+        })?;
+        Ok(Self { shared, thread: Some(thread), next: CHECKPOINT_PAGES, disk, path })
+    }
+
+    /// Returns the health of the disk.
+    pub(super) fn disk(&self) -> &DiskHealth {
+        &self.disk
+    }
+
+    /// Returns whether the disk is so full that only writes that free space are allowed.
+    pub(super) fn is_disk_full(&self, writer: &Connection) -> bool {
+        let available = disk_space::available(&self.path);
+        // Free pages in the file can be reused.
+        available < disk_space::RESERVED
+            && free_bytes(writer).is_ok_and(|free| available + free < disk_space::RESERVED)
+    }
+
+    /// Frees the space that a transaction took which failed because the disk is full.
+    pub(super) fn free_space(&mut self, writer: &Connection) {
+        if let Err(error) = self.truncate_unused(writer) {
+            tracing::warn!(%error, "failed to truncate the WAL");
+        }
+        self.checkpoint(writer, "TRUNCATE");
+    }
+
+    /// Cuts off the part of the WAL file after the last transaction. SQLite would overwrite it, and nobody reads it.
+    fn truncate_unused(&self, writer: &Connection) -> Result<(), Box<dyn std::error::Error>> {
+        const HEADER_SIZE: u64 = 32;
+        const FRAME_HEADER_SIZE: u64 = 24;
+        let pages = u64::from(self.shared.pages.load(Ordering::Relaxed));
+        let used = HEADER_SIZE + pages * (FRAME_HEADER_SIZE + page_size(writer)?);
+        let mut name = self.path.clone().into_os_string();
+        name.push("-wal");
+        let file = File::options().write(true).open(name)?;
+        if file.metadata()?.len() > used {
+            file.set_len(used)?;
+        }
+        Ok(())
+    }
+
+    /// Checkpoints if necessary. The writer calls this after every transaction.
+    pub(super) fn after_commit(&mut self, writer: &Connection) {
+        let pages = self.shared.pages.load(Ordering::Relaxed);
+        // Checkpoint early if the database file could no longer take the content of the WAL.
+        let available = disk_space::available(&self.path).saturating_sub(disk_space::RESERVED);
+        if page_size(writer).is_ok_and(|size| u64::from(pages) * size > available) {
+            return self.checkpoint(writer, "TRUNCATE");
+        }
+        if pages < CHECKPOINT_PAGES {
+            // The WAL was reset.
+            self.next = CHECKPOINT_PAGES;
+        }
+        if pages < self.next {
+            return;
+        }
+        let mut phase = self.shared.lock();
+        if *phase == Phase::Idle {
+            *phase = Phase::Copying;
+            self.shared.changed.notify_all();
+        }
+        if pages >= MAX_PAGES {
+            phase = self.shared.wait_while(phase, Phase::Copying);
+        }
+        if *phase != Phase::Copied {
+            return;
+        }
+        *phase = Phase::Idle;
+        drop(phase);
+        // A long read prevents the reset, so it is not tried again at every write.
+        self.next = pages + CHECKPOINT_PAGES;
+        self.checkpoint(writer, "RESTART");
+    }
+
+    /// Copies the rest of the WAL and resets it if nobody reads from it. `mode` decides whether the file is also truncated.
+    fn checkpoint(&self, writer: &Connection, mode: &str) {
+        if let Err(error) = run_checkpoint(writer, mode) {
+            checkpoint_failed(&self.disk, &error);
+        }
+    }
+}
+
+impl Drop for Wal {
+    fn drop(&mut self) {
+        *self.shared.lock() = Phase::Closed;
+        self.shared.changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_while<'a>(&self, guard: MutexGuard<'a, Phase>, phase: Phase) -> MutexGuard<'a, Phase> {
+        self.changed
+            .wait_while(guard, |current| *current == phase)
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs the checkpoint thread.
+    fn run(&self, path: &Path, synchronous: Synchronous) {
+        // Opened when needed: most servers never write enough.
+        let mut connection = None;
+        loop {
+            let mut phase = self.lock();
+            while matches!(*phase, Phase::Idle | Phase::Copied) {
+                let current = *phase;
+                phase = self.wait_while(phase, current);
+            }
+            if *phase == Phase::Closed {
+                return;
+            }
+            drop(phase);
+            if let Err(error) = self.catch_up(&mut connection, path, synchronous) {
+                checkpoint_failed(&self.disk, &error);
+            }
+            let mut phase = self.lock();
+            if *phase == Phase::Copying {
+                *phase = Phase::Copied;
+                self.changed.notify_all();
+            }
+        }
+    }
+
+    /// Copies until few pages are left.
+    fn catch_up(
+        &self,
+        connection: &mut Option<Connection>,
+        path: &Path,
+        synchronous: Synchronous,
+    ) -> rusqlite::Result<()> {
+        let connection = match connection {
+            Some(connection) => connection,
+            None => connection.insert(connection::checkpointer(path, synchronous)?),
+        };
+        for _ in 0..MAX_ROUNDS {
+            let copied = connection
+                .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(2))?;
+            let remaining = i64::from(self.pages.load(Ordering::Relaxed)) - copied;
+            if remaining <= i64::from(REMAINING_PAGES) || *self.lock() == Phase::Closed {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Logs a failed checkpoint. The pages stay in the WAL and are copied later, unless fsync failed.
+fn checkpoint_failed(disk: &DiskHealth, error: &rusqlite::Error) {
+    tracing::warn!(%error, "failed to checkpoint the WAL");
+    if is_failed_sync(error) {
+        disk.fail();
+    }
+}
+
+fn run_checkpoint(writer: &Connection, mode: &str) -> rusqlite::Result<()> {
+    writer.busy_timeout(RESET_TIMEOUT)?;
+    let result = writer.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
+    writer.busy_timeout(connection::BUSY_TIMEOUT)?;
+    result
+}
+
+/// Returns how many bytes of the database file are free pages.
+fn free_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let pages: u64 =
+        connection.prepare_cached("PRAGMA freelist_count")?.query_row([], |row| row.get(0))?;
+    Ok(pages * page_size(connection)?)
+}
+
+fn page_size(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.prepare_cached("PRAGMA page_size")?.query_row([], |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes one megabyte per transaction. Returns the maximum size of the WAL file in megabytes.
+    fn write(connection: &Connection, wal: &mut Wal, path: &Path, megabytes: usize) -> u64 {
+        let mut largest = 0;
+        for _ in 0..megabytes {
+            connection.execute("INSERT INTO blobs VALUES (zeroblob(1048576))", []).unwrap();
+            wal.after_commit(connection);
+            largest = largest.max(path.with_extension("db-wal").metadata().unwrap().len());
+        }
+        largest >> 20
+    }
+
+    fn open(path: &Path) -> (Connection, Wal) {
+        let mut connection = connection::writer(path, Synchronous::Normal).unwrap();
+        connection.execute_batch("CREATE TABLE blobs (blob BLOB)").unwrap();
+        let wal = Wal::start(&mut connection, path.to_owned(), Synchronous::Normal).unwrap();
+        (connection, wal)
+    }
+
+    #[test]
+    fn the_wal_stays_short_under_constant_writes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("blobs.db");
+        let (connection, mut wal) = open(&path);
+        let largest = write(&connection, &mut wal, &path, 200);
+        assert!(largest <= 80, "{largest} MB");
+        drop((wal, connection));
+        let connection = Connection::open(&path).unwrap();
+        let count = "SELECT count(*) FROM blobs WHERE length(blob) = 1048576";
+        assert_eq!(connection.query_row(count, [], |row| row.get(0)), Ok(200));
+    }
+
+    #[test]
+    fn a_long_read_blocks_no_write_and_the_wal_shrinks_afterwards() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("blobs.db");
+        let (connection, mut wal) = open(&path);
+        let reader = connection::reader(&path).unwrap();
+        let count = || {
+            let count = "SELECT count(*) FROM blobs";
+            reader.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        reader.execute_batch("BEGIN").unwrap();
+        assert_eq!(count(), 0);
+        write(&connection, &mut wal, &path, 100);
+        // The reader still sees its snapshot.
+        assert_eq!(count(), 0);
+        reader.execute_batch("COMMIT").unwrap();
+        assert_eq!(count(), 100);
+        write(&connection, &mut wal, &path, 100);
+        let pages = wal.shared.pages.load(Ordering::Relaxed);
+        assert!(pages <= MAX_PAGES + 1024, "{pages} pages");
+    }
+}

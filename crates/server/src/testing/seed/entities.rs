@@ -1,0 +1,49 @@
+//! What is planted, as requests and seeds say it.
+
+use uuid::Uuid;
+
+use crate::json::{Fields, JsonError, Value};
+use crate::storage::{Campaign, Conversation, Event};
+
+/// An event. Without an id it gets a new one.
+pub(crate) fn event(value: &Value<'_>) -> Result<Event, JsonError> {
+    let fields = value.fields()?;
+    Ok(Event {
+        id: id(&fields, "event_id")?,
+        request_messages: messages(&fields.required("request_messages")?)?,
+        response_messages: messages(&fields.required("response_messages")?)?,
+        extra_fields: fields.object_or_empty("extra_fields")?,
+    })
+}
+
+/// A conversation. Without an id it gets a new one.
+pub(crate) fn conversation(value: &Value<'_>) -> Result<Conversation, JsonError> {
+    let fields = value.fields()?;
+    Ok(Conversation {
+        id: id(&fields, "conversation_id")?,
+        messages: messages(&fields.required("messages")?)?,
+    })
+}
+
+/// A campaign. Without an id it gets a new one.
+pub(crate) fn campaign(fields: &Fields<'_>) -> Result<Campaign, JsonError> {
+    let event_ids = fields.required("event_ids")?.items(0..=usize::MAX)?;
+    Ok(Campaign {
+        id: fields.optional("id").map_or_else(|| Ok(Uuid::now_v7()), |id| id.uuid())?,
+        name: fields.required("name")?.string()?,
+        event_ids: event_ids.iter().map(Value::string).collect::<Result<_, _>>()?,
+    })
+}
+
+/// An id that was given, or a new one.
+fn id(fields: &Fields<'_>, name: &str) -> Result<String, JsonError> {
+    match fields.optional(name) {
+        Some(id) => id.string_of(1..=255),
+        None => Ok(Uuid::now_v7().to_string()),
+    }
+}
+
+fn messages(value: &Value<'_>) -> Result<String, JsonError> {
+    value.require_objects()?;
+    Ok(value.text().to_owned())
+}
