@@ -61,7 +61,7 @@ async fn never_repeats_an_ambiguous_write() {
         let created = fixture.client.datasets().create_record(dataset.id, empty(), json!({}));
         let error = created.await.unwrap_err();
         assert!(error.is_ambiguous() && error.attempts() == 1, "{fault}: {error}");
-        assert!(error.hint().unwrap().contains("look before"), "{error}");
+        assert!(error.hint().unwrap().contains("may have been carried out"), "{error}");
         assert_eq!(fixture.operations().await, ["create_record"], "{fault}");
         assert_eq!(fixture.records(&dataset).await.len(), number + 1, "{fault}");
         fixture.requests().await;

@@ -14,10 +14,10 @@ use super::Datasets;
 use crate::argument::IntoId;
 use crate::argument::IntoOption;
 use crate::argument::Json;
-use crate::check::Checks;
+use crate::checks::Checks;
 use crate::client::Client;
 use crate::error::Error;
-use crate::pager::{Fetched, Pager};
+use crate::pager::{FetchedPage, Pager};
 use crate::task::{TaskHandle, Wait};
 
 impl Datasets {
@@ -26,19 +26,19 @@ impl Datasets {
     /// Lists the datasets of the workspace, newest first, a page at a time.
     ///
     /// # Arguments
-    /// - `page_size` (a setter): How many results a page holds; 0 asks for the count alone.
-    ///   Limits: 0 to 100. Default: 50.
-    /// - `page` (a setter): Which page to return, counted from 1. Limits: at least 1.
-    ///   Default: 1.
-    /// - `q` (a setter): Keeps only datasets whose name or description contains this text,
-    ///   in any case.
+    /// - `page_size` (optional, set with a setter): How many results a page holds; 0 asks
+    ///   for the count alone. Limits: 0 to 100. Default: 50.
+    /// - `page` (optional, set with a setter): Which page to return, counted from 1.
+    ///   Limits: at least 1. Default: 1.
+    /// - `q` (optional, set with a setter): Keeps only datasets whose name or description
+    ///   contains this text, in any case.
     ///
     /// # Returns
     /// A page of datasets.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/observability/datasets`.
@@ -58,8 +58,8 @@ impl Datasets {
     /// The dataset as created.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/datasets`.
@@ -83,8 +83,8 @@ impl Datasets {
     /// The dataset.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/observability/datasets/{dataset_id}`.
@@ -99,17 +99,17 @@ impl Datasets {
     /// # Arguments
     /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives
     ///   datasets one.
-    /// - `name` (a setter): The new name; null or left out keeps the old one. Limits: 5 to
-    ///   50 characters.
-    /// - `description` (a setter): The new description; null or left out keeps the old one.
-    ///   Limits: at most 200 characters.
+    /// - `name` (optional, set with a setter): The new name; null or left out keeps the old
+    ///   one. Limits: 5 to 50 characters.
+    /// - `description` (optional, set with a setter): The new description; null or left out
+    ///   keeps the old one. Limits: at most 200 characters.
     ///
     /// # Returns
     /// The dataset after the change.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `PATCH /v1/observability/datasets/{dataset_id}`.
@@ -134,8 +134,8 @@ impl Datasets {
     /// Deleted; no body.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `DELETE /v1/observability/datasets/{dataset_id}`.
@@ -150,17 +150,17 @@ impl Datasets {
     /// # Arguments
     /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives
     ///   datasets one.
-    /// - `page_size` (a setter): How many results a page holds; 0 asks for the count alone.
-    ///   Limits: 0 to 100. Default: 50.
-    /// - `page` (a setter): Which page to return, counted from 1. Limits: at least 1.
-    ///   Default: 1.
+    /// - `page_size` (optional, set with a setter): How many results a page holds; 0 asks
+    ///   for the count alone. Limits: 0 to 100. Default: 50.
+    /// - `page` (optional, set with a setter): Which page to return, counted from 1.
+    ///   Limits: at least 1. Default: 1.
     ///
     /// # Returns
     /// A page of records.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/observability/datasets/{dataset_id}/records`.
@@ -182,15 +182,15 @@ impl Datasets {
     ///   datasets one.
     /// - `payload`: The conversation.
     /// - `properties`: What is said about the conversation; may be empty.
-    /// - `source` (a setter): Where the record comes from: DIRECT_INPUT, unless
-    ///   TELEMETRY_SPAN is given. Servers of the first generation ignore it.
+    /// - `source` (optional, set with a setter): Where the record comes from: DIRECT_INPUT,
+    ///   unless TELEMETRY_SPAN is given. Servers of the first generation ignore it.
     ///
     /// # Returns
     /// The record as created.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/datasets/{dataset_id}/records`.
@@ -222,8 +222,8 @@ impl Datasets {
     /// The task that does the import.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-campaign`.
@@ -252,8 +252,8 @@ impl Datasets {
     /// The task that does the import.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-explorer`.
@@ -284,8 +284,8 @@ impl Datasets {
     /// The task that does the import.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-file`.
@@ -314,8 +314,8 @@ impl Datasets {
     /// The task that does the import.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-playground`.
@@ -345,8 +345,8 @@ impl Datasets {
     /// The task that does the import.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-dataset`.
@@ -375,8 +375,8 @@ impl Datasets {
     /// Where the export lies.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/observability/datasets/{dataset_id}/exports/to-jsonl`.
@@ -397,8 +397,8 @@ impl Datasets {
     /// The task.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/observability/datasets/{dataset_id}/tasks/{task_id}`.
@@ -417,17 +417,17 @@ impl Datasets {
     /// # Arguments
     /// - `dataset_id`: The dataset's id (a uuid), or its slug where the server gives
     ///   datasets one.
-    /// - `page_size` (a setter): How many results a page holds; 0 asks for the count alone.
-    ///   Limits: 0 to 100. Default: 50.
-    /// - `page` (a setter): Which page to return, counted from 1. Limits: at least 1.
-    ///   Default: 1.
+    /// - `page_size` (optional, set with a setter): How many results a page holds; 0 asks
+    ///   for the count alone. Limits: 0 to 100. Default: 50.
+    /// - `page` (optional, set with a setter): Which page to return, counted from 1.
+    ///   Limits: at least 1. Default: 1.
     ///
     /// # Returns
     /// A page of tasks.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/observability/datasets/{dataset_id}/tasks`.
@@ -441,7 +441,7 @@ impl Datasets {
     }
 }
 
-/// A call of [`Datasets::list`]. Nothing is sent until it is awaited.
+/// A [`Datasets::list`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ListDatasets {
@@ -470,15 +470,15 @@ impl ListDatasets {
         self
     }
 
-    /// A pager over everything that is listed, from the page this call begins at, in pages
-    /// of the size it asks for, the largest by default.
+    /// Returns a pager over all items, starting at this call's page. Default page size:
+    /// 100.
     pub fn pager(self) -> Pager<types::Dataset> {
         let (first_page, page_size) = (self.page, self.page_size);
         let fetch = move |page: i64, page_size: i64| {
             let call = self.clone().page(page).page_size(page_size);
             async move {
                 let page = call.await?.datasets;
-                Ok(Fetched { results: page.results, count: page.count, next: page.next })
+                Ok(FetchedPage { results: page.results, count: page.count, next: page.next })
             }
             .boxed()
         };
@@ -494,10 +494,8 @@ impl ListDatasets {
             checks.number("page", value, 1..=i64::MAX)?;
         }
 
-        let core = self.client.core()?;
-        self.client
-            .call("list_datasets", core.list_datasets(self.page, self.page_size, self.q.as_deref()))
-            .await
+        let call = self.client.start_call("list_datasets")?;
+        call.run(call.core().list_datasets(self.page, self.page_size, self.q.as_deref())).await
     }
 }
 
@@ -510,7 +508,7 @@ impl IntoFuture for ListDatasets {
     }
 }
 
-/// A call of [`Datasets::create`]. Nothing is sent until it is awaited.
+/// A [`Datasets::create`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct CreateDataset {
@@ -526,8 +524,8 @@ impl CreateDataset {
         checks.length("description", &self.description, 0..=200)?;
 
         let body = types::CreateDatasetRequest { name: self.name, description: self.description };
-        let core = self.client.core()?;
-        self.client.call("create_dataset", core.create_dataset(&body)).await
+        let call = self.client.start_call("create_dataset")?;
+        call.run(call.core().create_dataset(&body)).await
     }
 }
 
@@ -540,7 +538,7 @@ impl IntoFuture for CreateDataset {
     }
 }
 
-/// A call of [`Datasets::fetch`]. Nothing is sent until it is awaited.
+/// A [`Datasets::fetch`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct FetchDataset {
@@ -553,8 +551,8 @@ impl FetchDataset {
         let checks = Checks::new("fetch_dataset");
         checks.segment("dataset_id", &self.dataset_id)?;
 
-        let core = self.client.core()?;
-        self.client.call("fetch_dataset", core.fetch_dataset(&self.dataset_id)).await
+        let call = self.client.start_call("fetch_dataset")?;
+        call.run(call.core().fetch_dataset(&self.dataset_id)).await
     }
 }
 
@@ -567,7 +565,7 @@ impl IntoFuture for FetchDataset {
     }
 }
 
-/// A call of [`Datasets::update`]. Nothing is sent until it is awaited.
+/// A [`Datasets::update`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct UpdateDataset {
@@ -601,8 +599,8 @@ impl UpdateDataset {
         }
 
         let body = types::UpdateDatasetRequest { name: self.name, description: self.description };
-        let core = self.client.core()?;
-        self.client.call("update_dataset", core.update_dataset(&self.dataset_id, &body)).await
+        let call = self.client.start_call("update_dataset")?;
+        call.run(call.core().update_dataset(&self.dataset_id, &body)).await
     }
 }
 
@@ -615,7 +613,7 @@ impl IntoFuture for UpdateDataset {
     }
 }
 
-/// A call of [`Datasets::delete`]. Nothing is sent until it is awaited.
+/// A [`Datasets::delete`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct DeleteDataset {
@@ -628,8 +626,8 @@ impl DeleteDataset {
         let checks = Checks::new("delete_dataset");
         checks.segment("dataset_id", &self.dataset_id)?;
 
-        let core = self.client.core()?;
-        self.client.call("delete_dataset", core.delete_dataset(&self.dataset_id)).await
+        let call = self.client.start_call("delete_dataset")?;
+        call.run(call.core().delete_dataset(&self.dataset_id)).await
     }
 }
 
@@ -642,7 +640,7 @@ impl IntoFuture for DeleteDataset {
     }
 }
 
-/// A call of [`Datasets::list_records`]. Nothing is sent until it is awaited.
+/// A [`Datasets::list_records`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ListRecords {
@@ -665,15 +663,15 @@ impl ListRecords {
         self
     }
 
-    /// A pager over everything that is listed, from the page this call begins at, in pages
-    /// of the size it asks for, the largest by default.
+    /// Returns a pager over all items, starting at this call's page. Default page size:
+    /// 100.
     pub fn pager(self) -> Pager<types::DatasetRecord> {
         let (first_page, page_size) = (self.page, self.page_size);
         let fetch = move |page: i64, page_size: i64| {
             let call = self.clone().page(page).page_size(page_size);
             async move {
                 let page = call.await?.records;
-                Ok(Fetched { results: page.results, count: page.count, next: page.next })
+                Ok(FetchedPage { results: page.results, count: page.count, next: page.next })
             }
             .boxed()
         };
@@ -690,10 +688,8 @@ impl ListRecords {
             checks.number("page", value, 1..=i64::MAX)?;
         }
 
-        let core = self.client.core()?;
-        self.client
-            .call("list_records", core.list_records(&self.dataset_id, self.page, self.page_size))
-            .await
+        let call = self.client.start_call("list_records")?;
+        call.run(call.core().list_records(&self.dataset_id, self.page, self.page_size)).await
     }
 }
 
@@ -706,7 +702,7 @@ impl IntoFuture for ListRecords {
     }
 }
 
-/// A call of [`Datasets::create_record`]. Nothing is sent until it is awaited.
+/// A [`Datasets::create_record`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct CreateRecord {
@@ -732,8 +728,8 @@ impl CreateRecord {
         let properties = checks.object("properties", self.properties)?.into();
 
         let body = types::CreateRecordRequest { payload, properties, source: self.source };
-        let core = self.client.core()?;
-        self.client.call("create_record", core.create_record(&self.dataset_id, &body)).await
+        let call = self.client.start_call("create_record")?;
+        call.run(call.core().create_record(&self.dataset_id, &body)).await
     }
 }
 
@@ -746,7 +742,7 @@ impl IntoFuture for CreateRecord {
     }
 }
 
-/// A call of [`Datasets::import_from_campaign`]. Nothing is sent until it is awaited.
+/// A [`Datasets::import_from_campaign`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ImportFromCampaign {
@@ -756,7 +752,7 @@ pub struct ImportFromCampaign {
 }
 
 impl ImportFromCampaign {
-    /// Starts the task and waits for its end.
+    /// Starts the task and waits until it has ended.
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
@@ -765,11 +761,11 @@ impl ImportFromCampaign {
     /// Starts the task and returns a handle of it.
     ///
     /// # Errors
-    /// As the call itself.
+    /// The errors of the call itself.
     pub async fn handle(self) -> Result<TaskHandle, Error> {
-        let datasets = self.client.datasets();
+        let client = self.client.clone();
         let task = self.await?;
-        Ok(datasets.task(task.dataset_id, task.id))
+        Ok(TaskHandle::new(client, task.dataset_id.to_string(), task.id.to_string()))
     }
 
     async fn send(self) -> Result<types::ImportTask, Error> {
@@ -778,10 +774,8 @@ impl ImportFromCampaign {
         let campaign_id = checks.uuid("campaign_id", &self.campaign_id)?;
 
         let body = types::ImportFromCampaignRequest { campaign_id };
-        let core = self.client.core()?;
-        self.client
-            .call("import_from_campaign", core.import_from_campaign(&self.dataset_id, &body))
-            .await
+        let call = self.client.start_call("import_from_campaign")?;
+        call.run(call.core().import_from_campaign(&self.dataset_id, &body)).await
     }
 }
 
@@ -794,7 +788,7 @@ impl IntoFuture for ImportFromCampaign {
     }
 }
 
-/// A call of [`Datasets::import_from_explorer`]. Nothing is sent until it is awaited.
+/// A [`Datasets::import_from_explorer`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ImportFromExplorer {
@@ -804,7 +798,7 @@ pub struct ImportFromExplorer {
 }
 
 impl ImportFromExplorer {
-    /// Starts the task and waits for its end.
+    /// Starts the task and waits until it has ended.
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
@@ -813,11 +807,11 @@ impl ImportFromExplorer {
     /// Starts the task and returns a handle of it.
     ///
     /// # Errors
-    /// As the call itself.
+    /// The errors of the call itself.
     pub async fn handle(self) -> Result<TaskHandle, Error> {
-        let datasets = self.client.datasets();
+        let client = self.client.clone();
         let task = self.await?;
-        Ok(datasets.task(task.dataset_id, task.id))
+        Ok(TaskHandle::new(client, task.dataset_id.to_string(), task.id.to_string()))
     }
 
     async fn send(self) -> Result<types::ImportTask, Error> {
@@ -827,10 +821,8 @@ impl ImportFromExplorer {
 
         let body =
             types::ImportFromExplorerRequest { completion_event_ids: self.completion_event_ids };
-        let core = self.client.core()?;
-        self.client
-            .call("import_from_explorer", core.import_from_explorer(&self.dataset_id, &body))
-            .await
+        let call = self.client.start_call("import_from_explorer")?;
+        call.run(call.core().import_from_explorer(&self.dataset_id, &body)).await
     }
 }
 
@@ -843,7 +835,7 @@ impl IntoFuture for ImportFromExplorer {
     }
 }
 
-/// A call of [`Datasets::import_from_file`]. Nothing is sent until it is awaited.
+/// A [`Datasets::import_from_file`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ImportFromFile {
@@ -853,7 +845,7 @@ pub struct ImportFromFile {
 }
 
 impl ImportFromFile {
-    /// Starts the task and waits for its end.
+    /// Starts the task and waits until it has ended.
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
@@ -862,11 +854,11 @@ impl ImportFromFile {
     /// Starts the task and returns a handle of it.
     ///
     /// # Errors
-    /// As the call itself.
+    /// The errors of the call itself.
     pub async fn handle(self) -> Result<TaskHandle, Error> {
-        let datasets = self.client.datasets();
+        let client = self.client.clone();
         let task = self.await?;
-        Ok(datasets.task(task.dataset_id, task.id))
+        Ok(TaskHandle::new(client, task.dataset_id.to_string(), task.id.to_string()))
     }
 
     async fn send(self) -> Result<types::ImportTask, Error> {
@@ -874,8 +866,8 @@ impl ImportFromFile {
         checks.segment("dataset_id", &self.dataset_id)?;
 
         let body = types::ImportFromFileRequest { file_id: self.file_id };
-        let core = self.client.core()?;
-        self.client.call("import_from_file", core.import_from_file(&self.dataset_id, &body)).await
+        let call = self.client.start_call("import_from_file")?;
+        call.run(call.core().import_from_file(&self.dataset_id, &body)).await
     }
 }
 
@@ -888,7 +880,7 @@ impl IntoFuture for ImportFromFile {
     }
 }
 
-/// A call of [`Datasets::import_from_playground`]. Nothing is sent until it is awaited.
+/// A [`Datasets::import_from_playground`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ImportFromPlayground {
@@ -898,7 +890,7 @@ pub struct ImportFromPlayground {
 }
 
 impl ImportFromPlayground {
-    /// Starts the task and waits for its end.
+    /// Starts the task and waits until it has ended.
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
@@ -907,11 +899,11 @@ impl ImportFromPlayground {
     /// Starts the task and returns a handle of it.
     ///
     /// # Errors
-    /// As the call itself.
+    /// The errors of the call itself.
     pub async fn handle(self) -> Result<TaskHandle, Error> {
-        let datasets = self.client.datasets();
+        let client = self.client.clone();
         let task = self.await?;
-        Ok(datasets.task(task.dataset_id, task.id))
+        Ok(TaskHandle::new(client, task.dataset_id.to_string(), task.id.to_string()))
     }
 
     async fn send(self) -> Result<types::ImportTask, Error> {
@@ -919,10 +911,8 @@ impl ImportFromPlayground {
         checks.segment("dataset_id", &self.dataset_id)?;
 
         let body = types::ImportFromPlaygroundRequest { conversation_ids: self.conversation_ids };
-        let core = self.client.core()?;
-        self.client
-            .call("import_from_playground", core.import_from_playground(&self.dataset_id, &body))
-            .await
+        let call = self.client.start_call("import_from_playground")?;
+        call.run(call.core().import_from_playground(&self.dataset_id, &body)).await
     }
 }
 
@@ -935,7 +925,7 @@ impl IntoFuture for ImportFromPlayground {
     }
 }
 
-/// A call of [`Datasets::import_from_dataset_records`]. Nothing is sent until it is
+/// A [`Datasets::import_from_dataset_records`] call. Nothing is sent until it is
 /// awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
@@ -946,7 +936,7 @@ pub struct ImportFromDatasetRecords {
 }
 
 impl ImportFromDatasetRecords {
-    /// Starts the task and waits for its end.
+    /// Starts the task and waits until it has ended.
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
@@ -955,11 +945,11 @@ impl ImportFromDatasetRecords {
     /// Starts the task and returns a handle of it.
     ///
     /// # Errors
-    /// As the call itself.
+    /// The errors of the call itself.
     pub async fn handle(self) -> Result<TaskHandle, Error> {
-        let datasets = self.client.datasets();
+        let client = self.client.clone();
         let task = self.await?;
-        Ok(datasets.task(task.dataset_id, task.id))
+        Ok(TaskHandle::new(client, task.dataset_id.to_string(), task.id.to_string()))
     }
 
     async fn send(self) -> Result<types::ImportTask, Error> {
@@ -969,13 +959,8 @@ impl ImportFromDatasetRecords {
         let dataset_record_ids = checks.uuids("dataset_record_ids", &self.dataset_record_ids)?;
 
         let body = types::ImportFromDatasetRecordsRequest { dataset_record_ids };
-        let core = self.client.core()?;
-        self.client
-            .call(
-                "import_from_dataset_records",
-                core.import_from_dataset_records(&self.dataset_id, &body),
-            )
-            .await
+        let call = self.client.start_call("import_from_dataset_records")?;
+        call.run(call.core().import_from_dataset_records(&self.dataset_id, &body)).await
     }
 }
 
@@ -988,7 +973,7 @@ impl IntoFuture for ImportFromDatasetRecords {
     }
 }
 
-/// A call of [`Datasets::export_to_jsonl`]. Nothing is sent until it is awaited.
+/// A [`Datasets::export_to_jsonl`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ExportToJsonl {
@@ -1001,8 +986,8 @@ impl ExportToJsonl {
         let checks = Checks::new("export_to_jsonl");
         checks.segment("dataset_id", &self.dataset_id)?;
 
-        let core = self.client.core()?;
-        self.client.call("export_to_jsonl", core.export_to_jsonl(&self.dataset_id)).await
+        let call = self.client.start_call("export_to_jsonl")?;
+        call.run(call.core().export_to_jsonl(&self.dataset_id)).await
     }
 }
 
@@ -1015,7 +1000,7 @@ impl IntoFuture for ExportToJsonl {
     }
 }
 
-/// A call of [`Datasets::fetch_task`]. Nothing is sent until it is awaited.
+/// A [`Datasets::fetch_task`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct FetchTask {
@@ -1030,8 +1015,8 @@ impl FetchTask {
         checks.segment("dataset_id", &self.dataset_id)?;
         let task_id = checks.uuid("task_id", &self.task_id)?;
 
-        let core = self.client.core()?;
-        self.client.call("fetch_task", core.fetch_task(&self.dataset_id, &task_id)).await
+        let call = self.client.start_call("fetch_task")?;
+        call.run(call.core().fetch_task(&self.dataset_id, &task_id)).await
     }
 }
 
@@ -1044,7 +1029,7 @@ impl IntoFuture for FetchTask {
     }
 }
 
-/// A call of [`Datasets::list_tasks`]. Nothing is sent until it is awaited.
+/// A [`Datasets::list_tasks`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ListTasks {
@@ -1067,15 +1052,15 @@ impl ListTasks {
         self
     }
 
-    /// A pager over everything that is listed, from the page this call begins at, in pages
-    /// of the size it asks for, the largest by default.
+    /// Returns a pager over all items, starting at this call's page. Default page size:
+    /// 100.
     pub fn pager(self) -> Pager<types::ImportTask> {
         let (first_page, page_size) = (self.page, self.page_size);
         let fetch = move |page: i64, page_size: i64| {
             let call = self.clone().page(page).page_size(page_size);
             async move {
                 let page = call.await?.tasks;
-                Ok(Fetched { results: page.results, count: page.count, next: page.next })
+                Ok(FetchedPage { results: page.results, count: page.count, next: page.next })
             }
             .boxed()
         };
@@ -1092,10 +1077,8 @@ impl ListTasks {
             checks.number("page", value, 1..=i64::MAX)?;
         }
 
-        let core = self.client.core()?;
-        self.client
-            .call("list_tasks", core.list_tasks(&self.dataset_id, self.page, self.page_size))
-            .await
+        let call = self.client.start_call("list_tasks")?;
+        call.run(call.core().list_tasks(&self.dataset_id, self.page, self.page_size)).await
     }
 }
 

@@ -11,7 +11,7 @@ use mistral_datasets_types as types;
 use super::Files;
 use crate::argument::IntoId;
 use crate::argument::IntoOption;
-use crate::check::Checks;
+use crate::checks::Checks;
 use crate::client::Client;
 use crate::error::Error;
 
@@ -22,21 +22,23 @@ impl Files {
     /// number 0.
     ///
     /// # Arguments
-    /// - `page` (a setter): Which page to return, counted from 0. Limits: at least 0.
-    ///   Default: 0.
-    /// - `page_size` (a setter): How many files a page holds. Limits: at least 0. Default:
-    ///   100.
-    /// - `include_total` (a setter): Whether the response says how many files there are in
-    ///   all. Default: true.
-    /// - `search` (a setter): Keeps only files whose name contains this text, in any case.
-    /// - `purpose` (a setter): Keeps only files uploaded for this purpose.
+    /// - `page` (optional, set with a setter): Which page to return, counted from 0.
+    ///   Limits: at least 0. Default: 0.
+    /// - `page_size` (optional, set with a setter): How many files a page holds. Limits: at
+    ///   least 0. Default: 100.
+    /// - `include_total` (optional, set with a setter): Whether the response says how many
+    ///   files there are in all. Default: true.
+    /// - `search` (optional, set with a setter): Keeps only files whose name contains this
+    ///   text, in any case.
+    /// - `purpose` (optional, set with a setter): Keeps only files uploaded for this
+    ///   purpose.
     ///
     /// # Returns
     /// A page of files.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/files`.
@@ -62,8 +64,8 @@ impl Files {
     /// The file.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/files/{file_id}`.
@@ -82,8 +84,8 @@ impl Files {
     /// Which file was deleted.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `DELETE /v1/files/{file_id}`.
@@ -98,15 +100,15 @@ impl Files {
     ///
     /// # Arguments
     /// - `file_id`: The file's id.
-    /// - `expiry` (a setter): After how many hours the link stops working. Limits: at least
-    ///   1. Default: 24.
+    /// - `expiry` (optional, set with a setter): After how many hours the link stops
+    ///   working. Limits: at least 1. Default: 24.
     ///
     /// # Returns
     /// The link.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/files/{file_id}/url`.
@@ -115,7 +117,7 @@ impl Files {
     }
 }
 
-/// A call of [`Files::list`]. Nothing is sent until it is awaited.
+/// A [`Files::list`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ListFiles {
@@ -167,19 +169,15 @@ impl ListFiles {
             checks.number("page_size", value, 0..=i64::MAX)?;
         }
 
-        let core = self.client.core()?;
-        self.client
-            .call(
-                "list_files",
-                core.list_files(
-                    self.include_total,
-                    self.page,
-                    self.page_size,
-                    self.purpose.as_deref(),
-                    self.search.as_deref(),
-                ),
-            )
-            .await
+        let call = self.client.start_call("list_files")?;
+        call.run(call.core().list_files(
+            self.include_total,
+            self.page,
+            self.page_size,
+            self.purpose.as_deref(),
+            self.search.as_deref(),
+        ))
+        .await
     }
 }
 
@@ -192,7 +190,7 @@ impl IntoFuture for ListFiles {
     }
 }
 
-/// A call of [`Files::retrieve`]. Nothing is sent until it is awaited.
+/// A [`Files::retrieve`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct RetrieveFile {
@@ -205,8 +203,8 @@ impl RetrieveFile {
         let checks = Checks::new("retrieve_file");
         checks.segment("file_id", &self.file_id)?;
 
-        let core = self.client.core()?;
-        self.client.call("retrieve_file", core.retrieve_file(&self.file_id)).await
+        let call = self.client.start_call("retrieve_file")?;
+        call.run(call.core().retrieve_file(&self.file_id)).await
     }
 }
 
@@ -219,7 +217,7 @@ impl IntoFuture for RetrieveFile {
     }
 }
 
-/// A call of [`Files::delete`]. Nothing is sent until it is awaited.
+/// A [`Files::delete`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct DeleteFile {
@@ -232,8 +230,8 @@ impl DeleteFile {
         let checks = Checks::new("delete_file");
         checks.segment("file_id", &self.file_id)?;
 
-        let core = self.client.core()?;
-        self.client.call("delete_file", core.delete_file(&self.file_id)).await
+        let call = self.client.start_call("delete_file")?;
+        call.run(call.core().delete_file(&self.file_id)).await
     }
 }
 
@@ -246,7 +244,7 @@ impl IntoFuture for DeleteFile {
     }
 }
 
-/// A call of [`Files::get_signed_url`]. Nothing is sent until it is awaited.
+/// A [`Files::get_signed_url`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct GetSignedUrl {
@@ -269,8 +267,8 @@ impl GetSignedUrl {
             checks.number("expiry", value, 1..=i64::MAX)?;
         }
 
-        let core = self.client.core()?;
-        self.client.call("get_signed_url", core.get_signed_url(&self.file_id, self.expiry)).await
+        let call = self.client.start_call("get_signed_url")?;
+        call.run(call.core().get_signed_url(&self.file_id, self.expiry)).await
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::Records;
 use crate::argument::IntoId;
 use crate::argument::Json;
-use crate::check::Checks;
+use crate::checks::Checks;
 use crate::client::Client;
 use crate::error::Error;
 
@@ -28,8 +28,8 @@ impl Records {
     /// Deleted; no body.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/dataset-records/bulk-delete`.
@@ -54,8 +54,8 @@ impl Records {
     /// The record.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/observability/dataset-records/{dataset_record_id}`.
@@ -74,8 +74,8 @@ impl Records {
     /// Deleted; no body.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `DELETE /v1/observability/dataset-records/{dataset_record_id}`.
@@ -95,8 +95,8 @@ impl Records {
     /// Replaced; no body.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `PUT /v1/observability/dataset-records/{dataset_record_id}/payload`.
@@ -124,8 +124,8 @@ impl Records {
     /// Replaced; no body.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `PUT /v1/observability/dataset-records/{dataset_record_id}/properties`.
@@ -154,8 +154,8 @@ impl Records {
     /// The verdict.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/dataset-records/{dataset_record_id}/live-judging`.
@@ -172,7 +172,7 @@ impl Records {
     }
 }
 
-/// A call of [`Records::bulk_delete`]. Nothing is sent until it is awaited.
+/// A [`Records::bulk_delete`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct BulkDeleteRecords {
@@ -187,8 +187,8 @@ impl BulkDeleteRecords {
         let dataset_record_ids = checks.uuids("dataset_record_ids", &self.dataset_record_ids)?;
 
         let body = types::BulkDeleteRecordsRequest { dataset_record_ids };
-        let core = self.client.core()?;
-        self.client.call("bulk_delete_records", core.bulk_delete_records(&body)).await
+        let call = self.client.start_call("bulk_delete_records")?;
+        call.run(call.core().bulk_delete_records(&body)).await
     }
 }
 
@@ -201,7 +201,7 @@ impl IntoFuture for BulkDeleteRecords {
     }
 }
 
-/// A call of [`Records::fetch`]. Nothing is sent until it is awaited.
+/// A [`Records::fetch`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct FetchRecord {
@@ -214,8 +214,8 @@ impl FetchRecord {
         let checks = Checks::new("fetch_record");
         let dataset_record_id = checks.uuid("dataset_record_id", &self.dataset_record_id)?;
 
-        let core = self.client.core()?;
-        self.client.call("fetch_record", core.fetch_record(&dataset_record_id)).await
+        let call = self.client.start_call("fetch_record")?;
+        call.run(call.core().fetch_record(&dataset_record_id)).await
     }
 }
 
@@ -228,7 +228,7 @@ impl IntoFuture for FetchRecord {
     }
 }
 
-/// A call of [`Records::delete`]. Nothing is sent until it is awaited.
+/// A [`Records::delete`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct DeleteRecord {
@@ -241,8 +241,8 @@ impl DeleteRecord {
         let checks = Checks::new("delete_record");
         let dataset_record_id = checks.uuid("dataset_record_id", &self.dataset_record_id)?;
 
-        let core = self.client.core()?;
-        self.client.call("delete_record", core.delete_record(&dataset_record_id)).await
+        let call = self.client.start_call("delete_record")?;
+        call.run(call.core().delete_record(&dataset_record_id)).await
     }
 }
 
@@ -255,7 +255,7 @@ impl IntoFuture for DeleteRecord {
     }
 }
 
-/// A call of [`Records::update_payload`]. Nothing is sent until it is awaited.
+/// A [`Records::update_payload`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct UpdateRecordPayload {
@@ -271,10 +271,8 @@ impl UpdateRecordPayload {
         let payload = checks.object("payload", self.payload)?.into();
 
         let body = types::UpdateRecordPayloadRequest { payload };
-        let core = self.client.core()?;
-        self.client
-            .call("update_record_payload", core.update_record_payload(&dataset_record_id, &body))
-            .await
+        let call = self.client.start_call("update_record_payload")?;
+        call.run(call.core().update_record_payload(&dataset_record_id, &body)).await
     }
 }
 
@@ -287,7 +285,7 @@ impl IntoFuture for UpdateRecordPayload {
     }
 }
 
-/// A call of [`Records::update_properties`]. Nothing is sent until it is awaited.
+/// A [`Records::update_properties`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct UpdateRecordProperties {
@@ -303,13 +301,8 @@ impl UpdateRecordProperties {
         let properties = checks.object("properties", self.properties)?.into();
 
         let body = types::UpdateRecordPropertiesRequest { properties };
-        let core = self.client.core()?;
-        self.client
-            .call(
-                "update_record_properties",
-                core.update_record_properties(&dataset_record_id, &body),
-            )
-            .await
+        let call = self.client.start_call("update_record_properties")?;
+        call.run(call.core().update_record_properties(&dataset_record_id, &body)).await
     }
 }
 
@@ -322,7 +315,7 @@ impl IntoFuture for UpdateRecordProperties {
     }
 }
 
-/// A call of [`Records::judge`]. Nothing is sent until it is awaited.
+/// A [`Records::judge`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct JudgeRecord {
@@ -338,8 +331,8 @@ impl JudgeRecord {
         let judge_definition = checks.object("judge_definition", self.judge_definition)?.into();
 
         let body = types::JudgeRecordRequest { judge_definition };
-        let core = self.client.core()?;
-        self.client.call("judge_record", core.judge_record(&dataset_record_id, &body)).await
+        let call = self.client.start_call("judge_record")?;
+        call.run(call.core().judge_record(&dataset_record_id, &body)).await
     }
 }
 
