@@ -64,7 +64,7 @@ async fn import_jsonl_resumes_after_a_failed_file() {
     assert_eq!(numbers(&fixture.client, &dataset).await, (0..done).collect::<Vec<_>>());
 
     let other_source = call(&lines(30).replacen('\n', "\n\n", 3)).resume(report.clone()).await;
-    assert!(other_source.unwrap_err().message().starts_with("resume: the source is not"));
+    assert!(other_source.unwrap_err().message().starts_with("resume: the report belongs"));
     fixture.take_requests().await;
     let report = call(&all).resume(report.clone()).await.unwrap();
     assert_eq!((report.records(), report.files().len()), (30, 3));
@@ -193,7 +193,7 @@ async fn import_jsonl_detects_a_file_that_changes() {
             }
         });
         let error = call.await.unwrap_err();
-        assert!(error.message().ends_with("has changed while it was imported"), "{error}");
+        assert!(error.message().ends_with("has changed during the import"), "{error}");
         std::fs::write(&path, lines(100)).unwrap();
     }
     let operations = fixture.take_operations().await;

@@ -205,14 +205,14 @@ test("what is undefined is left out", async () => {
 test("options of no use are configuration errors", () => {
   for (const [options, message] of [
     [{ apiKey: 5 }, /^apiKey: expected text, found 5$/],
-    [{ apiKey: "a\nb" }, /characters that no header can carry/],
-    [{ apiKey: "k", serverURL: "no url" }, /^the server URL is not a URL/],
+    [{ apiKey: "a\nb" }, /characters that are not allowed in a header/],
+    [{ apiKey: "k", serverURL: "no url" }, /^the server URL is not a valid URL/],
     [{ apiKey: "k", serverURL: 5 }, /^serverURL: expected a URL, found 5$/],
     [{ apiKey: "k", timeoutMs: 0 }, /^timeoutMs: /],
     [{ apiKey: "k", timeoutMs: "5" }, /^timeoutMs: /],
     [{ apiKey: "k", deadlineMs: -1 }, /^deadlineMs: /],
     [{ apiKey: "k", retryConfig: 1.5 }, /^retryConfig: expected a whole number above 0/],
-    [{ apiKey: "k", proxy: "no url" }, /^the proxy is not a URL/],
+    [{ apiKey: "k", proxy: "no url" }, /^the proxy URL is invalid/],
     [{ apiKey: "k", caCertificates: "none" }, /certificate/],
     [{ apiKey: "k", caCertificates: 5 }, /^caCertificates: expected certificates in PEM/],
     [{ apiKey: "k", logger: { debug() {} } }, /^logger: expected an object with debug, info,/],

@@ -186,8 +186,8 @@ def test_a_connection_error_has_its_causes() -> None:
 def test_the_hint_stands_below_the_trace() -> None:
     with pytest.raises(errors.ClosedError) as caught:
         closed().datasets.list()
-    assert caught.value.hint == "build a new client"
-    assert getattr(caught.value, "__notes__", None) == ["hint: build a new client"]
+    assert caught.value.hint == "create a new client"
+    assert getattr(caught.value, "__notes__", None) == ["hint: create a new client"]
 
 
 def test_a_program_may_raise_them_itself() -> None:

@@ -46,7 +46,7 @@ def test_a_client_whose_key_was_given_needs_one_where_it_is_unpickled(monkeypatc
     monkeypatch.setenv("MISTRAL_API_KEY", "k")
     kept = pickle.dumps(Mistral())
     monkeypatch.delenv("MISTRAL_API_KEY")
-    with pytest.raises(errors.ConfigurationError, match="there is no API key"):
+    with pytest.raises(errors.ConfigurationError, match="no API key"):
         pickle.loads(kept)
 
 

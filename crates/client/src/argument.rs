@@ -1,15 +1,15 @@
-//! What calls take as arguments.
+//! Conversions of call arguments.
 
 use serde::Serialize;
 use uuid::Uuid;
 
 use mistral_datasets_types::RawJson;
 
-/// What can stand for an id: text, or a uuid.
+/// A value that can be used as an id: a string or a [`Uuid`].
 ///
-/// Text that should be a uuid and is none is refused when the call is awaited.
+/// If a UUID is required, an invalid string is rejected when the call is awaited.
 pub trait IntoId {
-    /// The id as text.
+    /// Returns the id as a string.
     fn into_id(self) -> String;
 }
 
@@ -43,9 +43,9 @@ impl IntoId for &Uuid {
     }
 }
 
-/// What can be given for an argument that may be left out: a value, or an `Option` of one.
+/// A value for an optional argument: the value itself, or an `Option` of it.
 pub trait IntoOption<T> {
-    /// The value, if there is one.
+    /// Returns the value, if any.
     fn into_option(self) -> Option<T>;
 }
 
@@ -67,7 +67,7 @@ impl IntoOption<String> for &str {
     }
 }
 
-/// A JSON argument as the caller gave it, or why it has no JSON form; the call that takes it says so when awaited.
+/// A JSON argument, or why it could not be serialized. The error is returned when the call is awaited.
 #[derive(Clone, Debug)]
 pub(crate) struct Json(pub(crate) Result<RawJson, String>);
 

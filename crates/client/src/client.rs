@@ -1,8 +1,9 @@
-//! The client itself: what its handles share.
+//! The client: settings, transport and lifetime, which all resource handles share.
 
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mistral_datasets_core_client as core;
 use mistral_datasets_types::ErrorResponse;
@@ -10,84 +11,105 @@ use mistral_datasets_types::ErrorResponse;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::config::{self, ClientBuilder};
+use crate::config::{ClientBuilder, Options, Settings, parse_server_url};
 use crate::error::{Error, ErrorKind};
-use crate::options::Options;
-use crate::seen::Observer;
-use crate::transport::Transport;
+use crate::transport::{CallContext, CallSender, ConnectionSettings, Transport, tls_configuration};
 
-/// A client of the API. Cloning it is cheap, and all clones share their connections.
+const DEFAULT_SERVER_URL: &str = "https://api.mistral.ai";
+
+/// The maximum time to establish a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client of the API.
 ///
-/// Calls that fail in a way that passes are made again where that does no harm; see [`RetryPolicy`](crate::RetryPolicy). Dropping the
-/// future of a call breaks it off.
+/// Cloning a client is cheap, and all clones share their connections. Transient failures are retried when it is safe to;
+/// see [`RetryPolicy`](crate::RetryPolicy). Dropping the future of a call cancels it.
 ///
-/// It needs a tokio runtime when a call is awaited, not before.
+/// A client can be built outside a tokio runtime, but its calls must be awaited inside one.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
 }
 
+#[derive(Clone)]
 struct Inner {
-    core: core::Client,
     transport: Transport,
     server_url: String,
     shared: Arc<Shared>,
-    /// Cancelled with all clients when they are closed, and alone through [`Client::cancellable`].
-    ended: CancellationToken,
+    /// Cancelled when the client is closed, or through [`Client::cancellable`].
+    cancelled: CancellationToken,
 }
 
-/// What clients with different options have in common.
+/// What a client and all clients derived from it share.
 #[derive(Default)]
 struct Shared {
     closed: CancellationToken,
     #[cfg(feature = "local")]
-    local: std::sync::Mutex<Option<mistral_datasets_server::RunningServer>>,
+    local_server: std::sync::Mutex<Option<mistral_datasets_server::RunningServer>>,
+}
+
+impl ClientBuilder {
+    /// Builds the client. No connection is made yet.
+    ///
+    /// # Errors
+    /// [`Configuration`](ErrorKind::Configuration) if the API key is missing, the API key or a header contains invalid
+    /// characters, the server URL or proxy URL is invalid, the timeout or deadline is 0, or the CA certificates cannot be
+    /// read.
+    pub fn build(self) -> Result<Client, Error> {
+        let Self { options, user_agent, proxy, ca_certificates } = self.with_environment();
+        let settings =
+            Settings::new(options.api_key.as_deref().unwrap_or_default())?.with(&options)?;
+        let server_url =
+            parse_server_url(options.server_url.as_deref().unwrap_or(DEFAULT_SERVER_URL))?;
+
+        let own_product = concat!("mistral-datasets/", env!("CARGO_PKG_VERSION"));
+        let user_agent = match user_agent {
+            Some(product) => format!("{product} {own_product}"),
+            None => own_product.to_owned(),
+        };
+        let connection_settings = ConnectionSettings {
+            user_agent,
+            connect_timeout: CONNECT_TIMEOUT.min(settings.timeout),
+            tls: tls_configuration(ca_certificates.as_deref())?,
+            proxy,
+        };
+        let transport = Transport::new(connection_settings, settings)?;
+        let shared = Arc::<Shared>::default();
+        let cancelled = shared.closed.clone();
+        Ok(Inner { transport, server_url, shared, cancelled }.into())
+    }
+}
+
+impl From<Inner> for Client {
+    fn from(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
 }
 
 impl Client {
-    /// Begins to set up a client.
+    /// Creates a builder.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
 
-    /// A client with this key, and everything else as the environment or the defaults have it.
+    /// Creates a client with an API key. All other settings are taken from the environment or are the defaults.
     ///
     /// # Errors
-    /// As [`ClientBuilder::build`].
+    /// The errors of [`ClientBuilder::build`].
     pub fn new(api_key: impl Into<String>) -> Result<Self, Error> {
         Self::builder().api_key(api_key).build()
     }
 
-    /// A client set up by the environment's `MISTRAL_API_KEY` and `MISTRAL_SERVER_URL`.
+    /// Creates a client from the `MISTRAL_API_KEY` and `MISTRAL_SERVER_URL` environment variables.
     ///
     /// # Errors
-    /// As [`ClientBuilder::build`].
+    /// The errors of [`ClientBuilder::build`].
     pub fn from_env() -> Result<Self, Error> {
         Self::builder().build()
     }
 
-    pub(crate) fn new_with(server_url: String, transport: Transport) -> Self {
-        let shared = Arc::<Shared>::default();
-        let ended = shared.closed.clone();
-        Self::over(shared, ended, server_url, transport)
-    }
-
-    fn over(
-        shared: Arc<Shared>,
-        ended: CancellationToken,
-        server_url: String,
-        transport: Transport,
-    ) -> Self {
-        let core = core::Client::new_with_client(
-            &server_url,
-            transport.http().clone(),
-            core::Hooks::new(transport.clone()),
-        );
-        Self { inner: Arc::new(Inner { core, transport, server_url, shared, ended }) }
-    }
-
-    /// A client for which something is otherwise: for one call, or for some. It shares everything else with this one: the
-    /// connections, the budget of repetitions, and being closed.
+    /// Returns a client with some options changed. It shares everything else with this one: the connections, the retry
+    /// budget, and [`close`](Self::close).
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -101,21 +123,21 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// As [`ClientBuilder::build`].
+    /// The errors of [`ClientBuilder::build`].
     pub fn with_options(&self, options: Options) -> Result<Self, Error> {
-        let Inner { transport, server_url, shared, ended, .. } = &*self.inner;
-        let settings = transport.settings().with(&options)?;
+        let settings = self.inner.transport.settings().with(&options)?;
         let server_url = match &options.server_url {
-            Some(url) => config::server_url(url)?,
-            None => server_url.clone(),
+            Some(url) => parse_server_url(url)?,
+            None => self.inner.server_url.clone(),
         };
-        Ok(Self::over(shared.clone(), ended.clone(), server_url, transport.with(settings)))
+        let transport = self.inner.transport.with_settings(settings);
+        Ok(Inner { transport, server_url, ..Inner::clone(&self.inner) }.into())
     }
 
-    /// A client like this one that makes connections of its own, and shares everything else.
+    /// Returns a client that uses its own connections and shares everything else with this one.
     ///
-    /// A connection is worked by the runtime in which a call opened it, and stands still when that does. A program with
-    /// several runtimes gives each a client of its own this way.
+    /// A connection is driven by the runtime in which it was opened, and stalls when that runtime stops. Programs with
+    /// several runtimes should therefore use one such client per runtime.
     ///
     /// ```no_run
     /// # fn example(client: mistral_datasets::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -127,40 +149,28 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`Configuration`](ErrorKind::Configuration) when the environment's proxies cannot be used any more.
+    /// [`Configuration`](ErrorKind::Configuration) if the proxies set in the environment have become invalid.
     pub fn with_own_connection_pool(&self) -> Result<Self, Error> {
-        let Inner { transport, server_url, shared, ended, .. } = &*self.inner;
-        let transport = transport.with_own_connection_pool()?;
-        Ok(Self::over(shared.clone(), ended.clone(), server_url.clone(), transport))
+        let transport = self.inner.transport.with_own_connection_pool()?;
+        Ok(Inner { transport, ..Inner::clone(&self.inner) }.into())
     }
 
-    /// A client like this one that uses the connections of another, and shares everything else with this one.
+    /// Returns a client that uses the connections of another and shares everything else with this one.
     ///
-    /// What belongs to the connections is the other's: the proxy and the certificates that are trusted. Where a runtime has a
-    /// client with [connections of its own](Self::with_own_connection_pool), a client with other options goes over these.
-    ///
-    /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
-    /// use std::time::Duration;
-    /// use mistral_datasets::Options;
-    ///
-    /// let here = client.with_own_connection_pool()?;
-    /// let patient = client.with_options(Options::new().timeout(Duration::from_secs(60)))?;
-    /// let page = patient.with_connection_pool_of(&here).datasets().list().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// For the Node binding, which keeps one connection pool per runtime for clients with different options. The proxy and
+    /// the trusted certificates belong to the connections.
+    #[doc(hidden)]
+    #[must_use]
     pub fn with_connection_pool_of(&self, other: &Self) -> Self {
-        let Inner { transport, server_url, shared, ended, .. } = &*self.inner;
-        let transport = transport.with_connection_pool_of(&other.inner.transport);
-        Self::over(shared.clone(), ended.clone(), server_url.clone(), transport)
+        let transport = self.inner.transport.with_connection_pool_of(&other.inner.transport);
+        Inner { transport, ..Inner::clone(&self.inner) }.into()
     }
 
-    /// A client like this one, and the token that breaks its calls off: once that is cancelled, what is under way fails with
-    /// [`Cancelled`](ErrorKind::Cancelled), and so does what is called later. This client goes on.
+    /// Returns a client with a token that cancels its calls. Once the token is cancelled, calls in progress and later
+    /// calls fail with [`Cancelled`](ErrorKind::Cancelled). This client is not affected.
     ///
-    /// Dropping a call's future breaks it off too. The token reaches everything that one client has begun, and the errors
-    /// tell how far it was.
+    /// Unlike dropping a call's future, the token reaches all calls of the returned client, and their errors contain
+    /// partial reports.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -171,66 +181,74 @@ impl Client {
     /// # }
     /// ```
     pub fn cancellable(&self) -> (Self, CancellationToken) {
-        let Inner { transport, server_url, shared, ended, .. } = &*self.inner;
-        let token = ended.child_token();
-        let client =
-            Self::over(shared.clone(), token.clone(), server_url.clone(), transport.clone());
-        (client, token)
+        let token = self.inner.cancelled.child_token();
+        let inner = Inner { cancelled: token.clone(), ..Inner::clone(&self.inner) };
+        (inner.into(), token)
     }
 
-    /// Makes the client the owner of a server in this process, which closing it stops.
+    /// Makes the client own a server in this process; closing the client stops it.
     #[cfg(feature = "local")]
-    pub(crate) fn owning(self, server: mistral_datasets_server::RunningServer) -> Self {
-        *self.inner.shared.local.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-            Some(server);
+    pub(crate) fn with_local_server(self, server: mistral_datasets_server::RunningServer) -> Self {
+        *self.lock_local_server() = Some(server);
         self
     }
 
-    /// The server's address, without a slash at its end.
+    #[cfg(feature = "local")]
+    fn lock_local_server(
+        &self,
+    ) -> std::sync::MutexGuard<'_, Option<mistral_datasets_server::RunningServer>> {
+        let local_server = &self.inner.shared.local_server;
+        local_server.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Returns the server's base URL, without a trailing slash.
     pub fn server_url(&self) -> &str {
         &self.inner.server_url
     }
 
-    /// Closes the client and all its clones: calls under way fail with [`Cancelled`](ErrorKind::Cancelled), later ones with
-    /// [`Closed`](ErrorKind::Closed), and an embedded server stops. Closing twice is no error. A client that is dropped needs no closing.
+    /// Closes the client, its clones and all clients derived from it.
+    ///
+    /// Calls in progress fail with [`Cancelled`](ErrorKind::Cancelled), later calls with [`Closed`](ErrorKind::Closed). A
+    /// server started by `Client::local` is stopped. Closing a client twice is allowed, and dropping it without closing it
+    /// too.
     pub async fn close(&self) {
         self.inner.shared.closed.cancel();
         #[cfg(feature = "local")]
         {
-            let local = &self.inner.shared.local;
-            let server = local.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+            let server = self.lock_local_server().take();
             if let Some(server) = server {
                 server.shutdown().await;
             }
         }
     }
 
-    /// Whether the client was closed.
+    /// Returns whether the client has been closed.
     pub fn is_closed(&self) -> bool {
         self.inner.shared.closed.is_cancelled()
     }
 
-    fn open(&self) -> Result<&Inner, Error> {
+    /// Returns the transport, unless the client is closed or cancelled.
+    pub(crate) fn transport(&self) -> Result<&Transport, Error> {
         if self.is_closed() {
-            return Err(Error::new(ErrorKind::Closed, "the client was closed"));
+            return Err(Error::new(ErrorKind::Closed, "the client is closed"));
         }
-        if self.inner.ended.is_cancelled() {
-            return Err(self.broken_off());
+        if self.inner.cancelled.is_cancelled() {
+            return Err(self.cancelled_error());
         }
-        Ok(&self.inner)
+        Ok(&self.inner.transport)
     }
 
-    /// Waits until calls are to be broken off.
-    pub(crate) async fn ended(&self) {
-        self.inner.ended.cancelled().await;
+    /// Waits until the client is closed or cancelled.
+    pub(crate) async fn cancelled(&self) {
+        self.inner.cancelled.cancelled().await;
     }
 
-    /// The error of what was broken off from this side.
-    pub(crate) fn broken_off(&self) -> Error {
-        Error::new(ErrorKind::Cancelled, self.why_ended())
+    /// Returns the error of a call that was in progress when the client was closed or cancelled.
+    pub(crate) fn cancelled_error(&self) -> Error {
+        Error::new(ErrorKind::Cancelled, self.cancellation_reason())
     }
 
-    fn why_ended(&self) -> &'static str {
+    fn cancellation_reason(&self) -> &'static str {
         if self.is_closed() {
             "the client was closed during the call"
         } else {
@@ -238,41 +256,21 @@ impl Client {
         }
     }
 
-    pub(crate) fn core(&self) -> Result<&core::Client, Error> {
-        Ok(&self.open()?.core)
+    /// Prepares a call of a generated operation.
+    pub(crate) fn start_call(&self, operation: &'static str) -> Result<Call<'_>, Error> {
+        let transport = self.transport()?;
+        let context = CallContext::default();
+        let sender = CallSender::new(transport.clone(), context.clone());
+        let core = core::Client::new_with_client(
+            &self.inner.server_url,
+            transport.http().clone(),
+            core::Hooks::new(sender),
+        );
+        Ok(Call { client: self, operation, core, context })
     }
 
-    pub(crate) fn transport(&self) -> Result<&Transport, Error> {
-        Ok(&self.open()?.transport)
-    }
-
-    /// Carries out one generated call and tells its failure the way this layer does.
-    pub(crate) async fn call<T>(
-        &self,
-        operation: &'static str,
-        future: impl Future<Output = Result<core::ResponseValue<T>, core::Error<ErrorResponse>>>,
-    ) -> Result<T, Error> {
-        let observer = Observer::default();
-        let deadline = self.inner.transport.settings().deadline;
-        let span = tracing::debug_span!("call", operation);
-        let result = tokio::select! {
-            biased;
-            result = observer.observe(future).instrument(span) => {
-                result.map_err(|error| observer.take().explain(error))
-            }
-            () = self.ended() => {
-                Err(observer.take().given_up(ErrorKind::Cancelled, self.why_ended().to_owned()))
-            }
-            () = tokio::time::sleep(deadline) => {
-                let message = format!("no success within the deadline of {deadline:?}");
-                Err(observer.take().given_up(ErrorKind::Timeout, message))
-            }
-        };
-        result.map(core::ResponseValue::into_inner).map_err(|error| error.with_operation(operation))
-    }
-
-    /// Carries out what is no generated call until the client is closed.
-    pub(crate) async fn until_closed<T>(
+    /// Runs a call that sends its own requests until it completes or the client is closed or cancelled.
+    pub(crate) async fn until_cancelled<T>(
         &self,
         operation: &'static str,
         call: impl Future<Output = Result<T, Error>>,
@@ -281,9 +279,50 @@ impl Client {
         let result = tokio::select! {
             biased;
             result = call.instrument(span) => result,
-            () = self.ended() => Err(self.broken_off()),
+            () = self.cancelled() => Err(self.cancelled_error()),
         };
         result.map_err(|error| error.with_operation(operation))
+    }
+}
+
+/// One call of a generated operation.
+pub(crate) struct Call<'a> {
+    client: &'a Client,
+    operation: &'static str,
+    core: core::Client,
+    context: CallContext,
+}
+
+impl Call<'_> {
+    /// Returns the core client whose operations send their requests as part of this call.
+    pub(crate) fn core(&self) -> &core::Client {
+        &self.core
+    }
+
+    /// Awaits the operation until it completes, the deadline passes, or the client is closed or cancelled.
+    pub(crate) async fn run<T>(
+        &self,
+        operation: impl Future<Output = Result<core::ResponseValue<T>, core::Error<ErrorResponse>>>,
+    ) -> Result<T, Error> {
+        let deadline = self.client.inner.transport.settings().deadline;
+        let span = tracing::debug_span!("call", operation = self.operation);
+        let result = tokio::select! {
+            biased;
+            result = operation.instrument(span) => {
+                result.map_err(|error| self.context.take().into_error(error))
+            }
+            () = self.client.cancelled() => {
+                let reason = self.client.cancellation_reason().to_owned();
+                Err(self.context.take().aborted(ErrorKind::Cancelled, reason))
+            }
+            () = tokio::time::sleep(deadline) => {
+                let message = format!("deadline of {deadline:?} exceeded");
+                Err(self.context.take().aborted(ErrorKind::Timeout, message))
+            }
+        };
+        result
+            .map(core::ResponseValue::into_inner)
+            .map_err(|error| error.with_operation(self.operation))
     }
 }
 
@@ -298,21 +337,50 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_token_breaks_off_the_calls_of_its_client_alone() {
-        // It takes connections and never answers.
-        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", silent.local_addr().unwrap());
-        let client = Client::builder().api_key("k").server_url(address).build().unwrap();
+    async fn a_token_cancels_only_the_calls_of_its_client() {
+        // Accepts connections and never responds.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let client = Client::builder().api_key("k").server_url(url).build().unwrap();
         let (cancellable, token) = client.cancellable();
         let datasets = cancellable.with_options(Options::new()).unwrap().datasets();
         let call = tokio::spawn(async move { datasets.create("Refund requests", "").await });
-        let (_connection, _) = silent.accept().await.unwrap();
+        let (_connection, _) = listener.accept().await.unwrap();
         token.cancel();
         let error = call.await.unwrap().unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Cancelled, 1));
         assert!(error.is_ambiguous());
         let later = cancellable.datasets().list().await.unwrap_err();
         assert_eq!(later.kind(), ErrorKind::Cancelled);
-        assert!(client.open().is_ok() && !cancellable.is_closed());
+        assert!(client.transport().is_ok() && !cancellable.is_closed());
+    }
+
+    #[test]
+    fn an_invalid_proxy_or_certificate_is_rejected_without_being_quoted() {
+        let builder = || Client::builder().api_key("k").server_url("http://h");
+        for builder in [builder().proxy("not a secret url"), builder().ca_certificates("secret")] {
+            let error = builder.build().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Configuration);
+            assert!(!format!("{error} {error:?}").contains("secret"));
+        }
+        builder().proxy("socks5://127.0.0.1:1").build().unwrap();
+    }
+
+    #[test]
+    fn debug_output_contains_no_secrets() {
+        let builder = Client::builder()
+            .api_key("secret")
+            .server_url("http://h")
+            .header("x-token", "secret")
+            .proxy("http://user:secret@h");
+        assert!(!format!("{builder:?} {:?}", builder.clone().build().unwrap()).contains("secret"));
+    }
+
+    #[test]
+    fn with_options_can_change_the_server_url() {
+        let client = Client::builder().api_key("k").server_url("http://h").build().unwrap();
+        let other = client.with_options(Options::new().server_url("http://other/")).unwrap();
+        assert_eq!((client.server_url(), other.server_url()), ("http://h", "http://other"));
+        assert!(client.with_options(Options::new().server_url("none")).is_err());
     }
 }

@@ -1,4 +1,7 @@
-//! What can go wrong, told the same way whatever layer it went wrong in.
+//! Errors. [`Error`] is the only error type of the crate.
+//!
+//! [`Error`] and [`Report`] refer to each other: an error of a bulk call contains a report, and a report contains the
+//! errors of single records.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,46 +10,45 @@ use std::time::Duration;
 
 use mistral_datasets_types::ImportTask;
 
-use crate::bulk::Report;
+use crate::report::Report;
 
-/// The kinds of error, the same in every language. Python and Node have a class for each, `not_found` being
-/// `NotFoundError`.
+/// The kind of an [`Error`]. Python and Node have a class for each kind, for example `NotFoundError` for `NotFound`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The client was set up wrongly: no key, a server address that is none.
+    /// The client is misconfigured, for example because the API key is missing or the server URL is invalid.
     Configuration,
-    /// The server could not be reached, or the connection broke.
+    /// The server could not be reached, or the connection was lost.
     Connection,
-    /// No response came in time.
+    /// No response was received in time.
     Timeout,
-    /// The key is missing or refused (401).
+    /// The API key is missing or invalid (401).
     Authentication,
-    /// The key may not do this (403).
+    /// The API key lacks permission (403).
     Permission,
-    /// There is no such thing (404).
+    /// The resource does not exist (404).
     NotFound,
-    /// The request does not go with the present state (409).
+    /// The request conflicts with the current state of the resource (409).
     Conflict,
-    /// The request breaks a rule: refused before it was sent, or by the server (400, 422 and the other statuses from
-    /// 400 to 499).
+    /// The request is invalid. It was rejected before being sent, or by the server (400, 422 and every other 4xx status
+    /// without a kind of its own).
     Validation,
     /// Too many requests (429).
     RateLimit,
-    /// The server failed (500 to 599).
+    /// The server failed (5xx).
     Server,
-    /// The response is not what the API promises.
+    /// The response does not match the API.
     Decoding,
-    /// An import task ended without success; [`Error::task`] has it.
+    /// An import task failed; see [`Error::task`].
     TaskFailed,
-    /// The call was broken off from this side while it was under way: the client was closed, or a signal was aborted.
+    /// The call was cancelled by this side: the client was closed, or a cancellation token or signal was triggered.
     Cancelled,
     /// The client was closed before the call.
     Closed,
 }
 
 impl ErrorKind {
-    /// Every kind.
+    /// All kinds.
     pub const ALL: &'static [Self] = &[
         Self::Configuration,
         Self::Connection,
@@ -64,7 +66,7 @@ impl ErrorKind {
         Self::Closed,
     ];
 
-    /// The kind in snake case, as logs and bindings name it.
+    /// Returns the kind in snake case, as it appears in logs and in the bindings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Configuration => "configuration",
@@ -84,8 +86,8 @@ impl ErrorKind {
         }
     }
 
-    /// The kind a failed response belongs to.
-    fn of_status(status: u16) -> Self {
+    /// Returns the kind of a failed response.
+    fn from_status(status: u16) -> Self {
         match status {
             401 => Self::Authentication,
             403 => Self::Permission,
@@ -106,10 +108,10 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// Why a call failed.
+/// The error of a call.
 ///
-/// `Display` is one line for people: the operation, what happened, the server's code, the status and the request id. The
-/// cause, where there is one, is the [`source`](StdError::source).
+/// `Display` prints one line: the operation, the message, and in parentheses the server's error code, the status, the
+/// request id and the attempts. The underlying error, if any, is the [`source`](StdError::source).
 ///
 /// ```
 /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -117,7 +119,7 @@ impl fmt::Display for ErrorKind {
 ///
 /// match client.datasets().fetch("holiday-questions").await {
 ///     Ok(dataset) => println!("{}", dataset.name),
-///     Err(error) if error.kind() == ErrorKind::NotFound => println!("there is none yet"),
+///     Err(error) if error.kind() == ErrorKind::NotFound => println!("not created yet"),
 ///     Err(error) => return Err(error),
 /// }
 /// # Ok(())
@@ -164,128 +166,134 @@ impl Error {
         }))
     }
 
-    /// A request that breaks a rule, found before it was sent. It carries the code the server would have answered with.
+    /// Creates the error of an invalid client configuration.
+    pub(crate) fn configuration(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Configuration, message)
+    }
+
+    /// Creates the error of a request that was rejected before being sent, with the code that the server would use.
     pub(crate) fn invalid(operation: &'static str, message: String) -> Self {
         Self::new(ErrorKind::Validation, message)
             .with_operation(operation)
             .with_code(Some("VALIDATION_ERROR".to_owned()))
     }
 
-    /// A response whose status says that the request failed.
+    /// Creates the error of a response with an error status.
     pub(crate) fn failed_response(status: u16, message: String) -> Self {
-        let mut error = Self::new(ErrorKind::of_status(status), message);
-        error.inner().status = Some(status);
+        let mut error = Self::new(ErrorKind::from_status(status), message);
+        error.inner_mut().status = Some(status);
         error
     }
 
-    /// What to change. A clone that shares it keeps what it has: errors of bulk calls stand for many records each.
-    fn inner(&mut self) -> &mut Inner {
+    /// Returns the fields for modification. If they are shared with a clone, as in bulk calls, where one error may be the
+    /// outcome of many records, they are copied first.
+    fn inner_mut(&mut self) -> &mut Inner {
         Arc::make_mut(&mut self.0)
     }
 
     pub(crate) fn with_operation(mut self, operation: &'static str) -> Self {
-        self.inner().operation = Some(operation);
+        self.inner_mut().operation = Some(operation);
         self
     }
 
     pub(crate) fn with_status(mut self, status: Option<u16>) -> Self {
-        self.inner().status = status;
+        self.inner_mut().status = status;
         self
     }
 
     pub(crate) fn with_code(mut self, code: Option<String>) -> Self {
-        self.inner().code = code;
+        self.inner_mut().code = code;
         self
     }
 
     pub(crate) fn with_request_id(mut self, request_id: Option<String>) -> Self {
-        self.inner().request_id = request_id;
+        self.inner_mut().request_id = request_id;
         self
     }
 
     pub(crate) fn with_body(mut self, body: Option<String>) -> Self {
-        self.inner().body = body;
+        self.inner_mut().body = body;
         self
     }
 
     pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
-        self.inner().retry_after = retry_after;
+        self.inner_mut().retry_after = retry_after;
         self
     }
 
     pub(crate) fn with_ambiguity(mut self, ambiguous: bool) -> Self {
-        self.inner().ambiguous = ambiguous;
+        self.inner_mut().ambiguous = ambiguous;
         self
     }
 
     pub(crate) fn with_attempts(mut self, attempts: u32, elapsed: Duration) -> Self {
-        self.inner().attempts = attempts;
-        self.inner().elapsed = (attempts > 0).then_some(elapsed);
+        self.inner_mut().attempts = attempts;
+        self.inner_mut().elapsed = (attempts > 0).then_some(elapsed);
         self
     }
 
     pub(crate) fn with_task(mut self, task: ImportTask) -> Self {
-        self.inner().task = Some(Box::new(task));
+        self.inner_mut().task = Some(Box::new(task));
         self
     }
 
-    /// Says before the message what it is about.
+    /// Prefixes the message with a context.
     pub(crate) fn in_context(mut self, context: &str) -> Self {
-        let inner = self.inner();
+        let inner = self.inner_mut();
         inner.message = format!("{context}: {}", inner.message);
         self
     }
 
     pub(crate) fn with_report(mut self, report: Report) -> Self {
-        self.inner().report = Some(Box::new(report));
+        self.inner_mut().report = Some(Box::new(report));
         self
     }
 
     pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
-        self.inner().source = Some(Arc::new(source));
+        self.inner_mut().source = Some(Arc::new(source));
         self
     }
 
-    /// What kind of thing went wrong.
+    /// Returns the error kind.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The operation that failed, by the document's name for it, such as `create_dataset`.
+    /// Returns the operation that failed, named as in the OpenAPI document, such as `create_dataset`.
     pub fn operation(&self) -> Option<&str> {
         self.0.operation
     }
 
-    /// The status of the response, where there was one.
+    /// Returns the status code of the response, if there was one.
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// The server's name for what went wrong, such as `DATASET_NOT_FOUND`. Requests refused before they were sent
-    /// carry `VALIDATION_ERROR`.
+    /// Returns the server's error code, such as `DATASET_NOT_FOUND`. It is `VALIDATION_ERROR` if the request was rejected
+    /// before being sent.
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
 
-    /// The id that the server gave the request, for asking its operators.
+    /// Returns the request id that the server assigned, which its operators can look up.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// What went wrong, without the operation and the rest.
+    /// Returns the message, without the operation and the details that `Display` adds.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The body of the failed response as text, at most 8 KiB of it. It may repeat what the request held, so it stands neither
-    /// in `Display` nor in `Debug`.
+    /// Returns the first 8 KiB of the failed response's body as text. It may repeat parts of the request, so neither
+    /// `Display` nor `Debug` prints it.
     pub fn body(&self) -> Option<&str> {
         self.0.body.as_deref()
     }
 
-    /// Whether the same call may succeed when it is made again later.
+    /// Returns whether the same call may succeed later.
     ///
-    /// It says nothing about whether this call was carried out; see [`is_ambiguous`](Self::is_ambiguous).
+    /// This is independent of whether the failed call was carried out; see [`is_ambiguous`](Self::is_ambiguous).
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
             ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::RateLimit => true,
@@ -294,54 +302,54 @@ impl Error {
         }
     }
 
-    /// Whether this was a write that may have been carried out although it failed: the request went out, and the connection
-    /// broke or the server failed. Such a call is never repeated by itself; look whether it was carried out before making
-    /// it again.
+    /// Returns whether this was a write that may have been carried out: it was sent, and then the connection was lost or
+    /// the server failed. Such a call is never retried automatically. Check whether it was carried out before sending it
+    /// again.
     pub fn is_ambiguous(&self) -> bool {
         self.0.ambiguous
     }
 
-    /// How often the request was sent; 0 when it never was.
+    /// Returns the number of attempts; 0 if the request was not sent.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// How long the call took with all its attempts and the waits between them, where something was sent.
+    /// Returns how long the call took, including all attempts and the delays between them. `None` if nothing was sent.
     pub fn elapsed(&self) -> Option<Duration> {
         self.0.elapsed
     }
 
-    /// How long the server asked to wait before the next request.
+    /// Returns how long the server asked to wait before the next request.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// The import task that failed, or was still under way when waiting for it ended.
+    /// Returns the import task that failed, or that was still running when waiting for it ended.
     pub fn task(&self) -> Option<&ImportTask> {
         self.0.task.as_deref()
     }
 
-    /// What a bulk call had done by the time it failed, from which another call can go on.
+    /// Returns what a bulk call had done before it failed. A later call can resume from it.
     pub fn report(&self) -> Option<&Report> {
         self.0.report.as_deref()
     }
 
-    /// What to do about it, where something general can be said.
+    /// Returns advice on how to resolve the error, for kinds where general advice is possible.
     pub fn hint(&self) -> Option<&'static str> {
         if self.0.ambiguous {
-            return Some("it may have been carried out: look before making it again");
+            return Some("the request may have been carried out; check before sending it again");
         }
         match self.0.kind {
             ErrorKind::Authentication => {
-                Some("give a valid key when building the client, or in MISTRAL_API_KEY")
+                Some("pass a valid API key to the client or set MISTRAL_API_KEY")
             }
-            ErrorKind::Permission => Some("ask for a key that may do this"),
-            ErrorKind::RateLimit => Some("wait before the next request"),
+            ErrorKind::Permission => Some("use an API key with the required permission"),
+            ErrorKind::RateLimit => Some("wait before sending the next request"),
             ErrorKind::Connection => {
-                Some("check that the server runs and can be reached from here")
+                Some("check that the server is running and reachable from this machine")
             }
-            ErrorKind::Timeout => Some("try again, or allow more time with a longer timeout"),
-            ErrorKind::Closed => Some("build a new client"),
+            ErrorKind::Timeout => Some("try again, or use a longer timeout"),
+            ErrorKind::Closed => Some("create a new client"),
             _ => None,
         }
     }
@@ -358,7 +366,7 @@ impl fmt::Display for Error {
             inner.code.clone(),
             inner.status.map(|status| format!("status {status}")),
             inner.request_id.as_ref().map(|id| format!("request {id}")),
-            (inner.attempts > 1).then(|| attempts(inner.attempts, inner.elapsed)),
+            (inner.attempts > 1).then(|| format_attempts(inner.attempts, inner.elapsed)),
         ];
         let notes: Vec<String> = notes.into_iter().flatten().collect();
         if !notes.is_empty() {
@@ -368,10 +376,10 @@ impl fmt::Display for Error {
     }
 }
 
-/// The attempts in words.
-fn attempts(number: u32, elapsed: Option<Duration>) -> String {
+/// Formats the number of attempts and their duration.
+fn format_attempts(count: u32, elapsed: Option<Duration>) -> String {
     let seconds = elapsed.unwrap_or_default().as_secs_f64();
-    format!("{number} attempts in {seconds:.1} s")
+    format!("{count} attempts in {seconds:.1} s")
 }
 
 impl fmt::Debug for Error {
@@ -405,21 +413,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_line_says_what_to_know() {
-        let error = Error::failed_response(404, "there is no dataset `x`".to_owned())
+    fn display_is_one_line_with_all_details() {
+        let error = Error::failed_response(404, "dataset `x` not found".to_owned())
             .with_operation("fetch_dataset")
             .with_code(Some("DATASET_NOT_FOUND".to_owned()))
             .with_request_id(Some("r-1".to_owned()));
         assert_eq!(
             error.to_string(),
-            "fetch_dataset: there is no dataset `x` (DATASET_NOT_FOUND, status 404, request r-1)"
+            "fetch_dataset: dataset `x` not found (DATASET_NOT_FOUND, status 404, request r-1)"
         );
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(!error.is_retryable());
     }
 
     #[test]
-    fn the_body_is_at_hand_but_not_printed() {
+    fn the_body_is_available_but_never_printed() {
         let error = Error::failed_response(500, "failed".to_owned())
             .with_body(Some("what the user said".to_owned()));
         assert_eq!(error.body(), Some("what the user said"));
@@ -427,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_has_a_name_of_its_own() {
+    fn kind_names_are_unique() {
         let names: std::collections::BTreeSet<_> =
             ErrorKind::ALL.iter().map(|kind| kind.name()).collect();
         assert_eq!(names.len(), ErrorKind::ALL.len());

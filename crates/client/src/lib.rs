@@ -1,8 +1,8 @@
 //! A client for Mistral's observability datasets API: datasets of conversations, their records, import tasks, exports and
 //! the files that imports read.
 //!
-//! Every operation is a method on the handle of its resource. What an operation needs is an argument, what it can do
-//! without is a setter, and `.await` sends it:
+//! Every operation is a method of a resource handle. Required inputs are arguments, optional inputs are setters, and
+//! `.await` sends the request:
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), mistral_datasets::Error> {
@@ -25,73 +25,83 @@
 //! # }
 //! ```
 //!
-//! With the feature `local`, `Client::local` is the same client over a server in the same process, for tests and
-//! for work without the service, and the module `testing` has what tests of your own code need: faults and a journal.
+//! With the `local` feature, `Client::local` starts a server in this process and returns a client for it, for tests and for
+//! working offline. The `testing` module adds fault injection and access to the recorded requests.
 //!
-//! # What to rely on
+//! # Guarantees
 //!
-//! - What you give is what is sent: payloads and properties travel as the JSON text you gave, and come back as the text
-//!   the server sent ([`RawJson`]).
-//! - Responses are read leniently: members this version does not know stay in `extra`, values an enum does not know become
-//!   `Other`.
-//! - Bad input is refused before anything is sent, with the kind [`ErrorKind::Validation`].
-//! - No error, log line or `Debug` output shows a key, the query of a presigned link or the text of a conversation.
+//! - Payloads and properties are sent and returned unchanged, as [raw JSON](RawJson).
+//! - Responses are decoded leniently: unknown fields are collected in `extra`, and unknown enum values become `Other`.
+//! - Invalid input is rejected before anything is sent, with [`ErrorKind::Validation`].
+//! - No error, log line or `Debug` output contains an API key, the query of a presigned link or conversation text.
 
+// The modules form layers. A module uses only modules of the layers above it in this list:
+//
+// 1. Values: error and report (which refer to each other), argument, checks, compression, strategy, progress
+// 2. config: options, retry policy, builder
+// 3. transport: connections, TLS, retries, one request and its response
+// 4. client: runs one call with its deadline and cancellation
+// 5. pager, task: paging through a listing, waiting for a task
+// 6. calls (generated): resource handles and one call type per operation
+// 7. files, bulk, export: uploads, downloads and work that takes many requests
+// 8. datasets: the hand-written methods of the `datasets` handle
+// 9. local, testing: clients with a server in the process
+
+// Values
 mod argument;
-mod bulk;
+mod checks;
+mod compression;
+mod error;
+mod progress;
+mod report;
+mod strategy;
+
+mod config;
+mod transport;
+
+mod client;
+
+mod pager;
+mod task;
+
 #[path = "generated/mod.rs"]
 pub mod calls;
-mod check;
-mod client;
-mod config;
-mod connecting;
-mod download;
-mod envelope;
-mod error;
+
+mod bulk;
 mod export;
 mod files;
+
+mod datasets;
+
 #[cfg(feature = "local")]
 mod local;
-mod options;
-mod pager;
-mod progress;
-mod raw_response;
-mod resume;
-mod retry;
-mod seen;
-mod task;
 #[cfg(feature = "local")]
 pub mod testing;
-mod tls;
-mod transport;
-mod upload;
-mod whole_file;
 
 pub use argument::{IntoId, IntoOption};
-pub use bulk::{
-    Compression, CreateRecords, CreateReport, ImportJsonl, ImportReport, ImportedFile, IntoRecord,
-    InvalidLine, Jsonl, NewRecord, Outcome, Report, Strategy, UnknownFile,
-};
+pub use bulk::{CreateRecords, ImportJsonl, IntoRecord, Jsonl, NewRecord};
 pub use client::Client;
-pub use config::ClientBuilder;
-pub use download::Download;
+pub use compression::Compression;
+pub use config::{ClientBuilder, Options, RetryPolicy};
 pub use error::{Error, ErrorKind};
 pub use export::{Export, ExportReport, ExportedLines, ExportedRecord, ExportedRecords};
+pub use files::{Download, Upload};
 #[cfg(feature = "local")]
 pub use local::LocalData;
 pub use mistral_datasets_types::{self as types, Extra, RawJson};
-pub use options::Options;
 pub use pager::{Items, Page, Pager, Pages};
 pub use progress::Progress;
-pub use raw_response::{RawResponse, WithResponse};
-pub use retry::RetryPolicy;
+pub use report::{
+    CreateReport, ImportReport, ImportedFile, InvalidLine, Outcome, Report, UnknownFile,
+};
+pub use strategy::Strategy;
 pub use task::{TaskHandle, Wait};
-pub use upload::Upload;
+pub use transport::{RawResponse, WithResponse};
 
-/// What every call returns.
+/// The result type of every call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The quick start of the crate's README compiles.
+/// Compiles the example in the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

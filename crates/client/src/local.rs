@@ -1,4 +1,4 @@
-//! The client over a server in the same process.
+//! Clients with a server in the same process.
 
 use std::path::PathBuf;
 
@@ -9,19 +9,19 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::testing::LocalServer;
 
-/// Where an embedded server keeps its data.
+/// Where a server started by [`Client::local`] stores its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LocalData {
-    /// In memory; gone when the client is closed.
+    /// In memory. The data are lost when the client is closed.
     Memory,
-    /// In a directory, which is made where it is missing.
+    /// In a directory, which is created if it does not exist.
     Directory(PathBuf),
 }
 
 impl Client {
-    /// Starts a local server of the API in this process, on a free loopback port and with a random key, and returns a client
-    /// of it. The server stops when the client is closed, or when its last clone is dropped.
+    /// Starts a local server in this process and returns a client for it. The server listens on a free loopback port, and its
+    /// API key is random. It stops when the client is closed, or when the last clone is dropped.
     ///
     /// ```
     /// # #[tokio::main]
@@ -36,11 +36,11 @@ impl Client {
     /// # }
     /// ```
     ///
-    /// Tests of your own code find more in [`testing`](crate::testing).
+    /// For tests, see also the [`testing`](crate::testing) module.
     ///
     /// # Errors
-    /// [`Configuration`](crate::ErrorKind::Configuration) when the server cannot start: the directory cannot be used, or another
-    /// process uses it.
+    /// [`Configuration`](crate::ErrorKind::Configuration) if the server cannot start, for example because another process uses
+    /// the directory.
     pub async fn local(data: LocalData) -> Result<Self, Error> {
         let key = Uuid::new_v4().to_string();
         let server = LocalServer::start_with(ServerConfig {
@@ -49,12 +49,12 @@ impl Client {
                 LocalData::Directory(path) => DataLocation::Directory(path),
             },
             api_keys: vec![key.as_str().into()],
-            // The key is another one at every start, and the data must be found again.
+            // The key changes with every start, but the data must remain accessible.
             workspaces: Workspaces::Shared,
             ..ServerConfig::default()
         })
         .await?;
         let client = server.workspace_with_key(key)?.client().clone();
-        Ok(client.owning(server.into_running()))
+        Ok(client.with_local_server(server.into_running()))
     }
 }

@@ -1,4 +1,4 @@
-//! Pagers over whole listings.
+//! Iterates over paginated listings.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -15,35 +15,35 @@ use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind};
 
-/// How many results a page holds where nothing else is said: the most the API allows.
-const PAGE_SIZE: i64 = 100;
+/// The default page size, which is the API's maximum.
+const DEFAULT_PAGE_SIZE: i64 = 100;
 
-/// How many pages are fetched at a time where nothing else is said.
-const PREFETCH: usize = 8;
+/// The default number of concurrent page requests.
+const DEFAULT_PREFETCH: usize = 8;
 
-/// The most pages that may be fetched at a time.
+/// The maximum number of concurrent page requests.
 const MAX_PREFETCH: usize = 64;
 
-/// What a listing answered for one page.
-pub(crate) struct Fetched<T> {
+/// One page, as returned by the listing.
+pub(crate) struct FetchedPage<T> {
     pub(crate) results: Vec<T>,
     pub(crate) count: i64,
     pub(crate) next: Option<String>,
 }
 
-/// Fetches a page of a listing, by its number from 1 and its size.
-type Fetch<T> =
-    Arc<dyn Fn(i64, i64) -> BoxFuture<'static, Result<Fetched<T>, Error>> + Send + Sync>;
+/// Fetches a page, given its number (from 1) and the page size.
+type FetchPage<T> =
+    Arc<dyn Fn(i64, i64) -> BoxFuture<'static, Result<FetchedPage<T>, Error>> + Send + Sync>;
 
-/// A pager over everything that a listing lists, begun by the `pager` of its call.
+/// Iterates over every item of a paginated listing. Returned by the `pager` method of a listing call.
 ///
-/// Nothing is fetched before the first page or item is asked for. The pages ahead are fetched at the same time, as many as
-/// the prefetch says, once a second page is wanted; they come in their order, and no more of them than the prefetch are in memory. A
-/// pager that is dropped stops what is under way.
+/// Pages are fetched lazily: no request is sent until the first page or item is polled. From the second page on, up to
+/// [`prefetch`](Self::prefetch) pages are requested concurrently and yielded in order, so at most that many pages are held in
+/// memory. Dropping the pager cancels requests in progress.
 ///
-/// Rows may come and go while a pager lasts. What moved onto a later page and was seen before is dropped; a
-/// [strict](Self::strict) pager also tells when rows are missing at its end. A server that announces a next page for ever ends the pager
-/// by repeating itself.
+/// The listing may change during iteration. Items that have moved to a later page are not yielded twice. Items that have moved
+/// to an earlier page are missed, which only a [strict](Self::strict) pager detects. If the server announces further pages
+/// but keeps repeating items, the pager ends.
 ///
 /// ```no_run
 /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -54,9 +54,9 @@ type Fetch<T> =
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "a pager begins when its pages or items are asked for"]
+#[must_use = "a pager sends no request until its pages or items are polled"]
 pub struct Pager<T> {
-    fetch: Fetch<T>,
+    fetch: FetchPage<T>,
     identity: fn(&T) -> Uuid,
     first_page: i64,
     page_size: i64,
@@ -72,9 +72,9 @@ impl<T> Clone for Pager<T> {
 }
 
 impl<T: Send + 'static> Pager<T> {
-    /// A pager that begins where the call says, in pages of the size it says.
+    /// Creates a pager that starts at the call's page and uses its page size.
     pub(crate) fn new(
-        fetch: impl Fn(i64, i64) -> BoxFuture<'static, Result<Fetched<T>, Error>>
+        fetch: impl Fn(i64, i64) -> BoxFuture<'static, Result<FetchedPage<T>, Error>>
         + Send
         + Sync
         + 'static,
@@ -86,79 +86,79 @@ impl<T: Send + 'static> Pager<T> {
             fetch: Arc::new(fetch),
             identity,
             first_page: first_page.unwrap_or(1),
-            page_size: page_size.unwrap_or(PAGE_SIZE),
-            prefetch: PREFETCH,
+            page_size: page_size.unwrap_or(DEFAULT_PAGE_SIZE),
+            prefetch: DEFAULT_PREFETCH,
             limit: None,
             strict: false,
         }
     }
 
-    /// How many results a page holds, 1 to 100. Default: 100.
+    /// Sets the page size, 1 to 100. Default: 100.
     pub fn page_size(mut self, page_size: usize) -> Self {
         self.page_size = i64::try_from(page_size).unwrap_or(i64::MAX);
         self
     }
 
-    /// How many pages are fetched at a time, 1 to 64; with 1 each is fetched when it is asked for. Default: 8.
+    /// Sets how many pages are fetched concurrently, 1 to 64. With 1, each page is fetched when it is polled. Default: 8.
     pub fn prefetch(mut self, pages: usize) -> Self {
         self.prefetch = pages;
         self
     }
 
-    /// Ends the pager after so many items, without fetching what it takes no more.
+    /// Limits the number of items, without fetching pages beyond the limit.
     pub fn limit(mut self, items: usize) -> Self {
         self.limit = Some(items as u64);
         self
     }
 
-    /// Makes the pager end with a [`Conflict`](ErrorKind::Conflict) when the number of items that came and the number that the
-    /// server counts disagree, or when that fell on the way: then rows moved up, past the pager.
+    /// Makes the pager end with a [`Conflict`](ErrorKind::Conflict) error if the number of items differs from the server's
+    /// count, or if the count has decreased during iteration, in which case items may have been missed.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
     }
 
-    /// How many items there are in all, as the server counts them now.
+    /// Returns the server's current count of items.
     ///
     /// # Errors
-    /// As the listing itself.
+    /// The errors of the listing call.
     pub async fn count(&self) -> Result<u64, Error> {
-        // Nobody documents that a page may have no results; the count comes with it on every known server.
+        // Page size 0 is undocumented, but every known server accepts it and includes the count.
         let fetched = (self.fetch)(1, 0).await?;
         Ok(fetched.count.try_into().unwrap_or(0))
     }
 
-    /// The pager page by page.
+    /// Returns a stream of pages.
     pub fn pages(self) -> Pages<T> {
         let mut page_size = self.page_size;
-        // Who wants five items gets a page of five.
+        // With a limit of five items, request a page of five.
         if let Some(limit) = self.limit
             && self.first_page == 1
         {
             page_size = page_size.min(i64::try_from(limit.max(1)).unwrap_or(i64::MAX));
         }
         Pages {
-            upcoming: self.first_page,
-            left: self.limit,
-            ahead: VecDeque::new(),
+            next_number: self.first_page,
+            remaining: self.limit,
+            requested: VecDeque::new(),
             recent: VecDeque::new(),
             count: None,
-            seen: 0,
-            stale: 0,
-            fell: false,
+            yielded: 0,
+            pages_without_new_items: 0,
+            count_decreased: false,
             ended: false,
-            verdict: None,
+            final_error: None,
             pager: Pager { page_size, ..self },
         }
     }
 
-    /// The pager item by item.
+    /// Returns a stream of items.
     pub fn items(self) -> Items<T> {
         Items { pages: self.pages(), page: Vec::new().into_iter() }
     }
 
-    /// What the pager was told that cannot be.
-    fn problem(&self) -> Option<Error> {
+    /// Returns the error for invalid settings.
+    fn invalid_settings(&self) -> Option<Error> {
         let problem = if !(1..=100).contains(&self.page_size) {
             "page_size: expected 1 to 100"
         } else if !(1..=MAX_PREFETCH).contains(&self.prefetch) {
@@ -183,80 +183,80 @@ impl<T> fmt::Debug for Pager<T> {
     }
 }
 
-/// One page of a pager, without what was seen before.
+/// One page of a pager, without the items that were already yielded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Page<T> {
-    /// The page's number, from 1.
+    /// The page number, from 1.
     pub number: u64,
-    /// How many items there are in all, as the server counted when it answered.
+    /// The server's count of all items when it sent this page.
     pub count: u64,
-    /// The items.
+    /// The items of the page.
     pub results: Vec<T>,
 }
 
-/// A pager page by page: a stream, which ends after an error.
+/// A stream of pages, which ends after an error.
 pub struct Pages<T> {
     pager: Pager<T>,
-    /// The number of the next page to fetch.
-    upcoming: i64,
-    /// The pages that are being fetched, in their order.
-    ahead: VecDeque<AbortOnDropHandle<Result<Fetched<T>, Error>>>,
-    /// The items of the last pages, by page.
+    /// The number of the next page to request.
+    next_number: i64,
+    /// The requested pages, in order.
+    requested: VecDeque<AbortOnDropHandle<Result<FetchedPage<T>, Error>>>,
+    /// The ids on the last few pages, for detecting duplicates.
     recent: VecDeque<HashSet<Uuid>>,
-    /// What the server counted last.
+    /// The server's count according to the last page.
     count: Option<i64>,
-    /// How many items may come still, where there is a limit.
-    left: Option<u64>,
-    /// How many items came.
-    seen: u64,
-    /// How many pages in a row brought nothing new.
-    stale: usize,
-    /// Whether the server counted less than before.
-    fell: bool,
+    /// How many more items to yield, if there is a limit.
+    remaining: Option<u64>,
+    /// The number of items yielded.
+    yielded: u64,
+    /// The number of consecutive pages without new items.
+    pages_without_new_items: usize,
+    /// Whether the server's count has decreased.
+    count_decreased: bool,
     ended: bool,
-    /// The error that is still to come at the end.
-    verdict: Option<Error>,
+    /// An error to return at the end.
+    final_error: Option<Error>,
 }
 
 impl<T: Send + 'static> Pages<T> {
-    /// The next page, or nothing after the last.
+    /// Returns the next page, or `None` at the end.
     ///
     /// # Errors
-    /// As the listing itself; also when [`strict`](Pager::strict) finds items missing. Nothing comes after an error.
+    /// The errors of the listing call, and of the [`strict`](Pager::strict) check. The stream ends after an error.
     pub async fn next(&mut self) -> Option<Result<Page<T>, Error>> {
         std::future::poll_fn(|context| self.poll_page(context)).await
     }
 
-    /// How many items there are in all, as far as is known: nothing before the first page.
+    /// Returns the server's count of all items, or `None` before the first page.
     pub fn total(&self) -> Option<u64> {
         self.count.map(|count| count.try_into().unwrap_or(0))
     }
 
     fn poll_page(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Page<T>, Error>>> {
-        if self.ended || self.left == Some(0) {
-            return Poll::Ready(self.verdict.take().map(Err));
+        if self.ended || self.remaining == Some(0) {
+            return Poll::Ready(self.final_error.take().map(Err));
         }
-        if let Some(problem) = self.pager.problem() {
+        if let Some(problem) = self.pager.invalid_settings() {
             self.end();
             return Poll::Ready(Some(Err(problem)));
         }
         loop {
-            self.fetch_ahead();
-            let number = self.upcoming - self.ahead.len() as i64;
-            let page = self.ahead.front_mut().expect("at least one page is being fetched");
+            self.prefetch();
+            let number = self.next_number - self.requested.len() as i64;
+            let page = self.requested.front_mut().expect("at least one page is being fetched");
             let fetched = match ready!(page.poll_unpin(context)) {
                 Ok(fetched) => fetched,
-                Err(broken) if broken.is_panic() => std::panic::resume_unwind(broken.into_panic()),
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                 Err(_) => Err(Error::new(ErrorKind::Cancelled, "the runtime is shutting down")),
             };
-            self.ahead.pop_front();
+            self.requested.pop_front();
             let result = fetched.map(|fetched| self.accept(number, fetched));
             match result {
                 Ok(page) if !page.results.is_empty() => return Poll::Ready(Some(Ok(page))),
-                // Everything on it was seen before.
+                // All items of the page are duplicates.
                 Ok(_) if !self.ended => {}
-                Ok(_) => return Poll::Ready(self.verdict.take().map(Err)),
+                Ok(_) => return Poll::Ready(self.final_error.take().map(Err)),
                 Err(error) => {
                     self.end();
                     return Poll::Ready(Some(Err(error)));
@@ -265,57 +265,62 @@ impl<T: Send + 'static> Pages<T> {
         }
     }
 
-    /// Fetches the pages of the prefetch, as far as the server's count says that there are so many; beyond that one at a time.
-    fn fetch_ahead(&mut self) {
+    /// Requests further pages, up to the prefetch limit. Pages beyond the server's count are requested one at a time.
+    fn prefetch(&mut self) {
         let size = self.pager.page_size;
         let pages = self.count.map_or(0, |count| (count + size - 1) / size);
-        while self.ahead.is_empty()
-            || (self.ahead.len() < self.pager.prefetch
-                && self.upcoming <= pages
-                && self.left.is_none_or(|left| self.ahead.len() as u64 * (size as u64) < left))
+        while self.requested.is_empty()
+            || (self.requested.len() < self.pager.prefetch
+                && self.next_number <= pages
+                && self.remaining.is_none_or(|remaining| {
+                    self.requested.len() as u64 * (size as u64) < remaining
+                }))
         {
-            let page = (self.pager.fetch)(self.upcoming, size);
-            // What listens to the pager listens to its pages.
+            let page = (self.pager.fetch)(self.next_number, size);
+            // Keep the caller's span and subscriber for the spawned request.
             let page = page.in_current_span().with_current_subscriber();
-            self.ahead.push_back(AbortOnDropHandle::new(tokio::spawn(page)));
-            self.upcoming += 1;
+            self.requested.push_back(AbortOnDropHandle::new(tokio::spawn(page)));
+            self.next_number += 1;
         }
     }
 
-    /// Takes a page over: drops what was seen before and decides whether it is the last.
-    fn accept(&mut self, number: i64, fetched: Fetched<T>) -> Page<T> {
-        let Fetched { mut results, count, next } = fetched;
+    /// Accepts a page: drops duplicates and decides whether it is the last page.
+    fn accept(&mut self, number: i64, fetched: FetchedPage<T>) -> Page<T> {
+        let FetchedPage { mut results, count, next } = fetched;
         let empty = results.is_empty();
         let identity = self.pager.identity;
         let ids = results.iter().map(identity).collect();
-        let mut own = HashSet::new();
+        let mut page_ids = HashSet::new();
         results.retain(|item| {
             let id = identity(item);
-            own.insert(id) && !self.recent.iter().any(|page| page.contains(&id))
+            page_ids.insert(id) && !self.recent.iter().any(|page| page.contains(&id))
         });
         self.recent.push_back(ids);
         if self.recent.len() > self.pager.prefetch + 2 {
             self.recent.pop_front();
         }
-        if let Some(left) = &mut self.left {
-            results.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
-            *left -= results.len() as u64;
+        if let Some(remaining) = &mut self.remaining {
+            results.truncate(usize::try_from(*remaining).unwrap_or(usize::MAX));
+            *remaining -= results.len() as u64;
         }
-        self.fell |= self.count.is_some_and(|before| count < before);
+        self.count_decreased |= self.count.is_some_and(|before| count < before);
         self.count = Some(count);
-        self.seen += results.len() as u64;
-        self.stale = if results.is_empty() { self.stale + 1 } else { 0 };
+        self.yielded += results.len() as u64;
+        self.pages_without_new_items =
+            if results.is_empty() { self.pages_without_new_items + 1 } else { 0 };
 
-        // A page of what was seen before is the last, unless so many rows came meanwhile that they fill a page; no more are
-        // believed in than the pager remembers.
-        let counted_on = number * self.pager.page_size < count && self.stale <= self.pager.prefetch;
-        let last =
-            next.is_none_or(|next| next.is_empty()) || empty || (results.is_empty() && !counted_on);
-        if self.left == Some(0) {
+        // A page without new items is the last one, unless the count says that there are more: many items may have been
+        // added at the front. That is believed for at most as many pages as are remembered.
+        let count_says_more = number * self.pager.page_size < count
+            && self.pages_without_new_items <= self.pager.prefetch;
+        let is_last = next.is_none_or(|next| next.is_empty())
+            || empty
+            || (results.is_empty() && !count_says_more);
+        if self.remaining == Some(0) {
             self.end();
-        } else if last {
+        } else if is_last {
             self.end();
-            self.verdict = self.missing(count);
+            self.final_error = self.strict_error(count);
         }
         let count = count.try_into().unwrap_or(0);
         Page { number: number as u64, count, results }
@@ -323,22 +328,23 @@ impl<T: Send + 'static> Pages<T> {
 
     fn end(&mut self) {
         self.ended = true;
-        self.ahead.clear();
+        self.requested.clear();
     }
 
-    /// What a strict pager has to say at its end.
-    fn missing(&self, count: i64) -> Option<Error> {
-        let passed_over = (self.pager.first_page - 1) as u64 * self.pager.page_size as u64;
-        let came = self.seen + passed_over;
-        let whole = i64::try_from(came) == Ok(count) && !self.fell;
-        if !self.pager.strict || whole {
+    /// Returns the error of the strict check, if it fails.
+    fn strict_error(&self, count: i64) -> Option<Error> {
+        let skipped = (self.pager.first_page - 1) as u64 * self.pager.page_size as u64;
+        let total = self.yielded + skipped;
+        let is_complete = i64::try_from(total) == Ok(count) && !self.count_decreased;
+        if !self.pager.strict || is_complete {
             return None;
         }
-        let message = if self.fell {
-            "rows were deleted during the pager, so that others may have been passed over"
-                .to_owned()
+        let message = if self.count_decreased {
+            "items were deleted during iteration, so others may have been missed".to_owned()
         } else {
-            format!("the rows changed during the pager: {came} came, and the server counts {count}")
+            format!(
+                "the listing changed during iteration: got {total} items, but the server counts {count}"
+            )
         };
         Some(Error::new(ErrorKind::Conflict, message))
     }
@@ -354,26 +360,26 @@ impl<T: Send + 'static> Stream for Pages<T> {
 
 impl<T> fmt::Debug for Pages<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pages").field("pager", &self.pager).field("seen", &self.seen).finish()
+        f.debug_struct("Pages").field("pager", &self.pager).field("yielded", &self.yielded).finish()
     }
 }
 
-/// A pager item by item: a stream, which ends after an error.
+/// A stream of items, which ends after an error.
 pub struct Items<T> {
     pages: Pages<T>,
     page: std::vec::IntoIter<T>,
 }
 
 impl<T: Send + 'static> Items<T> {
-    /// The next item, or nothing after the last.
+    /// Returns the next item, or `None` at the end.
     ///
     /// # Errors
-    /// As [`Pages::next`].
+    /// The errors of [`Pages::next`].
     pub async fn next(&mut self) -> Option<Result<T, Error>> {
         std::future::poll_fn(|context| self.poll_item(context)).await
     }
 
-    /// How many items there are in all, as far as is known: nothing before the first item.
+    /// Returns the server's count of all items, or `None` before the first item.
     pub fn total(&self) -> Option<u64> {
         self.pages.total()
     }

@@ -1,54 +1,57 @@
-//! How far a transfer has come, and telling it, not too often.
+//! Progress updates of long-running calls.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How far a transfer has come, as [`export`](crate::calls::Datasets::export),
-/// [`import_jsonl`](crate::calls::Datasets::import_jsonl) and [`create_records`](crate::calls::Datasets::create_records)
-/// tell whoever wants to watch.
+/// The progress of a call, passed to the `on_progress` callbacks of [`export`](crate::calls::Datasets::export),
+/// [`import_jsonl`](crate::calls::Datasets::import_jsonl) and [`create_records`](crate::calls::Datasets::create_records).
 ///
-/// Numbers never fall within a phase, and the last call of one has the final ones. Totals appear when they become known.
+/// Within a phase numbers never decrease, and its last update has the final ones. Totals are set once they are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// What is being done: `check` (lines are read and looked at), `send` (records are created one by one), `upload`, `import`
-    /// (the server reads what was uploaded) or `export`.
+    /// The current phase: `check` (lines are validated), `send` (records are created one by one), `upload`, `import` (the
+    /// server imports an uploaded file) or `export`.
     pub phase: &'static str,
-    /// How many bytes were moved so far.
+    /// The number of bytes transferred so far.
     pub bytes: u64,
-    /// How many bytes there are to move, where that is known.
+    /// The total number of bytes, if known.
     pub total_bytes: Option<u64>,
-    /// How many records were dealt with so far.
+    /// The number of records processed so far.
     pub records: u64,
-    /// How many records there are to deal with, where that is known.
+    /// The total number of records, if known.
     pub total_records: Option<u64>,
 }
 
-/// How often somebody is told within a phase, besides at its beginning and its end.
+/// The minimum time between two updates within a phase. The start and end of a phase are always reported.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Who is told how far a call has come. Clones tell the same one.
+/// Passes progress updates to a callback, at a limited rate. Clones share the callback. The default does nothing.
 #[derive(Clone, Default)]
-pub(crate) struct Watch(Option<Arc<Mutex<Watched>>>);
+pub(crate) struct ProgressReporter(Option<Arc<Mutex<ReporterState>>>);
 
-struct Watched {
+struct ReporterState {
     callback: Box<dyn FnMut(&Progress) + Send>,
     progress: Progress,
-    told: Instant,
+    reported_at: Instant,
 }
 
-impl Watch {
-    /// Tells this callback.
+impl ProgressReporter {
+    /// Creates a reporter for a callback.
     pub(crate) fn new(callback: impl FnMut(&Progress) + Send + 'static) -> Self {
         let progress =
             Progress { phase: "", bytes: 0, total_bytes: None, records: 0, total_records: None };
         let callback = Box::new(callback);
-        Self(Some(Arc::new(Mutex::new(Watched { callback, progress, told: Instant::now() }))))
+        Self(Some(Arc::new(Mutex::new(ReporterState {
+            callback,
+            progress,
+            reported_at: Instant::now(),
+        }))))
     }
 
-    /// Begins a phase.
-    pub(crate) fn begin(
+    /// Starts a phase.
+    pub(crate) fn start_phase(
         &self,
         phase: &'static str,
         total_bytes: Option<u64>,
@@ -59,32 +62,32 @@ impl Watch {
         });
     }
 
-    /// Notes how far the phase has come, and tells it where that was not done just now.
+    /// Changes the progress, and reports it unless the last update was very recent.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Progress)) {
         self.change(false, change);
     }
 
     /// Ends a phase.
-    pub(crate) fn end(&self) {
+    pub(crate) fn end_phase(&self) {
         self.change(true, |_| {});
     }
 
-    fn change(&self, tell: bool, change: impl FnOnce(&mut Progress)) {
-        let Some(watched) = &self.0 else { return };
-        // A callback that panicked has left nothing half done.
-        let mut watched = watched.lock().unwrap_or_else(PoisonError::into_inner);
-        let Watched { callback, progress, told } = &mut *watched;
+    fn change(&self, force: bool, change: impl FnOnce(&mut Progress)) {
+        let Some(state) = &self.0 else { return };
+        // A callback that panicked leaves the progress in a consistent state.
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let ReporterState { callback, progress, reported_at } = &mut *state;
         change(progress);
-        if tell || told.elapsed() >= INTERVAL {
-            *told = Instant::now();
+        if force || reported_at.elapsed() >= INTERVAL {
+            *reported_at = Instant::now();
             callback(progress);
         }
     }
 }
 
-impl fmt::Debug for Watch {
+impl fmt::Debug for ProgressReporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Watch" } else { "Unwatched" })
+        f.write_str(if self.0.is_some() { "ProgressReporter" } else { "ProgressReporter(none)" })
     }
 }
 
@@ -93,24 +96,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_phase_is_told_at_its_beginning_and_its_end() {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let watch = Watch::new({
-            let told = told.clone();
-            move |progress: &Progress| told.lock().unwrap().push(*progress)
+    fn the_start_and_end_of_each_phase_are_reported() {
+        let updates = Arc::new(Mutex::new(Vec::new()));
+        let reporter = ProgressReporter::new({
+            let updates = updates.clone();
+            move |progress: &Progress| updates.lock().unwrap().push(*progress)
         });
-        watch.begin("check", None, None);
-        (0..1_000).for_each(|_| watch.update(|progress| progress.bytes += 10));
-        watch.end();
-        watch.begin("import", None, Some(1_000));
-        watch.update(|progress| progress.records = 500);
-        watch.end();
-        let told = told.lock().unwrap();
-        assert!(told.len() < 50, "{}", told.len());
-        let phases = |phase| told.iter().filter(move |progress| progress.phase == phase);
+        reporter.start_phase("check", None, None);
+        (0..1_000).for_each(|_| reporter.update(|progress| progress.bytes += 10));
+        reporter.end_phase();
+        reporter.start_phase("import", None, Some(1_000));
+        reporter.update(|progress| progress.records = 500);
+        reporter.end_phase();
+        let updates = updates.lock().unwrap();
+        assert!(updates.len() < 50, "{}", updates.len());
+        let phases = |phase| updates.iter().filter(move |progress| progress.phase == phase);
         assert_eq!(phases("check").next().unwrap().bytes, 0);
         assert_eq!(phases("check").next_back().unwrap().bytes, 10_000);
-        let last = told.last().unwrap();
+        let last = updates.last().unwrap();
         assert_eq!((last.phase, last.records, last.total_records), ("import", 500, Some(1_000)));
     }
 }

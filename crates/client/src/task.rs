@@ -1,4 +1,4 @@
-//! Import tasks: looking after them, and waiting for their end.
+//! Handles of import tasks, and waiting for their completion.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -7,46 +7,24 @@ use std::time::{Duration, Instant};
 
 use mistral_datasets_types::ImportTask;
 
-use crate::argument::IntoId;
-use crate::calls::Datasets;
+use crate::checks::Checks;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 
-/// How long is waited for a task where nothing else is said.
-const TIMEOUT: Duration = Duration::from_secs(30 * 60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
-/// The waits between two looks at a task: the first one, and what they grow to.
+/// The delay before the first poll, and its cap.
 const FIRST_INTERVAL: Duration = Duration::from_millis(100);
-const LONGEST_INTERVAL: Duration = Duration::from_secs(5);
+const MAX_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long the last look at a task may take beyond the timeout.
-const LAST_LOOK: Duration = Duration::from_secs(1);
+/// The factor by which the delay grows after each poll.
+const INTERVAL_GROWTH: f64 = 1.5;
 
-/// By how much the waits grow.
-const GROWTH: f64 = 1.5;
+/// How long the last poll may take past the timeout.
+const LAST_POLL: Duration = Duration::from_secs(1);
 
-impl Datasets {
-    /// A handle of an import task, by the ids of its dataset and its own, as they were saved or as an import returned them.
-    /// Nothing is sent.
-    ///
-    /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
-    /// let task = client.datasets().import_from_file("refund-requests", "a file's id").await?;
-    /// let done = client.datasets().task(task.dataset_id, task.id).wait().await?;
-    /// println!("{}", done.status);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn task(&self, dataset_id: impl IntoId, task_id: impl IntoId) -> TaskHandle {
-        TaskHandle {
-            client: self.client.clone(),
-            dataset_id: dataset_id.into_id(),
-            id: task_id.into_id(),
-        }
-    }
-}
-
-/// An import task somewhere on the server. It is made by [`Datasets::task`], or by the `handle` of an import call.
+/// A handle of an import task on the server. Created by [`Datasets::task`](crate::calls::Datasets::task) or by the `handle`
+/// method of an import call.
 #[derive(Clone, Debug)]
 pub struct TaskHandle {
     client: Client,
@@ -55,89 +33,99 @@ pub struct TaskHandle {
 }
 
 impl TaskHandle {
-    /// The id of the dataset that the task fills. Together with [`id`](Self::id) it finds the task again.
+    pub(crate) fn new(client: Client, dataset_id: String, id: String) -> Self {
+        Self { client, dataset_id, id }
+    }
+
+    /// Returns the id of the dataset that the task imports into. It is needed together with [`id`](Self::id) to get
+    /// another handle of the task.
     pub fn dataset_id(&self) -> &str {
         &self.dataset_id
     }
 
-    /// The task's id.
+    /// Returns the task's id.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Asks the server how the task stands.
+    /// Fetches the task's current state.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) when there is no such task; otherwise as the server and the connection have it.
+    /// [`NotFound`](ErrorKind::NotFound) if the task does not exist, and the errors that any call can return.
     pub async fn refresh(&self) -> Result<ImportTask, Error> {
-        self.client.datasets().fetch_task(&self.dataset_id, &self.id).await
+        const OPERATION: &str = "fetch_task";
+        let checks = Checks::new(OPERATION);
+        checks.segment("dataset_id", &self.dataset_id)?;
+        let id = checks.uuid("task_id", &self.id)?;
+        let call = self.client.start_call(OPERATION)?;
+        call.run(call.core().fetch_task(&self.dataset_id, &id)).await
     }
 
     /// Waits until the task has ended; see [`Wait`].
     pub fn wait(&self) -> Wait {
-        Wait::new(Waiting::For(self.clone()))
+        Wait::new(Target::Task(self.clone()))
     }
 }
 
-/// Waits for the end of an import task when it is awaited. It returns the task when that is COMPLETED.
+/// Waits for an import task to end, and returns the task when its status is COMPLETED.
 ///
-/// A status that this version does not know means that the task is still under way.
+/// The task is polled with increasing delays. A status that this version does not know counts as still running.
 ///
 /// # Errors
-/// [`TaskFailed`](ErrorKind::TaskFailed) when the task is FAILED, CANCELED, TERMINATED or TIMED_OUT, with the server's message;
-/// [`Timeout`](ErrorKind::Timeout) when it is still under way at the end of the timeout: it goes on, and can be waited for
-/// again. Both errors carry the task. Otherwise as the server and the connection have it.
-#[must_use = "waiting begins when it is awaited"]
+/// [`TaskFailed`](ErrorKind::TaskFailed) with the server's message if the status is FAILED, CANCELED, TERMINATED or
+/// TIMED_OUT. [`Timeout`](ErrorKind::Timeout) if the task is still running when the timeout expires; it keeps running and
+/// can be waited for again. [`Error::task`] returns the task in both cases. Polling can also fail with the errors that any
+/// call can return.
+#[must_use = "waiting starts when it is awaited"]
 pub struct Wait {
-    what: Waiting,
+    target: Target,
     timeout: Duration,
     first_interval: Duration,
-    longest_interval: Duration,
+    max_interval: Duration,
     on_progress: Option<OnProgress>,
 }
 
 type OnProgress = Box<dyn FnMut(&ImportTask) + Send>;
 
-/// What is waited for: a task, or one that a call is to start.
-enum Waiting {
-    For(TaskHandle),
-    Start(Client, Pin<Box<dyn Future<Output = Result<ImportTask, Error>> + Send>>),
+/// What to wait for: a task, or the task that a call will start.
+enum Target {
+    Task(TaskHandle),
+    Call(Client, Pin<Box<dyn Future<Output = Result<ImportTask, Error>> + Send>>),
 }
 
 impl Wait {
-    fn new(what: Waiting) -> Self {
+    fn new(target: Target) -> Self {
         Self {
-            what,
-            timeout: TIMEOUT,
+            target,
+            timeout: DEFAULT_TIMEOUT,
             first_interval: FIRST_INTERVAL,
-            longest_interval: LONGEST_INTERVAL,
+            max_interval: MAX_INTERVAL,
             on_progress: None,
         }
     }
 
-    /// Starts a task by this call, then waits for it.
+    /// Starts a task with a call, then waits for it.
     pub(crate) fn start(
         client: Client,
         call: Pin<Box<dyn Future<Output = Result<ImportTask, Error>> + Send>>,
     ) -> Self {
-        Self::new(Waiting::Start(client, call))
+        Self::new(Target::Call(client, call))
     }
 
-    /// How long to wait at most. Default: 30 minutes.
+    /// Sets the maximum time to wait. Default: 30 minutes.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long to wait before the task is looked at again: the first time, and what the waits grow to. Default: 0.1 s and
-    /// 5 s.
+    /// Sets the delay before the first poll and the cap to which it grows. Default: 0.1 s and 5 s.
     pub fn poll_interval(mut self, first: Duration, longest: Duration) -> Self {
         self.first_interval = first;
-        self.longest_interval = longest.max(first);
+        self.max_interval = longest.max(first);
         self
     }
 
-    /// What is told every time the task was looked at.
+    /// Sets a callback that receives the task after every poll.
     pub fn on_progress(mut self, on_progress: impl FnMut(&ImportTask) + Send + 'static) -> Self {
         self.on_progress = Some(Box::new(on_progress));
         self
@@ -145,14 +133,15 @@ impl Wait {
 
     async fn run(mut self) -> Result<ImportTask, Error> {
         let started = Instant::now();
-        let (handle, mut task) = match self.what {
-            Waiting::For(handle) => {
+        let (handle, mut task) = match self.target {
+            Target::Task(handle) => {
                 let task = handle.refresh().await?;
                 (handle, task)
             }
-            Waiting::Start(client, call) => {
+            Target::Call(client, call) => {
                 let task = call.await?;
-                (client.datasets().task(task.dataset_id, task.id), task)
+                let (dataset_id, id) = (task.dataset_id.to_string(), task.id.to_string());
+                (TaskHandle::new(client, dataset_id, id), task)
             }
         };
         let mut interval = self.first_interval;
@@ -166,30 +155,31 @@ impl Wait {
             if task.status.is_failure() {
                 return Err(failed(task));
             }
-            let left = self.timeout.saturating_sub(started.elapsed());
-            if left.is_zero() {
-                return Err(still_under_way(task, self.timeout));
+            let remaining = self.timeout.saturating_sub(started.elapsed());
+            if remaining.is_zero() {
+                return Err(still_running(task, self.timeout));
             }
             tokio::select! {
-                () = tokio::time::sleep(interval.min(left)) => {}
-                () = handle.client.ended() => {
-                    return Err(handle.client.broken_off().with_operation("wait").with_task(task));
+                () = tokio::time::sleep(interval.min(remaining)) => {}
+                () = handle.client.cancelled() => {
+                    let error = handle.client.cancelled_error();
+                    return Err(error.with_operation("wait").with_task(task));
                 }
             }
-            interval = interval.mul_f64(GROWTH).min(self.longest_interval);
-            // A last look is allowed the time that the server needs, within reason.
-            let left = self.timeout.saturating_sub(started.elapsed()).max(LAST_LOOK);
-            match tokio::time::timeout(left, handle.refresh()).await {
+            interval = interval.mul_f64(INTERVAL_GROWTH).min(self.max_interval);
+            // The last poll starts when the timeout expires, so it needs some time of its own.
+            let remaining = self.timeout.saturating_sub(started.elapsed()).max(LAST_POLL);
+            match tokio::time::timeout(remaining, handle.refresh()).await {
                 Ok(refreshed) => task = refreshed?,
-                Err(_) => return Err(still_under_way(task, self.timeout)),
+                Err(_) => return Err(still_running(task, self.timeout)),
             }
         }
     }
 }
 
 fn failed(task: ImportTask) -> Error {
-    let told = task.message.as_deref().unwrap_or("the server does not say why");
-    let mut message = format!("the import is {}: {told}", task.status);
+    let reason = task.message.as_deref().unwrap_or("the server gave no reason");
+    let mut message = format!("the import is {}: {reason}", task.status);
     if let Some(result) = &task.result {
         message.push_str(&format!(
             " ({} of {} records imported, {} skipped)",
@@ -201,7 +191,7 @@ fn failed(task: ImportTask) -> Error {
     Error::new(ErrorKind::TaskFailed, message).with_operation("wait").with_task(task)
 }
 
-fn still_under_way(task: ImportTask, timeout: Duration) -> Error {
+fn still_running(task: ImportTask, timeout: Duration) -> Error {
     let message = format!("the import is still {} after {timeout:?}", task.status);
     Error::new(ErrorKind::Timeout, message).with_operation("wait").with_task(task)
 }
@@ -218,13 +208,13 @@ impl IntoFuture for Wait {
 impl fmt::Debug for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Wait");
-        if let Waiting::For(handle) = &self.what {
+        if let Target::Task(handle) = &self.target {
             debug.field("task", &handle.id);
         }
         debug
             .field("timeout", &self.timeout)
             .field("first_interval", &self.first_interval)
-            .field("longest_interval", &self.longest_interval)
+            .field("max_interval", &self.max_interval)
             .finish_non_exhaustive()
     }
 }

@@ -1,10 +1,10 @@
-//! The schemas that schemars derives from the public types say what the document says.
+//! Checks that the schemas derived from the public types match the OpenAPI document.
 
 use mistral_datasets::types;
 use serde_json::{Map, Value, json};
 
-/// The document's schemas by name. The one with a binary member is a multipart body, for which there is no type.
-fn documented() -> Map<String, Value> {
+/// Returns the document's schemas by name, except the multipart body, which has no type of its own.
+fn documented_schemas() -> Map<String, Value> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../openapi/datasets.yaml");
     let text = std::fs::read_to_string(path).unwrap();
     let document: Value = serde_yaml_ng::from_str(&text).unwrap();
@@ -13,21 +13,21 @@ fn documented() -> Map<String, Value> {
     schemas
 }
 
-/// Both spellings brought to one: OpenAPI 3.0 says `nullable` and wraps references, JSON Schema has types of null. A member
-/// that is not required may be null in Rust, where both are `None`, so neither spelling of that counts.
-fn normal(schema: &Value) -> Value {
-    let Value::Object(members) = schema else { return schema.clone() };
-    if let Some([only]) = members.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
-        let mut members = members.clone();
-        members.remove("allOf");
-        members.extend(only.as_object().unwrap().clone());
-        return normal(&members.into());
+/// Converts both dialects to a common form: OpenAPI 3.0 uses `nullable` and wraps references in `allOf`, JSON Schema uses
+/// types that include null. Optional fields may be null in Rust, where both cases are `None`, so nullability is dropped.
+fn normalize(schema: &Value) -> Value {
+    let Value::Object(fields) = schema else { return schema.clone() };
+    if let Some([only]) = fields.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
+        let mut fields = fields.clone();
+        fields.remove("allOf");
+        fields.extend(only.as_object().unwrap().clone());
+        return normalize(&fields.into());
     }
     let mut result = Map::new();
-    for (key, value) in members {
+    for (key, value) in fields {
         let (key, value) = match (key.as_str(), value) {
             ("nullable" | "default" | "title" | "$schema" | "$defs", _) => continue,
-            // Extensions speak to the generator.
+            // Extensions are only meant for the generator.
             (key, _) if key.starts_with("x-") => continue,
             ("description", Value::String(text)) => {
                 (key.as_str(), json!(text.split_whitespace().collect::<Vec<_>>().join(" ")))
@@ -39,7 +39,7 @@ fn normal(schema: &Value) -> Value {
                 (key.as_str(), types.iter().find(|ty| *ty != "null").unwrap().clone())
             }
             ("anyOf" | "oneOf", Value::Array(variants)) => {
-                let mut variants: Vec<Value> = variants.iter().map(normal).collect();
+                let mut variants: Vec<Value> = variants.iter().map(normalize).collect();
                 variants.retain(|variant| variant["type"] != "null");
                 if let [Value::Object(only)] = &variants[..] {
                     result.extend(only.clone());
@@ -54,7 +54,7 @@ fn normal(schema: &Value) -> Value {
                 key.as_str(),
                 properties
                     .iter()
-                    .map(|(name, value)| (name.clone(), normal(value)))
+                    .map(|(name, value)| (name.clone(), normalize(value)))
                     .collect::<Map<_, _>>()
                     .into(),
             ),
@@ -63,7 +63,7 @@ fn normal(schema: &Value) -> Value {
                 names.sort_by_key(|name| name.to_string());
                 (key.as_str(), names.into())
             }
-            (key, value) => (key, normal(value)),
+            (key, value) => (key, normalize(value)),
         };
         result.insert(key.to_owned(), value);
     }
@@ -71,18 +71,18 @@ fn normal(schema: &Value) -> Value {
 }
 
 #[test]
-fn derived_schemas_are_the_documents() {
-    let documented = documented();
+fn derived_schemas_match_the_document() {
+    let documented = documented_schemas();
     let derived = types::schemas();
     let names: Vec<&str> = derived.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, documented.keys().collect::<Vec<_>>());
     for (name, schema) in &derived {
-        assert_eq!(normal(schema.as_value()), normal(&documented[*name]), "{name}");
+        assert_eq!(normalize(schema.as_value()), normalize(&documented[*name]), "{name}");
     }
 }
 
 #[test]
-fn the_comparison_sees_a_difference() {
+fn the_comparison_detects_differences() {
     let original =
         json!({"type": "object", "properties": {"a": {"type": "string", "maxLength": 5}}});
     for (pointer, value) in [
@@ -93,6 +93,6 @@ fn the_comparison_sees_a_difference() {
         let mut changed = original.clone();
         let (parent, name) = pointer.rsplit_once('/').unwrap();
         changed.pointer_mut(parent).unwrap()[name] = value;
-        assert_ne!(normal(&original), normal(&changed), "{pointer}");
+        assert_ne!(normalize(&original), normalize(&changed), "{pointer}");
     }
 }

@@ -1,4 +1,4 @@
-//! Where the layer above takes part in every call: authentication before, sending in the middle.
+//! Lets the layer above send the requests of the generated operations.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,27 +10,27 @@ use reqwest::{Request, Response};
 
 use crate::Client;
 
-/// What sends requests. The layer above implements it and hands it to [`Client::new_with_client`] inside [`Hooks`].
-pub trait Exchange: Send + Sync + 'static {
-    /// Sends one request of the named operation and returns its response.
+/// Sends the requests of generated operations. Passed to [`Client::new_with_client`] in [`Hooks`].
+pub trait SendRequest: Send + Sync + 'static {
+    /// Sends the request of the named operation and returns the response, including responses with an error status.
     ///
     /// # Errors
-    /// What reqwest reports when there is no response.
-    fn exchange<'a>(
+    /// reqwest's error if there is no response.
+    fn send_request<'a>(
         &'a self,
         operation: &'static str,
         request: Request,
     ) -> BoxFuture<'a, reqwest::Result<Response>>;
 }
 
-/// The state the generated client carries: what sends its requests.
+/// The state of the generated client: what sends its requests.
 #[derive(Clone)]
-pub struct Hooks(Arc<dyn Exchange>);
+pub struct Hooks(Arc<dyn SendRequest>);
 
 impl Hooks {
-    /// Wraps what sends the requests.
-    pub fn new(exchange: impl Exchange) -> Self {
-        Self(Arc::new(exchange))
+    /// Creates hooks that send requests with `sender`.
+    pub fn new(sender: impl SendRequest) -> Self {
+        Self(Arc::new(sender))
     }
 }
 
@@ -42,12 +42,31 @@ impl fmt::Debug for Hooks {
 
 impl ClientHooks<Hooks> for Client {
     async fn pre<E>(&self, request: &mut Request, _: &OperationInfo) -> Result<(), Error<E>> {
-        // The generated code announces the document's version, which the service does not ask for.
+        // The generated code sends the document's version, which the service does not expect.
         request.headers_mut().remove(HeaderName::from_static("api-version"));
         Ok(())
     }
 
     async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
-        self.inner().0.exchange(info.operation_id, request).await
+        self.inner().0.send_request(info.operation_id, request).await
     }
+
+    /// Ends the call at a response with an error status. The sender has read its body already, and the generated code
+    /// would only understand the API's own error format.
+    async fn post<E>(
+        &self,
+        result: &reqwest::Result<Response>,
+        _: &OperationInfo,
+    ) -> Result<(), Error<E>> {
+        match result {
+            Ok(response) if is_error(response) => {
+                Err(Error::Custom(format!("status {}", response.status())))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_error(response: &Response) -> bool {
+    response.status().is_client_error() || response.status().is_server_error()
 }

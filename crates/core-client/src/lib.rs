@@ -1,8 +1,8 @@
 //! Generated operations of the Mistral observability datasets API.
 //!
 //! progenitor generates [`Client`] from the OpenAPI document: one method per operation, over the types of
-//! `mistral-datasets-types`. Retries, errors and configuration are added by the package `mistral-datasets`, which most
-//! programs use instead; it plugs in through [`Hooks`].
+//! `mistral-datasets-types`. It has no retries and no error handling of its own: the `mistral-datasets` crate, which most
+//! programs should use instead, adds them through [`Hooks`].
 
 mod body;
 mod hooks;
@@ -13,6 +13,6 @@ mod generated;
 
 pub use body::SharedBody;
 pub use generated::Client;
-pub use hooks::{Exchange, Hooks};
+pub use hooks::{Hooks, SendRequest};
 pub use mistral_datasets_types as types;
 pub use progenitor_client::{ByteStream, Error, ResponseValue};

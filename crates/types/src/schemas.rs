@@ -337,7 +337,7 @@ response_struct! {
     }
 }
 
-// A member is a secret, so it does not show.
+// Omits secret fields.
 impl std::fmt::Debug for ExportResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ExportResponse").finish_non_exhaustive()
@@ -362,7 +362,7 @@ pub struct JudgeRecordRequest {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum JudgeAnswer {
-    /// Text.
+    /// A string.
     String(String),
     /// A number.
     Number(f64),
@@ -450,7 +450,7 @@ response_struct! {
     }
 }
 
-// A member is a secret, so it does not show.
+// Omits secret fields.
 impl std::fmt::Debug for SignedUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SignedUrl").finish_non_exhaustive()
@@ -525,7 +525,7 @@ response_struct! {
     }
 }
 
-/// The JSON schema of every type of this module, by its name.
+/// Returns the JSON schema of every type in this module, with its name.
 pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
     vec![
         ("Dataset", schemars::schema_for!(Dataset)),

@@ -201,7 +201,7 @@ async fn create_records_resumes() {
         datasets.create_records_iter(second.id, records).strategy(Strategy::File)
     };
     let error = call().await.unwrap_err();
-    assert!(error.is_ambiguous() && error.message().contains("may have begun"), "{error}");
+    assert!(error.is_ambiguous() && error.message().contains("may have started"), "{error}");
     let report = create_report(&error);
     assert_eq!(outcome_names(report), ["unknown", "unknown", "unknown"]);
     let report = call().resume(report.clone()).await.unwrap();
@@ -335,7 +335,7 @@ async fn import_jsonl_rejects_invalid_lines() {
     for (invalid, column, problem) in [
         ("{\"messages\": [}", 15, "the line is not JSON: expected value"),
         ("{\"messages\": \"my secret\"}", 14, "messages: expected an array, found a string"),
-        ("{\"message\": []}", 1, "expected a member `payload` or a member `messages`"),
+        ("{\"message\": []}", 1, "expected a field `payload` or a field `messages`"),
         ("[{}, \"my secret\"]", 6, "messages[1]: expected an object, found a string"),
         ("\"my secret\"", 1, "the line: expected an object, found a string"),
     ] {

@@ -62,7 +62,7 @@ async fn never_retries_an_ambiguous_write() {
             fixture.client.datasets().create_record(dataset.id, empty_payload(), json!({}));
         let error = created.await.unwrap_err();
         assert!(error.is_ambiguous() && error.attempts() == 1, "{fault}: {error}");
-        assert!(error.hint().unwrap().contains("look before"), "{error}");
+        assert!(error.hint().unwrap().contains("may have been carried out"), "{error}");
         assert_eq!(fixture.take_operations().await, ["create_record"], "{fault}");
         assert_eq!(fixture.list_records(&dataset).await.len(), number + 1, "{fault}");
         fixture.take_requests().await;

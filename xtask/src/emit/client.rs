@@ -1,5 +1,5 @@
-//! The client's calls: a handle for each resource group, and for each operation a call that collects its arguments, checks
-//! them and sends it.
+//! Emits the client's calls: a handle per resource group, and per operation a call type that collects the arguments,
+//! validates them and sends the request.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use crate::model::{
 
 const FOLDER: &str = "crates/client/src/generated";
 
-/// Emits the module of every resource group, and the one that holds them together.
+/// Emits a module per resource group and the module with the handles.
 pub fn emit(model: &Model) -> Result<Vec<Output>, String> {
     let mut outputs = vec![Output::new(&format!("{FOLDER}/mod.rs"), handles(model)?)];
     for group in model.groups() {
@@ -20,7 +20,7 @@ pub fn emit(model: &Model) -> Result<Vec<Output>, String> {
     Ok(outputs)
 }
 
-/// The Rust module of a group: `datasets.records` lies in `records`.
+/// Returns the Rust module of a group, such as `records` for `datasets.records`.
 fn module(group: &str) -> &str {
     group.rsplit('.').next().expect("a split has at least one part")
 }
@@ -28,7 +28,7 @@ fn module(group: &str) -> &str {
 fn handles(model: &Model) -> Result<String, String> {
     let groups = model.groups();
     let mut text = preamble("//");
-    text.push_str("\n//! The handles of the resources, how they hang together, and a module with the calls of each.\n\n");
+    text.push_str("\n//! The resource handles, and a module with the calls of each.\n\n");
     for group in &groups {
         let _ = writeln!(text, "pub mod {};", module(group));
     }
@@ -63,7 +63,7 @@ fn handles(model: &Model) -> Result<String, String> {
             let (name, method) = (pascal(module(child)), module(child));
             let _ = writeln!(
                 text,
-                "/// The operations of `{child}`.\npub fn {method}(&self) -> {name} {{\n{name} {{ client: {client} }}\n}}\n"
+                "/// Returns the handle with the operations of `{child}`.\npub fn {method}(&self) -> {name} {{\n{name} {{ client: {client} }}\n}}\n"
             );
         }
         text.push_str("}\n\n");
@@ -97,9 +97,9 @@ fn calls(model: &Model, group: &str) -> Result<String, String> {
         ("IntoId", "use crate::argument::IntoId;\n"),
         ("Json::new", "use crate::argument::Json;\n"),
         ("impl IntoOption", "use crate::argument::IntoOption;\n"),
-        ("Checks::new", "use crate::check::Checks;\n"),
+        ("Checks::new", "use crate::checks::Checks;\n"),
         ("TaskHandle", "use crate::task::{TaskHandle, Wait};\n"),
-        ("Pager<", "use crate::pager::{Fetched, Pager};\n"),
+        ("Pager<", "use crate::pager::{FetchedPage, Pager};\n"),
     ] {
         if items.contains(needle) {
             text.push_str(&import.replace("HANDLE", &handle));
@@ -110,67 +110,74 @@ fn calls(model: &Model, group: &str) -> Result<String, String> {
     rust_text::format(&text)
 }
 
-/// How one argument is taken, kept and sent.
-struct Spelling {
-    /// The type the method or setter takes.
-    taken: String,
-    /// The type the call keeps.
-    kept: String,
-    /// What makes the one of the other.
-    keep: String,
+/// The Rust code for one argument.
+struct ArgumentCode {
+    /// The parameter type of the method or setter.
+    parameter_type: String,
+    /// The type of the call's field.
+    field_type: String,
+    /// The expression that converts the parameter to the field.
+    conversion: String,
 }
 
-fn spelling(model: &Model, operation: &Operation, field: &Field) -> Result<Spelling, String> {
+fn argument_code(
+    model: &Model,
+    operation: &Operation,
+    field: &Field,
+) -> Result<ArgumentCode, String> {
     let name = identifier(&field.name);
-    let (taken, kept, keep) = match (&field.ty, shape(model, &field.ty), field.required) {
-        (_, Shape::Id, true) => {
-            ("impl IntoId".into(), "String".into(), format!("{name}.into_id()"))
-        }
-        (_, Shape::Text, true) => {
-            let path = operation.parameters.iter().any(|parameter| {
-                parameter.location == Location::Path && parameter.field.name == field.name
-            });
-            if path {
+    let (parameter_type, field_type, conversion) =
+        match (&field.ty, shape(model, &field.ty), field.required) {
+            (_, Shape::Id, true) => {
                 ("impl IntoId".into(), "String".into(), format!("{name}.into_id()"))
-            } else {
-                ("impl Into<String>".into(), "String".into(), format!("{name}.into()"))
             }
-        }
-        (_, Shape::Ids, true) => (
-            "impl IntoIterator<Item = impl IntoId>".into(),
-            "Vec<String>".into(),
-            format!("{name}.into_iter().map(IntoId::into_id).collect()"),
-        ),
-        (_, Shape::Texts, true) => (
-            "impl IntoIterator<Item = impl Into<String>>".into(),
-            "Vec<String>".into(),
-            format!("{name}.into_iter().map(Into::into).collect()"),
-        ),
-        (_, Shape::Object, true) => {
-            ("impl Serialize".into(), "Json".into(), format!("Json::new({name})"))
-        }
-        (_, Shape::Enum(ty), true) => {
-            (format!("impl Into<types::{ty}>"), format!("types::{ty}"), format!("{name}.into()"))
-        }
-        (_, Shape::Scalar(ty), true) => (ty.clone(), ty, name),
-        (_, shape, false) => {
-            let inner = match shape {
-                Shape::Id | Shape::Text => "String".to_owned(),
-                Shape::Ids | Shape::Texts => "Vec<String>".to_owned(),
-                Shape::Object => "RawJson".to_owned(),
-                Shape::Enum(ty) => format!("types::{ty}"),
-                Shape::Scalar(ty) => ty,
-                Shape::Unknown => return unknown(operation, field),
-            };
-            (
-                format!("impl IntoOption<{inner}>"),
-                format!("Option<{inner}>"),
-                format!("{name}.into_option()"),
-            )
-        }
-        (_, Shape::Unknown, _) => return unknown(operation, field),
-    };
-    Ok(Spelling { taken, kept, keep })
+            (_, Shape::Text, true) => {
+                let path = operation.parameters.iter().any(|parameter| {
+                    parameter.location == Location::Path && parameter.field.name == field.name
+                });
+                if path {
+                    ("impl IntoId".into(), "String".into(), format!("{name}.into_id()"))
+                } else {
+                    ("impl Into<String>".into(), "String".into(), format!("{name}.into()"))
+                }
+            }
+            (_, Shape::Ids, true) => (
+                "impl IntoIterator<Item = impl IntoId>".into(),
+                "Vec<String>".into(),
+                format!("{name}.into_iter().map(IntoId::into_id).collect()"),
+            ),
+            (_, Shape::Texts, true) => (
+                "impl IntoIterator<Item = impl Into<String>>".into(),
+                "Vec<String>".into(),
+                format!("{name}.into_iter().map(Into::into).collect()"),
+            ),
+            (_, Shape::Object, true) => {
+                ("impl Serialize".into(), "Json".into(), format!("Json::new({name})"))
+            }
+            (_, Shape::Enum(ty), true) => (
+                format!("impl Into<types::{ty}>"),
+                format!("types::{ty}"),
+                format!("{name}.into()"),
+            ),
+            (_, Shape::Scalar(ty), true) => (ty.clone(), ty, name),
+            (_, shape, false) => {
+                let inner = match shape {
+                    Shape::Id | Shape::Text => "String".to_owned(),
+                    Shape::Ids | Shape::Texts => "Vec<String>".to_owned(),
+                    Shape::Object => "RawJson".to_owned(),
+                    Shape::Enum(ty) => format!("types::{ty}"),
+                    Shape::Scalar(ty) => ty,
+                    Shape::Unknown => return unknown(operation, field),
+                };
+                (
+                    format!("impl IntoOption<{inner}>"),
+                    format!("Option<{inner}>"),
+                    format!("{name}.into_option()"),
+                )
+            }
+            (_, Shape::Unknown, _) => return unknown(operation, field),
+        };
+    Ok(ArgumentCode { parameter_type, field_type, conversion })
 }
 
 fn unknown<T>(operation: &Operation, field: &Field) -> Result<T, String> {
@@ -180,7 +187,7 @@ fn unknown<T>(operation: &Operation, field: &Field) -> Result<T, String> {
     ))
 }
 
-/// What kinds of arguments the client tells apart.
+/// The kinds of arguments that the client handles differently.
 enum Shape {
     Id,
     Ids,
@@ -212,7 +219,7 @@ fn shape(model: &Model, ty: &Type) -> Shape {
     }
 }
 
-/// The name of the call's type: `ListDatasets` for `list_datasets`.
+/// Returns the name of the call type, such as `ListDatasets` for `list_datasets`.
 fn call_name(operation: &Operation) -> String {
     pascal(&operation.id)
 }
@@ -227,7 +234,7 @@ fn method(model: &Model, operation: &Operation) -> Result<String, String> {
                 about,
                 "- `{}`{}: {}",
                 field.name,
-                if field.required { "" } else { " (a setter)" },
+                if field.required { "" } else { " (optional, set with a setter)" },
                 field.description
             );
             if let Some(limits) = field.limits.in_words() {
@@ -241,29 +248,29 @@ fn method(model: &Model, operation: &Operation) -> Result<String, String> {
     }
     let _ = write!(
         about,
-        "\n# Returns\n{}\n\n# Errors\n[`Validation`](crate::ErrorKind::Validation) before anything is sent when an argument breaks a limit; otherwise \
-         as the server and the connection have it, see [`ErrorKind`](crate::ErrorKind).\n\nSends `{} {}`.",
+        "\n# Returns\n{}\n\n# Errors\n[`Validation`](crate::ErrorKind::Validation), before anything is sent, if an argument violates a limit; and the errors \
+         that any call can return, see [`ErrorKind`](crate::ErrorKind).\n\nSends `{} {}`.",
         operation.success.description, operation.method, operation.path
     );
     let mut signature = String::new();
-    let mut kept = String::new();
+    let mut initializers = String::new();
     for Argument { field, .. } in &arguments {
         let name = identifier(&field.name);
         if field.required {
-            let spelling = spelling(model, operation, field)?;
-            let _ = write!(signature, ", {name}: {}", spelling.taken);
-            let _ = if spelling.keep == name {
-                write!(kept, "{name},")
+            let code = argument_code(model, operation, field)?;
+            let _ = write!(signature, ", {name}: {}", code.parameter_type);
+            let _ = if code.conversion == name {
+                write!(initializers, "{name},")
             } else {
-                write!(kept, "{name}: {},", spelling.keep)
+                write!(initializers, "{name}: {},", code.conversion)
             };
         } else {
-            let _ = write!(kept, "{name}: None,");
+            let _ = write!(initializers, "{name}: None,");
         }
     }
     let call = call_name(operation);
     Ok(format!(
-        "{}pub fn {}(&self{signature}) -> {call} {{\n{call} {{ client: self.client.clone(), {kept} }}\n}}\n\n",
+        "{}pub fn {}(&self{signature}) -> {call} {{\n{call} {{ client: self.client.clone(), {initializers} }}\n}}\n\n",
         doc(&about),
         identifier(&operation.name)
     ))
@@ -273,7 +280,7 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
     let arguments = operation.arguments(model);
     let call = call_name(operation);
     let mut text = doc(&format!(
-        "A call of [`{handle}::{}`]. Nothing is sent until it is awaited.",
+        "A [`{handle}::{}`] call. Nothing is sent until it is awaited.",
         operation.name
     ));
     let _ = writeln!(
@@ -285,7 +292,7 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
             text,
             "{}: {},",
             identifier(&field.name),
-            spelling(model, operation, field)?.kept
+            argument_code(model, operation, field)?.field_type
         );
     }
     text.push_str("}\n\n");
@@ -293,16 +300,16 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
     let _ = writeln!(text, "impl {call} {{");
     for Argument { field, .. } in arguments.iter().filter(|argument| !argument.field.required) {
         let name = identifier(&field.name);
-        let spelling = spelling(model, operation, field)?;
+        let code = argument_code(model, operation, field)?;
         let _ = writeln!(
             text,
             "{}pub fn {name}(mut self, {name}: {}) -> Self {{\nself.{name} = {};\nself\n}}\n",
             doc(&field.description),
-            spelling.taken,
-            spelling.keep
+            code.parameter_type,
+            code.conversion
         );
     }
-    text.push_str(&beyond_one_response(model, operation));
+    text.push_str(&extra_methods(model, operation));
     text.push_str(&send(model, operation, &arguments)?);
     text.push_str("}\n\n");
 
@@ -317,11 +324,11 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
     Ok(text)
 }
 
-/// What a call can do beyond fetching one response: a listing is collected over, and a task that was started is waited for.
-fn beyond_one_response(model: &Model, operation: &Operation) -> String {
+/// Returns the additional methods of a call: `pager` for listings, `wait` and `handle` for calls that start a task.
+fn extra_methods(model: &Model, operation: &Operation) -> String {
     if let Some(Listing { member, item }) = model.listing(operation) {
         let about = doc(
-            "A pager over everything that is listed, from the page this call begins at, in pages of the size it asks for, the largest by default.",
+            "Returns a pager over all items, starting at this call's page. Default page size: 100.",
         );
         let member = identifier(&member);
         return format!(
@@ -331,7 +338,7 @@ fn beyond_one_response(model: &Model, operation: &Operation) -> String {
              let call = self.clone().page(page).page_size(page_size);\n\
              async move {{\n\
              let page = call.await?.{member};\n\
-             Ok(Fetched {{ results: page.results, count: page.count, next: page.next }})\n\
+             Ok(FetchedPage {{ results: page.results, count: page.count, next: page.next }})\n\
              }}.boxed()\n}};\n\
              Pager::new(fetch, |item| item.id, first_page, page_size)\n}}\n\n"
         );
@@ -340,9 +347,11 @@ fn beyond_one_response(model: &Model, operation: &Operation) -> String {
         return format!(
             "{}pub fn wait(self) -> Wait {{\nlet client = self.client.clone();\nWait::start(client, self.into_future())\n}}\n\n\
              {}pub async fn handle(self) -> Result<TaskHandle, Error> {{\n\
-             let datasets = self.client.datasets();\nlet task = self.await?;\nOk(datasets.task(task.dataset_id, task.id))\n}}\n\n",
-            doc("Starts the task and waits for its end."),
-            doc("Starts the task and returns a handle of it.\n\n# Errors\nAs the call itself."),
+             let client = self.client.clone();\nlet task = self.await?;\nOk(TaskHandle::new(client, task.dataset_id.to_string(), task.id.to_string()))\n}}\n\n",
+            doc("Starts the task and waits until it has ended."),
+            doc(
+                "Starts the task and returns a handle of it.\n\n# Errors\nThe errors of the call itself."
+            ),
         );
     }
     String::new()
@@ -353,7 +362,7 @@ fn output(operation: &Operation) -> Result<String, String> {
         Response::Empty => Ok("()".to_owned()),
         Response::Json(name) => Ok(format!("types::{name}")),
         Response::Bytes => {
-            Err(format!("operation `{}`: a stream of bytes needs `x-handwritten`", operation.id))
+            Err(format!("operation `{}`: a binary response requires `x-handwritten`", operation.id))
         }
     }
 }
@@ -369,7 +378,7 @@ fn send(model: &Model, operation: &Operation, arguments: &[Argument]) -> Result<
     }
     if let Some(body) = &operation.body {
         let Kind::Object { fields } = &model.schema(&body.schema).kind else {
-            unreachable!("the reader lets only objects be bodies");
+            unreachable!("the reader only accepts objects as bodies");
         };
         let _ = writeln!(text, "let body = types::{} {{", body.schema);
         for field in fields {
@@ -389,7 +398,7 @@ fn send(model: &Model, operation: &Operation, arguments: &[Argument]) -> Result<
     }
     let _ = writeln!(
         text,
-        "let core = self.client.core()?;\nself.client.call({:?}, core.{}({})).await\n}}\n",
+        "let call = self.client.start_call({:?})?;\ncall.run(call.core().{}({})).await\n}}\n",
         operation.id,
         operation.id,
         core_arguments(operation).join(", ")
@@ -397,7 +406,7 @@ fn send(model: &Model, operation: &Operation, arguments: &[Argument]) -> Result<
     Ok(text)
 }
 
-/// The checks of one argument, and where they make another type of it, the variable that holds it.
+/// Emits the checks of one argument, and a variable if a check converts it to another type.
 fn check(text: &mut String, model: &Model, field: &Field, place: Place) {
     let (wire, name) = (&field.name, identifier(&field.name));
     let range = |low: Option<String>, high: Option<String>, least: &str, most: &str| {
@@ -472,7 +481,7 @@ fn check(text: &mut String, model: &Model, field: &Field, place: Place) {
     };
 }
 
-/// What progenitor's method takes: path parameters in their order, query parameters by name, then the body.
+/// Returns the arguments of progenitor's method: path parameters in order, query parameters by name, then the body.
 fn core_arguments(operation: &Operation) -> Vec<String> {
     let mut path: Vec<&Field> = Vec::new();
     let mut query: Vec<&Field> = Vec::new();

@@ -1,8 +1,8 @@
-//! core-client's operations, through progenitor.
+//! Emits core-client's operations with progenitor.
 //!
-//! progenitor gets a lowered copy of the document: without the limits, which would become validating newtypes in
-//! every signature; with single `allOf`s unwrapped, which carry descriptions only; and without multipart bodies, which it
-//! cannot express. Every named schema is replaced by core-client's own type, because responses must be read leniently.
+//! progenitor receives a simplified copy of the document: without limits, which would become validating newtypes in every
+//! signature; with single-element `allOf`s unwrapped, which only add descriptions; and without multipart operations, which it
+//! does not support. Every named schema is replaced by the type of `mistral-datasets-types`, which decodes leniently.
 
 use progenitor::{GenerationSettings, Generator, InterfaceStyle, TagStyle};
 use serde_json::{Map, Value};
@@ -13,11 +13,11 @@ use crate::model::Model;
 
 /// Emits `generated.rs`.
 pub fn emit(document: &Value, model: &Model) -> Result<String, String> {
-    let mut lowered = document.clone();
-    lower(&mut lowered);
-    drop_multipart(&mut lowered);
-    let lowered = serde_json::from_value(lowered)
-        .map_err(|error| format!("the lowered document: {error}"))?;
+    let mut simplified = document.clone();
+    simplify(&mut simplified);
+    remove_multipart(&mut simplified);
+    let simplified = serde_json::from_value(simplified)
+        .map_err(|error| format!("the simplified document is invalid: {error}"))?;
 
     let mut settings = GenerationSettings::default();
     settings
@@ -33,49 +33,50 @@ pub fn emit(document: &Value, model: &Model) -> Result<String, String> {
         );
     }
     let tokens = Generator::new(&settings)
-        .generate_tokens(&lowered)
-        .map_err(|error| format!("progenitor cannot express the document: {error}"))?;
-    let mut file = syn::parse2(tokens).map_err(|error| format!("progenitor's output: {error}"))?;
+        .generate_tokens(&simplified)
+        .map_err(|error| format!("progenitor does not support the document: {error}"))?;
+    let mut file =
+        syn::parse2(tokens).map_err(|error| format!("progenitor's output is invalid: {error}"))?;
     DocLines.visit_file_mut(&mut file);
-    OwnReader.visit_file_mut(&mut file);
+    CustomDecoder.visit_file_mut(&mut file);
     rust_text::format(&format!("{}{}", preamble("//"), prettyplease::unparse(&file)))
 }
 
-/// Keywords that say something to people and to the client's checks, but nothing to the transport.
-const SILENT: [&str; 7] =
+/// Schema keywords that only matter for documentation and the client's checks.
+const IGNORED_KEYWORDS: [&str; 7] =
     ["minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "default"];
 
-fn lower(value: &mut Value) {
+fn simplify(value: &mut Value) {
     match value {
-        Value::Object(members) => {
-            if members.contains_key("schema") && members.contains_key("in") {
-                lower_parameter(members);
+        Value::Object(fields) => {
+            if fields.contains_key("schema") && fields.contains_key("in") {
+                simplify_parameter(fields);
             }
-            // A `properties` object may have a member of any of these names; only schemas have a type beside them.
-            if members.get("type").is_some_and(Value::is_string) {
-                members.retain(|key, _| !SILENT.contains(&key.as_str()));
+            // A property may have the name of a keyword, so keywords are only removed from schemas, which have a `type`.
+            if fields.get("type").is_some_and(Value::is_string) {
+                fields.retain(|key, _| !IGNORED_KEYWORDS.contains(&key.as_str()));
             }
-            if let Some(Value::Array(parts)) = members.get("allOf")
+            if let Some(Value::Array(parts)) = fields.get("allOf")
                 && let [part] = &parts[..]
             {
                 *value = part.clone();
-                return lower(value);
+                return simplify(value);
             }
-            members.values_mut().for_each(lower);
+            fields.values_mut().for_each(simplify);
         }
-        Value::Array(items) => items.iter_mut().for_each(lower),
+        Value::Array(items) => items.iter_mut().for_each(simplify),
         _ => {}
     }
 }
 
-/// A query parameter is there or not; null says nothing more.
-fn lower_parameter(members: &mut Map<String, Value>) {
-    if let Some(Value::Object(schema)) = members.get_mut("schema") {
+/// Removes `nullable`: a query parameter is either present or absent.
+fn simplify_parameter(fields: &mut Map<String, Value>) {
+    if let Some(Value::Object(schema)) = fields.get_mut("schema") {
         schema.remove("nullable");
     }
 }
 
-fn drop_multipart(document: &mut Value) {
+fn remove_multipart(document: &mut Value) {
     let Some(paths) = document["paths"].as_object_mut() else { return };
     for item in paths.values_mut().filter_map(Value::as_object_mut) {
         item.retain(|_, operation| {
@@ -84,10 +85,10 @@ fn drop_multipart(document: &mut Value) {
     }
 }
 
-/// Lets core-client read the bodies of responses, which can share them.
-struct OwnReader;
+/// Replaces progenitor's response decoding with core-client's, which decodes leniently and can share the body.
+struct CustomDecoder;
 
-impl VisitMut for OwnReader {
+impl VisitMut for CustomDecoder {
     fn visit_expr_path_mut(&mut self, expression: &mut syn::ExprPath) {
         let segments = expression.path.segments.iter();
         if segments.map(|segment| &segment.ident).eq(["ResponseValue", "from_response"]) {
@@ -96,8 +97,8 @@ impl VisitMut for OwnReader {
     }
 }
 
-/// Makes every line of a doc comment an attribute of its own. A comment of several lines would be printed as one indented
-/// block, which rustdoc takes for code.
+/// Splits multi-line doc attributes into one per line. A multi-line attribute would be printed as an indented block, which
+/// rustdoc renders as code.
 struct DocLines;
 
 impl VisitMut for DocLines {

@@ -1,4 +1,4 @@
-//! core-client's types: lenient ones for responses, exact ones for requests, open enums, raw objects.
+//! Emits the wire types: lenient structs for responses, exact structs for requests, open enums and raw JSON objects.
 
 use std::fmt::Write;
 
@@ -30,14 +30,14 @@ pub fn emit(model: &Model) -> Result<String, String> {
     rust_text::format(&text)
 }
 
-/// Whether the schema is a multipart body, which is written part by part and never as one value.
+/// Returns whether the schema is a multipart body, which is never a single JSON value.
 fn is_multipart(schema: &Schema) -> bool {
     matches!(&schema.kind, Kind::Object { fields } if fields.iter().any(|field| field.ty == Type::Binary))
 }
 
 fn schemas(text: &mut String, model: &Model) {
     text.push_str(
-        "/// The JSON schema of every type of this module, by its name.\n\
+        "/// Returns the JSON schema of every type in this module, with its name.\n\
          pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {\nvec![\n",
     );
     for schema in model.schemas.iter().filter(|schema| !is_multipart(schema)) {
@@ -48,11 +48,11 @@ fn schemas(text: &mut String, model: &Model) {
 
 fn response(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
     let eq = if fields.iter().all(|field| is_eq(model, &field.ty)) { ", Eq" } else { "" };
-    let mut members = String::new();
+    let mut code = String::new();
     for field in fields {
-        members.push_str(&doc(&field.description));
+        code.push_str(&doc(&field.description));
         if !field.required && matches!(field.ty, Type::Array(_)) {
-            members.push_str("#[schemars(default)]\n");
+            code.push_str("#[schemars(default)]\n");
         }
         let need = match (field.required, &field.ty) {
             (true, Type::DateTime) => "required_timestamp",
@@ -61,7 +61,7 @@ fn response(text: &mut String, model: &Model, schema: &Schema, fields: &[Field])
             (false, _) => "optional",
         };
         let _ = writeln!(
-            members,
+            code,
             "{need} {:?} {}: {},",
             field.name,
             identifier(&field.name),
@@ -74,7 +74,7 @@ fn response(text: &mut String, model: &Model, schema: &Schema, fields: &[Field])
         "{}#[derive(Clone,{debug} PartialEq{eq})]\npub struct {} {{\n{}}}\n",
         doc(&schema.description),
         schema.name,
-        indented(&members)
+        indented(&code)
     );
     let _ = writeln!(text, "response_struct! {{\n{}}}\n", indented(&item));
     if secret {
@@ -82,11 +82,11 @@ fn response(text: &mut String, model: &Model, schema: &Schema, fields: &[Field])
     }
 }
 
-/// `Debug` for a response that holds a secret, without it.
+/// Emits a `Debug` implementation that omits secret fields.
 fn redacted(text: &mut String, schema: &Schema, fields: &[Field]) {
     let _ = write!(
         text,
-        "// A member is a secret, so it does not show.\n\
+        "// Omits secret fields.\n\
          impl std::fmt::Debug for {} {{\n\
          fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{\n\
          f.debug_struct({:?})",
@@ -118,7 +118,7 @@ fn request(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) 
     text.push_str("}\n\n");
 }
 
-/// The limits as schemars spells them, so that a derived schema says what the document says.
+/// Emits the limits as schemars attributes, so that derived schemas match the document.
 fn schemars_limits(field: &Field) -> String {
     let range = |name: &str, low: Option<String>, high: Option<String>| {
         let parts: Vec<String> = low
@@ -147,7 +147,7 @@ fn schemars_limits(field: &Field) -> String {
 }
 
 fn raw_object(text: &mut String, schema: &Schema, known: &[Field]) -> Result<(), String> {
-    let mut members = String::new();
+    let mut code = String::new();
     for field in known {
         let ty = match &field.ty {
             Type::Array(items) if **items == Type::FreeObject => "array_of_objects",
@@ -155,13 +155,13 @@ fn raw_object(text: &mut String, schema: &Schema, known: &[Field]) -> Result<(),
             Type::String => "string",
             other => {
                 return Err(format!(
-                    "{}.{}: a known member of type {other:?} cannot be expressed",
+                    "{}.{}: known field of unsupported type {other:?}",
                     schema.name, field.name
                 ));
             }
         };
         let _ = writeln!(
-            members,
+            code,
             "{} {:?}: {ty} = {:?},",
             if field.required { "required" } else { "optional" },
             field.name,
@@ -172,7 +172,7 @@ fn raw_object(text: &mut String, schema: &Schema, known: &[Field]) -> Result<(),
         "{}pub struct {} {{\n{}}}\n",
         doc(&schema.description),
         schema.name,
-        indented(&members)
+        indented(&code)
     );
     let _ = writeln!(text, "raw_object! {{\n{}}}\n", indented(&item));
     Ok(())
@@ -201,13 +201,10 @@ fn union(text: &mut String, schema: &Schema, variants: &[Type]) -> Result<(), St
     );
     for variant in variants {
         let (name, what) = match variant {
-            Type::String => ("String", "Text."),
+            Type::String => ("String", "A string."),
             Type::Number => ("Number", "A number."),
             other => {
-                return Err(format!(
-                    "{}: a variant of type {other:?} cannot be expressed",
-                    schema.name
-                ));
+                return Err(format!("{}: variant of unsupported type {other:?}", schema.name));
             }
         };
         let _ = writeln!(text, "/// {what}\n{name}({}),", value_type(variant));

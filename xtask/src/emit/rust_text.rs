@@ -1,19 +1,19 @@
-//! How the model is spelled in Rust: names, types, comments, and the one formatting pass.
+//! Helpers for emitting Rust: names, types, comments and formatting.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use crate::model::{Field, Model, Role, Type};
 
-/// Words that Rust keeps for itself.
+/// Rust keywords that occur as names in the document.
 const KEYWORDS: [&str; 8] = ["type", "match", "move", "ref", "use", "where", "loop", "impl"];
 
-/// A name on the wire as a Rust identifier.
+/// Converts a JSON or parameter name to a Rust identifier.
 pub fn identifier(name: &str) -> String {
     if KEYWORDS.contains(&name) { format!("r#{name}") } else { name.to_owned() }
 }
 
-/// `import_from_file` or `TIMED_OUT` as `ImportFromFile`, `TimedOut`.
+/// Converts a name to Pascal case: `import_from_file` to `ImportFromFile`, `TIMED_OUT` to `TimedOut`.
 pub fn pascal(name: &str) -> String {
     name.split(['_', '.', '-'])
         .filter(|part| !part.is_empty())
@@ -21,16 +21,16 @@ pub fn pascal(name: &str) -> String {
         .collect()
 }
 
-/// Lines of documentation at `///`.
+/// Formats text as a `///` doc comment.
 pub fn doc(text: &str) -> String {
     comment("///", text)
 }
 
-/// Text as comment lines, wrapped at the width of the formatter.
+/// Formats text as a comment, wrapped at 88 characters.
 pub fn comment(mark: &str, text: &str) -> String {
     let mut lines = String::new();
     for paragraph in text.split('\n') {
-        // What continues an item of a list is indented below it.
+        // Continuation lines of a list item are indented.
         let continued =
             if paragraph.starts_with("- ") { format!("{mark}  ") } else { mark.to_owned() };
         let mut line = mark.to_owned();
@@ -49,15 +49,15 @@ pub fn comment(mark: &str, text: &str) -> String {
     lines
 }
 
-/// Text moved one level to the right, for what stands inside a macro, where the formatter does not go.
+/// Indents text by one level. Needed inside macros, which rustfmt does not format.
 pub fn indented(text: &str) -> String {
     text.lines()
         .map(|line| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") })
         .collect()
 }
 
-/// The type of a member in core-client's structs. In a response, a list that is missing reads as an empty one; in a request,
-/// what is not given is not sent.
+/// Returns the type of a struct field. In a response, a missing array is decoded as an empty one. In a request, an optional
+/// field that is not set is not sent.
 pub fn member_type(field: &Field, role: Role) -> String {
     let ty = value_type(&field.ty);
     match (&field.ty, role) {
@@ -67,7 +67,7 @@ pub fn member_type(field: &Field, role: Role) -> String {
     }
 }
 
-/// The type of a value that is there.
+/// Returns the type of a value that is present.
 pub fn value_type(ty: &Type) -> String {
     match ty {
         Type::String => "String".to_owned(),
@@ -83,7 +83,7 @@ pub fn value_type(ty: &Type) -> String {
     }
 }
 
-/// Whether `Eq` can be derived for what the type holds.
+/// Returns whether `Eq` can be derived for the type.
 pub fn is_eq(model: &Model, ty: &Type) -> bool {
     match ty {
         Type::Number => false,
@@ -99,10 +99,10 @@ pub fn is_eq(model: &Model, ty: &Type) -> bool {
     }
 }
 
-/// Formats Rust source the way the workspace is formatted.
+/// Formats Rust source with the workspace's rustfmt configuration.
 ///
 /// # Errors
-/// When `rustfmt` is not installed, or does not take the text.
+/// If `rustfmt` is not installed or cannot parse the source.
 pub fn format(source: &str) -> Result<String, String> {
     let missing = "`rustfmt` is not installed; get it with `rustup component add rustfmt`";
     let mut child = Command::new("rustfmt")
@@ -119,7 +119,7 @@ pub fn format(source: &str) -> Result<String, String> {
         .map_err(|error| format!("{missing} ({error})"))?;
     let mut input = child.stdin.take().expect("stdin is piped");
     let source = source.to_owned();
-    // Written from a thread of its own: a long text would otherwise block on a full pipe.
+    // A separate thread writes the source, because both pipes may fill up.
     let writer = std::thread::spawn(move || input.write_all(source.as_bytes()));
     let output = child.wait_with_output().map_err(|error| format!("rustfmt: {error}"))?;
     writer
@@ -128,7 +128,7 @@ pub fn format(source: &str) -> Result<String, String> {
         .map_err(|error| format!("rustfmt: {error}"))?;
     if !output.status.success() {
         return Err(format!(
-            "rustfmt refused generated text: {}",
+            "rustfmt rejected the generated source: {}",
             String::from_utf8_lossy(&output.stderr)
         ));
     }

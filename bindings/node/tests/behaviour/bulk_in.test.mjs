@@ -303,7 +303,7 @@ test("import_jsonl_rejects_invalid_lines", async () => {
   await fixture.requests();
   for (const [bad, column, problem] of [
     ['{"messages": "my secret"}', 14, "messages: expected an array, found a string"],
-    ['{"message": []}', 1, "expected a member `payload` or a member `messages`"],
+    ['{"message": []}', 1, "expected a field `payload` or a field `messages`"],
     ['"my secret"', 1, "the line: expected an object, found a string"],
   ]) {
     const source = ['{"messages": []}', "", bad, '{"messages": []}'];

@@ -126,7 +126,7 @@ test("error_envelopes_of_every_kind_are_parsed", async () => {
     param: null,
     code: null,
   };
-  const unsaid = (status) => `the server answered ${status} without saying more`;
+  const unsaid = (status) => `the server responded with ${status} and no error message`;
   for (const [status, body, of, message, errorCode] of [
     [409, JSON.stringify(envelope), ConflictError, "taken", "SOMETHING_NEW"],
     [

@@ -132,14 +132,14 @@ async def test_error_envelopes_of_every_kind_are_parsed(style: str) -> None:
             502,
             "<html>bad gateway</html>",
             errors.ServerError,
-            "the server answered 502 (Bad Gateway) without saying more",
+            "the server responded with 502 (Bad Gateway) and no error message",
             None,
         ),
         (
             429,
             "",
             errors.RateLimitError,
-            "the server answered 429 (Too Many Requests) without saying more",
+            "the server responded with 429 (Too Many Requests) and no error message",
             None,
         ),
         (

@@ -113,7 +113,7 @@ fn connection_options_are_passed_to_the_client() {
     for (options, code, message) in [
         (["--header", "X-Team"], 2, "expected NAME:VALUE"),
         (["--header", "Authorization: secret"], 3, "authorization"),
-        (["--proxy", "not a proxy"], 3, "the proxy is not a URL"),
+        (["--proxy", "not a proxy"], 3, "the proxy URL is invalid"),
         (["--proxy", "http://127.0.0.1:9"], 5, "cannot connect"),
         (["--ca-certificates", missing.to_str().unwrap()], 1, "missing.pem"),
         (["--ca-certificates", invalid.to_str().unwrap()], 3, "certificate"),

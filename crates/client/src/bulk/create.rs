@@ -1,4 +1,4 @@
-//! Creating many records from a stream.
+//! The `create_records` call and its choice of a strategy.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -7,110 +7,31 @@ use std::time::{Duration, Instant};
 
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 
-use super::by_file::ByFile;
-use super::one_by_one::{OneByOne, Records};
-use super::record::{IntoRecord, NewRecord};
-use super::report::{CreateReport, Report};
-use super::strategy::Strategy;
-use super::transfer::Transfer;
-use crate::argument::IntoId;
-use crate::calls::Datasets;
-use crate::check::Checks;
+use super::create_by_file::FileCreator;
+use super::create_single::{Records, SingleCreator};
+use super::import_part::PartImporter;
+use super::record::NewRecord;
+use crate::checks::Checks;
 use crate::client::Client;
 use crate::error::Error;
-use crate::progress::{Progress, Watch};
+use crate::progress::{Progress, ProgressReporter};
+use crate::report::{CreateReport, Report};
+use crate::strategy::Strategy;
 
 const OPERATION: &str = "create_records";
 
-/// How many requests are under way at once where nothing else is said, and at most.
-const CONCURRENCY: usize = 8;
+const DEFAULT_CONCURRENCY: usize = 8;
 const MAX_CONCURRENCY: usize = 64;
 
-/// Up to so many records, and bytes of them, `Auto` sends one by one.
-const AUTO_RECORDS: usize = 1_000;
-const AUTO_BYTES: usize = 32 << 20;
+/// Above either of these limits, `Auto` chooses `File`.
+const AUTO_MAX_RECORDS: usize = 1_000;
+const AUTO_MAX_BYTES: usize = 32 << 20;
 
-/// So long `Auto` waits for the source before it chooses.
-const AUTO_PATIENCE: Duration = Duration::from_secs(5);
+/// How long `Auto` reads from the source before it chooses.
+const AUTO_TIMEOUT: Duration = Duration::from_secs(5);
 
-impl Datasets {
-    /// Creates many records in a dataset: what a stream yields, pulled only as fast as it is sent.
-    ///
-    /// Nothing is sent twice: a record whose request failed so that it may have been carried out is
-    /// [`Unknown`](super::Outcome::Unknown) in the report, and no call sends it again. A server that is too busy is given
-    /// time: fewer requests go out at once, none before the wait it asks for is over, and slowly more again after that.
-    ///
-    /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
-    /// use mistral_datasets::NewRecord;
-    /// use serde_json::json;
-    ///
-    /// let questions = futures::stream::iter(["Where is my money?", "When do you open?"]);
-    /// let records = futures::StreamExt::map(questions, |question| {
-    ///     let payload = json!({"messages": [{"role": "user", "content": question}]});
-    ///     NewRecord::new(payload, json!({}))
-    /// });
-    /// let report = client.datasets().create_records("refund-requests", records).concurrency(4).await?;
-    /// println!("{} created", report.created());
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// The first failure of a record, unless [`continue_on_error`](CreateRecords::continue_on_error); and in any case a failure
-    /// that every record would meet, such as a refused key or a server that stays too busy, and that of the source. All of
-    /// them carry a [`report`](Error::report), with which a later call goes on.
-    ///
-    /// Sends `POST /v1/observability/datasets/{dataset_id}/records` for each record, or uploads and imports files; see
-    /// [`Strategy`].
-    pub fn create_records<R: IntoRecord + 'static>(
-        &self,
-        dataset_id: impl IntoId,
-        records: impl Stream<Item = R> + Send + 'static,
-    ) -> CreateRecords {
-        let (least, most) = records.size_hint();
-        CreateRecords {
-            client: self.client.clone(),
-            dataset_id: dataset_id.into_id(),
-            total: most.filter(|most| *most == least),
-            // Not every stream may be asked again after its end.
-            records: records.map(IntoRecord::into_record).fuse().boxed(),
-            concurrency: CONCURRENCY,
-            strategy: Strategy::default(),
-            continue_on_error: false,
-            resume: None,
-            watch: Watch::default(),
-        }
-    }
-
-    /// As [`create_records`](Self::create_records), from an iterator. It must not block for long; one that does belongs
-    /// into a thread of its own, with a channel as the stream.
-    ///
-    /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
-    /// use mistral_datasets::NewRecord;
-    /// use serde_json::json;
-    ///
-    /// let records = (0..10_000).map(|n| {
-    ///     NewRecord::new(json!({"messages": [{"role": "user", "content": "Hi"}]}), json!({"n": n}))
-    /// });
-    /// let report = client.datasets().create_records_iter("refund-requests", records).await?;
-    /// println!("{} created ({}: {})", report.created(), report.strategy(), report.reason());
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`create_records`](Self::create_records).
-    pub fn create_records_iter<I>(&self, dataset_id: impl IntoId, records: I) -> CreateRecords
-    where
-        I: IntoIterator<Item: IntoRecord + 'static, IntoIter: Send + 'static>,
-    {
-        self.create_records(dataset_id, stream::iter(records))
-    }
-}
-
-/// A call of [`Datasets::create_records`]. Nothing is taken from the source until it is awaited; dropping it stops everything.
+/// A [`create_records`](crate::calls::Datasets::create_records) call. Nothing is read from the source until it is awaited.
+/// Dropping the future cancels all requests in progress.
 #[must_use = "a call is sent when it is awaited"]
 pub struct CreateRecords {
     client: Client,
@@ -121,31 +42,53 @@ pub struct CreateRecords {
     strategy: Strategy,
     continue_on_error: bool,
     resume: Option<CreateReport>,
-    watch: Watch,
+    reporter: ProgressReporter,
 }
 
 impl CreateRecords {
-    /// How many requests may be under way at once, 1 to 64. Default: 8. With 1, records are created in the source's order.
+    /// Creates the call. `total` is the number of records, if known.
+    pub(crate) fn new(
+        client: Client,
+        dataset_id: String,
+        records: impl Stream<Item = Result<NewRecord, Error>> + Send + 'static,
+        total: Option<usize>,
+    ) -> Self {
+        Self {
+            client,
+            dataset_id,
+            total,
+            // The stream may be polled after its end.
+            records: records.fuse().boxed(),
+            concurrency: DEFAULT_CONCURRENCY,
+            strategy: Strategy::default(),
+            continue_on_error: false,
+            resume: None,
+            reporter: ProgressReporter::default(),
+        }
+    }
+
+    /// Sets the maximum number of concurrent requests, 1 to 64. Default: 8. With 1, records are created in the order of the
+    /// source.
     pub fn concurrency(mut self, concurrency: usize) -> Self {
         self.concurrency = concurrency;
         self
     }
 
-    /// How records are sent. Default: `Auto`.
+    /// Sets how records are sent. Default: `Auto`.
     pub fn strategy(mut self, strategy: Strategy) -> Self {
         self.strategy = strategy;
         self
     }
 
-    /// Whether records are sent after one has failed. Default: not; then nothing new is taken from the source, and the call
-    /// fails when the requests under way have ended.
+    /// Sets whether to continue after a record has failed. Default: `false`, in which case no further records are read from
+    /// the source, and the call fails once the requests in progress have completed.
     pub fn continue_on_error(mut self, continue_on_error: bool) -> Self {
         self.continue_on_error = continue_on_error;
         self
     }
 
-    /// Goes on after an earlier call with the same source: what the report says was created, or may have been, is passed over.
-    /// What failed is tried again.
+    /// Resumes an earlier call with the same source. Records that were created, or may have been, are skipped. Failed
+    /// records are tried again.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -167,17 +110,17 @@ impl CreateRecords {
         self
     }
 
-    /// What is told how far the call is. The phase is `send`, or `check`, `upload` and `import`.
+    /// Sets a progress callback. The phases are `send`, or `check`, `upload` and `import`, depending on the strategy.
     pub fn on_progress(mut self, on_progress: impl FnMut(&Progress) + Send + 'static) -> Self {
-        self.watch = Watch::new(on_progress);
+        self.reporter = ProgressReporter::new(on_progress);
         self
     }
 
     async fn run(mut self) -> Result<CreateReport, Error> {
-        let began = Instant::now();
+        let started = Instant::now();
         let mut report = self.resume.take().unwrap_or_default();
         let result = self.create(&mut report).await;
-        report.elapsed = began.elapsed();
+        report.elapsed = started.elapsed();
         match result {
             Ok(()) => Ok(report),
             Err(error) => {
@@ -191,91 +134,100 @@ impl CreateRecords {
     }
 
     async fn create(self, report: &mut CreateReport) -> Result<(), Error> {
-        let Self { client, dataset_id, watch, continue_on_error, concurrency, .. } = self;
+        let Self { client, dataset_id, reporter, continue_on_error, concurrency, .. } = self;
         let checks = Checks::new(OPERATION);
         checks.segment("dataset_id", &dataset_id)?;
         let number = i64::try_from(concurrency).unwrap_or(i64::MAX);
         checks.number("concurrency", number, 1..=MAX_CONCURRENCY as i64)?;
 
-        let transfer = Transfer {
+        let importer = PartImporter {
             client: client.clone(),
             dataset_id: dataset_id.clone(),
             operation: OPERATION,
             unit: "records",
-            watch: watch.clone(),
+            reporter: reporter.clone(),
             wait: true,
             timeout: None,
         };
-        let mut by_file = ByFile { transfer, continue_on_error, report };
-        by_file.settle_earlier().await?;
+        let mut file_creator = FileCreator { importer, continue_on_error, report };
+        file_creator.finish_earlier_import().await?;
 
         let records = self.records.enumerate().boxed();
-        let report = &mut *by_file.report;
+        let report = &mut *file_creator.report;
         let (records, chosen) = match self.strategy {
             Strategy::Auto => choose(&client, records, report).await,
-            asked => (records, (asked, "it was asked for".to_owned())),
+            strategy => (records, (strategy, "requested by the caller".to_owned())),
         };
         (report.strategy, report.reason) = chosen;
         tracing::debug!(strategy = %report.strategy, reason = report.reason, "creating records");
         if report.strategy == Strategy::File {
-            return by_file.run(records).await;
+            return file_creator.run(records).await;
         }
-        let total = self.total.map(|total| (total - report.settled(total)) as u64);
-        watch.begin("send", None, total);
-        let one_by_one =
-            OneByOne::new(&client, &dataset_id, concurrency, continue_on_error, &watch, report)?;
-        let result = one_by_one.run(records).await;
-        watch.end();
+        let total = self.total.map(|total| (total - report.settled_count(total)) as u64);
+        reporter.start_phase("send", None, total);
+        let creator = SingleCreator::new(
+            &client,
+            &dataset_id,
+            concurrency,
+            continue_on_error,
+            &reporter,
+            report,
+        )?;
+        let result = creator.run(records).await;
+        reporter.end_phase();
         result
     }
 }
 
-/// Takes enough from the source to choose a strategy. Returns the source as it was, and the choice with its reason.
+/// Chooses a strategy after reading ahead. Returns all records of the source, including those read, and the strategy with
+/// the reason for it.
 async fn choose(
     client: &Client,
     mut records: Records,
     report: &mut CreateReport,
 ) -> (Records, (Strategy, String)) {
-    let deadline = tokio::time::Instant::now() + AUTO_PATIENCE;
-    let (mut taken, mut number, mut bytes) = (Vec::new(), 0_usize, 0_usize);
+    let deadline = tokio::time::Instant::now() + AUTO_TIMEOUT;
+    let (mut read, mut count, mut bytes) = (Vec::new(), 0_usize, 0_usize);
     let chosen = loop {
-        if number > AUTO_RECORDS {
-            break (Strategy::File, format!("there are more than {AUTO_RECORDS} records"));
+        if count > AUTO_MAX_RECORDS {
+            break (Strategy::File, format!("more than {AUTO_MAX_RECORDS} records"));
         }
-        if bytes > AUTO_BYTES {
-            let reason = format!("there are more than {} MiB of records", AUTO_BYTES >> 20);
+        if bytes > AUTO_MAX_BYTES {
+            let reason = format!("more than {} MiB of records", AUTO_MAX_BYTES >> 20);
             break (Strategy::File, reason);
         }
         let next = tokio::select! {
             next = tokio::time::timeout_at(deadline, records.next()) => next,
-            () = client.ended() => break (Strategy::Auto, "the call was broken off".to_owned()),
+            () = client.cancelled() => break (Strategy::Auto, "the call was cancelled".to_owned()),
         };
-        let (place, record) = match next {
+        let (index, record) = match next {
             Ok(Some(next)) => next,
             Ok(None) => {
                 let reason = format!(
-                    "there are {number} records, and a file is for more than {AUTO_RECORDS}"
+                    "only {count} records; files are used for more than {AUTO_MAX_RECORDS}"
                 );
                 break (Strategy::Single, reason);
             }
             Err(_) => {
-                let reason =
-                    format!("the source gave {number} records in {} s", AUTO_PATIENCE.as_secs());
+                let reason = format!(
+                    "the source produced only {count} records in {} s",
+                    AUTO_TIMEOUT.as_secs()
+                );
                 break (Strategy::Single, reason);
             }
         };
-        if report.wants(place) {
-            number += 1;
+        if report.needs_sending(index) {
+            count += 1;
             bytes += record.as_ref().map_or(0, NewRecord::size);
             if record.is_ok() {
-                report.take(place);
+                report.mark_taken(index);
             }
-            taken.push((place, record));
+            read.push((index, record));
         } else if record.is_err() {
-            taken.push((place, record));
+            read.push((index, record));
         }
     };
-    (stream::iter(taken).chain(records).boxed(), chosen)
+    (stream::iter(read).chain(records).boxed(), chosen)
 }
 
 impl IntoFuture for CreateRecords {

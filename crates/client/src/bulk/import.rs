@@ -1,127 +1,90 @@
-//! Importing JSONL.
+//! The `import_jsonl` call.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::checking::{Rules, check};
-use super::compression::Compression;
+use super::import_part::{ImportFailure, PartImporter};
 use super::jsonl::Jsonl;
-use super::report::{ImportReport, ImportedFile, Report, UnknownFile};
-use super::transfer::{Failure, Transfer};
-use crate::argument::IntoId;
-use crate::calls::Datasets;
-use crate::check::Checks;
+use super::scan::{OPERATION, ScanOptions, scan};
+use crate::checks::Checks;
+use crate::client::Client;
+use crate::compression::Compression;
 use crate::error::{Error, ErrorKind};
-use crate::progress::{Progress, Watch};
-use crate::upload::MAX_FILE_BYTES;
+use crate::files::MAX_FILE_BYTES;
+use crate::progress::{Progress, ProgressReporter};
+use crate::report::{ImportReport, ImportedFile, Report, UnknownFile};
 
-pub(super) const OPERATION: &str = "import_jsonl";
-
-impl Datasets {
-    /// Imports JSONL into a dataset: checks every line, uploads it as one file or as several, imports them one after the other,
-    /// and waits.
-    ///
-    /// A line is `{"messages": […], "properties": {…}}`, of which everything but the properties becomes the payload;
-    /// `{"payload": {…}, "properties": {…}}`; or an array of messages. Properties may be missing. What lines hold is sent as the
-    /// text it is. Blank lines and a byte order mark are left out.
-    ///
-    /// Nothing is sent before every line was looked at. Memory does not grow with the source: a plain file on the disk is
-    /// uploaded from where it is, everything else through a temporary file, in the directory that the environment's `TMPDIR`
-    /// names. Files are imported whole or not at all, and
-    /// nothing is imported twice; see [`resume`](ImportJsonl::resume).
-    ///
-    /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
-    /// use mistral_datasets::Jsonl;
-    ///
-    /// let jsonl = Jsonl::path("conversations.jsonl.gz");
-    /// let report = client.datasets().import_jsonl("refund-requests", jsonl).lenient(true).await?;
-    /// println!("{} records, {} bad lines", report.records(), report.invalid_line_count());
-    /// for bad in report.invalid_lines() {
-    ///     println!("line {}, column {}: {}", bad.line, bad.column, bad.problem);
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`Validation`](ErrorKind::Validation) before anything is sent when the source cannot be read or, unless
-    /// [`lenient`](ImportJsonl::lenient), a line is bad; the error names the line and the column.
-    /// [`TaskFailed`](ErrorKind::TaskFailed) when the server gives an import up, whose uploaded file is then not deleted; otherwise as the server and the connection have it.
-    /// All carry a [`report`](Error::report), with which a later call goes on.
-    ///
-    /// Sends `POST /v1/files` and `POST /v1/observability/datasets/{dataset_id}/imports/from-file` for each file.
-    pub fn import_jsonl(&self, dataset_id: impl IntoId, jsonl: Jsonl) -> ImportJsonl {
-        ImportJsonl {
-            jsonl,
-            transfer: Transfer {
-                client: self.client.clone(),
-                dataset_id: dataset_id.into_id(),
-                operation: OPERATION,
-                unit: "lines",
-                watch: Watch::default(),
-                wait: true,
-                timeout: None,
-            },
-            rules: Rules {
-                lenient: false,
-                compression: Compression::Auto,
-                largest_file: MAX_FILE_BYTES,
-                done: Vec::new(),
-            },
-            resume: None,
-        }
-    }
-}
-
-/// A call of [`Datasets::import_jsonl`]. Nothing is read until it is awaited; dropping it stops everything but imports that have
-/// begun, which only the server can stop.
+/// An [`import_jsonl`](crate::calls::Datasets::import_jsonl) call. Nothing is read until it is awaited. Dropping the future
+/// cancels everything except imports that are already running on the server.
 #[must_use = "a call is sent when it is awaited"]
 pub struct ImportJsonl {
     jsonl: Jsonl,
-    transfer: Transfer,
-    rules: Rules,
+    importer: PartImporter,
+    scan_options: ScanOptions,
     resume: Option<ImportReport>,
 }
 
 impl ImportJsonl {
-    /// Whether bad lines are left out and told in the report, instead of ending the call. Default: not.
+    pub(crate) fn new(client: Client, dataset_id: String, jsonl: Jsonl) -> Self {
+        Self {
+            jsonl,
+            importer: PartImporter {
+                client,
+                dataset_id,
+                operation: OPERATION,
+                unit: "lines",
+                reporter: ProgressReporter::default(),
+                wait: true,
+                timeout: None,
+            },
+            scan_options: ScanOptions {
+                lenient: false,
+                compression: Compression::Auto,
+                max_file_bytes: MAX_FILE_BYTES,
+                already_imported: Vec::new(),
+            },
+            resume: None,
+        }
+    }
+
+    /// Sets whether invalid lines are skipped and listed in the report instead of failing the call. Default: `false`.
     pub fn lenient(mut self, lenient: bool) -> Self {
-        self.rules.lenient = lenient;
+        self.scan_options.lenient = lenient;
         self
     }
 
-    /// How the source is compressed. Default: `Auto`, by its first bytes.
+    /// Sets how the source is compressed. Default: `Auto`, which detects it from the first bytes.
     pub fn compression(mut self, compression: Compression) -> Self {
-        self.rules.compression = compression;
+        self.scan_options.compression = compression;
         self
     }
 
-    /// The most bytes an uploaded file may have, at most 512 MB, which is the service's limit and the default. What is
-    /// more becomes several files, each with whole lines.
+    /// Sets the maximum size of an uploaded file. Larger sources are split into several files at line boundaries. Default and
+    /// maximum: 512 MB, the service's limit.
     pub fn max_file_bytes(mut self, bytes: u64) -> Self {
-        self.rules.largest_file = bytes;
+        self.scan_options.max_file_bytes = bytes;
         self
     }
 
-    /// Whether to wait for the imports to end. Default: yes. Without waiting the imports run at the same time, so that the files'
-    /// records are not in a certain order, failures show in the report's tasks later, and uploaded files are not
-    /// deleted.
+    /// Sets whether to wait for the imports. Default: `true`.
+    ///
+    /// Without waiting, the files are imported concurrently, so their records may interleave; a failed import is only visible
+    /// in the task; and uploaded files are not deleted.
     pub fn wait(mut self, wait: bool) -> Self {
-        self.transfer.wait = wait;
+        self.importer.wait = wait;
         self
     }
 
-    /// How long to wait at most for each file's import. Default: 30 minutes.
+    /// Sets how long to wait for the import of each file. Default: 30 minutes.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.transfer.timeout = Some(timeout);
+        self.importer.timeout = Some(timeout);
         self
     }
 
-    /// Goes on after an earlier call with the same source: lines of files whose imports have succeeded, or may have begun, are
-    /// not sent again. Imports that were still under way are waited for; if they failed, their lines are.
+    /// Resumes an earlier call with the same source. Lines of files whose import succeeded, or may have started, are not sent
+    /// again. Imports that were still running are waited for; if one has failed, its lines are sent again.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -141,9 +104,9 @@ impl ImportJsonl {
         self
     }
 
-    /// What is told how far the call is. The phases are `check`, then `upload` and `import` for each file.
+    /// Sets a progress callback. The phases are `check`, then `upload` and `import` for each file.
     pub fn on_progress(mut self, on_progress: impl FnMut(&Progress) + Send + 'static) -> Self {
-        self.transfer.watch = Watch::new(on_progress);
+        self.importer.reporter = ProgressReporter::new(on_progress);
         self
     }
 
@@ -156,40 +119,41 @@ impl ImportJsonl {
     }
 
     async fn import(self, report: &mut ImportReport) -> Result<(), Error> {
-        let Self { jsonl, transfer, mut rules, .. } = self;
+        let Self { jsonl, importer, mut scan_options, .. } = self;
         let checks = Checks::new(OPERATION);
-        checks.segment("dataset_id", &transfer.dataset_id)?;
-        let largest = i64::try_from(rules.largest_file).unwrap_or(i64::MAX);
-        checks.number("max_file_bytes", largest, 1..=MAX_FILE_BYTES as i64)?;
-        // A closed client is no reason to read a large source first.
-        transfer.client.transport()?;
-        settle_earlier(&transfer, report).await?;
+        checks.segment("dataset_id", &importer.dataset_id)?;
+        let max_file_bytes = i64::try_from(scan_options.max_file_bytes).unwrap_or(i64::MAX);
+        checks.number("max_file_bytes", max_file_bytes, 1..=MAX_FILE_BYTES as i64)?;
+        // With a closed client, fail before reading a large source.
+        importer.client.transport()?;
+        finish_earlier_imports(&importer, report).await?;
 
-        rules.done = report.done();
+        scan_options.already_imported = report.imported_lines();
         let names = jsonl.file_name();
-        let (found, checked) = check(&transfer.client, jsonl, rules, transfer.watch.clone()).await;
-        report.lines = found.lines;
-        report.invalid_lines = found.invalid_lines;
-        report.invalid_line_count = found.invalid_line_count;
-        let checked = checked?;
-        if found.done_records != report.done_records() {
-            let message = "resume: the source is not the one that the report is about";
+        let (summary, scanned) =
+            scan(&importer.client, jsonl, scan_options, importer.reporter.clone()).await;
+        report.lines = summary.lines;
+        report.invalid_lines = summary.invalid_lines;
+        report.invalid_line_count = summary.invalid_line_count;
+        let scanned = scanned?;
+        if summary.already_imported_records != report.imported_records() {
+            let message = "resume: the report belongs to a different source";
             return Err(Error::invalid(OPERATION, message.to_owned()));
         }
-        for (index, part) in checked.parts.iter().enumerate() {
-            let name = names.nth(index + 1, checked.parts.len());
-            let still = || checked.require_unchanged();
-            let brought = transfer.bring(&checked.content, part, name, still).await;
+        for (index, part) in scanned.parts.iter().enumerate() {
+            let name = names.nth(index + 1, scanned.parts.len());
+            let verify = || scanned.require_unchanged();
+            let result = importer.import(&scanned.content, part, name, verify).await;
             let (first_line, lines, records) = (part.first_line, part.lines(), part.records);
             let file = |file_id, task| ImportedFile { file_id, first_line, lines, records, task };
-            match brought {
+            match result {
                 Ok((file_id, task)) => report.files.push(file(file_id, task)),
-                Err(Failure::NotDone(error)) => return Err(error),
-                Err(Failure::Unknown { file_id, error }) => {
+                Err(ImportFailure::NotImported(error)) => return Err(error),
+                Err(ImportFailure::Unknown { file_id, error }) => {
                     report.unknown.push(UnknownFile { file_id, first_line, lines, records });
                     return Err(error);
                 }
-                Err(Failure::UnderWay { file_id, task, error }) => {
+                Err(ImportFailure::InProgress { file_id, task, error }) => {
                     report.files.push(file(file_id, *task));
                     return Err(error);
                 }
@@ -199,22 +163,25 @@ impl ImportJsonl {
     }
 }
 
-/// Waits for the imports that were under way when an earlier call ended.
-async fn settle_earlier(transfer: &Transfer, report: &mut ImportReport) -> Result<(), Error> {
+/// Waits for the imports that were running when an earlier call ended.
+async fn finish_earlier_imports(
+    importer: &PartImporter,
+    report: &mut ImportReport,
+) -> Result<(), Error> {
     let mut index = 0;
-    while transfer.wait && index < report.files.len() {
+    while importer.wait && index < report.files.len() {
         let file = &mut report.files[index];
         if file.task.status.is_success() {
             index += 1;
             continue;
         }
-        match transfer.wait_for(&file.task, Some(file.records)).await {
+        match importer.wait_for(&file.task, Some(file.records)).await {
             Ok(task) => {
-                transfer.delete(&file.file_id).await;
+                importer.delete(&file.file_id).await;
                 file.task = task;
                 index += 1;
             }
-            // Nothing of it was imported, so it can be again.
+            // A failed import leaves no records behind, so its lines can be sent again.
             Err(error) if error.kind() == ErrorKind::TaskFailed => {
                 report.files.remove(index);
             }
@@ -236,9 +203,9 @@ impl IntoFuture for ImportJsonl {
 impl fmt::Debug for ImportJsonl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ImportJsonl")
-            .field("dataset_id", &self.transfer.dataset_id)
+            .field("dataset_id", &self.importer.dataset_id)
             .field("jsonl", &self.jsonl)
-            .field("rules", &self.rules)
+            .field("scan_options", &self.scan_options)
             .finish_non_exhaustive()
     }
 }

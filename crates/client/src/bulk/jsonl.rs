@@ -1,4 +1,4 @@
-//! Where JSONL comes from.
+//! Sources of JSONL.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -10,10 +10,10 @@ use futures::stream::{BoxStream, Stream, StreamExt};
 use tokio::io::AsyncRead;
 use tokio_util::io::ReaderStream;
 
-/// In what pieces a reader is read.
-const PIECE: usize = 64 << 10;
+/// The size of the chunks in which a reader is read.
+const CHUNK_SIZE: usize = 64 << 10;
 
-/// JSONL to import, plain or compressed: a file on the disk, bytes, or what a reader or a stream gives.
+/// JSONL to import, plain or compressed: a file, bytes in memory, a reader or a stream.
 ///
 /// ```
 /// use mistral_datasets::Jsonl;
@@ -34,33 +34,33 @@ pub(super) enum Source {
 }
 
 impl Jsonl {
-    /// A file on the disk. It is opened when the call is awaited, and must not change until the call has ended.
+    /// Reads a file. It is opened when the call is awaited, and must not change until the call has ended.
     pub fn path(path: impl Into<PathBuf>) -> Self {
         Self { source: Source::Path(path.into()), name: None }
     }
 
-    /// Bytes in memory.
+    /// Reads bytes in memory.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
         Self { source: Source::Bytes(bytes.into()), name: None }
     }
 
-    /// What a reader gives. It is kept in a temporary file while it is checked.
+    /// Reads from a reader. The content is copied to a temporary file while it is validated.
     pub fn reader(reader: impl AsyncRead + Send + 'static) -> Self {
-        Self::stream(ReaderStream::with_capacity(reader, PIECE))
+        Self::stream(ReaderStream::with_capacity(reader, CHUNK_SIZE))
     }
 
-    /// What a stream yields. It is kept in a temporary file while it is checked.
+    /// Reads from a stream. The content is copied to a temporary file while it is validated.
     pub fn stream(stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
         Self { source: Source::Stream(stream.boxed()), name: None }
     }
 
-    /// The name under which it is uploaded. Default: that of the file on the disk, otherwise `records.jsonl`.
+    /// Sets the name of the uploaded file. Default: the name of the source file, or `records.jsonl`.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// What to call the source in an error.
+    /// Returns what error messages call the source.
     pub(super) fn title(&self) -> String {
         match &self.source {
             Source::Path(path) => path.display().to_string(),
@@ -68,10 +68,10 @@ impl Jsonl {
         }
     }
 
-    /// The name of the nth uploaded file, counted from 1. What is uploaded is never compressed.
+    /// Returns how to name the uploaded files. They are never compressed, so `.gz` and `.zst` are stripped.
     pub(super) fn file_name(&self) -> FileName {
-        let given = self.name.as_deref().map(Path::new);
-        let path = given.or(match &self.source {
+        let explicit = self.name.as_deref().map(Path::new);
+        let path = explicit.or(match &self.source {
             Source::Path(path) => Some(path),
             Source::Bytes(_) | Source::Stream(_) => None,
         });
@@ -79,7 +79,9 @@ impl Jsonl {
         let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
         match name.rsplit_once('.') {
             _ if name.is_empty() => FileName::new("records", ".jsonl"),
-            Some((stem, ending)) if !stem.is_empty() => FileName::new(stem, &format!(".{ending}")),
+            Some((stem, extension)) if !stem.is_empty() => {
+                FileName::new(stem, &format!(".{extension}"))
+            }
             _ => FileName::new(name, ""),
         }
     }
@@ -96,22 +98,26 @@ impl fmt::Debug for Jsonl {
     }
 }
 
-/// How the files of one import are called.
+/// Names the files of one import.
 #[derive(Clone, Debug)]
 pub(super) struct FileName {
     stem: String,
-    ending: String,
+    extension: String,
 }
 
 impl FileName {
-    pub(super) fn new(stem: &str, ending: &str) -> Self {
-        Self { stem: stem.to_owned(), ending: ending.to_owned() }
+    pub(super) fn new(stem: &str, extension: &str) -> Self {
+        Self { stem: stem.to_owned(), extension: extension.to_owned() }
     }
 
-    /// The name of the nth file of so many.
-    pub(super) fn nth(&self, number: usize, of: usize) -> String {
-        let Self { stem, ending } = self;
-        if of == 1 { format!("{stem}{ending}") } else { format!("{stem}-{number}{ending}") }
+    /// Returns the name of file `number` (from 1) of `total`.
+    pub(super) fn nth(&self, number: usize, total: usize) -> String {
+        let Self { stem, extension } = self;
+        if total == 1 {
+            format!("{stem}{extension}")
+        } else {
+            format!("{stem}-{number}{extension}")
+        }
     }
 }
 
@@ -134,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_content() {
+    fn debug_output_contains_no_content() {
         assert!(!format!("{:?}", Jsonl::bytes("secret")).contains("secret"));
     }
 }

@@ -1,40 +1,41 @@
-//! Many records at once: creating them from a stream, and importing JSONL.
+//! Creating many records from a stream, and importing JSONL.
 //!
-//! Both calls send nothing twice. What they had done when they failed is the error's [`report`](crate::Error::report), with
-//! which a later call goes on.
+//! Neither call sends anything twice. The error of a failed call has a [`report`](crate::Error::report), from which a later
+//! call can resume.
+//!
+//! The modules, from the bottom up:
+//!
+//! - `record`, `validate_line`, `parse_line`: one record, and JSONL lines as records
+//! - `jsonl`, `shared_file`, `line_reader`, `upload_parts`: reading a source and splitting it into uploadable parts
+//! - `scan`: the validation pass over a source
+//! - `import_part`: uploading and importing one part
+//! - `adaptive_concurrency`, `create_single`, `create_by_file`: the two strategies of creating records
+//! - `create`, `import`: the public calls
 
-mod by_file;
-mod checking;
-mod compression;
+mod adaptive_concurrency;
 mod create;
-mod disk;
-mod from_jsonl_line;
+mod create_by_file;
+mod create_single;
 mod import;
+mod import_part;
 mod jsonl;
-mod line;
-mod lines;
-mod one_by_one;
-mod pace;
+mod line_reader;
+mod parse_line;
 mod record;
-mod report;
-mod spool;
-mod strategy;
-mod transfer;
+mod scan;
+mod shared_file;
+mod upload_parts;
+mod validate_line;
 
-pub use compression::Compression;
 pub use create::CreateRecords;
 pub use import::ImportJsonl;
 pub use jsonl::Jsonl;
 pub use record::{IntoRecord, NewRecord};
-pub use report::{
-    CreateReport, ImportReport, ImportedFile, InvalidLine, Outcome, Report, UnknownFile,
-};
-pub use strategy::Strategy;
 
 use crate::error::{Error, ErrorKind};
 
-/// Whether a write that failed so may have been carried out: the client says so, or the server said that it was, in a response
-/// that cannot be read.
-fn may_be_done(error: &Error) -> bool {
+/// Returns whether a failed write may have been applied: the error is ambiguous, or the server reported success in a
+/// response that cannot be decoded.
+fn may_have_been_applied(error: &Error) -> bool {
     error.is_ambiguous() || error.kind() == ErrorKind::Decoding
 }

@@ -7,13 +7,13 @@ use mistral_datasets_types::RawJson;
 use serde::Serialize;
 
 use crate::argument::Json;
-use crate::check::Checks;
+use crate::checks::Checks;
 use crate::error::{Error, ErrorKind};
 
-/// The operation that a record which cannot be sent would have been sent by.
+/// The operation that errors of invalid records report.
 pub(super) const OPERATION: &str = "create_record";
 
-/// A record to create: a conversation, and what is said about it.
+/// A record to create: a conversation (the payload) and its properties.
 ///
 /// ```
 /// use mistral_datasets::NewRecord;
@@ -33,10 +33,10 @@ pub struct NewRecord {
 }
 
 impl NewRecord {
-    /// A record of these two objects. A [`RawJson`] stays the text it is.
+    /// Creates a record from two values that serialize as JSON objects. A [`RawJson`] is sent unchanged.
     ///
     /// # Errors
-    /// [`Validation`](ErrorKind::Validation) when one of them is no object or has no JSON form.
+    /// [`Validation`](ErrorKind::Validation) if a value is not an object or cannot be serialized.
     pub fn new(payload: impl Serialize, properties: impl Serialize) -> Result<Self, Error> {
         let checks = Checks::new(OPERATION);
         Ok(Self {
@@ -45,29 +45,31 @@ impl NewRecord {
         })
     }
 
-    /// The conversation.
+    /// Returns the conversation.
     pub fn payload(&self) -> &RawJson {
         &self.payload
     }
 
-    /// What is said about it.
+    /// Returns the properties.
     pub fn properties(&self) -> &RawJson {
         &self.properties
     }
 
-    /// How many bytes it has.
+    /// Returns the size in bytes.
     pub(super) fn size(&self) -> usize {
         self.payload.get().len() + self.properties.get().len()
     }
 }
 
-/// What a source of records may yield: records, or results of which the error ends the bulk call, because the source itself
-/// has failed. An error that comes from [`NewRecord::new`] does not: it is the failure of that one record.
+/// An item of a source of records: a record, or a `Result`.
+///
+/// An error of [`NewRecord::new`] counts as the failure of that record. Any other error means that the source itself has
+/// failed, and ends the call.
 pub trait IntoRecord {
-    /// The record, or why there is none.
+    /// Returns the record.
     ///
     /// # Errors
-    /// Those of [`NewRecord::new`], which are the record's own, or any other, which is the source's.
+    /// An error of [`NewRecord::new`], or any other error of the source.
     fn into_record(self) -> Result<NewRecord, Error>;
 }
 
@@ -81,11 +83,11 @@ impl<E: StdError + Send + Sync + 'static> IntoRecord for Result<NewRecord, E> {
     fn into_record(self) -> Result<NewRecord, Error> {
         self.map_err(|error| {
             let mut error = Some(error);
-            let ours = (&mut error as &mut dyn Any).downcast_mut::<Option<Error>>();
-            if let Some(ours) = ours.and_then(Option::take) {
-                return ours;
+            let own = (&mut error as &mut dyn Any).downcast_mut::<Option<Error>>();
+            if let Some(own) = own.and_then(Option::take) {
+                return own;
             }
-            // What it says may quote a record, so it is passed on, but not printed.
+            // The message may quote a record, so it is kept as the source but not printed.
             let failed = Error::new(ErrorKind::Validation, "the source of the records failed")
                 .with_operation("create_records");
             match error {
@@ -96,8 +98,8 @@ impl<E: StdError + Send + Sync + 'static> IntoRecord for Result<NewRecord, E> {
     }
 }
 
-/// Whether the error says that one record cannot be sent, and not that its source has failed.
-pub(super) fn is_of_the_record(error: &Error) -> bool {
+/// Returns whether an error concerns a single record, rather than the source of the records.
+pub(super) fn is_record_error(error: &Error) -> bool {
     error.kind() == ErrorKind::Validation
         && error.operation() == Some(OPERATION)
         && error.status().is_none()
@@ -110,27 +112,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_object_is_refused_without_its_content() {
+    fn values_that_are_not_objects_are_rejected_without_being_quoted() {
         let error = NewRecord::new(json!(["my secret"]), json!({})).unwrap_err();
         assert_eq!(error.message(), "payload: expected an object");
-        assert!(is_of_the_record(&error));
+        assert!(is_record_error(&error));
         let error = NewRecord::new(json!({}), "my secret").unwrap_err();
         assert_eq!(error.message(), "properties: expected an object");
     }
 
     #[test]
-    fn a_record_is_told_from_its_source() {
+    fn record_errors_and_source_errors_are_distinguished() {
         let failed: Result<NewRecord, _> = Err(std::io::Error::other("my secret"));
         let error = failed.into_record().unwrap_err();
-        assert!(!is_of_the_record(&error));
+        assert!(!is_record_error(&error));
         assert!(!error.to_string().contains("secret"));
         assert_eq!(StdError::source(&error).unwrap().to_string(), "my secret");
-        let refused = NewRecord::new(1, 2).into_record().unwrap_err();
-        assert!(is_of_the_record(&refused));
+        let rejected = NewRecord::new(1, 2).into_record().unwrap_err();
+        assert!(is_record_error(&rejected));
     }
 
     #[test]
-    fn text_stays_as_it_is_and_debug_shows_none() {
+    fn raw_json_is_kept_and_not_printed() {
         let payload = RawJson::from_string(r#"{ "b": 1.0, "a": 2 }"#.to_owned()).unwrap();
         let record = NewRecord::new(&payload, json!({})).unwrap();
         assert_eq!(record.payload(), &payload);

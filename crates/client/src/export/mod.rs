@@ -1,96 +1,85 @@
-//! Whole datasets out: to a file, into a writer, or record by record.
+//! Exporting whole datasets: to a file, into a writer, or as a stream of lines or records.
 
-mod file;
-mod lines;
-mod record;
-mod transfer;
-mod writer;
+mod export_download;
+mod line_stream;
+mod record_stream;
+mod to_file;
+mod to_writer;
 
 use std::fmt;
 use std::path::PathBuf;
 
 use tokio::io::AsyncWrite;
 
-use crate::argument::IntoId;
-use crate::bulk::Compression;
-use crate::calls::Datasets;
 use crate::client::Client;
+use crate::compression::Compression;
 use crate::error::Error;
-use crate::progress::{Progress, Watch};
-use transfer::Transfer;
+use crate::progress::{Progress, ProgressReporter};
+use export_download::ExportDownload;
 
-pub use lines::ExportedLines;
-pub use record::{ExportedRecord, ExportedRecords};
+pub use line_stream::ExportedLines;
+pub use record_stream::{ExportedRecord, ExportedRecords};
 
-/// What errors call it.
+/// The operation that errors report.
 const OPERATION: &str = "export";
 
-impl Datasets {
-    /// Gets a whole dataset out as JSONL, a record a line: to a file, into a writer, or as a stream of lines or records.
-    ///
-    /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
-    /// let report = client.datasets().export("refund-requests").to_path("refunds.jsonl.zst").await?;
-    /// println!("{} records, {} bytes", report.records, report.bytes);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// Nothing is sent yet; see [`Export`].
-    pub fn export(&self, dataset_id: impl IntoId) -> Export {
-        Export {
-            client: self.client.clone(),
-            dataset_id: dataset_id.into_id(),
-            compression: Compression::Auto,
-            watch: Watch::default(),
-        }
-    }
-}
-
-/// An export that is to be made; begun by [`Datasets::export`].
+/// An export of a dataset. Returned by [`Datasets::export`](crate::calls::Datasets::export).
 ///
-/// It asks the server how many records there are and for the export, and reads the file behind the link that this returns,
-/// in a bounded amount of memory. A connection that breaks or stalls is made again and goes on where it stopped, and a
-/// link that has expired is asked for again, as the client's [`RetryPolicy`](crate::RetryPolicy) allow. Neither the key nor
-/// further headers go to the link's host. In the end the lines are counted: fewer than there are records are an error.
+/// An export counts the dataset's records, requests the export, and downloads the file behind the presigned link that the
+/// server returns, using a bounded amount of memory. A lost or stalled connection is resumed, and an expired link is
+/// renewed, as the client's [`RetryPolicy`](crate::RetryPolicy) allows. Neither the API key nor additional headers are sent
+/// to the link's host. An export with fewer lines than the dataset has records is an error.
 ///
-/// Dropping the future or the stream breaks it off.
-#[must_use = "an export begins when it is told where to go"]
+/// Dropping the future or the stream cancels the export.
+#[must_use = "an export starts when one of its output methods is called"]
 pub struct Export {
     client: Client,
     dataset_id: String,
     compression: Compression,
-    watch: Watch,
+    reporter: ProgressReporter,
 }
 
 impl Export {
-    /// How the output is compressed. Default: [`Auto`](Compression::Auto), which is by the file's ending (`.gz`, `.zst`), and not
-    /// at all where there is no file. [`lines`](Self::lines) and [`records`](Self::records) are never compressed.
+    pub(crate) fn new(client: Client, dataset_id: String) -> Self {
+        Self {
+            client,
+            dataset_id,
+            compression: Compression::Auto,
+            reporter: ProgressReporter::default(),
+        }
+    }
+
+    /// Sets how the output is compressed.
+    ///
+    /// Default: [`Auto`](Compression::Auto), which compresses files with the extension `.gz` or `.zst`, and nothing else.
+    /// [`lines`](Self::lines) and [`records`](Self::records) are never compressed.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
         self
     }
 
-    /// What is told how far the export has come, about ten times a second.
+    /// Sets a progress callback, which is called about ten times per second.
     pub fn on_progress(mut self, on_progress: impl FnMut(&Progress) + Send + 'static) -> Self {
-        self.watch = Watch::new(on_progress);
+        self.reporter = ProgressReporter::new(on_progress);
         self
     }
 
-    /// Writes the export to a file, which appears when it is whole and on the disk. Until then an existing one stays as it
-    /// is, and nothing is left behind when the export fails or is dropped. What is there and is no file, such as a pipe
-    /// or `/dev/stdout`, is written to directly.
+    /// Writes the export to a file.
+    ///
+    /// The file is created, or replaced, only after the export has been written completely and synced to disk. If the export
+    /// fails or is dropped, nothing is left behind. A path that is not a regular file, such as a pipe or `/dev/stdout`, is
+    /// written to directly.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) when the file cannot be written; [`Decoding`](crate::ErrorKind::Decoding) when
-    /// records are missing from the export; otherwise as the server and the connection have it.
+    /// [`Validation`](crate::ErrorKind::Validation) if the file cannot be written, [`Decoding`](crate::ErrorKind::Decoding)
+    /// if records are missing from the export, and the errors that any call can return.
     pub async fn to_path(self, path: impl Into<PathBuf>) -> Result<ExportReport, Error> {
         let client = self.client.clone();
-        client.until_closed(OPERATION, file::write(self, path.into())).await
+        client.until_cancelled(OPERATION, to_file::write(self, path.into())).await
     }
 
-    /// Writes the export into a writer, which is flushed and shut down when all went well. It is given whole lines only, so
-    /// that it goes on rightly by another link too.
+    /// Writes the export into a writer, then flushes it and shuts it down. The writer receives whole lines only, so that the
+    /// export can be resumed even if the file behind the link is replaced.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -101,16 +90,16 @@ impl Export {
     /// ```
     ///
     /// # Errors
-    /// As [`to_path`](Self::to_path); the error of a writer that fails is the [`source`](std::error::Error::source).
+    /// The errors of [`to_path`](Self::to_path). The writer's own error is the [`source`](std::error::Error::source).
     pub async fn to_writer(
         self,
         writer: impl AsyncWrite + Send + Unpin,
     ) -> Result<ExportReport, Error> {
         let client = self.client.clone();
-        client.until_closed(OPERATION, writer::write(self, writer)).await
+        client.until_cancelled(OPERATION, to_writer::write(self, writer)).await
     }
 
-    /// The lines of the export as they come: a stream, which ends after an error. Blank lines are left out.
+    /// Returns the export as a stream of lines, which ends after an error. Blank lines are skipped.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -125,7 +114,7 @@ impl Export {
         ExportedLines::new(self)
     }
 
-    /// The records of the export as they come: a stream, which ends after an error.
+    /// Returns the export as a stream of records, which ends after an error.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -140,8 +129,9 @@ impl Export {
         ExportedRecords::new(self.lines())
     }
 
-    async fn begin(&self) -> Result<Transfer, Error> {
-        Transfer::begin(self.client.clone(), self.dataset_id.clone(), self.watch.clone()).await
+    async fn start(&self) -> Result<ExportDownload, Error> {
+        let Self { client, dataset_id, reporter, .. } = self;
+        ExportDownload::start(client.clone(), dataset_id.clone(), reporter.clone()).await
     }
 }
 
@@ -154,14 +144,14 @@ impl fmt::Debug for Export {
     }
 }
 
-/// What an export wrote.
+/// The result of an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExportReport {
-    /// How many records.
+    /// The number of records.
     pub records: u64,
-    /// How many bytes, counted after compression.
+    /// The number of bytes written, after compression.
     pub bytes: u64,
-    /// Where to, if it was a path.
+    /// The path that was written, if the output was a path.
     pub path: Option<PathBuf>,
 }

@@ -14,10 +14,10 @@ use super::Datasets;
 use crate::argument::IntoId;
 use crate::argument::IntoOption;
 use crate::argument::Json;
-use crate::check::Checks;
+use crate::checks::Checks;
 use crate::client::Client;
 use crate::error::Error;
-use crate::pager::{Fetched, Pager};
+use crate::pager::{FetchedPage, Pager};
 use crate::task::{TaskHandle, Wait};
 
 impl Datasets {
@@ -26,18 +26,19 @@ impl Datasets {
     /// Returns the datasets in the workspace, newest first, one page at a time.
     ///
     /// # Arguments
-    /// - `page_size` (a setter): Number of results per page; 0 returns only the count.
-    ///   Limits: 0 to 100. Default: 50.
-    /// - `page` (a setter): Page number, starting from 1. Limits: at least 1. Default: 1.
-    /// - `q` (a setter): Case-insensitive substring to search for in names and
-    ///   descriptions.
+    /// - `page_size` (optional, set with a setter): Number of results per page; 0 returns
+    ///   only the count. Limits: 0 to 100. Default: 50.
+    /// - `page` (optional, set with a setter): Page number, starting from 1. Limits: at
+    ///   least 1. Default: 1.
+    /// - `q` (optional, set with a setter): Case-insensitive substring to search for in
+    ///   names and descriptions.
     ///
     /// # Returns
     /// A page of datasets.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/observability/datasets`.
@@ -57,8 +58,8 @@ impl Datasets {
     /// The created dataset.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/datasets`.
@@ -81,8 +82,8 @@ impl Datasets {
     /// The dataset.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/observability/datasets/{dataset_id}`.
@@ -97,17 +98,17 @@ impl Datasets {
     ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
-    /// - `name` (a setter): New name; unchanged if omitted or null. Limits: 5 to 50
-    ///   characters.
-    /// - `description` (a setter): New description; unchanged if omitted or null. Limits:
-    ///   at most 200 characters.
+    /// - `name` (optional, set with a setter): New name; unchanged if omitted or null.
+    ///   Limits: 5 to 50 characters.
+    /// - `description` (optional, set with a setter): New description; unchanged if omitted
+    ///   or null. Limits: at most 200 characters.
     ///
     /// # Returns
     /// The updated dataset.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `PATCH /v1/observability/datasets/{dataset_id}`.
@@ -131,8 +132,8 @@ impl Datasets {
     /// Deleted. The response has no body.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `DELETE /v1/observability/datasets/{dataset_id}`.
@@ -146,16 +147,17 @@ impl Datasets {
     ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
-    /// - `page_size` (a setter): Number of results per page; 0 returns only the count.
-    ///   Limits: 0 to 100. Default: 50.
-    /// - `page` (a setter): Page number, starting from 1. Limits: at least 1. Default: 1.
+    /// - `page_size` (optional, set with a setter): Number of results per page; 0 returns
+    ///   only the count. Limits: 0 to 100. Default: 50.
+    /// - `page` (optional, set with a setter): Page number, starting from 1. Limits: at
+    ///   least 1. Default: 1.
     ///
     /// # Returns
     /// A page of records.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/observability/datasets/{dataset_id}/records`.
@@ -176,15 +178,16 @@ impl Datasets {
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
     /// - `payload`: The conversation, as an object with `messages`.
     /// - `properties`: Custom metadata of the record; may be empty.
-    /// - `source` (a setter): Origin of the record, `DIRECT_INPUT` (default) or
-    ///   `TELEMETRY_SPAN`. Servers of the first API generation ignore this field.
+    /// - `source` (optional, set with a setter): Origin of the record, `DIRECT_INPUT`
+    ///   (default) or `TELEMETRY_SPAN`. Servers of the first API generation ignore this
+    ///   field.
     ///
     /// # Returns
     /// The created record.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/datasets/{dataset_id}/records`.
@@ -215,8 +218,8 @@ impl Datasets {
     /// The import task, which runs in the background.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-campaign`.
@@ -245,8 +248,8 @@ impl Datasets {
     /// The import task, which runs in the background.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-explorer`.
@@ -276,8 +279,8 @@ impl Datasets {
     /// The import task, which runs in the background.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-file`.
@@ -306,8 +309,8 @@ impl Datasets {
     /// The import task, which runs in the background.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-playground`.
@@ -335,8 +338,8 @@ impl Datasets {
     /// The import task, which runs in the background.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-dataset`.
@@ -365,8 +368,8 @@ impl Datasets {
     /// Location of the exported file.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/observability/datasets/{dataset_id}/exports/to-jsonl`.
@@ -386,8 +389,8 @@ impl Datasets {
     /// The import task.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/observability/datasets/{dataset_id}/tasks/{task_id}`.
@@ -405,16 +408,17 @@ impl Datasets {
     ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
-    /// - `page_size` (a setter): Number of results per page; 0 returns only the count.
-    ///   Limits: 0 to 100. Default: 50.
-    /// - `page` (a setter): Page number, starting from 1. Limits: at least 1. Default: 1.
+    /// - `page_size` (optional, set with a setter): Number of results per page; 0 returns
+    ///   only the count. Limits: 0 to 100. Default: 50.
+    /// - `page` (optional, set with a setter): Page number, starting from 1. Limits: at
+    ///   least 1. Default: 1.
     ///
     /// # Returns
     /// A page of import tasks.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/observability/datasets/{dataset_id}/tasks`.
@@ -428,7 +432,7 @@ impl Datasets {
     }
 }
 
-/// A call of [`Datasets::list`]. Nothing is sent until it is awaited.
+/// A [`Datasets::list`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ListDatasets {
@@ -457,15 +461,15 @@ impl ListDatasets {
         self
     }
 
-    /// A pager over everything that is listed, from the page this call begins at, in pages
-    /// of the size it asks for, the largest by default.
+    /// Returns a pager over all items, starting at this call's page. Default page size:
+    /// 100.
     pub fn pager(self) -> Pager<types::Dataset> {
         let (first_page, page_size) = (self.page, self.page_size);
         let fetch = move |page: i64, page_size: i64| {
             let call = self.clone().page(page).page_size(page_size);
             async move {
                 let page = call.await?.datasets;
-                Ok(Fetched { results: page.results, count: page.count, next: page.next })
+                Ok(FetchedPage { results: page.results, count: page.count, next: page.next })
             }
             .boxed()
         };
@@ -481,10 +485,8 @@ impl ListDatasets {
             checks.number("page", value, 1..=i64::MAX)?;
         }
 
-        let core = self.client.core()?;
-        self.client
-            .call("list_datasets", core.list_datasets(self.page, self.page_size, self.q.as_deref()))
-            .await
+        let call = self.client.start_call("list_datasets")?;
+        call.run(call.core().list_datasets(self.page, self.page_size, self.q.as_deref())).await
     }
 }
 
@@ -497,7 +499,7 @@ impl IntoFuture for ListDatasets {
     }
 }
 
-/// A call of [`Datasets::create`]. Nothing is sent until it is awaited.
+/// A [`Datasets::create`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct CreateDataset {
@@ -513,8 +515,8 @@ impl CreateDataset {
         checks.length("description", &self.description, 0..=200)?;
 
         let body = types::CreateDatasetRequest { name: self.name, description: self.description };
-        let core = self.client.core()?;
-        self.client.call("create_dataset", core.create_dataset(&body)).await
+        let call = self.client.start_call("create_dataset")?;
+        call.run(call.core().create_dataset(&body)).await
     }
 }
 
@@ -527,7 +529,7 @@ impl IntoFuture for CreateDataset {
     }
 }
 
-/// A call of [`Datasets::fetch`]. Nothing is sent until it is awaited.
+/// A [`Datasets::fetch`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct FetchDataset {
@@ -540,8 +542,8 @@ impl FetchDataset {
         let checks = Checks::new("fetch_dataset");
         checks.segment("dataset_id", &self.dataset_id)?;
 
-        let core = self.client.core()?;
-        self.client.call("fetch_dataset", core.fetch_dataset(&self.dataset_id)).await
+        let call = self.client.start_call("fetch_dataset")?;
+        call.run(call.core().fetch_dataset(&self.dataset_id)).await
     }
 }
 
@@ -554,7 +556,7 @@ impl IntoFuture for FetchDataset {
     }
 }
 
-/// A call of [`Datasets::update`]. Nothing is sent until it is awaited.
+/// A [`Datasets::update`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct UpdateDataset {
@@ -588,8 +590,8 @@ impl UpdateDataset {
         }
 
         let body = types::UpdateDatasetRequest { name: self.name, description: self.description };
-        let core = self.client.core()?;
-        self.client.call("update_dataset", core.update_dataset(&self.dataset_id, &body)).await
+        let call = self.client.start_call("update_dataset")?;
+        call.run(call.core().update_dataset(&self.dataset_id, &body)).await
     }
 }
 
@@ -602,7 +604,7 @@ impl IntoFuture for UpdateDataset {
     }
 }
 
-/// A call of [`Datasets::delete`]. Nothing is sent until it is awaited.
+/// A [`Datasets::delete`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct DeleteDataset {
@@ -615,8 +617,8 @@ impl DeleteDataset {
         let checks = Checks::new("delete_dataset");
         checks.segment("dataset_id", &self.dataset_id)?;
 
-        let core = self.client.core()?;
-        self.client.call("delete_dataset", core.delete_dataset(&self.dataset_id)).await
+        let call = self.client.start_call("delete_dataset")?;
+        call.run(call.core().delete_dataset(&self.dataset_id)).await
     }
 }
 
@@ -629,7 +631,7 @@ impl IntoFuture for DeleteDataset {
     }
 }
 
-/// A call of [`Datasets::list_records`]. Nothing is sent until it is awaited.
+/// A [`Datasets::list_records`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ListRecords {
@@ -652,15 +654,15 @@ impl ListRecords {
         self
     }
 
-    /// A pager over everything that is listed, from the page this call begins at, in pages
-    /// of the size it asks for, the largest by default.
+    /// Returns a pager over all items, starting at this call's page. Default page size:
+    /// 100.
     pub fn pager(self) -> Pager<types::DatasetRecord> {
         let (first_page, page_size) = (self.page, self.page_size);
         let fetch = move |page: i64, page_size: i64| {
             let call = self.clone().page(page).page_size(page_size);
             async move {
                 let page = call.await?.records;
-                Ok(Fetched { results: page.results, count: page.count, next: page.next })
+                Ok(FetchedPage { results: page.results, count: page.count, next: page.next })
             }
             .boxed()
         };
@@ -677,10 +679,8 @@ impl ListRecords {
             checks.number("page", value, 1..=i64::MAX)?;
         }
 
-        let core = self.client.core()?;
-        self.client
-            .call("list_records", core.list_records(&self.dataset_id, self.page, self.page_size))
-            .await
+        let call = self.client.start_call("list_records")?;
+        call.run(call.core().list_records(&self.dataset_id, self.page, self.page_size)).await
     }
 }
 
@@ -693,7 +693,7 @@ impl IntoFuture for ListRecords {
     }
 }
 
-/// A call of [`Datasets::create_record`]. Nothing is sent until it is awaited.
+/// A [`Datasets::create_record`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct CreateRecord {
@@ -719,8 +719,8 @@ impl CreateRecord {
         let properties = checks.object("properties", self.properties)?.into();
 
         let body = types::CreateRecordRequest { payload, properties, source: self.source };
-        let core = self.client.core()?;
-        self.client.call("create_record", core.create_record(&self.dataset_id, &body)).await
+        let call = self.client.start_call("create_record")?;
+        call.run(call.core().create_record(&self.dataset_id, &body)).await
     }
 }
 
@@ -733,7 +733,7 @@ impl IntoFuture for CreateRecord {
     }
 }
 
-/// A call of [`Datasets::import_from_campaign`]. Nothing is sent until it is awaited.
+/// A [`Datasets::import_from_campaign`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ImportFromCampaign {
@@ -743,7 +743,7 @@ pub struct ImportFromCampaign {
 }
 
 impl ImportFromCampaign {
-    /// Starts the task and waits for its end.
+    /// Starts the task and waits until it has ended.
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
@@ -752,11 +752,11 @@ impl ImportFromCampaign {
     /// Starts the task and returns a handle of it.
     ///
     /// # Errors
-    /// As the call itself.
+    /// The errors of the call itself.
     pub async fn handle(self) -> Result<TaskHandle, Error> {
-        let datasets = self.client.datasets();
+        let client = self.client.clone();
         let task = self.await?;
-        Ok(datasets.task(task.dataset_id, task.id))
+        Ok(TaskHandle::new(client, task.dataset_id.to_string(), task.id.to_string()))
     }
 
     async fn send(self) -> Result<types::ImportTask, Error> {
@@ -765,10 +765,8 @@ impl ImportFromCampaign {
         let campaign_id = checks.uuid("campaign_id", &self.campaign_id)?;
 
         let body = types::ImportFromCampaignRequest { campaign_id };
-        let core = self.client.core()?;
-        self.client
-            .call("import_from_campaign", core.import_from_campaign(&self.dataset_id, &body))
-            .await
+        let call = self.client.start_call("import_from_campaign")?;
+        call.run(call.core().import_from_campaign(&self.dataset_id, &body)).await
     }
 }
 
@@ -781,7 +779,7 @@ impl IntoFuture for ImportFromCampaign {
     }
 }
 
-/// A call of [`Datasets::import_from_explorer`]. Nothing is sent until it is awaited.
+/// A [`Datasets::import_from_explorer`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ImportFromExplorer {
@@ -791,7 +789,7 @@ pub struct ImportFromExplorer {
 }
 
 impl ImportFromExplorer {
-    /// Starts the task and waits for its end.
+    /// Starts the task and waits until it has ended.
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
@@ -800,11 +798,11 @@ impl ImportFromExplorer {
     /// Starts the task and returns a handle of it.
     ///
     /// # Errors
-    /// As the call itself.
+    /// The errors of the call itself.
     pub async fn handle(self) -> Result<TaskHandle, Error> {
-        let datasets = self.client.datasets();
+        let client = self.client.clone();
         let task = self.await?;
-        Ok(datasets.task(task.dataset_id, task.id))
+        Ok(TaskHandle::new(client, task.dataset_id.to_string(), task.id.to_string()))
     }
 
     async fn send(self) -> Result<types::ImportTask, Error> {
@@ -814,10 +812,8 @@ impl ImportFromExplorer {
 
         let body =
             types::ImportFromExplorerRequest { completion_event_ids: self.completion_event_ids };
-        let core = self.client.core()?;
-        self.client
-            .call("import_from_explorer", core.import_from_explorer(&self.dataset_id, &body))
-            .await
+        let call = self.client.start_call("import_from_explorer")?;
+        call.run(call.core().import_from_explorer(&self.dataset_id, &body)).await
     }
 }
 
@@ -830,7 +826,7 @@ impl IntoFuture for ImportFromExplorer {
     }
 }
 
-/// A call of [`Datasets::import_from_file`]. Nothing is sent until it is awaited.
+/// A [`Datasets::import_from_file`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ImportFromFile {
@@ -840,7 +836,7 @@ pub struct ImportFromFile {
 }
 
 impl ImportFromFile {
-    /// Starts the task and waits for its end.
+    /// Starts the task and waits until it has ended.
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
@@ -849,11 +845,11 @@ impl ImportFromFile {
     /// Starts the task and returns a handle of it.
     ///
     /// # Errors
-    /// As the call itself.
+    /// The errors of the call itself.
     pub async fn handle(self) -> Result<TaskHandle, Error> {
-        let datasets = self.client.datasets();
+        let client = self.client.clone();
         let task = self.await?;
-        Ok(datasets.task(task.dataset_id, task.id))
+        Ok(TaskHandle::new(client, task.dataset_id.to_string(), task.id.to_string()))
     }
 
     async fn send(self) -> Result<types::ImportTask, Error> {
@@ -861,8 +857,8 @@ impl ImportFromFile {
         checks.segment("dataset_id", &self.dataset_id)?;
 
         let body = types::ImportFromFileRequest { file_id: self.file_id };
-        let core = self.client.core()?;
-        self.client.call("import_from_file", core.import_from_file(&self.dataset_id, &body)).await
+        let call = self.client.start_call("import_from_file")?;
+        call.run(call.core().import_from_file(&self.dataset_id, &body)).await
     }
 }
 
@@ -875,7 +871,7 @@ impl IntoFuture for ImportFromFile {
     }
 }
 
-/// A call of [`Datasets::import_from_playground`]. Nothing is sent until it is awaited.
+/// A [`Datasets::import_from_playground`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ImportFromPlayground {
@@ -885,7 +881,7 @@ pub struct ImportFromPlayground {
 }
 
 impl ImportFromPlayground {
-    /// Starts the task and waits for its end.
+    /// Starts the task and waits until it has ended.
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
@@ -894,11 +890,11 @@ impl ImportFromPlayground {
     /// Starts the task and returns a handle of it.
     ///
     /// # Errors
-    /// As the call itself.
+    /// The errors of the call itself.
     pub async fn handle(self) -> Result<TaskHandle, Error> {
-        let datasets = self.client.datasets();
+        let client = self.client.clone();
         let task = self.await?;
-        Ok(datasets.task(task.dataset_id, task.id))
+        Ok(TaskHandle::new(client, task.dataset_id.to_string(), task.id.to_string()))
     }
 
     async fn send(self) -> Result<types::ImportTask, Error> {
@@ -906,10 +902,8 @@ impl ImportFromPlayground {
         checks.segment("dataset_id", &self.dataset_id)?;
 
         let body = types::ImportFromPlaygroundRequest { conversation_ids: self.conversation_ids };
-        let core = self.client.core()?;
-        self.client
-            .call("import_from_playground", core.import_from_playground(&self.dataset_id, &body))
-            .await
+        let call = self.client.start_call("import_from_playground")?;
+        call.run(call.core().import_from_playground(&self.dataset_id, &body)).await
     }
 }
 
@@ -922,7 +916,7 @@ impl IntoFuture for ImportFromPlayground {
     }
 }
 
-/// A call of [`Datasets::import_from_dataset_records`]. Nothing is sent until it is
+/// A [`Datasets::import_from_dataset_records`] call. Nothing is sent until it is
 /// awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
@@ -933,7 +927,7 @@ pub struct ImportFromDatasetRecords {
 }
 
 impl ImportFromDatasetRecords {
-    /// Starts the task and waits for its end.
+    /// Starts the task and waits until it has ended.
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
@@ -942,11 +936,11 @@ impl ImportFromDatasetRecords {
     /// Starts the task and returns a handle of it.
     ///
     /// # Errors
-    /// As the call itself.
+    /// The errors of the call itself.
     pub async fn handle(self) -> Result<TaskHandle, Error> {
-        let datasets = self.client.datasets();
+        let client = self.client.clone();
         let task = self.await?;
-        Ok(datasets.task(task.dataset_id, task.id))
+        Ok(TaskHandle::new(client, task.dataset_id.to_string(), task.id.to_string()))
     }
 
     async fn send(self) -> Result<types::ImportTask, Error> {
@@ -956,13 +950,8 @@ impl ImportFromDatasetRecords {
         let dataset_record_ids = checks.uuids("dataset_record_ids", &self.dataset_record_ids)?;
 
         let body = types::ImportFromDatasetRecordsRequest { dataset_record_ids };
-        let core = self.client.core()?;
-        self.client
-            .call(
-                "import_from_dataset_records",
-                core.import_from_dataset_records(&self.dataset_id, &body),
-            )
-            .await
+        let call = self.client.start_call("import_from_dataset_records")?;
+        call.run(call.core().import_from_dataset_records(&self.dataset_id, &body)).await
     }
 }
 
@@ -975,7 +964,7 @@ impl IntoFuture for ImportFromDatasetRecords {
     }
 }
 
-/// A call of [`Datasets::export_to_jsonl`]. Nothing is sent until it is awaited.
+/// A [`Datasets::export_to_jsonl`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ExportToJsonl {
@@ -988,8 +977,8 @@ impl ExportToJsonl {
         let checks = Checks::new("export_to_jsonl");
         checks.segment("dataset_id", &self.dataset_id)?;
 
-        let core = self.client.core()?;
-        self.client.call("export_to_jsonl", core.export_to_jsonl(&self.dataset_id)).await
+        let call = self.client.start_call("export_to_jsonl")?;
+        call.run(call.core().export_to_jsonl(&self.dataset_id)).await
     }
 }
 
@@ -1002,7 +991,7 @@ impl IntoFuture for ExportToJsonl {
     }
 }
 
-/// A call of [`Datasets::fetch_task`]. Nothing is sent until it is awaited.
+/// A [`Datasets::fetch_task`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct FetchTask {
@@ -1017,8 +1006,8 @@ impl FetchTask {
         checks.segment("dataset_id", &self.dataset_id)?;
         let task_id = checks.uuid("task_id", &self.task_id)?;
 
-        let core = self.client.core()?;
-        self.client.call("fetch_task", core.fetch_task(&self.dataset_id, &task_id)).await
+        let call = self.client.start_call("fetch_task")?;
+        call.run(call.core().fetch_task(&self.dataset_id, &task_id)).await
     }
 }
 
@@ -1031,7 +1020,7 @@ impl IntoFuture for FetchTask {
     }
 }
 
-/// A call of [`Datasets::list_tasks`]. Nothing is sent until it is awaited.
+/// A [`Datasets::list_tasks`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ListTasks {
@@ -1054,15 +1043,15 @@ impl ListTasks {
         self
     }
 
-    /// A pager over everything that is listed, from the page this call begins at, in pages
-    /// of the size it asks for, the largest by default.
+    /// Returns a pager over all items, starting at this call's page. Default page size:
+    /// 100.
     pub fn pager(self) -> Pager<types::ImportTask> {
         let (first_page, page_size) = (self.page, self.page_size);
         let fetch = move |page: i64, page_size: i64| {
             let call = self.clone().page(page).page_size(page_size);
             async move {
                 let page = call.await?.tasks;
-                Ok(Fetched { results: page.results, count: page.count, next: page.next })
+                Ok(FetchedPage { results: page.results, count: page.count, next: page.next })
             }
             .boxed()
         };
@@ -1079,10 +1068,8 @@ impl ListTasks {
             checks.number("page", value, 1..=i64::MAX)?;
         }
 
-        let core = self.client.core()?;
-        self.client
-            .call("list_tasks", core.list_tasks(&self.dataset_id, self.page, self.page_size))
-            .await
+        let call = self.client.start_call("list_tasks")?;
+        call.run(call.core().list_tasks(&self.dataset_id, self.page, self.page_size)).await
     }
 }
 

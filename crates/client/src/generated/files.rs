@@ -11,7 +11,7 @@ use mistral_datasets_types as types;
 use super::Files;
 use crate::argument::IntoId;
 use crate::argument::IntoOption;
-use crate::check::Checks;
+use crate::checks::Checks;
 use crate::client::Client;
 use crate::error::Error;
 
@@ -22,20 +22,22 @@ impl Files {
     /// other listings, pages are numbered from 0.
     ///
     /// # Arguments
-    /// - `page` (a setter): Page number, starting from 0. Limits: at least 0. Default: 0.
-    /// - `page_size` (a setter): Number of files per page. Limits: at least 0. Default:
-    ///   100.
-    /// - `include_total` (a setter): Whether to include the total number of files in the
-    ///   response. Default: true.
-    /// - `search` (a setter): Case-insensitive substring to search for in file names.
-    /// - `purpose` (a setter): Purpose to filter by.
+    /// - `page` (optional, set with a setter): Page number, starting from 0. Limits: at
+    ///   least 0. Default: 0.
+    /// - `page_size` (optional, set with a setter): Number of files per page. Limits: at
+    ///   least 0. Default: 100.
+    /// - `include_total` (optional, set with a setter): Whether to include the total number
+    ///   of files in the response. Default: true.
+    /// - `search` (optional, set with a setter): Case-insensitive substring to search for
+    ///   in file names.
+    /// - `purpose` (optional, set with a setter): Purpose to filter by.
     ///
     /// # Returns
     /// A page of files.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/files`.
@@ -61,8 +63,8 @@ impl Files {
     /// Metadata of the file.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/files/{file_id}`.
@@ -81,8 +83,8 @@ impl Files {
     /// Confirmation of the deletion.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `DELETE /v1/files/{file_id}`.
@@ -97,15 +99,15 @@ impl Files {
     ///
     /// # Arguments
     /// - `file_id`: ID of the file.
-    /// - `expiry` (a setter): Number of hours until the URL expires. Limits: at least 1.
-    ///   Default: 24.
+    /// - `expiry` (optional, set with a setter): Number of hours until the URL expires.
+    ///   Limits: at least 1. Default: 24.
     ///
     /// # Returns
     /// The presigned URL.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/files/{file_id}/url`.
@@ -114,7 +116,7 @@ impl Files {
     }
 }
 
-/// A call of [`Files::list`]. Nothing is sent until it is awaited.
+/// A [`Files::list`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct ListFiles {
@@ -166,19 +168,15 @@ impl ListFiles {
             checks.number("page_size", value, 0..=i64::MAX)?;
         }
 
-        let core = self.client.core()?;
-        self.client
-            .call(
-                "list_files",
-                core.list_files(
-                    self.include_total,
-                    self.page,
-                    self.page_size,
-                    self.purpose.as_deref(),
-                    self.search.as_deref(),
-                ),
-            )
-            .await
+        let call = self.client.start_call("list_files")?;
+        call.run(call.core().list_files(
+            self.include_total,
+            self.page,
+            self.page_size,
+            self.purpose.as_deref(),
+            self.search.as_deref(),
+        ))
+        .await
     }
 }
 
@@ -191,7 +189,7 @@ impl IntoFuture for ListFiles {
     }
 }
 
-/// A call of [`Files::retrieve`]. Nothing is sent until it is awaited.
+/// A [`Files::retrieve`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct RetrieveFile {
@@ -204,8 +202,8 @@ impl RetrieveFile {
         let checks = Checks::new("retrieve_file");
         checks.segment("file_id", &self.file_id)?;
 
-        let core = self.client.core()?;
-        self.client.call("retrieve_file", core.retrieve_file(&self.file_id)).await
+        let call = self.client.start_call("retrieve_file")?;
+        call.run(call.core().retrieve_file(&self.file_id)).await
     }
 }
 
@@ -218,7 +216,7 @@ impl IntoFuture for RetrieveFile {
     }
 }
 
-/// A call of [`Files::delete`]. Nothing is sent until it is awaited.
+/// A [`Files::delete`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct DeleteFile {
@@ -231,8 +229,8 @@ impl DeleteFile {
         let checks = Checks::new("delete_file");
         checks.segment("file_id", &self.file_id)?;
 
-        let core = self.client.core()?;
-        self.client.call("delete_file", core.delete_file(&self.file_id)).await
+        let call = self.client.start_call("delete_file")?;
+        call.run(call.core().delete_file(&self.file_id)).await
     }
 }
 
@@ -245,7 +243,7 @@ impl IntoFuture for DeleteFile {
     }
 }
 
-/// A call of [`Files::get_signed_url`]. Nothing is sent until it is awaited.
+/// A [`Files::get_signed_url`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct GetSignedUrl {
@@ -268,8 +266,8 @@ impl GetSignedUrl {
             checks.number("expiry", value, 1..=i64::MAX)?;
         }
 
-        let core = self.client.core()?;
-        self.client.call("get_signed_url", core.get_signed_url(&self.file_id, self.expiry)).await
+        let call = self.client.start_call("get_signed_url")?;
+        call.run(call.core().get_signed_url(&self.file_id, self.expiry)).await
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::Records;
 use crate::argument::IntoId;
 use crate::argument::Json;
-use crate::check::Checks;
+use crate::checks::Checks;
 use crate::client::Client;
 use crate::error::Error;
 
@@ -28,8 +28,8 @@ impl Records {
     /// Deleted. The response has no body.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/dataset-records/bulk-delete`.
@@ -54,8 +54,8 @@ impl Records {
     /// The record.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `GET /v1/observability/dataset-records/{dataset_record_id}`.
@@ -74,8 +74,8 @@ impl Records {
     /// Deleted. The response has no body.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `DELETE /v1/observability/dataset-records/{dataset_record_id}`.
@@ -95,8 +95,8 @@ impl Records {
     /// Replaced. The response has no body.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `PUT /v1/observability/dataset-records/{dataset_record_id}/payload`.
@@ -124,8 +124,8 @@ impl Records {
     /// Replaced. The response has no body.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `PUT /v1/observability/dataset-records/{dataset_record_id}/properties`.
@@ -153,8 +153,8 @@ impl Records {
     /// Analysis and answer of the judge.
     ///
     /// # Errors
-    /// [`Validation`](crate::ErrorKind::Validation) before anything is sent when an
-    /// argument breaks a limit; otherwise as the server and the connection have it, see
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
     /// Sends `POST /v1/observability/dataset-records/{dataset_record_id}/live-judging`.
@@ -171,7 +171,7 @@ impl Records {
     }
 }
 
-/// A call of [`Records::bulk_delete`]. Nothing is sent until it is awaited.
+/// A [`Records::bulk_delete`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct BulkDeleteRecords {
@@ -186,8 +186,8 @@ impl BulkDeleteRecords {
         let dataset_record_ids = checks.uuids("dataset_record_ids", &self.dataset_record_ids)?;
 
         let body = types::BulkDeleteRecordsRequest { dataset_record_ids };
-        let core = self.client.core()?;
-        self.client.call("bulk_delete_records", core.bulk_delete_records(&body)).await
+        let call = self.client.start_call("bulk_delete_records")?;
+        call.run(call.core().bulk_delete_records(&body)).await
     }
 }
 
@@ -200,7 +200,7 @@ impl IntoFuture for BulkDeleteRecords {
     }
 }
 
-/// A call of [`Records::fetch`]. Nothing is sent until it is awaited.
+/// A [`Records::fetch`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct FetchRecord {
@@ -213,8 +213,8 @@ impl FetchRecord {
         let checks = Checks::new("fetch_record");
         let dataset_record_id = checks.uuid("dataset_record_id", &self.dataset_record_id)?;
 
-        let core = self.client.core()?;
-        self.client.call("fetch_record", core.fetch_record(&dataset_record_id)).await
+        let call = self.client.start_call("fetch_record")?;
+        call.run(call.core().fetch_record(&dataset_record_id)).await
     }
 }
 
@@ -227,7 +227,7 @@ impl IntoFuture for FetchRecord {
     }
 }
 
-/// A call of [`Records::delete`]. Nothing is sent until it is awaited.
+/// A [`Records::delete`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct DeleteRecord {
@@ -240,8 +240,8 @@ impl DeleteRecord {
         let checks = Checks::new("delete_record");
         let dataset_record_id = checks.uuid("dataset_record_id", &self.dataset_record_id)?;
 
-        let core = self.client.core()?;
-        self.client.call("delete_record", core.delete_record(&dataset_record_id)).await
+        let call = self.client.start_call("delete_record")?;
+        call.run(call.core().delete_record(&dataset_record_id)).await
     }
 }
 
@@ -254,7 +254,7 @@ impl IntoFuture for DeleteRecord {
     }
 }
 
-/// A call of [`Records::update_payload`]. Nothing is sent until it is awaited.
+/// A [`Records::update_payload`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct UpdateRecordPayload {
@@ -270,10 +270,8 @@ impl UpdateRecordPayload {
         let payload = checks.object("payload", self.payload)?.into();
 
         let body = types::UpdateRecordPayloadRequest { payload };
-        let core = self.client.core()?;
-        self.client
-            .call("update_record_payload", core.update_record_payload(&dataset_record_id, &body))
-            .await
+        let call = self.client.start_call("update_record_payload")?;
+        call.run(call.core().update_record_payload(&dataset_record_id, &body)).await
     }
 }
 
@@ -286,7 +284,7 @@ impl IntoFuture for UpdateRecordPayload {
     }
 }
 
-/// A call of [`Records::update_properties`]. Nothing is sent until it is awaited.
+/// A [`Records::update_properties`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct UpdateRecordProperties {
@@ -302,13 +300,8 @@ impl UpdateRecordProperties {
         let properties = checks.object("properties", self.properties)?.into();
 
         let body = types::UpdateRecordPropertiesRequest { properties };
-        let core = self.client.core()?;
-        self.client
-            .call(
-                "update_record_properties",
-                core.update_record_properties(&dataset_record_id, &body),
-            )
-            .await
+        let call = self.client.start_call("update_record_properties")?;
+        call.run(call.core().update_record_properties(&dataset_record_id, &body)).await
     }
 }
 
@@ -321,7 +314,7 @@ impl IntoFuture for UpdateRecordProperties {
     }
 }
 
-/// A call of [`Records::judge`]. Nothing is sent until it is awaited.
+/// A [`Records::judge`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct JudgeRecord {
@@ -337,8 +330,8 @@ impl JudgeRecord {
         let judge_definition = checks.object("judge_definition", self.judge_definition)?.into();
 
         let body = types::JudgeRecordRequest { judge_definition };
-        let core = self.client.core()?;
-        self.client.call("judge_record", core.judge_record(&dataset_record_id, &body)).await
+        let call = self.client.start_call("judge_record")?;
+        call.run(call.core().judge_record(&dataset_record_id, &body)).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! How responses are to fail.
+//! Fault rules.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,22 +7,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// A rule by which the server spoils responses: those of which requests, how many, and how. It is for
-/// [`Workspace::fault`](super::Workspace::fault).
+/// A rule that makes the server fail requests: which requests, how many of them, and how. Pass it to
+/// [`Workspace::inject_fault`](super::Workspace::inject_fault).
 ///
-/// Without a word on which requests it speaks of all, and it is used once. Unless it replaces the response, requests are
-/// really carried out.
+/// By default a rule matches every request and applies once. Requests are carried out unless the rule replaces the
+/// response.
 ///
 /// ```
 /// use mistral_datasets::testing::Fault;
 ///
-/// // The third and fourth upload are carried out, and the connection breaks before the response.
+/// // The third and fourth upload are carried out, but the connection is reset before the response.
 /// let lost = Fault::reset_after(0).operation("upload_file").skip(2).times(2);
-/// // Nothing works any more.
+/// // The server is down.
 /// let down = Fault::status(503).always();
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[must_use = "a fault does nothing until it is given to a workspace"]
+#[must_use = "a fault has no effect until it is injected"]
 pub struct Fault {
     #[serde(skip_serializing_if = "Option::is_none")]
     method: Option<String>,
@@ -32,7 +32,7 @@ pub struct Fault {
     route: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     skip: Option<u64>,
-    /// The inner one is missing where there is no end.
+    /// `Some(None)` means without limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     times: Option<Option<u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,48 +72,48 @@ struct Drip {
 }
 
 impl Fault {
-    /// The response has this status instead, and a failure has the API's envelope. The request is not carried out.
+    /// Responds with this status, and for an error status with the API's error body. The request is not carried out.
     pub fn status(status: u16) -> Self {
         Self { status: Some(status), ..Self::default() }
     }
 
-    /// The response has this body instead: text as it is, anything else as JSON. The request is not carried out.
+    /// Responds with this body: a string verbatim, any other value as JSON. The request is not carried out.
     pub fn body(body: impl Into<Value>) -> Self {
         Self { body: Some(body.into()), ..Self::default() }
     }
 
-    /// The response waits for this time, at most ten minutes, after the request was carried out.
+    /// Delays the response, by at most ten minutes. The request is carried out first.
     pub fn delay(delay: Duration) -> Self {
         Self::default().with_delay(delay)
     }
 
-    /// The connection is reset after so many bytes of the response's body; after none, before anything of the response.
+    /// Resets the connection after this many bytes of the response body; with 0, before the response.
     pub fn reset_after(bytes: u64) -> Self {
         Self { reset_after_bytes: Some(bytes), ..Self::default() }
     }
 
-    /// The connection is closed after so many bytes of the response's body, although more were promised.
+    /// Closes the connection after this many bytes of the response body, although `Content-Length` is larger.
     pub fn truncate_after(bytes: u64) -> Self {
         Self { truncate_after_bytes: Some(bytes), ..Self::default() }
     }
 
-    /// The response's body comes in pieces of so many bytes, with this time between them.
+    /// Sends the response body in chunks of this many bytes, with this interval between them.
     pub fn drip(bytes: u64, interval: Duration) -> Self {
         let interval_ms = milliseconds(interval);
         Self { drip: Some(Drip { bytes, interval_ms }), ..Self::default() }
     }
 
-    /// The import that a request begins fails with this message, and nothing is imported.
+    /// Fails the import that the request starts with this message. Nothing is imported.
     pub fn task_fails(message: impl Into<String>) -> Self {
         Self::task(Task { fail: Some(message.into()), ..Task::default() })
     }
 
-    /// The import that a request begins runs, and never ends.
+    /// Makes the import that the request starts run forever.
     pub fn task_stuck() -> Self {
         Self::task(Task { stuck: Some(true), ..Task::default() })
     }
 
-    /// The import that a request begins runs for this time, at most ten minutes, before anything is done.
+    /// Delays the import that the request starts, by at most ten minutes.
     pub fn task_delay(delay: Duration) -> Self {
         Self::task(Task { delay_ms: Some(milliseconds(delay)), ..Task::default() })
     }
@@ -122,44 +122,44 @@ impl Fault {
         Self { task: Some(task), ..Self::default() }
     }
 
-    /// Only requests of this operation, named as in the API's document, such as `create_record`; `open_link` is opening a
-    /// signed link.
+    /// Matches only requests of this operation, named as in the OpenAPI document, such as `create_record`, or `open_link` for
+    /// presigned links.
     pub fn operation(mut self, name: impl Into<String>) -> Self {
         self.operation = Some(name.into());
         self
     }
 
-    /// Only requests of this method of HTTP.
+    /// Matches only requests with this HTTP method.
     pub fn method(mut self, method: impl Into<String>) -> Self {
         self.method = Some(method.into());
         self
     }
 
-    /// Only requests of this route, written as in the API's document, such as `/v1/files/{file_id}`.
+    /// Matches only requests of this route, written as in the OpenAPI document, such as `/v1/files/{file_id}`.
     pub fn route(mut self, route: impl Into<String>) -> Self {
         self.route = Some(route.into());
         self
     }
 
-    /// Lets so many of these requests pass first.
+    /// Skips this many matching requests.
     pub fn skip(mut self, requests: u64) -> Self {
         self.skip = Some(requests);
         self
     }
 
-    /// Spoils so many of them, at least one.
+    /// Applies to this many matching requests. Default: 1.
     pub fn times(mut self, requests: u64) -> Self {
         self.times = Some(Some(requests));
         self
     }
 
-    /// Spoils all of them.
+    /// Applies to all matching requests.
     pub fn always(mut self) -> Self {
         self.times = Some(None);
         self
     }
 
-    /// Whether the request is really carried out, where that is not to be as the kind of fault has it.
+    /// Sets whether the request is carried out. The default depends on the kind of fault.
     pub fn carry_out(mut self, carry_out: bool) -> Self {
         self.carry_out = Some(carry_out);
         self
@@ -171,34 +171,34 @@ impl Fault {
         self
     }
 
-    /// The response has this body too; see [`body`](Self::body).
+    /// Also replaces the body; see [`body`](Self::body).
     pub fn with_body(mut self, body: impl Into<Value>) -> Self {
         self.body = Some(body.into());
         self
     }
 
-    /// The response waits for this time too; see [`delay`](Self::delay).
+    /// Also delays the response; see [`delay`](Self::delay).
     pub fn with_delay(mut self, delay: Duration) -> Self {
         self.delay_ms = Some(milliseconds(delay));
         self
     }
 }
 
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A rule as the server has it.
+/// A fault rule on the server.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[non_exhaustive]
 pub struct FaultRule {
-    /// Its id, which the journal shows beside the requests that it spoiled.
+    /// The id, which recorded requests refer to.
     pub id: Uuid,
-    /// How many requests it speaks of have come.
+    /// The number of matching requests so far.
     pub matched: u64,
-    /// How many of them it spoiled.
+    /// The number of requests that the rule applied to.
     pub applied: u64,
-    /// The rule as it was given.
+    /// The rule as injected.
     #[serde(flatten)]
     pub rule: Map<String, Value>,
 }

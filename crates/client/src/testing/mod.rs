@@ -1,5 +1,5 @@
-//! Testing code that uses the API, with the feature `local`: a server in the process, workspaces of it that do not meet, responses
-//! that fail as you say, and the journal of the requests that came.
+//! Helpers for testing code that uses the API: a server in the same process, isolated workspaces, fault injection and
+//! recorded requests. Requires the `local` feature.
 //!
 //! ```
 //! # #[tokio::main]
@@ -9,10 +9,10 @@
 //! let server = LocalServer::start().await?;
 //! let local = server.workspace()?;
 //!
-//! // The service is busy once, and wants to be asked again at once.
+//! // The first attempt fails and may be retried immediately.
 //! local.inject_fault(Fault::status(503).operation("create_dataset").header("retry-after", "0")).await?;
 //!
-//! // In the place of your own code:
+//! // Your code under test:
 //! local.client().datasets().create("Refund requests", "Tickets about refunds").await?;
 //!
 //! let statuses: Vec<_> = local.requests().await?.iter().map(|request| request.status).collect();
@@ -21,16 +21,16 @@
 //! # }
 //! ```
 //!
-//! Any other client of the API can use the same workspace: it needs [`url`](Workspace::url) and
+//! Other clients of the API can use the same workspace with its [`url`](Workspace::url) and
 //! [`api_key`](Workspace::api_key).
 
 mod fault;
-mod journal;
+mod recorded_request;
 mod server;
 mod workspace;
 
 pub use fault::{Fault, FaultRule};
-pub use journal::RecordedRequest;
 pub use mistral_datasets_server::{DataLocation, Generation, ServerConfig};
+pub use recorded_request::RecordedRequest;
 pub use server::LocalServer;
 pub use workspace::Workspace;

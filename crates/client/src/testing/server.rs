@@ -1,4 +1,4 @@
-//! The server that tests share.
+//! Local servers for tests.
 
 use mistral_datasets_server::{RunningServer, Server, ServerConfig};
 use uuid::Uuid;
@@ -6,25 +6,25 @@ use uuid::Uuid;
 use super::workspace::Workspace;
 use crate::error::{Error, ErrorKind};
 
-/// A local server in this process, of which every test takes a workspace. It stops when it is dropped.
+/// A local server in this process. It stops when it is dropped.
 ///
-/// Starting one takes some milliseconds and a workspace costs next to nothing, so one server may serve a whole run of tests; in
-/// Rust, where every test mostly has a runtime of its own, each starts one.
+/// Starting a server takes a few milliseconds and creating a [workspace](Self::workspace) almost nothing, so tests can share one
+/// server. Tests with their own tokio runtimes should each start one.
 #[derive(Debug)]
 pub struct LocalServer {
     running: RunningServer,
 }
 
 impl LocalServer {
-    /// Starts a server that keeps its data in memory and takes every key.
+    /// Starts a server that stores its data in memory and accepts every API key.
     ///
     /// # Errors
-    /// As [`start_with`](Self::start_with).
+    /// The errors of [`start_with`](Self::start_with).
     pub async fn start() -> Result<Self, Error> {
         Self::start_with(ServerConfig::default()).await
     }
 
-    /// Starts a server that is set up otherwise: for another generation of the API, with other limits, in a directory.
+    /// Starts a server with a configuration, for example another API generation, other limits or a data directory.
     ///
     /// ```
     /// # #[tokio::main]
@@ -41,43 +41,44 @@ impl LocalServer {
     /// ```
     ///
     /// # Errors
-    /// [`Configuration`](ErrorKind::Configuration) when the server cannot start: the directory or the address cannot be used.
+    /// [`Configuration`](ErrorKind::Configuration) if the server cannot start, for example because the directory or address is in
+    /// use.
     pub async fn start_with(config: ServerConfig) -> Result<Self, Error> {
         let running = Server::start(config).await.map_err(|error| {
-            Error::new(ErrorKind::Configuration, format!("the local server cannot start: {error}"))
+            Error::new(ErrorKind::Configuration, format!("cannot start the local server: {error}"))
                 .with_source(error)
         })?;
         Ok(Self { running })
     }
 
-    /// The server's address, without a slash at its end.
+    /// Returns the server's base URL, without a trailing slash.
     pub fn url(&self) -> String {
         self.running.url()
     }
 
-    /// A workspace that nobody else knows. It is empty.
+    /// Creates an empty workspace.
     ///
     /// # Errors
-    /// As [`workspace_with_key`](Self::workspace_with_key).
+    /// The errors of [`workspace_with_key`](Self::workspace_with_key).
     pub fn workspace(&self) -> Result<Workspace, Error> {
         self.workspace_with_key(Uuid::new_v4())
     }
 
-    /// The workspace of a key, which is the same whoever asks with that key.
+    /// Returns the workspace of an API key. All callers with the same key share it.
     ///
     /// # Errors
-    /// [`Configuration`](ErrorKind::Configuration) when the key is empty or cannot be sent.
+    /// [`Configuration`](ErrorKind::Configuration) if the key is empty or contains invalid characters.
     pub fn workspace_with_key(&self, api_key: impl ToString) -> Result<Workspace, Error> {
         Workspace::connect(self.url(), api_key)
     }
 
-    /// Stops the server, and returns when it has: its port is free, and its data are gone or written. Requests that are still
-    /// being answered, such as those a fault delays, are cut off.
+    /// Stops the server and waits until its port is free and its data are written. Requests in progress, such as those delayed by
+    /// a fault, are aborted.
     pub async fn stop(self) {
         self.running.shutdown_now().await;
     }
 
-    /// The server without what stands around it.
+    /// Returns the running server.
     pub(crate) fn into_running(self) -> RunningServer {
         self.running
     }

@@ -1,4 +1,4 @@
-//! What a test has of a server.
+//! Workspaces of a local server.
 
 use std::fmt;
 
@@ -8,103 +8,102 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::fault::{Fault, FaultRule};
-use super::journal::RecordedRequest;
+use super::recorded_request::RecordedRequest;
 use crate::client::Client;
 use crate::config::ClientBuilder;
-use crate::envelope;
 use crate::error::{Error, ErrorKind};
-use crate::seen;
+use crate::transport::{FailedResponse, ResponseInfo, request_error};
 
-/// What asks the server for what is not of the API; it is named so in errors.
+/// The operation that errors of the server's own routes report.
 const OPERATION: &str = "local";
 
-/// A workspace of a local server: a client of it, the faults of its responses and the journal of its requests. Other workspaces of
-/// the server see nothing of it.
+/// A workspace of a local server: a client, fault rules and recorded requests. Workspaces of the same server are isolated from
+/// each other.
 #[derive(Clone)]
 pub struct Workspace {
     client: Client,
-    /// Asks for what is not of the API. It goes on when the test closes its own client.
+    /// For the server's own routes. It stays open when the test closes `client`.
     control: Client,
     api_key: String,
 }
 
 impl Workspace {
-    /// The workspace of a key on a local server that runs elsewhere, such as `mistral-datasets serve --memory`.
+    /// Connects to the workspace of an API key on a running local server, such as `mistral-datasets serve --memory`.
     ///
     /// # Errors
-    /// [`Configuration`](ErrorKind::Configuration) when the address is none, or the key is empty or cannot be sent.
+    /// [`Configuration`](ErrorKind::Configuration) if the URL is invalid, or the key is empty or contains invalid characters.
     pub fn connect(server_url: impl Into<String>, api_key: impl ToString) -> Result<Self, Error> {
         let api_key = api_key.to_string();
         let builder = builder(server_url.into(), &api_key);
         Ok(Self { client: builder.clone().build()?, control: builder.build()?, api_key })
     }
 
-    /// A client of the workspace, with a budget of repetitions of its own.
+    /// Returns a client for the workspace, with its own retry budget.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Sets up another client of the workspace.
+    /// Returns a builder for another client.
     pub fn builder(&self) -> ClientBuilder {
         builder(self.url().to_owned(), &self.api_key)
     }
 
-    /// The server's address, without a slash at its end: what other clients of the API need as `MISTRAL_SERVER_URL`.
+    /// Returns the server's base URL, without a trailing slash. Other clients of the API can use it as `MISTRAL_SERVER_URL`.
     pub fn url(&self) -> &str {
         self.control.server_url()
     }
 
-    /// The workspace's key: what other clients of the API need as `MISTRAL_API_KEY`.
+    /// Returns the workspace's API key. Other clients of the API can use it as `MISTRAL_API_KEY`.
     pub fn api_key(&self) -> &str {
         &self.api_key
     }
 
-    /// Spoils responses as the rule says. A request is spoiled by the first rule that applies, so that rules which are used up
-    /// one after another make a sequence.
+    /// Injects a fault. The first matching rule that is not used up applies to a request, so several rules form a sequence.
     ///
     /// # Errors
-    /// [`Validation`](ErrorKind::Validation) when the rule cannot be meant; the message names the member.
+    /// [`Validation`](ErrorKind::Validation) if the rule is invalid. The message contains the field.
     pub async fn inject_fault(&self, fault: Fault) -> Result<FaultRule, Error> {
-        let [planted] =
+        let [rule] =
             self.insert_fixture("faults", &fault).await.and_then(|Faults { faults }| {
                 <[FaultRule; 1]>::try_from(faults).map_err(|_| unexpected())
             })?;
-        Ok(planted)
+        Ok(rule)
     }
 
-    /// The rules that were given, and to how many requests each was applied.
+    /// Returns the fault rules, with the number of requests that each applied to.
     ///
     /// # Errors
-    /// When the server does not answer.
+    /// The errors that any call can return.
     pub async fn faults(&self) -> Result<Vec<FaultRule>, Error> {
         Ok(self.get::<Faults>("faults").await?.faults)
     }
 
-    /// Ends all faults.
+    /// Removes all fault rules.
     ///
     /// # Errors
-    /// When the server does not answer.
+    /// The errors that any call can return.
     pub async fn clear_faults(&self) -> Result<(), Error> {
         self.send_request("DELETE", "faults", None).await.map(drop)
     }
 
-    /// The requests that came to the workspace, the oldest first: the newest 10,000 since it was emptied.
+    /// Returns the newest 10,000 requests that the workspace has received since the last
+    /// [`clear_requests`](Self::clear_requests), oldest first.
     ///
     /// # Errors
-    /// When the server does not answer.
+    /// The errors that any call can return.
     pub async fn requests(&self) -> Result<Vec<RecordedRequest>, Error> {
         Ok(self.get::<Requests>("requests").await?.requests)
     }
 
-    /// Empties the journal, so that [`requests`](Self::requests) tells what came since.
+    /// Clears the recorded requests.
     ///
     /// # Errors
-    /// When the server does not answer.
+    /// The errors that any call can return.
     pub async fn clear_requests(&self) -> Result<(), Error> {
         self.send_request("DELETE", "requests", None).await.map(drop)
     }
 
-    /// Plants what the service would have from elsewhere, such as the events that imports from the explorer read.
+    /// Inserts fixtures for data that the service gets from elsewhere, such as the events that imports from the explorer read.
     ///
     /// ```
     /// # #[tokio::main]
@@ -126,59 +125,65 @@ impl Workspace {
     /// ```
     ///
     /// # Errors
-    /// [`Validation`](ErrorKind::Validation) when it cannot be read as that.
+    /// [`Validation`](ErrorKind::Validation) if the items are invalid.
     pub async fn insert_fixture<T: DeserializeOwned>(
         &self,
         what: &str,
         items: &(impl Serialize + ?Sized),
     ) -> Result<T, Error> {
         let json = serde_json::to_string(items).map_err(|error| {
-            Error::new(ErrorKind::Validation, format!("not to be written as JSON: {error}"))
+            Error::new(ErrorKind::Validation, format!("cannot be serialized as JSON: {error}"))
         })?;
-        read(&self.send_request("POST", what, Some(json)).await?)
+        parse(&self.send_request("POST", what, Some(json)).await?)
     }
 
-    /// Makes the workspace as it was at first: without data, faults and journal.
+    /// Deletes all data, fault rules and recorded requests of the workspace.
     ///
     /// # Errors
-    /// When the server does not answer.
+    /// The errors that any call can return.
     pub async fn reset(&self) -> Result<(), Error> {
         self.send_request("POST", "reset", None).await.map(drop)
     }
 
     async fn get<T: DeserializeOwned>(&self, route: &str) -> Result<T, Error> {
-        read(&self.send_request("GET", route, None).await?)
+        parse(&self.send_request("GET", route, None).await?)
     }
 
-    /// Calls one of the server's own routes, which lie under `/local/v1/`, with a body of JSON, and returns the response's.
+    /// Sends a request with an optional JSON body to one of the server's own routes, `/local/v1/{route}`, and returns the body of
+    /// the response.
     ///
     /// # Errors
-    /// As the calls of a client, but nothing is sent twice.
+    /// The errors that any call can return. Requests are never retried.
     pub async fn send_request(
         &self,
         method: &str,
         route: &str,
         json: Option<String>,
     ) -> Result<String, Error> {
-        self.control.until_closed(OPERATION, self.once(method, route, json)).await
+        self.control.until_cancelled(OPERATION, self.send_once(method, route, json)).await
     }
 
-    async fn once(&self, method: &str, route: &str, json: Option<String>) -> Result<String, Error> {
+    async fn send_once(
+        &self,
+        method: &str,
+        route: &str,
+        json: Option<String>,
+    ) -> Result<String, Error> {
         let transport = self.control.transport()?;
         let method = Method::from_bytes(method.as_bytes())
-            .map_err(|_| Error::new(ErrorKind::Validation, "method: expected a method of HTTP"))?;
+            .map_err(|_| Error::new(ErrorKind::Validation, "method: expected an HTTP method"))?;
         let url = format!("{}/local/v1/{route}", self.url());
         let mut request = transport.http().request(method, url).timeout(transport.timeout());
         if let Some(json) = json {
             request = request.header(CONTENT_TYPE, "application/json").body(json);
         }
-        let request = request.build().map_err(seen::broken)?;
-        let response = transport.send(OPERATION, request).await.map_err(seen::broken)?;
+        let request = request.build().map_err(request_error)?;
+        let response = transport.send(OPERATION, request).await.map_err(request_error)?;
         let status = response.status();
-        let body = response.bytes().await.map_err(seen::broken)?;
+        let info = ResponseInfo::new(status.as_u16(), response.headers());
+        let body = response.bytes().await.map_err(request_error)?;
         if !status.is_success() {
-            let status = status.as_u16();
-            return Err(envelope::read(status, &body).into_error(status));
+            return Err(FailedResponse::new(info, &body).into_error());
         }
         String::from_utf8(body.into()).map_err(|_| unexpected())
     }
@@ -190,7 +195,7 @@ impl fmt::Debug for Workspace {
     }
 }
 
-/// A local server is never behind a proxy, whatever the environment says.
+/// A local server is never behind a proxy, even if the environment sets one.
 fn builder(server_url: String, api_key: &str) -> ClientBuilder {
     Client::builder().server_url(server_url).api_key(api_key).no_proxy()
 }
@@ -205,10 +210,10 @@ struct Requests {
     requests: Vec<RecordedRequest>,
 }
 
-fn read<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
+fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
     serde_json::from_str(json).map_err(|_| unexpected())
 }
 
 fn unexpected() -> Error {
-    Error::new(ErrorKind::Decoding, "this is no response of the local server")
+    Error::new(ErrorKind::Decoding, "unexpected response; is this a local server?")
 }

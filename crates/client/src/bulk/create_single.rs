@@ -1,0 +1,222 @@
+//! The `Single` strategy: one request per record, several at a time.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Instant;
+
+use futures::StreamExt;
+use futures::stream::{BoxStream, FuturesUnordered};
+use uuid::Uuid;
+
+use super::adaptive_concurrency::AdaptiveConcurrency;
+use super::may_have_been_applied;
+use super::record::{NewRecord, is_record_error};
+use crate::client::Client;
+use crate::config::{Options, RetryPolicy};
+use crate::error::{Error, ErrorKind};
+use crate::progress::ProgressReporter;
+use crate::report::{CreateReport, Outcome};
+
+/// The minimum number of attempts after status 429, unless retries are disabled.
+const MIN_RATE_LIMIT_ATTEMPTS: u32 = 10;
+
+/// A source of records, with the index of each.
+pub(super) type Records = BoxStream<'static, (usize, Result<NewRecord, Error>)>;
+
+/// Sends records and stores their outcomes in the report.
+pub(super) struct SingleCreator<'a> {
+    client: Client,
+    dataset_id: &'a str,
+    continue_on_error: bool,
+    reporter: &'a ProgressReporter,
+    report: &'a mut CreateReport,
+    retries: RetryPolicy,
+    concurrency: AdaptiveConcurrency,
+    in_progress: FuturesUnordered<Pin<Box<dyn Future<Output = Completed> + Send>>>,
+    /// Items that the overloaded server rejected. They are sent again before new ones.
+    retry_queue: VecDeque<Item>,
+    /// The error that ends the call. Once it is set, no more requests are sent.
+    fatal_error: Option<Error>,
+}
+
+struct Item {
+    index: usize,
+    record: NewRecord,
+    attempts: u32,
+    started: Instant,
+}
+
+struct Completed {
+    item: Item,
+    sent_at: Instant,
+    result: Result<Uuid, Error>,
+}
+
+impl<'a> SingleCreator<'a> {
+    pub(super) fn new(
+        client: &Client,
+        dataset_id: &'a str,
+        concurrency: usize,
+        continue_on_error: bool,
+        reporter: &'a ProgressReporter,
+        report: &'a mut CreateReport,
+    ) -> Result<Self, Error> {
+        let retries = client.transport()?.settings().retries.clone();
+        Ok(Self {
+            // Retries happen here, where they slow down all requests.
+            client: client.with_options(Options::new().retries(RetryPolicy::none()))?,
+            dataset_id,
+            continue_on_error,
+            reporter,
+            report,
+            concurrency: AdaptiveConcurrency::new(concurrency, retries.clone()),
+            retries,
+            in_progress: FuturesUnordered::new(),
+            retry_queue: VecDeque::new(),
+            fatal_error: None,
+        })
+    }
+
+    /// Sends all records of the source.
+    pub(super) async fn run(mut self, mut records: Records) -> Result<(), Error> {
+        let mut source_ended = false;
+        loop {
+            let stopped = self.fatal_error.is_some();
+            let paused_until = self.concurrency.paused_until();
+            let below_limit = self.in_progress.len() < self.concurrency.limit();
+            let may_send = !stopped && paused_until.is_none() && below_limit;
+            if may_send && let Some(item) = self.retry_queue.pop_front() {
+                self.send(item);
+                continue;
+            }
+            let has_more = !source_ended || !self.retry_queue.is_empty();
+            let wants_to_send = !stopped && has_more;
+            if self.in_progress.is_empty() && !wants_to_send {
+                return self.fatal_error.map_or(Ok(()), Err);
+            }
+            tokio::select! {
+                biased;
+                Some(completed) = self.in_progress.next() => self.complete(completed),
+                () = self.client.cancelled(), if !stopped => {
+                    self.fatal_error = Some(self.client.cancelled_error());
+                }
+                () = sleep_until(paused_until), if wants_to_send && below_limit => {}
+                record = records.next(), if may_send && !source_ended => match record {
+                    Some((index, record)) => self.accept(index, record),
+                    None => source_ended = true,
+                },
+            }
+        }
+    }
+
+    /// Sends a record from the source unless an earlier call did.
+    fn accept(&mut self, index: usize, record: Result<NewRecord, Error>) {
+        match record {
+            Err(error) if !is_record_error(&error) => {
+                // The source itself failed; there is no record with this index.
+                self.fatal_error.get_or_insert(error);
+            }
+            _ if !self.report.needs_sending(index) => {}
+            Ok(record) => {
+                self.report.mark_taken(index);
+                self.send(Item { index, record, attempts: 0, started: Instant::now() });
+            }
+            Err(error) => self.fail(index, error),
+        }
+    }
+
+    fn send(&mut self, item: Item) {
+        let call = self.client.datasets().create_record(
+            self.dataset_id,
+            item.record.payload(),
+            item.record.properties(),
+        );
+        self.in_progress.push(Box::pin(async move {
+            let sent_at = Instant::now();
+            let result = call.await.map(|record| record.id);
+            Completed { item, sent_at, result }
+        }));
+    }
+
+    fn complete(&mut self, completed: Completed) {
+        let Completed { mut item, sent_at, result } = completed;
+        item.attempts += 1;
+        let error = match result {
+            Ok(id) => {
+                self.concurrency.on_success();
+                self.report.set(item.index, Outcome::Created(id));
+                self.report_progress(item.record.size());
+                return;
+            }
+            Err(error) => error.with_attempts(item.attempts, item.started.elapsed()),
+        };
+        if may_have_been_applied(&error) {
+            let error = error.with_ambiguity(true);
+            self.report.set(item.index, Outcome::Unknown(error.clone()));
+            self.report_progress(0);
+            return self.stop_if_fatal(error);
+        }
+        if !error.is_retryable() {
+            return self.fail(item.index, error);
+        }
+        self.concurrency.on_overload(sent_at, error.retry_after());
+        if self.fatal_error.is_none() && self.may_retry(&item, &error) {
+            self.retry_queue.push_back(item);
+        } else {
+            self.fail(item.index, error);
+        }
+    }
+
+    fn may_retry(&self, item: &Item, error: &Error) -> bool {
+        let max_attempts = match self.retries.max_attempts {
+            1 => 1,
+            max if error.kind() == ErrorKind::RateLimit => max.max(MIN_RATE_LIMIT_ATTEMPTS),
+            max => max,
+        };
+        item.attempts < max_attempts && error.retry_after() <= Some(self.retries.max_retry_after)
+    }
+
+    fn report_progress(&self, bytes: usize) {
+        self.reporter.update(|progress| {
+            progress.bytes += bytes as u64;
+            progress.records += 1;
+        });
+    }
+
+    /// Records that a record was certainly not created.
+    fn fail(&mut self, index: usize, error: Error) {
+        self.report.set(index, Outcome::Failed(error.clone()));
+        self.report_progress(0);
+        self.stop_if_fatal(error);
+    }
+
+    fn stop_if_fatal(&mut self, error: Error) {
+        if !self.continue_on_error || affects_all_records(&error) {
+            self.fatal_error.get_or_insert(error);
+        }
+    }
+}
+
+async fn sleep_until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns whether every other record would fail with the same error.
+fn affects_all_records(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Configuration
+        | ErrorKind::Authentication
+        | ErrorKind::Permission
+        | ErrorKind::NotFound
+        | ErrorKind::RateLimit
+        | ErrorKind::Cancelled
+        | ErrorKind::Closed => true,
+        // There was no connection to send it over.
+        ErrorKind::Connection => !error.is_ambiguous(),
+        _ => false,
+    }
+}

@@ -1,0 +1,147 @@
+//! Downloads: the content of an uploaded file, or of a presigned link.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use bytes::{Bytes, BytesMut};
+use futures::Stream;
+use futures::stream::{BoxStream, StreamExt};
+use reqwest::Url;
+use tokio::io::AsyncWriteExt;
+
+use super::atomic_file::{Target, write_error};
+use super::resumable_download::{DownloadEvent, ResumableDownload};
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use crate::transport::Auth;
+
+/// A download in progress, which can be read once: as a whole, to a file, or as a stream.
+///
+/// If the connection is lost or stalls, the download is resumed on a new one; see [`RetryPolicy`](crate::RetryPolicy).
+/// Dropping the download cancels it.
+pub struct Download {
+    operation: &'static str,
+    content: BoxStream<'static, Result<Bytes, Error>>,
+    length: Option<u64>,
+}
+
+impl Download {
+    /// Connects to the server and returns the download.
+    pub(crate) async fn open(
+        client: Client,
+        operation: &'static str,
+        mut file: ResumableDownload,
+    ) -> Result<Self, Error> {
+        client.until_cancelled(operation, file.open()).await?;
+        let length = file.length();
+        let content = futures::stream::unfold(Some((client, file)), move |state| async move {
+            let (client, mut file) = state?;
+            match client.until_cancelled(operation, file.next()).await {
+                Ok(None) => None,
+                Ok(Some(DownloadEvent::Chunk(bytes))) => Some((Ok(bytes), Some((client, file)))),
+                Ok(Some(DownloadEvent::Restart)) => {
+                    let message = "the file was replaced during the download";
+                    let error = Error::new(ErrorKind::Conflict, message);
+                    Some((Err(error.with_operation(operation)), None))
+                }
+                Err(error) => Some((Err(error), None)),
+            }
+        });
+        Ok(Self { operation, content: content.fuse().boxed(), length })
+    }
+
+    /// Returns the total number of bytes, if the server sent it.
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Reads the whole content into memory.
+    ///
+    /// # Errors
+    /// [`Connection`](ErrorKind::Connection) or [`Timeout`](ErrorKind::Timeout) if the retries are exhausted;
+    /// [`Conflict`](ErrorKind::Conflict) if the file was replaced while the download was interrupted.
+    pub async fn bytes(mut self) -> Result<Bytes, Error> {
+        let mut content = BytesMut::new();
+        while let Some(bytes) = self.content.next().await {
+            content.extend_from_slice(&bytes?);
+        }
+        Ok(content.freeze())
+    }
+
+    /// Writes the content to a file and returns the number of bytes written.
+    ///
+    /// The file is created, or replaced, only after its content has been written completely and synced to disk. If the
+    /// download fails or is dropped, nothing is left behind. A path that is not a regular file, such as a pipe, is written to
+    /// directly.
+    ///
+    /// # Errors
+    /// [`Validation`](ErrorKind::Validation) if the file cannot be written, and the errors of [`bytes`](Self::bytes).
+    pub async fn to_path(self, path: impl Into<PathBuf>) -> Result<u64, Error> {
+        let (operation, path) = (self.operation, path.into());
+        self.write(&path).await.map_err(|error| error.with_operation(operation))
+    }
+
+    async fn write(mut self, path: &Path) -> Result<u64, Error> {
+        let (mut writer, file) = match Target::open(path).await? {
+            Target::Stream(stream) => (stream, None),
+            Target::File(file) => (file.writer()?, Some(file)),
+        };
+        let cannot_write = |error| write_error(path, error);
+        let mut written = 0;
+        while let Some(bytes) = self.content.next().await {
+            let bytes = bytes?;
+            writer.write_all(&bytes).await.map_err(cannot_write)?;
+            written += bytes.len() as u64;
+        }
+        writer.shutdown().await.map_err(cannot_write)?;
+        if let Some(file) = file {
+            file.commit().await?;
+        }
+        Ok(written)
+    }
+
+    /// Returns the content as a stream of chunks, which ends after an error.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Send + Unpin + 'static {
+        self.content
+    }
+}
+
+impl fmt::Debug for Download {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Download").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+/// Parses a link if it is an http or https URL.
+pub(crate) fn parse_link(url: &str) -> Option<Url> {
+    Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+}
+
+impl Client {
+    /// Opens a presigned link, such as the link of an export.
+    ///
+    /// The API key is not sent to the link's host. The link is a secret itself and appears in no error.
+    ///
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
+    /// let link = client.files().get_signed_url("a file's id").await?.url;
+    /// let bytes = client.open_link(&link).await?.bytes().await?;
+    /// println!("{} bytes", bytes.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Validation`](ErrorKind::Validation) if the URL is invalid. If the link has expired,
+    /// [`Permission`](ErrorKind::Permission) or [`NotFound`](ErrorKind::NotFound), depending on the server; request a new
+    /// link then.
+    pub async fn open_link(&self, url: &str) -> Result<Download, Error> {
+        const OPERATION: &str = "open_link";
+        let transport = self.transport()?.clone();
+        let url = parse_link(url).ok_or_else(|| {
+            Error::invalid(OPERATION, "url: expected an http or https URL".to_owned())
+        })?;
+        let file = ResumableDownload::new(OPERATION, transport, url, Auth::None);
+        Download::open(self.clone(), OPERATION, file).await
+    }
+}

@@ -1,0 +1,65 @@
+//! File uploads and downloads, which are streamed and therefore not generated.
+
+mod atomic_file;
+mod download;
+mod resumable_download;
+mod upload;
+
+use crate::argument::IntoId;
+use crate::calls::Files;
+use crate::checks::Checks;
+use crate::error::Error;
+use crate::transport::Auth;
+use mistral_datasets_types as types;
+use reqwest::Url;
+
+pub(crate) use atomic_file::{AtomicFile, Target, write_error};
+pub use download::Download;
+pub(crate) use download::parse_link;
+pub(crate) use resumable_download::{DownloadEvent, ResumableDownload};
+pub(crate) use upload::MAX_FILE_BYTES;
+pub use upload::Upload;
+
+impl Files {
+    /// Uploads a file of at most 512 MB, which an import can then read. The content is streamed, not held in memory.
+    ///
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
+    /// use mistral_datasets::Upload;
+    ///
+    /// let file = client.files().upload(Upload::path("records.jsonl").await?).await?;
+    /// println!("{} is {}", file.filename, file.id);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The upload is retried only if it was certainly not carried out, and never if its content is a stream.
+    ///
+    /// # Errors
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if the file has no name or is known to be too
+    /// large; and the errors that any call can return.
+    ///
+    /// Sends `POST /v1/files`.
+    pub async fn upload(&self, upload: Upload) -> Result<types::File, Error> {
+        upload::send(&self.client, upload).await
+    }
+
+    /// Downloads the content of an uploaded file.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the file does not exist, and the errors that any call can return.
+    ///
+    /// Sends `GET /v1/files/{file_id}/content`.
+    pub async fn download(&self, file_id: impl IntoId) -> Result<Download, Error> {
+        const OPERATION: &str = "download_file";
+        let file_id = file_id.into_id();
+        Checks::new(OPERATION).segment("file_id", &file_id)?;
+        let mut url = Url::parse(self.client.server_url()).expect("the server URL was validated");
+        url.path_segments_mut()
+            .expect("an http URL has a path")
+            .extend(["v1", "files", &file_id, "content"]);
+        let transport = self.client.transport()?.clone();
+        let file = ResumableDownload::new(OPERATION, transport, url, Auth::ApiKey);
+        Download::open(self.client.clone(), OPERATION, file).await
+    }
+}

@@ -1,0 +1,278 @@
+//! Reports of bulk calls, complete or partial.
+
+use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
+
+use mistral_datasets_types::ImportTask;
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::strategy::Strategy;
+
+/// The report of a bulk call. If the call failed, [`Error::report`] returns what it had done until then.
+#[derive(Clone, Debug)]
+pub enum Report {
+    /// The report of [`create_records`](crate::calls::Datasets::create_records).
+    Create(CreateReport),
+    /// The report of [`import_jsonl`](crate::calls::Datasets::import_jsonl).
+    Import(ImportReport),
+}
+
+/// The outcome of one record.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The record was created with this id.
+    Created(Uuid),
+    /// The record was created by importing a file, which does not return its id.
+    Imported,
+    /// The record was not created, because of this error.
+    Failed(Error),
+    /// The record may have been created: this error occurred after the request was sent. It is never sent again.
+    Unknown(Error),
+    /// The record was not created: the call ended before it was sent, or the import of its file failed, which leaves no
+    /// records behind.
+    NotSent,
+}
+
+impl Outcome {
+    /// Returns whether a later call can send the record without creating it twice.
+    fn can_be_sent(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::NotSent)
+    }
+}
+
+/// The report of [`create_records`](crate::calls::Datasets::create_records): the outcome of every record read from the source,
+/// in order.
+#[derive(Clone, Debug, Default)]
+pub struct CreateReport {
+    pub(crate) items: Vec<Outcome>,
+    pub(crate) strategy: Strategy,
+    pub(crate) reason: String,
+    pub(crate) task: Option<Box<ImportTask>>,
+    pub(crate) unfinished_import: Option<UnfinishedImport>,
+    pub(crate) elapsed: Duration,
+}
+
+impl CreateReport {
+    /// Returns the outcome of each record, in the order of the source. Records that were never read are not included.
+    pub fn items(&self) -> &[Outcome] {
+        &self.items
+    }
+
+    /// Returns how many records were created, directly or by importing a file.
+    pub fn created(&self) -> usize {
+        self.count(|item| matches!(item, Outcome::Created(_) | Outcome::Imported))
+    }
+
+    /// Returns how many records were rejected or could not be sent.
+    pub fn failed(&self) -> usize {
+        self.count(|item| matches!(item, Outcome::Failed(_)))
+    }
+
+    /// Returns how many records may have been created.
+    pub fn unknown(&self) -> usize {
+        self.count(|item| matches!(item, Outcome::Unknown(_)))
+    }
+
+    /// Returns how many records were read but not created, for other reasons than a failure of their own.
+    pub fn not_sent(&self) -> usize {
+        self.count(|item| matches!(item, Outcome::NotSent))
+    }
+
+    fn count(&self, predicate: fn(&Outcome) -> bool) -> usize {
+        self.items.iter().filter(|item| predicate(item)).count()
+    }
+
+    /// Returns the strategy that was requested, or that `Auto` chose. It is `Auto` if the call ended before it chose.
+    pub fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
+    /// Returns why this strategy was used, as text.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Returns the import task of the last file, if files were imported.
+    pub fn task(&self) -> Option<&ImportTask> {
+        self.task.as_deref()
+    }
+
+    /// Returns how long the call took.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// Returns whether the record with this index has to be sent.
+    pub(crate) fn needs_sending(&self, index: usize) -> bool {
+        self.items.get(index).is_none_or(Outcome::can_be_sent)
+    }
+
+    /// Returns how many of the first records do not have to be sent.
+    pub(crate) fn settled_count(&self, first: usize) -> usize {
+        self.items.iter().take(first).filter(|item| !item.can_be_sent()).count()
+    }
+
+    /// Sets the outcome of the record with this index.
+    pub(crate) fn set(&mut self, index: usize, outcome: Outcome) {
+        if index >= self.items.len() {
+            self.items.resize(index + 1, Outcome::NotSent);
+        }
+        self.items[index] = outcome;
+    }
+
+    /// Sets the outcome of those of these records whose outcome is still `NotSent`.
+    pub(crate) fn set_unsent(&mut self, indices: Range<usize>, outcome: &Outcome) {
+        for item in &mut self.items[indices] {
+            if matches!(item, Outcome::NotSent) {
+                *item = outcome.clone();
+            }
+        }
+    }
+
+    /// Records that the record with this index was read from the source.
+    pub(crate) fn mark_taken(&mut self, index: usize) {
+        if index >= self.items.len() || self.needs_sending(index) {
+            self.set(index, Outcome::NotSent);
+        }
+    }
+}
+
+/// A file whose import was running when the call ended. Its task is the report's.
+#[derive(Clone, Debug)]
+pub(crate) struct UnfinishedImport {
+    pub(crate) file_id: String,
+    /// The indices of the records that the file may contain.
+    pub(crate) indices: Range<usize>,
+}
+
+/// The report of [`import_jsonl`](crate::calls::Datasets::import_jsonl).
+#[derive(Clone, Debug, Default)]
+pub struct ImportReport {
+    pub(crate) lines: u64,
+    pub(crate) invalid_lines: Vec<InvalidLine>,
+    pub(crate) invalid_line_count: u64,
+    pub(crate) files: Vec<ImportedFile>,
+    pub(crate) unknown: Vec<UnknownFile>,
+}
+
+impl ImportReport {
+    /// Returns how many lines were read, including blank and invalid ones.
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// Returns how many records the imported [`files`](Self::files) contain.
+    pub fn records(&self) -> u64 {
+        self.files.iter().map(|file| file.records).sum()
+    }
+
+    /// Returns the first 1,000 invalid lines, in order. Unless the call was `lenient`, there is at most one, which failed the
+    /// call.
+    pub fn invalid_lines(&self) -> &[InvalidLine] {
+        &self.invalid_lines
+    }
+
+    /// Returns how many lines are invalid.
+    pub fn invalid_line_count(&self) -> u64 {
+        self.invalid_line_count
+    }
+
+    /// Returns the files whose import was started and has not failed, in order.
+    pub fn files(&self) -> &[ImportedFile] {
+        &self.files
+    }
+
+    /// Returns the files whose import may have been started: the connection was lost or the server failed while starting it.
+    /// The dataset's tasks show whether it was; see [`list_tasks`](crate::calls::Datasets::list_tasks).
+    pub fn unknown(&self) -> &[UnknownFile] {
+        &self.unknown
+    }
+
+    /// Returns the lines that a later call must not send again, in order.
+    pub(crate) fn imported_lines(&self) -> Vec<RangeInclusive<u64>> {
+        let files = self.files.iter().map(|file| (file.first_line, file.lines));
+        let unknown = self.unknown.iter().map(|file| (file.first_line, file.lines));
+        let mut done: Vec<_> = files.chain(unknown).collect();
+        done.sort_unstable();
+        done.into_iter().map(|(first, lines)| first..=first + lines - 1).collect()
+    }
+
+    /// Returns how many records those lines contain.
+    pub(crate) fn imported_records(&self) -> u64 {
+        self.records() + self.unknown.iter().map(|file| file.records).sum::<u64>()
+    }
+}
+
+/// A line that cannot be imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InvalidLine {
+    /// The line number, from 1.
+    pub line: u64,
+    /// The position in the line in characters, from 1.
+    pub column: u64,
+    /// Why the line is invalid. Never contains its content.
+    pub problem: String,
+}
+
+/// A file that was uploaded and whose import was started.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ImportedFile {
+    /// The id of the uploaded file. The file is deleted after a successful import.
+    pub file_id: String,
+    /// The first line of the source that the file contains.
+    pub first_line: u64,
+    /// The number of lines of the source that the file stands for, including skipped blank and invalid lines.
+    pub lines: u64,
+    /// The number of records in the file.
+    pub records: u64,
+    /// The import task. It has completed unless the call did not wait for it or stopped waiting.
+    pub task: ImportTask,
+}
+
+/// A file that was uploaded and whose import may have been started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnknownFile {
+    /// The id of the uploaded file, which was not deleted.
+    pub file_id: String,
+    /// The first line of the source that the file contains.
+    pub first_line: u64,
+    /// The number of lines of the source that the file stands for, including skipped blank and invalid lines.
+    pub lines: u64,
+    /// The number of records in the file.
+    pub records: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn records_that_may_have_been_created_are_not_sent_again() {
+        let error = || Error::new(ErrorKind::Connection, "connection lost");
+        let mut report = CreateReport::default();
+        for (index, outcome) in [
+            Outcome::Created(Uuid::nil()),
+            Outcome::Imported,
+            Outcome::Unknown(error()),
+            Outcome::Failed(error()),
+            Outcome::NotSent,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            report.set(index, outcome);
+        }
+        let to_send: Vec<_> = (0..6).filter(|index| report.needs_sending(*index)).collect();
+        assert_eq!(to_send, [3, 4, 5]);
+        let counts = [report.created(), report.unknown(), report.failed(), report.not_sent()];
+        assert_eq!(counts, [2, 1, 1, 1]);
+        (0..7).for_each(|index| report.mark_taken(index));
+        let counts = [report.created(), report.unknown(), report.failed(), report.not_sent()];
+        assert_eq!(counts, [2, 1, 0, 4]);
+    }
+}

@@ -1,0 +1,121 @@
+//! Raw responses, for callers that need the status, headers or bytes besides the decoded result.
+//!
+//! [`WithResponse`] works for any call by means of a task-local, because it only sees the call's future. The transport
+//! stores the response there.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use super::failed_response;
+use crate::error::{Error, ErrorKind};
+
+/// A successful response as the server sent it.
+#[derive(Clone)]
+pub struct RawResponse {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) elapsed: Duration,
+    pub(crate) attempts: u32,
+}
+
+impl RawResponse {
+    /// Returns the status code, such as 200.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Returns the headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Returns the request id that the server assigned, which its operators can look up.
+    pub fn request_id(&self) -> Option<&str> {
+        failed_response::request_id(&self.headers)
+    }
+
+    /// Returns the body, decompressed but not otherwise processed.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// Returns how long the call took, including all attempts and the delays between them.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// Returns the number of attempts.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+}
+
+impl fmt::Debug for RawResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The body contains conversations, and headers may contain cookies.
+        f.debug_struct("RawResponse")
+            .field("status", &self.status)
+            .field("request_id", &self.request_id())
+            .field("body_bytes", &self.body.len())
+            .field("elapsed", &self.elapsed)
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
+    }
+}
+
+type Slot = Arc<Mutex<Option<RawResponse>>>;
+
+tokio::task_local! {
+    static REQUESTED: Slot;
+}
+
+/// Stores a response if the caller asked for it with [`WithResponse::with_response`].
+pub(crate) fn store_if_requested(response: impl FnOnce() -> RawResponse) {
+    let _ = REQUESTED
+        .try_with(|slot| *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(response()));
+}
+
+/// Sends a call and returns the raw response along with its result. Implemented for every call.
+pub trait WithResponse<T>: IntoFuture<Output = Result<T, Error>> + Sized {
+    /// Sends the call and returns its result together with the raw response.
+    ///
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
+    /// use mistral_datasets::WithResponse;
+    ///
+    /// let (page, response) = client.datasets().list().with_response().await?;
+    /// println!("{} datasets, request {:?}", page.datasets.count, response.request_id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of the call itself, which contain the status, the request id and the start of the body.
+    /// [`Validation`](crate::ErrorKind::Validation), after the call has completed, if it consists of several requests, such
+    /// as a pager or an import, and so has no single response.
+    fn with_response(self) -> impl Future<Output = Result<(T, RawResponse), Error>> + Send
+    where
+        Self::IntoFuture: Send,
+        T: Send,
+    {
+        let call = self.into_future();
+        async move {
+            let slot = Slot::default();
+            let value = REQUESTED.scope(slot.clone(), call).await?;
+            let response = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let response = response.ok_or_else(|| {
+                let message = "this call has no single response to return";
+                Error::new(ErrorKind::Validation, message)
+            })?;
+            Ok((value, response))
+        }
+    }
+}
+
+impl<C: IntoFuture<Output = Result<T, Error>>, T> WithResponse<T> for C {}
