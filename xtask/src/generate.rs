@@ -114,7 +114,10 @@ mod tests {
         fs::write(&edited, text.replacen("\"fetch_dataset\"", "\"fetch\"", 1)).unwrap();
         let before = fs::read(&edited).unwrap();
         let report = check(directory.path()).unwrap_err();
-        assert!(report.contains("--- crates/server/src/api/generated/routes.rs (current)"), "{report}");
+        assert!(
+            report.contains("--- crates/server/src/api/generated/routes.rs (current)"),
+            "{report}"
+        );
         assert!(
             report.contains("+    OperationRoute {")
                 || report.contains("operation_id: \"fetch_dataset\""),
