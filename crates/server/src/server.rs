@@ -229,7 +229,7 @@ impl Server {
 fn router(app: &App, admin: AdminState, seeder: Arc<Seeder>, cors: &Cors) -> Router {
     let testing = TestApp::new(app.clone(), seeder);
     let routes = api::routes(app.clone()).merge(admin::routes(admin)).merge(testing.routes());
-    let routes = testing.around(api::with_fallbacks(routes));
+    let routes = testing.wrap(api::with_fallbacks(routes));
     let routes = routes
         .layer(MapRequestLayer::new(api::name_requests))
         .layer(from_fn_with_state(app.http.clone(), net::check_host));

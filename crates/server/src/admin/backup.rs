@@ -1,4 +1,4 @@
-//! Backing up a data directory, also while a server serves it.
+//! Backs up a data directory, also while a server is using it.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -11,39 +11,39 @@ use uuid::Uuid;
 use crate::data_dir;
 use crate::sqlite::{OpenError, Snapshot};
 
-/// A file that is deleted between the moment of the backup and its being held makes it begin again, with another moment. Since
-/// only milliseconds lie between the two, a few tries suffice on the busiest server.
-const TRIES: usize = 20;
+/// How often a backup takes a new snapshot because a file was deleted between the snapshot and linking the file. Only milliseconds
+/// lie between the two, so a few attempts suffice even on a busy server.
+const MAX_ATTEMPTS: usize = 20;
 
-/// What a backup holds.
+/// The contents of a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Backup {
-    /// How many uploaded or exported files.
+    /// The number of uploaded and exported files.
     pub files: usize,
-    /// How large it is.
+    /// The size in bytes.
     pub bytes: u64,
 }
 
-/// Why a backup was not made. Nothing is left of it.
+/// An error that stopped a backup. No partial backup is left.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackupError {
-    /// Something has the name that the backup was to get. It stays as it is.
-    #[error("{} is there already; give the backup another name", .0.display())]
+    /// The target already exists. It is left unchanged.
+    #[error("{} already exists; choose another name for the backup", .0.display())]
     Exists(PathBuf),
-    /// There is no data directory, or nothing was ever kept in it.
-    #[error("{} is no data directory of a server", .0.display())]
+    /// The source is not a data directory, or it is empty.
+    #[error("{} is not a data directory of a server", .0.display())]
     NoData(PathBuf),
     /// A newer version of the server wrote the data directory.
     #[error("cannot read {}: {reason}", path.display())]
     Newer {
         /// The directory.
         path: PathBuf,
-        /// What is to be done.
+        /// What to do about it.
         reason: String,
     },
-    /// The database cannot be copied: it cannot be read, or its copy not written.
+    /// The database cannot be read, or its copy cannot be written.
     #[error("cannot copy the database of {}: {source}", path.display())]
     Database {
         /// The data directory.
@@ -59,25 +59,30 @@ pub enum BackupError {
         /// Why.
         source: io::Error,
     },
-    /// Files were deleted faster than they could be held.
-    #[error("files were deleted all the time while the backup was to begin; try again")]
+    /// Files were deleted faster than they could be linked.
+    #[error("files were deleted while the backup started; try again")]
     Restless,
-    /// It was told to stop.
+    /// `should_continue` returned false.
     #[error("the backup was stopped")]
     Stopped,
 }
 
-/// Copies the data directory `from` as it is at one moment, whether a server serves it or not, to the new directory `to`. The
-/// copy is a data directory itself: to restore it, copy it to where a server is to serve it from.
+/// Copies a consistent snapshot of the data directory `from` to the new directory `to`.
 ///
-/// It holds every write that was acknowledged before this was called. A server is neither needed nor kept waiting. The copy
-/// appears under its name when it is whole and on the disk, and never replaces anything. It asks `go_on` now and then, and
-/// leaves nothing when that says no. It works for as long as copying takes, so call it on a thread that may wait.
+/// The copy is itself a data directory: to restore it, copy it to the place where a server is to use it. It contains every write
+/// that was acknowledged before this was called. A running server is not required and is not blocked.
+///
+/// The copy appears at `to` once it is complete and flushed to disk, and never replaces anything. `should_continue` is called regularly; if it
+/// returns false, the backup stops and leaves nothing behind. This function blocks until the copy is complete.
 ///
 /// # Errors
-/// When there is nothing to back up, when something already has the name, and when reading or writing fails.
-pub fn backup(from: &Path, to: &Path, go_on: impl Fn() -> bool) -> Result<Backup, BackupError> {
-    // A link that leads nowhere is something too.
+/// Fails if there is nothing to back up, if `to` already exists, or if reading or writing fails.
+pub fn backup(
+    from: &Path,
+    to: &Path,
+    should_continue: impl Fn() -> bool,
+) -> Result<Backup, BackupError> {
+    // A dangling symbolic link counts as existing.
     if to.symlink_metadata().is_ok() {
         return Err(BackupError::Exists(to.to_owned()));
     }
@@ -89,116 +94,130 @@ pub fn backup(from: &Path, to: &Path, go_on: impl Fn() -> bool) -> Result<Backup
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let unfinished =
-        tempfile::Builder::new().prefix(".backup-").tempdir_in(parent).map_err(writing(to))?;
-    let copy = Copy { from, to, unfinished, go_on };
-    let (moment, held) = copy.begin(&database)?;
-    let backup = copy.fill(&moment, &held)?;
-    copy.finish(parent)?;
+    let temp_dir =
+        tempfile::Builder::new().prefix(".backup-").tempdir_in(parent).map_err(write_error(to))?;
+    let job = BackupJob { from, to, temp_dir, should_continue };
+    let (snapshot, preserved) = job.snapshot(&database)?;
+    let backup = job.write(&snapshot, &preserved)?;
+    job.finish(parent)?;
     Ok(backup)
 }
 
-/// A backup being made.
-struct Copy<'a, G> {
+/// A backup in progress.
+struct BackupJob<'a, G> {
     from: &'a Path,
     to: &'a Path,
-    unfinished: TempDir,
-    go_on: G,
+    temp_dir: TempDir,
+    should_continue: G,
 }
 
-/// How a content is held, so that the server may delete it.
+/// How a file's content is preserved, so that the server may delete it during the backup.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Held {
-    /// By a second name. What is copied in the end is a file of its own, whose owner or mode can be changed without the
-    /// server's.
+enum Preserved {
+    /// By a hard link. The backup gets a copy in the end, so that changes to its owner or mode do not affect the server's
+    /// file.
     Linked,
-    /// By a copy, where the two directories are on different file systems.
+    /// By a copy, because the directories are on different file systems.
     Copied,
 }
 
-impl<G: Fn() -> bool> Copy<'_, G> {
-    /// Finds a moment all of whose contents are there, and holds them.
-    fn begin(&self, database: &Path) -> Result<(Snapshot, HashMap<Uuid, Held>), BackupError> {
-        fs::create_dir(self.holding()).map_err(writing(self.to))?;
-        let mut held = HashMap::new();
-        for _ in 0..TRIES {
-            let moment = Snapshot::of(database).map_err(|error| self.database_error(error))?;
-            let moment = moment.ok_or_else(|| BackupError::NoData(self.from.to_owned()))?;
-            let needed = moment.contents().map_err(|error| self.database_error(error))?;
-            if self.hold(&needed, &mut held)? {
-                // What an earlier try has held may have been deleted since.
-                let needed = needed.into_iter().map(|id| (id, held[&id])).collect();
-                return Ok((moment, needed));
+impl<G: Fn() -> bool> BackupJob<'_, G> {
+    /// Takes a snapshot whose file contents all exist, and preserves them.
+    fn snapshot(
+        &self,
+        database: &Path,
+    ) -> Result<(Snapshot, HashMap<Uuid, Preserved>), BackupError> {
+        fs::create_dir(self.preserved_dir()).map_err(write_error(self.to))?;
+        let mut preserved = HashMap::new();
+        for _ in 0..MAX_ATTEMPTS {
+            let snapshot = Snapshot::open(database).map_err(|error| self.database_error(error))?;
+            let snapshot = snapshot.ok_or_else(|| BackupError::NoData(self.from.to_owned()))?;
+            let needed = snapshot.file_ids().map_err(|error| self.database_error(error))?;
+            if self.preserve(&needed, &mut preserved)? {
+                // Earlier attempts may have preserved files that have been deleted since.
+                let needed = needed.into_iter().map(|id| (id, preserved[&id])).collect();
+                return Ok((snapshot, needed));
             }
         }
         Err(BackupError::Restless)
     }
 
-    fn holding(&self) -> PathBuf {
-        self.unfinished.path().join("held")
+    fn preserved_dir(&self) -> PathBuf {
+        self.temp_dir.path().join("preserved")
     }
 
-    /// Holds the contents that are not held yet, and answers whether all are there.
-    fn hold(&self, ids: &[Uuid], held: &mut HashMap<Uuid, Held>) -> Result<bool, BackupError> {
+    /// Preserves the contents that are not preserved yet. Returns false if one does not exist.
+    fn preserve(
+        &self,
+        ids: &[Uuid],
+        preserved: &mut HashMap<Uuid, Preserved>,
+    ) -> Result<bool, BackupError> {
         for id in ids {
-            if held.contains_key(id) {
+            if preserved.contains_key(id) {
                 continue;
             }
             self.check_stopped()?;
             let source = data_dir::files(self.from).join(id.to_string());
-            let target = self.holding().join(id.to_string());
-            let how = match fs::hard_link(&source, &target) {
-                Ok(()) => Ok(Held::Linked),
+            let target = self.preserved_dir().join(id.to_string());
+            let method = match fs::hard_link(&source, &target) {
+                Ok(()) => Ok(Preserved::Linked),
                 Err(error) if error.kind() == ErrorKind::NotFound => Err(error),
-                Err(_) => fs::copy(&source, &target).map(|_| Held::Copied),
+                Err(_) => fs::copy(&source, &target).map(|_| Preserved::Copied),
             };
-            match how {
-                Ok(how) => held.insert(*id, how),
+            match method {
+                Ok(method) => preserved.insert(*id, method),
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-                Err(error) => return Err(writing(self.to)(error)),
+                Err(error) => return Err(write_error(self.to)(error)),
             };
         }
         Ok(true)
     }
 
-    /// Writes everything, and waits until it is on the disk.
-    fn fill(&self, moment: &Snapshot, held: &HashMap<Uuid, Held>) -> Result<Backup, BackupError> {
-        let database = data_dir::database(self.unfinished.path());
-        if !moment.write_to(&database, &self.go_on).map_err(|error| self.database_error(error))? {
+    /// Writes the database and the files, and flushes them to disk.
+    fn write(
+        &self,
+        snapshot: &Snapshot,
+        preserved: &HashMap<Uuid, Preserved>,
+    ) -> Result<Backup, BackupError> {
+        let database = data_dir::database(self.temp_dir.path());
+        if !snapshot
+            .write_to(&database, &self.should_continue)
+            .map_err(|error| self.database_error(error))?
+        {
             return Err(BackupError::Stopped);
         }
-        let mut bytes = on_disk(&database).map_err(writing(self.to))?;
-        let files = data_dir::files(self.unfinished.path());
-        fs::create_dir(&files).map_err(writing(self.to))?;
-        for (id, how) in held {
+        let mut bytes = sync_file(&database).map_err(write_error(self.to))?;
+        let files = data_dir::files(self.temp_dir.path());
+        fs::create_dir(&files).map_err(write_error(self.to))?;
+        for (id, method) in preserved {
             self.check_stopped()?;
             let (source, target) =
-                (self.holding().join(id.to_string()), files.join(id.to_string()));
-            let placed = match how {
-                Held::Linked => fs::copy(&source, &target).map(drop),
-                Held::Copied => fs::rename(&source, &target),
+                (self.preserved_dir().join(id.to_string()), files.join(id.to_string()));
+            let placed = match method {
+                Preserved::Linked => fs::copy(&source, &target).map(drop),
+                Preserved::Copied => fs::rename(&source, &target),
             };
-            bytes += placed.and_then(|()| on_disk(&target)).map_err(writing(self.to))?;
+            bytes += placed.and_then(|()| sync_file(&target)).map_err(write_error(self.to))?;
         }
-        fs::remove_dir_all(self.holding()).map_err(writing(self.to))?;
-        Ok(Backup { files: held.len(), bytes })
+        fs::remove_dir_all(self.preserved_dir()).map_err(write_error(self.to))?;
+        Ok(Backup { files: preserved.len(), bytes })
     }
 
-    /// Gives the backup its name.
+    /// Moves the complete backup to its target.
     fn finish(self, parent: &Path) -> Result<(), BackupError> {
         self.check_stopped()?;
-        let unfinished = self.unfinished.path();
-        sync_directory(&data_dir::files(unfinished)).map_err(writing(self.to))?;
-        sync_directory(unfinished).map_err(writing(self.to))?;
-        // Where something has come meanwhile, this fails, unless it is an empty directory, in which nothing is lost.
-        fs::rename(unfinished, self.to).map_err(writing(self.to))?;
-        // It is no longer there to be removed.
-        let _ = self.unfinished.keep();
-        sync_directory(parent).map_err(writing(self.to))
+        let temp_dir = self.temp_dir.path();
+        sync_directory(&data_dir::files(temp_dir)).map_err(write_error(self.to))?;
+        sync_directory(temp_dir).map_err(write_error(self.to))?;
+        // Fails if something was created there in the meantime, except for an empty directory.
+        fs::rename(temp_dir, self.to).map_err(write_error(self.to))?;
+        // The temporary directory was renamed, so there is nothing to remove.
+        let _ = self.temp_dir.keep();
+        sync_directory(parent).map_err(write_error(self.to))
     }
 
     fn check_stopped(&self) -> Result<(), BackupError> {
-        if (self.go_on)() { Ok(()) } else { Err(BackupError::Stopped) }
+        if (self.should_continue)() { Ok(()) } else { Err(BackupError::Stopped) }
     }
 
     fn database_error(&self, error: OpenError) -> BackupError {
@@ -211,19 +230,19 @@ impl<G: Fn() -> bool> Copy<'_, G> {
     }
 }
 
-fn writing(path: &Path) -> impl Fn(io::Error) -> BackupError {
+fn write_error(path: &Path) -> impl Fn(io::Error) -> BackupError {
     let path = path.to_owned();
     move |source| BackupError::Write { path: path.clone(), source }
 }
 
-/// Waits until a file is on the disk, and answers how long it is.
-fn on_disk(path: &Path) -> io::Result<u64> {
+/// Flushes a file to disk and returns its size in bytes.
+fn sync_file(path: &Path) -> io::Result<u64> {
     let file = File::options().write(true).open(path)?;
     file.sync_all()?;
     Ok(file.metadata()?.len())
 }
 
-/// Systems that cannot open directories have no need of it.
+/// Flushes a directory to disk. Windows can neither open directories as files nor needs this.
 fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }

@@ -1,6 +1,6 @@
-//! What a server counts of itself, for Prometheus.
+//! Prometheus metrics.
 //!
-//! No label tells of a workspace, a key, or anything else that belongs to somebody.
+//! No label identifies a workspace, a key or other user data.
 
 mod process;
 
@@ -17,16 +17,16 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::storage::Counts;
 
-/// The names of the server's own metrics begin with this.
+/// The prefix of the server's server metrics.
 const PREFIX: &str = "mistral_datasets";
 
-/// The seconds at which the histogram of requests is cut. Most of what the server does takes less than a millisecond.
-const SECONDS: &[f64] = &[
+/// The bucket bounds of the request duration, in seconds. Most requests take less than a millisecond.
+const BUCKETS: &[f64] = &[
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     10.0, 60.0,
 ];
 
-/// What is counted as it happens.
+/// Metrics that are updated as events occur.
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<Request, Counter>,
@@ -53,41 +53,46 @@ struct Status {
 }
 
 fn durations() -> Histogram {
-    Histogram::new(SECONDS.iter().copied())
+    Histogram::new(BUCKETS.iter().copied())
 }
 
 impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::default();
-        let own = registry.sub_registry_with_prefix(PREFIX);
+        let server = registry.sub_registry_with_prefix(PREFIX);
         let requests = Family::default();
-        own.register("requests", "Requests that were answered", requests.clone());
+        server.register("requests", "Number of requests handled", requests.clone());
         let durations = Family::new_with_constructor(durations as fn() -> Histogram);
-        own.register_with_unit(
+        server.register_with_unit(
             "request_duration",
-            "The time from a request's head until its response began",
+            "Time from receiving the request head to sending the response",
             Unit::Seconds,
             durations.clone(),
         );
         let (received, sent) = (Counter::default(), Counter::default());
-        let texts = ["Bytes that clients sent", "Bytes that were sent to clients"];
-        own.register_with_unit("received", texts[0], Unit::Bytes, received.clone());
-        own.register_with_unit("sent", texts[1], Unit::Bytes, sent.clone());
+        let received_help = "Number of bytes received from clients";
+        server.register_with_unit("received", received_help, Unit::Bytes, received.clone());
+        server.register_with_unit(
+            "sent",
+            "Number of bytes sent to clients",
+            Unit::Bytes,
+            sent.clone(),
+        );
         let connections = Gauge::default();
-        own.register("connections", "Connections that are open", connections.clone());
+        server.register("connections", "Number of open connections", connections.clone());
         let started: Gauge = Gauge::default();
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         started.set(i64::try_from(now.as_secs()).unwrap_or_default());
-        own.register_with_unit(
+        server.register_with_unit(
             "start_time",
-            "When the server started, since 1970",
+            "Start time of the server since the Unix epoch",
             Unit::Seconds,
             started,
         );
         Self { registry, requests, durations, received, sent, connections }
     }
 
-    /// Counts a request that is being answered.
+    /// Counts a request whose response is about to be sent.
     pub(crate) fn request_handled(&self, operation: &'static str, status: u16, elapsed: Duration) {
         self.requests.get_or_create(&Request { operation, status: status.into() }).inc();
         self.durations.get_or_create(&Operation { operation }).observe(elapsed.as_secs_f64());
@@ -109,31 +114,31 @@ impl Metrics {
         self.sent.inc_by(bytes as u64);
     }
 
-    /// Everything as text, with what the storage has.
+    /// Returns all metrics, with the counts of the storage, in the OpenMetrics text format.
     pub(crate) fn text(&self, counts: &Counts) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode_registry(&mut text, &self.registry)?;
-        encode_registry(&mut text, &present(counts))?;
+        encode_registry(&mut text, &storage_metrics(counts))?;
         encode_eof(&mut text)?;
         Ok(text)
     }
 }
 
-/// What is looked up when somebody asks.
-fn present(counts: &Counts) -> Registry {
+/// Returns the metrics that are computed on each request.
+fn storage_metrics(counts: &Counts) -> Registry {
     let mut registry = Registry::default();
     let gauge = |count: u64| {
         let gauge: Gauge = Gauge::default();
         gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         gauge
     };
-    let own = registry.sub_registry_with_prefix(PREFIX);
-    own.register("datasets", "Datasets of all workspaces", gauge(counts.datasets));
-    own.register("records", "Records of all datasets", gauge(counts.records));
-    own.register("files", "Uploaded files and exports", gauge(counts.files));
-    own.register_with_unit(
+    let server = registry.sub_registry_with_prefix(PREFIX);
+    server.register("datasets", "Number of datasets in all workspaces", gauge(counts.datasets));
+    server.register("records", "Number of records in all datasets", gauge(counts.records));
+    server.register("files", "Number of uploaded files and exports", gauge(counts.files));
+    server.register_with_unit(
         "files_size",
-        "The size of uploaded files and exports",
+        "Total size of uploaded files and exports",
         Unit::Bytes,
         gauge(counts.file_bytes),
     );
@@ -142,10 +147,10 @@ fn present(counts: &Counts) -> Registry {
         let status = Status { status: status.clone() };
         tasks.get_or_create(&status).set(i64::try_from(*count).unwrap_or(i64::MAX));
     }
-    own.register("tasks", "Import tasks by their status", tasks);
+    server.register("tasks", "Number of import tasks by status", tasks);
     if let Some(bytes) = process::resident_bytes() {
-        let text = "The memory that the process has";
-        registry.register_with_unit("process_resident_memory", text, Unit::Bytes, gauge(bytes));
+        let help = "Resident memory size of the process";
+        registry.register_with_unit("process_resident_memory", help, Unit::Bytes, gauge(bytes));
     }
     registry
 }
@@ -155,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_counted_comes_as_the_text_that_prometheus_reads() {
+    fn metrics_are_encoded_in_the_openmetrics_format() {
         let metrics = Metrics::new();
         metrics.request_handled("create_record", 201, Duration::from_micros(200));
         metrics.request_handled("create_record", 201, Duration::from_secs(100));
@@ -179,7 +184,7 @@ mod tests {
             "mistral_datasets_files_size_bytes 5",
             r#"mistral_datasets_tasks{status="RUNNING"} 6"#,
         ] {
-            assert!(text.lines().any(|found| found == line), "{line} is not in:\n{text}");
+            assert!(text.lines().any(|found| found == line), "{line} missing in:\n{text}");
         }
         assert!(text.ends_with("# EOF\n"));
     }

@@ -16,7 +16,7 @@ use crate::storage::Storage;
 /// The media type of the OpenMetrics text format.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// State shared by the handlers of this module.
+/// State shared by the handlers.
 #[derive(Clone)]
 pub(crate) struct AdminState {
     pub(crate) http: HttpContext,
@@ -33,7 +33,7 @@ async fn health() -> Response {
     json(StatusCode::OK, r#"{"status":"ok"}"#)
 }
 
-/// Returns the metrics as text. A key is required only if keys are configured.
+/// Returns the metrics. A key is required only if keys are configured.
 async fn metrics(
     State(state): State<AdminState>,
     headers: HeaderMap,

@@ -20,8 +20,8 @@ pub(super) async fn list(
 ) -> Result<Response, ApiError> {
     let page = PageQuery::read(&query)?;
     let text = query.text("q")?.filter(|text| !text.is_empty());
-    let containing = text.map(str::to_owned);
-    let listed = app.storage.datasets(caller.workspace, containing, page.window()).await?;
+    let search = text.map(str::to_owned);
+    let listed = app.storage.datasets(caller.workspace, search, page.window()).await?;
     let body = responses::page("datasets", &listed, &page, &base, text);
     Ok(json(StatusCode::OK, body))
 }
@@ -71,7 +71,7 @@ pub(super) async fn delete(
     DatasetPath(key): DatasetPath,
 ) -> Result<Response, ApiError> {
     app.storage.delete_dataset(caller.workspace, key).await?;
-    // Its records are removed behind the response.
+    // Housekeeping removes its records in the background.
     app.cleanup.notify_one();
     Ok(no_content())
 }

@@ -1,7 +1,7 @@
 //! Exports: a dataset as a JSONL file behind a signed link.
 //!
-//! An export is kept like an uploaded file until its link expires, but is not listed among the files. (An assumption: the
-//! service says only that it exports "to the Files API".)
+//! An export is stored like an uploaded file until its link expires, but is not listed among the files. This is an assumption: the
+//! service documents only that it exports "to the Files API".
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,9 +27,9 @@ pub(super) async fn to_jsonl(
     let dataset = app.storage.dataset(caller.workspace, key).await?;
     let contents = app.contents.clone();
     let incoming = blocking_io(tokio::task::spawn_blocking(move || contents.create())).await?;
-    // The storage has the visitor while it reads; what was written is taken back afterwards.
-    let written = Arc::new(Mutex::new(Some(incoming)));
-    let writing = Arc::clone(&written);
+    // The storage owns the visitor while it reads, so the file is shared to get it back afterwards.
+    let shared = Arc::new(Mutex::new(Some(incoming)));
+    let writing = Arc::clone(&shared);
     let mut line = Vec::new();
     let visitor = move |record: RecordView<'_>| {
         let mut incoming = writing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,7 +41,7 @@ pub(super) async fn to_jsonl(
     let key = DatasetKey::Id(dataset.id);
     app.storage.visit_records(caller.workspace, key, Box::new(visitor)).await?;
     let incoming: Option<IncomingFile> =
-        written.lock().unwrap_or_else(PoisonError::into_inner).take();
+        shared.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(incoming) = incoming else {
         return Err(ApiError::internal(&io::Error::from(io::ErrorKind::BrokenPipe)));
     };
@@ -50,7 +50,7 @@ pub(super) async fn to_jsonl(
     let new = NewFile {
         id: stored.id,
         export: true,
-        // The link's time is cut to seconds, so the file is there until its last moment.
+        // The link's expiry is truncated to seconds, so the file outlives it.
         expires_at: Some(expires),
         name: format!("{}.jsonl", dataset.slug),
         bytes: stored.bytes,
@@ -66,7 +66,7 @@ pub(super) async fn to_jsonl(
     Ok(json(StatusCode::OK, body))
 }
 
-/// Writes a record as a line that an import reads back.
+/// Writes a record as a line that can be imported again.
 fn write_line(line: &mut Vec<u8>, record: RecordView<'_>) {
     Object::write(line, |object| {
         object.uuid("id", record.id);

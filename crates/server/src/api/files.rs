@@ -19,15 +19,15 @@ use crate::json::{Object, array};
 use crate::storage::{FileFilter, Missing, NewFile, Window};
 use crate::time::Timestamp;
 
-/// The purpose in responses about files that were uploaded without one. (An assumption: no purpose of the service is meant
-/// for datasets; its own clients want some text, and this one they know.)
-const PURPOSE: &str = "batch";
+/// The purpose of files that were uploaded without one. This is an assumption: the service has no purpose for datasets, but the
+/// official clients require a known one.
+const DEFAULT_PURPOSE: &str = "batch";
 
-/// A file is kept, and a link works, for at most a hundred years, whatever more is asked for.
-const MOST_HOURS: u64 = 100 * 366 * 24;
+/// The longest lifetime of files and links, in hours: a hundred years. Longer requested ones are shortened.
+const MAX_HOURS: u64 = 100 * 366 * 24;
 
-/// The characters that a file's name or a purpose may have.
-const NAME: usize = 255;
+/// The maximum length of a file name or a purpose, in characters.
+const MAX_NAME_LENGTH: usize = 255;
 
 pub(super) async fn list(
     State(app): State<App>,
@@ -37,10 +37,10 @@ pub(super) async fn list(
     let page = query.integer("page", 0..=MAX_INTEGER, 0)?;
     let size = query.integer("page_size", 0..=MAX_INTEGER, 100)?;
     let with_total = query.boolean("include_total", true)?;
-    let given = |name| Ok::<_, ApiError>(query.text(name)?.filter(|text| !text.is_empty()));
+    let non_empty = |name| Ok::<_, ApiError>(query.text(name)?.filter(|text| !text.is_empty()));
     let filter = FileFilter {
-        containing: given("search")?.map(str::to_owned),
-        purpose: given("purpose")?.map(str::to_owned),
+        containing: non_empty("search")?.map(str::to_owned),
+        purpose: non_empty("purpose")?.map(str::to_owned),
     };
     let limit = u32::try_from(size).unwrap_or(u32::MAX);
     let window = Window { offset: page.saturating_mul(size), limit };
@@ -55,7 +55,7 @@ pub(super) async fn list(
     Ok(json(StatusCode::OK, body))
 }
 
-/// What the fields of an upload say, as far as they have come.
+/// The fields of an upload received so far.
 #[derive(Default)]
 struct Upload {
     file: Option<(crate::content::IncomingFile, String, Option<String>)>,
@@ -77,7 +77,9 @@ pub(super) async fn upload(
                     return Err(ApiError::validation("file: given more than once"));
                 }
                 let name = field.file_name().ok_or_else(|| {
-                    ApiError::validation("file: expected a file, with a `filename`, found text")
+                    ApiError::validation(
+                        "file: expected a file with a `filename`, found a text field",
+                    )
                 })?;
                 let name = file_name(name)?;
                 let mimetype = field.content_type().map(str::to_owned);
@@ -101,7 +103,7 @@ pub(super) async fn upload(
         expires_at: upload.expires_at,
         name,
         bytes: stored.bytes,
-        purpose: upload.purpose.unwrap_or_else(|| PURPOSE.to_owned()),
+        purpose: upload.purpose.unwrap_or_else(|| DEFAULT_PURPOSE.to_owned()),
         mimetype,
         visibility: upload.visibility.unwrap_or_else(|| "workspace".to_owned()),
         lines: has_lines.then_some(stored.lines),
@@ -112,41 +114,44 @@ pub(super) async fn upload(
     Ok(json(StatusCode::OK, body))
 }
 
-/// The last part of a file's name: some clients send the path it had with them.
+/// Validates a file name. Only the last component is used, because some clients send a path.
 fn file_name(name: &str) -> Result<String, ApiError> {
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
     match name.chars().count() {
-        0 => Err(ApiError::validation("file: its `filename` is empty")),
-        1..=NAME if !name.contains('\0') => Ok(name.to_owned()),
+        0 => Err(ApiError::validation("file: `filename` must not be empty")),
+        1..=MAX_NAME_LENGTH if !name.contains('\0') => Ok(name.to_owned()),
         _ => Err(ApiError::validation(format!(
-            "file: its `filename` must have at most {NAME} characters, none of them U+0000"
+            "file: `filename` must have at most {MAX_NAME_LENGTH} characters and must not contain U+0000"
         ))),
     }
 }
 
 fn purpose(text: String) -> Result<String, ApiError> {
     match text.chars().count() {
-        1..=NAME if !text.contains('\0') => Ok(text),
-        _ => Err(ApiError::validation(format!("purpose: expected 1 to {NAME} characters"))),
+        1..=MAX_NAME_LENGTH if !text.contains('\0') => Ok(text),
+        _ => Err(ApiError::validation(format!(
+            "purpose: expected 1 to {MAX_NAME_LENGTH} characters other than U+0000"
+        ))),
     }
 }
 
 fn expiry(text: &str) -> Result<Timestamp, ApiError> {
     let hours = text.trim().parse().ok().filter(|hours| (1..=MAX_INTEGER).contains(hours));
-    let hours =
-        hours.ok_or_else(|| ApiError::validation("expiry: expected whole hours of at least 1"))?;
+    let hours = hours.ok_or_else(|| {
+        ApiError::validation("expiry: expected an integer of at least 1, in hours")
+    })?;
     Ok(after(hours))
 }
 
 fn visibility(text: String) -> Result<String, ApiError> {
     match text.as_str() {
         "workspace" | "user" => Ok(text),
-        _ => Err(ApiError::validation("visibility: expected workspace or user")),
+        _ => Err(ApiError::validation("visibility: expected `workspace` or `user`")),
     }
 }
 
 fn after(hours: u64) -> Timestamp {
-    Timestamp::now().plus(Duration::from_secs(hours.min(MOST_HOURS) * 3600))
+    Timestamp::now().plus(Duration::from_secs(hours.min(MAX_HOURS) * 3600))
 }
 
 pub(super) async fn retrieve(
@@ -166,7 +171,7 @@ pub(super) async fn delete(
     FilePath(id): FilePath,
 ) -> Result<Response, ApiError> {
     app.storage.delete_file(caller.workspace, id).await?;
-    // The file is gone for everybody now. A content that cannot be removed is tried again at the next start.
+    // The file no longer exists for clients. If removing its content fails, the next start removes it.
     let contents = app.contents.clone();
     blocking_io(tokio::task::spawn_blocking(move || contents.remove(&[id]))).await?;
     let body = responses::object(|object| {
@@ -201,7 +206,7 @@ pub(super) async fn signed_url(
     Ok(json(StatusCode::OK, body))
 }
 
-/// Opens the content of a file. One that was deleted just now is not there.
+/// Opens the content of a file, which may have been deleted in the meantime.
 pub(super) async fn open(app: &App, id: Uuid) -> Result<File, ApiError> {
     let contents = app.contents.clone();
     let opened = tokio::task::spawn_blocking(move || match contents.open_content(id) {
@@ -216,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_files_name_is_the_last_part_of_a_path() {
+    fn file_names_are_the_last_component_of_a_path() {
         assert_eq!(file_name("C:\\data\\a b.jsonl").unwrap(), "a b.jsonl");
         assert_eq!(file_name("../../etc/passwd").unwrap(), "passwd");
         assert!(file_name("").is_err());

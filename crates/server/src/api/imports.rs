@@ -1,5 +1,6 @@
-//! Operations that begin imports. What is to be imported is looked up before the task is created: a source that is not there
-//! is refused at once, and leaves no task.
+//! Operations that start imports.
+//!
+//! The source is looked up before the task is created, so a missing source is an error response and not a failed task.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -28,11 +29,11 @@ pub(super) async fn from_file(
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let file = uuid::Uuid::try_parse(&id).map_err(|_| Missing::File)?;
     app.storage.file(caller.workspace, file).await?;
-    // The file is opened here, so that it may be deleted as soon as this is answered.
+    // The file is opened here, so that clients may delete it as soon as they have the response.
     let content = files::open(&app, file).await?;
     let rules = LineRules::new(&app.http.limits, app.generation);
     let lines = FileLines::new(content, rules).map_err(|error| ApiError::internal(&error))?;
-    begin(&app, caller, key, Source::File(Box::new(lines)), 0, hook).await
+    start(&app, caller, key, Source::File(Box::new(lines)), 0, hook).await
 }
 
 pub(super) async fn from_campaign(
@@ -47,7 +48,7 @@ pub(super) async fn from_campaign(
     let events = app.storage.campaign_events(caller.workspace, campaign).await?;
     let (ids, _) = distinct(events.existing);
     let skipped = events.named - ids.len() as u64;
-    begin(&app, caller, key, Source::Events(Ids::new(ids)), skipped, hook).await
+    start(&app, caller, key, Source::Events(Ids::new(ids)), skipped, hook).await
 }
 
 pub(super) async fn from_explorer(
@@ -62,7 +63,7 @@ pub(super) async fn from_explorer(
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let (ids, skipped) = distinct(ids);
     app.storage.require_events(caller.workspace, ids.clone()).await?;
-    begin(&app, caller, key, Source::Events(Ids::new(ids)), skipped, hook).await
+    start(&app, caller, key, Source::Events(Ids::new(ids)), skipped, hook).await
 }
 
 pub(super) async fn from_playground(
@@ -77,7 +78,7 @@ pub(super) async fn from_playground(
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let (ids, skipped) = distinct(ids);
     app.storage.require_conversations(caller.workspace, ids.clone()).await?;
-    begin(&app, caller, key, Source::Conversations(Ids::new(ids)), skipped, hook).await
+    start(&app, caller, key, Source::Conversations(Ids::new(ids)), skipped, hook).await
 }
 
 pub(super) async fn from_dataset_records(
@@ -92,15 +93,17 @@ pub(super) async fn from_dataset_records(
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let (ids, skipped) = distinct(ids);
     app.storage.require_records(caller.workspace, ids.clone()).await?;
-    begin(&app, caller, key, Source::Records(Ids::new(ids)), skipped, hook).await
+    start(&app, caller, key, Source::Records(Ids::new(ids)), skipped, hook).await
 }
 
 fn strings(values: &[Value<'_>]) -> Result<Vec<String>, JsonError> {
     values.iter().map(Value::string).collect()
 }
 
-/// Every id once, where it came first, and how many that leaves out. (An assumption: it is documented nowhere what happens
-/// to what is named twice; here it is imported once and counted as skipped.)
+/// Removes duplicate ids, keeping the first of each, and returns the number of removed ones.
+///
+/// The service does not document what happens to duplicates. The assumption here is that they are imported once, and that further
+/// ones count as skipped.
 fn distinct<T: Clone + Eq + Hash>(ids: Vec<T>) -> (Vec<T>, u64) {
     let count = ids.len();
     let mut seen = HashSet::with_capacity(count);
@@ -109,8 +112,8 @@ fn distinct<T: Clone + Eq + Hash>(ids: Vec<T>) -> (Vec<T>, u64) {
     (ids, skipped)
 }
 
-/// Leaves the import to the worker, and answers its task.
-async fn begin(
+/// Submits an import to the queue and returns its task.
+async fn start(
     app: &App,
     caller: Caller,
     dataset: DatasetKey,
@@ -130,7 +133,7 @@ mod tests {
     use super::distinct;
 
     #[test]
-    fn what_is_named_twice_counts_once() {
+    fn duplicates_are_removed_and_counted() {
         assert_eq!(distinct(vec![3, 1, 3, 2, 1]), (vec![3, 1, 2], 2));
     }
 }

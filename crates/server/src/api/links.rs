@@ -1,4 +1,4 @@
-//! Signed links to files, which need no key.
+//! Signed links to files, which work without a key.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -20,20 +20,20 @@ pub(super) async fn open(
 ) -> Result<Response, ApiError> {
     check(&app, id, &query)?.map_err(|error| {
         forbidden(match error {
-            LinkError::Invalid => "the link is not signed by this server, or was altered",
-            LinkError::Expired => "the link has expired; ask for a new one",
+            LinkError::Invalid => "the signature of the link is invalid",
+            LinkError::Expired => "the link has expired; request a new one",
         })
     })?;
     let entry = app.storage.linked_file(id).await?;
     file_response(files::open(&app, id).await?, &entry, &headers).await
 }
 
-/// Whether the query of a link opens a file.
+/// Verifies the query of a link to a file.
 fn check(app: &App, id: Uuid, query: &Query) -> Result<Result<(), LinkError>, ApiError> {
     verify_link(&app.link_signer, id, query, Timestamp::now())
 }
 
-/// Whether the query of a link that a signer signed opens a file at a time.
+/// Verifies the query of a link to a file at a given time.
 pub(crate) fn verify_link(
     signer: &LinkSigner,
     id: Uuid,
@@ -47,7 +47,7 @@ pub(crate) fn verify_link(
     Ok(signer.verify(id, expires, signature, now))
 }
 
-/// The workspace of the file that a link was signed for, whether its time is over or not.
+/// Returns the workspace of the file that a link was signed for, even if the link has expired.
 pub(crate) async fn linked_workspace(app: &App, link: &Uri) -> Option<Uuid> {
     let id = Uuid::try_parse(link.path().rsplit('/').next()?).ok()?;
     let query = Query::of(link);

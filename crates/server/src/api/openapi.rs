@@ -1,4 +1,4 @@
-//! The document of the API, as this server serves it.
+//! Serves the OpenAPI document.
 
 use axum::response::Response;
 use http::StatusCode;
@@ -6,10 +6,10 @@ use http::StatusCode;
 use crate::http::{BaseUrl, json};
 use crate::json::string;
 
-/// The document, whose list of servers is empty.
+/// The OpenAPI document, with an empty array of servers.
 const DOCUMENT: &str = include_str!("generated/openapi.json");
 
-/// How the empty list is written.
+/// The empty array of servers as it is written in the document.
 const NO_SERVERS: &str = "\"servers\": []";
 
 pub(super) async fn document(base: BaseUrl) -> Response {
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_server_stands_in_the_document_and_all_else_stays() {
+    fn only_the_servers_of_the_document_change() {
         assert_eq!(DOCUMENT.matches(NO_SERVERS).count(), 1);
         let mut served: Value = serde_json::from_slice(&with_server("http://a\"b")).unwrap();
         let server = json!({"url": "http://a\"b", "description": "This local server."});

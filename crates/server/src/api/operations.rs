@@ -1,4 +1,4 @@
-//! Looks up the operations of the API, and names requests by them in the log and the metrics.
+//! Looks up operations of the API, and sets the name of a request in the log and the metrics.
 
 use axum::extract::{MatchedPath, Request};
 use http::Method;
@@ -6,7 +6,7 @@ use http::Method;
 use super::generated::routes::{OPERATIONS, OperationRoute};
 use crate::http::RequestName;
 
-/// Opening a signed link, which is not an operation of the OpenAPI document.
+/// The route of signed links, which is not an operation of the OpenAPI document.
 pub(crate) static OPEN_LINK: OperationRoute = OperationRoute {
     operation_id: "open_link",
     method: "GET",
@@ -19,12 +19,12 @@ pub(crate) fn operations() -> impl Iterator<Item = &'static OperationRoute> {
     OPERATIONS.iter().chain([&OPEN_LINK])
 }
 
-/// Returns whether an operation is called with this method. GET operations also serve HEAD.
+/// Returns whether an operation handles a method. GET operations also handle HEAD.
 pub(crate) fn is_served_by(operation: &OperationRoute, method: &str) -> bool {
     operation.method == method || (method == "HEAD" && operation.method == "GET")
 }
 
-/// Returns the operation that a route and a method call.
+/// Returns the operation with a route and a method.
 pub(crate) fn find_operation(route: &str, method: &Method) -> Option<&'static OperationRoute> {
     operations()
         .find(|operation| operation.path == route && is_served_by(operation, method.as_str()))

@@ -48,12 +48,12 @@ pub(super) async fn create(
     Ok(json(StatusCode::CREATED, responses::one(&record)))
 }
 
-/// The source of a record that is given directly, which may be left out but not null. The others are the server's to say.
+/// Reads the source of a new record. The field may be omitted but not null, and clients may set only two of the sources.
 fn source(body: &Fields<'_>) -> Result<RecordSource, JsonError> {
     let Some(value) = body.get("source") else { return Ok(RecordSource::DirectInput) };
     match RecordSource::from(value.string()?) {
         source @ (RecordSource::DirectInput | RecordSource::TelemetrySpan) => Ok(source),
-        _ => Err(value.error("expected DIRECT_INPUT or TELEMETRY_SPAN")),
+        _ => Err(value.error("expected `DIRECT_INPUT` or `TELEMETRY_SPAN`")),
     }
 }
 
@@ -119,6 +119,6 @@ pub(super) async fn judge(
     Err(ApiError::new(
         StatusCode::BAD_REQUEST,
         ErrorCode::FeatureNotSupported,
-        "judging needs a model, and a local server has none; judge records with the service itself",
+        "judging needs a model, which the local server does not have; use the hosted service to judge records",
     ))
 }

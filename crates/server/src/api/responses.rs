@@ -1,16 +1,16 @@
-//! How the things of the API are written. Fields are those of the newest generation, which suits readers of all.
+//! Serializes responses. Fields are those of the newest API generation, which clients of all generations can read.
 
 use crate::http::{BaseUrl, PageQuery};
 use crate::json::Object;
 use crate::storage::{Dataset, FileEntry, Listed, Record, RecordView, Task};
 
-/// Something that is answered as it is.
+/// A type that is returned in responses.
 pub(super) trait Response {
-    /// Writes it as JSON.
+    /// Appends the value as JSON.
     fn write(&self, out: &mut Vec<u8>);
 
-    /// About how many bytes that takes, so that a page need not be moved while it grows.
-    fn size(&self) -> usize {
+    /// Returns the approximate size of the JSON in bytes, to allocate a page at once.
+    fn size_hint(&self) -> usize {
         640
     }
 }
@@ -20,7 +20,7 @@ impl Response for Dataset {
         Object::write(out, |object| {
             object.uuid("id", self.id);
             object.timestamps(self.created_at, self.updated_at);
-            // What is deleted is not answered; readers want the member all the same.
+            // Deleted datasets are never returned, but clients require the field.
             object.raw("deleted_at", "null");
             object.string("name", &self.name);
             object.string("slug", &self.slug);
@@ -36,7 +36,7 @@ impl Response for Record {
         record(out, self.view());
     }
 
-    fn size(&self) -> usize {
+    fn size_hint(&self) -> usize {
         self.payload.len() + self.properties.len() + 320
     }
 }
@@ -77,14 +77,14 @@ impl Response for Task {
     }
 }
 
-/// One thing as a body.
+/// Returns the body with a single value.
 pub(super) fn one(response: &impl Response) -> Vec<u8> {
-    let mut out = Vec::with_capacity(response.size());
+    let mut out = Vec::with_capacity(response.size_hint());
     response.write(&mut out);
     out
 }
 
-/// A page of results under its name.
+/// Returns the body with a page of results under `name`.
 pub(super) fn page<T: Response>(
     name: &str,
     listed: &Listed<T>,
@@ -92,7 +92,7 @@ pub(super) fn page<T: Response>(
     base: &BaseUrl,
     text: Option<&str>,
 ) -> Vec<u8> {
-    let size = 640 + listed.results.iter().map(Response::size).sum::<usize>();
+    let size = 640 + listed.results.iter().map(Response::size_hint).sum::<usize>();
     let mut out = Vec::with_capacity(size);
     begin_page(name, &mut out);
     for result in &listed.results {
@@ -103,20 +103,20 @@ pub(super) fn page<T: Response>(
     out
 }
 
-/// Begins a page under its name. What follows are its results, and then its end.
+/// Starts a page under `name`. The results follow, and then [`end_page`].
 pub(super) fn begin_page(name: &str, out: &mut Vec<u8>) {
     for part in ["{\"", name, "\":{\"results\":["] {
         out.extend_from_slice(part.as_bytes());
     }
 }
 
-/// Writes the next record of a page that was begun.
+/// Appends a record to a page that was started.
 pub(super) fn next_record(out: &mut Vec<u8>, view: RecordView<'_>) {
     next(out);
     record(out, view);
 }
 
-/// Ends a page that was begun.
+/// Ends a page that was started.
 pub(super) fn end_page(
     out: &mut Vec<u8>,
     count: u64,
@@ -135,21 +135,21 @@ fn next(out: &mut Vec<u8>) {
     }
 }
 
-/// An object of a few fields as a body.
+/// Returns the body with an object.
 pub(crate) fn object(fields: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
     let mut out = Vec::new();
     Object::write(&mut out, fields);
     out
 }
 
-/// Whether a response about a file says that it is not deleted: the official clients want that where one file is asked for.
+/// Whether a file has the field `deleted`. The official clients require it when they retrieve a single file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileResponse {
     Plain,
     WithDeleted,
 }
 
-/// The fields of a file.
+/// Writes the fields of a file.
 pub(super) fn file(object: &mut Object<'_>, file: &FileEntry, response: FileResponse) {
     object.uuid("id", file.id);
     object.string("object", "file");
@@ -157,7 +157,7 @@ pub(super) fn file(object: &mut Object<'_>, file: &FileEntry, response: FileResp
     object.integer("created_at", file.created_at.seconds());
     object.string("filename", &file.name);
     object.string("purpose", &file.purpose);
-    // The service tells what is in a file by its purpose; readers want some text here.
+    // The service derives this from the purpose; clients require a value.
     object.string("sample_type", "instruct");
     object.string("source", "upload");
     object.optional_integer("num_lines", file.lines);

@@ -1,4 +1,4 @@
-//! Which handler serves which operation of the document.
+//! Maps the operations of the OpenAPI document to their handlers.
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -13,10 +13,10 @@ use super::state::App;
 use super::{datasets, docs, exports, files, imports, links, openapi, records, tasks};
 use crate::http::{ApiError, Caller, no_content};
 
-/// Operations of the document that the server does not serve, and why. They answer FEATURE_NOT_SUPPORTED with the reason.
-const NOT_SERVED: &[(&str, &str)] = &[];
+/// Operations of the document that the server does not support, with the reason for the FEATURE_NOT_SUPPORTED error.
+const UNSUPPORTED: &[(&str, &str)] = &[];
 
-/// What serves an operation.
+/// Returns the handler of a supported operation.
 fn handler(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>> {
     Some(match operation_id {
         "list_datasets" => on(method, datasets::list),
@@ -50,9 +50,9 @@ fn handler(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>
     })
 }
 
-/// What answers an operation that is listed as not served.
-fn refusal(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>> {
-    let (_, reason) = NOT_SERVED.iter().find(|(listed, _)| *listed == operation_id)?;
+/// Returns the handler of an operation that is listed as unsupported.
+fn unsupported_handler(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>> {
+    let (_, reason) = UNSUPPORTED.iter().find(|(listed, _)| *listed == operation_id)?;
     Some(on(method, move |_: Caller| async move {
         ApiError::new(StatusCode::BAD_REQUEST, ErrorCode::FeatureNotSupported, *reason)
     }))
@@ -66,7 +66,9 @@ pub(crate) fn routes(app: App) -> Router {
         let method = method.and_then(|method| MethodFilter::try_from(method).ok());
         let Some(method) = method else { continue };
         let served = handler(operation.operation_id, method);
-        if let Some(handler) = served.or_else(|| refusal(operation.operation_id, method)) {
+        if let Some(handler) =
+            served.or_else(|| unsupported_handler(operation.operation_id, method))
+        {
             router = router.route(operation.path, handler);
         }
     }
@@ -74,28 +76,28 @@ pub(crate) fn routes(app: App) -> Router {
         .route(OPEN_LINK.path, get(links::open))
         .route("/openapi.json", get(openapi::document))
         .route("/docs", get(docs::page))
-        .route("/docs/{part}", get(docs::part))
-        // Bodies have limits of their own, which answer with the API's envelope.
+        .route("/docs/{part}", get(docs::asset))
+        // The extractors enforce their own limits, with error responses of the API.
         .layer(DefaultBodyLimit::disable())
         .with_state(app)
 }
 
-/// Adds responses for unknown routes and methods to a router that has all of its routes.
+/// Adds responses for unknown routes and methods. Call this when all routes have been added.
 pub(crate) fn with_fallbacks(router: Router) -> Router {
-    router.fallback(unknown_route).method_not_allowed_fallback(other_method)
+    router.fallback(unknown_route).method_not_allowed_fallback(unsupported_method)
 }
 
 async fn unknown_route() -> ApiError {
-    ApiError::not_found("there is no such route")
+    ApiError::not_found("route not found")
 }
 
-/// Answers a method that a route does not have. The router adds the header that names those it has.
-async fn other_method(method: Method) -> Response {
+/// Handles methods that a route does not support. The router adds the header `Allow`.
+async fn unsupported_method(method: Method) -> Response {
     if method == Method::OPTIONS {
         return no_content();
     }
     let message =
-        format!("the route does not take {method}; the header `Allow` says what it takes");
+        format!("method {method} is not allowed; see the header `Allow` for allowed methods");
     let status = StatusCode::METHOD_NOT_ALLOWED;
     ApiError::new(status, ErrorCode::ValidationError, message).into_response()
 }
@@ -105,21 +107,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_operation_is_served_or_listed_with_a_reason() {
+    fn every_operation_is_supported_or_listed_with_a_reason() {
         let mut wrong = Vec::new();
         for operation in OPERATIONS {
             let id = operation.operation_id;
-            let reason = NOT_SERVED.iter().find(|(listed, _)| *listed == id).map(|(_, why)| *why);
+            let reason = UNSUPPORTED.iter().find(|(listed, _)| *listed == id).map(|(_, why)| *why);
             match (handler(id, MethodFilter::GET).is_some(), reason) {
-                (false, None) => wrong.push(format!("{id}: neither served nor listed")),
-                (true, Some(_)) => wrong.push(format!("{id}: served although listed")),
+                (false, None) => wrong.push(format!("{id}: neither supported nor listed")),
+                (true, Some(_)) => wrong.push(format!("{id}: supported but listed as unsupported")),
                 (false, Some("")) => wrong.push(format!("{id}: no reason")),
                 _ => {}
             }
         }
-        for (listed, _) in NOT_SERVED {
+        for (listed, _) in UNSUPPORTED {
             if !OPERATIONS.iter().any(|operation| operation.operation_id == *listed) {
-                wrong.push(format!("{listed}: listed, but no operation of the document"));
+                wrong.push(format!("{listed}: listed, but not in the document"));
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -1,4 +1,4 @@
-//! Who asks.
+//! Authentication by API key.
 
 use std::fmt;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -14,20 +14,20 @@ use super::{ApiError, HttpContext};
 use crate::config::Workspaces;
 use crate::keys::{ApiKey, digest, id};
 
-/// The keys that are accepted, kept as hashes only. They can be exchanged while the server runs.
+/// The accepted API keys, stored as hashes only. They can be replaced while the server runs.
 pub(crate) struct Keys {
     accepted: RwLock<Vec<ApiKey>>,
     workspaces: Workspaces,
 }
 
-/// Who asks, and in which workspace.
+/// The authenticated caller of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
     pub(crate) workspace: Uuid,
     pub(crate) user: Uuid,
 }
 
-// Hashes of keys are nobody's business either.
+// Omits the hashes too.
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keys({})", self.accepted().len())
@@ -39,7 +39,7 @@ impl Keys {
         Self { accepted: RwLock::new(keys), workspaces }
     }
 
-    /// From the next request on, these keys are accepted and no others.
+    /// Replaces the accepted keys, from the next request on.
     pub(crate) fn replace(&self, keys: Vec<ApiKey>) {
         *self.accepted.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
@@ -48,19 +48,19 @@ impl Keys {
         self.accepted.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether every key is accepted.
+    /// Returns whether any key is accepted, that is, whether no keys are configured.
     pub(crate) fn accept_any(&self) -> bool {
         self.accepted().is_empty()
     }
 
-    /// Who has a key, if it is accepted.
+    /// Returns the caller with a key, or `None` if the key is not accepted.
     fn caller(&self, key: &str) -> Option<Caller> {
         let accepted = self.accepted();
         if accepted.is_empty() {
             return Some(self.caller_with(&ApiKey::new(key)));
         }
         let digest = digest(key);
-        // All are compared, and each of them whole, so the time tells nothing of which is like the one that came.
+        // Compares with every key, each in constant time, so that the duration does not reveal which key is similar.
         let mut found = None;
         for known in accepted.iter() {
             if bool::from(known.digest[..].ct_eq(&digest[..])) {
@@ -113,18 +113,18 @@ impl Caller {
     ) -> Result<Self, ApiError> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
-            let message = "one header `Authorization: Bearer KEY` is needed";
+            let message = "exactly one header `Authorization: Bearer KEY` is required";
             return Err(ApiError::unauthorized(message));
         };
         let Some(key) = value.to_str().ok().and_then(bearer) else {
             let message = "the header `Authorization` must have the form `Bearer KEY`";
             return Err(ApiError::unauthorized(message));
         };
-        context.keys.caller(key).ok_or_else(|| ApiError::unauthorized("the key is not accepted"))
+        context.keys.caller(key).ok_or_else(|| ApiError::unauthorized("the API key is invalid"))
     }
 }
 
-/// The key of a header's value. The name of the scheme may be written in any case.
+/// Returns the key in the value of an `Authorization` header. The scheme is case-insensitive.
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, key) = value.trim().split_once(' ')?;
     let key = key.trim();
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_header_is_read_in_its_forms() {
+    fn bearer_tokens_are_parsed() {
         assert_eq!(bearer("Bearer abc"), Some("abc"));
         assert_eq!(bearer("bEARER  abc "), Some("abc"));
         for value in ["", "Bearer", "Bearer ", "abc", "Basic abc", "Bearerabc"] {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_have_workspaces_of_their_own_unless_they_share_one() {
+    fn each_key_has_its_own_workspace_unless_workspaces_are_shared() {
         let workspace = |workspaces, key| {
             Keys::new(Vec::new(), workspaces).caller(key).expect("every key is accepted").workspace
         };
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn with_keys_configured_no_other_is_accepted() {
+    fn only_configured_keys_are_accepted() {
         let keys =
             Keys::new(vec!["a".into(), ApiKey::with_workspace("c", "b")], Workspaces::PerKey);
         assert!(keys.caller("a").is_some() && keys.caller("b").is_some());

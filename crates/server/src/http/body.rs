@@ -1,4 +1,4 @@
-//! JSON bodies.
+//! JSON request bodies.
 
 use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, Request};
@@ -11,25 +11,25 @@ use mistral_datasets_types::ErrorCode;
 use super::{ApiError, HttpContext};
 use crate::json::{Document, Fields, JsonError, Value};
 
-/// The body of an operation that takes JSON.
+/// Extracts a JSON request body.
 pub(crate) struct JsonBody {
     bytes: Bytes,
-    /// How deep arrays and objects may lie in each other.
+    /// How deeply arrays and objects may be nested.
     depth: usize,
 }
 
 impl JsonBody {
-    /// The fields of the body's object.
+    /// Returns the fields of the body, which must be an object.
     pub(crate) fn fields(&self) -> Result<Fields<'_>, JsonError> {
         self.document()?.fields()
     }
 
-    /// The items of the body's array.
+    /// Returns the items of the body, which must be an array.
     pub(crate) fn items(&self) -> Result<Vec<Value<'_>>, JsonError> {
         self.document()?.items()
     }
 
-    /// The items of the body's array, or the body as the only one.
+    /// Returns the items of the body if it is an array, or else the body as the only item.
     pub(crate) fn one_or_items(&self) -> Result<Vec<Value<'_>>, JsonError> {
         self.document()?.one_or_items()
     }
@@ -51,7 +51,7 @@ where
         let is_json = is_json(request.headers());
         let length = content_length(request.headers());
         let body = read(request.into_body(), length, limits.json_bytes).await?;
-        // Without a body there is nothing to have a type; that a body is missing is then the better message.
+        // For an empty body, the error about the missing body is more helpful.
         if !is_json && !body.is_empty() {
             return Err(ApiError::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -72,20 +72,21 @@ fn is_json(headers: &HeaderMap) -> bool {
         || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-/// The length that headers say a body has.
+/// Returns the value of `Content-Length`.
 pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Reads a body of at most so many bytes. One that says that it is longer is not read.
+/// Reads a body of at most `limit` bytes. Nothing is read if `Content-Length` exceeds the limit.
 async fn read(mut body: Body, length: Option<u64>, limit: u64) -> Result<Bytes, ApiError> {
-    let too_large = || ApiError::too_large(format!("the body is larger than {limit} bytes"));
+    let too_large =
+        || ApiError::too_large(format!("the request body is larger than {limit} bytes"));
     if length.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
     let mut bytes = BytesMut::with_capacity(length.unwrap_or_default().min(1 << 20) as usize);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| ApiError::validation("the body ended too early"))?;
+        let frame = frame.map_err(|_| ApiError::validation("the request body is incomplete"))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.is_empty() && length == Some(data.len() as u64) {
             return Ok(data);
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_told_by_its_media_type() {
+    fn json_media_types_are_recognized() {
         let is = |value: &'static str| {
             is_json(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]))
         };

@@ -1,4 +1,4 @@
-//! What extractors and handlers need to know about the server.
+//! The state that extractors need.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use super::Keys;
 use crate::limits::Limits;
 use crate::storage::Pending;
 
-/// State that the extractors of this module use. Cloning it is cheap.
+/// The state that the extractors in [`http`](super) need. Cloning it is cheap.
 ///
-/// A router whose state implements `FromRef` for it can use the extractors.
+/// A router can use the extractors if `HttpContext` implements `FromRef` for its state.
 #[derive(Clone)]
 pub(crate) struct HttpContext(Arc<HttpParts>);
 
@@ -21,14 +21,14 @@ pub(crate) struct HttpParts {
     pub(crate) limits: Limits,
     /// The configured base URL of links, without a trailing slash.
     pub(crate) public_url: Option<String>,
-    /// The URL at which this machine reaches the server.
+    /// The URL of the server on this machine.
     pub(crate) local_url: String,
     pub(crate) workspace_hook: Option<Arc<dyn WorkspaceHook>>,
 }
 
-/// Prepares a workspace before a request of it is handled.
+/// Prepares a workspace before its requests are handled.
 pub(crate) trait WorkspaceHook: Send + Sync {
-    /// Returns what must complete before the request is handled, or `None` if the workspace is ready.
+    /// Returns a future that must complete before the request is handled, or `None` if the workspace is ready.
     fn prepare(&self, workspace: Uuid, user: Uuid) -> Option<Pending<()>>;
 }
 

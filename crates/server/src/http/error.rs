@@ -1,4 +1,4 @@
-//! Failures, as every operation answers them.
+//! Error responses of the API.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, RETRY_AFTER};
@@ -10,17 +10,17 @@ use super::response::json;
 use crate::json::JsonError;
 use crate::storage::{Missing, StorageError};
 
-/// A failure: its status, and what the envelope says.
+/// An error response: a status, an error code and a message.
 ///
-/// The API names no code for some failures. Here, what is wrong with a request is a `VALIDATION_ERROR`, and what is not
-/// there and has no code of its own (a file, an event, a conversation, a route) an `UNKNOWN_ERROR`. When the service says
-/// `DATASET_RECORD_FORMAT_ERROR` is not documented, so it is not said here: a payload of the wrong form breaks a rule like any
-/// other member.
+/// The API documents no code for some failures. This server uses `VALIDATION_ERROR` for invalid requests, and `UNKNOWN_ERROR` for
+/// missing things without a code of their own (files, events, conversations and routes). The service does not document when it
+/// uses `DATASET_RECORD_FORMAT_ERROR`, so this server does not use it: an invalid payload is a `VALIDATION_ERROR` like any other
+/// invalid field.
 #[derive(Debug)]
-pub(crate) struct ApiError(Box<Failure>);
+pub(crate) struct ApiError(Box<ErrorParts>);
 
 #[derive(Debug)]
-struct Failure {
+struct ErrorParts {
     status: StatusCode,
     code: ErrorCode,
     message: String,
@@ -29,20 +29,20 @@ struct Failure {
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
-        Self(Box::new(Failure { status, code, message: message.into(), header: None }))
+        Self(Box::new(ErrorParts { status, code, message: message.into(), header: None }))
     }
 
-    /// A request that breaks a rule.
+    /// An invalid request.
     pub(crate) fn validation(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::ValidationError, message)
     }
 
-    /// Something that is not there and has no code of its own.
+    /// Something missing that has no error code of its own.
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, ErrorCode::UnknownError, message)
     }
 
-    /// A request without a key that is accepted.
+    /// A request without an accepted key.
     pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, ErrorCode::AuthUnauthorized, message)
             .with_header(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
@@ -53,42 +53,44 @@ impl ApiError {
     }
 
     pub(crate) fn url_too_long(limit: u64) -> Self {
-        let message = format!("path and query of the URL are longer than {limit} bytes");
+        let message = format!("the path and query of the URL are longer than {limit} bytes");
         Self::new(StatusCode::URI_TOO_LONG, ErrorCode::ValidationError, message)
     }
 
     pub(crate) fn headers_too_large(limit: u64) -> Self {
-        let message = format!("the headers are larger than {limit} bytes");
+        let message = format!("the request headers are larger than {limit} bytes");
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         Self::new(status, ErrorCode::ValidationError, message)
     }
 
-    /// A request whose head could not be taken in.
-    pub(crate) fn not_understood(status: StatusCode) -> Self {
+    /// A request head that cannot be parsed.
+    pub(crate) fn malformed_request(status: StatusCode) -> Self {
         let message = match status {
             StatusCode::URI_TOO_LONG => "the URL is too long",
-            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "the headers are too large or too many",
-            _ => "this is no request of HTTP/1.1",
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+                "the request headers are too large, or there are too many"
+            }
+            _ => "expected an HTTP/1.1 request",
         };
         Self::new(status, ErrorCode::ValidationError, message)
     }
 
-    /// A request of which too little came in its time.
+    /// A client that sent `what` too slowly.
     pub(crate) fn too_slow(what: &str) -> Self {
-        let message = format!("{what} did not come in time");
+        let message = format!("{what} was not received in time");
         Self::new(StatusCode::REQUEST_TIMEOUT, ErrorCode::ValidationError, message)
             .with_header(CONNECTION, HeaderValue::from_static("close"))
     }
 
-    /// There are as many of something as the server takes.
+    /// A limit on concurrent connections, requests or imports that is reached.
     pub(crate) fn busy(what: &str) -> Self {
-        let message = format!("the server has as many {what} as it takes; try again later");
+        let message = format!("the server has too many {what}; try again later");
         Self::unavailable(message)
     }
 
-    /// The answer to a request took too long.
-    pub(crate) fn took_too_long() -> Self {
-        let message = "the request took too long; whether it was carried out is not known";
+    /// A request that was not handled in time.
+    pub(crate) fn timed_out() -> Self {
+        let message = "the request timed out; it may or may not have been executed";
         Self::unavailable(message)
     }
 
@@ -97,20 +99,20 @@ impl ApiError {
             .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
-    /// A fault of the server. The cause goes to the log.
+    /// An internal error. Logs the cause, which the response does not reveal.
     pub(crate) fn internal(cause: &dyn std::error::Error) -> Self {
         log(cause);
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             ErrorCode::UnknownError,
-            "the server failed; its log says why",
+            "internal server error; see the server's log for the cause",
         )
     }
 
-    /// The whole response as it stands on the wire, for where no request is there to be answered. The connection ends behind it.
-    pub(crate) fn to_http(self) -> Vec<u8> {
-        let Failure { status, code, message, header } = *self.0;
-        let body = envelope(code, message);
+    /// Returns the raw HTTP response, for connections without a request to respond to. The connection must be closed after it.
+    pub(crate) fn into_raw_response(self) -> Vec<u8> {
+        let ErrorParts { status, code, message, header } = *self.0;
+        let body = error_body(code, message);
         let mut response = format!(
             "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nx-request-id: {}\r\n",
             body.len(),
@@ -118,8 +120,8 @@ impl ApiError {
         )
         .into_bytes();
         let close = (CONNECTION, HeaderValue::from_static("close"));
-        let others = header.into_iter().filter(|(name, _)| *name != CONNECTION);
-        for (name, value) in others.chain([close]) {
+        let headers = header.into_iter().filter(|(name, _)| *name != CONNECTION);
+        for (name, value) in headers.chain([close]) {
             response.extend_from_slice(name.as_str().as_bytes());
             response.extend_from_slice(b": ");
             response.extend_from_slice(value.as_bytes());
@@ -143,23 +145,23 @@ fn log(cause: &dyn std::error::Error) {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    tracing::error!(cause = text, "a request failed");
+    tracing::error!(cause = text, "request failed");
 }
 
-/// The body of a failure.
-fn envelope(code: ErrorCode, message: String) -> Vec<u8> {
-    let envelope = ErrorResponse {
+/// Returns the JSON body of an error response.
+fn error_body(code: ErrorCode, message: String) -> Vec<u8> {
+    let response = ErrorResponse {
         detail: ErrorDetail { message, error_code: Some(code), extra: Default::default() },
         extra: Default::default(),
     };
-    // Two strings in two objects are always JSON.
-    serde_json::to_vec(&envelope).unwrap_or_default()
+    // Serializing two strings cannot fail.
+    serde_json::to_vec(&response).unwrap_or_default()
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Failure { status, code, message, header } = *self.0;
-        let mut response = json(status, envelope(code, message));
+        let ErrorParts { status, code, message, header } = *self.0;
+        let mut response = json(status, error_body(code, message));
         if let Some((name, value)) = header {
             response.headers_mut().insert(name, value);
         }
@@ -188,7 +190,7 @@ impl From<StorageError> for ApiError {
             StorageError::Failed(_) => {
                 log(&error);
                 let (status, code) = (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::DatabaseError);
-                Self::new(status, code, "the storage failed; the server's log says why")
+                Self::new(status, code, "storage error; see the server's log for the cause")
             }
         }
     }
@@ -197,24 +199,22 @@ impl From<StorageError> for ApiError {
 impl From<Missing> for ApiError {
     fn from(missing: Missing) -> Self {
         let (code, message) = match missing {
-            Missing::Dataset => (ErrorCode::DatasetNotFound, "there is no such dataset".to_owned()),
+            Missing::Dataset => (ErrorCode::DatasetNotFound, "dataset not found".to_owned()),
             Missing::Record(id) => {
-                (ErrorCode::DatasetRecordNotFound, format!("there is no record `{id}`"))
+                (ErrorCode::DatasetRecordNotFound, format!("record `{id}` not found"))
             }
             Missing::Task => {
-                (ErrorCode::DatasetTaskNotFound, "the dataset has no such task".to_owned())
+                (ErrorCode::DatasetTaskNotFound, "task not found in this dataset".to_owned())
             }
-            Missing::Campaign => {
-                (ErrorCode::CampaignNotFound, "there is no such campaign".to_owned())
-            }
+            Missing::Campaign => (ErrorCode::CampaignNotFound, "campaign not found".to_owned()),
             Missing::CampaignEvents => (
                 ErrorCode::CampaignNoMatchingEvents,
-                "none of the campaign's events is there".to_owned(),
+                "none of the campaign's events exist".to_owned(),
             ),
-            Missing::File => (ErrorCode::UnknownError, "there is no such file".to_owned()),
-            Missing::Event(id) => (ErrorCode::UnknownError, format!("there is no event `{id}`")),
+            Missing::File => (ErrorCode::UnknownError, "file not found".to_owned()),
+            Missing::Event(id) => (ErrorCode::UnknownError, format!("event `{id}` not found")),
             Missing::Conversation(id) => {
-                (ErrorCode::UnknownError, format!("there is no conversation `{id}`"))
+                (ErrorCode::UnknownError, format!("conversation `{id}` not found"))
             }
         };
         Self::new(StatusCode::NOT_FOUND, code, message)
@@ -227,18 +227,18 @@ mod tests {
 
     use super::*;
 
-    /// Status, code and message of a failure as a client reads it.
-    async fn answered(error: impl Into<ApiError>) -> (u16, String, String) {
+    /// Returns the status, code and message that a client receives.
+    async fn received(error: impl Into<ApiError>) -> (u16, String, String) {
         let response = error.into().into_response();
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
-        let envelope: ErrorResponse = serde_json::from_slice(&body).unwrap();
-        let code = envelope.detail.error_code.unwrap().to_string();
-        (status, code, envelope.detail.message)
+        let error: ErrorResponse = serde_json::from_slice(&body).unwrap();
+        let code = error.detail.error_code.unwrap().to_string();
+        (status, code, error.detail.message)
     }
 
     #[tokio::test]
-    async fn every_failure_of_the_storage_has_its_status_and_code() {
+    async fn storage_errors_have_their_status_and_code() {
         for (missing, code) in [
             (Missing::Dataset, "DATASET_NOT_FOUND"),
             (Missing::Record(Uuid::nil()), "DATASET_RECORD_NOT_FOUND"),
@@ -249,22 +249,22 @@ mod tests {
             (Missing::Event("e".into()), "UNKNOWN_ERROR"),
             (Missing::Conversation("c".into()), "UNKNOWN_ERROR"),
         ] {
-            let (status, found, _) = answered(StorageError::from(missing)).await;
+            let (status, found, _) = received(StorageError::from(missing)).await;
             assert_eq!((status, &*found), (404, code));
         }
         for error in [StorageError::Full, StorageError::Stopped, StorageError::DiskFailed] {
-            let (status, code, _) = answered(error).await;
+            let (status, code, _) = received(error).await;
             assert_eq!((status, &*code), (503, "DATABASE_UNAVAILABLE"));
         }
     }
 
     #[tokio::test]
-    async fn a_fault_of_the_server_tells_nothing_of_its_cause() {
+    async fn internal_errors_do_not_reveal_their_cause() {
         let cause = || std::io::Error::other("/secret/path");
-        let (status, code, message) = answered(StorageError::from(cause())).await;
+        let (status, code, message) = received(StorageError::from(cause())).await;
         assert_eq!((status, &*code), (500, "DATABASE_ERROR"));
         assert!(!message.contains("secret"));
-        let (status, code, message) = answered(ApiError::internal(&cause())).await;
+        let (status, code, message) = received(ApiError::internal(&cause())).await;
         assert_eq!((status, &*code), (500, "UNKNOWN_ERROR"));
         assert!(!message.contains("secret"));
     }

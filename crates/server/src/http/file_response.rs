@@ -1,4 +1,4 @@
-//! Responses that hand out a file's content, whole or a part of it.
+//! Responses with the content of a file, or a range of it.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
@@ -19,20 +19,20 @@ use tokio_util::io::ReaderStream;
 use super::ApiError;
 use crate::storage::FileEntry;
 
-/// Hands out an opened file, or the range of it that the request asks for.
+/// Returns a response with the content of an opened file, or with the range that the request asks for.
 pub(crate) async fn file_response(
     mut file: File,
     entry: &FileEntry,
     request: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let tag = format!("\"{}\"", entry.signature);
-    // A part is of use only to who has the rest of the very same content.
-    let same = request.get(IF_RANGE).is_none_or(|known| known == tag.as_str());
-    let range = request.get(RANGE).filter(|_| same);
-    let (status, range) = match range.map(|range| requested(range, entry.bytes)) {
-        None | Some(Requested::Whole) => (StatusCode::OK, 0..entry.bytes),
-        Some(Requested::Part(range)) => (StatusCode::PARTIAL_CONTENT, range),
-        Some(Requested::Nothing) => return Err(unsatisfiable(entry.bytes)),
+    // If the content has changed since the client received the rest of it, `If-Range` asks for all of it.
+    let is_unchanged = request.get(IF_RANGE).is_none_or(|known| known == tag.as_str());
+    let range = request.get(RANGE).filter(|_| is_unchanged);
+    let (status, range) = match range.map(|range| parse_range(range, entry.bytes)) {
+        None | Some(RequestedRange::All) => (StatusCode::OK, 0..entry.bytes),
+        Some(RequestedRange::Part(range)) => (StatusCode::PARTIAL_CONTENT, range),
+        Some(RequestedRange::Unsatisfiable) => return Err(unsatisfiable(entry.bytes)),
     };
     file.seek(SeekFrom::Start(range.start)).map_err(|error| ApiError::internal(&error))?;
     let length = range.end - range.start;
@@ -44,7 +44,7 @@ pub(crate) async fn file_response(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(CONTENT_LENGTH, length.into());
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    // The digest of a content names it whatever link or file it is behind, so a download goes on behind a new link.
+    // The tag is a digest of the content, so a download can be resumed through a new link.
     if let Ok(value) = tag.parse() {
         headers.insert(ETAG, value);
     }
@@ -61,7 +61,7 @@ pub(crate) async fn file_response(
 }
 
 fn disposition(name: &str) -> String {
-    // Characters that a quoted name cannot hold are left to the second, encoded one.
+    // Characters that are not allowed in the quoted name are only in the encoded one.
     let plain: String = name
         .chars()
         .map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\') || c == ' ' { c } else { '_' })
@@ -70,31 +70,31 @@ fn disposition(name: &str) -> String {
     format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
 }
 
-/// What the header `Range` asks for.
+/// What a `Range` header asks for.
 #[derive(Debug, PartialEq, Eq)]
-enum Requested {
-    /// What it says is not understood, or more than one range; the whole is then an allowed answer.
-    Whole,
+enum RequestedRange {
+    /// The entire content. HTTP allows this response to a header that is invalid or asks for several ranges.
+    All,
     Part(Range<u64>),
-    Nothing,
+    Unsatisfiable,
 }
 
-fn requested(header: &HeaderValue, bytes: u64) -> Requested {
+fn parse_range(header: &HeaderValue, bytes: u64) -> RequestedRange {
     let range = header.to_str().ok().and_then(|header| header.trim().strip_prefix("bytes="));
     let Some((first, last)) = range.and_then(|range| range.split_once('-')) else {
-        return Requested::Whole;
+        return RequestedRange::All;
     };
     let range = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
         (Ok(first), Ok(last)) if first <= last => first..bytes.min(last.saturating_add(1)),
         (Ok(first), Err(_)) if last.trim().is_empty() => first..bytes,
         (Err(_), Ok(count)) if first.trim().is_empty() => bytes.saturating_sub(count)..bytes,
-        _ => return Requested::Whole,
+        _ => return RequestedRange::All,
     };
-    if range.is_empty() { Requested::Nothing } else { Requested::Part(range) }
+    if range.is_empty() { RequestedRange::Unsatisfiable } else { RequestedRange::Part(range) }
 }
 
 fn unsatisfiable(bytes: u64) -> ApiError {
-    let message = format!("the file has {bytes} bytes, of which the range has none");
+    let message = format!("the requested range is outside the file, which has {bytes} bytes");
     let error =
         ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::ValidationError, message);
     match format!("bytes */{bytes}").parse() {
@@ -108,22 +108,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_are_read_as_the_standard_has_them() {
-        let requested = |header: &'static str| requested(&HeaderValue::from_static(header), 10);
-        assert_eq!(requested("bytes=2-5"), Requested::Part(2..6));
-        assert_eq!(requested("bytes=2-"), Requested::Part(2..10));
-        assert_eq!(requested("bytes=-3"), Requested::Part(7..10));
-        assert_eq!(requested("bytes=-30"), Requested::Part(0..10));
-        assert_eq!(requested("bytes=9-99999999999"), Requested::Part(9..10));
-        assert_eq!(requested("bytes=10-"), Requested::Nothing);
-        assert_eq!(requested("bytes=-0"), Requested::Nothing);
+    fn ranges_are_parsed_as_in_rfc_9110() {
+        let parse = |header: &'static str| parse_range(&HeaderValue::from_static(header), 10);
+        assert_eq!(parse("bytes=2-5"), RequestedRange::Part(2..6));
+        assert_eq!(parse("bytes=2-"), RequestedRange::Part(2..10));
+        assert_eq!(parse("bytes=-3"), RequestedRange::Part(7..10));
+        assert_eq!(parse("bytes=-30"), RequestedRange::Part(0..10));
+        assert_eq!(parse("bytes=9-99999999999"), RequestedRange::Part(9..10));
+        assert_eq!(parse("bytes=10-"), RequestedRange::Unsatisfiable);
+        assert_eq!(parse("bytes=-0"), RequestedRange::Unsatisfiable);
         for header in ["lines=1-2", "bytes=5-2", "bytes=1-2,4-5", "bytes=-", "bytes=x-"] {
-            assert_eq!(requested(header), Requested::Whole, "{header}");
+            assert_eq!(parse(header), RequestedRange::All, "{header}");
         }
     }
 
     #[test]
-    fn a_name_cannot_leave_its_quotes() {
+    fn file_names_are_escaped() {
         assert_eq!(
             disposition("ä\"b\n.jsonl"),
             "attachment; filename=\"__b_.jsonl\"; filename*=UTF-8''%C3%A4%22b%0A%2Ejsonl"

@@ -1,4 +1,4 @@
-//! Uploads: forms of which one field is a file.
+//! File uploads as multipart forms.
 
 use std::io::{self, Write};
 
@@ -13,13 +13,13 @@ use super::ApiError;
 use crate::content::{ContentStore, IncomingFile};
 use crate::storage::StorageError;
 
-/// The bytes a field that is no file may have.
-const TEXT_BYTES: usize = 4096;
+/// The maximum size of a text field, in bytes.
+const MAX_TEXT_BYTES: usize = 4096;
 
-/// Pieces of a file on their way to the disk.
-const PIECES: usize = 16;
+/// How many chunks of a file may be queued for the disk.
+const QUEUED_CHUNKS: usize = 16;
 
-/// A form, read as it comes in. Its fields may come in any order.
+/// Extracts a multipart form whose fields are read while they are received, in any order.
 pub(crate) struct UploadForm(Multipart);
 
 impl<S: Send + Sync> FromRequest<S> for UploadForm {
@@ -40,9 +40,9 @@ impl<S: Send + Sync> FromRequest<S> for UploadForm {
 pub(crate) struct FormField<'a>(Field<'a>);
 
 impl UploadForm {
-    /// The next field.
+    /// Returns the next field, or `None` at the end of the form.
     pub(crate) async fn next(&mut self) -> Result<Option<FormField<'_>>, ApiError> {
-        Ok(self.0.next_field().await.map_err(broken)?.map(FormField))
+        Ok(self.0.next_field().await.map_err(unreadable)?.map(FormField))
     }
 }
 
@@ -51,78 +51,78 @@ impl FormField<'_> {
         self.0.name().unwrap_or_default()
     }
 
-    /// The name of the file, if the field is one.
+    /// Returns the file name, or `None` if the field is not a file.
     pub(crate) fn file_name(&self) -> Option<&str> {
         self.0.file_name()
     }
 
-    /// The media type that the field says it has.
+    /// Returns the media type that the client gave.
     pub(crate) fn content_type(&self) -> Option<&str> {
         self.0.content_type()
     }
 
-    /// The text of a field that is no file.
+    /// Reads the value of a text field.
     pub(crate) async fn text(mut self) -> Result<String, ApiError> {
         let name = self.name().to_owned();
         let mut bytes = Vec::new();
-        while let Some(piece) = self.0.chunk().await.map_err(broken)? {
-            if bytes.len() + piece.len() > TEXT_BYTES {
-                let message = format!("{name}: larger than {TEXT_BYTES} bytes");
+        while let Some(chunk) = self.0.chunk().await.map_err(unreadable)? {
+            if bytes.len() + chunk.len() > MAX_TEXT_BYTES {
+                let message = format!("{name}: larger than {MAX_TEXT_BYTES} bytes");
                 return Err(ApiError::too_large(message));
             }
-            bytes.extend_from_slice(&piece);
+            bytes.extend_from_slice(&chunk);
         }
         String::from_utf8(bytes).map_err(|_| ApiError::validation(format!("{name}: not UTF-8")))
     }
 
-    /// Passes over the field.
+    /// Skips the field.
     pub(crate) async fn skip(mut self) -> Result<(), ApiError> {
-        while self.0.chunk().await.map_err(broken)?.is_some() {}
+        while self.0.chunk().await.map_err(unreadable)?.is_some() {}
         Ok(())
     }
 
-    /// Takes the file in, a piece at a time.
+    /// Writes the file to the content store, chunk by chunk.
     pub(crate) async fn store(
         mut self,
         contents: &ContentStore,
         limit: u64,
     ) -> Result<IncomingFile, ApiError> {
         let contents = contents.clone();
-        let (pieces, mut received) = mpsc::channel::<Bytes>(PIECES);
+        let (chunks, mut received) = mpsc::channel::<Bytes>(QUEUED_CHUNKS);
         let writing = tokio::task::spawn_blocking(move || {
             let mut incoming = contents.create()?;
-            while let Some(piece) = received.blocking_recv() {
-                incoming.write_all(&piece)?;
+            while let Some(chunk) = received.blocking_recv() {
+                incoming.write_all(&chunk)?;
             }
             Ok(incoming)
         });
         let mut bytes = 0;
-        while let Some(piece) = self.0.chunk().await.map_err(broken)? {
-            bytes += piece.len() as u64;
+        while let Some(chunk) = self.0.chunk().await.map_err(unreadable)? {
+            bytes += chunk.len() as u64;
             if bytes > limit {
                 let message = format!("the file is larger than {limit} bytes");
                 return Err(ApiError::too_large(message));
             }
-            if pieces.send(piece).await.is_err() {
-                // Writing failed, and says why below.
+            if chunks.send(chunk).await.is_err() {
+                // The writer failed; `blocking_io` below returns its error.
                 break;
             }
         }
-        drop(pieces);
+        drop(chunks);
         blocking_io(writing).await
     }
 }
 
-/// What a piece of work on the disk returns, or its failure.
+/// Waits for blocking file I/O and converts its error.
 pub(crate) async fn blocking_io<T>(
     work: tokio::task::JoinHandle<io::Result<T>>,
 ) -> Result<T, ApiError> {
     match work.await {
-        Ok(done) => Ok(done.map_err(StorageError::from)?),
+        Ok(result) => Ok(result.map_err(StorageError::from)?),
         Err(panic) => Err(ApiError::internal(&panic)),
     }
 }
 
-fn broken(error: MultipartError) -> ApiError {
-    ApiError::validation(format!("the form cannot be read: {}", error.body_text()))
+fn unreadable(error: MultipartError) -> ApiError {
+    ApiError::validation(format!("cannot read the multipart form: {}", error.body_text()))
 }

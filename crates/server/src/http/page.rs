@@ -1,4 +1,4 @@
-//! Pages of a listing: which one is asked for, and the links to its neighbours.
+//! Pagination: page numbers in queries, and links to the previous and next page.
 
 use std::fmt::Write as _;
 
@@ -12,9 +12,9 @@ use super::{ApiError, HttpContext, MAX_INTEGER, Query};
 use crate::json::Object;
 use crate::storage::Window;
 
-/// Which page is asked for.
+/// The page that a query asks for.
 pub(crate) struct PageQuery {
-    /// From 1.
+    /// Counted from 1.
     page: u64,
     size: u64,
 }
@@ -29,12 +29,12 @@ impl PageQuery {
 
     pub(crate) fn window(&self) -> Window {
         let offset = (self.page - 1).saturating_mul(self.size);
-        // A page holds at most a hundred.
+        // A page has at most 100 items, so this does not truncate.
         Window { offset, limit: self.size as u32 }
     }
 
-    /// The numbers of the page before and of the page behind, of so many results. Before a page beyond the end comes the
-    /// last one. Pages without results have no neighbours.
+    /// Returns the numbers of the previous and the next page of `count` results. The previous page of one beyond the end is the
+    /// last page. With a page size of 0 there are none.
     fn neighbours(&self, count: u64) -> (Option<u64>, Option<u64>) {
         if self.size == 0 {
             return (None, None);
@@ -45,7 +45,7 @@ impl PageQuery {
         (previous, next)
     }
 
-    /// Writes the members of a page but for its results.
+    /// Writes the fields of a page except its results.
     pub(crate) fn write(
         &self,
         page: &mut Object<'_>,
@@ -54,7 +54,7 @@ impl PageQuery {
         text: Option<&str>,
     ) {
         let link = |number: u64| {
-            let mut link = base.at_path();
+            let mut link = base.request_url();
             let _ = write!(link, "?page_size={}&page={number}", self.size);
             if let Some(text) = text {
                 let _ = write!(link, "&q={}", utf8_percent_encode(text, QUERY));
@@ -68,23 +68,24 @@ impl PageQuery {
     }
 }
 
-/// What is encoded in a query: everything but letters, digits and the marks that never mean anything.
+/// The characters to percent-encode in a query: all except the unreserved ones.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The URL by which the client reached the server, to build links from.
+/// Extracts the URL that links in responses are based on: the configured public URL, or the one by which the client reached the
+/// server.
 pub(crate) struct BaseUrl {
     base: String,
     path: String,
 }
 
 impl BaseUrl {
-    /// The URL of a path and query of this server.
+    /// Returns the URL of a path on this server.
     pub(crate) fn join(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
-    /// The URL of the request, without its query.
-    fn at_path(&self) -> String {
+    /// Returns the URL of the request without its query.
+    fn request_url(&self) -> String {
         self.join(&self.path)
     }
 }
@@ -102,7 +103,7 @@ where
             Some(url) => url.clone(),
             None => {
                 let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-                // A host that is none would make links that lead nowhere, or somewhere else.
+                // An invalid `Host` would produce links that are broken or lead elsewhere.
                 let host = host.and_then(|host| host.parse::<Authority>().ok());
                 let host = host.filter(|host| !host.as_str().contains('@'));
                 host.map_or_else(|| context.local_url.clone(), |host| format!("http://{host}"))
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_know_their_neighbours() {
+    fn previous_and_next_pages_are_computed() {
         for (page, size, count, previous, next) in [
             (1, 50, 0, None, None),
             (1, 50, 50, None, None),
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_no_number_reaches_begins_at_the_end_of_numbers() {
+    fn offsets_saturate() {
         assert_eq!(PageQuery { page: u64::MAX, size: 100 }.window().offset, u64::MAX);
     }
 }

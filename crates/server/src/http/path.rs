@@ -1,4 +1,4 @@
-//! What stands in the path of a request.
+//! Extractors for path parameters.
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
@@ -7,16 +7,16 @@ use uuid::Uuid;
 use super::ApiError;
 use crate::storage::{DatasetKey, Missing};
 
-/// The text of a parameter of the path.
+/// Returns the value of a path parameter.
 async fn parameter<S: Send + Sync>(
     parts: &mut Parts,
     state: &S,
     name: &str,
 ) -> Result<String, ApiError> {
-    let not_text = || ApiError::validation(format!("{name}: not UTF-8"));
-    let all = RawPathParams::from_request_parts(parts, state).await.map_err(|_| not_text())?;
+    let invalid = || ApiError::validation(format!("{name}: not UTF-8"));
+    let all = RawPathParams::from_request_parts(parts, state).await.map_err(|_| invalid())?;
     let found = all.iter().find(|(key, _)| *key == name);
-    found.map(|(_, value)| value.to_owned()).ok_or_else(not_text)
+    found.map(|(_, value)| value.to_owned()).ok_or_else(invalid)
 }
 
 async fn uuid<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<Uuid, ApiError> {
@@ -24,7 +24,7 @@ async fn uuid<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Resul
     Uuid::try_parse(&text).map_err(|_| ApiError::validation(format!("{name}: expected a UUID")))
 }
 
-/// The dataset of the path, by its id or its slug.
+/// Extracts the dataset in the path, given by id or slug.
 pub(crate) struct DatasetPath(pub(crate) DatasetKey);
 
 impl<S: Send + Sync> FromRequestParts<S> for DatasetPath {
@@ -39,7 +39,7 @@ impl<S: Send + Sync> FromRequestParts<S> for DatasetPath {
     }
 }
 
-/// The record of the path.
+/// Extracts the record id in the path.
 pub(crate) struct RecordPath(pub(crate) Uuid);
 
 impl<S: Send + Sync> FromRequestParts<S> for RecordPath {
@@ -50,7 +50,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RecordPath {
     }
 }
 
-/// The task of the path.
+/// Extracts the task id in the path.
 pub(crate) struct TaskPath(pub(crate) Uuid);
 
 impl<S: Send + Sync> FromRequestParts<S> for TaskPath {
@@ -61,7 +61,9 @@ impl<S: Send + Sync> FromRequestParts<S> for TaskPath {
     }
 }
 
-/// The file of the path. The ids of files are text that happens to be a uuid, so any other text is just no file.
+/// Extracts the file id in the path.
+///
+/// The API defines file ids as strings. This server uses UUIDs, so for any other string the file is not found.
 pub(crate) struct FilePath(pub(crate) Uuid);
 
 impl<S: Send + Sync> FromRequestParts<S> for FilePath {

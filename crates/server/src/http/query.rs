@@ -1,4 +1,4 @@
-//! What stands in the query of a request.
+//! Query parameters.
 
 use std::ops::RangeInclusive;
 
@@ -9,14 +9,14 @@ use percent_encoding::percent_decode_str;
 
 use super::ApiError;
 
-/// The greatest number that the document's integers reach.
+/// The maximum of integers in the OpenAPI document.
 pub(crate) const MAX_INTEGER: u64 = i64::MAX as u64;
 
-/// The parameters of a query. Those that no operation asks for do not matter.
+/// The parameters of a query. Unknown ones are ignored.
 pub(crate) struct Query(Vec<(String, Option<String>)>);
 
 impl Query {
-    /// The parameters in the query of a URL.
+    /// Returns the query parameters of a URL.
     pub(crate) fn of(uri: &Uri) -> Self {
         Self::parse(uri.query().unwrap_or_default())
     }
@@ -24,12 +24,12 @@ impl Query {
     fn parse(query: &str) -> Self {
         let pairs = query.split('&').filter(|pair| !pair.is_empty()).filter_map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Some((decoded(name)?, decoded(value)))
+            Some((decode(name)?, decode(value)))
         });
         Self(pairs.collect())
     }
 
-    /// A parameter, which may be given once.
+    /// Returns a parameter, which must not be given more than once.
     pub(crate) fn text(&self, name: &str) -> Result<Option<&str>, ApiError> {
         let mut found = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
         match (found.next(), found.next()) {
@@ -42,7 +42,7 @@ impl Query {
         }
     }
 
-    /// A parameter that is a whole number between bounds.
+    /// Returns a parameter that is an integer in `range`, or `default` if it is not given.
     pub(crate) fn integer(
         &self,
         name: &str,
@@ -51,28 +51,28 @@ impl Query {
     ) -> Result<u64, ApiError> {
         let Some(text) = self.text(name)? else { return Ok(default) };
         text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
-            let (least, most) = (range.start(), range.end());
-            let expected = match *most {
-                MAX_INTEGER => format!("of at least {least}"),
-                _ => format!("from {least} to {most}"),
+            let (min, max) = (range.start(), range.end());
+            let expected = match *max {
+                MAX_INTEGER => format!("of at least {min}"),
+                _ => format!("from {min} to {max}"),
             };
-            ApiError::validation(format!("{name}: expected a whole number {expected}"))
+            ApiError::validation(format!("{name}: expected an integer {expected}"))
         })
     }
 
-    /// A parameter that is true or false.
+    /// Returns a boolean parameter, or `default` if it is not given.
     pub(crate) fn boolean(&self, name: &str, default: bool) -> Result<bool, ApiError> {
         match self.text(name)? {
             None => Ok(default),
             Some(text) if text.eq_ignore_ascii_case("true") || text == "1" => Ok(true),
             Some(text) if text.eq_ignore_ascii_case("false") || text == "0" => Ok(false),
-            Some(_) => Err(ApiError::validation(format!("{name}: expected true or false"))),
+            Some(_) => Err(ApiError::validation(format!("{name}: expected `true` or `false`"))),
         }
     }
 }
 
-/// Text of a query as it was before it was encoded, if it is text at all.
-fn decoded(text: &str) -> Option<String> {
+/// Decodes a percent-encoded name or value. Returns `None` if it is not UTF-8.
+fn decode(text: &str) -> Option<String> {
     let spaced = text.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8().ok().map(Into::into)
 }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_out_of_bounds_or_given_twice_are_refused() {
+    fn invalid_integers_are_rejected() {
         let query = Query::parse("a=1&a=2&b=-1&c=1e3&d=99999999999999999999999&e=&f=%ff&g=7");
         for name in ["a", "b", "c", "d", "e", "f"] {
             assert!(query.integer(name, 0..=100, 5).is_err(), "{name}");

@@ -1,7 +1,7 @@
-//! By which names a server may be reached that accepts every key.
+//! Checks the `Host` header of requests to a server that accepts any key, as a defense against DNS rebinding.
 //!
-//! The owner of a web page can make its name lead to a loopback address (DNS rebinding). Browsers then take this server for a
-//! part of the page, and let the page send any key and read every response. Only the name in the request gives that away.
+//! The owner of a web page can make its host name resolve to a loopback address. Browsers then treat this server as the page's own
+//! origin, so the page can send any key and read every response. Only the `Host` header reveals such a request.
 
 use std::net::IpAddr;
 
@@ -15,8 +15,8 @@ use mistral_datasets_types::ErrorCode;
 
 use crate::http::{ApiError, HttpContext};
 
-/// Refuses requests that were sent to another name than the server's own while every key is accepted. Where keys are
-/// configured, a page would have to know one.
+/// Rejects requests to an unknown host name while any key is accepted. If keys are configured, a page would have to know one, so
+/// nothing is checked.
 pub(crate) async fn check_host(
     State(context): State<HttpContext>,
     request: Request,
@@ -26,16 +26,16 @@ pub(crate) async fn check_host(
         return ApiError::new(
             StatusCode::FORBIDDEN,
             ErrorCode::AuthForbidden,
-            "while it accepts every key, the server answers to `localhost` and to addresses such as 127.0.0.1 only, and the \
-             header `Host` names something else; use one of those, give the server a key, or tell it its public URL",
+            "the host name in the header `Host` is not allowed: a server that accepts any key allows only `localhost` and IP \
+             addresses such as 127.0.0.1; use one of those, or configure the server's keys or public URL",
         )
         .into_response();
     }
     next.run(request).await
 }
 
-/// Whether the host is one that no page can have: an address, a name that always means this machine, or the configured one.
-/// Who names no host is no browser.
+/// Returns whether the host cannot belong to a third party's page: an IP address, a name that always means this machine, or the
+/// configured public host. A request without a `Host` header is allowed because browsers always send one.
 fn is_allowed(headers: &HeaderMap, public_url: Option<&str>) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let Some(host) = hosts.next() else { return true };
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_and_names_of_this_machine_are_its_own() {
+    fn ip_addresses_and_localhost_are_allowed() {
         for host in [
             "127.0.0.1:7700",
             "127.0.0.1",
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_anybody_can_have_are_not() {
+    fn other_host_names_are_rejected() {
         for host in [
             "attacker.example:7700",
             "localhost.attacker.example",
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_public_url_names_another() {
+    fn the_host_of_the_public_url_is_allowed() {
         let public = Some("https://Datasets.example:8443/base");
         for host in ["datasets.example", "datasets.example:7700", "localhost"] {
             assert!(is_allowed_host(host, public), "{host}");

@@ -1,4 +1,4 @@
-//! The socket of a connection, which a fault may end in the middle of a response.
+//! The socket of a connection. A fault can terminate it in the middle of a response.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -16,24 +16,24 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::http::ApiError;
 
-/// How a connection is ended before its time.
+/// How a connection is terminated early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Termination {
-    /// In order, though in the middle of a response.
+    /// By an orderly shutdown, even in the middle of a response.
     Close,
-    /// By a reset, after a pause: a reset throws away what the system still holds for the client, so one who is to get all
-    /// that was sent before it needs time to take it.
+    /// By a TCP reset after a pause. A reset discards everything still in the send buffer, so the client needs time to receive
+    /// what was sent before it.
     Reset {
-        /// How long the client has.
+        /// How long to wait before the reset.
         pause: Duration,
     },
 }
 
-/// The bytes that the system is told to hold for a client whose connection will be reset. Left to itself it holds megabytes,
-/// all of which the reset would throw away if the client was slow to read.
+/// The size of the send buffer, in bytes, of a connection that will be reset. By default the system buffers megabytes, and the
+/// reset would discard all of it if the client reads slowly.
 const SMALL_SEND_BUFFER: usize = 32 << 10;
 
-/// Ends a connection: as soon as everything that was handed to it before is sent.
+/// Controls a connection from the code that handles its requests. Cloning it is cheap.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ConnectionControl(Arc<State>);
 
@@ -46,65 +46,68 @@ struct State {
 }
 
 impl ConnectionControl {
-    /// From now on little is held for the client, so that little is left to take when a reset comes.
+    /// Shrinks the send buffer, so that a later reset discards little.
     pub(crate) fn shrink_send_buffer(&self) {
         self.0.has_small_buffer.store(true, Ordering::Relaxed);
     }
 
-    /// What is sent from now on is ours: the response to a request that has come whole, or a refusal.
+    /// Marks the start of a request. Until its response is flushed, everything sent comes from this server and not from hyper.
     pub(crate) fn request_started(&self) {
         self.0.response_complete.store(false, Ordering::Relaxed);
         self.0.request_started.store(true, Ordering::Relaxed);
     }
 
-    /// All of a response was handed over; with the next flush it is sent.
+    /// Marks the response as completely passed to hyper. The next flush sends the rest of it.
     pub(crate) fn response_complete(&self) {
         self.0.response_complete.store(true, Ordering::Relaxed);
     }
 
-    /// Everything that was handed over is sent.
+    /// Handles a completed flush.
     fn flushed(&self) {
         if self.0.response_complete.swap(false, Ordering::Relaxed) {
             self.0.request_started.store(false, Ordering::Relaxed);
         }
     }
 
-    /// Says how to end. The task of the connection must be woken afterwards if it might sleep.
-    pub(crate) fn request_termination(&self, end: Termination) {
-        // Who came first is obeyed.
-        let _ = self.0.termination.set(end);
+    /// Terminates the connection once everything written so far is sent. The caller must wake the connection's task afterwards if
+    /// it may be idle.
+    pub(crate) fn request_termination(&self, termination: Termination) {
+        // The first request wins.
+        let _ = self.0.termination.set(termination);
     }
 
-    /// Ends the connection from within its task, and never returns.
-    pub(crate) async fn terminate<T>(&self, end: Termination) -> T {
-        self.request_termination(end);
-        // The connection looks at it when it is polled the next time.
+    /// Terminates the connection from within its own task. Never returns.
+    pub(crate) async fn terminate<T>(&self, termination: Termination) -> T {
+        self.request_termination(termination);
+        // The connection checks for termination when it is polled next.
         tokio::task::yield_now().await;
         std::future::pending().await
     }
 }
 
-/// A socket that ends when it is told to.
+/// A socket that can be terminated through its [`ConnectionControl`], and that times out clients that stop reading.
 ///
-/// The HTTP below hands over all it has and flushes, so a flush is the moment at which exactly what came before is sent.
+/// hyper writes everything it has and then flushes, so termination takes effect in a flush: at that point exactly the bytes
+/// written before it have been sent.
 pub(crate) struct Connection {
     stream: TcpStream,
     control: ConnectionControl,
     pause: Option<Pin<Box<Sleep>>>,
     has_small_buffer: bool,
-    /// What is left of a response that is sent in the place of another.
+    /// The unsent rest of a response that replaces one of hyper's.
     replacement: Option<Bytes>,
-    /// How long a client may take nothing.
+    /// How long the client may read nothing.
     stall_timeout: Duration,
-    stalled: Stalled,
+    stall: Stall,
 }
 
-/// Whether the client takes what is sent to it.
-enum Stalled {
-    No,
-    /// It did not, and then did; the alarm is of before.
-    NotNow(Pin<Box<Sleep>>),
-    Until(Pin<Box<Sleep>>),
+/// Whether the client has stopped reading.
+enum Stall {
+    None,
+    /// The client reads again. The timer is kept for reuse.
+    Ended(Pin<Box<Sleep>>),
+    /// The client reads nothing; the timer fires when it has stalled for too long.
+    Ongoing(Pin<Box<Sleep>>),
 }
 
 impl Connection {
@@ -113,61 +116,55 @@ impl Connection {
         control: ConnectionControl,
         stall_timeout: Duration,
     ) -> Self {
-        let (pause, replacement, stalled) = (None, None, Stalled::No);
-        Self {
-            stream,
-            control,
-            pause,
-            has_small_buffer: false,
-            replacement,
-            stall_timeout,
-            stalled,
-        }
+        let (pause, replacement, stall) = (None, None, Stall::None);
+        Self { stream, control, pause, has_small_buffer: false, replacement, stall_timeout, stall }
     }
 
-    /// What writing came to, or that the client has taken nothing for too long.
+    /// Returns the result of a write, or an error if the client has not read anything for too long.
     fn check_stalled(
         &mut self,
         written: Poll<io::Result<usize>>,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let stalled = std::mem::replace(&mut self.stalled, Stalled::No);
+        let stall = std::mem::replace(&mut self.stall, Stall::None);
         if written.is_ready() {
-            if let Stalled::Until(alarm) | Stalled::NotNow(alarm) = stalled {
-                self.stalled = Stalled::NotNow(alarm);
+            if let Stall::Ongoing(timer) | Stall::Ended(timer) = stall {
+                self.stall = Stall::Ended(timer);
             }
             return written;
         }
         let Some(deadline) = Instant::now().checked_add(self.stall_timeout) else {
             return Poll::Pending;
         };
-        let mut alarm = match stalled {
-            Stalled::Until(alarm) => alarm,
-            Stalled::No => Box::pin(sleep_until(deadline)),
-            Stalled::NotNow(mut alarm) => {
-                alarm.as_mut().reset(deadline);
-                alarm
+        let mut timer = match stall {
+            Stall::Ongoing(timer) => timer,
+            Stall::None => Box::pin(sleep_until(deadline)),
+            Stall::Ended(mut timer) => {
+                timer.as_mut().reset(deadline);
+                timer
             }
         };
-        if alarm.as_mut().poll(context).is_ready() {
-            let error = io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing");
+        if timer.as_mut().poll(context).is_ready() {
+            let error = io::Error::new(io::ErrorKind::TimedOut, "the client stopped reading");
             return Poll::Ready(Err(error));
         }
-        self.stalled = Stalled::Until(alarm);
+        self.stall = Stall::Ongoing(timer);
         Poll::Pending
     }
 
-    /// While no request waits for its response, what the HTTP below sends is a refusal that it makes by itself, of a head that it
-    /// does not understand. It has no body; this is what is sent in its place.
+    /// Returns the response to send instead of a rejection that hyper writes by itself.
+    ///
+    /// If hyper writes while no request is being handled, it rejects a request head that it cannot parse. Its response has no body,
+    /// so it is replaced by the API's error response.
     fn rejection(&self, head: &[u8]) -> Option<Bytes> {
         if self.control.0.request_started.load(Ordering::Relaxed) {
             return None;
         }
         let status = StatusCode::from_bytes(head.strip_prefix(b"HTTP/1.1 ")?.get(..3)?).ok()?;
-        Some(ApiError::not_understood(status).to_http().into())
+        Some(ApiError::malformed_request(status).into_raw_response().into())
     }
 
-    /// Sends what is sent instead of so many bytes.
+    /// Writes a replacement. Reports the `length` bytes that it replaces as written.
     fn poll_replacement(
         &mut self,
         mut replacement: Bytes,
@@ -189,15 +186,19 @@ impl Connection {
     fn apply_send_buffer(&mut self) {
         if !self.has_small_buffer && self.control.0.has_small_buffer.load(Ordering::Relaxed) {
             self.has_small_buffer = true;
-            // Where the system refuses, a slow client misses more; that is no reason to fail the request.
+            // If this fails, a slow client loses more of the response; the request itself need not fail.
             let _ = SockRef::from(&self.stream).set_send_buffer_size(SMALL_SEND_BUFFER);
         }
     }
 
-    fn poll_terminate(&mut self, end: Termination, context: &mut Context<'_>) -> Poll<io::Error> {
-        match end {
+    fn poll_terminate(
+        &mut self,
+        termination: Termination,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Error> {
+        match termination {
             Termination::Close => {
-                // Whatever is wrong with the socket, it is closed next.
+                // The socket is closed next in any case.
                 let _ = ready!(Pin::new(&mut self.stream).poll_shutdown(context));
             }
             Termination::Reset { pause } => {
@@ -211,7 +212,10 @@ impl Connection {
                 }
             }
         }
-        Poll::Ready(io::Error::new(io::ErrorKind::ConnectionAborted, "ended by a fault"))
+        Poll::Ready(io::Error::new(
+            io::ErrorKind::ConnectionAborted,
+            "connection closed by an injected fault",
+        ))
     }
 }
 
@@ -246,9 +250,9 @@ impl AsyncWrite for Connection {
                 self.control.flushed();
                 Poll::Ready(Ok(()))
             }
-            Some(end) => {
-                let end = *end;
-                self.poll_terminate(end, context).map(Err)
+            Some(termination) => {
+                let termination = *termination;
+                self.poll_terminate(termination, context).map(Err)
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Which web pages may use the server.
+//! CORS: lets web pages of configured origins call the server.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-/// What a page may know of a response, beside its body.
+/// Response headers that pages may read.
 const EXPOSED: [HeaderName; 7] = [
     HeaderName::from_static("x-request-id"),
     RETRY_AFTER,
@@ -24,23 +24,23 @@ const EXPOSED: [HeaderName; 7] = [
     CONTENT_DISPOSITION,
 ];
 
-/// For so long a browser need not ask again.
+/// How long browsers may cache the result of a preflight request.
 const MAX_AGE: Duration = Duration::from_secs(10 * 60);
 
-/// Lets pages of some origins use the server, where there are any.
+/// The CORS policy. By default no page may call the server.
 #[derive(Clone, Default)]
 pub(crate) struct Cors(Option<CorsLayer>);
 
 impl Cors {
-    /// Lets pages of these origins; `*` stands for all.
+    /// Allows pages of these origins; `*` allows all.
     ///
     /// # Errors
-    /// The origin that is none.
+    /// Returns the first invalid origin.
     pub(crate) fn new(origins: &[String]) -> Result<Self, String> {
         Ok(Self(if origins.is_empty() { None } else { Some(cors_layer(origins)?) }))
     }
 
-    /// The routes, as pages may use them.
+    /// Adds the policy to a router.
     pub(crate) fn layer(&self, routes: Router) -> Router {
         match &self.0 {
             Some(layer) => routes.layer(layer.clone()),
@@ -48,21 +48,21 @@ impl Cors {
         }
     }
 
-    /// The origin of the page that asks, where pages may.
+    /// Returns the `Origin` of a request, or `None` if no page may call the server.
     pub(crate) fn origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         self.0.as_ref().and_then(|_| headers.get(ORIGIN).cloned())
     }
 
-    /// Lets a page read a response that comes from beside the routes.
-    pub(crate) async fn allow(&self, page: Option<HeaderValue>, response: Response) -> Response {
-        let (Some(layer), Some(page)) = (&self.0, page) else { return response };
+    /// Adds CORS headers to a response that was not created by the router.
+    pub(crate) async fn allow(&self, origin: Option<HeaderValue>, response: Response) -> Response {
+        let (Some(layer), Some(origin)) = (&self.0, origin) else { return response };
         let mut request = Request::new(());
-        request.headers_mut().insert(ORIGIN, page);
+        request.headers_mut().insert(ORIGIN, origin);
         let mut response = Some(response);
-        // It is asked once.
-        let response =
+        // The service is called once.
+        let service =
             service_fn(move |_| ready(Ok::<_, Infallible>(response.take().unwrap_or_default())));
-        match layer.layer(response).oneshot(request).await {
+        match layer.layer(service).oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         }
@@ -79,19 +79,19 @@ fn cors_layer(origins: &[String]) -> Result<CorsLayer, String> {
     Ok(CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        // `*` would leave out `Authorization`.
+        // `*` does not cover `Authorization`.
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(EXPOSED)
         .max_age(MAX_AGE))
 }
 
-/// An origin as browsers send it: scheme, host and port, and nothing behind them.
+/// Parses an origin as browsers send it: scheme, host and port, and nothing after them.
 fn parse_origin(text: &str) -> Option<HeaderValue> {
     let text = text.trim().to_ascii_lowercase();
     let uri: Uri = text.parse().ok()?;
-    // A browser leaves out the slash, so with it the origin would never be met.
-    let whole = format!("{}://{}", uri.scheme_str()?, uri.authority()?);
-    (whole == text && !text.contains('@')).then(|| text.parse().ok())?
+    // Browsers send no trailing slash, so an origin with one would never match.
+    let origin = format!("{}://{}", uri.scheme_str()?, uri.authority()?);
+    (origin == text && !text.contains('@')).then(|| text.parse().ok())?
 }
 
 #[cfg(test)]
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_has_a_scheme_and_a_host_and_no_path() {
+    fn origins_have_a_scheme_and_a_host_but_no_path() {
         for text in ["http://localhost:3000", "HTTPS://App.Example", "http://[::1]:80"] {
             assert_eq!(parse_origin(text).unwrap(), text.to_ascii_lowercase());
         }

@@ -1,4 +1,4 @@
-//! A connection whose bytes are counted.
+//! A stream that counts its bytes and open connections in the metrics.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::admin::Metrics;
 
-/// A connection, which is counted as open as long as this lives, and what goes over it.
+/// Counts the bytes of a connection, and the connection itself as open until this is dropped.
 pub(crate) struct CountingStream<S> {
     stream: S,
     metrics: Arc<Metrics>,
@@ -21,7 +21,7 @@ impl<S> CountingStream<S> {
         Self { stream, metrics }
     }
 
-    fn sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn count_sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(bytes)) = &written {
             self.metrics.bytes_sent(*bytes);
         }
@@ -58,7 +58,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for CountingStream<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.sent(written)
+        self.count_sent(written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -75,7 +75,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for CountingStream<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.sent(written)
+        self.count_sent(written)
     }
 
     fn is_write_vectored(&self) -> bool {

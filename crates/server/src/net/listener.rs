@@ -1,4 +1,4 @@
-//! Accepting connections and serving them.
+//! Accepts connections and serves them.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -21,28 +21,28 @@ use super::service::handle;
 use crate::http::ApiError;
 use crate::limits::Limits;
 
-/// The bytes that are held of a connection: as many as the library below holds by itself.
-const BUFFER: usize = 400 << 10;
+/// The smallest limit on the read buffer of a connection, in bytes. This is hyper's default.
+const MIN_READ_BUFFER: usize = 400 << 10;
 
-/// Who is refused has this long to hear it.
-const PARTING: Duration = Duration::from_secs(2);
+/// How long a rejected client has to receive its response.
+const REJECTION_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// So many connections are told at once that there are too many; more than those are closed without a word.
-const TOLD: usize = 64;
+/// How many connections over the limit get an error response at the same time. Further ones are closed without a response.
+const MAX_REJECTIONS: usize = 64;
 
-/// After a failure to accept, such as too many open files, it is tried again after this long.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long to wait after a failed accept, for example because too many files are open.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
-/// How to stop.
+/// How the server shuts down.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shutdown {
-    /// Without waiting for requests.
+    /// Immediately, without waiting for requests.
     Now,
-    /// When the requests that are being answered have ended, or after this long.
+    /// When the requests in progress have completed, or after this time.
     After(Duration),
 }
 
-/// Serves connections until it is told to stop. When this returns, no connection is left.
+/// Serves connections until shutdown is requested. All connections are closed when this returns.
 pub(crate) async fn serve(
     listener: TcpListener,
     routes: Router,
@@ -50,71 +50,78 @@ pub(crate) async fn serve(
     mut stop: watch::Receiver<Option<Shutdown>>,
 ) {
     let routes = TowerToHyperService::new(routes);
-    let told_at_once = Arc::new(Semaphore::new(TOLD));
-    let (end, ended) = watch::channel(());
+    let rejections = Arc::new(Semaphore::new(MAX_REJECTIONS));
+    let (drain, draining) = watch::channel(());
     let mut connections = JoinSet::new();
-    let how = loop {
+    let shutdown = loop {
         tokio::select! {
-            how = told(&mut stop) => break how,
+            shutdown = shutdown_requested(&mut stop) => break shutdown,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    if let Some(place) = context.limiter.connection() {
-                        let serving = connection(stream, routes.clone(), Arc::clone(&context), ended.clone());
-                        connections.spawn(holding(place, serving));
-                    } else if let Ok(place) = Arc::clone(&told_at_once).try_acquire_owned() {
-                        let refusal = ApiError::busy("connections").to_http();
-                        connections.spawn(holding(place, part(stream, refusal)));
+                    if let Some(permit) = context.limiter.connection() {
+                        let serving =
+                            serve_connection(stream, routes.clone(), Arc::clone(&context), draining.clone());
+                        connections.spawn(with_permit(permit, serving));
+                    } else if let Ok(permit) = Arc::clone(&rejections).try_acquire_owned() {
+                        let rejection = ApiError::busy("connections").into_raw_response();
+                        connections.spawn(with_permit(permit, send_and_close(stream, rejection)));
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    tracing::warn!(%error, "failed to accept a connection");
+                    tokio::time::sleep(ACCEPT_BACKOFF).await;
                 }
             },
             Some(_) = connections.join_next() => {}
         }
     };
     drop(listener);
-    if let Shutdown::After(grace) = how {
-        end.send_replace(());
-        let all_ended = async { while connections.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(grace, all_ended).await;
+    if let Shutdown::After(grace) = shutdown {
+        drain.send_replace(());
+        let all_closed = async { while connections.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(grace, all_closed).await;
     }
     connections.shutdown().await;
 }
 
-/// How to stop, once that is said.
-async fn told(stop: &mut watch::Receiver<Option<Shutdown>>) -> Shutdown {
-    // When nobody is left to say it, nobody waits for requests to end either.
-    stop.wait_for(Option::is_some).await.ok().and_then(|how| *how).unwrap_or(Shutdown::Now)
+/// Waits until shutdown is requested.
+async fn shutdown_requested(stop: &mut watch::Receiver<Option<Shutdown>>) -> Shutdown {
+    // If the sender is dropped, nothing waits for requests to complete.
+    stop.wait_for(Option::is_some)
+        .await
+        .ok()
+        .and_then(|shutdown| *shutdown)
+        .unwrap_or(Shutdown::Now)
 }
 
-/// Does something in a place, and gives it back.
-async fn holding(place: OwnedSemaphorePermit, doing: impl Future<Output = ()>) {
-    doing.await;
-    drop(place);
+/// Runs a future and releases the permit when it completes.
+async fn with_permit(permit: OwnedSemaphorePermit, future: impl Future<Output = ()>) {
+    future.await;
+    drop(permit);
 }
 
-/// Sends the last words of a connection. What the client still sends is taken from it for a while: to close on it would
-/// throw away what it has not read yet.
-async fn part(mut stream: impl AsyncRead + AsyncWrite + Unpin, words: Vec<u8>) {
-    let parting = async {
-        stream.write_all(&words).await?;
+/// Sends a final response and closes the connection.
+///
+/// The client's data is read and discarded for a limited time: closing the socket with unread data would reset the connection, and
+/// the client could lose the response.
+async fn send_and_close(mut stream: impl AsyncRead + AsyncWrite + Unpin, response: Vec<u8>) {
+    let closing = async {
+        stream.write_all(&response).await?;
         stream.shutdown().await?;
         tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
     };
-    // A client that has gone away hears nothing.
-    let _ = tokio::time::timeout(PARTING, parting).await;
+    // The client may already have disconnected.
+    let _ = tokio::time::timeout(REJECTION_TIMEOUT, closing).await;
 }
 
-/// Serves one connection until the client closes it, or the server ends.
-async fn connection(
+/// Serves one connection until the client closes it or the server shuts down.
+async fn serve_connection(
     stream: TcpStream,
     routes: TowerToHyperService<Router>,
     context: Arc<NetContext>,
-    mut ended: watch::Receiver<()>,
+    mut draining: watch::Receiver<()>,
 ) {
-    // Responses are written whole; waiting for more of them would only delay them.
+    // Responses are written in one piece, so Nagle's algorithm would only delay them.
     let _ = stream.set_nodelay(true);
     let control = ConnectionControl::default();
     let Limits { idle_timeout, stall_timeout, .. } = context.limiter.limits;
@@ -122,11 +129,11 @@ async fn connection(
     let stream = CountingStream::new(stream, Arc::clone(&context.metrics));
     let request_control = control.clone();
     let mut http = http1::Builder::new();
-    // A client may end its side when it has sent its request; it still gets the response.
+    // A client may shut down its sending side after the request and still gets the response.
     http.half_close(true);
     http.timer(TokioTimer::new()).header_read_timeout(idle_timeout);
     let max_head_bytes = context.limiter.max_head_bytes();
-    http.max_header_size(max_head_bytes).max_buf_size(max_head_bytes.max(BUFFER));
+    http.max_header_size(max_head_bytes).max_buf_size(max_head_bytes.max(MIN_READ_BUFFER));
     let service = service_fn(move |request| {
         let (routes, context, control) =
             (routes.clone(), Arc::clone(&context), request_control.clone());
@@ -136,22 +143,22 @@ async fn connection(
     let mut served = http.serve_connection(TokioIo::new(stream), service);
     let result = tokio::select! {
         result = &mut served => result,
-        _ = ended.changed() => {
+        _ = draining.changed() => {
             std::pin::Pin::new(&mut served).graceful_shutdown();
             (&mut served).await
         }
     };
     if let Err(error) = result {
-        tracing::debug!(%error, "a connection broke");
+        tracing::debug!(%error, "connection failed");
         let parts = served.into_parts();
         if error.is_parse() {
-            // It was refused already.
-            part(parts.io.into_inner(), Vec::new()).await;
+            // hyper has already sent the rejection.
+            send_and_close(parts.io.into_inner(), Vec::new()).await;
         } else if error.is_timeout() && !parts.read_buf.is_empty() {
-            // Who has begun nothing is waiting for nothing.
+            // Idle connections time out silently; this client has sent part of a request head.
             control.request_started();
-            let refusal = ApiError::too_slow("the head of the request").to_http();
-            part(parts.io.into_inner(), refusal).await;
+            let rejection = ApiError::too_slow("the request head").into_raw_response();
+            send_and_close(parts.io.into_inner(), rejection).await;
         }
     }
 }
@@ -169,19 +176,19 @@ mod tests {
     use crate::admin::Metrics;
     use crate::net::{Cors, Limiter};
 
-    /// A server of some routes, how to stop it, and its end.
-    struct Serving {
+    /// A running server.
+    struct TestServer {
         address: SocketAddr,
         stop: watch::Sender<Option<Shutdown>>,
-        ended: JoinHandle<()>,
+        stopped: JoinHandle<()>,
     }
 
-    impl Serving {
+    impl TestServer {
         async fn start(routes: Router) -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            let (stop, stopped) = watch::channel(None);
-            let ended = tokio::spawn(serve(
+            let (stop, stop_receiver) = watch::channel(None);
+            let stopped = tokio::spawn(serve(
                 listener,
                 routes,
                 Arc::new(NetContext {
@@ -189,12 +196,12 @@ mod tests {
                     cors: Cors::default(),
                     metrics: Arc::new(Metrics::new()),
                 }),
-                stopped,
+                stop_receiver,
             ));
-            Self { address, stop, ended }
+            Self { address, stop, stopped }
         }
 
-        /// Begins a request whose response ends the connection.
+        /// Sends a request whose response closes the connection.
         async fn request(&self, path: &str) -> TcpStream {
             let mut stream = TcpStream::connect(self.address).await.unwrap();
             let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
@@ -210,54 +217,54 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_handler_that_panics_is_answered_in_the_envelope_and_the_next_request_too() {
+    async fn a_panicking_handler_gets_an_error_response_and_the_server_keeps_working() {
         async fn panicking() -> &'static str {
             panic!("on purpose")
         }
         let routes = Router::new().route("/panic", get(panicking)).route("/", get(async || "fine"));
-        let serving = Serving::start(routes).await;
-        let failed = response(serving.request("/panic").await).await;
+        let server = TestServer::start(routes).await;
+        let failed = response(server.request("/panic").await).await;
         assert!(failed.starts_with("HTTP/1.1 500"), "{failed}");
         assert!(failed.contains(r#""error_code":"UNKNOWN_ERROR""#) && !failed.contains("purpose"));
-        assert!(response(serving.request("/").await).await.ends_with("fine"));
+        assert!(response(server.request("/").await).await.ends_with("fine"));
     }
 
-    /// Routes of which one tells that it was asked and then waits to be let go.
-    fn waiting() -> (Router, mpsc::Receiver<()>, watch::Sender<bool>) {
-        let (asked, was_asked) = mpsc::channel(1);
-        let (go, gone) = watch::channel(false);
+    /// Returns a router whose handler reports that it was called and then blocks until it is released.
+    fn blocking_routes() -> (Router, mpsc::Receiver<()>, watch::Sender<bool>) {
+        let (called, was_called) = mpsc::channel(1);
+        let (release, released) = watch::channel(false);
         let handler = move || async move {
-            let _ = asked.send(()).await;
-            let _ = gone.clone().wait_for(|go| *go).await;
-            "answered"
+            let _ = called.send(()).await;
+            let _ = released.clone().wait_for(|released| *released).await;
+            "done"
         };
-        (Router::new().route("/", get(handler)), was_asked, go)
+        (Router::new().route("/", get(handler)), was_called, release)
     }
 
     #[tokio::test]
-    async fn a_request_being_answered_is_answered_before_the_end() {
-        let (routes, mut was_asked, go) = waiting();
-        let serving = Serving::start(routes).await;
-        let stream = serving.request("/").await;
-        was_asked.recv().await;
-        // One that asks for nothing does not hold up the end.
-        let _idle = TcpStream::connect(serving.address).await.unwrap();
-        serving.stop.send_replace(Some(Shutdown::After(Duration::from_secs(60))));
-        go.send_replace(true);
-        assert!(response(stream).await.ends_with("answered"));
-        serving.ended.await.unwrap();
-        assert!(TcpStream::connect(serving.address).await.is_err());
+    async fn shutdown_waits_for_requests_in_progress() {
+        let (routes, mut was_called, release) = blocking_routes();
+        let server = TestServer::start(routes).await;
+        let stream = server.request("/").await;
+        was_called.recv().await;
+        // An idle connection does not delay the shutdown.
+        let _idle = TcpStream::connect(server.address).await.unwrap();
+        server.stop.send_replace(Some(Shutdown::After(Duration::from_secs(60))));
+        release.send_replace(true);
+        assert!(response(stream).await.ends_with("done"));
+        server.stopped.await.unwrap();
+        assert!(TcpStream::connect(server.address).await.is_err());
     }
 
     #[tokio::test]
-    async fn a_request_that_does_not_end_is_cut_off() {
+    async fn shutdown_aborts_requests_after_the_grace_period() {
         for stop in [Shutdown::Now, Shutdown::After(Duration::from_millis(20))] {
-            let (routes, mut was_asked, _go) = waiting();
-            let serving = Serving::start(routes).await;
-            let stream = serving.request("/").await;
-            was_asked.recv().await;
-            serving.stop.send_replace(Some(stop));
-            serving.ended.await.unwrap();
+            let (routes, mut was_called, _release) = blocking_routes();
+            let server = TestServer::start(routes).await;
+            let stream = server.request("/").await;
+            was_called.recv().await;
+            server.stop.send_replace(Some(stop));
+            server.stopped.await.unwrap();
             assert_eq!(response(stream).await, "");
         }
     }

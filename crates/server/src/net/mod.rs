@@ -21,7 +21,7 @@ pub(crate) use listener::{Shutdown, serve};
 pub(crate) use request_body::RequestBody;
 pub(crate) use service::ResponseHook;
 
-/// What all connections share.
+/// State shared by all connections.
 pub(crate) struct NetContext {
     pub(crate) limiter: Limiter,
     pub(crate) cors: Cors,

@@ -11,74 +11,75 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// For so long a failed request may go on sending what nobody reads.
+/// How long the rest of a body is read after the request has failed.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Who sends at least so much needs no patience.
+/// The rate, in bytes per second, at which a client never times out.
 const BYTES_PER_SECOND: u64 = 500;
 
-/// A body that can still be read after the handler has let go of it.
+/// A request body that can still be read after the handler has dropped it. Clones read the same body.
 ///
-/// A client that is still sending when the response comes and the connection closes sees a broken connection and not the response.
-/// So before a failure is answered, what the client goes on sending is taken from it.
+/// A client that is still sending when the server responds and closes the connection may see a broken connection instead of the
+/// response. The rest of the body is therefore drained before an error response is sent.
 #[derive(Clone)]
 pub(crate) struct RequestBody(Arc<Mutex<State>>);
 
 struct State {
     body: Incoming,
-    /// The client waits to be told to send.
-    waits: bool,
+    /// Whether the client waits for `100 Continue` before it sends the body.
+    expects_continue: bool,
     received: u64,
-    begun: Option<Instant>,
-    /// How long the client may keep the server waiting in all, beside what it gains by sending.
+    /// When the body was first polled.
+    started: Option<Instant>,
+    /// How long the server waits for the client in total, in addition to the time that received bytes add.
     stall_timeout: Duration,
-    /// Goes off when the client should have sent more. There is none until something has to be waited for.
-    alarm: Option<Pin<Box<Sleep>>>,
+    /// Fires when the client should have sent more. Created when the body first has to wait.
+    timer: Option<Pin<Box<Sleep>>>,
     too_slow: bool,
 }
 
 impl State {
-    /// Whether the client may be waited for no longer.
+    /// Completes when the client has been too slow.
     fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(begun) = self.begun else { return Poll::Pending };
+        let Some(started) = self.started else { return Poll::Pending };
         loop {
-            let gained =
+            let earned =
                 Duration::from_millis(self.received.saturating_mul(1_000) / BYTES_PER_SECOND);
-            // So late a time never comes.
-            let Some(deadline) = begun.checked_add(self.stall_timeout.saturating_add(gained))
+            // A deadline that overflows is never reached.
+            let Some(deadline) = started.checked_add(self.stall_timeout.saturating_add(earned))
             else {
                 return Poll::Pending;
             };
-            let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-            ready!(alarm.as_mut().poll(context));
-            // What came since the alarm was set moves it.
-            if alarm.deadline() >= deadline {
+            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            ready!(timer.as_mut().poll(context));
+            // Bytes received since the timer was set move the deadline.
+            if timer.deadline() >= deadline {
                 self.too_slow = true;
                 return Poll::Ready(());
             }
-            alarm.as_mut().reset(deadline);
+            timer.as_mut().reset(deadline);
         }
     }
 }
 
-/// Why a body ended before its end.
+/// Why a body could not be read to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     #[error(transparent)]
-    Broken(#[from] hyper::Error),
-    #[error("the body did not come in time")]
+    Connection(#[from] hyper::Error),
+    #[error("the request body was not received in time")]
     TooSlow,
 }
 
 impl RequestBody {
-    pub(super) fn new(body: Incoming, waits: bool, stall_timeout: Duration) -> Self {
+    pub(super) fn new(body: Incoming, expects_continue: bool, stall_timeout: Duration) -> Self {
         Self(Arc::new(Mutex::new(State {
             body,
-            waits,
+            expects_continue,
             received: 0,
-            begun: None,
+            started: None,
             stall_timeout,
-            alarm: None,
+            timer: None,
             too_slow: false,
         })))
     }
@@ -87,18 +88,18 @@ impl RequestBody {
         self.with(|state| state.too_slow)
     }
 
-    /// The bytes that were read of it so far.
+    /// Returns how many bytes have been read so far.
     pub(crate) fn received(&self) -> u64 {
         self.with(|state| state.received)
     }
 
-    fn with<T>(&self, use_it: impl FnOnce(&mut State) -> T) -> T {
-        use_it(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads what is left. A client that waits to be told to send, and was not, has nothing to send.
+    /// Reads and discards the rest of the body, for a limited time. Does nothing if the client still waits for `100 Continue`.
     pub(crate) async fn drain(&self) {
-        if self.with(|state| state.waits && state.begun.is_none()) {
+        if self.with(|state| state.expects_continue && state.started.is_none()) {
             return;
         }
         let mut rest = self.clone();
@@ -116,7 +117,7 @@ impl Body for RequestBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         self.with(|state| {
-            state.begun.get_or_insert_with(Instant::now);
+            state.started.get_or_insert_with(Instant::now);
             let Poll::Ready(frame) = Pin::new(&mut state.body).poll_frame(context) else {
                 ready!(state.poll_too_slow(context));
                 return Poll::Ready(Some(Err(BodyError::TooSlow)));

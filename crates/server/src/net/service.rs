@@ -70,12 +70,12 @@ pub(super) async fn handle(
             Some(Ok(Ok(response))) => Ok(Ok(response)),
             Some(Ok(Err(never))) => match never {},
             Some(Err(panic)) => Err(panic),
-            None => Ok(Err(ApiError::took_too_long())),
+            None => Ok(Err(ApiError::timed_out())),
         }
     };
     let result = match tracing::Instrument::instrument(handling, span.clone()).await {
         // The handler saw a truncated body, so its response does not matter.
-        Ok(_) if body.is_too_slow() => Err(ApiError::too_slow("the body")),
+        Ok(_) if body.is_too_slow() => Err(ApiError::too_slow("the request body")),
         Ok(result) => result,
         Err(_) => {
             let _entered = span.enter();
@@ -83,7 +83,7 @@ pub(super) async fn handle(
             Err(ApiError::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 ErrorCode::UnknownError,
-                "the server failed; its log says why",
+                "internal server error; see the server's log for the cause",
             ))
         }
     };
@@ -92,7 +92,7 @@ pub(super) async fn handle(
         // The router adds CORS headers to its own responses; this one did not come from it.
         Err(error) => cors.allow(origin, error.into_response()).await,
     };
-    if is_failure(response.status()) && !body.is_too_slow() {
+    if is_error(response.status()) && !body.is_too_slow() {
         body.drain().await;
     }
     let (operation, status, elapsed) = (name.get(), response.status().as_u16(), started.elapsed());
@@ -105,7 +105,7 @@ pub(super) async fn handle(
         status,
         elapsed_ms = elapsed.as_micros() as f64 / 1000.0,
         request_id = id.to_str().unwrap_or_default(),
-        "answered"
+        "request handled"
     );
     response.headers_mut().insert(REQUEST_ID, id);
     let hook = response.extensions_mut().remove::<Arc<dyn ResponseHook>>();
@@ -117,7 +117,7 @@ pub(super) async fn handle(
     response.map(|body| axum::body::Body::new(ResponseBody { body, connection }))
 }
 
-/// The body of a response, which tells when all of it was handed over: then it is let go.
+/// A response body that reports to the connection when it is dropped, which hyper does once it has read all of it.
 struct ResponseBody {
     body: axum::body::Body,
     connection: ConnectionControl,
@@ -149,25 +149,26 @@ impl Drop for ResponseBody {
     }
 }
 
-/// What work comes to, unless that takes longer than this from the last that came of the request's body.
+/// Returns the result of `work`, or `None` if it takes longer than `timeout`. The time starts again while the request body is being
+/// received.
 async fn with_timeout<T>(
-    time: Duration,
+    timeout: Duration,
     body: &RequestBody,
     work: impl Future<Output = T>,
 ) -> Option<T> {
     let mut work = pin!(work);
     let mut received = body.received();
     loop {
-        if let Ok(done) = tokio::time::timeout(time, work.as_mut()).await {
-            return Some(done);
+        if let Ok(result) = tokio::time::timeout(timeout, work.as_mut()).await {
+            return Some(result);
         }
-        // How slowly a body may come has a limit of its own.
+        // Slow bodies have their own limit, the stall timeout.
         if body.received() == std::mem::replace(&mut received, body.received()) {
             return None;
         }
     }
 }
 
-fn is_failure(status: StatusCode) -> bool {
+fn is_error(status: StatusCode) -> bool {
     status.is_client_error() || status.is_server_error()
 }

@@ -18,7 +18,7 @@ pub(crate) struct Snapshot(Connection);
 
 impl Snapshot {
     /// Takes a snapshot of a database, whether or not a server has it open. Returns `None` if the database has no schema yet.
-    pub(crate) fn of(path: &Path) -> Result<Option<Self>, OpenError> {
+    pub(crate) fn open(path: &Path) -> Result<Option<Self>, OpenError> {
         let connection = connection::reader(path)?;
         connection.execute_batch("BEGIN")?;
         // SQLite takes the snapshot at the first read of the transaction.
@@ -26,7 +26,7 @@ impl Snapshot {
     }
 
     /// Returns the ids of all files in the snapshot.
-    pub(crate) fn contents(&self) -> Result<Vec<Uuid>, OpenError> {
+    pub(crate) fn file_ids(&self) -> Result<Vec<Uuid>, OpenError> {
         let mut statement = self.0.prepare(
             "SELECT f.uuid FROM files f JOIN workspaces w ON w.id = f.workspace WHERE w.discarded = 0 \
              AND f.deleted_at IS NULL AND (f.expires_at IS NULL OR f.expires_at > ?1)",

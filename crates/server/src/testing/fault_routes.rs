@@ -1,4 +1,4 @@
-//! The routes by which tests ask for faults and read the journal of requests.
+//! Routes that manage fault rules and the request journal.
 
 use axum::extract::State;
 use axum::response::Response;

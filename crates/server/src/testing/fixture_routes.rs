@@ -1,4 +1,4 @@
-//! The routes of the local server's own, by which tests plant what imports read.
+//! Routes that insert fixtures for imports, and the route that resets a workspace.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -74,10 +74,10 @@ pub(super) async fn reset(
     state.faults.clear_journal(caller.workspace);
     state.app.cleanup.notify_one();
     let contents = state.app.contents.clone();
-    // Nobody has to wait until the disk has let go of very many; what a stop leaves undone, the next start does.
+    // Removing many files takes time, so the response does not wait for it. Files left after a shutdown are removed at the next start.
     tokio::task::spawn_blocking(move || {
         if let Err(error) = contents.remove(&files) {
-            tracing::warn!(%error, "contents of files could not be removed");
+            tracing::warn!(%error, "failed to remove file contents");
         }
     });
     Ok(no_content())

@@ -1,7 +1,6 @@
-//! What the local server offers to tests, mounted on top of the API: fault injection, a journal of requests, fixtures and
-//! seeds.
+//! Features for tests, mounted on top of the API: fault injection, a request journal, fixtures and seeds.
 //!
-//! Nothing below depends on this module. It uses the extension points of the layers below: a middleware around the router,
+//! No lower layer depends on this module. It uses the extension points of the lower layers: a middleware around the router,
 //! [`ResponseHook`](crate::net::ResponseHook), [`TaskHook`](crate::imports::TaskHook) and
 //! [`WorkspaceHook`](crate::http::WorkspaceHook).
 
@@ -56,7 +55,7 @@ impl TestApp {
     }
 
     /// Records every request of a router in the journal, and applies the fault rules to it.
-    pub(crate) fn around(self, router: Router) -> Router {
+    pub(crate) fn wrap(self, router: Router) -> Router {
         router.layer(from_fn_with_state(self, faults::record_and_inject))
     }
 }

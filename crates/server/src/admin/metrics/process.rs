@@ -1,6 +1,6 @@
-//! What the system knows of this process.
+//! Metrics of the process.
 
-/// The memory that the process has, where the system tells it as text.
+/// Returns the resident memory of the process in bytes, on systems with `/proc`.
 pub(super) fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -11,7 +11,7 @@ pub(super) fn resident_bytes() -> Option<u64> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     #[test]
-    fn linux_tells_the_memory() {
+    fn memory_is_known_on_linux() {
         assert!(super::resident_bytes().is_some_and(|bytes| bytes > 1_000_000));
     }
 }

@@ -1,4 +1,4 @@
-//! What a fault does to a response on its way over the wire.
+//! Faults that affect a response while it is sent: resets, truncation and slow bodies.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -15,12 +15,12 @@ use super::rule::{Cut, Drip};
 use crate::http::content_length;
 use crate::net::{ConnectionControl, ResponseHook, Termination};
 
-/// What a client may not have taken yet of a response that is reset is at most what systems hold for it, for which it is given
-/// this time. A response smaller than [`TAKEN_AT_ONCE`] is in the client's own system as soon as it is sent.
-const TAKING: Duration = Duration::from_millis(200);
+/// The pause before a reset in which the client receives what is still buffered. A response of at most [`RECEIVE_BUFFER`] bytes needs
+/// no pause: it is in the client's receive buffer as soon as it is sent.
+const RESET_PAUSE: Duration = Duration::from_millis(200);
 
-/// The bytes that a system always takes for a program that does not read.
-const TAKEN_AT_ONCE: u64 = 16 << 10;
+/// The number of bytes that operating systems receive even if the client does not read.
+const RECEIVE_BUFFER: u64 = 16 << 10;
 
 /// The faults to inject while a response is sent.
 #[derive(Debug)]
@@ -47,32 +47,32 @@ impl FaultInjection {
                 return connection.terminate(Termination::Reset { pause: Duration::ZERO }).await;
             }
             Some(Cut::Reset(bytes)) => {
-                let long = bytes > TAKEN_AT_ONCE;
-                if long {
+                let exceeds_buffer = bytes > RECEIVE_BUFFER;
+                if exceeds_buffer {
                     connection.shrink_send_buffer();
                 }
-                let pause = if long { TAKING } else { Duration::ZERO };
+                let pause = if exceeds_buffer { RESET_PAUSE } else { Duration::ZERO };
                 Some((bytes, Termination::Reset { pause }))
             }
             Some(Cut::Truncate(bytes)) => Some((bytes, Termination::Close)),
         };
-        // Streamed contents of files have a header only to tell it.
+        // Streamed file contents have no exact size hint, only a `Content-Length` header.
         let size =
             response.body().size_hint().exact().or_else(|| content_length(response.headers()));
         if size == Some(0) {
-            // Nobody asks for the body of a response that has none, so the connection ends behind the head.
-            if let Some((_, end)) = cut {
-                connection.request_termination(end);
+            // An empty body is never polled, so the connection is terminated after the head.
+            if let Some((_, termination)) = cut {
+                connection.request_termination(termination);
             }
             return response;
         }
         response.map(|body| {
-            Body::new(Spoiled {
+            Body::new(FaultyBody {
                 body,
                 chunk: Bytes::new(),
-                // A response that is shorter is cut behind its last byte.
-                left: cut.map(|(bytes, _)| size.map_or(bytes, |size| size.min(bytes))),
-                end: cut.map(|(_, end)| (connection.clone(), end)),
+                // A shorter response is cut after its last byte.
+                remaining: cut.map(|(bytes, _)| size.map_or(bytes, |size| size.min(bytes))),
+                termination: cut.map(|(_, termination)| (connection.clone(), termination)),
                 drip: self.drip,
                 pause: None,
             })
@@ -80,36 +80,36 @@ impl FaultInjection {
     }
 }
 
-/// A body that is dripped or cut.
-struct Spoiled {
+/// A body that is sent slowly or cut off.
+struct FaultyBody {
     body: Body,
-    /// What came of the body and was not handed out yet.
+    /// Data of the inner body that is not returned yet.
     chunk: Bytes,
-    /// The bytes until the cut.
-    left: Option<u64>,
-    end: Option<(ConnectionControl, Termination)>,
+    /// The number of bytes until the cut.
+    remaining: Option<u64>,
+    termination: Option<(ConnectionControl, Termination)>,
     drip: Option<Drip>,
-    /// Until the next drop.
+    /// The pause before the next chunk.
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-impl Spoiled {
-    /// Ends the connection behind what was handed out, if that is wanted.
+impl FaultyBody {
+    /// Terminates the connection after the data returned so far, if there is a cut. Returns whether there is one.
     fn cut(&self) -> bool {
-        if let Some((connection, end)) = &self.end {
-            connection.request_termination(*end);
+        if let Some((connection, termination)) = &self.termination {
+            connection.request_termination(*termination);
         }
-        self.end.is_some()
+        self.termination.is_some()
     }
 }
 
-/// The connection ends before more is wanted. It looks at that when it is polled the next time.
-fn cut_off<T>(context: &Context<'_>) -> Poll<T> {
+/// Waits for the connection to terminate, which it does when it is polled next.
+fn pending_termination<T>(context: &Context<'_>) -> Poll<T> {
     context.waker().wake_by_ref();
     Poll::Pending
 }
 
-impl HttpBody for Spoiled {
+impl HttpBody for FaultyBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -118,9 +118,9 @@ impl HttpBody for Spoiled {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = &mut *self;
-        if this.left == Some(0) {
+        if this.remaining == Some(0) {
             this.cut();
-            return cut_off(context);
+            return pending_termination(context);
         }
         while this.chunk.is_empty() {
             match ready!(Pin::new(&mut this.body).poll_frame(context)) {
@@ -128,7 +128,7 @@ impl HttpBody for Spoiled {
                     Ok(data) => this.chunk = data,
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
-                None if this.cut() => return cut_off(context),
+                None if this.cut() => return pending_termination(context),
                 end => return Poll::Ready(end),
             }
         }
@@ -136,16 +136,17 @@ impl HttpBody for Spoiled {
             ready!(pause.as_mut().poll(context));
             this.pause = None;
         }
-        let most = this.left.unwrap_or(u64::MAX).min(this.drip.map_or(u64::MAX, |drip| drip.bytes));
-        let length = usize::try_from(most).unwrap_or(usize::MAX).min(this.chunk.len());
+        let limit =
+            this.remaining.unwrap_or(u64::MAX).min(this.drip.map_or(u64::MAX, |drip| drip.bytes));
+        let length = usize::try_from(limit).unwrap_or(usize::MAX).min(this.chunk.len());
         let data = this.chunk.split_to(length);
         if let Some(drip) = this.drip {
             this.pause = Some(Box::pin(tokio::time::sleep(drip.interval)));
         }
-        if let Some(left) = &mut this.left {
-            *left -= data.len() as u64;
-            if *left == 0 {
-                // Behind the last byte of the whole nobody would ask again.
+        if let Some(remaining) = &mut this.remaining {
+            *remaining -= data.len() as u64;
+            if *remaining == 0 {
+                // hyper does not poll again after the last byte announced by `Content-Length`.
                 this.cut();
             }
         }
@@ -154,7 +155,7 @@ impl HttpBody for Spoiled {
 
     fn size_hint(&self) -> SizeHint {
         match self.body.size_hint().exact() {
-            // What is announced is the whole, although some of it may have come from the body already, or will never come.
+            // The full size is announced even if the body will be cut.
             Some(size) => SizeHint::with_exact(size + self.chunk.len() as u64),
             None => SizeHint::default(),
         }

@@ -1,4 +1,4 @@
-//! What came: the newest requests of a workspace.
+//! The journal: the most recent requests of a workspace.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,99 +11,100 @@ use uuid::Uuid;
 use crate::json::{Object, array};
 use crate::time::Timestamp;
 
-/// So many requests are remembered.
-pub(super) const NEWEST: usize = 10_000;
+/// The maximum number of requests in a journal.
+pub(super) const MAX_ENTRIES: usize = 10_000;
 
-/// So many bytes of a path, and of all headers together, are remembered. Who sends more sends it to try the server, and ten
-/// thousand such requests would fill its memory.
-const PATH: usize = 2 << 10;
-const HEADERS: usize = 4 << 10;
+/// The maximum number of bytes stored of a path. This and [`MAX_HEADER_BYTES`] bound the memory of a full journal.
+const MAX_PATH_BYTES: usize = 2 << 10;
 
-/// Headers that hold secrets.
-const SECRET: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+/// The maximum number of bytes stored of all headers of a request.
+const MAX_HEADER_BYTES: usize = 4 << 10;
 
-/// A request.
+/// Headers with secrets, which are omitted.
+const SECRET_HEADERS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+
+/// A recorded request.
 #[derive(Debug)]
 pub(super) struct Entry {
     number: u64,
     method: Method,
     path: Box<str>,
     operation: Option<&'static str>,
-    /// Packed. Clients send much the same headers every time, so that neighbours mostly share them.
+    /// Encoded by [`encode_headers`]. Consecutive requests mostly have the same headers and share them.
     headers: Arc<[u8]>,
     started_at: Timestamp,
     fault: Option<Uuid>,
-    end: Option<Outcome>,
+    outcome: Option<Outcome>,
 }
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outcome {
-    /// There is none where no response was begun.
+    /// `None` if no response was started.
     pub(super) status: Option<u16>,
     pub(super) request_bytes: u64,
     pub(super) elapsed: Duration,
 }
 
-/// What is noted of a request when it comes.
+/// The data recorded when a request arrives.
 pub(super) struct Arrival<'a> {
     pub(super) method: &'a Method,
-    /// With the query where that holds no secret.
+    /// The path, with the query unless that contains a secret.
     pub(super) path: &'a str,
     pub(super) operation: Option<&'static str>,
     pub(super) headers: &'a HeaderMap,
 }
 
-/// The newest requests, in the order in which they came.
+/// The most recent requests, in order of arrival.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     entries: VecDeque<Entry>,
-    /// How many requests there were.
+    /// The number of requests recorded so far, including removed ones.
     count: u64,
-    /// Where headers are packed before it is known whether they are those of the last request.
-    scratch: Vec<u8>,
+    /// A buffer for encoding headers, to compare them with those of the previous request.
+    buffer: Vec<u8>,
 }
 
 impl Journal {
-    /// Notes a request. Answers its number, counted from 1.
+    /// Records a request. Returns its number, counted from 1.
     pub(super) fn begin(&mut self, arrival: &Arrival<'_>, fault: Option<Uuid>) -> u64 {
         self.count += 1;
-        if self.entries.len() == NEWEST {
+        if self.entries.len() == MAX_ENTRIES {
             self.entries.pop_front();
         }
-        pack(&mut self.scratch, arrival.headers);
+        encode_headers(&mut self.buffer, arrival.headers);
         let headers = match self.entries.back() {
-            Some(last) if *last.headers == *self.scratch => Arc::clone(&last.headers),
-            _ => Arc::from(&*self.scratch),
+            Some(last) if *last.headers == *self.buffer => Arc::clone(&last.headers),
+            _ => Arc::from(&*self.buffer),
         };
         self.entries.push_back(Entry {
             number: self.count,
             method: arrival.method.clone(),
-            path: shortened(arrival.path).into(),
+            path: truncate(arrival.path).into(),
             operation: arrival.operation,
             headers,
             started_at: Timestamp::now(),
             fault,
-            end: None,
+            outcome: None,
         });
         self.count
     }
 
-    /// Notes how a request ended, unless it is forgotten.
+    /// Records the outcome of a request if it is still in the journal.
     pub(super) fn end(&mut self, number: u64, outcome: Outcome) {
         let first = self.count + 1 - self.entries.len() as u64;
         let index = number.checked_sub(first).and_then(|index| usize::try_from(index).ok());
         if let Some(entry) = index.and_then(|index| self.entries.get_mut(index)) {
-            entry.end = Some(outcome);
+            entry.outcome = Some(outcome);
         }
     }
 
-    /// Forgets what came. The numbers go on, so that none is given twice.
+    /// Removes all requests. Numbering continues, so that numbers stay unique.
     pub(super) fn clear(&mut self) {
         self.entries = VecDeque::new();
     }
 
-    /// The requests as JSON, the oldest first.
+    /// Writes the requests as a JSON array, oldest first.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         array(out, &self.entries, |out, entry| entry.write(out));
     }
@@ -112,19 +113,19 @@ impl Journal {
 impl Entry {
     fn write(&self, out: &mut Vec<u8>) {
         Object::write(out, |object| {
-            let end = self.end;
+            let outcome = self.outcome;
             object.integer("number", self.number);
             object.string("method", self.method.as_str());
             object.string("path", &self.path);
             object.optional_string("operation", self.operation);
-            object.optional_integer("status", end.and_then(|end| end.status));
-            object.optional_integer("request_bytes", end.map(|end| end.request_bytes));
-            Object::write(object.field("headers"), |object| write_packed(object, &self.headers));
+            object.optional_integer("status", outcome.and_then(|outcome| outcome.status));
+            object.optional_integer("request_bytes", outcome.map(|outcome| outcome.request_bytes));
+            Object::write(object.field("headers"), |object| write_headers(object, &self.headers));
             object.time("started_at", self.started_at);
-            match end {
+            match outcome {
                 None => object.raw("elapsed_ms", "null"),
-                Some(end) => {
-                    let elapsed = end.elapsed.as_secs_f64() * 1000.0;
+                Some(outcome) => {
+                    let elapsed = outcome.elapsed.as_secs_f64() * 1000.0;
                     object.raw("elapsed_ms", format!("{elapsed:.3}"));
                 }
             }
@@ -136,21 +137,22 @@ impl Entry {
     }
 }
 
-fn shortened(path: &str) -> &str {
-    let mut end = path.len().min(PATH);
+fn truncate(path: &str) -> &str {
+    let mut end = path.len().min(MAX_PATH_BYTES);
     while !path.is_char_boundary(end) {
         end -= 1;
     }
     &path[..end]
 }
 
-/// Packs the headers of a request as lines of a name, a colon and a value, none of which can hold the next: it is done for
-/// every request, but reading them for few. What exceeds the bound is left out.
-fn pack(lines: &mut Vec<u8>, headers: &HeaderMap) {
+/// Encodes headers as lines of `name:value`, which is unambiguous because names contain no colons and values no line breaks.
+///
+/// This runs for every request, while few journals are read, so it must be cheap. Headers that exceed the limit are omitted.
+fn encode_headers(lines: &mut Vec<u8>, headers: &HeaderMap) {
     lines.clear();
-    for (name, value) in headers.iter().filter(|(name, _)| !SECRET.contains(name)) {
+    for (name, value) in headers.iter().filter(|(name, _)| !SECRET_HEADERS.contains(name)) {
         let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
-        if lines.len() + name.len() + value.len() + 2 <= HEADERS {
+        if lines.len() + name.len() + value.len() + 2 <= MAX_HEADER_BYTES {
             lines.extend_from_slice(name);
             lines.push(b':');
             lines.extend_from_slice(value);
@@ -159,15 +161,15 @@ fn pack(lines: &mut Vec<u8>, headers: &HeaderMap) {
     }
 }
 
-/// Writes packed headers as the fields of an object, those of one name, which follow each other, joined as HTTP allows.
-fn write_packed(object: &mut Object<'_>, lines: &[u8]) {
+/// Writes encoded headers as the fields of an object. The values of repeated headers, which are consecutive, are joined with commas.
+fn write_headers(object: &mut Object<'_>, lines: &[u8]) {
     let lines = String::from_utf8_lossy(lines);
     let mut lines = lines.lines().filter_map(|line| line.split_once(':')).peekable();
     while let Some((name, value)) = lines.next() {
         let mut joined = value.to_owned();
-        while let Some((_, more)) = lines.next_if(|(next, _)| *next == name) {
+        while let Some((_, value)) = lines.next_if(|(next, _)| *next == name) {
             joined.push_str(", ");
-            joined.push_str(more);
+            joined.push_str(value);
         }
         object.string(name, &joined);
     }
@@ -196,30 +198,30 @@ mod tests {
         Outcome { status: Some(200), request_bytes: 7, elapsed: Duration::from_micros(1500) };
 
     #[test]
-    fn the_newest_are_kept_and_find_their_ends() {
+    fn the_newest_entries_are_kept_and_get_their_outcome() {
         let mut journal = Journal::default();
         let headers = HeaderMap::new();
-        for n in 1..=NEWEST as u64 + 5 {
+        for n in 1..=MAX_ENTRIES as u64 + 5 {
             assert_eq!(begin(&mut journal, &format!("/{n}"), &headers), n);
         }
-        // One that is forgotten, the oldest there is, the newest, and one that never was.
-        for number in [5, 6, NEWEST as u64 + 5, NEWEST as u64 + 6] {
+        // A removed entry, the oldest one, the newest one, and one that does not exist.
+        for number in [5, 6, MAX_ENTRIES as u64 + 5, MAX_ENTRIES as u64 + 6] {
             journal.end(number, OUTCOME);
         }
         let requests = read(&journal);
-        assert_eq!(requests.len(), NEWEST);
+        assert_eq!(requests.len(), MAX_ENTRIES);
         assert_eq!((&requests[0]["number"], &requests[0]["path"]), (&json!(6), &json!("/6")));
         assert_eq!(requests[0]["elapsed_ms"], json!(1.5));
         assert_eq!(requests[1]["status"], Value::Null);
-        assert_eq!(requests[NEWEST - 1]["status"], 200);
+        assert_eq!(requests[MAX_ENTRIES - 1]["status"], 200);
         journal.clear();
         journal.end(7, OUTCOME);
         assert!(read(&journal).is_empty());
-        assert_eq!(begin(&mut journal, "/", &headers), NEWEST as u64 + 6);
+        assert_eq!(begin(&mut journal, "/", &headers), MAX_ENTRIES as u64 + 6);
     }
 
     #[test]
-    fn headers_are_shown_without_secrets_and_within_bounds() {
+    fn headers_are_recorded_without_secrets_and_within_limits() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("authorization", "Bearer secret"),
@@ -230,14 +232,14 @@ mod tests {
         ] {
             headers.append(name, HeaderValue::from_static(value));
         }
-        headers.insert("x-long", HeaderValue::from_str(&"x".repeat(HEADERS)).unwrap());
+        headers.insert("x-long", HeaderValue::from_str(&"x".repeat(MAX_HEADER_BYTES)).unwrap());
         headers.insert("x-after", HeaderValue::from_bytes(b"\xff").unwrap());
         let mut journal = Journal::default();
-        begin(&mut journal, &"ä".repeat(PATH), &headers);
+        begin(&mut journal, &"ä".repeat(MAX_PATH_BYTES), &headers);
         begin(&mut journal, "/", &headers);
         let requests = read(&journal);
         assert_eq!(requests[0]["headers"], json!({"accept": "a, \"b\"", "x-after": "\u{fffd}"}));
-        assert_eq!(requests[0]["path"].as_str().unwrap().len(), PATH);
+        assert_eq!(requests[0]["path"].as_str().unwrap().len(), MAX_PATH_BYTES);
         assert!(Arc::ptr_eq(&journal.entries[0].headers, &journal.entries[1].headers));
     }
 }

@@ -1,4 +1,4 @@
-//! What every request passes: it is noted, and spoiled if a rule says so.
+//! The middleware that records requests and injects faults.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,30 +20,30 @@ use crate::imports::TaskHook;
 use crate::net::{RequestBody, ResponseHook};
 use crate::testing::TestApp;
 
-/// Answers a request by what is within, or as a rule of its workspace has it.
+/// Records a request in the journal of its workspace, and applies the first fault rule that matches it.
 pub(crate) async fn record_and_inject(
     State(state): State<TestApp>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let begun = Instant::now();
+    let started = Instant::now();
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let route = matched.as_ref().map_or("", MatchedPath::as_str);
     let operation = find_operation(route, request.method());
     let is_link = route == OPEN_LINK.path;
     let workspace = if is_link {
         linked_workspace(&state.app, request.uri()).await
-    } else if is_own(request.uri()) {
+    } else if is_local_route(request.uri()) {
         None
     } else {
-        workspace_of_key(&state.app, &mut request)
+        authenticated_workspace(&state.app, &mut request)
     };
     let body = request.extensions().get::<RequestBody>().cloned();
     let (Some(workspace), Some(body)) = (workspace, body) else {
         return next.run(request).await;
     };
-    let workspace = state.faults.of(workspace);
-    // The query of a link is a secret.
+    let workspace = state.faults.workspace(workspace);
+    // The query of a signed link is a secret.
     let path = request.uri().path_and_query().filter(|_| !is_link).map(PathAndQuery::as_str);
     let arrival = Arrival {
         method: request.method(),
@@ -52,38 +52,38 @@ pub(crate) async fn record_and_inject(
         headers: request.headers(),
     };
     let (number, rule) =
-        workspace.arrived(&workspaces::Request { arrival, route, operation }, begun);
-    let mut noted = Noted { workspace, number, begun, body, status: None };
-    let mut begins = true;
+        workspace.record(&workspaces::Request { arrival, route, operation }, started);
+    let mut recorder = OutcomeRecorder { workspace, number, started, body, status: None };
+    let mut has_response = true;
     let response = match rule {
         None => next.run(request).await,
         Some(rule) => {
-            begins = rule.cut != Some(Cut::Reset(0));
+            has_response = rule.cut != Some(Cut::Reset(0));
             let success = operation.and_then(|known| StatusCode::from_u16(known.success).ok());
             let success = success.unwrap_or(StatusCode::OK);
-            spoiled(&rule, request, next, &noted.body, success).await
+            apply_rule(&rule, request, next, &recorder.body, success).await
         }
     };
-    noted.status = begins.then(|| response.status());
+    recorder.status = has_response.then(|| response.status());
     response
 }
 
-/// Whether a request is for one of the server's own routes, which tests rely on and no client of the API calls.
-fn is_own(uri: &Uri) -> bool {
-    const OWN: &[&str] = &["/healthz", "/openapi.json", "/docs", "/metrics"];
+/// Returns whether a route belongs to the local server and not to the API. These routes are neither recorded nor affected by faults.
+fn is_local_route(uri: &Uri) -> bool {
+    const LOCAL_ROUTES: &[&str] = &["/healthz", "/openapi.json", "/docs", "/metrics"];
     let path = uri.path();
-    path.starts_with("/local/") || path.starts_with("/docs/") || OWN.contains(&path)
+    path.starts_with("/local/") || path.starts_with("/docs/") || LOCAL_ROUTES.contains(&path)
 }
 
-/// The workspace of the key, which is left with the request so that it is worked out once.
-fn workspace_of_key(app: &App, request: &mut Request) -> Option<Uuid> {
+/// Authenticates a request and returns its workspace. The caller is stored in the request, so that it is authenticated only once.
+fn authenticated_workspace(app: &App, request: &mut Request) -> Option<Uuid> {
     let caller = Caller::from_headers(request.headers(), &app.http).ok()?;
     request.extensions_mut().insert(caller);
     Some(caller.workspace)
 }
 
-/// The response that a rule makes of a request.
-async fn spoiled(
+/// Handles a request as a fault rule specifies.
+async fn apply_rule(
     rule: &Rule,
     mut request: Request,
     next: Next,
@@ -97,7 +97,7 @@ async fn spoiled(
         let real = next.run(request).await;
         if rule.replaces() { rule.response(success) } else { real }
     } else {
-        // Whether a client has sent all of a request must not depend on who is faster.
+        // Receives all of the request, as the handler would, so that the journal does not depend on timing.
         body.drain().await;
         rule.response(success)
     };
@@ -112,24 +112,24 @@ async fn spoiled(
     response
 }
 
-/// A request whose end is noted when this goes: when it is answered, when its client has left, or when its handler panicked.
-struct Noted {
+/// Records the outcome of a request when dropped: after its response, when the client disconnects, or when the handler panics.
+struct OutcomeRecorder {
     workspace: Arc<Workspace>,
     number: u64,
-    begun: Instant,
+    started: Instant,
     body: RequestBody,
     status: Option<StatusCode>,
 }
 
-impl Drop for Noted {
+impl Drop for OutcomeRecorder {
     fn drop(&mut self) {
-        // Who answers a panic is outside of here.
+        // The service around the router responds to panics.
         let panicked = std::thread::panicking().then_some(StatusCode::INTERNAL_SERVER_ERROR);
         let outcome = Outcome {
             status: self.status.or(panicked).map(|status| status.as_u16()),
             request_bytes: self.body.received(),
-            elapsed: self.begun.elapsed(),
+            elapsed: self.started.elapsed(),
         };
-        self.workspace.ended(self.number, outcome);
+        self.workspace.record_outcome(self.number, outcome);
     }
 }

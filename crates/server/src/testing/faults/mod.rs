@@ -1,9 +1,9 @@
-//! Fault injection, and the journal of received requests, to test how a client handles failures.
+//! Fault injection and the request journal, to test how a client handles failures.
 //!
-//! Both belong to a workspace, so that concurrent tests do not disturb each other. Both are kept in memory.
+//! Rules and journals belong to a workspace, so concurrent tests do not affect each other. They are kept in memory.
 //!
-//! The middleware [`record_and_inject`] records every request in the journal and looks for a fault rule that applies to it. It
-//! skips the handler, replaces or delays the response, and adds hooks for what happens elsewhere: [`FaultInjection`] resets,
+//! The middleware [`record_and_inject`] records every request in the journal and looks for a fault rule that applies to it. The
+//! rule skips the handler, replaces or delays the response, or adds hooks for faults that take effect elsewhere: [`FaultInjection`] resets,
 //! truncates or slows down the response on the wire, and [`TaskFault`](task::TaskFault) affects the task of an import.
 
 mod injection;

@@ -1,4 +1,4 @@
-//! A rule: which requests it spoils, and how.
+//! Fault rules: which requests they affect, and how.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use mistral_datasets_types::ErrorCode;
 
-use super::task::{TaskFault, begins_task};
+use super::task::{TaskFault, starts_task};
 use crate::api::{OperationRoute, is_served_by, operations};
 use crate::http::ApiError;
 use crate::json::{Fields, JsonError, Value};
 
-/// Nothing waits longer than this for one step, in milliseconds.
-pub(super) const LONGEST: u64 = 10 * 60 * 1000;
+/// The maximum of every delay, in milliseconds.
+pub(super) const MAX_DELAY_MS: u64 = 10 * 60 * 1000;
 
 /// The fields of a rule.
-const MEMBERS: &[&str] = &[
+const FIELDS: &[&str] = &[
     "method",
     "operation",
     "route",
@@ -35,46 +35,47 @@ const MEMBERS: &[&str] = &[
     "task",
 ];
 
-/// A rule as it was given, checked.
+/// A validated fault rule.
 #[derive(Debug)]
 pub(crate) struct Rule {
-    /// The names of its fields, and their values as text.
-    given: Vec<(String, String)>,
+    /// The fields as the client sent them, each a name and raw JSON.
+    fields: Vec<(String, String)>,
     method: Option<Method>,
     operation: Option<&'static OperationRoute>,
     route: Option<String>,
-    /// So many matching requests pass before it applies.
+    /// How many matching requests are skipped first.
     pub(super) skip: u64,
-    /// To so many it then applies; to all where there is no number.
+    /// How many requests are affected after that, or `None` for all.
     pub(super) times: Option<u64>,
+    /// Whether the request is executed.
     pub(super) carry_out: bool,
     status: Option<StatusCode>,
     headers: HeaderMap,
-    body: Option<Given>,
+    body: Option<FaultBody>,
     pub(super) delay: Duration,
     pub(super) cut: Option<Cut>,
     pub(super) drip: Option<Drip>,
-    /// What becomes of the task that the request begins. Such a rule speaks of no other requests.
+    /// What happens to the task that the request starts. A rule with this matches only requests that start a task.
     pub(super) task: Option<TaskFault>,
 }
 
-/// A body that was given.
+/// The response body of a rule.
 #[derive(Debug)]
-struct Given {
+struct FaultBody {
     bytes: Bytes,
-    json: bool,
+    is_json: bool,
 }
 
-/// Where a response ends too early, counted in bytes of its body.
+/// Where a response is cut off, in bytes of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// By a reset; after no bytes that is before the head.
+    /// By a TCP reset. With 0, this happens before the response head.
     Reset(u64),
-    /// By the end of the connection.
+    /// By closing the connection.
     Truncate(u64),
 }
 
-/// A response that comes in drops.
+/// Sends the body in small chunks, with pauses between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Drip {
     pub(super) bytes: u64,
@@ -82,12 +83,12 @@ pub(super) struct Drip {
 }
 
 impl Rule {
-    /// Reads a rule.
+    /// Reads and validates a rule.
     pub(crate) fn read(value: &Value<'_>) -> Result<Self, JsonError> {
         let fields = value.fields()?;
-        fields.allow_only(MEMBERS)?;
+        fields.allow_only(FIELDS)?;
         let status = fields.optional("status").map(|value| status(&value)).transpose()?;
-        let body = fields.optional("body").map(|value| given(&value)).transpose()?;
+        let body = fields.optional("body").map(|value| body(&value)).transpose()?;
         let headers = fields.optional("headers").map(|value| headers(&value)).transpose()?;
         let drip = fields.optional("drip").map(|value| drip(&value)).transpose()?;
         let times = match fields.get("times") {
@@ -96,7 +97,7 @@ impl Rule {
             Some(value) => Some(value.integer(1..=u64::MAX)?),
         };
         let number =
-            |name, most| fields.optional(name).map(|value| value.integer(0..=most)).transpose();
+            |name, max| fields.optional(name).map(|value| value.integer(0..=max)).transpose();
         let replaces = status.is_some() || body.is_some();
         let rule = Self {
             method: fields.optional("method").map(|value| method(&value)).transpose()?,
@@ -111,100 +112,101 @@ impl Rule {
             status,
             headers: headers.unwrap_or_default(),
             body,
-            delay: Duration::from_millis(number("delay_ms", LONGEST)?.unwrap_or_default()),
+            delay: Duration::from_millis(number("delay_ms", MAX_DELAY_MS)?.unwrap_or_default()),
             cut: cut(&fields)?,
             drip,
             task: fields.optional("task").map(|value| TaskFault::read(&value)).transpose()?,
-            given: fields.iter().map(|(name, value)| (name, value.text().to_owned())).collect(),
+            fields: fields.iter().map(|(name, value)| (name, value.text().to_owned())).collect(),
         };
         rule.check(&fields)?;
         Ok(rule)
     }
 
-    /// Refuses what is well-formed but cannot be meant.
+    /// Rejects combinations of fields that make no sense.
     fn check(&self, fields: &Fields<'_>) -> Result<(), JsonError> {
         if let (Some(operation), Some(method)) = (self.operation, &self.method)
             && !is_served_by(operation, method.as_str())
         {
             let message =
-                format!("`{}` is asked for by {}", operation.operation_id, operation.method);
+                format!("the method of `{}` is {}", operation.operation_id, operation.method);
             return Err(fields.error("method", message));
         }
         if let (Some(operation), Some(route)) = (self.operation, &self.route)
             && operation.path != route
         {
-            let message = format!("`{}` is at {}", operation.operation_id, operation.path);
+            let message =
+                format!("the route of `{}` is `{}`", operation.operation_id, operation.path);
             return Err(fields.error("route", message));
         }
         let bodiless = self.status.is_some_and(|status| {
             matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
         });
         if bodiless && self.body.is_some() {
-            return Err(fields.error("body", "a response of this status has none"));
+            return Err(fields.error("body", "responses with this status have no body"));
         }
-        let unheard = self.cut == Some(Cut::Reset(0));
-        if !self.carry_out && !self.replaces() && !unheard {
-            let message = "a request that is not carried out needs a response: give `status` or `body`, or \
-                           `reset_after_bytes` of 0";
+        let has_no_response = self.cut == Some(Cut::Reset(0));
+        if !self.carry_out && !self.replaces() && !has_no_response {
+            let message = "a request that is not executed needs a response: set `status` or `body`, or set \
+                           `reset_after_bytes` to 0";
             return Err(fields.error("carry_out", message));
         }
         if self.task.is_some() {
-            if self.operation.is_some_and(|operation| !begins_task(operation)) {
-                let message = "it begins no task; the imports do, such as `import_from_file`";
+            if self.operation.is_some_and(|operation| !starts_task(operation)) {
+                let message = "this operation does not start a task; use an import such as `import_from_file`";
                 return Err(fields.error("operation", message));
             }
             if !self.carry_out {
-                let message = "a request that is not carried out begins no task";
+                let message = "a request that is not executed does not start a task";
                 return Err(fields.error("task", message));
             }
         }
-        let spoils =
+        let has_effect =
             self.replaces() || self.cut.is_some() || self.drip.is_some() || self.task.is_some();
-        if !spoils && self.headers.is_empty() && self.delay.is_zero() {
-            let message = "the rule does nothing: one of `status`, `headers`, `body`, `delay_ms`, \
-                           `reset_after_bytes`, `truncate_after_bytes`, `drip` and `task` is needed";
+        if !has_effect && self.headers.is_empty() && self.delay.is_zero() {
+            let message = "the rule has no effect: expected at least one of the fields `status`, `headers`, `body`, \
+                           `delay_ms`, `reset_after_bytes`, `truncate_after_bytes`, `drip` and `task`";
             return Err(fields.error("", message));
         }
         Ok(())
     }
 
-    /// The fields as they were given, each a name and JSON text.
+    /// Returns the fields as the client sent them, each a name and raw JSON.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.given.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+        self.fields.iter().map(|(name, text)| (name.as_str(), text.as_str()))
     }
 
-    /// Whether the rule speaks of such a request.
+    /// Returns whether the rule matches a request.
     pub(super) fn matches(
         &self,
         method: &Method,
         route: &str,
         operation: Option<&'static OperationRoute>,
     ) -> bool {
-        let named = |operation: &OperationRoute| operation.operation_id;
+        let id = |operation: &OperationRoute| operation.operation_id;
         self.method.as_ref().is_none_or(|wanted| wanted == method)
             && self.route.as_ref().is_none_or(|wanted| wanted == route)
-            && self.operation.is_none_or(|wanted| operation.map(named) == Some(named(wanted)))
-            && (self.task.is_none() || operation.is_some_and(begins_task))
+            && self.operation.is_none_or(|wanted| operation.map(id) == Some(id(wanted)))
+            && (self.task.is_none() || operation.is_some_and(starts_task))
     }
 
-    /// Whether the rule has a response of its own.
+    /// Returns whether the rule replaces the response.
     pub(super) fn replaces(&self) -> bool {
         self.status.is_some() || self.body.is_some()
     }
 
-    /// The rule's own response; `success` is the status where it names none.
+    /// Returns the response of the rule. Its status defaults to `success`.
     pub(super) fn response(&self, success: StatusCode) -> Response {
         let status = self.status.unwrap_or(success);
-        let Some(Given { bytes, json }) = &self.body else {
+        let Some(FaultBody { bytes, is_json }) = &self.body else {
             return match status.is_client_error() || status.is_server_error() {
                 true => {
-                    let message = "a fault rule of the workspace answered this";
+                    let message = "this response comes from a fault rule";
                     ApiError::new(status, ErrorCode::UnknownError, message).into_response()
                 }
                 false => (status, Body::empty()).into_response(),
             };
         };
-        let media_type = if *json { "application/json" } else { "text/plain; charset=utf-8" };
+        let media_type = if *is_json { "application/json" } else { "text/plain; charset=utf-8" };
         let mut response = Response::new(Body::from(bytes.clone()));
         *response.status_mut() = status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
@@ -221,13 +223,13 @@ impl Rule {
 
 fn method(value: &Value<'_>) -> Result<Method, JsonError> {
     let text = value.string()?.to_ascii_uppercase();
-    Method::from_bytes(text.as_bytes()).map_err(|_| value.error("expected a method of HTTP"))
+    Method::from_bytes(text.as_bytes()).map_err(|_| value.error("expected an HTTP method"))
 }
 
 fn operation(value: &Value<'_>) -> Result<&'static OperationRoute, JsonError> {
     let name = value.string()?;
     operations().find(|operation| operation.operation_id == name).ok_or_else(|| {
-        value.error("there is no such operation; the document names them, such as `create_record`")
+        value.error("unknown operation; expected an operation id of the OpenAPI document, such as `create_record`")
     })
 }
 
@@ -236,7 +238,7 @@ fn route(value: &Value<'_>) -> Result<String, JsonError> {
     match operations().any(|operation| operation.path == route) {
         true => Ok(route),
         false => Err(value.error(
-            "there is no such route; it is written as in the document, such as \
+            "unknown route; expected a path of the OpenAPI document, such as \
              `/v1/observability/datasets/{dataset_id}`",
         )),
     }
@@ -245,28 +247,28 @@ fn route(value: &Value<'_>) -> Result<String, JsonError> {
 fn status(value: &Value<'_>) -> Result<StatusCode, JsonError> {
     let status = value.integer(200..=599)?;
     let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
-    status.ok_or_else(|| value.error("expected a status of HTTP"))
+    status.ok_or_else(|| value.error("expected an HTTP status"))
 }
 
 fn headers(value: &Value<'_>) -> Result<HeaderMap, JsonError> {
     let mut headers = HeaderMap::new();
     for (name, value) in value.fields()?.iter() {
         let parsed = HeaderName::from_bytes(name.as_bytes());
-        let name = parsed.map_err(|_| value.error("this is no name of a header"))?;
+        let name = parsed.map_err(|_| value.error("invalid header name"))?;
         if [CONTENT_LENGTH, TRANSFER_ENCODING].contains(&name) {
-            return Err(value.error("the server itself says where a response ends"));
+            return Err(value.error("this header cannot be set; the server sets it"));
         }
         let text = HeaderValue::from_str(&value.string()?);
-        headers.insert(name, text.map_err(|_| value.error("a header cannot have this value"))?);
+        headers.insert(name, text.map_err(|_| value.error("invalid header value"))?);
     }
     Ok(headers)
 }
 
-/// Text is sent as it is, anything else as the JSON it is.
-fn given(value: &Value<'_>) -> Result<Given, JsonError> {
-    let json = !value.text().starts_with('"');
-    let text = if json { value.text().to_owned() } else { value.any_string()? };
-    Ok(Given { bytes: text.into(), json })
+/// Reads the body of a response: a string is sent verbatim, any other value as JSON.
+fn body(value: &Value<'_>) -> Result<FaultBody, JsonError> {
+    let is_json = !value.text().starts_with('"');
+    let text = if is_json { value.text().to_owned() } else { value.any_string()? };
+    Ok(FaultBody { bytes: text.into(), is_json })
 }
 
 fn cut(fields: &Fields<'_>) -> Result<Option<Cut>, JsonError> {
@@ -277,7 +279,7 @@ fn cut(fields: &Fields<'_>) -> Result<Option<Cut>, JsonError> {
         (Some(value), None) => Some(Cut::Reset(value.integer(0..=u64::MAX)?)),
         (None, Some(value)) => Some(Cut::Truncate(value.integer(0..=u64::MAX)?)),
         (Some(_), Some(value)) => {
-            return Err(value.error("a response ends once: not together with `reset_after_bytes`"));
+            return Err(value.error("cannot be combined with `reset_after_bytes`"));
         }
     })
 }
@@ -287,7 +289,7 @@ fn drip(value: &Value<'_>) -> Result<Drip, JsonError> {
     fields.allow_only(&["bytes", "interval_ms"])?;
     Ok(Drip {
         bytes: fields.required("bytes")?.integer(1..=u64::MAX)?,
-        interval: Duration::from_millis(fields.required("interval_ms")?.integer(0..=LONGEST)?),
+        interval: Duration::from_millis(fields.required("interval_ms")?.integer(0..=MAX_DELAY_MS)?),
     })
 }
 
@@ -307,9 +309,9 @@ mod tests {
     }
 
     #[test]
-    fn what_a_rule_leaves_out_is_what_is_mostly_meant() {
-        let refused = read(json!({"status": 503})).unwrap();
-        assert_eq!((refused.skip, refused.times, refused.carry_out), (0, Some(1), false));
+    fn omitted_fields_have_defaults() {
+        let rejecting = read(json!({"status": 503})).unwrap();
+        assert_eq!((rejecting.skip, rejecting.times, rejecting.carry_out), (0, Some(1), false));
         let cut = read(json!({"truncate_after_bytes": 3, "times": null})).unwrap();
         assert_eq!((cut.times, cut.carry_out, cut.cut), (None, true, Some(Cut::Truncate(3))));
         assert!(read(json!({"status": 500, "carry_out": true})).unwrap().carry_out);
@@ -317,11 +319,11 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_cannot_be_meant_is_refused_by_the_member() {
+    fn errors_name_the_invalid_field() {
         for (rule, place) in [
             (json!(3), "expected an object"),
-            (json!({}), "the rule does nothing"),
-            (json!({"times": 2}), "the rule does nothing"),
+            (json!({}), "the rule has no effect"),
+            (json!({"times": 2}), "the rule has no effect"),
             (json!({"statsu": 503}), "statsu: "),
             (json!({"status": 99}), "status: "),
             (json!({"status": 600}), "status: "),
@@ -345,8 +347,8 @@ mod tests {
             (json!({"status": 503, "method": "a b"}), "method: "),
             (json!({"status": 503, "operation": "createRecord"}), "operation: "),
             (json!({"status": 503, "operation": "create_record", "method": "GET"}), "method: "),
-            (json!({"task": {}}), "task: one of `delay_ms`"),
-            (json!({"task": {"stuck": false}}), "task: one of `delay_ms`"),
+            (json!({"task": {}}), "task: expected at least one"),
+            (json!({"task": {"stuck": false}}), "task: expected at least one"),
             (json!({"task": {"stuck": true, "fail": "why"}}), "task.fail: "),
             (json!({"task": {"fail": ""}}), "task.fail: "),
             (json!({"task": {"delay_ms": 600_001}}), "task.delay_ms: "),
@@ -362,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_matches_by_method_operation_and_route() {
+    fn rules_match_by_method_operation_and_route() {
         let records = "/v1/observability/datasets/{dataset_id}/records";
         let matches = |rule, method: Method, route: &str| {
             read(rule).unwrap().matches(&method, route, find_operation(route, &method))
@@ -383,7 +385,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_response_without_a_body_is_the_envelope_where_it_is_a_failure() {
+    async fn error_statuses_without_a_body_get_an_error_response() {
         let response = |rule| read(rule).unwrap().response(StatusCode::CREATED);
         let failed = response(json!({"status": 429}));
         assert_eq!(failed.status(), 429);

@@ -1,18 +1,18 @@
-//! What a rule does to the task that an import begins.
+//! Faults that affect the task of an import.
 
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::rule::LONGEST;
+use super::rule::MAX_DELAY_MS;
 use crate::api::OperationRoute;
 use crate::imports::{TaskAction, TaskHook};
 use crate::json::{JsonError, Value};
 
-/// The characters of the message that a task fails with.
-const MESSAGE_LENGTH: usize = 10_000;
+/// The maximum length of the message of a failed task, in characters.
+const MAX_MESSAGE_LENGTH: usize = 10_000;
 
-/// What happens to a task.
+/// A fault that affects a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TaskFault {
     /// How long the task stays RUNNING before anything else happens.
@@ -33,28 +33,28 @@ impl TaskFault {
     pub(super) fn read(value: &Value<'_>) -> Result<Self, JsonError> {
         let fields = value.fields()?;
         fields.allow_only(&["delay_ms", "stuck", "fail"])?;
-        let delay = fields.optional("delay_ms").map(|value| value.integer(0..=LONGEST));
+        let delay = fields.optional("delay_ms").map(|value| value.integer(0..=MAX_DELAY_MS));
         let stuck = fields.optional("stuck").map(|value| value.boolean()).transpose()?;
-        let message = fields.optional("fail").map(|value| value.string_of(1..=MESSAGE_LENGTH));
+        let message = fields.optional("fail").map(|value| value.string_of(1..=MAX_MESSAGE_LENGTH));
         let action = match (stuck.unwrap_or_default(), message.transpose()?) {
             (false, None) => TaskAction::Import,
             (true, None) => TaskAction::Abandon,
             (false, Some(message)) => TaskAction::Fail(message),
             (true, Some(_)) => {
-                return Err(fields.error("fail", "a task that is stuck does not fail"));
+                return Err(fields.error("fail", "cannot be combined with `stuck`"));
             }
         };
         let fault =
             Self { delay: Duration::from_millis(delay.transpose()?.unwrap_or_default()), action };
         if fault.delay.is_zero() && fault.action == TaskAction::Import {
-            let message = "one of `delay_ms`, `stuck` and `fail` is needed";
+            let message = "expected at least one of the fields `delay_ms`, `stuck` and `fail`";
             return Err(value.error(message));
         }
         Ok(fault)
     }
 }
 
-/// Whether an operation begins a task.
-pub(super) fn begins_task(operation: &OperationRoute) -> bool {
+/// Returns whether an operation starts a task.
+pub(super) fn starts_task(operation: &OperationRoute) -> bool {
     operation.success == 202
 }

@@ -1,4 +1,4 @@
-//! Which rules and which journal a workspace has.
+//! The fault rules and journals of all workspaces.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -12,39 +12,40 @@ use super::rule::Rule;
 use crate::api::OperationRoute;
 use crate::json::{Object, array};
 
-/// So many workspaces are remembered. Where every key is accepted there is no end of them.
-const WORKSPACES: usize = 128;
+/// The maximum number of workspaces kept in memory. If any key is accepted, clients can create arbitrarily many.
+const MAX_WORKSPACES: usize = 128;
 
-/// With more rules than this in a workspace, those that are used up are forgotten when new ones come, so that tests that never
-/// remove theirs do not slow down the requests of those to come.
-const RULES: usize = 1_000;
+/// The number of rules in a workspace above which exhausted rules are removed when new ones are added. Otherwise tests that never
+/// clear their rules would slow down later requests.
+const MAX_RULES: usize = 1_000;
 
-/// The rules and journals of all workspaces.
+/// The fault rules and journals of all workspaces.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(RwLock<HashMap<Uuid, Arc<Workspace>>>);
 
-/// One workspace's.
+/// The fault rules and the journal of a workspace.
 #[derive(Debug)]
 pub(super) struct Workspace(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    rules: Vec<Planted>,
+    rules: Vec<ActiveRule>,
     journal: Journal,
     last_used: Instant,
 }
 
-/// A rule, and what became of it.
+/// A rule and its counters.
 #[derive(Debug)]
-struct Planted {
+struct ActiveRule {
     id: Uuid,
     rule: Arc<Rule>,
-    /// The requests it was asked about and speaks of, and those of them that it spoiled.
+    /// The number of matching requests, including skipped ones.
     matched: u64,
+    /// The number of requests that were affected.
     applied: u64,
 }
 
-/// A request as it comes.
+/// A request to record and to match with rules.
 pub(super) struct Request<'a> {
     pub(super) arrival: Arrival<'a>,
     pub(super) route: &'a str,
@@ -52,73 +53,73 @@ pub(super) struct Request<'a> {
 }
 
 impl Faults {
-    /// What a workspace has; room is made for it if it is new.
-    pub(super) fn of(&self, workspace: Uuid) -> Arc<Workspace> {
-        if let Some(known) = self.known(workspace) {
-            return known;
+    /// Returns a workspace, which is created if it does not exist.
+    pub(super) fn workspace(&self, workspace: Uuid) -> Arc<Workspace> {
+        if let Some(existing) = self.existing(workspace) {
+            return existing;
         }
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= WORKSPACES && !all.contains_key(&workspace) {
-            // Somebody may still count on rules, but hardly on an old journal.
-            let last = all.iter().min_by_key(|(_, other)| {
+        if all.len() >= MAX_WORKSPACES && !all.contains_key(&workspace) {
+            // Workspaces without rules are evicted first, because an old journal is hardly needed.
+            let evicted = all.iter().min_by_key(|(_, other)| {
                 let state = other.state();
                 (!state.rules.is_empty(), state.last_used)
             });
-            if let Some(last) = last.map(|(id, _)| *id) {
-                all.remove(&last);
+            if let Some(evicted) = evicted.map(|(id, _)| *id) {
+                all.remove(&evicted);
             }
         }
         Arc::clone(all.entry(workspace).or_insert_with(|| Arc::new(Workspace::new())))
     }
 
-    fn known(&self, workspace: Uuid) -> Option<Arc<Workspace>> {
+    fn existing(&self, workspace: Uuid) -> Option<Arc<Workspace>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&workspace).map(Arc::clone)
     }
 
-    /// Adds rules behind those that are there, and writes them as a JSON array.
+    /// Adds rules after the existing ones, and writes the new ones as a JSON array.
     pub(crate) fn add(&self, workspace: Uuid, rules: Vec<Rule>, out: &mut Vec<u8>) {
-        let workspace = self.of(workspace);
+        let workspace = self.workspace(workspace);
         let mut state = workspace.state();
-        if state.rules.len() + rules.len() > RULES {
-            state.rules.retain(|planted| !planted.is_used_up());
+        if state.rules.len() + rules.len() > MAX_RULES {
+            state.rules.retain(|active| !active.is_exhausted());
         }
-        let before = state.rules.len();
-        state.rules.extend(rules.into_iter().map(|rule| Planted {
+        let first_new = state.rules.len();
+        state.rules.extend(rules.into_iter().map(|rule| ActiveRule {
             id: Uuid::now_v7(),
             rule: Arc::new(rule),
             matched: 0,
             applied: 0,
         }));
-        array(out, &state.rules[before..], |out, planted| planted.write(out));
+        array(out, &state.rules[first_new..], |out, active| active.write(out));
     }
 
     /// Writes the rules as a JSON array.
     pub(crate) fn write_rules(&self, workspace: Uuid, out: &mut Vec<u8>) {
-        match self.known(workspace) {
-            Some(known) => array(out, &known.state().rules, |out, planted| planted.write(out)),
+        match self.existing(workspace) {
+            Some(existing) => array(out, &existing.state().rules, |out, active| active.write(out)),
             None => out.extend_from_slice(b"[]"),
         }
     }
 
     /// Writes the journal as a JSON array.
     pub(crate) fn write_journal(&self, workspace: Uuid, out: &mut Vec<u8>) {
-        match self.known(workspace) {
-            Some(known) => known.state().journal.write(out),
+        match self.existing(workspace) {
+            Some(existing) => existing.state().journal.write(out),
             None => out.extend_from_slice(b"[]"),
         }
     }
 
-    /// Removes the rules. Requests that are being spoiled go on so.
+    /// Removes all rules. Faults that are already being injected continue.
     pub(crate) fn clear_rules(&self, workspace: Uuid) {
-        if let Some(known) = self.known(workspace) {
-            known.state().rules.clear();
+        if let Some(existing) = self.existing(workspace) {
+            existing.state().rules.clear();
         }
     }
 
     /// Empties the journal.
     pub(crate) fn clear_journal(&self, workspace: Uuid) {
-        if let Some(known) = self.known(workspace) {
-            known.state().journal.clear();
+        if let Some(existing) = self.existing(workspace) {
+            existing.state().journal.clear();
         }
     }
 }
@@ -136,46 +137,48 @@ impl Workspace {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a request, and answers its number in the journal and the rule that spoils it. One lock for both: the rules
-    /// count requests in the order of the journal.
-    pub(super) fn arrived(&self, request: &Request<'_>, now: Instant) -> (u64, Option<Arc<Rule>>) {
+    /// Records a request. Returns its number in the journal and the rule to apply to it.
+    ///
+    /// Both happen under one lock, so that rules count requests in the order of the journal.
+    pub(super) fn record(&self, request: &Request<'_>, now: Instant) -> (u64, Option<Arc<Rule>>) {
         let mut state = self.state();
         state.last_used = now;
-        let fault = spoiler(&mut state.rules, request);
+        let fault = find_rule(&mut state.rules, request);
         let number = state.journal.begin(&request.arrival, fault.as_ref().map(|(id, _)| *id));
         (number, fault.map(|(_, rule)| rule))
     }
 
-    /// Notes how a request ended.
-    pub(super) fn ended(&self, number: u64, outcome: Outcome) {
+    /// Records the outcome of a request.
+    pub(super) fn record_outcome(&self, number: u64, outcome: Outcome) {
         self.state().journal.end(number, outcome);
     }
 }
 
-/// The first rule that spoils a request. Rules behind it do not get to see the request, so that rules that are used up one
-/// after another make a sequence.
-fn spoiler(rules: &mut [Planted], request: &Request<'_>) -> Option<(Uuid, Arc<Rule>)> {
+/// Returns the first rule that applies to a request.
+///
+/// Later rules do not count the request, so that rules with limited `times` form a sequence.
+fn find_rule(rules: &mut [ActiveRule], request: &Request<'_>) -> Option<(Uuid, Arc<Rule>)> {
     let method: &Method = request.arrival.method;
-    for planted in rules {
-        let rule = &planted.rule;
-        if planted.is_used_up() || !rule.matches(method, request.route, request.operation) {
+    for active in rules {
+        let rule = &active.rule;
+        if active.is_exhausted() || !rule.matches(method, request.route, request.operation) {
             continue;
         }
-        planted.matched += 1;
-        if planted.matched > rule.skip {
-            planted.applied += 1;
-            return Some((planted.id, Arc::clone(rule)));
+        active.matched += 1;
+        if active.matched > rule.skip {
+            active.applied += 1;
+            return Some((active.id, Arc::clone(rule)));
         }
     }
     None
 }
 
-impl Planted {
-    fn is_used_up(&self) -> bool {
+impl ActiveRule {
+    fn is_exhausted(&self) -> bool {
         self.rule.times.is_some_and(|times| self.applied >= times)
     }
 
-    /// Writes the rule as it was given, with its id and what became of it.
+    /// Writes the rule as the client sent it, with its id and counters.
     fn write(&self, out: &mut Vec<u8>) {
         Object::write(out, |object| {
             object.uuid("id", self.id);
@@ -203,13 +206,13 @@ mod tests {
         values.iter().map(|value| Rule::read(value).unwrap()).collect()
     }
 
-    /// Whether a request is spoiled, and by which of the rules.
-    fn ask(faults: &Faults, workspace: Uuid) -> Option<u16> {
+    /// Sends a request. Returns the status of the rule that applied to it.
+    fn send(faults: &Faults, workspace: Uuid) -> Option<u16> {
         let headers = HeaderMap::new();
         let arrival =
             Arrival { method: &Method::GET, path: "/", operation: None, headers: &headers };
         let request = Request { arrival, route: "/", operation: None };
-        let (_, rule) = faults.of(workspace).arrived(&request, Instant::now());
+        let (_, rule) = faults.workspace(workspace).record(&request, Instant::now());
         rule.map(|rule| rule.response(http::StatusCode::OK).status().as_u16())
     }
 
@@ -217,18 +220,18 @@ mod tests {
     const B: Uuid = Uuid::from_u128(2);
 
     #[test]
-    fn rules_follow_each_other_as_they_are_used_up() {
+    fn rules_apply_in_sequence() {
         let faults = Faults::default();
-        let two = json!([
+        let sequence = json!([
             {"status": 500, "skip": 1, "times": 2},
             {"status": 501, "times": 1},
             {"status": 502, "times": null, "method": "POST"},
         ]);
-        faults.add(A, rules(two), &mut Vec::new());
-        let spoiled: Vec<_> = (0..5).map(|_| ask(&faults, A)).collect();
-        // The first passes the first rule over, which leaves it to the second.
-        assert_eq!(spoiled, [Some(501), Some(500), Some(500), None, None]);
-        assert_eq!(ask(&faults, B), None);
+        faults.add(A, rules(sequence), &mut Vec::new());
+        let affected: Vec<_> = (0..5).map(|_| send(&faults, A)).collect();
+        // The first rule skips the first request, so the second rule applies to it.
+        assert_eq!(affected, [Some(501), Some(500), Some(500), None, None]);
+        assert_eq!(send(&faults, B), None);
         let mut out = Vec::new();
         faults.write_rules(A, &mut out);
         let listed: Value = serde_json::from_slice(&out).unwrap();
@@ -236,45 +239,45 @@ mod tests {
         assert_eq!(listed[2]["times"], Value::Null);
         faults.clear_rules(A);
         faults.add(A, rules(json!({"status": 503, "times": null})), &mut Vec::new());
-        assert!((0..20).all(|_| ask(&faults, A) == Some(503)));
+        assert!((0..20).all(|_| send(&faults, A) == Some(503)));
     }
 
     #[test]
-    fn a_rule_is_used_as_often_as_it_says_however_many_ask_at_once() {
+    fn concurrent_requests_do_not_exceed_times() {
         let faults = Faults::default();
         faults.add(A, rules(json!({"status": 500, "skip": 50, "times": 100})), &mut Vec::new());
-        let count = || (0..100).filter(|_| ask(&faults, A).is_some()).count();
-        let spoiled: usize = std::thread::scope(|scope| {
+        let count = || (0..100).filter(|_| send(&faults, A).is_some()).count();
+        let affected: usize = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(count)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
-        assert_eq!(spoiled, 100);
+        assert_eq!(affected, 100);
     }
 
     #[test]
-    fn rules_that_are_used_up_make_room() {
+    fn exhausted_rules_are_removed() {
         let faults = Faults::default();
-        let often = json!({"status": 500, "times": null, "skip": u64::MAX});
-        faults.add(A, rules(often), &mut Vec::new());
-        for _ in 0..RULES + 10 {
+        let unlimited = json!({"status": 500, "times": null, "skip": u64::MAX});
+        faults.add(A, rules(unlimited), &mut Vec::new());
+        for _ in 0..MAX_RULES + 10 {
             faults.add(A, rules(json!({"status": 501})), &mut Vec::new());
-            assert_eq!(ask(&faults, A), Some(501));
+            assert_eq!(send(&faults, A), Some(501));
         }
-        let kept = faults.of(A).state().rules.len();
-        assert!((2..RULES).contains(&kept), "{kept}");
-        assert_eq!(faults.of(A).state().rules[0].rule.times, None);
+        let kept = faults.workspace(A).state().rules.len();
+        assert!((2..MAX_RULES).contains(&kept), "{kept}");
+        assert_eq!(faults.workspace(A).state().rules[0].rule.times, None);
     }
 
     #[test]
-    fn the_workspace_that_was_silent_longest_is_forgotten_and_those_with_rules_last() {
+    fn least_recently_used_workspaces_without_rules_are_evicted_first() {
         let faults = Faults::default();
         faults.add(A, rules(json!({"status": 500, "times": null})), &mut Vec::new());
-        ask(&faults, B);
-        for n in 0..WORKSPACES as u128 {
-            ask(&faults, Uuid::from_u128(100 + n));
+        send(&faults, B);
+        for n in 0..MAX_WORKSPACES as u128 {
+            send(&faults, Uuid::from_u128(100 + n));
         }
-        assert_eq!(faults.0.read().unwrap().len(), WORKSPACES);
-        assert!(faults.known(B).is_none());
-        assert_eq!(ask(&faults, A), Some(500));
+        assert_eq!(faults.0.read().unwrap().len(), MAX_WORKSPACES);
+        assert!(faults.existing(B).is_none());
+        assert_eq!(send(&faults, A), Some(500));
     }
 }

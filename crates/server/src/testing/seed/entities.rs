@@ -1,11 +1,11 @@
-//! What is planted, as requests and seeds say it.
+//! Parses fixtures in requests and seeds.
 
 use uuid::Uuid;
 
 use crate::json::{Fields, JsonError, Value};
 use crate::storage::{Campaign, Conversation, Event};
 
-/// An event. Without an id it gets a new one.
+/// Parses an event. If it has no id, it gets a new one.
 pub(crate) fn event(value: &Value<'_>) -> Result<Event, JsonError> {
     let fields = value.fields()?;
     Ok(Event {
@@ -16,7 +16,7 @@ pub(crate) fn event(value: &Value<'_>) -> Result<Event, JsonError> {
     })
 }
 
-/// A conversation. Without an id it gets a new one.
+/// Parses a conversation. If it has no id, it gets a new one.
 pub(crate) fn conversation(value: &Value<'_>) -> Result<Conversation, JsonError> {
     let fields = value.fields()?;
     Ok(Conversation {
@@ -25,7 +25,7 @@ pub(crate) fn conversation(value: &Value<'_>) -> Result<Conversation, JsonError>
     })
 }
 
-/// A campaign. Without an id it gets a new one.
+/// Parses a campaign. If it has no id, it gets a new one.
 pub(crate) fn campaign(fields: &Fields<'_>) -> Result<Campaign, JsonError> {
     let event_ids = fields.required("event_ids")?.items(0..=usize::MAX)?;
     Ok(Campaign {
@@ -35,7 +35,7 @@ pub(crate) fn campaign(fields: &Fields<'_>) -> Result<Campaign, JsonError> {
     })
 }
 
-/// An id that was given, or a new one.
+/// Returns the id in a field, or a new one.
 fn id(fields: &Fields<'_>, name: &str) -> Result<String, JsonError> {
     match fields.optional(name) {
         Some(id) => id.string_of(1..=255),

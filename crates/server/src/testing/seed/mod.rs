@@ -1,7 +1,7 @@
-//! The seed: what every workspace of a server begins with.
+//! The seed: the initial contents of every workspace.
 
 mod entities;
-mod place;
+mod position;
 mod read;
 mod seeder;
 
@@ -12,7 +12,7 @@ pub(super) use entities::{campaign, conversation, event};
 pub(crate) use read::read_seed;
 pub(crate) use seeder::Seeder;
 
-/// Why a seed cannot be planted. It tells the file and the place, and nothing of what stands there.
+/// An invalid seed. Messages contain the file and the position, but nothing of the contents.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SeedError {
@@ -21,13 +21,13 @@ pub enum SeedError {
     Unreadable {
         /// The file or directory.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A directory has nothing to plant.
-    #[error("{}: no file in it ends with .json or .jsonl", .0.display())]
+    /// A directory contains no seed files.
+    #[error("{}: the directory has no `.json` or `.jsonl` files", .0.display())]
     Nothing(PathBuf),
-    /// Something in a file is not what it has to be.
+    /// The contents of a file are invalid.
     #[error("{}:{line}:{column}: {message}", path.display())]
     Wrong {
         /// The file.

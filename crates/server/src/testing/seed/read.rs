@@ -1,4 +1,4 @@
-//! Reading a seed from files.
+//! Reads a seed from files.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -11,19 +11,18 @@ use sha2::{Digest, Sha256};
 
 use super::SeedError;
 use super::entities;
-use super::place::located;
+use super::position::locate;
 use crate::imports::{ImportLine, LineRules};
 use crate::json::{Document, Fields, JsonError, MAX_DEPTH, Value};
 use crate::storage::{NewRecord, Seed, SeedDataset};
 use crate::validate::{self, DATASET_NAME_LENGTH};
 
-/// Some editors put it before the first line.
+/// Some editors write this before the first line.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Reads a seed: a file, or all files of a directory that end with `.json` and `.jsonl`. Records must keep to the rules of
-/// lines.
+/// Reads a seed from a file, or from all `.json` and `.jsonl` files of a directory. Records must satisfy `rules`.
 pub(crate) fn read_seed(path: &Path, rules: LineRules) -> Result<Seed, SeedError> {
-    let mut reading = Reading {
+    let mut reader = SeedReader {
         rules,
         digest: Sha256::new(),
         seed: Seed {
@@ -34,16 +33,16 @@ pub(crate) fn read_seed(path: &Path, rules: LineRules) -> Result<Seed, SeedError
             campaigns: Vec::new(),
         },
         seen: Seen::default(),
-        used: HashSet::new(),
+        referenced: HashSet::new(),
     };
     if path.is_dir() {
-        reading.directory(path)?;
+        reader.directory(path)?;
     } else if is_lines(path) {
-        reading.lines_dataset(path)?;
+        reader.lines_dataset(path)?;
     } else {
-        reading.document(path)?;
+        reader.document(path)?;
     }
-    Ok(Seed { digest: reading.digest.finalize().into(), ..reading.seed })
+    Ok(Seed { digest: reader.digest.finalize().into(), ..reader.seed })
 }
 
 fn is_lines(path: &Path) -> bool {
@@ -54,17 +53,17 @@ fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
 
-/// A seed being read.
-struct Reading {
+/// Reads a seed and collects its contents.
+struct SeedReader {
     rules: LineRules,
     digest: Sha256,
     seed: Seed,
     seen: Seen,
-    /// The files of records that documents name.
-    used: HashSet<PathBuf>,
+    /// The record files that documents refer to.
+    referenced: HashSet<PathBuf>,
 }
 
-/// What was planted already, by what it is called.
+/// The names and ids in the seed so far, to detect duplicates.
 #[derive(Default)]
 struct Seen {
     datasets: HashSet<String>,
@@ -73,25 +72,25 @@ struct Seen {
     campaigns: HashSet<uuid::Uuid>,
 }
 
-/// What is wrong with a document: something in it, or something in a file that it names.
-enum Wrong {
-    Here(JsonError),
-    There(SeedError),
+/// An error in a document or in a file that it refers to.
+enum DocumentError {
+    Document(JsonError),
+    OtherFile(SeedError),
 }
 
-impl From<JsonError> for Wrong {
+impl From<JsonError> for DocumentError {
     fn from(error: JsonError) -> Self {
-        Self::Here(error)
+        Self::Document(error)
     }
 }
 
-impl From<SeedError> for Wrong {
+impl From<SeedError> for DocumentError {
     fn from(error: SeedError) -> Self {
-        Self::There(error)
+        Self::OtherFile(error)
     }
 }
 
-impl Reading {
+impl SeedReader {
     fn directory(&mut self, path: &Path) -> Result<(), SeedError> {
         let entries = std::fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         let entries = entries.map_err(SeedError::unreadable(path))?;
@@ -105,33 +104,33 @@ impl Reading {
         for document in documents {
             self.document(document)?;
         }
-        // Records that a document names belong to the dataset that it names them for.
+        // Record files that a document refers to belong to its datasets.
         for file in lines {
-            if !self.used.contains(file) {
+            if !self.referenced.contains(file) {
                 self.lines_dataset(file)?;
             }
         }
         Ok(())
     }
 
-    /// A file of records, which makes a dataset of its name.
+    /// Reads a file of records as a dataset that is named after the file.
     fn lines_dataset(&mut self, path: &Path) -> Result<(), SeedError> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let wrong =
+        let invalid =
             |message| SeedError::Wrong { path: path.to_owned(), line: 1, column: 1, message };
         if !DATASET_NAME_LENGTH.contains(&name.chars().count()) {
-            let (least, most) = (DATASET_NAME_LENGTH.start(), DATASET_NAME_LENGTH.end());
-            return Err(wrong(format!(
-                "the dataset is called as the file, and the name of a dataset has {least} to {most} characters"
+            let (min, max) = (DATASET_NAME_LENGTH.start(), DATASET_NAME_LENGTH.end());
+            return Err(invalid(format!(
+                "the dataset is named after the file, and its name must have {min} to {max} characters"
             )));
         }
-        once(&mut self.seen.datasets, name.clone(), "dataset").map_err(wrong)?;
+        check_unique(&mut self.seen.datasets, name.clone(), "dataset", "name").map_err(invalid)?;
         let records = self.lines(path)?;
         self.seed.datasets.push(SeedDataset { name, description: String::new(), records });
         Ok(())
     }
 
-    /// The records of a file, one a line.
+    /// Reads the records of a file, one per line.
     fn lines(&mut self, path: &Path) -> Result<Vec<NewRecord>, SeedError> {
         let unreadable = || SeedError::unreadable(path);
         let mut reader = BufReader::new(File::open(path).map_err(unreadable())?);
@@ -139,7 +138,7 @@ impl Reading {
         let mut buffer = Vec::new();
         for line in 1.. {
             buffer.clear();
-            // One byte more than a line may have, and its end.
+            // The maximum line length, one more byte to detect longer lines, and the line break.
             let mut limited = (&mut reader).take(self.rules.bytes + 2);
             if limited.read_until(b'\n', &mut buffer).map_err(unreadable())? == 0 {
                 break;
@@ -152,18 +151,21 @@ impl Reading {
             if text.is_empty() {
                 continue;
             }
-            let wrong =
+            let invalid =
                 |column, message| SeedError::Wrong { path: path.to_owned(), line, column, message };
             if text.len() as u64 > self.rules.bytes {
-                return Err(wrong(1, format!("longer than {} bytes", self.rules.bytes)));
+                return Err(invalid(
+                    1,
+                    format!("the line is longer than {} bytes", self.rules.bytes),
+                ));
             }
-            let read = ImportLine::read(text, self.rules).map_err(|error| {
-                let (place, message) = located(text, &error);
-                wrong(place.column, message)
+            let record = ImportLine::read(text, self.rules).map_err(|error| {
+                let (position, message) = locate(text, &error);
+                invalid(position.column, message)
             })?;
             records.push(NewRecord {
-                payload: read.payload,
-                properties: read.properties,
+                payload: record.payload,
+                properties: record.properties,
                 source: RecordSource::UploadedFile,
             });
         }
@@ -174,71 +176,76 @@ impl Reading {
         let text = std::fs::read(path).map_err(SeedError::unreadable(path))?;
         self.digest.update(&text);
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
-        let beside = path.parent().unwrap_or(Path::new(""));
-        match self.things(text, beside) {
+        let directory = path.parent().unwrap_or(Path::new(""));
+        match self.entities(text, directory) {
             Ok(()) => Ok(()),
-            Err(Wrong::There(error)) => Err(error),
-            Err(Wrong::Here(error)) => {
-                let (place, message) = located(text, &error);
-                let (line, column) = (place.line, place.column);
+            Err(DocumentError::OtherFile(error)) => Err(error),
+            Err(DocumentError::Document(error)) => {
+                let (position, message) = locate(text, &error);
+                let (line, column) = (position.line, position.column);
                 Err(SeedError::Wrong { path: path.to_owned(), line, column, message })
             }
         }
     }
 
-    fn things(&mut self, text: &[u8], beside: &Path) -> Result<(), Wrong> {
+    fn entities(&mut self, text: &[u8], directory: &Path) -> Result<(), DocumentError> {
         let fields = Document::read(text, "the seed", MAX_DEPTH)?.fields()?;
         fields.allow_only(&["datasets", "events", "conversations", "campaigns"])?;
         for value in items(&fields, "events")? {
-            let id = only(&value, "event_id", EVENT)?;
+            let id = identifier(&value, "event_id", EVENT_FIELDS)?;
             let event = entities::event(&value)?;
-            once(&mut self.seen.events, event.id.clone(), "event").map_err(|why| id.error(why))?;
+            check_unique(&mut self.seen.events, event.id.clone(), "event", "id")
+                .map_err(|message| id.error(message))?;
             self.seed.events.push(event);
         }
         for value in items(&fields, "conversations")? {
-            let id = only(&value, "conversation_id", CONVERSATION)?;
+            let id = identifier(&value, "conversation_id", CONVERSATION_FIELDS)?;
             let conversation = entities::conversation(&value)?;
-            once(&mut self.seen.conversations, conversation.id.clone(), "conversation")
-                .map_err(|why| id.error(why))?;
+            check_unique(&mut self.seen.conversations, conversation.id.clone(), "conversation", "id")
+                .map_err(|message| id.error(message))?;
             self.seed.conversations.push(conversation);
         }
         for value in items(&fields, "campaigns")? {
-            let id = only(&value, "id", CAMPAIGN)?;
+            let id = identifier(&value, "id", CAMPAIGN_FIELDS)?;
             let campaign = entities::campaign(&value.fields()?)?;
-            once(&mut self.seen.campaigns, campaign.id, "campaign").map_err(|why| id.error(why))?;
+            check_unique(&mut self.seen.campaigns, campaign.id, "campaign", "id")
+                .map_err(|message| id.error(message))?;
             self.seed.campaigns.push(campaign);
         }
         for value in items(&fields, "datasets")? {
-            self.dataset(&value, beside)?;
+            self.dataset(&value, directory)?;
         }
         Ok(())
     }
 
-    fn dataset(&mut self, value: &Value<'_>, beside: &Path) -> Result<(), Wrong> {
-        let named = only(value, "name", DATASET)?;
+    fn dataset(&mut self, value: &Value<'_>, directory: &Path) -> Result<(), DocumentError> {
+        let name_value = identifier(value, "name", DATASET_FIELDS)?;
         let fields = value.fields()?;
-        let name = validate::dataset_name(&named)?;
-        once(&mut self.seen.datasets, name.clone(), "dataset").map_err(|why| named.error(why))?;
+        let name = validate::dataset_name(&name_value)?;
+        check_unique(&mut self.seen.datasets, name.clone(), "dataset", "name")
+            .map_err(|message| name_value.error(message))?;
         let description = fields.optional("description");
         let description = description.as_ref().map(validate::dataset_description).transpose()?;
         let mut records = Vec::new();
         for record in items(&fields, "records")? {
             record.fields()?;
-            let read = ImportLine::read(record.text().as_bytes(), self.rules)
+            let record = ImportLine::read(record.text().as_bytes(), self.rules)
                 .map_err(|error| error.within(&record))?;
             records.push(NewRecord {
-                payload: read.payload,
-                properties: read.properties,
+                payload: record.payload,
+                properties: record.properties,
                 source: RecordSource::DirectInput,
             });
         }
         if let Some(file) = fields.optional("records_file") {
-            let path = beside.join(file.string()?);
+            let path = directory.join(file.string()?);
             if !path.is_file() {
-                return Err(file.error("there is no such file beside the seed").into());
+                return Err(file
+                    .error("file not found; the path is relative to the directory of the seed")
+                    .into());
             }
             records.append(&mut self.lines(&path)?);
-            self.used.insert(path);
+            self.referenced.insert(path);
         }
         let description = description.unwrap_or_default();
         self.seed.datasets.push(SeedDataset { name, description, records });
@@ -246,27 +253,27 @@ impl Reading {
     }
 }
 
-const EVENT: &[&str] = &["event_id", "request_messages", "response_messages", "extra_fields"];
-const CONVERSATION: &[&str] = &["conversation_id", "messages"];
-const CAMPAIGN: &[&str] = &["id", "name", "event_ids"];
-const DATASET: &[&str] = &["name", "description", "records", "records_file"];
+const EVENT_FIELDS: &[&str] = &["event_id", "request_messages", "response_messages", "extra_fields"];
+const CONVERSATION_FIELDS: &[&str] = &["conversation_id", "messages"];
+const CAMPAIGN_FIELDS: &[&str] = &["id", "name", "event_ids"];
+const DATASET_FIELDS: &[&str] = &["name", "description", "records", "records_file"];
 
-/// The items of an array that may be missing.
+/// Returns the items of an array that may be missing.
 fn items<'a>(fields: &Fields<'a>, name: &str) -> Result<Vec<Value<'a>>, JsonError> {
     fields.optional(name).map_or_else(|| Ok(Vec::new()), |value| value.items(0..=usize::MAX))
 }
 
-/// What a thing is called, which a seed must say; and fails if it has other fields than these.
-fn only<'a>(value: &Value<'a>, called: &str, names: &[&str]) -> Result<Value<'a>, JsonError> {
+/// Returns the required name or id of an entity, after checking that it has only the `allowed` fields.
+fn identifier<'a>(value: &Value<'a>, name: &str, allowed: &[&str]) -> Result<Value<'a>, JsonError> {
     let fields = value.fields()?;
-    fields.allow_only(names)?;
-    fields.required(called)
+    fields.allow_only(allowed)?;
+    fields.required(name)
 }
 
-/// Fails if there was one that is called so.
-fn once<T: Eq + Hash>(seen: &mut HashSet<T>, called: T, what: &str) -> Result<(), String> {
-    match seen.insert(called) {
+/// Fails if the seed already has an entity with this name or id.
+fn check_unique<T: Eq + Hash>(seen: &mut HashSet<T>, id: T, kind: &str, field: &str) -> Result<(), String> {
+    match seen.insert(id) {
         true => Ok(()),
-        false => Err(format!("the seed has another {what} that is called so")),
+        false => Err(format!("the seed has another {kind} with this {field}")),
     }
 }
