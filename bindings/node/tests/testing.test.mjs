@@ -130,7 +130,7 @@ test("a rule that cannot be meant is refused by its member", async () => {
   const local = server.workspace();
   const refused = (rule) => failure(local.injectFault(rule), ValidationError);
   assert.match((await refused({ status: 503, operation: "createRecord" })).message, /^operation: /);
-  assert.match((await refused({})).message, /the rule does nothing/);
+  assert.match((await refused({})).message, /the rule has no effect/);
   assert.match((await refused({ statsu: 503 })).message, /statsu/);
   assert.deepEqual(await local.faults(), []);
 });

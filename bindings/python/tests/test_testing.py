@@ -103,9 +103,9 @@ def test_tasks_that_fail_or_do_not_end(mistral_local: LocalWorkspace) -> None:
 
 
 def test_a_rule_that_cannot_be_meant_is_refused(mistral_local: LocalWorkspace) -> None:
-    with pytest.raises(errors.ValidationError, match="operation: there is no such operation"):
+    with pytest.raises(errors.ValidationError, match="operation: unknown operation"):
         mistral_local.inject_fault(status=503, operation="createRecord")
-    with pytest.raises(errors.ValidationError, match="the rule does nothing"):
+    with pytest.raises(errors.ValidationError, match="the rule has no effect"):
         mistral_local.inject_fault()
     assert mistral_local.faults() == []
 

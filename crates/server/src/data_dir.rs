@@ -30,7 +30,7 @@ pub(crate) struct DataDirectory {
     _temporary: Option<TempDir>,
 }
 
-/// Why a data directory could not be opened.
+/// An error opening a data directory.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DataError {
     /// Another server is using it. The process id is given if known.

@@ -84,7 +84,7 @@ impl ApiKey {
         if name.is_empty() {
             return Ok(Self::new(key));
         }
-        // The padding of a key in base64 looks like a name with a key of nothing but `=`.
+        // With base64 padding, a key looks like a name followed by a key that consists only of `=`.
         if !is_name(name) || key.bytes().all(|byte| byte == b'=') {
             return Err(KeyError::Name);
         }
@@ -129,7 +129,7 @@ impl From<String> for ApiKey {
     }
 }
 
-/// Why a key could not be parsed.
+/// An error parsing a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -147,7 +147,7 @@ pub enum KeyError {
     Name,
 }
 
-/// Why a key file could not be read.
+/// An error reading a key file.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use the key file {}: {problem}", path.display())]
 pub struct KeyFileError {

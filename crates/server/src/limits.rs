@@ -41,9 +41,9 @@ pub struct Limits {
     /// are subject to it as well. Default: 10 minutes.
     pub request_timeout: Duration,
     /// Maximum time a connection may be open without a complete request head. Idle connections are closed; a partial head is
-    /// answered with 408. Default: 60 seconds.
+    /// rejected with 408. Default: 60 seconds.
     pub idle_timeout: Duration,
-    /// Maximum time a client may stall in the middle of a request or response. A late body is answered with 408; a response that
+    /// Maximum time a client may stall in the middle of a request or response. A late body is rejected with 408; a response that
     /// is not read is aborted. Each 500 bytes of body received extend the deadline by one second. Default: 20 seconds.
     pub stall_timeout: Duration,
     /// Number of imports that run concurrently.

@@ -38,7 +38,7 @@ const INTERRUPTED: &str =
 /// How long [`RunningServer::shutdown`] waits for requests in progress.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why a server could not be started.
+/// An error that prevented a server from starting.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -225,7 +225,7 @@ impl Server {
     }
 }
 
-/// Builds the router: the API and, beside and around it, everything else that a server answers.
+/// Builds the router: the API, the other routes, and the middleware around them.
 fn router(app: &App, admin: AdminState, seeder: Arc<Seeder>, cors: &Cors) -> Router {
     let testing = TestApp::new(app.clone(), seeder);
     let routes = api::routes(app.clone()).merge(admin::routes(admin)).merge(testing.routes());
@@ -341,7 +341,7 @@ async fn prepare(
     Ok((secret, stored.map_err(|panic| Failure::Other(panic.into()))??))
 }
 
-/// Why a data directory could not be opened, without its path.
+/// An error opening a data directory, without its path.
 enum Failure {
     InUse(Option<u32>),
     Newer(String),

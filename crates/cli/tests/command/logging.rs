@@ -25,7 +25,7 @@ fn the_json_log_has_one_line_per_request_and_no_secrets() {
     assert_eq!(created.len(), 1, "{log}");
     let line = created[0];
     assert_eq!((&line["method"], &line["status"]), (&"POST".into(), &201.into()));
-    assert_eq!((&line["level"], &line["message"]), (&"INFO".into(), &"answered".into()));
+    assert_eq!((&line["level"], &line["message"]), (&"INFO".into(), &"request handled".into()));
     assert!(line["elapsed_ms"].as_f64().unwrap() > 0.0);
     assert_eq!(line["request_id"].as_str().unwrap().len(), 36);
     assert_eq!(lines_of("fetch_dataset")[0]["status"], 404);

@@ -128,11 +128,11 @@ fn a_failed_backup_replaces_no_files_and_leaves_none_behind() {
 
     let new = directory.path().join("new");
     for (from, to, message) in [
-        (&data, &file, "is there already"),
-        (&data, &empty, "is there already"),
-        (&data, &data, "is there already"),
-        (&empty, &new, "is no data directory"),
-        (&file, &new, "is no data directory"),
+        (&data, &file, "already exists"),
+        (&data, &empty, "already exists"),
+        (&data, &data, "already exists"),
+        (&empty, &new, "is not a data directory"),
+        (&file, &new, "is not a data directory"),
         (&newer, &new, "newer version"),
         (&data, &directory.path().join("missing/new"), "cannot write"),
     ] {

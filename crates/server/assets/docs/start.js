@@ -1,4 +1,4 @@
-// The document comes from this server, and so does everything else: no validator and no fonts are asked for elsewhere.
+// Everything is loaded from this server, so the online validator is disabled.
 SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#page",

@@ -25,7 +25,7 @@ pub struct Backup {
     pub bytes: u64,
 }
 
-/// An error that stopped a backup. No partial backup is left.
+/// An error making a backup. No partial backup is left.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackupError {
@@ -48,7 +48,7 @@ pub enum BackupError {
     Database {
         /// The data directory.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The backup cannot be written.
@@ -56,7 +56,7 @@ pub enum BackupError {
     Write {
         /// The backup.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// Files were deleted faster than they could be linked.
@@ -72,8 +72,8 @@ pub enum BackupError {
 /// The copy is itself a data directory: to restore it, copy it to the place where a server is to use it. It contains every write
 /// that was acknowledged before this was called. A running server is not required and is not blocked.
 ///
-/// The copy appears at `to` once it is complete and flushed to disk, and never replaces anything. `should_continue` is called regularly; if it
-/// returns false, the backup stops and leaves nothing behind. This function blocks until the copy is complete.
+/// The copy appears at `to` once it is complete and flushed to disk, and never replaces anything. `should_continue` is called
+/// regularly; if it returns false, the backup stops and leaves nothing behind. This function blocks until the copy is complete.
 ///
 /// # Errors
 /// Fails if there is nothing to back up, if `to` already exists, or if reading or writing fails.
@@ -242,7 +242,7 @@ fn sync_file(path: &Path) -> io::Result<u64> {
     Ok(file.metadata()?.len())
 }
 
-/// Flushes a directory to disk. Windows can neither open directories as files nor needs this.
+/// Flushes a directory to disk. Windows cannot open directories as files and does not need this.
 fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }

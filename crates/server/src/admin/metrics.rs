@@ -17,7 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::storage::Counts;
 
-/// The prefix of the server's server metrics.
+/// The prefix of all metrics except those of the process.
 const PREFIX: &str = "mistral_datasets";
 
 /// The bucket bounds of the request duration, in seconds. Most requests take less than a millisecond.

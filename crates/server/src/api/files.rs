@@ -138,7 +138,7 @@ fn purpose(text: String) -> Result<String, ApiError> {
 fn expiry(text: &str) -> Result<Timestamp, ApiError> {
     let hours = text.trim().parse().ok().filter(|hours| (1..=MAX_INTEGER).contains(hours));
     let hours = hours.ok_or_else(|| {
-        ApiError::validation("expiry: expected an integer of at least 1, in hours")
+        ApiError::validation("expiry: expected a whole number of hours of at least 1")
     })?;
     Ok(after(hours))
 }

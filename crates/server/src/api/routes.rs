@@ -108,22 +108,24 @@ mod tests {
 
     #[test]
     fn every_operation_is_supported_or_listed_with_a_reason() {
-        let mut wrong = Vec::new();
+        let mut problems = Vec::new();
         for operation in OPERATIONS {
             let id = operation.operation_id;
             let reason = UNSUPPORTED.iter().find(|(listed, _)| *listed == id).map(|(_, why)| *why);
             match (handler(id, MethodFilter::GET).is_some(), reason) {
-                (false, None) => wrong.push(format!("{id}: neither supported nor listed")),
-                (true, Some(_)) => wrong.push(format!("{id}: supported but listed as unsupported")),
-                (false, Some("")) => wrong.push(format!("{id}: no reason")),
+                (false, None) => problems.push(format!("{id}: neither supported nor listed")),
+                (true, Some(_)) => {
+                    problems.push(format!("{id}: supported but listed as unsupported"))
+                }
+                (false, Some("")) => problems.push(format!("{id}: no reason")),
                 _ => {}
             }
         }
         for (listed, _) in UNSUPPORTED {
             if !OPERATIONS.iter().any(|operation| operation.operation_id == *listed) {
-                wrong.push(format!("{listed}: listed, but not in the document"));
+                problems.push(format!("{listed}: listed, but not in the document"));
             }
         }
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
     }
 }

@@ -13,7 +13,7 @@ pub(crate) struct LinkSigner {
     key: Hmac<Sha256>,
 }
 
-/// Why a link was rejected.
+/// The reason a link is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LinkError {
     /// It was not signed by this server, or was modified.

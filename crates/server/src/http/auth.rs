@@ -27,7 +27,7 @@ pub(crate) struct Caller {
     pub(crate) user: Uuid,
 }
 
-// Omits the hashes too.
+// Shows the number of keys only: hashes do not belong in logs either.
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Keys({})", self.accepted().len())

@@ -32,17 +32,17 @@ impl ApiError {
         Self(Box::new(ErrorParts { status, code, message: message.into(), header: None }))
     }
 
-    /// An invalid request.
+    /// Creates an error for an invalid request.
     pub(crate) fn validation(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::ValidationError, message)
     }
 
-    /// Something missing that has no error code of its own.
+    /// Creates an error for something missing that has no error code of its own.
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, ErrorCode::UnknownError, message)
     }
 
-    /// A request without an accepted key.
+    /// Creates an error for a request without an accepted key.
     pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, ErrorCode::AuthUnauthorized, message)
             .with_header(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
@@ -63,7 +63,7 @@ impl ApiError {
         Self::new(status, ErrorCode::ValidationError, message)
     }
 
-    /// A request head that cannot be parsed.
+    /// Creates an error for a request head that cannot be parsed.
     pub(crate) fn malformed_request(status: StatusCode) -> Self {
         let message = match status {
             StatusCode::URI_TOO_LONG => "the URL is too long",
@@ -75,20 +75,20 @@ impl ApiError {
         Self::new(status, ErrorCode::ValidationError, message)
     }
 
-    /// A client that sent `what` too slowly.
+    /// Creates an error for a client that sent `what` too slowly. The connection is closed after it.
     pub(crate) fn too_slow(what: &str) -> Self {
         let message = format!("{what} was not received in time");
         Self::new(StatusCode::REQUEST_TIMEOUT, ErrorCode::ValidationError, message)
             .with_header(CONNECTION, HeaderValue::from_static("close"))
     }
 
-    /// A limit on concurrent connections, requests or imports that is reached.
+    /// Creates an error for a limit on connections, requests or imports that is reached.
     pub(crate) fn busy(what: &str) -> Self {
-        let message = format!("the server has too many {what}; try again later");
+        let message = format!("the server is handling too many {what}; try again later");
         Self::unavailable(message)
     }
 
-    /// A request that was not handled in time.
+    /// Creates an error for a request that was not handled in time.
     pub(crate) fn timed_out() -> Self {
         let message = "the request timed out; it may or may not have been executed";
         Self::unavailable(message)
@@ -99,7 +99,7 @@ impl ApiError {
             .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
-    /// An internal error. Logs the cause, which the response does not reveal.
+    /// Creates an internal error. Logs the cause, which the response does not reveal.
     pub(crate) fn internal(cause: &dyn std::error::Error) -> Self {
         log(cause);
         Self::new(

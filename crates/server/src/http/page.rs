@@ -33,8 +33,8 @@ impl PageQuery {
         Window { offset, limit: self.size as u32 }
     }
 
-    /// Returns the numbers of the previous and the next page of `count` results. The previous page of one beyond the end is the
-    /// last page. With a page size of 0 there are none.
+    /// Returns the numbers of the previous and the next page of `count` results. For a page beyond the end, the previous page is
+    /// the last one. With a page size of 0, both are `None`.
     fn neighbours(&self, count: u64) -> (Option<u64>, Option<u64>) {
         if self.size == 0 {
             return (None, None);

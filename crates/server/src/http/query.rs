@@ -56,7 +56,7 @@ impl Query {
                 MAX_INTEGER => format!("of at least {min}"),
                 _ => format!("from {min} to {max}"),
             };
-            ApiError::validation(format!("{name}: expected an integer {expected}"))
+            ApiError::validation(format!("{name}: expected a whole number {expected}"))
         })
     }
 
@@ -99,14 +99,14 @@ mod tests {
     }
 
     #[test]
-    fn invalid_integers_are_rejected() {
+    fn invalid_numbers_are_rejected() {
         let query = Query::parse("a=1&a=2&b=-1&c=1e3&d=99999999999999999999999&e=&f=%ff&g=7");
         for name in ["a", "b", "c", "d", "e", "f"] {
             assert!(query.integer(name, 0..=100, 5).is_err(), "{name}");
         }
-        let query = Query::parse("most=9223372036854775807&more=9223372036854775808");
-        assert_eq!(query.integer("most", 0..=MAX_INTEGER, 5).unwrap(), MAX_INTEGER);
-        assert!(query.integer("more", 0..=MAX_INTEGER, 5).is_err());
+        let query = Query::parse("max=9223372036854775807&above=9223372036854775808");
+        assert_eq!(query.integer("max", 0..=MAX_INTEGER, 5).unwrap(), MAX_INTEGER);
+        assert!(query.integer("above", 0..=MAX_INTEGER, 5).is_err());
         let query = Query::parse("g=7");
         assert_eq!(query.integer("g", 0..=100, 5).unwrap(), 7);
         assert_eq!(query.integer("h", 0..=100, 5).unwrap(), 5);

@@ -30,8 +30,8 @@ impl RequestName {
 
 /// Returns the id set by the client if it is safe to log, or else a new one.
 pub(crate) fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let mut given = headers.get_all(REQUEST_ID).iter();
-    if let (Some(id), None) = (given.next(), given.next())
+    let mut values = headers.get_all(REQUEST_ID).iter();
+    if let (Some(id), None) = (values.next(), values.next())
         && is_safe(id.as_bytes())
     {
         return id.clone();
@@ -51,9 +51,9 @@ fn is_safe(id: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn id_for(given: &[&str]) -> String {
+    fn id_for(ids: &[&str]) -> String {
         let mut headers = HeaderMap::new();
-        for id in given {
+        for id in ids {
             headers.append(REQUEST_ID, HeaderValue::from_str(id).unwrap());
         }
         request_id(&headers).to_str().unwrap().to_owned()
@@ -65,11 +65,11 @@ mod tests {
         for id in ["a", "7f9c-1_b.2:3", &longest] {
             assert_eq!(id_for(&[id]), id);
         }
-        for given in
+        for ids in
             [&["a b"][..], &["a=b"], &["{\"a\"}"], &[""], &[&"a".repeat(129)], &["a", "b"], &[]]
         {
-            let created = id_for(given);
-            assert!(Uuid::try_parse(&created).is_ok(), "{given:?}: {created}");
+            let created = id_for(ids);
+            assert!(Uuid::try_parse(&created).is_ok(), "{ids:?}: {created}");
         }
         assert_ne!(id_for(&[]), id_for(&[]));
     }

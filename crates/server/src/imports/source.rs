@@ -67,7 +67,7 @@ pub(super) struct Chunk {
     pub(super) last: bool,
 }
 
-/// Why an import fails.
+/// An error that makes an import fail.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ImportError {
     /// The source is invalid. The message is shown to the user.

@@ -27,7 +27,7 @@ impl<'a> Document<'a> {
             return Err(JsonError::at("", message));
         }
         if text.bytes().all(|byte| byte.is_ascii_whitespace()) {
-            return Err(JsonError::at("", format!("{name} is empty, JSON was expected")));
+            return Err(JsonError::at("", format!("{name} is empty; expected JSON")));
         }
         match serde_json::from_str::<&RawValue>(text) {
             Ok(raw) => Ok(Self { text: raw.get(), name }),
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn invalid_documents_are_rejected_with_a_position() {
         let read = |bytes: &[u8]| error(Document::read(bytes, "the body", MAX_DEPTH));
-        assert_eq!(read(b"  \n"), "the body is empty, JSON was expected");
+        assert_eq!(read(b"  \n"), "the body is empty; expected JSON");
         assert_eq!(
             read(b"{\"a\": 1,\n}"),
             "the body is not JSON: key must be a string at line 2 column 1"

@@ -17,7 +17,7 @@ impl<'a> Fields<'a> {
         Self { path, entries: skip::fields(object).collect() }
     }
 
-    /// Returns a field. Of duplicate fields the last one counts, as in most parsers.
+    /// Returns a field. If there are several with this name, returns the last one, as most parsers do.
     pub(crate) fn get(&self, name: &str) -> Option<Value<'a>> {
         let (_, text) = self.entries.iter().rev().find(|(key, _)| unescape(key) == name)?;
         Some(Value::new(self.field_path(name), text))

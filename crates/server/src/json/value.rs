@@ -112,8 +112,7 @@ impl<'a> Value<'a> {
             return Err(self.unexpected("a string"));
         }
         // The document is valid JSON, so only the escape of a lone surrogate can fail.
-        serde_json::from_str(self.text)
-            .map_err(|_| self.error("has an escape that is half of a surrogate pair"))
+        serde_json::from_str(self.text).map_err(|_| self.error("contains an unpaired surrogate"))
     }
 
     /// Returns a string. Fails if its length in characters is not in `length`.

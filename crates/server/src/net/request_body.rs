@@ -14,8 +14,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// How long the rest of a body is read after the request has failed.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// The rate, in bytes per second, at which a client never times out.
-const BYTES_PER_SECOND: u64 = 500;
+/// A client that sends at least this many bytes per second never times out.
+const MIN_BYTES_PER_SECOND: u64 = 500;
 
 /// A request body that can still be read after the handler has dropped it. Clones read the same body.
 ///
@@ -31,7 +31,7 @@ struct State {
     received: u64,
     /// When the body was first polled.
     started: Option<Instant>,
-    /// How long the server waits for the client in total, in addition to the time that received bytes add.
+    /// How long the server waits for the client in total. Each received byte extends this.
     stall_timeout: Duration,
     /// Fires when the client should have sent more. Created when the body first has to wait.
     timer: Option<Pin<Box<Sleep>>>,
@@ -44,7 +44,7 @@ impl State {
         let Some(started) = self.started else { return Poll::Pending };
         loop {
             let earned =
-                Duration::from_millis(self.received.saturating_mul(1_000) / BYTES_PER_SECOND);
+                Duration::from_millis(self.received.saturating_mul(1_000) / MIN_BYTES_PER_SECOND);
             // A deadline that overflows is never reached.
             let Some(deadline) = started.checked_add(self.stall_timeout.saturating_add(earned))
             else {
@@ -62,7 +62,7 @@ impl State {
     }
 }
 
-/// Why a body could not be read to its end.
+/// An error reading a body.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     #[error(transparent)]

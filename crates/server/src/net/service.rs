@@ -149,8 +149,8 @@ impl Drop for ResponseBody {
     }
 }
 
-/// Returns the result of `work`, or `None` if it takes longer than `timeout`. The time starts again while the request body is being
-/// received.
+/// Returns the result of `work`, or `None` if it takes longer than `timeout`. The time starts over whenever part of the request
+/// body was received.
 async fn with_timeout<T>(
     timeout: Duration,
     body: &RequestBody,

@@ -1,4 +1,4 @@
-//! What clients meet while the disk does not keep what is written, over real sockets.
+//! Tests over HTTP that no write is acknowledged while the disk fails.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,20 +13,20 @@ use crate::{RunningServer, Server, ServerConfig};
 const DATASETS: &str = "/v1/observability/datasets";
 const RECORDS: &str = "/v1/observability/dataset-records";
 
-/// A server whose disk fails on request, and who asks it.
-struct Api {
+/// A server whose disk can be made to fail, and a client for it.
+struct TestApi {
     server: RunningServer,
     http: reqwest::Client,
     fails: Arc<AtomicBool>,
 }
 
-impl Api {
+impl TestApi {
     async fn start() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let fails = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&fails);
+        let flag = Arc::clone(&fails);
         let server = Server::start_on(ServerConfig::default(), |storage| {
-            Arc::new(FailingStorage::new(Arc::new(storage), told))
+            Arc::new(FailingStorage::new(Arc::new(storage), flag))
         });
         Self { server: server.await.unwrap(), http: reqwest::Client::new(), fails }
     }
@@ -62,8 +62,8 @@ impl Api {
         body["id"].as_str().expect("an id").to_owned()
     }
 
-    /// Everything that a client can read of what it has.
-    async fn everything(&self, dataset: &str) -> Vec<Value> {
+    /// Returns all state that a client can read.
+    async fn snapshot(&self, dataset: &str) -> Vec<Value> {
         let paths = [
             DATASETS.to_owned(),
             format!("{DATASETS}/{dataset}"),
@@ -71,11 +71,11 @@ impl Api {
             format!("{DATASETS}/{dataset}/tasks"),
             "/v1/files".to_owned(),
         ];
-        let mut found = Vec::new();
+        let mut responses = Vec::new();
         for path in paths {
-            found.push(self.get(&path).await);
+            responses.push(self.get(&path).await);
         }
-        found
+        responses
     }
 }
 
@@ -88,11 +88,11 @@ enum Body {
 const LINES: &str = "{\"messages\": []}\n{\"messages\": []}\n";
 
 #[tokio::test]
-async fn no_write_is_acknowledged_while_the_disk_fails_and_all_are_taken_again_afterwards() {
-    let api = Api::start().await;
+async fn writes_fail_while_the_disk_fails_and_succeed_afterwards() {
+    let api = TestApi::start().await;
     let named = |name: &str| Body::Json(json!({"name": name, "description": ""}));
     let record = || Body::Json(json!({"payload": {"messages": []}, "properties": {"kept": true}}));
-    let dataset = api.create(DATASETS, named("Kept on a disk")).await;
+    let dataset = api.create(DATASETS, named("Original name")).await;
     let other = api.create(DATASETS, named("To be deleted")).await;
     let records = format!("{DATASETS}/{dataset}/records");
     let first = api.create(&records, record()).await;
@@ -101,7 +101,7 @@ async fn no_write_is_acknowledged_while_the_disk_fails_and_all_are_taken_again_a
     let file = api.create("/v1/files", Body::File(LINES)).await;
     let imported = api.create("/v1/files", Body::File(LINES)).await;
 
-    // Every kind of write, so that each can be done in this order.
+    // One write of each kind. They all succeed in this order.
     let writes = [
         (Method::POST, DATASETS.to_owned(), named("Another one")),
         (Method::PATCH, format!("{DATASETS}/{dataset}"), Body::Json(json!({"name": "Renamed"}))),
@@ -144,17 +144,17 @@ async fn no_write_is_acknowledged_while_the_disk_fails_and_all_are_taken_again_a
         (Method::POST, "/local/v1/reset".to_owned(), Body::None),
     ];
 
-    let before = api.everything(&dataset).await;
+    let before = api.snapshot(&dataset).await;
     api.fails.store(true, Ordering::SeqCst);
     for (method, path, body) in &writes {
         let (status, response) = api.send(method, path, body).await;
         assert_eq!(status, 500, "{method} {path}: {response}");
         assert_eq!(response["detail"]["error_code"], "DATABASE_ERROR", "{method} {path}");
         assert!(!response.to_string().contains("fsync"), "{method} {path}: {response}");
-        assert_eq!(api.everything(&dataset).await, before, "{method} {path}");
+        assert_eq!(api.snapshot(&dataset).await, before, "{method} {path}");
     }
     api.fails.store(false, Ordering::SeqCst);
-    assert_eq!(api.everything(&dataset).await, before);
+    assert_eq!(api.snapshot(&dataset).await, before);
     for (method, path, body) in &writes {
         let (status, response) = api.send(method, path, body).await;
         assert!((200..300).contains(&status), "{method} {path}: {response}");

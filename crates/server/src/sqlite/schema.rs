@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 const MIGRATIONS: &[&str] =
     &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
 
-/// Why a database could not be opened.
+/// An error opening a database.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
     /// A newer version of the server wrote the file.
@@ -17,10 +17,10 @@ pub(crate) enum OpenError {
     )]
     Newer { found: i64, known: i64 },
     /// The file is not a database, or cannot be read or written.
-    #[error("the database cannot be opened")]
+    #[error("cannot open the database")]
     Database(#[from] rusqlite::Error),
     /// A thread could not be started.
-    #[error("a thread cannot be started")]
+    #[error("cannot start a thread")]
     Thread(#[from] std::io::Error),
 }
 

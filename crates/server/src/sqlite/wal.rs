@@ -105,7 +105,7 @@ impl Wal {
             && free_bytes(writer).is_ok_and(|free| available + free < disk_space::RESERVED)
     }
 
-    /// Frees the space that a transaction took which failed because the disk is full.
+    /// Frees the space of a transaction that failed because the disk is full.
     pub(super) fn free_space(&mut self, writer: &Connection) {
         if let Err(error) = self.truncate_unused(writer) {
             tracing::warn!(%error, "failed to truncate the WAL");
@@ -113,7 +113,7 @@ impl Wal {
         self.checkpoint(writer, "TRUNCATE");
     }
 
-    /// Cuts off the part of the WAL file after the last transaction. SQLite would overwrite it, and nobody reads it.
+    /// Cuts off the part of the WAL file after the last transaction. It is never read, and SQLite would overwrite it.
     fn truncate_unused(&self, writer: &Connection) -> Result<(), Box<dyn std::error::Error>> {
         const HEADER_SIZE: u64 = 32;
         const FRAME_HEADER_SIZE: u64 = 24;
@@ -131,7 +131,7 @@ impl Wal {
     /// Checkpoints if necessary. The writer calls this after every transaction.
     pub(super) fn after_commit(&mut self, writer: &Connection) {
         let pages = self.shared.pages.load(Ordering::Relaxed);
-        // Checkpoint early if the database file could no longer take the content of the WAL.
+        // Checkpoint early if there may not be enough disk space to copy the WAL into the database file.
         let available = disk_space::available(&self.path).saturating_sub(disk_space::RESERVED);
         if page_size(writer).is_ok_and(|size| u64::from(pages) * size > available) {
             return self.checkpoint(writer, "TRUNCATE");

@@ -266,7 +266,7 @@ fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<usize> {
     connection.prepare_cached(sql)?.execute([])
 }
 
-/// Why a transaction failed. Unlike `rusqlite::Error`, it can be cloned for every write of the batch.
+/// An error of a transaction. Unlike `rusqlite::Error`, it can be cloned for every write of the batch.
 #[derive(Clone, Debug, thiserror::Error)]
 enum CommitError {
     #[error("the disk is full")]

@@ -71,7 +71,7 @@ pub(crate) trait FileIndex {
     /// Returns the workspace of a file or an export, even if it has expired.
     fn workspace_of_file(&self, id: Uuid) -> Pending<Uuid>;
 
-    /// Returns those of the ids that are not ids of an existing file, so that their contents can be removed.
+    /// Returns the given ids that do not belong to an existing file, so that their contents can be removed.
     fn orphaned_contents(&self, ids: Vec<Uuid>) -> Pending<Vec<Uuid>>;
 
     /// Deletes expired files and returns their ids.

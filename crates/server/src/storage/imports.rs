@@ -72,7 +72,7 @@ pub(crate) trait ImportStore {
     /// Fails a running task and discards its staged records.
     fn fail_import(&self, task: Uuid, message: String) -> Pending<()>;
 
-    /// Fails all running tasks. Called at startup, when they are those that the last shutdown interrupted. Returns their number.
+    /// Fails all running tasks and returns their number. Called at startup, when all of them were interrupted by the last shutdown.
     fn fail_interrupted_imports(&self, message: String) -> Pending<usize>;
 }
 

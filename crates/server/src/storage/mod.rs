@@ -1,7 +1,7 @@
 //! The storage interface, independent of any database.
 //!
 //! - The storage assigns ids and timestamps when it writes, so their order is the order in which objects became visible.
-//! - A write completes only when it is durable. The only exception are staged records, which become durable when their import
+//! - A write completes only when it is durable. The only exception is staged records, which become durable when their import
 //!   finishes.
 //! - Every object belongs to a workspace. Objects of other workspaces are reported as missing.
 

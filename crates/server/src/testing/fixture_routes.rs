@@ -74,7 +74,8 @@ pub(super) async fn reset(
     state.faults.clear_journal(caller.workspace);
     state.app.cleanup.notify_one();
     let contents = state.app.contents.clone();
-    // Removing many files takes time, so the response does not wait for it. Files left after a shutdown are removed at the next start.
+    // Removing many files takes time, so the response does not wait for it. If the server stops before they are all removed, the
+    // next start removes the rest.
     tokio::task::spawn_blocking(move || {
         if let Err(error) = contents.remove(&files) {
             tracing::warn!(%error, "failed to remove file contents");

@@ -189,7 +189,7 @@ async fn large_bodies_are_rejected_and_the_client_receives_the_response() {
     let path = records_path(&dataset);
     api.post(&path, body(10_000)).await.json::<DatasetRecord>(201);
     let message = api.post(&path, body(10_001)).await.error(413, "VALIDATION_ERROR");
-    assert_eq!(message, "the body is larger than 10000 bytes");
+    assert_eq!(message, "the request body is larger than 10000 bytes");
     // Larger than the socket buffers, with and without Content-Length.
     api.post(&path, body(20_000_000)).await.error(413, "VALIDATION_ERROR");
     let pieces = (0..2_000).map(|_| Ok::<_, std::io::Error>(vec![b' '; 10_000]));

@@ -199,7 +199,7 @@ async fn invalid_seed_fails_startup_with_its_location() {
         ("{\"datasets\":\n [{\"name\": \"abc\"}]}", "2:12: datasets[0].name: expected 5 to 50"),
         (
             "{\"datasets\": [{\"name\": \"abcde\"},\n{\"name\": \"abcde\"}]}",
-            "2:10: datasets[1].name: the seed has another dataset that is called so",
+            "2:10: datasets[1].name: the seed has another dataset with this name",
         ),
         (
             "{\"datasets\": [{\"name\": \"abcde\", \"records\": [\n{\"payload\": {}}]}]}",
@@ -207,7 +207,7 @@ async fn invalid_seed_fails_startup_with_its_location() {
         ),
         (
             "{\"datasets\": [{\"name\": \"abcde\", \"records_file\": \"none.jsonl\"}]}",
-            "1:49: datasets[0].records_file: there is no such file beside the seed",
+            "1:49: datasets[0].records_file: file not found; the path is relative to the directory of the seed",
         ),
         (
             "{\"events\": [{\"request_messages\": [], \"response_messages\": []}]}",
@@ -230,7 +230,11 @@ async fn invalid_seed_fails_startup_with_its_location() {
         assert!(found.starts_with(&format!("invalid seed: Records.jsonl:{message}")), "{found}");
     }
     assert!(seed_error(&[("abc.jsonl", "")]).await.contains("5 to 50 characters"));
-    assert!(seed_error(&[("README.md", "")]).await.contains("no file in it"));
+    assert!(
+        seed_error(&[("README.md", "")])
+            .await
+            .contains("the directory has no `.json` or `.jsonl` files")
+    );
     let missing =
         Server::start(config_with_seed(Path::new("/nowhere/seed.json"))).await.unwrap_err();
     assert!(missing.to_string().starts_with("invalid seed: cannot read /nowhere/seed.json"));

@@ -15,8 +15,8 @@ use super::rule::{Cut, Drip};
 use crate::http::content_length;
 use crate::net::{ConnectionControl, ResponseHook, Termination};
 
-/// The pause before a reset in which the client receives what is still buffered. A response of at most [`RECEIVE_BUFFER`] bytes needs
-/// no pause: it is in the client's receive buffer as soon as it is sent.
+/// The pause before a reset, in which the client receives what is still buffered. A response of at most [`RECEIVE_BUFFER`] bytes
+/// needs no pause: it is in the client's receive buffer as soon as it is sent.
 const RESET_PAUSE: Duration = Duration::from_millis(200);
 
 /// The number of bytes that operating systems receive even if the client does not read.

@@ -67,7 +67,7 @@ pub(super) struct Journal {
 
 impl Journal {
     /// Records a request. Returns its number, counted from 1.
-    pub(super) fn begin(&mut self, arrival: &Arrival<'_>, fault: Option<Uuid>) -> u64 {
+    pub(super) fn record(&mut self, arrival: &Arrival<'_>, fault: Option<Uuid>) -> u64 {
         self.count += 1;
         if self.entries.len() == MAX_ENTRIES {
             self.entries.pop_front();
@@ -91,7 +91,7 @@ impl Journal {
     }
 
     /// Records the outcome of a request if it is still in the journal.
-    pub(super) fn end(&mut self, number: u64, outcome: Outcome) {
+    pub(super) fn record_outcome(&mut self, number: u64, outcome: Outcome) {
         let first = self.count + 1 - self.entries.len() as u64;
         let index = number.checked_sub(first).and_then(|index| usize::try_from(index).ok());
         if let Some(entry) = index.and_then(|index| self.entries.get_mut(index)) {
@@ -161,7 +161,8 @@ fn encode_headers(lines: &mut Vec<u8>, headers: &HeaderMap) {
     }
 }
 
-/// Writes encoded headers as the fields of an object. The values of repeated headers, which are consecutive, are joined with commas.
+/// Writes encoded headers as the fields of an object. The values of repeated headers, which are consecutive, are joined with
+/// commas.
 fn write_headers(object: &mut Object<'_>, lines: &[u8]) {
     let lines = String::from_utf8_lossy(lines);
     let mut lines = lines.lines().filter_map(|line| line.split_once(':')).peekable();
@@ -188,10 +189,10 @@ mod tests {
         serde_json::from_slice(&out).unwrap()
     }
 
-    fn begin(journal: &mut Journal, path: &str, headers: &HeaderMap) -> u64 {
+    fn record(journal: &mut Journal, path: &str, headers: &HeaderMap) -> u64 {
         let arrival =
             Arrival { method: &Method::GET, path, operation: Some("list_files"), headers };
-        journal.begin(&arrival, None)
+        journal.record(&arrival, None)
     }
 
     const OUTCOME: Outcome =
@@ -202,11 +203,11 @@ mod tests {
         let mut journal = Journal::default();
         let headers = HeaderMap::new();
         for n in 1..=MAX_ENTRIES as u64 + 5 {
-            assert_eq!(begin(&mut journal, &format!("/{n}"), &headers), n);
+            assert_eq!(record(&mut journal, &format!("/{n}"), &headers), n);
         }
         // A removed entry, the oldest one, the newest one, and one that does not exist.
         for number in [5, 6, MAX_ENTRIES as u64 + 5, MAX_ENTRIES as u64 + 6] {
-            journal.end(number, OUTCOME);
+            journal.record_outcome(number, OUTCOME);
         }
         let requests = read(&journal);
         assert_eq!(requests.len(), MAX_ENTRIES);
@@ -215,9 +216,9 @@ mod tests {
         assert_eq!(requests[1]["status"], Value::Null);
         assert_eq!(requests[MAX_ENTRIES - 1]["status"], 200);
         journal.clear();
-        journal.end(7, OUTCOME);
+        journal.record_outcome(7, OUTCOME);
         assert!(read(&journal).is_empty());
-        assert_eq!(begin(&mut journal, "/", &headers), MAX_ENTRIES as u64 + 6);
+        assert_eq!(record(&mut journal, "/", &headers), MAX_ENTRIES as u64 + 6);
     }
 
     #[test]
@@ -235,8 +236,8 @@ mod tests {
         headers.insert("x-long", HeaderValue::from_str(&"x".repeat(MAX_HEADER_BYTES)).unwrap());
         headers.insert("x-after", HeaderValue::from_bytes(b"\xff").unwrap());
         let mut journal = Journal::default();
-        begin(&mut journal, &"ä".repeat(MAX_PATH_BYTES), &headers);
-        begin(&mut journal, "/", &headers);
+        record(&mut journal, &"ä".repeat(MAX_PATH_BYTES), &headers);
+        record(&mut journal, "/", &headers);
         let requests = read(&journal);
         assert_eq!(requests[0]["headers"], json!({"accept": "a, \"b\"", "x-after": "\u{fffd}"}));
         assert_eq!(requests[0]["path"].as_str().unwrap().len(), MAX_PATH_BYTES);

@@ -68,14 +68,16 @@ pub(crate) async fn record_and_inject(
     response
 }
 
-/// Returns whether a route belongs to the local server and not to the API. These routes are neither recorded nor affected by faults.
+/// Returns whether a route belongs to the local server and not to the API. Such routes are neither recorded nor affected by
+/// faults.
 fn is_local_route(uri: &Uri) -> bool {
     const LOCAL_ROUTES: &[&str] = &["/healthz", "/openapi.json", "/docs", "/metrics"];
     let path = uri.path();
     path.starts_with("/local/") || path.starts_with("/docs/") || LOCAL_ROUTES.contains(&path)
 }
 
-/// Authenticates a request and returns its workspace. The caller is stored in the request, so that it is authenticated only once.
+/// Authenticates a request and returns its workspace. The caller is stored in the request, so that it is authenticated only
+/// once.
 fn authenticated_workspace(app: &App, request: &mut Request) -> Option<Uuid> {
     let caller = Caller::from_headers(request.headers(), &app.http).ok()?;
     request.extensions_mut().insert(caller);
@@ -97,7 +99,7 @@ async fn apply_rule(
         let real = next.run(request).await;
         if rule.replaces() { rule.response(success) } else { real }
     } else {
-        // Receives all of the request, as the handler would, so that the journal does not depend on timing.
+        // Receive the entire request first, so that what the client can send does not depend on timing.
         body.drain().await;
         rule.response(success)
     };
@@ -112,7 +114,7 @@ async fn apply_rule(
     response
 }
 
-/// Records the outcome of a request when dropped: after its response, when the client disconnects, or when the handler panics.
+/// Records the outcome of a request when dropped: after the response, when the client disconnects, or when the handler panics.
 struct OutcomeRecorder {
     workspace: Arc<Workspace>,
     number: u64,

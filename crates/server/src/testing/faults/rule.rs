@@ -372,10 +372,10 @@ mod tests {
         assert!(matches(json!({"status": 500}), Method::PATCH, "/v1/files"));
         assert!(matches(json!({"status": 500, "method": "post"}), Method::POST, records));
         assert!(!matches(json!({"status": 500, "method": "post"}), Method::GET, records));
-        let named = json!({"status": 500, "operation": "list_records"});
-        assert!(matches(named.clone(), Method::GET, records));
-        assert!(!matches(named.clone(), Method::POST, records));
-        assert!(!matches(named, Method::GET, ""));
+        let list = json!({"status": 500, "operation": "list_records"});
+        assert!(matches(list.clone(), Method::GET, records));
+        assert!(!matches(list.clone(), Method::POST, records));
+        assert!(!matches(list, Method::GET, ""));
         let task = json!({"task": {"stuck": true}});
         let import = "/v1/observability/datasets/{dataset_id}/imports/from-file";
         assert!(matches(task.clone(), Method::POST, import));
@@ -391,10 +391,10 @@ mod tests {
         assert_eq!(failed.status(), 429);
         let body = axum::body::to_bytes(failed.into_body(), 1000).await.unwrap();
         assert!(body.starts_with(b"{\"detail\""));
-        let given = response(json!({"body": {"a": 1.0}}));
-        assert_eq!(given.status(), 201);
-        assert_eq!(given.headers()["content-type"], "application/json");
-        let body = axum::body::to_bytes(given.into_body(), 1000).await.unwrap();
+        let custom = response(json!({"body": {"a": 1.0}}));
+        assert_eq!(custom.status(), 201);
+        assert_eq!(custom.headers()["content-type"], "application/json");
+        let body = axum::body::to_bytes(custom.into_body(), 1000).await.unwrap();
         assert_eq!(body, "{\"a\":1.0}");
     }
 }

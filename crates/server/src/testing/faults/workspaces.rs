@@ -144,13 +144,13 @@ impl Workspace {
         let mut state = self.state();
         state.last_used = now;
         let fault = find_rule(&mut state.rules, request);
-        let number = state.journal.begin(&request.arrival, fault.as_ref().map(|(id, _)| *id));
+        let number = state.journal.record(&request.arrival, fault.as_ref().map(|(id, _)| *id));
         (number, fault.map(|(_, rule)| rule))
     }
 
     /// Records the outcome of a request.
     pub(super) fn record_outcome(&self, number: u64, outcome: Outcome) {
-        self.state().journal.end(number, outcome);
+        self.state().journal.record_outcome(number, outcome);
     }
 }
 

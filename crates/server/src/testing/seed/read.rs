@@ -201,8 +201,13 @@ impl SeedReader {
         for value in items(&fields, "conversations")? {
             let id = identifier(&value, "conversation_id", CONVERSATION_FIELDS)?;
             let conversation = entities::conversation(&value)?;
-            check_unique(&mut self.seen.conversations, conversation.id.clone(), "conversation", "id")
-                .map_err(|message| id.error(message))?;
+            check_unique(
+                &mut self.seen.conversations,
+                conversation.id.clone(),
+                "conversation",
+                "id",
+            )
+            .map_err(|message| id.error(message))?;
             self.seed.conversations.push(conversation);
         }
         for value in items(&fields, "campaigns")? {
@@ -253,7 +258,8 @@ impl SeedReader {
     }
 }
 
-const EVENT_FIELDS: &[&str] = &["event_id", "request_messages", "response_messages", "extra_fields"];
+const EVENT_FIELDS: &[&str] =
+    &["event_id", "request_messages", "response_messages", "extra_fields"];
 const CONVERSATION_FIELDS: &[&str] = &["conversation_id", "messages"];
 const CAMPAIGN_FIELDS: &[&str] = &["id", "name", "event_ids"];
 const DATASET_FIELDS: &[&str] = &["name", "description", "records", "records_file"];
@@ -271,7 +277,12 @@ fn identifier<'a>(value: &Value<'a>, name: &str, allowed: &[&str]) -> Result<Val
 }
 
 /// Fails if the seed already has an entity with this name or id.
-fn check_unique<T: Eq + Hash>(seen: &mut HashSet<T>, id: T, kind: &str, field: &str) -> Result<(), String> {
+fn check_unique<T: Eq + Hash>(
+    seen: &mut HashSet<T>,
+    id: T,
+    kind: &str,
+    field: &str,
+) -> Result<(), String> {
     match seen.insert(id) {
         true => Ok(()),
         false => Err(format!("the seed has another {kind} with this {field}")),
