@@ -113,7 +113,7 @@ fn invalid_keys_are_rejected_at_startup_and_not_printed() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("without an API key"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("without API keys"), "{}", stderr(&output));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn limits_and_origins_are_validated() {
         assert!(startup_error(&invalid).contains("invalid value"), "{invalid:?}");
     }
     assert!(startup_error(&["--cors", "localhost:3000"]).contains("invalid origin"));
-    assert!(startup_error(&["--public-url", "datasets.example"]).contains("is no URL"));
+    assert!(startup_error(&["--public-url", "datasets.example"]).contains("invalid public URL"));
 }
 
 #[test]

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use crate::data_dir;
 use crate::sqlite::{OpenError, Snapshot};
 
-/// How often a backup takes a new snapshot because a file was deleted between the snapshot and linking the file. Only milliseconds
-/// lie between the two, so a few attempts suffice even on a busy server.
+/// The maximum number of snapshots that a backup takes. It takes another one if a file was deleted before it could be linked. Only
+/// milliseconds lie between the two, so a few attempts suffice even on a busy server.
 const MAX_ATTEMPTS: usize = 20;
 
 /// The contents of a backup.
