@@ -23,7 +23,7 @@ from mistral_datasets.models import (
     ListTasksResponse,
     SignedUrl,
 )
-from mistral_datasets.types import Download, FileUpload, JSONObject, TypedRecord, Pager
+from mistral_datasets.types import Download, FileUpload, JSONObject, Pager, TypedRecord
 
 __all__ = [
     "Datasets",
@@ -32,17 +32,17 @@ __all__ = [
 ]
 
 class Datasets(Bulk):
-    """The operations of `datasets`: `list`, `create`, `fetch`, `update`, `delete`, `list_records`, `create_record`,
+    """Operations of `datasets`: `list`, `create`, `fetch`, `update`, `delete`, `list_records`, `create_record`,
     `import_from_campaign`, `import_from_explorer`, `import_from_file`, `import_from_playground`,
     `import_from_dataset_records`, `export_to_jsonl`, `fetch_task`, `list_tasks`.
     """
 
     def __new__(cls, client: Client, /) -> Datasets:
-        """The resource over a client; `Mistral` has one already."""
+        """Creates the resource of a client. `Mistral` already has one."""
 
     @property
     def records(self) -> Records:
-        """The operations of `datasets.records`."""
+        """Operations of `datasets.records`."""
 
     def list(
         self,
@@ -63,18 +63,21 @@ class Datasets(Bulk):
             page_size: How many results a page holds; 0 asks for the count alone. Limits: 0 to 100. Default: 50.
             page: Which page to return, counted from 1. Limits: at least 1. Default: 1.
             q: Keeps only datasets whose name or description contains this text, in any case.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             A page of datasets.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.list()
-            >>> response = await mistral.datasets.list_async()
         """
 
     async def list_async(
@@ -88,7 +91,30 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListDatasetsResponse:
-        """Like `list`, for asyncio."""
+        """List the workspace's datasets.
+
+        Lists the datasets of the workspace, newest first, a page at a time.
+
+        Args:
+            page_size: How many results a page holds; 0 asks for the count alone. Limits: 0 to 100. Default: 50.
+            page: Which page to return, counted from 1. Limits: at least 1. Default: 1.
+            q: Keeps only datasets whose name or description contains this text, in any case.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            A page of datasets.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.list_async()
+        """
 
     def iter(
         self,
@@ -103,26 +129,34 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Pager[Dataset]:
-        """Pagers over all that `list` lists, from the first to the last.
+        """Iterates over every item of `list`.
 
-        Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, and no more of
-        them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.
+        Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to
+        `prefetch` pages are requested concurrently and returned in order. An item that moves to a later page in the
+        meantime is returned only once.
 
         Args:
             q: Keeps only datasets whose name or description contains this text, in any case.
-            page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
-            prefetch: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
-                Default: 8.
-            limit: After how many items the pager ends. Default: after the last.
-            strict: Whether to raise at the end when the server counts other than what came.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
+                Limits: 1 to 64. Default: 8.
+            limit: Maximum number of items to return. Default: no limit.
+            strict: Raise if the number of items differs from the server's count.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
-            A pager, for `for` and `async for`. Each loop over it begins anew.
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
 
         Raises:
-            errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict
-                pager raises `errors.ConflictError` when rows are missing.
+            errors.ConflictError: Raised by the loop if `strict` is set and items are missing.
+            errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.datasets.iter():
+            ...     print(item)
         """
 
     def create(
@@ -142,18 +176,21 @@ class Datasets(Bulk):
         Args:
             name: What the dataset is called. Limits: 5 to 50 characters.
             description: What the dataset is for. Limits: at most 200 characters.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The dataset as created.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.create(name=name, description=description)
-            >>> response = await mistral.datasets.create_async(name=name, description=description)
         """
 
     async def create_async(
@@ -166,7 +203,29 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Like `create`, for asyncio."""
+        """Create an empty dataset.
+
+        Creates a new dataset without records.
+
+        Args:
+            name: What the dataset is called. Limits: 5 to 50 characters.
+            description: What the dataset is for. Limits: at most 200 characters.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The dataset as created.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.create_async(name=name, description=description)
+        """
 
     def fetch(
         self,
@@ -183,18 +242,21 @@ class Datasets(Bulk):
 
         Args:
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The dataset.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.fetch(dataset_id=dataset_id)
-            >>> response = await mistral.datasets.fetch_async(dataset_id=dataset_id)
         """
 
     async def fetch_async(
@@ -206,7 +268,28 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Like `fetch`, for asyncio."""
+        """Get one dataset.
+
+        Returns one dataset of the workspace.
+
+        Args:
+            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The dataset.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.fetch_async(dataset_id=dataset_id)
+        """
 
     def update(
         self,
@@ -227,18 +310,21 @@ class Datasets(Bulk):
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
             name: The new name; null or left out keeps the old one. Limits: 5 to 50 characters.
             description: The new description; null or left out keeps the old one. Limits: at most 200 characters.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The dataset after the change.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.update(dataset_id=dataset_id)
-            >>> response = await mistral.datasets.update_async(dataset_id=dataset_id)
         """
 
     async def update_async(
@@ -252,7 +338,30 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Like `update`, for asyncio."""
+        """Change a dataset's name or description.
+
+        Changes the members given; a member left out or null stays as it is.
+
+        Args:
+            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            name: The new name; null or left out keeps the old one. Limits: 5 to 50 characters.
+            description: The new description; null or left out keeps the old one. Limits: at most 200 characters.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The dataset after the change.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.update_async(dataset_id=dataset_id)
+        """
 
     def delete(
         self,
@@ -269,15 +378,18 @@ class Datasets(Bulk):
 
         Args:
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> mistral.datasets.delete(dataset_id=dataset_id)
-            >>> await mistral.datasets.delete_async(dataset_id=dataset_id)
         """
 
     async def delete_async(
@@ -289,7 +401,25 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Like `delete`, for asyncio."""
+        """Delete a dataset.
+
+        Deletes a dataset together with its records.
+
+        Args:
+            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.datasets.delete_async(dataset_id=dataset_id)
+        """
 
     def list_records(
         self,
@@ -310,18 +440,21 @@ class Datasets(Bulk):
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
             page_size: How many results a page holds; 0 asks for the count alone. Limits: 0 to 100. Default: 50.
             page: Which page to return, counted from 1. Limits: at least 1. Default: 1.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             A page of records.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.list_records(dataset_id=dataset_id)
-            >>> response = await mistral.datasets.list_records_async(dataset_id=dataset_id)
         """
 
     async def list_records_async(
@@ -335,7 +468,30 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListRecordsResponse:
-        """Like `list_records`, for asyncio."""
+        """List a dataset's records.
+
+        Lists the records of a dataset in the order in which they came in, a page at a time.
+
+        Args:
+            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            page_size: How many results a page holds; 0 asks for the count alone. Limits: 0 to 100. Default: 50.
+            page: Which page to return, counted from 1. Limits: at least 1. Default: 1.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            A page of records.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.list_records_async(dataset_id=dataset_id)
+        """
 
     @overload
     def iter_records(
@@ -352,28 +508,36 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Pager[DatasetRecord]:
-        """Pagers over all that `list_records` lists, from the first to the last.
+        """Iterates over every item of `list_records`.
 
-        Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, and no more of
-        them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.
+        Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to
+        `prefetch` pages are requested concurrently and returned in order. An item that moves to a later page in the
+        meantime is returned only once.
 
         Args:
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-            payload_type: What every payload is made into: a TypedDict, a dataclass or a pydantic model. Items are
-                `TypedRecord`s then.
-            page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
-            prefetch: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
-                Default: 8.
-            limit: After how many items the pager ends. Default: after the last.
-            strict: Whether to raise at the end when the server counts other than what came.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            payload_type: Type to convert every payload to: a `TypedDict`, a dataclass or a pydantic model. Items are
+                then `TypedRecord`s.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
+                Limits: 1 to 64. Default: 8.
+            limit: Maximum number of items to return. Default: no limit.
+            strict: Raise if the number of items differs from the server's count.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
-            A pager, for `for` and `async for`. Each loop over it begins anew.
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
 
         Raises:
-            errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict
-                pager raises `errors.ConflictError` when rows are missing.
+            errors.ConflictError: Raised by the loop if `strict` is set and items are missing.
+            errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.datasets.iter_records(dataset_id=dataset_id):
+            ...     print(item)
         """
 
     @overload
@@ -391,28 +555,36 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Pager[TypedRecord[P]]:
-        """Pagers over all that `list_records` lists, from the first to the last.
+        """Iterates over every item of `list_records`.
 
-        Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, and no more of
-        them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.
+        Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to
+        `prefetch` pages are requested concurrently and returned in order. An item that moves to a later page in the
+        meantime is returned only once.
 
         Args:
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-            payload_type: What every payload is made into: a TypedDict, a dataclass or a pydantic model. Items are
-                `TypedRecord`s then.
-            page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
-            prefetch: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
-                Default: 8.
-            limit: After how many items the pager ends. Default: after the last.
-            strict: Whether to raise at the end when the server counts other than what came.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            payload_type: Type to convert every payload to: a `TypedDict`, a dataclass or a pydantic model. Items are
+                then `TypedRecord`s.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
+                Limits: 1 to 64. Default: 8.
+            limit: Maximum number of items to return. Default: no limit.
+            strict: Raise if the number of items differs from the server's count.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
-            A pager, for `for` and `async for`. Each loop over it begins anew.
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
 
         Raises:
-            errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict
-                pager raises `errors.ConflictError` when rows are missing.
+            errors.ConflictError: Raised by the loop if `strict` is set and items are missing.
+            errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.datasets.iter_records(dataset_id=dataset_id):
+            ...     print(item)
         """
 
     def create_record(
@@ -437,20 +609,21 @@ class Datasets(Bulk):
             properties: What is said about the conversation; may be empty.
             source: Where the record comes from: DIRECT_INPUT, unless TELEMETRY_SPAN is given. Servers of the first
                 generation ignore it.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The record as created.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.create_record(dataset_id=dataset_id, payload=payload, properties=properties)
-            >>> response = await mistral.datasets.create_record_async(
-            ...     dataset_id=dataset_id, payload=payload, properties=properties
-            ... )
         """
 
     async def create_record_async(
@@ -465,7 +638,34 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> DatasetRecord:
-        """Like `create_record`, for asyncio."""
+        """Add a conversation to a dataset.
+
+        Adds one record to the end of a dataset.
+
+        Args:
+            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            payload: The conversation.
+            properties: What is said about the conversation; may be empty.
+            source: Where the record comes from: DIRECT_INPUT, unless TELEMETRY_SPAN is given. Servers of the first
+                generation ignore it.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The record as created.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.create_record_async(
+            ...     dataset_id=dataset_id, payload=payload, properties=properties
+            ... )
+        """
 
     def import_from_campaign(
         self,
@@ -486,23 +686,25 @@ class Datasets(Bulk):
         Args:
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
             campaign_id: The campaign's id.
-            wait: Whether to wait until the task has ended, and return it then. Default: False.
-            wait_timeout: How many seconds to wait at most. Default: 1800.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The task that does the import.
 
         Raises:
-            errors.TaskFailedError: The task that was waited for ended without success.
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.import_from_campaign(dataset_id=dataset_id, campaign_id=campaign_id)
-            >>> response = await mistral.datasets.import_from_campaign_async(
-            ...     dataset_id=dataset_id, campaign_id=campaign_id
-            ... )
         """
 
     async def import_from_campaign_async(
@@ -517,7 +719,35 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Like `import_from_campaign`, for asyncio."""
+        """Import the events of a campaign.
+
+        Starts a task that copies the events a campaign selected into the dataset.
+
+        Args:
+            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            campaign_id: The campaign's id.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The task that does the import.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.import_from_campaign_async(
+            ...     dataset_id=dataset_id, campaign_id=campaign_id
+            ... )
+        """
 
     def import_from_explorer(
         self,
@@ -538,23 +768,25 @@ class Datasets(Bulk):
         Args:
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
             completion_event_ids: The events' ids. Limits: at most 500 items.
-            wait: Whether to wait until the task has ended, and return it then. Default: False.
-            wait_timeout: How many seconds to wait at most. Default: 1800.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The task that does the import.
 
         Raises:
-            errors.TaskFailedError: The task that was waited for ended without success.
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.import_from_explorer(
-            ...     dataset_id=dataset_id, completion_event_ids=completion_event_ids
-            ... )
-            >>> response = await mistral.datasets.import_from_explorer_async(
             ...     dataset_id=dataset_id, completion_event_ids=completion_event_ids
             ... )
         """
@@ -571,7 +803,35 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Like `import_from_explorer`, for asyncio."""
+        """Import events picked in the explorer.
+
+        Starts a task that copies chat completion events into the dataset.
+
+        Args:
+            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            completion_event_ids: The events' ids. Limits: at most 500 items.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The task that does the import.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.import_from_explorer_async(
+            ...     dataset_id=dataset_id, completion_event_ids=completion_event_ids
+            ... )
+        """
 
     def import_from_file(
         self,
@@ -593,21 +853,25 @@ class Datasets(Bulk):
         Args:
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
             file_id: The id of an uploaded JSONL file.
-            wait: Whether to wait until the task has ended, and return it then. Default: False.
-            wait_timeout: How many seconds to wait at most. Default: 1800.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The task that does the import.
 
         Raises:
-            errors.TaskFailedError: The task that was waited for ended without success.
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.import_from_file(dataset_id=dataset_id, file_id=file_id)
-            >>> response = await mistral.datasets.import_from_file_async(dataset_id=dataset_id, file_id=file_id)
         """
 
     async def import_from_file_async(
@@ -622,7 +886,34 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Like `import_from_file`, for asyncio."""
+        """Import an uploaded JSONL file.
+
+        Starts a task that adds a record for every line of an uploaded JSONL file. A line is an object with `payload`
+        and optional `properties`, or with `messages` and optional `properties`.
+
+        Args:
+            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            file_id: The id of an uploaded JSONL file.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The task that does the import.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.import_from_file_async(dataset_id=dataset_id, file_id=file_id)
+        """
 
     def import_from_playground(
         self,
@@ -643,23 +934,25 @@ class Datasets(Bulk):
         Args:
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
             conversation_ids: The conversations' ids; may be empty.
-            wait: Whether to wait until the task has ended, and return it then. Default: False.
-            wait_timeout: How many seconds to wait at most. Default: 1800.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The task that does the import.
 
         Raises:
-            errors.TaskFailedError: The task that was waited for ended without success.
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.import_from_playground(
-            ...     dataset_id=dataset_id, conversation_ids=conversation_ids
-            ... )
-            >>> response = await mistral.datasets.import_from_playground_async(
             ...     dataset_id=dataset_id, conversation_ids=conversation_ids
             ... )
         """
@@ -676,7 +969,35 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Like `import_from_playground`, for asyncio."""
+        """Import playground conversations.
+
+        Starts a task that copies conversations held in the playground into the dataset.
+
+        Args:
+            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            conversation_ids: The conversations' ids; may be empty.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The task that does the import.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.import_from_playground_async(
+            ...     dataset_id=dataset_id, conversation_ids=conversation_ids
+            ... )
+        """
 
     def import_from_dataset_records(
         self,
@@ -697,23 +1018,25 @@ class Datasets(Bulk):
         Args:
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
             dataset_record_ids: The records' ids. Limits: 1 to 10000 items.
-            wait: Whether to wait until the task has ended, and return it then. Default: False.
-            wait_timeout: How many seconds to wait at most. Default: 1800.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The task that does the import.
 
         Raises:
-            errors.TaskFailedError: The task that was waited for ended without success.
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.import_from_dataset_records(
-            ...     dataset_id=dataset_id, dataset_record_ids=dataset_record_ids
-            ... )
-            >>> response = await mistral.datasets.import_from_dataset_records_async(
             ...     dataset_id=dataset_id, dataset_record_ids=dataset_record_ids
             ... )
         """
@@ -730,7 +1053,35 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Like `import_from_dataset_records`, for asyncio."""
+        """Import records of other datasets.
+
+        Starts a task that copies records of other datasets of the workspace into the dataset.
+
+        Args:
+            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            dataset_record_ids: The records' ids. Limits: 1 to 10000 items.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The task that does the import.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.import_from_dataset_records_async(
+            ...     dataset_id=dataset_id, dataset_record_ids=dataset_record_ids
+            ... )
+        """
 
     def export_to_jsonl(
         self,
@@ -748,18 +1099,21 @@ class Datasets(Bulk):
 
         Args:
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             Where the export lies.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.export_to_jsonl(dataset_id=dataset_id)
-            >>> response = await mistral.datasets.export_to_jsonl_async(dataset_id=dataset_id)
         """
 
     async def export_to_jsonl_async(
@@ -771,7 +1125,29 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ExportResponse:
-        """Like `export_to_jsonl`, for asyncio."""
+        """Export a dataset as JSONL.
+
+        Writes every record of the dataset as a line of a JSONL file and returns a link to it. The link is signed, works
+        without a key, and expires.
+
+        Args:
+            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            Where the export lies.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.export_to_jsonl_async(dataset_id=dataset_id)
+        """
 
     def fetch_task(
         self,
@@ -790,18 +1166,21 @@ class Datasets(Bulk):
         Args:
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
             task_id: The import task's id.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The task.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.fetch_task(dataset_id=dataset_id, task_id=task_id)
-            >>> response = await mistral.datasets.fetch_task_async(dataset_id=dataset_id, task_id=task_id)
         """
 
     async def fetch_task_async(
@@ -814,7 +1193,29 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Like `fetch_task`, for asyncio."""
+        """Get the state of an import task.
+
+        Returns one import task of the dataset.
+
+        Args:
+            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            task_id: The import task's id.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The task.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.fetch_task_async(dataset_id=dataset_id, task_id=task_id)
+        """
 
     def list_tasks(
         self,
@@ -835,18 +1236,21 @@ class Datasets(Bulk):
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
             page_size: How many results a page holds; 0 asks for the count alone. Limits: 0 to 100. Default: 50.
             page: Which page to return, counted from 1. Limits: at least 1. Default: 1.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             A page of tasks.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.list_tasks(dataset_id=dataset_id)
-            >>> response = await mistral.datasets.list_tasks_async(dataset_id=dataset_id)
         """
 
     async def list_tasks_async(
@@ -860,7 +1264,30 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListTasksResponse:
-        """Like `list_tasks`, for asyncio."""
+        """List a dataset's import tasks.
+
+        Lists the import tasks of a dataset, newest first, a page at a time.
+
+        Args:
+            dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
+            page_size: How many results a page holds; 0 asks for the count alone. Limits: 0 to 100. Default: 50.
+            page: Which page to return, counted from 1. Limits: at least 1. Default: 1.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            A page of tasks.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.list_tasks_async(dataset_id=dataset_id)
+        """
 
     def iter_tasks(
         self,
@@ -875,36 +1302,44 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Pager[ImportTask]:
-        """Pagers over all that `list_tasks` lists, from the first to the last.
+        """Iterates over every item of `list_tasks`.
 
-        Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, and no more of
-        them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.
+        Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to
+        `prefetch` pages are requested concurrently and returned in order. An item that moves to a later page in the
+        meantime is returned only once.
 
         Args:
             dataset_id: The dataset's id (a uuid), or its slug where the server gives datasets one.
-            page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
-            prefetch: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
-                Default: 8.
-            limit: After how many items the pager ends. Default: after the last.
-            strict: Whether to raise at the end when the server counts other than what came.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
+                Limits: 1 to 64. Default: 8.
+            limit: Maximum number of items to return. Default: no limit.
+            strict: Raise if the number of items differs from the server's count.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
-            A pager, for `for` and `async for`. Each loop over it begins anew.
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
 
         Raises:
-            errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict
-                pager raises `errors.ConflictError` when rows are missing.
+            errors.ConflictError: Raised by the loop if `strict` is set and items are missing.
+            errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.datasets.iter_tasks(dataset_id=dataset_id):
+            ...     print(item)
         """
 
 @final
 class Records:
-    """The operations of `datasets.records`: `bulk_delete`, `fetch`, `delete`, `update_payload`, `update_properties`,
+    """Operations of `datasets.records`: `bulk_delete`, `fetch`, `delete`, `update_payload`, `update_properties`,
     `judge`.
     """
 
     def __new__(cls, client: Client, /) -> Records:
-        """The resource over a client; `Mistral` has one already."""
+        """Creates the resource of a client. `Mistral` already has one."""
 
     def bulk_delete(
         self,
@@ -921,15 +1356,18 @@ class Records:
 
         Args:
             dataset_record_ids: The records' ids. Limits: 1 to 500 items.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> mistral.datasets.records.bulk_delete(dataset_record_ids=dataset_record_ids)
-            >>> await mistral.datasets.records.bulk_delete_async(dataset_record_ids=dataset_record_ids)
         """
 
     async def bulk_delete_async(
@@ -941,7 +1379,25 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Like `bulk_delete`, for asyncio."""
+        """Delete several records.
+
+        Deletes up to 500 records at once; either all of them are deleted or none.
+
+        Args:
+            dataset_record_ids: The records' ids. Limits: 1 to 500 items.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.datasets.records.bulk_delete_async(dataset_record_ids=dataset_record_ids)
+        """
 
     def fetch(
         self,
@@ -958,18 +1414,21 @@ class Records:
 
         Args:
             dataset_record_id: The record's id.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The record.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.records.fetch(dataset_record_id=dataset_record_id)
-            >>> response = await mistral.datasets.records.fetch_async(dataset_record_id=dataset_record_id)
         """
 
     async def fetch_async(
@@ -981,7 +1440,28 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> DatasetRecord:
-        """Like `fetch`, for asyncio."""
+        """Get one record.
+
+        Returns one record, whichever dataset it is in.
+
+        Args:
+            dataset_record_id: The record's id.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The record.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.records.fetch_async(dataset_record_id=dataset_record_id)
+        """
 
     def delete(
         self,
@@ -998,15 +1478,18 @@ class Records:
 
         Args:
             dataset_record_id: The record's id.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> mistral.datasets.records.delete(dataset_record_id=dataset_record_id)
-            >>> await mistral.datasets.records.delete_async(dataset_record_id=dataset_record_id)
         """
 
     async def delete_async(
@@ -1018,7 +1501,25 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Like `delete`, for asyncio."""
+        """Delete one record.
+
+        Deletes one record from its dataset.
+
+        Args:
+            dataset_record_id: The record's id.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.datasets.records.delete_async(dataset_record_id=dataset_record_id)
+        """
 
     def update_payload(
         self,
@@ -1037,17 +1538,18 @@ class Records:
         Args:
             dataset_record_id: The record's id.
             payload: The conversation.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> mistral.datasets.records.update_payload(dataset_record_id=dataset_record_id, payload=payload)
-            >>> await mistral.datasets.records.update_payload_async(
-            ...     dataset_record_id=dataset_record_id, payload=payload
-            ... )
         """
 
     async def update_payload_async(
@@ -1060,7 +1562,28 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Like `update_payload`, for asyncio."""
+        """Replace a record's conversation.
+
+        Replaces the whole payload of a record.
+
+        Args:
+            dataset_record_id: The record's id.
+            payload: The conversation.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.datasets.records.update_payload_async(
+            ...     dataset_record_id=dataset_record_id, payload=payload
+            ... )
+        """
 
     def update_properties(
         self,
@@ -1079,17 +1602,18 @@ class Records:
         Args:
             dataset_record_id: The record's id.
             properties: What is said about the conversation; may be empty.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> mistral.datasets.records.update_properties(dataset_record_id=dataset_record_id, properties=properties)
-            >>> await mistral.datasets.records.update_properties_async(
-            ...     dataset_record_id=dataset_record_id, properties=properties
-            ... )
         """
 
     async def update_properties_async(
@@ -1102,7 +1626,28 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Like `update_properties`, for asyncio."""
+        """Replace a record's properties.
+
+        Replaces all properties of a record.
+
+        Args:
+            dataset_record_id: The record's id.
+            properties: What is said about the conversation; may be empty.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.datasets.records.update_properties_async(
+            ...     dataset_record_id=dataset_record_id, properties=properties
+            ... )
+        """
 
     def judge(
         self,
@@ -1121,20 +1666,21 @@ class Records:
         Args:
             dataset_record_id: The record's id.
             judge_definition: The judge.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The verdict.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.records.judge(
-            ...     dataset_record_id=dataset_record_id, judge_definition=judge_definition
-            ... )
-            >>> response = await mistral.datasets.records.judge_async(
             ...     dataset_record_id=dataset_record_id, judge_definition=judge_definition
             ... )
         """
@@ -1149,14 +1695,38 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> JudgeRecordResponse:
-        """Like `judge`, for asyncio."""
+        """Judge a record with a model.
+
+        Lets a model judge one record by a definition given in the request, and returns its verdict.
+
+        Args:
+            dataset_record_id: The record's id.
+            judge_definition: The judge.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The verdict.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.records.judge_async(
+            ...     dataset_record_id=dataset_record_id, judge_definition=judge_definition
+            ... )
+        """
 
 @final
 class Files:
-    """The operations of `files`: `list`, `upload`, `retrieve`, `delete`, `download`, `get_signed_url`."""
+    """Operations of `files`: `list`, `upload`, `retrieve`, `delete`, `download`, `get_signed_url`."""
 
     def __new__(cls, client: Client, /) -> Files:
-        """The resource over a client; `Mistral` has one already."""
+        """Creates the resource of a client. `Mistral` already has one."""
 
     def list(
         self,
@@ -1181,18 +1751,21 @@ class Files:
             include_total: Whether the response says how many files there are in all. Default: True.
             search: Keeps only files whose name contains this text, in any case.
             purpose: Keeps only files uploaded for this purpose.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             A page of files.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.files.list()
-            >>> response = await mistral.files.list_async()
         """
 
     async def list_async(
@@ -1208,7 +1781,32 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListFilesResponse:
-        """Like `list`, for asyncio."""
+        """List uploaded files.
+
+        Lists the files of the workspace, newest first. Unlike elsewhere, the first page has number 0.
+
+        Args:
+            page: Which page to return, counted from 0. Limits: at least 0. Default: 0.
+            page_size: How many files a page holds. Limits: at least 0. Default: 100.
+            include_total: Whether the response says how many files there are in all. Default: True.
+            search: Keeps only files whose name contains this text, in any case.
+            purpose: Keeps only files uploaded for this purpose.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            A page of files.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.list_async()
+        """
 
     def upload(
         self,
@@ -1231,18 +1829,21 @@ class Files:
             purpose: What the file is for; datasets need none. Limits: 1 to 255 characters.
             expiry: After how many hours the file is removed. Limits: at least 1.
             visibility: Who may see the file, `workspace` or `user`.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The file as stored.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.files.upload(file=file)
-            >>> response = await mistral.files.upload_async(file=file)
         """
 
     async def upload_async(
@@ -1257,7 +1858,31 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> File:
-        """Like `upload`, for asyncio."""
+        """Upload a file.
+
+        Uploads a file of at most 512 MB, which an import can then read.
+
+        Args:
+            file: The file itself.
+            purpose: What the file is for; datasets need none. Limits: 1 to 255 characters.
+            expiry: After how many hours the file is removed. Limits: at least 1.
+            visibility: Who may see the file, `workspace` or `user`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The file as stored.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.upload_async(file=file)
+        """
 
     def retrieve(
         self,
@@ -1274,18 +1899,21 @@ class Files:
 
         Args:
             file_id: The file's id.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The file.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.files.retrieve(file_id=file_id)
-            >>> response = await mistral.files.retrieve_async(file_id=file_id)
         """
 
     async def retrieve_async(
@@ -1297,7 +1925,28 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> File:
-        """Like `retrieve`, for asyncio."""
+        """Get a file's description.
+
+        Returns what is known about an uploaded file, without its content.
+
+        Args:
+            file_id: The file's id.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The file.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.retrieve_async(file_id=file_id)
+        """
 
     def delete(
         self,
@@ -1314,18 +1963,21 @@ class Files:
 
         Args:
             file_id: The file's id.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             Which file was deleted.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.files.delete(file_id=file_id)
-            >>> response = await mistral.files.delete_async(file_id=file_id)
         """
 
     async def delete_async(
@@ -1337,7 +1989,28 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> DeleteFileResponse:
-        """Like `delete`, for asyncio."""
+        """Delete a file.
+
+        Deletes an uploaded file. Records imported from it stay.
+
+        Args:
+            file_id: The file's id.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            Which file was deleted.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.delete_async(file_id=file_id)
+        """
 
     def download(
         self,
@@ -1354,18 +2027,21 @@ class Files:
 
         Args:
             file_id: The file's id.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The bytes of the file.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.files.download(file_id=file_id)
-            >>> response = await mistral.files.download_async(file_id=file_id)
         """
 
     async def download_async(
@@ -1377,7 +2053,28 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Download:
-        """Like `download`, for asyncio."""
+        """Download a file.
+
+        Returns the bytes of an uploaded file.
+
+        Args:
+            file_id: The file's id.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The bytes of the file.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.download_async(file_id=file_id)
+        """
 
     def get_signed_url(
         self,
@@ -1396,18 +2093,21 @@ class Files:
         Args:
             file_id: The file's id.
             expiry: After how many hours the link stops working. Limits: at least 1. Default: 24.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The link.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.files.get_signed_url(file_id=file_id)
-            >>> response = await mistral.files.get_signed_url_async(file_id=file_id)
         """
 
     async def get_signed_url_async(
@@ -1420,4 +2120,26 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> SignedUrl:
-        """Like `get_signed_url`, for asyncio."""
+        """Get a signed link to a file.
+
+        Returns a link under which the file can be downloaded without a key until it expires.
+
+        Args:
+            file_id: The file's id.
+            expiry: After how many hours the link stops working. Limits: at least 1. Default: 24.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The link.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.get_signed_url_async(file_id=file_id)
+        """
