@@ -56,7 +56,8 @@ def test_public_types_do_not_use_any() -> None:
         "_download.py",
         "errors.py",
     ):
-        assert not re.search(r"\bAny\b", (PACKAGE / name).read_text("utf-8")), name
+        code = re.sub(r'""".*?"""', "", (PACKAGE / name).read_text("utf-8"), flags=re.DOTALL)
+        assert not re.search(r"\bAny\b", code), name
     # `JSON` is the only alias of `Any`.
     assert re.findall(r"^(\w+): TypeAlias = Any$", (PACKAGE / "types.py").read_text("utf-8"), re.M) == ["JSON"]
 
