@@ -67,31 +67,31 @@ export class ListDatasetsResponse extends Model {
 export interface ConversationPayload {
   /** The messages in order, each an object such as `{"role": "user", "content": "…"}`. */
   messages: JsonObject[];
-  [member: string]: JsonValue;
+  [key: string]: JsonValue;
 }
 
-/** What can be given where a {@link ConversationPayload} is sent: an object, or its exact text. */
+/** Input for a {@link ConversationPayload}: an object, or its exact JSON text. */
 export type ConversationPayloadInput =
   | RawJson
-  | { readonly messages: readonly object[]; readonly [member: string]: unknown }
+  | { readonly messages: readonly object[]; readonly [key: string]: unknown }
   | { readonly messages: readonly object[] };
 
 /** Free members that say something about a record. */
 export interface RecordProperties {
-  [member: string]: JsonValue;
+  [key: string]: JsonValue;
 }
 
-/** What can be given where a {@link RecordProperties} is sent: an object, or its exact text. */
+/** Input for a {@link RecordProperties}: an object, or its exact JSON text. */
 export type RecordPropertiesInput = RawJson | object;
 
 /**
- * Where a record came from. The server may send values that this version does not know; they come
- * as they are.
+ * Where a record came from. The server may send values that this version does not know; they are
+ * passed through.
  */
 export type RecordSource =
   "EXPLORER" | "UPLOADED_FILE" | "DIRECT_INPUT" | "PLAYGROUND" | "TELEMETRY_SPAN" | (string & {});
 
-/** The values of {@link RecordSource} that the document names. */
+/** The known values of {@link RecordSource}. */
 export const RecordSource: {
   readonly EXPLORER: "EXPLORER";
   readonly UPLOADED_FILE: "UPLOADED_FILE";
@@ -101,8 +101,8 @@ export const RecordSource: {
 };
 
 /**
- * One conversation of a dataset. Its type parameters say what you know of its conversation; nothing
- * is checked against them.
+ * One conversation of a dataset. The type parameters describe the conversation; they are not
+ * validated at run time.
  */
 export class DatasetRecord<
   Payload = ConversationPayload,
@@ -125,16 +125,16 @@ export class DatasetRecord<
   /** The dataset the record is in. */
   readonly datasetId: string;
 
-  /** The conversation. Parsed when it is first looked at. */
+  /** The conversation. Parsed on first access. */
   readonly payload: Payload;
 
-  /** The JSON text of {@link payload} as it came, to the last digit and blank. */
+  /** The exact JSON text of {@link payload}, as received. */
   readonly payloadText: string;
 
-  /** What is said about the conversation. Parsed when it is first looked at. */
+  /** What is said about the conversation. Parsed on first access. */
   readonly properties: Properties;
 
-  /** The JSON text of {@link properties} as it came, to the last digit and blank. */
+  /** The exact JSON text of {@link properties}, as received. */
   readonly propertiesText: string;
 
   /** Where the record came from. */
@@ -168,7 +168,7 @@ export class ListRecordsResponse extends Model {
 
 /**
  * How far a task is. COMPLETED is success; FAILED, CANCELED, TERMINATED and TIMED_OUT are failures.
- * The server may send values that this version does not know; they come as they are.
+ * The server may send values that this version does not know; they are passed through.
  */
 export type TaskStatus =
   | "RUNNING"
@@ -181,7 +181,7 @@ export type TaskStatus =
   | "UNKNOWN"
   | (string & {});
 
-/** The values of {@link TaskStatus} that the document names. */
+/** The known values of {@link TaskStatus}. */
 export const TaskStatus: {
   readonly RUNNING: "RUNNING";
   readonly COMPLETED: "COMPLETED";
@@ -283,10 +283,10 @@ export class ExportResponse extends Model {
  * of its answer. The members are the service's own.
  */
 export interface JudgeDefinition {
-  [member: string]: JsonValue;
+  [key: string]: JsonValue;
 }
 
-/** What can be given where a {@link JudgeDefinition} is sent: an object, or its exact text. */
+/** Input for a {@link JudgeDefinition}: an object, or its exact JSON text. */
 export type JudgeDefinitionInput = RawJson | object;
 
 /** A judge's answer: one of its classes, or a number. */
@@ -388,7 +388,7 @@ export class SignedUrl extends Model {
 
 /**
  * The server's name for what went wrong. The server may send values that this version does not
- * know; they come as they are.
+ * know; they are passed through.
  */
 export type ErrorCode =
   | "UNKNOWN_ERROR"
@@ -414,7 +414,7 @@ export type ErrorCode =
   | "DATABASE_QUERY_ERROR"
   | (string & {});
 
-/** The values of {@link ErrorCode} that the document names. */
+/** The known values of {@link ErrorCode}. */
 export const ErrorCode: {
   readonly UNKNOWN_ERROR: "UNKNOWN_ERROR";
   readonly VALIDATION_ERROR: "VALIDATION_ERROR";

@@ -28,7 +28,7 @@ import type { TaskRequest } from "../task.js";
 import type { Download, FileInput } from "../transfer.js";
 import type { Pager, PagerOptions } from "../pager.js";
 
-/** What {@link Datasets.list} takes. */
+/** Request of {@link Datasets.list}. */
 export interface ListDatasetsRequest {
   /** How many results a page holds; 0 asks for the count alone. Limits: 0 to 100. Default: 50. */
   pageSize?: number | undefined;
@@ -38,13 +38,13 @@ export interface ListDatasetsRequest {
   q?: string | null | undefined;
 }
 
-/** What {@link Datasets.iter} takes. */
+/** Request of {@link Datasets.iter}. */
 export interface IterDatasetsRequest extends PagerOptions {
   /** Keeps only datasets whose name or description contains this text, in any case. */
   q?: string | null | undefined;
 }
 
-/** What {@link Datasets.create} takes. */
+/** Request of {@link Datasets.create}. */
 export interface CreateDatasetRequest {
   /** What the dataset is called. Limits: 5 to 50 characters. */
   name: string;
@@ -52,13 +52,13 @@ export interface CreateDatasetRequest {
   description: string;
 }
 
-/** What {@link Datasets.fetch} takes. */
+/** Request of {@link Datasets.fetch}. */
 export interface FetchDatasetRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
 }
 
-/** What {@link Datasets.update} takes. */
+/** Request of {@link Datasets.update}. */
 export interface UpdateDatasetRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
@@ -68,13 +68,13 @@ export interface UpdateDatasetRequest {
   description?: string | null | undefined;
 }
 
-/** What {@link Datasets.delete} takes. */
+/** Request of {@link Datasets.delete}. */
 export interface DeleteDatasetRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
 }
 
-/** What {@link Datasets.listRecords} takes. */
+/** Request of {@link Datasets.listRecords}. */
 export interface ListRecordsRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
@@ -84,13 +84,13 @@ export interface ListRecordsRequest {
   page?: number | undefined;
 }
 
-/** What {@link Datasets.iterRecords} takes. */
+/** Request of {@link Datasets.iterRecords}. */
 export interface IterRecordsRequest extends PagerOptions {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
 }
 
-/** What {@link Datasets.createRecord} takes. */
+/** Request of {@link Datasets.createRecord}. */
 export interface CreateRecordRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
@@ -105,7 +105,7 @@ export interface CreateRecordRequest {
   source?: RecordSource | undefined;
 }
 
-/** What {@link Datasets.importFromCampaign} takes. */
+/** Request of {@link Datasets.importFromCampaign}. */
 export interface ImportFromCampaignRequest extends TaskRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
@@ -113,7 +113,7 @@ export interface ImportFromCampaignRequest extends TaskRequest {
   campaignId: string;
 }
 
-/** What {@link Datasets.importFromExplorer} takes. */
+/** Request of {@link Datasets.importFromExplorer}. */
 export interface ImportFromExplorerRequest extends TaskRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
@@ -121,7 +121,7 @@ export interface ImportFromExplorerRequest extends TaskRequest {
   completionEventIds: readonly string[];
 }
 
-/** What {@link Datasets.importFromFile} takes. */
+/** Request of {@link Datasets.importFromFile}. */
 export interface ImportFromFileRequest extends TaskRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
@@ -129,7 +129,7 @@ export interface ImportFromFileRequest extends TaskRequest {
   fileId: string;
 }
 
-/** What {@link Datasets.importFromPlayground} takes. */
+/** Request of {@link Datasets.importFromPlayground}. */
 export interface ImportFromPlaygroundRequest extends TaskRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
@@ -137,7 +137,7 @@ export interface ImportFromPlaygroundRequest extends TaskRequest {
   conversationIds: readonly string[];
 }
 
-/** What {@link Datasets.importFromDatasetRecords} takes. */
+/** Request of {@link Datasets.importFromDatasetRecords}. */
 export interface ImportFromDatasetRecordsRequest extends TaskRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
@@ -145,13 +145,13 @@ export interface ImportFromDatasetRecordsRequest extends TaskRequest {
   datasetRecordIds: readonly string[];
 }
 
-/** What {@link Datasets.exportToJsonl} takes. */
+/** Request of {@link Datasets.exportToJsonl}. */
 export interface ExportToJsonlRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
 }
 
-/** What {@link Datasets.fetchTask} takes. */
+/** Request of {@link Datasets.fetchTask}. */
 export interface FetchTaskRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
@@ -159,7 +159,7 @@ export interface FetchTaskRequest {
   taskId: string;
 }
 
-/** What {@link Datasets.listTasks} takes. */
+/** Request of {@link Datasets.listTasks}. */
 export interface ListTasksRequest {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
@@ -169,31 +169,31 @@ export interface ListTasksRequest {
   page?: number | undefined;
 }
 
-/** What {@link Datasets.iterTasks} takes. */
+/** Request of {@link Datasets.iterTasks}. */
 export interface IterTasksRequest extends PagerOptions {
   /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
   datasetId: string;
 }
 
-/** What {@link Records.bulkDelete} takes. */
+/** Request of {@link Records.bulkDelete}. */
 export interface BulkDeleteRecordsRequest {
   /** The records' ids. Limits: 1 to 500 items. */
   datasetRecordIds: readonly string[];
 }
 
-/** What {@link Records.fetch} takes. */
+/** Request of {@link Records.fetch}. */
 export interface FetchRecordRequest {
   /** The record's id. */
   datasetRecordId: string;
 }
 
-/** What {@link Records.delete} takes. */
+/** Request of {@link Records.delete}. */
 export interface DeleteRecordRequest {
   /** The record's id. */
   datasetRecordId: string;
 }
 
-/** What {@link Records.updatePayload} takes. */
+/** Request of {@link Records.updatePayload}. */
 export interface UpdateRecordPayloadRequest {
   /** The record's id. */
   datasetRecordId: string;
@@ -201,7 +201,7 @@ export interface UpdateRecordPayloadRequest {
   payload: ConversationPayloadInput;
 }
 
-/** What {@link Records.updateProperties} takes. */
+/** Request of {@link Records.updateProperties}. */
 export interface UpdateRecordPropertiesRequest {
   /** The record's id. */
   datasetRecordId: string;
@@ -209,7 +209,7 @@ export interface UpdateRecordPropertiesRequest {
   properties: RecordPropertiesInput;
 }
 
-/** What {@link Records.judge} takes. */
+/** Request of {@link Records.judge}. */
 export interface JudgeRecordRequest {
   /** The record's id. */
   datasetRecordId: string;
@@ -217,7 +217,7 @@ export interface JudgeRecordRequest {
   judgeDefinition: JudgeDefinitionInput;
 }
 
-/** What {@link Files.list} takes. */
+/** Request of {@link Files.list}. */
 export interface ListFilesRequest {
   /** Which page to return, counted from 0. Limits: at least 0. Default: 0. */
   page?: number | undefined;
@@ -231,7 +231,7 @@ export interface ListFilesRequest {
   purpose?: string | null | undefined;
 }
 
-/** What {@link Files.upload} takes. */
+/** Request of {@link Files.upload}. */
 export interface UploadFileRequest {
   /** The file itself. */
   file: FileInput;
@@ -243,25 +243,25 @@ export interface UploadFileRequest {
   visibility?: string | undefined;
 }
 
-/** What {@link Files.retrieve} takes. */
+/** Request of {@link Files.retrieve}. */
 export interface RetrieveFileRequest {
   /** The file's id. */
   fileId: string;
 }
 
-/** What {@link Files.delete} takes. */
+/** Request of {@link Files.delete}. */
 export interface DeleteFileRequest {
   /** The file's id. */
   fileId: string;
 }
 
-/** What {@link Files.download} takes. */
+/** Request of {@link Files.download}. */
 export interface DownloadFileRequest {
   /** The file's id. */
   fileId: string;
 }
 
-/** What {@link Files.getSignedUrl} takes. */
+/** Request of {@link Files.getSignedUrl}. */
 export interface GetSignedUrlRequest {
   /** The file's id. */
   fileId: string;
@@ -282,9 +282,9 @@ export class Datasets extends DatasetsBase {
    * Lists the datasets of the workspace, newest first, a page at a time.
    *
    * @returns A page of datasets.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const { datasets } = await mistral.datasets.list();
@@ -293,11 +293,11 @@ export class Datasets extends DatasetsBase {
   list(request?: ListDatasetsRequest, options?: CallOptions): Call<ListDatasetsResponse>;
 
   /**
-   * Pagers over everything that {@link list} lists. Nothing is fetched before the first item is
-   * asked for; the pages ahead are fetched while you look at one, and leaving the loop stops
-   * everything.
+   * Iterates over all items of {@link list}. No request is sent before the first item is requested;
+   * further pages are prefetched, and leaving the loop cancels requests in flight.
    *
-   * @throws {ValidationError} When an argument is missing or of the wrong type.
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
    * @example
    * ```js
    * for await (const item of mistral.datasets.iter()) console.log(item.id);
@@ -311,9 +311,9 @@ export class Datasets extends DatasetsBase {
    * Creates a new dataset without records.
    *
    * @returns The dataset as created.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const dataset = await mistral.datasets.create({ name, description });
@@ -327,9 +327,9 @@ export class Datasets extends DatasetsBase {
    * Returns one dataset of the workspace.
    *
    * @returns The dataset.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const dataset = await mistral.datasets.fetch({ datasetId });
@@ -343,9 +343,9 @@ export class Datasets extends DatasetsBase {
    * Changes the members given; a member left out or null stays as it is.
    *
    * @returns The dataset after the change.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const dataset = await mistral.datasets.update({ datasetId });
@@ -358,9 +358,9 @@ export class Datasets extends DatasetsBase {
    *
    * Deletes a dataset together with its records.
    *
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * await mistral.datasets.delete({ datasetId });
@@ -374,9 +374,9 @@ export class Datasets extends DatasetsBase {
    * Lists the records of a dataset in the order in which they came in, a page at a time.
    *
    * @returns A page of records.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const { records } = await mistral.datasets.listRecords({ datasetId });
@@ -385,11 +385,11 @@ export class Datasets extends DatasetsBase {
   listRecords(request: ListRecordsRequest, options?: CallOptions): Call<ListRecordsResponse>;
 
   /**
-   * Pagers over everything that {@link listRecords} lists. Nothing is fetched before the first item
-   * is asked for; the pages ahead are fetched while you look at one, and leaving the loop stops
-   * everything.
+   * Iterates over all items of {@link listRecords}. No request is sent before the first item is
+   * requested; further pages are prefetched, and leaving the loop cancels requests in flight.
    *
-   * @throws {ValidationError} When an argument is missing or of the wrong type.
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
    * @example
    * ```js
    * for await (const item of mistral.datasets.iterRecords({ datasetId })) console.log(item.id);
@@ -406,9 +406,9 @@ export class Datasets extends DatasetsBase {
    * Adds one record to the end of a dataset.
    *
    * @returns The record as created.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const datasetRecord = await mistral.datasets.createRecord({ datasetId, payload, properties });
@@ -422,9 +422,9 @@ export class Datasets extends DatasetsBase {
    * Starts a task that copies the events a campaign selected into the dataset.
    *
    * @returns The task that does the import.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.importFromCampaign({ datasetId, campaignId });
@@ -438,9 +438,9 @@ export class Datasets extends DatasetsBase {
    * Starts a task that copies chat completion events into the dataset.
    *
    * @returns The task that does the import.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.importFromExplorer({ datasetId, completionEventIds });
@@ -455,9 +455,9 @@ export class Datasets extends DatasetsBase {
    * with `payload` and optional `properties`, or with `messages` and optional `properties`.
    *
    * @returns The task that does the import.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.importFromFile({ datasetId, fileId });
@@ -471,9 +471,9 @@ export class Datasets extends DatasetsBase {
    * Starts a task that copies conversations held in the playground into the dataset.
    *
    * @returns The task that does the import.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.importFromPlayground({ datasetId, conversationIds });
@@ -490,9 +490,9 @@ export class Datasets extends DatasetsBase {
    * Starts a task that copies records of other datasets of the workspace into the dataset.
    *
    * @returns The task that does the import.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.importFromDatasetRecords({ datasetId, datasetRecordIds });
@@ -510,9 +510,9 @@ export class Datasets extends DatasetsBase {
    * is signed, works without a key, and expires.
    *
    * @returns Where the export lies.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const { fileUrl } = await mistral.datasets.exportToJsonl({ datasetId });
@@ -526,9 +526,9 @@ export class Datasets extends DatasetsBase {
    * Returns one import task of the dataset.
    *
    * @returns The task.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.fetchTask({ datasetId, taskId });
@@ -542,9 +542,9 @@ export class Datasets extends DatasetsBase {
    * Lists the import tasks of a dataset, newest first, a page at a time.
    *
    * @returns A page of tasks.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const { tasks } = await mistral.datasets.listTasks({ datasetId });
@@ -553,11 +553,11 @@ export class Datasets extends DatasetsBase {
   listTasks(request: ListTasksRequest, options?: CallOptions): Call<ListTasksResponse>;
 
   /**
-   * Pagers over everything that {@link listTasks} lists. Nothing is fetched before the first item
-   * is asked for; the pages ahead are fetched while you look at one, and leaving the loop stops
-   * everything.
+   * Iterates over all items of {@link listTasks}. No request is sent before the first item is
+   * requested; further pages are prefetched, and leaving the loop cancels requests in flight.
    *
-   * @throws {ValidationError} When an argument is missing or of the wrong type.
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
    * @example
    * ```js
    * for await (const item of mistral.datasets.iterTasks({ datasetId })) console.log(item.id);
@@ -575,9 +575,9 @@ export class Records {
    *
    * Deletes up to 500 records at once; either all of them are deleted or none.
    *
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * await mistral.datasets.records.bulkDelete({ datasetRecordIds });
@@ -591,9 +591,9 @@ export class Records {
    * Returns one record, whichever dataset it is in.
    *
    * @returns The record.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const datasetRecord = await mistral.datasets.records.fetch({ datasetRecordId });
@@ -606,9 +606,9 @@ export class Records {
    *
    * Deletes one record from its dataset.
    *
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * await mistral.datasets.records.delete({ datasetRecordId });
@@ -621,9 +621,9 @@ export class Records {
    *
    * Replaces the whole payload of a record.
    *
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * await mistral.datasets.records.updatePayload({ datasetRecordId, payload });
@@ -636,9 +636,9 @@ export class Records {
    *
    * Replaces all properties of a record.
    *
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * await mistral.datasets.records.updateProperties({ datasetRecordId, properties });
@@ -652,9 +652,9 @@ export class Records {
    * Lets a model judge one record by a definition given in the request, and returns its verdict.
    *
    * @returns The verdict.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const judgeRecordResponse = await mistral.datasets.records.judge({ datasetRecordId, judgeDefinition });
@@ -673,9 +673,9 @@ export class Files {
    * Lists the files of the workspace, newest first. Unlike elsewhere, the first page has number 0.
    *
    * @returns A page of files.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const listFilesResponse = await mistral.files.list();
@@ -689,9 +689,9 @@ export class Files {
    * Uploads a file of at most 512 MB, which an import can then read.
    *
    * @returns The file as stored.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const uploadedFile = await mistral.files.upload({ file });
@@ -705,9 +705,9 @@ export class Files {
    * Returns what is known about an uploaded file, without its content.
    *
    * @returns The file.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const uploadedFile = await mistral.files.retrieve({ fileId });
@@ -721,9 +721,9 @@ export class Files {
    * Deletes an uploaded file. Records imported from it stay.
    *
    * @returns Which file was deleted.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const deleteFileResponse = await mistral.files.delete({ fileId });
@@ -737,9 +737,9 @@ export class Files {
    * Returns the bytes of an uploaded file.
    *
    * @returns The bytes of the file.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const download = await mistral.files.download({ fileId });
@@ -753,9 +753,9 @@ export class Files {
    * Returns a link under which the file can be downloaded without a key until it expires.
    *
    * @returns The link.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const { url } = await mistral.files.getSignedUrl({ fileId });
@@ -764,7 +764,7 @@ export class Files {
   getSignedUrl(request: GetSignedUrlRequest, options?: CallOptions): Call<SignedUrl>;
 }
 
-/** What hangs in a client. */
+/** The resource groups of a client. */
 export class Resources {
   protected constructor();
 
