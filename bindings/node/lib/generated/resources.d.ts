@@ -28,7 +28,7 @@ import type { TaskRequest } from "../task.js";
 import type { Download, FileInput } from "../transfer.js";
 import type { Pager, PagerOptions } from "../pager.js";
 
-/** What {@link Datasets.list} takes. */
+/** Request of {@link Datasets.list}. */
 export interface ListDatasetsRequest {
   /** Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50. */
   pageSize?: number | undefined;
@@ -38,13 +38,13 @@ export interface ListDatasetsRequest {
   q?: string | null | undefined;
 }
 
-/** What {@link Datasets.iter} takes. */
+/** Request of {@link Datasets.iter}. */
 export interface IterDatasetsRequest extends PagerOptions {
   /** Case-insensitive substring to search for in names and descriptions. */
   q?: string | null | undefined;
 }
 
-/** What {@link Datasets.create} takes. */
+/** Request of {@link Datasets.create}. */
 export interface CreateDatasetRequest {
   /** Name of the dataset. Limits: 5 to 50 characters. */
   name: string;
@@ -52,13 +52,13 @@ export interface CreateDatasetRequest {
   description: string;
 }
 
-/** What {@link Datasets.fetch} takes. */
+/** Request of {@link Datasets.fetch}. */
 export interface FetchDatasetRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
 }
 
-/** What {@link Datasets.update} takes. */
+/** Request of {@link Datasets.update}. */
 export interface UpdateDatasetRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -68,13 +68,13 @@ export interface UpdateDatasetRequest {
   description?: string | null | undefined;
 }
 
-/** What {@link Datasets.delete} takes. */
+/** Request of {@link Datasets.delete}. */
 export interface DeleteDatasetRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
 }
 
-/** What {@link Datasets.listRecords} takes. */
+/** Request of {@link Datasets.listRecords}. */
 export interface ListRecordsRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -84,13 +84,13 @@ export interface ListRecordsRequest {
   page?: number | undefined;
 }
 
-/** What {@link Datasets.iterRecords} takes. */
+/** Request of {@link Datasets.iterRecords}. */
 export interface IterRecordsRequest extends PagerOptions {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
 }
 
-/** What {@link Datasets.createRecord} takes. */
+/** Request of {@link Datasets.createRecord}. */
 export interface CreateRecordRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -105,7 +105,7 @@ export interface CreateRecordRequest {
   source?: RecordSource | undefined;
 }
 
-/** What {@link Datasets.importFromCampaign} takes. */
+/** Request of {@link Datasets.importFromCampaign}. */
 export interface ImportFromCampaignRequest extends TaskRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -113,7 +113,7 @@ export interface ImportFromCampaignRequest extends TaskRequest {
   campaignId: string;
 }
 
-/** What {@link Datasets.importFromExplorer} takes. */
+/** Request of {@link Datasets.importFromExplorer}. */
 export interface ImportFromExplorerRequest extends TaskRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -121,7 +121,7 @@ export interface ImportFromExplorerRequest extends TaskRequest {
   completionEventIds: readonly string[];
 }
 
-/** What {@link Datasets.importFromFile} takes. */
+/** Request of {@link Datasets.importFromFile}. */
 export interface ImportFromFileRequest extends TaskRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -129,7 +129,7 @@ export interface ImportFromFileRequest extends TaskRequest {
   fileId: string;
 }
 
-/** What {@link Datasets.importFromPlayground} takes. */
+/** Request of {@link Datasets.importFromPlayground}. */
 export interface ImportFromPlaygroundRequest extends TaskRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -137,7 +137,7 @@ export interface ImportFromPlaygroundRequest extends TaskRequest {
   conversationIds: readonly string[];
 }
 
-/** What {@link Datasets.importFromDatasetRecords} takes. */
+/** Request of {@link Datasets.importFromDatasetRecords}. */
 export interface ImportFromDatasetRecordsRequest extends TaskRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -145,13 +145,13 @@ export interface ImportFromDatasetRecordsRequest extends TaskRequest {
   datasetRecordIds: readonly string[];
 }
 
-/** What {@link Datasets.exportToJsonl} takes. */
+/** Request of {@link Datasets.exportToJsonl}. */
 export interface ExportToJsonlRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
 }
 
-/** What {@link Datasets.fetchTask} takes. */
+/** Request of {@link Datasets.fetchTask}. */
 export interface FetchTaskRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -159,7 +159,7 @@ export interface FetchTaskRequest {
   taskId: string;
 }
 
-/** What {@link Datasets.listTasks} takes. */
+/** Request of {@link Datasets.listTasks}. */
 export interface ListTasksRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -169,31 +169,31 @@ export interface ListTasksRequest {
   page?: number | undefined;
 }
 
-/** What {@link Datasets.iterTasks} takes. */
+/** Request of {@link Datasets.iterTasks}. */
 export interface IterTasksRequest extends PagerOptions {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
 }
 
-/** What {@link Records.bulkDelete} takes. */
+/** Request of {@link Records.bulkDelete}. */
 export interface BulkDeleteRecordsRequest {
   /** IDs of the records to delete. Limits: 1 to 500 items. */
   datasetRecordIds: readonly string[];
 }
 
-/** What {@link Records.fetch} takes. */
+/** Request of {@link Records.fetch}. */
 export interface FetchRecordRequest {
   /** ID of the record. */
   datasetRecordId: string;
 }
 
-/** What {@link Records.delete} takes. */
+/** Request of {@link Records.delete}. */
 export interface DeleteRecordRequest {
   /** ID of the record. */
   datasetRecordId: string;
 }
 
-/** What {@link Records.updatePayload} takes. */
+/** Request of {@link Records.updatePayload}. */
 export interface UpdateRecordPayloadRequest {
   /** ID of the record. */
   datasetRecordId: string;
@@ -201,7 +201,7 @@ export interface UpdateRecordPayloadRequest {
   payload: ConversationPayloadInput;
 }
 
-/** What {@link Records.updateProperties} takes. */
+/** Request of {@link Records.updateProperties}. */
 export interface UpdateRecordPropertiesRequest {
   /** ID of the record. */
   datasetRecordId: string;
@@ -209,7 +209,7 @@ export interface UpdateRecordPropertiesRequest {
   properties: RecordPropertiesInput;
 }
 
-/** What {@link Records.judge} takes. */
+/** Request of {@link Records.judge}. */
 export interface JudgeRecordRequest {
   /** ID of the record. */
   datasetRecordId: string;
@@ -217,7 +217,7 @@ export interface JudgeRecordRequest {
   judgeDefinition: JudgeDefinitionInput;
 }
 
-/** What {@link Files.list} takes. */
+/** Request of {@link Files.list}. */
 export interface ListFilesRequest {
   /** Page number, starting from 0. Limits: at least 0. Default: 0. */
   page?: number | undefined;
@@ -231,7 +231,7 @@ export interface ListFilesRequest {
   purpose?: string | null | undefined;
 }
 
-/** What {@link Files.upload} takes. */
+/** Request of {@link Files.upload}. */
 export interface UploadFileRequest {
   /** Content of the file. */
   file: FileInput;
@@ -243,25 +243,25 @@ export interface UploadFileRequest {
   visibility?: string | undefined;
 }
 
-/** What {@link Files.retrieve} takes. */
+/** Request of {@link Files.retrieve}. */
 export interface RetrieveFileRequest {
   /** ID of the file. */
   fileId: string;
 }
 
-/** What {@link Files.delete} takes. */
+/** Request of {@link Files.delete}. */
 export interface DeleteFileRequest {
   /** ID of the file. */
   fileId: string;
 }
 
-/** What {@link Files.download} takes. */
+/** Request of {@link Files.download}. */
 export interface DownloadFileRequest {
   /** ID of the file. */
   fileId: string;
 }
 
-/** What {@link Files.getSignedUrl} takes. */
+/** Request of {@link Files.getSignedUrl}. */
 export interface GetSignedUrlRequest {
   /** ID of the file. */
   fileId: string;
@@ -282,9 +282,9 @@ export class Datasets extends DatasetsBase {
    * Returns the datasets in the workspace, newest first, one page at a time.
    *
    * @returns A page of datasets.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const { datasets } = await mistral.datasets.list();
@@ -293,11 +293,11 @@ export class Datasets extends DatasetsBase {
   list(request?: ListDatasetsRequest, options?: CallOptions): Call<ListDatasetsResponse>;
 
   /**
-   * Pagers over everything that {@link list} lists. Nothing is fetched before the first item is
-   * asked for; the pages ahead are fetched while you look at one, and leaving the loop stops
-   * everything.
+   * Iterates over all items of {@link list}. No request is sent before the first item is requested;
+   * further pages are prefetched, and leaving the loop cancels requests in flight.
    *
-   * @throws {ValidationError} When an argument is missing or of the wrong type.
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
    * @example
    * ```js
    * for await (const item of mistral.datasets.iter()) console.log(item.id);
@@ -311,9 +311,9 @@ export class Datasets extends DatasetsBase {
    * Creates an empty dataset in the workspace.
    *
    * @returns The created dataset.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const dataset = await mistral.datasets.create({ name, description });
@@ -327,9 +327,9 @@ export class Datasets extends DatasetsBase {
    * Returns a dataset. Fails with `DATASET_NOT_FOUND` if it does not exist.
    *
    * @returns The dataset.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const dataset = await mistral.datasets.fetch({ datasetId });
@@ -343,9 +343,9 @@ export class Datasets extends DatasetsBase {
    * Updates the name or description of a dataset. Fields that are omitted or null remain unchanged.
    *
    * @returns The updated dataset.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const dataset = await mistral.datasets.update({ datasetId });
@@ -358,9 +358,9 @@ export class Datasets extends DatasetsBase {
    *
    * Deletes a dataset and all of its records.
    *
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * await mistral.datasets.delete({ datasetId });
@@ -374,9 +374,9 @@ export class Datasets extends DatasetsBase {
    * Returns the records of a dataset in the order they were added, one page at a time.
    *
    * @returns A page of records.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const { records } = await mistral.datasets.listRecords({ datasetId });
@@ -385,11 +385,11 @@ export class Datasets extends DatasetsBase {
   listRecords(request: ListRecordsRequest, options?: CallOptions): Call<ListRecordsResponse>;
 
   /**
-   * Pagers over everything that {@link listRecords} lists. Nothing is fetched before the first item
-   * is asked for; the pages ahead are fetched while you look at one, and leaving the loop stops
-   * everything.
+   * Iterates over all items of {@link listRecords}. No request is sent before the first item is
+   * requested; further pages are prefetched, and leaving the loop cancels requests in flight.
    *
-   * @throws {ValidationError} When an argument is missing or of the wrong type.
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
    * @example
    * ```js
    * for await (const item of mistral.datasets.iterRecords({ datasetId })) console.log(item.id);
@@ -406,9 +406,9 @@ export class Datasets extends DatasetsBase {
    * Adds a record to a dataset.
    *
    * @returns The created record.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const datasetRecord = await mistral.datasets.createRecord({ datasetId, payload, properties });
@@ -422,9 +422,9 @@ export class Datasets extends DatasetsBase {
    * Starts an import task that adds a record for each event selected by a campaign.
    *
    * @returns The import task, which runs in the background.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.importFromCampaign({ datasetId, campaignId });
@@ -438,9 +438,9 @@ export class Datasets extends DatasetsBase {
    * Starts an import task that adds a record for each of the given chat completion events.
    *
    * @returns The import task, which runs in the background.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.importFromExplorer({ datasetId, completionEventIds });
@@ -455,9 +455,9 @@ export class Datasets extends DatasetsBase {
    * an object with either `payload` or `messages`, and optionally `properties`.
    *
    * @returns The import task, which runs in the background.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.importFromFile({ datasetId, fileId });
@@ -471,9 +471,9 @@ export class Datasets extends DatasetsBase {
    * Starts an import task that adds a record for each of the given playground conversations.
    *
    * @returns The import task, which runs in the background.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.importFromPlayground({ datasetId, conversationIds });
@@ -490,9 +490,9 @@ export class Datasets extends DatasetsBase {
    * Starts an import task that copies records from other datasets in the workspace.
    *
    * @returns The import task, which runs in the background.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.importFromDatasetRecords({ datasetId, datasetRecordIds });
@@ -511,9 +511,9 @@ export class Datasets extends DatasetsBase {
    * export again to get a new one.
    *
    * @returns Location of the exported file.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const { fileUrl } = await mistral.datasets.exportToJsonl({ datasetId });
@@ -527,9 +527,9 @@ export class Datasets extends DatasetsBase {
    * Returns the status, progress and result of an import task.
    *
    * @returns The import task.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.fetchTask({ datasetId, taskId });
@@ -543,9 +543,9 @@ export class Datasets extends DatasetsBase {
    * Returns the import tasks of a dataset, newest first, one page at a time.
    *
    * @returns A page of import tasks.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const { tasks } = await mistral.datasets.listTasks({ datasetId });
@@ -554,11 +554,11 @@ export class Datasets extends DatasetsBase {
   listTasks(request: ListTasksRequest, options?: CallOptions): Call<ListTasksResponse>;
 
   /**
-   * Pagers over everything that {@link listTasks} lists. Nothing is fetched before the first item
-   * is asked for; the pages ahead are fetched while you look at one, and leaving the loop stops
-   * everything.
+   * Iterates over all items of {@link listTasks}. No request is sent before the first item is
+   * requested; further pages are prefetched, and leaving the loop cancels requests in flight.
    *
-   * @throws {ValidationError} When an argument is missing or of the wrong type.
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
    * @example
    * ```js
    * for await (const item of mistral.datasets.iterTasks({ datasetId })) console.log(item.id);
@@ -576,9 +576,9 @@ export class Records {
    *
    * Deletes up to 500 records in one request. Either all or none of them are deleted.
    *
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * await mistral.datasets.records.bulkDelete({ datasetRecordIds });
@@ -592,9 +592,9 @@ export class Records {
    * Returns a record. Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
    *
    * @returns The record.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const datasetRecord = await mistral.datasets.records.fetch({ datasetRecordId });
@@ -607,9 +607,9 @@ export class Records {
    *
    * Deletes a record from its dataset.
    *
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * await mistral.datasets.records.delete({ datasetRecordId });
@@ -622,9 +622,9 @@ export class Records {
    *
    * Replaces the entire payload of a record. The properties remain unchanged.
    *
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * await mistral.datasets.records.updatePayload({ datasetRecordId, payload });
@@ -637,9 +637,9 @@ export class Records {
    *
    * Replaces all properties of a record. The payload remains unchanged.
    *
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * await mistral.datasets.records.updateProperties({ datasetRecordId, properties });
@@ -653,9 +653,9 @@ export class Records {
    * Evaluates a record with a model, using the judge definition in the request.
    *
    * @returns Analysis and answer of the judge.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const judgeRecordResponse = await mistral.datasets.records.judge({ datasetRecordId, judgeDefinition });
@@ -675,9 +675,9 @@ export class Files {
    * pages are numbered from 0.
    *
    * @returns A page of files.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const listFilesResponse = await mistral.files.list();
@@ -691,9 +691,9 @@ export class Files {
    * Uploads a file of up to 512 MB, which can then be imported into a dataset.
    *
    * @returns The uploaded file.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const uploadedFile = await mistral.files.upload({ file });
@@ -707,9 +707,9 @@ export class Files {
    * Returns the metadata of an uploaded file.
    *
    * @returns Metadata of the file.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const uploadedFile = await mistral.files.retrieve({ fileId });
@@ -723,9 +723,9 @@ export class Files {
    * Deletes an uploaded file. Records imported from it are kept.
    *
    * @returns Confirmation of the deletion.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const deleteFileResponse = await mistral.files.delete({ fileId });
@@ -739,9 +739,9 @@ export class Files {
    * Returns the content of an uploaded file.
    *
    * @returns Content of the file.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const download = await mistral.files.download({ fileId });
@@ -756,9 +756,9 @@ export class Files {
    * so treat it as a secret.
    *
    * @returns The presigned URL.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const { url } = await mistral.files.getSignedUrl({ fileId });
@@ -767,7 +767,7 @@ export class Files {
   getSignedUrl(request: GetSignedUrlRequest, options?: CallOptions): Call<SignedUrl>;
 }
 
-/** What hangs in a client. */
+/** The resource groups of a client. */
 export class Resources {
   protected constructor();
 
