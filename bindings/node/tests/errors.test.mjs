@@ -214,14 +214,14 @@ test("undefined arguments are omitted", async () => {
 test("invalid options are configuration errors", () => {
   for (const [options, message] of [
     [{ apiKey: 5 }, /^apiKey: expected a string, found 5$/],
-    [{ apiKey: "a\nb" }, /characters that no header can carry/],
-    [{ apiKey: "k", serverURL: "no url" }, /^the server URL is not a URL/],
+    [{ apiKey: "a\nb" }, /characters that are not allowed in a header/],
+    [{ apiKey: "k", serverURL: "no url" }, /^the server URL is not a valid URL/],
     [{ apiKey: "k", serverURL: 5 }, /^serverURL: expected a URL, found 5$/],
     [{ apiKey: "k", timeoutMs: 0 }, /^timeoutMs: /],
     [{ apiKey: "k", timeoutMs: "5" }, /^timeoutMs: /],
     [{ apiKey: "k", deadlineMs: -1 }, /^deadlineMs: /],
     [{ apiKey: "k", retryConfig: 1.5 }, /^retryConfig: expected a positive integer/],
-    [{ apiKey: "k", proxy: "no url" }, /^the proxy is not a URL/],
+    [{ apiKey: "k", proxy: "no url" }, /^the proxy URL is invalid/],
     [{ apiKey: "k", caCertificates: "none" }, /certificate/],
     [{ apiKey: "k", caCertificates: 5 }, /^caCertificates: expected PEM certificates/],
     [

@@ -131,7 +131,7 @@ test("error_envelopes_of_every_kind_are_parsed", async () => {
     param: null,
     code: null,
   };
-  const withoutDetail = (status) => `the server answered ${status} without saying more`;
+  const withoutDetail = (status) => `the server responded with ${status} and no error message`;
   for (const [status, body, ErrorClass, message, errorCode] of [
     [409, JSON.stringify(envelope), ConflictError, "taken", "SOMETHING_NEW"],
     [
