@@ -277,8 +277,6 @@ export class Datasets extends DatasetsBase {
   readonly records: Records;
 
   /**
-   * List datasets.
-   *
    * Returns the datasets in the workspace, newest first, one page at a time.
    *
    * @returns A page of datasets.
@@ -306,8 +304,6 @@ export class Datasets extends DatasetsBase {
   iter(request?: IterDatasetsRequest, options?: CallOptions): Pager<Dataset>;
 
   /**
-   * Create a dataset.
-   *
    * Creates an empty dataset in the workspace.
    *
    * @returns The created dataset.
@@ -322,9 +318,9 @@ export class Datasets extends DatasetsBase {
   create(request: CreateDatasetRequest, options?: CallOptions): Call<Dataset>;
 
   /**
-   * Get a dataset.
+   * Returns a dataset.
    *
-   * Returns a dataset. Fails with `DATASET_NOT_FOUND` if it does not exist.
+   * Fails with `DATASET_NOT_FOUND` if it does not exist.
    *
    * @returns The dataset.
    * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
@@ -338,9 +334,9 @@ export class Datasets extends DatasetsBase {
   fetch(request: FetchDatasetRequest, options?: CallOptions): Call<Dataset>;
 
   /**
-   * Update a dataset.
+   * Updates the name or description of a dataset.
    *
-   * Updates the name or description of a dataset. Fields that are omitted or null remain unchanged.
+   * Fields that are omitted or null remain unchanged.
    *
    * @returns The updated dataset.
    * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
@@ -354,8 +350,6 @@ export class Datasets extends DatasetsBase {
   update(request: UpdateDatasetRequest, options?: CallOptions): Call<Dataset>;
 
   /**
-   * Delete a dataset.
-   *
    * Deletes a dataset and all of its records.
    *
    * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
@@ -369,8 +363,6 @@ export class Datasets extends DatasetsBase {
   delete(request: DeleteDatasetRequest, options?: CallOptions): Call<void>;
 
   /**
-   * List the records of a dataset.
-   *
    * Returns the records of a dataset in the order they were added, one page at a time.
    *
    * @returns A page of records.
@@ -401,8 +393,6 @@ export class Datasets extends DatasetsBase {
   ): Pager<DatasetRecord<Payload, Properties>>;
 
   /**
-   * Create a record.
-   *
    * Adds a record to a dataset.
    *
    * @returns The created record.
@@ -417,8 +407,6 @@ export class Datasets extends DatasetsBase {
   createRecord(request: CreateRecordRequest, options?: CallOptions): Call<DatasetRecord>;
 
   /**
-   * Import records from a campaign.
-   *
    * Starts an import task that adds a record for each event selected by a campaign.
    *
    * @returns The import task, which runs in the background.
@@ -433,8 +421,6 @@ export class Datasets extends DatasetsBase {
   importFromCampaign(request: ImportFromCampaignRequest, options?: CallOptions): Call<ImportTask>;
 
   /**
-   * Import records from explorer events.
-   *
    * Starts an import task that adds a record for each of the given chat completion events.
    *
    * @returns The import task, which runs in the background.
@@ -449,10 +435,9 @@ export class Datasets extends DatasetsBase {
   importFromExplorer(request: ImportFromExplorerRequest, options?: CallOptions): Call<ImportTask>;
 
   /**
-   * Import records from a file.
+   * Starts an import task that adds a record for each line of an uploaded JSONL file.
    *
-   * Starts an import task that adds a record for each line of an uploaded JSONL file. Each line is
-   * an object with either `payload` or `messages`, and optionally `properties`.
+   * Each line is an object with either `payload` or `messages`, and optionally `properties`.
    *
    * @returns The import task, which runs in the background.
    * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
@@ -466,8 +451,6 @@ export class Datasets extends DatasetsBase {
   importFromFile(request: ImportFromFileRequest, options?: CallOptions): Call<ImportTask>;
 
   /**
-   * Import records from playground conversations.
-   *
    * Starts an import task that adds a record for each of the given playground conversations.
    *
    * @returns The import task, which runs in the background.
@@ -485,8 +468,6 @@ export class Datasets extends DatasetsBase {
   ): Call<ImportTask>;
 
   /**
-   * Import records from other datasets.
-   *
    * Starts an import task that copies records from other datasets in the workspace.
    *
    * @returns The import task, which runs in the background.
@@ -504,11 +485,11 @@ export class Datasets extends DatasetsBase {
   ): Call<ImportTask>;
 
   /**
-   * Export a dataset to JSONL.
-   *
    * Exports all records of a dataset to a JSONL file, one record per line, and returns a presigned
-   * URL for downloading the file. The URL requires no API key, so treat it as a secret. It expires;
-   * export again to get a new one.
+   * URL for downloading the file.
+   *
+   * The URL requires no API key, so treat it as a secret. It expires; export again to get a new
+   * one.
    *
    * @returns Location of the exported file.
    * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
@@ -522,8 +503,6 @@ export class Datasets extends DatasetsBase {
   exportToJsonl(request: ExportToJsonlRequest, options?: CallOptions): Call<ExportResponse>;
 
   /**
-   * Get an import task.
-   *
    * Returns the status, progress and result of an import task.
    *
    * @returns The import task.
@@ -538,8 +517,6 @@ export class Datasets extends DatasetsBase {
   fetchTask(request: FetchTaskRequest, options?: CallOptions): Call<ImportTask>;
 
   /**
-   * List the import tasks of a dataset.
-   *
    * Returns the import tasks of a dataset, newest first, one page at a time.
    *
    * @returns A page of import tasks.
@@ -572,9 +549,9 @@ export class Records {
   private constructor();
 
   /**
-   * Delete multiple records.
+   * Deletes up to 500 records in one request.
    *
-   * Deletes up to 500 records in one request. Either all or none of them are deleted.
+   * Either all or none of them are deleted.
    *
    * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
    * request is sent.
@@ -587,9 +564,9 @@ export class Records {
   bulkDelete(request: BulkDeleteRecordsRequest, options?: CallOptions): Call<void>;
 
   /**
-   * Get a record.
+   * Returns a record.
    *
-   * Returns a record. Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
+   * Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
    *
    * @returns The record.
    * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
@@ -603,8 +580,6 @@ export class Records {
   fetch(request: FetchRecordRequest, options?: CallOptions): Call<DatasetRecord>;
 
   /**
-   * Delete a record.
-   *
    * Deletes a record from its dataset.
    *
    * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
@@ -618,9 +593,9 @@ export class Records {
   delete(request: DeleteRecordRequest, options?: CallOptions): Call<void>;
 
   /**
-   * Replace the payload of a record.
+   * Replaces the entire payload of a record.
    *
-   * Replaces the entire payload of a record. The properties remain unchanged.
+   * The properties remain unchanged.
    *
    * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
    * request is sent.
@@ -633,9 +608,9 @@ export class Records {
   updatePayload(request: UpdateRecordPayloadRequest, options?: CallOptions): Call<void>;
 
   /**
-   * Replace the properties of a record.
+   * Replaces all properties of a record.
    *
-   * Replaces all properties of a record. The payload remains unchanged.
+   * The payload remains unchanged.
    *
    * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
    * request is sent.
@@ -648,8 +623,6 @@ export class Records {
   updateProperties(request: UpdateRecordPropertiesRequest, options?: CallOptions): Call<void>;
 
   /**
-   * Judge a record.
-   *
    * Evaluates a record with a model, using the judge definition in the request.
    *
    * @returns Analysis and answer of the judge.
@@ -669,10 +642,9 @@ export class Files {
   private constructor();
 
   /**
-   * List files.
+   * Returns the files in the workspace, newest first, one page at a time.
    *
-   * Returns the files in the workspace, newest first, one page at a time. Unlike in other listings,
-   * pages are numbered from 0.
+   * Unlike in other listings, pages are numbered from 0.
    *
    * @returns A page of files.
    * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
@@ -686,8 +658,6 @@ export class Files {
   list(request?: ListFilesRequest, options?: CallOptions): Call<ListFilesResponse>;
 
   /**
-   * Upload a file.
-   *
    * Uploads a file of up to 512 MB, which can then be imported into a dataset.
    *
    * @returns The uploaded file.
@@ -702,8 +672,6 @@ export class Files {
   upload(request: UploadFileRequest, options?: CallOptions): Call<UploadedFile>;
 
   /**
-   * Get a file.
-   *
    * Returns the metadata of an uploaded file.
    *
    * @returns Metadata of the file.
@@ -718,9 +686,9 @@ export class Files {
   retrieve(request: RetrieveFileRequest, options?: CallOptions): Call<UploadedFile>;
 
   /**
-   * Delete a file.
+   * Deletes an uploaded file.
    *
-   * Deletes an uploaded file. Records imported from it are kept.
+   * Records imported from it are kept.
    *
    * @returns Confirmation of the deletion.
    * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
@@ -734,8 +702,6 @@ export class Files {
   delete(request: DeleteFileRequest, options?: CallOptions): Call<DeleteFileResponse>;
 
   /**
-   * Download a file.
-   *
    * Returns the content of an uploaded file.
    *
    * @returns Content of the file.
@@ -750,10 +716,9 @@ export class Files {
   download(request: DownloadFileRequest, options?: CallOptions): Promise<Download>;
 
   /**
-   * Get a presigned URL for a file.
+   * Returns a presigned URL for downloading a file.
    *
-   * Returns a presigned URL for downloading a file. The URL requires no API key until it expires,
-   * so treat it as a secret.
+   * The URL requires no API key until it expires, so treat it as a secret.
    *
    * @returns The presigned URL.
    * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No

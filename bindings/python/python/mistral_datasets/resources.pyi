@@ -55,9 +55,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListDatasetsResponse:
-        """List datasets.
-
-        Returns the datasets in the workspace, newest first, one page at a time.
+        """Returns the datasets in the workspace, newest first, one page at a time.
 
         Args:
             page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
@@ -91,9 +89,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListDatasetsResponse:
-        """List datasets.
-
-        Returns the datasets in the workspace, newest first, one page at a time.
+        """Returns the datasets in the workspace, newest first, one page at a time.
 
         Args:
             page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
@@ -169,9 +165,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Create a dataset.
-
-        Creates an empty dataset in the workspace.
+        """Creates an empty dataset in the workspace.
 
         Args:
             name: Name of the dataset. Limits: 5 to 50 characters.
@@ -203,9 +197,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Create a dataset.
-
-        Creates an empty dataset in the workspace.
+        """Creates an empty dataset in the workspace.
 
         Args:
             name: Name of the dataset. Limits: 5 to 50 characters.
@@ -236,9 +228,9 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Get a dataset.
+        """Returns a dataset.
 
-        Returns a dataset. Fails with `DATASET_NOT_FOUND` if it does not exist.
+        Fails with `DATASET_NOT_FOUND` if it does not exist.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -268,9 +260,9 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Get a dataset.
+        """Returns a dataset.
 
-        Returns a dataset. Fails with `DATASET_NOT_FOUND` if it does not exist.
+        Fails with `DATASET_NOT_FOUND` if it does not exist.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -302,9 +294,9 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Update a dataset.
+        """Updates the name or description of a dataset.
 
-        Updates the name or description of a dataset. Fields that are omitted or null remain unchanged.
+        Fields that are omitted or null remain unchanged.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -338,9 +330,9 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Update a dataset.
+        """Updates the name or description of a dataset.
 
-        Updates the name or description of a dataset. Fields that are omitted or null remain unchanged.
+        Fields that are omitted or null remain unchanged.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -372,9 +364,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Delete a dataset.
-
-        Deletes a dataset and all of its records.
+        """Deletes a dataset and all of its records.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -401,9 +391,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Delete a dataset.
-
-        Deletes a dataset and all of its records.
+        """Deletes a dataset and all of its records.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -432,9 +420,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListRecordsResponse:
-        """List the records of a dataset.
-
-        Returns the records of a dataset in the order they were added, one page at a time.
+        """Returns the records of a dataset in the order they were added, one page at a time.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -468,9 +454,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListRecordsResponse:
-        """List the records of a dataset.
-
-        Returns the records of a dataset in the order they were added, one page at a time.
+        """Returns the records of a dataset in the order they were added, one page at a time.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -599,9 +583,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> DatasetRecord:
-        """Create a record.
-
-        Adds a record to a dataset.
+        """Adds a record to a dataset.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -638,9 +620,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> DatasetRecord:
-        """Create a record.
-
-        Adds a record to a dataset.
+        """Adds a record to a dataset.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -679,9 +659,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import records from a campaign.
-
-        Starts an import task that adds a record for each event selected by a campaign.
+        """Starts an import task that adds a record for each event selected by a campaign.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -719,9 +697,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import records from a campaign.
-
-        Starts an import task that adds a record for each event selected by a campaign.
+        """Starts an import task that adds a record for each event selected by a campaign.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -761,9 +737,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import records from explorer events.
-
-        Starts an import task that adds a record for each of the given chat completion events.
+        """Starts an import task that adds a record for each of the given chat completion events.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -803,9 +777,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import records from explorer events.
-
-        Starts an import task that adds a record for each of the given chat completion events.
+        """Starts an import task that adds a record for each of the given chat completion events.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -845,10 +817,9 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import records from a file.
+        """Starts an import task that adds a record for each line of an uploaded JSONL file.
 
-        Starts an import task that adds a record for each line of an uploaded JSONL file. Each line is an object with
-        either `payload` or `messages`, and optionally `properties`.
+        Each line is an object with either `payload` or `messages`, and optionally `properties`.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -886,10 +857,9 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import records from a file.
+        """Starts an import task that adds a record for each line of an uploaded JSONL file.
 
-        Starts an import task that adds a record for each line of an uploaded JSONL file. Each line is an object with
-        either `payload` or `messages`, and optionally `properties`.
+        Each line is an object with either `payload` or `messages`, and optionally `properties`.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -927,9 +897,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import records from playground conversations.
-
-        Starts an import task that adds a record for each of the given playground conversations.
+        """Starts an import task that adds a record for each of the given playground conversations.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -969,9 +937,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import records from playground conversations.
-
-        Starts an import task that adds a record for each of the given playground conversations.
+        """Starts an import task that adds a record for each of the given playground conversations.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -1011,9 +977,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import records from other datasets.
-
-        Starts an import task that copies records from other datasets in the workspace.
+        """Starts an import task that copies records from other datasets in the workspace.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -1053,9 +1017,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import records from other datasets.
-
-        Starts an import task that copies records from other datasets in the workspace.
+        """Starts an import task that copies records from other datasets in the workspace.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -1092,11 +1054,10 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ExportResponse:
-        """Export a dataset to JSONL.
+        """Exports all records of a dataset to a JSONL file, one record per line, and returns a presigned URL for
+        downloading the file.
 
-        Exports all records of a dataset to a JSONL file, one record per line, and returns a presigned URL for
-        downloading the file. The URL requires no API key, so treat it as a secret. It expires; export again to get a
-        new one.
+        The URL requires no API key, so treat it as a secret. It expires; export again to get a new one.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -1126,11 +1087,10 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ExportResponse:
-        """Export a dataset to JSONL.
+        """Exports all records of a dataset to a JSONL file, one record per line, and returns a presigned URL for
+        downloading the file.
 
-        Exports all records of a dataset to a JSONL file, one record per line, and returns a presigned URL for
-        downloading the file. The URL requires no API key, so treat it as a secret. It expires; export again to get a
-        new one.
+        The URL requires no API key, so treat it as a secret. It expires; export again to get a new one.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -1161,9 +1121,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Get an import task.
-
-        Returns the status, progress and result of an import task.
+        """Returns the status, progress and result of an import task.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -1195,9 +1153,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Get an import task.
-
-        Returns the status, progress and result of an import task.
+        """Returns the status, progress and result of an import task.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -1230,9 +1186,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListTasksResponse:
-        """List the import tasks of a dataset.
-
-        Returns the import tasks of a dataset, newest first, one page at a time.
+        """Returns the import tasks of a dataset, newest first, one page at a time.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -1266,9 +1220,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListTasksResponse:
-        """List the import tasks of a dataset.
-
-        Returns the import tasks of a dataset, newest first, one page at a time.
+        """Returns the import tasks of a dataset, newest first, one page at a time.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -1352,9 +1304,9 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Delete multiple records.
+        """Deletes up to 500 records in one request.
 
-        Deletes up to 500 records in one request. Either all or none of them are deleted.
+        Either all or none of them are deleted.
 
         Args:
             dataset_record_ids: IDs of the records to delete. Limits: 1 to 500 items.
@@ -1381,9 +1333,9 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Delete multiple records.
+        """Deletes up to 500 records in one request.
 
-        Deletes up to 500 records in one request. Either all or none of them are deleted.
+        Either all or none of them are deleted.
 
         Args:
             dataset_record_ids: IDs of the records to delete. Limits: 1 to 500 items.
@@ -1410,9 +1362,9 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> DatasetRecord:
-        """Get a record.
+        """Returns a record.
 
-        Returns a record. Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
+        Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
 
         Args:
             dataset_record_id: ID of the record.
@@ -1442,9 +1394,9 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> DatasetRecord:
-        """Get a record.
+        """Returns a record.
 
-        Returns a record. Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
+        Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
 
         Args:
             dataset_record_id: ID of the record.
@@ -1474,9 +1426,7 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Delete a record.
-
-        Deletes a record from its dataset.
+        """Deletes a record from its dataset.
 
         Args:
             dataset_record_id: ID of the record.
@@ -1503,9 +1453,7 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Delete a record.
-
-        Deletes a record from its dataset.
+        """Deletes a record from its dataset.
 
         Args:
             dataset_record_id: ID of the record.
@@ -1533,9 +1481,9 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Replace the payload of a record.
+        """Replaces the entire payload of a record.
 
-        Replaces the entire payload of a record. The properties remain unchanged.
+        The properties remain unchanged.
 
         Args:
             dataset_record_id: ID of the record.
@@ -1564,9 +1512,9 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Replace the payload of a record.
+        """Replaces the entire payload of a record.
 
-        Replaces the entire payload of a record. The properties remain unchanged.
+        The properties remain unchanged.
 
         Args:
             dataset_record_id: ID of the record.
@@ -1597,9 +1545,9 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Replace the properties of a record.
+        """Replaces all properties of a record.
 
-        Replaces all properties of a record. The payload remains unchanged.
+        The payload remains unchanged.
 
         Args:
             dataset_record_id: ID of the record.
@@ -1628,9 +1576,9 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Replace the properties of a record.
+        """Replaces all properties of a record.
 
-        Replaces all properties of a record. The payload remains unchanged.
+        The payload remains unchanged.
 
         Args:
             dataset_record_id: ID of the record.
@@ -1661,9 +1609,7 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> JudgeRecordResponse:
-        """Judge a record.
-
-        Evaluates a record with a model, using the judge definition in the request.
+        """Evaluates a record with a model, using the judge definition in the request.
 
         Args:
             dataset_record_id: ID of the record.
@@ -1697,9 +1643,7 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> JudgeRecordResponse:
-        """Judge a record.
-
-        Evaluates a record with a model, using the judge definition in the request.
+        """Evaluates a record with a model, using the judge definition in the request.
 
         Args:
             dataset_record_id: ID of the record.
@@ -1743,10 +1687,9 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListFilesResponse:
-        """List files.
+        """Returns the files in the workspace, newest first, one page at a time.
 
-        Returns the files in the workspace, newest first, one page at a time. Unlike in other listings, pages are
-        numbered from 0.
+        Unlike in other listings, pages are numbered from 0.
 
         Args:
             page: Page number, starting from 0. Limits: at least 0. Default: 0.
@@ -1784,10 +1727,9 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListFilesResponse:
-        """List files.
+        """Returns the files in the workspace, newest first, one page at a time.
 
-        Returns the files in the workspace, newest first, one page at a time. Unlike in other listings, pages are
-        numbered from 0.
+        Unlike in other listings, pages are numbered from 0.
 
         Args:
             page: Page number, starting from 0. Limits: at least 0. Default: 0.
@@ -1824,9 +1766,7 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> File:
-        """Upload a file.
-
-        Uploads a file of up to 512 MB, which can then be imported into a dataset.
+        """Uploads a file of up to 512 MB, which can then be imported into a dataset.
 
         Args:
             file: Content of the file.
@@ -1862,9 +1802,7 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> File:
-        """Upload a file.
-
-        Uploads a file of up to 512 MB, which can then be imported into a dataset.
+        """Uploads a file of up to 512 MB, which can then be imported into a dataset.
 
         Args:
             file: Content of the file.
@@ -1897,9 +1835,7 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> File:
-        """Get a file.
-
-        Returns the metadata of an uploaded file.
+        """Returns the metadata of an uploaded file.
 
         Args:
             file_id: ID of the file.
@@ -1929,9 +1865,7 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> File:
-        """Get a file.
-
-        Returns the metadata of an uploaded file.
+        """Returns the metadata of an uploaded file.
 
         Args:
             file_id: ID of the file.
@@ -1961,9 +1895,9 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> DeleteFileResponse:
-        """Delete a file.
+        """Deletes an uploaded file.
 
-        Deletes an uploaded file. Records imported from it are kept.
+        Records imported from it are kept.
 
         Args:
             file_id: ID of the file.
@@ -1993,9 +1927,9 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> DeleteFileResponse:
-        """Delete a file.
+        """Deletes an uploaded file.
 
-        Deletes an uploaded file. Records imported from it are kept.
+        Records imported from it are kept.
 
         Args:
             file_id: ID of the file.
@@ -2025,9 +1959,7 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Download:
-        """Download a file.
-
-        Returns the content of an uploaded file.
+        """Returns the content of an uploaded file.
 
         Args:
             file_id: ID of the file.
@@ -2057,9 +1989,7 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Download:
-        """Download a file.
-
-        Returns the content of an uploaded file.
+        """Returns the content of an uploaded file.
 
         Args:
             file_id: ID of the file.
@@ -2090,10 +2020,9 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> SignedUrl:
-        """Get a presigned URL for a file.
+        """Returns a presigned URL for downloading a file.
 
-        Returns a presigned URL for downloading a file. The URL requires no API key until it expires, so treat it as a
-        secret.
+        The URL requires no API key until it expires, so treat it as a secret.
 
         Args:
             file_id: ID of the file.
@@ -2125,10 +2054,9 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> SignedUrl:
-        """Get a presigned URL for a file.
+        """Returns a presigned URL for downloading a file.
 
-        Returns a presigned URL for downloading a file. The URL requires no API key until it expires, so treat it as a
-        secret.
+        The URL requires no API key until it expires, so treat it as a secret.
 
         Args:
             file_id: ID of the file.

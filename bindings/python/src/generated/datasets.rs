@@ -53,8 +53,6 @@ impl Datasets {
         self.session.clone()
     }
 
-    /// List datasets.
-    ///
     /// Returns the datasets in the workspace, newest first, one page at a time.
     ///
     /// Args:
@@ -91,8 +89,6 @@ impl Datasets {
         send(py, blocking, call)
     }
 
-    /// List datasets.
-    ///
     /// Returns the datasets in the workspace, newest first, one page at a time.
     ///
     /// Args:
@@ -180,8 +176,6 @@ impl Datasets {
         pager::create(py, self.session.with_keywords(py, options)?, call, pager_options, None)
     }
 
-    /// Create a dataset.
-    ///
     /// Creates an empty dataset in the workspace.
     ///
     /// Args:
@@ -215,8 +209,6 @@ impl Datasets {
         send(py, blocking, call)
     }
 
-    /// Create a dataset.
-    ///
     /// Creates an empty dataset in the workspace.
     ///
     /// Args:
@@ -249,9 +241,9 @@ impl Datasets {
         send_async(py, "Datasets.create_async", &self.session, call)
     }
 
-    /// Get a dataset.
+    /// Returns a dataset.
     ///
-    /// Returns a dataset. Fails with `DATASET_NOT_FOUND` if it does not exist.
+    /// Fails with `DATASET_NOT_FOUND` if it does not exist.
     ///
     /// Args:
     ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -282,9 +274,9 @@ impl Datasets {
         send(py, blocking, call)
     }
 
-    /// Get a dataset.
+    /// Returns a dataset.
     ///
-    /// Returns a dataset. Fails with `DATASET_NOT_FOUND` if it does not exist.
+    /// Fails with `DATASET_NOT_FOUND` if it does not exist.
     ///
     /// Args:
     ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -314,10 +306,9 @@ impl Datasets {
         send_async(py, "Datasets.fetch_async", &self.session, call)
     }
 
-    /// Update a dataset.
+    /// Updates the name or description of a dataset.
     ///
-    /// Updates the name or description of a dataset. Fields that are omitted or null remain
-    /// unchanged.
+    /// Fields that are omitted or null remain unchanged.
     ///
     /// Args:
     ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -354,10 +345,9 @@ impl Datasets {
         send(py, blocking, call)
     }
 
-    /// Update a dataset.
+    /// Updates the name or description of a dataset.
     ///
-    /// Updates the name or description of a dataset. Fields that are omitted or null remain
-    /// unchanged.
+    /// Fields that are omitted or null remain unchanged.
     ///
     /// Args:
     ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -398,8 +388,6 @@ impl Datasets {
         send_async(py, "Datasets.update_async", &self.session, call)
     }
 
-    /// Delete a dataset.
-    ///
     /// Deletes a dataset and all of its records.
     ///
     /// Args:
@@ -428,8 +416,6 @@ impl Datasets {
         send(py, blocking, call)
     }
 
-    /// Delete a dataset.
-    ///
     /// Deletes a dataset and all of its records.
     ///
     /// Args:
@@ -457,8 +443,6 @@ impl Datasets {
         send_async(py, "Datasets.delete_async", &self.session, call)
     }
 
-    /// List the records of a dataset.
-    ///
     /// Returns the records of a dataset in the order they were added, one page at a time.
     ///
     /// Args:
@@ -496,8 +480,6 @@ impl Datasets {
         send(py, blocking, call)
     }
 
-    /// List the records of a dataset.
-    ///
     /// Returns the records of a dataset in the order they were added, one page at a time.
     ///
     /// Args:
@@ -594,8 +576,6 @@ impl Datasets {
         )
     }
 
-    /// Create a record.
-    ///
     /// Adds a record to a dataset.
     ///
     /// Args:
@@ -642,8 +622,6 @@ impl Datasets {
         send(py, blocking, call)
     }
 
-    /// Create a record.
-    ///
     /// Adds a record to a dataset.
     ///
     /// Args:
@@ -692,8 +670,6 @@ impl Datasets {
         send_async(py, "Datasets.create_record_async", &self.session, call)
     }
 
-    /// Import records from a campaign.
-    ///
     /// Starts an import task that adds a record for each event selected by a campaign.
     ///
     /// Args:
@@ -737,8 +713,6 @@ impl Datasets {
         }
     }
 
-    /// Import records from a campaign.
-    ///
     /// Starts an import task that adds a record for each event selected by a campaign.
     ///
     /// Args:
@@ -792,8 +766,6 @@ impl Datasets {
         }
     }
 
-    /// Import records from explorer events.
-    ///
     /// Starts an import task that adds a record for each of the given chat completion events.
     ///
     /// Args:
@@ -840,8 +812,6 @@ impl Datasets {
         }
     }
 
-    /// Import records from explorer events.
-    ///
     /// Starts an import task that adds a record for each of the given chat completion events.
     ///
     /// Args:
@@ -895,10 +865,9 @@ impl Datasets {
         }
     }
 
-    /// Import records from a file.
+    /// Starts an import task that adds a record for each line of an uploaded JSONL file.
     ///
-    /// Starts an import task that adds a record for each line of an uploaded JSONL file. Each line
-    /// is an object with either `payload` or `messages`, and optionally `properties`.
+    /// Each line is an object with either `payload` or `messages`, and optionally `properties`.
     ///
     /// Args:
     ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -941,10 +910,9 @@ impl Datasets {
         }
     }
 
-    /// Import records from a file.
+    /// Starts an import task that adds a record for each line of an uploaded JSONL file.
     ///
-    /// Starts an import task that adds a record for each line of an uploaded JSONL file. Each line
-    /// is an object with either `payload` or `messages`, and optionally `properties`.
+    /// Each line is an object with either `payload` or `messages`, and optionally `properties`.
     ///
     /// Args:
     ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -992,8 +960,6 @@ impl Datasets {
         }
     }
 
-    /// Import records from playground conversations.
-    ///
     /// Starts an import task that adds a record for each of the given playground conversations.
     ///
     /// Args:
@@ -1040,8 +1006,6 @@ impl Datasets {
         }
     }
 
-    /// Import records from playground conversations.
-    ///
     /// Starts an import task that adds a record for each of the given playground conversations.
     ///
     /// Args:
@@ -1095,8 +1059,6 @@ impl Datasets {
         }
     }
 
-    /// Import records from other datasets.
-    ///
     /// Starts an import task that copies records from other datasets in the workspace.
     ///
     /// Args:
@@ -1145,8 +1107,6 @@ impl Datasets {
         }
     }
 
-    /// Import records from other datasets.
-    ///
     /// Starts an import task that copies records from other datasets in the workspace.
     ///
     /// Args:
@@ -1200,11 +1160,11 @@ impl Datasets {
         }
     }
 
-    /// Export a dataset to JSONL.
-    ///
     /// Exports all records of a dataset to a JSONL file, one record per line, and returns a
-    /// presigned URL for downloading the file. The URL requires no API key, so treat it as a
-    /// secret. It expires; export again to get a new one.
+    /// presigned URL for downloading the file.
+    ///
+    /// The URL requires no API key, so treat it as a secret. It expires; export again to get a new
+    /// one.
     ///
     /// Args:
     ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -1235,11 +1195,11 @@ impl Datasets {
         send(py, blocking, call)
     }
 
-    /// Export a dataset to JSONL.
-    ///
     /// Exports all records of a dataset to a JSONL file, one record per line, and returns a
-    /// presigned URL for downloading the file. The URL requires no API key, so treat it as a
-    /// secret. It expires; export again to get a new one.
+    /// presigned URL for downloading the file.
+    ///
+    /// The URL requires no API key, so treat it as a secret. It expires; export again to get a new
+    /// one.
     ///
     /// Args:
     ///     dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -1269,8 +1229,6 @@ impl Datasets {
         send_async(py, "Datasets.export_to_jsonl_async", &self.session, call)
     }
 
-    /// Get an import task.
-    ///
     /// Returns the status, progress and result of an import task.
     ///
     /// Args:
@@ -1304,8 +1262,6 @@ impl Datasets {
         send(py, blocking, call)
     }
 
-    /// Get an import task.
-    ///
     /// Returns the status, progress and result of an import task.
     ///
     /// Args:
@@ -1339,8 +1295,6 @@ impl Datasets {
         send_async(py, "Datasets.fetch_task_async", &self.session, call)
     }
 
-    /// List the import tasks of a dataset.
-    ///
     /// Returns the import tasks of a dataset, newest first, one page at a time.
     ///
     /// Args:
@@ -1378,8 +1332,6 @@ impl Datasets {
         send(py, blocking, call)
     }
 
-    /// List the import tasks of a dataset.
-    ///
     /// Returns the import tasks of a dataset, newest first, one page at a time.
     ///
     /// Args:

@@ -36,10 +36,9 @@ impl Files {
         Self::new(client.get().clone())
     }
 
-    /// List files.
+    /// Returns the files in the workspace, newest first, one page at a time.
     ///
-    /// Returns the files in the workspace, newest first, one page at a time. Unlike in other
-    /// listings, pages are numbered from 0.
+    /// Unlike in other listings, pages are numbered from 0.
     ///
     /// Args:
     ///     page: Page number, starting from 0. Limits: at least 0. Default: 0.
@@ -87,10 +86,9 @@ impl Files {
         send(py, blocking, call)
     }
 
-    /// List files.
+    /// Returns the files in the workspace, newest first, one page at a time.
     ///
-    /// Returns the files in the workspace, newest first, one page at a time. Unlike in other
-    /// listings, pages are numbered from 0.
+    /// Unlike in other listings, pages are numbered from 0.
     ///
     /// Args:
     ///     page: Page number, starting from 0. Limits: at least 0. Default: 0.
@@ -138,8 +136,6 @@ impl Files {
         send_async(py, "Files.list_async", &self.session, call)
     }
 
-    /// Upload a file.
-    ///
     /// Uploads a file of up to 512 MB, which can then be imported into a dataset.
     ///
     /// Args:
@@ -183,8 +179,6 @@ impl Files {
         send_by_runtime(py, &self.session, call)
     }
 
-    /// Upload a file.
-    ///
     /// Uploads a file of up to 512 MB, which can then be imported into a dataset.
     ///
     /// Args:
@@ -228,8 +222,6 @@ impl Files {
         send_async(py, "Files.upload_async", &self.session, call)
     }
 
-    /// Get a file.
-    ///
     /// Returns the metadata of an uploaded file.
     ///
     /// Args:
@@ -261,8 +253,6 @@ impl Files {
         send(py, blocking, call)
     }
 
-    /// Get a file.
-    ///
     /// Returns the metadata of an uploaded file.
     ///
     /// Args:
@@ -293,9 +283,9 @@ impl Files {
         send_async(py, "Files.retrieve_async", &self.session, call)
     }
 
-    /// Delete a file.
+    /// Deletes an uploaded file.
     ///
-    /// Deletes an uploaded file. Records imported from it are kept.
+    /// Records imported from it are kept.
     ///
     /// Args:
     ///     file_id: ID of the file.
@@ -326,9 +316,9 @@ impl Files {
         send(py, blocking, call)
     }
 
-    /// Delete a file.
+    /// Deletes an uploaded file.
     ///
-    /// Deletes an uploaded file. Records imported from it are kept.
+    /// Records imported from it are kept.
     ///
     /// Args:
     ///     file_id: ID of the file.
@@ -358,8 +348,6 @@ impl Files {
         send_async(py, "Files.delete_async", &self.session, call)
     }
 
-    /// Download a file.
-    ///
     /// Returns the content of an uploaded file.
     ///
     /// Args:
@@ -390,8 +378,6 @@ impl Files {
         send_by_runtime(py, &self.session, call)
     }
 
-    /// Download a file.
-    ///
     /// Returns the content of an uploaded file.
     ///
     /// Args:
@@ -422,10 +408,9 @@ impl Files {
         send_async(py, "Files.download_async", &self.session, call)
     }
 
-    /// Get a presigned URL for a file.
+    /// Returns a presigned URL for downloading a file.
     ///
-    /// Returns a presigned URL for downloading a file. The URL requires no API key until it
-    /// expires, so treat it as a secret.
+    /// The URL requires no API key until it expires, so treat it as a secret.
     ///
     /// Args:
     ///     file_id: ID of the file.
@@ -458,10 +443,9 @@ impl Files {
         send(py, blocking, call)
     }
 
-    /// Get a presigned URL for a file.
+    /// Returns a presigned URL for downloading a file.
     ///
-    /// Returns a presigned URL for downloading a file. The URL requires no API key until it
-    /// expires, so treat it as a secret.
+    /// The URL requires no API key until it expires, so treat it as a secret.
     ///
     /// Args:
     ///     file_id: ID of the file.

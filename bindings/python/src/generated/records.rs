@@ -35,9 +35,9 @@ impl Records {
         Self::new(client.get().clone())
     }
 
-    /// Delete multiple records.
+    /// Deletes up to 500 records in one request.
     ///
-    /// Deletes up to 500 records in one request. Either all or none of them are deleted.
+    /// Either all or none of them are deleted.
     ///
     /// Args:
     ///     dataset_record_ids: IDs of the records to delete. Limits: 1 to 500 items.
@@ -65,9 +65,9 @@ impl Records {
         send(py, blocking, call)
     }
 
-    /// Delete multiple records.
+    /// Deletes up to 500 records in one request.
     ///
-    /// Deletes up to 500 records in one request. Either all or none of them are deleted.
+    /// Either all or none of them are deleted.
     ///
     /// Args:
     ///     dataset_record_ids: IDs of the records to delete. Limits: 1 to 500 items.
@@ -99,9 +99,9 @@ impl Records {
         send_async(py, "Records.bulk_delete_async", &self.session, call)
     }
 
-    /// Get a record.
+    /// Returns a record.
     ///
-    /// Returns a record. Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
+    /// Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
     ///
     /// Args:
     ///     dataset_record_id: ID of the record.
@@ -132,9 +132,9 @@ impl Records {
         send(py, blocking, call)
     }
 
-    /// Get a record.
+    /// Returns a record.
     ///
-    /// Returns a record. Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
+    /// Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
     ///
     /// Args:
     ///     dataset_record_id: ID of the record.
@@ -165,8 +165,6 @@ impl Records {
         send_async(py, "Records.fetch_async", &self.session, call)
     }
 
-    /// Delete a record.
-    ///
     /// Deletes a record from its dataset.
     ///
     /// Args:
@@ -195,8 +193,6 @@ impl Records {
         send(py, blocking, call)
     }
 
-    /// Delete a record.
-    ///
     /// Deletes a record from its dataset.
     ///
     /// Args:
@@ -225,9 +221,9 @@ impl Records {
         send_async(py, "Records.delete_async", &self.session, call)
     }
 
-    /// Replace the payload of a record.
+    /// Replaces the entire payload of a record.
     ///
-    /// Replaces the entire payload of a record. The properties remain unchanged.
+    /// The properties remain unchanged.
     ///
     /// Args:
     ///     dataset_record_id: ID of the record.
@@ -260,9 +256,9 @@ impl Records {
         send(py, blocking, call)
     }
 
-    /// Replace the payload of a record.
+    /// Replaces the entire payload of a record.
     ///
-    /// Replaces the entire payload of a record. The properties remain unchanged.
+    /// The properties remain unchanged.
     ///
     /// Args:
     ///     dataset_record_id: ID of the record.
@@ -296,9 +292,9 @@ impl Records {
         send_async(py, "Records.update_payload_async", &self.session, call)
     }
 
-    /// Replace the properties of a record.
+    /// Replaces all properties of a record.
     ///
-    /// Replaces all properties of a record. The payload remains unchanged.
+    /// The payload remains unchanged.
     ///
     /// Args:
     ///     dataset_record_id: ID of the record.
@@ -331,9 +327,9 @@ impl Records {
         send(py, blocking, call)
     }
 
-    /// Replace the properties of a record.
+    /// Replaces all properties of a record.
     ///
-    /// Replaces all properties of a record. The payload remains unchanged.
+    /// The payload remains unchanged.
     ///
     /// Args:
     ///     dataset_record_id: ID of the record.
@@ -367,8 +363,6 @@ impl Records {
         send_async(py, "Records.update_properties_async", &self.session, call)
     }
 
-    /// Judge a record.
-    ///
     /// Evaluates a record with a model, using the judge definition in the request.
     ///
     /// Args:
@@ -407,8 +401,6 @@ impl Records {
         send(py, blocking, call)
     }
 
-    /// Judge a record.
-    ///
     /// Evaluates a record with a model, using the judge definition in the request.
     ///
     /// Args:

@@ -235,7 +235,7 @@ fn pager_method(model: &Model, operation: &Operation, listing: &Listing) -> Resu
 
 /// The documentation of a method, with an example.
 fn documentation(model: &Model, operation: &Operation) -> Result<String, String> {
-    let mut text = format!("{}.\n\n{}\n\n", operation.summary, operation.description);
+    let mut text = format!("{}\n\n", operation.doc());
     if operation.success.response != Response::Empty {
         let _ = writeln!(text, "@returns {}", operation.success.description);
     }

@@ -312,8 +312,7 @@ impl Style {
 
 /// Returns the docstring of a method, as lines that are not wrapped.
 pub fn method_doc(model: &Model, operation: &Operation, style: Style) -> Vec<String> {
-    let mut lines =
-        vec![format!("{}.", operation.summary), String::new(), operation.description.clone()];
+    let mut lines: Vec<String> = operation.doc().split('\n').map(str::to_owned).collect();
     lines.extend([String::new(), "Args:".to_owned()]);
     for Argument { field, .. } in &operation.arguments(model) {
         let mut line = format!("    {}: {}", field.name, field.description);
