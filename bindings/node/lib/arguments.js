@@ -1,117 +1,111 @@
-// The checks of arguments. Each returns the value as the native module takes it, or the problem with it; none repeats the
-// value, which may be somebody's conversation.
+// Validators of arguments. Each returns `{ value }`, the value as the native module takes it, or `{ problem }`. Problems never
+// quote strings or objects, which may be part of a conversation.
 
 "use strict";
 
 const { RawJson } = require("./raw-json.js");
 
-/** Text, ids included. */
-function text(value) {
-  if (typeof value !== "string") return expected("text", value);
-  // The other half could not be sent, and would silently become another character.
-  if (!value.isWellFormed()) return { problem: "holds half of a surrogate pair" };
+function string(value) {
+  if (typeof value !== "string") return expected("a string", value);
+  // UTF-8 cannot represent it; Node-API would silently replace it.
+  if (!value.isWellFormed()) return { problem: "contains an unpaired surrogate" };
   return { value };
 }
 
-/** A list of texts. */
-function texts(value) {
-  if (!Array.isArray(value)) return expected("a list of texts", value);
+function strings(value) {
+  if (!Array.isArray(value)) return expected("an array of strings", value);
   for (const [index, item] of value.entries()) {
-    const { problem } = text(item);
+    const { problem } = string(item);
     if (problem !== undefined) return { problem: `${problem}, at index ${index}` };
   }
   return { value };
 }
 
-/** A whole number. */
 function integer(value) {
-  return Number.isSafeInteger(value) ? { value } : expected("a whole number", value);
+  return Number.isSafeInteger(value) ? { value } : expected("an integer", value);
 }
 
-/** How many there are of something. */
 function size(value) {
   return Number.isSafeInteger(value) && value >= 0
     ? { value }
-    : expected("a whole number that is not negative", value);
+    : expected("a non-negative integer", value);
 }
 
-/** A time that something may take. */
 function milliseconds(value) {
   return Number.isFinite(value) && value >= 0
     ? { value }
-    : expected("a number of milliseconds", value);
+    : expected("a non-negative number of milliseconds", value);
 }
 
-/** What is called. */
-function listener(value) {
+function callback(value) {
   return typeof value === "function" ? { value } : expected("a function", value);
 }
 
-/** A number. */
 function number(value) {
   return Number.isFinite(value) ? { value } : expected("a number", value);
 }
 
-/** True or false. */
 function boolean(value) {
-  return typeof value === "boolean" ? { value } : expected("true or false", value);
+  return typeof value === "boolean" ? { value } : expected("a boolean", value);
 }
 
-/** An object to send as JSON. It crosses as its text. */
+/** An object that is sent as JSON. Its value is the JSON text. */
 function json(value) {
   if (value instanceof RawJson) {
     return value.text.trimStart().startsWith("{")
       ? { value: value.text }
-      : { problem: "expected an object" };
+      : { problem: "expected a JSON object" };
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return expected("an object", value);
   }
   try {
-    const written = JSON.stringify(value);
-    return written?.startsWith("{") ? { value: written } : { problem: "expected an object" };
+    const text = JSON.stringify(value);
+    return text?.startsWith("{") ? { value: text } : { problem: "expected a JSON object" };
   } catch (error) {
-    return { problem: unwritable(error) };
+    return { problem: serializationProblem(error) };
   }
 }
 
-/** Why JavaScript cannot write an object as JSON. */
-function unwritable(error) {
-  const words = String(error?.message);
-  if (words.includes("BigInt")) {
-    return "holds a BigInt, which JavaScript cannot write as JSON; give the exact text with RawJson.from(text)";
+/** Why `JSON.stringify` threw. */
+function serializationProblem(error) {
+  const message = String(error?.message);
+  if (message.includes("BigInt")) {
+    return "contains a BigInt, which JSON.stringify does not support; pass the exact JSON with RawJson.from(text)";
   }
-  if (words.includes("circular")) return "holds itself, and so has no end as JSON";
-  return `cannot be written as JSON: ${words}`;
+  if (message.includes("circular")) return "contains a circular reference";
+  return `cannot be serialized as JSON: ${message}`;
 }
 
-/** A file. `transfer.js` looks at what is in it. */
+/** A file. `transfer.js` validates its content. */
 function file(value) {
   return typeof value === "object" && value !== null ? { value } : expected("a file", value);
 }
 
-/** The same check, but the argument may be left out, or null. */
-function optional(check) {
-  const checked = (value) => (value === null ? { value: undefined } : check(value));
-  checked.optional = true;
-  return checked;
+/** Makes an argument optional: it may be missing or null. */
+function optional(validate) {
+  const validateOptional = (value) => (value === null ? { value: undefined } : validate(value));
+  validateOptional.optional = true;
+  return validateOptional;
 }
 
 function expected(what, value) {
-  return { problem: `expected ${what}, found ${kindOf(value)}` };
+  return { problem: `expected ${what}, found ${describe(value)}` };
 }
 
-/** What a value is, in words. */
-function kindOf(value) {
+/** Describes a value by its type. */
+function describe(value) {
   if (value === null) return "null";
-  if (Array.isArray(value)) return "a list";
+  if (Array.isArray(value)) return "an array";
   switch (typeof value) {
     case "string":
-      return "text";
+      return "a string";
     case "number":
       return String(value);
     case "bigint":
       return "a BigInt";
+    case "undefined":
+      return "undefined";
     case "object": {
       const name = value.constructor?.name;
       return name && name !== "Object" ? `a ${name}` : "an object";
@@ -121,18 +115,45 @@ function kindOf(value) {
   }
 }
 
+/** The message for an unknown name: suggests the most similar known name, or lists all. */
+function unknownName(kind, name, known) {
+  const plain = (text) => text.replaceAll("_", "").toLowerCase();
+  const distances = known.map((candidate) => editDistance(plain(name), plain(candidate)));
+  const best = Math.min(...distances);
+  const hint =
+    best <= 2
+      ? `did you mean \`${known[distances.indexOf(best)]}\`?`
+      : `expected one of ${known.map((candidate) => `\`${candidate}\``).join(", ")}`;
+  return `unknown ${kind} \`${name}\`; ${hint}`;
+}
+
+/** The Levenshtein distance between two strings. */
+function editDistance(left, right) {
+  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= left.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= right.length; j++) {
+      const substitution = row[j - 1] + (left[i - 1] === right[j - 1] ? 0 : 1);
+      next.push(Math.min(substitution, row[j] + 1, next[j - 1] + 1));
+    }
+    row = next;
+  }
+  return row[right.length];
+}
+
 module.exports = {
   boolean,
+  callback,
+  describe,
   expected,
   file,
   integer,
   json,
-  kindOf,
-  listener,
   milliseconds,
   number,
   optional,
   size,
-  text,
-  texts,
+  string,
+  strings,
+  unknownName,
 };

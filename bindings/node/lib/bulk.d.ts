@@ -10,8 +10,8 @@ import type { CreateReport, ImportReport } from "./report.js";
 import type { FileContent } from "./transfer.js";
 
 /**
- * A record to create: a payload with properties beside it, a payload alone, or a record that was read. A payload that has
- * `properties` of its own is taken apart, as the lines of files are.
+ * A record to create: a payload with properties, a payload alone, or a record that was read before. If a bare payload has a
+ * `properties` property, its value becomes the record's properties, as in JSONL files.
  */
 export type NewRecord =
   | { payload: ConversationPayloadInput; properties?: RecordPropertiesInput | undefined }
@@ -20,34 +20,36 @@ export type NewRecord =
   | ExportedRecord
   | RawJson;
 
-/** What {@link DatasetsBase.createRecords} takes. */
+/** Request of {@link DatasetsBase.createRecords}. */
 export interface CreateRecordsRequest {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** The dataset's ID (a UUID), or its slug if the server assigns slugs. */
   datasetId: string;
-  /** The records, taken only as fast as they are sent. */
+  /** The records. The iterable is consumed at the rate records are sent. */
   records: Iterable<NewRecord> | AsyncIterable<NewRecord>;
-  /** How many requests may be under way at once; with 1, records are created in their order. Limits: 1 to 64. Default: 8. */
+  /** Maximum number of concurrent requests. With 1, records are created in order. Limits: 1 to 64. Default: 8. */
   concurrency?: number | undefined;
   /**
-   * How records are sent: `single`, a request for each; `file`, by uploading and importing files, which is faster for many and
-   * tells no ids; `auto`, by a file when there are more than 1000. Default: `auto`.
+   * How records are sent: `single` sends one request per record; `file` uploads and imports files, which is faster for many
+   * records but does not return their IDs; `auto` chooses `file` for more than 1000 records. Default: `auto`.
    */
   strategy?: "auto" | "single" | "file" | undefined;
-  /** Whether records are sent after one has failed. Default: `stop`. */
+  /** Whether to continue after a record has failed. Default: `stop`. */
   onError?: "stop" | "continue" | undefined;
-  /** Goes on after an earlier call with the same records: what was created, or may have been, is passed over. */
+  /**
+   * Report of an earlier call with the same records. Records that it created, or may have created, are skipped.
+   */
   resume?: CreateReport | undefined;
-  /** What is told how far the call is. An error that it throws ends the call. */
+  /** Callback for progress updates. If it throws, the call is cancelled and rejects with that error. */
   onProgress?: ((progress: Progress) => void | Promise<void>) | undefined;
 }
 
-/** What {@link DatasetsBase.importJsonl} takes. */
+/** Request of {@link DatasetsBase.importJsonl}. */
 export interface ImportJsonlRequest {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** The dataset's ID (a UUID), or its slug if the server assigns slugs. */
   datasetId: string;
   /**
-   * Where the lines come from: the path of a file, bytes, a `Blob`, a stream whose pieces may begin and end anywhere, or an
-   * iterable of lines, each as text or as an object. A line is `{"payload", "properties"}` or `{"messages", "properties"}`.
+   * The JSONL: the path of a file, bytes, a `Blob`, a stream of chunks, or an iterable of lines, each a string or an object. A
+   * line is `{"payload", "properties"}` or `{"messages", "properties"}`.
    */
   source:
     | string
@@ -55,23 +57,23 @@ export interface ImportJsonlRequest {
     | Exclude<FileContent, string>
     | Iterable<string | Uint8Array | object>
     | AsyncIterable<string | Uint8Array | object>;
-  /** The name under which it is uploaded. Default: the file's, otherwise `records.jsonl`. */
+  /** Name of the uploaded file. Default: the name of the source file, or `records.jsonl`. */
   name?: string | undefined;
-  /** Whether bad lines are left out and told in the report, instead of ending the call. Default: false. */
+  /** Whether to skip invalid lines and list them in the report instead of failing. Default: false. */
   lenient?: boolean | undefined;
-  /** How the source is compressed. Default: `auto`, by its first bytes. */
+  /** Compression of the source. Default: `auto`, which detects it from the first bytes. */
   compression?: Compression | undefined;
-  /** The most bytes an uploaded file may have; more becomes several files. Default: 536870912, the service's limit. */
+  /** Maximum size of an uploaded file, in bytes. Larger sources are split. Default: 536870912, the limit of the service. */
   maxFileBytes?: number | undefined;
-  /** Whether to wait for the imports to end. Default: true. */
+  /** Whether to wait for the imports to finish. Default: true. */
   wait?: boolean | undefined;
-  /** How long to wait for each file's import, in milliseconds. Default: 1800000, which is half an hour. */
+  /** Maximum time to wait for each file's import, in milliseconds. Default: 1800000 (30 minutes). */
   timeoutMs?: number | undefined;
-  /** Goes on after an earlier call with the same source: what was imported, or may have been, is passed over. */
+  /** Report of an earlier call with the same source. Lines that it imported, or may have imported, are skipped. */
   resume?: ImportReport | undefined;
-  /** What is told how far the call is. An error that it throws ends the call. */
+  /** Callback for progress updates. If it throws, the call is cancelled and rejects with that error. */
   onProgress?: ((progress: Progress) => void | Promise<void>) | undefined;
 }
 
-/** How JSONL is compressed; `auto` goes by the first bytes of what is read, and by the ending of a path that is written. */
+/** Compression of JSONL. `auto` detects it from the first bytes when reading, and from the file extension when writing. */
 export type Compression = "auto" | "none" | "gzip" | "zstd";

@@ -1,4 +1,4 @@
-// Bringing in many records: one by one, or as JSONL.
+// Bulk calls: createRecords and importJsonl.
 
 "use strict";
 
@@ -8,132 +8,130 @@ const { fileURLToPath } = require("node:url");
 
 const {
   boolean,
+  callback,
   expected,
   json,
-  listener,
   milliseconds,
   optional,
   size,
-  text,
+  string,
 } = require("./arguments.js");
-const { fed } = require("./feed.js");
+const { CHUNK_SIZE, splitBytes, streamBytes, toBytes } = require("./bytes.js");
+const { ExportedRecord } = require("./export.js");
 const { DatasetRecord } = require("./generated/models.js");
 const { Operation } = require("./operation.js");
-const { shown, watched } = require("./progress.js");
+const { toProgress, withProgress } = require("./progress.js");
+const { pump } = require("./pump.js");
 const { RawJson } = require("./raw-json.js");
 const { CreateReport, ImportReport, nativeReport } = require("./report.js");
-const { ExportedRecord } = require("./export.js");
-const { bytesOf } = require("./transfer.js");
 
 const CREATE_RECORDS = new Operation("create_records", null, {
-  datasetId: text,
+  datasetId: string,
   records: (value) =>
     isIterable(value) && typeof value !== "string"
       ? { value }
       : expected("an iterable of records", value),
   concurrency: optional(size),
-  strategy: optional(text),
+  strategy: optional(string),
   onError: optional((value) =>
-    value === "stop" || value === "continue" ? { value } : { problem: "expected stop or continue" },
+    value === "stop" || value === "continue"
+      ? { value }
+      : { problem: 'expected "stop" or "continue"' },
   ),
   resume: optional((value) =>
-    value instanceof CreateReport ? { value } : expected("a report of createRecords", value),
+    value instanceof CreateReport ? { value } : expected("a CreateReport", value),
   ),
-  onProgress: optional(listener),
+  onProgress: optional(callback),
 });
 
 const IMPORT_JSONL = new Operation("import_jsonl", null, {
-  datasetId: text,
+  datasetId: string,
   source: (value) =>
-    isIterable(value) || value instanceof URL || value instanceof Blob || bytesOf(value)
+    isIterable(value) || value instanceof URL || value instanceof Blob || toBytes(value)
       ? { value }
       : expected("a path, bytes, a stream or an iterable", value),
-  name: optional(text),
+  name: optional(string),
   lenient: optional(boolean),
-  compression: optional(text),
+  compression: optional(string),
   maxFileBytes: optional(size),
   wait: optional(boolean),
   timeoutMs: optional(milliseconds),
   resume: optional((value) =>
-    value instanceof ImportReport ? { value } : expected("a report of importJsonl", value),
+    value instanceof ImportReport ? { value } : expected("an ImportReport", value),
   ),
-  onProgress: optional(listener),
+  onProgress: optional(callback),
 });
 
 function isIterable(value) {
   return value?.[Symbol.asyncIterator] !== undefined || value?.[Symbol.iterator] !== undefined;
 }
 
-/** Creates many records. */
 function createRecords(native, request, options) {
-  return CREATE_RECORDS.gather(native, request, options, async (native, values) => {
+  return CREATE_RECORDS.runCancellable(native, request, options, async (native, values) => {
     const { datasetId, records, onError, ...rest } = values;
-    const prepare = (options) =>
-      native.prepareCreate(datasetId, { ...options, continueOnError: onError === "continue" });
-    const call = begun(CREATE_RECORDS, native, rest, prepare);
-    const push = (record) => call.push(...texts(record));
-    return made(CREATE_RECORDS, call, native, rest, records, push, CreateReport);
-  });
-}
-
-/** Imports JSONL. */
-function importJsonl(native, request, options) {
-  return IMPORT_JSONL.gather(native, request, options, async (native, values) => {
-    const { datasetId, source, ...rest } = values;
-    const { path, pieces = [] } = opened(source);
-    const prepare = (options) => native.prepareImport(datasetId, { ...options, path });
-    const call = begun(IMPORT_JSONL, native, rest, prepare);
-    return made(
-      IMPORT_JSONL,
-      call,
-      native,
-      rest,
-      pieces,
-      (piece) => call.push(piece),
-      ImportReport,
+    const continueOnError = onError === "continue";
+    const call = prepare(CREATE_RECORDS, rest, (options) =>
+      native.prepareCreate(datasetId, { ...options, continueOnError }),
     );
+    const push = (record) => call.push(...recordJson(record));
+    return run(CREATE_RECORDS, call, native, rest, records, push, CreateReport);
   });
 }
 
-/** Prepares a call with its options, and has it go on from a report where one is given. */
-function begun(operation, native, { resume, onProgress, ...options }, prepare) {
-  const call = operation.received(prepare({ ...options, watched: onProgress !== undefined }));
+function importJsonl(native, request, options) {
+  return IMPORT_JSONL.runCancellable(native, request, options, async (native, values) => {
+    const { datasetId, source, ...rest } = values;
+    const { path, chunks = [] } = openSource(source);
+    const call = prepare(IMPORT_JSONL, rest, (options) =>
+      native.prepareImport(datasetId, { ...options, path }),
+    );
+    const push = (chunk) => call.push(chunk);
+    return run(IMPORT_JSONL, call, native, rest, chunks, push, ImportReport);
+  });
+}
+
+/** Prepares a native call, and makes it resume from a report if one is given. */
+function prepare(operation, { resume, onProgress, ...options }, prepareNative) {
+  const trackProgress = onProgress !== undefined;
+  const call = operation.unwrap(prepareNative({ ...options, trackProgress }));
   if (resume !== undefined) call.resume(nativeReport(resume));
   return call;
 }
 
-/** Makes a call while its source feeds it. */
-async function made(operation, call, native, { onProgress }, source, push, Report) {
-  const { outcome, problem } = await fed(call, source, push, () =>
-    watched({
+/** Runs a native call while pumping its source, and returns the report. */
+async function run(operation, call, native, { onProgress }, source, push, ReportClass) {
+  const { result, sourceError } = await pump(call, source, push, () =>
+    withProgress({
       run: call.run(),
       next: () => call.progress(),
-      tell: onProgress && ((progress) => onProgress(shown(progress))),
+      onUpdate: onProgress && ((progress) => onProgress(toProgress(progress))),
       cancel: () => native.cancel(),
     }),
   );
   try {
-    return new Report(operation.received(outcome, native), native);
+    return new ReportClass(operation.unwrap(result, native), native);
   } catch (error) {
-    // The report of what was done is in the error; why the source failed is known here alone.
-    if (problem !== undefined) Object.defineProperty(error, "cause", { value: problem.cause });
+    // The native module knows only that the source failed, not the JavaScript error.
+    if (sourceError !== undefined) {
+      Object.defineProperty(error, "cause", { value: sourceError.cause });
+    }
     throw error;
   }
 }
 
-/** The texts of a record's payload and properties, or why one of them has none: then that record has failed. */
-function texts(record) {
+/** Returns the JSON of a record's payload and properties, and the problem if one cannot be serialized. */
+function recordJson(record) {
   if (record instanceof DatasetRecord || record instanceof ExportedRecord) {
     return [record.payloadText, record.propertiesText];
   }
   if (record instanceof RawJson) return [record.text, "{}"];
-  const { payload, properties = {} } = isObject(record) ? parts(record) : {};
-  const [first, second] = [part(payload), part(properties)];
-  return [first.value, second.value, first.problem ?? second.problem];
+  const { payload, properties = {} } = isObject(record) ? splitRecord(record) : {};
+  const [payloadJson, propertiesJson] = [objectJson(payload), objectJson(properties)];
+  return [payloadJson.value, propertiesJson.value, payloadJson.problem ?? propertiesJson.problem];
 }
 
-/** The text of a part. What is no object is refused like a null. */
-function part(value) {
+/** Serializes an object. Anything else becomes `null`, which the Rust client rejects for this record. */
+function objectJson(value) {
   return isObject(value) ? json(value) : { value: "null" };
 }
 
@@ -141,64 +139,49 @@ function isObject(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A record is a payload with properties beside it, or a payload that may hold its properties, as in files. */
-function parts(record) {
+/** Splits a record into payload and properties. A payload may contain its properties, as in JSONL files. */
+function splitRecord(record) {
   if (Object.hasOwn(record, "payload")) return record;
   if (!Object.hasOwn(record, "properties")) return { payload: record };
   const { properties, ...payload } = record;
   return { payload, properties };
 }
 
-/** Where the JSONL comes from: a path, or what yields its bytes. */
-function opened(source) {
+/** Returns the path of a source, or an iterable of its chunks. */
+function openSource(source) {
   if (typeof source === "string") return { path: source };
   if (source instanceof URL) return { path: fileURLToPath(source) };
-  const bytes = bytesOf(source);
-  if (bytes !== undefined) return { pieces: cut(bytes) };
-  if (source instanceof Blob) return { pieces: source.stream() };
-  const streams = source instanceof Readable || source instanceof ReadableStream;
-  return { pieces: streams ? chunks(source) : lines(source) };
+  const bytes = toBytes(source);
+  if (bytes !== undefined) return { chunks: splitBytes(bytes) };
+  if (source instanceof Blob) return { chunks: source.stream() };
+  const isStream = source instanceof Readable || source instanceof ReadableStream;
+  return { chunks: isStream ? streamBytes(source, invalidChunk) : lineChunks(source) };
 }
 
-/** The size of the pieces in which what lies in memory is handed over. */
-const PIECE = 256 * 1024;
-
-function* cut(bytes) {
-  for (let start = 0; start < bytes.byteLength; start += PIECE) {
-    yield bytes.subarray(start, start + PIECE);
-  }
+function invalidChunk(chunk) {
+  return new TypeError(expected("bytes or a string", chunk).problem);
 }
 
-/** What a stream yields are pieces of the file, wherever they begin and end. */
-async function* chunks(stream) {
-  for await (const piece of stream) {
-    const bytes = bytesOf(piece);
-    if (bytes === undefined) throw new TypeError(expected("bytes or text", piece).problem);
-    yield* cut(bytes);
-  }
-}
-
-/** What anything else yields are bytes, which are pieces too, or whole lines: their text, or the objects in them. */
-async function* lines(source) {
-  let held = "";
+/** Converts an iterable of lines (strings or objects) and bytes to chunks. Short lines are combined. */
+async function* lineChunks(source) {
+  let pending = "";
   let line = 0;
   for await (const item of source) {
-    if (typeof item !== "string" && bytesOf(item) !== undefined) {
-      if (held !== "") yield Buffer.from(held);
-      held = "";
-      yield* cut(bytesOf(item));
+    if (typeof item !== "string" && toBytes(item) !== undefined) {
+      if (pending !== "") yield Buffer.from(pending);
+      pending = "";
+      yield* splitBytes(toBytes(item));
       continue;
     }
-    held += lineOf(item, (line += 1));
-    // A piece for every line would cost more than the line.
-    if (held.length < PIECE / 4) continue;
-    yield Buffer.from(held);
-    held = "";
+    pending += toLine(item, (line += 1));
+    if (pending.length < CHUNK_SIZE / 4) continue;
+    yield Buffer.from(pending);
+    pending = "";
   }
-  if (held !== "") yield Buffer.from(held);
+  if (pending !== "") yield Buffer.from(pending);
 }
 
-function lineOf(item, number) {
+function toLine(item, number) {
   if (typeof item === "string") return item.endsWith("\n") ? item : `${item}\n`;
   if (item instanceof DatasetRecord || item instanceof ExportedRecord) {
     return `{"payload": ${item.payloadText}, "properties": ${item.propertiesText}}\n`;

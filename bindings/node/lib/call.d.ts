@@ -1,5 +1,5 @@
 /**
- * A call under way: a promise of what it returns, which can also give the response as the server sent it.
+ * A promise of a call's value that also gives access to the raw HTTP response.
  *
  * @example
  * ```js
@@ -9,33 +9,33 @@
  */
 export class Call<T> extends Promise<T> {
   /**
-   * The result together with the raw response. It has to be asked for directly behind the call, before anything is awaited.
+   * Returns the value together with the raw response. Must be called directly on the call, before any `await`.
    *
-   * @throws {TypeError} When it is asked for later.
+   * @throws {TypeError} If the call has already started.
    */
   withResponse(): Promise<WithResponse<T>>;
 }
 
-/** What a call returned, and the response that it came in. */
+/** The value of a call and its raw response. */
 export interface WithResponse<T> {
-  /** What the call returned. */
+  /** The value of the call. */
   readonly value: T;
-  /** The response. */
+  /** The raw response. */
   readonly response: RawResponse;
 }
 
-/** A successful response as the server sent it. */
+/** A successful HTTP response. */
 export interface RawResponse {
-  /** The status, such as 200. */
+  /** HTTP status, such as 200. */
   readonly status: number;
-  /** The headers. */
+  /** Response headers. */
   readonly headers: Headers;
-  /** The id that the server gave the request, for asking its operators. */
+  /** Request ID assigned by the server, for support requests. */
   readonly requestId: string | null;
-  /** The bytes of the body, as they were before anything was read from them, but not compressed any more. */
+  /** Bytes of the body, decompressed. */
   readonly body: Uint8Array;
-  /** How long the call took with all its attempts and the waits between them, in milliseconds. */
+  /** Duration of the call in milliseconds, including retries and the delays between them. */
   readonly elapsedMs: number;
-  /** How often the request was sent. */
+  /** Number of requests sent, including the first. */
   readonly attempts: number;
 }

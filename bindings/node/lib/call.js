@@ -1,49 +1,49 @@
-// What every method returns: a promise that can also give the response as the server sent it.
+// The promise that most methods return. It also gives access to the raw response.
 
 "use strict";
 
-/** A call under way: a promise of what it returns. */
+/** A promise of a call's value. */
 class Call extends Promise {
-  #wish;
+  #state;
 
-  /** What is made of a call is any promise. */
+  /** Derived promises, such as those of `then`, are plain promises. */
   static get [Symbol.species]() {
     return Promise;
   }
 
   /**
-   * Begins a call, once whoever made it has had the time to say that the raw response is wanted: asking for it always would
-   * cost every call.
+   * Starts a call in the next microtask. Until then the caller can ask for the raw response, which is copied only on demand.
    *
-   * @param {(wish: { raw: boolean, response?: object }) => Promise} send Sends it; notes the raw response if it is wanted.
+   * @param {(state: { raw: boolean, response?: object }) => Promise} send Sends the request, and sets `state.response` if
+   *   `state.raw` is true.
    */
-  static begin(send) {
-    const wish = { raw: false, begun: false };
+  static start(send) {
+    const state = { raw: false, started: false };
     const call = new Call((resolve) => {
       queueMicrotask(() => {
-        wish.begun = true;
-        resolve(send(wish));
+        state.started = true;
+        resolve(send(state));
       });
     });
-    call.#wish = wish;
+    call.#state = state;
     return call;
   }
 
   withResponse() {
-    const wish = this.#wish;
-    // Without a wish, the call failed before there was anything to send.
-    if (wish !== undefined) {
-      if (wish.begun) {
-        throw new TypeError("withResponse() comes too late: write it directly behind the call");
+    const state = this.#state;
+    // A call that was rejected because of its arguments has no state.
+    if (state !== undefined) {
+      if (state.started) {
+        throw new TypeError("withResponse() must be called directly on the call, before any await");
       }
-      wish.raw = true;
+      state.raw = true;
     }
-    return this.then((value) => ({ value, response: wish.response }));
+    return this.then((value) => ({ value, response: state.response }));
   }
 }
 
-/** The raw response as the caller gets it. */
-function rawResponse({ headers, ...response }) {
+/** Converts a raw response from the native module. */
+function toRawResponse({ headers, ...response }) {
   const pairs = [];
   for (let index = 0; index < headers.length; index += 2) {
     pairs.push([headers[index], headers[index + 1]]);
@@ -51,4 +51,4 @@ function rawResponse({ headers, ...response }) {
   return { ...response, requestId: response.requestId ?? null, headers: new Headers(pairs) };
 }
 
-module.exports = { Call, rawResponse };
+module.exports = { Call, toRawResponse };

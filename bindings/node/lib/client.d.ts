@@ -5,9 +5,9 @@ import type { CallOptions, MistralOptions, VariantOptions } from "./options.js";
 import type { Download } from "./transfer.js";
 
 /**
- * A client of the API.
+ * A client for the observability datasets API.
  *
- * It keeps its connections open between calls, and does not keep the process from exiting.
+ * Connections are kept open between calls. An idle client does not keep the process alive.
  *
  * @example
  * ```js
@@ -18,18 +18,18 @@ import type { Download } from "./transfer.js";
  */
 export class Mistral extends Resources {
   /**
-   * Sets up a client. Nothing is connected yet.
+   * Creates a client. No connection is opened yet.
    *
-   * @throws {ConfigurationError} When there is no key, or an option is of no use.
+   * @throws {ConfigurationError} If there is no API key or an option is invalid.
    */
   constructor(options?: MistralOptions);
 
   /**
-   * Starts a local server of the API in this process, on a free loopback port and with a random key, and returns a client of
-   * it. {@link close} stops it.
+   * Starts a local server in this process, on a free loopback port and with a random API key, and returns a client for it.
+   * {@link close} stops the server.
    *
-   * @param directory Where the server keeps its data; it is made where it is missing. Without one, data is kept in memory.
-   * @throws {ConfigurationError} When the server cannot start.
+   * @param directory Data directory of the server, created if missing. Default: data is kept in memory.
+   * @throws {ConfigurationError} If the server cannot start.
    * @example
    * ```js
    * await using mistral = await Mistral.local();
@@ -38,26 +38,31 @@ export class Mistral extends Resources {
    */
   static local(directory?: string | URL): Promise<Mistral>;
 
-  /** The way to the same resources that the official SDK has. */
+  /** The path of the resources in the official SDK. `beta.observability.datasets` is the same object as `datasets`. */
   readonly beta: { readonly observability: { readonly datasets: Datasets } };
 
-  /** The server's address. */
+  /** The server URL. */
   get serverURL(): string;
 
   /**
-   * Opens a presigned link, such as the one of an export. The key is never sent there, and the link, which is itself a secret,
-   * appears in no error.
+   * Downloads a presigned URL, such as that of an export. The API key is not sent, and the URL, which is itself a secret, is
+   * left out of errors and logs.
    *
-   * @throws {ValidationError} When it is no link.
-   * @throws {MistralError} When it has expired: then ask for it again.
+   * @throws {ValidationError} If the URL is invalid.
+   * @throws {MistralError} If the request fails. If the URL has expired, request a new one.
+   * @example
+   * ```js
+   * const { fileUrl } = await mistral.datasets.exportToJsonl({ datasetId });
+   * const jsonl = await (await mistral.openLink(fileUrl)).text();
+   * ```
    */
   openLink(url: string | URL, options?: CallOptions): Promise<Download>;
 
   /**
-   * A client for which something is otherwise. It shares everything else with this one: the connections, the budget of
-   * repetitions, and being closed.
+   * Returns a client with other options that shares everything else with this one: connections, retry budget and whether it
+   * is closed.
    *
-   * @throws {ConfigurationError} When an option is of no use.
+   * @throws {ConfigurationError} If an option is invalid.
    * @example
    * ```js
    * const patient = mistral.withOptions({ timeoutMs: 900_000, retries: 10 });
@@ -66,10 +71,11 @@ export class Mistral extends Resources {
   withOptions(options: VariantOptions): Mistral;
 
   /**
-   * Closes the client: calls under way fail with {@link CancelledError}, later ones with {@link ClosedError}, and an embedded
-   * server stops. Closing twice is no error, and a client that is no longer used needs no closing.
+   * Closes the client: calls in progress reject with {@link CancelledError}, later ones with {@link ClosedError}, and an
+   * embedded server stops. Further calls of `close` have no effect. Closing an unused client is optional.
    */
   close(): Promise<void>;
 
+  /** Closes the client at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void>;
 }

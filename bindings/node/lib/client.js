@@ -1,4 +1,4 @@
-// The client: what people make, and where the resources hang.
+// The client.
 
 "use strict";
 
@@ -7,41 +7,40 @@ const { inspect } = require("node:util");
 
 const { Resources } = require("./generated/resources.js");
 const { expected } = require("./arguments.js");
-const { misconfigured, received } = require("./failure.js");
+const { configurationError, unwrap } = require("./failure.js");
 const native = require("./native.js");
-const { ofClient, ofVariant } = require("./options.js");
+const { parseClientOptions, parseVariantOptions } = require("./options.js");
 const { Operation } = require("./operation.js");
-const { settler } = require("./settler.js");
 const { download } = require("./transfer.js");
 
-/** The member under which a client that is set up already is handed to the constructor. */
-const CONNECTED = Symbol("connected");
+/** The key under which the constructor accepts an existing native client. */
+const NATIVE = Symbol("native");
 
 const OPEN_LINK = new Operation("open_link", null, {
   url: (value) =>
     typeof value === "string" || value instanceof URL
       ? { value: String(value) }
-      : expected("a link", value),
+      : expected("a URL", value),
 });
 
-/** A client of the API. */
+/** A client for the API. */
 class Mistral extends Resources {
   #native;
 
   constructor(options = {}) {
-    const connected = options?.[CONNECTED] ?? connect(options);
-    super(connected);
-    this.#native = connected;
-    /** The way to the same resources that the official SDK has. */
+    const native = options?.[NATIVE] ?? connect(options);
+    super(native);
+    this.#native = native;
+    // The path of the resource in the official SDK.
     this.beta = { observability: { datasets: this.datasets } };
   }
 
   static async local(directory) {
     if (directory instanceof URL) directory = fileURLToPath(directory);
     if (directory !== undefined && typeof directory !== "string") {
-      throw misconfigured(`directory: ${expected("a path", directory).problem}`);
+      throw configurationError(`directory: ${expected("a path", directory).problem}`);
     }
-    return over(received(await native.connectLocal(directory, settler)));
+    return fromNative(unwrap(await native.connectLocal(directory)));
   }
 
   get serverURL() {
@@ -49,8 +48,8 @@ class Mistral extends Resources {
   }
 
   withOptions(options) {
-    const { options: common, log } = ofVariant(options);
-    return over(received(this.#native.with(common, log)));
+    const { options: nativeOptions, log } = parseVariantOptions(options);
+    return fromNative(unwrap(this.#native.with(nativeOptions, log)));
   }
 
   openLink(url, options) {
@@ -63,7 +62,7 @@ class Mistral extends Resources {
     await this.#native.close();
   }
 
-  // Older releases of Node.js 20 lack the symbol; nothing can ask for it there.
+  // Older releases of Node.js 20 do not have the symbol.
   async [Symbol.asyncDispose ?? Symbol("asyncDispose")]() {
     await this.close();
   }
@@ -74,13 +73,13 @@ class Mistral extends Resources {
 }
 
 function connect(options) {
-  const { setup, options: common, log } = ofClient(options);
-  return received(native.connect(setup, common, log, settler));
+  const { connectOptions, options: nativeOptions, log } = parseClientOptions(options);
+  return unwrap(native.connect(connectOptions, nativeOptions, log));
 }
 
-/** The client over one that was set up elsewhere. */
-function over(connected) {
-  return new Mistral({ [CONNECTED]: connected });
+/** Wraps a native client. */
+function fromNative(native) {
+  return new Mistral({ [NATIVE]: native });
 }
 
-module.exports = { Mistral, over };
+module.exports = { Mistral, fromNative };

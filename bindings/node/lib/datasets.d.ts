@@ -5,14 +5,14 @@ import type { CallOptions } from "./options.js";
 import type { CreateReport, ImportReport } from "./report.js";
 import type { TaskHandle } from "./task.js";
 
-/** What datasets can do beyond single operations. */
+/** Methods of `datasets` that combine several requests. */
 export abstract class DatasetsBase {
   protected constructor();
 
   /**
-   * A handle of an import task, by ids that were saved or that an import returned. Nothing is sent.
+   * Returns a handle for an import task, given saved IDs. No request is sent.
    *
-   * @throws {ValidationError} When an id is missing or no text.
+   * @throws {ValidationError} If an ID is missing or not a string.
    * @example
    * ```js
    * await mistral.datasets.task({ datasetId, taskId }).wait();
@@ -21,14 +21,14 @@ export abstract class DatasetsBase {
   task(request: { datasetId: string; taskId: string }): TaskHandle;
 
   /**
-   * Creates many records, several at a time, taken from their source only as fast as they are sent.
+   * Creates many records concurrently.
    *
-   * Nothing is sent twice: a record whose request failed so that it may have been carried out is `unknown` in the report, and
-   * no call sends it again. A server that is too busy is given time.
+   * No record is sent twice: if a request fails after it may have been carried out, the record is reported as `unknown` and
+   * later calls skip it. The number of concurrent requests adapts to the load of the server.
    *
-   * @returns What became of every record, in the order of the source.
-   * @throws {MistralError} The first failure of a record, unless `onError` is `continue`, and in any case one that every
-   * record would meet, and that of the source. Its `report` says what was done, and is what a later call resumes from.
+   * @returns The outcome of every record, in source order.
+   * @throws {MistralError} The first failed record, unless `onError` is `continue`; an error that affects all records; or a
+   * failure of the source. `error.report` is the partial report, which a later call can resume from.
    * @example
    * ```js
    * const records = conversations.map((messages) => ({ payload: { messages }, properties: {} }));
@@ -39,13 +39,13 @@ export abstract class DatasetsBase {
   createRecords(request: CreateRecordsRequest, options?: CallOptions): Promise<CreateReport>;
 
   /**
-   * Imports JSONL: every line is checked, and then, if none is bad, uploaded and imported, in several files where the service
-   * takes no larger one. It is never held in memory.
+   * Imports JSONL of any size. All lines are validated first; then the source is uploaded and imported, as several files if it
+   * exceeds the size limit. The source is streamed and never held in memory.
    *
-   * @returns What was imported.
-   * @throws {ValidationError} When a line is bad: with its number and its column, and nothing was sent.
-   * @throws {TaskFailedError} When an import failed.
-   * @throws {MistralError} As the server and the connection have it. Its `report` is what a later call resumes from.
+   * @returns The imported files and the invalid lines.
+   * @throws {ValidationError} If a line is invalid, with its line number and column. Nothing is uploaded.
+   * @throws {TaskFailedError} If an import fails.
+   * @throws {MistralError} If a request fails. `error.report` is the partial report, which a later call can resume from.
    * @example
    * ```js
    * const report = await mistral.datasets.importJsonl({ datasetId, source: "conversations.jsonl.gz" });
@@ -55,11 +55,12 @@ export abstract class DatasetsBase {
   importJsonl(request: ImportJsonlRequest, options?: CallOptions): Promise<ImportReport>;
 
   /**
-   * Gets a whole dataset out as JSONL, a record a line. A connection that breaks is made again and goes on where it stopped,
-   * an expired link is asked for again, and in the end the lines are counted.
+   * Exports a whole dataset as JSONL, one record per line. After a connection loss the download continues where it stopped,
+   * an expired URL is renewed, and the number of records is checked at the end.
    *
-   * @throws {DecodingError} When records are missing from the export.
-   * @throws {MistralError} As the server and the connection have it. What a stream or a function throws ends the export.
+   * @returns The number of records and bytes written.
+   * @throws {DecodingError} If records are missing from the export.
+   * @throws {MistralError} If a request fails. Errors of the destination stream or function are rethrown unchanged.
    * @example
    * ```js
    * const { records } = await mistral.datasets.export({ datasetId, to: "refunds.jsonl.zst" });
@@ -68,9 +69,11 @@ export abstract class DatasetsBase {
   export(request: ExportRequest, options?: CallOptions): Promise<ExportReport>;
 
   /**
-   * The records of an export, without a file: faster than {@link Datasets.iterRecords} for a whole dataset. Nothing is sent
-   * before the first record is asked for, and leaving the loop stops everything.
+   * Iterates over the records of an export without writing a file. For whole datasets this is faster than
+   * {@link Datasets.iterRecords}. No request is sent before the first record is requested, and leaving the loop cancels the
+   * export.
    *
+   * @throws {ValidationError} If `datasetId` is missing or not a string.
    * @example
    * ```js
    * for await (const { payload } of mistral.datasets.exportRecords({ datasetId })) console.log(payload.messages.length);

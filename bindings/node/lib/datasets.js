@@ -1,12 +1,12 @@
-// What datasets can do beyond single operations.
+// The handwritten methods of `datasets`.
 
 "use strict";
 
 const { createRecords, importJsonl } = require("./bulk.js");
 const { exportRecords, exportTo } = require("./export.js");
-const { task } = require("./task.js");
+const { task } = require("./task-handle.js");
 
-/** The part of the resource that is written by hand. */
+/** The base class of the generated resource. */
 class DatasetsBase {
   #native;
 

@@ -1,7 +1,7 @@
 import type { ErrorCode, ImportTask } from "./generated/models.js";
 import type { CreateReport, ImportReport } from "./report.js";
 
-/** The kinds of errors; each has a class. */
+/** Error kinds. Each has a class. */
 export type ErrorKind =
   | "configuration"
   | "connection"
@@ -19,7 +19,7 @@ export type ErrorKind =
   | "closed";
 
 /**
- * Whatever a call may fail with. What went wrong shows in the class, and in {@link kind}.
+ * The base class of all errors. The subclass, and {@link kind}, identify the failure.
  *
  * @example
  * ```js
@@ -34,83 +34,83 @@ export type ErrorKind =
 export class MistralError extends Error {
   protected constructor();
 
-  /** What kind of thing went wrong. */
+  /** The error kind. */
   readonly kind: ErrorKind;
 
-  /** The operation that failed, by the document's name for it, such as `create_dataset`. */
+  /** The operation ID from the OpenAPI document, such as `create_dataset`. */
   readonly operation: string | null;
 
-  /** The status of the response, where there was one. */
+  /** HTTP status, if there was a response. */
   readonly status: number | null;
 
-  /** The same as {@link status}. */
+  /** Alias of {@link status}. */
   get statusCode(): number | null;
 
-  /** The server's name for what went wrong. Requests refused before they were sent carry `VALIDATION_ERROR`. */
+  /** Error code from the server. Requests rejected before they were sent have `VALIDATION_ERROR`. */
   readonly errorCode: ErrorCode | null;
 
-  /** The id that the server gave the request, for asking its operators. */
+  /** Request ID assigned by the server, for support requests. */
   readonly requestId: string | null;
 
   /**
-   * Whether the same call may succeed when it is made again later. It says nothing about whether this one was carried out;
-   * see {@link ambiguous}.
+   * Whether the same call may succeed later. This does not say whether the failed call was carried out; see
+   * {@link ambiguous}.
    */
   readonly retryable: boolean;
 
   /**
-   * Whether this was a write that may have been carried out although it failed: the request went out, and the connection broke
-   * or the server failed. Such a call is never repeated by itself; look whether it was carried out before making it again.
+   * Whether the call was a write that may have been carried out: the request was sent, but the connection was lost or the
+   * server failed. Such calls are never retried automatically. Check the result before you repeat the call.
    */
   readonly ambiguous: boolean;
 
-  /** How often the request was sent; 0 when it never was. */
+  /** Number of requests sent; 0 if none was. */
   readonly attempts: number;
 
-  /** How long the call took with all its attempts and the waits between them, in milliseconds, where something was sent. */
+  /** Duration of the call in milliseconds, including retries and the delays between them. */
   readonly elapsedMs: number | null;
 
-  /** How long the server asked to wait before the next request, in milliseconds. */
+  /** Delay requested by the server before the next request, in milliseconds. */
   readonly retryAfterMs: number | null;
 
-  /** What to do about it, where something general can be said. */
+  /** A suggested fix. */
   readonly hint: string | null;
 
   /**
-   * The body of the failed response as text, at most 8 KiB of it. It may repeat what the request held, so it is not printed
-   * with the error.
+   * Body of the failed response as text, truncated to 8 KiB. It may contain parts of the request, so it is not printed with the
+   * error.
    */
   get body(): string | null;
 
-  /** The import task that failed, or was still under way when waiting for it ended. */
+  /** The import task that failed, or that was still running when the wait ended. */
   get task(): ImportTask | null;
 
-  /** What a bulk call had done by the time it failed. */
+  /** The partial report of a bulk call. */
   get report(): CreateReport | ImportReport | null;
 }
 
-/** The client was set up wrongly: no key, a server address that is none. */
+/** The options are invalid, or there is no API key. */
 export class ConfigurationError extends MistralError {}
 
-/** The server could not be reached, or the connection broke. */
+/** The server could not be reached, or the connection was lost. */
 export class ConnectionError extends MistralError {}
 
-/** No response came in time. */
+/** No response arrived in time. */
 export class TimeoutError extends MistralError {}
 
-/** The key is missing or refused (401). */
+/** The API key is missing or was rejected (401). */
 export class AuthenticationError extends MistralError {}
 
-/** The key may not do this (403). */
+/** The API key does not have permission (403). */
 export class PermissionError extends MistralError {}
 
-/** There is no such thing (404). */
+/** The resource does not exist (404). */
 export class NotFoundError extends MistralError {}
 
-/** The request does not go with the present state (409). */
+/** The request conflicts with the current state (409). */
 export class ConflictError extends MistralError {}
 
-/** The request breaks a rule: refused before it was sent, or by the server. */
+/** The request is invalid. It was rejected before it was sent, or by the server. */
 export class ValidationError extends MistralError {}
 
 /** Too many requests (429). */
@@ -119,22 +119,22 @@ export class RateLimitError extends MistralError {}
 /** The server failed (500 to 599). */
 export class ServerError extends MistralError {}
 
-/** The response is not what the API promises. */
+/** The response is invalid. */
 export class DecodingError extends MistralError {}
 
-/** An import task ended without success. */
+/** An import task failed. */
 export class TaskFailedError extends MistralError {
   get task(): ImportTask;
 }
 
-/** The call was broken off from this side: by its signal, whose reason is the `cause`, or because the client was closed. */
+/** The call was cancelled by its abort signal, whose reason is the `cause`, or because the client was closed. */
 export class CancelledError extends MistralError {}
 
 /** The client was closed before the call. */
 export class ClosedError extends MistralError {}
 
 /**
- * What the server answered in the API's own envelope, whatever its kind: code written for the official SDK catches this
- * class. Errors are of the other classes; `instanceof` says of them whether they are such an answer.
+ * Matches, with `instanceof`, all errors whose response has the API's error envelope, as in the official SDK. Thrown errors
+ * are instances of the other classes.
  */
 export class ObservabilityError extends MistralError {}

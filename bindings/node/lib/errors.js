@@ -1,15 +1,15 @@
-// The errors: one base class, and a child for each kind that the native module tells apart.
+// Error classes: a base class, and a subclass for each error kind of the native module.
 
 "use strict";
 
-/** Whatever a call may fail with. */
+/** The base class of all errors. */
 class MistralError extends Error {
   #body;
   #line;
   #task;
   #report;
 
-  /** Errors are made by the library, of what it knows about a failure. */
+  /** @param failure A failure of the native module, see src/failure.rs. Only `kind` and `message` are required. */
   constructor(failure) {
     super(failure.message, "cause" in failure ? { cause: failure.cause } : undefined);
     this.kind = failure.kind;
@@ -23,7 +23,7 @@ class MistralError extends Error {
     this.elapsedMs = failure.elapsedMs ?? null;
     this.retryAfterMs = failure.retryAfterMs ?? null;
     this.hint = failure.hint ?? null;
-    // Kept out of what is printed: a body may repeat what the request held.
+    // Private, so that it is not printed: the body may contain parts of the request.
     this.#body = failure.body ?? null;
     this.#line = failure.line ?? failure.message;
     this.#task = failure.task ?? null;
@@ -51,28 +51,28 @@ class MistralError extends Error {
   }
 }
 
-/** The client was set up wrongly: no key, a server address that is none. */
+/** The options are invalid, or there is no API key. */
 class ConfigurationError extends MistralError {}
 
-/** The server could not be reached, or the connection broke. */
+/** The server could not be reached, or the connection was lost. */
 class ConnectionError extends MistralError {}
 
-/** No response came in time. */
+/** No response arrived in time. */
 class TimeoutError extends MistralError {}
 
-/** The key is missing or refused (401). */
+/** The API key is missing or was rejected (401). */
 class AuthenticationError extends MistralError {}
 
-/** The key may not do this (403). */
+/** The API key does not have permission (403). */
 class PermissionError extends MistralError {}
 
-/** There is no such thing (404). */
+/** The resource does not exist (404). */
 class NotFoundError extends MistralError {}
 
-/** The request does not go with the present state (409). */
+/** The request conflicts with the current state (409). */
 class ConflictError extends MistralError {}
 
-/** The request breaks a rule: refused before it was sent, or by the server. */
+/** The request is invalid. It was rejected before it was sent, or by the server. */
 class ValidationError extends MistralError {}
 
 /** Too many requests (429). */
@@ -81,24 +81,24 @@ class RateLimitError extends MistralError {}
 /** The server failed (500 to 599). */
 class ServerError extends MistralError {}
 
-/** The response is not what the API promises. */
+/** The response is invalid. */
 class DecodingError extends MistralError {}
 
-/** An import task ended without success. */
+/** An import task failed. */
 class TaskFailedError extends MistralError {}
 
-/** The call was broken off from this side: by its signal, or because the client was closed. */
+/** The call was cancelled by its abort signal, or because the client was closed. */
 class CancelledError extends MistralError {}
 
 /** The client was closed before the call. */
 class ClosedError extends MistralError {}
 
-/** The beginning of the API's own envelope. A body is kept in part only, so that it cannot always be parsed. */
+/** The start of the API's error envelope. Bodies are truncated, so they cannot always be parsed. */
 const ENVELOPE = /^\s*\{\s*"detail"\s*:\s*\{/;
 
 /**
- * What the server answered in the API's own envelope, whatever its kind: code written for the official SDK catches this
- * class. No error is made of it; for errors of the other classes, `instanceof` says whether they are such an answer.
+ * Matches, with `instanceof`, all errors whose response has the API's error envelope, as in the official SDK. It is never
+ * instantiated.
  */
 class ObservabilityError extends MistralError {
   static [Symbol.hasInstance](value) {
@@ -127,6 +127,10 @@ module.exports = {
   ObservabilityError,
 };
 
-for (const [name, of] of Object.entries(module.exports)) {
-  Object.defineProperty(of.prototype, "name", { value: name, configurable: true, writable: true });
+for (const [name, ErrorClass] of Object.entries(module.exports)) {
+  Object.defineProperty(ErrorClass.prototype, "name", {
+    value: name,
+    configurable: true,
+    writable: true,
+  });
 }

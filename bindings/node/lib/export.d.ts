@@ -3,55 +3,53 @@ import type { ConversationPayload, RecordProperties, RecordSource } from "./gene
 import { Model } from "./model.js";
 import type { Progress } from "./progress.js";
 
-/** What {@link DatasetsBase.export} takes. */
+/** Request of {@link DatasetsBase.export}. */
 export interface ExportRequest {
-  /** The dataset's id (a uuid), or its slug where the server gives datasets one. */
+  /** The dataset's ID (a UUID), or its slug if the server assigns slugs. */
   datasetId: string;
   /**
-   * Where the export goes: the path of a file, which appears when it is whole; a stream, which is closed in the end; or a
-   * function that is given its bytes piece by piece.
+   * The destination: the path of a file, which is created when the export is complete; a stream, which is closed at the end; or
+   * a function that receives the chunks.
    */
   to:
     | string
     | URL
     | NodeJS.WritableStream
     | WritableStream<Uint8Array>
-    | ((piece: Uint8Array) => void | Promise<void>);
-  /** How it is compressed. Default: `auto`, by the ending of a path (`.gz`, `.zst`), otherwise not at all. */
+    | ((chunk: Uint8Array) => void | Promise<void>);
+  /** Compression of the output. Default: `auto`, by the extension of a path (`.gz`, `.zst`), otherwise none. */
   compression?: Compression | undefined;
-  /** What is told how far the export is. An error that it throws ends it. */
+  /** Callback for progress updates. If it throws, the export is cancelled and rejects with that error. */
   onProgress?: ((progress: Progress) => void | Promise<void>) | undefined;
 }
 
-/** What an export wrote. */
+/** Report of an export. */
 export interface ExportReport {
-  /** How many records. */
+  /** Number of records. */
   readonly records: number;
-  /** How many bytes, counted after compression. */
+  /** Number of bytes written, after compression. */
   readonly bytes: number;
-  /** Where to, if it was a path. */
+  /** Path of the file, if the destination was a path. */
   readonly path: string | null;
 }
 
-/**
- * A record of an export. Its type parameters say what you know of its conversation; nothing is checked against them.
- */
+/** A record of an export. The type parameters describe the conversation; they are not validated at run time. */
 export class ExportedRecord<
   Payload = ConversationPayload,
   Properties = RecordProperties,
 > extends Model {
   private constructor();
 
-  /** The record's id, where the export says it. */
+  /** The record's ID, if the export contains it. */
   readonly id: string | null;
-  /** The conversation. Parsed when it is first looked at. */
+  /** The conversation. Parsed on first access. */
   readonly payload: Payload;
-  /** The JSON text of {@link payload} as it came, to the last digit and blank. */
+  /** The exact JSON text of {@link payload}, as received. */
   readonly payloadText: string;
-  /** What is said about the conversation. Parsed when it is first looked at. */
+  /** Properties of the conversation. Parsed on first access. */
   readonly properties: Properties;
-  /** The JSON text of {@link properties} as it came, to the last digit and blank. */
+  /** The exact JSON text of {@link properties}, as received. */
   readonly propertiesText: string;
-  /** Where the record came from, where the export says it. */
+  /** Where the record came from, if the export contains it. */
   readonly source: RecordSource | null;
 }

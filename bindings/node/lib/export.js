@@ -1,4 +1,4 @@
-// Getting whole datasets out: into files, streams and callbacks, or as records.
+// Exports of whole datasets: to files, streams and callbacks, or as records.
 
 "use strict";
 
@@ -7,26 +7,26 @@ const { pipeline } = require("node:stream/promises");
 const { WritableStream } = require("node:stream/web");
 const { fileURLToPath } = require("node:url");
 
-const { expected, listener, optional, text } = require("./arguments.js");
+const { callback, expected, optional, string } = require("./arguments.js");
+const { BatchIterator } = require("./batch-iterator.js");
+const { CallScope } = require("./call-scope.js");
+const { Decoder } = require("./decoder.js");
 const { Model } = require("./model.js");
 const { Operation } = require("./operation.js");
-const { ofCall } = require("./options.js");
-const { shown, watched } = require("./progress.js");
-const { Reader } = require("./reader.js");
-const { Scope } = require("./scope.js");
-const { Steps } = require("./steps.js");
+const { parseCallOptions } = require("./options.js");
+const { toProgress, withProgress } = require("./progress.js");
 
 /** A record of an export. */
 class ExportedRecord extends Model {
   #payload;
   #properties;
 
-  constructor(reader) {
-    super(reader);
-    this.id = reader.present() ? reader.text() : null;
-    this.#payload = reader.raw();
-    this.#properties = reader.raw();
-    this.source = reader.present() ? reader.text() : null;
+  constructor(decoder) {
+    super(decoder);
+    this.id = decoder.isPresent() ? decoder.string() : null;
+    this.#payload = decoder.json();
+    this.#properties = decoder.json();
+    this.source = decoder.isPresent() ? decoder.string() : null;
   }
 
   get payload() {
@@ -52,19 +52,19 @@ class ExportedRecord extends Model {
 }
 
 const EXPORT = new Operation("export", null, {
-  datasetId: text,
+  datasetId: string,
   to: (value) =>
     ["string", "function"].includes(typeof value) ||
     value instanceof URL ||
     value instanceof WritableStream ||
     isWritable(value)
       ? { value }
-      : expected("a path, a stream to write to or a function", value),
-  compression: optional(text),
-  onProgress: optional(listener),
+      : expected("a path, a writable stream or a function", value),
+  compression: optional(string),
+  onProgress: optional(callback),
 });
 
-/** Node.js's own streams, and those of libraries that resemble them. */
+/** Whether a value is a Node.js stream or one of a compatible library. */
 function isWritable(value) {
   return (
     value instanceof Writable ||
@@ -72,41 +72,40 @@ function isWritable(value) {
   );
 }
 
-/** Exports a dataset. */
 function exportTo(native, request, options) {
-  return EXPORT.gather(native, request, options, async (native, values) => {
+  return EXPORT.runCancellable(native, request, options, async (native, values) => {
     const { datasetId, to, compression, onProgress } = values;
-    const call = EXPORT.received(
+    const call = EXPORT.unwrap(
       native.prepareExport(datasetId, compression, onProgress !== undefined),
     );
     const cancel = () => native.cancel();
     const path = to instanceof URL ? fileURLToPath(to) : to;
-    const run = typeof path === "string" ? call.toPath(path) : written(call, to, cancel);
-    const outcome = await watched({
+    const run = typeof path === "string" ? call.toPath(path) : writeChunks(call, to, cancel);
+    const result = await withProgress({
       run,
       next: () => call.progress(),
-      tell: onProgress && ((progress) => onProgress(shown(progress))),
+      onUpdate: onProgress && ((progress) => onProgress(toProgress(progress))),
       cancel,
     });
-    const report = EXPORT.received(outcome, native);
+    const report = EXPORT.unwrap(result, native);
     return { ...report, path: report.path ?? null };
   });
 }
 
-/** Hands the pieces of an export over; what fails to take them breaks it off. */
-async function written(call, to, cancel) {
-  const run = call.toPieces();
-  const end = new ExportEnd();
-  async function* pieces() {
-    for (let piece; (piece = await call.piece());) yield piece;
-    // A failure must not look like the end.
-    const outcome = await run;
-    if (outcome.kind !== undefined) throw end;
+/** Runs an export and writes its chunks. If writing fails, the export is cancelled and the error rethrown. */
+async function writeChunks(call, to, cancel) {
+  const run = call.toChunks();
+  const exportFailed = new ExportFailed();
+  async function* chunks() {
+    for (let chunk; (chunk = await call.nextChunk());) yield chunk;
+    // A failed export must not look complete to the writer.
+    const result = await run;
+    if (result.kind !== undefined) throw exportFailed;
   }
   try {
-    await handOver(pieces(), to);
+    await write(chunks(), to);
   } catch (error) {
-    if (error !== end) {
+    if (error !== exportFailed) {
       cancel();
       await run;
       throw error;
@@ -115,28 +114,27 @@ async function written(call, to, cancel) {
   return run;
 }
 
-/** Stands for the failure of the export where its pieces are read. */
-class ExportEnd extends Error {
+/** Aborts the writer when the export has failed. The failure itself is in the result of the export. */
+class ExportFailed extends Error {
   message = "the export failed";
 }
 
-async function handOver(pieces, to) {
+async function write(chunks, to) {
   if (typeof to === "function") {
-    for await (const piece of pieces) await to(piece);
+    for await (const chunk of chunks) await to(chunk);
   } else if (to instanceof WritableStream) {
-    await intoWeb(pieces, to.getWriter());
+    await writeToWebStream(chunks, to.getWriter());
   } else {
-    // The process's own streams are not closed.
     const end = to !== process.stdout && to !== process.stderr;
-    await pipeline(Readable.from(pieces), to, { end });
+    await pipeline(Readable.from(chunks), to, { end });
   }
 }
 
-async function intoWeb(pieces, writer) {
+async function writeToWebStream(chunks, writer) {
   try {
-    for await (const piece of pieces) {
+    for await (const chunk of chunks) {
       await writer.ready;
-      await writer.write(piece);
+      await writer.write(chunk);
     }
     await writer.close();
   } catch (error) {
@@ -147,23 +145,22 @@ async function intoWeb(pieces, writer) {
   }
 }
 
-const EXPORT_RECORDS = new Operation("export", null, { datasetId: text });
+const EXPORT_RECORDS = new Operation("export", null, { datasetId: string });
 
-/** The records of an export, without a file. */
 function exportRecords(native, request, options) {
-  const { datasetId } = EXPORT_RECORDS.checked(request);
-  const own = ofCall(options);
+  const { datasetId } = EXPORT_RECORDS.validate(request);
+  const callOptions = parseCallOptions(options);
   return {
     [Symbol.asyncIterator]: () =>
-      new Steps(() => {
-        const scope = new Scope(native, own, { cancellable: true });
+      new BatchIterator(() => {
+        const scope = new CallScope(native, callOptions, { cancellable: true });
         const records = scope.native.exportRecords(datasetId);
         return {
           async next() {
-            const response = EXPORT_RECORDS.received(await records.next(), native);
+            const response = EXPORT_RECORDS.unwrap(await records.next(), native);
             if (!response) return undefined;
-            const reader = new Reader(response);
-            return reader.list(() => new ExportedRecord(reader));
+            const decoder = new Decoder(response);
+            return decoder.array(() => new ExportedRecord(decoder));
           },
           stop: () => records.stop(),
           scope,

@@ -1,45 +1,49 @@
-// Makes errors of failures: of those the native module reports, and of those found before it is asked.
+// Creates errors: from failures that the native module returns, and for invalid arguments and options.
 
 "use strict";
 
 const errors = require("./errors.js");
 
-/** What the native module hands over, unless it is a failure: that is thrown. */
-function received(outcome, owner) {
-  if (outcome?.kind === undefined) return outcome;
-  throw failed(outcome, owner);
+/**
+ * Decoders of the objects that an error may carry. report.js sets them, because the classes depend on this module: tasks and
+ * reports send requests, which may fail.
+ */
+const decoders = { task: undefined, report: undefined };
+
+/** Returns the value of a native call, or throws its failure. */
+function unwrap(result, native) {
+  if (result?.kind === undefined) return result;
+  throw toError(result, native);
 }
 
 /**
- * The error of a failure that the native module reports.
+ * Converts a failure to an error.
  *
- * @param owner The native client with which its task can be looked after.
+ * @param native The native client for the task that the error may carry.
  */
-function failed({ causes, task, report, ...failure }, owner) {
-  if (causes.length > 0) failure.cause = chain(causes);
-  if (task !== undefined) {
-    // Only here, because models know tasks, and tasks know errors.
-    const { ImportTask } = require("./generated/models.js");
-    const { Reader } = require("./reader.js");
-    failure.task = new ImportTask(new Reader(task, owner));
-  }
-  if (report !== undefined) failure.report = require("./report.js").reportOf(report, owner);
-  return new (classOf(failure.kind))(failure);
+function toError({ causes, task, report, ...failure }, native) {
+  if (causes.length > 0) failure.cause = causeChain(causes);
+  if (task !== undefined) failure.task = decoders.task(task, native);
+  if (report !== undefined) failure.report = decoders.report(report, native);
+  return new (errorClass(failure.kind))(failure);
 }
 
-/** The class of a kind: `not_found` is `NotFoundError`. */
-function classOf(kind) {
+/** Returns the class of an error kind: `NotFoundError` for `not_found`. */
+function errorClass(kind) {
   const name = kind.replace(/(?:^|_)([a-z])/g, (_, letter) => letter.toUpperCase());
   return errors[`${name}Error`] ?? errors.MistralError;
 }
 
-/** The causes as errors, each the cause of the one before. */
-function chain(causes) {
-  return causes.reduceRight((cause, message) => new Error(message, cause && { cause }), undefined);
+/** Converts messages to errors, each the cause of the previous one. */
+function causeChain(messages) {
+  return messages.reduceRight(
+    (cause, message) => new Error(message, cause && { cause }),
+    undefined,
+  );
 }
 
-/** The error of a request that breaks a rule. It carries the code with which the server would have answered. */
-function invalid(operation, message, rest) {
+/** An error for invalid arguments, with the code that the server uses for them. */
+function validationError(operation, message, rest) {
   return new errors.ValidationError({
     kind: "validation",
     message,
@@ -50,15 +54,23 @@ function invalid(operation, message, rest) {
   });
 }
 
-/** The error of a call whose signal was aborted before it began. */
-function cancelled({ reason }) {
-  const message = "the call was cancelled before it began";
+/** An error for a call whose signal was aborted before it started. */
+function cancelledError({ reason }) {
+  const message = "the call was cancelled before it started";
   return new errors.CancelledError({ kind: "cancelled", message, cause: reason });
 }
 
-/** The error of options with which no client can be set up. */
-function misconfigured(message) {
+/** An error for invalid options. */
+function configurationError(message) {
   return new errors.ConfigurationError({ kind: "configuration", message });
 }
 
-module.exports = { cancelled, classOf, failed, invalid, misconfigured, received };
+module.exports = {
+  cancelledError,
+  configurationError,
+  decoders,
+  errorClass,
+  toError,
+  unwrap,
+  validationError,
+};

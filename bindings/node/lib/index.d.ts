@@ -21,9 +21,10 @@ export { RawJson, type JsonObject, type JsonValue } from "./raw-json.js";
 export {
   CreateReport,
   ImportReport,
+  type ImportedFile,
   type InvalidLine,
   type Outcome,
-  type UploadedPart,
+  type UnknownFile,
 } from "./report.js";
 export { TaskHandle, type WaitableTask, type TaskRequest, type WaitOptions } from "./task.js";
 export { Timestamp } from "./timestamp.js";

@@ -6,7 +6,7 @@ const { ExportedRecord } = require("./export.js");
 const { Model } = require("./model.js");
 const { RawJson } = require("./raw-json.js");
 const { CreateReport, ImportReport } = require("./report.js");
-const { TaskHandle } = require("./task.js");
+const { TaskHandle } = require("./task-handle.js");
 const { Timestamp } = require("./timestamp.js");
 const { Download } = require("./transfer.js");
 const { Pager } = require("./pager.js");
@@ -28,6 +28,5 @@ const api = {
   ...require("./generated/resources.js"),
 };
 
-// Not as one statement with the names: for `import`, Node.js would go through the text of every module here to find them, and
-// index.mjs has them.
+// Assigned as a variable, so that Node.js does not scan all modules for named exports on `import`. index.mjs lists the names.
 module.exports = api;

@@ -1,17 +1,17 @@
 import type { JsonObject } from "./raw-json.js";
 
 /**
- * A response of the API, or a part of one.
+ * A response of the API, or an object in one.
  *
- * Payloads and properties are getters and show neither where the object is printed nor where it is spread: printed, they
- * are the text of somebody's conversation. To compare two responses or to write one down, use {@link toJSON}.
+ * Payloads and properties are getters, and are neither printed nor copied by object spread, because they may contain private
+ * conversations. Use {@link toJSON} to compare or store responses.
  */
 export abstract class Model {
   protected constructor();
 
-  /** Members of the response that this version does not know, by their names on the wire. */
+  /** Fields of the response that this version does not know, by their API names. */
   get extra(): JsonObject;
 
-  /** The response as plain JSON, with the names it has on the wire. `JSON.stringify` uses it. */
+  /** Returns the response as plain JSON with API names. Used by `JSON.stringify`. */
   toJSON(): JsonObject;
 }

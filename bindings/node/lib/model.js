@@ -1,58 +1,58 @@
-// What all classes of responses share.
+// The base class of responses.
 
 "use strict";
 
 const { inspect } = require("node:util");
 
-/** The members that the document does not know, by the object that has them. Few have any, so that none has a field. */
+/** Unknown fields by model. Not a property, because few models have any. */
 const EXTRA = new WeakMap();
 
-/** A response, or a part of one. */
+/** A response, or an object in one. */
 class Model {
-  constructor(reader) {
-    const unknown = reader.number();
-    if (unknown === 0) return;
+  constructor(decoder) {
+    const count = decoder.number();
+    if (count === 0) return;
     const extra = [];
-    for (let index = 0; index < unknown; index++) extra.push([reader.text(), reader.raw()]);
+    for (let index = 0; index < count; index++) extra.push([decoder.string(), decoder.json()]);
     EXTRA.set(this, extra);
   }
 
   get extra() {
-    // Not by assignment, for a member may be called `__proto__`.
-    return Object.fromEntries((EXTRA.get(this) ?? []).map(([name, raw]) => [name, raw.value]));
+    // `fromEntries` instead of assignment, because a field may be called `__proto__`.
+    return Object.fromEntries((EXTRA.get(this) ?? []).map(([name, json]) => [name, json.value]));
   }
 
   [inspect.custom](depth, options, inspect) {
     const name = this.constructor.name;
     if (depth < 0) return options.stylize(`[${name}]`, "special");
     const shown = {};
-    for (const [member, value] of Object.entries(this)) shown[member] = withoutQuery(value);
-    const late = getters(this);
-    for (const member of late) {
-      const text = `${member}Text`;
-      if (late.has(text)) shown[member] = veiled(this[text], options);
-      // The text itself is not shown, nor is it a member of its own.
-      else if (!late.has(member.slice(0, -"Text".length))) shown[member] = this[member];
+    for (const [name, value] of Object.entries(this)) shown[name] = withoutQuery(value);
+    const lazy = getterNames(this);
+    for (const name of lazy) {
+      const textName = `${name}Text`;
+      if (lazy.has(textName)) shown[name] = redacted(this[textName], options);
+      // `payloadText` belongs to `payload` and is not shown separately.
+      else if (!lazy.has(name.slice(0, -"Text".length))) shown[name] = this[name];
     }
-    for (const [member, raw] of EXTRA.get(this) ?? []) shown[member] = veiled(raw.text, options);
+    for (const [name, json] of EXTRA.get(this) ?? []) shown[name] = redacted(json.text, options);
     return `${name} ${inspect(shown, options)}`;
   }
 }
 
-/** The names of the getters of an object's class. */
-function getters(object) {
-  const members = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(object));
-  return new Set(Object.keys(members).filter((name) => members[name].get !== undefined));
+/** Returns the names of the getters of an object's class. */
+function getterNames(object) {
+  const descriptors = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(object));
+  return new Set(Object.keys(descriptors).filter((name) => descriptors[name].get !== undefined));
 }
 
-/** A link without its query, which may be a secret. */
+/** Removes the query of a URL, which may contain a signature. */
 function withoutQuery(value) {
   if (typeof value !== "string" || !/^https?:\/\/[^?]*\?/.test(value)) return value;
   return `${value.slice(0, value.indexOf("?"))}?…`;
 }
 
-/** What stands for somebody's conversation where things are printed. */
-function veiled(text, options) {
+/** A placeholder for JSON, which may be a conversation. */
+function redacted(text, options) {
   if (text === null) return null;
   const shown = options.stylize(`[${text.length} characters of JSON]`, "special");
   return { [inspect.custom]: () => shown };

@@ -1,11 +1,11 @@
-// Loads the native module: the one built in this folder, or the one of the package for this platform.
+// Loads the native module: a local build, or the optional package for this platform.
 
 "use strict";
 
 const fs = require("node:fs");
 const path = require("node:path");
 
-/** The platforms whose modules may run here, the likelier first. Which libc Linux has shows when one does not load. */
+/** Candidate platforms, the likeliest first. On Linux, a module for the wrong libc fails to load. */
 function platforms() {
   const { platform, arch } = process;
   if (platform === "linux") return [`linux-${arch}-gnu`, `linux-${arch}-musl`];
@@ -23,25 +23,25 @@ function load() {
       [`the file ${path.basename(file)}`, fs.existsSync(file) ? file : undefined],
       [`the package ${name}`, resolve(name)],
     ];
-    for (const [what, found] of candidates) {
-      if (found === undefined) {
+    for (const [what, resolved] of candidates) {
+      if (resolved === undefined) {
         problems.push(`${what} is missing`);
         continue;
       }
       try {
-        return require(found);
+        return require(resolved);
       } catch (error) {
-        problems.push(`${what} does not load: ${error.message}`);
+        problems.push(`${what} failed to load: ${error.message}`);
         cause ??= error;
       }
     }
   }
   const version = `Node.js ${process.version} on ${process.platform} ${process.arch}`;
   throw new Error(
-    `mistral-datasets has no native module for ${version}:\n` +
+    `cannot load the native module of mistral-datasets for ${version}:\n` +
       problems.map((problem) => `  - ${problem}\n`).join("") +
-      "Install the package again with its optional dependencies (npm leaves them out under `--omit=optional` " +
-      "or with a lock file from another platform), or build it: `npm ci && npm run build` in bindings/node.",
+      "Reinstall the package with its optional dependencies (npm skips them with `--omit=optional` or a lock file from " +
+      "another platform), or build it: `npm ci && npm run build` in bindings/node.",
     { cause },
   );
 }

@@ -1,143 +1,134 @@
-// What every generated method does: check its arguments, send them through the native module, and make an object or an
-// error of what comes back.
+// API operations: validate arguments, call the native module, and convert its result.
 
 "use strict";
 
-const { kindOf } = require("./arguments.js");
-const { Call, rawResponse } = require("./call.js");
-const { failed, invalid } = require("./failure.js");
-const { ofCall } = require("./options.js");
-const { Reader } = require("./reader.js");
-const { scoped } = require("./scope.js");
-const { settled } = require("./settler.js");
+const { describe, unknownName } = require("./arguments.js");
+const { Call, toRawResponse } = require("./call.js");
+const { withCallScope } = require("./call-scope.js");
+const { Decoder } = require("./decoder.js");
+const { toError, validationError } = require("./failure.js");
+const { parseCallOptions } = require("./options.js");
 
-/** One operation of the document: what it takes and what it returns. */
+/** An operation of the API: its arguments and its response. */
 class Operation {
   #id;
   #method;
-  #response;
-  #checks;
+  #ResponseClass;
+  #validators;
 
   /**
-   * @param {string} id The document's name for it.
-   * @param {Function | null} response The class of its response, or null where there is none.
-   * @param {Record<string, Function>} checks The checks of its arguments, in the order in which the native method takes
-   *   them.
+   * @param {string} id The operation ID from the OpenAPI document.
+   * @param {Function | null} ResponseClass The class of the response, or null if it has no body.
+   * @param {Record<string, Function>} validators The validators of the arguments, in the parameter order of the native method.
    */
-  constructor(id, response, checks) {
+  constructor(id, ResponseClass, validators) {
     this.#id = id;
     this.#method = id.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
-    this.#response = response;
-    this.#checks = new Map(Object.entries(checks));
+    this.#ResponseClass = ResponseClass;
+    this.#validators = new Map(Object.entries(validators));
   }
 
-  /** Sends a request. Whatever is wrong with it rejects the promise. */
+  /** Sends a request. Invalid arguments reject the promise. */
   send(native, request, options) {
-    return this.call(native, request, options, (native, values) => this.exchange(native, values));
+    return this.call(native, request, options, (native, values) => this.invoke(native, values));
   }
 
-  /** Makes the call with a native client. */
-  exchange(native, values) {
-    return settled((call) => native[this.#method](call, ...Object.values(values)));
+  /** Calls the native method of this operation. */
+  invoke(native, values) {
+    return native[this.#method](...Object.values(values));
   }
 
   /**
-   * Checks a request and its options, and begins a call that ends with a response.
+   * Validates arguments and options, and starts a call that returns a response.
    *
-   * @param exchange Makes the call with a native client and the arguments by name.
-   * @param {{ cancellable?: boolean }} needs Whether the call has to be able to break itself off.
+   * @param invoke Makes the call, given a native client and the arguments by name.
+   * @param {{ cancellable?: boolean }} needs Whether the call must be able to cancel itself.
    */
-  call(native, request, options, exchange, needs = {}) {
-    let values, own;
+  call(native, request, options, invoke, needs = {}) {
+    let values, callOptions;
     try {
-      // At once, because whoever calls may change what was given afterwards.
-      values = this.checked(request);
-      own = ofCall(options);
+      // Synchronously, because the caller may modify the arguments afterwards.
+      values = this.validate(request);
+      callOptions = parseCallOptions(options);
     } catch (error) {
       return Call.reject(error);
     }
-    return Call.begin((wish) =>
-      scoped(native, own, { ...needs, raw: wish.raw }, async (native) => {
-        const outcome = this.received(await exchange(native, values), native);
-        if (wish.raw) wish.response = rawResponse(outcome.rawResponse);
-        return this.response(outcome, native);
+    return Call.start((state) =>
+      withCallScope(native, callOptions, { ...needs, raw: state.raw }, async (native) => {
+        const result = this.unwrap(await invoke(native, values), native);
+        if (state.raw) state.response = toRawResponse(result.rawResponse);
+        return this.decode(result, native);
       }),
     );
   }
 
   /**
-   * Checks a request and its options, and makes what consists of many calls and can break itself off.
+   * Validates arguments and options, and runs a cancellable call that consists of several requests.
    *
-   * @param make Makes it with a native client and the arguments by name, and returns what the caller gets.
+   * @param run Makes the call, given a native client and the arguments by name, and returns its value.
    */
-  async gather(native, request, options, make) {
-    const values = this.checked(request);
-    return scoped(native, ofCall(options), { cancellable: true }, (native) => make(native, values));
+  async runCancellable(native, request, options, run) {
+    const values = this.validate(request);
+    return withCallScope(native, parseCallOptions(options), { cancellable: true }, (native) =>
+      run(native, values),
+    );
   }
 
-  /** The arguments by name, as the native module takes them. */
-  checked(request = {}) {
+  /** Returns the arguments by name, as the native module takes them. */
+  validate(request = {}) {
     if (typeof request !== "object" || request === null || Array.isArray(request)) {
-      const names = [...this.#checks.keys()].join(", ");
-      throw this.invalid(`expected one object such as { ${names} }, found ${kindOf(request)}`);
+      const names = [...this.#validators.keys()].join(", ");
+      throw this.invalid(`expected an object such as { ${names} }, found ${describe(request)}`);
     }
     for (const name of Object.keys(request)) {
-      if (!this.#checks.has(name)) throw this.#unknown(name);
+      if (!this.#validators.has(name)) {
+        throw this.invalid(unknownName("argument", name, [...this.#validators.keys()]));
+      }
     }
     const values = {};
-    for (const [name, check] of this.#checks) {
-      const given = request[name];
-      if (given === undefined) {
-        if (!check.optional) throw this.invalid(`${name}: is missing`);
+    for (const [name, validate] of this.#validators) {
+      const argument = request[name];
+      if (argument === undefined) {
+        if (!validate.optional) throw this.invalid(`missing argument \`${name}\``);
         values[name] = undefined;
         continue;
       }
-      const { value, problem } = check(given);
+      const { value, problem } = validate(argument);
       if (problem !== undefined) throw this.invalid(`${name}: ${problem}`);
       values[name] = value;
     }
     return values;
   }
 
-  /** What the caller gets of a response. */
-  response(response, native) {
-    return this.#response === null ? undefined : new this.#response(new Reader(response, native));
+  /** Decodes a response. */
+  decode(response, native) {
+    if (this.#ResponseClass === null) return undefined;
+    return new this.#ResponseClass(new Decoder(response, native));
   }
 
-  /** What the native module hands over, unless it is a failure: that is thrown. */
-  received(outcome, native) {
-    if (outcome?.kind === undefined) return outcome;
-    throw failed(this.#respelled(outcome), native);
+  /** Returns the value of a native call, or throws its failure. */
+  unwrap(result, native) {
+    if (result?.kind === undefined) return result;
+    throw toError(this.#withCamelCaseName(result), native);
   }
 
-  /** The error of a request that breaks a rule. */
+  /** Returns an error for invalid arguments. */
   invalid(message, rest) {
-    return invalid(this.#id, message, rest);
+    return validationError(this.#id, message, rest);
   }
 
-  /** A failure that speaks of an argument does so by the document's name for it; the caller knows it by another. */
-  #respelled(failure) {
+  /** Replaces the snake_case argument name at the start of a message of the Rust client. */
+  #withCamelCaseName(failure) {
     const { kind, status, message, line } = failure;
     if (kind !== "validation" || status !== undefined) return failure;
-    for (const name of this.#checks.keys()) {
-      const wire = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-      if (message.startsWith(`${wire}:`) || message.startsWith(`${wire}[`)) {
-        const spelled = name + message.slice(wire.length);
-        return { ...failure, message: spelled, line: line.replace(message, () => spelled) };
+    for (const name of this.#validators.keys()) {
+      const wireName = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      if (message.startsWith(`${wireName}:`) || message.startsWith(`${wireName}[`)) {
+        const renamed = name + message.slice(wireName.length);
+        return { ...failure, message: renamed, line: line.replace(message, () => renamed) };
       }
     }
     return failure;
-  }
-
-  #unknown(name) {
-    const names = [...this.#checks.keys()];
-    const plain = (text) => text.replaceAll("_", "").toLowerCase();
-    const meant = names.find((known) => plain(known) === plain(name));
-    return this.invalid(
-      meant === undefined
-        ? `${name}: is no argument; there is ${names.join(", ")}`
-        : `${name}: is no argument; write ${meant}`,
-    );
   }
 }
 

@@ -1,42 +1,43 @@
-/** What may hold for a whole client, and otherwise for one call. */
+/** Options of a client that can be overridden for single calls. */
 export interface CommonOptions {
-  /** The key. Default: the environment's `MISTRAL_API_KEY`. */
+  /** API key. Default: the environment variable `MISTRAL_API_KEY`. */
   apiKey?: string | undefined;
-  /** The server's address. Default: the environment's `MISTRAL_SERVER_URL`, and without that the service. */
+  /** Server URL. Default: the environment variable `MISTRAL_SERVER_URL`, or the public service. */
   serverURL?: string | URL | undefined;
   /**
-   * How long one attempt of a call may take until its response has been read, in milliseconds. Uploads and downloads may take
-   * longer, as long as they do not pause for this time. Default: 300000.
+   * Timeout of each attempt, from sending the request to reading the response, in milliseconds. Uploads and downloads may take
+   * longer as long as data is flowing. Default: 300000.
    */
   timeoutMs?: number | undefined;
   /**
-   * How long a call may take with all its attempts and the waits between them, in milliseconds. Uploads and downloads may
-   * take longer. Default: 600000.
+   * Maximum duration of a call including retries and the delays between them, in milliseconds. Does not apply to uploads and
+   * downloads. Default: 600000.
    */
   deadlineMs?: number | undefined;
-  /** When failed calls are made again, or how often a request is sent at most; with 1 nothing is sent twice. */
+  /** Retry policy, or the maximum number of attempts; 1 disables retries. */
   retries?: RetryConfig | number | undefined;
-  /** Further headers of every request to the API. Links are opened without them. */
+  /** Additional headers for all requests to the API. Not sent to presigned URLs. */
   headers?: Headers | Record<string, string> | Iterable<readonly [string, string]> | undefined;
 }
 
 /**
- * When failed calls are made again: after a failure that passes, and only where that does no harm. What only reads, or
- * changes nothing when it is done twice, is repeated; anything else only when it surely was not carried out. The waits are
- * random, within a bound that doubles.
+ * When to retry. Only transient failures are retried: idempotent requests always, others only if they certainly were not
+ * carried out. Delays are random, with an upper bound that doubles after each attempt.
  */
 export interface RetryPolicy {
-  /** How often a request is sent at most, the first time included. Default: 5. */
+  /** Maximum number of attempts, including the first. Default: 5. */
   maxAttempts?: number | undefined;
-  /** The longest wait before the first repetition, in milliseconds. Default: 500. */
+  /** Upper bound of the first delay, in milliseconds. Default: 500. */
   firstDelayMs?: number | undefined;
-  /** What the waits do not grow beyond, in milliseconds. Default: 8000. */
+  /** Upper bound of all delays, in milliseconds. Default: 8000. */
   maxDelayMs?: number | undefined;
-  /** The longest `Retry-After` that is waited for, in milliseconds; a longer one ends the call. Default: 60000. */
+  /** Longest `Retry-After` that is honored, in milliseconds. A longer one ends the call. Default: 60000. */
   maxRetryAfterMs?: number | undefined;
 }
 
-/** A retry policy, or what the official SDK calls a `RetryConfig`, of which `exponent` and `retryConnectionErrors` have no effect. */
+/**
+ * A retry policy, or a `RetryConfig` of the official SDK. Of the latter, `exponent` and `retryConnectionErrors` are ignored.
+ */
 export type RetryConfig =
   | RetryPolicy
   | { strategy: "none" }
@@ -51,40 +52,41 @@ export type RetryConfig =
       retryConnectionErrors?: boolean;
     };
 
-/** What may be otherwise for one call: the second argument of every method. */
+/** Options of a single call: the second argument of every method. */
 export interface CallOptions extends CommonOptions {
   /**
-   * Breaks the call off when it is aborted. The promise is rejected with a {@link CancelledError} whose `cause` is the
-   * signal's reason, and nothing keeps running.
+   * Cancels the call when aborted. The promise rejects with a {@link CancelledError} whose `cause` is the signal's reason, and
+   * requests in flight are aborted.
    */
   signal?: AbortSignal | undefined;
 }
 
-/** What may be otherwise for a client made by {@link Mistral.withOptions}. */
+/** Options of {@link Mistral.withOptions}. */
 export interface VariantOptions extends CommonOptions {
-  /** What is told about every request. */
+  /** Logger for all requests. */
   logger?: Logger | undefined;
 }
 
-/** How a client is set up. */
+/** Options of a client. */
 export interface MistralOptions extends VariantOptions {
-  /** The official SDK's name for {@link CommonOptions.retries}. */
+  /** Alias of {@link CommonOptions.retries}, as in the official SDK. */
   retryConfig?: RetryConfig | undefined;
   /**
-   * The proxy that all requests go through, such as `http://user:password@host:3128` or `socks5://host:1080`. Default: what
-   * the environment says in `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+   * Proxy for all requests, such as `http://user:password@host:3128` or `socks5://host:1080`. Default: the environment
+   * variables `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
    */
   proxy?: string | URL | undefined;
   /**
-   * Certificates in PEM that are trusted besides the system's, such as those of a company's own authority. The environment
-   * can name a file of them too: `SSL_CERT_FILE` in the place of the system's, `REQUESTS_CA_BUNDLE` besides them.
+   * PEM certificates to trust in addition to the system's, such as those of a private certificate authority. Environment
+   * variables can name files of them as well: `SSL_CERT_FILE` replaces the system's certificates, `REQUESTS_CA_BUNDLE` adds
+   * to them.
    */
   caCertificates?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
 }
 
 /**
- * What is told about every request, such as `console`, or pino's and winston's loggers. No message holds a key, a signed link
- * or a conversation. Listening keeps no process alive.
+ * A logger, such as `console` or a pino or winston logger. Messages never contain API keys, presigned URLs or conversations. A
+ * logger does not keep the process alive.
  */
 export interface Logger {
   debug(message: string, facts: LogFacts): void;
@@ -93,5 +95,5 @@ export interface Logger {
   error(message: string, facts: LogFacts): void;
 }
 
-/** What a message speaks of, such as `operation`, `status`, `requestId` and `elapsedMs`. */
+/** Structured data of a log message, such as `operation`, `status`, `requestId` and `elapsedMs`. */
 export type LogFacts = Readonly<Record<string, string | number | boolean>>;

@@ -1,59 +1,57 @@
-// The options of a client and of a call: their checks, and what the native module takes for them.
+// Options of clients and calls: validation and conversion for the native module.
 
 "use strict";
 
-const { expected, milliseconds, text } = require("./arguments.js");
-const { misconfigured } = require("./failure.js");
+const { callback, expected, milliseconds, string, unknownName } = require("./arguments.js");
+const { configurationError } = require("./failure.js");
 
-/** What both a client and one call can be told, each with what makes the native option of it. */
+/** Validators of the options that clients and calls share. */
 const COMMON = {
-  apiKey: (value) => checked(text(value)),
+  apiKey: string,
   serverURL: (value) =>
     typeof value === "string" || value instanceof URL
       ? { value: String(value) }
       : expected("a URL", value),
-  timeoutMs: time,
-  deadlineMs: time,
+  timeoutMs: positiveMilliseconds,
+  deadlineMs: positiveMilliseconds,
   retries,
   headers,
 };
 
-/** What a client alone can be told. */
-const SETUP = {
-  // The official SDK's name for it.
+const CLIENT_OPTIONS = {
+  ...COMMON,
+  // The name of `retries` in the official SDK.
   retryConfig: retries,
   proxy: COMMON.serverURL,
   caCertificates: certificates,
   logger,
 };
+const VARIANT_OPTIONS = { ...COMMON, logger };
+const CALL_OPTIONS = { ...COMMON, signal };
 
-const OF_CLIENT = { ...COMMON, ...SETUP };
-const OF_VARIANT = { ...COMMON, logger };
-const OF_CALL = { ...COMMON, signal };
-
-/** The options of a client: what its setup, its calls and its logger are told. */
-function ofClient(given) {
-  const { retryConfig, proxy, caCertificates, logger, ...common } = read(given, OF_CLIENT);
+/** Parses the options of a client. */
+function parseClientOptions(options) {
+  const { retryConfig, proxy, caCertificates, logger, ...common } = parse(options, CLIENT_OPTIONS);
   common.retries ??= retryConfig;
-  const setup = { proxy, caCertificates, userAgent: `node/${process.versions.node}` };
-  return { setup, options: native(common), log: logger };
+  const connectOptions = { proxy, caCertificates, userAgent: `node/${process.versions.node}` };
+  return { connectOptions, options: toNative(common), log: logger };
 }
 
-/** The options of a client that differs from another. */
-function ofVariant(given) {
-  const { logger, ...common } = read(given, OF_VARIANT);
-  return { options: native(common), log: logger };
+/** Parses the options of `withOptions`. */
+function parseVariantOptions(options) {
+  const { logger, ...common } = parse(options, VARIANT_OPTIONS);
+  return { options: toNative(common), log: logger };
 }
 
-/** The options of one call; nothing where none are given. */
-function ofCall(given) {
-  if (given === undefined || given === null) return undefined;
-  const { signal, ...common } = read(given, OF_CALL);
-  const any = Object.keys(common).length > 0;
-  return { signal, options: any ? native(common) : undefined };
+/** Parses the options of a call, which may be undefined. */
+function parseCallOptions(options) {
+  if (options === undefined || options === null) return undefined;
+  const { signal, ...common } = parse(options, CALL_OPTIONS);
+  const hasOptions = Object.keys(common).length > 0;
+  return { signal, options: hasOptions ? toNative(common) : undefined };
 }
 
-function native({ serverURL, headers = [], retries, ...rest }) {
+function toNative({ serverURL, headers = [], retries, ...rest }) {
   const { maxElapsedTime, ...policy } = retries ?? {};
   return {
     serverUrl: serverURL,
@@ -64,74 +62,69 @@ function native({ serverURL, headers = [], retries, ...rest }) {
   };
 }
 
-function read(given, known) {
-  if (typeof given !== "object" || given === null) {
-    throw misconfigured(`options: ${expected("an object", given).problem}`);
+function parse(options, validators) {
+  if (typeof options !== "object" || options === null) {
+    throw configurationError(`options: ${expected("an object", options).problem}`);
   }
   const values = {};
-  for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(known, name)) {
-      throw misconfigured(`${name}: is no option; there is ${Object.keys(known).join(", ")}`);
+  for (const [name, option] of Object.entries(options)) {
+    if (!Object.hasOwn(validators, name)) {
+      throw configurationError(unknownName("option", name, Object.keys(validators)));
     }
-    // What is undefined is left to the environment, or to the client.
-    if (value === undefined) continue;
-    const { value: taken, problem } = known[name](value);
-    if (problem !== undefined) throw misconfigured(`${name}: ${problem}`);
-    values[name] = taken;
+    // Undefined options fall back to the environment or to the client.
+    if (option === undefined) continue;
+    const { value, problem } = validators[name](option);
+    if (problem !== undefined) throw configurationError(`${name}: ${problem}`);
+    values[name] = value;
   }
   return values;
 }
 
-/** A check's result without the value: a key must not be repeated. */
-function checked({ value, problem }) {
-  return problem === undefined ? { value } : { problem };
-}
-
-function time(value) {
+function positiveMilliseconds(value) {
   return Number.isFinite(value) && value > 0
     ? { value }
-    : expected("a number of milliseconds above 0", value);
+    : expected("a positive number of milliseconds", value);
 }
 
-/** The members of a retry policy, each with its check. */
-const POLICY = {
+/** Validators of the properties of a retry policy. */
+const RETRY_POLICY = {
   maxAttempts: (value) =>
     Number.isSafeInteger(value) && value > 0 && value < 2 ** 32
       ? { value }
-      : expected("a whole number above 0", value),
+      : expected("a positive integer", value),
   firstDelayMs: milliseconds,
   maxDelayMs: milliseconds,
   maxRetryAfterMs: milliseconds,
 };
 
 function retries(value) {
-  if (typeof value === "number") return ofPolicy({ maxAttempts: value }, (problem) => problem);
+  if (typeof value === "number") return parsePolicy({ maxAttempts: value }, (problem) => problem);
   if (typeof value !== "object" || value === null) {
     return expected("a number of attempts or an object", value);
   }
-  return ofPolicy(
-    "strategy" in value ? official(value) : value,
+  return parsePolicy(
+    "strategy" in value ? fromOfficialConfig(value) : value,
     (problem, name) => `${name}: ${problem}`,
   );
 }
 
-function ofPolicy(given, say) {
+function parsePolicy(properties, describeProblem) {
   const policy = {};
-  for (const [name, value] of Object.entries(given)) {
+  for (const [name, value] of Object.entries(properties)) {
     if (value === undefined) continue;
-    const check = name === "maxElapsedTime" ? time : POLICY[name];
-    if (check === undefined) {
-      return { problem: `${name}: is no member; there is ${Object.keys(POLICY).join(", ")}` };
+    const validate = name === "maxElapsedTime" ? positiveMilliseconds : RETRY_POLICY[name];
+    if (validate === undefined) {
+      return { problem: unknownName("property", name, Object.keys(RETRY_POLICY)) };
     }
-    const { problem } = check(value);
-    if (problem !== undefined) return { problem: say(problem, name) };
+    const { problem } = validate(value);
+    if (problem !== undefined) return { problem: describeProblem(problem, name) };
     policy[name] = value;
   }
   return { value: policy };
 }
 
-/** What the official SDK's `RetryConfig` comes to here. */
-function official({ strategy, backoff = {} }) {
+/** Converts a `RetryConfig` of the official SDK. */
+function fromOfficialConfig({ strategy, backoff = {} }) {
   if (strategy === "none") return { maxAttempts: 1 };
   const { initialInterval, maxInterval, maxElapsedTime } = backoff;
   return { firstDelayMs: initialInterval, maxDelayMs: maxInterval, maxElapsedTime };
@@ -140,13 +133,15 @@ function official({ strategy, backoff = {} }) {
 function headers(value) {
   const iterable = value?.[Symbol.iterator] && typeof value !== "string";
   if (!iterable && (typeof value !== "object" || value === null)) {
-    return expected("an object, a Headers or a list of pairs", value);
+    return expected("an object, a Headers or an array of pairs", value);
   }
   const flat = [];
   for (const pair of iterable ? value : Object.entries(value)) {
-    if (!Array.isArray(pair) || pair.length !== 2) return { problem: "expected pairs" };
+    if (!Array.isArray(pair) || pair.length !== 2) {
+      return { problem: "expected pairs of name and value" };
+    }
     if (!pair.every((part) => typeof part === "string")) {
-      return { problem: "expected names and values in text" };
+      return { problem: "names and values must be strings" };
     }
     flat.push(...pair);
   }
@@ -156,32 +151,34 @@ function headers(value) {
 function certificates(value) {
   const parts = Array.isArray(value) ? value : [value];
   if (!parts.every((part) => typeof part === "string" || part instanceof Uint8Array)) {
-    return expected("certificates in PEM as text or bytes, or a list of them", value);
+    return expected("PEM certificates as a string, bytes, or an array of them", value);
   }
   return { value: Buffer.concat(parts.flatMap((part) => [Buffer.from(part), Buffer.from("\n")])) };
 }
 
 const LEVELS = ["debug", "info", "warn", "error"];
 
-/** What the native module calls with everything it has to say. */
+/** Converts a logger to the function that the native module calls for each event. */
 function logger(value) {
-  const missing = LEVELS.find((level) => typeof value?.[level] !== "function");
+  const missing = LEVELS.find((level) => callback(value?.[level]).problem !== undefined);
   if (missing !== undefined) {
-    return { problem: `expected an object with ${LEVELS.join(", ")}; ${missing} is no function` };
+    return {
+      problem: `expected an object with the methods ${LEVELS.join(", ")}; \`${missing}\` is missing`,
+    };
   }
-  return { value: (level, message, facts) => say(value, level, message, facts) };
+  return { value: (level, message, fields) => log(value, level, message, fields) };
 }
 
-function say(logger, level, message, facts) {
-  const members = {};
-  for (let index = 0; index < facts.length; index += 2) {
-    const name = facts[index].replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
-    members[name] = facts[index + 1];
+function log(logger, level, message, fields) {
+  const facts = {};
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index].replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+    facts[name] = fields[index + 1];
   }
   try {
-    logger[level](`mistral-datasets: ${message}`, members);
+    logger[level](`mistral-datasets: ${message}`, facts);
   } catch {
-    // A logger that fails must not end the program, which is what an error would do here.
+    // An uncaught error here would end the process.
   }
 }
 
@@ -189,4 +186,4 @@ function signal(value) {
   return value instanceof AbortSignal ? { value } : expected("an AbortSignal", value);
 }
 
-module.exports = { ofCall, ofClient, ofVariant };
+module.exports = { parseCallOptions, parseClientOptions, parseVariantOptions };

@@ -1,18 +1,21 @@
-/** How a pager over a listing goes. */
+/** Options of a pager. */
 export interface PagerOptions {
-  /** How many results a page holds. Limits: 1 to 100. Default: 100. */
+  /** Items per page. Limits: 1 to 100. Default: 100. */
   pageSize?: number | undefined;
-  /** How many pages are fetched at a time; with 1 each is fetched when it is asked for. Limits: 1 to 64. Default: 8. */
+  /** Number of pages requested concurrently; 1 disables prefetching. Limits: 1 to 64. Default: 8. */
   prefetch?: number | undefined;
-  /** Ends the pager after so many items, without fetching what is wanted no more. */
+  /** Maximum number of items to return. No further pages are requested. */
   limit?: number | undefined;
-  /** Makes the pager end with a {@link ConflictError} when fewer or more items came than the server counts. Default: false. */
+  /**
+   * Whether to throw a {@link ConflictError} at the end if the number of items differs from the server's count. Default: false.
+   */
   strict?: boolean | undefined;
 }
 
 /**
- * Everything that a listing lists, as an async iterable; every iteration begins anew. Items come in the server's order. Rows
- * may come and go meanwhile: what moved onto a later page and was seen before is dropped.
+ * All items of a listing, as an async iterable. Each iteration starts from the first page.
+ *
+ * Items are returned in server order. If items are created or deleted meanwhile, duplicates from shifted pages are dropped.
  *
  * @example
  * ```js
@@ -26,18 +29,18 @@ export class Pager<T> implements AsyncIterable<T> {
 
   [Symbol.asyncIterator](): AsyncIterableIterator<T>;
 
-  /** The same pager page by page. */
+  /** Iterates over pages instead of items. */
   pages(): AsyncIterable<Page<T>>;
 
-  /** Asks the server how many items there are in all. */
+  /** Requests the total number of items from the server. */
   count(): Promise<number>;
 }
 
-/** One page of a pager, without what was seen before. */
+/** A page of a listing, without items that were already returned. */
 export interface Page<T> {
-  /** The page's number, from 1. */
+  /** Page number, from 1. */
   readonly number: number;
-  /** How many items there are in all, as the server counted when it answered. */
+  /** Total number of items as counted by the server for this response. */
   readonly count: number;
   /** The items. */
   readonly results: T[];

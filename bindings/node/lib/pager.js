@@ -1,99 +1,95 @@
-// Pagers over whole listings: async iterables over the pages that the native module fetches ahead.
+// Pagers over listings. The native module prefetches the pages.
 
 "use strict";
 
 const { boolean, optional, size } = require("./arguments.js");
+const { BatchIterator } = require("./batch-iterator.js");
+const { CallScope, withCallScope } = require("./call-scope.js");
+const { Decoder } = require("./decoder.js");
 const { Operation } = require("./operation.js");
-const { ofCall } = require("./options.js");
-const { Reader } = require("./reader.js");
-const { Scope, scoped } = require("./scope.js");
-const { settled } = require("./settler.js");
-const { Steps } = require("./steps.js");
+const { parseCallOptions } = require("./options.js");
 
-/** How a pager goes, beside what is listed. */
-const MANNER = {
+const PAGER_OPTIONS = {
   pageSize: optional(size),
   prefetch: optional(size),
   limit: optional(size),
   strict: optional(boolean),
 };
 
-/** A listing that can be collected over. */
+/** A paginated listing. */
 class Listing {
   #method;
   #operation;
-  #item;
+  #ItemClass;
 
   /**
-   * @param {string} id The document's name for it.
-   * @param {string} method The native method that begins a pager.
-   * @param {Function} item The class of what it lists.
-   * @param {Record<string, Function>} checks The checks of its arguments without those of single pages.
+   * @param {string} id The operation ID from the OpenAPI document.
+   * @param {string} method The native method that creates a pager.
+   * @param {Function} ItemClass The class of the items.
+   * @param {Record<string, Function>} validators The validators of the arguments, without page number and size.
    */
-  constructor(id, method, item, checks) {
-    this.#operation = new Operation(id, null, { ...checks, ...MANNER });
+  constructor(id, method, ItemClass, validators) {
+    this.#operation = new Operation(id, null, { ...validators, ...PAGER_OPTIONS });
     this.#method = method;
-    this.#item = item;
+    this.#ItemClass = ItemClass;
   }
 
-  /** A pager over what a request asks for. */
+  /** Creates a pager. */
   pager(native, request, options) {
-    const { pageSize, prefetch, limit, strict, ...what } = this.#operation.checked(request);
-    const manner = { pageSize, prefetch, limit, strict };
-    const begin = (native) => native[this.#method](...Object.values(what), manner);
-    return new Pager(native, ofCall(options), this, begin);
+    const { pageSize, prefetch, limit, strict, ...rest } = this.#operation.validate(request);
+    const pagerOptions = { pageSize, prefetch, limit, strict };
+    const open = (native) => native[this.#method](...Object.values(rest), pagerOptions);
+    return new Pager(native, parseCallOptions(options), this, open);
   }
 
-  received(outcome, native) {
-    return this.#operation.received(outcome, native);
+  unwrap(result, native) {
+    return this.#operation.unwrap(result, native);
   }
 
-  page(response, native) {
-    const reader = new Reader(response, native);
-    const [number, count] = [reader.number(), reader.number()];
-    return { number, count, results: reader.list(() => new this.#item(reader)) };
+  decodePage(response, native) {
+    const decoder = new Decoder(response, native);
+    const [number, count] = [decoder.number(), decoder.number()];
+    return { number, count, results: decoder.array(() => new this.#ItemClass(decoder)) };
   }
 }
 
-/** Everything that a listing lists. Every iteration begins anew. */
+/** All items of a listing. Each iteration starts from the first page. */
 class Pager {
   #native;
   #options;
   #listing;
-  #begin;
+  #open;
 
-  constructor(native, options, listing, begin) {
+  constructor(native, options, listing, open) {
     this.#native = native;
     this.#options = options;
     this.#listing = listing;
-    this.#begin = begin;
+    this.#open = open;
   }
 
   [Symbol.asyncIterator]() {
-    return this.#steps((page) => page.results);
+    return this.#iterate((page) => page.results);
   }
 
   pages() {
-    return { [Symbol.asyncIterator]: () => this.#steps((page) => [page]) };
+    return { [Symbol.asyncIterator]: () => this.#iterate((page) => [page]) };
   }
 
   count() {
-    return scoped(this.#native, this.#options, {}, async (native) =>
-      this.#listing.received(await this.#begin(native).count(), native),
+    return withCallScope(this.#native, this.#options, {}, async (native) =>
+      this.#listing.unwrap(await this.#open(native).count(), native),
     );
   }
 
-  /** Goes through what is taken of every page. */
-  #steps(taken) {
-    return new Steps(() => {
-      const scope = new Scope(this.#native, this.#options, { cancellable: true });
-      const pager = this.#begin(scope.native);
-      // What the pager yields outlives it.
-      const owner = scope.lasting;
+  /** Iterates over the values that `toBatch` returns for each page. */
+  #iterate(toBatch) {
+    return new BatchIterator(() => {
+      const scope = new CallScope(this.#native, this.#options, { cancellable: true });
+      const pager = this.#open(scope.native);
+      const native = scope.detached;
       const next = async () => {
-        const outcome = await settled((call) => pager.next(call));
-        const page = this.#listing.received(outcome, owner);
-        return page ? taken(this.#listing.page(page, owner)) : undefined;
+        const page = this.#listing.unwrap(await pager.next(), native);
+        return page ? toBatch(this.#listing.decodePage(page, native)) : undefined;
       };
       return { next, stop: () => pager.stop(), scope };
     });

@@ -1,16 +1,16 @@
-/** How far a transfer has come. Numbers never fall within a phase, and the last call of one has the final ones. */
+/** Progress of a transfer. Within a phase, numbers never decrease, and the last update has the final ones. */
 export interface Progress {
   /**
-   * What is being done: lines are looked at, records are created one by one, a file is uploaded, the server reads it, or an
-   * export comes.
+   * The current phase: `check` validates lines, `send` creates records one by one, `upload` uploads a file, `import` waits for
+   * the server to import it, `export` downloads an export.
    */
   readonly phase: "check" | "send" | "upload" | "import" | "export";
-  /** How many bytes were moved so far. */
+  /** Bytes transferred so far. */
   readonly bytes: number;
-  /** How many bytes there are to move, where that is known. */
+  /** Total bytes, if known. */
   readonly totalBytes: number | null;
-  /** How many records were dealt with so far. */
+  /** Records processed so far. */
   readonly records: number;
-  /** How many records there are to deal with, where that is known. */
+  /** Total records, if known. */
   readonly totalRecords: number | null;
 }

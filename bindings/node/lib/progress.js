@@ -1,18 +1,18 @@
-// Listeners of what takes long.
+// Progress callbacks.
 
 "use strict";
 
 /**
- * Tells a listener what there is to tell until a run is over, and returns what that hands over. A listener that fails breaks
- * the run off, and its error is the run's.
+ * Passes updates to a callback while a call runs. If the callback throws, the call is cancelled and the error rethrown.
  *
- * @param {{ run: Promise, next: () => Promise, tell?: Function, cancel: () => void }} of The run, what gives the next thing
- *   to tell and nothing at the end, the listener if there is one, and what breaks the run off.
+ * @param {{ run: Promise, next: () => Promise, onUpdate?: Function, cancel: () => void }} options The running call, a function
+ *   that returns the next update or undefined at the end, the callback, and a function that cancels the call.
+ * @returns The result of the call.
  */
-async function watched({ run, next, tell, cancel }) {
-  if (tell === undefined) return run;
+async function withProgress({ run, next, onUpdate, cancel }) {
+  if (onUpdate === undefined) return run;
   try {
-    for (let told; (told = await next());) await tell(told);
+    for (let update; (update = await next());) await onUpdate(update);
   } catch (error) {
     cancel();
     await run;
@@ -21,9 +21,9 @@ async function watched({ run, next, tell, cancel }) {
   return run;
 }
 
-/** How far a transfer is, as listeners get it. */
-function shown({ totalBytes = null, totalRecords = null, ...progress }) {
+/** Converts the progress of a transfer for callbacks. */
+function toProgress({ totalBytes = null, totalRecords = null, ...progress }) {
   return { ...progress, totalBytes, totalRecords };
 }
 
-module.exports = { shown, watched };
+module.exports = { toProgress, withProgress };

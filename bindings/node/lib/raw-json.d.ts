@@ -1,14 +1,14 @@
-/** What JSON can hold. */
+/** A JSON value. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
 
 /** A JSON object. */
 export interface JsonObject {
-  [member: string]: JsonValue | undefined;
+  [key: string]: JsonValue | undefined;
 }
 
 /**
- * A JSON object as exact text: numbers keep every digit, members their order, escapes their spelling. It can be given
- * wherever an object is sent, and is the way to send whole numbers beyond 2^53.
+ * A JSON object as exact text, which preserves all digits, the order of keys and escapes. Accepted wherever an object is sent,
+ * and the way to send integers beyond 2^53.
  *
  * @example
  * ```js
@@ -20,18 +20,18 @@ export class RawJson {
   private constructor();
 
   /**
-   * Takes text that is JSON.
+   * Creates a `RawJson` from JSON text.
    *
-   * @throws {ValidationError} When it is not.
+   * @throws {ValidationError} If the text is not valid JSON.
    */
   static from(text: string): RawJson;
 
-  /** The text. */
+  /** The JSON text. */
   readonly text: string;
 
-  /** Parses the text; numbers become JavaScript's. */
+  /** Parses the text. Numbers become JavaScript numbers. */
   parse(): JsonValue;
 
-  /** The text. */
+  /** Returns the text. */
   toString(): string;
 }

@@ -1,4 +1,4 @@
-// JSON that is sent as the text it is.
+// JSON objects that are sent as exact text.
 
 "use strict";
 
@@ -6,7 +6,7 @@ const { inspect } = require("node:util");
 
 const { ValidationError } = require("./errors.js");
 
-/** A JSON object as exact text: numbers keep every digit, members their order, escapes their spelling. */
+/** A JSON object as exact text. */
 class RawJson {
   #text;
 
@@ -15,14 +15,14 @@ class RawJson {
   }
 
   static from(text) {
-    if (typeof text !== "string") throw refused("expected text");
-    // The other half could not be sent, and would silently become another character.
-    if (!text.isWellFormed()) throw refused("the text holds half of a surrogate pair");
+    if (typeof text !== "string") throw invalid("expected a string");
+    // UTF-8 cannot represent it; Node-API would silently replace it.
+    if (!text.isWellFormed()) throw invalid("the text contains an unpaired surrogate");
     try {
       JSON.parse(text);
     } catch {
-      // What JavaScript says about it would quote the text.
-      throw refused("the text is not JSON");
+      // The message of the SyntaxError would quote the text.
+      throw invalid("the text is not valid JSON");
     }
     return new RawJson(text);
   }
@@ -40,7 +40,7 @@ class RawJson {
   }
 
   toJSON() {
-    throw new TypeError("a RawJson stands for a whole argument, not for a part of one");
+    throw new TypeError("RawJson can only be used as a whole argument, not nested in an object");
   }
 
   [inspect.custom]() {
@@ -48,7 +48,7 @@ class RawJson {
   }
 }
 
-function refused(problem) {
+function invalid(problem) {
   return new ValidationError({ kind: "validation", message: `RawJson.from: ${problem}` });
 }
 

@@ -1,72 +1,86 @@
 import type { MistralError } from "./errors.js";
 import type { ImportTask } from "./generated/models.js";
 
-/** What {@link DatasetsBase.createRecords} did; an error has it too, as its `report`. */
+/** Report of {@link DatasetsBase.createRecords}. Errors of that call have it as `report`. */
 export class CreateReport {
   private constructor();
 
-  /** What became of each record that was taken, in the order of the source. */
+  /** The outcome of each record taken from the source, in source order. */
   get items(): readonly Outcome[];
-  /** How many records were created. */
+  /** Number of records created. */
   readonly created: number;
-  /** How many were refused or could not be sent. */
+  /** Number of records that were rejected or could not be sent. */
   readonly failed: number;
-  /** How many may have been created or not; no later call sends them. */
+  /** Number of records that may or may not have been created. Calls that resume from this report skip them. */
   readonly unknown: number;
-  /** How many were taken from the source and surely not created, without a failure of their own. */
+  /** Number of records that were taken from the source but not sent. */
   readonly notSent: number;
-  /** How the records were sent; `auto` when the call ended before that was chosen. */
+  /** How the records were sent; `auto` if the call ended before a strategy was chosen. */
   readonly strategy: "auto" | "single" | "file";
-  /** Why this way, in words. */
+  /** Why this strategy was chosen. */
   readonly reason: string;
-  /** How long the call took, in milliseconds. */
+  /** Duration of the call in milliseconds. */
   readonly elapsedMs: number;
-  /** The import task of the last file, where records went by files. */
+  /** Import task of the last file, if records were sent as files. */
   readonly task: ImportTask | null;
 }
 
-/** What became of one record. */
+/** The outcome of one record. */
 export type Outcome =
   | { readonly status: "created"; readonly id: string }
   | { readonly status: "imported" | "notSent" }
   | { readonly status: "failed" | "unknown"; readonly error: MistralError };
 
-/** What {@link DatasetsBase.importJsonl} did; an error has it too, as its `report`. */
+/** Report of {@link DatasetsBase.importJsonl}. Errors of that call have it as `report`. */
 export class ImportReport {
   private constructor();
 
-  /** How many lines were read, blank and bad ones included. */
+  /** Number of lines read, including blank and invalid ones. */
   readonly lines: number;
-  /** How many records the files have whose imports were begun and did not fail. */
+  /** Number of records in {@link files}. */
   readonly records: number;
-  /** The lines that cannot be imported, the first 1000 of them. */
+  /** The first 1000 invalid lines. */
   readonly invalidLines: readonly InvalidLine[];
-  /** How many lines cannot be imported. */
+  /** Number of invalid lines. */
   readonly invalidLineCount: number;
-  /** The files whose imports were begun and did not fail. */
-  readonly files: readonly (UploadedPart & { readonly task: ImportTask })[];
-  /** The files whose imports may have been begun or not; the dataset's tasks tell. */
-  readonly unknown: readonly UploadedPart[];
+  /** Files whose import was started and has not failed. */
+  readonly files: readonly ImportedFile[];
+  /** Files whose import may or may not have been started. List the dataset's tasks to find out. */
+  readonly unknown: readonly UnknownFile[];
 }
 
 /** A line that cannot be imported. */
 export interface InvalidLine {
-  /** Its number, from 1. */
+  /** Line number, from 1. */
   readonly line: number;
-  /** The character in which it is bad, from 1. */
+  /** Position of the error in characters, from 1. */
   readonly column: number;
-  /** What is wrong with it; never its content. */
+  /** What is wrong, without quoting the line. */
   readonly problem: string;
 }
 
-/** A file that was uploaded for an import. */
-export interface UploadedPart {
-  /** The uploaded file. It is deleted when its import has succeeded. */
+/** An uploaded file whose import was started. */
+export interface ImportedFile {
+  /** File ID. The file is deleted when its import has succeeded. */
   readonly fileId: string;
-  /** The line of the source with which it begins. */
+  /** First source line of the file. */
   readonly firstLine: number;
-  /** How many lines of the source it stands for. */
+  /** Number of source lines that the file covers. */
   readonly lines: number;
-  /** How many records it has. */
+  /** Number of records in the file. */
+  readonly records: number;
+  /** The import task. */
+  readonly task: ImportTask;
+}
+
+/** An uploaded file whose import may or may not have been started. */
+export interface UnknownFile {
+  /** File ID. */
+  readonly fileId: string;
+  /** First source line of the file. */
+  readonly firstLine: number;
+  /** Number of source lines that the file covers. */
+  readonly lines: number;
+  /** Number of records in the file. */
   readonly records: number;
 }

@@ -1,63 +1,61 @@
-// What bulk calls did, in the end or by the time they failed.
+// Reports of bulk calls.
 
 "use strict";
 
-const { failed } = require("./failure.js");
+const { Decoder } = require("./decoder.js");
+const { decoders, toError } = require("./failure.js");
+const { ImportTask } = require("./generated/models.js");
 const native = require("./native.js");
-const { Reader } = require("./reader.js");
 
-/** The report that a later call may go on from. */
-const NATIVE = new WeakMap();
+/** The native report of each report, which a later call can resume from. */
+const NATIVE_REPORTS = new WeakMap();
 
-/** The native report in one of JavaScript's. */
 function nativeReport(report) {
-  return NATIVE.get(report);
+  return NATIVE_REPORTS.get(report);
 }
 
-/** What `createRecords` did. */
+/** The report of `createRecords`. */
 class CreateReport {
-  #owner;
+  #native;
   #items;
 
-  /** @param owner The native client with which its task can be looked after. */
-  constructor(report, owner) {
-    NATIVE.set(this, report);
-    this.#owner = owner;
+  /** @param native The native client for the report's task. */
+  constructor(report, native) {
+    NATIVE_REPORTS.set(this, report);
+    this.#native = native;
     const { task, ...summary } = report.summary();
-    Object.assign(this, summary, { task: taskOf(task, owner) });
+    Object.assign(this, summary, { task: task === undefined ? null : decodeTask(task, native) });
   }
 
   get items() {
-    return (this.#items ??= NATIVE.get(this)
+    return (this.#items ??= nativeReport(this)
       .items()
       .map(({ failure, ...item }) =>
-        failure === undefined ? item : { ...item, error: failed(failure, this.#owner) },
+        failure === undefined ? item : { ...item, error: toError(failure, this.#native) },
       ));
   }
 }
 
-/** What `importJsonl` did. */
+/** The report of `importJsonl`. */
 class ImportReport {
-  constructor(report, owner) {
-    NATIVE.set(this, report);
+  constructor(report, native) {
+    NATIVE_REPORTS.set(this, report);
     const { files, ...summary } = report.summary();
     Object.assign(this, summary, {
-      files: files.map((file) => ({ ...file, task: taskOf(file.task, owner) })),
+      files: files.map((file) => ({ ...file, task: decodeTask(file.task, native) })),
     });
   }
 }
 
-/** The report of either kind of call. */
-function reportOf(report, owner) {
-  const of = report instanceof native.NativeCreateReport ? CreateReport : ImportReport;
-  return new of(report, owner);
+function decodeReport(report, client) {
+  const ReportClass = report instanceof native.NativeCreateReport ? CreateReport : ImportReport;
+  return new ReportClass(report, client);
 }
 
-function taskOf(task, owner) {
-  if (task === undefined) return null;
-  // Only here, because models know tasks, and tasks know errors.
-  const { ImportTask } = require("./generated/models.js");
-  return new ImportTask(new Reader(task, owner));
+function decodeTask(task, native) {
+  return new ImportTask(new Decoder(task, native));
 }
 
-module.exports = { CreateReport, ImportReport, nativeReport, reportOf };
+Object.assign(decoders, { task: decodeTask, report: decodeReport });
+
+module.exports = { CreateReport, ImportReport, nativeReport };

@@ -3,43 +3,46 @@ import type { ImportTask } from "./generated/models.js";
 import { Model } from "./model.js";
 import type { CallOptions } from "./options.js";
 
-/** How a task is waited for. */
+/** Options of {@link WaitableTask.wait}. */
 export interface WaitOptions {
-  /** How long to wait at most, in milliseconds. Default: 1800000, which is half an hour. */
+  /** Maximum time to wait, in milliseconds. Default: 1800000 (30 minutes). */
   timeoutMs?: number | undefined;
   /**
-   * How long to wait before the task is looked at again the first time, in milliseconds; the waits grow to 5 s unless this is
-   * longer. Default: 100.
+   * Delay before the first poll, in milliseconds. Later delays grow to 5000, or stay at this value if it is longer. Default: 100.
    */
   pollIntervalMs?: number | undefined;
-  /** What is told every time the task was looked at. An error that it throws ends the waiting. */
+  /** Callback for each polled state of the task. If it throws, the wait ends and rejects with that error. */
   onProgress?: ((task: ImportTask) => void | Promise<void>) | undefined;
-  /** Ends the waiting when it is aborted; the task goes on. */
+  /** Ends the wait when aborted. The task itself continues. */
   signal?: AbortSignal | undefined;
 }
 
-/** What calls that start a task take besides their own arguments. */
+/** Options of operations that start a task. */
 export interface TaskRequest {
-  /** Whether to wait until the task has ended; see {@link Task.wait}. Default: false. */
+  /** Whether to wait until the task has completed; see {@link Task.wait}. Default: false. */
   wait?: boolean | undefined;
-  /** How long to wait at most, in milliseconds. Default: 1800000, which is half an hour. */
+  /** Maximum time to wait, in milliseconds. Default: 1800000 (30 minutes). */
   waitTimeoutMs?: number | undefined;
 }
 
-/** What can be done about an import task. */
+/** An import task that can be refreshed and awaited. */
 export interface WaitableTask {
   /**
-   * Asks the server how the task stands.
+   * Fetches the current state of the task.
    *
-   * @throws {NotFoundError} When there is no such task.
+   * @throws {NotFoundError} If the task does not exist.
+   * @example
+   * ```js
+   * const { status, progress } = await task.refresh();
+   * ```
    */
   refresh(options?: CallOptions): Call<ImportTask>;
 
   /**
-   * Waits until the task is COMPLETED. A status that this version does not know means that it is still under way.
+   * Waits until the task is COMPLETED. A status that this version does not know counts as running.
    *
-   * @throws {TaskFailedError} When the task is FAILED, CANCELED, TERMINATED or TIMED_OUT.
-   * @throws {TimeoutError} When it is still under way at the end; it goes on, and can be waited for again.
+   * @throws {TaskFailedError} If the task is FAILED, CANCELED, TERMINATED or TIMED_OUT.
+   * @throws {TimeoutError} If the task is still running after `timeoutMs`. It continues, and you can wait again.
    * @example
    * ```js
    * const task = await mistral.datasets.importFromFile({ datasetId, fileId });
@@ -49,19 +52,19 @@ export interface WaitableTask {
   wait(options?: WaitOptions): Call<ImportTask>;
 }
 
-/** What an import task of a response can do besides being read. */
+/** The base class of {@link ImportTask}. */
 export abstract class Task extends Model implements WaitableTask {
   refresh(options?: CallOptions): Call<ImportTask>;
   wait(options?: WaitOptions): Call<ImportTask>;
 }
 
-/** An import task by its ids alone, as they were saved. */
+/** An import task that is known only by its IDs. */
 export class TaskHandle implements WaitableTask {
   private constructor();
 
-  /** The id of the dataset that the task fills. */
+  /** ID of the dataset that the task imports into. */
   readonly datasetId: string;
-  /** The task's id. */
+  /** ID of the task. */
   readonly id: string;
 
   refresh(options?: CallOptions): Call<ImportTask>;

@@ -1,86 +1,54 @@
-// Import tasks: looking after them, and waiting for their end.
+// Import tasks: refreshing and waiting.
 
 "use strict";
 
-const { boolean, listener, milliseconds, optional, text } = require("./arguments.js");
+const { boolean, callback, milliseconds, optional, string } = require("./arguments.js");
 const { Model } = require("./model.js");
 const { Operation } = require("./operation.js");
-const { watched } = require("./progress.js");
+const { withProgress } = require("./progress.js");
 
-/** What an import task of a response can do besides being read. */
+/** The base class of import tasks. */
 class Task extends Model {
   #native;
 
-  constructor(reader) {
-    super(reader);
-    this.#native = reader.owner;
+  constructor(decoder) {
+    super(decoder);
+    this.#native = decoder.native;
   }
 
   refresh(options) {
-    return refresh(this.#native, this, options);
+    return refreshTask(this.#native, this.constructor, this, options);
   }
 
   wait(options) {
-    return wait(this.#native, this, options);
+    return waitForTask(this.#native, this.constructor, this, options);
   }
 }
 
-/** A task by its ids alone. */
-class TaskHandle {
-  #native;
-
-  constructor(native, { datasetId, taskId }) {
-    this.#native = native;
-    this.datasetId = datasetId;
-    this.id = taskId;
-  }
-
-  refresh(options) {
-    return refresh(this.#native, this, options);
-  }
-
-  wait(options) {
-    return wait(this.#native, this, options);
-  }
+/** Fetches the current state of a task. */
+function refreshTask(native, TaskClass, { datasetId, id: taskId }, options) {
+  const operation = new Operation("fetch_task", TaskClass, { datasetId: string, taskId: string });
+  return operation.send(native, { datasetId, taskId }, options);
 }
 
-const IDS = new Operation("task", null, { datasetId: text, taskId: text });
-
-/** The handle of the task that a request names. */
-function task(native, request) {
-  return new TaskHandle(native, IDS.checked(request));
-}
-
-function refresh(native, { datasetId, id: taskId }, options) {
-  // Only here, because resources know models, and models know tasks.
-  const { Datasets } = require("./generated/resources.js");
-  return new Datasets(native).fetchTask({ datasetId, taskId }, options);
-}
-
-let waiting;
-
-/** The operation that waits. It is made late, because its response is a model, and models know tasks. */
-function waitOperation() {
-  const { ImportTask } = require("./generated/models.js");
-  return (waiting ??= new Operation("wait", ImportTask, {
+/** Waits for a task. */
+function waitForTask(native, TaskClass, { datasetId, id }, { signal, ...request } = {}) {
+  const operation = new Operation("wait", TaskClass, {
     timeoutMs: optional(milliseconds),
     pollIntervalMs: optional(milliseconds),
-    onProgress: optional(listener),
-  }));
-}
-
-function wait(native, { datasetId, id }, { signal, ...manner } = {}) {
-  const operation = waitOperation();
+    onProgress: optional(callback),
+  });
   return operation.call(
     native,
-    manner,
+    request,
     { signal },
-    async (native, { onProgress, ...values }) => {
-      const wait = native.prepareWait(datasetId, id, { ...values, watched: Boolean(onProgress) });
-      return watched({
+    async (native, { onProgress, ...options }) => {
+      const trackProgress = onProgress !== undefined;
+      const wait = native.prepareWait(datasetId, id, { ...options, trackProgress });
+      return withProgress({
         run: wait.run(),
-        next: () => wait.look(),
-        tell: onProgress && ((response) => onProgress(operation.response(response, native))),
+        next: () => wait.nextUpdate(),
+        onUpdate: onProgress && ((task) => onProgress(operation.decode(task, native))),
         cancel: () => native.cancel(),
       });
     },
@@ -88,11 +56,11 @@ function wait(native, { datasetId, id }, { signal, ...manner } = {}) {
   );
 }
 
-/** An operation that starts a task, and can wait for the end of it. */
+/** An operation that starts a task and can wait for it. */
 class TaskOperation extends Operation {
-  constructor(id, response, checks) {
-    super(id, response, {
-      ...checks,
+  constructor(id, ResponseClass, validators) {
+    super(id, ResponseClass, {
+      ...validators,
       wait: optional(boolean),
       waitTimeoutMs: optional(milliseconds),
     });
@@ -100,14 +68,13 @@ class TaskOperation extends Operation {
 
   send(native, request, options) {
     return this.call(native, request, options, async (native, values) => {
-      const { wait: waits = false, waitTimeoutMs: timeoutMs, ...rest } = values;
-      const outcome = await this.exchange(native, rest);
-      if (!waits || outcome.kind !== undefined) return outcome;
-      const { datasetId, id } = this.response(outcome, native);
-      const options = { timeoutMs, watched: false };
-      return native.prepareWait(datasetId, id, options).run();
+      const { wait = false, waitTimeoutMs: timeoutMs, ...rest } = values;
+      const result = await this.invoke(native, rest);
+      if (!wait || result.kind !== undefined) return result;
+      const { datasetId, id } = this.decode(result, native);
+      return native.prepareWait(datasetId, id, { timeoutMs, trackProgress: false }).run();
     });
   }
 }
 
-module.exports = { Task, TaskHandle, TaskOperation, task };
+module.exports = { Task, TaskOperation, refreshTask, waitForTask };

@@ -3,28 +3,27 @@
 import type { Mistral } from "./client.js";
 import type { JsonObject, JsonValue } from "./index.js";
 
-/** How a server for tests is set up. */
+/** Options of {@link startLocal}. */
 export interface LocalOptions {
-  /** Where it keeps its data; it is made where it is missing. Without one, data is kept in memory. */
+  /** Data directory, created if missing. Default: data is kept in memory. */
   directory?: string | URL | undefined;
-  /** Which generation of the API decides what is accepted. Default: `"g1"`, the documented one. */
+  /** Generation of the API, which determines what the server accepts. Default: `"g1"`, the documented one. */
   generation?: "g1" | "g2" | "g3" | undefined;
 }
 
 /**
- * Starts a local server of the API in this process, and returns an empty workspace of it, with a client. Closing that
- * workspace stops the server.
+ * Starts a local server in this process and returns an empty workspace with a client. Closing that workspace stops the server.
  *
- * It takes some milliseconds; {@link LocalWorkspace.workspace} takes next to nothing, so that one server may serve all tests of a
- * file, each with a workspace of its own.
+ * Starting a server takes a few milliseconds; creating another {@link LocalWorkspace.workspace} is almost free. Use one server
+ * for all tests of a file and a separate workspace for each.
  *
- * @throws {ConfigurationError} When the server cannot start.
+ * @throws {ConfigurationError} If the server cannot start.
  * @example
  * ```js
  * const local = await startLocal();
  * after(() => local.close());
  *
- * test("a busy service is asked again", async () => {
+ * test("retries when the service is overloaded", async () => {
  *   const { client } = local.workspace();
  *   await client.datasets.create({ name: "Refund requests", description: "" });
  * });
@@ -33,125 +32,126 @@ export interface LocalOptions {
 export function startLocal(options?: LocalOptions): Promise<LocalWorkspace>;
 
 /**
- * A workspace of a local server that runs elsewhere, such as `mistral-datasets serve --memory`.
+ * Returns a workspace of a local server in another process, such as `mistral-datasets serve --memory`.
  *
- * @param apiKey The key. Default: one that nobody else knows, so that the workspace is empty.
- * @throws {ConfigurationError} When the address is none, or the key cannot be sent.
+ * @param apiKey API key, which identifies the workspace. Default: a random key, so that the workspace is empty.
+ * @throws {ConfigurationError} If the URL or the key is invalid.
  */
 export function connectLocal(url: string | URL, apiKey?: string): LocalWorkspace;
 
 /**
- * A key's part of a local server: a client of it, the faults of its responses and the journal of its requests. Other keys see
- * nothing of it.
+ * A workspace of a local server, identified by its API key: data, fault rules, recorded requests and a client. Workspaces are
+ * isolated from each other.
  */
 export class LocalWorkspace implements AsyncDisposable {
   private constructor();
 
-  /** A client of the workspace. `client.withOptions(…)` is one that is set up otherwise. */
+  /** A client for the workspace. Use `client.withOptions(…)` to change its options. */
   readonly client: Mistral;
 
-  /** The server's address, for any other client of the API, such as the official SDK. */
+  /** The server URL, for other clients such as the official SDK. */
   readonly url: string;
 
-  /** The workspace's key, for any other client of the API. */
+  /** The API key of the workspace, for other clients. */
   readonly apiKey: string;
 
-  /** The variables by which a `new Mistral()` finds the workspace. */
+  /** Environment variables with which `new Mistral()` uses the workspace. */
   get environment(): { MISTRAL_API_KEY: string; MISTRAL_SERVER_URL: string };
 
   /**
-   * Another workspace of the same server.
+   * Returns another workspace of the same server.
    *
-   * @param apiKey The key. Default: one that nobody else knows, so that the workspace is empty.
-   * @throws {ConfigurationError} When the key cannot be sent.
+   * @param apiKey API key, which identifies the workspace. Default: a random key, so that the workspace is empty.
+   * @throws {ConfigurationError} If the key is invalid.
    */
   workspace(apiKey?: string): LocalWorkspace;
 
   /**
-   * Spoils responses by a rule, or by several. A request is spoiled by the first rule that applies, so that rules which are used
-   * up one after another make a sequence.
+   * Injects one or more faults. Each request is affected by the first rule that matches it and is not used up, so several rules
+   * with `times` form a sequence.
    *
-   * @returns The rules with their ids.
-   * @throws {ValidationError} When a rule cannot be meant, or does nothing; the message names the member.
+   * @returns The rules with their IDs.
+   * @throws {ValidationError} If a rule is invalid or has no effect. The message names the property.
    * @example
    * ```js
    * await local.injectFault({ status: 429, headers: { "retry-after": "1" }, operation: "list_records", times: 2 });
-   * // Carried out, but nobody hears of it.
+   * // The record is created, but the client receives no response.
    * await local.injectFault({ resetAfterBytes: 0, operation: "create_record" });
    * ```
    */
   injectFault(rule: Fault): Promise<FaultRule>;
   injectFault(rules: readonly Fault[]): Promise<FaultRule[]>;
 
-  /** The rules that were given, and to how many requests each was applied. */
+  /** Returns the fault rules and how many requests each has affected. */
   faults(): Promise<FaultRule[]>;
 
-  /** Ends all faults. */
+  /** Removes all fault rules. */
   clearFaults(): Promise<void>;
 
   /**
-   * The requests that came to the workspace, the oldest first: the newest 10,000 since it was emptied.
+   * Returns the requests to the workspace, oldest first. The server records the latest 10,000.
    *
-   * @param operation Only those of this operation. Default: all.
+   * @param operation Operation ID to filter by. Default: all requests.
    */
   requests(operation?: string): Promise<RecordedRequest[]>;
 
-  /** Empties the journal, so that {@link requests} tells what came since. */
+  /** Clears the recorded requests. */
   clearRequests(): Promise<void>;
 
   /**
-   * Plants completion events, which imports from the explorer and from campaigns read.
+   * Inserts completion events, from which explorer and campaign imports read.
    *
-   * @returns The events' ids.
-   * @throws {ValidationError} When one of them cannot be read as that.
+   * @returns The IDs of the events.
+   * @throws {ValidationError} If an event is invalid.
    */
   insertEvents(events: readonly EventFixture[]): Promise<string[]>;
 
   /**
-   * Plants conversations, which imports from the playground read.
+   * Inserts conversations, from which playground imports read.
    *
-   * @returns The conversations' ids.
-   * @throws {ValidationError} When one of them cannot be read as that.
+   * @returns The IDs of the conversations.
+   * @throws {ValidationError} If a conversation is invalid.
    */
   insertConversations(conversations: readonly ConversationFixture[]): Promise<string[]>;
 
   /**
-   * Plants a campaign, which an import reads.
+   * Inserts a campaign, from which campaign imports read.
    *
-   * @param eventIds The events it found; see {@link insertEvents}.
-   * @returns The campaign's id.
+   * @param eventIds IDs of the events in the campaign; see {@link insertEvents}.
+   * @returns The ID of the campaign.
    */
   insertCampaign(name: string, eventIds: readonly string[]): Promise<string>;
 
-  /** Posts JSON to one of the server's own routes, whose end is `what`, for what has no method here. */
-  insertFixture(what: string, body: unknown): Promise<any>;
+  /** Posts JSON to a control route of the server, for fixtures without a method. `route` is the last part of its path. */
+  insertFixture(route: string, body: unknown): Promise<any>;
 
-  /** Makes the workspace as it was at first: without data, faults and journal. */
+  /** Deletes all data, fault rules and recorded requests of the workspace. */
   reset(): Promise<void>;
 
-  /** Closes the client, and stops the server if the workspace is the one of {@link startLocal}. */
+  /** Closes the client. Also stops the server if the workspace was returned by {@link startLocal}. */
   close(): Promise<void>;
 
+  /** Closes the workspace at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** A rule by which the server spoils responses: those of which requests, how many, and how. */
+/** A fault to inject: which requests it affects, how many of them, and how. */
 export interface Fault {
-  /** The response has this status instead. A failure without a {@link body} has the API's envelope. */
+  /** HTTP status of the response. Errors without a {@link body} have the API's error envelope. */
   status?: number | undefined;
-  /** Headers that the response gets. */
+  /** Additional response headers. */
   headers?: Record<string, string> | undefined;
-  /** The response has this body instead: text as it is, anything else as JSON. */
+  /** Body of the response. A string is sent unchanged, anything else as JSON. */
   body?: JsonValue | undefined;
-  /** The response waits for so many milliseconds after the request was carried out. */
+  /** Delay of the response after the request was carried out, in milliseconds. */
   delayMs?: number | undefined;
-  /** The connection is reset after so many bytes of the response's body; after 0, before anything of the response. */
+  /** Resets the connection after this many bytes of the body; 0 resets it before the response. */
   resetAfterBytes?: number | undefined;
-  /** The connection is closed after so many bytes of the body, although more were promised. */
+  /** Closes the connection after this many bytes of the body, short of the announced length. */
   truncateAfterBytes?: number | undefined;
-  /** The body comes in pieces of so many bytes, with so many milliseconds between them. */
+  /** Sends the body in chunks of `bytes` with a delay of `intervalMs` milliseconds between them. */
   drip?: { bytes: number; intervalMs: number } | undefined;
-  /** What becomes of the import that the request begins: it waits, never ends, or fails with a message. */
+  /** Fault of the import task that the request starts: it is delayed, never ends, or fails with a message. */
   task?:
     | {
         delayMs?: number | undefined;
@@ -159,55 +159,57 @@ export interface Fault {
         fail?: string | undefined;
       }
     | undefined;
-  /** Only requests of this operation, named as in the API's document, such as `"create_record"`. Default: of all. */
+  /** Affects only requests of this operation, by its ID such as `"create_record"`. Default: all. */
   operation?: string | undefined;
-  /** Only requests of this method. */
+  /** Affects only requests with this HTTP method. */
   method?: string | undefined;
-  /** Only requests of this route, written as in the document, such as `"/v1/files/{file_id}"`. */
+  /** Affects only requests to this route, such as `"/v1/files/{file_id}"`. */
   route?: string | undefined;
-  /** So many of these requests pass first. Default: 0. */
+  /** Number of matching requests that are not affected at first. Default: 0. */
   skip?: number | undefined;
-  /** So many of them are spoiled then; `null` for all. Default: 1. */
+  /** Number of matching requests that are affected after that; `null` for all. Default: 1. */
   times?: number | null | undefined;
-  /** Whether the request is really carried out. By default it is, unless `status` or `body` replaces the response. */
+  /** Whether the request is carried out. Default: true, unless `status` or `body` is set. */
   carryOut?: boolean | undefined;
 }
 
-/** A rule as the server has it. */
+/** A fault rule of the server. */
 export interface FaultRule {
-  /** Its id, which the journal shows beside the requests that it spoiled. */
+  /** ID of the rule. {@link RecordedRequest.fault} refers to it. */
   readonly id: string;
-  /** How many requests it speaks of have come. */
+  /** Number of requests that matched. */
   readonly matched: number;
-  /** How many of them it spoiled. */
+  /** Number of requests that were affected. */
   readonly applied: number;
-  /** The rule, with the server's names of its members. */
+  /** The rule, with the server's property names. */
   readonly rule: JsonObject;
 }
 
-/** A request that came to a workspace. It holds no key, and no query of a signed link. */
+/** A request that the server received. API keys and the queries of presigned URLs are removed. */
 export interface RecordedRequest {
-  /** Its place among the workspace's requests, from 1. */
+  /** Number of the request in its workspace, from 1. */
   readonly number: number;
+  /** HTTP method. */
   readonly method: string;
-  /** Its path, with the query. */
+  /** Path and query. */
   readonly path: string;
-  /** The operation as the API's document names it; opening a signed link is `open_link`. None where there is no such route. */
+  /** Operation ID; `open_link` for a presigned URL. Null if no route matched. */
   readonly operation: string | null;
-  /** The response's status; none before it is answered, and where the connection was reset before any response. */
+  /** HTTP status. Null while the request is in progress, and if the connection was reset before a response. */
   readonly status: number | null;
-  /** The bytes of its body; none before it is answered. */
+  /** Size of the request body in bytes. Null while the request is in progress. */
   readonly requestBytes: number | null;
-  /** Its headers but those that hold secrets, by their names in lower case. */
+  /** Request headers with lower-case names, without secrets. */
   readonly headers: Readonly<Record<string, string>>;
+  /** When the request was received. */
   readonly startedAt: Date;
-  /** How many milliseconds it took to answer; none before that. */
+  /** Time to respond in milliseconds. Null while the request is in progress. */
   readonly elapsedMs: number | null;
-  /** The id of the rule that spoiled it. */
+  /** ID of the fault rule that affected the request. */
   readonly fault: string | null;
 }
 
-/** A completion event to plant. */
+/** A completion event to insert. */
 export interface EventFixture {
   eventId?: string | undefined;
   requestMessages: readonly object[];
@@ -215,7 +217,7 @@ export interface EventFixture {
   extraFields?: object | undefined;
 }
 
-/** A conversation to plant. */
+/** A conversation to insert. */
 export interface ConversationFixture {
   conversationId?: string | undefined;
   messages: readonly object[];

@@ -1,4 +1,4 @@
-// Testing code that uses the API: a server in the process, its workspaces, faults and journals.
+// Test support: a local server in this process, its workspaces, fault injection and recorded requests.
 
 "use strict";
 
@@ -7,10 +7,9 @@ const { fileURLToPath } = require("node:url");
 const { inspect } = require("node:util");
 
 const { expected } = require("./arguments.js");
-const { over } = require("./client.js");
-const { misconfigured, received } = require("./failure.js");
+const { fromNative } = require("./client.js");
+const { configurationError, unwrap } = require("./failure.js");
 const native = require("./native.js");
-const { settler } = require("./settler.js");
 
 const GENERATIONS = {
   g1: native.ServedGeneration.G1,
@@ -18,8 +17,8 @@ const GENERATIONS = {
   g3: native.ServedGeneration.G3,
 };
 
-/** How the server calls the members of a rule. It refuses those that it does not know. */
-const MEMBERS = {
+/** The server's names of fault properties, where they differ. The server rejects unknown ones. */
+const FAULT_PROPERTIES = {
   carryOut: "carry_out",
   delayMs: "delay_ms",
   resetAfterBytes: "reset_after_bytes",
@@ -27,18 +26,18 @@ const MEMBERS = {
   intervalMs: "interval_ms",
 };
 
-/** The members of a rule that are objects with members of such names themselves. */
+/** Fault properties that are objects with such properties. */
 const NESTED = ["drip", "task"];
 
 async function startLocal({ directory, generation } = {}) {
   if (directory instanceof URL) directory = fileURLToPath(directory);
   if (directory !== undefined && typeof directory !== "string") {
-    throw misconfigured(`directory: ${expected("a path", directory).problem}`);
+    throw configurationError(`directory: ${expected("a path", directory).problem}`);
   }
   if (generation !== undefined && !Object.hasOwn(GENERATIONS, generation)) {
-    throw misconfigured(`generation: ${expected('"g1", "g2" or "g3"', generation).problem}`);
+    throw configurationError(`generation: ${expected('"g1", "g2" or "g3"', generation).problem}`);
   }
-  const server = received(await native.startServer(directory, GENERATIONS[generation]));
+  const server = unwrap(await native.startServer(directory, GENERATIONS[generation]));
   return new LocalWorkspace(server.url, randomUUID(), server);
 }
 
@@ -46,21 +45,21 @@ function connectLocal(url, apiKey = randomUUID()) {
   return new LocalWorkspace(String(url), apiKey);
 }
 
-/** A key's part of a local server. */
+/** A workspace of a local server. */
 class LocalWorkspace {
   #native;
-  /** The server, where it is stopped with the workspace. */
+  /** The server, if closing the workspace stops it. */
   #server;
 
   constructor(url, apiKey, server) {
     if (typeof apiKey !== "string") {
-      throw misconfigured(`apiKey: ${expected("a string", apiKey).problem}`);
+      throw configurationError(`apiKey: ${expected("a string", apiKey).problem}`);
     }
-    this.#native = received(native.workspaceAt(url, apiKey));
+    this.#native = unwrap(native.workspaceAt(url, apiKey));
     this.#server = server;
-    this.client = over(received(this.#native.client(`node/${process.versions.node}`, settler)));
+    this.client = fromNative(unwrap(this.#native.client(`node/${process.versions.node}`)));
     this.url = this.client.serverURL;
-    // Not among what is printed.
+    // Not enumerable, so that it is not printed.
     Object.defineProperty(this, "apiKey", { value: apiKey });
   }
 
@@ -73,58 +72,60 @@ class LocalWorkspace {
   }
 
   async injectFault(rules) {
-    const several = Array.isArray(rules);
-    const { faults } = await this.insertFixture("faults", several ? rules.map(rule) : rule(rules));
-    const planted = faults.map(fault);
-    return several ? planted : planted[0];
+    const isArray = Array.isArray(rules);
+    const body = isArray ? rules.map(toServerRule) : toServerRule(rules);
+    const { faults } = await this.insertFixture("faults", body);
+    const inserted = faults.map(toFaultRule);
+    return isArray ? inserted : inserted[0];
   }
 
   async faults() {
-    return (await this.#ask("GET", "faults")).faults.map(fault);
+    return (await this.#request("GET", "faults")).faults.map(toFaultRule);
   }
 
   async clearFaults() {
-    await this.#ask("DELETE", "faults");
+    await this.#request("DELETE", "faults");
   }
 
   async requests(operation) {
-    const requests = (await this.#ask("GET", "requests")).requests.map(request);
+    const requests = (await this.#request("GET", "requests")).requests.map(toRecordedRequest);
     return requests.filter((request) => operation === undefined || request.operation === operation);
   }
 
   async clearRequests() {
-    await this.#ask("DELETE", "requests");
+    await this.#request("DELETE", "requests");
   }
 
   async insertEvents(events) {
-    const planted = events.map(({ eventId, requestMessages, responseMessages, extraFields }) => ({
+    const fixtures = events.map(({ eventId, requestMessages, responseMessages, extraFields }) => ({
       event_id: eventId,
       request_messages: requestMessages,
       response_messages: responseMessages,
       extra_fields: extraFields,
     }));
-    return (await this.insertFixture("chat-completion-events", planted)).map(({ event_id }) => event_id);
+    const inserted = await this.insertFixture("chat-completion-events", fixtures);
+    return inserted.map(({ event_id }) => event_id);
   }
 
   async insertConversations(conversations) {
-    const planted = conversations.map(({ conversationId, messages }) => ({
+    const fixtures = conversations.map(({ conversationId, messages }) => ({
       conversation_id: conversationId,
       messages,
     }));
-    const responses = await this.insertFixture("conversations", planted);
-    return responses.map(({ conversation_id }) => conversation_id);
+    const inserted = await this.insertFixture("conversations", fixtures);
+    return inserted.map(({ conversation_id }) => conversation_id);
   }
 
   async insertCampaign(name, eventIds) {
     return (await this.insertFixture("campaigns", { name, event_ids: eventIds })).id;
   }
 
-  insertFixture(what, body) {
-    return this.#ask("POST", what, JSON.stringify(body));
+  insertFixture(route, body) {
+    return this.#request("POST", route, JSON.stringify(body));
   }
 
   async reset() {
-    await this.#ask("POST", "reset");
+    await this.#request("POST", "reset");
   }
 
   async close() {
@@ -132,13 +133,13 @@ class LocalWorkspace {
     await this.#server?.stop();
   }
 
-  // Older releases of Node.js 20 lack the symbol; nothing can ask for it there.
+  // Older releases of Node.js 20 do not have the symbol.
   async [Symbol.asyncDispose ?? Symbol("asyncDispose")]() {
     await this.close();
   }
 
-  async #ask(method, route, body) {
-    const response = received(await this.#native.ask(method, route, body));
+  async #request(method, route, body) {
+    const response = unwrap(await this.#native.sendRequest(method, route, body));
     return response === "" ? undefined : JSON.parse(response);
   }
 
@@ -147,22 +148,22 @@ class LocalWorkspace {
   }
 }
 
-/** A rule as the server takes it. */
-function rule(given) {
-  const named = Object.entries(given).map(([name, value]) => {
-    const nested = NESTED.includes(name) && typeof value === "object" && value !== null;
-    return [MEMBERS[name] ?? name, nested ? rule(value) : value];
+/** Converts a fault for the server. */
+function toServerRule(fault) {
+  const entries = Object.entries(fault).map(([name, value]) => {
+    const isNested = NESTED.includes(name) && typeof value === "object" && value !== null;
+    return [FAULT_PROPERTIES[name] ?? name, isNested ? toServerRule(value) : value];
   });
-  return Object.fromEntries(named);
+  return Object.fromEntries(entries);
 }
 
-/** A rule as the server has it. */
-function fault({ id, matched, applied, ...rule }) {
+/** Converts a fault rule of the server. */
+function toFaultRule({ id, matched, applied, ...rule }) {
   return { id, matched, applied, rule };
 }
 
-/** A request of the journal. */
-function request({ request_bytes, started_at, elapsed_ms, ...rest }) {
+/** Converts a recorded request of the server. */
+function toRecordedRequest({ request_bytes, started_at, elapsed_ms, ...rest }) {
   const startedAt = new Date(started_at);
   return { ...rest, requestBytes: request_bytes, startedAt, elapsedMs: elapsed_ms };
 }

@@ -1,28 +1,28 @@
-// Times with microseconds, which JavaScript's Date cannot hold by itself.
+// Timestamps with microseconds.
 
 "use strict";
 
 const { inspect } = require("node:util");
 
-/** A `Date` that also keeps the microseconds. */
+/** A `Date` with microsecond precision. */
 class Timestamp extends Date {
-  #beyond;
+  #remainder;
 
   /**
-   * @param {number} milliseconds Since 1970.
-   * @param {number} beyond The microseconds beyond them, 0 to 999.
+   * @param {number} milliseconds Milliseconds since 1970.
+   * @param {number} remainder Additional microseconds, 0 to 999.
    */
-  constructor(milliseconds, beyond = 0) {
+  constructor(milliseconds, remainder = 0) {
     super(milliseconds);
-    this.#beyond = beyond;
+    this.#remainder = remainder;
   }
 
   get microseconds() {
-    return this.getUTCMilliseconds() * 1000 + this.#beyond;
+    return this.getUTCMilliseconds() * 1000 + this.#remainder;
   }
 
   toRFC3339() {
-    return `${this.toISOString().slice(0, -1)}${String(this.#beyond).padStart(3, "0")}Z`;
+    return `${this.toISOString().slice(0, -1)}${String(this.#remainder).padStart(3, "0")}Z`;
   }
 
   toJSON() {

@@ -1,4 +1,4 @@
-/** The content of a file: bytes or text that is there already, or a stream that is read as fast as it can be sent. */
+/** The content of a file: bytes or a string, or a stream, which is read at the rate it is sent. */
 export type FileContent =
   | string
   | ArrayBuffer
@@ -20,17 +20,17 @@ export type FileContent =
 export type FileInput =
   | Blob
   | {
-      /** The name under which the file is stored. */
+      /** Name of the file. */
       fileName: string;
-      /** What is in it. A Node.js stream can be given, such as what `fs.createReadStream` returns. */
+      /** Content of the file. Node.js streams, such as that of `fs.createReadStream`, are supported. */
       content: FileContent;
-      /** Its media type, such as `application/jsonl`. */
+      /** Media type, such as `application/jsonl`. */
       contentType?: string | undefined;
     };
 
 /**
- * Bytes on their way in: a `ReadableStream` that can also be read as a whole. It is read once. Nothing is fetched ahead of
- * whoever reads; cancelling it, or leaving a `for await`, closes the connection.
+ * A download as a `ReadableStream`, with methods to read it completely. It can be read once. Data is requested only when it is
+ * read; cancelling the stream, or leaving a `for await` loop, closes the connection.
  *
  * @example
  * ```js
@@ -41,12 +41,12 @@ export type FileInput =
 export class Download extends ReadableStream<Uint8Array> {
   private constructor();
 
-  /** How many bytes will come, where the server says it. */
+  /** Content length in bytes, if the server sent it. */
   get length(): number | null;
 
   /** Reads everything into memory. */
   bytes(): Promise<Uint8Array>;
 
-  /** Reads everything into memory, as UTF-8. */
+  /** Reads everything into memory and decodes it as UTF-8. */
   text(): Promise<string>;
 }

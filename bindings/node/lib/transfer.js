@@ -1,30 +1,27 @@
-// The two operations whose bytes stream, and so are written by hand: the upload and the download of a file. Links are
-// opened the same way.
+// File uploads, file downloads and presigned URLs.
 
 "use strict";
 
 const { ReadableStream } = require("node:stream/web");
 
-const { expected, text } = require("./arguments.js");
-const { fed } = require("./feed.js");
-const { ofCall } = require("./options.js");
-const { Scope } = require("./scope.js");
+const { expected, string, unknownName } = require("./arguments.js");
+const { splitBytes, streamBytes, toBytes } = require("./bytes.js");
+const { CallScope } = require("./call-scope.js");
+const { parseCallOptions } = require("./options.js");
+const { pump } = require("./pump.js");
 
-/** The size of the pieces in which what lies in memory is sent. */
-const PIECE = 256 * 1024;
-
-/** Bytes on their way in: a `ReadableStream` that can also be read as a whole. */
+/** A download as a `ReadableStream`, with methods to read it completely. */
 class Download extends ReadableStream {
   #length;
 
   /**
-   * @param receive Returns what the native module hands over, or throws the error of a failure.
-   * @param end Is called when no more is wanted.
+   * @param unwrap Returns the value of a native call, or throws its failure.
+   * @param end Called when the download has ended or was cancelled.
    */
-  constructor(native, receive, end = () => {}) {
+  constructor(native, unwrap, end = () => {}) {
     const source = {
       async pull(controller) {
-        const { bytes } = receive(await native.next());
+        const { bytes } = unwrap(await native.next());
         if (bytes !== undefined) return controller.enqueue(bytes);
         controller.close();
         end();
@@ -34,7 +31,7 @@ class Download extends ReadableStream {
         end();
       },
     };
-    // Nothing is read ahead of whoever reads.
+    // Disables read-ahead.
     super(source, { highWaterMark: 0 });
     this.#length = native.length;
   }
@@ -44,9 +41,9 @@ class Download extends ReadableStream {
   }
 
   async bytes() {
-    const pieces = [];
-    for await (const piece of this) pieces.push(piece);
-    return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
+    const chunks = [];
+    for await (const chunk of this) chunks.push(chunk);
+    return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
   }
 
   async text() {
@@ -54,110 +51,91 @@ class Download extends ReadableStream {
   }
 }
 
-/** Carries out `download_file`. */
+/** Runs `download_file`. */
 function downloadFile(native, operation, request, options) {
   return download(native, operation, request, options, (native, { fileId }) =>
     native.downloadFile(fileId),
   );
 }
 
-/** Begins a download. A signal breaks it off until its last byte is there. */
+/** Starts a download. The abort signal stays connected until the last chunk. */
 async function download(native, operation, request, options, open) {
-  const values = operation.checked(request);
-  const scope = new Scope(native, ofCall(options));
-  const receive = (outcome) => {
+  const values = operation.validate(request);
+  const scope = new CallScope(native, parseCallOptions(options));
+  const unwrap = (result) => {
     try {
-      return operation.received(outcome, native);
+      return operation.unwrap(result, native);
     } catch (error) {
       scope.end();
-      throw scope.explained(error);
+      throw scope.withAbortReason(error);
     }
   };
-  const opened = receive(await open(scope.native, values));
-  return new Download(opened, receive, () => scope.end());
+  const nativeDownload = unwrap(await open(scope.native, values));
+  return new Download(nativeDownload, unwrap, () => scope.end());
 }
 
-/** Carries out `upload_file`. */
+/** Runs `upload_file`. */
 function uploadFile(native, operation, request, options) {
   return operation.call(native, request, options, async (native, values) => {
-    const { file, ...about } = values;
-    const { pieces, ...details } = opened(file, operation);
-    const upload = native.prepareUpload({ ...details, ...about });
-    const push = (piece) => upload.push(piece);
-    const { outcome, problem } = await fed(upload, pieces, push, () => upload.send());
-    if (problem === undefined) return outcome;
-    if (problem.cause instanceof Refusal) throw operation.invalid(problem.cause.message);
-    throw operation.invalid("file: its content could not be read", problem);
+    const { file, ...rest } = values;
+    const { chunks, ...details } = openFile(file, operation);
+    const upload = native.prepareUpload({ ...details, ...rest });
+    const push = (chunk) => upload.push(chunk);
+    const { result, sourceError } = await pump(upload, chunks, push, () => upload.run());
+    if (sourceError === undefined) return result;
+    const { cause } = sourceError;
+    if (cause instanceof InvalidChunkError) throw operation.invalid(cause.message);
+    throw operation.invalid("file.content: reading failed", { cause });
   });
 }
 
-/** What is said about a file, and its content in pieces. */
-function opened(file, operation) {
+/** Returns the metadata and the chunks of a file. */
+function openFile(file, operation) {
   if (file instanceof Blob) {
-    // What has no name is called what web forms call it.
+    // "blob" is also the default name in `FormData`.
     const { name = "blob", type, size } = file;
     return {
       fileName: name,
       contentType: type === "" ? undefined : type,
       length: size,
-      pieces: stream(file.stream()),
+      chunks: streamBytes(file.stream(), invalidChunk),
     };
   }
   const { fileName, content, contentType, ...unknown } = file;
   for (const name of Object.keys(unknown)) {
-    throw operation.invalid(
-      `file.${name}: is no argument; there is fileName, content, contentType`,
-    );
+    const known = ["fileName", "content", "contentType"];
+    throw operation.invalid(`file: ${unknownName("property", name, known)}`);
+  }
+  for (const [name, value] of Object.entries({ fileName, content })) {
+    if (value === undefined) throw operation.invalid(`file: missing property \`${name}\``);
   }
   for (const [name, value] of Object.entries({ fileName, contentType })) {
-    if (value === undefined && name === "contentType") continue;
-    const { problem } = value === undefined ? { problem: "is missing" } : text(value);
+    const { problem } = value === undefined ? {} : string(value);
     if (problem !== undefined) throw operation.invalid(`file.${name}: ${problem}`);
   }
-  const found = source(content);
-  if (found.problem !== undefined) throw operation.invalid(`file.content: ${found.problem}`);
-  return { fileName, contentType, ...found };
+  const source = openContent(content);
+  if (source.problem !== undefined) throw operation.invalid(`file.content: ${source.problem}`);
+  return { fileName, contentType, ...source };
 }
 
-/** Where the bytes of a file come from: what is there already, or what comes bit by bit. */
-function source(content) {
-  if (content === undefined) return { problem: "is missing" };
-  if (content instanceof Blob) return { length: content.size, pieces: stream(content.stream()) };
-  const bytes = bytesOf(content);
-  if (bytes !== undefined) return { length: bytes.byteLength, pieces: cut(bytes) };
+/** Returns the chunks of a file's content, and its length if it is known. */
+function openContent(content) {
+  if (content instanceof Blob) {
+    return { length: content.size, chunks: streamBytes(content.stream(), invalidChunk) };
+  }
+  const bytes = toBytes(content);
+  if (bytes !== undefined) return { length: bytes.byteLength, chunks: splitBytes(bytes) };
   if (content?.[Symbol.asyncIterator] || (content?.[Symbol.iterator] && !Array.isArray(content))) {
-    return { pieces: stream(content) };
+    return { chunks: streamBytes(content, invalidChunk) };
   }
-  return expected("bytes, text, a Blob or a stream", content);
+  return expected("bytes, a string, a Blob or a stream", content);
 }
 
-/** The bytes of what is bytes or text. */
-function bytesOf(value) {
-  if (typeof value === "string") return Buffer.from(value);
-  if (value instanceof Uint8Array) return value;
-  if (ArrayBuffer.isView(value))
-    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer)
-    return new Uint8Array(value);
-  return undefined;
+/** A chunk of the content has an unsupported type. */
+class InvalidChunkError extends Error {}
+
+function invalidChunk(chunk) {
+  return new InvalidChunkError(`file.content: ${expected("bytes or a string", chunk).problem}`);
 }
 
-function* cut(bytes) {
-  for (let start = 0; start < bytes.byteLength; start += PIECE) {
-    yield bytes.subarray(start, start + PIECE);
-  }
-}
-
-async function* stream(content) {
-  for await (const piece of content) {
-    const bytes = bytesOf(piece);
-    if (bytes === undefined)
-      throw new Refusal(`file.content: ${expected("bytes or text", piece).problem}`);
-    yield* cut(bytes);
-  }
-}
-
-/** The content yielded what cannot be sent. */
-class Refusal extends Error {}
-
-module.exports = { Download, bytesOf, download, downloadFile, uploadFile };
+module.exports = { Download, download, downloadFile, uploadFile };

@@ -1,4 +1,4 @@
-//! Bringing in many records.
+//! Bulk calls: `create_records` and `import_jsonl`. JavaScript pushes their input item by item.
 
 use std::future::IntoFuture;
 use std::io;
@@ -12,68 +12,69 @@ use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::client::NativeClient;
-use crate::failure::{Outcome, outcome};
-use crate::feed::Feed;
-use crate::options::{milliseconds, size};
-use crate::progress::{NativeProgress, Watched};
+use crate::failure::{CallResult, call_result};
+use crate::input_channel::InputChannel;
+use crate::options::{from_milliseconds, to_usize};
+use crate::progress::{NativeProgress, ProgressReceiver, progress_channel};
 use crate::report::{NativeCreateReport, NativeImportReport};
 
-/// How many records wait for being sent. More would be taken from a source long before.
-const RECORDS_AHEAD: usize = 16;
+/// Number of records buffered before the source has to wait. It is small because records are taken from the source only
+/// shortly before they are sent.
+const RECORD_BUFFER: usize = 16;
 
-/// How many pieces of a file wait for being read.
-const PIECES_AHEAD: usize = 4;
+/// Number of file chunks buffered before the source has to wait.
+const CHUNK_BUFFER: usize = 4;
 
-/// How records are created; what is absent is the default.
+/// Options of `create_records`. Missing ones keep their defaults.
 #[napi(object, object_to_js = false)]
 pub struct CreateOptions {
-    /// How many requests may be under way at once.
+    /// Maximum number of concurrent requests.
     pub concurrency: Option<f64>,
-    /// The name of a strategy.
+    /// Name of a strategy.
     pub strategy: Option<String>,
-    /// Whether records are sent after one has failed.
+    /// Whether to continue after a record has failed.
     pub continue_on_error: bool,
-    /// Whether somebody wants to be told of the progress.
-    pub watched: bool,
+    /// Whether to send progress updates.
+    pub track_progress: bool,
 }
 
-/// How JSONL is imported; what is absent is the default.
+/// Options of `import_jsonl`. Missing ones keep their defaults.
 #[napi(object, object_to_js = false)]
 pub struct ImportOptions {
-    /// The file to read; without one, what is fed is read.
+    /// Path of the file to read. If missing, the input is pushed.
     pub path: Option<String>,
-    /// The name under which it is uploaded.
+    /// Name of the uploaded file.
     pub name: Option<String>,
-    /// Whether bad lines are left out.
+    /// Whether to skip invalid lines.
     pub lenient: Option<bool>,
-    /// The name of a compression.
+    /// Name of a compression.
     pub compression: Option<String>,
-    /// The most bytes that an uploaded file may have.
+    /// Maximum size of an uploaded file, in bytes.
     pub max_file_bytes: Option<f64>,
     /// Whether to wait for the imports.
     pub wait: Option<bool>,
-    /// How long to wait for each.
+    /// Maximum time to wait for each import.
     pub timeout_ms: Option<f64>,
-    /// Whether somebody wants to be told of the progress.
-    pub watched: bool,
+    /// Whether to send progress updates.
+    pub track_progress: bool,
 }
 
-/// A call that creates records, and what is fed to it.
+/// A `create_records` call and the channel for its records.
 #[napi]
 pub struct NativeCreate {
     native: NativeClient,
     call: Mutex<Option<CreateRecords>>,
-    feed: Feed<Parts>,
-    watched: Watched,
+    records: InputChannel<RecordJson>,
+    progress: ProgressReceiver,
 }
 
-/// A call that imports JSONL, and what is fed to it.
+/// An `import_jsonl` call and the channel for its input.
 #[napi]
 pub struct NativeImport {
     native: NativeClient,
     call: Mutex<Option<ImportJsonl>>,
-    feed: Feed<Bytes>,
-    watched: Watched,
+    chunks: InputChannel<Bytes>,
+    progress: ProgressReceiver,
 }
 
 #[napi]
@@ -84,8 +85,8 @@ impl NativeClient {
         &self,
         dataset_id: String,
         options: CreateOptions,
-    ) -> Outcome<NativeCreate> {
-        outcome(self.create(dataset_id, options))
+    ) -> CallResult<NativeCreate> {
+        call_result(self.create(dataset_id, options))
     }
 
     /// Prepares `import_jsonl`.
@@ -94,35 +95,35 @@ impl NativeClient {
         &self,
         dataset_id: String,
         options: ImportOptions,
-    ) -> Outcome<NativeImport> {
-        outcome(self.import(dataset_id, options))
+    ) -> CallResult<NativeImport> {
+        call_result(self.import(dataset_id, options))
     }
 }
 
 impl NativeClient {
     fn create(&self, dataset_id: String, options: CreateOptions) -> Result<NativeCreate, Error> {
-        let (feed, records) = Feed::new(RECORDS_AHEAD);
-        let records = records.map(Fed);
-        let call = self.client.datasets().create_records(dataset_id, records);
+        let (records, stream) = InputChannel::new(RECORD_BUFFER);
+        let stream = stream.map(SourceItem);
+        let call = self.client.datasets().create_records(dataset_id, stream);
         let mut call = call.continue_on_error(options.continue_on_error);
         if let Some(requests) = options.concurrency {
-            call = call.concurrency(size(requests));
+            call = call.concurrency(to_usize(requests));
         }
         if let Some(name) = options.strategy {
             call = call.strategy(name.parse()?);
         }
-        let (watched, teller) = Watched::new();
-        if options.watched {
-            call = call.on_progress(move |progress| teller.tell(progress));
+        let (sender, progress) = progress_channel();
+        if options.track_progress {
+            call = call.on_progress(move |progress| sender.send(progress));
         }
-        Ok(NativeCreate { native: self.share(), call: Mutex::new(Some(call)), feed, watched })
+        Ok(NativeCreate { native: self.clone(), call: Mutex::new(Some(call)), records, progress })
     }
 
     fn import(&self, dataset_id: String, options: ImportOptions) -> Result<NativeImport, Error> {
-        let (feed, pieces) = Feed::new(PIECES_AHEAD);
+        let (chunks, stream) = InputChannel::new(CHUNK_BUFFER);
         let mut source = match options.path {
             Some(path) => Jsonl::path(path),
-            None => Jsonl::stream(pieces),
+            None => Jsonl::stream(stream),
         };
         if let Some(name) = options.name {
             source = source.name(name);
@@ -136,59 +137,60 @@ impl NativeClient {
             call = call.max_file_bytes(bytes as u64);
         }
         if let Some(timeout) = options.timeout_ms {
-            call = call.timeout(milliseconds(timeout));
+            call = call.timeout(from_milliseconds(timeout));
         }
-        let (watched, teller) = Watched::new();
-        if options.watched {
-            call = call.on_progress(move |progress| teller.tell(progress));
+        let (sender, progress) = progress_channel();
+        if options.track_progress {
+            call = call.on_progress(move |progress| sender.send(progress));
         }
-        Ok(NativeImport { native: self.share(), call: Mutex::new(Some(call)), feed, watched })
+        Ok(NativeImport { native: self.clone(), call: Mutex::new(Some(call)), chunks, progress })
     }
 }
 
-/// A record as it was fed, or why the source has failed.
-struct Fed(io::Result<Parts>);
+/// A record from the source, or the error of the source.
+struct SourceItem(io::Result<RecordJson>);
 
-/// What there is of a record: the texts of payload and properties, and why one of them is missing.
-struct Parts {
+/// Payload and properties of a record as JSON. If one of them is `None`, `problem` says why.
+struct RecordJson {
     payload: Option<String>,
     properties: Option<String>,
     problem: String,
 }
 
-impl IntoRecord for Fed {
+impl IntoRecord for SourceItem {
     fn into_record(self) -> Result<NewRecord, Error> {
         match self.0 {
-            Ok(Parts { payload, properties, problem }) => {
-                NewRecord::new(Part(payload, &problem), Part(properties, &problem))
-            }
+            Ok(RecordJson { payload, properties, problem }) => NewRecord::new(
+                JsonOrProblem(payload, &problem),
+                JsonOrProblem(properties, &problem),
+            ),
             Err(error) => Err::<NewRecord, _>(error).into_record(),
         }
     }
 }
 
-/// JSON text, or why there is none.
-struct Part<'a>(Option<String>, &'a str);
+/// Serializes JSON unchanged, or fails with the problem.
+struct JsonOrProblem<'a>(Option<String>, &'a str);
 
-impl Serialize for Part<'_> {
+impl Serialize for JsonOrProblem<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let refused = |problem: &dyn std::fmt::Display| S::Error::custom(problem);
-        let Self(Some(text), _) = self else { return Err(refused(&self.1)) };
-        let raw: &RawValue = serde_json::from_str(text).map_err(|error| refused(&error))?;
+        let Self(Some(json), _) = self else { return Err(S::Error::custom(self.1)) };
+        let raw: &RawValue = serde_json::from_str(json).map_err(S::Error::custom)?;
         raw.serialize(serializer)
     }
 }
 
 #[napi]
 impl NativeCreate {
-    /// Makes the call go on from a report.
+    /// Resumes from the report of an earlier call.
     #[napi]
     pub fn resume(&self, report: &NativeCreateReport) {
         let mut call = self.call.lock().unwrap_or_else(PoisonError::into_inner);
         *call = call.take().map(|call| call.resume(report.report.clone()));
     }
 
-    /// Takes the JSON of a record's payload and properties. What has none has a problem. False when the next has to wait.
+    /// Sends the JSON of a record's payload and properties, or the problem with it. Returns `false` if the caller must wait
+    /// for [`ready`](Self::ready).
     #[napi]
     pub fn push(
         &self,
@@ -196,90 +198,90 @@ impl NativeCreate {
         properties: Option<String>,
         problem: Option<String>,
     ) -> bool {
-        self.feed.push(Parts { payload, properties, problem: problem.unwrap_or_default() })
+        self.records.push(RecordJson { payload, properties, problem: problem.unwrap_or_default() })
     }
 
-    /// Waits until there is room for a record. False when no more is wanted.
+    /// Waits until a record can be sent. Returns `false` if no more are needed.
     #[napi]
     pub async fn ready(&self) -> bool {
-        self.feed.ready().await
+        self.records.ready().await
     }
 
-    /// Says that there are no more records.
+    /// Marks the source as complete.
     #[napi]
     pub fn end(&self) {
-        self.feed.end();
+        self.records.end();
     }
 
-    /// Says that the source has failed.
+    /// Reports that the source failed, or that no more records are needed.
     #[napi]
-    pub fn fail(&self, problem: String) {
-        self.feed.fail(problem);
+    pub fn fail(&self, message: String) {
+        self.records.fail(message);
     }
 
-    /// How far the call is; absent at its end.
+    /// Returns the next progress update, or `undefined` when the call has ended.
     #[napi]
     pub async fn progress(&self) -> Option<NativeProgress> {
-        self.watched.next().await
+        self.progress.next().await
     }
 
-    /// Makes the call. It is made once.
+    /// Runs the call. May be called once.
     #[napi]
-    pub async fn run(&self) -> napi::Result<Outcome<NativeCreateReport>> {
-        let report = self.native.run(taken(&self.call)?.into_future()).await;
-        Ok(outcome(report.map(|report| NativeCreateReport { report })))
+    pub async fn run(&self) -> napi::Result<CallResult<NativeCreateReport>> {
+        let report = self.native.run(take(&self.call)?.into_future()).await;
+        Ok(call_result(report.map(|report| NativeCreateReport { report })))
     }
 }
 
 #[napi]
 impl NativeImport {
-    /// Makes the call go on from a report.
+    /// Resumes from the report of an earlier call.
     #[napi]
     pub fn resume(&self, report: &NativeImportReport) {
         let mut call = self.call.lock().unwrap_or_else(PoisonError::into_inner);
         *call = call.take().map(|call| call.resume(report.report.clone()));
     }
 
-    /// Takes a piece of the source. False when the next has to wait.
+    /// Sends a chunk of the source. Returns `false` if the caller must wait for [`ready`](Self::ready).
     #[napi]
-    pub fn push(&self, piece: &[u8]) -> bool {
-        // Copied at once: the caller may reuse its buffer.
-        self.feed.push(Bytes::copy_from_slice(piece))
+    pub fn push(&self, chunk: &[u8]) -> bool {
+        // Copied immediately, because the caller may reuse its buffer.
+        self.chunks.push(Bytes::copy_from_slice(chunk))
     }
 
-    /// Waits until there is room for a piece. False when no more is wanted.
+    /// Waits until a chunk can be sent. Returns `false` if no more are needed.
     #[napi]
     pub async fn ready(&self) -> bool {
-        self.feed.ready().await
+        self.chunks.ready().await
     }
 
-    /// Says that there are no more pieces.
+    /// Marks the source as complete.
     #[napi]
     pub fn end(&self) {
-        self.feed.end();
+        self.chunks.end();
     }
 
-    /// Says that the source has failed.
+    /// Reports that the source failed, or that no more input is needed.
     #[napi]
-    pub fn fail(&self, problem: String) {
-        self.feed.fail(problem);
+    pub fn fail(&self, message: String) {
+        self.chunks.fail(message);
     }
 
-    /// How far the call is; absent at its end.
+    /// Returns the next progress update, or `undefined` when the call has ended.
     #[napi]
     pub async fn progress(&self) -> Option<NativeProgress> {
-        self.watched.next().await
+        self.progress.next().await
     }
 
-    /// Makes the call. It is made once.
+    /// Runs the call. May be called once.
     #[napi]
-    pub async fn run(&self) -> napi::Result<Outcome<NativeImportReport>> {
-        let report = self.native.run(taken(&self.call)?.into_future()).await;
-        Ok(outcome(report.map(|report| NativeImportReport { report })))
+    pub async fn run(&self) -> napi::Result<CallResult<NativeImportReport>> {
+        let report = self.native.run(take(&self.call)?.into_future()).await;
+        Ok(call_result(report.map(|report| NativeImportReport { report })))
     }
 }
 
-fn taken<T>(call: &Mutex<Option<T>>) -> napi::Result<T> {
+fn take<T>(call: &Mutex<Option<T>>) -> napi::Result<T> {
     let call = call.lock().unwrap_or_else(PoisonError::into_inner).take();
-    call.ok_or_else(|| napi::Error::from_reason("the call was made before"))
+    call.ok_or_else(|| napi::Error::from_reason("the call was already started"))
 }

@@ -1,4 +1,4 @@
-//! The client that JavaScript holds, apart from the operations.
+//! The native client: construction, per-call settings and sending. The generated operations are further methods of it.
 
 use std::future::{Future, IntoFuture};
 
@@ -9,64 +9,59 @@ use tokio_util::sync::CancellationToken;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
-use crate::failure::{Outcome, outcome};
-use crate::lanes::Connections;
-use crate::logger::{self, Log};
+use crate::encode::{Encode, EncodedResponse, encode};
+use crate::failure::{CallResult, call_result};
+use crate::logger::{self, LogFunction};
 use crate::options::{self, Options};
-use crate::response::{Cross, Response, cross};
-use crate::settler::{NativeSettler, Settler};
 
-/// The Rust client, or what one call makes of it. The generated calls are further methods of it.
+/// A Rust client, or the variant of one for a single call.
 #[napi]
+#[derive(Clone)]
 pub struct NativeClient {
     pub(crate) client: Client,
-    /// What is told of its calls, where there is a logger.
+    /// Receives the client's tracing events, if it has a logger.
     dispatch: Option<Dispatch>,
-    /// What breaks its calls off, where they can be broken off.
+    /// Cancels calls, if this client was made for cancellable ones.
     token: Option<CancellationToken>,
-    /// Whether its calls hand over the raw response too.
+    /// Whether calls also return the raw response.
     raw: bool,
-    /// What its calls go over.
-    connections: Connections,
-    /// Where its calls run, and their outcomes go.
-    settler: Settler,
 }
 
-/// How a client is set up beyond what one call can have otherwise.
+/// Options that only a whole client has.
 #[napi(object, object_to_js = false)]
-pub struct Setup {
-    /// The proxy that requests go through.
+pub struct ConnectOptions {
+    /// Proxy URL.
     pub proxy: Option<String>,
-    /// Certificates in PEM that are trusted besides the system's.
+    /// Further trusted certificates, as PEM.
     pub ca_certificates: Option<Buffer>,
-    /// What stands before the client's own product token.
+    /// Prefix of the `User-Agent` header.
     pub user_agent: String,
 }
 
-/// What one call needs beyond its options.
+/// What a call needs in addition to its arguments.
 #[napi(object, object_to_js = false)]
-pub struct Scope {
-    /// What is otherwise than for the rest of the client's calls.
+pub struct CallSettings {
+    /// Overrides of the client's options.
     pub options: Option<Options>,
-    /// Whether it may be broken off.
+    /// Whether the call can be cancelled.
     pub cancellable: bool,
-    /// Whether the raw response is wanted.
+    /// Whether to return the raw response.
     pub raw: bool,
 }
 
-/// Sets up a client. Nothing is connected yet.
+/// Creates a client. No connection is opened yet.
 #[napi]
 pub fn connect(
-    setup: Setup,
+    connect_options: ConnectOptions,
     options: Options,
-    log: Option<Log>,
-    settler: &NativeSettler,
-) -> Outcome<NativeClient> {
-    let mut builder = Client::builder().options(options.into()).user_agent(setup.user_agent);
-    if let Some(proxy) = setup.proxy {
+    log: Option<LogFunction>,
+) -> CallResult<NativeClient> {
+    let mut builder =
+        Client::builder().options(options.into()).user_agent(connect_options.user_agent);
+    if let Some(proxy) = connect_options.proxy {
         builder = builder.proxy(proxy);
     }
-    if let Some(certificates) = setup.ca_certificates {
+    if let Some(certificates) = connect_options.ca_certificates {
         builder = builder.ca_certificates(certificates.to_vec());
     }
     let dispatch = log.map(logger::dispatch);
@@ -74,56 +69,54 @@ pub fn connect(
         Some(dispatch) => tracing::dispatcher::with_default(dispatch, || builder.build()),
         None => builder.build(),
     };
-    outcome(client.map(|client| NativeClient { dispatch, ..NativeClient::of(client, settler) }))
+    call_result(client.map(|client| NativeClient { dispatch, ..NativeClient::new(client) }))
 }
 
-/// Starts a server in this process and returns a client of it.
+/// Starts a server in this process and returns a client for it.
 #[napi]
-pub async fn connect_local(
-    directory: Option<String>,
-    settler: &NativeSettler,
-) -> Outcome<NativeClient> {
+pub async fn connect_local(directory: Option<String>) -> CallResult<NativeClient> {
     let data =
         directory.map_or(LocalData::Memory, |directory| LocalData::Directory(directory.into()));
-    let client = Client::local(data).await.and_then(|client| client.with_options(options::usual()));
-    outcome(client.map(|client| NativeClient::of(client, settler)))
+    let client =
+        Client::local(data).await.and_then(|client| client.with_options(options::base_options()));
+    call_result(client.map(NativeClient::new))
 }
 
 #[napi]
 impl NativeClient {
-    /// The server's address.
+    /// Returns the server URL.
     #[napi(getter)]
     pub fn server_url(&self) -> &str {
         self.client.server_url()
     }
 
-    /// The same client with other options, and another logger if one is given.
+    /// Returns the same client with other options, and another logger if one is given.
     #[napi]
-    pub fn with(&self, options: Options, log: Option<Log>) -> Outcome<NativeClient> {
+    pub fn with(&self, options: Options, log: Option<LogFunction>) -> CallResult<NativeClient> {
         let dispatch = log.map(logger::dispatch).or_else(|| self.dispatch.clone());
         let client = self.client.with_options(options.into());
-        outcome(client.map(|client| Self { client, dispatch, raw: false, ..self.share() }))
+        call_result(client.map(|client| Self { client, dispatch, raw: false, ..self.clone() }))
     }
 
-    /// The same client for one call that needs more than its arguments.
+    /// Returns the same client for one call with settings of its own.
     #[napi]
-    pub fn scoped(&self, scope: Scope) -> Outcome<NativeClient> {
+    pub fn for_call(&self, settings: CallSettings) -> CallResult<NativeClient> {
         let mut client = self.client.clone();
-        if let Some(options) = scope.options {
+        if let Some(options) = settings.options {
             match client.with_options(options.into()) {
-                Ok(other) => client = other,
-                Err(error) => return Outcome::B(error.into()),
+                Ok(variant) => client = variant,
+                Err(error) => return CallResult::B(error.into()),
             }
         }
         let mut token = self.token.clone();
-        if scope.cancellable {
-            let (cancellable, own) = client.cancellable();
-            (client, token) = (cancellable, Some(own));
+        if settings.cancellable {
+            let (cancellable, own_token) = client.cancellable();
+            (client, token) = (cancellable, Some(own_token));
         }
-        Outcome::A(Self { client, token, raw: scope.raw, ..self.share() })
+        CallResult::A(Self { client, token, raw: settings.raw, ..self.clone() })
     }
 
-    /// Breaks its calls off, if it was made for that.
+    /// Cancels the calls of this client if it was made for cancellable ones.
     #[napi]
     pub fn cancel(&self) {
         if let Some(token) = &self.token {
@@ -139,74 +132,33 @@ impl NativeClient {
 }
 
 impl NativeClient {
-    /// A client without a logger.
-    pub(crate) fn of(client: Client, settler: &NativeSettler) -> Self {
-        Self {
-            client,
-            dispatch: None,
-            token: None,
-            raw: false,
-            connections: Connections::new(),
-            settler: settler.settler.clone(),
-        }
+    /// Wraps a client without a logger.
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client, dispatch: None, token: None, raw: false }
     }
 
-    /// The same client once more, for what outlives a call.
-    pub(crate) fn share(&self) -> Self {
-        Self {
-            client: self.client.clone(),
-            dispatch: self.dispatch.clone(),
-            token: self.token.clone(),
-            raw: self.raw,
-            connections: self.connections.clone(),
-            settler: self.settler.clone(),
-        }
-    }
-
-    /// Where the outcomes of its calls go.
-    pub(crate) fn settler(&self) -> &Settler {
-        &self.settler
-    }
-
-    /// Runs a call so that the client's logger hears of it.
-    pub(crate) async fn run<T>(&self, call: impl Future<Output = T>) -> T {
+    /// Runs a future with the client's logger as tracing subscriber.
+    pub(crate) async fn run<T>(&self, future: impl Future<Output = T>) -> T {
         match &self.dispatch {
-            None => call.await,
-            Some(dispatch) => call.with_subscriber(dispatch.clone()).await,
+            None => future.await,
+            Some(dispatch) => future.with_subscriber(dispatch.clone()).await,
         }
     }
 
-    /// Begins a call of the client that it is given, whose outcome goes to JavaScript by its number.
-    pub(crate) fn begin<T, C>(&self, number: u32, call: impl FnOnce(&Client) -> C)
+    /// Sends a call and encodes its result, with the raw response if this client was made for that.
+    pub(crate) async fn send<T, C>(&self, call: C) -> CallResult<EncodedResponse>
     where
-        T: Cross + Send,
-        C: IntoFuture<Output = Result<T, Error>, IntoFuture: Send> + Send + 'static,
-    {
-        let native = self.share();
-        let lane = self.settler.lane();
-        let call = call(&self.connections.of(&self.client, &lane));
-        self.settler.begin_in(lane, number, async move {
-            match native.response(call).await {
-                Outcome::A(response) => Outcome::A(Some(response)),
-                Outcome::B(failure) => Outcome::B(failure),
-            }
-        });
-    }
-
-    /// Sends a call and hands over what it returned, with the raw response where it is wanted.
-    pub(crate) async fn response<T, C>(&self, call: C) -> Outcome<Response>
-    where
-        T: Cross + Send,
+        T: Encode + Send,
         C: IntoFuture<Output = Result<T, Error>, IntoFuture: Send>,
     {
-        outcome(if self.raw {
-            let responded = self.run(call.with_response()).await;
-            responded.map(|(value, response)| Response {
+        call_result(if self.raw {
+            let result = self.run(call.with_response()).await;
+            result.map(|(value, response)| EncodedResponse {
                 raw_response: Some((&response).into()),
-                ..cross(&value)
+                ..encode(&value)
             })
         } else {
-            self.run(call.into_future()).await.map(|value| cross(&value))
+            self.run(call.into_future()).await.map(|value| encode(&value))
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Downloads, pulled by JavaScript piece by piece.
+//! Downloads. JavaScript pulls them chunk by chunk.
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -9,16 +9,16 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::NativeClient;
-use crate::failure::{Outcome, outcome};
+use crate::failure::{CallResult, call_result};
 
-/// A download under way.
+/// A running download.
 #[napi]
 pub struct NativeDownload {
     native: NativeClient,
     length: Option<u64>,
-    /// `None` once it has ended or was broken off.
-    pieces: Mutex<Option<BoxStream<'static, Result<bytes::Bytes, Error>>>>,
-    cancelled: CancellationToken,
+    /// `None` once the download has ended or was cancelled.
+    chunks: Mutex<Option<BoxStream<'static, Result<bytes::Bytes, Error>>>>,
+    cancellation: CancellationToken,
 }
 
 impl NativeDownload {
@@ -26,54 +26,54 @@ impl NativeDownload {
         Self {
             native,
             length: download.length(),
-            pieces: Mutex::new(Some(download.into_stream().boxed())),
-            cancelled: CancellationToken::new(),
+            chunks: Mutex::new(Some(download.into_stream().boxed())),
+            cancellation: CancellationToken::new(),
         }
     }
 }
 
 #[napi]
 impl NativeDownload {
-    /// How many bytes will come, where the server says it.
+    /// Returns the content length, if the server sent one.
     #[napi(getter)]
     pub fn length(&self) -> Option<f64> {
         self.length.map(|length| length as f64)
     }
 
-    /// The next piece; its bytes are absent at the end.
+    /// Returns the next chunk. Its bytes are `undefined` at the end.
     #[napi]
-    pub async fn next(&self) -> Outcome<Piece> {
-        let mut pieces = self.pieces.lock().await;
-        let next = match pieces.as_mut() {
+    pub async fn next(&self) -> CallResult<Chunk> {
+        let mut chunks = self.chunks.lock().await;
+        let next = match chunks.as_mut() {
             None => None,
-            Some(pieces) => tokio::select! {
-                next = self.native.run(pieces.next()) => next,
-                () = self.cancelled.cancelled() => None,
+            Some(chunks) => tokio::select! {
+                next = self.native.run(chunks.next()) => next,
+                () = self.cancellation.cancelled() => None,
             },
         };
         if !matches!(next, Some(Ok(_))) {
-            *pieces = None;
+            *chunks = None;
         }
-        outcome(
+        call_result(
             next.transpose()
-                .map(|bytes| Piece { bytes: bytes.map(|bytes| Vec::from(bytes).into()) }),
+                .map(|bytes| Chunk { bytes: bytes.map(|bytes| Vec::from(bytes).into()) }),
         )
     }
 
-    /// Breaks the download off and closes its connection.
+    /// Cancels the download and closes its connection.
     #[napi]
     pub fn cancel(&self) {
-        self.cancelled.cancel();
-        // Where a piece is being waited for, that wait sees the cancellation and lets go of the rest.
-        if let Ok(mut pieces) = self.pieces.try_lock() {
-            *pieces = None;
+        self.cancellation.cancel();
+        // A concurrent `next` holds the lock; it sees the cancellation and drops the stream itself.
+        if let Ok(mut chunks) = self.chunks.try_lock() {
+            *chunks = None;
         }
     }
 }
 
-/// One piece of a download.
+/// A chunk of a download.
 #[napi(object, object_from_js = false)]
-pub struct Piece {
+pub struct Chunk {
     /// The bytes.
     pub bytes: Option<Buffer>,
 }
@@ -82,15 +82,15 @@ pub struct Piece {
 impl NativeClient {
     /// `download_file`.
     #[napi]
-    pub async fn download_file(&self, file_id: String) -> Outcome<NativeDownload> {
+    pub async fn download_file(&self, file_id: String) -> CallResult<NativeDownload> {
         let download = self.run(self.client.files().download(file_id)).await;
-        outcome(download.map(|download| NativeDownload::new(self.share(), download)))
+        call_result(download.map(|download| NativeDownload::new(self.clone(), download)))
     }
 
-    /// Opens a presigned link.
+    /// Opens a presigned URL.
     #[napi]
-    pub async fn open_link(&self, url: String) -> Outcome<NativeDownload> {
+    pub async fn open_link(&self, url: String) -> CallResult<NativeDownload> {
         let download = self.run(self.client.open_link(&url)).await;
-        outcome(download.map(|download| NativeDownload::new(self.share(), download)))
+        call_result(download.map(|download| NativeDownload::new(self.clone(), download)))
     }
 }

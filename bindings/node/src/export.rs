@@ -1,4 +1,4 @@
-//! Getting whole datasets out.
+//! Exports of whole datasets, as JSONL or as records.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,35 +10,35 @@ use napi_derive::napi;
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 
 use crate::client::NativeClient;
-use crate::failure::{Outcome, outcome};
-use crate::progress::{NativeProgress, Watched};
-use crate::response::{Cross, Crossing, Response, cross};
+use crate::encode::{Encode, EncodedResponse, Encoder, encode};
+use crate::failure::{CallResult, call_result};
+use crate::progress::{NativeProgress, ProgressReceiver, progress_channel};
 
-/// The size of the pieces in which an export crosses.
-const PIECE: usize = 256 * 1024;
+/// Maximum size of a chunk, in bytes.
+const CHUNK_SIZE: usize = 256 * 1024;
 
-/// How many records cross at once, at most.
-const RECORDS: usize = 100;
+/// Maximum number of records per batch.
+const BATCH_SIZE: usize = 100;
 
 /// An export.
 #[napi]
 pub struct NativeExport {
     native: NativeClient,
     export: Mutex<Option<Export>>,
-    /// What is written is read at the other end.
     writer: Mutex<Option<DuplexStream>>,
+    /// Returns what is written to `writer`.
     reader: tokio::sync::Mutex<DuplexStream>,
-    watched: Watched,
+    progress: ProgressReceiver,
 }
 
-/// What an export wrote.
+/// Report of a finished export.
 #[napi(object, object_from_js = false)]
 pub struct NativeExportReport {
-    /// How many records.
+    /// Number of records.
     pub records: f64,
-    /// How many bytes.
+    /// Number of bytes.
     pub bytes: f64,
-    /// Where to, if it was a path.
+    /// Path of the file, if the export was written to one.
     pub path: Option<String>,
 }
 
@@ -60,37 +60,37 @@ impl NativeClient {
         &self,
         dataset_id: String,
         compression: Option<String>,
-        watched: bool,
-    ) -> Outcome<NativeExport> {
+        track_progress: bool,
+    ) -> CallResult<NativeExport> {
         let mut export = self.client.datasets().export(dataset_id);
         if let Some(name) = compression {
             match name.parse() {
                 Ok(compression) => export = export.compression(compression),
-                Err(error) => return Outcome::B(Error::into(error)),
+                Err(error) => return CallResult::B(Error::into(error)),
             }
         }
-        let (told, teller) = Watched::new();
-        if watched {
-            export = export.on_progress(move |progress| teller.tell(progress));
+        let (sender, progress) = progress_channel();
+        if track_progress {
+            export = export.on_progress(move |progress| sender.send(progress));
         }
-        let (writer, reader) = duplex(PIECE);
-        Outcome::A(NativeExport {
-            native: self.share(),
+        let (writer, reader) = duplex(CHUNK_SIZE);
+        CallResult::A(NativeExport {
+            native: self.clone(),
             export: Mutex::new(Some(export)),
             writer: Mutex::new(Some(writer)),
             reader: tokio::sync::Mutex::new(reader),
-            watched: told,
+            progress,
         })
     }
 
-    /// Begins to export records. Nothing is sent yet.
+    /// Prepares an export of records. No request is sent yet.
     #[napi]
-    pub fn export_records(&self, dataset_id: String) -> NativeRecords {
+    pub fn export_records(&self, dataset_id: String) -> NativeRecordExport {
         let records = self.client.datasets().export(dataset_id).records();
-        NativeRecords {
-            native: self.share(),
-            state: tokio::sync::Mutex::new(Records {
-                chunks: records.try_ready_chunks(RECORDS).boxed(),
+        NativeRecordExport {
+            native: self.clone(),
+            state: tokio::sync::Mutex::new(RecordExportState {
+                batches: records.try_ready_chunks(BATCH_SIZE).boxed(),
                 failure: None,
             }),
         }
@@ -99,96 +99,96 @@ impl NativeClient {
 
 #[napi]
 impl NativeExport {
-    /// Writes the export to a file. It is called once.
+    /// Writes the export to a file. May be called once.
     #[napi]
-    pub async fn to_path(&self, path: String) -> napi::Result<Outcome<NativeExportReport>> {
-        let report = self.native.run(self.taken()?.to_path(path)).await;
-        Ok(outcome(report.map(NativeExportReport::from)))
+    pub async fn to_path(&self, path: String) -> napi::Result<CallResult<NativeExportReport>> {
+        let report = self.native.run(self.take()?.to_path(path)).await;
+        Ok(call_result(report.map(NativeExportReport::from)))
     }
 
-    /// Makes the export while its [`pieces`](Self::piece) are read. It is called once.
+    /// Runs the export while [`next_chunk`](Self::next_chunk) reads its output. May be called once.
     #[napi]
-    pub async fn to_pieces(&self) -> napi::Result<Outcome<NativeExportReport>> {
-        let export = self.taken()?;
+    pub async fn to_chunks(&self) -> napi::Result<CallResult<NativeExportReport>> {
+        let export = self.take()?;
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let writer = writer.expect("it is there as long as the export is");
+        let writer = writer.expect("the writer is taken together with the export");
         let report = self.native.run(export.to_writer(writer)).await;
-        Ok(outcome(report.map(NativeExportReport::from)))
+        Ok(call_result(report.map(NativeExportReport::from)))
     }
 
-    /// The next piece of the export; absent at the end, and after a failure.
+    /// Returns the next chunk of output, or `undefined` at the end and after a failure.
     #[napi]
-    pub async fn piece(&self) -> napi::Result<Option<Buffer>> {
+    pub async fn next_chunk(&self) -> napi::Result<Option<Buffer>> {
         let mut reader = self.reader.lock().await;
-        let mut piece = Vec::with_capacity(PIECE);
-        let read = reader.read_buf(&mut piece).await;
+        let mut chunk = Vec::with_capacity(CHUNK_SIZE);
+        let read = reader.read_buf(&mut chunk).await;
         let read = read.map_err(|error| napi::Error::from_reason(error.to_string()))?;
-        Ok((read > 0).then(|| piece.into()))
+        Ok((read > 0).then(|| chunk.into()))
     }
 
-    /// How far the export is; absent at its end.
+    /// Returns the next progress update, or `undefined` when the export has ended.
     #[napi]
     pub async fn progress(&self) -> Option<NativeProgress> {
-        self.watched.next().await
+        self.progress.next().await
     }
 
-    fn taken(&self) -> napi::Result<Export> {
+    fn take(&self) -> napi::Result<Export> {
         let export = self.export.lock().unwrap_or_else(PoisonError::into_inner).take();
-        export.ok_or_else(|| napi::Error::from_reason("the export was made before"))
+        export.ok_or_else(|| napi::Error::from_reason("the export was already started"))
     }
 }
 
-/// The records of an export, as they come.
+/// A stream of exported records.
 #[napi]
-pub struct NativeRecords {
+pub struct NativeRecordExport {
     native: NativeClient,
-    state: tokio::sync::Mutex<Records>,
+    state: tokio::sync::Mutex<RecordExportState>,
 }
 
-type Chunk = Result<Vec<ExportedRecord>, TryReadyChunksError<ExportedRecord, Error>>;
+type Batch = Result<Vec<ExportedRecord>, TryReadyChunksError<ExportedRecord, Error>>;
 
-struct Records {
-    chunks: BoxStream<'static, Chunk>,
-    /// A failure that comes behind records which came before it.
+struct RecordExportState {
+    batches: BoxStream<'static, Batch>,
+    /// A failure to return after the records that preceded it.
     failure: Option<Error>,
 }
 
 #[napi]
-impl NativeRecords {
-    /// The next records, as many as are there; absent at the end.
+impl NativeRecordExport {
+    /// Returns all records that are available now, waiting for at least one, or `undefined` at the end.
     #[napi]
-    pub async fn next(&self) -> Outcome<Option<Response>> {
+    pub async fn next(&self) -> CallResult<Option<EncodedResponse>> {
         let mut state = self.state.lock().await;
         if let Some(error) = state.failure.take() {
-            return outcome(Err(error));
+            return call_result(Err(error));
         }
-        outcome(match self.native.run(state.chunks.next()).await {
+        call_result(match self.native.run(state.batches.next()).await {
             None => Ok(None),
-            Some(Ok(records)) => Ok(Some(cross(&records))),
+            Some(Ok(records)) => Ok(Some(encode(&records))),
             Some(Err(TryReadyChunksError(records, error))) if records.is_empty() => Err(error),
             Some(Err(TryReadyChunksError(records, error))) => {
                 state.failure = Some(error);
-                Ok(Some(cross(&records)))
+                Ok(Some(encode(&records)))
             }
         })
     }
 
-    /// Stops what is being read.
+    /// Cancels the export.
     #[napi]
     pub fn stop(&self) {
         self.native.cancel();
         if let Ok(mut state) = self.state.try_lock() {
-            state.chunks = futures::stream::empty().boxed();
+            state.batches = futures::stream::empty().boxed();
         }
     }
 }
 
-impl Cross for ExportedRecord {
-    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
-        self.extra.cross(to);
-        self.id.cross(to);
-        self.payload.cross(to);
-        self.properties.cross(to);
-        self.source.cross(to);
+impl Encode for ExportedRecord {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.id.encode(encoder);
+        self.payload.encode(encoder);
+        self.properties.encode(encoder);
+        self.source.encode(encoder);
     }
 }

@@ -1,55 +1,55 @@
-//! Failures on their way to JavaScript. They are handed over as values, never thrown: what Node-API throws has a message
-//! and nothing else, while the error classes in `lib/errors.js` want every fact.
+//! Errors as plain objects. Calls return them instead of throwing, because an error thrown through Node-API carries only a
+//! message and a code, while the classes in `lib/errors.js` need every field.
 
 use std::error::Error as _;
-use std::time::Duration;
 
 use mistral_datasets::{Error, ErrorKind};
 use napi::Either;
 use napi_derive::napi;
 
-use crate::report::{self, AnyReport};
-use crate::response::{Response, cross};
+use crate::encode::{EncodedResponse, encode};
+use crate::options::as_milliseconds;
+use crate::report::{NativeReport, native_report};
 
-/// What a call hands over: what was asked for, or why there is none.
-pub type Outcome<T> = Either<T, Failure>;
+/// The value or the failure of a call.
+pub type CallResult<T> = Either<T, Failure>;
 
-/// The facts of an error.
+/// The fields of an error.
 #[napi(object, object_from_js = false)]
 pub struct Failure {
-    /// The name of the kind, which decides the class.
+    /// Name of the error kind, which selects the error class.
     pub kind: &'static str,
-    /// What went wrong, without the rest.
+    /// What went wrong, without operation and code.
     pub message: String,
-    /// Everything in one line.
+    /// The complete error on one line.
     pub line: String,
-    /// The document's name of the operation.
+    /// Operation ID from the OpenAPI document.
     pub operation: Option<String>,
-    /// The status of the response.
+    /// HTTP status of the response.
     pub status: Option<u16>,
-    /// The server's name for what went wrong.
+    /// Error code from the server.
     pub error_code: Option<String>,
-    /// The id the server gave the request.
+    /// Request ID from the server.
     pub request_id: Option<String>,
     /// Whether the same call may succeed later.
     pub retryable: bool,
-    /// Whether it was a write that may have been carried out.
+    /// Whether the call was a write that may have been carried out.
     pub ambiguous: bool,
-    /// How often the request was sent.
+    /// Number of requests sent.
     pub attempts: u32,
-    /// How long the call took with all its attempts.
+    /// Duration of the call including retries.
     pub elapsed_ms: Option<f64>,
-    /// How long the server asked to wait.
+    /// Delay requested by the server.
     pub retry_after_ms: Option<f64>,
-    /// The import task that failed or is still under way.
-    pub task: Option<Response>,
-    /// What a bulk call had done by then.
-    pub report: Option<AnyReport>,
-    /// What to do about it.
+    /// Import task that failed or is still running.
+    pub task: Option<EncodedResponse>,
+    /// Partial report of a bulk call.
+    pub report: Option<NativeReport>,
+    /// Suggested fix.
     pub hint: Option<&'static str>,
-    /// The body of the failed response.
+    /// Body of the failed response.
     pub body: Option<String>,
-    /// The causes in words, the nearest first.
+    /// Messages of the underlying errors, outermost first.
     pub causes: Vec<String>,
 }
 
@@ -69,8 +69,8 @@ impl From<Error> for Failure {
             attempts: error.attempts(),
             elapsed_ms: error.elapsed().map(as_milliseconds),
             retry_after_ms: error.retry_after().map(as_milliseconds),
-            task: error.task().map(cross),
-            report: error.report().map(report::any),
+            task: error.task().map(encode),
+            report: error.report().map(native_report),
             hint: error.hint(),
             body: error.body().map(str::to_owned),
             causes: causes.map(ToString::to_string).collect(),
@@ -78,20 +78,15 @@ impl From<Error> for Failure {
     }
 }
 
-/// A time as JavaScript counts it.
-pub fn as_milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
-}
-
-/// Splits a result the way JavaScript is told of it.
-pub fn outcome<T>(result: Result<T, Error>) -> Outcome<T> {
+/// Converts a result for JavaScript.
+pub fn call_result<T>(result: Result<T, Error>) -> CallResult<T> {
     match result {
         Ok(value) => Either::A(value),
         Err(error) => Either::B(error.into()),
     }
 }
 
-/// The name of every kind of error. A test compares them with the classes.
+/// Returns the names of all error kinds. A test checks that each has a class.
 #[napi]
 pub fn error_kinds() -> Vec<&'static str> {
     ErrorKind::ALL.iter().map(|kind| kind.name()).collect()

@@ -1,28 +1,27 @@
-//! The native part of the npm package `mistral-datasets`.
+//! The native module of the npm package `mistral-datasets`.
 //!
-//! It holds no rules: a call converts its arguments, asks the Rust client, and hands over what came back as text and bytes
-//! (`response`) or as the facts of a failure (`failure`). The JavaScript in `lib` makes objects and errors of them.
+//! This crate only converts: arguments into calls of the Rust client, responses into strings and buffers (`encode`), and
+//! errors into plain objects (`failure`). The JavaScript in `lib` turns these into model classes and error classes.
 
-// What crosses to JavaScript is printed there, and Node-API's own types have no `Debug`.
+// Most types here are handles for JavaScript, and Node-API's own types have no `Debug`.
 #![allow(missing_debug_implementations)]
 
 mod bulk;
 mod client;
 mod download;
+mod encode;
 mod export;
 mod failure;
-mod feed;
 mod generated;
+mod input_channel;
 mod json;
-mod lanes;
 mod local;
 mod logger;
 mod options;
 mod pager;
 mod progress;
+mod record_outcome;
 mod report;
-mod response;
 mod runtime;
-mod settler;
 mod task;
 mod upload;

@@ -1,4 +1,4 @@
-//! What `mistral-datasets/testing` is made of: a server for tests, and what a test has of it.
+//! The local server and its workspaces, for `mistral-datasets/testing`.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,18 +6,17 @@ use mistral_datasets::testing::{DataLocation, Generation, LocalServer, ServerCon
 use napi_derive::napi;
 
 use crate::client::NativeClient;
-use crate::failure::{Outcome, outcome};
+use crate::failure::{CallResult, call_result};
 use crate::options;
-use crate::settler::NativeSettler;
 
 /// A server in this process.
 #[napi]
 pub struct NativeServer {
     url: String,
-    running: Mutex<Option<LocalServer>>,
+    server: Mutex<Option<LocalServer>>,
 }
 
-/// A generation of the API.
+/// Generation of the API.
 #[napi(string_enum = "lowercase")]
 pub enum ServedGeneration {
     G1,
@@ -35,72 +34,72 @@ impl From<ServedGeneration> for Generation {
     }
 }
 
-/// Starts a server for tests.
+/// Starts a test server.
 #[napi]
 pub async fn start_server(
     directory: Option<String>,
     generation: Option<ServedGeneration>,
-) -> Outcome<NativeServer> {
+) -> CallResult<NativeServer> {
     let config = ServerConfig {
         data: directory
             .map_or(DataLocation::Memory, |directory| DataLocation::Directory(directory.into())),
         generation: generation.map(Into::into).unwrap_or_default(),
         ..ServerConfig::default()
     };
-    let started = LocalServer::start_with(config).await;
-    outcome(
-        started.map(|server| NativeServer { url: server.url(), running: Mutex::new(Some(server)) }),
+    let server = LocalServer::start_with(config).await;
+    call_result(
+        server.map(|server| NativeServer { url: server.url(), server: Mutex::new(Some(server)) }),
     )
 }
 
 #[napi]
 impl NativeServer {
-    /// The server's address.
+    /// Returns the server URL.
     #[napi(getter)]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Stops the server. Stopping twice is no error.
+    /// Stops the server. Further calls have no effect.
     #[napi]
     pub async fn stop(&self) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(server) = running {
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(server) = server {
             server.stop().await;
         }
     }
 }
 
-/// A key's part of a local server.
+/// A workspace of a local server, identified by its API key.
 #[napi]
 pub struct NativeWorkspace {
     workspace: Workspace,
 }
 
-/// The workspace of a key on a local server.
+/// Returns the workspace of an API key.
 #[napi]
-pub fn workspace_at(url: String, api_key: String) -> Outcome<NativeWorkspace> {
-    outcome(Workspace::connect(url, api_key).map(|workspace| NativeWorkspace { workspace }))
+pub fn workspace_at(url: String, api_key: String) -> CallResult<NativeWorkspace> {
+    call_result(Workspace::connect(url, api_key).map(|workspace| NativeWorkspace { workspace }))
 }
 
 #[napi]
 impl NativeWorkspace {
-    /// A client of the workspace.
+    /// Creates a client for the workspace.
     #[napi]
-    pub fn client(&self, user_agent: String, settler: &NativeSettler) -> Outcome<NativeClient> {
+    pub fn client(&self, user_agent: String) -> CallResult<NativeClient> {
         let client = self.workspace.builder().user_agent(user_agent).build();
-        let client = client.and_then(|client| client.with_options(options::usual()));
-        outcome(client.map(|client| NativeClient::of(client, settler)))
+        let client = client.and_then(|client| client.with_options(options::base_options()));
+        call_result(client.map(NativeClient::new))
     }
 
-    /// Calls one of the local server's own routes with a body of JSON, and returns the response's.
+    /// Sends a JSON request to one of the control routes and returns the response body.
     #[napi]
-    pub async fn ask(
+    pub async fn send_request(
         &self,
         method: String,
         route: String,
         json: Option<String>,
-    ) -> Outcome<String> {
-        outcome(self.workspace.send_request(&method, &route, json).await)
+    ) -> CallResult<String> {
+        call_result(self.workspace.send_request(&method, &route, json).await)
     }
 }

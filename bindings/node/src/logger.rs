@@ -1,7 +1,6 @@
-//! What the client reports of its work, on its way to a logger in JavaScript.
+//! Forwards the client's tracing events to a JavaScript logger.
 //!
-//! The client reports through `tracing`, which costs next to nothing while nobody listens. A client with a logger has a
-//! listener of its own, so that loggers of other clients and other threads hear nothing of it.
+//! Each client with a logger has its own subscriber, so loggers never receive events of other clients or threads.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -15,33 +14,33 @@ use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-/// A fact, or its name.
-type Fact = Either3<String, f64, bool>;
+/// A field value or name.
+type FieldValue = Either3<String, f64, bool>;
 
-/// A level, a message and the facts, names and values in turn.
-type Said = FnArgs<(&'static str, String, Vec<Fact>)>;
+/// Level, message, and field names and values, alternating.
+type LogArguments = FnArgs<(&'static str, String, Vec<FieldValue>)>;
 
-/// What is called with whatever is said. It is weak, so that listening keeps no process alive.
-pub type Log = ThreadsafeFunction<Said, (), Said, Status, false, true>;
+/// The JavaScript function that receives events. It is a weak reference, so that a logger does not keep the process alive.
+pub type LogFunction = ThreadsafeFunction<LogArguments, (), LogArguments, Status, false, true>;
 
-/// A listener beside the logger's. While there is a single one, `tracing` asks the thread that is the first to come to a
-/// place in the code whether anybody listens there, and takes the answer for that of all clients ever after.
-static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+/// A second, unused dispatcher. As long as only one exists, `tracing` caches the interest of whichever thread reaches a
+/// callsite first and applies it to all clients.
+static SECOND_DISPATCHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
 
-/// A listener that tells a logger what the client reports, and nothing of what the libraries below it do.
-pub fn dispatch(log: Log) -> Dispatch {
-    LazyLock::force(&SECOND);
-    let ours = filter_fn(|metadata: &Metadata<'_>| {
+/// Returns a dispatcher that forwards events of this client library, but not of its dependencies, to a logger.
+pub fn dispatch(log: LogFunction) -> Dispatch {
+    LazyLock::force(&SECOND_DISPATCHER);
+    let own_events = filter_fn(|metadata: &Metadata<'_>| {
         let target = metadata.target();
         *metadata.level() <= Level::DEBUG
             && (target == "mistral_datasets" || target.starts_with("mistral_datasets::"))
     });
-    Dispatch::new(tracing_subscriber::registry().with(Forward(log).with_filter(ours)))
+    Dispatch::new(tracing_subscriber::registry().with(ForwardLayer(log).with_filter(own_events)))
 }
 
-struct Forward(Log);
+struct ForwardLayer(LogFunction);
 
-impl<S: Subscriber> Layer<S> for Forward {
+impl<S: Subscriber> Layer<S> for ForwardLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let level = match *event.metadata().level() {
             Level::ERROR => "error",
@@ -49,28 +48,28 @@ impl<S: Subscriber> Layer<S> for Forward {
             Level::INFO => "info",
             _ => "debug",
         };
-        let mut facts = Facts::default();
-        event.record(&mut facts);
-        // Where JavaScript is shutting down, nobody listens any more.
-        let arguments = (level, facts.message, facts.members).into();
+        let mut visitor = EventVisitor::default();
+        event.record(&mut visitor);
+        let arguments = (level, visitor.message, visitor.fields).into();
+        // This fails while the environment shuts down; the event is dropped.
         self.0.call(arguments, ThreadsafeFunctionCallMode::NonBlocking);
     }
 }
 
-/// What an event says.
+/// Collects the message and the fields of an event.
 #[derive(Default)]
-struct Facts {
+struct EventVisitor {
     message: String,
-    members: Vec<Fact>,
+    fields: Vec<FieldValue>,
 }
 
-impl Facts {
-    fn add(&mut self, field: &Field, fact: Fact) {
-        self.members.extend([Either3::A(field.name().to_owned()), fact]);
+impl EventVisitor {
+    fn add(&mut self, field: &Field, value: FieldValue) {
+        self.fields.extend([Either3::A(field.name().to_owned()), value]);
     }
 }
 
-impl Visit for Facts {
+impl Visit for EventVisitor {
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "message" {
             self.message.push_str(value);

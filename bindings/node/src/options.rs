@@ -1,65 +1,66 @@
-//! What holds for all calls of a client, and what can be said otherwise for some, on its way in.
+//! Options of clients and calls, and conversions of numbers and durations.
 
 use std::time::Duration;
 
 use mistral_datasets::RetryPolicy;
 use napi_derive::napi;
 
-/// What may hold for a client and for one call; what is absent is as before.
+/// Options of a client or of one call. Missing ones are left unchanged.
 #[napi(object, object_to_js = false)]
 #[derive(Default)]
 pub struct Options {
-    /// The key.
+    /// API key.
     pub api_key: Option<String>,
-    /// The server's address.
+    /// Server URL.
     pub server_url: Option<String>,
-    /// How long an attempt may take, in milliseconds.
+    /// Timeout of one attempt, in milliseconds.
     pub timeout_ms: Option<f64>,
-    /// How long a call may take with all its attempts, in milliseconds.
+    /// Deadline of a call including retries, in milliseconds.
     pub deadline_ms: Option<f64>,
-    /// When calls are made again.
+    /// Retry policy.
     pub retries: Option<RetryOptions>,
-    /// Further headers: names and values in turn.
+    /// Additional header names and values, alternating.
     pub headers: Vec<String>,
 }
 
-/// When calls are made again; what is absent is the default.
+/// A retry policy. Missing fields keep their defaults.
 #[napi(object, object_to_js = false)]
 pub struct RetryOptions {
-    /// How often a request is sent at most.
+    /// Maximum number of requests, including the first.
     pub max_attempts: Option<u32>,
-    /// The longest wait before the first repetition, in milliseconds.
+    /// Upper bound of the first delay, in milliseconds.
     pub first_delay_ms: Option<f64>,
-    /// What the waits do not grow beyond, in milliseconds.
+    /// Upper bound of any delay, in milliseconds.
     pub max_delay_ms: Option<f64>,
-    /// The longest `Retry-After` that is obeyed, in milliseconds.
+    /// Longest accepted `Retry-After`, in milliseconds.
     pub max_retry_after_ms: Option<f64>,
 }
 
-/// What holds for every client. What comes of a response is copied for JavaScript at once, so nothing holds its body for longer.
-pub fn usual() -> mistral_datasets::Options {
+/// Returns the options every client starts with. Responses are copied for JavaScript immediately, so decoded values may
+/// share the response body instead of copying from it.
+pub fn base_options() -> mistral_datasets::Options {
     mistral_datasets::Options::new().share_bodies(true)
 }
 
 impl From<Options> for mistral_datasets::Options {
-    fn from(given: Options) -> Self {
-        let mut options = usual();
-        if let Some(key) = given.api_key {
+    fn from(native: Options) -> Self {
+        let mut options = base_options();
+        if let Some(key) = native.api_key {
             options = options.api_key(key);
         }
-        if let Some(url) = given.server_url {
+        if let Some(url) = native.server_url {
             options = options.server_url(url);
         }
-        if let Some(timeout) = given.timeout_ms {
-            options = options.timeout(milliseconds(timeout));
+        if let Some(timeout) = native.timeout_ms {
+            options = options.timeout(from_milliseconds(timeout));
         }
-        if let Some(deadline) = given.deadline_ms {
-            options = options.deadline(milliseconds(deadline));
+        if let Some(deadline) = native.deadline_ms {
+            options = options.deadline(from_milliseconds(deadline));
         }
-        if let Some(retries) = given.retries {
+        if let Some(retries) = native.retries {
             options = options.retries(retries.into());
         }
-        for pair in given.headers.chunks_exact(2) {
+        for pair in native.headers.chunks_exact(2) {
             options = options.header(&pair[0], &pair[1]);
         }
         options
@@ -67,30 +68,35 @@ impl From<Options> for mistral_datasets::Options {
 }
 
 impl From<RetryOptions> for RetryPolicy {
-    fn from(given: RetryOptions) -> Self {
-        let mut retries = Self::default();
-        if let Some(attempts) = given.max_attempts {
-            retries = retries.max_attempts(attempts);
+    fn from(native: RetryOptions) -> Self {
+        let mut policy = Self::default();
+        if let Some(attempts) = native.max_attempts {
+            policy = policy.max_attempts(attempts);
         }
-        if let Some(delay) = given.first_delay_ms {
-            retries = retries.first_delay(milliseconds(delay));
+        if let Some(delay) = native.first_delay_ms {
+            policy = policy.first_delay(from_milliseconds(delay));
         }
-        if let Some(delay) = given.max_delay_ms {
-            retries = retries.max_delay(milliseconds(delay));
+        if let Some(delay) = native.max_delay_ms {
+            policy = policy.max_delay(from_milliseconds(delay));
         }
-        if let Some(delay) = given.max_retry_after_ms {
-            retries = retries.max_retry_after(milliseconds(delay));
+        if let Some(delay) = native.max_retry_after_ms {
+            policy = policy.max_retry_after(from_milliseconds(delay));
         }
-        retries
+        policy
     }
 }
 
-/// A time as JavaScript counts it. It was checked there to be a number that is not negative.
-pub fn milliseconds(number: f64) -> Duration {
-    Duration::try_from_secs_f64(number / 1000.0).unwrap_or(Duration::MAX)
+/// Converts milliseconds to a duration. JavaScript has already checked that the number is not negative.
+pub fn from_milliseconds(milliseconds: f64) -> Duration {
+    Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or(Duration::MAX)
 }
 
-/// A whole number as JavaScript counts. It was checked there to be one.
-pub fn size(number: f64) -> usize {
+/// Converts a duration to milliseconds.
+pub fn as_milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+/// Converts a JavaScript number that was already checked to be a non-negative integer.
+pub fn to_usize(number: f64) -> usize {
     number as usize
 }

@@ -1,6 +1,4 @@
-//! Pagers over whole listings, a page at a time.
-
-use std::sync::Arc;
+//! Pagers over listings. JavaScript requests them page by page.
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -10,20 +8,20 @@ use napi_derive::napi;
 use tokio::sync::Mutex;
 
 use crate::client::NativeClient;
-use crate::failure::{Outcome, outcome};
-use crate::options::size;
-use crate::response::{Cross, Crossing, Response, cross};
+use crate::encode::{Encode, EncodedResponse, Encoder, encode};
+use crate::failure::{CallResult, call_result};
+use crate::options::to_usize;
 
-/// How a listing is collected over; what is absent is the default.
+/// Options of a pager. Missing ones keep their defaults.
 #[napi(object, object_to_js = false)]
 pub struct PagerOptions {
-    /// How many results a page holds.
+    /// Items per page.
     pub page_size: Option<f64>,
-    /// How many pages are fetched at a time.
+    /// Pages requested concurrently.
     pub prefetch: Option<f64>,
-    /// After how many items the pager ends.
+    /// Number of items after which the pager ends.
     pub limit: Option<f64>,
-    /// Whether the pager fails when items are missing at its end.
+    /// Whether to fail if the number of items differs from the server's count.
     pub strict: Option<bool>,
 }
 
@@ -31,35 +29,33 @@ pub struct PagerOptions {
 #[napi]
 pub struct NativePager {
     native: NativeClient,
-    pages: Arc<Mutex<BoxStream<'static, Result<Response, Error>>>>,
-    total: Box<dyn Fn() -> BoxFuture<'static, Result<u64, Error>> + Send + Sync>,
+    pages: Mutex<BoxStream<'static, Result<EncodedResponse, Error>>>,
+    count: Box<dyn Fn() -> BoxFuture<'static, Result<u64, Error>> + Send + Sync>,
 }
 
 impl NativeClient {
-    /// Begins a pager. Nothing is fetched yet.
+    /// Creates a pager. No request is sent yet.
     pub(crate) fn pager<T>(&self, pager: Pager<T>, options: PagerOptions) -> NativePager
     where
-        T: Cross + Send + Sync + 'static,
+        T: Encode + Send + Sync + 'static,
     {
         let PagerOptions { page_size, prefetch, limit, strict } = options;
         let mut pager = pager.strict(strict.unwrap_or_default());
         if let Some(items) = page_size {
-            pager = pager.page_size(size(items));
+            pager = pager.page_size(to_usize(items));
         }
         if let Some(pages) = prefetch {
-            pager = pager.prefetch(size(pages));
+            pager = pager.prefetch(to_usize(pages));
         }
         if let Some(items) = limit {
-            pager = pager.limit(size(items));
+            pager = pager.limit(to_usize(items));
         }
-        let counted = pager.clone();
+        let counter = pager.clone();
         NativePager {
-            native: self.share(),
-            pages: Arc::new(Mutex::new(
-                pager.pages().map(|page| page.map(|page| cross(&page))).boxed(),
-            )),
-            total: Box::new(move || {
-                let pager = counted.clone();
+            native: self.clone(),
+            pages: Mutex::new(pager.pages().map(|page| page.map(|page| encode(&page))).boxed()),
+            count: Box::new(move || {
+                let pager = counter.clone();
                 async move { pager.count().await }.boxed()
             }),
         }
@@ -68,26 +64,23 @@ impl NativeClient {
 
 #[napi]
 impl NativePager {
-    /// Begins to fetch the next page; none comes at the end.
+    /// Returns the next page, or `undefined` after the last one.
     #[napi]
-    pub fn next(&self, call: u32) {
-        let (native, pages) = (self.native.share(), self.pages.clone());
-        self.native.settler().begin(call, async move {
-            let mut pages = pages.lock().await;
-            outcome(native.run(pages.next()).await.transpose())
-        });
+    pub async fn next(&self) -> CallResult<Option<EncodedResponse>> {
+        let mut pages = self.pages.lock().await;
+        call_result(self.native.run(pages.next()).await.transpose())
     }
 
-    /// How many items the server counts now.
+    /// Returns the server's current item count.
     #[napi]
-    pub async fn count(&self) -> Outcome<f64> {
-        outcome(self.native.run((self.total)()).await.map(|count| count as f64))
+    pub async fn count(&self) -> CallResult<f64> {
+        call_result(self.native.run((self.count)()).await.map(|count| count as f64))
     }
 
-    /// Stops what is being fetched.
+    /// Cancels requests in flight and drops prefetched pages.
     #[napi]
     pub fn stop(&self) {
-        // Whoever waits for a page at this moment gets the error of a call that was cancelled.
+        // A concurrent `next` holds the lock; it fails with the cancellation.
         self.native.cancel();
         if let Ok(mut pages) = self.pages.try_lock() {
             *pages = futures::stream::empty().boxed();
@@ -95,10 +88,10 @@ impl NativePager {
     }
 }
 
-impl<T: Cross> Cross for Page<T> {
-    fn cross<'a>(&'a self, to: &mut Crossing<'a>) {
-        self.number.cross(to);
-        self.count.cross(to);
-        self.results.cross(to);
+impl<T: Encode> Encode for Page<T> {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.number.encode(encoder);
+        self.count.encode(encoder);
+        self.results.encode(encoder);
     }
 }

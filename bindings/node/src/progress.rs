@@ -1,49 +1,48 @@
-//! How far transfers have come, on its way to a listener.
+//! Forwards progress updates to JavaScript.
 
 use mistral_datasets::Progress;
 use napi_derive::napi;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-/// How far a transfer has come.
+/// Progress of a transfer.
 #[napi(object, object_from_js = false)]
 pub struct NativeProgress {
-    /// What is being done.
+    /// The current phase.
     pub phase: &'static str,
-    /// How many bytes were moved so far.
+    /// Bytes transferred so far.
     pub bytes: f64,
-    /// How many bytes there are to move.
+    /// Total bytes to transfer.
     pub total_bytes: Option<f64>,
-    /// How many records were dealt with so far.
+    /// Records processed so far.
     pub records: f64,
-    /// How many records there are to deal with.
+    /// Total records to process.
     pub total_records: Option<f64>,
 }
 
-/// What a listener is told from. Its end is that of the transfer. The client says something a few times a second, so that
-/// little waits here.
-pub struct Watched(Mutex<UnboundedReceiver<NativeProgress>>);
+/// Receives progress updates. The queue is unbounded, but the client sends only a few updates per second.
+pub struct ProgressReceiver(Mutex<UnboundedReceiver<NativeProgress>>);
 
-impl Watched {
-    /// What a listener is told from, and what tells it.
-    pub fn new() -> (Self, Teller) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(Mutex::new(receiver)), Teller(sender))
-    }
+/// Creates a connected sender and receiver.
+pub fn progress_channel() -> (ProgressSender, ProgressReceiver) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    (ProgressSender(sender), ProgressReceiver(Mutex::new(receiver)))
+}
 
-    /// The next thing to tell; absent at the end.
+impl ProgressReceiver {
+    /// Returns the next update, or `None` when the transfer has ended.
     pub async fn next(&self) -> Option<NativeProgress> {
         self.0.lock().await.recv().await
     }
 }
 
-/// Tells a listener.
-pub struct Teller(UnboundedSender<NativeProgress>);
+/// Sends progress updates.
+pub struct ProgressSender(UnboundedSender<NativeProgress>);
 
-impl Teller {
-    /// Tells how far the transfer is.
-    pub fn tell(&self, progress: &Progress) {
-        // Whoever listened may have stopped.
+impl ProgressSender {
+    /// Sends an update.
+    pub fn send(&self, progress: &Progress) {
+        // The receiver may have been dropped; that is fine.
         let _ = self.0.send(NativeProgress {
             phase: progress.phase,
             bytes: progress.bytes as f64,

@@ -1,53 +1,43 @@
-//! Reports of bulk calls. They stay here, so that a later call can go on from them, and are read by JavaScript.
+//! Reports of bulk calls. The Rust report stays in the native module so that a later call can resume from it; JavaScript
+//! reads a summary.
 
-use mistral_datasets::{CreateReport, ImportReport, Outcome, Report};
+use mistral_datasets::{CreateReport, ImportReport, Report};
 use napi::Either;
 use napi_derive::napi;
 
-use crate::failure::{Failure, as_milliseconds};
-use crate::response::{Response, cross};
+use crate::encode::{EncodedResponse, encode};
+use crate::options::as_milliseconds;
 
-/// What `create_records` did.
+/// Report of `create_records`.
 #[napi]
 pub struct NativeCreateReport {
     pub(crate) report: CreateReport,
 }
 
-/// The report as a whole.
+/// Totals of a [`NativeCreateReport`].
 #[napi(object, object_from_js = false)]
 pub struct CreateSummary {
-    /// How many records were created.
+    /// Number of records created.
     pub created: f64,
-    /// How many were refused or could not be sent.
+    /// Number of records that were rejected or could not be sent.
     pub failed: f64,
-    /// How many may have been created or not.
+    /// Number of records that may or may not have been created.
     pub unknown: f64,
-    /// How many were not sent.
+    /// Number of records that were not sent.
     pub not_sent: f64,
     /// How the records were sent.
     pub strategy: &'static str,
-    /// Why that way.
+    /// Why this strategy was chosen.
     pub reason: String,
-    /// How long the call took.
+    /// Duration of the call.
     pub elapsed_ms: f64,
-    /// The import task of the last file.
-    pub task: Option<Response>,
-}
-
-/// What became of one record.
-#[napi(object, object_from_js = false)]
-pub struct ItemOutcome {
-    /// `created`, `imported`, `failed`, `unknown` or `notSent`.
-    pub status: &'static str,
-    /// The id of a record that was created by itself.
-    pub id: Option<String>,
-    /// Why it was not, or may not have been.
-    pub failure: Option<Failure>,
+    /// Import task of the last file.
+    pub task: Option<EncodedResponse>,
 }
 
 #[napi]
 impl NativeCreateReport {
-    /// The report as a whole.
+    /// Returns the totals.
     #[napi]
     pub fn summary(&self) -> CreateSummary {
         let report = &self.report;
@@ -59,103 +49,96 @@ impl NativeCreateReport {
             strategy: report.strategy().name(),
             reason: report.reason().to_owned(),
             elapsed_ms: as_milliseconds(report.elapsed()),
-            task: report.task().map(cross),
+            task: report.task().map(encode),
         }
     }
-
-    /// What became of each record, in the order of the source.
-    #[napi]
-    pub fn items(&self) -> Vec<ItemOutcome> {
-        self.report.items().iter().map(ItemOutcome::from).collect()
-    }
 }
 
-impl From<&Outcome> for ItemOutcome {
-    fn from(outcome: &Outcome) -> Self {
-        let (status, id, failure) = match outcome {
-            Outcome::Created(id) => ("created", Some(id.to_string()), None),
-            Outcome::Imported => ("imported", None, None),
-            Outcome::Failed(error) => ("failed", None, Some(error.clone().into())),
-            Outcome::Unknown(error) => ("unknown", None, Some(error.clone().into())),
-            Outcome::NotSent => ("notSent", None, None),
-        };
-        Self { status, id, failure }
-    }
-}
-
-/// What `import_jsonl` did.
+/// Report of `import_jsonl`.
 #[napi]
 pub struct NativeImportReport {
     pub(crate) report: ImportReport,
 }
 
-/// The report as a whole.
+/// Contents of a [`NativeImportReport`].
 #[napi(object, object_from_js = false)]
 pub struct ImportSummary {
-    /// How many lines were read.
+    /// Number of lines read.
     pub lines: f64,
-    /// How many records were imported.
+    /// Number of records imported.
     pub records: f64,
-    /// The lines that cannot be imported, the first of them.
+    /// The first invalid lines.
     pub invalid_lines: Vec<InvalidLine>,
-    /// How many there are.
+    /// Number of invalid lines.
     pub invalid_line_count: f64,
-    /// The files whose imports were begun.
+    /// Files whose import was started.
     pub files: Vec<ImportedFile>,
-    /// The files whose imports may have been begun or not.
-    pub unknown: Vec<ImportedFile>,
+    /// Files whose import may or may not have been started.
+    pub unknown: Vec<UnknownFile>,
 }
 
 /// A line that cannot be imported.
 #[napi(object, object_from_js = false)]
 pub struct InvalidLine {
-    /// Its number.
+    /// Line number, from 1.
     pub line: f64,
-    /// The character in which it is bad.
+    /// Position of the error in characters, from 1.
     pub column: f64,
-    /// What is wrong with it.
+    /// What is wrong with the line.
     pub problem: String,
 }
 
-/// A file that was uploaded.
+/// An uploaded file whose import was started.
 #[napi(object, object_from_js = false)]
 pub struct ImportedFile {
-    /// Its id.
+    /// File ID.
     pub file_id: String,
-    /// The line of the source with which it begins.
+    /// First source line of the file.
     pub first_line: f64,
-    /// How many lines of the source it stands for.
+    /// Number of source lines the file covers.
     pub lines: f64,
-    /// How many records it has.
+    /// Number of records in the file.
     pub records: f64,
-    /// Its import, if one was surely begun.
-    pub task: Option<Response>,
+    /// The import task.
+    pub task: EncodedResponse,
+}
+
+/// An uploaded file whose import may or may not have been started.
+#[napi(object, object_from_js = false)]
+pub struct UnknownFile {
+    /// File ID.
+    pub file_id: String,
+    /// First source line of the file.
+    pub first_line: f64,
+    /// Number of source lines the file covers.
+    pub lines: f64,
+    /// Number of records in the file.
+    pub records: f64,
 }
 
 #[napi]
 impl NativeImportReport {
-    /// The report as a whole.
+    /// Returns the contents of the report.
     #[napi]
     pub fn summary(&self) -> ImportSummary {
         let report = &self.report;
-        let invalid_lines = report.invalid_lines().iter().map(|bad| InvalidLine {
-            line: bad.line as f64,
-            column: bad.column as f64,
-            problem: bad.problem.clone(),
+        let invalid_lines = report.invalid_lines().iter().map(|invalid| InvalidLine {
+            line: invalid.line as f64,
+            column: invalid.column as f64,
+            problem: invalid.problem.clone(),
         });
         let files = report.files().iter().map(|file| ImportedFile {
             file_id: file.file_id.clone(),
             first_line: file.first_line as f64,
             lines: file.lines as f64,
             records: file.records as f64,
-            task: Some(cross(&file.task)),
+            task: encode(&file.task),
         });
-        let unknown = report.unknown().iter().map(|file| ImportedFile {
+        let unknown = report.unknown().iter().map(|file| UnknownFile {
             file_id: file.file_id.clone(),
             first_line: file.first_line as f64,
             lines: file.lines as f64,
             records: file.records as f64,
-            task: None,
         });
         ImportSummary {
             lines: report.lines() as f64,
@@ -168,11 +151,11 @@ impl NativeImportReport {
     }
 }
 
-/// Either report.
-pub type AnyReport = Either<NativeCreateReport, NativeImportReport>;
+/// The report of either bulk call.
+pub type NativeReport = Either<NativeCreateReport, NativeImportReport>;
 
-/// The report that an error carries.
-pub fn any(report: &Report) -> AnyReport {
+/// Wraps the report that an error carries.
+pub fn native_report(report: &Report) -> NativeReport {
     match report.clone() {
         Report::Create(report) => Either::A(NativeCreateReport { report }),
         Report::Import(report) => Either::B(NativeImportReport { report }),

@@ -1,4 +1,4 @@
-//! The tokio runtime under everything but single calls, which have lanes of their own (`lanes`).
+//! The tokio runtime that all native calls run on.
 
 use std::ops::RangeInclusive;
 use std::thread;
@@ -6,22 +6,22 @@ use std::thread;
 use napi::bindgen_prelude::create_custom_tokio_runtime;
 use tokio::runtime::Builder;
 
-/// So many threads move bytes and read responses at least and at most.
-const THREADS: RangeInclusive<usize> = 2..=4;
+/// Bounds of the number of worker threads.
+const WORKER_THREADS: RangeInclusive<usize> = 2..=4;
 
-/// How many threads move bytes and read responses at a time: half as many as processors, for JavaScript wants some too; but with
-/// one alone, a response would wait while another is read.
-pub(crate) fn threads() -> usize {
+/// Returns the number of worker threads: half the processors, because JavaScript needs some too, but at least two, so that
+/// decoding one response does not delay another.
+fn worker_threads() -> usize {
     let processors = thread::available_parallelism().map_or(2, |number| number.get());
-    (processors / 2).clamp(*THREADS.start(), *THREADS.end())
+    (processors / 2).clamp(*WORKER_THREADS.start(), *WORKER_THREADS.end())
 }
 
-/// Makes the runtime when the module is loaded. Where none can be made Node-API's own takes its place, as it does when a
-/// worker ends that had loaded the module.
+/// Creates the runtime when the module is loaded. If that fails, napi falls back to a runtime of its own, as it does after
+/// the last environment that loaded the module has ended.
 #[napi_derive::module_init]
-fn make_runtime() {
+fn create_runtime() {
     let runtime = Builder::new_multi_thread()
-        .worker_threads(threads())
+        .worker_threads(worker_threads())
         .thread_name("mistral-datasets")
         .enable_all()
         .build();

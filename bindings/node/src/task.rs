@@ -8,35 +8,35 @@ use napi_derive::napi;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::client::NativeClient;
-use crate::failure::Outcome;
-use crate::options::milliseconds;
-use crate::response::{Response, cross};
+use crate::encode::{EncodedResponse, encode};
+use crate::failure::CallResult;
+use crate::options::from_milliseconds;
 
-/// What the waits between two looks at a task grow to where one is given that is shorter.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(5);
+/// Upper bound of the poll interval when the caller sets only the first one.
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How a task is waited for; what is absent is the default.
+/// Options of a wait. Missing ones keep their defaults.
 #[napi(object, object_to_js = false)]
 pub struct WaitOptions {
-    /// How long at most.
+    /// Maximum time to wait.
     pub timeout_ms: Option<f64>,
-    /// How long before the task is looked at again the first time.
+    /// Delay before the first poll.
     pub poll_interval_ms: Option<f64>,
-    /// Whether somebody wants to be told how the task stands.
-    pub watched: bool,
+    /// Whether to send an update after each poll.
+    pub track_progress: bool,
 }
 
-/// A wait for a task.
+/// A wait for an import task.
 #[napi]
 pub struct NativeWait {
     native: NativeClient,
     wait: Mutex<Option<Wait>>,
-    looks: tokio::sync::Mutex<UnboundedReceiver<Response>>,
+    updates: tokio::sync::Mutex<UnboundedReceiver<EncodedResponse>>,
 }
 
 #[napi]
 impl NativeClient {
-    /// Prepares to wait for a task.
+    /// Prepares to wait for a task. No request is sent yet.
     #[napi]
     pub fn prepare_wait(
         &self,
@@ -44,41 +44,41 @@ impl NativeClient {
         task_id: String,
         options: WaitOptions,
     ) -> NativeWait {
-        let (sender, looks) = mpsc::unbounded_channel();
+        let (sender, updates) = mpsc::unbounded_channel();
         let mut wait = self.client.datasets().task(dataset_id, task_id).wait();
         if let Some(timeout) = options.timeout_ms {
-            wait = wait.timeout(milliseconds(timeout));
+            wait = wait.timeout(from_milliseconds(timeout));
         }
         if let Some(interval) = options.poll_interval_ms {
-            wait = wait.poll_interval(milliseconds(interval), LONGEST_INTERVAL);
+            wait = wait.poll_interval(from_milliseconds(interval), MAX_POLL_INTERVAL);
         }
-        if options.watched {
+        if options.track_progress {
             wait = wait.on_progress(move |task| {
-                // Whoever watched may have stopped.
-                let _ = sender.send(cross(task));
+                // The receiver may have been dropped; that is fine.
+                let _ = sender.send(encode(task));
             });
         }
         NativeWait {
-            native: self.share(),
+            native: self.clone(),
             wait: Mutex::new(Some(wait)),
-            looks: tokio::sync::Mutex::new(looks),
+            updates: tokio::sync::Mutex::new(updates),
         }
     }
 }
 
 #[napi]
 impl NativeWait {
-    /// Waits. It is called once.
+    /// Waits for the task. May be called once.
     #[napi]
-    pub async fn run(&self) -> napi::Result<Outcome<Response>> {
+    pub async fn run(&self) -> napi::Result<CallResult<EncodedResponse>> {
         let wait = self.wait.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let wait = wait.ok_or_else(|| napi::Error::from_reason("the wait has begun before"))?;
-        Ok(self.native.response(wait).await)
+        let wait = wait.ok_or_else(|| napi::Error::from_reason("the wait was already started"))?;
+        Ok(self.native.send(wait).await)
     }
 
-    /// How the task stood the next time that it was looked at; absent when the wait has ended.
+    /// Returns the task as of the next poll, or `undefined` when the wait has ended.
     #[napi]
-    pub async fn look(&self) -> Option<Response> {
-        self.looks.lock().await.recv().await
+    pub async fn next_update(&self) -> Option<EncodedResponse> {
+        self.updates.lock().await.recv().await
     }
 }

@@ -1,4 +1,4 @@
-//! Uploads, fed by JavaScript piece by piece.
+//! File uploads. JavaScript pushes the content chunk by chunk.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,36 +7,36 @@ use mistral_datasets::Upload;
 use napi_derive::napi;
 
 use crate::client::NativeClient;
-use crate::failure::Outcome;
-use crate::feed::Feed;
-use crate::response::Response;
+use crate::encode::EncodedResponse;
+use crate::failure::CallResult;
+use crate::input_channel::InputChannel;
 
-/// How many pieces may wait to be sent before whoever feeds them has to wait.
-const PIECES_AHEAD: usize = 2;
+/// Number of chunks buffered before the source has to wait.
+const CHUNK_BUFFER: usize = 2;
 
-/// What is said about an upload.
+/// Metadata of an upload.
 #[napi(object, object_to_js = false)]
 pub struct UploadDetails {
-    /// The file's name.
+    /// File name.
     pub file_name: String,
-    /// How many bytes will come, where it is known.
+    /// Content length in bytes, if known.
     pub length: Option<f64>,
-    /// The media type.
+    /// Media type.
     pub content_type: Option<String>,
-    /// What the file is for.
+    /// Purpose of the file.
     pub purpose: Option<String>,
-    /// After how many hours the file is removed.
+    /// Hours until the file is deleted.
     pub expiry: Option<i64>,
-    /// Who may see the file.
+    /// Visibility of the file.
     pub visibility: Option<String>,
 }
 
-/// An upload, and what is fed to it.
+/// An upload and the channel for its content.
 #[napi]
 pub struct NativeUpload {
     native: NativeClient,
     upload: Mutex<Option<Upload>>,
-    feed: Feed<Bytes>,
+    content: InputChannel<Bytes>,
 }
 
 #[napi]
@@ -44,51 +44,51 @@ impl NativeClient {
     /// Prepares `upload_file`.
     #[napi]
     pub fn prepare_upload(&self, details: UploadDetails) -> NativeUpload {
-        let (feed, content) = Feed::new(PIECES_AHEAD);
+        let (content, stream) = InputChannel::new(CHUNK_BUFFER);
         let length = details.length.map(|length| length as u64);
-        let upload = Upload::stream(details.file_name, content, length)
+        let upload = Upload::stream(details.file_name, stream, length)
             .content_type(details.content_type)
             .purpose(details.purpose)
             .expiry(details.expiry)
             .visibility(details.visibility);
-        NativeUpload { native: self.share(), upload: Mutex::new(Some(upload)), feed }
+        NativeUpload { native: self.clone(), upload: Mutex::new(Some(upload)), content }
     }
 }
 
 #[napi]
 impl NativeUpload {
-    /// Sends the upload while [`push`](Self::push) feeds it. It is called once.
+    /// Sends the upload while [`push`](Self::push) provides its content. May be called once.
     #[napi]
-    pub async fn send(&self) -> napi::Result<Outcome<Response>> {
+    pub async fn run(&self) -> napi::Result<CallResult<EncodedResponse>> {
         let upload = self.upload.lock().unwrap_or_else(PoisonError::into_inner).take();
         let upload =
-            upload.ok_or_else(|| napi::Error::from_reason("the upload was sent before"))?;
+            upload.ok_or_else(|| napi::Error::from_reason("the upload was already started"))?;
         let files = self.native.client.files();
-        Ok(self.native.response(files.upload(upload)).await)
+        Ok(self.native.send(files.upload(upload)).await)
     }
 
-    /// Takes a piece. False when the next has to wait.
+    /// Sends a chunk. Returns `false` if the caller must wait for [`ready`](Self::ready).
     #[napi]
-    pub fn push(&self, piece: &[u8]) -> bool {
-        // Copied at once: the caller may reuse its buffer.
-        self.feed.push(Bytes::copy_from_slice(piece))
+    pub fn push(&self, chunk: &[u8]) -> bool {
+        // Copied immediately, because the caller may reuse its buffer.
+        self.content.push(Bytes::copy_from_slice(chunk))
     }
 
-    /// Waits until there is room for a piece. False when no more is wanted.
+    /// Waits until a chunk can be sent. Returns `false` if no more are needed.
     #[napi]
     pub async fn ready(&self) -> bool {
-        self.feed.ready().await
+        self.content.ready().await
     }
 
-    /// Says that everything was written.
+    /// Marks the content as complete.
     #[napi]
     pub fn end(&self) {
-        self.feed.end();
+        self.content.end();
     }
 
-    /// Breaks the upload off, because what feeds it failed, or because no more is wanted.
+    /// Aborts the upload because its source failed, or because no more content is needed.
     #[napi]
-    pub fn fail(&self, problem: String) {
-        self.feed.fail(problem);
+    pub fn fail(&self, message: String) {
+        self.content.fail(message);
     }
 }

@@ -1,4 +1,4 @@
-// The classes of errors, and what is said about wrong arguments.
+// Error classes, and validation of arguments and options.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
@@ -21,61 +21,61 @@ const {
 
 const require = createRequire(import.meta.url);
 
-test("there is a class for every kind that the native module tells apart, and no other", () => {
+test("every error kind of the native module has a class, and there are no others", () => {
   const kinds = require("../lib/native.js").errorKinds();
-  const { classOf } = require("../lib/failure.js");
+  const { errorClass } = require("../lib/failure.js");
   const classes = Object.values(datasets).filter(
     (value) => value.prototype instanceof MistralError,
   );
-  const ofKinds = kinds.map(classOf);
-  assert.equal(new Set(ofKinds).size, kinds.length);
-  assert.deepEqual(new Set(classes), new Set([...ofKinds, ObservabilityError]));
+  const kindClasses = kinds.map(errorClass);
+  assert.equal(new Set(kindClasses).size, kinds.length);
+  assert.deepEqual(new Set(classes), new Set([...kindClasses, ObservabilityError]));
   for (const [index, kind] of kinds.entries()) {
     const name = kind.split("_").map((part) => part[0].toUpperCase() + part.slice(1));
-    assert.equal(ofKinds[index].name, `${name.join("")}Error`);
-    assert.equal(ofKinds[index].prototype.name, ofKinds[index].name);
+    assert.equal(kindClasses[index].name, `${name.join("")}Error`);
+    assert.equal(kindClasses[index].prototype.name, kindClasses[index].name);
   }
 });
 
-test("every class is really raised", async () => {
-  const raised = async (call) => {
+test("every error class is thrown", async () => {
+  const thrown = async (call) => {
     const error = await (async () => call())().then(
-      () => assert.fail("nothing was raised"),
+      () => assert.fail("nothing was thrown"),
       (error) => error,
     );
-    const { classOf } = require("../lib/failure.js");
-    assert.equal(error.constructor, classOf(error.kind));
+    const { errorClass } = require("../lib/failure.js");
+    assert.equal(error.constructor, errorClass(error.kind));
     assert.ok(error instanceof MistralError && error.name === error.constructor.name);
     return error.kind;
   };
   const once = { retries: 1 };
-  const answered = async (status, body) => {
+  const responding = async (status, body) => {
     const { client } = await canned({ status, body });
-    return raised(() => client.datasets.list({}, once));
+    return thrown(() => client.datasets.list({}, once));
   };
   const local = await Fixture.start();
   const { id: datasetId } = await local.dataset();
-  const fileId = await local.file("no JSON");
+  const fileId = await local.file("not JSON");
   const closed = new Mistral({ apiKey: "k" });
   await closed.close();
   const { client: slow } = await canned({ delay: 20_000 });
   const kinds = [
-    await raised(() => new Mistral({ apiKey: " " })),
-    await raised(() => nowhere().datasets.list({}, once)),
-    await raised(() => slow.datasets.list({}, { ...once, timeoutMs: 50 })),
-    await raised(() => slow.datasets.list({}, { signal: AbortSignal.timeout(50) })),
-    await raised(() => local.datasets.importFromFile({ datasetId, fileId, wait: true })),
-    await raised(() => closed.datasets.list()),
-    await answered(200, "no JSON"),
+    await thrown(() => new Mistral({ apiKey: " " })),
+    await thrown(() => nowhere().datasets.list({}, once)),
+    await thrown(() => slow.datasets.list({}, { ...once, timeoutMs: 50 })),
+    await thrown(() => slow.datasets.list({}, { signal: AbortSignal.timeout(50) })),
+    await thrown(() => local.datasets.importFromFile({ datasetId, fileId, wait: true })),
+    await thrown(() => closed.datasets.list()),
+    await responding(200, "not JSON"),
   ];
   for (const status of [401, 403, 404, 409, 422, 429, 500]) {
-    kinds.push(await answered(status, '{"detail": {"message": "no"}}'));
+    kinds.push(await responding(status, '{"detail": {"message": "no"}}'));
   }
   assert.deepEqual(kinds.sort(), require("../lib/native.js").errorKinds().sort());
 });
 
-test("an error says what to know, and where the call was", async () => {
-  const body = '{"detail": {"message": "there is no dataset", "error_code": "DATASET_NOT_FOUND"}}';
+test("an error has the details of the response and the caller's stack", async () => {
+  const body = '{"detail": {"message": "the dataset does not exist", "error_code": "DATASET_NOT_FOUND"}}';
   const { client } = await canned({ status: 404, body, headers: { "x-request-id": "r-1" } });
   async function caller() {
     await client.datasets.fetch({ datasetId: "x" });
@@ -86,9 +86,9 @@ test("an error says what to know, and where the call was", async () => {
   assert.ok(!(error instanceof ValidationError));
   assert.equal(
     String(error),
-    "NotFoundError: fetch_dataset: there is no dataset (DATASET_NOT_FOUND, status 404, request r-1)",
+    "NotFoundError: fetch_dataset: the dataset does not exist (DATASET_NOT_FOUND, status 404, request r-1)",
   );
-  assert.match(error.stack, /^NotFoundError: there is no dataset\n[^]*caller/);
+  assert.match(error.stack, /^NotFoundError: the dataset does not exist\n[^]*caller/);
   assert.equal(error.body, body);
   assert.doesNotMatch(inspect(error), /"detail"/);
   const { elapsedMs, ...rest } = error;
@@ -108,7 +108,7 @@ test("an error says what to know, and where the call was", async () => {
   });
 });
 
-test("causes are errors, the nearest first", async () => {
+test("causes are chained errors, outermost first", async () => {
   const error = await failure(nowhere().datasets.list(), datasets.ConnectionError);
   const messages = [];
   for (let cause = error.cause; cause; cause = cause.cause) messages.push(cause.message);
@@ -116,35 +116,45 @@ test("causes are errors, the nearest first", async () => {
   assert.match(messages.at(-1), /refused/);
 });
 
-test("wrong arguments are rejected by their names, before anything is sent", async () => {
+test("invalid arguments are rejected by name, before a request is sent", async () => {
   const { client, requests } = await canned({});
   const { datasets, files } = client;
   const datasetId = "d";
   for (const [call, message] of [
-    [() => datasets.fetch(), "datasetId: is missing"],
-    [() => datasets.fetch({}), "datasetId: is missing"],
-    [() => datasets.fetch({ datasetId: undefined }), "datasetId: is missing"],
-    [() => datasets.fetch({ datasetId: null }), "datasetId: expected text, found null"],
-    [() => datasets.fetch({ datasetId: 5 }), "datasetId: expected text, found 5"],
+    [() => datasets.fetch(), "missing argument `datasetId`"],
+    [() => datasets.fetch({}), "missing argument `datasetId`"],
+    [() => datasets.fetch({ datasetId: undefined }), "missing argument `datasetId`"],
+    [() => datasets.fetch({ datasetId: null }), "datasetId: expected a string, found null"],
+    [() => datasets.fetch({ datasetId: 5 }), "datasetId: expected a string, found 5"],
     [() => datasets.fetch({ datasetId: "" }), "datasetId: must not be empty"],
-    [() => datasets.fetch({ datasetId: "\ud800" }), "datasetId: holds half of a surrogate pair"],
-    [() => datasets.fetch("d"), "expected one object such as { datasetId }, found text"],
-    [() => datasets.fetch(["d"]), "expected one object such as { datasetId }, found a list"],
-    [() => datasets.fetch({ dataset_id: "d" }), "dataset_id: is no argument; write datasetId"],
-    [() => datasets.fetch({ datasetId, x: 1 }), "x: is no argument; there is datasetId"],
-    [() => datasets.list({ pageSize: "10" }), "pageSize: expected a whole number, found text"],
-    [() => datasets.list({ pageSize: 1.5 }), "pageSize: expected a whole number, found 1.5"],
-    [() => datasets.list({ pageSize: NaN }), "pageSize: expected a whole number, found NaN"],
-    [() => datasets.list({ page: 10n }), "page: expected a whole number, found a BigInt"],
-    [() => datasets.list({ page: 2 ** 60 }), `page: expected a whole number, found ${2 ** 60}`],
-    [() => files.list({ includeTotal: 1 }), "includeTotal: expected true or false, found 1"],
+    [() => datasets.fetch({ datasetId: "\ud800" }), "datasetId: contains an unpaired surrogate"],
+    [() => datasets.fetch("d"), "expected an object such as { datasetId }, found a string"],
+    [() => datasets.fetch(["d"]), "expected an object such as { datasetId }, found an array"],
+    [
+      () => datasets.fetch({ dataset_id: "d" }),
+      "unknown argument `dataset_id`; did you mean `datasetId`?",
+    ],
+    [
+      () => datasets.fetch({ datsetId: "d" }),
+      "unknown argument `datsetId`; did you mean `datasetId`?",
+    ],
+    [
+      () => datasets.fetch({ datasetId, x: 1 }),
+      "unknown argument `x`; expected one of `datasetId`",
+    ],
+    [() => datasets.list({ pageSize: "10" }), "pageSize: expected an integer, found a string"],
+    [() => datasets.list({ pageSize: 1.5 }), "pageSize: expected an integer, found 1.5"],
+    [() => datasets.list({ pageSize: NaN }), "pageSize: expected an integer, found NaN"],
+    [() => datasets.list({ page: 10n }), "page: expected an integer, found a BigInt"],
+    [() => datasets.list({ page: 2 ** 60 }), `page: expected an integer, found ${2 ** 60}`],
+    [() => files.list({ includeTotal: 1 }), "includeTotal: expected a boolean, found 1"],
     [
       () => datasets.importFromExplorer({ datasetId, completionEventIds: "e" }),
-      "completionEventIds: expected a list of texts, found text",
+      "completionEventIds: expected an array of strings, found a string",
     ],
     [
       () => datasets.importFromExplorer({ datasetId, completionEventIds: ["e", new Date()] }),
-      "completionEventIds: expected text, found a Date, at index 1",
+      "completionEventIds: expected a string, found a Date, at index 1",
     ],
     [
       () => datasets.importFromExplorer({ datasetId, completionEventIds: Array(501).fill("e") }),
@@ -154,27 +164,27 @@ test("wrong arguments are rejected by their names, before anything is sent", asy
       () => datasets.importFromDatasetRecords({ datasetId, datasetRecordIds: ["r"] }),
       "datasetRecordIds[0]: expected a uuid",
     ],
-    [() => files.upload({}), "file: is missing"],
-    [() => files.upload({ file: "text" }), "file: expected a file, found text"],
-    [() => files.upload({ file: { content: "x" } }), "file.fileName: is missing"],
+    [() => files.upload({}), "missing argument `file`"],
+    [() => files.upload({ file: "text" }), "file: expected a file, found a string"],
+    [() => files.upload({ file: { content: "x" } }), "file: missing property `fileName`"],
     [
       () => files.upload({ file: { fileName: 1, content: "x" } }),
-      "file.fileName: expected text, found 1",
+      "file.fileName: expected a string, found 1",
     ],
-    [() => files.upload({ file: { fileName: "f" } }), "file.content: is missing"],
+    [() => files.upload({ file: { fileName: "f" } }), "file: missing property `content`"],
     [
       () => files.upload({ file: { fileName: "f", content: 5 } }),
-      "file.content: expected bytes, text, a Blob or a stream, found 5",
+      "file.content: expected bytes, a string, a Blob or a stream, found 5",
     ],
     [
-      () => files.upload({ file: { fileName: "f", content: "x", name: "f" } }),
-      "file.name: is no argument; there is fileName, content, contentType",
+      () => files.upload({ file: { fileName: "f", content: "x", title: "f" } }),
+      "file: unknown property `title`; expected one of `fileName`, `content`, `contentType`",
     ],
     [
       () => files.upload({ file: { fileName: "f", content: "x", contentType: "no type" } }),
       "content_type: expected a media type such as application/jsonl",
     ],
-    [() => client.openLink(5), "url: expected a link, found 5"],
+    [() => client.openLink(5), "url: expected a URL, found 5"],
     [() => client.openLink("nothing"), "url: expected an http or https link"],
   ]) {
     const promise = call();
@@ -185,10 +195,9 @@ test("wrong arguments are rejected by their names, before anything is sent", asy
       errorCode: "VALIDATION_ERROR",
     });
   }
-  const [wrong] = [[{}, 5]];
-  const stream = { fileName: "f", content: ReadableStream.from(wrong) };
-  await failure(files.upload({ file: stream }), ValidationError, {
-    message: "file.content: expected bytes or text, found an object",
+  const file = { fileName: "f", content: ReadableStream.from([{}, 5]) };
+  await failure(files.upload({ file }), ValidationError, {
+    message: "file.content: expected bytes or a string, found an object",
   });
   assert.deepEqual(
     requests.map(({ url }) => url).filter((url) => url !== "/v1/files"),
@@ -196,27 +205,34 @@ test("wrong arguments are rejected by their names, before anything is sent", asy
   );
 });
 
-test("what is undefined is left out", async () => {
+test("undefined arguments are omitted", async () => {
   const { client, requests } = await canned({ body: '{"datasets": {"count": 0}}' });
   await client.datasets.list({ pageSize: undefined, page: null, q: "x" });
   assert.equal(requests[0].url, "/v1/observability/datasets?q=x");
 });
 
-test("options of no use are configuration errors", () => {
+test("invalid options are configuration errors", () => {
   for (const [options, message] of [
-    [{ apiKey: 5 }, /^apiKey: expected text, found 5$/],
+    [{ apiKey: 5 }, /^apiKey: expected a string, found 5$/],
     [{ apiKey: "a\nb" }, /characters that are not allowed in a header/],
     [{ apiKey: "k", serverURL: "no url" }, /^the server URL is not a valid URL/],
     [{ apiKey: "k", serverURL: 5 }, /^serverURL: expected a URL, found 5$/],
     [{ apiKey: "k", timeoutMs: 0 }, /^timeoutMs: /],
     [{ apiKey: "k", timeoutMs: "5" }, /^timeoutMs: /],
     [{ apiKey: "k", deadlineMs: -1 }, /^deadlineMs: /],
-    [{ apiKey: "k", retryConfig: 1.5 }, /^retryConfig: expected a whole number above 0/],
+    [{ apiKey: "k", retryConfig: 1.5 }, /^retryConfig: expected a positive integer/],
     [{ apiKey: "k", proxy: "no url" }, /^the proxy URL is invalid/],
     [{ apiKey: "k", caCertificates: "none" }, /certificate/],
-    [{ apiKey: "k", caCertificates: 5 }, /^caCertificates: expected certificates in PEM/],
-    [{ apiKey: "k", logger: { debug() {} } }, /^logger: expected an object with debug, info,/],
-    [{ apiKey: "k", debugLogger: console }, /^debugLogger: is no option; there is apiKey,/],
+    [{ apiKey: "k", caCertificates: 5 }, /^caCertificates: expected PEM certificates/],
+    [
+      { apiKey: "k", logger: { debug() {} } },
+      /^logger: expected an object with the methods debug, info,/,
+    ],
+    [
+      { apiKey: "k", debugLogger: console },
+      /^unknown option `debugLogger`; expected one of `apiKey`,/,
+    ],
+    [{ apiKey: "k", timeout: 5 }, /^unknown option `timeout`; did you mean `timeoutMs`\?$/],
     [null, /^options: expected an object, found null$/],
   ]) {
     assert.throws(
@@ -234,7 +250,7 @@ test("options of no use are configuration errors", () => {
   );
 });
 
-test("a directory that is no path is a configuration error", async () => {
+test("an invalid directory is a configuration error", async () => {
   await failure(Mistral.local(5), ConfigurationError, {
     message: "directory: expected a path, found 5",
   });

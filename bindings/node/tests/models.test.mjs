@@ -1,4 +1,4 @@
-// What responses are like as objects, and what may be sent.
+// Response objects, and JSON arguments.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -29,23 +29,23 @@ const RECORD = {
   source: "PLAYGROUND",
 };
 
-/** A record as a server sends it. */
-async function received(members = {}) {
-  const { client } = await canned({ body: JSON.stringify({ ...RECORD, ...members }) });
+/** Fetches a record with these additional fields. */
+async function received(fields = {}) {
+  const { client } = await canned({ body: JSON.stringify({ ...RECORD, ...fields }) });
   return client.datasets.records.fetch({ datasetRecordId: ID });
 }
 
 test("responses are objects of exported classes", async () => {
   const record = await received();
   assert.ok(record instanceof DatasetRecord && record instanceof Model);
-  // The rest is made when somebody looks: such records are held by the thousand.
+  // The other properties are lazy getters.
   assert.deepEqual(Object.keys(record), ["id", "datasetId", "source"]);
   assert.strictEqual(record.createdAt, record.createdAt);
   assert.equal(record.source, RecordSource.PLAYGROUND);
   assert.deepEqual(record.extra, {});
 });
 
-test("times keep their microseconds", async () => {
+test("timestamps have microsecond precision", async () => {
   const { createdAt, updatedAt, deletedAt } = await received();
   assert.ok(createdAt instanceof Date && createdAt instanceof Timestamp);
   assert.equal(createdAt.getTime(), Date.parse("2025-12-17T10:25:07.818Z"));
@@ -56,7 +56,7 @@ test("times keep their microseconds", async () => {
   assert.equal(deletedAt.microseconds, 1);
   assert.equal(inspect(createdAt), RECORD.created_at);
 
-  // Before 1970 and far ahead, where a single number of microseconds would be rounded.
+  // Dates before 1970, and dates for which a number of microseconds would be rounded.
   for (const text of [
     "1969-12-31T23:59:59.999999Z",
     "0001-01-01T00:00:00.000001Z",
@@ -67,7 +67,7 @@ test("times keep their microseconds", async () => {
   assert.equal(new Timestamp(1, 5).toRFC3339(), "1970-01-01T00:00:00.001005Z");
 });
 
-test("raw objects are parsed once, when somebody looks", async () => {
+test("payloads are parsed once, on first access", async () => {
   const record = await received();
   const parse = JSON.parse;
   let parsed = 0;
@@ -87,7 +87,7 @@ test("raw objects are parsed once, when somebody looks", async () => {
   assert.deepEqual(record.properties, RECORD.properties);
 });
 
-test("every record of a page reads its own members, whatever those before it have", async () => {
+test("every record of a page has its own field values", async () => {
   const other = "019b2bd7-96e7-7219-8c0b-45a73da50089";
   const results = [
     { ...RECORD, deleted_at: null, properties: {} },
@@ -109,7 +109,7 @@ test("every record of a page reads its own members, whatever those before it hav
   assert.deepEqual(records.results[1].extra, { more: { long: "Grüße" } });
 });
 
-test("toJSON gives the names of the wire", async () => {
+test("toJSON uses API field names", async () => {
   const record = await received({ more: [1] });
   const expected = { ...RECORD, updated_at: "2025-12-17T10:41:03.000000Z", more: [1] };
   assert.deepEqual(record.toJSON(), expected);
@@ -120,7 +120,7 @@ test("toJSON gives the names of the wire", async () => {
   assert.equal(response.toJSON().records.results[0].created_at, RECORD.created_at);
 });
 
-test("printed responses show no conversation", async () => {
+test("printed responses do not contain conversations", async () => {
   const record = await received({ more: { secret: "Grüße" } });
   const printed = inspect(record, { depth: null, showHidden: true });
   assert.match(printed, /^DatasetRecord \{/);
@@ -133,7 +133,7 @@ test("printed responses show no conversation", async () => {
   );
 });
 
-test("text of every kind crosses whole", async () => {
+test("strings of all encodings are preserved", async () => {
   const { datasets } = await Fixture.start();
   for (const text of ["ascii", "Grüße", "日本語テスト", "😀😀😀😀😀", "a\u0001b\u2028c"]) {
     const dataset = await datasets.create({ name: text.padEnd(5, "."), description: text });
@@ -144,7 +144,7 @@ test("text of every kind crosses whole", async () => {
   assert.deepEqual(results.map(({ description }) => description).at(-2), "Grüße");
 });
 
-test("exact text is sent as it is", async () => {
+test("RawJson is sent unchanged", async () => {
   const text = '{"n": 12345678901234567890, "x": 1.0}';
   const exact = RawJson.from(text);
   assert.deepEqual([exact.text, String(exact), exact.parse().x], [text, text, 1]);
@@ -165,19 +165,19 @@ test("exact text is sent as it is", async () => {
   }
 });
 
-test("objects that JSON cannot say are refused", async () => {
-  const circle = {};
-  circle.self = circle;
+test("objects that JSON cannot represent are rejected", async () => {
+  const circular = {};
+  circular.self = circular;
   const throwing = {
     toJSON() {
       throw new Error("no");
     },
   };
   for (const [payload, message] of [
-    [{ n: 1n }, /^payload: holds a BigInt.*RawJson\.from/],
-    [circle, /^payload: holds itself/],
-    [throwing, /^payload: cannot be written as JSON: no$/],
-    [{ part: RawJson.from("{}") }, /^payload: .*a RawJson stands for a whole argument/],
+    [{ n: 1n }, /^payload: contains a BigInt.*RawJson\.from/],
+    [circular, /^payload: contains a circular reference$/],
+    [throwing, /^payload: cannot be serialized as JSON: no$/],
+    [{ part: RawJson.from("{}") }, /^payload: .*RawJson can only be used as a whole argument/],
     [() => {}, /^payload: expected an object, found a function$/],
     [Symbol("s"), /^payload: expected an object, found a symbol$/],
   ]) {

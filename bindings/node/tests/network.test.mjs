@@ -1,4 +1,4 @@
-// Networks that are not plain: proxies, authorities of one's own, and servers that do what none should.
+// Proxies, private certificate authorities and misbehaving servers.
 
 import assert from "node:assert/strict";
 import { execFileSync, execFile } from "node:child_process";
@@ -29,7 +29,7 @@ const here = fileURLToPath(new URL("..", import.meta.url));
 const run = promisify(execFile);
 const LISTED = '{"datasets": {"count": 3, "results": []}}';
 
-/** Starts a server of the network, which stops with the tests of the file, and returns its port. */
+/** Starts a server, which stops after the tests of the file, and returns its port. */
 async function listening(server) {
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   after(() => {
@@ -39,8 +39,8 @@ async function listening(server) {
   return server.address().port;
 }
 
-/** What a program prints that lists datasets with these options, in this environment. */
-async function counted(options, environment) {
+/** Runs a program that lists datasets with the given options and environment, and returns its output. */
+async function listInProgram(options, environment) {
   const code = `
     const { Mistral } = require("mistral-datasets");
     new Mistral(${JSON.stringify(options)}).datasets.list().then(
@@ -56,38 +56,38 @@ async function counted(options, environment) {
   return stdout.trim();
 }
 
-test("a proxy is gone through, by option and by environment, and named in no error", async () => {
-  const asked = [];
+test("a proxy is used by option and environment, and its password is not in errors", async () => {
+  const proxied = [];
   const proxy = http.createServer(({ url, headers }, response) => {
-    asked.push([url, headers["proxy-authorization"]]);
+    proxied.push([url, headers["proxy-authorization"]]);
     response.writeHead(200, { "content-type": "application/json" }).end(LISTED);
   });
   const port = await listening(proxy);
-  const address = `http://user:secret@127.0.0.1:${port}`;
+  const proxyUrl = `http://user:secret@127.0.0.1:${port}`;
   const options = { apiKey: "k", serverURL: "http://nowhere.invalid", retries: 1 };
   assert.equal(
-    (await new Mistral({ ...options, proxy: address }).datasets.list()).datasets.count,
+    (await new Mistral({ ...options, proxy: proxyUrl }).datasets.list()).datasets.count,
     3,
   );
-  assert.equal(await counted(options, { HTTP_PROXY: address, http_proxy: address }), "3");
-  for (const [url, authorization] of asked) {
+  assert.equal(await listInProgram(options, { HTTP_PROXY: proxyUrl, http_proxy: proxyUrl }), "3");
+  for (const [url, authorization] of proxied) {
     assert.match(url, /^http:\/\/nowhere\.invalid\/v1\/observability\/datasets/);
     assert.match(authorization, /^Basic /);
   }
-  assert.equal(asked.length, 2);
+  assert.equal(proxied.length, 2);
   const closed = new Mistral({ ...options, proxy: new URL("http://user:secret@127.0.0.1:9") });
   const error = await failure(closed.datasets.list(), ConnectionError);
   assert.doesNotMatch(inspect(error, { depth: null }), /secret/);
 });
 
-test("an authority of one's own is trusted, by option and by environment", async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), "authority-"));
+test("a private certificate authority is trusted by option and environment", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "ca-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const path = (name) => join(folder, name);
   const openssl = (...options) =>
     execFileSync("openssl", options, { cwd: folder, stdio: "ignore" });
   const key = (name) => ["-newkey", "rsa:2048", "-nodes", "-keyout", `${name}.key`];
-  openssl("req", "-x509", ...key("ca"), "-out", "ca.pem", "-days", "2", "-subj", "/CN=Ours");
+  openssl("req", "-x509", ...key("ca"), "-out", "ca.pem", "-days", "2", "-subj", "/CN=Private CA");
   openssl("req", ...key("host"), "-out", "host.csr", "-subj", "/CN=localhost");
   writeFileSync(path("names"), "subjectAltName=DNS:localhost,IP:127.0.0.1");
   const signer = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2"];
@@ -106,17 +106,17 @@ test("an authority of one's own is trusted, by option and by environment", async
     assert.equal((await client.datasets.list()).datasets.count, 3);
   }
   for (const name of ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"]) {
-    assert.equal(await counted(options, { [name]: path("ca.pem") }), "3", name);
+    assert.equal(await listInProgram(options, { [name]: path("ca.pem") }), "3", name);
   }
-  assert.equal(await counted(options, {}), "ConnectionError");
+  assert.equal(await listInProgram(options, {}), "ConnectionError");
 });
 
-test("content types do not matter, and content does", async () => {
+test("the content type is ignored, the content is validated", async () => {
   for (const type of ["text/plain", "application/octet-stream", "nonsense"]) {
     const { client } = await canned({ body: LISTED, headers: { "content-type": type } });
     assert.equal((await client.datasets.list()).datasets.count, 3);
   }
-  const login = "<html><body>Sign in to the hotel's network</body></html>";
+  const login = "<html><body>Sign in to the hotel network</body></html>";
   const { client } = await canned({ body: login, headers: { "content-type": "text/html" } });
   const error = await failure(client.datasets.list(), DecodingError, { status: 200 });
   assert.doesNotMatch(inspect(error, { depth: null }), /hotel/);
@@ -124,7 +124,7 @@ test("content types do not matter, and content does", async () => {
   await failure(failing.datasets.list({}, { retries: 1 }), ServerError, { status: 502 });
 });
 
-test("a page of twenty megabytes is read", async () => {
+test("a page of 20 MB is decoded", async () => {
   const id = "019b2bd7-96e7-7219-8c0b-45a73da50088";
   const record = {
     id,
@@ -144,8 +144,8 @@ test("a page of twenty megabytes is read", async () => {
   }
 });
 
-test("what is no server, breaks off or drips is an error", async () => {
-  const answers = [
+test("invalid, truncated and endless responses are errors", async () => {
+  const responses = [
     ["SSH-2.0-OpenSSH_9.0\r\n", MistralError],
     ["HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{", ConnectionError],
     [
@@ -153,12 +153,12 @@ test("what is no server, breaks off or drips is an error", async () => {
       DecodingError,
     ],
   ];
-  for (const [answer, of] of answers) {
+  for (const [response, ErrorClass] of responses) {
     const port = await listening(
-      net.createServer((socket) => void socket.once("data", () => socket.end(answer))),
+      net.createServer((socket) => void socket.once("data", () => socket.end(response))),
     );
     const client = new Mistral({ apiKey: "k", serverURL: `http://127.0.0.1:${port}`, retries: 1 });
-    await failure(client.datasets.list(), of);
+    await failure(client.datasets.list(), ErrorClass);
   }
   const dripping = http.createServer(async (request, response) => {
     response.writeHead(200, { "content-type": "application/json" });
@@ -172,13 +172,13 @@ test("what is no server, breaks off or drips is an error", async () => {
   await failure(client.datasets.list(), TimeoutError);
 });
 
-test("redirects without end are an error", async () => {
+test("endless redirects are an error", async () => {
   const { client, requests } = await canned({ status: 307, headers: { location: "/again" } });
   await failure(client.datasets.list({}, { retries: 1 }), MistralError);
   assert.ok(requests.length < 20);
 });
 
-test("a storm of refusals is ridden out together", async () => {
+test("many concurrent calls recover from 429 responses", async () => {
   const fixture = await Fixture.served();
   const { id: datasetId } = await fixture.dataset();
   await fixture.injectFault({ operation: "fetch_dataset", status: 429, times: 20 });

@@ -1,4 +1,4 @@
-// The quick starts of the READMEs and the examples of the manual of testing run as they stand there.
+// Runs the JavaScript examples of the READMEs and the testing guide.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -13,15 +13,15 @@ const here = fileURLToPath(new URL("..", import.meta.url));
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
 for (const [name, path] of [
-  ["the project's README", join(root, "README.md")],
-  ["the package's README", join(here, "README.md")],
-  ["the manual of testing", join(root, "docs", "testing.md")],
+  ["the project README", join(root, "README.md")],
+  ["the package README", join(here, "README.md")],
+  ["the testing guide", join(root, "docs", "testing.md")],
 ]) {
-  test(`quick starts of ${name}`, async (t) => {
+  test(`examples of ${name}`, async (t) => {
     const text = await readFile(path, "utf8");
     const blocks = [...text.matchAll(/```js\n(.*?)```/gs)].map((match) => match[1]);
     assert.ok(blocks.length > 0);
-    // Beside the package, so that it is found by its own name.
+    // Inside the package, so that it can be imported by its own name.
     const folder = await mkdtemp(join(here, "tests", "quick-start-"));
     t.after(() => rm(folder, { recursive: true }));
     for (const [index, block] of blocks.entries()) {
@@ -29,7 +29,7 @@ for (const [name, path] of [
       const file = join(folder, `${index}.${extension}`);
       await writeFile(file, block);
       const { stdout } = await run(process.execPath, [file], { cwd: folder, timeout: 60_000 });
-      assert.notEqual(stdout.trim(), "", "a quick start shows something");
+      assert.notEqual(stdout.trim(), "", "the example prints something");
     }
   });
 }

@@ -1,4 +1,4 @@
-// What `mistral-datasets/testing` gives to tests of other people's code.
+// `mistral-datasets/testing`: workspaces, fault injection and recorded requests.
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -27,7 +27,7 @@ after(() => server.close());
 
 const REFUNDS = { name: "Refund requests", description: "" };
 
-test("workspaces do not meet", async () => {
+test("workspaces are isolated", async () => {
   const [one, other] = [server.workspace(), server.workspace()];
   await one.client.datasets.create(REFUNDS);
   await one.injectFault({ status: 503, operation: "fetch_dataset", times: null });
@@ -37,19 +37,19 @@ test("workspaces do not meet", async () => {
     (await other.requests()).map(({ operation }) => operation),
     ["list_datasets"],
   );
-  // Whoever has the key is in the same workspace.
+  // The same key leads to the same workspace.
   const same = connectLocal(one.url, one.apiKey);
   assert.equal((await same.client.datasets.list()).datasets.count, 1);
-  // Closing one leaves the server to the others.
+  // Closing one workspace does not stop the server.
   await one.close();
   assert.equal((await same.client.datasets.list()).datasets.count, 1);
 });
 
-test("a sequence of faults is seen in the journal", async () => {
+test("recorded requests show a sequence of faults", async () => {
   const local = server.workspace();
   const before = Date.now();
   const headers = { "retry-after": "0" };
-  const [refused, lost] = await local.injectFault([
+  const [rejected, truncated] = await local.injectFault([
     { status: 503, headers, operation: "create_dataset", times: 2 },
     { truncateAfterBytes: 3, operation: "list_datasets" },
   ]);
@@ -60,10 +60,10 @@ test("a sequence of faults is seen in the journal", async () => {
   assert.deepEqual(
     requests.map(({ number, operation, status, fault }) => [number, operation, status, fault]),
     [
-      [1, "create_dataset", 503, refused.id],
-      [2, "create_dataset", 503, refused.id],
+      [1, "create_dataset", 503, rejected.id],
+      [2, "create_dataset", 503, rejected.id],
       [3, "create_dataset", 201, null],
-      [4, "list_datasets", 200, lost.id],
+      [4, "list_datasets", 200, truncated.id],
       [5, "list_datasets", 200, null],
     ],
   );
@@ -85,7 +85,7 @@ test("a sequence of faults is seen in the journal", async () => {
   assert.deepEqual(await local.requests(), []);
 });
 
-test("slow, broken and lost responses, and the end of faults", async () => {
+test("delayed, reset and truncated responses, and clearing faults", async () => {
   const local = server.workspace();
   const once = local.client.withOptions({ retries: 1 });
   await local.injectFault({ delayMs: 60_000 });
@@ -94,19 +94,26 @@ test("slow, broken and lost responses, and the end of faults", async () => {
   await failure(once.datasets.list(), ConnectionError);
   await local.injectFault({ drip: { bytes: 1_000, intervalMs: 1 } });
   assert.equal((await once.datasets.list()).datasets.count, 0);
-  // It is refused, but was carried out, as by a proxy that gave up too soon.
+  // The request is carried out although it fails, as with a proxy timeout.
   await local.injectFault({ status: 504, carryOut: true });
   await failure(once.datasets.create(REFUNDS), MistralError, { ambiguous: true });
   assert.equal((await once.datasets.list()).datasets.count, 1);
   const body = { detail: "gone" };
-  await local.injectFault({ status: 404, body, method: "GET", route: "/v1/files", times: null, skip: 1 });
+  await local.injectFault({
+    status: 404,
+    body,
+    method: "GET",
+    route: "/v1/files",
+    times: null,
+    skip: 1,
+  });
   await once.files.list();
   assert.match((await failure(once.files.list(), NotFoundError)).message, /gone/);
   await local.clearFaults();
   await once.files.list();
 });
 
-test("tasks that fail or do not end", async () => {
+test("failing, stuck and delayed tasks", async () => {
   const local = server.workspace();
   const { datasets } = local.client;
   const { id: datasetId } = await datasets.create(REFUNDS);
@@ -114,28 +121,31 @@ test("tasks that fail or do not end", async () => {
     { eventId: "event-1", requestMessages: [], responseMessages: [] },
   ]);
   assert.deepEqual(completionEventIds, ["event-1"]);
-  await local.injectFault([{ task: { fail: "no more room" } }, { task: { stuck: true } }]);
+  await local.injectFault([{ task: { fail: "disk full" } }, { task: { stuck: true } }]);
   await local.injectFault({ task: { delayMs: 200 } });
   const request = { datasetId, completionEventIds };
   const failed = datasets.importFromExplorer({ ...request, wait: true });
-  assert.match((await failure(failed, TaskFailedError)).message, /no more room/);
+  assert.match((await failure(failed, TaskFailedError)).message, /disk full/);
   const stuck = await datasets.importFromExplorer(request);
-  const late = await datasets.importFromExplorer({ ...request, wait: true });
-  assert.equal(late.status, "COMPLETED");
+  const delayed = await datasets.importFromExplorer({ ...request, wait: true });
+  assert.equal(delayed.status, "COMPLETED");
   const { status } = await datasets.fetchTask({ datasetId, taskId: stuck.id });
   assert.equal(status, "RUNNING");
 });
 
-test("a rule that cannot be meant is refused by its member", async () => {
+test("an invalid rule is rejected with the name of the property", async () => {
   const local = server.workspace();
-  const refused = (rule) => failure(local.injectFault(rule), ValidationError);
-  assert.match((await refused({ status: 503, operation: "createRecord" })).message, /^operation: /);
-  assert.match((await refused({})).message, /the rule has no effect/);
-  assert.match((await refused({ statsu: 503 })).message, /statsu/);
+  const rejected = (rule) => failure(local.injectFault(rule), ValidationError);
+  assert.match(
+    (await rejected({ status: 503, operation: "createRecord" })).message,
+    /^operation: /,
+  );
+  assert.match((await rejected({})).message, /the rule has no effect/);
+  assert.match((await rejected({ statsu: 503 })).message, /statsu/);
   assert.deepEqual(await local.faults(), []);
 });
 
-test("a workspace that is reset is as at first", async () => {
+test("reset clears the workspace", async () => {
   const local = server.workspace();
   await local.client.datasets.create(REFUNDS);
   await local.injectFault({ status: 503, times: null });
@@ -144,7 +154,7 @@ test("a workspace that is reset is as at first", async () => {
   assert.equal((await local.client.datasets.list()).datasets.count, 0);
 });
 
-test("any other client uses the workspace", async () => {
+test("other clients can use the workspace", async () => {
   const local = server.workspace();
   const other = new Mistral({ apiKey: local.apiKey, serverURL: local.url });
   await other.datasets.create(REFUNDS);
@@ -155,14 +165,14 @@ test("any other client uses the workspace", async () => {
   assert.equal((await local.requests()).length, 2);
 });
 
-test("a server of its own, and its end", async (t) => {
+test("a server on disk can be stopped and restarted", async (t) => {
   const directory = await mkdtemp(join(tmpdir(), "mistral-datasets-"));
   t.after(() => rm(directory, { recursive: true }));
   const newest = await startLocal({ directory, generation: "g3" });
   const { datasets } = newest.client;
   const { id: datasetId } = await datasets.create(REFUNDS);
   await datasets.createRecord({ datasetId, payload: { anything: 1 }, properties: {} });
-  // A request that would take a minute does not keep the server from ending.
+  // A pending request does not delay the shutdown.
   await newest.injectFault({ delayMs: 60_000 });
   const slow = fetch(`${newest.url}/v1/observability/datasets`, {
     headers: { authorization: `Bearer ${newest.apiKey}` },
@@ -184,9 +194,9 @@ test("a server of its own, and its end", async (t) => {
   assert.equal(inspect(again), `LocalWorkspace { url: '${again.url}' }`);
 });
 
-test("what cannot be meant is refused", async () => {
+test("invalid options are rejected", async () => {
   await failure(startLocal({ generation: "g4" }), ConfigurationError);
   await failure(startLocal({ directory: 5 }), ConfigurationError);
-  assert.throws(() => connectLocal("no address"), ConfigurationError);
+  assert.throws(() => connectLocal("not a URL"), ConfigurationError);
   assert.throws(() => server.workspace(""), ConfigurationError);
 });

@@ -1,6 +1,6 @@
-//! Many records at once, in: creating them from whatever Python iterates over, and importing JSONL.
+//! Bulk uploads: `create_records` and `import_jsonl`.
 //!
-//! What the source holds is asked for through a [`Link`], so that it is Python that iterates, where it called.
+//! Their input is read through a [`Driver`], so Python iterates over it in the caller's context.
 
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -17,30 +17,19 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyList, PyMapping, PyTuple};
 use serde::{Serialize, Serializer, ser};
 
-use crate::argument::Id;
-use crate::error;
-use crate::exchange::{Exchange, Given, Link, Piece};
+use crate::arguments::{Id, choice, number};
+use crate::driven_call::{DrivenCall, Driver, InputItem, Reply};
 use crate::export::ExportedRecord;
-use crate::free_object::FreeObject;
+use crate::fields::Field;
 use crate::generated::DatasetRecord;
 use crate::json;
-use crate::member::Member;
+use crate::json_object::{self, JsonObject};
 use crate::model::Model;
 use crate::options::Seconds;
 use crate::report::{CreateReport, ImportReport};
 use crate::session::Session;
 
-/// An argument that names one of a few things.
-pub fn named<T: std::str::FromStr<Err = Error>>(py: Python<'_>, name: &str) -> PyResult<T> {
-    name.parse().map_err(|error| error::exception(py, None, &error))
-}
-
-/// A number of things that the client refuses when there is none.
-fn number(given: i64) -> usize {
-    given.try_into().unwrap_or(0)
-}
-
-/// Creates records that Python hands over.
+/// Creates records from an iterable.
 #[pyfunction]
 #[pyo3(signature = (client, dataset_id, /, *, concurrency, strategy, continue_on_error, resume, length))]
 pub fn create_records(
@@ -51,15 +40,15 @@ pub fn create_records(
     continue_on_error: bool,
     resume: Option<&Bound<'_, CreateReport>>,
     length: Option<usize>,
-) -> PyResult<Exchange> {
+) -> PyResult<DrivenCall> {
     let py = client.py();
     let session = client.get();
     let datasets = session.client(py)?.datasets();
-    let strategy: Strategy = named(py, strategy)?;
+    let strategy: Strategy = choice(py, strategy)?;
     let resume = resume.map(|report| report.get().report().clone());
-    Ok(Exchange::new(session, |link| {
-        let on_progress = link.progress();
-        let records = Records { length, pieces: pieces(link) };
+    Ok(DrivenCall::new(session, |driver| {
+        let on_progress = driver.transfer_progress();
+        let records = Records { length, items: input_stream(driver) };
         let mut call = datasets
             .create_records(dataset_id, records)
             .concurrency(number(concurrency))
@@ -73,10 +62,10 @@ pub fn create_records(
     }))
 }
 
-/// Imports JSONL from a file on the disk, from bytes, or from what Python hands over.
+/// Imports JSONL from a path, from bytes, or from input that Python provides.
 #[pyfunction]
 #[pyo3(signature = (client, dataset_id, /, *, path, content, lenient, compression, max_file_bytes, wait, timeout, resume))]
-#[allow(clippy::too_many_arguments, reason = "Python gives them by their names")]
+#[allow(clippy::too_many_arguments, reason = "they are keyword arguments in Python")]
 pub fn import_jsonl(
     client: &Bound<'_, Session>,
     dataset_id: Id,
@@ -88,18 +77,18 @@ pub fn import_jsonl(
     wait: bool,
     timeout: Option<Seconds>,
     resume: Option<&Bound<'_, ImportReport>>,
-) -> PyResult<Exchange> {
+) -> PyResult<DrivenCall> {
     let py = client.py();
     let session = client.get();
     let datasets = session.client(py)?.datasets();
-    let compression: Compression = named(py, compression)?;
+    let compression: Compression = choice(py, compression)?;
     let resume = resume.map(|report| report.get().report().clone());
-    Ok(Exchange::new(session, |link| {
-        let on_progress = link.progress();
+    Ok(DrivenCall::new(session, |driver| {
+        let on_progress = driver.transfer_progress();
         let source = match (path, content) {
             (Some(path), _) => Jsonl::path(path),
             (None, Some(content)) => Jsonl::bytes(Bytes::from_owner(content)),
-            (None, None) => Jsonl::stream(pieces(link).map(Piece::into_bytes)),
+            (None, None) => Jsonl::stream(input_stream(driver).map(InputItem::into_bytes)),
         };
         let mut call = datasets
             .import_jsonl(dataset_id, source)
@@ -108,7 +97,7 @@ pub fn import_jsonl(
             .wait(wait)
             .on_progress(on_progress);
         if let Some(bytes) = max_file_bytes {
-            call = call.max_file_bytes(bytes.try_into().unwrap_or(0));
+            call = call.max_file_bytes(number(bytes));
         }
         if let Some(Seconds(timeout)) = timeout {
             call = call.timeout(timeout);
@@ -120,35 +109,35 @@ pub fn import_jsonl(
     }))
 }
 
-/// What Python hands over, piece by piece, and in the end perhaps that its source failed.
-fn pieces(link: Link) -> BoxStream<'static, Piece> {
-    let state = Some((link, VecDeque::new()));
+/// Streams the input that Python provides. If the input fails, the last item is [`InputItem::Failure`].
+fn input_stream(driver: Driver) -> BoxStream<'static, InputItem> {
+    let state = Some((driver, VecDeque::new()));
     stream::unfold(state, |state| async move {
-        let (link, mut ready) = state?;
-        if ready.is_empty() {
-            match link.more().await {
-                Given::Pieces(pieces) => ready.extend(pieces),
-                Given::Failed => return Some((Piece::Failure, None)),
+        let (driver, mut buffered) = state?;
+        if buffered.is_empty() {
+            match driver.read().await {
+                Reply::Items(items) => buffered.extend(items),
+                Reply::Failed => return Some((InputItem::Failure, None)),
             }
         }
-        let piece = ready.pop_front()?;
-        Some((piece, Some((link, ready))))
+        let item = buffered.pop_front()?;
+        Some((item, Some((driver, buffered))))
     })
     .fuse()
     .boxed()
 }
 
-/// The records of a source that may know how many they are.
+/// A stream of records with a known or unknown length.
 struct Records {
     length: Option<usize>,
-    pieces: BoxStream<'static, Piece>,
+    items: BoxStream<'static, InputItem>,
 }
 
 impl Stream for Records {
-    type Item = Piece;
+    type Item = InputItem;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Piece>> {
-        self.pieces.poll_next_unpin(context)
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<InputItem>> {
+        self.items.poll_next_unpin(context)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -156,106 +145,106 @@ impl Stream for Records {
     }
 }
 
-/// What the client is told when the source failed. What it raised is with Python, which raises it in the end.
-fn source_failed() -> io::Error {
-    io::Error::other("the source failed")
+/// The error that stops the client if the input failed. Python raises the input's own exception instead.
+fn input_failed() -> io::Error {
+    io::Error::other("the input failed")
 }
 
-impl Piece {
+impl InputItem {
     fn into_bytes(self) -> io::Result<Bytes> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
-            Self::Record(_) | Self::Failure => Err(source_failed()),
+            Self::Record(_) | Self::Failure => Err(input_failed()),
         }
     }
 }
 
-impl IntoRecord for Piece {
+impl IntoRecord for InputItem {
     fn into_record(self) -> Result<NewRecord, Error> {
         match self {
             Self::Record(record) => record,
-            Self::Bytes(_) | Self::Failure => Err::<NewRecord, _>(source_failed()).into_record(),
+            Self::Bytes(_) | Self::Failure => Err::<NewRecord, _>(input_failed()).into_record(),
         }
     }
 }
 
-/// Answers a call that asked for records.
+/// Replies to a `read` event of `create_records`.
 #[pyfunction]
-#[pyo3(signature = (exchange, records, /))]
-pub fn give_records(exchange: &Bound<'_, Exchange>, records: &Bound<'_, PyList>) -> PyResult<()> {
-    let pieces = records.iter().map(|item| Ok(Piece::Record(record(&item)?)));
-    exchange.get().answer(Given::Pieces(pieces.collect::<PyResult<_>>()?));
+#[pyo3(signature = (call, records, /))]
+pub fn provide_records(call: &Bound<'_, DrivenCall>, records: &Bound<'_, PyList>) -> PyResult<()> {
+    let items = records.iter().map(|item| Ok(InputItem::Record(new_record(&item)?)));
+    call.get().reply(Reply::Items(items.collect::<PyResult<_>>()?));
     Ok(())
 }
 
-/// Answers a call that asked for the bytes of a file.
+/// Replies to a `read` event of `import_jsonl`.
 #[pyfunction]
-#[pyo3(signature = (exchange, content, /))]
-pub fn give_bytes(exchange: &Bound<'_, Exchange>, content: PyBackedBytes) {
-    let piece = Piece::Bytes(Bytes::from_owner(content));
-    exchange.get().answer(Given::Pieces(vec![piece]));
+#[pyo3(signature = (call, content, /))]
+pub fn provide_bytes(call: &Bound<'_, DrivenCall>, content: PyBackedBytes) {
+    let item = InputItem::Bytes(Bytes::from_owner(content));
+    call.get().reply(Reply::Items(vec![item]));
 }
 
-/// Makes a record of what a program gives as one. What has no JSON form is a failure of that record alone.
-fn record(item: &Bound<'_, PyAny>) -> PyResult<Result<NewRecord, Error>> {
+/// Converts one of the accepted forms of a record. A value that is not JSON serializable fails only that record.
+fn new_record(item: &Bound<'_, PyAny>) -> PyResult<Result<NewRecord, Error>> {
     let py = item.py();
     if let Ok(record) = item.cast::<DatasetRecord>() {
-        let record = record.get().wire(py)?;
+        let record = record.get().to_wire(py)?;
         return Ok(NewRecord::new(record.payload, record.properties));
     }
     if let Ok(record) = item.cast::<ExportedRecord>() {
         let record = record.get();
-        return Ok(NewRecord::new(record.payload.wire(py)?, record.properties.wire(py)?));
+        return Ok(NewRecord::new(record.payload.to_wire(py)?, record.properties.to_wire(py)?));
     }
     if let Ok(pair) = item.cast::<PyTuple>()
         && let Ok((payload, properties)) = pair.extract()
     {
-        return of(payload, Some(properties));
+        return from_parts(payload, Some(properties));
     }
-    // A mapping with a payload is a record, any other object a payload, as with the lines of a file.
-    if FreeObject::of(item).is_none()
-        && let Ok(members) = item.cast::<PyMapping>()
-        && members.contains("payload")?
+    // As in JSONL, a mapping with the key `payload` is a record and any other object is a payload.
+    if JsonObject::downcast(item).is_none()
+        && let Ok(mapping) = item.cast::<PyMapping>()
+        && mapping.contains("payload")?
     {
-        let properties = match members.contains("properties")? {
-            true => Some(members.get_item("properties")?).filter(|given| !given.is_none()),
+        let properties = match mapping.contains("properties")? {
+            true => Some(mapping.get_item("properties")?).filter(|value| !value.is_none()),
             false => None,
         };
-        return of(members.get_item("payload")?, properties);
+        return from_parts(mapping.get_item("payload")?, properties);
     }
-    of(item.clone(), None)
+    from_parts(item.clone(), None)
 }
 
-fn of(
+fn from_parts(
     payload: Bound<'_, PyAny>,
     properties: Option<Bound<'_, PyAny>>,
 ) -> PyResult<Result<NewRecord, Error>> {
-    let payload = Text::of(&payload)?;
+    let payload = Serialized::new(&payload)?;
     Ok(match properties {
-        Some(properties) => NewRecord::new(payload, Text::of(&properties)?),
+        Some(properties) => NewRecord::new(payload, Serialized::new(&properties)?),
         None => NewRecord::new(payload, serde_json::Map::new()),
     })
 }
 
-/// A value as JSON text, or why it has none.
-enum Text {
+/// A value as JSON, or the reason why it cannot be serialized.
+enum Serialized {
     Json(RawJson),
-    Unfit(String),
+    Invalid(String),
 }
 
-impl Text {
-    fn of(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        json::text(value)
-            .map(Self::Json)
-            .or_else(|error| json::unfit(value.py(), &error).map(Self::Unfit).ok_or(error))
+impl Serialized {
+    fn new(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        json_object::serialize(value).map(Self::Json).or_else(|error| {
+            json::encoding_problem(value.py(), &error).map(Self::Invalid).ok_or(error)
+        })
     }
 }
 
-impl Serialize for Text {
+impl Serialize for Serialized {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Json(text) => text.serialize(serializer),
-            Self::Unfit(problem) => Err(ser::Error::custom(problem as &dyn Display)),
+            Self::Json(json) => json.serialize(serializer),
+            Self::Invalid(problem) => Err(ser::Error::custom(problem as &dyn Display)),
         }
     }
 }

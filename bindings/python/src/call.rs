@@ -1,41 +1,41 @@
-//! How the calls of resources are made.
+//! Sends calls: blocking, on the runtime's threads, or as a coroutine.
 
 use std::future::IntoFuture;
 
 use mistral_datasets::{Error, RawResponse, Wait, WithResponse};
 use pyo3::prelude::*;
 
-use crate::error;
-use crate::lane::Lane;
-use crate::model::Source;
+use crate::awaitable;
+use crate::convert::{ConvertContext, IntoPython};
 use crate::options::Seconds;
-use crate::raw;
-use crate::runtime::{self, Response};
-use crate::session::Session;
+use crate::raw_response;
+use crate::runtime;
+use crate::session::{BlockingClient, Session};
 
-/// Carries out a call of the lane's client and blocks until its response is there.
-pub fn send<C, R>(py: Python<'_>, lane: Lane, call: C) -> PyResult<Py<PyAny>>
+/// Sends a call of a blocking client and returns its response.
+pub fn send<C, R>(py: Python<'_>, client: BlockingClient, call: C) -> PyResult<Py<PyAny>>
 where
     C: IntoFuture<Output = Result<R, Error>>,
     C::IntoFuture: Send + 'static,
-    R: Response,
+    R: IntoPython,
 {
-    let answer = answer(lane.session(), call);
-    runtime::finish(py, lane.run(py, answer)?)
+    let call = with_session(client.session(), call);
+    client.run(py, call)?.into_python(ConvertContext::detached(py))
 }
 
-/// Has the runtime's threads carry out a call, for one that takes long or whose body moves on afterwards, and blocks until its
-/// response is there.
+/// Sends a call on the runtime's threads and blocks until it completes.
+///
+/// Used for long calls, and for downloads, whose body continues to arrive between two calls from Python.
 pub fn send_by_runtime<C, R>(py: Python<'_>, session: &Session, call: C) -> PyResult<Py<PyAny>>
 where
     C: IntoFuture<Output = Result<R, Error>>,
     C::IntoFuture: Send + 'static,
-    R: Response,
+    R: IntoPython,
 {
-    runtime::wait(py, answer(session, call))
+    block(py, with_session(session, call))
 }
 
-/// A coroutine that carries out a call; warnings name it as `name`.
+/// Creates a coroutine that sends a call. `name` appears in warnings.
 pub fn send_async<'py, C, R>(
     py: Python<'py>,
     name: &'static str,
@@ -45,59 +45,63 @@ pub fn send_async<'py, C, R>(
 where
     C: IntoFuture<Output = Result<R, Error>>,
     C::IntoFuture: Send + 'static,
-    R: Response,
+    R: IntoPython,
 {
-    runtime::coroutine(py, name, answer(session, call))
+    awaitable::coroutine(py, name, with_session(session, call))
 }
 
-/// What became of a call, together with the client that made it.
-pub struct Answer<R> {
+/// Runs a future on the runtime's threads, blocks until it completes and converts its output.
+pub fn block<F>(py: Python<'_>, future: F) -> PyResult<Py<PyAny>>
+where
+    F: Future + Send + 'static,
+    F::Output: IntoPython,
+{
+    runtime::block(py, future)?.into_python(ConvertContext::detached(py))
+}
+
+/// The output of a call, and the session that its objects keep.
+struct CallOutput<R> {
     session: Session,
-    result: Result<R, Error>,
-    response: Option<RawResponse>,
+    result: Result<(R, Option<RawResponse>), Error>,
 }
 
-/// The call, with its response as it came where [`raw::call`] wants that.
-fn answer<C, R>(
+/// Runs a call, and includes its response if [`raw_response::call`] requested it.
+fn with_session<C, R>(
     session: &Session,
     call: C,
-) -> impl Future<Output = Result<Answer<R>, Error>> + Send + 'static + use<C, R>
+) -> impl Future<Output = CallOutput<R>> + Send + 'static + use<C, R>
 where
     C: IntoFuture<Output = Result<R, Error>>,
     C::IntoFuture: Send + 'static,
-    R: Response,
+    R: IntoPython,
 {
     let session = session.clone();
     let call = call.into_future();
-    let wants_response = raw::is_wanted();
+    let includes_response = raw_response::take_request();
     async move {
-        if !wants_response {
-            return Ok(Answer { session, result: call.await, response: None });
-        }
-        Ok(match call.with_response().await {
-            Ok((value, response)) => {
-                Answer { session, result: Ok(value), response: Some(response) }
+        let result = if includes_response {
+            call.with_response().await.map(|(value, response)| (value, Some(response)))
+        } else {
+            call.await.map(|value| (value, None))
+        };
+        CallOutput { session, result }
+    }
+}
+
+impl<R: IntoPython> IntoPython for CallOutput<R> {
+    fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
+        let context = ConvertContext::new(context.py, &self.session);
+        match self.result {
+            Ok((value, None)) => value.into_python(context),
+            Ok((value, Some(response))) => {
+                raw_response::to_python(context.py, value.into_python(context)?, &response)
             }
-            Err(error) => Answer { session, result: Err(error), response: None },
-        })
-    }
-}
-
-impl<R: Response> Response for Answer<R> {
-    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
-        let source = Source { session: Some(&self.session), ..source };
-        let value = self
-            .result
-            .map_err(|error| error::exception(source.py, source.session, &error))?
-            .into_object(source)?;
-        match self.response {
-            Some(response) => raw::object(source.py, value, &response),
-            None => Ok(value),
+            Err(error) => Err::<(), _>(error).into_python(context),
         }
     }
 }
 
-/// A wait for a task that ends after a time, if one is given.
+/// Limits a wait for a task if a timeout is given.
 pub fn limited(wait: Wait, timeout: Option<Seconds>) -> Wait {
     match timeout {
         Some(Seconds(timeout)) => wait.timeout(timeout),

@@ -1,4 +1,4 @@
-//! What the Python class `Mistral` is made of.
+//! The Python methods of [`Session`], on which the class `Mistral` is built.
 
 use std::path::PathBuf;
 
@@ -6,19 +6,20 @@ use mistral_datasets::{ClientBuilder, Error, LocalData};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::model::Source;
-use crate::runtime::{self, Response};
+use crate::awaitable;
+use crate::call;
+use crate::convert::{ConvertContext, IntoPython};
 use crate::session::{Origin, Session};
-use crate::{error, file, options, raw};
+use crate::{error, file, options, raw_response};
 
-impl Response for Session {
-    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
-        Ok(Py::new(source.py, self)?.into_any())
+impl IntoPython for Session {
+    fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
+        Ok(Py::new(context.py, self)?.into_any())
     }
 }
 
-/// Set up for Python: its requests say where they come from.
-pub fn named(py: Python<'_>, builder: ClientBuilder) -> ClientBuilder {
+/// Sets the `User-Agent` of the Python package.
+pub fn with_user_agent(py: Python<'_>, builder: ClientBuilder) -> ClientBuilder {
     let version = py.version_info();
     builder.user_agent(format!(
         "mistral-datasets-python/{} python/{}.{}",
@@ -28,60 +29,64 @@ pub fn named(py: Python<'_>, builder: ClientBuilder) -> ClientBuilder {
     ))
 }
 
+/// Builds a client that can be rebuilt after a fork.
+pub fn build(py: Python<'_>, builder: ClientBuilder) -> PyResult<Session> {
+    let client = builder.clone().build().map_err(|error| error::exception(py, &error))?;
+    Ok(Session::new(Origin::Built(Box::new(builder)), client))
+}
+
 #[pymethods]
 impl Session {
     #[new]
-    #[pyo3(signature = (given, proxy, ca_certificates, /))]
-    fn open(
+    #[pyo3(signature = (options, proxy, ca_certificates, /))]
+    fn create(
         py: Python<'_>,
-        given: &Bound<'_, PyDict>,
+        options: &Bound<'_, PyDict>,
         proxy: Option<String>,
         ca_certificates: Option<Vec<u8>>,
     ) -> PyResult<Self> {
-        let mut builder =
-            named(py, mistral_datasets::Client::builder()).options(options::read(given)?);
+        let mut builder = with_user_agent(py, mistral_datasets::Client::builder())
+            .options(options::parse(options)?);
         if let Some(url) = proxy {
             builder = builder.proxy(url);
         }
         if let Some(certificates) = ca_certificates {
             builder = builder.ca_certificates(certificates);
         }
-        // A forked child builds from these settings again, and its environment may be another by then.
-        let builder = builder.with_environment();
-        let client = builder.clone().build().map_err(|error| error::exception(py, None, &error))?;
-        Ok(Self::new(Origin::Built(Box::new(builder)), client))
+        // Reads the environment now, because a forked child rebuilds the client and may have changed it.
+        build(py, builder.with_environment())
     }
 
-    /// A client of a server that runs in this process.
+    /// Starts a server in this process and returns a client for it.
     #[staticmethod]
     #[pyo3(signature = (directory, /))]
     fn local(py: Python<'_>, directory: Option<PathBuf>) -> PyResult<Py<PyAny>> {
         let data = directory.map_or(LocalData::Memory, LocalData::Directory);
-        runtime::wait(py, async {
+        call::block(py, async {
             let client = mistral_datasets::Client::local(data).await?;
             Ok::<_, Error>(Session::new(Origin::Local, client))
         })
     }
 
-    /// The same client, for which something is otherwise.
-    #[pyo3(signature = (given, /))]
-    fn with_options(&self, py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<Self> {
-        self.with(py, options::read(given)?)
+    /// Returns a client that shares this client's connections but overrides some options.
+    #[pyo3(name = "with_options", signature = (options, /))]
+    fn with_options_py(&self, py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Self> {
+        self.with_options(py, options::parse(options)?)
     }
 
-    /// Whether its server runs in this process, or did in a parent of it.
+    /// Whether the client's server runs in this process or in one of its ancestors.
     #[getter(is_local)]
-    fn served_here(&self) -> bool {
+    fn is_local_py(&self) -> bool {
         self.is_local()
     }
 
-    /// The server's address, without a slash at its end.
+    /// URL of the server, without a trailing slash.
     #[getter(server_url)]
-    fn address(&self, py: Python<'_>) -> PyResult<String> {
+    fn server_url_py(&self, py: Python<'_>) -> PyResult<String> {
         self.server_url(py)
     }
 
-    /// Makes a call of a resource, and returns its response as it came beside what was made of it.
+    /// Calls a method of a resource and returns its `RawResponse`.
     #[pyo3(signature = (method, /, *arguments, **keywords))]
     fn raw<'py>(
         &self,
@@ -89,35 +94,34 @@ impl Session {
         arguments: &Bound<'py, PyTuple>,
         keywords: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        raw::call(method, arguments, keywords)
+        raw_response::call(method, arguments, keywords)
     }
 
-    /// Opens a presigned link.
+    /// Opens a presigned URL.
     #[pyo3(signature = (url, /))]
     fn open_link(&self, py: Python<'_>, url: String) -> PyResult<Py<PyAny>> {
-        runtime::wait(py, file::open_link(self.client(py)?, url))
+        call::block(py, file::open_link(self.client(py)?, url))
     }
 
-    /// Opens a presigned link, for asyncio.
+    /// Returns an awaitable that opens a presigned URL.
     #[pyo3(signature = (url, /))]
     fn open_link_async<'py>(&self, py: Python<'py>, url: String) -> PyResult<Bound<'py, PyAny>> {
-        runtime::coroutine(py, "Client.open_link_async", file::open_link(self.client(py)?, url))
+        awaitable::coroutine(py, "Client.open_link_async", file::open_link(self.client(py)?, url))
     }
 
-    /// Closes the client, and stops a local server.
+    /// Closes the client and stops a local server.
     fn close(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.forget_lanes(py);
-        runtime::wait(py, close(self.client(py)?))
+        self.drop_idle_runtimes(py);
+        call::block(py, close(self.client(py)?))
     }
 
-    /// Closes the client, and stops a local server, for asyncio.
+    /// Returns an awaitable that closes the client and stops a local server.
     fn close_async<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.forget_lanes(py);
-        runtime::coroutine(py, "Client.close_async", close(self.client(py)?))
+        self.drop_idle_runtimes(py);
+        awaitable::coroutine(py, "Client.close_async", close(self.client(py)?))
     }
 }
 
-async fn close(client: mistral_datasets::Client) -> Result<(), Error> {
+async fn close(client: mistral_datasets::Client) {
     client.close().await;
-    Ok(())
 }

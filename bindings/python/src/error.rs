@@ -1,4 +1,4 @@
-//! The client's errors as the Python exceptions of `mistral_datasets.errors`.
+//! Creates the exceptions of `mistral_datasets.errors`.
 
 use std::error::Error as StdError;
 use std::io;
@@ -9,21 +9,28 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
-use crate::model::Source;
 use crate::options::Seconds;
-use crate::report;
-use crate::runtime::Response;
-use crate::session::Session;
 
-/// The names of all kinds of error, for the test that compares them with the classes.
+/// Returns the names of all error kinds. A test compares them with the exception classes.
 pub fn kinds() -> Vec<&'static str> {
     ErrorKind::ALL.iter().map(|kind| kind.name()).collect()
 }
 
-/// The exception of an error, with its causes as a chain.
+/// Returns the exception for an error that has neither a task nor a report.
 ///
-/// Objects in it that can look after themselves do so by the client of the session.
-pub fn exception(py: Python<'_>, session: Option<&Session>, error: &Error) -> PyErr {
+/// Errors of calls may have them; see [`report::exception`](crate::report::exception).
+pub fn exception(py: Python<'_>, error: &Error) -> PyErr {
+    exception_with(py, error, |_| Ok(()))
+}
+
+/// Returns the exception for an error, with the error's sources as its `__cause__` chain.
+///
+/// `add_details` may add further attributes.
+pub fn exception_with(
+    py: Python<'_>,
+    error: &Error,
+    add_details: impl FnOnce(&Bound<'_, PyDict>) -> PyResult<()>,
+) -> PyErr {
     let details = || {
         let details = PyDict::new(py);
         details.set_item("operation", error.operation())?;
@@ -37,14 +44,8 @@ pub fn exception(py: Python<'_>, session: Option<&Session>, error: &Error) -> Py
         details.set_item("elapsed", error.elapsed().map(Seconds))?;
         details.set_item("retry_after", error.retry_after().map(Seconds))?;
         details.set_item("ambiguous", error.is_ambiguous())?;
-        if let Some(task) = error.task() {
-            let source = Source { py, session };
-            details.set_item("task", task.clone().into_object(source)?)?;
-        }
-        if let Some(report) = error.report() {
-            details.set_item("report", report::object(Source { py, session }, report)?)?;
-        }
         details.set_item("text", error.to_string())?;
+        add_details(&details)?;
         PyResult::Ok(details)
     };
     let exception = details()
@@ -54,30 +55,32 @@ pub fn exception(py: Python<'_>, session: Option<&Session>, error: &Error) -> Py
     exception
 }
 
-/// The exception of a response, or a part of one, that cannot be read.
-pub fn unreadable(py: Python<'_>, problem: &str, cause: PyErr) -> PyErr {
-    let exception = new(py, ErrorKind::Decoding.name(), problem, None);
+/// Returns the `DecodingError` for a response, or a part of one, that cannot be parsed.
+pub fn decoding(py: Python<'_>, message: &str, cause: PyErr) -> PyErr {
+    let exception = new(py, ErrorKind::Decoding.name(), message, None);
     exception.set_cause(py, Some(cause));
     exception
 }
 
-/// The exception of JSON text that is no such response. serde's words may quote the text, so that only the place is told.
-pub fn unparsable(py: Python<'_>, problem: &serde_json::Error) -> PyErr {
+/// Returns the `DecodingError` for JSON that does not match the schema.
+///
+/// It reports only the position, because serde's message may quote the JSON.
+pub fn schema_mismatch(py: Python<'_>, error: &serde_json::Error) -> PyErr {
     let message = format!(
-        "the text is not what the API promises: unexpected content at line {} column {}",
-        problem.line(),
-        problem.column()
+        "the JSON does not match the API's schema: unexpected content at line {} column {}",
+        error.line(),
+        error.column()
     );
     new(py, ErrorKind::Decoding.name(), &message, None)
 }
 
-/// The exception of a client that cannot serve here.
-pub fn misconfigured(py: Python<'_>, message: &str) -> PyErr {
+/// Returns the `ConfigurationError` for a client that cannot be used.
+pub fn configuration(py: Python<'_>, message: &str) -> PyErr {
     new(py, ErrorKind::Configuration.name(), message, None)
 }
 
-/// The exception of an argument that is refused before the client sees it, with the code that the client would give it.
-pub fn invalid(py: Python<'_>, operation: &str, message: &str, cause: PyErr) -> PyErr {
+/// Returns the `ValidationError` for an argument that is rejected before it reaches the client.
+pub fn validation(py: Python<'_>, operation: &str, message: &str, cause: PyErr) -> PyErr {
     let details = || {
         let details = PyDict::new(py);
         details.set_item("operation", operation)?;
@@ -93,20 +96,21 @@ pub fn invalid(py: Python<'_>, operation: &str, message: &str, cause: PyErr) -> 
 }
 
 fn new(py: Python<'_>, kind: &str, message: &str, details: Option<&Bound<'_, PyDict>>) -> PyErr {
-    static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    MAKE.import(py, "mistral_datasets.errors", "from_native")
-        .and_then(|make| make.call((kind, message), details))
+    static FROM_NATIVE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    FROM_NATIVE
+        .import(py, "mistral_datasets.errors", "from_native")
+        .and_then(|from_native| from_native.call((kind, message), details))
         .map_or_else(|failure| failure, PyErr::from_value)
 }
 
-/// A cause as an exception: Python's own where the system said it, with the number that Python's code looks for.
+/// Converts the source of an error. An I/O error becomes the `OSError` subclass that matches its `errno`.
 fn cause(py: Python<'_>, source: &(dyn StdError + 'static)) -> PyErr {
-    let number = source.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
-    let exception = match number {
-        Some(number) => {
-            let words = source.to_string();
-            let words = words.split(" (os error").next().unwrap_or(&words);
-            PyOSError::new_err((number, words.to_owned()))
+    let errno = source.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+    let exception = match errno {
+        Some(errno) => {
+            let message = source.to_string();
+            let message = message.split(" (os error").next().unwrap_or(&message);
+            PyOSError::new_err((errno, message.to_owned()))
         }
         None => PyRuntimeError::new_err(source.to_string()),
     };

@@ -1,4 +1,4 @@
-//! Whole datasets out: to files and whatever else Python can write to, and record by record.
+//! Exports of whole datasets: to a file, to a Python writer, or as a sequence of records.
 
 use std::path::PathBuf;
 
@@ -11,24 +11,22 @@ use pyo3::types::PyMappingProxy;
 use tokio_util::io::ReaderStream;
 use uuid::Uuid;
 
-use crate::argument::Id;
-use crate::bulk::named;
-use crate::exchange::{Exchange, Given, Link};
+use crate::arguments::{Id, choice};
+use crate::convert::{ConvertContext, IntoPython};
+use crate::driven_call::{DrivenCall, Driver, Reply};
+use crate::fields::{ExtraFields, Field};
 use crate::generated::ConversationPayload;
-use crate::json::Json;
-use crate::member::{Extra, Member};
-use crate::model::Source;
-use crate::pager::{self, Batch, Path};
-use crate::runtime::Response;
+use crate::json::LazyJson;
+use crate::pager::{self, Batch, BatchSource};
 use crate::session::Session;
 
-/// How much Python is given to write at a time.
-const PIECE: usize = 256 << 10;
+/// The maximum size of a chunk that Python writes.
+const CHUNK_BYTES: usize = 256 << 10;
 
-/// How many records Python is given at a time, at most.
-const RECORDS: usize = 200;
+/// The maximum number of records that are converted at once.
+const BATCH_RECORDS: usize = 200;
 
-/// Exports a dataset to a file on the disk, or into what Python writes to.
+/// Exports a dataset to a path, or to a writer in Python.
 #[pyfunction]
 #[pyo3(signature = (client, dataset_id, /, *, path, compression))]
 pub fn export(
@@ -36,68 +34,73 @@ pub fn export(
     dataset_id: Id,
     path: Option<PathBuf>,
     compression: &str,
-) -> PyResult<Exchange> {
+) -> PyResult<DrivenCall> {
     let session = client.get();
     let datasets = session.client(client.py())?.datasets();
-    let compression: Compression = named(client.py(), compression)?;
-    Ok(Exchange::new(session, |link| {
-        let export =
-            datasets.export(dataset_id).compression(compression).on_progress(link.progress());
+    let compression: Compression = choice(client.py(), compression)?;
+    Ok(DrivenCall::new(session, |driver| {
+        let export = datasets
+            .export(dataset_id)
+            .compression(compression)
+            .on_progress(driver.transfer_progress());
         async move {
             match path {
                 Some(path) => export.to_path(path).await,
-                None => into_python(export, link).await,
+                None => write_to_python(export, driver).await,
             }
         }
     }))
 }
 
-async fn into_python(export: mistral_datasets::Export, link: Link) -> Result<ExportReport, Error> {
-    let (writer, reader) = tokio::io::duplex(PIECE);
-    let writing = async {
-        let mut pieces = ReaderStream::with_capacity(reader, PIECE);
-        // Reading from the other end of a pipe in memory does not fail.
-        while let Some(Ok(piece)) = pieces.next().await {
-            if matches!(link.hand_over(piece).await, Given::Failed) {
+async fn write_to_python(
+    export: mistral_datasets::Export,
+    driver: Driver,
+) -> Result<ExportReport, Error> {
+    let (writer, reader) = tokio::io::duplex(CHUNK_BYTES);
+    let forward = async {
+        let mut chunks = ReaderStream::with_capacity(reader, CHUNK_BYTES);
+        // Reading from an in-memory pipe does not fail.
+        while let Some(Ok(chunk)) = chunks.next().await {
+            if matches!(driver.write(chunk).await, Reply::Failed) {
                 return;
             }
         }
     };
-    let (report, ()) = futures::join!(export.to_writer(writer), writing);
+    let (report, ()) = futures::join!(export.to_writer(writer), forward);
     report
 }
 
-impl Response for ExportReport {
-    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
+impl IntoPython for ExportReport {
+    fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
         static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let class = CLASS.import(source.py, "mistral_datasets._reports", "ExportReport")?;
+        let class = CLASS.import(context.py, "mistral_datasets._reports", "ExportReport")?;
         Ok(class.call1((self.records, self.bytes, self.path))?.unbind())
     }
 }
 
-/// The records of an export, one after the other.
+/// Creates the source of the records of an export.
 #[pyfunction]
 #[pyo3(signature = (client, dataset_id, payload_type, /))]
 pub fn export_records(
     client: &Bound<'_, Session>,
     dataset_id: Id,
     payload_type: Option<Bound<'_, PyAny>>,
-) -> PyResult<Path> {
-    let convert = pager::converter(client.py(), payload_type)?;
-    let begin = move |client: mistral_datasets::Client| {
+) -> PyResult<BatchSource> {
+    let convert = pager::payload_converter(client.py(), payload_type)?;
+    let start = move |client: mistral_datasets::Client| {
         let records = client.datasets().export(dataset_id.clone()).records();
-        let batches = records.try_ready_chunks(RECORDS).flat_map(|chunk| {
+        let batches = records.try_ready_chunks(BATCH_RECORDS).flat_map(|chunk| {
             let (records, error) = match chunk {
                 Ok(records) => (records, None),
                 Err(stream::TryReadyChunksError(records, error)) => (records, Some(Err(error))),
             };
-            // A batch of nothing would be the end.
+            // An empty batch would end the iteration.
             let batch = (!records.is_empty()).then(|| Ok(Batch::new(0, None, records)));
             stream::iter(batch.into_iter().chain(error))
         });
         batches.boxed()
     };
-    Ok(Path::new(client.get().clone(), begin, convert))
+    Ok(BatchSource::new(client.get().clone(), start, convert))
 }
 
 /// A record of an export.
@@ -105,23 +108,23 @@ pub fn export_records(
 pub struct ExportedRecord {
     /// The conversation.
     pub payload: Py<ConversationPayload>,
-    /// What is said about it.
-    pub properties: Json<types::RecordProperties>,
+    /// The properties of the record.
+    pub properties: LazyJson<types::RecordProperties>,
     id: Option<Uuid>,
     source: Option<String>,
-    extra: Extra,
+    extra: ExtraFields,
 }
 
-impl Response for mistral_datasets::ExportedRecord {
-    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
+impl IntoPython for mistral_datasets::ExportedRecord {
+    fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
         let record = ExportedRecord {
-            payload: Member::receive(source, self.payload)?,
-            properties: Json::received(RawJson::from(self.properties)),
+            payload: Field::from_wire(context, self.payload)?,
+            properties: LazyJson::received(RawJson::from(self.properties)),
             id: self.id,
             source: self.source.map(|source| source.as_str().to_owned()),
-            extra: Extra::receive(self.extra),
+            extra: ExtraFields::from_wire(self.extra),
         };
-        Ok(Py::new(source.py, record)?.into_any())
+        Ok(Py::new(context.py, record)?.into_any())
     }
 }
 
@@ -133,25 +136,25 @@ impl ExportedRecord {
         self.payload.clone_ref(py)
     }
 
-    /// What is said about the conversation.
+    /// Properties of the record.
     #[getter]
     fn properties<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.properties.object(py)
+        self.properties.to_python(py)
     }
 
-    /// The record's id, where the export says it.
+    /// ID of the record, if the export includes it.
     #[getter]
     fn id<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.id.object(py)
+        self.id.to_python(py)
     }
 
-    /// Where the record came from, where the export says it.
+    /// Source of the record, if the export includes it.
     #[getter]
     fn source(&self) -> Option<&str> {
         self.source.as_deref()
     }
 
-    /// The other members of the line, such as the times of the record, by name.
+    /// Other keys of the JSONL line, such as timestamps.
     #[getter]
     fn extra<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyMappingProxy>> {
         self.extra.view(py)
@@ -161,8 +164,8 @@ impl ExportedRecord {
         let payload = self.payload.bind(py).repr()?;
         Ok(format!(
             "ExportedRecord(payload={payload}, properties={}, id={})",
-            self.properties.show(py)?,
-            self.id.show(py)?
+            self.properties.repr(py)?,
+            self.id.repr(py)?
         ))
     }
 }

@@ -1,4 +1,4 @@
-//! Files on their way in and out, which are streamed and therefore written by hand.
+//! Streaming uploads and downloads of files.
 
 use std::future::Future;
 use std::io;
@@ -15,15 +15,17 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString};
 
-use crate::argument::Id;
+use crate::arguments::Id;
+use crate::awaitable;
+use crate::call;
+use crate::convert::{ConvertContext, IntoPython};
 use crate::error;
-use crate::model::Source;
-use crate::runtime::{self, Response};
+use crate::interpreter;
 
-/// How much is read from a Python file at a time.
-const CHUNK: usize = 64 * 1024;
+/// The number of bytes to read from a Python file at once.
+const CHUNK_BYTES: usize = 64 * 1024;
 
-/// The `file` of an upload: a mapping with `file_name`, `content` and perhaps `content_type`.
+/// The `file` argument of an upload: a mapping with `file_name`, `content` and an optional `content_type`.
 pub struct FileArgument {
     name: String,
     content_type: Option<String>,
@@ -32,7 +34,7 @@ pub struct FileArgument {
 
 enum ContentArgument {
     Bytes(Bytes),
-    /// A file opened for reading in binary, and how much is left in it where it can tell.
+    /// A file opened for reading in binary mode, and the number of remaining bytes if it is seekable.
     File(Py<PyAny>, Option<u64>),
 }
 
@@ -40,19 +42,19 @@ impl<'py> FromPyObject<'_, 'py> for FileArgument {
     type Error = PyErr;
 
     fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let member = |name: &str| {
-            value.get_item(name).map_err(|_| {
+        let required = |key: &str| {
+            value.get_item(key).map_err(|_| {
                 PyTypeError::new_err("expected a mapping with `file_name` and `content`")
             })
         };
         let content_type = match value.get_item("content_type") {
-            Ok(text) => text.extract()?,
+            Ok(content_type) => content_type.extract()?,
             Err(_) => None,
         };
         Ok(Self {
-            name: member("file_name")?.extract()?,
+            name: required("file_name")?.extract()?,
             content_type,
-            content: content(&member("content")?)?,
+            content: content(&required("content")?)?,
         })
     }
 }
@@ -69,55 +71,55 @@ fn content(value: &Bound<'_, PyAny>) -> PyResult<ContentArgument> {
     if !value.hasattr("read")? {
         let found = value.get_type().name()?;
         return Err(PyTypeError::new_err(format!(
-            "content: expected bytes or a file opened for reading in binary, found {found}"
+            "content: expected bytes or a file opened for reading in binary mode, found {found}"
         )));
     }
-    Ok(ContentArgument::File(value.clone().unbind(), remaining(value)?))
+    Ok(ContentArgument::File(value.clone().unbind(), remaining_bytes(value)?))
 }
 
-/// How many bytes are left in a file, where it can be asked: a pipe, for one, cannot.
-fn remaining(file: &Bound<'_, PyAny>) -> PyResult<Option<u64>> {
+/// Returns the number of bytes left in a file, or `None` if it is not seekable, such as a pipe.
+fn remaining_bytes(file: &Bound<'_, PyAny>) -> PyResult<Option<u64>> {
     if !file.hasattr("seekable")? || !file.call_method0("seekable")?.is_truthy()? {
         return Ok(None);
     }
-    let here: u64 = file.call_method0("tell")?.extract()?;
+    let position: u64 = file.call_method0("tell")?.extract()?;
     let end: u64 = file.call_method1("seek", (0, 2))?.extract()?;
-    file.call_method1("seek", (here,))?;
-    Ok(Some(end.saturating_sub(here)))
+    file.call_method1("seek", (position,))?;
+    Ok(Some(end.saturating_sub(position)))
 }
 
-/// The exception that a Python file raised while it was being read, which the upload that broke off is then about.
-type Raised = Arc<Mutex<Option<PyErr>>>;
+/// The exception that a Python file raised while it was read. It takes precedence over the error of the upload.
+type ReadError = Arc<Mutex<Option<PyErr>>>;
 
-/// The pieces of a Python file. Each is read on a thread of its own kind, attached to the interpreter for that long only.
+/// Streams a Python file. Each chunk is read on a blocking thread, which attaches to the interpreter only for that time.
 fn chunks(
     file: Py<PyAny>,
-    raised: Raised,
+    read_error: ReadError,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-    stream::unfold(Some((file, raised)), |state| async move {
-        let (file, raised) = state?;
+    stream::unfold(Some((file, read_error)), |state| async move {
+        let (file, read_error) = state?;
         let read = tokio::task::spawn_blocking(move || {
-            let chunk = runtime::attach(|py| read(file.bind(py)));
-            (chunk, file, raised)
+            let chunk = interpreter::attach(|py| read_chunk(file.bind(py)));
+            (chunk, file, read_error)
         });
-        let (chunk, file, raised) = match read.await {
+        let (chunk, file, read_error) = match read.await {
             Ok(read) => read,
             Err(failure) => return Some((Err(io::Error::other(failure)), None)),
         };
         match chunk {
             None => Some((Err(io::Error::other("the interpreter is shutting down")), None)),
             Some(Ok(chunk)) if chunk.is_empty() => None,
-            Some(Ok(chunk)) => Some((Ok(chunk), Some((file, raised)))),
+            Some(Ok(chunk)) => Some((Ok(chunk), Some((file, read_error)))),
             Some(Err(error)) => {
-                *raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                *read_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 Some((Err(io::Error::other("the file cannot be read")), None))
             }
         }
     })
 }
 
-fn read(file: &Bound<'_, PyAny>) -> PyResult<Bytes> {
-    let chunk = file.call_method1("read", (CHUNK,))?;
+fn read_chunk(file: &Bound<'_, PyAny>) -> PyResult<Bytes> {
+    let chunk = file.call_method1("read", (CHUNK_BYTES,))?;
     if chunk.is_instance_of::<PyString>() {
         return Err(PyTypeError::new_err("content: the file must be opened in binary mode"));
     }
@@ -131,12 +133,12 @@ pub async fn upload_file(
     purpose: Option<String>,
     expiry: Option<i64>,
     visibility: Option<String>,
-) -> Result<Uploaded, Error> {
-    let raised = Raised::default();
+) -> Result<UploadOutput, Error> {
+    let read_error = ReadError::default();
     let upload = match file.content {
         ContentArgument::Bytes(bytes) => Upload::bytes(file.name, bytes),
         ContentArgument::File(content, length) => {
-            Upload::stream(file.name, chunks(content, raised.clone()), length)
+            Upload::stream(file.name, chunks(content, read_error.clone()), length)
         }
     };
     let upload = upload
@@ -144,59 +146,57 @@ pub async fn upload_file(
         .purpose(purpose)
         .expiry(expiry)
         .visibility(visibility);
-    let file = client.files().upload(upload).await;
-    Ok(Uploaded { file, raised })
+    let result = client.files().upload(upload).await;
+    Ok(UploadOutput { result, read_error })
 }
 
-/// What came of an upload.
-pub struct Uploaded {
-    file: Result<types::File, Error>,
-    raised: Raised,
+/// The output of an upload.
+pub struct UploadOutput {
+    result: Result<types::File, Error>,
+    read_error: ReadError,
 }
 
-impl Response for Uploaded {
-    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
-        let raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match (raised, self.file) {
-            (Some(raised), _) => Err(raised),
-            (None, Ok(file)) => file.into_object(source),
-            (None, Err(error)) => Err(error::exception(source.py, source.session, &error)),
+impl IntoPython for UploadOutput {
+    fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
+        match self.read_error.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(error) => Err(error),
+            None => self.result.into_python(context),
         }
     }
 }
 
-/// Downloads the bytes of an uploaded file.
+/// Downloads an uploaded file.
 pub async fn download_file(client: Client, file_id: Id) -> Result<Download, Error> {
     client.files().download(file_id).await
 }
 
-/// Opens a presigned link.
+/// Opens a presigned URL.
 pub async fn open_link(client: Client, url: String) -> Result<Download, Error> {
     client.open_link(&url).await
 }
 
-impl Response for Download {
-    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
+impl IntoPython for Download {
+    fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
         static DOWNLOAD: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let content = Content {
             process: process::id(),
             length: self.length(),
             stream: Arc::new(tokio::sync::Mutex::new(Some(self.into_stream().boxed()))),
         };
-        let download = DOWNLOAD.import(source.py, "mistral_datasets._download", "Download")?;
+        let download = DOWNLOAD.import(context.py, "mistral_datasets._download", "Download")?;
         Ok(download.call1((content,))?.unbind())
     }
 }
 
-/// The pieces of a download.
-type Pieces = BoxStream<'static, Result<Bytes, Error>>;
+type ChunkStream = BoxStream<'static, Result<Bytes, Error>>;
 
-/// The bytes of a download on their way, which `mistral_datasets._download` hands out.
+/// The body of a download. `mistral_datasets._download` wraps it.
 #[pyclass(frozen, module = "mistral_datasets._native")]
 pub struct Content {
     process: u32,
     length: Option<u64>,
-    stream: Arc<tokio::sync::Mutex<Option<Pieces>>>,
+    /// `None` once it is closed.
+    stream: Arc<tokio::sync::Mutex<Option<ChunkStream>>>,
 }
 
 impl Content {
@@ -205,8 +205,8 @@ impl Content {
         py: Python<'_>,
     ) -> PyResult<impl Future<Output = Result<Chunk, Error>> + Send + use<>> {
         if self.process != process::id() {
-            // Whoever reads it in the child waits for threads that only the parent has.
-            return Err(error::misconfigured(py, "a download does not outlive a fork"));
+            // The worker threads that receive the body exist only in the parent.
+            return Err(error::configuration(py, "a download cannot be read after a fork"));
         }
         let stream = self.stream.clone();
         Ok(async move {
@@ -220,23 +220,23 @@ impl Content {
 
 #[pymethods]
 impl Content {
-    /// How many bytes come in all, where the server says it.
+    /// Total number of bytes, if the server sends it.
     #[getter]
     fn length(&self) -> Option<u64> {
         self.length
     }
 
-    /// The next piece, or `None` at the end.
+    /// Returns the next chunk, or `None` at the end.
     fn read(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        runtime::wait(py, self.next(py)?)
+        call::block(py, self.next(py)?)
     }
 
-    /// The next piece, or `None` at the end, as an awaitable.
+    /// Returns an awaitable of the next chunk, or of `None` at the end.
     fn read_async<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        runtime::coroutine(py, "Content.read_async", self.next(py)?)
+        awaitable::coroutine(py, "Content.read_async", self.next(py)?)
     }
 
-    /// Breaks the download off, once nobody is reading from it.
+    /// Stops the download, unless a read is in progress.
     fn close(&self) {
         if let Ok(mut stream) = self.stream.try_lock() {
             *stream = None;
@@ -246,8 +246,8 @@ impl Content {
 
 struct Chunk(Option<Bytes>);
 
-impl Response for Chunk {
-    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
-        self.0.map(|bytes| PyBytes::new(source.py, &bytes)).into_py_any(source.py)
+impl IntoPython for Chunk {
+    fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
+        self.0.map(|bytes| PyBytes::new(context.py, &bytes)).into_py_any(context.py)
     }
 }

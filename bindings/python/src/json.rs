@@ -1,5 +1,6 @@
-//! JSON between the two languages: text on this side, made into Python's values when somebody looks, and written by Python's own
-//! writer, so that integers of any size and floats stay exact.
+//! JSON that is parsed on first access.
+//!
+//! Python's own `json` module writes JSON, so integers of any size and floats keep their exact values.
 
 use std::marker::PhantomData;
 use std::sync::OnceLock;
@@ -12,142 +13,112 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
 use crate::error;
-use crate::free_object::FreeObject;
 
-/// Parses JSON text, to what `json.loads` would make of it.
+/// Parses JSON to the value that `json.loads` would return.
 ///
 /// # Errors
-/// `DecodingError` when a server sent what is no JSON after all, or Python cannot hold what the text says, such as a number of
-/// more digits than it allows.
-pub fn parse<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
-    // The same few roles, models and names stand in every record, and are one Python string each; the cache holds at most 16,384
+/// `DecodingError` if the JSON is invalid, or Python cannot represent it, such as a number with too many digits.
+pub fn parse<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
+    // The same roles, models and keys occur in every record, so caching strings saves allocations. The cache holds at most 16,384
     // strings of less than 64 bytes.
-    let quick = PythonParse { cache_mode: StringCacheMode::All, ..PythonParse::default() };
-    // What the quick parser refuses and Python's own may take: half a surrogate pair, deep nesting.
-    quick.python_parse(py, text.as_bytes()).or_else(|_| parse_slowly(py, text))
+    let parser = PythonParse { cache_mode: StringCacheMode::All, ..PythonParse::default() };
+    // Python's parser accepts some input that jiter rejects: lone surrogates and deep nesting.
+    parser.python_parse(py, json.as_bytes()).or_else(|_| parse_with_python(py, json))
 }
 
-/// Parses text by Python's own parser.
-fn parse_slowly<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
+fn parse_with_python<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
     static PARSE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let (value, _end): (Bound<'py, PyAny>, usize) = PARSE
         .import(py, "mistral_datasets._json", "parse")?
-        .call1((text,))
-        .map_err(|cause| match unfit(py, &cause) {
-            Some(problem) => error::unreadable(py, &problem, cause),
+        .call1((json,))
+        .map_err(|cause| match encoding_problem(py, &cause) {
+            Some(problem) => error::decoding(py, &problem, cause),
             None => cause,
         })?
         .extract()?;
     Ok(value)
 }
 
-/// Writes a value as JSON text.
+/// Serializes a value to JSON.
 ///
 /// # Errors
-/// Whatever Python raises where the value has no JSON form; see [`unfit`].
-fn write<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
-    static WRITE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let text = WRITE.import(value.py(), "mistral_datasets._json", "write")?.call1((value,))?;
-    Ok(text.cast_into()?)
-}
-
-/// What is wrong with a value, where an exception says that it has no JSON form and is no accident of its own.
-pub fn unfit(py: Python<'_>, error: &PyErr) -> Option<String> {
-    let expected = error.is_instance_of::<PyTypeError>(py)
-        || error.is_instance_of::<PyValueError>(py)
-        || error.is_instance_of::<PyOverflowError>(py)
-        || error.is_instance_of::<PyRecursionError>(py);
-    expected.then(|| error.value(py).to_string())
-}
-
-/// A JSON argument of a call as text.
-///
-/// # Errors
-/// `ValidationError` where it has no JSON form.
-pub fn argument(value: &Bound<'_, PyAny>, operation: &str, argument: &str) -> PyResult<RawJson> {
-    let py = value.py();
-    text(value).map_err(|error| match unfit(py, &error) {
-        Some(problem) => error::invalid(
-            py,
-            operation,
-            &format!("{argument}: has no JSON form: {problem}"),
-            error,
-        ),
-        None => error,
-    })
-}
-
-/// A value as JSON text.
-///
-/// # Errors
-/// Whatever Python raises where the value has no JSON form; see [`unfit`].
-pub fn text(value: &Bound<'_, PyAny>) -> PyResult<RawJson> {
-    match FreeObject::of(value) {
-        Some(object) => object.text(value.py()),
-        None => raw(value),
-    }
-}
-
-fn raw(value: &Bound<'_, PyAny>) -> PyResult<RawJson> {
-    let text = write(value)?;
-    RawJson::from_string(text.to_str()?.to_owned())
+/// The exception of Python's encoder if the value is not JSON serializable; see [`encoding_problem`].
+pub fn serialize(value: &Bound<'_, PyAny>) -> PyResult<RawJson> {
+    RawJson::from_string(serialize_to_str(value)?.to_str()?.to_owned())
         .map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
-/// A JSON value that Python parses when somebody looks, once; `W` is what the client calls it.
+fn serialize_to_str<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+    static WRITE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let json = WRITE.import(value.py(), "mistral_datasets._json", "write")?.call1((value,))?;
+    Ok(json.cast_into()?)
+}
+
+/// Returns the message of an exception that means that a value cannot be represented, and `None` for any other exception.
+pub fn encoding_problem(py: Python<'_>, error: &PyErr) -> Option<String> {
+    let is_expected = error.is_instance_of::<PyTypeError>(py)
+        || error.is_instance_of::<PyValueError>(py)
+        || error.is_instance_of::<PyOverflowError>(py)
+        || error.is_instance_of::<PyRecursionError>(py);
+    is_expected.then(|| error.value(py).to_string())
+}
+
+/// A JSON value that is parsed once, on first access. `W` is the client's type for it.
 ///
-/// What Python got may be changed there, as lists and dicts are. Text is therefore made anew once a value has been
-/// looked at and is no longer what it was parsed from; otherwise it stays verbatim.
-pub enum Json<W> {
-    /// It came as text.
+/// The program may modify the parsed lists and dicts. A received value is therefore serialized again only if the parsed value has
+/// changed; otherwise the JSON is kept verbatim.
+pub enum LazyJson<W> {
+    /// A value that was received as JSON.
     Received {
-        /// The text as it came.
-        text: RawJson,
-        /// What Python made of it.
-        value: OnceLock<Py<PyAny>>,
-        /// What the client calls it.
+        /// The JSON, verbatim.
+        raw: RawJson,
+        /// The parsed value.
+        parsed: OnceLock<Py<PyAny>>,
+        /// The client's type.
         wire: PhantomData<fn() -> W>,
     },
-    /// Python made it.
-    Given(Py<PyAny>),
+    /// A value that was created in Python.
+    Created(Py<PyAny>),
 }
 
-impl<W> Json<W> {
-    /// A value that came as text.
-    pub fn received(text: RawJson) -> Self {
-        Self::Received { text, value: OnceLock::new(), wire: PhantomData }
+impl<W> LazyJson<W> {
+    /// Wraps JSON that was received.
+    pub fn received(raw: RawJson) -> Self {
+        Self::Received { raw, parsed: OnceLock::new(), wire: PhantomData }
     }
 
-    /// The parsed value, the same object at each call.
+    /// Returns the parsed value. Every call returns the same object.
     pub fn value<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
         match self {
-            Self::Received { text, value, .. } => {
-                if let Some(value) = value.get() {
+            Self::Received { raw, parsed, .. } => {
+                if let Some(value) = parsed.get() {
                     return Ok(value.bind(py));
                 }
-                // Parsed before the cell is locked, since Python may run other threads meanwhile; what the first of them made
-                // stays. PyO3's own cell lets go of the interpreter at every first look, which costs a tenth of the parsing.
-                let parsed = parse(py, text.get())?.unbind();
-                Ok(value.get_or_init(|| parsed).bind(py))
+                // Parsing may run other Python threads, so it happens before the cell is locked; the first result wins.
+                // `PyOnceLock` would detach from the interpreter on every first access, which costs a tenth of the parsing.
+                let value = parse(py, raw.get())?.unbind();
+                Ok(parsed.get_or_init(|| value).bind(py))
             }
-            Self::Given(value) => Ok(value.bind(py)),
+            Self::Created(value) => Ok(value.bind(py)),
         }
     }
 
-    /// The value as text.
-    pub fn text(&self, py: Python<'_>) -> PyResult<RawJson> {
+    /// Returns the value as JSON.
+    pub fn to_raw(&self, py: Python<'_>) -> PyResult<RawJson> {
         match self {
-            Self::Received { text, value, .. } => match value.get() {
-                Some(value) if !is_unchanged(text, value.bind(py))? => raw(value.bind(py)),
-                _ => Ok(text.clone()),
+            Self::Received { raw, parsed, .. } => match parsed.get() {
+                Some(value) if !is_unchanged(raw, value.bind(py))? => serialize(value.bind(py)),
+                _ => Ok(raw.clone()),
             },
-            Self::Given(value) => raw(value.bind(py)),
+            Self::Created(value) => serialize(value.bind(py)),
         }
     }
 }
 
-/// Whether a value is still what the text says. Both are compared as Python writes them, because values that are equal,
-/// such as 1 and True, may differ there.
-fn is_unchanged(text: &RawJson, value: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(write(&parse(value.py(), text.get())?)?.to_str()? == write(value)?.to_str()?)
+/// Returns whether a parsed value still matches its JSON.
+///
+/// Compares the serialized forms, because values that are equal in Python, such as `1` and `True`, may differ in JSON.
+fn is_unchanged(raw: &RawJson, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let original = serialize_to_str(&parse(value.py(), raw.get())?)?;
+    Ok(original.to_str()? == serialize_to_str(value)?.to_str()?)
 }

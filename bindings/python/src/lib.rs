@@ -1,65 +1,74 @@
-//! The native module of the Python package `mistral_datasets`: it converts what Python gives, calls the client, and
-//! converts what comes back. Rules live in the client alone.
+//! The native module of the Python package `mistral_datasets`.
 //!
-//! What follows from the OpenAPI document, one class a response and one pair of methods an operation, lies in `generated`.
-//! By hand are the runtime under the blocking calls and the awaitables, errors, lazily parsed JSON, the transfer of files, and
-//! what makes many calls of one: pagers, waits and bulk transfer.
+//! It converts arguments, calls the Rust client, and converts results. Retries, validation and all other behavior belong to the
+//! client.
+//!
+//! Modules depend only on modules of lower layers, or on earlier modules of their own layer:
+//!
+//! 1. The interpreter: `interpreter` (threads and shutdown), `logging`, `runtime` (worker threads), `raw_response`.
+//! 2. The client: `options`, `error` (exceptions), `blocking` (single-threaded runtimes), `session` (survives forks).
+//! 3. Values: `convert` (results), `json`, `json_object`, `fields`, `model` (responses), `report`, `arguments`.
+//! 4. Calls: `awaitable`, `call`, `driven_call` (calls with Python callbacks), `file`, `pager`, `task`.
+//! 5. The API: `generated` (a class per response and resource, from the OpenAPI document), `export`, `bulk`, `client`, `testing`.
 
-#![allow(missing_debug_implementations, reason = "Python shows its classes by their `__repr__`")]
+#![allow(missing_debug_implementations, reason = "Python classes implement `__repr__` instead")]
 
-mod argument;
+mod arguments;
+mod awaitable;
+mod blocking;
 mod bulk;
 mod call;
 mod client;
+mod convert;
+mod driven_call;
 mod error;
-mod exchange;
 mod export;
+mod fields;
 mod file;
-mod free_object;
 mod generated;
+mod interpreter;
 mod json;
-mod lane;
-mod local;
+mod json_object;
 mod logging;
-mod member;
 mod model;
 mod options;
 mod pager;
-mod raw;
+mod raw_response;
 mod report;
 mod runtime;
 mod session;
 mod task;
+mod testing;
 
 use pyo3::prelude::*;
 
-/// The native part of `mistral_datasets`. Import what you need from the package instead.
+/// Native implementation of `mistral_datasets`. Import from the package instead.
 #[pymodule(name = "_native", gil_used = false)]
 fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("ERROR_KINDS", error::kinds())?;
     logging::install();
-    let end = wrap_pyfunction!(runtime::end, module)?;
-    module.py().import("atexit")?.call_method1("register", (end,))?;
+    let shut_down = wrap_pyfunction!(interpreter::shut_down, module)?;
+    module.py().import("atexit")?.call_method1("register", (shut_down,))?;
     module.add_class::<session::Session>()?;
     module.add_class::<options::RetryPolicy>()?;
     module.add_class::<file::Content>()?;
     module.add_class::<task::Handle>()?;
-    module.add_class::<exchange::Exchange>()?;
-    module.add_class::<local::TestServer>()?;
-    module.add_class::<local::TestWorkspace>()?;
-    module.add_class::<pager::Path>()?;
-    module.add_class::<pager::Items>()?;
-    module.add_class::<pager::Pages>()?;
+    module.add_class::<driven_call::DrivenCall>()?;
+    module.add_class::<testing::TestServer>()?;
+    module.add_class::<testing::TestWorkspace>()?;
+    module.add_class::<pager::BatchSource>()?;
+    module.add_class::<pager::ItemIterator>()?;
+    module.add_class::<pager::PageIterator>()?;
     module.add_class::<report::CreateReport>()?;
     module.add_class::<report::ImportReport>()?;
     module.add_class::<export::ExportedRecord>()?;
     module.add_function(wrap_pyfunction!(bulk::create_records, module)?)?;
     module.add_function(wrap_pyfunction!(bulk::import_jsonl, module)?)?;
-    module.add_function(wrap_pyfunction!(bulk::give_records, module)?)?;
-    module.add_function(wrap_pyfunction!(bulk::give_bytes, module)?)?;
+    module.add_function(wrap_pyfunction!(bulk::provide_records, module)?)?;
+    module.add_function(wrap_pyfunction!(bulk::provide_bytes, module)?)?;
     module.add_function(wrap_pyfunction!(export::export, module)?)?;
     module.add_function(wrap_pyfunction!(export::export_records, module)?)?;
-    module.add_function(wrap_pyfunction!(model::restore, module)?)?;
+    module.add_function(wrap_pyfunction!(convert::restore, module)?)?;
     generated::register(module)
 }

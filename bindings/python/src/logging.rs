@@ -1,10 +1,10 @@
-//! What the client tells about its work, as messages of Python's `logging` under `mistral_datasets`.
+//! Forwards the client's log events to Python's logger `mistral_datasets`.
 //!
-//! How much Python wants to hear is looked up when a call is made, while the interpreter is at hand, and kept in a number. So a
-//! message that nobody wants costs a comparison, on whatever thread it comes up.
+//! The logger's level is looked up when a call is created, while the interpreter is attached, and cached in an atomic. A disabled
+//! event therefore costs one comparison on any thread.
 //!
-//! A message that comes up on the thread of a blocking call runs Python's code there, so that a signal finds its handler there.
-//! What that raises belongs to the call, see [`Interruptible`].
+//! An event on the thread of a blocking call runs Python code on that thread, where it may also run a signal handler. An exception
+//! raised there belongs to the call; see [`Interruptible`].
 
 use std::cell::Cell;
 use std::fmt::{self, Write};
@@ -21,40 +21,41 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use crate::runtime;
+use crate::interpreter;
 
-/// The name of the logger, and of the crate whose messages it gets.
+/// The name of the logger, and of the crate whose events it receives.
 const NAME: &str = "mistral_datasets";
 
-/// The least level that Python wants to hear of; until somebody imports `logging` nobody listens.
-static WANTED: AtomicUsize = AtomicUsize::new(usize::MAX);
+/// The effective level of the logger. No event is enabled until the program has imported `logging`.
+static MIN_LEVEL: AtomicUsize = AtomicUsize::new(usize::MAX);
 
 static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
-/// Makes messages go to Python.
+/// Installs the subscriber that forwards events to Python.
 pub fn install() {
-    // Another module in the process may have been faster, which then hears of the client too.
+    // Fails if another native module in the process has installed a subscriber, which then receives these events too.
     let _ = tracing::subscriber::set_global_default(Forward);
 }
 
-/// Looks up how much Python wants to hear.
+/// Updates the cached level.
 ///
 /// # Errors
-/// What the handler of a signal raised meanwhile.
-pub fn refresh(py: Python<'_>) -> PyResult<()> {
-    if let Some(level) = level(py)? {
-        WANTED.store(level, Ordering::Relaxed);
+/// An exception that a signal handler raised in the meantime.
+pub fn refresh_level(py: Python<'_>) -> PyResult<()> {
+    if let Some(level) = effective_level(py)? {
+        MIN_LEVEL.store(level, Ordering::Relaxed);
     }
     Ok(())
 }
 
-fn level(py: Python<'_>) -> PyResult<Option<usize>> {
+fn effective_level(py: Python<'_>) -> PyResult<Option<usize>> {
     static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
     if LOGGER.get(py).is_none() {
         let modules = MODULES.import(py, "sys", "modules")?;
-        // Importing it takes longer than importing this package; who wants to hear has imported it.
+        // A program that configures logging has imported `logging`; for the others, importing it would take longer than importing
+        // this package.
         let Some(logging) = modules.get_item(intern!(py, "logging"))? else { return Ok(None) };
-        // Another thread may be importing it, and has not got that far.
+        // Another thread may still be importing it.
         let Some(get_logger) = logging.getattr_opt(intern!(py, "getLogger"))? else {
             return Ok(None);
         };
@@ -64,8 +65,8 @@ fn level(py: Python<'_>) -> PyResult<Option<usize>> {
     logger.call_method0(py, intern!(py, "getEffectiveLevel"))?.extract(py).map(Some)
 }
 
-/// A level as `logging` counts them.
-fn number(level: Level) -> usize {
+/// Converts a level to the number that `logging` uses for it.
+fn python_level(level: Level) -> usize {
     match level {
         Level::ERROR => 40,
         Level::WARN => 30,
@@ -76,19 +77,21 @@ fn number(level: Level) -> usize {
 }
 
 thread_local! {
-    /// Whether this thread carries out a call that can be interrupted.
+    /// Whether this thread runs a blocking call.
     static INTERRUPTIBLE: Cell<bool> = const { Cell::new(false) };
 
-    /// What was raised to interrupt it.
+    /// The exception that interrupts the call.
     static RAISED: Cell<Option<PyErr>> = const { Cell::new(None) };
 }
 
-/// As long as it lives, what is raised on its thread while that tells of a call is kept for the call to end with: what the handler
-/// of a signal raised, and what a handler of messages let through that is no failure, such as `SystemExit`.
+/// A guard for a blocking call on the current thread.
+///
+/// While it exists, exceptions raised during logging are kept for the call: those of signal handlers, and those of log handlers that
+/// do not derive from `Exception`, such as `SystemExit`.
 pub struct Interruptible(());
 
 impl Interruptible {
-    /// The thread begins a call.
+    /// Marks the start of a call.
     pub fn begin() -> Self {
         INTERRUPTIBLE.set(true);
         Self(())
@@ -102,12 +105,12 @@ impl Drop for Interruptible {
     }
 }
 
-/// What was raised to interrupt the call of this thread.
+/// Takes the exception that interrupts the call of this thread.
 pub fn interruption() -> Option<PyErr> {
     RAISED.take()
 }
 
-/// Keeps an exception for the call that this thread carries out.
+/// Keeps an exception for the call of this thread. Without a call, it is reported through `sys.unraisablehook`.
 fn interrupt(py: Python<'_>, raised: PyErr) {
     if INTERRUPTIBLE.get() {
         RAISED.set(Some(raised));
@@ -116,7 +119,7 @@ fn interrupt(py: Python<'_>, raised: PyErr) {
     }
 }
 
-/// Forwards the messages of the client; spans it has no use for.
+/// Forwards the client's events and ignores spans.
 struct Forward;
 
 impl Subscriber for Forward {
@@ -130,23 +133,23 @@ impl Subscriber for Forward {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        number(*metadata.level()) >= WANTED.load(Ordering::Relaxed) && metadata.is_event()
+        python_level(*metadata.level()) >= MIN_LEVEL.load(Ordering::Relaxed) && metadata.is_event()
     }
 
     fn event(&self, event: &Event<'_>) {
         let mut message = Message::default();
         event.record(&mut message);
-        let level = number(*event.metadata().level());
-        // An interpreter that is shutting down hears nothing more.
-        runtime::attach(|py| {
-            // A signal that is there already must not pass for a failure of `logging`.
+        let level = python_level(*event.metadata().level());
+        // Events are lost while the interpreter is shutting down.
+        interpreter::attach(|py| {
+            // Handles a pending signal first, so that its exception is not mistaken for a failure of a log handler.
             if let Err(raised) = py.check_signals() {
                 return interrupt(py, raised);
             }
             let Some(logger) = LOGGER.get(py) else { return };
-            match message.send(py, logger.bind(py), level) {
+            match message.log(py, logger.bind(py), level) {
                 Ok(()) => {}
-                // As with a handler of its own that fails: the call goes on.
+                // A failing log handler does not fail the call.
                 Err(failure) if failure.is_instance_of::<PyException>(py) => {
                     failure.write_unraisable(py, None);
                 }
@@ -165,16 +168,16 @@ impl Subscriber for Forward {
     fn exit(&self, _: &Id) {}
 }
 
-/// A message: its words, then what belongs to it as `name=value`.
+/// The message of an event, followed by its other fields as `name=value`.
 #[derive(Default)]
 struct Message {
-    words: String,
-    details: String,
+    message: String,
+    fields: String,
 }
 
 impl Message {
-    fn send(&self, py: Python<'_>, logger: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {
-        let text = format!("{}{}", self.words, self.details);
+    fn log(&self, py: Python<'_>, logger: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {
+        let text = format!("{}{}", self.message, self.fields);
         logger.call_method1(intern!(py, "log"), (level, "%s", text))?;
         Ok(())
     }
@@ -186,10 +189,10 @@ impl Visit for Message {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing into a string does not fail.
+        // Writing to a `String` does not fail.
         let _ = match field.name() {
-            "message" => write!(self.words, "{value:?}"),
-            name => write!(self.details, " {name}={value:?}"),
+            "message" => write!(self.message, "{value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
         };
     }
 }

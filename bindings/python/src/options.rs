@@ -1,4 +1,4 @@
-//! What can be said for a client, for some of its calls, or for one.
+//! Client and request options.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyMapping, PyString, PyTuple};
 
-/// How often and after how long calls that failed are made again. Times are seconds.
+/// Controls how often and after what delay failed requests are retried. Times are in seconds.
 ///
-/// What is not given is as the client has it.
+/// Options that are not given keep their defaults.
 #[pyclass(name = "RetryPolicy", frozen, eq, hash, get_all, module = "mistral_datasets")]
 #[derive(PartialEq, Hash)]
 pub struct RetryPolicy {
-    /// How often a request is sent at most, the first time included.
+    /// Maximum number of attempts, including the first.
     max_attempts: Option<u32>,
-    /// The longest wait before the first repetition; it doubles from one to the next.
+    /// Maximum delay before the first retry.
     first_delay: Option<Seconds>,
-    /// What the waits do not grow beyond.
+    /// Upper limit of the delay between retries.
     max_delay: Option<Seconds>,
-    /// The longest `Retry-After` that is waited for.
+    /// Longest `Retry-After` that is honored.
     max_retry_after: Option<Seconds>,
 }
 
@@ -37,30 +37,30 @@ impl RetryPolicy {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let mut given: Vec<String> = self.max_attempts.iter().map(u32::to_string).collect();
-        for (name, time) in self.times() {
-            if let Some(time) = time {
-                given.push(format!("{name}={}", time.into_pyobject(py)?.repr()?));
+        let mut arguments: Vec<String> = self.max_attempts.iter().map(u32::to_string).collect();
+        for (name, delay) in self.delays() {
+            if let Some(delay) = delay {
+                arguments.push(format!("{name}={}", delay.into_pyobject(py)?.repr()?));
             }
         }
-        Ok(format!("RetryPolicy({})", given.join(", ")))
+        Ok(format!("RetryPolicy({})", arguments.join(", ")))
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let py = slf.py();
         let keywords = PyDict::new(py);
         keywords.set_item("max_attempts", slf.get().max_attempts)?;
-        for (name, time) in slf.get().times() {
-            keywords.set_item(name, time)?;
+        for (name, delay) in slf.get().delays() {
+            keywords.set_item(name, delay)?;
         }
         let partial = py.import("functools")?.getattr("partial")?;
-        let make = partial.call((slf.get_type(),), Some(&keywords))?;
-        (make, PyTuple::empty(py)).into_pyobject(py)
+        let constructor = partial.call((slf.get_type(),), Some(&keywords))?;
+        (constructor, PyTuple::empty(py)).into_pyobject(py)
     }
 }
 
 impl RetryPolicy {
-    fn times(&self) -> [(&'static str, Option<Seconds>); 3] {
+    fn delays(&self) -> [(&'static str, Option<Seconds>); 3] {
         [
             ("first_delay", self.first_delay),
             ("max_delay", self.max_delay),
@@ -68,25 +68,25 @@ impl RetryPolicy {
         ]
     }
 
-    fn policy(&self) -> mistral_datasets::RetryPolicy {
-        let mut retries = mistral_datasets::RetryPolicy::default();
+    fn to_client(&self) -> mistral_datasets::RetryPolicy {
+        let mut policy = mistral_datasets::RetryPolicy::default();
         if let Some(attempts) = self.max_attempts {
-            retries = retries.max_attempts(attempts);
+            policy = policy.max_attempts(attempts);
         }
         if let Some(Seconds(delay)) = self.first_delay {
-            retries = retries.first_delay(delay);
+            policy = policy.first_delay(delay);
         }
         if let Some(Seconds(delay)) = self.max_delay {
-            retries = retries.max_delay(delay);
+            policy = policy.max_delay(delay);
         }
         if let Some(Seconds(delay)) = self.max_retry_after {
-            retries = retries.max_retry_after(delay);
+            policy = policy.max_retry_after(delay);
         }
-        retries
+        policy
     }
 }
 
-/// A time in seconds, as Python counts it.
+/// A duration that is a number of seconds in Python.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Seconds(pub Duration);
 
@@ -113,10 +113,10 @@ impl<'py> IntoPyObject<'py> for Seconds {
     }
 }
 
-/// A policy, or a number of attempts.
-fn retry_policy(value: &Bound<'_, PyAny>) -> PyResult<mistral_datasets::RetryPolicy> {
+/// Parses `retries`: a policy or a number of attempts.
+fn parse_retries(value: &Bound<'_, PyAny>) -> PyResult<mistral_datasets::RetryPolicy> {
     if let Ok(policy) = value.cast::<RetryPolicy>() {
-        return Ok(policy.get().policy());
+        return Ok(policy.get().to_client());
     }
     if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() {
         return Ok(mistral_datasets::RetryPolicy::default().max_attempts(value.extract()?));
@@ -127,59 +127,58 @@ fn retry_policy(value: &Bound<'_, PyAny>) -> PyResult<mistral_datasets::RetryPol
     )))
 }
 
-/// Further headers.
-fn headers(value: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+fn parse_headers(value: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
     let mapping = value.cast::<PyMapping>()?;
     mapping.items()?.iter().map(|pair| pair.extract()).collect()
 }
 
-/// A time in milliseconds. The client refuses a time of nothing, which a negative one is too.
-fn milliseconds(time: i64) -> Duration {
-    Duration::from_millis(time.try_into().unwrap_or(0))
+/// Converts milliseconds. A negative number becomes zero, which the client rejects.
+fn milliseconds(number: i64) -> Duration {
+    Duration::from_millis(number.try_into().unwrap_or(0))
 }
 
-/// The options that a dict names, which are what a client is set up with.
+/// Parses a dict of client options.
 ///
 /// # Errors
-/// `TypeError` for an unknown name, and for a value that is none for its name.
-pub fn read(given: &Bound<'_, PyDict>) -> PyResult<Options> {
-    given.iter().try_fold(Options::new(), |options, (name, value)| {
+/// `TypeError` for an unknown option or a value of the wrong type.
+pub fn parse(options: &Bound<'_, PyDict>) -> PyResult<Options> {
+    options.iter().try_fold(Options::new(), |options, (name, value)| {
         let name = name.cast_into::<PyString>()?;
         let name = name.to_str()?;
-        add(options, name, &value).map_err(|problem| named(name, problem, value.py()))
+        set(options, name, &value).map_err(|error| with_option_name(name, error, value.py()))
     })
 }
 
-fn add(options: Options, name: &str, value: &Bound<'_, PyAny>) -> PyResult<Options> {
+fn set(options: Options, name: &str, value: &Bound<'_, PyAny>) -> PyResult<Options> {
     Ok(match name {
         _ if value.is_none() => options,
         "api_key" => options.api_key(value.extract::<String>()?),
         "server_url" => options.server_url(value.extract::<String>()?),
         "timeout_ms" => options.timeout(milliseconds(value.extract()?)),
         "deadline_ms" => options.deadline(milliseconds(value.extract()?)),
-        "retries" => options.retries(retry_policy(value)?),
-        "headers" | "http_headers" => headers(value)?
+        "retries" => options.retries(parse_retries(value)?),
+        "headers" | "http_headers" => parse_headers(value)?
             .into_iter()
             .fold(options, |options, (name, value)| options.header(name, value)),
-        _ => return Err(PyTypeError::new_err("there is no such argument")),
+        _ => return Err(PyTypeError::new_err("unknown option")),
     })
 }
 
-/// Says which argument a problem is about.
-fn named(name: &str, problem: PyErr, py: Python<'_>) -> PyErr {
-    let message = format!("{name}: {}", problem.value(py));
-    if problem.is_instance_of::<PyTypeError>(py) {
+/// Prefixes an error's message with the option that it is about.
+fn with_option_name(name: &str, error: PyErr, py: Python<'_>) -> PyErr {
+    let message = format!("{name}: {}", error.value(py));
+    if error.is_instance_of::<PyTypeError>(py) {
         PyTypeError::new_err(message)
     } else {
         PyValueError::new_err(message)
     }
 }
 
-/// The keywords that every operation takes beside its arguments, by the names that the official SDK has for them.
+/// Parses the keyword options that every operation accepts. Their names are those of the official SDK.
 ///
 /// # Errors
-/// `TypeError` for any other.
-pub fn of_call(keywords: &Bound<'_, PyDict>) -> PyResult<Options> {
+/// `TypeError` for an unknown keyword or a value of the wrong type.
+pub fn parse_call_options(keywords: &Bound<'_, PyDict>) -> PyResult<Options> {
     const NAMES: [&str; 4] = ["retries", "server_url", "timeout_ms", "http_headers"];
     for name in keywords.keys() {
         if !NAMES.contains(&name.cast::<PyString>()?.to_str()?) {
@@ -187,5 +186,5 @@ pub fn of_call(keywords: &Bound<'_, PyDict>) -> PyResult<Options> {
             return Err(PyTypeError::new_err(message));
         }
     }
-    read(keywords)
+    parse(keywords)
 }

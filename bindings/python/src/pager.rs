@@ -1,7 +1,6 @@
-//! Items that come in batches over time: pagers over listings, and the records of an export.
+//! Iterators over items that arrive in batches: pagers over listings, and the records of an export.
 //!
-//! A batch becomes a list of Python objects in one go, and a loop is handed one after the other from it; only between two
-//! batches does it wait.
+//! A batch is converted to Python objects at once and buffered, so an iterator only waits between batches.
 
 use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,53 +14,55 @@ use pyo3::prelude::*;
 use pyo3::sync::{MutexExt, PyOnceLock};
 use pyo3::types::{PyInt, PyList, PyNotImplemented};
 
+use crate::arguments::number;
+use crate::awaitable;
+use crate::call;
+use crate::convert::{ConvertContext, IntoPython};
 use crate::error;
-use crate::model::Source;
-use crate::runtime::{self, Response};
+use crate::report;
+use crate::runtime;
 use crate::session::Session;
 
-/// Items that came together.
+/// Items that arrived together.
 pub struct Batch {
-    /// The number of the page, from 1.
+    /// The page number, from 1.
     number: u64,
-    /// How many items there are in all, where that is known.
+    /// The total number of items, if known.
     total: Option<u64>,
-    items: Objects,
+    items: ConvertItems,
 }
 
-/// Makes the Python objects of a batch.
-type Objects = Box<dyn FnOnce(Source<'_, '_>) -> PyResult<Vec<Py<PyAny>>> + Send>;
+/// Converts the items of a batch to Python objects.
+type ConvertItems = Box<dyn FnOnce(ConvertContext<'_, '_>) -> PyResult<Vec<Py<PyAny>>> + Send>;
 
 impl Batch {
-    /// A batch of these items, at least one.
-    pub fn new<T: Response>(number: u64, total: Option<u64>, items: Vec<T>) -> Self {
-        let items = Box::new(|source: Source<'_, '_>| {
-            items.into_iter().map(|item| item.into_object(source)).collect()
+    /// Creates a batch of at least one item.
+    pub fn new<T: IntoPython>(number: u64, total: Option<u64>, items: Vec<T>) -> Self {
+        let items = Box::new(|context: ConvertContext<'_, '_>| {
+            items.into_iter().map(|item| item.into_python(context)).collect()
         });
         Self { number, total, items }
     }
 }
 
-/// Batches on their way.
+/// A stream of batches.
 pub type Batches = BoxStream<'static, Result<Batch, Error>>;
 
-/// What a pager was asked to be like.
+/// The options of a pager.
 #[derive(Clone, Copy)]
-pub struct Shape {
-    /// How many items a page holds.
+pub struct PagerOptions {
+    /// The number of items per page.
     pub page_size: Option<i64>,
-    /// How many pages are fetched at a time.
+    /// The number of pages that are requested concurrently.
     pub prefetch: Option<i64>,
-    /// After how many items it ends.
+    /// The maximum number of items.
     pub limit: Option<i64>,
-    /// Whether it complains of missing rows.
+    /// Whether missing items are an error.
     pub strict: bool,
 }
 
-impl Shape {
-    /// The client refuses what is out of its limits, which a negative number is too.
+impl PagerOptions {
     fn apply<T: Send + 'static>(self, pager: ClientPager<T>) -> ClientPager<T> {
-        let number = |given: i64| usize::try_from(given).unwrap_or(0);
         let mut pager = pager.strict(self.strict);
         if let Some(size) = self.page_size {
             pager = pager.page_size(number(size));
@@ -76,35 +77,35 @@ impl Shape {
     }
 }
 
-/// Begins to bring batches, by a client of the process that asks.
-type Begin = Box<dyn Fn(Client) -> Batches + Send + Sync>;
+/// Starts a stream of batches with the client of the current process.
+type Start = Box<dyn Fn(Client) -> Batches + Send + Sync>;
 
-/// Asks how many items there are.
+/// Requests the total number of items.
 type Count = Box<dyn Fn(Client) -> BoxFuture<'static, Result<u64, Error>> + Send + Sync>;
 
-/// Something that can be collected over, any number of times. Python's `Pager` and `ExportedRecords` are made of it.
+/// A sequence of batches that can be iterated any number of times. Python's `Pager` and `ExportedRecords` wrap it.
 #[pyclass(frozen, module = "mistral_datasets._native")]
-pub struct Path {
+pub struct BatchSource {
     session: Session,
-    begin: Begin,
+    start: Start,
     count: Option<Count>,
     limit: Option<u64>,
     convert: Option<Py<PyAny>>,
 }
 
-/// The `Pager` of a listing.
-pub fn object<T: Response>(
+/// Creates the `Pager` of a listing.
+pub fn create<T: IntoPython>(
     py: Python<'_>,
     session: Session,
     call: impl Fn(&Client) -> ClientPager<T> + Clone + Send + Sync + 'static,
-    shape: Shape,
+    options: PagerOptions,
     payload_type: Option<Bound<'_, PyAny>>,
 ) -> PyResult<Py<PyAny>> {
-    static WALK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let begin = {
+    static PAGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let start = {
         let call = call.clone();
         move |client: Client| {
-            let pages = shape.apply(call(&client)).pages();
+            let pages = options.apply(call(&client)).pages();
             let batches = pages.map(|page| {
                 page.map(|page| Batch::new(page.number, Some(page.count), page.results))
             });
@@ -115,18 +116,18 @@ pub fn object<T: Response>(
         let pager = call(&client);
         async move { pager.count().await }.boxed()
     };
-    let path = Path {
+    let source = BatchSource {
         session,
-        begin: Box::new(begin),
+        start: Box::new(start),
         count: Some(Box::new(count)),
-        limit: shape.limit.map(|limit| limit.try_into().unwrap_or(0)),
-        convert: converter(py, payload_type)?,
+        limit: options.limit.map(number),
+        convert: payload_converter(py, payload_type)?,
     };
-    Ok(WALK.import(py, "mistral_datasets._pager", "Pager")?.call1((path,))?.unbind())
+    Ok(PAGER.import(py, "mistral_datasets._pager", "Pager")?.call1((source,))?.unbind())
 }
 
-/// What makes a record of a type out of one that came.
-pub fn converter(
+/// Returns the function that converts a record to one with a typed payload, if a type is given.
+pub fn payload_converter(
     py: Python<'_>,
     payload_type: Option<Bound<'_, PyAny>>,
 ) -> PyResult<Option<Py<PyAny>>> {
@@ -135,98 +136,101 @@ pub fn converter(
     Ok(Some(converter.call1((payload_type,))?.unbind()))
 }
 
-impl Path {
-    /// Something that can be collected over, of which nobody knows how much it is.
+impl BatchSource {
+    /// Creates a source whose number of items is unknown.
     pub fn new(
         session: Session,
-        begin: impl Fn(Client) -> Batches + Send + Sync + 'static,
+        start: impl Fn(Client) -> Batches + Send + Sync + 'static,
         convert: Option<Py<PyAny>>,
     ) -> Self {
-        Self { session, begin: Box::new(begin), count: None, limit: None, convert }
+        Self { session, start: Box::new(start), count: None, limit: None, convert }
     }
 
-    fn feed(&self, py: Python<'_>) -> PyResult<Feed> {
-        let batches = (self.begin)(self.session.client(py)?);
-        Ok(Feed {
+    fn reader(&self, py: Python<'_>) -> PyResult<BatchReader> {
+        let batches = (self.start)(self.session.client(py)?);
+        Ok(BatchReader {
             process: process::id(),
             session: self.session.clone(),
             batches: Arc::new(tokio::sync::Mutex::new(batches)),
             limit: self.limit,
             convert: self.convert.as_ref().map(|convert| convert.clone_ref(py)),
-            state: Mutex::default(),
+            buffer: Mutex::default(),
         })
     }
 
-    fn counting(&self, py: Python<'_>) -> PyResult<BoxFuture<'static, Result<Number, Error>>> {
+    fn request_count(
+        &self,
+        py: Python<'_>,
+    ) -> PyResult<BoxFuture<'static, Result<ItemCount, Error>>> {
         let client = self.session.client(py)?;
         let count = self.count.as_ref().map(|count| count(client));
         Ok(async move {
             match count {
-                Some(count) => count.await.map(Number),
-                None => Ok(Number(0)),
+                Some(count) => count.await.map(ItemCount),
+                None => Ok(ItemCount(0)),
             }
         }
         .boxed())
     }
 }
 
-struct Number(u64);
+struct ItemCount(u64);
 
-impl Response for Number {
-    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
-        Ok(PyInt::new(source.py, self.0).into_any().unbind())
+impl IntoPython for ItemCount {
+    fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
+        Ok(PyInt::new(context.py, self.0).into_any().unbind())
     }
 }
 
 #[pymethods]
-impl Path {
-    /// A loop over the items, from the beginning.
-    fn items(&self, py: Python<'_>) -> PyResult<Items> {
-        Ok(Items { feed: self.feed(py)? })
+impl BatchSource {
+    /// Returns an iterator over the items, from the beginning.
+    fn items(&self, py: Python<'_>) -> PyResult<ItemIterator> {
+        Ok(ItemIterator { reader: self.reader(py)? })
     }
 
-    /// A loop over the pages, from the beginning.
-    fn pages(&self, py: Python<'_>) -> PyResult<Pages> {
-        Ok(Pages { feed: self.feed(py)? })
+    /// Returns an iterator over the pages, from the beginning.
+    fn pages(&self, py: Python<'_>) -> PyResult<PageIterator> {
+        Ok(PageIterator { reader: self.reader(py)? })
     }
 
-    /// How many items there are in all.
+    /// Requests the total number of items.
     fn count(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        runtime::wait(py, self.counting(py)?)
+        call::block(py, self.request_count(py)?)
     }
 
-    /// How many items there are in all, as an awaitable.
+    /// Returns an awaitable of the total number of items.
     fn count_async<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        runtime::coroutine(py, "Pager.count_async", self.counting(py)?)
+        awaitable::coroutine(py, "Pager.count_async", self.request_count(py)?)
     }
 }
 
-/// Where the batches of one loop come from, and what is left of the last one.
-struct Feed {
+/// The batches of one iterator, and the buffered items of the last one.
+struct BatchReader {
     process: u32,
     session: Session,
     batches: Arc<tokio::sync::Mutex<Batches>>,
     limit: Option<u64>,
     convert: Option<Py<PyAny>>,
-    state: Mutex<State>,
+    buffer: Mutex<Buffer>,
 }
 
 #[derive(Default)]
-struct State {
+struct Buffer {
     items: vec::IntoIter<Py<PyAny>>,
-    /// How many items came, those that are left included.
-    came: u64,
+    /// The number of items that have arrived, including the buffered ones.
+    received: u64,
     total: Option<u64>,
 }
 
-impl Feed {
-    fn state(&self, py: Python<'_>) -> MutexGuard<'_, State> {
-        self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+impl BatchReader {
+    fn buffer(&self, py: Python<'_>) -> MutexGuard<'_, Buffer> {
+        self.buffer.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next item of those that are there.
-    fn at_hand(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        let item = self.state(py).items.next();
+    /// Returns the next buffered item.
+    fn next_buffered(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let item = self.buffer(py).items.next();
         item.map(|item| self.convert(py, item)).transpose()
     }
 
@@ -237,72 +241,78 @@ impl Feed {
         }
     }
 
-    /// The next batch.
-    fn next(
+    /// Waits for the next batch.
+    fn next_batch(
         &self,
         py: Python<'_>,
     ) -> PyResult<impl Future<Output = Result<Option<Batch>, Error>> + Send + 'static + use<>> {
         if self.process != process::id() {
-            // Whoever reads it in the child waits for threads that only the parent has.
-            return Err(error::misconfigured(py, "a loop over items does not outlive a fork"));
+            // The worker threads that fetch batches exist only in the parent.
+            return Err(error::configuration(py, "an iterator cannot be used after a fork"));
         }
         let batches = self.batches.clone();
         Ok(async move { batches.lock().await.next().await.transpose() })
     }
 
-    fn objects(&self, py: Python<'_>, batch: Batch) -> PyResult<(u64, Vec<Py<PyAny>>)> {
-        let source = Source { py, session: Some(&self.session) };
-        let items = (batch.items)(source)?;
-        let mut state = self.state(py);
-        state.came += items.len() as u64;
-        state.total = batch.total;
+    /// Blocks until the next batch arrives.
+    fn wait_for_batch(&self, py: Python<'_>) -> PyResult<Option<Batch>> {
+        runtime::block(py, self.next_batch(py)?)?
+            .map_err(|error| report::exception(ConvertContext::detached(py), &error))
+    }
+
+    /// Converts a batch to its page number and items.
+    fn receive(&self, py: Python<'_>, batch: Batch) -> PyResult<(u64, Vec<Py<PyAny>>)> {
+        let items = (batch.items)(ConvertContext::new(py, &self.session))?;
+        let mut buffer = self.buffer(py);
+        buffer.received += items.len() as u64;
+        buffer.total = batch.total;
         Ok((batch.number, items))
     }
 
-    fn keep(&self, py: Python<'_>, batch: Batch) -> PyResult<()> {
-        let (_, items) = self.objects(py, batch)?;
-        let mut state = self.state(py);
-        // Another thread in the same loop may have left some of an earlier batch.
-        state.items = match state.items.len() {
+    fn fill_buffer(&self, py: Python<'_>, batch: Batch) -> PyResult<()> {
+        let (_, items) = self.receive(py, batch)?;
+        let mut buffer = self.buffer(py);
+        // Another thread that uses the same iterator may have buffered items of an earlier batch.
+        buffer.items = match buffer.items.len() {
             0 => items.into_iter(),
-            _ => state.items.by_ref().chain(items).collect::<Vec<_>>().into_iter(),
+            _ => buffer.items.by_ref().chain(items).collect::<Vec<_>>().into_iter(),
         };
         Ok(())
     }
 
-    /// How many items are still to come, as far as is known.
-    fn left(&self, py: Python<'_>) -> Option<u64> {
-        let state = self.state(py);
-        let total = state.total?;
+    /// Returns the number of items that are still to come, if known.
+    fn remaining(&self, py: Python<'_>) -> Option<u64> {
+        let buffer = self.buffer(py);
+        let total = buffer.total?;
         let total = self.limit.map_or(total, |limit| limit.min(total));
-        Some(total.saturating_sub(state.came) + state.items.len() as u64)
+        Some(total.saturating_sub(buffer.received) + buffer.items.len() as u64)
     }
 }
 
-/// A batch that was waited for, on its way to the loop that waited.
-struct Arrived<L> {
+/// A batch on its way to the iterator that awaits it.
+struct FetchedBatch<I> {
     batch: Option<Batch>,
-    goes_to: Py<L>,
+    iterator: Py<I>,
 }
 
-/// A loop over items.
+/// An iterator over items, for `for` and `async for`.
 #[pyclass(frozen, module = "mistral_datasets._native")]
-pub struct Items {
-    feed: Feed,
+pub struct ItemIterator {
+    reader: BatchReader,
 }
 
-impl Response for Arrived<Items> {
-    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
-        let py = source.py;
-        let feed = &self.goes_to.get().feed;
+impl IntoPython for FetchedBatch<ItemIterator> {
+    fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
+        let py = context.py;
+        let reader = &self.iterator.get().reader;
         let Some(batch) = self.batch else { return Err(PyStopAsyncIteration::new_err(())) };
-        feed.keep(py, batch)?;
-        feed.at_hand(py)?.ok_or_else(|| PyStopAsyncIteration::new_err(()))
+        reader.fill_buffer(py, batch)?;
+        reader.next_buffered(py)?.ok_or_else(|| PyStopAsyncIteration::new_err(()))
     }
 }
 
 #[pymethods]
-impl Items {
+impl ItemIterator {
     fn __iter__(slf: Py<Self>) -> Py<Self> {
         slf
     }
@@ -313,13 +323,13 @@ impl Items {
 
     fn __next__(slf: &Bound<'_, Self>) -> PyResult<Option<Py<PyAny>>> {
         let py = slf.py();
-        let feed = &slf.get().feed;
+        let reader = &slf.get().reader;
         loop {
-            if let Some(item) = feed.at_hand(py)? {
+            if let Some(item) = reader.next_buffered(py)? {
                 return Ok(Some(item));
             }
-            match runtime::wait_for(py, feed.next(py)?)? {
-                Some(batch) => feed.keep(py, batch)?,
+            match reader.wait_for_batch(py)? {
+                Some(batch) => reader.fill_buffer(py, batch)?,
                 None => return Ok(None),
             }
         }
@@ -327,34 +337,34 @@ impl Items {
 
     fn __anext__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let feed = &slf.get().feed;
-        if let Some(item) = feed.at_hand(py)? {
-            return Ok(Bound::new(py, Ready { value: Mutex::new(Some(item)) })?.into_any());
+        let reader = &slf.get().reader;
+        if let Some(item) = reader.next_buffered(py)? {
+            return Ok(Bound::new(py, ReadyAwaitable { value: Mutex::new(Some(item)) })?.into_any());
         }
-        let next = feed.next(py)?;
-        let goes_to = slf.clone().unbind();
-        runtime::coroutine(py, "Pager.__anext__", async move {
-            Ok::<_, Error>(Arrived { batch: next.await?, goes_to })
+        let next = reader.next_batch(py)?;
+        let iterator = slf.clone().unbind();
+        awaitable::coroutine(py, "Pager.__anext__", async move {
+            Ok::<_, Error>(FetchedBatch { batch: next.await?, iterator })
         })
     }
 
-    /// How many items are still to come, once the first has.
+    /// Returns the number of items that are still to come. Unknown before the first item.
     fn __length_hint__<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
-        match self.feed.left(py) {
-            Some(left) => PyInt::new(py, left).into_any(),
+        match self.reader.remaining(py) {
+            Some(remaining) => PyInt::new(py, remaining).into_any(),
             None => PyNotImplemented::get(py).to_owned().into_any(),
         }
     }
 }
 
-/// An awaitable whose value is there.
+/// An awaitable whose value is available immediately.
 #[pyclass(frozen, module = "mistral_datasets._native")]
-struct Ready {
+struct ReadyAwaitable {
     value: Mutex<Option<Py<PyAny>>>,
 }
 
 #[pymethods]
-impl Ready {
+impl ReadyAwaitable {
     fn __await__(slf: Py<Self>) -> Py<Self> {
         slf
     }
@@ -369,44 +379,44 @@ impl Ready {
     }
 }
 
-/// A loop over pages, each of them its number, how many items there are in all, and a list of those that it holds.
+/// An iterator over pages. A page is a tuple of its number, the total number of items and the list of its items.
 #[pyclass(frozen, module = "mistral_datasets._native")]
-pub struct Pages {
-    feed: Feed,
+pub struct PageIterator {
+    reader: BatchReader,
 }
 
-impl Pages {
+impl PageIterator {
     fn page(&self, py: Python<'_>, batch: Option<Batch>) -> PyResult<Py<PyAny>> {
         let Some(batch) = batch else { return Ok(py.None()) };
         let total = batch.total;
-        let (number, items) = self.feed.objects(py, batch)?;
+        let (number, items) = self.reader.receive(py, batch)?;
         let items: Vec<_> =
-            items.into_iter().map(|item| self.feed.convert(py, item)).collect::<PyResult<_>>()?;
+            items.into_iter().map(|item| self.reader.convert(py, item)).collect::<PyResult<_>>()?;
         let page = (number, total, PyList::new(py, items)?).into_pyobject(py)?;
         Ok(page.into_any().unbind())
     }
 }
 
-impl Response for Arrived<Pages> {
-    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
-        self.goes_to.get().page(source.py, self.batch)
+impl IntoPython for FetchedBatch<PageIterator> {
+    fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
+        self.iterator.get().page(context.py, self.batch)
     }
 }
 
 #[pymethods]
-impl Pages {
-    /// The next page, or `None` after the last.
+impl PageIterator {
+    /// Returns the next page, or `None` after the last.
     fn next(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let batch = runtime::wait_for(py, self.feed.next(py)?)?;
+        let batch = self.reader.wait_for_batch(py)?;
         self.page(py, batch)
     }
 
-    /// The next page, or `None` after the last, as an awaitable.
+    /// Returns an awaitable of the next page, or of `None` after the last.
     fn next_async<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let next = slf.get().feed.next(slf.py())?;
-        let goes_to = slf.clone().unbind();
-        runtime::coroutine(slf.py(), "Pages.__anext__", async move {
-            Ok::<_, Error>(Arrived { batch: next.await?, goes_to })
+        let next = slf.get().reader.next_batch(slf.py())?;
+        let iterator = slf.clone().unbind();
+        awaitable::coroutine(slf.py(), "Pages.__anext__", async move {
+            Ok::<_, Error>(FetchedBatch { batch: next.await?, iterator })
         })
     }
 }

@@ -1,47 +1,64 @@
-//! What bulk calls have done.
+//! The reports of bulk operations, and the exceptions that carry them.
+//!
+//! Both are in one module because they contain each other: an exception has a report, and a report lists the errors of records.
 
-use mistral_datasets::{Outcome, Report};
+use mistral_datasets::{Error, Outcome, Report};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
 
+use crate::convert::{ConvertContext, IntoPython};
 use crate::error;
-use crate::model::Source;
-use crate::runtime::Response;
 use crate::session::Session;
 
-/// The report of an error.
-pub fn object(source: Source<'_, '_>, report: &Report) -> PyResult<Py<PyAny>> {
-    match report {
-        Report::Create(report) => report.clone().into_object(source),
-        Report::Import(report) => report.clone().into_object(source),
+/// Returns the exception for the error of a call, with its task and report.
+pub fn exception(context: ConvertContext<'_, '_>, error: &Error) -> PyErr {
+    error::exception_with(context.py, error, |details| {
+        if let Some(task) = error.task() {
+            details.set_item("task", task.clone().into_python(context)?)?;
+        }
+        match error.report() {
+            Some(Report::Create(report)) => {
+                details.set_item("report", report.clone().into_python(context)?)
+            }
+            Some(Report::Import(report)) => {
+                details.set_item("report", report.clone().into_python(context)?)
+            }
+            None => Ok(()),
+        }
+    })
+}
+
+impl<T: IntoPython> IntoPython for Result<T, Error> {
+    fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
+        self.map_err(|error| exception(context, &error))?.into_python(context)
     }
 }
 
-/// Makes an object of one of the classes in `mistral_datasets._reports`.
-macro_rules! reported {
-    ($py:expr, $class:literal, $members:expr) => {{
+/// Creates an instance of a named tuple in `mistral_datasets._reports`.
+macro_rules! named_tuple {
+    ($py:expr, $class:literal, $fields:expr) => {{
         static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        CLASS.import($py, "mistral_datasets._reports", $class)?.call1($members)
+        CLASS.import($py, "mistral_datasets._reports", $class)?.call1($fields)
     }};
 }
 
-/// What `create_records` did.
+/// Result of `create_records`.
 #[pyclass(frozen, module = "mistral_datasets._native")]
 pub struct CreateReport {
     report: mistral_datasets::CreateReport,
     session: Option<Session>,
 }
 
-impl Response for mistral_datasets::CreateReport {
-    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
-        let report = CreateReport { report: self, session: source.session.cloned() };
-        Ok(Py::new(source.py, report)?.into_any())
+impl IntoPython for mistral_datasets::CreateReport {
+    fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
+        let report = CreateReport { report: self, session: context.session.cloned() };
+        Ok(Py::new(context.py, report)?.into_any())
     }
 }
 
 impl CreateReport {
-    /// The client's own.
+    /// Returns the client's report, for `resume`.
     pub fn report(&self) -> &mistral_datasets::CreateReport {
         &self.report
     }
@@ -49,10 +66,10 @@ impl CreateReport {
 
 #[pymethods]
 impl CreateReport {
-    /// What became of each record, in the order of the source.
+    /// Outcome of each record, in input order. Records that were not read from the input are not included.
     #[getter]
     fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let session = self.session.as_ref();
+        let context = ConvertContext { py, session: self.session.as_ref() };
         let items = self.report.items().iter().map(|outcome| {
             let (status, id, error) = match outcome {
                 Outcome::Created(id) => ("created", Some(id.to_string()), None),
@@ -61,56 +78,56 @@ impl CreateReport {
                 Outcome::Unknown(error) => ("unknown", None, Some(error)),
                 Outcome::NotSent => ("not_sent", None, None),
             };
-            let error = error.map(|error| error::exception(py, session, error).into_value(py));
-            reported!(py, "Outcome", (status, id, error))
+            let error = error.map(|error| exception(context, error).into_value(py));
+            named_tuple!(py, "Outcome", (status, id, error))
         });
         PyList::new(py, items.collect::<PyResult<Vec<_>>>()?)
     }
 
-    /// How many records were created.
+    /// Number of records that were created, individually or by a file import.
     #[getter]
     fn created(&self) -> usize {
         self.report.created()
     }
 
-    /// How many were refused or could not be sent.
+    /// Number of records that were rejected or could not be sent.
     #[getter]
     fn failed(&self) -> usize {
         self.report.failed()
     }
 
-    /// How many may have been created or not.
+    /// Number of records that may or may not have been created.
     #[getter]
     fn unknown(&self) -> usize {
         self.report.unknown()
     }
 
-    /// How many were taken from the source and surely not created, without a failure of their own.
+    /// Number of records that were read but definitely not created, without an error of their own.
     #[getter]
     fn not_sent(&self) -> usize {
         self.report.not_sent()
     }
 
-    /// The strategy that was used.
+    /// Strategy that was used: the requested one, or the one that `auto` chose.
     #[getter]
     fn strategy(&self) -> &'static str {
         self.report.strategy().name()
     }
 
-    /// Why this strategy, in words.
+    /// Reason for the choice of strategy.
     #[getter]
     fn reason(&self) -> &str {
         self.report.reason()
     }
 
-    /// The import task of the last file, where records went by files.
+    /// Import task of the last file, if records were imported from files.
     #[getter]
     fn task(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        let source = Source { py, session: self.session.as_ref() };
-        self.report.task().map(|task| task.clone().into_object(source)).transpose()
+        let context = ConvertContext { py, session: self.session.as_ref() };
+        self.report.task().map(|task| task.clone().into_python(context)).transpose()
     }
 
-    /// How many seconds the call took.
+    /// Duration of the call in seconds.
     #[getter]
     fn elapsed(&self) -> f64 {
         self.report.elapsed().as_secs_f64()
@@ -128,22 +145,22 @@ impl CreateReport {
     }
 }
 
-/// What `import_jsonl` did.
+/// Result of `import_jsonl`.
 #[pyclass(frozen, module = "mistral_datasets._native")]
 pub struct ImportReport {
     report: mistral_datasets::ImportReport,
     session: Option<Session>,
 }
 
-impl Response for mistral_datasets::ImportReport {
-    fn into_object(self, source: Source<'_, '_>) -> PyResult<Py<PyAny>> {
-        let report = ImportReport { report: self, session: source.session.cloned() };
-        Ok(Py::new(source.py, report)?.into_any())
+impl IntoPython for mistral_datasets::ImportReport {
+    fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
+        let report = ImportReport { report: self, session: context.session.cloned() };
+        Ok(Py::new(context.py, report)?.into_any())
     }
 }
 
 impl ImportReport {
-    /// The client's own.
+    /// Returns the client's report, for `resume`.
     pub fn report(&self) -> &mistral_datasets::ImportReport {
         &self.report
     }
@@ -151,53 +168,52 @@ impl ImportReport {
 
 #[pymethods]
 impl ImportReport {
-    /// How many lines were read, blank and bad ones included.
+    /// Number of lines that were read, including blank and invalid lines.
     #[getter]
     fn lines(&self) -> u64 {
         self.report.lines()
     }
 
-    /// How many records the files have whose imports were begun and did not fail.
+    /// Number of records in files whose import was started and did not fail.
     #[getter]
     fn records(&self) -> u64 {
         self.report.records()
     }
 
-    /// The lines that cannot be imported, in their order; the first 1,000 of them.
+    /// Invalid lines in input order; at most the first 1,000.
     #[getter]
     fn invalid_lines<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let lines = self
-            .report
-            .invalid_lines()
-            .iter()
-            .map(|bad| reported!(py, "InvalidLine", (bad.line, bad.column, &bad.problem)));
+        let lines =
+            self.report.invalid_lines().iter().map(|line| {
+                named_tuple!(py, "InvalidLine", (line.line, line.column, &line.problem))
+            });
         PyList::new(py, lines.collect::<PyResult<Vec<_>>>()?)
     }
 
-    /// How many lines cannot be imported.
+    /// Number of invalid lines.
     #[getter]
     fn invalid_line_count(&self) -> u64 {
         self.report.invalid_line_count()
     }
 
-    /// The files whose imports were begun and did not fail, in their order.
+    /// Files whose import was started and did not fail, in input order.
     #[getter]
     fn files<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let source = Source { py, session: self.session.as_ref() };
+        let context = ConvertContext { py, session: self.session.as_ref() };
         let files = self.report.files().iter().map(|file| {
-            let task = file.task.clone().into_object(source)?;
-            let members = (&file.file_id, file.first_line, file.lines, file.records, task);
-            reported!(py, "ImportedFile", members)
+            let task = file.task.clone().into_python(context)?;
+            let fields = (&file.file_id, file.first_line, file.lines, file.records, task);
+            named_tuple!(py, "ImportedFile", fields)
         });
         PyList::new(py, files.collect::<PyResult<Vec<_>>>()?)
     }
 
-    /// The files whose imports may have been begun or not.
+    /// Files whose import may or may not have been started. Check the dataset's tasks.
     #[getter]
     fn unknown<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let files = self.report.unknown().iter().map(|file| {
-            let members = (&file.file_id, file.first_line, file.lines, file.records);
-            reported!(py, "UnknownFile", members)
+            let fields = (&file.file_id, file.first_line, file.lines, file.records);
+            named_tuple!(py, "UnknownFile", fields)
         });
         PyList::new(py, files.collect::<PyResult<Vec<_>>>()?)
     }

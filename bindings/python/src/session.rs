@@ -1,201 +1,197 @@
-//! The client as the objects of Python share it, across forks.
+//! A handle to the client that survives forks.
 
+use std::future::IntoFuture;
 use std::process;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mistral_datasets::{Client, ClientBuilder, Options};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::PyDict;
 
-use crate::lane::{Lane, Track};
-use crate::{error, logging, options};
+use crate::blocking::{self, BlockingRuntime};
+use crate::{error, logging, options, runtime};
 
-/// A client that is made again in a forked child, where the sockets of its pool belong to the parent.
+/// A shared client that is rebuilt in a forked child, because the sockets in its connection pool belong to the parent.
 ///
-/// Python knows it as `Client`; its methods are in [`crate::client`].
+/// Python sees it as `_native.Client`; its Python methods are in [`crate::client`].
 #[pyclass(name = "Client", frozen, module = "mistral_datasets._native")]
 #[derive(Clone)]
 pub struct Session {
     shared: Arc<Shared>,
-    /// What is to hold otherwise than for the client that is shared, each over what stands before it.
+    /// Overrides of the shared client's options; later entries take precedence.
     options: Arc<[Options]>,
 }
 
 struct Shared {
     origin: Origin,
-    current: Mutex<Current>,
+    current: Mutex<ProcessClient>,
 }
 
-/// How to make the client again.
+/// How to rebuild the client after a fork.
 pub enum Origin {
-    /// With the configuration it was made with.
+    /// From its configuration.
     Built(Box<ClientBuilder>),
-    /// Not at all: its server runs in the parent.
+    /// It cannot be rebuilt, because its server runs in the parent process.
     Local,
 }
 
-/// So many lanes are kept for the calls to come. A program with more threads than that makes new ones when all call at once.
-const MOST_LANES: usize = 64;
+/// The maximum number of idle blocking runtimes that are kept for reuse.
+const MAX_IDLE_RUNTIMES: usize = 64;
 
 /// The client of one process.
-struct Current {
+struct ProcessClient {
     process: u32,
-    /// Taken out only when it is dropped.
+    /// `None` only while being dropped.
     client: Option<Client>,
-    /// The lanes that no call has taken, the last one on top: its connections are the least likely to have been closed.
-    lanes: Vec<Track>,
+    /// Idle blocking runtimes. The most recently used one is last, because the server is least likely to have closed its
+    /// connections.
+    idle_runtimes: Vec<BlockingRuntime>,
 }
 
-impl Current {
+impl ProcessClient {
     fn new(client: Client) -> Self {
-        Self { process: process::id(), client: Some(client), lanes: Vec::new() }
+        Self { process: process::id(), client: Some(client), idle_runtimes: Vec::new() }
     }
 
     fn client(&self) -> &Client {
-        self.client.as_ref().expect("the client is there until it is dropped")
+        self.client.as_ref().expect("the client exists until it is dropped")
     }
 }
 
-impl Drop for Current {
+impl Drop for ProcessClient {
     fn drop(&mut self) {
         if self.process != process::id() {
-            // What is the parent's must not be shut down by its child.
+            // A child must not shut down its parent's client.
             std::mem::forget(self.client.take());
-            std::mem::forget(std::mem::take(&mut self.lanes));
+            std::mem::forget(std::mem::take(&mut self.idle_runtimes));
         }
     }
 }
 
 impl Session {
-    /// Shares a client.
+    /// Wraps a client.
     pub fn new(origin: Origin, client: Client) -> Self {
-        let current = Mutex::new(Current::new(client));
+        let current = Mutex::new(ProcessClient::new(client));
         Self { shared: Arc::new(Shared { origin, current }), options: Arc::default() }
     }
 
-    /// The same client, for which something is otherwise.
+    /// Returns a session for the same client with some options overridden.
     ///
     /// # Errors
-    /// `ConfigurationError` when the options cannot hold.
-    pub fn with(&self, py: Python<'_>, options: Options) -> PyResult<Self> {
-        let all = self.options.iter().cloned().chain([options]).collect();
-        let session = Self { shared: self.shared.clone(), options: all };
-        // What is wrong with them is told here, not at the first call.
+    /// `ConfigurationError` if an option is invalid.
+    pub fn with_options(&self, py: Python<'_>, options: Options) -> PyResult<Self> {
+        let options = self.options.iter().cloned().chain([options]).collect();
+        let session = Self { shared: self.shared.clone(), options };
+        // Reports invalid options now instead of at the first call.
         session.client(py)?;
         Ok(session)
     }
 
-    /// Whether the client's server runs in this process, or did in a parent of it.
-    pub fn is_local(&self) -> bool {
-        matches!(self.shared.origin, Origin::Local)
-    }
-
-    /// The server's address, without a slash at its end.
-    pub fn server_url(&self, py: Python<'_>) -> PyResult<String> {
-        let client = {
-            let current = self.current(py);
-            if current.process != process::id() && self.options.is_empty() {
-                // It is the same there, and to be printed a client needs no connections.
-                return Ok(current.client().server_url().to_owned());
-            }
-            current.client().clone()
-        };
-        let address = self.adapt(py, client.clone()).map(|client| client.server_url().to_owned());
-        if self.current(py).process != process::id() {
-            std::mem::forget(client);
-        }
-        address
-    }
-
-    fn current<'a>(&'a self, py: Python<'_>) -> std::sync::MutexGuard<'a, Current> {
-        self.shared.current.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The client of this process.
-    ///
-    /// # Errors
-    /// `ConfigurationError` in a forked child of a process that has a local server.
-    pub fn client(&self, py: Python<'_>) -> PyResult<Client> {
-        logging::refresh(py)?;
-        let client = self.shared_client(py)?;
-        self.adapt(py, client)
-    }
-
-    /// The client of this process with the keywords that one call was given beside its arguments.
-    ///
-    /// # Errors
-    /// `TypeError` for an unknown keyword, `ConfigurationError` when an option cannot hold.
-    pub fn client_with(
-        &self,
-        py: Python<'_>,
-        options: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Client> {
-        let client = self.client(py)?;
-        match options {
-            None => Ok(client),
-            Some(keywords) => client
-                .with_options(options::of_call(keywords)?)
-                .map_err(|error| error::exception(py, None, &error)),
-        }
-    }
-
-    /// A lane for a single blocking call with the keywords that it was given beside its arguments.
-    ///
-    /// # Errors
-    /// As [`client_with`](Self::client_with).
-    pub fn lane(&self, py: Python<'_>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Lane> {
-        logging::refresh(py)?;
-        let shared = self.shared_client(py)?;
-        let track = self.current(py).lanes.pop();
-        let track = match track {
-            Some(track) => track,
-            None => Track::new(py, &shared)?,
-        };
-        let mut client = self.adapt(py, track.client.clone())?;
-        if let Some(keywords) = options {
-            client = client
-                .with_options(options::of_call(keywords)?)
-                .map_err(|error| error::exception(py, None, &error))?;
-        }
-        Ok(Lane::new(self.clone(), track, client))
-    }
-
-    /// Leaves a lane to the next call.
-    pub fn leave(&self, py: Python<'_>, track: Track) {
-        let mut current = self.current(py);
-        if current.lanes.len() < MOST_LANES && !track.client.is_closed() {
-            current.lanes.push(track);
-        }
-    }
-
-    /// Gives up the lanes that no call has taken, and their connections.
-    pub fn forget_lanes(&self, py: Python<'_>) {
-        let mut current = self.current(py);
-        // A forked child leaves its parent's alone.
-        if current.process == process::id() {
-            current.lanes.clear();
-        }
-    }
-
-    /// This client with the keywords that were given beside the arguments, for what makes more than one call.
+    /// Returns a session with the keyword options of one method call applied, for operations that send several requests.
     ///
     /// # Errors
     /// As [`client_with`](Self::client_with).
     pub fn with_keywords(
         &self,
         py: Python<'_>,
-        options: Option<&Bound<'_, PyDict>>,
+        keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        match options {
+        match keywords {
             None => Ok(self.clone()),
-            Some(keywords) => self.with(py, options::of_call(keywords)?),
+            Some(keywords) => self.with_options(py, options::parse_call_options(keywords)?),
         }
     }
 
-    fn adapt(&self, py: Python<'_>, client: Client) -> PyResult<Client> {
+    /// Returns whether the client's server runs in this process or in one of its ancestors.
+    pub fn is_local(&self) -> bool {
+        matches!(self.shared.origin, Origin::Local)
+    }
+
+    /// Returns the server's URL without a trailing slash.
+    pub fn server_url(&self, py: Python<'_>) -> PyResult<String> {
+        let client = {
+            let current = self.current(py);
+            if current.process != process::id() && self.options.is_empty() {
+                // The URL is the same in a child, and reading it needs no connections.
+                return Ok(current.client().server_url().to_owned());
+            }
+            current.client().clone()
+        };
+        let url =
+            self.apply_options(py, client.clone()).map(|client| client.server_url().to_owned());
+        if self.current(py).process != process::id() {
+            std::mem::forget(client);
+        }
+        url
+    }
+
+    /// Returns the client of this process.
+    ///
+    /// # Errors
+    /// `ConfigurationError` in a forked child if the parent runs the client's local server.
+    pub fn client(&self, py: Python<'_>) -> PyResult<Client> {
+        logging::refresh_level(py)?;
+        let client = self.shared_client(py)?;
+        self.apply_options(py, client)
+    }
+
+    /// Returns the client of this process with the keyword options of one method call applied.
+    ///
+    /// # Errors
+    /// `TypeError` for an unknown keyword, `ConfigurationError` if an option is invalid.
+    pub fn client_with(
+        &self,
+        py: Python<'_>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Client> {
+        apply_keywords(py, self.client(py)?, keywords)
+    }
+
+    /// Returns a client for a single blocking call, with the keyword options of the method call applied.
+    ///
+    /// # Errors
+    /// As [`client_with`](Self::client_with).
+    pub fn blocking(
+        &self,
+        py: Python<'_>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<BlockingClient> {
+        logging::refresh_level(py)?;
+        let shared = self.shared_client(py)?;
+        let idle = self.current(py).idle_runtimes.pop();
+        let runtime = match idle {
+            Some(runtime) => runtime,
+            None => BlockingRuntime::new(py, &shared)?,
+        };
+        let client = self.apply_options(py, runtime.client().clone())?;
+        let client = apply_keywords(py, client, keywords)?;
+        Ok(BlockingClient { session: self.clone(), runtime, client })
+    }
+
+    /// Drops the idle blocking runtimes and their connections.
+    pub fn drop_idle_runtimes(&self, py: Python<'_>) {
+        let mut current = self.current(py);
+        // A forked child must not touch its parent's.
+        if current.process == process::id() {
+            current.idle_runtimes.clear();
+        }
+    }
+
+    fn recycle(&self, py: Python<'_>, runtime: BlockingRuntime) {
+        let mut current = self.current(py);
+        if current.idle_runtimes.len() < MAX_IDLE_RUNTIMES && !runtime.client().is_closed() {
+            current.idle_runtimes.push(runtime);
+        }
+    }
+
+    fn current<'a>(&'a self, py: Python<'_>) -> MutexGuard<'a, ProcessClient> {
+        self.shared.current.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn apply_options(&self, py: Python<'_>, client: Client) -> PyResult<Client> {
         self.options.iter().try_fold(client, |client, options| {
-            client.with_options(options.clone()).map_err(|error| error::exception(py, None, &error))
+            client.with_options(options.clone()).map_err(|error| error::exception(py, &error))
         })
     }
 
@@ -205,18 +201,67 @@ impl Session {
         if current.process == process::id() || client.is_closed() {
             return Ok(client);
         }
-        // One of the parent's; see above.
+        // The parent's client must not be dropped here; see `ProcessClient::drop`.
         std::mem::forget(client);
         let Origin::Built(builder) = &self.shared.origin else {
-            return Err(error::misconfigured(
+            return Err(error::configuration(
                 py,
-                "a local server does not outlive a fork; start one in this process, or one for all of them with \
+                "a local server cannot be used after a fork; start one in this process, or one for all processes with \
                  `mistral-datasets serve`",
             ));
         };
-        let rebuilt =
-            (**builder).clone().build().map_err(|error| error::exception(py, None, &error))?;
-        *current = Current::new(rebuilt.clone());
+        let rebuilt = (**builder).clone().build().map_err(|error| error::exception(py, &error))?;
+        *current = ProcessClient::new(rebuilt.clone());
         Ok(rebuilt)
+    }
+}
+
+fn apply_keywords(
+    py: Python<'_>,
+    client: Client,
+    keywords: Option<&Bound<'_, PyDict>>,
+) -> PyResult<Client> {
+    match keywords {
+        None => Ok(client),
+        Some(keywords) => client
+            .with_options(options::parse_call_options(keywords)?)
+            .map_err(|error| error::exception(py, &error)),
+    }
+}
+
+/// A client together with a blocking runtime that was taken from the session for one call.
+pub struct BlockingClient {
+    session: Session,
+    runtime: BlockingRuntime,
+    client: Client,
+}
+
+impl BlockingClient {
+    /// Returns the client to create the call with.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Returns the session that the client belongs to.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Runs a call of [`client`](Self::client), blocks until it completes and returns the runtime to the session.
+    pub fn run<C>(self, py: Python<'_>, call: C) -> PyResult<C::Output>
+    where
+        C: IntoFuture,
+        C::IntoFuture: Send + 'static,
+        C::Output: Send + 'static,
+    {
+        let Self { session, runtime, client } = self;
+        drop(client);
+        if blocking::is_inside_runtime() {
+            // This thread runs a Python callback for another runtime, so the worker threads run the call.
+            return runtime::block(py, call);
+        }
+        let output = runtime.run(py, call)?;
+        session.recycle(py, runtime);
+        Ok(output)
     }
 }

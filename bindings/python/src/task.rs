@@ -1,27 +1,27 @@
-//! Import tasks: looking after them, and waiting for their end.
+//! Import tasks: refreshing them and waiting for them.
 
-use mistral_datasets::{Client, TaskHandle, Wait};
+use mistral_datasets::{TaskHandle, Wait};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use crate::argument::Id;
+use crate::arguments::Id;
 use crate::call::{limited, send_async, send_by_runtime};
+use crate::driven_call::DrivenCall;
 use crate::error;
-use crate::exchange::Exchange;
 use crate::options::Seconds;
 use crate::session::Session;
 
-/// How to wait.
-pub struct Waiting<'py> {
-    /// How long at most.
+/// The arguments of `wait`.
+pub struct WaitOptions<'py> {
+    /// The maximum time to wait.
     pub timeout: Option<Seconds>,
-    /// How long between two looks: at first, and at most.
+    /// The first and the longest interval between two polls.
     pub poll_interval: Option<(Seconds, Seconds)>,
-    /// What is told at every look.
+    /// The callback that receives the task after every poll.
     pub on_progress: Option<Bound<'py, PyAny>>,
 }
 
-impl Waiting<'_> {
+impl WaitOptions<'_> {
     fn apply(&self, wait: Wait) -> Wait {
         let wait = limited(wait, self.timeout);
         match self.poll_interval {
@@ -38,19 +38,16 @@ fn handle(
     id: &str,
 ) -> PyResult<(Session, TaskHandle)> {
     let session = session.ok_or_else(|| {
-        error::misconfigured(
+        error::configuration(
             py,
-            "the task came from no client; use `mistral.datasets.task(dataset_id=…, task_id=…)`",
+            "the task has no client, because it was created from JSON or unpickled; \
+             use `mistral.datasets.task(dataset_id=…, task_id=…)`",
         )
     })?;
-    Ok((session.clone(), handle_of(&session.client(py)?, dataset_id, id)))
+    Ok((session.clone(), session.client(py)?.datasets().task(dataset_id, id)))
 }
 
-fn handle_of(client: &Client, dataset_id: &str, id: &str) -> TaskHandle {
-    client.datasets().task(dataset_id, id)
-}
-
-/// Asks how a task stands.
+/// Implements `refresh`.
 pub fn refresh(
     py: Python<'_>,
     session: Option<&Session>,
@@ -61,7 +58,7 @@ pub fn refresh(
     send_by_runtime(py, &session, async move { task.refresh().await })
 }
 
-/// Asks how a task stands, for asyncio.
+/// Implements `refresh_async`.
 pub fn refresh_async<'py>(
     py: Python<'py>,
     name: &'static str,
@@ -73,52 +70,52 @@ pub fn refresh_async<'py>(
     send_async(py, name, &session, async move { task.refresh().await })
 }
 
-/// Waits for the end of a task.
+/// Implements `wait`.
 pub fn wait(
     py: Python<'_>,
     session: Option<&Session>,
     dataset_id: &str,
     id: &str,
-    waiting: Waiting<'_>,
+    options: WaitOptions<'_>,
 ) -> PyResult<Py<PyAny>> {
     static RUN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let (session, task) = handle(py, session, dataset_id, id)?;
-    let wait = waiting.apply(task.wait());
-    match waiting.on_progress {
+    let wait = options.apply(task.wait());
+    match options.on_progress {
         None => send_by_runtime(py, &session, wait),
-        Some(told) => {
-            let run = RUN.import(py, "mistral_datasets._exchange", "run")?;
-            Ok(run.call1((telling(&session, wait), told))?.unbind())
+        Some(on_progress) => {
+            let run = RUN.import(py, "mistral_datasets._driver", "run")?;
+            Ok(run.call1((wait_with_progress(&session, wait), on_progress))?.unbind())
         }
     }
 }
 
-/// Waits for the end of a task, for asyncio.
+/// Implements `wait_async`.
 pub fn wait_async<'py>(
     py: Python<'py>,
     name: &'static str,
     session: Option<&Session>,
     dataset_id: &str,
     id: &str,
-    waiting: Waiting<'py>,
+    options: WaitOptions<'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
     static RUN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let (session, task) = handle(py, session, dataset_id, id)?;
-    let wait = waiting.apply(task.wait());
-    match waiting.on_progress {
+    let wait = options.apply(task.wait());
+    match options.on_progress {
         None => send_async(py, name, &session, wait),
-        Some(told) => {
-            let run = RUN.import(py, "mistral_datasets._exchange", "run_async")?;
-            run.call1((telling(&session, wait), told))
+        Some(on_progress) => {
+            let run = RUN.import(py, "mistral_datasets._driver", "run_async")?;
+            run.call1((wait_with_progress(&session, wait), on_progress))
         }
     }
 }
 
-fn telling(session: &Session, wait: Wait) -> Exchange {
-    Exchange::new(session, |link| wait.on_progress(link.task()).into_future())
+fn wait_with_progress(session: &Session, wait: Wait) -> DrivenCall {
+    DrivenCall::new(session, |driver| wait.on_progress(driver.task_progress()).into_future())
 }
 
-/// An import task by its ids, as they were saved or as an import returned them.
+/// A handle to an import task by its IDs. `datasets.task` creates it.
 #[pyclass(name = "TaskHandle", frozen, module = "mistral_datasets._native")]
 pub struct Handle {
     session: Session,
@@ -134,30 +131,30 @@ impl Handle {
         Self { session: client.get().clone(), dataset_id, id: task_id }
     }
 
-    /// The id of the dataset that the task fills.
+    /// ID of the dataset that the task imports into.
     #[getter]
     fn dataset_id(&self) -> &str {
         self.dataset_id.as_str()
     }
 
-    /// The task's id.
+    /// ID of the task.
     #[getter]
     fn id(&self) -> &str {
         self.id.as_str()
     }
 
-    /// Asks the server how the task stands now.
+    /// Fetches the current state of the task; see `models.ImportTask.refresh`.
     fn refresh(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         refresh(py, Some(&self.session), self.dataset_id(), self.id())
     }
 
-    /// Like `refresh`, for asyncio.
+    /// Fetches the current state of the task; see `models.ImportTask.refresh_async`.
     fn refresh_async<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let session = Some(&self.session);
         refresh_async(py, "TaskHandle.refresh_async", session, self.dataset_id(), self.id())
     }
 
-    /// Waits until the task has ended.
+    /// Waits until the task has finished; see `models.ImportTask.wait`.
     #[pyo3(signature = (*, timeout=None, poll_interval=None, on_progress=None))]
     fn wait(
         &self,
@@ -166,11 +163,11 @@ impl Handle {
         poll_interval: Option<(Seconds, Seconds)>,
         on_progress: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        let waiting = Waiting { timeout, poll_interval, on_progress };
-        wait(py, Some(&self.session), self.dataset_id(), self.id(), waiting)
+        let options = WaitOptions { timeout, poll_interval, on_progress };
+        wait(py, Some(&self.session), self.dataset_id(), self.id(), options)
     }
 
-    /// Like `wait`, for asyncio.
+    /// Waits until the task has finished; see `models.ImportTask.wait_async`.
     #[pyo3(signature = (*, timeout=None, poll_interval=None, on_progress=None))]
     fn wait_async<'py>(
         &self,
@@ -179,9 +176,9 @@ impl Handle {
         poll_interval: Option<(Seconds, Seconds)>,
         on_progress: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let waiting = Waiting { timeout, poll_interval, on_progress };
+        let options = WaitOptions { timeout, poll_interval, on_progress };
         let name = "TaskHandle.wait_async";
-        wait_async(py, name, Some(&self.session), self.dataset_id(), self.id(), waiting)
+        wait_async(py, name, Some(&self.session), self.dataset_id(), self.id(), options)
     }
 
     fn __repr__(&self) -> String {

@@ -1,4 +1,4 @@
-"""Fixtures, and how tests that are coroutines are run: once in each style of calling."""
+"""Fixtures, and a hook that runs coroutine tests with blocking and with async calls."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from harness import COUNT, Api, Canned, Silent, Workspace, run
 from mistral_datasets import Mistral
 from mistral_datasets.testing import LocalWorkspace
 
-# The tests of our own plugin run pytest.
+# For the tests of our own plugin, which run pytest.
 pytest_plugins = ["pytester"]
 
 
-# What a shell runs in the background ignores Ctrl-C, which tests press.
+# A process that a shell starts in the background ignores SIGINT, which tests send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=["blocking", "asyncio"])
 def style(request: pytest.FixtureRequest) -> str:
-    """How calls are made."""
+    """The calling style."""
     return str(request.param)
 
 
 @pytest.fixture
 def api(style: str) -> Iterator[Api]:
-    """A client of a server in this process."""
+    """A client of a local server in this process."""
     with Mistral.local() as mistral:
         yield Api(style, mistral)
 
 
 @pytest.fixture
 def workspace(style: str, mistral_local: LocalWorkspace) -> Workspace:
-    """A client of a workspace of its own, whose faults and journal are at hand."""
+    """A client of an empty workspace, with fault injection and a request log."""
     return Workspace(style, mistral_local)
 
 
@@ -54,10 +54,10 @@ def canned() -> Iterator[Canned]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Runs a test that is a coroutine in the style that its parameter says."""
+    """Runs a coroutine test in the style of its parameter."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     names = inspect.signature(pyfuncitem.obj).parameters
-    case = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
-    run(str(pyfuncitem.callspec.params["style"]), case)
+    coroutine = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+    run(str(pyfuncitem.callspec.params["style"]), coroutine)
     return True

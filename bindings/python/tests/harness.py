@@ -1,4 +1,4 @@
-"""What the tests share: one way to write a case for both styles of calling, and servers."""
+"""Shared helpers: clients for tests in both calling styles, and fake servers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from mistral_datasets import Mistral, RetryPolicy, errors, models
-from mistral_datasets.testing import RecordedRequest, LocalWorkspace
+from mistral_datasets.testing import LocalWorkspace, RecordedRequest
 from mistral_datasets.types import Download
 
 ROOT = Path(__file__).resolve().parents[3]
-"""The root of the workspace."""
+"""Root of the repository."""
 
-NOWHERE = "http://127.0.0.1:9"
-"""A server that does not listen."""
+UNREACHABLE = "http://127.0.0.1:9"
+"""A URL at which no server listens."""
 
 UNUSUAL: dict[str, Any] = {
     "messages": [{"role": "user", "content": 'a\x01b\x7f\u2028 😀 é \\ " / \t'}],
@@ -39,13 +39,13 @@ UNUSUAL: dict[str, Any] = {
     "": None,
     "true": True,
 }
-"""Values that a client which parses and writes them again would change."""
+"""Values that do not survive being parsed and serialized by many JSON libraries."""
 
 T = TypeVar("T")
 
 
-class _Done(Generic[T]):
-    """An awaitable whose value is there."""
+class _Ready(Generic[T]):
+    """An awaitable whose value is available immediately."""
 
     def __init__(self, value: T) -> None:
         self._value = value
@@ -56,7 +56,7 @@ class _Done(Generic[T]):
 
 
 class Resource:
-    """A resource whose methods are awaited whatever they are: blocking ones have done their work by then."""
+    """A wrapper whose methods are always awaited, so that a test can use blocking and async methods alike."""
 
     def __init__(self, style: str, target: object) -> None:
         self._style = style
@@ -69,22 +69,22 @@ class Resource:
         if self._style == "asyncio":
             return getattr(self._target, f"{name}_async")
 
-        def done(*args: object, **arguments: object) -> _Done[object]:
-            return _Done(attribute(*args, **arguments))
+        def blocking(*args: object, **arguments: object) -> _Ready[object]:
+            return _Ready(attribute(*args, **arguments))
 
-        return done
+        return blocking
 
 
 class Api(Resource):
-    """A client in one style, and what cases often do with it."""
+    """A client in one calling style, with helpers for tests."""
 
     def __init__(self, style: str, mistral: Mistral) -> None:
         super().__init__(style, mistral)
         self.style = style
         self.mistral = mistral
 
-    def of(self, mistral: Mistral) -> Api:
-        """Another client in the same style."""
+    def with_client(self, mistral: Mistral) -> Api:
+        """Wraps another client in the same style."""
         return Api(self.style, mistral)
 
     async def dataset(self, name: str = "Refund requests") -> models.Dataset:
@@ -109,8 +109,8 @@ class Api(Resource):
     async def read(self, download: Download) -> bytes:
         return await download.aread() if self.style == "asyncio" else download.read()
 
-    async def finished(self, task: models.ImportTask) -> models.ImportTask:
-        """Waits until a task has ended."""
+    async def wait(self, task: models.ImportTask) -> models.ImportTask:
+        """Polls a task until it has finished."""
         deadline = time.monotonic() + 30
         while task.status == "RUNNING":
             assert time.monotonic() < deadline, task
@@ -121,49 +121,49 @@ class Api(Resource):
             task = await self.datasets.fetch_task(dataset_id=task.dataset_id, task_id=task.id)
         return task
 
-    def on(self, target: object) -> Resource:
-        """Something else than a client, in the same style: a task, a pager."""
+    def wrap(self, target: object) -> Resource:
+        """Wraps another object, such as a task or a pager, in the same style."""
         return Resource(self.style, target)
 
-    async def listed(self, pager: Iterable[Any]) -> list[Any]:
-        """Everything that a pager brings."""
+    async def collect(self, pager: Iterable[Any]) -> list[Any]:
+        """Collects all items of a pager."""
         if self.style == "asyncio":
             return [item async for item in cast("AsyncIterable[Any]", pager)]
         return list(pager)
 
-    def begin(self, pager: Iterable[Any]) -> Any:
-        """The loop over a pager, for `next`."""
+    def iterate(self, pager: Iterable[Any]) -> Any:
+        """Returns an iterator over a pager, for `next`."""
         return aiter(cast("AsyncIterable[Any]", pager)) if self.style == "asyncio" else iter(pager)
 
-    async def next(self, loop: Any) -> Any:
-        """The next of a loop, or `None` at its end."""
+    async def next(self, iterator: Any) -> Any:
+        """Returns the next item of an iterator, or `None` at its end."""
         if self.style == "asyncio":
-            return await anext(loop, None)
-        return next(loop, None)
+            return await anext(iterator, None)
+        return next(iterator, None)
 
 
 class Workspace(Api):
-    """A client of a workspace of its own, with the faults of its server and the journal of its requests."""
+    """A client of an empty workspace, with fault injection and a request log."""
 
     def __init__(self, style: str, local: LocalWorkspace) -> None:
         super().__init__(style, local.client)
         self.local = local
         self.key = local.api_key
-        self.fault = local.fault
+        self.inject_fault = local.inject_fault
         self.clear_faults = local.clear_faults
 
     def requests(self) -> list[RecordedRequest]:
-        """The requests since this was asked last."""
+        """Returns the requests since the last call."""
         requests = self.local.requests()
         self.local.clear_requests()
         return requests
 
     def operations(self) -> list[str | None]:
-        """The operations of the requests since this was asked last."""
+        """Returns the operations of the requests since the last call."""
         return [request.operation for request in self.requests()]
 
-    async def filled(self, records: int) -> models.Dataset:
-        """A dataset with so many records, the nth of which says n."""
+    async def dataset_with_records(self, records: int) -> models.Dataset:
+        """Creates a dataset with the given number of records, each with its index as property `n`."""
         dataset = await self.dataset()
         lines = "".join(f'{{"messages": [], "properties": {{"n": {n}}}}}\n' for n in range(records))
         await self.datasets.import_from_file(dataset_id=dataset.id, file_id=await self.file(lines), wait=True)
@@ -171,20 +171,20 @@ class Workspace(Api):
         return dataset
 
 
-def run(style: str, case: Coroutine[Any, Any, None]) -> None:
-    """Runs a case: under an event loop, or without one, which it then must never need."""
+def run(style: str, test: Coroutine[Any, Any, None]) -> None:
+    """Runs a coroutine test. In blocking style there is no event loop, and the test must not need one."""
     if style == "asyncio":
-        asyncio.run(case)
+        asyncio.run(test)
         return
     try:
-        case.send(None)
+        test.send(None)
     except StopIteration:
         return
-    raise AssertionError("a blocking case waited for an event loop")
+    raise AssertionError("a blocking test waited for an event loop")
 
 
 class Canned:
-    """A server that gives every request the same response, and remembers what it was asked."""
+    """A server that returns the same response to every request, and records the requests."""
 
     def __init__(
         self, status: int, body: bytes | str = b"", headers: Mapping[str, str] | None = None, delay: float = 0
@@ -199,7 +199,7 @@ class Canned:
                 super().handle_one_request()
                 self.close_connection = True
 
-            def answer(self) -> None:
+            def respond(self) -> None:
                 canned.requests.append((f"{self.command} {self.path}", self.headers, self.body()))
                 stopped.wait(delay)
                 self.send_response(status)
@@ -218,7 +218,7 @@ class Canned:
                     self.rfile.readline()
                 return b"".join(chunks)
 
-            do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = answer
+            do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = respond
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -239,31 +239,31 @@ class Canned:
         self._thread.join()
 
     def client(self, *, timeout_ms: int | None = None, retries: RetryPolicy | int = 1) -> Mistral:
-        """A client of the server. Unless a test is about that, it sends everything once only."""
+        """Creates a client of the server, by default without retries."""
         return Mistral("the key", server_url=self.url, timeout_ms=timeout_ms, retries=retries)
 
 
 class _Threaded(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
-    # A shorter queue drops connections, and a client that is dropped tries again only after a second.
+    # A shorter backlog drops connections, which clients retry only after a second.
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """The client may have gone away; then nobody waits for the answer."""
+        """Ignores errors, because the client may have disconnected."""
 
 
 COUNT = '{"datasets": {"count": 3}}'
-"""A response to listing datasets."""
+"""A minimal response to `list_datasets`."""
 
 
 class Silent:
-    """A server that takes requests and never answers; it knows when the client hangs up."""
+    """A server that never responds, and detects when the client disconnects."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.asked = threading.Event()
-        self.hung_up = threading.Event()
+        self.received_request = threading.Event()
+        self.disconnected = threading.Event()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
@@ -271,14 +271,14 @@ class Silent:
         connection, _ = self._listener.accept()
         with connection:
             connection.recv(65536)
-            self.asked.set()
+            self.received_request.set()
             while connection.recv(65536):
                 pass
-            self.hung_up.set()
+            self.disconnected.set()
 
     def stop(self) -> None:
-        if not self.asked.is_set():
-            # Nobody came; the thread is still waiting for somebody.
+        if not self.received_request.is_set():
+            # Unblocks the thread, which is still waiting for a connection.
             with socket.create_connection(self._listener.getsockname()):
                 pass
         self._thread.join()
@@ -286,7 +286,7 @@ class Silent:
 
 
 def script(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs a program in a process of its own, which must end well and say nothing on standard error."""
+    """Runs a program in a new process, which must succeed without output on stderr."""
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(text), *arguments],
         capture_output=True,
@@ -299,8 +299,8 @@ def script(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-async def failing(call: Callable[..., Any], *args: object, **arguments: object) -> errors.MistralError:
-    """The error of a call that must fail."""
+async def error_of(call: Callable[..., Any], *args: object, **arguments: object) -> errors.MistralError:
+    """Returns the error of a call that must fail."""
     try:
         response = await call(*args, **arguments)
     except errors.MistralError as error:

@@ -1,4 +1,4 @@
-"""The tree of errors: complete, really raised, and made to travel."""
+"""The exception hierarchy: complete, raised by real failures, and picklable."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from typing import Any
 
 import pytest
 
-from harness import COUNT, NOWHERE, Canned
+from harness import COUNT, UNREACHABLE, Canned
 from mistral_datasets import Mistral, RetryPolicy, _native, errors
 
 CLASSES: list[type[errors.MistralError]] = [getattr(errors, name) for name in errors.__all__]
 
 
-def test_there_is_a_class_for_every_kind_of_the_client() -> None:
+def test_every_error_kind_has_a_class() -> None:
     own = {each.__dict__["kind"]: each for each in CLASSES if each.__dict__.get("kind")}
     assert sorted(own) == sorted(_native.ERROR_KINDS)
     for kind, each in own.items():
         assert each.__name__ == "".join(part.title() for part in kind.split("_")) + "Error"
 
 
-def test_everything_is_one_tree() -> None:
+def test_all_errors_derive_from_mistral_error() -> None:
     defined = {name for name, value in vars(errors).items() if isinstance(value, type)}
     assert defined == set(errors.__all__)
     assert all(issubclass(each, errors.MistralError) for each in CLASSES)
     assert all(each.__doc__ for each in CLASSES)
-    answered = {each for each in CLASSES if issubclass(each, errors.ObservabilityError)}
-    assert answered == {
+    from_server = {each for each in CLASSES if issubclass(each, errors.ObservabilityError)}
+    assert from_server == {
         errors.ObservabilityError,
         errors.AuthenticationError,
         errors.PermissionError,
@@ -63,7 +63,7 @@ STATUSES: dict[int, type[errors.MistralError]] = {
 
 
 @pytest.mark.parametrize(("status", "kind"), STATUSES.items())
-def test_a_refusal_has_the_class_of_its_status(status: int, kind: type[errors.MistralError]) -> None:
+def test_error_responses_have_the_class_of_their_status(status: int, kind: type[errors.MistralError]) -> None:
     body = '{"detail": {"message": "no", "error_code": "SOMETHING"}}'
     with Canned(status, body, {"x-request-id": "r-1"}) as server, pytest.raises(errors.ObservabilityError) as caught:
         server.client().datasets.list()
@@ -76,13 +76,13 @@ def test_a_refusal_has_the_class_of_its_status(status: int, kind: type[errors.Mi
     assert str(error) == f"list_datasets: no (SOMETHING, status {status}, request r-1)"
 
 
-def closed() -> Mistral:
+def closed_client() -> Mistral:
     mistral = Mistral("k")
     mistral.close()
     return mistral
 
 
-def closed_under_way() -> None:
+def close_during_call() -> None:
     with Canned(200, COUNT, delay=5) as server:
         mistral = server.client()
         closing = threading.Timer(0.2, mistral.close)
@@ -93,24 +93,24 @@ def closed_under_way() -> None:
             closing.join()
 
 
-def failed_import() -> None:
+def fail_import() -> None:
     with Mistral.local() as mistral:
         dataset = mistral.datasets.create(name="Refund requests", description="")
-        file = mistral.files.upload(file={"file_name": "a.jsonl", "content": b"no JSON\n"})
+        file = mistral.files.upload(file={"file_name": "a.jsonl", "content": b"not JSON\n"})
         mistral.datasets.import_from_file(dataset_id=dataset.id, file_id=file.id, wait=True)
 
 
-OTHERS: dict[type[errors.MistralError], Callable[[], Any]] = {
-    errors.ConfigurationError: lambda: Mistral("k", server_url="no address"),
-    errors.ConnectionError: lambda: Mistral("k", server_url=NOWHERE, retries=1).datasets.list(),
-    errors.ClosedError: lambda: closed().datasets.list(),
-    errors.CancelledError: closed_under_way,
-    errors.TaskFailedError: failed_import,
+OTHER_FAILURES: dict[type[errors.MistralError], Callable[[], Any]] = {
+    errors.ConfigurationError: lambda: Mistral("k", server_url="not a url"),
+    errors.ConnectionError: lambda: Mistral("k", server_url=UNREACHABLE, retries=1).datasets.list(),
+    errors.ClosedError: lambda: closed_client().datasets.list(),
+    errors.CancelledError: close_during_call,
+    errors.TaskFailedError: fail_import,
 }
 
 
-@pytest.mark.parametrize(("kind", "call"), OTHERS.items())
-def test_other_kinds_are_raised(kind: type[errors.MistralError], call: Callable[[], Any]) -> None:
+@pytest.mark.parametrize(("kind", "call"), OTHER_FAILURES.items())
+def test_other_failures_have_their_class(kind: type[errors.MistralError], call: Callable[[], Any]) -> None:
     with pytest.raises(errors.MistralError) as caught:
         call()
     assert type(caught.value) is kind
@@ -118,7 +118,7 @@ def test_other_kinds_are_raised(kind: type[errors.MistralError], call: Callable[
     assert caught.value.status is None
 
 
-def test_responses_that_are_late_or_unreadable_are_raised() -> None:
+def test_late_and_invalid_responses_have_their_class() -> None:
     with Canned(200, "{}", delay=20) as server, pytest.raises(errors.TimeoutError) as late:
         server.client(timeout_ms=50).datasets.list()
     assert type(late.value) is errors.TimeoutError
@@ -127,36 +127,41 @@ def test_responses_that_are_late_or_unreadable_are_raised() -> None:
     assert "secret" not in str(unreadable.value)
 
 
-def test_every_kind_is_raised_in_a_test() -> None:
-    raised: set[type[errors.MistralError]] = {*STATUSES.values(), *OTHERS, errors.TimeoutError, errors.DecodingError}
+def test_every_error_kind_is_tested() -> None:
+    raised: set[type[errors.MistralError]] = {
+        *STATUSES.values(),
+        *OTHER_FAILURES,
+        errors.TimeoutError,
+        errors.DecodingError,
+    }
     assert {each.kind for each in raised} == set(_native.ERROR_KINDS)
 
 
-def test_a_timeout_of_nothing_is_misconfigured() -> None:
+def test_timeout_must_be_positive() -> None:
     for timeout in (0, -5):
         with pytest.raises(errors.ConfigurationError, match="timeout"):
             Mistral("k", timeout_ms=timeout)
 
 
-def test_an_error_travels() -> None:
+def test_errors_can_be_pickled_and_copied() -> None:
     with pytest.raises(errors.ConnectionError) as caught:
-        Mistral("k", server_url=NOWHERE, retries=1).datasets.list()
+        Mistral("k", server_url=UNREACHABLE, retries=1).datasets.list()
     error = caught.value
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
         assert type(twin) is type(error)
         assert (twin.__dict__, twin.args, str(twin)) == (error.__dict__, error.args, str(error))
 
 
-def test_an_error_travels_with_its_task() -> None:
+def test_pickled_errors_keep_their_task() -> None:
     with pytest.raises(errors.TaskFailedError) as caught:
-        failed_import()
+        fail_import()
     twin = pickle.loads(pickle.dumps(caught.value))
     assert twin.task == caught.value.task
     assert twin.task.status == "FAILED"
     assert "line 1" in twin.message
 
 
-def test_an_error_tells_of_its_attempts() -> None:
+def test_errors_have_the_number_of_attempts() -> None:
     with Canned(503, "{}", {"retry-after": "0"}) as server, pytest.raises(errors.ServerError) as caught:
         server.client(retries=RetryPolicy(3, first_delay=0.01)).datasets.create(name="A name", description="")
     error = caught.value
@@ -169,9 +174,9 @@ def test_an_error_tells_of_its_attempts() -> None:
     assert (caught.value.attempts, caught.value.ambiguous) == (1, True)
 
 
-def test_a_connection_error_has_its_causes() -> None:
+def test_connection_errors_have_a_cause_chain() -> None:
     with pytest.raises(errors.ConnectionError) as caught:
-        Mistral("k", server_url=NOWHERE, retries=1).datasets.list()
+        Mistral("k", server_url=UNREACHABLE, retries=1).datasets.list()
     causes: list[BaseException] = []
     cause = caught.value.__cause__
     while cause is not None:
@@ -183,20 +188,20 @@ def test_a_connection_error_has_its_causes() -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 has no notes")
-def test_the_hint_stands_below_the_trace() -> None:
+def test_hints_are_notes() -> None:
     with pytest.raises(errors.ClosedError) as caught:
-        closed().datasets.list()
+        closed_client().datasets.list()
     assert caught.value.hint == "create a new client"
     assert getattr(caught.value, "__notes__", None) == ["hint: create a new client"]
 
 
-def test_a_program_may_raise_them_itself() -> None:
+def test_programs_can_raise_errors() -> None:
     error = errors.NotFoundError("gone", status=404)
     assert (str(error), error.kind, error.retryable, error.status_code) == ("gone", "not_found", False, 404)
 
 
-def test_wrong_types_are_type_errors() -> None:
-    mistral: Any = Mistral("k", server_url=NOWHERE, retries=1)
+def test_wrong_argument_types_raise_type_error() -> None:
+    mistral: Any = Mistral("k", server_url=UNREACHABLE, retries=1)
     for call in (
         lambda: mistral.datasets.list(page_size="many"),
         lambda: mistral.datasets.list(50),

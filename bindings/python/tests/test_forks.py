@@ -1,4 +1,4 @@
-"""What is left of a client in a forked child."""
+"""Clients in forked children."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 
 from harness import Canned, script
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="requires os.fork")
 
 
-def test_a_forked_child_has_connections_of_its_own(canned: Canned) -> None:
+def test_forked_child_opens_its_own_connections(canned: Canned) -> None:
     done = script(
         """
         import asyncio, os, sys
@@ -36,7 +36,7 @@ def test_a_forked_child_has_connections_of_its_own(canned: Canned) -> None:
     assert len(canned.requests) == 7
 
 
-def test_processes_of_multiprocessing_use_the_client_of_their_parent(canned: Canned) -> None:
+def test_multiprocessing_workers_use_the_parents_client(canned: Canned) -> None:
     done = script(
         """
         import multiprocessing, sys
@@ -53,7 +53,7 @@ def test_processes_of_multiprocessing_use_the_client_of_their_parent(canned: Can
     assert done.stdout.strip() == "27"
 
 
-def test_a_key_of_the_environment_outlives_it_in_a_child(canned: Canned) -> None:
+def test_forked_child_keeps_options_from_the_environment(canned: Canned) -> None:
     done = script(
         """
         import os, sys
@@ -66,7 +66,7 @@ def test_a_key_of_the_environment_outlives_it_in_a_child(canned: Canned) -> None
         child = os.fork()
         if child:
             assert os.waitpid(child, 0)[1] == 0
-        # One after the other: Python without a buffer writes a line in pieces, and those of two processes mingle.
+        # Sequentially, because unbuffered output of two processes would interleave.
         print(mistral.datasets.list().datasets.count, patient.datasets.list().datasets.count, flush=True)
         """,
         canned.url,
@@ -76,8 +76,8 @@ def test_a_key_of_the_environment_outlives_it_in_a_child(canned: Canned) -> None
     assert sorted(headers.get("x-team", "") for _, headers, _ in canned.requests) == ["", "", "blue", "blue"]
 
 
-def test_workers_of_a_server_that_forks_use_the_client_of_their_parent(canned: Canned) -> None:
-    """As gunicorn does it: the program is loaded before the fork, and workers are replaced when they end."""
+def test_prefork_workers_use_the_parents_client(canned: Canned) -> None:
+    """Like gunicorn: the program is loaded before the fork, and workers are replaced when they exit."""
     done = script(
         """
         import asyncio, os, sys, threading
@@ -109,7 +109,7 @@ def test_workers_of_a_server_that_forks_use_the_client_of_their_parent(canned: C
     assert done.stdout.strip() == "done"
 
 
-def test_a_loop_does_not_outlive_a_fork() -> None:
+def test_iterators_cannot_be_used_after_a_fork() -> None:
     script(
         """
         import os, sys
@@ -133,7 +133,7 @@ def test_a_loop_does_not_outlive_a_fork() -> None:
     )
 
 
-def test_a_local_server_stays_with_its_process(tmp_path: Path) -> None:
+def test_local_server_cannot_be_used_after_a_fork(tmp_path: Path) -> None:
     script(
         """
         import os, sys
@@ -164,7 +164,7 @@ def test_a_local_server_stays_with_its_process(tmp_path: Path) -> None:
     )
 
 
-def test_a_closed_client_is_closed_in_a_child_too(canned: Canned) -> None:
+def test_closed_client_stays_closed_in_forked_child(canned: Canned) -> None:
     script(
         """
         import os, sys

@@ -1,4 +1,4 @@
-"""What records hold reads exactly as `json.loads` would read it."""
+"""Payloads are parsed exactly as by `json.loads`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from mistral_datasets import models
 
-ODD = [
+EDGE_CASES = [
     "0",
     "-0",
     "-0.0",
@@ -50,42 +50,40 @@ ODD = [
 ]
 
 
-def received(text: str) -> object:
-    """What is made of a payload that came as this text."""
+def parse(text: str) -> object:
+    """Parses JSON as part of a payload."""
     return models.ConversationPayload.from_json('{"value": ' + text + "}")["value"]
 
 
-def same(ours: object, pythons: object) -> bool:
-    """Whether two values are equal, of the same types, and in the same order."""
-    return repr(ours) == repr(pythons)
+def same(left: object, right: object) -> bool:
+    """Whether two values are equal, with the same types and the same order of keys."""
+    return repr(left) == repr(right)
 
 
-@pytest.mark.parametrize("text", ODD)
-def test_odd_values_read_as_python_reads_them(text: str) -> None:
-    assert same(received(text), json.loads(text))
+@pytest.mark.parametrize("text", EDGE_CASES)
+def test_edge_cases_are_parsed_like_python(text: str) -> None:
+    assert same(parse(text), json.loads(text))
 
 
-def test_random_values_read_as_python_reads_them() -> None:
-    chance = random.Random(20261123)
+def test_random_values_are_parsed_like_python() -> None:
+    rng = random.Random(20261123)
 
     def value(depth: int) -> str:
-        kind = chance.randrange(9 if depth else 7)
+        kind = rng.randrange(9 if depth else 7)
         if kind == 0:
-            return str(chance.randint(-(10 ** chance.randint(1, 40)), 10 ** chance.randint(1, 40)))
+            return str(rng.randint(-(10 ** rng.randint(1, 40)), 10 ** rng.randint(1, 40)))
         if kind <= 2:
-            return repr(chance.uniform(-1, 1) * 10.0 ** chance.randint(-300, 300))
+            return repr(rng.uniform(-1, 1) * 10.0 ** rng.randint(-300, 300))
         if kind == 3:
-            return f"{chance.randint(0, 10**20)}.{chance.randint(0, 10**20):020}e{chance.randint(-330, 330)}"
+            return f"{rng.randint(0, 10**20)}.{rng.randint(0, 10**20):020}e{rng.randint(-330, 330)}"
         if kind <= 6:
-            characters = [chr(chance.choice([chance.randrange(128), chance.randrange(0x110000)])) for _ in range(12)]
-            return json.dumps("".join(characters), ensure_ascii=chance.random() < 0.5).encode(errors="replace").decode()
+            characters = [chr(rng.choice([rng.randrange(128), rng.randrange(0x110000)])) for _ in range(12)]
+            return json.dumps("".join(characters), ensure_ascii=rng.random() < 0.5).encode(errors="replace").decode()
         if kind == 7:
-            return "[" + ", ".join(value(depth - 1) for _ in range(chance.randrange(5))) + "]"
-        members = (
-            f"{json.dumps(f'key {chance.randrange(5)}')}: {value(depth - 1)}" for _ in range(chance.randrange(5))
-        )
-        return "{" + ", ".join(members) + "}"
+            return "[" + ", ".join(value(depth - 1) for _ in range(rng.randrange(5))) + "]"
+        items = (f"{json.dumps(f'key {rng.randrange(5)}')}: {value(depth - 1)}" for _ in range(rng.randrange(5)))
+        return "{" + ", ".join(items) + "}"
 
     for _ in range(2_000):
         text = value(4)
-        assert same(received(text), json.loads(text)), text
+        assert same(parse(text), json.loads(text)), text

@@ -1,4 +1,4 @@
-"""Responses as objects: what every class of `models` can do."""
+"""Methods of the classes in `models`."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def build(name: str, sample: dict[str, Any] | None = None) -> Any:
 
 
 def changed(value: object) -> object:
-    """Another value of the same kind, which must make a difference."""
+    """Returns a different value of the same kind."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, (int, float)):
@@ -112,8 +112,8 @@ def test_every_class_has_a_sample() -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-class TestEvery:
-    def test_reads_and_writes_itself(self, name: str) -> None:
+class TestEveryModel:
+    def test_parses_and_serializes(self, name: str) -> None:
         model = build(name)
         assert type(model).__name__ == name
         assert type(model).__module__ == "mistral_datasets.models"
@@ -121,26 +121,26 @@ class TestEvery:
         assert json.loads(model.to_json()) == SAMPLES[name]
         assert type(model).__doc__
 
-    def test_members_are_attributes(self, name: str) -> None:
+    def test_fields_are_attributes(self, name: str) -> None:
         model = build(name)
-        for member in SAMPLES[name]:
-            getattr(model, member)
+        for field in SAMPLES[name]:
+            getattr(model, field)
         with pytest.raises(AttributeError, match=f"'{name}' object has no attribute 'nothing'"):
             _ = model.nothing
         with pytest.raises(AttributeError):
             model.created_at = None
 
-    def test_is_compared_by_what_it_says(self, name: str) -> None:
+    def test_compares_by_value(self, name: str) -> None:
         sample = SAMPLES[name]
-        spread = getattr(models, name).from_json(json.dumps(sample, indent=2))
-        assert build(name) == spread
-        for member, value in sample.items():
+        indented = getattr(models, name).from_json(json.dumps(sample, indent=2))
+        assert build(name) == indented
+        for field, value in sample.items():
             if value is not None:
-                assert build(name) != build(name, {**sample, member: changed(value)}), member
+                assert build(name) != build(name, {**sample, field: changed(value)}), field
         assert build(name) != sample or name == "ConversationPayload"
         assert build(name) != "text"
 
-    def test_is_hashed_by_its_id_or_not_at_all(self, name: str) -> None:
+    def test_hashes_by_id_or_is_unhashable(self, name: str) -> None:
         model = build(name)
         if "id" in SAMPLES[name]:
             assert hash(model) == hash(model.id)
@@ -149,7 +149,7 @@ class TestEvery:
             with pytest.raises(TypeError, match="unhashable"):
                 hash(model)
 
-    def test_is_copied_and_pickled(self, name: str) -> None:
+    def test_can_be_copied_and_pickled(self, name: str) -> None:
         model = build(name)
         for twin in (
             pickle.loads(pickle.dumps(model)),
@@ -161,14 +161,14 @@ class TestEvery:
             assert type(twin) is type(model)
             assert twin is not model
 
-    def test_is_shown_without_conversations_and_secrets(self, name: str) -> None:
+    def test_repr_contains_no_conversations_or_secrets(self, name: str) -> None:
         shown = repr(build(name))
         assert shown.startswith(f"{name}(")
         assert str(build(name)) == shown
         for secret in ("what the user said", "what it is about", "signature=secret"):
             assert secret not in shown
 
-    def test_keeps_what_it_does_not_know(self, name: str) -> None:
+    def test_keeps_unknown_fields(self, name: str) -> None:
         text = json.dumps({**SAMPLES[name], "colour": {"b": 1.0, "a": [1]}})
         model = getattr(models, name).from_json(text)
         assert model.colour == {"b": 1.0, "a": [1]}
@@ -177,11 +177,11 @@ class TestEvery:
         if name != "ConversationPayload":
             assert dict(model.extra) == {"colour": {"b": 1.0, "a": [1]}}
             assert model.extra is model.extra
-            assert repr(model).endswith("extra=<1 member>)")
+            assert repr(model).endswith("extra=<1 key>)")
             with pytest.raises(TypeError):
                 model.extra["more"] = 1
 
-    def test_what_is_no_response_is_refused_without_repeating_it(self, name: str) -> None:
+    def test_rejects_invalid_json_without_quoting_it(self, name: str) -> None:
         for text in ("{", "[]", '"secret"', '{"secret": '):
             if name == "ConversationPayload" and text in ("[]", '"secret"'):
                 continue
@@ -189,12 +189,12 @@ class TestEvery:
                 getattr(models, name).from_json(text)
             assert "secret" not in str(caught.value)
 
-    def test_cannot_be_made_of_nothing(self, name: str) -> None:
+    def test_requires_arguments(self, name: str) -> None:
         with pytest.raises(TypeError):
             getattr(models, name)()
 
 
-def test_values_are_pythons_own() -> None:
+def test_field_types() -> None:
     record = build("DatasetRecord")
     assert (record.id, record.dataset_id, record.source) == (ID, OTHER, "EXPLORER")
     assert {type(text) for text in (record.id, record.dataset_id, record.source)} == {str}
@@ -208,7 +208,7 @@ def test_values_are_pythons_own() -> None:
     assert build("ImportTask", {**TASK, "result": None}).result is None
 
 
-def test_optional_members_may_be_missing_or_null() -> None:
+def test_optional_fields_may_be_missing_or_null() -> None:
     for sample in ({"count": 3}, {"count": 3, "results": None, "next": None}):
         empty = build("RecordPage", sample)
         assert (empty.results, empty.count, empty.next, empty.previous) == ([], 3, None, None)
@@ -216,7 +216,7 @@ def test_optional_members_may_be_missing_or_null() -> None:
         build("RecordPage", {"results": []})
 
 
-def test_what_is_handed_out_is_the_same_at_each_look() -> None:
+def test_attributes_return_the_same_object_every_time() -> None:
     response = build("ListRecordsResponse")
     assert response.records is response.records
     assert response.records.results is response.records.results
@@ -225,7 +225,7 @@ def test_what_is_handed_out_is_the_same_at_each_look() -> None:
     assert record.properties is record.properties
 
 
-def test_a_response_is_always_what_it_shows() -> None:
+def test_modified_values_are_serialized() -> None:
     response = build("ListRecordsResponse")
     untouched = build("ListRecordsResponse")
     response.records.results[0].properties["topic"] = "another"
@@ -236,22 +236,22 @@ def test_a_response_is_always_what_it_shows() -> None:
     assert record["properties"] == {"topic": "another"}
     assert len(record["payload"]["messages"]) == 2
     assert pickle.loads(pickle.dumps(response)) == response
-    response.records.results.append("no record")
+    response.records.results.append("not a record")
     with pytest.raises(TypeError):
         response.to_json()
 
 
-def test_free_members_stay_to_the_letter_until_they_are_changed() -> None:
+def test_json_is_kept_verbatim_until_modified() -> None:
     text = json.dumps(RECORD).replace('{"topic": "what it is about"}', '{ "n" : 1.00,\n "e": 1E2 }')
     record = models.DatasetRecord.from_json(text)
     assert '{ "n" : 1.00,\n "e": 1E2 }' in record.to_json()
     assert record.properties == {"n": 1.0, "e": 100.0}
-    assert '{ "n" : 1.00,\n "e": 1E2 }' in record.to_json(), "looking changes nothing"
+    assert '{ "n" : 1.00,\n "e": 1E2 }' in record.to_json(), "reading does not modify"
     record.properties["n"] = True
     assert '{"n":true,"e":100.0}' in record.to_json()
 
 
-def test_the_collector_need_not_look_at_what_was_received() -> None:
+def test_responses_are_not_tracked_by_the_garbage_collector() -> None:
     (record,) = build("RecordPage").results
     payload = record.payload
     assert not gc.is_tracked(record)
@@ -261,6 +261,6 @@ def test_the_collector_need_not_look_at_what_was_received() -> None:
     assert payload == RECORD["payload"]
 
 
-def test_strings_that_come_back_in_every_record_are_one() -> None:
+def test_repeated_strings_are_shared() -> None:
     first, second = build("ListRecordsResponse").records.results
     assert first.payload.messages[0]["role"] is second.payload.messages[0]["role"]

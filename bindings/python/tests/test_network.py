@@ -1,4 +1,4 @@
-"""Ways to the server: proxies, and authorities that the system does not know."""
+"""Proxies and private certificate authorities."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mistral_datasets import Mistral, errors
 
 
 @pytest.fixture
-def clean(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment that names no proxy and no certificates."""
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without proxy and certificate settings."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
@@ -27,29 +27,29 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-NOWHERE = "http://no-such-host.invalid"
-"""Only a proxy could know it."""
+UNRESOLVABLE = "http://no-such-host.invalid"
+"""A URL that is reachable only through a proxy."""
 
 
-def test_a_proxy_is_given_or_named_by_the_environment(clean: pytest.MonkeyPatch) -> None:
+def test_proxy_from_argument_or_environment(clean_environment: pytest.MonkeyPatch) -> None:
     with Canned(200, COUNT) as proxy:
-        assert Mistral("k", server_url=NOWHERE, proxy=proxy.url).datasets.list().datasets.count == 3
+        assert Mistral("k", server_url=UNRESOLVABLE, proxy=proxy.url).datasets.list().datasets.count == 3
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
-            with clean.context() as environment:
+            with clean_environment.context() as environment:
                 environment.setenv(name, proxy.url)
-                assert Mistral("k", server_url=NOWHERE).datasets.list().datasets.count == 3
-        assert {line for line, _, _ in proxy.requests} == {f"GET {NOWHERE}/v1/observability/datasets"}
-        clean.setenv("HTTP_PROXY", proxy.url)
-        clean.setenv("NO_PROXY", "no-such-host.invalid")
+                assert Mistral("k", server_url=UNRESOLVABLE).datasets.list().datasets.count == 3
+        assert {line for line, _, _ in proxy.requests} == {f"GET {UNRESOLVABLE}/v1/observability/datasets"}
+        clean_environment.setenv("HTTP_PROXY", proxy.url)
+        clean_environment.setenv("NO_PROXY", "no-such-host.invalid")
         with pytest.raises(errors.ConnectionError):
-            Mistral("k", server_url=NOWHERE, retries=1).datasets.list()
+            Mistral("k", server_url=UNRESOLVABLE, retries=1).datasets.list()
     with pytest.raises(errors.ConfigurationError, match="proxy") as caught:
-        Mistral("k", proxy="not a secret address")
+        Mistral("k", proxy="not a secret url")
     assert "secret" not in str(caught.value)
 
 
-class Tls:
-    """A server that answers over TLS, with a certificate of an authority of its own."""
+class TlsServer:
+    """A TLS server with a certificate from a private authority."""
 
     def __init__(self) -> None:
         self.authority = trustme.CA()
@@ -66,7 +66,7 @@ class Tls:
         response = f"HTTP/1.1 200 OK\r\ncontent-length: {len(COUNT)}\r\nconnection: close\r\n\r\n{COUNT}".encode()
         while not self._stopped:
             connection, _ = self._listener.accept()
-            # A client that does not know the authority hangs up in the middle of the handshake.
+            # A client that does not trust the authority aborts the handshake.
             with contextlib.suppress(OSError), self._context.wrap_socket(connection, server_side=True) as secured:
                 if secured.recv(65536):
                     secured.sendall(response)
@@ -80,14 +80,14 @@ class Tls:
 
 
 @pytest.fixture
-def tls() -> Iterator[Tls]:
-    server = Tls()
+def tls() -> Iterator[TlsServer]:
+    server = TlsServer()
     yield server
     server.stop()
 
 
-def test_a_private_authority_is_given_or_named_by_the_environment(
-    clean: pytest.MonkeyPatch, tls: Tls, tmp_path: Path
+def test_ca_certificates_from_argument_or_environment(
+    clean_environment: pytest.MonkeyPatch, tls: TlsServer, tmp_path: Path
 ) -> None:
     with pytest.raises(errors.ConnectionError, match="certificate"):
         Mistral("k", server_url=tls.url, retries=1).datasets.list()
@@ -98,10 +98,10 @@ def test_a_private_authority_is_given_or_named_by_the_environment(
         mistral = Mistral("k", server_url=tls.url, ca_certificates=given, retries=1)
         assert mistral.datasets.list().datasets.count == 3
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
-        with clean.context() as environment:
+        with clean_environment.context() as environment:
             environment.setenv(name, str(path))
             assert Mistral("k", server_url=tls.url, retries=1).datasets.list().datasets.count == 3
     with pytest.raises(errors.ConfigurationError, match="certificate"):
-        Mistral("k", ca_certificates=b"no certificate")
+        Mistral("k", ca_certificates=b"not a certificate")
     with pytest.raises(FileNotFoundError):
         Mistral("k", ca_certificates=tmp_path / "missing.pem")

@@ -1,16 +1,16 @@
-"""Options that cannot hold."""
+"""Invalid options."""
 
 from __future__ import annotations
 
 import pytest
 
-from harness import Workspace, failing
+from harness import Workspace, error_of
 from mistral_datasets import RetryPolicy, errors
 
 
-async def test_options_that_cannot_hold_are_refused(workspace: Workspace) -> None:
+async def test_invalid_options_are_rejected(workspace: Workspace) -> None:
     class RetryConfig:
-        """What the official SDK has."""
+        """The official SDK's class."""
 
     for wrong in (RetryConfig(), "5", 2.5, True):
         with pytest.raises(TypeError, match=r"retries: expected mistral_datasets\.RetryPolicy"):
@@ -20,7 +20,7 @@ async def test_options_that_cannot_hold_are_refused(workspace: Workspace) -> Non
     with pytest.raises(TypeError, match="unexpected keyword argument 'retry'"):
         await workspace.datasets.list(retry=1)
     for options in ({"timeout_ms": 0}, {"http_headers": {"authorization": "x"}}, {"server_url": "nowhere"}):
-        assert isinstance(await failing(workspace.datasets.list, **options), errors.ConfigurationError)
+        assert isinstance(await error_of(workspace.datasets.list, **options), errors.ConfigurationError)
     with pytest.raises(ValueError, match="number of seconds"):
         RetryPolicy(first_delay=-1)
     assert await workspace.datasets.list(retries=None, timeout_ms=None) == await workspace.datasets.list()

@@ -1,4 +1,4 @@
-"""Conversations and properties: how they are read, made and sent."""
+"""Payloads and properties: reading, creating and sending them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def payload() -> models.ConversationPayload:
     return models.ConversationPayload.from_json(json.dumps(PLAIN))
 
 
-def test_it_is_a_mapping(payload: models.ConversationPayload) -> None:
+def test_payload_is_a_mapping(payload: models.ConversationPayload) -> None:
     assert isinstance(payload, Mapping)
     assert payload["messages"] == PLAIN["messages"]
     assert dict(payload) == PLAIN
@@ -51,14 +51,14 @@ def test_it_is_a_mapping(payload: models.ConversationPayload) -> None:
         case {"messages": [{"content": content}, *_]}:
             assert content == "Hi"
         case _:
-            pytest.fail("no pattern of a mapping matches")
+            pytest.fail("the mapping pattern does not match")
 
 
-def test_threads_that_look_at_once_see_the_same_objects() -> None:
-    # Half a surrogate pair is left to Python's own parser, in the midst of which another thread may run.
+def test_concurrent_first_access_returns_the_same_objects() -> None:
+    # A lone surrogate is parsed by Python's own parser, during which other threads may run.
     text = json.dumps({"messages": [{"content": "\ud800"}] * 100})
 
-    def look(payload: models.ConversationPayload, start: threading.Barrier) -> Any:
+    def access(payload: models.ConversationPayload, start: threading.Barrier) -> Any:
         start.wait()
         return payload.messages
 
@@ -69,15 +69,15 @@ def test_threads_that_look_at_once_see_the_same_objects() -> None:
             for _ in range(50):
                 payload = models.ConversationPayload.from_json(text)
                 start = threading.Barrier(4)
-                looks = [threads.submit(look, payload, start) for _ in range(4)]
-                first, *others = [one.result() for one in looks]
+                results = [threads.submit(access, payload, start) for _ in range(4)]
+                first, *others = [one.result() for one in results]
                 assert all(other is first for other in others)
                 assert payload.messages is first
     finally:
         sys.setswitchinterval(interval)
 
 
-def test_its_members_are_attributes(payload: models.ConversationPayload) -> None:
+def test_keys_are_attributes(payload: models.ConversationPayload) -> None:
     assert payload.messages == PLAIN["messages"]
     assert payload.messages is payload["messages"]
     assert payload.model == "m"
@@ -85,7 +85,7 @@ def test_its_members_are_attributes(payload: models.ConversationPayload) -> None
     assert not hasattr(models.ConversationPayload.from_json("{}"), "messages")
 
 
-def test_it_equals_the_plain_dict_both_ways(payload: models.ConversationPayload) -> None:
+def test_payload_equals_other_mappings(payload: models.ConversationPayload) -> None:
     assert payload == PLAIN
     assert payload == PLAIN
     assert payload != {"messages": []}
@@ -95,7 +95,7 @@ def test_it_equals_the_plain_dict_both_ways(payload: models.ConversationPayload)
     assert payload == types.MappingProxyType(PLAIN)
 
 
-def test_it_is_made_of_messages_and_more() -> None:
+def test_payload_can_be_constructed() -> None:
     made = models.ConversationPayload(messages=[{"role": "user"}], model="m", **{"with space": 1})
     assert made.to_json() == '{"messages":[{"role":"user"}],"model":"m","with space":1}'
     assert made.to_dict() == {"messages": [{"role": "user"}], "model": "m", "with space": 1}
@@ -103,14 +103,14 @@ def test_it_is_made_of_messages_and_more() -> None:
         models.ConversationPayload()  # type: ignore[call-arg]
 
 
-def test_it_is_shown_by_its_size() -> None:
+def test_repr_shows_the_size() -> None:
     assert repr(models.ConversationPayload(messages=[{}, {}])) == "ConversationPayload(2 messages)"
     assert repr(models.ConversationPayload(messages=[{}])) == "ConversationPayload(1 message)"
-    assert repr(models.ConversationPayload.from_json('{"turns": 3}')) == "ConversationPayload(1 member)"
-    assert repr(models.ConversationPayload.from_json("[null]")) == "ConversationPayload(no object)"
+    assert repr(models.ConversationPayload.from_json('{"turns": 3}')) == "ConversationPayload(1 key)"
+    assert repr(models.ConversationPayload.from_json("[null]")) == "ConversationPayload(not an object)"
 
 
-def test_numbers_keep_their_digits() -> None:
+def test_numbers_keep_their_precision() -> None:
     text = '{"messages":[],"big":123456789012345678901234567890,"float":0.1,"minus":-0.0,"int":1,"one":1.0}'
     payload = models.ConversationPayload.from_json(text)
     assert payload.big == 123456789012345678901234567890
@@ -119,25 +119,25 @@ def test_numbers_keep_their_digits() -> None:
     assert models.ConversationPayload(**payload).to_json() == text
 
 
-def test_the_text_stays_until_something_is_changed() -> None:
+def test_json_is_kept_verbatim_until_modified() -> None:
     text = '{ "messages": [ {"n": 1.00} ], "é": "\\u00e9", "same": 1, "same": 2 }'
     payload = models.ConversationPayload.from_json(text)
     assert payload.to_json() == text
     assert payload.messages == [{"n": 1.0}]
-    assert payload.to_json() == text, "looking changes nothing"
+    assert payload.to_json() == text, "reading does not modify"
     payload.messages[0]["n"] = 1
     assert payload.to_json() == '{"messages":[{"n":1}],"é":"é","same":2}'
     assert payload.to_dict()["messages"] is not payload.messages
 
 
 @pytest.mark.parametrize("text", ["null", "[null]", '"text"', "5"])
-def test_what_is_no_object_reads_until_it_is_looked_into(text: str) -> None:
+def test_payload_that_is_not_an_object_fails_on_access(text: str) -> None:
     payload = models.ConversationPayload.from_json(text)
     assert payload.to_json() == text
     assert payload.to_dict() == json.loads(text)
     assert not hasattr(payload, "messages")
     assert payload != {}
-    looks: list[Callable[[], object]] = [
+    accesses: list[Callable[[], object]] = [
         lambda: len(payload),
         lambda: list(payload),
         lambda: dict(payload),
@@ -145,12 +145,12 @@ def test_what_is_no_object_reads_until_it_is_looked_into(text: str) -> None:
         lambda: payload["messages"],
         lambda: "messages" in payload,
     ]
-    for look in looks:
+    for access in accesses:
         with pytest.raises(errors.DecodingError, match="expected an object"):
-            look()
+            access()
 
 
-def test_what_python_cannot_hold_is_a_decoding_error() -> None:
+def test_json_that_python_cannot_represent_is_a_decoding_error() -> None:
     digits = '{"messages": [], "n": ' + "1" * 5000 + "}"
     deep = '{"messages": ' + "[" * 100_000 + "]" * 100_000 + "}"
     for text in (digits, deep):
@@ -160,7 +160,7 @@ def test_what_python_cannot_hold_is_a_decoding_error() -> None:
             len(payload)
 
 
-# What is sent
+# Sending
 
 
 class Colour(enum.Enum):
@@ -177,10 +177,10 @@ class Conversation:
     at: datetime.datetime
 
 
-class Own(Mapping[str, Any]):
+class CustomMapping(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
-        members: dict[str, Any] = {"messages": []}
-        return members[key]
+        values: dict[str, Any] = {"messages": []}
+        return values[key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(["messages"])
@@ -189,8 +189,8 @@ class Own(Mapping[str, Any]):
         return 1
 
 
-class Dumped:
-    """A model as pydantic has them."""
+class PydanticLike:
+    """A class with pydantic's `model_dump`."""
 
     def model_dump(self, *, mode: str, by_alias: bool) -> dict[str, Any]:
         return {"messages": [mode, by_alias]}
@@ -210,16 +210,16 @@ SENT: list[tuple[Any, str]] = [
     ({"id": uuid.UUID(ID), "at": AT, "day": AT.date()}, f'{{"id":"{ID}","at":"{AT.isoformat()}","day":"2025-01-02"}}'),
     ({"colour": Colour.RED, "level": Level.LOW}, '{"colour":"red","level":1}'),
     (Conversation([{"role": "user"}], AT), '{"messages":[{"role":"user"}],"at":"2025-01-02T03:04:05.000678+00:00"}'),
-    (Own(), '{"messages":[]}'),
+    (CustomMapping(), '{"messages":[]}'),
     (types.MappingProxyType({"a": 1}), '{"a":1}'),
     (collections.OrderedDict([("a", 1)]), '{"a":1}'),
-    (Dumped(), '{"messages":["json",true]}'),
+    (PydanticLike(), '{"messages":["json",true]}'),
     (models.ConversationPayload.from_json('{ "a" : 1.00 }'), '{ "a" : 1.00 }'),
 ]
 
 
 @pytest.mark.parametrize(("given", "text"), SENT, ids=range(len(SENT)))
-def test_it_is_sent_as_it_is(given: Any, text: str) -> None:
+def test_values_are_sent_unchanged(given: Any, text: str) -> None:
     with Canned(204) as server:
         server.client().datasets.records.update_payload(dataset_record_id=ID, payload=given)
         server.client().datasets.records.update_properties(dataset_record_id=ID, properties=given)
@@ -239,7 +239,7 @@ def deep() -> dict[str, Any]:
     return value
 
 
-UNFIT: list[Any] = [
+NOT_SERIALIZABLE: list[Any] = [
     {"n": float("nan")},
     {"n": float("inf")},
     {"t": "\ud800"},
@@ -255,8 +255,8 @@ UNFIT: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("given", UNFIT, ids=range(len(UNFIT)))
-def test_what_has_no_json_form_is_refused_before_anything_is_sent(given: Any) -> None:
+@pytest.mark.parametrize("given", NOT_SERIALIZABLE, ids=range(len(NOT_SERIALIZABLE)))
+def test_values_that_are_not_serializable_are_rejected_before_sending(given: Any) -> None:
     with Canned(204) as server, server.client() as mistral:
         calls: list[Callable[[], object]] = [
             lambda: mistral.datasets.create_record(dataset_id="d", payload=given, properties={}),
@@ -264,7 +264,7 @@ def test_what_has_no_json_form_is_refused_before_anything_is_sent(given: Any) ->
             lambda: mistral.datasets.records.judge(dataset_record_id=ID, judge_definition=given),
         ]
         for call, argument in zip(calls, ("payload", "properties", "judge_definition"), strict=True):
-            with pytest.raises(errors.ValidationError, match=f"{argument}: has no JSON form: ") as caught:
+            with pytest.raises(errors.ValidationError, match=f"{argument}: not JSON serializable: ") as caught:
                 call()
             assert caught.value.error_code == "VALIDATION_ERROR"
             assert caught.value.operation in ("create_record", "judge_record")
@@ -272,17 +272,17 @@ def test_what_has_no_json_form_is_refused_before_anything_is_sent(given: Any) ->
     assert server.requests == []
 
 
-def test_an_accident_while_writing_is_no_validation_error() -> None:
-    class Broken(Own):
+def test_unexpected_exceptions_during_serialization_propagate() -> None:
+    class Broken(CustomMapping):
         def __getitem__(self, key: str) -> Any:
-            raise LookupError("an accident")
+            raise LookupError("a bug")
 
     mistral = Mistral("k", server_url="http://127.0.0.1:9")
-    with pytest.raises(LookupError, match="an accident"):
+    with pytest.raises(LookupError, match="a bug"):
         mistral.datasets.create_record(dataset_id="d", payload=Broken(), properties={})
 
 
-def test_a_changed_payload_is_sent_as_changed() -> None:
+def test_modified_payloads_are_sent_with_the_changes() -> None:
     payload = models.ConversationPayload.from_json('{ "messages": [] }')
     with Canned(204) as server, server.client() as mistral:
         mistral.datasets.records.update_payload(dataset_record_id=ID, payload=payload)

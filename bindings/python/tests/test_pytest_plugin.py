@@ -1,4 +1,4 @@
-"""The pytest plugin, in runs of pytest of its own."""
+"""The pytest plugin, tested by running pytest."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ FIRST_AND_SECOND = """
 
 
 def passed(pytester: pytest.Pytester, number: int, *arguments: str) -> None:
-    # A process of its own, as users have it: the plugin comes by its entry point.
+    # In a new process, so that the plugin is loaded through its entry point.
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
     strict = ("-W", "error", "--strict-markers", "--strict-config")
     pytester.runpytest_subprocess(*strict, *arguments).assert_outcomes(passed=number)
 
 
-def test_every_test_has_a_workspace_of_its_own(pytester: pytest.Pytester) -> None:
+def test_every_test_has_an_empty_workspace(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(FIRST_AND_SECOND)
     passed(pytester, 2)
 
 
-def test_workers_of_xdist_have_a_server_each(pytester: pytest.Pytester) -> None:
+def test_xdist_workers_have_their_own_servers(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         FIRST_AND_SECOND,
         test_many="""
@@ -49,7 +49,7 @@ def test_workers_of_xdist_have_a_server_each(pytester: pytest.Pytester) -> None:
     passed(pytester, 22, "-n", "2")
 
 
-def test_coroutines_use_it_with_pytest_asyncio(pytester: pytest.Pytester) -> None:
+def test_works_with_pytest_asyncio(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         import asyncio
 
@@ -65,8 +65,8 @@ def test_coroutines_use_it_with_pytest_asyncio(pytester: pytest.Pytester) -> Non
     passed(pytester, 2)
 
 
-def test_the_environment_leads_to_the_workspace(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Nothing listens there.
+def test_environment_fixture(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    # No proxy listens at this address.
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     pytester.makepyfile("""
         import os
@@ -84,7 +84,7 @@ def test_the_environment_leads_to_the_workspace(pytester: pytest.Pytester, monke
     passed(pytester, 2)
 
 
-def test_the_session_has_a_workspace_too(pytester: pytest.Pytester) -> None:
+def test_session_fixtures(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         import pytest
 
@@ -105,7 +105,7 @@ def test_the_session_has_a_workspace_too(pytester: pytest.Pytester) -> None:
     passed(pytester, 2)
 
 
-def test_the_generation_is_chosen_by_marker_and_ini_option(pytester: pytest.Pytester) -> None:
+def test_generation_from_marker_or_ini_option(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         import pytest
         from mistral_datasets import errors
@@ -125,7 +125,7 @@ def test_the_generation_is_chosen_by_marker_and_ini_option(pytester: pytest.Pyte
     passed(pytester, 2, "-o", "mistral_local_generation=g3")
 
 
-def test_a_marker_that_cannot_be_meant_is_refused(pytester: pytest.Pytester) -> None:
+def test_unknown_marker_arguments_are_rejected(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         import pytest
 
@@ -135,10 +135,10 @@ def test_a_marker_that_cannot_be_meant_is_refused(pytester: pytest.Pytester) -> 
     """)
     result = pytester.runpytest_subprocess()
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*the marker mistral_local takes `generation` alone*"])
+    result.stdout.fnmatch_lines(["*the marker mistral_local accepts only the keyword argument `generation`*"])
 
 
-def test_a_server_that_runs_already_can_be_used(pytester: pytest.Pytester, mistral_local_server: LocalServer) -> None:
+def test_running_server_from_ini_option(pytester: pytest.Pytester, mistral_local_server: LocalServer) -> None:
     pytester.makepyfile(
         FIRST_AND_SECOND
         + """
@@ -149,7 +149,7 @@ def test_a_server_that_runs_already_can_be_used(pytester: pytest.Pytester, mistr
     passed(pytester, 3, "-o", f"mistral_local_url={mistral_local_server.url}")
 
 
-def test_what_a_test_wrote_is_gone_after_it(pytester: pytest.Pytester, mistral_local_server: LocalServer) -> None:
+def test_workspace_is_reset_after_the_test(pytester: pytest.Pytester, mistral_local_server: LocalServer) -> None:
     pytester.makepyfile("""
         def test_write(mistral_local):
             mistral_local.client.datasets.create(name="Refund requests", description="")
@@ -163,7 +163,7 @@ def test_what_a_test_wrote_is_gone_after_it(pytester: pytest.Pytester, mistral_l
         assert same.client.datasets.list().datasets.count == 0
 
 
-def test_runs_that_do_not_use_it_pay_nothing(pytester: pytest.Pytester) -> None:
+def test_plugin_does_not_import_the_package(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         import sys
 
@@ -174,6 +174,6 @@ def test_runs_that_do_not_use_it_pay_nothing(pytester: pytest.Pytester) -> None:
     passed(pytester, 1)
 
 
-def test_the_package_does_without_pytest() -> None:
+def test_package_does_not_import_pytest() -> None:
     program = "import sys, mistral_datasets.testing; assert 'pytest' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

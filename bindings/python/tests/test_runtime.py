@@ -1,4 +1,4 @@
-"""Ways of use that break other clients: threads, event loops, cancellation, signals."""
+"""Threads, event loops, cancellation, signals and interpreter shutdown."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ async def count(mistral: Mistral) -> int:
 # Threads and event loops
 
 
-def test_one_client_serves_many_threads(canned: Canned) -> None:
+def test_client_is_shared_between_threads(canned: Canned) -> None:
     with canned.client() as mistral, ThreadPoolExecutor(8) as threads:
         calls = [threads.submit(mistral.datasets.list) for _ in range(40)]
         assert [call.result().datasets.count for call in calls] == [3] * 40
     assert len(canned.requests) == 40
 
 
-def test_a_blocking_call_lets_other_threads_run() -> None:
+def test_blocking_calls_release_the_gil() -> None:
     ticks = 0
     done = threading.Event()
 
@@ -45,7 +45,7 @@ def test_a_blocking_call_lets_other_threads_run() -> None:
             ticks += 1
             time.sleep(0.005)
 
-    # The server is a thread of this process too, and could not answer if the call kept others from running.
+    # The server is a thread of this process too, and could not respond while the GIL is held.
     with Canned(200, COUNT, delay=0.3) as server, server.client() as mistral:
         thread = threading.Thread(target=tick)
         thread.start()
@@ -55,14 +55,14 @@ def test_a_blocking_call_lets_other_threads_run() -> None:
     assert ticks > 10
 
 
-def test_one_client_serves_one_event_loop_after_another(canned: Canned) -> None:
+def test_client_is_shared_between_consecutive_event_loops(canned: Canned) -> None:
     mistral = canned.client()
     for _ in range(3):
         assert asyncio.run(count(mistral)) == 3
     assert mistral.datasets.list().datasets.count == 3
 
 
-def test_one_client_serves_event_loops_in_several_threads(canned: Canned) -> None:
+def test_client_is_shared_between_event_loops_in_threads(canned: Canned) -> None:
     async def several(mistral: Mistral) -> list[int]:
         return await asyncio.gather(*(count(mistral) for _ in range(5)))
 
@@ -71,7 +71,7 @@ def test_one_client_serves_event_loops_in_several_threads(canned: Canned) -> Non
         assert [call.result() for call in calls] == [[3] * 5] * 4
 
 
-def test_calls_of_one_loop_run_at_the_same_time() -> None:
+def test_async_calls_run_concurrently() -> None:
     async def several(mistral: Mistral) -> None:
         await asyncio.gather(*(count(mistral) for _ in range(8)))
 
@@ -81,7 +81,7 @@ def test_calls_of_one_loop_run_at_the_same_time() -> None:
         assert time.monotonic() - began < 1
 
 
-def test_an_awaitable_is_a_coroutine_that_sends_nothing_by_itself(canned: Canned) -> None:
+def test_coroutines_send_nothing_until_awaited(canned: Canned) -> None:
     mistral = canned.client()
     # Outside any event loop.
     call = mistral.datasets.list_async()
@@ -96,7 +96,7 @@ def test_an_awaitable_is_a_coroutine_that_sends_nothing_by_itself(canned: Canned
     assert asyncio.run(mistral.datasets.list_async()).datasets.count == 3
 
 
-def test_a_forgotten_await_is_warned_of(canned: Canned) -> None:
+def test_missing_await_raises_a_warning(canned: Canned) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         mistral = canned.client()
@@ -106,7 +106,7 @@ def test_a_forgotten_await_is_warned_of(canned: Canned) -> None:
     assert canned.requests == []
 
 
-def test_an_awaited_call_cannot_be_awaited_again(canned: Canned) -> None:
+def test_coroutines_can_be_awaited_only_once(canned: Canned) -> None:
     async def twice(mistral: Mistral) -> None:
         call = mistral.datasets.list_async()
         await call
@@ -116,45 +116,45 @@ def test_an_awaited_call_cannot_be_awaited_again(canned: Canned) -> None:
         asyncio.run(twice(canned.client()))
 
 
-# Cancelling
+# Cancellation
 
 
-def test_a_cancelled_task_drops_its_call(silent: Silent) -> None:
+def test_cancelling_a_task_cancels_its_call(silent: Silent) -> None:
     async def cancel(mistral: Mistral) -> None:
         task = asyncio.create_task(mistral.datasets.list_async())
-        while not silent.asked.is_set():
+        while not silent.received_request.is_set():
             await asyncio.sleep(0.005)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     asyncio.run(cancel(Mistral("k", server_url=silent.url)))
-    assert silent.hung_up.wait(2)
+    assert silent.disconnected.wait(2)
 
 
-def test_a_timeout_of_asyncio_drops_its_call(silent: Silent) -> None:
+def test_asyncio_timeout_cancels_the_call(silent: Silent) -> None:
     async def limited(mistral: Mistral) -> None:
         await asyncio.wait_for(mistral.datasets.list_async(), 0.3)
 
     with pytest.raises(asyncio.TimeoutError):
         asyncio.run(limited(Mistral("k", server_url=silent.url)))
-    assert silent.hung_up.wait(2)
+    assert silent.disconnected.wait(2)
 
 
-def test_a_loop_closed_under_a_call_drops_it(silent: Silent) -> None:
+def test_closing_an_event_loop_cancels_its_calls(silent: Silent) -> None:
     loop = asyncio.new_event_loop()
     mistral = Mistral("k", server_url=silent.url)
     call = mistral.datasets.list_async()
     task = loop.create_task(call)
-    while not silent.asked.is_set():
+    while not silent.received_request.is_set():
         loop.run_until_complete(asyncio.sleep(0.005))
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     loop.close()
     call.close()
-    assert silent.hung_up.wait(2)
+    assert silent.disconnected.wait(2)
 
 
-def test_a_response_that_finds_its_loop_closed_is_dropped() -> None:
+def test_response_for_a_closed_event_loop_is_dropped() -> None:
     with Canned(200, COUNT, delay=0.2) as server:
         script(
             """
@@ -173,7 +173,7 @@ def test_a_response_that_finds_its_loop_closed_is_dropped() -> None:
         )
 
 
-def test_a_program_may_end_while_a_call_is_under_way(silent: Silent) -> None:
+def test_interpreter_exits_during_a_call(silent: Silent) -> None:
     began = time.monotonic()
     script(
         """
@@ -186,10 +186,10 @@ def test_a_program_may_end_while_a_call_is_under_way(silent: Silent) -> None:
         silent.url,
     )
     assert time.monotonic() - began < 10
-    assert silent.hung_up.wait(2)
+    assert silent.disconnected.wait(2)
 
 
-def test_a_program_may_end_with_everything_open(tmp_path: Path) -> None:
+def test_interpreter_exits_with_open_clients_and_downloads(tmp_path: Path) -> None:
     script(
         """
         import sys
@@ -206,8 +206,8 @@ def test_a_program_may_end_with_everything_open(tmp_path: Path) -> None:
         assert mistral.datasets.list().datasets.count == 1
 
 
-def test_a_program_may_end_as_soon_as_its_loop_has() -> None:
-    # The thread that tells the loop of a response may still be at it; it must not be when the interpreter ends.
+def test_interpreter_exits_right_after_the_event_loop() -> None:
+    # A worker thread may still be notifying the event loop; it must have finished before the interpreter shuts down.
     with Canned(200, COUNT) as server:
         for _ in range(10):
             script(
@@ -223,7 +223,7 @@ def test_a_program_may_end_as_soon_as_its_loop_has() -> None:
             )
 
 
-def test_what_runs_at_the_very_end_does_not_hang() -> None:
+def test_calls_in_atexit_handlers_do_not_hang() -> None:
     with Canned(200, COUNT) as server:
         done = script(
             """
@@ -240,19 +240,19 @@ def test_what_runs_at_the_very_end_does_not_hang() -> None:
             """,
             server.url,
         )
-    assert done.stdout.startswith("3\nthe interpreter is ending")
+    assert done.stdout.startswith("3\nthe interpreter is shutting down")
 
 
 # Signals
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
-def test_ctrl_c_interrupts_a_blocking_call_at_once(silent: Silent) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="requires POSIX signals")
+def test_ctrl_c_interrupts_a_blocking_call(silent: Silent) -> None:
     pressed = 0.0
 
     def press() -> None:
         nonlocal pressed
-        silent.asked.wait(10)
+        silent.received_request.wait(10)
         pressed = time.monotonic()
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -262,11 +262,11 @@ def test_ctrl_c_interrupts_a_blocking_call_at_once(silent: Silent) -> None:
         Mistral("k", server_url=silent.url).datasets.list()
     assert time.monotonic() - pressed < 0.1
     thread.join()
-    assert silent.hung_up.wait(2)
+    assert silent.disconnected.wait(2)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
-def test_a_signal_whose_handler_returns_does_not_interrupt() -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="requires POSIX signals")
+def test_signal_handler_that_returns_does_not_interrupt_the_call() -> None:
     seen: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda number, _: seen.append(number))
     try:
@@ -280,25 +280,25 @@ def test_a_signal_whose_handler_returns_does_not_interrupt() -> None:
     assert seen == [signal.SIGUSR1]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
-def test_a_signal_interrupts_a_call_that_is_telling_of_itself() -> None:
-    # Every response and every retry is a message, so that Python's code runs on this thread again and again.
+@pytest.mark.skipif(sys.platform == "win32", reason="requires POSIX signals")
+def test_signal_interrupts_a_call_during_logging() -> None:
+    # Every response and every retry is logged, which runs Python code on this thread.
     logger = logging.getLogger("mistral_datasets")
     logger.setLevel(logging.DEBUG)
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
         with Canned(500) as server:
             for _ in range(10):
-                # Another client each time, because what a client may repeat is bounded.
+                # A new client each time, because of the retry budget.
                 mistral = server.client(retries=RetryPolicy(100, first_delay=0.001, max_delay=0.004))
                 signal.setitimer(signal.ITIMER_REAL, 0.05)
                 began = time.monotonic()
                 with mistral, pytest.raises(KeyboardInterrupt):
                     mistral.datasets.list(timeout_ms=2_000)
                 assert time.monotonic() - began < 0.5
-            asked = len(server.requests)
+            requests = len(server.requests)
             time.sleep(0.1)
-            assert len(server.requests) <= asked + 1
+            assert len(server.requests) <= requests + 1
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -306,7 +306,7 @@ def test_a_signal_interrupts_a_call_that_is_telling_of_itself() -> None:
 
 
 @pytest.mark.parametrize(("raised", "ends"), [(KeyboardInterrupt, True), (SystemExit, True), (ValueError, False)])
-def test_what_a_handler_of_messages_raises_ends_a_call_only_if_it_is_no_failure(
+def test_exceptions_of_log_handlers_end_the_call_unless_they_are_failures(
     canned: Canned, raised: type[BaseException], ends: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Raising(logging.Handler):
@@ -338,21 +338,21 @@ def test_what_a_handler_of_messages_raises_ends_a_call_only_if_it_is_no_failure(
         assert mistral.datasets.list().datasets.count == 3
 
 
-# A client's life
+# Client life cycle
 
 
-def test_the_short_way_is_the_same_object() -> None:
+def test_datasets_is_the_same_object_as_in_the_official_sdk() -> None:
     with Mistral("k") as mistral:
         assert mistral.datasets is mistral.beta.observability.datasets
         assert mistral.files is mistral.files
 
 
-def test_a_client_shows_its_server_and_not_its_key() -> None:
+def test_repr_contains_the_server_but_not_the_api_key() -> None:
     mistral = Mistral("the key", server_url="http://127.0.0.1:1/")
     assert repr(mistral) == "Mistral(server_url='http://127.0.0.1:1')"
 
 
-def test_both_kinds_of_blocks_close() -> None:
+def test_with_blocks_close_the_client() -> None:
     with Mistral.local() as blocking:
         url = blocking.server_url
     with pytest.raises(errors.ClosedError):
@@ -372,7 +372,7 @@ def test_both_kinds_of_blocks_close() -> None:
     closed.close()
 
 
-def test_a_local_server_stops_with_its_last_client() -> None:
+def test_local_server_stops_when_its_last_client_is_dropped() -> None:
     mistral = Mistral.local()
     url = mistral.server_url
     datasets = mistral.datasets
@@ -380,7 +380,7 @@ def test_a_local_server_stops_with_its_last_client() -> None:
     del mistral
     gc.collect()
     assert gone() is None
-    assert datasets.list().datasets.count == 0, "a resource keeps the server as well"
+    assert datasets.list().datasets.count == 0, "a resource keeps the server running"
     del datasets
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
@@ -390,10 +390,10 @@ def test_a_local_server_stops_with_its_last_client() -> None:
             return
         except errors.AuthenticationError:
             time.sleep(0.02)
-    pytest.fail("the server is still there")
+    pytest.fail("the server is still running")
 
 
-def test_a_client_is_told_by_its_agent(canned: Canned) -> None:
+def test_user_agent(canned: Canned) -> None:
     canned.client().datasets.list()
     agent = canned.requests[0][1]["user-agent"]
     python = f"python/{sys.version_info.major}.{sys.version_info.minor}"

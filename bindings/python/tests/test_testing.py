@@ -1,4 +1,4 @@
-"""What `mistral_datasets.testing` gives to tests of other people's code."""
+"""The module `mistral_datasets.testing`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from harness import script
 from mistral_datasets import Mistral, RetryPolicy, errors
 from mistral_datasets.testing import LocalServer, LocalWorkspace
 
-AT_ONCE = {"retry-after": "0"}
+RETRY_IMMEDIATELY = {"retry-after": "0"}
 
 
-def test_workspaces_do_not_meet(mistral_local_server: LocalServer) -> None:
+def test_workspaces_are_isolated(mistral_local_server: LocalServer) -> None:
     one, other = mistral_local_server.workspace(), mistral_local_server.workspace()
     with one, other:
         one.client.datasets.create(name="Refund requests", description="")
@@ -24,14 +24,14 @@ def test_workspaces_do_not_meet(mistral_local_server: LocalServer) -> None:
         assert other.client.datasets.list().datasets.count == 0
         assert other.faults() == []
         assert [request.operation for request in other.requests()] == ["list_datasets"]
-        # Whoever has the key is in the same workspace.
+        # The same key has the same workspace.
         with mistral_local_server.workspace(one.api_key) as same:
             assert same.client.datasets.list().datasets.count == 1
 
 
-def test_a_sequence_of_faults_is_seen_in_the_journal(mistral_local: LocalWorkspace) -> None:
+def test_faults_are_recorded_with_requests(mistral_local: LocalWorkspace) -> None:
     before = datetime.now(timezone.utc)
-    refused = mistral_local.inject_fault(status=503, headers=AT_ONCE, operation="create_dataset", times=2)
+    rejected = mistral_local.inject_fault(status=503, headers=RETRY_IMMEDIATELY, operation="create_dataset", times=2)
     lost = mistral_local.inject_fault(truncate_after_bytes=3, operation="list_datasets")
     client = mistral_local.client.with_options(retries=RetryPolicy(first_delay=0.001))
     client.datasets.create(name="Refund requests", description="Größe")
@@ -44,7 +44,7 @@ def test_a_sequence_of_faults_is_seen_in_the_journal(mistral_local: LocalWorkspa
         (4, "list_datasets", 200),
         (5, "list_datasets", 200),
     ]
-    assert [request.fault for request in requests] == [refused.id, refused.id, None, lost.id, None]
+    assert [request.fault for request in requests] == [rejected.id, rejected.id, None, lost.id, None]
     first = requests[0]
     assert (first.method, first.path) == ("POST", "/v1/observability/datasets")
     assert (first.request_bytes or 0) > 20
@@ -59,7 +59,7 @@ def test_a_sequence_of_faults_is_seen_in_the_journal(mistral_local: LocalWorkspa
     assert mistral_local.requests() == []
 
 
-def test_faults_end(mistral_local: LocalWorkspace) -> None:
+def test_faults_can_be_cleared(mistral_local: LocalWorkspace) -> None:
     mistral_local.inject_fault(status=404, body={"detail": "gone"}, method="GET", route="/v1/files", times=None, skip=1)
     mistral_local.client.files.list()
     with pytest.raises(errors.NotFoundError, match="gone"):
@@ -68,7 +68,7 @@ def test_faults_end(mistral_local: LocalWorkspace) -> None:
     mistral_local.client.files.list()
 
 
-def test_slow_and_broken_responses(mistral_local: LocalWorkspace) -> None:
+def test_slow_and_interrupted_responses(mistral_local: LocalWorkspace) -> None:
     once = mistral_local.client.with_options(retries=1, timeout_ms=5_000)
     mistral_local.inject_fault(delay_ms=60_000)
     with pytest.raises(errors.TimeoutError):
@@ -78,22 +78,22 @@ def test_slow_and_broken_responses(mistral_local: LocalWorkspace) -> None:
         once.datasets.list()
     mistral_local.inject_fault(drip=(1_000, 1))
     assert once.datasets.list().datasets.count == 0
-    # It is refused, but was carried out, as by a proxy that gave up too soon.
+    # The response is an error, but the request is carried out, as with a gateway timeout.
     mistral_local.inject_fault(status=504, carry_out=True)
-    with pytest.raises(errors.MistralError) as refused:
+    with pytest.raises(errors.MistralError) as caught:
         once.datasets.create(name="Refund requests", description="")
-    assert refused.value.ambiguous
+    assert caught.value.ambiguous
     assert once.datasets.list().datasets.count == 1
 
 
-def test_tasks_that_fail_or_do_not_end(mistral_local: LocalWorkspace) -> None:
+def test_tasks_that_fail_or_never_finish(mistral_local: LocalWorkspace) -> None:
     datasets = mistral_local.client.datasets
     dataset = datasets.create(name="Refund requests", description="")
     (event,) = mistral_local.insert_events([{"request_messages": [], "response_messages": []}])
-    mistral_local.inject_fault(task_fails="no more room", operation="import_from_explorer")
+    mistral_local.inject_fault(task_fails="disk full", operation="import_from_explorer")
     mistral_local.inject_fault(task_stuck=True)
     mistral_local.inject_fault(task_delay_ms=300)
-    with pytest.raises(errors.TaskFailedError, match="no more room"):
+    with pytest.raises(errors.TaskFailedError, match="disk full"):
         datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=[event], wait=True)
     stuck = datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=[event])
     late = datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=[event])
@@ -102,7 +102,7 @@ def test_tasks_that_fail_or_do_not_end(mistral_local: LocalWorkspace) -> None:
     assert stuck.refresh().status == "RUNNING"
 
 
-def test_a_rule_that_cannot_be_meant_is_refused(mistral_local: LocalWorkspace) -> None:
+def test_invalid_rules_are_rejected(mistral_local: LocalWorkspace) -> None:
     with pytest.raises(errors.ValidationError, match="operation: unknown operation"):
         mistral_local.inject_fault(status=503, operation="createRecord")
     with pytest.raises(errors.ValidationError, match="the rule has no effect"):
@@ -110,7 +110,7 @@ def test_a_rule_that_cannot_be_meant_is_refused(mistral_local: LocalWorkspace) -
     assert mistral_local.faults() == []
 
 
-def test_what_the_service_has_from_elsewhere_is_planted(mistral_local: LocalWorkspace) -> None:
+def test_fixtures_can_be_imported(mistral_local: LocalWorkspace) -> None:
     messages = [{"role": "user", "content": "Where is my money?"}]
     answers = [{"role": "assistant", "content": "On its way."}]
     events = mistral_local.insert_events([{"request_messages": messages, "response_messages": answers}])
@@ -124,7 +124,7 @@ def test_what_the_service_has_from_elsewhere_is_planted(mistral_local: LocalWork
     assert datasets.list_records(dataset_id=dataset.id).records.count == 2
 
 
-def test_a_reset_workspace_is_as_at_first(mistral_local: LocalWorkspace) -> None:
+def test_reset_empties_the_workspace(mistral_local: LocalWorkspace) -> None:
     mistral_local.client.datasets.create(name="Refund requests", description="")
     mistral_local.inject_fault(status=503, times=None)
     mistral_local.reset()
@@ -132,7 +132,7 @@ def test_a_reset_workspace_is_as_at_first(mistral_local: LocalWorkspace) -> None
     assert mistral_local.client.datasets.list().datasets.count == 0
 
 
-def test_any_other_client_uses_the_workspace(mistral_local: LocalWorkspace) -> None:
+def test_other_clients_can_use_the_workspace(mistral_local: LocalWorkspace) -> None:
     with Mistral(mistral_local.api_key, server_url=mistral_local.url) as other:
         other.datasets.create(name="Refund requests", description="")
     request = urllib.request.Request(
@@ -142,13 +142,13 @@ def test_any_other_client_uses_the_workspace(mistral_local: LocalWorkspace) -> N
         assert b"Refund requests" in response.read()
 
 
-def test_the_journal_outlives_the_client(mistral_local: LocalWorkspace) -> None:
+def test_request_log_outlives_the_client(mistral_local: LocalWorkspace) -> None:
     mistral_local.client.datasets.list()
     mistral_local.client.close()
     assert len(mistral_local.requests()) == 1
 
 
-def test_a_server_of_its_own(tmp_path: Path) -> None:
+def test_server_with_data_directory(tmp_path: Path) -> None:
     with LocalServer(tmp_path, generation="g3") as server, server.workspace("the key") as local:
         dataset = local.client.datasets.create(name="Free payloads", description="")
         local.client.datasets.create_record(dataset_id=dataset.id, payload={"anything": 1}, properties={})
@@ -162,7 +162,7 @@ def test_a_server_of_its_own(tmp_path: Path) -> None:
         LocalServer(generation="g4")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-def test_no_proxy_stands_between() -> None:
+def test_proxy_is_bypassed() -> None:
     done = script(
         """
         import os
@@ -176,8 +176,8 @@ def test_no_proxy_stands_between() -> None:
     assert done.stdout == "1\n"
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
-def test_a_forked_child_uses_its_parents_server() -> None:
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="requires os.fork")
+def test_forked_child_can_use_the_parents_server() -> None:
     done = script(
         """
         import os

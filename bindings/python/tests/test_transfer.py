@@ -1,4 +1,4 @@
-"""Files on their way in and out."""
+"""Uploads and downloads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mistral_datasets import Mistral
 from mistral_datasets.types import Download
 
 
-class Faulty:
+class FaultyFile:
     """A file that fails while it is read."""
 
     def __init__(self, *pieces: object) -> None:
@@ -25,23 +25,23 @@ class Faulty:
         return piece
 
 
-@pytest.mark.parametrize("twin", ["upload", "upload_async"])
-def test_what_a_file_raises_is_what_the_upload_raises(twin: str) -> None:
+@pytest.mark.parametrize("method", ["upload", "upload_async"])
+def test_exceptions_of_a_file_propagate(method: str) -> None:
     with Mistral.local() as mistral:
 
-        def upload(content: Faulty) -> object:
-            call = getattr(mistral.files, twin)(file={"file_name": "a", "content": content})
+        def upload(content: FaultyFile) -> object:
+            call = getattr(mistral.files, method)(file={"file_name": "a", "content": content})
             return asyncio.run(call) if asyncio.iscoroutine(call) else call
 
         with pytest.raises(OSError, match="the disk is gone"):
-            upload(Faulty(b"first", OSError("the disk is gone")))
+            upload(FaultyFile(b"first", OSError("the disk is gone")))
         with pytest.raises(TypeError, match="binary mode"):
-            upload(Faulty("text"))
+            upload(FaultyFile("text"))
         assert mistral.files.list().total == 0
 
 
-def test_an_upload_is_read_as_it_is_sent(tmp_path: Path) -> None:
-    """A file of 64 MB passes through a process that may not grow by as much."""
+def test_uploads_are_streamed(tmp_path: Path) -> None:
+    """Uploads a 64 MB file with a memory growth of less than 16 MB."""
     path = tmp_path / "large"
     with path.open("wb") as target:
         target.truncate(64 * 1024 * 1024)
@@ -64,7 +64,7 @@ def test_an_upload_is_read_as_it_is_sent(tmp_path: Path) -> None:
     assert len(server.requests[1][2]) > 64 * 1024 * 1024
 
 
-def test_a_download_is_read_once_and_remembered() -> None:
+def test_downloads_keep_their_body() -> None:
     with Mistral.local() as mistral:
         file = mistral.files.upload(file={"file_name": "a", "content": b"0123456789"})
         download = mistral.files.download(file_id=file.id)

@@ -1,4 +1,4 @@
-"""Records whose payloads are made into a type of the program's own."""
+"""Records with typed payloads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import pydantic
 import pytest
 
-from harness import Workspace, failing
+from harness import Workspace, error_of
 from mistral_datasets import errors
 from mistral_datasets.types import TypedRecord
 
@@ -32,7 +32,7 @@ class AsModel(pydantic.BaseModel):
     messages: list[Message]
 
 
-async def test_payloads_are_made_into_the_types_that_are_asked_for(workspace: Workspace) -> None:
+async def test_payloads_are_converted(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     await workspace.record(dataset, "Hello")
     messages = [{"role": "user", "content": "Hello"}]
@@ -46,15 +46,17 @@ async def test_payloads_are_made_into_the_types_that_are_asked_for(workspace: Wo
             workspace.mistral.datasets.iter_records(dataset.id, payload_type=kind),
             workspace.mistral.datasets.export_records(dataset.id, payload_type=kind),
         ):
-            (record,) = await workspace.listed(pager)
+            (record,) = await workspace.collect(pager)
             assert record.payload == expected
             assert (record.properties, record.record.payload["messages"]) == ({"text": "Hello"}, messages)
             assert "Hello" not in repr(record) or isinstance(record, TypedRecord)
-        (page,) = await workspace.listed(workspace.mistral.datasets.iter_records(dataset.id, payload_type=kind).pages())
+        (page,) = await workspace.collect(
+            workspace.mistral.datasets.iter_records(dataset.id, payload_type=kind).pages()
+        )
         assert page.results[0].payload == expected
 
 
-async def test_payloads_that_do_not_fit_are_told_without_their_text(workspace: Workspace) -> None:
+async def test_mismatched_payloads_are_reported_without_their_text(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     await workspace.record(dataset, "my secret")
 
@@ -69,9 +71,13 @@ async def test_payloads_that_do_not_fit_are_told_without_their_text(workspace: W
     class OtherModel(pydantic.BaseModel):
         messages: int
 
-    for kind, problem in ((OtherDict, "lacks topic"), (OtherClass, "lacks topic"), (OtherModel, "messages (int_type)")):
+    for kind, problem in (
+        (OtherDict, "missing topic"),
+        (OtherClass, "missing topic"),
+        (OtherModel, "messages (int_type)"),
+    ):
         pager = workspace.mistral.datasets.iter_records(dataset.id, payload_type=kind)
-        error = await failing(workspace.listed, pager)
+        error = await error_of(workspace.collect, pager)
         assert isinstance(error, errors.DecodingError)
         assert problem in str(error)
         assert "secret" not in f"{error!r} {error.__cause__!r}"

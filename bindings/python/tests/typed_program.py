@@ -1,4 +1,4 @@
-"""A program that uses the package in every way that types can tell apart; `test_typing` has it checked."""
+"""A program that uses every typed API of the package. `test_typing` runs type checkers on it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-// Every operation that the unmodified official SDK has for datasets and files, against a running local server.
+// Tests all dataset and file operations of the unmodified official SDK against a running local server.
 //
-// MISTRAL_SERVER_URL says where `mistral-datasets serve` listens; it must have been started without keys, so that each test
-// has a workspace of its own.
+// MISTRAL_SERVER_URL is the URL of `mistral-datasets serve`. The server must accept any API key, because each test uses its own
+// workspace.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -16,21 +16,21 @@ import {
   OPERATIONS,
   UNKNOWN,
   Workspace,
-  assertThrows,
+  rejectsWith,
   called,
   contents,
   ids,
-  joined,
-  neighbours,
-  openLink,
+  allItems,
+  pageLinks,
+  fetchSignedUrl,
   read,
-  refused,
-  refusedUntyped,
+  rejects,
+  rejectsUntyped,
   serverURL,
   text,
 } from "./workspace.mjs";
 
-test("the SDK offers these operations", () => {
+test("the SDK has exactly the expected operations", () => {
   const { client } = new Workspace();
   const groups = {
     datasets: client.beta.observability.datasets,
@@ -38,8 +38,8 @@ test("the SDK offers these operations", () => {
     files: client.files,
   };
   for (const [name, group] of Object.entries(groups)) {
-    const members = Object.entries(Object.getOwnPropertyDescriptors(Object.getPrototypeOf(group)));
-    const methods = members.filter(([name, member]) => member.value && name !== "constructor").map(([name]) => name);
+    const properties = Object.entries(Object.getOwnPropertyDescriptors(Object.getPrototypeOf(group)));
+    const methods = properties.filter(([name, { value }]) => value && name !== "constructor").map(([name]) => name);
     assert.deepEqual(methods.sort(), OPERATIONS[name]);
   }
 });
@@ -61,7 +61,7 @@ test("fetch a dataset", async () => {
   assert.deepEqual(await api.datasets.fetch({ datasetId: dataset.id }), dataset);
 });
 
-test("update changes what is given", async () => {
+test("update changes only the given fields", async () => {
   const api = new Workspace();
   const { id: datasetId, description } = await api.dataset();
   const renamed = await api.datasets.update({ datasetId, updateDatasetRequest: { name: "Sales chats" } });
@@ -77,8 +77,8 @@ test("delete a dataset", async () => {
   const dataset = await api.dataset();
   const record = await api.record(dataset);
   assert.equal(await api.datasets.delete({ datasetId: dataset.id }), undefined);
-  await refused(404, "DATASET_NOT_FOUND", api.datasets.fetch({ datasetId: dataset.id }));
-  await refused(404, "DATASET_RECORD_NOT_FOUND", api.records.fetch({ datasetRecordId: record.id }));
+  await rejects(404, "DATASET_NOT_FOUND", api.datasets.fetch({ datasetId: dataset.id }));
+  await rejects(404, "DATASET_RECORD_NOT_FOUND", api.records.fetch({ datasetRecordId: record.id }));
   assert.equal((await api.datasets.list()).datasets.count, 0);
 });
 
@@ -88,12 +88,12 @@ test("list datasets in pages, newest first", async () => {
   for (let number = 0; number < 5; number++) created.push(await api.dataset(`Dataset ${number}`));
   const pages = [];
   for (const page of [1, 2, 3]) pages.push((await api.datasets.list({ pageSize: 2, page })).datasets);
-  assert.deepEqual(ids(joined(pages)), ids(created).reverse());
+  assert.deepEqual(ids(allItems(pages)), ids(created).reverse());
   for (const page of pages) assert.equal(page.count, 5);
-  assert.deepEqual(neighbours(pages), [">", "<>", "<"]);
+  assert.deepEqual(pageLinks(pages), [">", "<>", "<"]);
 });
 
-test("list datasets by text", async () => {
+test("search datasets", async () => {
   const api = new Workspace();
   for (const name of ["Alpha & omega", "Beta blockers", "ALPHA two"]) await api.dataset(name);
   const names = async (q) => (await api.datasets.list({ q })).datasets.results.map((dataset) => dataset.name);
@@ -103,7 +103,7 @@ test("list datasets by text", async () => {
   assert.deepEqual(await names("nothing"), []);
 });
 
-test("list datasets for their count only", async () => {
+test("list datasets with page size 0 returns only the count", async () => {
   const api = new Workspace();
   await api.dataset();
   const { count, results } = (await api.datasets.list({ pageSize: 0 })).datasets;
@@ -129,7 +129,7 @@ test("create a record with a source", async () => {
   assert.equal(record.source, "TELEMETRY_SPAN");
 });
 
-test("unusual values survive", async () => {
+test("unusual values are preserved", async () => {
   const api = new Workspace();
   const unusual = {
     zebra: 5e-324,
@@ -153,9 +153,9 @@ test("list records in pages, in order", async () => {
   for (const page of [1, 2, 3]) {
     pages.push((await api.datasets.listRecords({ datasetId: dataset.id, pageSize: 2, page })).records);
   }
-  assert.deepEqual(joined(pages), created);
+  assert.deepEqual(allItems(pages), created);
   for (const page of pages) assert.equal(page.count, 5);
-  assert.deepEqual(neighbours(pages), [">", "<>", "<"]);
+  assert.deepEqual(pageLinks(pages), [">", "<>", "<"]);
 });
 
 test("fetch a record", async () => {
@@ -186,9 +186,9 @@ test("update properties", async () => {
 test("delete a record", async () => {
   const api = new Workspace();
   const dataset = await api.dataset();
-  const [gone, kept] = [await api.record(dataset), await api.record(dataset)];
-  assert.equal(await api.records.delete({ datasetRecordId: gone.id }), undefined);
-  await refused(404, "DATASET_RECORD_NOT_FOUND", api.records.fetch({ datasetRecordId: gone.id }));
+  const [deleted, kept] = [await api.record(dataset), await api.record(dataset)];
+  assert.equal(await api.records.delete({ datasetRecordId: deleted.id }), undefined);
+  await rejects(404, "DATASET_RECORD_NOT_FOUND", api.records.fetch({ datasetRecordId: deleted.id }));
   assert.deepEqual(ids(await api.listed(dataset)), [kept.id]);
 });
 
@@ -200,20 +200,20 @@ test("delete several records", async () => {
   assert.deepEqual(ids(await api.listed(dataset)), [kept.id]);
 });
 
-test("deleting several records is all or nothing", async () => {
+test("bulk delete is atomic", async () => {
   const api = new Workspace();
   const dataset = await api.dataset();
   const record = await api.record(dataset);
   const datasetRecordIds = [record.id, UNKNOWN];
-  await refused(404, "DATASET_RECORD_NOT_FOUND", api.records.bulkDelete({ datasetRecordIds }));
+  await rejects(404, "DATASET_RECORD_NOT_FOUND", api.records.bulkDelete({ datasetRecordIds }));
   assert.deepEqual(ids(await api.listed(dataset)), [record.id]);
 });
 
-test("judging is not supported", async () => {
+test("judge returns FEATURE_NOT_SUPPORTED", async () => {
   const api = new Workspace();
   const { id: datasetRecordId } = await api.record(await api.dataset());
   const judgeDatasetRecordRequest = { judgeDefinition: JUDGE };
-  await refused(400, "FEATURE_NOT_SUPPORTED", api.records.judge({ datasetRecordId, judgeDatasetRecordRequest }));
+  await rejects(400, "FEATURE_NOT_SUPPORTED", api.records.judge({ datasetRecordId, judgeDatasetRecordRequest }));
 });
 
 // Files
@@ -231,13 +231,13 @@ test("upload a Blob, a File and a stream", async () => {
   const api = new Workspace();
   const content = Uint8Array.from({ length: 1_280_000 }, (_, index) => index % 256);
   const blob = new Blob([content]);
-  const stated = { purpose: "fine-tune", expiry: 48, visibility: "user" };
+  const options = { purpose: "fine-tune", expiry: 48, visibility: "user" };
   for (const [source, name] of [
     [blob, "blob"],
     [new File([content], "file.bin"), "file.bin"],
     [{ fileName: "stream.bin", content: blob.stream() }, "stream.bin"],
   ]) {
-    const file = await api.files.upload({ file: source, ...stated });
+    const file = await api.files.upload({ file: source, ...options });
     assert.deepEqual([file.filename, file.sizeBytes, file.purpose], [name, content.length, "fine-tune"]);
     assert.deepEqual(await read(await api.files.download({ fileId: file.id })), content);
   }
@@ -263,12 +263,12 @@ test("download a file", async () => {
   assert.equal(text(await read(await api.files.download({ fileId }))), `${JSON.stringify(HELLO)}\n`);
 });
 
-test("a signed URL needs no key", async () => {
+test("a signed URL does not require an API key", async () => {
   const api = new Workspace();
   const { id: fileId } = await api.upload(HELLO);
   for (const expiry of [undefined, 1]) {
     const { url } = await api.files.getSignedUrl({ fileId, expiry });
-    assert.deepEqual(JSON.parse(text(await openLink(url))), HELLO);
+    assert.deepEqual(JSON.parse(text(await fetchSignedUrl(url))), HELLO);
   }
 });
 
@@ -276,7 +276,7 @@ test("delete a file", async () => {
   const api = new Workspace();
   const { id: fileId } = await api.upload(HELLO);
   assert.deepEqual(await api.files.delete({ fileId }), { id: fileId, object: "file", deleted: true });
-  await refusedUntyped(404, api.files.retrieve({ fileId }));
+  await rejectsUntyped(404, api.files.retrieve({ fileId }));
   assert.equal((await api.files.list()).total, 0);
 });
 
@@ -302,7 +302,7 @@ test("import from a file", async () => {
   for (const record of records) assert.equal(record.source, "UPLOADED_FILE");
 });
 
-test("an import from a file fails whole", async () => {
+test("a file with an invalid line fails without importing records", async () => {
   const api = new Workspace();
   const dataset = await api.dataset();
   const task = await api.finished(await api.importFile(dataset, await api.upload(HELLO, { messages: "none" })));
@@ -314,8 +314,8 @@ test("an import from a file fails whole", async () => {
 test("import from the playground", async () => {
   const api = new Workspace();
   const dataset = await api.dataset();
-  const planted = await api.insertFixture("conversations", [HELLO, BYE]);
-  const conversationIds = planted.map((conversation) => conversation.conversation_id);
+  const inserted = await api.insertFixture("conversations", [HELLO, BYE]);
+  const conversationIds = inserted.map((conversation) => conversation.conversation_id);
   const importDatasetFromPlaygroundRequest = { conversationIds };
   await api.imported(
     await api.datasets.importFromPlayground({ datasetId: dataset.id, importDatasetFromPlaygroundRequest }),
@@ -344,7 +344,7 @@ test("import from dataset records", async () => {
   assert.ok(ids(records).every((id) => !ids(copied).includes(id)));
 });
 
-test("unknown sources are refused at once", async () => {
+test("imports from unknown sources are rejected immediately", async () => {
   const api = new Workspace();
   const { id: datasetId } = await api.dataset();
   for (const call of [
@@ -355,10 +355,10 @@ test("unknown sources are refused at once", async () => {
         importDatasetFromPlaygroundRequest: { conversationIds: ["nowhere"] },
       }),
   ]) {
-    assert.equal((await assertThrows(ObservabilityError, call)).statusCode, 404);
+    assert.equal((await rejectsWith(ObservabilityError, call)).statusCode, 404);
   }
   const importDatasetFromDatasetRequest = { datasetRecordIds: [UNKNOWN] };
-  await refused(
+  await rejects(
     404,
     "DATASET_RECORD_NOT_FOUND",
     api.datasets.importFromDatasetRecords({ datasetId, importDatasetFromDatasetRequest }),
@@ -376,18 +376,18 @@ test("list tasks, newest first", async () => {
   for (const page of [1, 2]) {
     pages.push((await api.datasets.listTasks({ datasetId: dataset.id, pageSize: 2, page })).tasks);
   }
-  assert.deepEqual(joined(pages), tasks.reverse());
+  assert.deepEqual(allItems(pages), tasks.reverse());
   for (const page of pages) assert.equal(page.count, 3);
-  assert.deepEqual(neighbours(pages), [">", "<"]);
+  assert.deepEqual(pageLinks(pages), [">", "<"]);
 });
 
-test("export to JSONL and import again", async () => {
+test("an exported dataset can be imported again", async () => {
   const api = new Workspace();
-  const [dataset, target] = [await api.dataset(), await api.dataset("The same again")];
+  const [dataset, target] = [await api.dataset(), await api.dataset("Copied dataset")];
   await api.record(dataset, HELLO, { number: 7 });
   await api.record(dataset, { ...BYE, more: [1.5, "🌊"] }, {});
   const { fileUrl } = await api.datasets.exportToJsonl({ datasetId: dataset.id });
-  const exported = await openLink(fileUrl);
+  const exported = await fetchSignedUrl(fileUrl);
   const lines = text(exported).trimEnd().split("\n").map(JSON.parse);
   const [first, second] = contents(lines);
   assert.deepEqual(first, [HELLO, { number: 7 }]);
@@ -400,7 +400,7 @@ test("export to JSONL and import again", async () => {
 
 // Failures
 
-test("an unknown dataset", async () => {
+test("unknown datasets are not found", async () => {
   const { datasets } = new Workspace();
   const datasetId = UNKNOWN;
   for (const call of [
@@ -420,11 +420,11 @@ test("an unknown dataset", async () => {
     () => datasets.listTasks({ datasetId }),
     () => datasets.fetchTask({ datasetId, taskId: UNKNOWN }),
   ]) {
-    await refused(404, "DATASET_NOT_FOUND", call);
+    await rejects(404, "DATASET_NOT_FOUND", call);
   }
 });
 
-test("an unknown record", async () => {
+test("unknown records are not found", async () => {
   const { records } = new Workspace();
   const datasetRecordId = UNKNOWN;
   for (const call of [
@@ -433,26 +433,26 @@ test("an unknown record", async () => {
     () => records.updatePayload({ datasetRecordId, updateDatasetRecordPayloadRequest: { payload: BYE } }),
     () => records.updateProperties({ datasetRecordId, updateDatasetRecordPropertiesRequest: { properties: {} } }),
   ]) {
-    await refused(404, "DATASET_RECORD_NOT_FOUND", call);
+    await rejects(404, "DATASET_RECORD_NOT_FOUND", call);
   }
 });
 
-test("an unknown task", async () => {
+test("unknown tasks are not found", async () => {
   const api = new Workspace();
   const { id: datasetId } = await api.dataset();
-  await refused(404, "DATASET_TASK_NOT_FOUND", api.datasets.fetchTask({ datasetId, taskId: UNKNOWN }));
+  await rejects(404, "DATASET_TASK_NOT_FOUND", api.datasets.fetchTask({ datasetId, taskId: UNKNOWN }));
 });
 
-test("another key sees nothing", async () => {
+test("API keys have isolated workspaces", async () => {
   const { id: datasetId } = await new Workspace().dataset();
-  await refused(404, "DATASET_NOT_FOUND", new Workspace().datasets.fetch({ datasetId }));
+  await rejects(404, "DATASET_NOT_FOUND", new Workspace().datasets.fetch({ datasetId }));
 });
 
-test("limits are validation errors", async () => {
+test("values out of range are validation errors", async () => {
   const api = new Workspace();
   const { id: datasetId } = await api.dataset();
   for (const name of ["four", "x".repeat(51)]) {
-    const error = await refused(422, "VALIDATION_ERROR", api.datasets.create({ name, description: "" }));
+    const error = await rejects(422, "VALIDATION_ERROR", api.datasets.create({ name, description: "" }));
     assert.match(error.message, /name/);
   }
   for (const call of [
@@ -462,28 +462,28 @@ test("limits are validation errors", async () => {
     () => api.records.bulkDelete({ datasetRecordIds: [] }),
     () => api.records.fetch({ datasetRecordId: "no-uuid" }),
   ]) {
-    await refused(422, "VALIDATION_ERROR", call);
+    await rejects(422, "VALIDATION_ERROR", call);
   }
 });
 
-test("an unknown file", async () => {
+test("unknown files are not found", async () => {
   const { files } = new Workspace();
   for (const operation of ["retrieve", "delete", "download", "getSignedUrl"]) {
-    await refusedUntyped(404, files[operation]({ fileId: UNKNOWN }));
+    await rejectsUntyped(404, files[operation]({ fileId: UNKNOWN }));
   }
 });
 
-test("a missing or empty key", async () => {
-  // An empty key sends no Authorization header, a blank one sends `Bearer` alone.
+test("a missing or empty API key is rejected", async () => {
+  // With an empty key, the SDK sends no Authorization header; with a blank one, only `Bearer`.
   for (const apiKey of [undefined, "", " "]) {
     const client = new Mistral({ apiKey, serverURL });
     for (const call of [() => client.beta.observability.datasets.list(), () => client.files.list()]) {
-      assert.equal((await refusedUntyped(401, call)).error_code, "AUTH_UNAUTHORIZED");
+      assert.equal((await rejectsUntyped(401, call)).error_code, "AUTH_UNAUTHORIZED");
     }
   }
 });
 
-// Stands last: the tests above are to leave no operation out. Passes only when the whole file runs.
+// Must be last. Checks that the tests above cover all operations, so it fails if only some tests run.
 test("every operation was called", () => {
   const expected = Object.entries(OPERATIONS).flatMap(([group, names]) => names.map((name) => `${group}.${name}`));
   assert.deepEqual([...called].sort(), expected.sort());

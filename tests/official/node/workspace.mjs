@@ -1,4 +1,4 @@
-// A workspace of the local server as the official SDK sees it, and what the tests expect of its failures.
+// A workspace of the local server for the official SDK, and assertions on its errors.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -8,12 +8,12 @@ import { Mistral } from "@mistralai/mistralai";
 import { MistralError, ObservabilityError, SDKError } from "@mistralai/mistralai/models/errors";
 
 export const serverURL = process.env.MISTRAL_SERVER_URL?.replace(/\/$/, "");
-if (!serverURL) throw new Error("MISTRAL_SERVER_URL must say where `mistral-datasets serve` listens");
+if (!serverURL) throw new Error("MISTRAL_SERVER_URL must be the URL of `mistral-datasets serve`");
 
-// Without a key of its own, a client must find none in the environment either.
+// So that a client without a key option has no key.
 delete process.env.MISTRAL_API_KEY;
 
-// What this version offers in this area: the first test compares it with the SDK, the last with what was called.
+// The operations of this SDK version. The first test compares them with the SDK, the last with the operations called.
 export const OPERATIONS = {
   datasets: [
     "create",
@@ -59,24 +59,24 @@ export const JUDGE = {
 
 export const called = new Set();
 
-/** A group of operations that notes in `called` which of them were used. */
-function noting(name, group) {
+/** Wraps a resource so that the operations used are added to `called`. */
+function recordCalls(name, group) {
   return new Proxy(group, {
     get(target, operation) {
       if (OPERATIONS[name].includes(operation)) called.add(`${name}.${operation}`);
-      const member = target[operation];
-      return typeof member === "function" ? member.bind(target) : member;
+      const value = target[operation];
+      return typeof value === "function" ? value.bind(target) : value;
     },
   });
 }
 
-/** A client with a key, and so a workspace, of its own. */
+/** A client with its own API key, and therefore its own workspace. */
 export class Workspace {
   key = randomUUID();
   client = new Mistral({ apiKey: this.key, serverURL });
-  datasets = noting("datasets", this.client.beta.observability.datasets);
-  records = noting("records", this.client.beta.observability.datasets.records);
-  files = noting("files", this.client.files);
+  datasets = recordCalls("datasets", this.client.beta.observability.datasets);
+  records = recordCalls("records", this.client.beta.observability.datasets.records);
+  files = recordCalls("files", this.client.files);
 
   dataset(name = "Support chats") {
     return this.datasets.create({ name, description: "Conversations with customers" });
@@ -98,14 +98,14 @@ export class Workspace {
     return this.files.upload({ file: { fileName: "chats.jsonl", content } });
   }
 
-  /** Puts what other products would have stored into the workspace. */
-  async insertFixture(what, body) {
-    const response = await fetch(`${serverURL}/local/v1/${what}`, {
+  /** Inserts data of other products, which imports read from. */
+  async insertFixture(route, body) {
+    const response = await fetch(`${serverURL}/local/v1/${route}`, {
       method: "POST",
       headers: { Authorization: `Bearer ${this.key}`, "Content-Type": "application/json" },
       body: JSON.stringify(body),
     });
-    assert.ok(response.ok, `planting ${what}: ${response.status} ${await response.clone().text()}`);
+    assert.ok(response.ok, `inserting ${route}: ${response.status} ${await response.clone().text()}`);
     return response.json();
   }
 
@@ -116,7 +116,7 @@ export class Workspace {
     });
   }
 
-  /** Awaits an import's end. */
+  /** Waits until an import has ended. */
   async finished(task) {
     const deadline = Date.now() + 20_000;
     while (task.status === "RUNNING") {
@@ -127,7 +127,7 @@ export class Workspace {
     return task;
   }
 
-  /** Awaits an import that has to succeed. */
+  /** Waits for an import, which must succeed. */
   async imported(task) {
     task = await this.finished(task);
     assert.deepEqual([task.status, task.progress], ["COMPLETED", 100], task.message ?? undefined);
@@ -135,8 +135,8 @@ export class Workspace {
   }
 }
 
-/** Fetches a signed link, without the key. */
-export async function openLink(url) {
+/** Fetches a signed URL without the API key. */
+export async function fetchSignedUrl(url) {
   const response = await fetch(url);
   assert.equal(response.status, 200);
   return new Uint8Array(await response.arrayBuffer());
@@ -146,39 +146,40 @@ export async function read(stream) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** The items of several pages. */
-export const joined = (pages) => pages.flatMap((page) => page.results);
-/** Which of its neighbours each page links to: `<` the one before it, `>` the one after it. */
-export const neighbours = (pages) => pages.map(({ previous, next }) => (previous ? "<" : "") + (next ? ">" : ""));
-/** What records, or lines of an export, hold. */
+/** Returns the items of several pages. */
+export const allItems = (pages) => pages.flatMap((page) => page.results);
+/** Returns the links of each page: `<` to the previous page, `>` to the next one. */
+export const pageLinks = (pages) => pages.map(({ previous, next }) => (previous ? "<" : "") + (next ? ">" : ""));
+/** Returns payload and properties of records or exported lines. */
 export const contents = (records) => records.map(({ payload, properties }) => [payload, properties]);
 export const ids = (items) => items.map((item) => item.id);
 export const text = (bytes) => new TextDecoder().decode(bytes);
 
-/** Awaits a call that has to fail with the SDK's typed error. */
-export async function refused(status, code, call) {
-  const error = await assertThrows(ObservabilityError, call);
+/** Asserts that a call rejects with the SDK's typed error. */
+export async function rejects(status, code, call) {
+  const error = await rejectsWith(ObservabilityError, call);
   assert.deepEqual([error.statusCode, error.detail.errorCode], [status, code], error.message);
   assert.equal(error.message, error.detail.message);
   return error;
 }
 
-/** Awaits a call for whose failure the SDK has no type of its own; the envelope is in the body. */
-export async function refusedUntyped(status, call) {
-  const error = await assertThrows(SDKError, call);
+/** Asserts that a call rejects with the SDK's generic error, whose body has the error envelope. */
+export async function rejectsUntyped(status, call) {
+  const error = await rejectsWith(SDKError, call);
   assert.equal(error.statusCode, status);
   const { detail } = JSON.parse(error.body);
   assert.ok(detail.message);
   return detail;
 }
 
-export async function assertThrows(kind, call) {
+/** Asserts that a call rejects with exactly this class. */
+export async function rejectsWith(ErrorClass, call) {
   let caught;
   await assert.rejects(call, (error) => {
     caught = error;
     return true;
   });
-  assert.equal(caught.constructor.name, kind.name, String(caught));
-  assert.ok(caught instanceof kind && caught instanceof MistralError);
+  assert.equal(caught.constructor.name, ErrorClass.name, String(caught));
+  assert.ok(caught instanceof ErrorClass && caught instanceof MistralError);
   return caught;
 }

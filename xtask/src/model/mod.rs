@@ -102,6 +102,14 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// Returns the description with its first sentence as a paragraph of its own, which documentation tools show in overviews.
+    pub fn doc(&self) -> String {
+        match self.description.split_once(". ") {
+            Some((first, rest)) => format!("{first}.\n\n{rest}"),
+            None => self.description.clone(),
+        }
+    }
+
     /// Returns whether the operation starts a task that continues after the response, as status 202 indicates.
     pub fn starts_task(&self) -> bool {
         self.success.status == 202

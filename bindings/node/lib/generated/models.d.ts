@@ -67,31 +67,31 @@ export class ListDatasetsResponse extends Model {
 export interface ConversationPayload {
   /** Messages in order, each an object such as `{"role": "user", "content": "…"}`. */
   messages: JsonObject[];
-  [member: string]: JsonValue;
+  [key: string]: JsonValue;
 }
 
-/** What can be given where a {@link ConversationPayload} is sent: an object, or its exact text. */
+/** Input for a {@link ConversationPayload}: an object, or its exact JSON text. */
 export type ConversationPayloadInput =
   | RawJson
-  | { readonly messages: readonly object[]; readonly [member: string]: unknown }
+  | { readonly messages: readonly object[]; readonly [key: string]: unknown }
   | { readonly messages: readonly object[] };
 
 /** Custom metadata of a record, as an object with arbitrary fields. */
 export interface RecordProperties {
-  [member: string]: JsonValue;
+  [key: string]: JsonValue;
 }
 
-/** What can be given where a {@link RecordProperties} is sent: an object, or its exact text. */
+/** Input for a {@link RecordProperties}: an object, or its exact JSON text. */
 export type RecordPropertiesInput = RawJson | object;
 
 /**
- * Origin of a record. The server may send values that this version does not know; they come as they
- * are.
+ * Origin of a record. The server may send values that this version does not know; they are passed
+ * through.
  */
 export type RecordSource =
   "EXPLORER" | "UPLOADED_FILE" | "DIRECT_INPUT" | "PLAYGROUND" | "TELEMETRY_SPAN" | (string & {});
 
-/** The values of {@link RecordSource} that the document names. */
+/** The known values of {@link RecordSource}. */
 export const RecordSource: {
   readonly EXPLORER: "EXPLORER";
   readonly UPLOADED_FILE: "UPLOADED_FILE";
@@ -101,8 +101,8 @@ export const RecordSource: {
 };
 
 /**
- * A record of a dataset, which holds a conversation and its properties. Its type parameters say
- * what you know of its conversation; nothing is checked against them.
+ * A record of a dataset, which holds a conversation and its properties. The type parameters
+ * describe the conversation; they are not validated at run time.
  */
 export class DatasetRecord<
   Payload = ConversationPayload,
@@ -125,16 +125,16 @@ export class DatasetRecord<
   /** ID of the dataset that contains the record. */
   readonly datasetId: string;
 
-  /** The conversation, as an object with `messages`. Parsed when it is first looked at. */
+  /** The conversation, as an object with `messages`. Parsed on first access. */
   readonly payload: Payload;
 
-  /** The JSON text of {@link payload} as it came, to the last digit and blank. */
+  /** The exact JSON text of {@link payload}, as received. */
   readonly payloadText: string;
 
-  /** Custom metadata of the record. Parsed when it is first looked at. */
+  /** Custom metadata of the record. Parsed on first access. */
   readonly properties: Properties;
 
-  /** The JSON text of {@link properties} as it came, to the last digit and blank. */
+  /** The exact JSON text of {@link properties}, as received. */
   readonly propertiesText: string;
 
   /** Origin of the record. */
@@ -169,7 +169,7 @@ export class ListRecordsResponse extends Model {
 /**
  * Status of an import task. `COMPLETED` is success; `FAILED`, `CANCELED`, `TERMINATED` and
  * `TIMED_OUT` are failures. Any other status is treated as in progress. The server may send values
- * that this version does not know; they come as they are.
+ * that this version does not know; they are passed through.
  */
 export type TaskStatus =
   | "RUNNING"
@@ -182,7 +182,7 @@ export type TaskStatus =
   | "UNKNOWN"
   | (string & {});
 
-/** The values of {@link TaskStatus} that the document names. */
+/** The known values of {@link TaskStatus}. */
 export const TaskStatus: {
   readonly RUNNING: "RUNNING";
   readonly COMPLETED: "COMPLETED";
@@ -286,10 +286,10 @@ export class ExportResponse extends Model {
  * defines and validates the fields.
  */
 export interface JudgeDefinition {
-  [member: string]: JsonValue;
+  [key: string]: JsonValue;
 }
 
-/** What can be given where a {@link JudgeDefinition} is sent: an object, or its exact text. */
+/** Input for a {@link JudgeDefinition}: an object, or its exact JSON text. */
 export type JudgeDefinitionInput = RawJson | object;
 
 /** Answer of a judge: one of its classes, or a number. */
@@ -390,8 +390,8 @@ export class SignedUrl extends Model {
 }
 
 /**
- * Machine-readable error code. The server may send values that this version does not know; they
- * come as they are.
+ * Machine-readable error code. The server may send values that this version does not know; they are
+ * passed through.
  */
 export type ErrorCode =
   | "UNKNOWN_ERROR"
@@ -417,7 +417,7 @@ export type ErrorCode =
   | "DATABASE_QUERY_ERROR"
   | (string & {});
 
-/** The values of {@link ErrorCode} that the document names. */
+/** The known values of {@link ErrorCode}. */
 export const ErrorCode: {
   readonly UNKNOWN_ERROR: "UNKNOWN_ERROR";
   readonly VALIDATION_ERROR: "VALIDATION_ERROR";

@@ -4,22 +4,22 @@
 "use strict";
 
 const { Model } = require("../model.js");
-const { parsed, textOf, timeOf } = require("../late.js");
+const { jsonAt, jsonTextAt, timestampAt } = require("../lazy.js");
 const { Task } = require("../task.js");
 
 /** A named collection of records. */
 class Dataset extends Model {
-  constructor(reader) {
-    super(reader);
-    this.id = reader.text();
-    this.createdAt = reader.time();
-    this.updatedAt = reader.time();
-    this.deletedAt = reader.present() ? reader.time() : null;
-    this.name = reader.text();
-    this.slug = reader.present() ? reader.text() : null;
-    this.description = reader.text();
-    this.ownerId = reader.text();
-    this.workspaceId = reader.text();
+  constructor(decoder) {
+    super(decoder);
+    this.id = decoder.string();
+    this.createdAt = decoder.timestamp();
+    this.updatedAt = decoder.timestamp();
+    this.deletedAt = decoder.isPresent() ? decoder.timestamp() : null;
+    this.name = decoder.string();
+    this.slug = decoder.isPresent() ? decoder.string() : null;
+    this.description = decoder.string();
+    this.ownerId = decoder.string();
+    this.workspaceId = decoder.string();
   }
 
   toJSON() {
@@ -40,12 +40,12 @@ class Dataset extends Model {
 
 /** A page of datasets. */
 class DatasetPage extends Model {
-  constructor(reader) {
-    super(reader);
-    this.results = reader.list(() => new Dataset(reader));
-    this.count = reader.number();
-    this.next = reader.present() ? reader.text() : null;
-    this.previous = reader.present() ? reader.text() : null;
+  constructor(decoder) {
+    super(decoder);
+    this.results = decoder.array(() => new Dataset(decoder));
+    this.count = decoder.number();
+    this.next = decoder.isPresent() ? decoder.string() : null;
+    this.previous = decoder.isPresent() ? decoder.string() : null;
   }
 
   toJSON() {
@@ -61,9 +61,9 @@ class DatasetPage extends Model {
 
 /** Response containing a page of datasets. */
 class ListDatasetsResponse extends Model {
-  constructor(reader) {
-    super(reader);
-    this.datasets = new DatasetPage(reader);
+  constructor(decoder) {
+    super(decoder);
+    this.datasets = new DatasetPage(decoder);
   }
 
   toJSON() {
@@ -85,45 +85,45 @@ const RecordSource = Object.freeze({
 
 /** A record of a dataset, which holds a conversation and its properties. */
 class DatasetRecord extends Model {
-  #response;
-  #at;
-  #seen;
+  #source;
+  #offset;
+  #cache;
 
-  constructor(reader) {
-    super(reader);
-    this.id = reader.text();
-    this.datasetId = reader.repeated(0);
-    this.source = reader.repeated(1);
-    this.#response = reader.response;
-    this.#at = reader.pass(10);
+  constructor(decoder) {
+    super(decoder);
+    this.id = decoder.string();
+    this.datasetId = decoder.repeated(0);
+    this.source = decoder.repeated(1);
+    this.#source = decoder.source;
+    this.#offset = decoder.skipNumbers(10);
   }
 
   get createdAt() {
-    return ((this.#seen ??= {}).createdAt ??= timeOf(this.#response, this.#at));
+    return ((this.#cache ??= {}).createdAt ??= timestampAt(this.#source, this.#offset));
   }
 
   get updatedAt() {
-    return ((this.#seen ??= {}).updatedAt ??= timeOf(this.#response, this.#at + 2));
+    return ((this.#cache ??= {}).updatedAt ??= timestampAt(this.#source, this.#offset + 2));
   }
 
   get deletedAt() {
-    return ((this.#seen ??= {}).deletedAt ??= timeOf(this.#response, this.#at + 4));
+    return ((this.#cache ??= {}).deletedAt ??= timestampAt(this.#source, this.#offset + 4));
   }
 
   get payload() {
-    return ((this.#seen ??= {}).payload ??= parsed(this.#response, this.#at + 6));
+    return ((this.#cache ??= {}).payload ??= jsonAt(this.#source, this.#offset + 6));
   }
 
   get payloadText() {
-    return textOf(this.#response, this.#at + 6);
+    return jsonTextAt(this.#source, this.#offset + 6);
   }
 
   get properties() {
-    return ((this.#seen ??= {}).properties ??= parsed(this.#response, this.#at + 8));
+    return ((this.#cache ??= {}).properties ??= jsonAt(this.#source, this.#offset + 8));
   }
 
   get propertiesText() {
-    return textOf(this.#response, this.#at + 8);
+    return jsonTextAt(this.#source, this.#offset + 8);
   }
 
   toJSON() {
@@ -143,12 +143,12 @@ class DatasetRecord extends Model {
 
 /** A page of records. */
 class RecordPage extends Model {
-  constructor(reader) {
-    super(reader);
-    this.results = reader.list(() => new DatasetRecord(reader));
-    this.count = reader.number();
-    this.next = reader.present() ? reader.text() : null;
-    this.previous = reader.present() ? reader.text() : null;
+  constructor(decoder) {
+    super(decoder);
+    this.results = decoder.array(() => new DatasetRecord(decoder));
+    this.count = decoder.number();
+    this.next = decoder.isPresent() ? decoder.string() : null;
+    this.previous = decoder.isPresent() ? decoder.string() : null;
   }
 
   toJSON() {
@@ -164,9 +164,9 @@ class RecordPage extends Model {
 
 /** Response containing a page of records. */
 class ListRecordsResponse extends Model {
-  constructor(reader) {
-    super(reader);
-    this.records = new RecordPage(reader);
+  constructor(decoder) {
+    super(decoder);
+    this.records = new RecordPage(decoder);
   }
 
   toJSON() {
@@ -194,11 +194,11 @@ const TaskStatus = Object.freeze({
 
 /** Record counts of an import. */
 class ImportResult extends Model {
-  constructor(reader) {
-    super(reader);
-    this.requestedRecordCount = reader.number();
-    this.importedRecordCount = reader.number();
-    this.skippedRecordCount = reader.number();
+  constructor(decoder) {
+    super(decoder);
+    this.requestedRecordCount = decoder.number();
+    this.importedRecordCount = decoder.number();
+    this.skippedRecordCount = decoder.number();
   }
 
   toJSON() {
@@ -213,19 +213,19 @@ class ImportResult extends Model {
 
 /** A task that imports records into a dataset. */
 class ImportTask extends Task {
-  constructor(reader) {
-    super(reader);
-    this.id = reader.text();
-    this.createdAt = reader.time();
-    this.updatedAt = reader.time();
-    this.deletedAt = reader.present() ? reader.time() : null;
-    this.creatorId = reader.text();
-    this.datasetId = reader.text();
-    this.workspaceId = reader.text();
-    this.status = reader.text();
-    this.progress = reader.present() ? reader.number() : null;
-    this.message = reader.present() ? reader.text() : null;
-    this.result = reader.present() ? new ImportResult(reader) : null;
+  constructor(decoder) {
+    super(decoder);
+    this.id = decoder.string();
+    this.createdAt = decoder.timestamp();
+    this.updatedAt = decoder.timestamp();
+    this.deletedAt = decoder.isPresent() ? decoder.timestamp() : null;
+    this.creatorId = decoder.string();
+    this.datasetId = decoder.string();
+    this.workspaceId = decoder.string();
+    this.status = decoder.string();
+    this.progress = decoder.isPresent() ? decoder.number() : null;
+    this.message = decoder.isPresent() ? decoder.string() : null;
+    this.result = decoder.isPresent() ? new ImportResult(decoder) : null;
   }
 
   toJSON() {
@@ -248,12 +248,12 @@ class ImportTask extends Task {
 
 /** A page of import tasks. */
 class TaskPage extends Model {
-  constructor(reader) {
-    super(reader);
-    this.results = reader.list(() => new ImportTask(reader));
-    this.count = reader.number();
-    this.next = reader.present() ? reader.text() : null;
-    this.previous = reader.present() ? reader.text() : null;
+  constructor(decoder) {
+    super(decoder);
+    this.results = decoder.array(() => new ImportTask(decoder));
+    this.count = decoder.number();
+    this.next = decoder.isPresent() ? decoder.string() : null;
+    this.previous = decoder.isPresent() ? decoder.string() : null;
   }
 
   toJSON() {
@@ -269,9 +269,9 @@ class TaskPage extends Model {
 
 /** Response containing a page of import tasks. */
 class ListTasksResponse extends Model {
-  constructor(reader) {
-    super(reader);
-    this.tasks = new TaskPage(reader);
+  constructor(decoder) {
+    super(decoder);
+    this.tasks = new TaskPage(decoder);
   }
 
   toJSON() {
@@ -284,9 +284,9 @@ class ListTasksResponse extends Model {
 
 /** Location of an exported file. */
 class ExportResponse extends Model {
-  constructor(reader) {
-    super(reader);
-    this.fileUrl = reader.text();
+  constructor(decoder) {
+    super(decoder);
+    this.fileUrl = decoder.string();
   }
 
   toJSON() {
@@ -299,12 +299,12 @@ class ExportResponse extends Model {
 
 /** Result of judging a record. */
 class JudgeRecordResponse extends Model {
-  constructor(reader) {
-    super(reader);
-    this.analysis = reader.text();
-    this.answer = reader.variant(
-      () => reader.text(),
-      () => reader.number(),
+  constructor(decoder) {
+    super(decoder);
+    this.analysis = decoder.string();
+    this.answer = decoder.union(
+      () => decoder.string(),
+      () => decoder.number(),
     );
   }
 
@@ -319,22 +319,22 @@ class JudgeRecordResponse extends Model {
 
 /** Metadata of an uploaded file. */
 class UploadedFile extends Model {
-  constructor(reader) {
-    super(reader);
-    this.id = reader.text();
-    this.object = reader.text();
-    this.bytes = reader.present() ? reader.number() : null;
-    this.createdAt = reader.number();
-    this.filename = reader.text();
-    this.purpose = reader.present() ? reader.text() : null;
-    this.sampleType = reader.present() ? reader.text() : null;
-    this.source = reader.present() ? reader.text() : null;
-    this.numLines = reader.present() ? reader.number() : null;
-    this.mimetype = reader.present() ? reader.text() : null;
-    this.signature = reader.present() ? reader.text() : null;
-    this.expiresAt = reader.present() ? reader.number() : null;
-    this.visibility = reader.present() ? reader.text() : null;
-    this.deleted = reader.present() ? reader.boolean() : null;
+  constructor(decoder) {
+    super(decoder);
+    this.id = decoder.string();
+    this.object = decoder.string();
+    this.bytes = decoder.isPresent() ? decoder.number() : null;
+    this.createdAt = decoder.number();
+    this.filename = decoder.string();
+    this.purpose = decoder.isPresent() ? decoder.string() : null;
+    this.sampleType = decoder.isPresent() ? decoder.string() : null;
+    this.source = decoder.isPresent() ? decoder.string() : null;
+    this.numLines = decoder.isPresent() ? decoder.number() : null;
+    this.mimetype = decoder.isPresent() ? decoder.string() : null;
+    this.signature = decoder.isPresent() ? decoder.string() : null;
+    this.expiresAt = decoder.isPresent() ? decoder.number() : null;
+    this.visibility = decoder.isPresent() ? decoder.string() : null;
+    this.deleted = decoder.isPresent() ? decoder.boolean() : null;
   }
 
   toJSON() {
@@ -360,11 +360,11 @@ class UploadedFile extends Model {
 
 /** Response containing a page of files. */
 class ListFilesResponse extends Model {
-  constructor(reader) {
-    super(reader);
-    this.data = reader.list(() => new UploadedFile(reader));
-    this.object = reader.text();
-    this.total = reader.present() ? reader.number() : null;
+  constructor(decoder) {
+    super(decoder);
+    this.data = decoder.array(() => new UploadedFile(decoder));
+    this.object = decoder.string();
+    this.total = decoder.isPresent() ? decoder.number() : null;
   }
 
   toJSON() {
@@ -379,11 +379,11 @@ class ListFilesResponse extends Model {
 
 /** Confirmation that a file was deleted. */
 class DeleteFileResponse extends Model {
-  constructor(reader) {
-    super(reader);
-    this.id = reader.text();
-    this.object = reader.text();
-    this.deleted = reader.boolean();
+  constructor(decoder) {
+    super(decoder);
+    this.id = decoder.string();
+    this.object = decoder.string();
+    this.deleted = decoder.boolean();
   }
 
   toJSON() {
@@ -398,9 +398,9 @@ class DeleteFileResponse extends Model {
 
 /** A presigned URL. */
 class SignedUrl extends Model {
-  constructor(reader) {
-    super(reader);
-    this.url = reader.text();
+  constructor(decoder) {
+    super(decoder);
+    this.url = decoder.string();
   }
 
   toJSON() {

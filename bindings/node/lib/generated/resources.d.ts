@@ -28,7 +28,7 @@ import type { TaskRequest } from "../task.js";
 import type { Download, FileInput } from "../transfer.js";
 import type { Pager, PagerOptions } from "../pager.js";
 
-/** What {@link Datasets.list} takes. */
+/** Request of {@link Datasets.list}. */
 export interface ListDatasetsRequest {
   /** Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50. */
   pageSize?: number | undefined;
@@ -38,13 +38,13 @@ export interface ListDatasetsRequest {
   q?: string | null | undefined;
 }
 
-/** What {@link Datasets.iter} takes. */
+/** Request of {@link Datasets.iter}. */
 export interface IterDatasetsRequest extends PagerOptions {
   /** Case-insensitive substring to search for in names and descriptions. */
   q?: string | null | undefined;
 }
 
-/** What {@link Datasets.create} takes. */
+/** Request of {@link Datasets.create}. */
 export interface CreateDatasetRequest {
   /** Name of the dataset. Limits: 5 to 50 characters. */
   name: string;
@@ -52,13 +52,13 @@ export interface CreateDatasetRequest {
   description: string;
 }
 
-/** What {@link Datasets.fetch} takes. */
+/** Request of {@link Datasets.fetch}. */
 export interface FetchDatasetRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
 }
 
-/** What {@link Datasets.update} takes. */
+/** Request of {@link Datasets.update}. */
 export interface UpdateDatasetRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -68,13 +68,13 @@ export interface UpdateDatasetRequest {
   description?: string | null | undefined;
 }
 
-/** What {@link Datasets.delete} takes. */
+/** Request of {@link Datasets.delete}. */
 export interface DeleteDatasetRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
 }
 
-/** What {@link Datasets.listRecords} takes. */
+/** Request of {@link Datasets.listRecords}. */
 export interface ListRecordsRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -84,13 +84,13 @@ export interface ListRecordsRequest {
   page?: number | undefined;
 }
 
-/** What {@link Datasets.iterRecords} takes. */
+/** Request of {@link Datasets.iterRecords}. */
 export interface IterRecordsRequest extends PagerOptions {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
 }
 
-/** What {@link Datasets.createRecord} takes. */
+/** Request of {@link Datasets.createRecord}. */
 export interface CreateRecordRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -105,7 +105,7 @@ export interface CreateRecordRequest {
   source?: RecordSource | undefined;
 }
 
-/** What {@link Datasets.importFromCampaign} takes. */
+/** Request of {@link Datasets.importFromCampaign}. */
 export interface ImportFromCampaignRequest extends TaskRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -113,7 +113,7 @@ export interface ImportFromCampaignRequest extends TaskRequest {
   campaignId: string;
 }
 
-/** What {@link Datasets.importFromExplorer} takes. */
+/** Request of {@link Datasets.importFromExplorer}. */
 export interface ImportFromExplorerRequest extends TaskRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -121,7 +121,7 @@ export interface ImportFromExplorerRequest extends TaskRequest {
   completionEventIds: readonly string[];
 }
 
-/** What {@link Datasets.importFromFile} takes. */
+/** Request of {@link Datasets.importFromFile}. */
 export interface ImportFromFileRequest extends TaskRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -129,7 +129,7 @@ export interface ImportFromFileRequest extends TaskRequest {
   fileId: string;
 }
 
-/** What {@link Datasets.importFromPlayground} takes. */
+/** Request of {@link Datasets.importFromPlayground}. */
 export interface ImportFromPlaygroundRequest extends TaskRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -137,7 +137,7 @@ export interface ImportFromPlaygroundRequest extends TaskRequest {
   conversationIds: readonly string[];
 }
 
-/** What {@link Datasets.importFromDatasetRecords} takes. */
+/** Request of {@link Datasets.importFromDatasetRecords}. */
 export interface ImportFromDatasetRecordsRequest extends TaskRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -145,13 +145,13 @@ export interface ImportFromDatasetRecordsRequest extends TaskRequest {
   datasetRecordIds: readonly string[];
 }
 
-/** What {@link Datasets.exportToJsonl} takes. */
+/** Request of {@link Datasets.exportToJsonl}. */
 export interface ExportToJsonlRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
 }
 
-/** What {@link Datasets.fetchTask} takes. */
+/** Request of {@link Datasets.fetchTask}. */
 export interface FetchTaskRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -159,7 +159,7 @@ export interface FetchTaskRequest {
   taskId: string;
 }
 
-/** What {@link Datasets.listTasks} takes. */
+/** Request of {@link Datasets.listTasks}. */
 export interface ListTasksRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
@@ -169,31 +169,31 @@ export interface ListTasksRequest {
   page?: number | undefined;
 }
 
-/** What {@link Datasets.iterTasks} takes. */
+/** Request of {@link Datasets.iterTasks}. */
 export interface IterTasksRequest extends PagerOptions {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
 }
 
-/** What {@link Records.bulkDelete} takes. */
+/** Request of {@link Records.bulkDelete}. */
 export interface BulkDeleteRecordsRequest {
   /** IDs of the records to delete. Limits: 1 to 500 items. */
   datasetRecordIds: readonly string[];
 }
 
-/** What {@link Records.fetch} takes. */
+/** Request of {@link Records.fetch}. */
 export interface FetchRecordRequest {
   /** ID of the record. */
   datasetRecordId: string;
 }
 
-/** What {@link Records.delete} takes. */
+/** Request of {@link Records.delete}. */
 export interface DeleteRecordRequest {
   /** ID of the record. */
   datasetRecordId: string;
 }
 
-/** What {@link Records.updatePayload} takes. */
+/** Request of {@link Records.updatePayload}. */
 export interface UpdateRecordPayloadRequest {
   /** ID of the record. */
   datasetRecordId: string;
@@ -201,7 +201,7 @@ export interface UpdateRecordPayloadRequest {
   payload: ConversationPayloadInput;
 }
 
-/** What {@link Records.updateProperties} takes. */
+/** Request of {@link Records.updateProperties}. */
 export interface UpdateRecordPropertiesRequest {
   /** ID of the record. */
   datasetRecordId: string;
@@ -209,7 +209,7 @@ export interface UpdateRecordPropertiesRequest {
   properties: RecordPropertiesInput;
 }
 
-/** What {@link Records.judge} takes. */
+/** Request of {@link Records.judge}. */
 export interface JudgeRecordRequest {
   /** ID of the record. */
   datasetRecordId: string;
@@ -217,7 +217,7 @@ export interface JudgeRecordRequest {
   judgeDefinition: JudgeDefinitionInput;
 }
 
-/** What {@link Files.list} takes. */
+/** Request of {@link Files.list}. */
 export interface ListFilesRequest {
   /** Page number, starting from 0. Limits: at least 0. Default: 0. */
   page?: number | undefined;
@@ -231,7 +231,7 @@ export interface ListFilesRequest {
   purpose?: string | null | undefined;
 }
 
-/** What {@link Files.upload} takes. */
+/** Request of {@link Files.upload}. */
 export interface UploadFileRequest {
   /** Content of the file. */
   file: FileInput;
@@ -243,25 +243,25 @@ export interface UploadFileRequest {
   visibility?: string | undefined;
 }
 
-/** What {@link Files.retrieve} takes. */
+/** Request of {@link Files.retrieve}. */
 export interface RetrieveFileRequest {
   /** ID of the file. */
   fileId: string;
 }
 
-/** What {@link Files.delete} takes. */
+/** Request of {@link Files.delete}. */
 export interface DeleteFileRequest {
   /** ID of the file. */
   fileId: string;
 }
 
-/** What {@link Files.download} takes. */
+/** Request of {@link Files.download}. */
 export interface DownloadFileRequest {
   /** ID of the file. */
   fileId: string;
 }
 
-/** What {@link Files.getSignedUrl} takes. */
+/** Request of {@link Files.getSignedUrl}. */
 export interface GetSignedUrlRequest {
   /** ID of the file. */
   fileId: string;
@@ -277,14 +277,12 @@ export class Datasets extends DatasetsBase {
   readonly records: Records;
 
   /**
-   * List datasets.
-   *
    * Returns the datasets in the workspace, newest first, one page at a time.
    *
    * @returns A page of datasets.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const { datasets } = await mistral.datasets.list();
@@ -293,11 +291,11 @@ export class Datasets extends DatasetsBase {
   list(request?: ListDatasetsRequest, options?: CallOptions): Call<ListDatasetsResponse>;
 
   /**
-   * Pagers over everything that {@link list} lists. Nothing is fetched before the first item is
-   * asked for; the pages ahead are fetched while you look at one, and leaving the loop stops
-   * everything.
+   * Iterates over all items of {@link list}. No request is sent before the first item is requested;
+   * further pages are prefetched, and leaving the loop cancels requests in flight.
    *
-   * @throws {ValidationError} When an argument is missing or of the wrong type.
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
    * @example
    * ```js
    * for await (const item of mistral.datasets.iter()) console.log(item.id);
@@ -306,14 +304,12 @@ export class Datasets extends DatasetsBase {
   iter(request?: IterDatasetsRequest, options?: CallOptions): Pager<Dataset>;
 
   /**
-   * Create a dataset.
-   *
    * Creates an empty dataset in the workspace.
    *
    * @returns The created dataset.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const dataset = await mistral.datasets.create({ name, description });
@@ -322,14 +318,14 @@ export class Datasets extends DatasetsBase {
   create(request: CreateDatasetRequest, options?: CallOptions): Call<Dataset>;
 
   /**
-   * Get a dataset.
+   * Returns a dataset.
    *
-   * Returns a dataset. Fails with `DATASET_NOT_FOUND` if it does not exist.
+   * Fails with `DATASET_NOT_FOUND` if it does not exist.
    *
    * @returns The dataset.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const dataset = await mistral.datasets.fetch({ datasetId });
@@ -338,14 +334,14 @@ export class Datasets extends DatasetsBase {
   fetch(request: FetchDatasetRequest, options?: CallOptions): Call<Dataset>;
 
   /**
-   * Update a dataset.
+   * Updates the name or description of a dataset.
    *
-   * Updates the name or description of a dataset. Fields that are omitted or null remain unchanged.
+   * Fields that are omitted or null remain unchanged.
    *
    * @returns The updated dataset.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const dataset = await mistral.datasets.update({ datasetId });
@@ -354,13 +350,11 @@ export class Datasets extends DatasetsBase {
   update(request: UpdateDatasetRequest, options?: CallOptions): Call<Dataset>;
 
   /**
-   * Delete a dataset.
-   *
    * Deletes a dataset and all of its records.
    *
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * await mistral.datasets.delete({ datasetId });
@@ -369,14 +363,12 @@ export class Datasets extends DatasetsBase {
   delete(request: DeleteDatasetRequest, options?: CallOptions): Call<void>;
 
   /**
-   * List the records of a dataset.
-   *
    * Returns the records of a dataset in the order they were added, one page at a time.
    *
    * @returns A page of records.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const { records } = await mistral.datasets.listRecords({ datasetId });
@@ -385,11 +377,11 @@ export class Datasets extends DatasetsBase {
   listRecords(request: ListRecordsRequest, options?: CallOptions): Call<ListRecordsResponse>;
 
   /**
-   * Pagers over everything that {@link listRecords} lists. Nothing is fetched before the first item
-   * is asked for; the pages ahead are fetched while you look at one, and leaving the loop stops
-   * everything.
+   * Iterates over all items of {@link listRecords}. No request is sent before the first item is
+   * requested; further pages are prefetched, and leaving the loop cancels requests in flight.
    *
-   * @throws {ValidationError} When an argument is missing or of the wrong type.
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
    * @example
    * ```js
    * for await (const item of mistral.datasets.iterRecords({ datasetId })) console.log(item.id);
@@ -401,14 +393,12 @@ export class Datasets extends DatasetsBase {
   ): Pager<DatasetRecord<Payload, Properties>>;
 
   /**
-   * Create a record.
-   *
    * Adds a record to a dataset.
    *
    * @returns The created record.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const datasetRecord = await mistral.datasets.createRecord({ datasetId, payload, properties });
@@ -417,14 +407,12 @@ export class Datasets extends DatasetsBase {
   createRecord(request: CreateRecordRequest, options?: CallOptions): Call<DatasetRecord>;
 
   /**
-   * Import records from a campaign.
-   *
    * Starts an import task that adds a record for each event selected by a campaign.
    *
    * @returns The import task, which runs in the background.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.importFromCampaign({ datasetId, campaignId });
@@ -433,14 +421,12 @@ export class Datasets extends DatasetsBase {
   importFromCampaign(request: ImportFromCampaignRequest, options?: CallOptions): Call<ImportTask>;
 
   /**
-   * Import records from explorer events.
-   *
    * Starts an import task that adds a record for each of the given chat completion events.
    *
    * @returns The import task, which runs in the background.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.importFromExplorer({ datasetId, completionEventIds });
@@ -449,15 +435,14 @@ export class Datasets extends DatasetsBase {
   importFromExplorer(request: ImportFromExplorerRequest, options?: CallOptions): Call<ImportTask>;
 
   /**
-   * Import records from a file.
+   * Starts an import task that adds a record for each line of an uploaded JSONL file.
    *
-   * Starts an import task that adds a record for each line of an uploaded JSONL file. Each line is
-   * an object with either `payload` or `messages`, and optionally `properties`.
+   * Each line is an object with either `payload` or `messages`, and optionally `properties`.
    *
    * @returns The import task, which runs in the background.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.importFromFile({ datasetId, fileId });
@@ -466,14 +451,12 @@ export class Datasets extends DatasetsBase {
   importFromFile(request: ImportFromFileRequest, options?: CallOptions): Call<ImportTask>;
 
   /**
-   * Import records from playground conversations.
-   *
    * Starts an import task that adds a record for each of the given playground conversations.
    *
    * @returns The import task, which runs in the background.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.importFromPlayground({ datasetId, conversationIds });
@@ -485,14 +468,12 @@ export class Datasets extends DatasetsBase {
   ): Call<ImportTask>;
 
   /**
-   * Import records from other datasets.
-   *
    * Starts an import task that copies records from other datasets in the workspace.
    *
    * @returns The import task, which runs in the background.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.importFromDatasetRecords({ datasetId, datasetRecordIds });
@@ -504,16 +485,16 @@ export class Datasets extends DatasetsBase {
   ): Call<ImportTask>;
 
   /**
-   * Export a dataset to JSONL.
-   *
    * Exports all records of a dataset to a JSONL file, one record per line, and returns a presigned
-   * URL for downloading the file. The URL requires no API key, so treat it as a secret. It expires;
-   * export again to get a new one.
+   * URL for downloading the file.
+   *
+   * The URL requires no API key, so treat it as a secret. It expires; export again to get a new
+   * one.
    *
    * @returns Location of the exported file.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const { fileUrl } = await mistral.datasets.exportToJsonl({ datasetId });
@@ -522,14 +503,12 @@ export class Datasets extends DatasetsBase {
   exportToJsonl(request: ExportToJsonlRequest, options?: CallOptions): Call<ExportResponse>;
 
   /**
-   * Get an import task.
-   *
    * Returns the status, progress and result of an import task.
    *
    * @returns The import task.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const importTask = await mistral.datasets.fetchTask({ datasetId, taskId });
@@ -538,14 +517,12 @@ export class Datasets extends DatasetsBase {
   fetchTask(request: FetchTaskRequest, options?: CallOptions): Call<ImportTask>;
 
   /**
-   * List the import tasks of a dataset.
-   *
    * Returns the import tasks of a dataset, newest first, one page at a time.
    *
    * @returns A page of import tasks.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const { tasks } = await mistral.datasets.listTasks({ datasetId });
@@ -554,11 +531,11 @@ export class Datasets extends DatasetsBase {
   listTasks(request: ListTasksRequest, options?: CallOptions): Call<ListTasksResponse>;
 
   /**
-   * Pagers over everything that {@link listTasks} lists. Nothing is fetched before the first item
-   * is asked for; the pages ahead are fetched while you look at one, and leaving the loop stops
-   * everything.
+   * Iterates over all items of {@link listTasks}. No request is sent before the first item is
+   * requested; further pages are prefetched, and leaving the loop cancels requests in flight.
    *
-   * @throws {ValidationError} When an argument is missing or of the wrong type.
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
    * @example
    * ```js
    * for await (const item of mistral.datasets.iterTasks({ datasetId })) console.log(item.id);
@@ -572,13 +549,13 @@ export class Records {
   private constructor();
 
   /**
-   * Delete multiple records.
+   * Deletes up to 500 records in one request.
    *
-   * Deletes up to 500 records in one request. Either all or none of them are deleted.
+   * Either all or none of them are deleted.
    *
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * await mistral.datasets.records.bulkDelete({ datasetRecordIds });
@@ -587,14 +564,14 @@ export class Records {
   bulkDelete(request: BulkDeleteRecordsRequest, options?: CallOptions): Call<void>;
 
   /**
-   * Get a record.
+   * Returns a record.
    *
-   * Returns a record. Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
+   * Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
    *
    * @returns The record.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const datasetRecord = await mistral.datasets.records.fetch({ datasetRecordId });
@@ -603,13 +580,11 @@ export class Records {
   fetch(request: FetchRecordRequest, options?: CallOptions): Call<DatasetRecord>;
 
   /**
-   * Delete a record.
-   *
    * Deletes a record from its dataset.
    *
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * await mistral.datasets.records.delete({ datasetRecordId });
@@ -618,13 +593,13 @@ export class Records {
   delete(request: DeleteRecordRequest, options?: CallOptions): Call<void>;
 
   /**
-   * Replace the payload of a record.
+   * Replaces the entire payload of a record.
    *
-   * Replaces the entire payload of a record. The properties remain unchanged.
+   * The properties remain unchanged.
    *
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * await mistral.datasets.records.updatePayload({ datasetRecordId, payload });
@@ -633,13 +608,13 @@ export class Records {
   updatePayload(request: UpdateRecordPayloadRequest, options?: CallOptions): Call<void>;
 
   /**
-   * Replace the properties of a record.
+   * Replaces all properties of a record.
    *
-   * Replaces all properties of a record. The payload remains unchanged.
+   * The payload remains unchanged.
    *
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * await mistral.datasets.records.updateProperties({ datasetRecordId, properties });
@@ -648,14 +623,12 @@ export class Records {
   updateProperties(request: UpdateRecordPropertiesRequest, options?: CallOptions): Call<void>;
 
   /**
-   * Judge a record.
-   *
    * Evaluates a record with a model, using the judge definition in the request.
    *
    * @returns Analysis and answer of the judge.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const judgeRecordResponse = await mistral.datasets.records.judge({ datasetRecordId, judgeDefinition });
@@ -669,15 +642,14 @@ export class Files {
   private constructor();
 
   /**
-   * List files.
+   * Returns the files in the workspace, newest first, one page at a time.
    *
-   * Returns the files in the workspace, newest first, one page at a time. Unlike in other listings,
-   * pages are numbered from 0.
+   * Unlike in other listings, pages are numbered from 0.
    *
    * @returns A page of files.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const listFilesResponse = await mistral.files.list();
@@ -686,14 +658,12 @@ export class Files {
   list(request?: ListFilesRequest, options?: CallOptions): Call<ListFilesResponse>;
 
   /**
-   * Upload a file.
-   *
    * Uploads a file of up to 512 MB, which can then be imported into a dataset.
    *
    * @returns The uploaded file.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const uploadedFile = await mistral.files.upload({ file });
@@ -702,14 +672,12 @@ export class Files {
   upload(request: UploadFileRequest, options?: CallOptions): Call<UploadedFile>;
 
   /**
-   * Get a file.
-   *
    * Returns the metadata of an uploaded file.
    *
    * @returns Metadata of the file.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const uploadedFile = await mistral.files.retrieve({ fileId });
@@ -718,14 +686,14 @@ export class Files {
   retrieve(request: RetrieveFileRequest, options?: CallOptions): Call<UploadedFile>;
 
   /**
-   * Delete a file.
+   * Deletes an uploaded file.
    *
-   * Deletes an uploaded file. Records imported from it are kept.
+   * Records imported from it are kept.
    *
    * @returns Confirmation of the deletion.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const deleteFileResponse = await mistral.files.delete({ fileId });
@@ -734,14 +702,12 @@ export class Files {
   delete(request: DeleteFileRequest, options?: CallOptions): Call<DeleteFileResponse>;
 
   /**
-   * Download a file.
-   *
    * Returns the content of an uploaded file.
    *
    * @returns Content of the file.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const download = await mistral.files.download({ fileId });
@@ -750,15 +716,14 @@ export class Files {
   download(request: DownloadFileRequest, options?: CallOptions): Promise<Download>;
 
   /**
-   * Get a presigned URL for a file.
+   * Returns a presigned URL for downloading a file.
    *
-   * Returns a presigned URL for downloading a file. The URL requires no API key until it expires,
-   * so treat it as a secret.
+   * The URL requires no API key until it expires, so treat it as a secret.
    *
    * @returns The presigned URL.
-   * @throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong
-   * type or outside its limits.
-   * @throws {MistralError} Its subclass says what the server or the connection has against it.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
    * const { url } = await mistral.files.getSignedUrl({ fileId });
@@ -767,7 +732,7 @@ export class Files {
   getSignedUrl(request: GetSignedUrlRequest, options?: CallOptions): Call<SignedUrl>;
 }
 
-/** What hangs in a client. */
+/** The resource groups of a client. */
 export class Resources {
   protected constructor();
 

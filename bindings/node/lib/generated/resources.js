@@ -3,7 +3,7 @@
 
 "use strict";
 
-const { boolean, file, integer, json, optional, text, texts } = require("../arguments.js");
+const { boolean, file, integer, json, optional, string, strings } = require("../arguments.js");
 const { DatasetsBase } = require("../datasets.js");
 const {
   Dataset,
@@ -27,117 +27,117 @@ const { Listing } = require("../pager.js");
 const LIST_DATASETS = new Operation("list_datasets", ListDatasetsResponse, {
   pageSize: optional(integer),
   page: optional(integer),
-  q: optional(text),
+  q: optional(string),
 });
 
 const ITER_DATASETS = new Listing("list_datasets", "iterDatasets", Dataset, {
-  q: optional(text),
+  q: optional(string),
 });
 
 const CREATE_DATASET = new Operation("create_dataset", Dataset, {
-  name: text,
-  description: text,
+  name: string,
+  description: string,
 });
 
 const FETCH_DATASET = new Operation("fetch_dataset", Dataset, {
-  datasetId: text,
+  datasetId: string,
 });
 
 const UPDATE_DATASET = new Operation("update_dataset", Dataset, {
-  datasetId: text,
-  name: optional(text),
-  description: optional(text),
+  datasetId: string,
+  name: optional(string),
+  description: optional(string),
 });
 
 const DELETE_DATASET = new Operation("delete_dataset", null, {
-  datasetId: text,
+  datasetId: string,
 });
 
 const LIST_RECORDS = new Operation("list_records", ListRecordsResponse, {
-  datasetId: text,
+  datasetId: string,
   pageSize: optional(integer),
   page: optional(integer),
 });
 
 const ITER_RECORDS = new Listing("list_records", "iterRecords", DatasetRecord, {
-  datasetId: text,
+  datasetId: string,
 });
 
 const CREATE_RECORD = new Operation("create_record", DatasetRecord, {
-  datasetId: text,
+  datasetId: string,
   payload: json,
   properties: json,
-  source: optional(text),
+  source: optional(string),
 });
 
 const IMPORT_FROM_CAMPAIGN = new TaskOperation("import_from_campaign", ImportTask, {
-  datasetId: text,
-  campaignId: text,
+  datasetId: string,
+  campaignId: string,
 });
 
 const IMPORT_FROM_EXPLORER = new TaskOperation("import_from_explorer", ImportTask, {
-  datasetId: text,
-  completionEventIds: texts,
+  datasetId: string,
+  completionEventIds: strings,
 });
 
 const IMPORT_FROM_FILE = new TaskOperation("import_from_file", ImportTask, {
-  datasetId: text,
-  fileId: text,
+  datasetId: string,
+  fileId: string,
 });
 
 const IMPORT_FROM_PLAYGROUND = new TaskOperation("import_from_playground", ImportTask, {
-  datasetId: text,
-  conversationIds: texts,
+  datasetId: string,
+  conversationIds: strings,
 });
 
 const IMPORT_FROM_DATASET_RECORDS = new TaskOperation("import_from_dataset_records", ImportTask, {
-  datasetId: text,
-  datasetRecordIds: texts,
+  datasetId: string,
+  datasetRecordIds: strings,
 });
 
 const EXPORT_TO_JSONL = new Operation("export_to_jsonl", ExportResponse, {
-  datasetId: text,
+  datasetId: string,
 });
 
 const FETCH_TASK = new Operation("fetch_task", ImportTask, {
-  datasetId: text,
-  taskId: text,
+  datasetId: string,
+  taskId: string,
 });
 
 const LIST_TASKS = new Operation("list_tasks", ListTasksResponse, {
-  datasetId: text,
+  datasetId: string,
   pageSize: optional(integer),
   page: optional(integer),
 });
 
 const ITER_TASKS = new Listing("list_tasks", "iterTasks", ImportTask, {
-  datasetId: text,
+  datasetId: string,
 });
 
 const BULK_DELETE_RECORDS = new Operation("bulk_delete_records", null, {
-  datasetRecordIds: texts,
+  datasetRecordIds: strings,
 });
 
 const FETCH_RECORD = new Operation("fetch_record", DatasetRecord, {
-  datasetRecordId: text,
+  datasetRecordId: string,
 });
 
 const DELETE_RECORD = new Operation("delete_record", null, {
-  datasetRecordId: text,
+  datasetRecordId: string,
 });
 
 const UPDATE_RECORD_PAYLOAD = new Operation("update_record_payload", null, {
-  datasetRecordId: text,
+  datasetRecordId: string,
   payload: json,
 });
 
 const UPDATE_RECORD_PROPERTIES = new Operation("update_record_properties", null, {
-  datasetRecordId: text,
+  datasetRecordId: string,
   properties: json,
 });
 
 const JUDGE_RECORD = new Operation("judge_record", JudgeRecordResponse, {
-  datasetRecordId: text,
+  datasetRecordId: string,
   judgeDefinition: json,
 });
 
@@ -145,31 +145,31 @@ const LIST_FILES = new Operation("list_files", ListFilesResponse, {
   page: optional(integer),
   pageSize: optional(integer),
   includeTotal: optional(boolean),
-  search: optional(text),
-  purpose: optional(text),
+  search: optional(string),
+  purpose: optional(string),
 });
 
 const UPLOAD_FILE = new Operation("upload_file", UploadedFile, {
   file: file,
-  purpose: optional(text),
+  purpose: optional(string),
   expiry: optional(integer),
-  visibility: optional(text),
+  visibility: optional(string),
 });
 
 const RETRIEVE_FILE = new Operation("retrieve_file", UploadedFile, {
-  fileId: text,
+  fileId: string,
 });
 
 const DELETE_FILE = new Operation("delete_file", DeleteFileResponse, {
-  fileId: text,
+  fileId: string,
 });
 
 const DOWNLOAD_FILE = new Operation("download_file", null, {
-  fileId: text,
+  fileId: string,
 });
 
 const GET_SIGNED_URL = new Operation("get_signed_url", SignedUrl, {
-  fileId: text,
+  fileId: string,
   expiry: optional(integer),
 });
 
@@ -188,7 +188,7 @@ class Datasets extends DatasetsBase {
     return LIST_DATASETS.send(this.#native, request, options);
   }
 
-  /** List datasets, all of it. */
+  /** List datasets across all pages. */
   iter(request, options) {
     return ITER_DATASETS.pager(this.#native, request, options);
   }
@@ -218,7 +218,7 @@ class Datasets extends DatasetsBase {
     return LIST_RECORDS.send(this.#native, request, options);
   }
 
-  /** List the records of a dataset, all of it. */
+  /** List the records of a dataset across all pages. */
   iterRecords(request, options) {
     return ITER_RECORDS.pager(this.#native, request, options);
   }
@@ -268,7 +268,7 @@ class Datasets extends DatasetsBase {
     return LIST_TASKS.send(this.#native, request, options);
   }
 
-  /** List the import tasks of a dataset, all of it. */
+  /** List the import tasks of a dataset across all pages. */
   iterTasks(request, options) {
     return ITER_TASKS.pager(this.#native, request, options);
   }
@@ -352,7 +352,7 @@ class Files {
   }
 }
 
-/** What hangs in a client. */
+/** The resource groups of a client. */
 class Resources {
   constructor(native) {
     this.datasets = new Datasets(native);

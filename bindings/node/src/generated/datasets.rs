@@ -7,24 +7,25 @@ use mistral_datasets::types;
 use napi_derive::napi;
 
 use crate::client::NativeClient;
-use crate::json::json;
+use crate::encode::EncodedResponse;
+use crate::failure::CallResult;
+use crate::json::parse_json;
 use crate::pager::{NativePager, PagerOptions};
 
 #[napi]
 impl NativeClient {
     /// `list_datasets`.
     #[napi]
-    pub fn list_datasets(
+    pub async fn list_datasets(
         &self,
-        call: u32,
         page_size: Option<i64>,
         page: Option<i64>,
         q: Option<String>,
-    ) {
-        self.begin(call, |client| client.datasets().list().page_size(page_size).page(page).q(q));
+    ) -> CallResult<EncodedResponse> {
+        self.send(self.client.datasets().list().page_size(page_size).page(page).q(q)).await
     }
 
-    /// Pagers over `list_datasets`.
+    /// Creates a pager over `list_datasets`.
     #[napi]
     pub fn iter_datasets(&self, q: Option<String>, options: PagerOptions) -> NativePager {
         self.pager(self.client.datasets().list().q(q).pager(), options)
@@ -32,51 +33,51 @@ impl NativeClient {
 
     /// `create_dataset`.
     #[napi]
-    pub fn create_dataset(&self, call: u32, name: String, description: String) {
-        self.begin(call, |client| client.datasets().create(name, description));
+    pub async fn create_dataset(
+        &self,
+        name: String,
+        description: String,
+    ) -> CallResult<EncodedResponse> {
+        self.send(self.client.datasets().create(name, description)).await
     }
 
     /// `fetch_dataset`.
     #[napi]
-    pub fn fetch_dataset(&self, call: u32, dataset_id: String) {
-        self.begin(call, |client| client.datasets().fetch(dataset_id));
+    pub async fn fetch_dataset(&self, dataset_id: String) -> CallResult<EncodedResponse> {
+        self.send(self.client.datasets().fetch(dataset_id)).await
     }
 
     /// `update_dataset`.
     #[napi]
-    pub fn update_dataset(
+    pub async fn update_dataset(
         &self,
-        call: u32,
         dataset_id: String,
         name: Option<String>,
         description: Option<String>,
-    ) {
-        self.begin(call, |client| {
-            client.datasets().update(dataset_id).name(name).description(description)
-        });
+    ) -> CallResult<EncodedResponse> {
+        self.send(self.client.datasets().update(dataset_id).name(name).description(description))
+            .await
     }
 
     /// `delete_dataset`.
     #[napi]
-    pub fn delete_dataset(&self, call: u32, dataset_id: String) {
-        self.begin(call, |client| client.datasets().delete(dataset_id));
+    pub async fn delete_dataset(&self, dataset_id: String) -> CallResult<EncodedResponse> {
+        self.send(self.client.datasets().delete(dataset_id)).await
     }
 
     /// `list_records`.
     #[napi]
-    pub fn list_records(
+    pub async fn list_records(
         &self,
-        call: u32,
         dataset_id: String,
         page_size: Option<i64>,
         page: Option<i64>,
-    ) {
-        self.begin(call, |client| {
-            client.datasets().list_records(dataset_id).page_size(page_size).page(page)
-        });
+    ) -> CallResult<EncodedResponse> {
+        self.send(self.client.datasets().list_records(dataset_id).page_size(page_size).page(page))
+            .await
     }
 
-    /// Pagers over `list_records`.
+    /// Creates a pager over `list_records`.
     #[napi]
     pub fn iter_records(&self, dataset_id: String, options: PagerOptions) -> NativePager {
         self.pager(self.client.datasets().list_records(dataset_id).pager(), options)
@@ -84,103 +85,108 @@ impl NativeClient {
 
     /// `create_record`.
     #[napi]
-    pub fn create_record(
+    pub async fn create_record(
         &self,
-        call: u32,
         dataset_id: String,
         payload: String,
         properties: String,
         source: Option<String>,
-    ) -> napi::Result<()> {
-        let payload = json(payload)?;
-        let properties = json(properties)?;
-        self.begin(call, |client| {
-            client
-                .datasets()
-                .create_record(dataset_id, payload, properties)
-                .source(source.map(types::RecordSource::from))
-        });
-        Ok(())
+    ) -> napi::Result<CallResult<EncodedResponse>> {
+        let payload = parse_json(payload)?;
+        let properties = parse_json(properties)?;
+        Ok(self
+            .send(
+                self.client
+                    .datasets()
+                    .create_record(dataset_id, payload, properties)
+                    .source(source.map(types::RecordSource::from)),
+            )
+            .await)
     }
 
     /// `import_from_campaign`.
     #[napi]
-    pub fn import_from_campaign(&self, call: u32, dataset_id: String, campaign_id: String) {
-        self.begin(call, |client| client.datasets().import_from_campaign(dataset_id, campaign_id));
+    pub async fn import_from_campaign(
+        &self,
+        dataset_id: String,
+        campaign_id: String,
+    ) -> CallResult<EncodedResponse> {
+        self.send(self.client.datasets().import_from_campaign(dataset_id, campaign_id)).await
     }
 
     /// `import_from_explorer`.
     #[napi]
-    pub fn import_from_explorer(
+    pub async fn import_from_explorer(
         &self,
-        call: u32,
         dataset_id: String,
         completion_event_ids: Vec<String>,
-    ) {
-        self.begin(call, |client| {
-            client.datasets().import_from_explorer(dataset_id, completion_event_ids)
-        });
+    ) -> CallResult<EncodedResponse> {
+        self.send(self.client.datasets().import_from_explorer(dataset_id, completion_event_ids))
+            .await
     }
 
     /// `import_from_file`.
     #[napi]
-    pub fn import_from_file(&self, call: u32, dataset_id: String, file_id: String) {
-        self.begin(call, |client| client.datasets().import_from_file(dataset_id, file_id));
+    pub async fn import_from_file(
+        &self,
+        dataset_id: String,
+        file_id: String,
+    ) -> CallResult<EncodedResponse> {
+        self.send(self.client.datasets().import_from_file(dataset_id, file_id)).await
     }
 
     /// `import_from_playground`.
     #[napi]
-    pub fn import_from_playground(
+    pub async fn import_from_playground(
         &self,
-        call: u32,
         dataset_id: String,
         conversation_ids: Vec<String>,
-    ) {
-        self.begin(call, |client| {
-            client.datasets().import_from_playground(dataset_id, conversation_ids)
-        });
+    ) -> CallResult<EncodedResponse> {
+        self.send(self.client.datasets().import_from_playground(dataset_id, conversation_ids)).await
     }
 
     /// `import_from_dataset_records`.
     #[napi]
-    pub fn import_from_dataset_records(
+    pub async fn import_from_dataset_records(
         &self,
-        call: u32,
         dataset_id: String,
         dataset_record_ids: Vec<String>,
-    ) {
-        self.begin(call, |client| {
-            client.datasets().import_from_dataset_records(dataset_id, dataset_record_ids)
-        });
+    ) -> CallResult<EncodedResponse> {
+        self.send(
+            self.client.datasets().import_from_dataset_records(dataset_id, dataset_record_ids),
+        )
+        .await
     }
 
     /// `export_to_jsonl`.
     #[napi]
-    pub fn export_to_jsonl(&self, call: u32, dataset_id: String) {
-        self.begin(call, |client| client.datasets().export_to_jsonl(dataset_id));
+    pub async fn export_to_jsonl(&self, dataset_id: String) -> CallResult<EncodedResponse> {
+        self.send(self.client.datasets().export_to_jsonl(dataset_id)).await
     }
 
     /// `fetch_task`.
     #[napi]
-    pub fn fetch_task(&self, call: u32, dataset_id: String, task_id: String) {
-        self.begin(call, |client| client.datasets().fetch_task(dataset_id, task_id));
+    pub async fn fetch_task(
+        &self,
+        dataset_id: String,
+        task_id: String,
+    ) -> CallResult<EncodedResponse> {
+        self.send(self.client.datasets().fetch_task(dataset_id, task_id)).await
     }
 
     /// `list_tasks`.
     #[napi]
-    pub fn list_tasks(
+    pub async fn list_tasks(
         &self,
-        call: u32,
         dataset_id: String,
         page_size: Option<i64>,
         page: Option<i64>,
-    ) {
-        self.begin(call, |client| {
-            client.datasets().list_tasks(dataset_id).page_size(page_size).page(page)
-        });
+    ) -> CallResult<EncodedResponse> {
+        self.send(self.client.datasets().list_tasks(dataset_id).page_size(page_size).page(page))
+            .await
     }
 
-    /// Pagers over `list_tasks`.
+    /// Creates a pager over `list_tasks`.
     #[napi]
     pub fn iter_tasks(&self, dataset_id: String, options: PagerOptions) -> NativePager {
         self.pager(self.client.datasets().list_tasks(dataset_id).pager(), options)

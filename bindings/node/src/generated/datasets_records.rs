@@ -6,70 +6,69 @@
 use napi_derive::napi;
 
 use crate::client::NativeClient;
-use crate::json::json;
+use crate::encode::EncodedResponse;
+use crate::failure::CallResult;
+use crate::json::parse_json;
 
 #[napi]
 impl NativeClient {
     /// `bulk_delete_records`.
     #[napi]
-    pub fn bulk_delete_records(&self, call: u32, dataset_record_ids: Vec<String>) {
-        self.begin(call, |client| client.datasets().records().bulk_delete(dataset_record_ids));
+    pub async fn bulk_delete_records(
+        &self,
+        dataset_record_ids: Vec<String>,
+    ) -> CallResult<EncodedResponse> {
+        self.send(self.client.datasets().records().bulk_delete(dataset_record_ids)).await
     }
 
     /// `fetch_record`.
     #[napi]
-    pub fn fetch_record(&self, call: u32, dataset_record_id: String) {
-        self.begin(call, |client| client.datasets().records().fetch(dataset_record_id));
+    pub async fn fetch_record(&self, dataset_record_id: String) -> CallResult<EncodedResponse> {
+        self.send(self.client.datasets().records().fetch(dataset_record_id)).await
     }
 
     /// `delete_record`.
     #[napi]
-    pub fn delete_record(&self, call: u32, dataset_record_id: String) {
-        self.begin(call, |client| client.datasets().records().delete(dataset_record_id));
+    pub async fn delete_record(&self, dataset_record_id: String) -> CallResult<EncodedResponse> {
+        self.send(self.client.datasets().records().delete(dataset_record_id)).await
     }
 
     /// `update_record_payload`.
     #[napi]
-    pub fn update_record_payload(
+    pub async fn update_record_payload(
         &self,
-        call: u32,
         dataset_record_id: String,
         payload: String,
-    ) -> napi::Result<()> {
-        let payload = json(payload)?;
-        self.begin(call, |client| {
-            client.datasets().records().update_payload(dataset_record_id, payload)
-        });
-        Ok(())
+    ) -> napi::Result<CallResult<EncodedResponse>> {
+        let payload = parse_json(payload)?;
+        Ok(self
+            .send(self.client.datasets().records().update_payload(dataset_record_id, payload))
+            .await)
     }
 
     /// `update_record_properties`.
     #[napi]
-    pub fn update_record_properties(
+    pub async fn update_record_properties(
         &self,
-        call: u32,
         dataset_record_id: String,
         properties: String,
-    ) -> napi::Result<()> {
-        let properties = json(properties)?;
-        self.begin(call, |client| {
-            client.datasets().records().update_properties(dataset_record_id, properties)
-        });
-        Ok(())
+    ) -> napi::Result<CallResult<EncodedResponse>> {
+        let properties = parse_json(properties)?;
+        Ok(self
+            .send(self.client.datasets().records().update_properties(dataset_record_id, properties))
+            .await)
     }
 
     /// `judge_record`.
     #[napi]
-    pub fn judge_record(
+    pub async fn judge_record(
         &self,
-        call: u32,
         dataset_record_id: String,
         judge_definition: String,
-    ) -> napi::Result<()> {
-        let judge_definition = json(judge_definition)?;
-        self.begin(call, |client| {
-            client.datasets().records().judge(dataset_record_id, judge_definition)
-        });
-        Ok(())
+    ) -> napi::Result<CallResult<EncodedResponse>> {
+        let judge_definition = parse_json(judge_definition)?;
+        Ok(self
+            .send(self.client.datasets().records().judge(dataset_record_id, judge_definition))
+            .await)
     }
 }

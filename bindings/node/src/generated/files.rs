@@ -6,47 +6,53 @@
 use napi_derive::napi;
 
 use crate::client::NativeClient;
+use crate::encode::EncodedResponse;
+use crate::failure::CallResult;
 
 #[napi]
 impl NativeClient {
     /// `list_files`.
     #[napi]
-    pub fn list_files(
+    pub async fn list_files(
         &self,
-        call: u32,
         page: Option<i64>,
         page_size: Option<i64>,
         include_total: Option<bool>,
         search: Option<String>,
         purpose: Option<String>,
-    ) {
-        self.begin(call, |client| {
-            client
+    ) -> CallResult<EncodedResponse> {
+        self.send(
+            self.client
                 .files()
                 .list()
                 .page(page)
                 .page_size(page_size)
                 .include_total(include_total)
                 .search(search)
-                .purpose(purpose)
-        });
+                .purpose(purpose),
+        )
+        .await
     }
 
     /// `retrieve_file`.
     #[napi]
-    pub fn retrieve_file(&self, call: u32, file_id: String) {
-        self.begin(call, |client| client.files().retrieve(file_id));
+    pub async fn retrieve_file(&self, file_id: String) -> CallResult<EncodedResponse> {
+        self.send(self.client.files().retrieve(file_id)).await
     }
 
     /// `delete_file`.
     #[napi]
-    pub fn delete_file(&self, call: u32, file_id: String) {
-        self.begin(call, |client| client.files().delete(file_id));
+    pub async fn delete_file(&self, file_id: String) -> CallResult<EncodedResponse> {
+        self.send(self.client.files().delete(file_id)).await
     }
 
     /// `get_signed_url`.
     #[napi]
-    pub fn get_signed_url(&self, call: u32, file_id: String, expiry: Option<i64>) {
-        self.begin(call, |client| client.files().get_signed_url(file_id).expiry(expiry));
+    pub async fn get_signed_url(
+        &self,
+        file_id: String,
+        expiry: Option<i64>,
+    ) -> CallResult<EncodedResponse> {
+        self.send(self.client.files().get_signed_url(file_id).expiry(expiry)).await
     }
 }

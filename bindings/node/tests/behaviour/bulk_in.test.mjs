@@ -1,4 +1,4 @@
-// Cases on bringing in many records.
+// Behaviour cases: creating many records, and importing JSONL.
 
 import assert from "node:assert/strict";
 import { createReadStream } from "node:fs";
@@ -24,16 +24,16 @@ import { failure, Fixture } from "../support/fixture.mjs";
 
 const numbers = (count) => Array.from({ length: count }, (_, n) => n);
 
-/** The nth record. */
+/** Returns a record whose property `n` is `n`. */
 const record = (n) => ({ payload: { messages: [] }, properties: { n } });
 
-/** So many lines. */
+/** Returns JSONL with records whose property `n` counts from 0. */
 const lines = (count) =>
   numbers(count)
     .map((n) => `{"messages": [], "properties": {"n": ${n}}}\n`)
     .join("");
 
-/** What the properties of a dataset's records say, in order. */
+/** Returns the property `n` of all records of a dataset, in order. */
 async function stored(fixture, { id: datasetId }) {
   const found = [];
   for await (const { properties } of fixture.datasets.iterRecords({ datasetId })) {
@@ -48,8 +48,8 @@ async function times(fixture, operation) {
   return (await fixture.operations()).filter((name) => name === operation).length;
 }
 
-/** A folder that is gone after the test. */
-async function folder(t) {
+/** Creates a directory that is deleted after the test. */
+async function temporaryDirectory(t) {
   const path = await mkdtemp(join(tmpdir(), "bulk-"));
   t.after(() => rm(path, { recursive: true }));
   return path;
@@ -78,15 +78,15 @@ test("create_records_in_order", async () => {
     records.map(({ id }) => id),
   );
   assert.equal(records[3].payloadText, exact);
-  // What was read can be created again, to the last digit.
+  // Records that were read can be created again without changes.
   async function* again() {
     yield records[4];
     yield* fixture.datasets.exportRecords({ datasetId: dataset.id });
   }
   assert.equal((await create(again())).created, 6);
   assert.equal((await fixture.records(dataset))[5].payloadText, exact);
-  for (const wrong of ["text", 5, undefined]) {
-    await failure(create(wrong), ValidationError);
+  for (const invalid of ["text", 5, undefined]) {
+    await failure(create(invalid), ValidationError);
   }
   await failure(create([], { strategy: "some" }), ValidationError);
   await failure(create([], { concurrency: 65 }), ValidationError);
@@ -119,7 +119,7 @@ test("create_records_reads_the_source_lazily", async () => {
   assert.ok(error.report.created + error.report.unknown >= 4);
   assert.equal(error.cause.message, "enough");
   await sleep(50);
-  // Ten and four went out, and a few wait behind them.
+  // 10 records were created, 4 are in flight, and a few are buffered.
   assert.ok(pulled.sync + pulled.async < 10 + 2 * (4 + 20), inspect(pulled));
   assert.equal(pulled.closed, 1, "a source that is wanted no more is closed");
 });
@@ -156,24 +156,27 @@ test("create_records_stops_or_continues_on_errors", async () => {
   assert.deepEqual([report.created, report.failed], [4, 2]);
   assert.deepEqual(await stored(fixture, second), [0, 2, 4, 5]);
 
-  // What would meet every record ends the call in any case, and so does a source that fails.
+  // An error that affects all records, or a failing source, ends the call despite `continue`.
   const unknown = create("no-such-dataset", { onError: "continue" });
   assert.equal((await failure(unknown, NotFoundError)).report.created, 0);
   async function* failing() {
     yield record(0);
     throw new RangeError("the disk is gone");
   }
-  const broken = fixture.datasets.createRecords({
+  const sourceFailed = fixture.datasets.createRecords({
     datasetId: second.id,
     records: failing(),
     onError: "continue",
   });
-  const told = await failure(broken, ValidationError);
-  assert.ok(told.cause instanceof RangeError);
-  assert.equal(told.report.created, 1);
-  const unwritable = { messages: [], n: 1n };
-  const odd = fixture.datasets.createRecords({ datasetId: second.id, records: [unwritable, 5] });
-  assert.match((await failure(odd, ValidationError)).message, /^payload: .*holds a BigInt/);
+  const sourceError = await failure(sourceFailed, ValidationError);
+  assert.ok(sourceError.cause instanceof RangeError);
+  assert.equal(sourceError.report.created, 1);
+  const unserializable = { messages: [], n: 1n };
+  const invalid = fixture.datasets.createRecords({
+    datasetId: second.id,
+    records: [unserializable, 5],
+  });
+  assert.match((await failure(invalid, ValidationError)).message, /^payload: .*contains a BigInt/);
 });
 
 test("create_records_as_a_file", async () => {
@@ -207,8 +210,8 @@ test("create_records_resumes", async () => {
   assert.ok(ambiguous);
   assert.deepEqual([report.created, report.unknown, report.notSent > 0], [3, 1, true]);
   assert.ok(report.items[3].error.ambiguous);
-  const whole = await create(report);
-  assert.deepEqual([whole.created, whole.unknown], [7, 1]);
+  const resumed = await create(report);
+  assert.deepEqual([resumed.created, resumed.unknown], [7, 1]);
   assert.equal(await times(fixture, "create_record"), 8);
   assert.deepEqual(await stored(fixture, dataset), numbers(8));
   await failure(create({}), ValidationError);
@@ -231,7 +234,7 @@ test("create_records_slows_down_on_429", async () => {
     numbers(40),
   );
 
-  // A server that stays too busy ends the call, and nothing was sent in vain for the records after.
+  // If the server keeps responding 429, the call ends without sending the remaining records.
   await fixture.injectFault({ ...busy, times: null });
   const hasty = { retries: { firstDelayMs: 2, maxDelayMs: 2 } };
   const error = await failure(
@@ -244,7 +247,7 @@ test("create_records_slows_down_on_429", async () => {
 test("import_jsonl_in_every_format", async (t) => {
   const fixture = await Fixture.start();
   const text = lines(3);
-  const path = join(await folder(t), "records.jsonl");
+  const path = join(await temporaryDirectory(t), "records.jsonl");
   await writeFile(path, text);
   const bytes = Buffer.from(text);
   const halves = () => [bytes.subarray(0, 30), bytes.subarray(30)];
@@ -271,8 +274,8 @@ test("import_jsonl_in_every_format", async (t) => {
     assert.deepEqual(await stored(fixture, dataset), [0, 1, 2]);
   }
   const dataset = await fixture.dataset();
-  const begun = { datasetId: dataset.id, source: bytes, wait: false, name: "mine.jsonl" };
-  const { files } = await fixture.datasets.importJsonl(begun);
+  const started = { datasetId: dataset.id, source: bytes, wait: false, name: "mine.jsonl" };
+  const { files } = await fixture.datasets.importJsonl(started);
   assert.equal((await files[0].task.wait()).status, "COMPLETED");
   await failure(
     fixture.datasets.importJsonl({ datasetId: dataset.id, source: 5 }),
@@ -284,14 +287,14 @@ test("import_jsonl_in_every_format", async (t) => {
 test("import_jsonl_compressed", async (t) => {
   const fixture = await Fixture.start();
   const dataset = await fixture.dataset();
-  const whole = join(await folder(t), "whole.jsonl");
+  const path = join(await temporaryDirectory(t), "records.jsonl");
   const importing = (source, compression) =>
     fixture.datasets.importJsonl({ datasetId: dataset.id, source, compression });
   await importing(gzipSync(lines(2)));
   assert.deepEqual(await stored(fixture, dataset), [0, 1]);
-  await fixture.datasets.export({ datasetId: dataset.id, to: `${whole}.zst` });
-  await importing(`${whole}.zst`);
-  await importing(createReadStream(`${whole}.zst`), "zstd");
+  await fixture.datasets.export({ datasetId: dataset.id, to: `${path}.zst` });
+  await importing(`${path}.zst`);
+  await importing(createReadStream(`${path}.zst`), "zstd");
   assert.deepEqual(await stored(fixture, dataset), [0, 1, 0, 1, 0, 1]);
   await failure(importing(Buffer.from(lines(2)), "gzip"), ValidationError);
   await failure(importing(Buffer.from(lines(2)), "brotli"), ValidationError);
@@ -323,7 +326,7 @@ test("import_jsonl_rejects_invalid_lines", async () => {
 test("import_jsonl_lenient", async () => {
   const fixture = await Fixture.start();
   const dataset = await fixture.dataset();
-  const source = [{ messages: [] }, "no JSON", { messages: 5 }, record(3)];
+  const source = [{ messages: [] }, "not JSON", { messages: 5 }, record(3)];
   const request = { datasetId: dataset.id, source, lenient: true };
   const report = await fixture.datasets.importJsonl(request);
   assert.deepEqual([report.lines, report.records, report.invalidLineCount], [4, 2, 2]);
@@ -345,8 +348,8 @@ test("import_jsonl_splits_large_files", async () => {
   const { report } = await failure(fixture.datasets.importJsonl(request), MistralError);
   assert.equal(report.files.length, 2);
   await fixture.requests();
-  const whole = await fixture.datasets.importJsonl({ ...request, resume: report });
-  assert.deepEqual([whole.lines, whole.records, whole.files.length], [100, 100, 4]);
+  const resumed = await fixture.datasets.importJsonl({ ...request, resume: report });
+  assert.deepEqual([resumed.lines, resumed.records, resumed.files.length], [100, 100, 4]);
   assert.equal(await times(fixture, "upload_file"), 2);
   assert.deepEqual(await stored(fixture, dataset), numbers(100));
 });

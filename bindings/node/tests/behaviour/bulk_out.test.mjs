@@ -1,4 +1,4 @@
-// Cases on getting whole datasets out, and on the progress of transfers.
+// Behaviour cases: exports, and progress of transfers.
 
 import assert from "node:assert/strict";
 import { createWriteStream } from "node:fs";
@@ -22,87 +22,87 @@ import {
 import { canned } from "../support/canned.mjs";
 import { failure, Fixture } from "../support/fixture.mjs";
 
-/** A dataset of three records, its export as text, and a folder that is gone after the test. */
-async function filled(t) {
+/** Creates a dataset of three records, its expected export, and a directory that is deleted after the test. */
+async function setup(t) {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
   for (const text of ["first", "zweites 😀", "third"]) await fixture.record(dataset, text);
   const { fileUrl } = await fixture.datasets.exportToJsonl({ datasetId: dataset.id });
-  const whole = await (await fixture.client.openLink(fileUrl)).text();
+  const expected = await (await fixture.client.openLink(fileUrl)).text();
   await fixture.requests();
   const folder = await mkdtemp(join(tmpdir(), "export-"));
   t.after(() => rm(folder, { recursive: true }));
   const request = { datasetId: dataset.id, to: join(folder, "export.jsonl") };
-  return { fixture, dataset, whole, folder, request };
+  return { fixture, dataset, expected, folder, request };
 }
 
-/** The text of what a callback was given. */
-function collecting() {
-  const pieces = [];
-  const to = (piece) => void pieces.push(piece);
-  return { to, text: () => Buffer.concat(pieces).toString() };
+/** Returns a callback and the text of the chunks it has received. */
+function collector() {
+  const chunks = [];
+  const to = (chunk) => void chunks.push(chunk);
+  return { to, text: () => Buffer.concat(chunks).toString() };
 }
 
 test("export_to_file", async (t) => {
-  const { fixture, whole, folder, request } = await filled(t);
-  await writeFile(request.to, "what was there before");
+  const { fixture, expected, folder, request } = await setup(t);
+  await writeFile(request.to, "previous content");
   const report = await fixture.datasets.export(request);
-  assert.deepEqual(report, { records: 3, bytes: Buffer.byteLength(whole), path: request.to });
-  assert.equal(await readFile(request.to, "utf8"), whole);
+  assert.deepEqual(report, { records: 3, bytes: Buffer.byteLength(expected), path: request.to });
+  assert.equal(await readFile(request.to, "utf8"), expected);
   await fixture.datasets.export({ ...request, to: pathToFileURL(request.to) });
 
-  // A failure leaves what was there, and nothing else.
+  // A failed export keeps the previous file and leaves no temporary file.
   await fixture.injectFault({ operation: "open_link", status: 500, body: "down", times: null });
   const failed = fixture.datasets.export(request);
   await failure(failed, ServerError, { attempts: 5, operation: "export" });
-  assert.equal(await readFile(request.to, "utf8"), whole);
+  assert.equal(await readFile(request.to, "utf8"), expected);
   assert.deepEqual(await readdir(folder), ["export.jsonl"]);
   await failure(fixture.datasets.export({ ...request, datasetId: "unknown" }), NotFoundError);
   const nowhere = { ...request, to: join(folder, "missing", "export.jsonl") };
   await failure(fixture.datasets.export(nowhere), ValidationError);
   await failure(fixture.datasets.export({ ...request, to: 5 }), ValidationError, {
-    message: "to: expected a path, a stream to write to or a function, found 5",
+    message: "to: expected a path, a writable stream or a function, found 5",
   });
 });
 
 test("export_compressed", async (t) => {
-  const { fixture, dataset, whole, request } = await filled(t);
+  const { fixture, dataset, expected, request } = await setup(t);
   const to = `${request.to}.gz`;
   await fixture.datasets.export({ ...request, to });
-  assert.equal(gunzipSync(await readFile(to)).toString(), whole);
+  assert.equal(gunzipSync(await readFile(to)).toString(), expected);
   const zstd = `${request.to}.zst`;
   const { bytes } = await fixture.datasets.export({ ...request, to: zstd });
   const written = await readFile(zstd);
   assert.deepEqual([written.length, written.readUInt32LE(0)], [bytes, 0xfd2fb528]);
-  const pieces = [];
+  const chunks = [];
   const gzip = { datasetId: dataset.id, compression: "gzip" };
-  await fixture.datasets.export({ ...gzip, to: (piece) => void pieces.push(piece) });
-  assert.equal(gunzipSync(Buffer.concat(pieces)).toString(), whole);
+  await fixture.datasets.export({ ...gzip, to: (chunk) => void chunks.push(chunk) });
+  assert.equal(gunzipSync(Buffer.concat(chunks)).toString(), expected);
   await failure(fixture.datasets.export({ ...request, compression: "br" }), ValidationError);
 });
 
 test("export_resumes", async (t) => {
-  const { fixture, whole, request } = await filled(t);
-  for (const rule of [{ truncateAfterBytes: 100 }, { resetAfterBytes: 0 }]) {
-    await fixture.injectFault({ operation: "open_link", ...rule });
+  const { fixture, expected, request } = await setup(t);
+  for (const fault of [{ truncateAfterBytes: 100 }, { resetAfterBytes: 0 }]) {
+    await fixture.injectFault({ operation: "open_link", ...fault });
     await fixture.requests();
     assert.equal((await fixture.datasets.export(request)).records, 3);
-    assert.equal(await readFile(request.to, "utf8"), whole);
-    const openings = (await fixture.requests()).filter(
+    assert.equal(await readFile(request.to, "utf8"), expected);
+    const downloads = (await fixture.requests()).filter(
       ({ operation }) => operation === "open_link",
     );
-    assert.equal(openings.length, 2);
-    const range = rule.truncateAfterBytes ? "bytes=100-" : undefined;
-    assert.equal(openings[1].headers.range, range);
+    assert.equal(downloads.length, 2);
+    const range = fault.truncateAfterBytes ? "bytes=100-" : undefined;
+    assert.equal(downloads[1].headers.range, range);
   }
 });
 
 test("export_renews_an_expired_url", async (t) => {
-  const { fixture, whole, request } = await filled(t);
+  const { fixture, expected, request } = await setup(t);
   await fixture.injectFault({ operation: "open_link", status: 403, body: "" });
-  const { to, text } = collecting();
+  const { to, text } = collector();
   assert.equal((await fixture.datasets.export({ ...request, to })).records, 3);
-  assert.equal(text(), whole);
+  assert.equal(text(), expected);
   assert.deepEqual(await fixture.operations(), [
     "list_records",
     "export_to_jsonl",
@@ -113,27 +113,27 @@ test("export_renews_an_expired_url", async (t) => {
 });
 
 test("export_checks_the_line_count", async (t) => {
-  const { fixture, dataset, folder, request } = await filled(t);
+  const { fixture, dataset, folder, request } = await setup(t);
   const body = { records: { count: 5, results: [] } };
   await fixture.injectFault({ operation: "list_records", status: 200, body, times: null });
   const message = /2 of 5 records are missing/;
   const error = await failure(fixture.datasets.export(request), DecodingError);
   assert.match(error.message, message);
   assert.deepEqual(await readdir(folder), []);
-  // A stream is destroyed, not ended, when what it was given is not the whole.
+  // An incomplete export destroys the stream instead of ending it.
   const sink = new PassThrough().resume();
   await failure(fixture.datasets.export({ ...request, to: sink }), DecodingError);
   assert.ok(sink.destroyed && !sink.writableFinished);
-  const pager = async () => {
+  const iterate = async () => {
     for await (const { id } of fixture.datasets.exportRecords({ datasetId: dataset.id })) {
       assert.ok(id);
     }
   };
-  assert.match((await failure(pager(), DecodingError)).message, message);
+  assert.match((await failure(iterate(), DecodingError)).message, message);
 });
 
 test("export_records", async (t) => {
-  const { fixture, dataset } = await filled(t);
+  const { fixture, dataset } = await setup(t);
   const stored = await fixture.records(dataset);
   await fixture.requests();
   const exported = fixture.datasets.exportRecords({ datasetId: dataset.id });
@@ -148,7 +148,7 @@ test("export_records", async (t) => {
   );
   assert.deepEqual(found[1].properties, { text: "zweites 😀" });
   assert.ok(found[0].extra.created_at && found[0].toJSON().payload);
-  // Leaving the loop stops it.
+  // Leaving the loop cancels the export.
   for await (const { source } of exported) {
     assert.equal(source, "DIRECT_INPUT");
     break;
@@ -157,33 +157,33 @@ test("export_records", async (t) => {
 
   const body = '{"payload": {"messages": []}}\n\nthe conversation\n';
   await fixture.injectFault({ operation: "open_link", status: 200, body });
-  const steps = exported[Symbol.asyncIterator]();
-  assert.equal((await steps.next()).value.propertiesText, "{}");
-  const error = await failure(steps.next(), DecodingError);
+  const iterator = exported[Symbol.asyncIterator]();
+  assert.equal((await iterator.next()).value.propertiesText, "{}");
+  const error = await failure(iterator.next(), DecodingError);
   assert.match(error.message, /record 2/);
   assert.doesNotMatch(inspect(error, { depth: null }), /the conversation/);
-  assert.deepEqual(await steps.next(), { done: true, value: undefined });
+  assert.deepEqual(await iterator.next(), { done: true, value: undefined });
 });
 
 test("export_to_writer", async (t) => {
-  const { fixture, dataset, whole, request } = await filled(t);
+  const { fixture, dataset, expected, request } = await setup(t);
   const datasetId = dataset.id;
   const file = createWriteStream(request.to);
   const report = await fixture.datasets.export({ datasetId, to: file });
   assert.deepEqual([report.records, report.path], [3, null]);
-  assert.equal(await readFile(request.to, "utf8"), whole);
-  const { to: write, text } = collecting();
+  assert.equal(await readFile(request.to, "utf8"), expected);
+  const { to: write, text } = collector();
   let closed = false;
   const to = new WritableStream({ write, close: () => void (closed = true) });
   await fixture.datasets.export({ datasetId, to });
-  assert.deepEqual([text(), closed], [whole, true]);
+  assert.deepEqual([text(), closed], [expected, true]);
 
-  // What a sink throws is what the export fails with, and nothing goes on behind it.
+  // Errors of the destination are rethrown and cancel the export.
   const full = new Error("the disk is full");
   const sinks = [
     () => Promise.reject(full),
     new WritableStream({ write: () => Promise.reject(full) }),
-    new Writable({ write: (piece, encoding, done) => done(full) }),
+    new Writable({ write: (chunk, encoding, done) => done(full) }),
   ];
   for (const to of sinks) await assert.rejects(fixture.datasets.export({ datasetId, to }), full);
   const stop = new AbortController();
@@ -192,45 +192,47 @@ test("export_to_writer", async (t) => {
   const aborted = fixture.datasets.export({ datasetId, to: write }, { signal: stop.signal });
   await failure(aborted, CancelledError, { cause: full });
 
-  // Neither the key nor a further header goes to the link's host.
-  const elsewhere = await canned({ body: '{"payload": {}}' });
-  const body = { file_url: `${elsewhere.url}/file?signature=secret` };
+  // Neither the API key nor additional headers are sent to the presigned URL.
+  const otherHost = await canned({ body: '{"payload": {}}' });
+  const body = { file_url: `${otherHost.url}/file?signature=secret` };
   await fixture.injectFault([
     { operation: "list_records", status: 200, body: { records: { count: 1 } } },
     { operation: "export_to_jsonl", status: 200, body },
   ]);
   const options = { headers: { "x-secret": "value" } };
   assert.equal((await fixture.datasets.export({ datasetId, to: write }, options)).records, 1);
-  const { headers } = elsewhere.requests[0];
+  const { headers } = otherHost.requests[0];
   assert.deepEqual([headers.authorization, headers["x-secret"]], [undefined, undefined]);
 });
 
 test("transfer_reports_progress", async (t) => {
-  const { fixture, dataset, whole, request } = await filled(t);
+  const { fixture, dataset, expected, request } = await setup(t);
   const datasetId = dataset.id;
-  const watch = async (call) => {
-    const told = [];
-    await call((progress) => void told.push(progress));
-    return told;
+  const collectProgress = async (call) => {
+    const updates = [];
+    await call((progress) => void updates.push(progress));
+    return updates;
   };
-  const exported = await watch((onProgress) => fixture.datasets.export({ ...request, onProgress }));
-  const bytes = Buffer.byteLength(whole);
+  const exported = await collectProgress((onProgress) =>
+    fixture.datasets.export({ ...request, onProgress }),
+  );
+  const bytes = Buffer.byteLength(expected);
   assert.deepEqual(
     { ...exported.at(-1) },
     { phase: "export", bytes, totalBytes: bytes, records: 3, totalRecords: 3 },
   );
-  const imported = await watch((onProgress) =>
+  const imported = await collectProgress((onProgress) =>
     fixture.datasets.importJsonl({ datasetId, source: request.to, onProgress }),
   );
   const phases = [...new Set(imported.map(({ phase }) => phase))];
   assert.deepEqual(phases, ["check", "upload", "import"]);
   assert.equal(imported.at(-1).records, 3);
   const records = [{ messages: [] }, { messages: [] }];
-  const created = await watch((onProgress) =>
+  const created = await collectProgress((onProgress) =>
     fixture.datasets.createRecords({ datasetId, records, onProgress }),
   );
   assert.deepEqual([created.at(-1).phase, created.at(-1).records], ["send", 2]);
-  // What a listener throws ends the call.
+  // An error of the callback ends the call.
   const enough = new Error("enough");
   const onProgress = () => Promise.reject(enough);
   await assert.rejects(fixture.datasets.export({ ...request, onProgress }), enough);

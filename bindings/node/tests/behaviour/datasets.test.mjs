@@ -1,4 +1,4 @@
-// Cases on datasets.
+// Behaviour cases: datasets.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -106,8 +106,8 @@ test("delete_dataset", async () => {
   assert.equal((await datasets.list()).datasets.count, 0);
 });
 
-/** A workspace with three datasets. */
-async function three() {
+/** Creates a workspace with three datasets. */
+async function withThreeDatasets() {
   const fixture = await Fixture.start();
   for (const name of ["first", "second", "third"]) {
     await fixture.datasets.create({ name, description: "" });
@@ -116,7 +116,7 @@ async function three() {
 }
 
 test("list_datasets_newest_first", async () => {
-  const { datasets } = await three();
+  const { datasets } = await withThreeDatasets();
   const { results } = (await datasets.list()).datasets;
   assert.deepEqual(
     results.map(({ name }) => name),
@@ -125,7 +125,7 @@ test("list_datasets_newest_first", async () => {
 });
 
 test("list_datasets_in_pages", async () => {
-  const { datasets, url } = await three();
+  const { datasets, url } = await withThreeDatasets();
   const first = (await datasets.list({ pageSize: 2 })).datasets;
   assert.deepEqual([first.count, first.results.length, first.previous], [3, 2, null]);
   assert.ok(first.next.startsWith(url));
@@ -146,7 +146,7 @@ test("list_datasets_by_query", async () => {
 });
 
 test("list_datasets_count_only", async () => {
-  const { datasets } = await three();
+  const { datasets } = await withThreeDatasets();
   const { count, results } = (await datasets.list({ pageSize: 0 })).datasets;
   assert.deepEqual([count, results], [3, []]);
 });

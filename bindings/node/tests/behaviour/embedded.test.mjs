@@ -1,4 +1,4 @@
-// Cases on the server in the same process.
+// Behaviour cases: the embedded server.
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -30,7 +30,7 @@ test("local_server_on_disk", async (t) => {
   const data = join(folder, "data");
   const first = await Mistral.local(data);
   const dataset = await first.datasets.create({ name: "Refund requests", description: "" });
-  // A directory belongs to one process.
+  // The data directory is locked.
   await failure(Mistral.local(data), ConfigurationError);
   await first.close();
 

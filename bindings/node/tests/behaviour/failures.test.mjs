@@ -1,4 +1,4 @@
-// Cases on what goes wrong before or beside the API, and on secrets.
+// Behaviour cases: configuration and connection errors, and secrets.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -18,7 +18,7 @@ import { failure, nowhere } from "../support/fixture.mjs";
 import { served } from "../support/served.mjs";
 
 test("missing_key_is_a_configuration_error", () => {
-  // The environment of a test run may hold a key; an empty one counts as none everywhere.
+  // A blank key, because the environment may contain a valid one.
   assert.throws(
     () => new Mistral({ apiKey: " " }),
     (error) => error instanceof ConfigurationError && /MISTRAL_API_KEY/.test(error.message),
@@ -69,15 +69,15 @@ test("secrets_stay_out_of_errors", async () => {
   const { client, url } = await canned({ status: 422, body });
   const payload = { messages: [{ role: "user", content: "the conversation" }] };
   const request = { datasetId: "d", payload, properties: {} };
-  const refused = await failure(client.datasets.createRecord(request), ValidationError, { body });
+  const rejected = await failure(client.datasets.createRecord(request), ValidationError, { body });
   const link = `${url}/file?signature=the-signature`;
-  const closed = await failure(client.openLink(link), ValidationError);
-  const unwritable = await failure(
+  const expired = await failure(client.openLink(link), ValidationError);
+  const unserializable = await failure(
     client.datasets.createRecord({ ...request, properties: { of: "the conversation", n: 1n } }),
     ValidationError,
   );
-  for (const thing of [client, client.datasets, refused, closed, unwritable]) {
-    const printed = inspect(thing, { depth: null, showHidden: true }) + String(thing);
+  for (const value of [client, client.datasets, rejected, expired, unserializable]) {
+    const printed = inspect(value, { depth: null, showHidden: true }) + String(value);
     assert.doesNotMatch(printed, /the key|the conversation|the-signature/);
   }
 
@@ -92,14 +92,14 @@ test("secrets_stay_out_of_errors", async () => {
     source: "S",
     more: payload,
   };
-  const read = async (body, call) => call((await canned({ body: JSON.stringify(body) })).client);
+  const fetch = async (body, call) => call((await canned({ body: JSON.stringify(body) })).client);
   for (const response of [
-    await read(record, ({ datasets }) => datasets.records.fetch({ datasetRecordId: id })),
-    await read({ records: { count: 1, results: [record] } }, ({ datasets }) =>
+    await fetch(record, ({ datasets }) => datasets.records.fetch({ datasetRecordId: id })),
+    await fetch({ records: { count: 1, results: [record] } }, ({ datasets }) =>
       datasets.listRecords({ datasetId: id }),
     ),
-    await read({ file_url: link }, ({ datasets }) => datasets.exportToJsonl({ datasetId: id })),
-    await read({ url: link }, ({ files }) => files.getSignedUrl({ fileId: "f" })),
+    await fetch({ file_url: link }, ({ datasets }) => datasets.exportToJsonl({ datasetId: id })),
+    await fetch({ url: link }, ({ files }) => files.getSignedUrl({ fileId: "f" })),
   ]) {
     const printed = inspect(response, { depth: null });
     assert.doesNotMatch(printed, /the conversation|the-signature/);
@@ -109,10 +109,10 @@ test("secrets_stay_out_of_errors", async () => {
 
 test("key_is_not_sent_to_other_hosts", async () => {
   const other = await canned({ body: '{"datasets": {"count": 3}}', host: "localhost" });
-  const elsewhere = `${other.url}/elsewhere`;
-  const first = await canned({ status: 307, headers: { location: elsewhere } });
+  const otherHost = `${other.url}/elsewhere`;
+  const first = await canned({ status: 307, headers: { location: otherHost } });
   assert.equal((await first.client.datasets.list()).datasets.count, 3);
-  await first.client.openLink(elsewhere);
+  await first.client.openLink(otherHost);
   assert.equal(first.requests[0].headers.authorization, "Bearer the key");
   assert.equal(other.requests.length, 2);
   for (const { headers } of other.requests) assert.equal(headers.authorization, undefined);

@@ -1,4 +1,4 @@
-// Cases on files, signed links and exports.
+// Behaviour cases: files, presigned URLs and exports.
 
 import assert from "node:assert/strict";
 import { createReadStream, openAsBlob } from "node:fs";
@@ -41,10 +41,10 @@ test("upload_file_streamed", async (t) => {
     assert.equal((await files.upload({ file })).bytes, BYTES.length * 50_000);
   }
 
-  async function* pieces() {
+  async function* chunks() {
     for (let number = 0; number < 10; number++) yield number % 2 ? TEXT : BYTES;
   }
-  const { id, bytes } = await files.upload({ file: { fileName, content: pieces() } });
+  const { id, bytes } = await files.upload({ file: { fileName, content: chunks() } });
   assert.equal(bytes, BYTES.length * 10);
   assert.equal(await (await files.download({ fileId: id })).text(), TEXT.repeat(10));
 
@@ -52,7 +52,7 @@ test("upload_file_streamed", async (t) => {
   const error = await failure(
     files.upload({ file: { fileName, content: missing } }),
     ValidationError,
-    { message: "file: its content could not be read", status: null },
+    { message: "file.content: reading failed", status: null },
   );
   assert.equal(error.cause.code, "ENOENT");
 });
@@ -94,16 +94,16 @@ test("download_file", async () => {
   const { files } = await Fixture.start();
   const content = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 256));
   const { id: fileId } = await files.upload({ file: { fileName: "any.bin", content } });
-  const whole = await files.download({ fileId });
-  assert.equal(whole.length, content.length);
-  assert.ok(content.equals(await whole.bytes()));
+  const download = await files.download({ fileId });
+  assert.equal(download.length, content.length);
+  assert.ok(content.equals(await download.bytes()));
 
-  const pieces = [];
-  for await (const piece of await files.download({ fileId })) pieces.push(piece);
-  assert.ok(content.equals(Buffer.concat(pieces)));
+  const chunks = [];
+  for await (const chunk of await files.download({ fileId })) chunks.push(chunk);
+  assert.ok(content.equals(Buffer.concat(chunks)));
 
-  for await (const piece of await files.download({ fileId })) {
-    assert.ok(piece.length > 0);
+  for await (const chunk of await files.download({ fileId })) {
+    assert.ok(chunk.length > 0);
     break;
   }
   const cancelled = await files.download({ fileId });
@@ -115,7 +115,7 @@ test("signed_url_needs_no_key", async () => {
   const fixture = await Fixture.start();
   const fileId = await fixture.file(TEXT);
   const { url } = await fixture.files.getSignedUrl({ fileId, expiry: 1 });
-  assert.ok(url.startsWith(fixture.url), "the link leads to the server that was asked");
+  assert.ok(url.startsWith(fixture.url), "the URL leads to the same server");
   assert.equal(await (await fetch(url)).text(), TEXT);
   assert.equal(await (await fixture.client.openLink(url)).text(), TEXT);
   assert.equal(await (await fixture.client.openLink(new URL(url))).text(), TEXT);
@@ -129,8 +129,8 @@ test("export_then_import", async () => {
   const fixture = await Fixture.start();
   const { datasets } = fixture;
   const dataset = await fixture.dataset();
-  const spread = RawJson.from('{\n  "messages" : [ ],\n\t"text": "a \\n b"\n}');
-  await datasets.createRecord({ datasetId: dataset.id, payload: spread, properties: { n: 1 } });
+  const formatted = RawJson.from('{\n  "messages" : [ ],\n\t"text": "a \\n b"\n}');
+  await datasets.createRecord({ datasetId: dataset.id, payload: formatted, properties: { n: 1 } });
   for (let number = 0; number < 120; number++) {
     await fixture.record(dataset, `number ${number} \u2028 😀`);
   }

@@ -1,4 +1,4 @@
-// Cases on responses that come in an unusual way, and on what a logger is told.
+// Behaviour cases: compressed responses, and logging.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -23,20 +23,24 @@ test("compressed_responses_are_decoded", async () => {
     assert.ok(requests[0].headers["accept-encoding"].includes(encoding));
   }
   const headers = { "content-encoding": "gzip" };
-  const { client } = await canned({ body: "no gzip at all", headers });
+  const { client } = await canned({ body: "not gzip", headers });
   await failure(client.datasets.list({}, { retries: 1 }), MistralError);
 });
 
 test("calls_are_logged_without_secrets", async () => {
-  const said = [];
-  const note = (level) => (message, facts) => void said.push({ level, message, ...facts });
+  const events = [];
+  const record = (level) => (message, facts) => void events.push({ level, message, ...facts });
   const levels = ["debug", "info", "warn", "error"];
-  const logger = Object.fromEntries(levels.map((level) => [level, note(level)]));
+  const logger = Object.fromEntries(levels.map((level) => [level, record(level)]));
   const fixture = await Fixture.served({ logger });
-  const silent = new Fixture(fixture.client, fixture.local);
+  const withoutLogger = new Fixture(fixture.client, fixture.local);
   const dataset = await fixture.dataset();
   await fixture.record(dataset, "the conversation");
-  await fixture.injectFault({ operation: "list_datasets", status: 503, headers: { "retry-after": "0" } });
+  await fixture.injectFault({
+    operation: "list_datasets",
+    status: 503,
+    headers: { "retry-after": "0" },
+  });
   await fixture.datasets.list();
   for await (const { id } of fixture.datasets.iterRecords({ datasetId: dataset.id })) {
     assert.ok(id);
@@ -44,9 +48,9 @@ test("calls_are_logged_without_secrets", async () => {
   const { fileUrl } = await fixture.datasets.exportToJsonl({ datasetId: dataset.id });
   await (await fixture.client.openLink(fileUrl)).text();
   await fixture.datasets.export({ datasetId: dataset.id, to: () => {} });
-  // What is said comes with the event loop's next turn.
+  // Events arrive in a later iteration of the event loop.
   await new Promise((resolve) => setTimeout(resolve, 50));
-  const responses = said.filter(({ message }) => message === "mistral-datasets: response");
+  const responses = events.filter(({ message }) => message === "mistral-datasets: response");
   const operations = new Set(responses.map(({ operation }) => operation));
   for (const name of ["create_dataset", "create_record", "list_datasets", "list_records"]) {
     assert.ok(operations.has(name), `${name} is not in ${inspect(operations)}`);
@@ -54,20 +58,20 @@ test("calls_are_logged_without_secrets", async () => {
   const [created] = responses;
   assert.deepEqual([created.level, created.status], ["debug", 201]);
   assert.ok(created.requestId && Number.isFinite(created.elapsedMs));
-  assert.ok(said.some(({ level, message }) => level === "warn" && message.endsWith("retry")));
-  const printed = inspect(said, { depth: null, maxArrayLength: null });
+  assert.ok(events.some(({ level, message }) => level === "warn" && message.endsWith("retry")));
+  const printed = inspect(events, { depth: null, maxArrayLength: null });
   const { search } = new URL(fileUrl);
   for (const secret of [fixture.key, "the conversation", search, search.slice(-20)]) {
     assert.ok(!printed.includes(secret), secret);
   }
 
-  // Another logger hears of its own client alone, and one that fails ends nothing.
-  const before = said.length;
-  const deaf = () => {
-    throw new Error("no room");
+  // A logger receives only events of its own client, and its errors are ignored.
+  const before = events.length;
+  const throwing = () => {
+    throw new Error("failed");
   };
-  const other = Object.fromEntries(levels.map((level) => [level, deaf]));
-  await silent.client.withOptions({ logger: other }).datasets.list();
+  const other = Object.fromEntries(levels.map((level) => [level, throwing]));
+  await withoutLogger.client.withOptions({ logger: other }).datasets.list();
   await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.equal(said.length, before);
+  assert.equal(events.length, before);
 });

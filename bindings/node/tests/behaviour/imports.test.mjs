@@ -1,4 +1,4 @@
-// Cases on import tasks.
+// Behaviour cases: import tasks.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -47,7 +47,7 @@ test("import_from_file_is_all_or_nothing", async () => {
   }
 });
 
-/** Two events as the explorer would have them. */
+/** Two completion events. */
 const EVENTS = ["one", "two"].map((question, index) => ({
   requestMessages: [{ role: "user", content: question }],
   responseMessages: [{ role: "assistant", content: String(index + 1) }],

@@ -1,4 +1,4 @@
-// Cases on reading whole listings.
+// Behaviour cases: pagers.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,7 +8,7 @@ import { ConflictError, ValidationError } from "mistral-datasets";
 
 import { failure, Fixture } from "../support/fixture.mjs";
 
-/** Everything that an async iterable yields. */
+/** Collects the items of an async iterable. */
 async function all(iterable) {
   const items = [];
   for await (const item of iterable) items.push(item);
@@ -27,11 +27,11 @@ test("iterate_records_in_order", async () => {
     items.map(({ properties }) => properties.n),
     numbers(250),
   );
-  // Another iteration begins anew, and items asked for at once come in their order too.
+  // Another iteration starts from the beginning, and concurrent calls of `next` are served in order.
   const iterator = pager[Symbol.asyncIterator]();
-  const steps = await Promise.all(numbers(60).map(() => iterator.next()));
+  const results = await Promise.all(numbers(60).map(() => iterator.next()));
   assert.deepEqual(
-    steps.map(({ value }) => value.properties.n),
+    results.map(({ value }) => value.properties.n),
     numbers(60),
   );
   assert.deepEqual(await iterator.return(), { done: true, value: undefined });
@@ -54,17 +54,17 @@ test("iterate_prefetches", async () => {
   const fixture = await Fixture.served();
   const { id: datasetId } = await fixture.filled(130);
   await fixture.injectFault({ operation: "list_records", delayMs: 30, times: null });
-  const took = [];
+  const durations = [];
   for (const prefetch of [1, 8]) {
     const began = performance.now();
     const items = await all(fixture.datasets.iterRecords({ datasetId, pageSize: 10, prefetch }));
-    took.push(performance.now() - began);
+    durations.push(performance.now() - began);
     assert.equal(items.length, 130);
     assert.equal((await fixture.requests()).length, 13);
   }
-  // One after the other they take 13 times the delay; the first, then eight and four at a time, three times.
-  assert.ok(took[0] >= 13 * 30, String(took));
-  assert.ok(took[1] < took[0] / 2, String(took));
+  // 13 pages: one at a time takes 13 delays; with prefetch 8, the first page, then 8, then 4 take 3 delays.
+  assert.ok(durations[0] >= 13 * 30, String(durations));
+  assert.ok(durations[1] < durations[0] / 2, String(durations));
 });
 
 test("iterate_pages", async () => {
@@ -84,14 +84,14 @@ test("iterate_pages", async () => {
 test("iterate_stops_at_the_limit", async () => {
   const fixture = await Fixture.served();
   const { id: datasetId } = await fixture.filled(50);
-  const taken = (rest) => all(fixture.datasets.iterRecords({ datasetId, ...rest }));
-  assert.equal((await taken({ limit: 5 })).length, 5);
+  const collect = (rest) => all(fixture.datasets.iterRecords({ datasetId, ...rest }));
+  assert.equal((await collect({ limit: 5 })).length, 5);
   const requests = await fixture.requests();
   assert.equal(requests.length, 1);
   assert.match(requests[0].path, /page_size=5/);
-  assert.equal((await taken({ pageSize: 10, limit: 20 })).length, 20);
+  assert.equal((await collect({ pageSize: 10, limit: 20 })).length, 20);
   assert.equal((await fixture.requests()).length, 2);
-  assert.deepEqual(await taken({ limit: 0 }), []);
+  assert.deepEqual(await collect({ limit: 0 }), []);
   assert.deepEqual(await fixture.requests(), []);
 });
 
@@ -101,7 +101,7 @@ test("iterate_skips_duplicates", async () => {
   const ids = [];
   for await (const { id } of fixture.datasets.iter({ pageSize: 2, prefetch: 1 })) {
     ids.push(id);
-    // Datasets come newest first, so a new one pushes the rest along.
+    // Datasets are listed newest first, so a new one shifts the others.
     if (ids.length === 1) await fixture.dataset();
   }
   assert.deepEqual([ids.length, new Set(ids).size], [6, 6]);
@@ -113,10 +113,12 @@ test("iterate_stops_on_an_endless_next", async () => {
   const { records } = await fixture.datasets.listRecords({ datasetId, pageSize: 2 });
   const results = records.results.map((record) => record.toJSON());
   for (const count of [0, 2, 1_000_000]) {
-    const body = { records: { count, next: "/for/ever", results } };
+    const body = { records: { count, next: "/endless", results } };
     await fixture.injectFault({ operation: "list_records", body, times: null });
     await fixture.requests();
-    const collected = await all(fixture.datasets.iterRecords({ datasetId, pageSize: 2, prefetch: 4 }));
+    const collected = await all(
+      fixture.datasets.iterRecords({ datasetId, pageSize: 2, prefetch: 4 }),
+    );
     assert.equal(collected.length, 2, `count ${count}`);
     assert.ok((await fixture.requests()).length < 20, `count ${count}`);
   }
@@ -131,15 +133,15 @@ test("iterate_strict_compares_counts", async () => {
   for (const strict of [false, true]) {
     const items = pager({ strict })[Symbol.asyncIterator]();
     const { value: first } = await items.next();
-    // The rest moves up, so that the first of the next page is passed over.
+    // The others move up, so that the first item of the next page is missed.
     await fixture.datasets.records.delete({ datasetRecordId: first.id });
     const rest = all(items);
     if (strict) await failure(rest, ConflictError);
     else await rest;
     assert.deepEqual(await items.next(), { done: true, value: undefined });
   }
-  for (const wrong of [{ pageSize: 0 }, { pageSize: 101 }, { prefetch: 0 }, { prefetch: 65 }]) {
-    await failure(all(pager(wrong)), ValidationError);
+  for (const invalid of [{ pageSize: 0 }, { pageSize: 101 }, { prefetch: 0 }, { prefetch: 65 }]) {
+    await failure(all(pager(invalid)), ValidationError);
   }
 });
 
@@ -158,6 +160,6 @@ test("iterate_datasets_and_tasks", async () => {
   );
   const tasks = await all(fixture.datasets.iterTasks({ datasetId, pageSize: 2 }));
   assert.equal(tasks.length, 5);
-  // What a pager yields can be looked after like any task.
+  // Tasks from a pager can be refreshed.
   assert.equal((await tasks[0].refresh()).status, "COMPLETED");
 });

@@ -1,4 +1,4 @@
-// Cases on records.
+// Behaviour cases: records.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -30,14 +30,15 @@ test("create_record_rejects_non_objects", async () => {
     return createRecord.call(nowhere().datasets, request);
   };
   for (const [value, found] of [
-    [[null], ", found a list"],
-    ["text", ", found text"],
+    [[null], ", found an array"],
+    ["text", ", found a string"],
     [null, ", found null"],
-    [new Date(), ""],
-    [RawJson.from("[1]"), ""],
+    [new Date(), null],
+    [RawJson.from("[1]"), null],
   ]) {
     for (const name of ["payload", "properties"]) {
-      const message = `${name}: expected an object${found}`;
+      const message =
+        found === null ? `${name}: expected a JSON object` : `${name}: expected an object${found}`;
       await failure(create({ [name]: value }), ValidationError, { message, status: null });
     }
   }
@@ -56,7 +57,7 @@ test("create_record_without_messages_is_rejected", async () => {
   assert.deepEqual(await fixture.records(dataset), []);
 });
 
-/** JSON text that whoever parses it and writes it again would change. */
+/** JSON text that would change if it were parsed and serialized again. */
 const UNUSUAL =
   String.raw`{"messages": [{"role":"user","content":"a\u0001b\u2028 \ud83d\ude00 😀 é"}], "z": 1.0, "a": 12345678901234567890123, ` +
   String.raw`"tiny": 1e-7, "exact": 0.1, "huge": 1E400, "negative zero": -0.0, "nested": {"b": [], "a": {}}, "": null, "lone": "\ud800"}`;
@@ -78,7 +79,7 @@ test("unusual_values_are_preserved", async () => {
     assert.deepEqual(record.payload, JSON.parse(UNUSUAL));
   }
 
-  // What JavaScript itself can hold survives without a detour by text.
+  // Unusual values of plain objects are preserved as well.
   const payload = {
     messages: [{ content: "a\u0001b\u2028 😀 \ud800" }],
     n: [1e21, -0.5, 2 ** 53],

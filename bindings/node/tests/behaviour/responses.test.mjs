@@ -1,4 +1,4 @@
-// Cases on responses that the local server would not send.
+// Behaviour cases: responses that the local server does not send.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -24,8 +24,8 @@ const TIMES = {
   updated_at: "2025-12-17T10:41:03.469341Z",
 };
 
-/** The datasets of a client that gets this response. */
-async function responded(body) {
+/** Returns the `datasets` of a client that receives this response. */
+async function respondingWith(body) {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   return (await canned({ body: text })).client.datasets;
 }
@@ -37,19 +37,20 @@ test("responses_of_every_generation_are_parsed", async () => {
     [{ ...dataset, deleted_at: null, slug: "my-resource" }, "my-resource"],
     [dataset, null],
   ]) {
-    const read = await (await responded(body)).fetch({ datasetId: ID });
+    const read = await (await respondingWith(body)).fetch({ datasetId: ID });
     assert.deepEqual([read.slug, read.deletedAt], [slug, null]);
     assert.equal(read.createdAt.microseconds, 818_693);
   }
 
-  // The documentation's samples: what its renderer makes of an object with free members.
+  // Samples from the API documentation, whose renderer shows free-form objects as arrays.
   const record = { id: ID, ...TIMES, dataset_id: ID, source: "EXPLORER" };
   const sample = { ...record, payload: { messages: [[null]] }, properties: [null] };
-  const read = await (await responded(sample)).records.fetch({ datasetRecordId: ID });
+  const read = await (await respondingWith(sample)).records.fetch({ datasetRecordId: ID });
   assert.deepEqual([read.payload, read.properties], [{ messages: [[null]] }, [null]]);
 
-  const page = (await (await responded({ records: { count: 87 } })).listRecords({ datasetId: ID }))
-    .records;
+  const page = (
+    await (await respondingWith({ records: { count: 87 } })).listRecords({ datasetId: ID })
+  ).records;
   assert.deepEqual({ ...page }, { results: [], count: 87, next: null, previous: null });
 
   const task = { id: ID, ...TIMES, creator_id: ID, dataset_id: ID, workspace_id: ID };
@@ -60,7 +61,7 @@ test("responses_of_every_generation_are_parsed", async () => {
     [{ status: "COMPLETED", progress: 100, result }, 100, 1],
   ]) {
     const read = await (
-      await responded({ ...task, ...more })
+      await respondingWith({ ...task, ...more })
     ).fetchTask({ datasetId: ID, taskId: ID });
     assert.deepEqual([read.progress, read.result?.importedRecordCount], [progress, imported]);
   }
@@ -71,7 +72,7 @@ test("unknown_fields_and_values_are_preserved", async () => {
     "id": "${ID}", "created_at": "${TIMES.created_at}", "updated_at": "${TIMES.updated_at}", "dataset_id": "${ID}",
     "payload": {}, "properties": {}, "source": "CARRIER_PIGEON", "mood": {"b": 1.5, "a": [1]}, "__proto__": {"x": 1}
   }`;
-  const record = await (await responded(body)).records.fetch({ datasetRecordId: ID });
+  const record = await (await respondingWith(body)).records.fetch({ datasetRecordId: ID });
   assert.equal(record.source, "CARRIER_PIGEON");
   assert.deepEqual(record.extra.mood, { b: 1.5, a: [1] });
   assert.deepEqual(Object.keys(record.extra).sort(), ["__proto__", "mood"]);
@@ -85,7 +86,7 @@ test("unknown_fields_and_values_are_preserved", async () => {
     status: "PAUSED",
   };
   assert.equal(
-    (await (await responded(task)).fetchTask({ datasetId: ID, taskId: ID })).status,
+    (await (await respondingWith(task)).fetchTask({ datasetId: ID, taskId: ID })).status,
     "PAUSED",
   );
 });
@@ -97,21 +98,25 @@ test("invalid_payload_json_does_not_hide_other_records", async () => {
   }`;
   const results = `[${record('{"secret": tru}')}, ${record('{"messages": []}')}]`;
   const body = `{"records": {"results": ${results}, "count": 2, "next": null}}`;
-  const { records } = await (await responded(body)).listRecords({ datasetId: ID });
-  const [broken, whole] = records.results;
-  assert.deepEqual(whole.payload, { messages: [] });
-  assert.deepEqual(whole.extra, { mood: { messages: [] } });
-  for (const look of [() => broken.payload, () => broken.extra, () => JSON.stringify(broken)]) {
-    assert.throws(look, (error) => {
+  const { records } = await (await respondingWith(body)).listRecords({ datasetId: ID });
+  const [invalid, valid] = records.results;
+  assert.deepEqual(valid.payload, { messages: [] });
+  assert.deepEqual(valid.extra, { mood: { messages: [] } });
+  for (const access of [
+    () => invalid.payload,
+    () => invalid.extra,
+    () => JSON.stringify(invalid),
+  ]) {
+    assert.throws(access, (error) => {
       assert.ok(error instanceof DecodingError);
       assert.doesNotMatch(inspect(error, { depth: null }), /secret/);
       return true;
     });
   }
-  assert.equal(broken.payloadText, '{"secret": tru}');
-  assert.doesNotMatch(inspect(broken), /secret/);
-  // What nobody can look at cannot be sent on as an object; as text it is refused.
-  assert.throws(() => RawJson.from(broken.payloadText), ValidationError);
+  assert.equal(invalid.payloadText, '{"secret": tru}');
+  assert.doesNotMatch(inspect(invalid), /secret/);
+  // The invalid JSON cannot be sent as RawJson either.
+  assert.throws(() => RawJson.from(invalid.payloadText), ValidationError);
 });
 
 test("error_envelopes_of_every_kind_are_parsed", async () => {
@@ -126,8 +131,8 @@ test("error_envelopes_of_every_kind_are_parsed", async () => {
     param: null,
     code: null,
   };
-  const unsaid = (status) => `the server responded with ${status} and no error message`;
-  for (const [status, body, of, message, errorCode] of [
+  const withoutDetail = (status) => `the server responded with ${status} and no error message`;
+  for (const [status, body, ErrorClass, message, errorCode] of [
     [409, JSON.stringify(envelope), ConflictError, "taken", "SOMETHING_NEW"],
     [
       422,
@@ -137,12 +142,12 @@ test("error_envelopes_of_every_kind_are_parsed", async () => {
       null,
     ],
     [403, JSON.stringify(gateway), PermissionError, "no", "forbidden"],
-    [502, "<html>bad gateway</html>", ServerError, unsaid("502 (Bad Gateway)"), null],
-    [429, "", RateLimitError, unsaid("429 (Too Many Requests)"), null],
-    [418, "{}", ValidationError, unsaid("418 (I'm a teapot)"), null],
+    [502, "<html>bad gateway</html>", ServerError, withoutDetail("502 (Bad Gateway)"), null],
+    [429, "", RateLimitError, withoutDetail("429 (Too Many Requests)"), null],
+    [418, "{}", ValidationError, withoutDetail("418 (I'm a teapot)"), null],
   ]) {
     const { client } = await canned({ status, body, headers: { "x-request-id": "r-1" } });
-    const error = await failure(client.datasets.fetch({ datasetId: ID }), of, {
+    const error = await failure(client.datasets.fetch({ datasetId: ID }), ErrorClass, {
       message,
       errorCode,
       status,
@@ -153,7 +158,7 @@ test("error_envelopes_of_every_kind_are_parsed", async () => {
   }
 
   for (const body of ["<html>hello</html>", "{", '{"id": 5}', "null", ""]) {
-    const datasets = await responded(body);
+    const datasets = await respondingWith(body);
     await failure(datasets.fetch({ datasetId: ID }), DecodingError, { status: 200 });
   }
 });

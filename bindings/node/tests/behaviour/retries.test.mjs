@@ -1,4 +1,4 @@
-// Cases on calls that are made again, given up, or broken off.
+// Behaviour cases: retries, deadlines, per-call options and cancellation.
 
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
@@ -38,14 +38,14 @@ test("retries_an_interrupted_read", async () => {
   const dataset = await fixture.dataset();
   await fixture.requests();
   const fetch = (options) => fixture.datasets.fetch({ datasetId: dataset.id }, options);
-  for (const spoiled of [
+  for (const fault of [
     { resetAfterBytes: 0 },
     { resetAfterBytes: 10 },
     { truncateAfterBytes: 10 },
   ]) {
-    await fixture.injectFault({ operation: "fetch_dataset", ...spoiled });
+    await fixture.injectFault({ operation: "fetch_dataset", ...fault });
     assert.deepEqual((await fetch()).toJSON(), dataset.toJSON());
-    assert.equal((await fixture.requests()).length, 2, JSON.stringify(spoiled));
+    assert.equal((await fixture.requests()).length, 2, JSON.stringify(fault));
   }
   await fixture.injectFault({ operation: "fetch_dataset", delayMs: 2_000 });
   assert.equal((await fetch({ timeoutMs: 200 })).id, dataset.id);
@@ -80,19 +80,23 @@ test("retries_a_rejected_write", async () => {
 
 test("honors_retry_after", async () => {
   const fixture = await Fixture.served();
-  const spoil = (value) =>
-    fixture.injectFault({ operation: "list_datasets", status: 429, headers: { "retry-after": value } });
-  // A date has whole seconds, so the one that is two seconds away comes after one at least.
-  for (const [value, least] of [
+  const injectRetryAfter = (value) =>
+    fixture.injectFault({
+      operation: "list_datasets",
+      status: 429,
+      headers: { "retry-after": value },
+    });
+  // A date has whole seconds, so it may be up to a second earlier.
+  for (const [value, minimum] of [
     [() => "1", 1_000],
     [() => new Date(Date.now() + 2_000).toUTCString(), 400],
   ]) {
-    await spoil(value());
+    await injectRetryAfter(value());
     const began = performance.now();
     await fixture.datasets.list();
-    assert.ok(performance.now() - began >= least - 5, String(value));
+    assert.ok(performance.now() - began >= minimum - 5, String(value));
   }
-  await spoil("3600");
+  await injectRetryAfter("3600");
   const error = await failure(fixture.datasets.list(), RateLimitError, { attempts: 1 });
   assert.equal(error.retryAfterMs, 3_600_000);
 });
@@ -115,7 +119,7 @@ test("deadline_ends_retries", async () => {
   const error = await failure(client.datasets.list(), MistralError);
   assert.ok(performance.now() - began < 1_500);
   assert.ok(error.attempts > 1);
-  // The official SDK's way to say it.
+  // The equivalent option of the official SDK.
   const backoff = { initialInterval: 10, maxInterval: 20, exponent: 1.5, maxElapsedTime: 300 };
   await failure(
     fixture.datasets.list({}, { retries: { strategy: "backoff", backoff } }),
@@ -148,7 +152,7 @@ test("per_call_options", async () => {
   const elsewhere = { serverURL: new URL(other.url), apiKey: other.key };
   await named.datasets.create({ name: "Elsewhere", description: "" }, elsewhere);
   const count = async (options) => (await named.datasets.list({}, options)).datasets.count;
-  // Every key has a workspace of its own there.
+  // Each key has its own workspace on the local server.
   assert.equal(await count({ ...elsewhere, apiKey: "another key" }), 0);
   assert.equal(await count(elsewhere), 1);
   assert.equal(await count(undefined), 0);
@@ -156,14 +160,14 @@ test("per_call_options", async () => {
   await fixture.injectFault({ operation: "list_datasets", delayMs: 5_000 });
   await failure(fixture.datasets.list({}, { timeoutMs: 50, retries: 1 }), TimeoutError);
   for (const [options, message] of [
-    [{ timeoutMs: 0 }, /^timeoutMs: expected a number of milliseconds above 0, found 0$/],
-    [{ retries: 0 }, /^retries: expected a whole number above 0/],
-    [{ retries: { attempts: 3 } }, /^retries: attempts: is no member/],
-    [{ headers: { authorization: "x" } }, /the header `authorization` is set by the client/],
-    [{ headers: { "no name": "x" } }, /is not a valid header name/],
+    [{ timeoutMs: 0 }, /^timeoutMs: expected a positive number of milliseconds, found 0$/],
+    [{ retries: 0 }, /^retries: expected a positive integer/],
+    [{ retries: { attempts: 3 } }, /^retries: unknown property `attempts`/],
+    [{ headers: { authorization: "x" } }, /says the header `authorization` itself/],
+    [{ headers: { "no name": "x" } }, /cannot be the name of a header/],
     [{ headers: 5 }, /^headers: expected an object/],
     [{ signal: {} }, /^signal: expected an AbortSignal/],
-    [{ logger: console }, /^logger: is no option/],
+    [{ logger: console }, /^unknown option `logger`/],
   ]) {
     const error = await failure(fixture.datasets.list({}, options), ConfigurationError);
     assert.match(error.message, message);
@@ -206,7 +210,7 @@ test("cancelling_stops_a_call", async () => {
   assert.deepEqual(await fixture.requests(), []);
   assert.equal(getEventListeners(stop.signal, "abort").length, 0);
 
-  // One that was aborted before sends nothing, one that is never aborted is left alone.
+  // A signal that is already aborted prevents the request; one that is never aborted has no effect.
   const aborted = fixture.datasets.list({}, { signal: AbortSignal.abort(reason) });
   await failure(aborted, CancelledError, { cause: reason });
   assert.deepEqual(await fixture.requests(), []);
@@ -214,21 +218,24 @@ test("cancelling_stops_a_call", async () => {
   await fixture.datasets.create({ name: "Refund requests", description: "" }, { signal });
   assert.equal(getEventListeners(signal, "abort").length, 0);
   await fixture.injectFault({ operation: "create_dataset", delayMs: 5_000 });
-  const late = AbortSignal.timeout(100);
-  const created = fixture.datasets.create({ name: "Too late", description: "" }, { signal: late });
-  const given = await failure(created, CancelledError, { ambiguous: true });
-  assert.equal(given.cause.name, "TimeoutError");
+  const timeout = AbortSignal.timeout(100);
+  const created = fixture.datasets.create(
+    { name: "Cancelled", description: "" },
+    { signal: timeout },
+  );
+  const timedOut = await failure(created, CancelledError, { ambiguous: true });
+  assert.equal(timedOut.cause.name, "TimeoutError");
 
-  // A pager stops too, and with it what it fetches ahead.
+  // A pager stops as well, including its prefetching.
   const { id: datasetId } = await fixture.filled(50);
-  const walking = new AbortController();
+  const iteration = new AbortController();
   const request = { datasetId, pageSize: 5, prefetch: 4 };
-  const pager = fixture.datasets.iterRecords(request, { signal: walking.signal });
+  const pager = fixture.datasets.iterRecords(request, { signal: iteration.signal });
   const collected = (async () => {
-    for await (const { properties } of pager) if (properties.n === 5) walking.abort(reason);
+    for await (const { properties } of pager) if (properties.n === 5) iteration.abort(reason);
   })();
   await failure(collected, CancelledError, { cause: reason });
-  assert.equal(getEventListeners(walking.signal, "abort").length, 0);
+  assert.equal(getEventListeners(iteration.signal, "abort").length, 0);
 });
 
 test("closing_cancels_calls", async () => {

@@ -1,4 +1,4 @@
-// Cases on waiting for import tasks.
+// Behaviour cases: waiting for import tasks.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -14,32 +14,32 @@ import {
 
 import { failure, Fixture } from "../support/fixture.mjs";
 
-/** Begins to import lines. */
-async function importing(fixture, content, rest = {}) {
+/** Starts an import. */
+async function startImport(fixture, content, rest = {}) {
   const { id: datasetId } = await fixture.dataset();
   const fileId = await fixture.file(content);
   return fixture.datasets.importFromFile({ datasetId, fileId, ...rest });
 }
 
-/** A task as the server would show it with this status. */
-const shown = (task, status) => ({ ...task.toJSON(), status });
+/** Returns the JSON of a task with another status. */
+const withStatus = (task, status) => ({ ...task.toJSON(), status });
 
-const looks = async (fixture) =>
+const countPolls = async (fixture) =>
   (await fixture.operations()).filter((name) => name === "fetch_task").length;
 
 test("wait_for_a_task", async () => {
   const fixture = await Fixture.start();
   const two = '{"messages": []}\n{"messages": []}\n';
-  const task = await importing(fixture, two);
+  const task = await startImport(fixture, two);
   const seen = [];
   const done = await task.wait({ onProgress: ({ status }) => void seen.push(status) });
   assert.deepEqual([done.status, done.progress], [TaskStatus.COMPLETED, 100]);
   assert.equal(done.result.importedRecordCount, 2);
   assert.equal(seen.at(-1), TaskStatus.COMPLETED);
-  assert.equal((await importing(fixture, two, { wait: true })).status, TaskStatus.COMPLETED);
+  assert.equal((await startImport(fixture, two, { wait: true })).status, TaskStatus.COMPLETED);
   const { value, response } = await task.wait().withResponse();
   assert.deepEqual([value.id, response.status], [task.id, 200]);
-  // Looking after a task shows nowhere.
+  // Methods and internals are neither printed nor spread.
   assert.doesNotMatch(inspect(task, { depth: null }), /refresh|native/i);
   assert.ok(!("wait" in { ...task }));
   const stop = new Error("enough");
@@ -55,27 +55,27 @@ test("wait_for_a_task", async () => {
 
 test("wait_raises_for_a_failed_task", async () => {
   const fixture = await Fixture.served();
-  const begun = importing(fixture, '{"messages": []}\nno JSON\n', { wait: true });
-  const error = await failure(begun, TaskFailedError, { kind: "task_failed" });
+  const imported = startImport(fixture, '{"messages": []}\nnot JSON\n', { wait: true });
+  const error = await failure(imported, TaskFailedError, { kind: "task_failed" });
   const { task } = error;
   assert.equal(task.status, TaskStatus.FAILED);
   assert.ok(error.message.includes(task.message), error.message);
   for (const status of ["CANCELED", "TERMINATED", "TIMED_OUT"]) {
-    await fixture.injectFault({ operation: "fetch_task", body: shown(task, status) });
-    const again = fixture.datasets.task({ datasetId: task.datasetId, taskId: task.id });
-    assert.equal((await failure(again.wait(), TaskFailedError)).task.status, status);
+    await fixture.injectFault({ operation: "fetch_task", body: withStatus(task, status) });
+    const handle = fixture.datasets.task({ datasetId: task.datasetId, taskId: task.id });
+    assert.equal((await failure(handle.wait(), TaskFailedError)).task.status, status);
   }
   assert.equal((await task.refresh()).status, TaskStatus.FAILED);
 });
 
 test("wait_times_out", async () => {
   const fixture = await Fixture.served();
-  const task = await importing(fixture, '{"messages": []}\n');
-  const fault = { operation: "fetch_task", body: shown(task, "RUNNING"), times: null };
+  const task = await startImport(fixture, '{"messages": []}\n');
+  const fault = { operation: "fetch_task", body: withStatus(task, "RUNNING"), times: null };
   await fixture.injectFault(fault);
   const error = await failure(task.wait({ timeoutMs: 250, pollIntervalMs: 20 }), TimeoutError);
   assert.equal(error.task.id, task.id);
-  const count = await looks(fixture);
+  const count = await countPolls(fixture);
   assert.ok(count >= 3 && count <= 12, String(count));
   const reason = new Error("no time");
   const stop = new AbortController();
@@ -89,17 +89,17 @@ test("wait_times_out", async () => {
 
 test("wait_polls_through_unknown_statuses", async () => {
   const fixture = await Fixture.served();
-  const task = await importing(fixture, '{"messages": []}\n');
+  const task = await startImport(fixture, '{"messages": []}\n');
   for (const status of ["UNKNOWN", "CONTINUED_AS_NEW", "RESTING"]) {
-    await fixture.injectFault({ operation: "fetch_task", body: shown(task, status) });
+    await fixture.injectFault({ operation: "fetch_task", body: withStatus(task, status) });
   }
   assert.equal((await task.wait({ pollIntervalMs: 5 })).status, TaskStatus.COMPLETED);
-  assert.ok((await looks(fixture)) >= 4);
+  assert.ok((await countPolls(fixture)) >= 4);
 });
 
 test("task_from_saved_ids", async () => {
   const fixture = await Fixture.start();
-  const { id: taskId, datasetId } = await importing(fixture, '{"messages": []}\n');
+  const { id: taskId, datasetId } = await startImport(fixture, '{"messages": []}\n');
   const handle = fixture.datasets.task({ datasetId, taskId });
   assert.deepEqual([handle.datasetId, handle.id], [datasetId, taskId]);
   assert.equal((await handle.wait()).id, taskId);

@@ -1,4 +1,4 @@
-// A server that gives every request the same response, and remembers what it was asked.
+// A server that sends the same response to every request, and records the requests.
 
 import http from "node:http";
 import { after } from "node:test";
@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { Mistral } from "mistral-datasets";
 
-/** Starts such a server; it stops with the tests of the file. */
+/** Starts the server, which stops after the tests of the file. */
 export async function canned({
   status = 200,
   headers = {},
@@ -18,7 +18,7 @@ export async function canned({
   const server = http.createServer(async (request, response) => {
     requests.push(request);
     request.resume();
-    // The client may go away first; then nothing is waited for.
+    // Not referenced, so that a pending response does not keep the process alive.
     await sleep(delay, undefined, { ref: false });
     response.writeHead(status, { "content-type": "application/json", ...headers }).end(body);
   });

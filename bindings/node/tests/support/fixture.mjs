@@ -1,4 +1,4 @@
-// Clients of local servers, and what tests often do with them.
+// Clients of local servers, and helpers for tests.
 
 import assert from "node:assert/strict";
 import { after } from "node:test";
@@ -7,26 +7,26 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Mistral, TaskStatus } from "mistral-datasets";
 import { startLocal } from "mistral-datasets/testing";
 
-/** How long a task may take before a test gives up, in milliseconds. */
-const PATIENCE = 30_000;
+/** Maximum duration of a task in a test, in milliseconds. */
+const TASK_TIMEOUT = 30_000;
 
-/** The statuses of a task that has ended. */
-const ENDED = ["COMPLETED", "FAILED", "CANCELED", "TERMINATED", "TIMED_OUT"];
+/** The final statuses of a task. */
+const FINAL_STATUSES = ["COMPLETED", "FAILED", "CANCELED", "TERMINATED", "TIMED_OUT"];
 
-/** A client, and what tests do with it. */
+/** A client with helpers. */
 export class Fixture {
-  /** A client of a server in this process, which no other test uses. */
+  /** Starts a server for one test. */
   static async start() {
     const client = await Mistral.local();
     after(() => client.close());
     return new Fixture(client);
   }
 
-  /** A client of a workspace whose faults and journal are at hand. */
+  /** Starts a server for one test, with access to faults and recorded requests. */
   static async served(options = {}) {
     const local = await startLocal();
     after(() => local.close());
-    // What is waited for in tests need not take long.
+    // Keeps tests fast.
     const retries = { firstDelayMs: 5 };
     return new Fixture(local.client.withOptions({ retries, ...options }), local);
   }
@@ -45,26 +45,26 @@ export class Fixture {
     return this.datasets.create({ name: "Refund requests", description: "Tickets about refunds" });
   }
 
-  /** Creates a record of one message. */
+  /** Creates a record with one message. */
   record({ id }, text) {
     const payload = { messages: [{ role: "user", content: text }] };
     return this.datasets.createRecord({ datasetId: id, payload, properties: { text } });
   }
 
-  /** The first hundred records of a dataset. */
+  /** Returns the first 100 records of a dataset. */
   async records({ id }) {
     return (await this.datasets.listRecords({ datasetId: id, pageSize: 100 })).records.results;
   }
 
-  /** Uploads text as a file, and returns its id. */
+  /** Uploads a file and returns its ID. */
   async file(content) {
     return (await this.files.upload({ file: { fileName: "records.jsonl", content } })).id;
   }
 
-  /** Waits until a task has ended. */
+  /** Waits until a task has a final status. */
   async finished(task) {
-    const deadline = Date.now() + PATIENCE;
-    while (!ENDED.includes(task.status)) {
+    const deadline = Date.now() + TASK_TIMEOUT;
+    while (!FINAL_STATUSES.includes(task.status)) {
       assert.ok(Date.now() < deadline, `the task is still ${task.status}`);
       await sleep(5);
       task = await this.datasets.fetchTask({ datasetId: task.datasetId, taskId: task.id });
@@ -72,14 +72,14 @@ export class Fixture {
     return task;
   }
 
-  /** Waits until a task is done. */
+  /** Waits until a task is COMPLETED and returns its result. */
   async done(task) {
     const { status, message, result } = await this.finished(task);
     assert.equal(status, TaskStatus.COMPLETED, message);
     return result;
   }
 
-  /** A dataset with so many records, the nth of which says n. */
+  /** Creates a dataset with records whose property `n` counts from 0. */
   async filled(records) {
     const dataset = await this.dataset();
     const lines = Array.from({ length: records }, (_, n) =>
@@ -91,36 +91,37 @@ export class Fixture {
     return dataset;
   }
 
-  /** Makes the server spoil requests: by one rule of its faults, or several. */
+  /** Injects one or more faults. */
   async injectFault(rules) {
     await this.local.injectFault(rules);
   }
 
-  /** The requests that the server has had since it was last asked. */
+  /** Returns the requests recorded since the last call. */
   async requests() {
     const requests = await this.local.requests();
     await this.local.clearRequests();
     return requests;
   }
 
-  /** The operations of these requests. */
+  /** Returns the operations of the requests recorded since the last call. */
   async operations() {
     return (await this.requests()).map(({ operation }) => operation);
   }
 }
 
-/** A client of a port on which nothing listens. */
+/** Returns a client for a port that nothing listens on. */
 export function nowhere() {
   return new Mistral({ apiKey: "a key", serverURL: "http://127.0.0.1:9" });
 }
 
-/** The error with which a promise is rejected, which must be of the class and have these members. */
-export async function failure(promise, of, members = {}) {
+/** Returns the error a promise rejects with, after checking its class and properties. */
+export async function failure(promise, ErrorClass, properties = {}) {
   const error = await promise.then(
-    () => assert.fail(`expected a ${of.name}`),
+    () => assert.fail(`expected a ${ErrorClass.name}`),
     (error) => error,
   );
-  assert.ok(error instanceof of, `expected a ${of.name}, found ${error.stack}`);
-  for (const [name, value] of Object.entries(members)) assert.deepEqual(error[name], value, name);
+  assert.ok(error instanceof ErrorClass, `expected a ${ErrorClass.name}, found ${error.stack}`);
+  for (const [name, value] of Object.entries(properties))
+    assert.deepEqual(error[name], value, name);
   return error;
 }

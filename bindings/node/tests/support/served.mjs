@@ -1,4 +1,4 @@
-// The local server in a process of its own, where a test must choose the keys that it takes.
+// A local server in a separate process, for tests that need command-line options.
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 
-/** The newest build of the command; it is built when there is none. */
+/** Returns the path of the newest build of the CLI. Builds it if necessary. */
 function command() {
   const builds = ["debug", "quick", "release"].map(
     (profile) => `${ROOT}target/${profile}/mistral-datasets`,
@@ -22,13 +22,13 @@ function command() {
   return `${ROOT}target/debug/mistral-datasets`;
 }
 
-/** Starts `mistral-datasets serve` in memory, and returns where it listens. It stops with the tests of the file. */
+/** Starts `mistral-datasets serve --memory` and returns its URL. It stops after the tests of the file. */
 export async function served(...options) {
   const child = spawn(command(), ["serve", "--memory", "--listen", "127.0.0.1:0", ...options], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   after(() => child.kill());
   const [line] = await once(child.stdout.setEncoding("utf8"), "data");
-  const [, url] = /^listening on (\S+)/.exec(line) ?? assert.fail(`the local server said ${line}`);
+  const [, url] = /^listening on (\S+)/.exec(line) ?? assert.fail(`unexpected output: ${line}`);
   return url;
 }

@@ -1,4 +1,4 @@
-// The declarations serve `require` as well.
+// The declarations also work with `require`.
 
 import datasets = require("mistral-datasets");
 

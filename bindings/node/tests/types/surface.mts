@@ -1,4 +1,4 @@
-// What people write in TypeScript compiles, and what is wrong does not. It is compiled, never run.
+// Valid uses of the API compile and invalid ones do not. This file is compiled but not run.
 
 import { createReadStream } from "node:fs";
 
@@ -10,6 +10,7 @@ import {
   type DatasetRecord,
   Download,
   type ErrorCode,
+  type ImportedFile,
   type ImportTask,
   type JsonObject,
   type JsonValue,
@@ -23,6 +24,7 @@ import {
   TaskFailedError,
   TaskStatus,
   Timestamp,
+  type UnknownFile,
 } from "mistral-datasets";
 import {
   connectLocal,
@@ -32,7 +34,7 @@ import {
   startLocal,
 } from "mistral-datasets/testing";
 
-/** Compiles only where both types are the same, so that `any` cannot hide. */
+/** Compiles only if both types are identical, which `any` is not. */
 type Same<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 declare function same<A, B>(proof: Same<A, B>): void;
@@ -47,7 +49,7 @@ interface Conversation {
   metadata?: { model: string };
 }
 
-export async function everyday(conversation: Conversation, tags: { topic: string }): Promise<void> {
+export async function basics(conversation: Conversation, tags: { topic: string }): Promise<void> {
   await using mistral = new Mistral({
     apiKey: "key",
     serverURL: new URL("http://h"),
@@ -83,7 +85,7 @@ export async function everyday(conversation: Conversation, tags: { topic: string
     datasetId,
     payload: { messages: [{ role: "user", content: "Hello" }], metadata: { model: "m" } },
     properties: RawJson.from("{}"),
-    source: "A_SOURCE_OF_TOMORROW",
+    source: "A_FUTURE_SOURCE",
   });
   await mistral.datasets.createRecord({
     datasetId,
@@ -120,12 +122,12 @@ export async function everyday(conversation: Conversation, tags: { topic: string
   await mistral.files.upload({ file: { fileName: "f", content: new Blob([]).stream() } });
   await mistral.files.upload({ file: new Blob(["x"]), purpose: "batch" });
   const download: Download = await mistral.files.download({ fileId: file.id });
-  for await (const piece of download) same<typeof piece, Uint8Array>(true);
+  for await (const chunk of download) same<typeof chunk, Uint8Array>(true);
   const whole: Uint8Array = await (await mistral.openLink("http://h/f")).bytes();
   void [date, whole, local];
 }
 
-export async function beyond(mistral: Mistral, datasetId: string): Promise<void> {
+export async function advanced(mistral: Mistral, datasetId: string): Promise<void> {
   const client = new Mistral({
     retries: { maxAttempts: 3, maxRetryAfterMs: 0 },
     deadlineMs: 1,
@@ -190,23 +192,25 @@ export async function bulk(mistral: Mistral, datasetId: string): Promise<void> {
     compression: "gzip",
   });
   same<(typeof imported.invalidLines)[number]["column"], number>(true);
+  same<typeof imported.files, readonly ImportedFile[]>(true);
+  same<typeof imported.unknown, readonly UnknownFile[]>(true);
   await mistral.datasets.importJsonl({ datasetId, source: ['{"messages": []}', { messages: [] }] });
   await mistral.datasets.importJsonl({ datasetId, source: new URL("file:///f"), resume: imported });
 
   const exported = await mistral.datasets.export({ datasetId, to: process.stdout });
   same<typeof exported.path, string | null>(true);
   await mistral.datasets.export({ datasetId, to: new WritableStream<Uint8Array>() });
-  await mistral.datasets.export({ datasetId, to: (piece) => same<typeof piece, Uint8Array>(true) });
+  await mistral.datasets.export({ datasetId, to: (chunk) => same<typeof chunk, Uint8Array>(true) });
   for await (const { payload } of mistral.datasets.exportRecords<Conversation>({ datasetId })) {
     same<typeof payload, Conversation>(true);
   }
-  // @ts-expect-error A text is no record.
+  // @ts-expect-error A string is not a record.
   await mistral.datasets.createRecords({ datasetId, records: ["text"] });
-  // @ts-expect-error There is no such compression.
+  // @ts-expect-error Unknown compression.
   await mistral.datasets.export({ datasetId, to: "f", compression: "brotli" });
 }
 
-export function failing(error: unknown): ErrorCode | null {
+export function errors(error: unknown): ErrorCode | null {
   if (error instanceof ObservabilityError) same<typeof error.body, string | null>(true);
   if (error instanceof NotFoundError) return error.errorCode;
   if (error instanceof TaskFailedError) same<typeof error.task, ImportTask>(true);
@@ -214,53 +218,56 @@ export function failing(error: unknown): ErrorCode | null {
   return error instanceof MistralError ? `${error.status} ${error.requestId}` : null;
 }
 
-export async function wrong(mistral: Mistral, datasetId: string): Promise<void> {
-  // @ts-expect-error The key is text.
+export async function invalid(mistral: Mistral, datasetId: string): Promise<void> {
+  // @ts-expect-error The key is a string.
   new Mistral({ apiKey: 5 });
-  // @ts-expect-error A number of attempts is no text.
+  // @ts-expect-error The number of attempts is a number.
   await mistral.datasets.list({}, { retries: "3" });
-  // @ts-expect-error A signal belongs to one call.
+  // @ts-expect-error A signal is an option of a call, not of a client.
   mistral.withOptions({ signal: AbortSignal.timeout(1) });
-  // @ts-expect-error Pages are fetched by the pager.
+  // @ts-expect-error A pager has no page number.
   mistral.datasets.iterRecords({ datasetId, page: 2 });
-  // @ts-expect-error There is no such option.
+  // @ts-expect-error Unknown option.
   new Mistral({ api_key: "key" });
-  // @ts-expect-error What is needed is missing.
+  // @ts-expect-error Missing required argument.
   await mistral.datasets.create({ name: "Refunds" });
-  // @ts-expect-error Arguments are in camel case.
+  // @ts-expect-error Arguments are in camelCase.
   await mistral.datasets.fetch({ dataset_id: datasetId });
-  // @ts-expect-error Arguments have names.
+  // @ts-expect-error Arguments are passed as an object.
   await mistral.datasets.fetch(datasetId);
-  // @ts-expect-error A conversation has messages.
+  // @ts-expect-error A payload requires messages.
   await mistral.datasets.createRecord({ datasetId, payload: {}, properties: {} });
-  // @ts-expect-error A list is no object with members.
+  // @ts-expect-error An array is not a payload.
   await mistral.datasets.createRecord({ datasetId, payload: [], properties: {} });
-  // @ts-expect-error A number is no page size in text.
+  // @ts-expect-error The page size is a number.
   await mistral.datasets.list({ pageSize: "10" });
-  // @ts-expect-error Responses are made by the library.
+  // @ts-expect-error The constructor is private.
   new RawJson("{}");
-  // @ts-expect-error What was returned is not changed.
+  // @ts-expect-error Properties are read-only.
   (await mistral.datasets.fetch({ datasetId })).name = "x";
   const request: CreateRecordRequest = { datasetId, payload: { messages: [] }, properties: {} };
-  // @ts-expect-error The list of sources is open, but a source is text.
+  // @ts-expect-error Sources are an open enum, but must be strings.
   request.source = 5;
 }
 
-/** What tests of other people's code write. */
 export async function testing(): Promise<void> {
   const local: LocalWorkspace = await startLocal({ generation: "g3" });
-  const planted: FaultRule = await local.injectFault({ status: 503, times: null, headers: { a: "b" } });
+  const injected: FaultRule = await local.injectFault({
+    status: 503,
+    times: null,
+    headers: { a: "b" },
+  });
   const several: FaultRule[] = await local.injectFault([{ drip: { bytes: 1, intervalMs: 5 } }]);
   const requests: RecordedRequest[] = await local.requests("create_record");
   same<(typeof requests)[number]["status"], number | null>(true);
   same<typeof local.client, Mistral>(true);
   const other = connectLocal(new URL(local.url), local.apiKey).workspace();
   await other.insertEvents([{ requestMessages: [], responseMessages: [] }]);
-  // @ts-expect-error there is no such member
+  // @ts-expect-error Unknown property.
   await local.injectFault({ statsu: 503 });
-  // @ts-expect-error nobody but the module makes them
+  // @ts-expect-error The constructor is private.
   new LocalWorkspace();
   process.env["MISTRAL_API_KEY"] = local.environment.MISTRAL_API_KEY;
-  console.log(planted.applied, several.length);
+  console.log(injected.applied, several.length);
   await local[Symbol.asyncDispose]();
 }

@@ -1,4 +1,4 @@
-"""A client for Mistral's observability datasets API that is pleasant to use, fast and hard to misuse.
+"""Client for Mistral's observability datasets API.
 
 Example:
     >>> from mistral_datasets import Mistral

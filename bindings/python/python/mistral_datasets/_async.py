@@ -1,4 +1,4 @@
-"""How a native call is awaited. The native module imports this when the first coroutine is made."""
+"""Runs native calls on asyncio event loops. Imported by the native module when it creates the first coroutine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class _Call(Protocol):
-    """A call of the native module that has not been sent yet."""
+    """A native call that has not been started."""
 
     def start(self, event_loop: AbstractEventLoop, future: Future[Any], /) -> None: ...
 
@@ -15,9 +15,9 @@ class _Call(Protocol):
 
 
 async def run(call: _Call) -> Any:
-    """Carries out a call on the loop that runs, whichever that is.
+    """Runs a call on the current event loop.
 
-    Nothing of it is left behind when the task that awaits it is cancelled, or its loop closed.
+    The call is aborted if the awaiting task is cancelled or the event loop is closed.
     """
     loop = get_running_loop()
     future = loop.create_future()

@@ -1,50 +1,44 @@
-"""What makes many calls of one, and hangs at `mistral.datasets` beside the operations."""
+"""The handwritten methods of `mistral.datasets`."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, overload
 
 from mistral_datasets import _native
 from mistral_datasets._native import TaskHandle
 
-# Type checkers take this for true; importing it from `typing` would take longer than all the rest.
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable
     from os import PathLike
-    from typing import IO, Literal, overload
+    from typing import IO, Literal
     from uuid import UUID
 
     from mistral_datasets._native import Client, CreateReport, ExportedRecord, ImportReport
+    from mistral_datasets._pager import ExportedRecords
     from mistral_datasets._reports import ExportReport
     from mistral_datasets._typed import P, TypedExportedRecord
-    from mistral_datasets._pager import ExportedRecords
-    from mistral_datasets.types import AsyncReadable, AsyncWritable, Line, NewRecord, Readable, ProgressCallback
-
-else:
-
-    def overload(method):
-        """What `typing` has, without importing it."""
-        return method
+    from mistral_datasets.types import AsyncReadable, AsyncWritable, Line, NewRecord, ProgressCallback, Readable
 
 
 class Bulk:
-    """The methods of `mistral.datasets` that follow from no operation."""
+    """Bulk operations on datasets: methods that do not correspond to a single API operation."""
 
     __slots__ = ()
 
     @property
     def _client(self) -> Client:
-        """The client; the native class that stands before this one has it."""
+        """The client. Provided by the native base class of `Datasets`."""
         raise NotImplementedError
 
     def task(self, *, dataset_id: str | UUID, task_id: str | UUID) -> TaskHandle:
-        """An import task by its ids, as they were saved or as an import returned them. Nothing is sent.
+        """Returns a handle to an import task by its IDs. Sends no request.
 
         Args:
-            dataset_id: The id of the dataset that the task fills.
-            task_id: The task's id.
+            dataset_id: ID of the dataset that the task imports into.
+            task_id: ID of the task.
 
         Returns:
-            A handle, by which one can ask for the task and wait for its end.
+            A handle that can be refreshed and waited for.
 
         Example:
             >>> task = mistral.datasets.task(dataset_id=dataset_id, task_id=task_id).wait(timeout=600)
@@ -62,31 +56,31 @@ class Bulk:
         resume: CreateReport | None = None,
         progress: ProgressCallback = None,
     ) -> CreateReport:
-        """Creates many records, sending none of them twice.
+        """Creates many records without sending any of them twice.
 
-        Records are taken from the iterable as fast as they are sent. An exception that it raises is raised here as it
-        is, when what is under way has ended; what was done by then is the `report` of its `__context__`.
+        The iterable is consumed lazily, at the rate records are sent. If it raises, requests in flight are completed,
+        then the exception propagates; the partial report is available as `error.__context__.report`.
 
         Args:
-            dataset_id: The dataset's id, or its slug where the server gives datasets one.
-            records: The records. Each is a dict with a `payload` and perhaps `properties`; or a payload by itself, such
-                as `{"messages": [...]}`; or a tuple of payload and properties; or a record that was read before.
-            concurrency: How many requests may be under way at once. With 1, records are created in the order of the
-                iterable. Limits: 1 to 64.
-            strategy: `single` sends each by itself; every record has its own outcome and id. `file` uploads them as a
-                file and imports that: much faster for many, and all or none. `auto` is `file` for more than 1,000
-                records or 32 MiB, and to find out takes so much from the iterable before anything is sent.
-            on_error: Whether the first failure of a record ends the call.
-            resume: The report of an earlier call from the same records: those that were created then, or may have been,
-                are not sent again.
-            progress: What is called with a `Progress` now and then; True shows a bar, which needs tqdm.
+            dataset_id: ID of the dataset, or its slug if the server supports slugs.
+            records: Records to create. Each is a dict with a `payload` and optional `properties`, a payload such as
+                `{"messages": [...]}`, a tuple of payload and properties, or an existing record.
+            concurrency: Maximum number of concurrent requests. With 1, records are created in input order. Limits: 1 to
+                64.
+            strategy: `single` sends each record individually and reports its ID. `file` uploads the records as a file
+                and imports it: much faster for many records, but all or nothing. `auto` uses `file` for more than 1,000
+                records or 32 MiB; to decide, it reads that many records before it sends any.
+            on_error: `stop` ends the call at the first record that fails; `continue` creates the other records.
+            resume: Report of an earlier call with the same records. Records that were created, or may have been, are
+                skipped.
+            progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
 
         Returns:
-            What became of each record, in the order of the iterable, and which strategy was used.
+            The outcome of each record, in input order, and the strategy that was used.
 
         Raises:
-            errors.MistralError: The first failure of a record (unless `on_error="continue"`), or one that every record
-                would meet, by the class that fits it. Its `report` tells what was done.
+            errors.MistralError: A record failed and `on_error` is `stop`, or a failure affects every record; see
+                `errors` for the subclasses. The error's `report` is the partial report.
 
         Example:
             >>> report = mistral.datasets.create_records(
@@ -96,8 +90,8 @@ class Bulk:
         """
         from mistral_datasets import _transfer
 
-        exchange = _transfer.creating(self._client, dataset_id, records, concurrency, strategy, on_error, resume)
-        return _transfer.carry_out(*exchange, progress)
+        call = _transfer.create_records(self._client, dataset_id, records, concurrency, strategy, on_error, resume)
+        return _transfer.run(*call, progress)
 
     async def create_records_async(
         self,
@@ -110,11 +104,41 @@ class Bulk:
         resume: CreateReport | None = None,
         progress: ProgressCallback = None,
     ) -> CreateReport:
-        """Like `create_records`, for asyncio. The records may come from an async iterable."""
+        """Creates many records without sending any of them twice.
+
+        The iterable is consumed lazily, at the rate records are sent. If it raises, requests in flight are completed,
+        then the exception propagates; the partial report is available as `error.__context__.report`.
+
+        Args:
+            dataset_id: ID of the dataset, or its slug if the server supports slugs.
+            records: Records to create, as an iterable or async iterable. Each is a dict with a `payload` and optional
+                `properties`, a payload such as `{"messages": [...]}`, a tuple of payload and properties, or an existing
+                record.
+            concurrency: Maximum number of concurrent requests. With 1, records are created in input order. Limits: 1 to
+                64.
+            strategy: `single` sends each record individually and reports its ID. `file` uploads the records as a file
+                and imports it: much faster for many records, but all or nothing. `auto` uses `file` for more than 1,000
+                records or 32 MiB; to decide, it reads that many records before it sends any.
+            on_error: `stop` ends the call at the first record that fails; `continue` creates the other records.
+            resume: Report of an earlier call with the same records. Records that were created, or may have been, are
+                skipped.
+            progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
+
+        Returns:
+            The outcome of each record, in input order, and the strategy that was used.
+
+        Raises:
+            errors.MistralError: A record failed and `on_error` is `stop`, or a failure affects every record; see
+                `errors` for the subclasses. The error's `report` is the partial report.
+
+        Example:
+            >>> report = await mistral.datasets.create_records_async(dataset_id, records)
+            >>> print(report.created, report.strategy, [item.id for item in report.items])
+        """
         from mistral_datasets import _transfer
 
-        exchange = _transfer.creating(self._client, dataset_id, records, concurrency, strategy, on_error, resume)
-        return await _transfer.carry_out_async(*exchange, progress)
+        call = _transfer.create_records(self._client, dataset_id, records, concurrency, strategy, on_error, resume)
+        return await _transfer.run_async(*call, progress)
 
     def import_jsonl(
         self,
@@ -129,32 +153,33 @@ class Bulk:
         resume: ImportReport | None = None,
         progress: ProgressCallback = None,
     ) -> ImportReport:
-        """Imports JSONL of any size: checks every line, uploads, imports, and waits. Nothing is held in memory.
+        """Imports JSONL of any size: validates every line, uploads the data, imports it and waits.
 
-        A line is an object with a `payload` and perhaps `properties`, or a payload by itself, or an array of messages.
-        Unless `lenient`, nothing is sent when a line is bad. What exceeds the service's limit for a file becomes
-        several.
+        Memory usage is constant. A line is an object with a `payload` and optional `properties`, a payload, or an array
+        of messages. If a line is invalid, nothing is sent, unless `lenient` is set. Data that exceeds the API's file
+        size limit is uploaded as several files.
 
         Args:
-            dataset_id: The dataset's id, or its slug where the server gives datasets one.
-            source: The path of a file; or bytes; or a file opened for reading; or an iterable of lines, each text or an
-                object, or of bytes in pieces of any size.
-            lenient: Whether bad lines are left out and told in the report, instead of ending the call.
-            compression: How the source is compressed: `none`, `gzip`, `zstd`, or `auto`, which is found out.
-            max_file_bytes: How many bytes an uploaded file has at most; what is more becomes several. Default: what the
-                service takes, 512 MB.
-            wait: Whether to wait for the imports to end.
-            timeout: How many seconds to wait at most for each file's import. Default: 1800.
-            resume: The report of an earlier call from the same source, which goes on where that stopped.
-            progress: What is called with a `Progress` now and then; True shows a bar, which needs tqdm.
+            dataset_id: ID of the dataset, or its slug if the server supports slugs.
+            source: Path of a file, bytes, a file opened for reading, or an iterable. Items of an iterable are lines, as
+                strings or objects, or chunks of bytes of any size.
+            lenient: Skip invalid lines and list them in the report instead of raising.
+            compression: Compression of the source: `none`, `gzip`, `zstd` or `auto`, which detects it.
+            max_file_bytes: Maximum size of an uploaded file, in bytes; larger data is split. Default: the API's limit,
+                512 MB.
+            wait: Wait until the imports have finished.
+            timeout: Maximum time to wait for each file's import, in seconds. Default: 1800.
+            resume: Report of an earlier call with the same source. The import continues where that call stopped.
+            progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
 
         Returns:
-            The numbers of lines and records, the bad lines, and the files with their tasks.
+            The numbers of lines and records, the invalid lines, and the files with their tasks.
 
         Raises:
-            errors.ValidationError: A line is bad: the error's `report.invalid_lines` has its number and column.
-            errors.TaskFailedError: The server gave an import up.
-            errors.MistralError: Whatever else went wrong, by the class that fits it. Its `report` tells what was done.
+            errors.ValidationError: A line is invalid. The error's `report.invalid_lines` has its line and column.
+            errors.TaskFailedError: An import failed on the server.
+            errors.MistralError: Any other failure; see `errors` for the subclasses. The error's `report` is the partial
+                report.
 
         Example:
             >>> report = mistral.datasets.import_jsonl(dataset_id, "conversations.jsonl.gz", progress=True)
@@ -162,10 +187,10 @@ class Bulk:
         """
         from mistral_datasets import _transfer
 
-        exchange = _transfer.importing(
+        call = _transfer.import_jsonl(
             self._client, dataset_id, source, lenient, compression, max_file_bytes, wait, timeout, resume
         )
-        return _transfer.carry_out(*exchange, progress)
+        return _transfer.run(*call, progress)
 
     async def import_jsonl_async(
         self,
@@ -188,13 +213,44 @@ class Bulk:
         resume: ImportReport | None = None,
         progress: ProgressCallback = None,
     ) -> ImportReport:
-        """Like `import_jsonl`, for asyncio. The source may be an async iterable, or a file whose `read` is awaited."""
+        """Imports JSONL of any size: validates every line, uploads the data, imports it and waits.
+
+        Memory usage is constant. A line is an object with a `payload` and optional `properties`, a payload, or an array
+        of messages. If a line is invalid, nothing is sent, unless `lenient` is set. Data that exceeds the API's file
+        size limit is uploaded as several files.
+
+        Args:
+            dataset_id: ID of the dataset, or its slug if the server supports slugs.
+            source: Path of a file, bytes, a file opened for reading, whose `read` may be async, or an iterable or async
+                iterable. Items of an iterable are lines, as strings or objects, or chunks of bytes of any size.
+            lenient: Skip invalid lines and list them in the report instead of raising.
+            compression: Compression of the source: `none`, `gzip`, `zstd` or `auto`, which detects it.
+            max_file_bytes: Maximum size of an uploaded file, in bytes; larger data is split. Default: the API's limit,
+                512 MB.
+            wait: Wait until the imports have finished.
+            timeout: Maximum time to wait for each file's import, in seconds. Default: 1800.
+            resume: Report of an earlier call with the same source. The import continues where that call stopped.
+            progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
+
+        Returns:
+            The numbers of lines and records, the invalid lines, and the files with their tasks.
+
+        Raises:
+            errors.ValidationError: A line is invalid. The error's `report.invalid_lines` has its line and column.
+            errors.TaskFailedError: An import failed on the server.
+            errors.MistralError: Any other failure; see `errors` for the subclasses. The error's `report` is the partial
+                report.
+
+        Example:
+            >>> report = await mistral.datasets.import_jsonl_async(dataset_id, "conversations.jsonl.gz")
+            >>> print(report.records, "records of", report.lines, "lines")
+        """
         from mistral_datasets import _transfer
 
-        exchange = _transfer.importing(
+        call = _transfer.import_jsonl(
             self._client, dataset_id, source, lenient, compression, max_file_bytes, wait, timeout, resume
         )
-        return await _transfer.carry_out_async(*exchange, progress)
+        return await _transfer.run_async(*call, progress)
 
     def export(
         self,
@@ -204,32 +260,32 @@ class Bulk:
         compression: Literal["auto", "none", "gzip", "zstd"] = "auto",
         progress: ProgressCallback = None,
     ) -> ExportReport:
-        """Exports a whole dataset as JSONL, a record a line.
+        """Exports a whole dataset as JSONL, one record per line.
 
-        What breaks off on the way goes on where it stopped, and in the end the lines are counted. A file on the disk
-        appears when it is whole; until then an existing one stays as it is.
+        If the connection is lost, the download resumes where it stopped. At the end, the number of lines is checked. A
+        file is written to a temporary file first and replaced only on success.
 
         Args:
-            dataset_id: The dataset's id, or its slug where the server gives datasets one.
-            to: The path of a file; or a file opened for writing in binary; or a function that is called with bytes.
-            compression: `none`, `gzip`, `zstd`, or `auto`, which is by the path's ending (`.gz`, `.zst`).
-            progress: What is called with a `Progress` now and then; True shows a bar, which needs tqdm.
+            dataset_id: ID of the dataset, or its slug if the server supports slugs.
+            to: Path of a file, a file opened for writing in binary mode, or a function that receives chunks of bytes.
+            compression: `none`, `gzip`, `zstd`, or `auto`, which uses the path's extension (`.gz`, `.zst`).
+            progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
 
         Returns:
-            How many records and bytes, and where to.
+            The number of records and bytes, and the path.
 
         Raises:
             errors.ValidationError: The file cannot be written.
-            errors.DecodingError: Records are missing from the export.
-            errors.MistralError: Whatever else went wrong, by the class that fits it.
+            errors.DecodingError: The export is incomplete.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> report = mistral.datasets.export(dataset_id, "refunds.jsonl.zst", progress=True)
         """
         from mistral_datasets import _transfer
 
-        exchange, take = _transfer.exporting(self._client, dataset_id, to, compression)
-        return _transfer.carry_out(exchange, None, progress, take)
+        call, write = _transfer.export(self._client, dataset_id, to, compression)
+        return _transfer.run(call, None, progress, write)
 
     async def export_async(
         self,
@@ -239,11 +295,33 @@ class Bulk:
         compression: Literal["auto", "none", "gzip", "zstd"] = "auto",
         progress: ProgressCallback = None,
     ) -> ExportReport:
-        """Like `export`, for asyncio. The function, or the file's `write`, may be a coroutine function."""
+        """Exports a whole dataset as JSONL, one record per line.
+
+        If the connection is lost, the download resumes where it stopped. At the end, the number of lines is checked. A
+        file is written to a temporary file first and replaced only on success.
+
+        Args:
+            dataset_id: ID of the dataset, or its slug if the server supports slugs.
+            to: Path of a file, a file opened for writing in binary mode, or a function that receives chunks of bytes.
+                The function, or the file's `write`, may be async.
+            compression: `none`, `gzip`, `zstd`, or `auto`, which uses the path's extension (`.gz`, `.zst`).
+            progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
+
+        Returns:
+            The number of records and bytes, and the path.
+
+        Raises:
+            errors.ValidationError: The file cannot be written.
+            errors.DecodingError: The export is incomplete.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> report = await mistral.datasets.export_async(dataset_id, "refunds.jsonl.zst", progress=True)
+        """
         from mistral_datasets import _transfer
 
-        exchange, take = _transfer.exporting(self._client, dataset_id, to, compression)
-        return await _transfer.carry_out_async(exchange, None, progress, take)
+        call, write = _transfer.export(self._client, dataset_id, to, compression)
+        return await _transfer.run_async(call, None, progress, write)
 
     @overload
     def export_records(
@@ -255,17 +333,17 @@ class Bulk:
     ) -> ExportedRecords[TypedExportedRecord[P]]: ...
 
     def export_records(self, dataset_id: str | UUID, *, payload_type: type[object] | None = None) -> object:
-        """The records of a dataset by way of an export: the fastest way to read all of them.
+        """Iterates over all records of a dataset through an export, which is the fastest way to read all of them.
 
         Args:
-            dataset_id: The dataset's id, or its slug where the server gives datasets one.
-            payload_type: What every payload is made into: a TypedDict, a dataclass or a pydantic model.
+            dataset_id: ID of the dataset, or its slug if the server supports slugs.
+            payload_type: Type to convert every payload to: a `TypedDict`, a dataclass or a pydantic model.
 
         Returns:
-            The records, for `for` and `async for`. Each loop over them exports anew.
+            The records, for `for` and `async for`. Every loop starts a new export.
 
         Raises:
-            errors.MistralError: Raised by the loop, as `export` would.
+            errors.MistralError: Raised by the loop; see `errors` for the subclasses.
 
         Example:
             >>> for record in mistral.datasets.export_records(dataset_id):

@@ -1,13 +1,12 @@
-"""The client, and the way from it to the operations."""
+"""The class `Mistral`."""
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from mistral_datasets._native import Client, RetryPolicy
 
-# Type checkers take this for true; importing it from `typing` would take longer than all the rest.
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from os import PathLike
@@ -23,32 +22,30 @@ __all__ = ["Beta", "Mistral", "Observability"]
 
 
 class Mistral:
-    """A client of Mistral's observability datasets API.
+    """Client for Mistral's observability datasets API.
 
-    It can be used from any thread and any event loop, and all uses share its connections. In a forked child it opens
-    connections of its own. It can be pickled, without its key. Use it in a `with` or `async with` block, or close it
-    when it is no longer needed.
+    A client can be shared between threads and event loops; all of them share its connection pool. A forked child opens
+    its own connections. A client can be pickled, without its API key. Use it in a `with` or `async with` block, or call
+    `close`.
 
     Args:
-        api_key: The key to authenticate with. Default: the environment's `MISTRAL_API_KEY`.
-        server_url: The server's address. Default: the environment's `MISTRAL_SERVER_URL`, and without that the service.
-        timeout_ms: How many milliseconds one attempt of a call may take until its response has been read. Default:
-            300,000. Uploads and downloads may take longer, as long as they do not pause for this time.
-        deadline_ms: How many milliseconds a call may take with all its attempts and the waits between them. Default:
-            600,000. Uploads and downloads may take longer.
-        retries: How often and after how long calls that failed in passing are made again, where that does no harm: a
-            `RetryPolicy`, or a number of attempts, of which 1 (and 0) means once only. Default: `RetryPolicy()`.
-        headers: Further headers of every request to the API, such as a gateway wants them.
-        proxy: The proxy that all requests go through, such as `http://user:password@host:3128`. Default: what the
-            environment says in `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
-        ca_certificates: Certificates in PEM that are trusted besides the system's: their bytes, or the path of a file.
-            The environment can name files too, `SSL_CERT_FILE` in the place of the system's and `REQUESTS_CA_BUNDLE`
-            besides.
+        api_key: API key. Default: the environment variable `MISTRAL_API_KEY`.
+        server_url: URL of the server. Default: the environment variable `MISTRAL_SERVER_URL`, or the production server.
+        timeout_ms: Timeout of one attempt, in milliseconds, until the response has been read. For uploads and
+            downloads it is the longest time without any data transferred. Default: 300,000.
+        deadline_ms: Timeout of a call, in milliseconds, including all attempts and retry delays. Does not apply to
+            uploads and downloads. Default: 600,000.
+        retries: Retry policy for transient failures: a `RetryPolicy`, or the maximum number of attempts, where 1 (or 0)
+            disables retries. Only requests that are safe to repeat are retried. Default: `RetryPolicy()`.
+        headers: Additional headers for every request to the API.
+        proxy: URL of a proxy for all requests, such as `http://user:password@host:3128`. Default: the environment
+            variables `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+        ca_certificates: PEM certificates to trust in addition to the system's, as bytes or as the path of a file. In
+            the environment, `REQUESTS_CA_BUNDLE` names an additional file, and `SSL_CERT_FILE` a file that replaces the
+            system's certificates.
 
     Raises:
-        errors.ConfigurationError: There is no key, the server's or the proxy's address is none, a time is nothing, a
-        header
-            cannot be sent, or the certificates cannot be read.
+        errors.ConfigurationError: There is no API key, or an argument is invalid.
 
     Example:
         >>> with Mistral() as mistral:
@@ -71,7 +68,7 @@ class Mistral:
         proxy: str | None = None,
         ca_certificates: bytes | str | PathLike[str] | None = None,
     ) -> None:
-        given: dict[str, object] = {
+        options: dict[str, object] = {
             "server_url": server_url,
             "timeout_ms": timeout_ms,
             "deadline_ms": deadline_ms,
@@ -79,31 +76,33 @@ class Mistral:
             "headers": headers,
         }
         if ca_certificates is not None and not isinstance(ca_certificates, bytes):
-            # Importing `pathlib` takes longer than this package.
-            with open(ca_certificates, "rb") as file:  # noqa: PTH123
-                ca_certificates = file.read()
-        client = Client({**given, "api_key": api_key}, proxy, ca_certificates)
-        given.update(proxy=proxy, ca_certificates=ca_certificates, key_given=api_key is not None)
-        self._set_up(client, given, headers or {})
+            from pathlib import Path
 
-    def _set_up(self, client: Client, settings: dict[str, object], headers: Mapping[str, str]) -> None:
+            ca_certificates = Path(ca_certificates).read_bytes()
+        client = Client({**options, "api_key": api_key}, proxy, ca_certificates)
+        options.update(proxy=proxy, ca_certificates=ca_certificates, has_explicit_key=api_key is not None)
+        self._initialize(client, options, headers or {})
+
+    def _initialize(self, client: Client, settings: dict[str, object], headers: Mapping[str, str]) -> None:
         self._client = client
         self._datasets: Datasets | None = None
         self._files: Files | None = None
-        # What pickle keeps: never the key, but whether it must come from the environment or cannot.
+        # Arguments for pickling. They never include the API key, only whether one was passed.
         self._settings = {name: value for name, value in settings.items() if value is not None}
         self._headers = headers
 
     @classmethod
     def local(cls, directory: str | PathLike[str] | None = None) -> Self:
-        """A client of a server that runs in this process, on a free loopback port and with a random key.
+        """Starts a server in this process and returns a client for it.
+
+        The server listens on a free loopback port and accepts only a random API key.
 
         Args:
-            directory: Where the server keeps its data; it is made where it is missing. Without it, data are kept in
-                memory and gone when the client is closed.
+            directory: Data directory of the server, created if necessary. Default: data is kept in memory and lost when
+                the client is closed.
 
         Returns:
-            A client as any other. Closing it stops the server.
+            A client. Closing it stops the server.
 
         Raises:
             errors.ConfigurationError: The directory cannot be used, or another process uses it.
@@ -113,7 +112,7 @@ class Mistral:
             ...     dataset = mistral.datasets.create(name="Refund requests", description="Tickets about refunds")
         """
         mistral = cls.__new__(cls)
-        mistral._set_up(Client.local(directory), {}, {})
+        mistral._initialize(Client.local(directory), {}, {})
         return mistral
 
     def with_options(
@@ -126,24 +125,26 @@ class Mistral:
         api_key: str | None = None,
         server_url: str | None = None,
     ) -> Self:
-        """A client for which something is otherwise: for some calls. It shares everything else with this one, also its
-        connections, and being closed.
+        """Returns a client with some options overridden.
+
+        It shares connections with this client and is closed with it. See `Mistral` for the options; options that are
+        not given keep their values.
 
         Args:
-            timeout_ms: See `Mistral`, also for the others. What is not given stays.
-            deadline_ms: The time of a call with all its attempts.
-            retries: How often and after how long failed calls are made again.
-            headers: Headers beside those that are sent already; one of the same name is replaced.
-            api_key: Another key.
-            server_url: Another server.
+            timeout_ms: Timeout of one attempt, in milliseconds.
+            deadline_ms: Timeout of a call, in milliseconds, including all attempts and retry delays.
+            retries: Retry policy, or maximum number of attempts.
+            headers: Headers to add or replace.
+            api_key: API key.
+            server_url: URL of the server.
 
         Raises:
-            errors.ConfigurationError: An option cannot hold.
+            errors.ConfigurationError: An option is invalid.
 
         Example:
             >>> page = mistral.with_options(timeout_ms=5_000, retries=1).datasets.list()
         """
-        given: dict[str, object] = {
+        options: dict[str, object] = {
             "server_url": server_url,
             "timeout_ms": timeout_ms,
             "deadline_ms": deadline_ms,
@@ -151,15 +152,15 @@ class Mistral:
             "headers": headers,
         }
         other = type(self).__new__(type(self))
-        client = self._client.with_options({**given, "api_key": api_key})
-        settings = {**self._settings, **{name: value for name, value in given.items() if value is not None}}
-        settings["key_given"] = settings.get("key_given", False) or api_key is not None
-        other._set_up(client, settings, {**self._headers, **(headers or {})})
+        client = self._client.with_options({**options, "api_key": api_key})
+        settings = {**self._settings, **{name: value for name, value in options.items() if value is not None}}
+        settings["has_explicit_key"] = settings.get("has_explicit_key", False) or api_key is not None
+        other._initialize(client, settings, {**self._headers, **(headers or {})})
         return other
 
     @property
     def datasets(self) -> Datasets:
-        """Datasets, the records in them, imports, exports and tasks."""
+        """Datasets, records, imports, exports and tasks."""
         if self._datasets is None:
             from mistral_datasets.resources import Datasets
 
@@ -168,7 +169,7 @@ class Mistral:
 
     @property
     def files(self) -> Files:
-        """Uploaded files, which imports read."""
+        """Uploaded files, from which records can be imported."""
         if self._files is None:
             from mistral_datasets.resources import Files
 
@@ -177,23 +178,23 @@ class Mistral:
 
     @property
     def beta(self) -> Beta:
-        """The long way to `datasets`, as the official SDK has it: `beta.observability.datasets`."""
+        """Provides `beta.observability.datasets`, for compatibility with the official SDK."""
         return Beta(self)
 
     def raw(self, method: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> RawResponse[T]:
-        """Makes a call, and returns its response as it came beside what was made of it.
+        """Calls a method and returns the HTTP response together with the method's return value.
 
         Args:
-            method: The method of a resource that makes the call.
-            args: Its arguments, and
-            kwargs: those that are given by name.
+            method: Method of a resource that sends a single request.
+            args: Positional arguments of the method.
+            kwargs: Keyword arguments of the method.
 
         Returns:
-            What the call returns as `value`, and the response's status, headers, request id and bytes.
+            The response, with the method's return value as `value`.
 
         Raises:
-            TypeError: The method does not make a single call, as pagers and bulk transfers do not.
-            errors.MistralError: As the call.
+            TypeError: The method does not send a single request, such as a pager or a bulk operation.
+            errors.MistralError: The call failed; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.raw(mistral.datasets.list, page_size=10)
@@ -202,8 +203,22 @@ class Mistral:
         response: RawResponse[T] = self._client.raw(method, *args, **kwargs)
         return response
 
-    async def raw_async(self, method: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> RawResponse[T]:
-        """Like `raw`, for asyncio.
+    async def raw_async(
+        self, method: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> RawResponse[T]:
+        """Calls an async method and returns the HTTP response together with the method's return value.
+
+        Args:
+            method: Async method of a resource that sends a single request.
+            args: Positional arguments of the method.
+            kwargs: Keyword arguments of the method.
+
+        Returns:
+            The response, with the method's return value as `value`.
+
+        Raises:
+            TypeError: The method does not send a single request, such as a pager or a bulk operation.
+            errors.MistralError: The call failed; see `errors` for the subclasses.
 
         Example:
             >>> response = await mistral.raw_async(mistral.datasets.list_async, page_size=10)
@@ -213,35 +228,53 @@ class Mistral:
 
     @property
     def server_url(self) -> str:
-        """The server's address, without a slash at its end."""
+        """URL of the server, without a trailing slash."""
         return self._client.server_url
 
     def open_link(self, url: str) -> Download:
-        """Opens a presigned link, such as the `file_url` of an export. The key is never sent there.
+        """Opens a presigned URL, such as the `file_url` of an export. The API key is not sent to it.
 
         Args:
-            url: The link.
+            url: The URL.
 
         Returns:
-            The bytes on their way.
+            A streaming download.
 
         Raises:
-            errors.ValidationError: It is no http or https link.
-            errors.PermissionError: It has expired, or
-            errors.NotFoundError: it leads nowhere any more: ask for it again.
+            errors.ValidationError: The URL is not an HTTP or HTTPS URL.
+            errors.PermissionError: The URL has expired. Request a new one.
+            errors.NotFoundError: The file no longer exists. Request a new URL.
         """
         return self._client.open_link(url)
 
     async def open_link_async(self, url: str) -> Download:
-        """Like `open_link`, for asyncio."""
+        """Opens a presigned URL, such as the `file_url` of an export. The API key is not sent to it.
+
+        Args:
+            url: The URL.
+
+        Returns:
+            A streaming download.
+
+        Raises:
+            errors.ValidationError: The URL is not an HTTP or HTTPS URL.
+            errors.PermissionError: The URL has expired. Request a new one.
+            errors.NotFoundError: The file no longer exists. Request a new URL.
+        """
         return await self._client.open_link_async(url)
 
     def close(self) -> None:
-        """Closes the client, and stops a local server. Afterwards calls raise `errors.ClosedError`, but not `close`."""
+        """Closes the client and stops a local server.
+
+        Afterwards, calls raise `errors.ClosedError`. Closing a closed client does nothing.
+        """
         self._client.close()
 
     async def close_async(self) -> None:
-        """Like `close`, for asyncio."""
+        """Closes the client and stops a local server.
+
+        Afterwards, calls raise `errors.ClosedError`. Closing a closed client does nothing.
+        """
         await self._client.close_async()
 
     def __enter__(self) -> Self:
@@ -261,7 +294,7 @@ class Mistral:
         await self.close_async()
 
     def __copy__(self) -> Self:
-        # Nothing about a client changes, so that its copy may be itself; pickle would lose its key.
+        # A client is immutable, so it can be its own copy. Copying by pickling would lose the API key.
         return self
 
     def __deepcopy__(self, memo: object) -> Self:
@@ -269,35 +302,35 @@ class Mistral:
 
     def __reduce__(self) -> tuple[object, ...]:
         if self._client.is_local:
-            raise TypeError("a client of a server in this process cannot be pickled: the server stays here")
+            raise TypeError("a client of a local server cannot be pickled, because the server runs in this process")
         settings = {**self._settings, "headers": self._headers, "server_url": self.server_url}
-        return _unpickled, (type(self), settings)
+        return _unpickle, (type(self), settings)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(server_url={self.server_url!r})"
 
 
-def over(client: Client) -> Mistral:
-    """A client over one that was set up elsewhere, with a key that only its maker knows."""
+def from_native(client: Client) -> Mistral:
+    """Wraps a native client. Its API key counts as passed explicitly."""
     mistral = Mistral.__new__(Mistral)
-    mistral._set_up(client, {"key_given": True}, {})  # pyright: ignore[reportPrivateUsage]
+    mistral._initialize(client, {"has_explicit_key": True}, {})  # pyright: ignore[reportPrivateUsage]
     return mistral
 
 
-def _unpickled(cls: type[Mistral], settings: dict[str, object]) -> Mistral:
-    """Makes a client again of what pickle kept; the key comes from the environment."""
-    key_given = settings.pop("key_given")
-    if key_given and not os.environ.get("MISTRAL_API_KEY", "").strip():
+def _unpickle(cls: type[Mistral], settings: dict[str, object]) -> Mistral:
+    """Recreates a pickled client. The API key comes from the environment."""
+    has_explicit_key = settings.pop("has_explicit_key")
+    if has_explicit_key and not os.environ.get("MISTRAL_API_KEY", "").strip():
         from mistral_datasets.errors import ConfigurationError
 
         raise ConfigurationError(
-            "a client that was given its key was pickled without it; set MISTRAL_API_KEY where it is unpickled"
+            "the client was pickled without its API key; set MISTRAL_API_KEY where it is unpickled"
         )
     return cls(**settings)  # type: ignore[arg-type]
 
 
 class Beta:
-    """What the official SDK keeps under `beta`."""
+    """The official SDK's `beta` namespace."""
 
     __slots__ = ("_mistral",)
 
@@ -306,12 +339,12 @@ class Beta:
 
     @property
     def observability(self) -> Observability:
-        """What the official SDK keeps under `beta.observability`."""
+        """The official SDK's `beta.observability` namespace."""
         return Observability(self._mistral)
 
 
 class Observability:
-    """What the official SDK keeps under `beta.observability`."""
+    """The official SDK's `beta.observability` namespace."""
 
     __slots__ = ("_mistral",)
 
@@ -320,5 +353,5 @@ class Observability:
 
     @property
     def datasets(self) -> Datasets:
-        """Datasets, the records in them, imports, exports and tasks."""
+        """Datasets, records, imports, exports and tasks."""
         return self._mistral.datasets

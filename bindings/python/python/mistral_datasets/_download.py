@@ -1,4 +1,4 @@
-"""What a download hands out. The native module imports this when the first download is opened."""
+"""Streaming downloads. Imported by the native module when it opens the first download."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 
 class Download:
-    """Bytes on their way: the content of a file, or what a presigned link leads to.
+    """Streaming body of a file or presigned URL.
 
-    They are read once: as a whole with `read`, or piece by piece with `iter_bytes`, which keeps memory small. Methods
-    that begin with `a` are for asyncio. Close a download that is not read to its end, or use it in a `with` block.
+    The body can be consumed once: at once with `read`, or in chunks with `iter_bytes`, which keeps memory usage
+    constant. Methods that start with `a` are for asyncio. Close a download that is not read completely, or use it in a
+    `with` block.
 
     Example:
         >>> with mistral.files.download(file_id=file_id) as download:
@@ -24,88 +25,101 @@ class Download:
         ...         target.write(chunk)
     """
 
-    __slots__ = ("_closed", "_content", "_whole")
+    __slots__ = ("_body", "_closed", "_content")
 
     def __init__(self, content: Content) -> None:
         self._content = content
-        self._whole: bytes | None = None
+        self._body: bytes | None = None
         self._closed = False
 
     @property
     def length(self) -> int | None:
-        """How many bytes come in all, where the server says it."""
+        """Total number of bytes, if the server sends it."""
         return self._content.length
 
     @property
     def content(self) -> bytes:
-        """All bytes, once `read` or `aread` has read them; otherwise they are read now."""
+        """The whole body. Reads it if `read` or `aread` has not been called."""
         return self.read()
 
     @property
     def is_closed(self) -> bool:
-        """Whether there is nothing more to read, because it was read or closed."""
+        """Whether the download has been read completely or closed."""
         return self._closed
 
     def read(self) -> bytes:
-        """Reads what is left into memory. A second call returns the same bytes.
+        """Reads the rest of the body into memory. Further calls return the same bytes.
 
         Raises:
-            errors.ConnectionError: The download broke off.
-            errors.TimeoutError: It paused for too long.
+            errors.ConnectionError: The connection was lost.
+            errors.TimeoutError: No data arrived for too long.
         """
-        if self._whole is None:
-            self._whole = b"".join(self.iter_bytes())
-        return self._whole
+        if self._body is None:
+            self._body = b"".join(self.iter_bytes())
+        return self._body
 
     async def aread(self) -> bytes:
-        """Like `read`, for asyncio."""
-        if self._whole is None:
-            self._whole = b"".join([chunk async for chunk in self.aiter_bytes()])
-        return self._whole
-
-    def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        """The bytes piece by piece.
-
-        Args:
-            chunk_size: How long every piece but the last is. Without it, pieces are as long as they come.
+        """Reads the rest of the body into memory. Further calls return the same bytes.
 
         Raises:
-            errors.ConnectionError: The download broke off.
-            errors.TimeoutError: It paused for too long.
+            errors.ConnectionError: The connection was lost.
+            errors.TimeoutError: No data arrived for too long.
         """
-        pieces = _Pieces(chunk_size)
-        if self._whole is not None:
-            yield from pieces.cut(self._whole)
+        if self._body is None:
+            self._body = b"".join([chunk async for chunk in self.aiter_bytes()])
+        return self._body
+
+    def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        """Iterates over the body in chunks.
+
+        Args:
+            chunk_size: Size of every chunk except the last. Default: chunks as they arrive.
+
+        Raises:
+            errors.ConnectionError: The connection was lost.
+            errors.TimeoutError: No data arrived for too long.
+        """
+        chunker = _Chunker(chunk_size)
+        if self._body is not None:
+            yield from chunker.split(self._body)
         else:
-            while (chunk := self._next_from(self._content.read())) is not None:
-                yield from pieces.cut(chunk)
-        yield from pieces.rest()
+            while (chunk := self._received(self._content.read())) is not None:
+                yield from chunker.split(chunk)
+        yield from chunker.rest()
 
     async def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
-        """Like `iter_bytes`, for asyncio."""
-        pieces = _Pieces(chunk_size)
-        if self._whole is not None:
-            for piece in pieces.cut(self._whole):
+        """Iterates over the body in chunks.
+
+        Args:
+            chunk_size: Size of every chunk except the last. Default: chunks as they arrive.
+
+        Raises:
+            errors.ConnectionError: The connection was lost.
+            errors.TimeoutError: No data arrived for too long.
+        """
+        chunker = _Chunker(chunk_size)
+        if self._body is not None:
+            for piece in chunker.split(self._body):
                 yield piece
         else:
-            while (chunk := self._next_from(await self._content.read_async())) is not None:
-                for piece in pieces.cut(chunk):
+            while (chunk := self._received(await self._content.read_async())) is not None:
+                for piece in chunker.split(chunk):
                     yield piece
-        for piece in pieces.rest():
+        for piece in chunker.rest():
             yield piece
 
-    def _next_from(self, chunk: bytes | None) -> bytes | None:
+    def _received(self, chunk: bytes | None) -> bytes | None:
         if chunk is None:
             self._closed = True
         return chunk
 
     def close(self) -> None:
-        """Breaks the download off. Closing twice is no error."""
+        """Stops the download. Does nothing if it is closed."""
         self._closed = True
         self._content.close()
 
     async def aclose(self) -> None:
-        """Like `close`, for asyncio."""
+        """Stops the download. Does nothing if it is closed."""
         self.close()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -134,29 +148,29 @@ class Download:
         return f"Download(length={self.length}, is_closed={self.is_closed})"
 
 
-class _Pieces:
-    """Cuts bytes into pieces of one size."""
+class _Chunker:
+    """Splits a stream of bytes into chunks of a fixed size."""
 
-    __slots__ = ("_kept", "_size")
+    __slots__ = ("_buffer", "_size")
 
     def __init__(self, size: int | None) -> None:
         if size is not None and size < 1:
             raise ValueError("chunk_size must be at least 1")
         self._size = size
-        self._kept = bytearray()
+        self._buffer = bytearray()
 
-    def cut(self, chunk: bytes) -> Iterator[bytes]:
-        """The pieces that are whole with this chunk."""
+    def split(self, data: bytes) -> Iterator[bytes]:
+        """Adds data and returns the complete chunks."""
         if self._size is None:
-            yield chunk
+            yield data
             return
-        self._kept += chunk
-        while len(self._kept) >= self._size:
-            piece = bytes(self._kept[: self._size])
-            del self._kept[: self._size]
-            yield piece
+        self._buffer += data
+        while len(self._buffer) >= self._size:
+            chunk = bytes(self._buffer[: self._size])
+            del self._buffer[: self._size]
+            yield chunk
 
     def rest(self) -> Iterator[bytes]:
-        """The piece that is left, if one is."""
-        if self._kept:
-            yield bytes(self._kept)
+        """Returns the incomplete last chunk, if there is one."""
+        if self._buffer:
+            yield bytes(self._buffer)

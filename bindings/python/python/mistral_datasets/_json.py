@@ -1,6 +1,6 @@
-"""JSON as the package reads and writes it: Python's own parser and writer, so that numbers stay exact.
+"""JSON encoding and decoding with Python's own `json`, which preserves numbers exactly.
 
-The native module imports this when JSON is first looked at or sent.
+Imported by the native module when JSON is first accessed or sent.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any, Protocol, cast
 
 
 class _Model(Protocol):
-    """A model of this package, or one of pydantic, which the official SDK uses."""
+    """A model of this package, or a pydantic model."""
 
     def to_dict(self) -> dict[str, Any]: ...
     def model_dump(self, *, mode: str, by_alias: bool) -> dict[str, Any]: ...
 
 
-def _plain(value: object) -> object:
-    """Makes something the writer knows out of something it does not know."""
+def _default(value: object) -> object:
+    """Converts a value that `json` does not support to one that it does."""
     if isinstance(value, Mapping):
         return dict(cast("Mapping[object, object]", value))
     if isinstance(value, (datetime.datetime, datetime.date)):
@@ -37,32 +37,35 @@ def _plain(value: object) -> object:
         return cast("_Model", value).model_dump(mode="json", by_alias=True)
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in fields(value)}
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
-_writer = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
-_parser = json.JSONDecoder()
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_default)
+_decoder = json.JSONDecoder()
 
 
 def write(value: object) -> str:
-    """Writes a value as JSON text without white space.
+    """Serializes a value to compact JSON.
 
     Raises:
-        TypeError, ValueError, OverflowError, RecursionError: The value has no JSON form.
+        TypeError, ValueError, OverflowError, RecursionError: The value is not JSON serializable.
     """
-    return _writer.encode(value)
+    return _encoder.encode(value)
 
 
 def parse(text: str) -> tuple[Any, int]:
-    """Parses JSON text that has no white space around it, and says where it ended.
+    """Parses JSON without surrounding whitespace.
+
+    Returns:
+        The value, and the index at which it ends.
 
     Raises:
-        ValueError: It is no JSON, or Python cannot hold what it says.
-        RecursionError: It is nested too deeply.
+        ValueError: The JSON is invalid, or Python cannot represent it.
+        RecursionError: The JSON is nested too deeply.
     """
     try:
-        return _parser.raw_decode(text)
+        return _decoder.raw_decode(text)
     except json.JSONDecodeError as error:
         problem = str(error)
-    # Out here, because the parser's own exception holds the whole text.
-    raise ValueError(f"the server sent what is no JSON: {problem}")
+    # Raised outside the handler, so that the original exception, which holds the whole text, is not the context.
+    raise ValueError(f"invalid JSON from the server: {problem}")

@@ -1,4 +1,4 @@
-"""The native part of the package. Import what you need from the package instead."""
+"""Native implementation of the package. Import from the package instead."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from os import PathLike
@@ -9,8 +9,8 @@ from typing_extensions import Self
 
 from mistral_datasets import models
 from mistral_datasets._download import Download
-from mistral_datasets._reports import InvalidLine, ExportReport, ImportedFile, Outcome, UnknownFile
 from mistral_datasets._pager import T
+from mistral_datasets._reports import ExportReport, ImportedFile, InvalidLine, Outcome, UnknownFile
 from mistral_datasets.models import *
 from mistral_datasets.resources import Datasets as Datasets
 from mistral_datasets.resources import Files as Files
@@ -22,10 +22,10 @@ ERROR_KINDS: list[str]
 
 @final
 class Client:
-    def __new__(cls, given: dict[str, object], proxy: str | None, ca_certificates: bytes | None, /) -> Client: ...
+    def __new__(cls, options: dict[str, object], proxy: str | None, ca_certificates: bytes | None, /) -> Client: ...
     @staticmethod
     def local(directory: str | PathLike[str] | None, /) -> Client: ...
-    def with_options(self, given: dict[str, object], /) -> Client: ...
+    def with_options(self, options: dict[str, object], /) -> Client: ...
     @property
     def is_local(self) -> bool: ...
     @property
@@ -47,26 +47,26 @@ class TestServer:
 class TestWorkspace:
     def __new__(cls, url: str, api_key: str, /) -> Self: ...
     def client(self) -> Client: ...
-    def ask(self, method: str, route: str, json: str | None, /) -> str: ...
+    def send_request(self, method: str, route: str, json: str | None, /) -> str: ...
 
 @final
 class RetryPolicy:
-    """How often and after how long calls that failed in passing are made again. Times are seconds.
+    """Controls how often and after what delay failed requests are retried. Times are in seconds.
 
-    A request is repeated when that surely does no harm: it only reads, or writes what a second time changes nothing; or
-    it was surely not carried out. The wait before each repetition is a random time from nothing to `first_delay`, which
-    doubles from one to the next up to `max_delay`; a server that says how long to wait is obeyed. All clients that
-    share connections share a budget of ten repetitions a second and one more for every five calls.
+    A request is only retried if that is safe: it is idempotent, or it was definitely not carried out. The delay before
+    a retry is random, between 0 and `first_delay`; the upper bound doubles with every retry, up to `max_delay`. A
+    `Retry-After` header takes precedence. All clients that share a connection pool share a retry budget of ten retries
+    per second plus one for every five calls.
 
     Args:
-        max_attempts: How often a request is sent at most, the first time included; 0 and 1 mean once only. Default: 5.
-        first_delay: The longest wait before the first repetition; it doubles from one to the next. Default: 0.5.
-        max_delay: What the waits do not grow beyond. Default: 8.
-        max_retry_after: The longest `Retry-After` that is waited for; a server that asks for more ends the call, and
-            the error tells how long it asked for. Default: 60.
+        max_attempts: Maximum number of attempts, including the first; 0 and 1 disable retries. Default: 5.
+        first_delay: Maximum delay before the first retry. Default: 0.5.
+        max_delay: Upper limit of the delay between retries. Default: 8.
+        max_retry_after: Longest `Retry-After` that is honored. If the server asks for more, the call fails; the error's
+            `retry_after` is the requested delay. Default: 60.
 
     Raises:
-        ValueError: A time is negative or no number.
+        ValueError: A time is negative or not a number.
 
     Example:
         >>> mistral = Mistral(retries=RetryPolicy(8, max_delay=30))
@@ -82,41 +82,41 @@ class RetryPolicy:
     ) -> Self: ...
     @property
     def max_attempts(self) -> int | None:
-        """How often a request is sent at most, the first time included."""
+        """Maximum number of attempts, including the first."""
 
     @property
     def first_delay(self) -> float | None:
-        """The longest wait before the first repetition."""
+        """Maximum delay before the first retry."""
 
     @property
     def max_delay(self) -> float | None:
-        """What the waits do not grow beyond."""
+        """Upper limit of the delay between retries."""
 
     @property
     def max_retry_after(self) -> float | None:
-        """The longest `Retry-After` that is waited for."""
+        """Longest `Retry-After` that is honored."""
 
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
 @final
 class TaskHandle:
-    """An import task by its ids, as they were saved or as an import returned them. `datasets.task` makes it."""
+    """A handle to an import task by its IDs. `datasets.task` creates it."""
 
     def __new__(cls, client: Client, dataset_id: str | UUID, task_id: str | UUID, /) -> TaskHandle: ...
     @property
     def dataset_id(self) -> str:
-        """The id of the dataset that the task fills."""
+        """ID of the dataset that the task imports into."""
 
     @property
     def id(self) -> str:
-        """The task's id."""
+        """ID of the task."""
 
     def refresh(self) -> models.ImportTask:
-        """Asks the server how the task stands now; see `models.ImportTask.refresh`."""
+        """Fetches the current state of the task; see `models.ImportTask.refresh`."""
 
     async def refresh_async(self) -> models.ImportTask:
-        """Like `refresh`, for asyncio."""
+        """Fetches the current state of the task; see `models.ImportTask.refresh_async`."""
 
     def wait(
         self,
@@ -125,7 +125,7 @@ class TaskHandle:
         poll_interval: tuple[float, float] | None = None,
         on_progress: Callable[[models.ImportTask], object] | None = None,
     ) -> models.ImportTask:
-        """Waits until the task has ended; see `models.ImportTask.wait`."""
+        """Waits until the task has finished; see `models.ImportTask.wait`."""
 
     async def wait_async(
         self,
@@ -134,7 +134,7 @@ class TaskHandle:
         poll_interval: tuple[float, float] | None = None,
         on_progress: Callable[[models.ImportTask], object] | None = None,
     ) -> models.ImportTask:
-        """Like `wait`, for asyncio."""
+        """Waits until the task has finished; see `models.ImportTask.wait_async`."""
 
 @final
 class Content:
@@ -145,92 +145,92 @@ class Content:
     def close(self) -> None: ...
 
 @final
-class Path(Generic[T]):
-    def items(self) -> Items[T]: ...
-    def pages(self) -> Pages[T]: ...
+class BatchSource(Generic[T]):
+    def items(self) -> ItemIterator[T]: ...
+    def pages(self) -> PageIterator[T]: ...
     def count(self) -> int: ...
     def count_async(self) -> Awaitable[int]: ...
 
 @final
-class Items(Generic[T]):
-    def __iter__(self) -> Items[T]: ...
+class ItemIterator(Generic[T]):
+    def __iter__(self) -> ItemIterator[T]: ...
     def __next__(self) -> T: ...
-    def __aiter__(self) -> Items[T]: ...
+    def __aiter__(self) -> ItemIterator[T]: ...
     def __anext__(self) -> Awaitable[T]: ...
     def __length_hint__(self) -> int: ...
 
 @final
-class Pages(Generic[T]):
+class PageIterator(Generic[T]):
     def next(self) -> tuple[int, int, list[T]] | None: ...
     def next_async(self) -> Awaitable[tuple[int, int, list[T]] | None]: ...
 
 @final
 class CreateReport:
-    """What `create_records` did: what became of every record that it took from its source, in the source's order."""
+    """Result of `create_records`."""
 
     @property
     def items(self) -> list[Outcome]:
-        """What became of each record. Records that were not taken from the source are not here."""
+        """Outcome of each record, in input order. Records that were not read from the input are not included."""
 
     @property
     def created(self) -> int:
-        """How many records were created, by themselves or by a file's import."""
+        """Number of records that were created, individually or by a file import."""
 
     @property
     def failed(self) -> int:
-        """How many were refused or could not be sent."""
+        """Number of records that were rejected or could not be sent."""
 
     @property
     def unknown(self) -> int:
-        """How many may have been created or not."""
+        """Number of records that may or may not have been created."""
 
     @property
     def not_sent(self) -> int:
-        """How many were taken from the source and surely not created, without a failure of their own."""
+        """Number of records that were read but definitely not created, without an error of their own."""
 
     @property
     def strategy(self) -> str:
-        """The strategy that was used: the one asked for, or the one that `auto` chose."""
+        """Strategy that was used: the requested one, or the one that `auto` chose."""
 
     @property
     def reason(self) -> str:
-        """Why this strategy, in words."""
+        """Reason for the choice of strategy."""
 
     @property
     def task(self) -> models.ImportTask | None:
-        """The import task of the last file, where records went by files."""
+        """Import task of the last file, if records were imported from files."""
 
     @property
     def elapsed(self) -> float:
-        """How many seconds the call took."""
+        """Duration of the call in seconds."""
 
 @final
 class ImportReport:
-    """What `import_jsonl` did."""
+    """Result of `import_jsonl`."""
 
     @property
     def lines(self) -> int:
-        """How many lines were read, blank and bad ones included."""
+        """Number of lines that were read, including blank and invalid lines."""
 
     @property
     def records(self) -> int:
-        """How many records the files have whose imports were begun and did not fail."""
+        """Number of records in files whose import was started and did not fail."""
 
     @property
     def invalid_lines(self) -> list[InvalidLine]:
-        """The lines that cannot be imported, in their order; the first 1,000 of them."""
+        """Invalid lines in input order; at most the first 1,000."""
 
     @property
     def invalid_line_count(self) -> int:
-        """How many lines cannot be imported."""
+        """Number of invalid lines."""
 
     @property
     def files(self) -> list[ImportedFile]:
-        """The files whose imports were begun and did not fail, in their order."""
+        """Files whose import was started and did not fail, in input order."""
 
     @property
     def unknown(self) -> list[UnknownFile]:
-        """The files whose imports may have been begun or not; the dataset's tasks tell."""
+        """Files whose import may or may not have been started. Check the dataset's tasks."""
 
 @final
 class ExportedRecord:
@@ -242,27 +242,27 @@ class ExportedRecord:
 
     @property
     def properties(self) -> dict[str, JSON]:
-        """What is said about the conversation."""
+        """Properties of the record."""
 
     @property
     def id(self) -> str | None:
-        """The record's id, where the export says it."""
+        """ID of the record, if the export includes it."""
 
     @property
     def source(self) -> str | None:
-        """Where the record came from, where the export says it."""
+        """Source of the record, if the export includes it."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """The other members of the line, such as the times of the record, by name."""
+        """Other keys of the JSONL line, such as timestamps."""
 
 @final
-class Exchange(Generic[T]):
-    def turn(self) -> tuple[str, Any]: ...
-    def turn_async(self) -> Awaitable[tuple[str, Any]]: ...
-    def taken(self) -> None: ...
-    def end(self) -> None: ...
-    def fail(self) -> None: ...
+class DrivenCall(Generic[T]):
+    def next_event(self) -> tuple[str, Any]: ...
+    def next_event_async(self) -> Awaitable[tuple[str, Any]]: ...
+    def confirm_write(self) -> None: ...
+    def end_input(self) -> None: ...
+    def fail_input(self) -> None: ...
     def abort(self) -> None: ...
 
 def create_records(
@@ -275,7 +275,7 @@ def create_records(
     continue_on_error: bool,
     resume: CreateReport | None,
     length: int | None,
-) -> Exchange[CreateReport]: ...
+) -> DrivenCall[CreateReport]: ...
 def import_jsonl(
     client: Client,
     dataset_id: str | UUID,
@@ -289,11 +289,11 @@ def import_jsonl(
     wait: bool,
     timeout: float | None,
     resume: ImportReport | None,
-) -> Exchange[ImportReport]: ...
-def give_records(exchange: Exchange[CreateReport], records: list[Any], /) -> None: ...
-def give_bytes(exchange: Exchange[ImportReport], content: bytes, /) -> None: ...
+) -> DrivenCall[ImportReport]: ...
+def provide_records(call: DrivenCall[CreateReport], records: list[Any], /) -> None: ...
+def provide_bytes(call: DrivenCall[ImportReport], content: bytes, /) -> None: ...
 def export(
     client: Client, dataset_id: str | UUID, /, *, path: str | PathLike[str] | None, compression: str
-) -> Exchange[ExportReport]: ...
-def export_records(client: Client, dataset_id: str | UUID, payload_type: object, /) -> Path[Any]: ...
+) -> DrivenCall[ExportReport]: ...
+def export_records(client: Client, dataset_id: str | UUID, payload_type: object, /) -> BatchSource[Any]: ...
 def restore(class_: type, text: str, /) -> object: ...

@@ -1,4 +1,4 @@
-"""Pagers over all that a listing lists. The native module imports this when the first is begun."""
+"""Pagers over listings and exports. Imported by the native module when it creates the first pager."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from mistral_datasets._native import Pages as NativePages
-    from mistral_datasets._native import Path
+    from mistral_datasets._native import BatchSource, PageIterator
 
 T = TypeVar("T")
 
 
 class Pager(Generic[T]):
-    """Everything that a listing lists, one after the other, for `for` and for `async for`.
+    """Iterates over every item of a paginated listing, with `for` or `async for`.
 
-    Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, as many as the
-    prefetch says, once a second page is wanted; they come in their order. A loop that is left stops what is under way.
-    Every loop over a pager begins anew.
+    Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to
+    `prefetch` pages are requested concurrently and returned in order. Leaving a loop cancels requests in flight. Every
+    loop over a pager starts from the beginning.
 
     Example:
         >>> for record in mistral.datasets.iter_records(dataset_id):
@@ -26,46 +25,50 @@ class Pager(Generic[T]):
         ...     print(dataset.name)
     """
 
-    __slots__ = ("_path",)
+    __slots__ = ("_source",)
 
-    def __init__(self, path: Path[T]) -> None:
-        self._path = path
+    def __init__(self, source: BatchSource[T]) -> None:
+        self._source = source
 
     def __iter__(self) -> Iterator[T]:
-        return self._path.items()
+        return self._source.items()
 
     def __aiter__(self) -> AsyncIterator[T]:
-        return self._path.items()
+        return self._source.items()
 
     def pages(self) -> Pages[T]:
-        """The same page by page, for `for` and for `async for`.
+        """Iterates page by page, with `for` or `async for`.
 
         Example:
             >>> for page in mistral.datasets.iter_records(dataset_id).pages():
             ...     print(page.number, len(page.results), "of", page.count)
         """
-        return Pages(self._path.pages())
+        return Pages(self._source.pages())
 
     def count(self) -> int:
-        """How many items there are in all, as the server counts them now.
+        """Fetches the total number of items from the server.
 
         Raises:
-            errors.MistralError: As the listing.
+            errors.MistralError: The request failed; see `errors` for the subclasses.
         """
-        return self._path.count()
+        return self._source.count()
 
     async def count_async(self) -> int:
-        """Like `count`, for asyncio."""
-        return await self._path.count_async()
+        """Fetches the total number of items from the server.
+
+        Raises:
+            errors.MistralError: The request failed; see `errors` for the subclasses.
+        """
+        return await self._source.count_async()
 
 
 class Page(Generic[T]):
-    """A page of a pager, without what was seen before.
+    """A page of a pager, without items that earlier pages contained.
 
     Attributes:
-        number: The page's number, from 1.
-        count: How many items there are in all, as the server counted when it answered.
-        results: The items.
+        number: Page number, starting at 1.
+        count: Total number of items, as counted by the server when it returned this page.
+        results: Items of the page.
     """
 
     __slots__ = ("count", "number", "results")
@@ -80,11 +83,11 @@ class Page(Generic[T]):
 
 
 class Pages(Generic[T]):
-    """The pages of a pager, for one loop."""
+    """Iterator over the pages of a pager."""
 
     __slots__ = ("_pages",)
 
-    def __init__(self, pages: NativePages[T]) -> None:
+    def __init__(self, pages: PageIterator[T]) -> None:
         self._pages = pages
 
     def __iter__(self) -> Iterator[Page[T]]:
@@ -107,18 +110,19 @@ class Pages(Generic[T]):
 
 
 class ExportedRecords(Generic[T]):
-    """The records of an export, one after the other, for `for` and for `async for`.
+    """Iterates over the records of an export, with `for` or `async for`.
 
-    Nothing is sent before the first is asked for, and a loop that is left stops the export. Every loop exports anew.
+    No request is sent until the first record is requested. Leaving a loop cancels the export. Every loop starts a new
+    export.
     """
 
-    __slots__ = ("_path",)
+    __slots__ = ("_source",)
 
-    def __init__(self, path: Path[T]) -> None:
-        self._path = path
+    def __init__(self, source: BatchSource[T]) -> None:
+        self._source = source
 
     def __iter__(self) -> Iterator[T]:
-        return self._path.items()
+        return self._source.items()
 
     def __aiter__(self) -> AsyncIterator[T]:
-        return self._path.items()
+        return self._source.items()

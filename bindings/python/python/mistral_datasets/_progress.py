@@ -1,4 +1,4 @@
-"""How far a transfer is. The native module imports this when the first is to be told."""
+"""Progress of bulk operations. Imported by the native module when it reports progress for the first time."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ if TYPE_CHECKING:
 
 
 class Progress(NamedTuple):
-    """How far a transfer has come. Numbers never fall within a phase; totals appear when they become known."""
+    """Progress of a bulk operation. Numbers never decrease within a phase."""
 
     phase: str
-    """What is being done: `check`, `send`, `upload`, `import` or `export`."""
+    """Current phase: `check`, `send`, `upload`, `import` or `export`."""
     bytes: int
-    """How many bytes were moved so far."""
+    """Number of bytes transferred so far."""
     total_bytes: int | None
-    """How many bytes there are to move, where that is known."""
+    """Total number of bytes, once known."""
     records: int
-    """How many records were dealt with so far."""
+    """Number of records processed so far."""
     total_records: int | None
-    """How many records there are to deal with, where that is known."""
+    """Total number of records, once known."""
 
 
 class ProgressReporter:
-    """Tells a program's callback, or shows a bar, for as long as a `with` block lasts."""
+    """Context manager that passes progress to a callback or shows it as a progress bar."""
 
     def __init__(self, progress: Callable[[Progress], object] | bool | None) -> None:
         if progress is not None and not isinstance(progress, bool) and not callable(progress):
             raise TypeError(f"progress: expected True, a function or None, found {type(progress).__name__}")
-        self._bar = _Bar() if progress is True else None
-        self.hear: Callable[[Progress], object] | None = None
+        self._bar = _ProgressBar() if progress is True else None
+        self.update: Callable[[Progress], object] | None = None
         if self._bar is not None:
-            self.hear = self._bar.show
+            self.update = self._bar.update
         elif not isinstance(progress, bool):
-            self.hear = progress
+            self.update = progress
 
     def __enter__(self) -> Self:
         return self
@@ -51,24 +51,24 @@ class ProgressReporter:
             self._bar.close()
 
 
-class _Bar:
-    """A bar of tqdm for each phase."""
+class _ProgressBar:
+    """A tqdm progress bar, replaced in every phase."""
 
     def __init__(self) -> None:
         try:
             from tqdm.auto import tqdm
         except ImportError as missing:
-            raise ImportError("progress=True needs tqdm: `pip install tqdm`, or give a function") from missing
-        self._make = tqdm
+            raise ImportError("progress=True requires tqdm: run `pip install tqdm`, or pass a function") from missing
+        self._tqdm = tqdm
         self._phase = ""
         self._bar: tqdm[NoReturn] | None = None
 
-    def show(self, progress: Progress) -> None:
+    def update(self, progress: Progress) -> None:
         if self._bar is None or progress.phase != self._phase:
             self.close()
             self._phase = progress.phase
             unit = "B" if progress.phase == "upload" else " records"
-            self._bar = self._make(desc=progress.phase, unit=unit, unit_scale=True)
+            self._bar = self._tqdm(desc=progress.phase, unit=unit, unit_scale=True)
         is_bytes = progress.phase == "upload"
         self._bar.total = progress.total_bytes if is_bytes else progress.total_records
         self._bar.update((progress.bytes if is_bytes else progress.records) - self._bar.n)

@@ -1,4 +1,4 @@
-"""Responses as they came, beside what was made of them. The native module imports this when the first is asked for."""
+"""Responses with their HTTP metadata. Imported by the native module when `Mistral.raw` is first used."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ T = TypeVar("T")
 
 
 class RawResponse(Generic[T]):
-    """A successful response as the server sent it, and what the call returned.
+    """A successful HTTP response and the value that the call returned.
 
     Attributes:
-        value: What the call returns otherwise.
-        status: The status, such as 200.
-        headers: The headers, by their names in lower case.
-        request_id: The id that the server gave the request, for asking its operators.
-        body: The bytes of the body, no longer compressed.
-        elapsed: How many seconds the call took, with all its attempts and the waits between them.
-        attempts: How often the request was sent.
+        value: Return value of the call.
+        status: HTTP status code, such as 200.
+        headers: Response headers, with lower-case names.
+        request_id: Request ID assigned by the server, for support requests.
+        body: Decompressed response body.
+        elapsed: Duration of the call in seconds, including all attempts and retry delays.
+        attempts: Number of attempts.
     """
 
     __slots__ = ("attempts", "body", "elapsed", "headers", "request_id", "status", "value")
@@ -44,7 +44,7 @@ class RawResponse(Generic[T]):
         self.attempts = attempts
 
     def __repr__(self) -> str:
-        # The body holds conversations, and headers may hold cookies.
+        # The body contains conversations, and headers may contain cookies.
         return (
             f"RawResponse(status={self.status}, request_id={self.request_id!r}, body=<{len(self.body)} bytes>, "
             f"elapsed={self.elapsed:.3f}, attempts={self.attempts})"

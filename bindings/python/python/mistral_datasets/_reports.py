@@ -1,4 +1,4 @@
-"""What bulk calls have done, in parts. The native module imports this when a report is looked at."""
+"""Reports of bulk operations. Imported by the native module when a report is first accessed."""
 
 from __future__ import annotations
 
@@ -11,62 +11,68 @@ if TYPE_CHECKING:
 
 
 class Outcome(NamedTuple):
-    """What became of one record that was to be created."""
+    """Outcome of one record of `create_records`."""
 
     status: str
-    """`created`; `imported` (as a part of a file, which tells no ids); `failed` (surely not created); `unknown` (it may
-    have been: it went out, and no answer came; it is never sent again); or `not_sent`."""
+    """One of:
+
+    - `created`: the record was created.
+    - `imported`: the record was created by a file import, which reports no ID.
+    - `failed`: the record was definitely not created.
+    - `unknown`: the record was sent, but no response arrived. It may have been created, so it is never retried.
+    - `not_sent`: the record was not created, because the call ended early.
+    """
     id: str | None
-    """The id of a record that was created."""
+    """ID of the record, if `status` is `created`."""
     error: MistralError | None
-    """Why it failed, or is not known."""
+    """Reason why the record failed or its outcome is unknown."""
 
 
 class InvalidLine(NamedTuple):
     """A line that cannot be imported."""
 
     line: int
-    """Its number, from 1."""
+    """Line number, starting at 1."""
     column: int
-    """The character in which it is bad, from 1."""
+    """Column of the first invalid character, starting at 1."""
     problem: str
-    """What is wrong with it; never its content."""
+    """What is wrong with the line. Never contains its text."""
 
 
 class ImportedFile(NamedTuple):
-    """A file that was uploaded and whose import was begun."""
+    """A file that was uploaded and whose import was started."""
 
     file_id: str
-    """The uploaded file. It is deleted when its import has succeeded."""
+    """ID of the uploaded file, which is deleted after a successful import."""
     first_line: int
-    """The line of the source with which it begins."""
+    """Line of the source at which the file starts."""
     lines: int
-    """How many lines of the source it stands for, the blank and bad ones that were left out included."""
+    """Number of lines of the source that the file covers, including skipped blank and invalid lines."""
     records: int
-    """How many records it has."""
+    """Number of records in the file."""
     task: ImportTask
-    """The import: finished, unless the call did not wait for it or gave up waiting."""
+    """Import task. It has finished, unless the call did not wait or the wait timed out."""
 
 
 class UnknownFile(NamedTuple):
-    """A file that was uploaded and whose import may have been begun or not; the dataset's tasks tell."""
+    """A file that was uploaded and whose import may or may not have been started. Check the dataset's tasks."""
 
     file_id: str
-    """The uploaded file, which is still there."""
+    """ID of the uploaded file, which still exists."""
     first_line: int
-    """The line of the source with which it begins."""
+    """Line of the source at which the file starts."""
     lines: int
-    """How many lines of the source it stands for."""
+    """Number of lines of the source that the file covers."""
     records: int
-    """How many records it has."""
+    """Number of records in the file."""
 
 
 class ExportReport(NamedTuple):
-    """What an export wrote."""
+    """Result of `export`."""
 
     records: int
-    """How many records."""
+    """Number of exported records."""
     bytes: int
-    """How many bytes, counted after compression."""
+    """Number of bytes written, after compression."""
     path: Path | None
-    """Where to, if it was a path."""
+    """Path of the file, if a path was given."""

@@ -1,4 +1,4 @@
-"""How bulk calls are made: what they take from, or write to, and the turns that whoever waits for them takes."""
+"""Implementation of the bulk operations in `_bulk`: creates the native calls and drives them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from mistral_datasets import _exchange, _native, _sources, errors
-from mistral_datasets._progress import ProgressReporter, Progress
+from mistral_datasets import _driver, _inputs, _native, errors
+from mistral_datasets._progress import Progress, ProgressReporter
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from mistral_datasets._native import Client, CreateReport, Exchange, ImportReport
+    from mistral_datasets._native import Client, CreateReport, DrivenCall, ImportReport
     from mistral_datasets._reports import ExportReport
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ T = TypeVar("T")
 ProgressCallback = Callable[[Progress], object] | bool | None
 
 
-def creating(
+def create_records(
     client: Client,
     dataset_id: str | UUID,
     records: Any,
@@ -28,11 +28,11 @@ def creating(
     strategy: str,
     on_error: str,
     resume: CreateReport | None,
-) -> tuple[Exchange[CreateReport], _sources.Source]:
-    """A call that creates records, and what it is fed with."""
+) -> tuple[DrivenCall[CreateReport], _inputs.Input]:
+    """Creates the call of `create_records` and its input."""
     if on_error not in ("stop", "continue"):
         raise ValueError(f"on_error: expected 'stop' or 'continue', found {on_error!r}")
-    exchange = _native.create_records(
+    call = _native.create_records(
         client,
         dataset_id,
         concurrency=concurrency,
@@ -41,11 +41,11 @@ def creating(
         resume=resume,
         length=len(records) if hasattr(records, "__len__") else None,
     )
-    # What is sent one by one is taken no further ahead than there are requests under way.
-    return exchange, _sources.records(exchange, records, concurrency if strategy == "single" else None)
+    # Records that are sent individually are not read further ahead than the number of concurrent requests.
+    return call, _inputs.records(call, records, concurrency if strategy == "single" else None)
 
 
-def importing(
+def import_jsonl(
     client: Client,
     dataset_id: str | UUID,
     source: Any,
@@ -55,11 +55,11 @@ def importing(
     wait: bool,
     timeout: float | None,
     resume: ImportReport | None,
-) -> tuple[Exchange[ImportReport], _sources.Source | None]:
-    """A call that imports JSONL, and what it is fed with, unless it reads by itself."""
-    content = _content(source)
-    path = _path(source)
-    exchange = _native.import_jsonl(
+) -> tuple[DrivenCall[ImportReport], _inputs.Input | None]:
+    """Creates the call of `import_jsonl`, and its input unless the call reads the source itself."""
+    content = _as_bytes(source)
+    path = _as_path(source)
+    call = _native.import_jsonl(
         client,
         dataset_id,
         path=path,
@@ -72,66 +72,66 @@ def importing(
         resume=resume,
     )
     if content is not None or path is not None:
-        return exchange, None
+        return call, None
     if hasattr(source, "read"):
-        return exchange, _sources.File(exchange, source)
-    return exchange, _sources.lines(exchange, source)
+        return call, _inputs.FileInput(call, source)
+    return call, _inputs.lines(call, source)
 
 
-def exporting(
+def export(
     client: Client, dataset_id: str | UUID, to: Any, compression: str
-) -> tuple[Exchange[ExportReport], Callable[[bytes], object] | None]:
-    """A call that exports, and what takes the bytes, unless it writes by itself."""
-    path = _path(to)
-    take: Any = None if path is not None else getattr(to, "write", to)
-    if take is not None and not callable(take):
+) -> tuple[DrivenCall[ExportReport], Callable[[bytes], object] | None]:
+    """Creates the call of `export`, and the function that writes its output unless the call writes the file itself."""
+    path = _as_path(to)
+    write: Any = None if path is not None else getattr(to, "write", to)
+    if write is not None and not callable(write):
         raise TypeError(f"to: expected a path, a file opened for writing, or a function, found {type(to).__name__}")
-    exchange = _native.export(client, dataset_id, path=path, compression=compression)
-    return exchange, take
+    call = _native.export(client, dataset_id, path=path, compression=compression)
+    return call, write
 
 
-def _content(given: object) -> bytes | None:
-    if isinstance(given, memoryview):
-        return given.tobytes()
-    return bytes(given) if isinstance(given, (bytes, bytearray)) else None
+def _as_bytes(source: object) -> bytes | None:
+    if isinstance(source, memoryview):
+        return source.tobytes()
+    return bytes(source) if isinstance(source, (bytes, bytearray)) else None
 
 
-def _path(given: object) -> str | None:
-    if isinstance(given, os.PathLike):
-        return os.fsdecode(cast("os.PathLike[str]", given))
-    return given if isinstance(given, str) else None
+def _as_path(value: object) -> str | None:
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(cast("os.PathLike[str]", value))
+    return value if isinstance(value, str) else None
 
 
-def carry_out(
-    exchange: Exchange[T],
-    feed: _sources.Source | None,
+def run(
+    call: DrivenCall[T],
+    source: _inputs.Input | None,
     progress: ProgressCallback,
-    take: Callable[[bytes], object] | None = None,
+    write: Callable[[bytes], object] | None = None,
 ) -> T:
-    """Carries a call out on this thread."""
-    give = None if feed is None else feed.give
-    with ProgressReporter(progress) as hearing:
+    """Runs a call on this thread."""
+    read = None if source is None else source.provide
+    with ProgressReporter(progress) as reporter:
         try:
-            return _exchange.run(exchange, hearing.hear, give=give, take=take)
+            return _driver.run(call, reporter.update, read=read, write=write)
         except errors.MistralError:
-            # The program's own exception is what it waits for; how far the call was is its context.
-            if feed is not None and feed.raised is not None:
-                raise feed.raised  # noqa: B904
+            # The caller expects the exception of its own iterable. The error with the report becomes its context.
+            if source is not None and source.raised is not None:
+                raise source.raised  # noqa: B904
             raise
 
 
-async def carry_out_async(
-    exchange: Exchange[T],
-    feed: _sources.Source | None,
+async def run_async(
+    call: DrivenCall[T],
+    source: _inputs.Input | None,
     progress: ProgressCallback,
-    take: Callable[[bytes], object] | None = None,
+    write: Callable[[bytes], object] | None = None,
 ) -> T:
-    """Carries a call out in a task of asyncio."""
-    give = None if feed is None else feed.give_async
-    with ProgressReporter(progress) as hearing:
+    """Runs a call in an asyncio task."""
+    read = None if source is None else source.provide_async
+    with ProgressReporter(progress) as reporter:
         try:
-            return await _exchange.run_async(exchange, hearing.hear, give=give, take=take)
+            return await _driver.run_async(call, reporter.update, read=read, write=write)
         except errors.MistralError:
-            if feed is not None and feed.raised is not None:
-                raise feed.raised  # noqa: B904
+            if source is not None and source.raised is not None:
+                raise source.raised  # noqa: B904
             raise

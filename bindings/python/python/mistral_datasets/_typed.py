@@ -1,4 +1,4 @@
-"""Records whose payloads are of a type that the program chose. The native module imports this when one is wanted."""
+"""Records with typed payloads. Imported by the native module when `payload_type` is first used."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ P = TypeVar("P")
 
 
 class TypedRecord(Generic[P]):
-    """A record whose payload is of a type that the program chose.
+    """A record whose payload was converted to `payload_type`.
 
     Attributes:
-        payload: The payload, of that type.
-        record: The record as it came, with its id, its times and all the rest.
+        payload: Payload, as an instance of `payload_type`.
+        record: Original record, with its ID, timestamps and other fields.
     """
 
     __slots__ = ("payload", "record")
@@ -32,25 +32,25 @@ class TypedRecord(Generic[P]):
 
     @property
     def id(self) -> str:
-        """The record's id."""
+        """ID of the record."""
         return self.record.id
 
     @property
     def properties(self) -> dict[str, JSON]:
-        """What is said about the conversation."""
+        """Properties of the record."""
         return self.record.properties
 
     def __repr__(self) -> str:
-        # Not the payload, which is a conversation.
+        # Omits the payload, which is a conversation.
         return f"TypedRecord({self.record!r})"
 
 
 class TypedExportedRecord(Generic[P]):
-    """A record of an export whose payload is of a type that the program chose.
+    """A record of an export whose payload was converted to `payload_type`.
 
     Attributes:
-        payload: The payload, of that type.
-        record: The record as it came.
+        payload: Payload, as an instance of `payload_type`.
+        record: Original record.
     """
 
     __slots__ = ("payload", "record")
@@ -61,12 +61,12 @@ class TypedExportedRecord(Generic[P]):
 
     @property
     def id(self) -> str | None:
-        """The record's id, where the export says it."""
+        """ID of the record, if the export includes it."""
         return self.record.id
 
     @property
     def properties(self) -> dict[str, JSON]:
-        """What is said about the conversation."""
+        """Properties of the record."""
         return self.record.properties
 
     def __repr__(self) -> str:
@@ -76,15 +76,15 @@ class TypedExportedRecord(Generic[P]):
 def converter(
     payload_type: type[P],
 ) -> Callable[[DatasetRecord | ExportedRecord], TypedRecord[P] | TypedExportedRecord[P]]:
-    """What makes typed records of a type.
+    """Returns a function that converts records to typed records.
 
     Raises:
-        TypeError: The type is neither a TypedDict nor a dataclass nor a pydantic model.
+        TypeError: The type is not a `TypedDict`, a dataclass or a pydantic model.
     """
-    read = reader(payload_type)
+    convert_payload = payload_converter(payload_type)
 
     def convert(record: DatasetRecord | ExportedRecord) -> TypedRecord[P] | TypedExportedRecord[P]:
-        payload = read(record.payload)
+        payload = convert_payload(record.payload)
         if isinstance(record, DatasetRecord):
             return TypedRecord(payload, record)
         return TypedExportedRecord(payload, record)
@@ -92,64 +92,70 @@ def converter(
     return convert
 
 
-def reader(payload_type: type[P]) -> Callable[[ConversationPayload], P]:
-    """What makes a value of a type out of a payload."""
+def payload_converter(payload_type: type[P]) -> Callable[[ConversationPayload], P]:
+    """Returns a function that converts payloads to a type.
+
+    Raises:
+        TypeError: The type is not a `TypedDict`, a dataclass or a pydantic model.
+    """
     name = getattr(payload_type, "__name__", str(payload_type))
     if is_typeddict(payload_type):
         required = sorted(cast("_TypedDict", payload_type).__required_keys__)
 
-        def as_dict(payload: ConversationPayload) -> P:
-            members = payload.to_dict()
-            if missing := [key for key in required if key not in members]:
-                raise _unfit(name, missing)
-            return cast("P", members)
+        def as_typed_dict(payload: ConversationPayload) -> P:
+            values = payload.to_dict()
+            if missing := [key for key in required if key not in values]:
+                raise _missing_keys(name, missing)
+            return cast("P", values)
 
-        return as_dict
+        return as_typed_dict
     if is_dataclass(payload_type):
-        members = [field for field in fields(payload_type) if field.init]
-        needed = [each.name for each in members if each.default is MISSING and each.default_factory is MISSING]
-        names = [each.name for each in members]
+        init_fields = [field for field in fields(payload_type) if field.init]
+        names = [field.name for field in init_fields]
+        required = [
+            field.name for field in init_fields if field.default is MISSING and field.default_factory is MISSING
+        ]
 
         def as_dataclass(payload: ConversationPayload) -> P:
-            given = payload.to_dict()
-            if missing := [key for key in needed if key not in given]:
-                raise _unfit(name, missing)
-            return payload_type(**{key: given[key] for key in names if key in given})
+            values = payload.to_dict()
+            if missing := [key for key in required if key not in values]:
+                raise _missing_keys(name, missing)
+            return payload_type(**{key: values[key] for key in names if key in values})
 
         return cast("Callable[[ConversationPayload], P]", as_dataclass)
     validate = getattr(payload_type, "model_validate_json", None)
     if validate is not None:
 
-        def as_model(payload: ConversationPayload) -> P:
+        def as_pydantic_model(payload: ConversationPayload) -> P:
             try:
                 return cast("P", validate(payload.to_json()))
-            except ValueError as problem:
-                # Its words quote the payload, so that they are not repeated, and it is no cause that is printed either.
-                raise _refused(name, problem) from None
+            except ValueError as error:
+                # The message quotes the payload, so neither the message nor the exception is kept.
+                raise _validation_failed(name, error) from None
 
-        return as_model
+        return as_pydantic_model
     raise TypeError(f"payload_type: expected a TypedDict, a dataclass or a pydantic model, found {payload_type!r}")
 
 
 class _TypedDict(Protocol):
-    """The class of a TypedDict."""
+    """The class of a `TypedDict`."""
 
     __required_keys__: frozenset[str]
 
 
-class _Problems(Protocol):
-    """An error of pydantic."""
+class _ValidationError(Protocol):
+    """A pydantic `ValidationError`."""
 
     def errors(self, *, include_url: bool, include_input: bool, include_context: bool) -> list[Mapping[str, Any]]: ...
 
 
-def _unfit(name: str, missing: list[str]) -> errors.DecodingError:
-    return errors.DecodingError(f"a payload is no {name}: it lacks {', '.join(missing)}")
+def _missing_keys(name: str, missing: list[str]) -> errors.DecodingError:
+    return errors.DecodingError(f"a payload does not match {name}: missing {', '.join(missing)}")
 
 
-def _refused(name: str, problem: ValueError) -> errors.DecodingError:
-    places: list[str] = []
-    if hasattr(problem, "errors"):
-        found = cast("_Problems", problem).errors(include_url=False, include_input=False, include_context=False)
-        places = [f"{'.'.join(str(part) for part in each['loc'])} ({each['type']})" for each in found]
-    return errors.DecodingError(f"a payload is no {name}: {', '.join(places) or 'it was refused'}")
+def _validation_failed(name: str, error: ValueError) -> errors.DecodingError:
+    details: list[str] = []
+    if hasattr(error, "errors"):
+        found = cast("_ValidationError", error).errors(include_url=False, include_input=False, include_context=False)
+        details = [f"{'.'.join(str(part) for part in each['loc'])} ({each['type']})" for each in found]
+    return errors.DecodingError(f"a payload does not match {name}: {', '.join(details) or 'validation failed'}")

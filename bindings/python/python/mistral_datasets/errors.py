@@ -1,35 +1,34 @@
-"""Everything that can go wrong, as one tree of exceptions.
+"""Exceptions of this package.
 
 ```
 MistralError
-├── ObservabilityError       the server said no, or would have
-│   ├── AuthenticationError  the key is missing or refused (401)
-│   ├── PermissionError      the key may not do this (403)
-│   ├── NotFoundError        there is no such thing (404)
-│   ├── ConflictError        it does not go with the present state (409)
-│   ├── ValidationError      the request breaks a rule (400, 422 and the like); often found before anything is sent
+├── ObservabilityError       the server rejected the request, or would have
+│   ├── AuthenticationError  the API key is missing or invalid (401)
+│   ├── PermissionError      the API key lacks permission (403)
+│   ├── NotFoundError        the resource does not exist (404)
+│   ├── ConflictError        the request conflicts with the current state (409)
+│   ├── ValidationError      the request is invalid (400, 422 and other 4xx), often detected before it is sent
 │   ├── RateLimitError       too many requests (429)
 │   └── ServerError          the server failed (5xx)
-├── TimeoutError             no response came in time
-│   └── ServerTimeoutError   the server itself gave up (408, 504); it is an ObservabilityError too
-├── ConnectionError          the server could not be reached, or the connection broke
-├── DecodingError            the response is not what the API promises
-├── TaskFailedError          an import task ended without success
-├── CancelledError           the client was closed while the call was under way
-├── ConfigurationError       the client was set up wrongly
+├── TimeoutError             no response arrived in time
+│   └── ServerTimeoutError   the server or a gateway timed out (408, 504); also an ObservabilityError
+├── ConnectionError          the server could not be reached, or the connection was lost
+├── DecodingError            the response does not match the API's schema
+├── TaskFailedError          an import task finished without success
+├── CancelledError           the client was closed during the call
+├── ConfigurationError       the client's configuration is invalid
 └── ClosedError              the client was closed before the call
 ```
 
-Some of them share their names with exceptions of Python's own, which they are not: write `errors.TimeoutError`.
-Cancelling a task of asyncio raises `asyncio.CancelledError`, as ever.
+Some classes share their name with a built-in exception, but do not derive from it: write `errors.TimeoutError`.
+Cancelling an asyncio task raises `asyncio.CancelledError` as usual.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
-# Type checkers take this for true; importing it from `typing` would take longer than all the rest.
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mistral_datasets._native import CreateReport, ImportReport
     from mistral_datasets.models import ImportTask
@@ -56,28 +55,25 @@ __all__ = [
 
 
 class MistralError(Exception):
-    """The base of every error of this package.
+    """Base class of all errors of this package.
 
     Attributes:
-        kind: The kind of error, the same in every language of the project, such as `not_found`.
-        message: What went wrong, without the operation and the rest, which `str` adds.
-        operation: The operation that failed, such as `create_dataset`.
-        status: The status of the response, where there was one.
-        error_code: The server's name for what went wrong, such as `DATASET_NOT_FOUND`.
-        request_id: The id that the server gave the request, for asking its operators.
-        retryable: Whether the same call may succeed when it is made again later. Whether this one was carried out is
-            another question; see `ambiguous`.
-        ambiguous: Whether this was a write that may have been carried out although it failed: it was sent, and no response
-            came. Such a call is never repeated by itself; look whether it was carried out before making it again.
-        attempts: How often the request was sent; 0 when it never was.
-        elapsed: How many seconds the call took with all its attempts and the waits between them, where something was
-            sent.
-        retry_after: How many seconds the server asked to wait before the next request.
-        task: The import task that failed, or was still under way when waiting for it ended.
-        report: What a bulk call had done by then: a `CreateReport` or an `ImportReport`. It does not travel with
-            pickle.
-        hint: What to do about it, where something general can be said.
-        body: The body of the failed response, at most 8 KiB of it. It may repeat what was sent, so it is never printed.
+        kind: Kind of error, such as `not_found`. The same in every language of this project.
+        message: What went wrong. `str(error)` adds the operation and other details.
+        operation: Name of the operation that failed, such as `create_dataset`.
+        status: HTTP status code, if there was a response.
+        error_code: Error code from the server, such as `DATASET_NOT_FOUND`.
+        request_id: Request ID assigned by the server, for support requests.
+        retryable: Whether the same call may succeed later. Check `ambiguous` before repeating a write.
+        ambiguous: Whether the call was a write that may have been carried out: it was sent, but no response arrived.
+            Such calls are never retried automatically. Check whether the write was carried out before repeating it.
+        attempts: Number of attempts; 0 if no request was sent.
+        elapsed: Duration of the call in seconds, including all attempts and retry delays, if a request was sent.
+        retry_after: Delay in seconds that the server asked for.
+        task: Import task that failed, or that was still in progress when the wait timed out.
+        report: `CreateReport` or `ImportReport` of a bulk operation, up to the failure. It is not pickled.
+        hint: How to resolve the error, if there is general advice.
+        body: First 8 KiB of the response body. It may repeat what was sent, so `str(error)` does not include it.
     """
 
     kind: str = ""
@@ -133,7 +129,7 @@ class MistralError(Exception):
 
     @property
     def status_code(self) -> int | None:
-        """The status of the response, by the name that the official SDK has for it."""
+        """Alias of `status`, as in the official SDK."""
         return self.status
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -141,38 +137,38 @@ class MistralError(Exception):
 
 
 class ObservabilityError(MistralError):
-    """The server said no, or would have: what is wrong with a request is often found before it is sent.
+    """The server rejected the request, or would have: many invalid requests are detected before they are sent.
 
-    It catches what the exception of this name in the official SDK catches.
+    Covers the same failures as the exception of the same name in the official SDK.
     """
 
 
 class AuthenticationError(ObservabilityError):
-    """The key is missing or refused (401)."""
+    """The API key is missing or invalid (401)."""
 
     kind = "authentication"
 
 
 class PermissionError(ObservabilityError):
-    """The key may not do this (403)."""
+    """The API key lacks permission (403)."""
 
     kind = "permission"
 
 
 class NotFoundError(ObservabilityError):
-    """There is no such thing (404)."""
+    """The resource does not exist (404)."""
 
     kind = "not_found"
 
 
 class ConflictError(ObservabilityError):
-    """The request does not go with the present state (409)."""
+    """The request conflicts with the current state (409)."""
 
     kind = "conflict"
 
 
 class ValidationError(ObservabilityError):
-    """The request breaks a rule: refused before it was sent, or by the server (400, 422 and the other 4xx)."""
+    """The request is invalid. Rejected before it was sent, or by the server (400, 422 and other 4xx)."""
 
     kind = "validation"
 
@@ -190,41 +186,41 @@ class ServerError(ObservabilityError):
 
 
 class TimeoutError(MistralError):
-    """No response came in time."""
+    """No response arrived in time."""
 
     kind = "timeout"
 
 
 class ServerTimeoutError(TimeoutError, ObservabilityError):
-    """The server itself, or a gateway before it, gave up (408, 504)."""
+    """The server or a gateway timed out (408, 504)."""
 
 
 class ConnectionError(MistralError):
-    """The server could not be reached, or the connection broke."""
+    """The server could not be reached, or the connection was lost."""
 
     kind = "connection"
 
 
 class DecodingError(MistralError):
-    """The response is not what the API promises."""
+    """The response does not match the API's schema."""
 
     kind = "decoding"
 
 
 class TaskFailedError(MistralError):
-    """An import task ended without success; `task` has it."""
+    """An import task finished without success. See `task`."""
 
     kind = "task_failed"
 
 
 class CancelledError(MistralError):
-    """The client was closed while the call was under way."""
+    """The client was closed during the call."""
 
     kind = "cancelled"
 
 
 class ConfigurationError(MistralError):
-    """The client was set up wrongly: no key, a server address that is none."""
+    """The client's configuration is invalid, such as a missing API key or an invalid server URL."""
 
     kind = "configuration"
 
@@ -257,7 +253,7 @@ _BY_KIND: dict[str, type[MistralError]] = {
 
 
 def from_native(kind: str, message: str, *, status: int | None = None, **details: object) -> MistralError:
-    """Makes the exception of an error of the native module."""
+    """Creates an exception. Called by the native module."""
     error_class = _BY_KIND[kind]
     if error_class is TimeoutError and status is not None:
         error_class = ServerTimeoutError
@@ -268,7 +264,7 @@ def from_native(kind: str, message: str, *, status: int | None = None, **details
 
 
 def _restored(error_class: type[MistralError], args: tuple[object, ...], state: dict[str, object]) -> MistralError:
-    """Makes an exception again of what pickle kept."""
+    """Recreates a pickled exception."""
     error = error_class.__new__(error_class, *args)
     error.args = args
     error.__dict__.update(state)

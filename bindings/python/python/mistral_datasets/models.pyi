@@ -71,17 +71,17 @@ class Dataset:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> Dataset:
-        """Reads a response from JSON text, as leniently as one that comes from a server."""
+        """Creates a response from JSON, as leniently as from a server's response."""
 
     def to_json(self) -> str:
-        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
@@ -108,17 +108,17 @@ class DatasetPage:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> DatasetPage:
-        """Reads a response from JSON text, as leniently as one that comes from a server."""
+        """Creates a response from JSON, as leniently as from a server's response."""
 
     def to_json(self) -> str:
-        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -133,17 +133,17 @@ class ListDatasetsResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> ListDatasetsResponse:
-        """Reads a response from JSON text, as leniently as one that comes from a server."""
+        """Creates a response from JSON, as leniently as from a server's response."""
 
     def to_json(self) -> str:
-        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -152,24 +152,24 @@ class ListDatasetsResponse:
 class ConversationPayload(Mapping[str, JSON]):
     """A conversation. Fields other than `messages` are preserved.
 
-    It is a read-only mapping, and its members are attributes too. The lists and dicts inside are plain ones and may be
-    changed; what is sent or written is then what they hold.
+    A read-only mapping whose keys are attributes too. The lists and dicts inside are ordinary ones and may be modified;
+    serialization includes the changes.
     """
 
-    def __new__(cls, *, messages: list[dict[str, JSON]], **members: JSON) -> ConversationPayload: ...
+    def __new__(cls, *, messages: list[dict[str, JSON]], **extra: JSON) -> ConversationPayload: ...
     @property
     def messages(self) -> list[dict[str, JSON]]:
         """Messages in order, each an object such as `{"role": "user", "content": "…"}`."""
 
     @staticmethod
     def from_json(text: str, /) -> ConversationPayload:
-        """Reads the object from JSON text."""
+        """Creates an object from JSON."""
 
     def to_json(self) -> str:
-        """The object as JSON text: as it came, where nothing in it was changed."""
+        """Returns the object as JSON, verbatim unless a value inside was modified."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """A new dict of the members."""
+        """Returns the object as a new dict."""
 
     def __getitem__(self, key: str, /) -> JSON: ...
     def __getattr__(self, name: str, /) -> JSON: ...
@@ -220,17 +220,17 @@ class DatasetRecord:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> DatasetRecord:
-        """Reads a response from JSON text, as leniently as one that comes from a server."""
+        """Creates a response from JSON, as leniently as from a server's response."""
 
     def to_json(self) -> str:
-        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
@@ -257,17 +257,17 @@ class RecordPage:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> RecordPage:
-        """Reads a response from JSON text, as leniently as one that comes from a server."""
+        """Creates a response from JSON, as leniently as from a server's response."""
 
     def to_json(self) -> str:
-        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -282,17 +282,17 @@ class ListRecordsResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> ListRecordsResponse:
-        """Reads a response from JSON text, as leniently as one that comes from a server."""
+        """Creates a response from JSON, as leniently as from a server's response."""
 
     def to_json(self) -> str:
-        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -315,17 +315,17 @@ class ImportResult:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> ImportResult:
-        """Reads a response from JSON text, as leniently as one that comes from a server."""
+        """Creates a response from JSON, as leniently as from a server's response."""
 
     def to_json(self) -> str:
-        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -380,22 +380,31 @@ class ImportTask:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are attributes too."""
 
     def refresh(self) -> ImportTask:
-        """Asks the server how the task stands now.
+        """Fetches the current state of the task.
 
         Returns:
-            The task as it is; this object stays as it was.
+            A new `ImportTask`. This object does not change.
 
         Raises:
-            errors.ConfigurationError: The object came from no client, but from text or from pickle: use
+            errors.ConfigurationError: The task has no client, because it was created from JSON or unpickled. Use
                 `datasets.task`.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
         """
 
     async def refresh_async(self) -> ImportTask:
-        """Like `refresh`, for asyncio."""
+        """Fetches the current state of the task.
+
+        Returns:
+            A new `ImportTask`. This object does not change.
+
+        Raises:
+            errors.ConfigurationError: The task has no client, because it was created from JSON or unpickled. Use
+                `datasets.task`.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+        """
 
     def wait(
         self,
@@ -404,28 +413,28 @@ class ImportTask:
         poll_interval: tuple[float, float] | None = None,
         on_progress: Callable[[ImportTask], object] | None = None,
     ) -> ImportTask:
-        """Waits until the task has ended.
+        """Waits until the task has finished.
 
-        A status that this version does not know means that it is still under way.
+        An unknown status is treated as still in progress.
 
         Args:
-            timeout: How many seconds to wait at most. Default: 1800.
-            poll_interval: How many seconds to wait before the task is looked at again: the first time, and what the
-                waits grow to. Default: (0.1, 5.0).
-            on_progress: What is called with the task every time it was looked at, by whoever waits: on its thread, or
-                on its event loop.
+            timeout: Maximum time to wait, in seconds. Default: 1800.
+            poll_interval: First and longest interval between two polls, in seconds; the interval grows from one to the
+                other. Default: (0.1, 5.0).
+            on_progress: Callback that receives the task after every poll. It runs on the calling thread, or on the
+                event loop.
 
         Returns:
-            The task, which is COMPLETED.
+            The task, with the status COMPLETED.
 
         Raises:
-            errors.TaskFailedError: The task is FAILED, CANCELED, TERMINATED or TIMED_OUT.
-            errors.TimeoutError: It is still under way. It goes on, and can be waited for again.
-            errors.ConfigurationError: The object came from no client, but from text or from pickle: use
+            errors.TaskFailedError: The task is FAILED, CANCELED, TERMINATED or TIMED_OUT. The error's `task` is the
+                task.
+            errors.TimeoutError: The task is still in progress. It continues, and can be waited for again. The error's
+                `task` is the task.
+            errors.ConfigurationError: The task has no client, because it was created from JSON or unpickled. Use
                 `datasets.task`.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
-
-        The first two errors have the task in their attribute `task`.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
         """
 
     async def wait_async(
@@ -435,17 +444,39 @@ class ImportTask:
         poll_interval: tuple[float, float] | None = None,
         on_progress: Callable[[ImportTask], object] | None = None,
     ) -> ImportTask:
-        """Like `wait`, for asyncio."""
+        """Waits until the task has finished.
+
+        An unknown status is treated as still in progress.
+
+        Args:
+            timeout: Maximum time to wait, in seconds. Default: 1800.
+            poll_interval: First and longest interval between two polls, in seconds; the interval grows from one to the
+                other. Default: (0.1, 5.0).
+            on_progress: Callback that receives the task after every poll. It runs on the calling thread, or on the
+                event loop.
+
+        Returns:
+            The task, with the status COMPLETED.
+
+        Raises:
+            errors.TaskFailedError: The task is FAILED, CANCELED, TERMINATED or TIMED_OUT. The error's `task` is the
+                task.
+            errors.TimeoutError: The task is still in progress. It continues, and can be waited for again. The error's
+                `task` is the task.
+            errors.ConfigurationError: The task has no client, because it was created from JSON or unpickled. Use
+                `datasets.task`.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+        """
 
     @staticmethod
     def from_json(text: str, /) -> ImportTask:
-        """Reads a response from JSON text, as leniently as one that comes from a server."""
+        """Creates a response from JSON, as leniently as from a server's response."""
 
     def to_json(self) -> str:
-        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
@@ -472,17 +503,17 @@ class TaskPage:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> TaskPage:
-        """Reads a response from JSON text, as leniently as one that comes from a server."""
+        """Creates a response from JSON, as leniently as from a server's response."""
 
     def to_json(self) -> str:
-        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -497,17 +528,17 @@ class ListTasksResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> ListTasksResponse:
-        """Reads a response from JSON text, as leniently as one that comes from a server."""
+        """Creates a response from JSON, as leniently as from a server's response."""
 
     def to_json(self) -> str:
-        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -522,17 +553,17 @@ class ExportResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> ExportResponse:
-        """Reads a response from JSON text, as leniently as one that comes from a server."""
+        """Creates a response from JSON, as leniently as from a server's response."""
 
     def to_json(self) -> str:
-        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -551,17 +582,17 @@ class JudgeRecordResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> JudgeRecordResponse:
-        """Reads a response from JSON text, as leniently as one that comes from a server."""
+        """Creates a response from JSON, as leniently as from a server's response."""
 
     def to_json(self) -> str:
-        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -628,17 +659,17 @@ class File:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> File:
-        """Reads a response from JSON text, as leniently as one that comes from a server."""
+        """Creates a response from JSON, as leniently as from a server's response."""
 
     def to_json(self) -> str:
-        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
     def __eq__(self, other: builtins.object, /) -> bool: ...
     def __hash__(self) -> int: ...
@@ -661,17 +692,17 @@ class ListFilesResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> ListFilesResponse:
-        """Reads a response from JSON text, as leniently as one that comes from a server."""
+        """Creates a response from JSON, as leniently as from a server's response."""
 
     def to_json(self) -> str:
-        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
     def __eq__(self, other: builtins.object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
@@ -694,17 +725,17 @@ class DeleteFileResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> DeleteFileResponse:
-        """Reads a response from JSON text, as leniently as one that comes from a server."""
+        """Creates a response from JSON, as leniently as from a server's response."""
 
     def to_json(self) -> str:
-        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
     def __eq__(self, other: builtins.object, /) -> bool: ...
     def __hash__(self) -> int: ...
@@ -719,17 +750,17 @@ class SignedUrl:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Members of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are attributes too."""
 
     @staticmethod
     def from_json(text: str, /) -> SignedUrl:
-        """Reads a response from JSON text, as leniently as one that comes from a server."""
+        """Creates a response from JSON, as leniently as from a server's response."""
 
     def to_json(self) -> str:
-        """The response as JSON text, by the names of the API; payload and properties stand in it as they came."""
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
-        """The response as a new dict of what JSON can hold, by the names of the API: ids and times are text."""
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]

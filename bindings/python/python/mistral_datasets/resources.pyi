@@ -23,7 +23,7 @@ from mistral_datasets.models import (
     ListTasksResponse,
     SignedUrl,
 )
-from mistral_datasets.types import Download, FileUpload, JSONObject, TypedRecord, Pager
+from mistral_datasets.types import Download, FileUpload, JSONObject, Pager, TypedRecord
 
 __all__ = [
     "Datasets",
@@ -32,17 +32,17 @@ __all__ = [
 ]
 
 class Datasets(Bulk):
-    """The operations of `datasets`: `list`, `create`, `fetch`, `update`, `delete`, `list_records`, `create_record`,
+    """Operations of `datasets`: `list`, `create`, `fetch`, `update`, `delete`, `list_records`, `create_record`,
     `import_from_campaign`, `import_from_explorer`, `import_from_file`, `import_from_playground`,
     `import_from_dataset_records`, `export_to_jsonl`, `fetch_task`, `list_tasks`.
     """
 
     def __new__(cls, client: Client, /) -> Datasets:
-        """The resource over a client; `Mistral` has one already."""
+        """Creates the resource of a client. `Mistral` already has one."""
 
     @property
     def records(self) -> Records:
-        """The operations of `datasets.records`."""
+        """Operations of `datasets.records`."""
 
     def list(
         self,
@@ -55,26 +55,27 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListDatasetsResponse:
-        """List datasets.
-
-        Returns the datasets in the workspace, newest first, one page at a time.
+        """Returns the datasets in the workspace, newest first, one page at a time.
 
         Args:
             page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
             page: Page number, starting from 1. Limits: at least 1. Default: 1.
             q: Case-insensitive substring to search for in names and descriptions.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             A page of datasets.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.list()
-            >>> response = await mistral.datasets.list_async()
         """
 
     async def list_async(
@@ -88,7 +89,28 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListDatasetsResponse:
-        """Like `list`, for asyncio."""
+        """Returns the datasets in the workspace, newest first, one page at a time.
+
+        Args:
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
+            q: Case-insensitive substring to search for in names and descriptions.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            A page of datasets.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.list_async()
+        """
 
     def iter(
         self,
@@ -103,26 +125,34 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Pager[Dataset]:
-        """Pagers over all that `list` lists, from the first to the last.
+        """Iterates over every item of `list`.
 
-        Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, and no more of
-        them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.
+        Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to
+        `prefetch` pages are requested concurrently and returned in order. An item that moves to a later page in the
+        meantime is returned only once.
 
         Args:
             q: Case-insensitive substring to search for in names and descriptions.
-            page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
-            prefetch: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
-                Default: 8.
-            limit: After how many items the pager ends. Default: after the last.
-            strict: Whether to raise at the end when the server counts other than what came.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
+                Limits: 1 to 64. Default: 8.
+            limit: Maximum number of items to return. Default: no limit.
+            strict: Raise if the number of items differs from the server's count.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
-            A pager, for `for` and `async for`. Each loop over it begins anew.
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
 
         Raises:
-            errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict
-                pager raises `errors.ConflictError` when rows are missing.
+            errors.ConflictError: Raised by the loop if `strict` is set and items are missing.
+            errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.datasets.iter():
+            ...     print(item)
         """
 
     def create(
@@ -135,25 +165,26 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Create a dataset.
-
-        Creates an empty dataset in the workspace.
+        """Creates an empty dataset in the workspace.
 
         Args:
             name: Name of the dataset. Limits: 5 to 50 characters.
             description: Description of the dataset. Limits: at most 200 characters.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The created dataset.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.create(name=name, description=description)
-            >>> response = await mistral.datasets.create_async(name=name, description=description)
         """
 
     async def create_async(
@@ -166,7 +197,27 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Like `create`, for asyncio."""
+        """Creates an empty dataset in the workspace.
+
+        Args:
+            name: Name of the dataset. Limits: 5 to 50 characters.
+            description: Description of the dataset. Limits: at most 200 characters.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The created dataset.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.create_async(name=name, description=description)
+        """
 
     def fetch(
         self,
@@ -177,24 +228,27 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Get a dataset.
+        """Returns a dataset.
 
-        Returns a dataset. Fails with `DATASET_NOT_FOUND` if it does not exist.
+        Fails with `DATASET_NOT_FOUND` if it does not exist.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The dataset.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.fetch(dataset_id=dataset_id)
-            >>> response = await mistral.datasets.fetch_async(dataset_id=dataset_id)
         """
 
     async def fetch_async(
@@ -206,7 +260,28 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Like `fetch`, for asyncio."""
+        """Returns a dataset.
+
+        Fails with `DATASET_NOT_FOUND` if it does not exist.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The dataset.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.fetch_async(dataset_id=dataset_id)
+        """
 
     def update(
         self,
@@ -219,26 +294,29 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Update a dataset.
+        """Updates the name or description of a dataset.
 
-        Updates the name or description of a dataset. Fields that are omitted or null remain unchanged.
+        Fields that are omitted or null remain unchanged.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             name: New name; unchanged if omitted or null. Limits: 5 to 50 characters.
             description: New description; unchanged if omitted or null. Limits: at most 200 characters.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The updated dataset.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.update(dataset_id=dataset_id)
-            >>> response = await mistral.datasets.update_async(dataset_id=dataset_id)
         """
 
     async def update_async(
@@ -252,7 +330,30 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Like `update`, for asyncio."""
+        """Updates the name or description of a dataset.
+
+        Fields that are omitted or null remain unchanged.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            name: New name; unchanged if omitted or null. Limits: 5 to 50 characters.
+            description: New description; unchanged if omitted or null. Limits: at most 200 characters.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The updated dataset.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.update_async(dataset_id=dataset_id)
+        """
 
     def delete(
         self,
@@ -263,21 +364,22 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Delete a dataset.
-
-        Deletes a dataset and all of its records.
+        """Deletes a dataset and all of its records.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> mistral.datasets.delete(dataset_id=dataset_id)
-            >>> await mistral.datasets.delete_async(dataset_id=dataset_id)
         """
 
     async def delete_async(
@@ -289,7 +391,23 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Like `delete`, for asyncio."""
+        """Deletes a dataset and all of its records.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.datasets.delete_async(dataset_id=dataset_id)
+        """
 
     def list_records(
         self,
@@ -302,26 +420,27 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListRecordsResponse:
-        """List the records of a dataset.
-
-        Returns the records of a dataset in the order they were added, one page at a time.
+        """Returns the records of a dataset in the order they were added, one page at a time.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
             page: Page number, starting from 1. Limits: at least 1. Default: 1.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             A page of records.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.list_records(dataset_id=dataset_id)
-            >>> response = await mistral.datasets.list_records_async(dataset_id=dataset_id)
         """
 
     async def list_records_async(
@@ -335,7 +454,28 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListRecordsResponse:
-        """Like `list_records`, for asyncio."""
+        """Returns the records of a dataset in the order they were added, one page at a time.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            A page of records.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.list_records_async(dataset_id=dataset_id)
+        """
 
     @overload
     def iter_records(
@@ -352,28 +492,36 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Pager[DatasetRecord]:
-        """Pagers over all that `list_records` lists, from the first to the last.
+        """Iterates over every item of `list_records`.
 
-        Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, and no more of
-        them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.
+        Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to
+        `prefetch` pages are requested concurrently and returned in order. An item that moves to a later page in the
+        meantime is returned only once.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
-            payload_type: What every payload is made into: a TypedDict, a dataclass or a pydantic model. Items are
-                `TypedRecord`s then.
-            page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
-            prefetch: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
-                Default: 8.
-            limit: After how many items the pager ends. Default: after the last.
-            strict: Whether to raise at the end when the server counts other than what came.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            payload_type: Type to convert every payload to: a `TypedDict`, a dataclass or a pydantic model. Items are
+                then `TypedRecord`s.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
+                Limits: 1 to 64. Default: 8.
+            limit: Maximum number of items to return. Default: no limit.
+            strict: Raise if the number of items differs from the server's count.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
-            A pager, for `for` and `async for`. Each loop over it begins anew.
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
 
         Raises:
-            errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict
-                pager raises `errors.ConflictError` when rows are missing.
+            errors.ConflictError: Raised by the loop if `strict` is set and items are missing.
+            errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.datasets.iter_records(dataset_id=dataset_id):
+            ...     print(item)
         """
 
     @overload
@@ -391,28 +539,36 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Pager[TypedRecord[P]]:
-        """Pagers over all that `list_records` lists, from the first to the last.
+        """Iterates over every item of `list_records`.
 
-        Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, and no more of
-        them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.
+        Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to
+        `prefetch` pages are requested concurrently and returned in order. An item that moves to a later page in the
+        meantime is returned only once.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
-            payload_type: What every payload is made into: a TypedDict, a dataclass or a pydantic model. Items are
-                `TypedRecord`s then.
-            page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
-            prefetch: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
-                Default: 8.
-            limit: After how many items the pager ends. Default: after the last.
-            strict: Whether to raise at the end when the server counts other than what came.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            payload_type: Type to convert every payload to: a `TypedDict`, a dataclass or a pydantic model. Items are
+                then `TypedRecord`s.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
+                Limits: 1 to 64. Default: 8.
+            limit: Maximum number of items to return. Default: no limit.
+            strict: Raise if the number of items differs from the server's count.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
-            A pager, for `for` and `async for`. Each loop over it begins anew.
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
 
         Raises:
-            errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict
-                pager raises `errors.ConflictError` when rows are missing.
+            errors.ConflictError: Raised by the loop if `strict` is set and items are missing.
+            errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.datasets.iter_records(dataset_id=dataset_id):
+            ...     print(item)
         """
 
     def create_record(
@@ -427,9 +583,7 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> DatasetRecord:
-        """Create a record.
-
-        Adds a record to a dataset.
+        """Adds a record to a dataset.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -437,20 +591,21 @@ class Datasets(Bulk):
             properties: Custom metadata of the record; may be empty.
             source: Origin of the record, `DIRECT_INPUT` (default) or `TELEMETRY_SPAN`. Servers of the first API
                 generation ignore this field.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The created record.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.create_record(dataset_id=dataset_id, payload=payload, properties=properties)
-            >>> response = await mistral.datasets.create_record_async(
-            ...     dataset_id=dataset_id, payload=payload, properties=properties
-            ... )
         """
 
     async def create_record_async(
@@ -465,7 +620,32 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> DatasetRecord:
-        """Like `create_record`, for asyncio."""
+        """Adds a record to a dataset.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            payload: The conversation, as an object with `messages`.
+            properties: Custom metadata of the record; may be empty.
+            source: Origin of the record, `DIRECT_INPUT` (default) or `TELEMETRY_SPAN`. Servers of the first API
+                generation ignore this field.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The created record.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.create_record_async(
+            ...     dataset_id=dataset_id, payload=payload, properties=properties
+            ... )
+        """
 
     def import_from_campaign(
         self,
@@ -479,30 +659,30 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import records from a campaign.
-
-        Starts an import task that adds a record for each event selected by a campaign.
+        """Starts an import task that adds a record for each event selected by a campaign.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             campaign_id: ID of the campaign to import from.
-            wait: Whether to wait until the task has ended, and return it then. Default: False.
-            wait_timeout: How many seconds to wait at most. Default: 1800.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The import task, which runs in the background.
 
         Raises:
-            errors.TaskFailedError: The task that was waited for ended without success.
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.import_from_campaign(dataset_id=dataset_id, campaign_id=campaign_id)
-            >>> response = await mistral.datasets.import_from_campaign_async(
-            ...     dataset_id=dataset_id, campaign_id=campaign_id
-            ... )
         """
 
     async def import_from_campaign_async(
@@ -517,7 +697,33 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Like `import_from_campaign`, for asyncio."""
+        """Starts an import task that adds a record for each event selected by a campaign.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            campaign_id: ID of the campaign to import from.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The import task, which runs in the background.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.import_from_campaign_async(
+            ...     dataset_id=dataset_id, campaign_id=campaign_id
+            ... )
+        """
 
     def import_from_explorer(
         self,
@@ -531,30 +737,30 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import records from explorer events.
-
-        Starts an import task that adds a record for each of the given chat completion events.
+        """Starts an import task that adds a record for each of the given chat completion events.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             completion_event_ids: IDs of the events to import. Limits: at most 500 items.
-            wait: Whether to wait until the task has ended, and return it then. Default: False.
-            wait_timeout: How many seconds to wait at most. Default: 1800.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The import task, which runs in the background.
 
         Raises:
-            errors.TaskFailedError: The task that was waited for ended without success.
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.import_from_explorer(
-            ...     dataset_id=dataset_id, completion_event_ids=completion_event_ids
-            ... )
-            >>> response = await mistral.datasets.import_from_explorer_async(
             ...     dataset_id=dataset_id, completion_event_ids=completion_event_ids
             ... )
         """
@@ -571,7 +777,33 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Like `import_from_explorer`, for asyncio."""
+        """Starts an import task that adds a record for each of the given chat completion events.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            completion_event_ids: IDs of the events to import. Limits: at most 500 items.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The import task, which runs in the background.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.import_from_explorer_async(
+            ...     dataset_id=dataset_id, completion_event_ids=completion_event_ids
+            ... )
+        """
 
     def import_from_file(
         self,
@@ -585,29 +817,32 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import records from a file.
+        """Starts an import task that adds a record for each line of an uploaded JSONL file.
 
-        Starts an import task that adds a record for each line of an uploaded JSONL file. Each line is an object with
-        either `payload` or `messages`, and optionally `properties`.
+        Each line is an object with either `payload` or `messages`, and optionally `properties`.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             file_id: ID of the uploaded JSONL file.
-            wait: Whether to wait until the task has ended, and return it then. Default: False.
-            wait_timeout: How many seconds to wait at most. Default: 1800.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The import task, which runs in the background.
 
         Raises:
-            errors.TaskFailedError: The task that was waited for ended without success.
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.import_from_file(dataset_id=dataset_id, file_id=file_id)
-            >>> response = await mistral.datasets.import_from_file_async(dataset_id=dataset_id, file_id=file_id)
         """
 
     async def import_from_file_async(
@@ -622,7 +857,33 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Like `import_from_file`, for asyncio."""
+        """Starts an import task that adds a record for each line of an uploaded JSONL file.
+
+        Each line is an object with either `payload` or `messages`, and optionally `properties`.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            file_id: ID of the uploaded JSONL file.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The import task, which runs in the background.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.import_from_file_async(dataset_id=dataset_id, file_id=file_id)
+        """
 
     def import_from_playground(
         self,
@@ -636,30 +897,30 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import records from playground conversations.
-
-        Starts an import task that adds a record for each of the given playground conversations.
+        """Starts an import task that adds a record for each of the given playground conversations.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             conversation_ids: IDs of the conversations to import; may be empty.
-            wait: Whether to wait until the task has ended, and return it then. Default: False.
-            wait_timeout: How many seconds to wait at most. Default: 1800.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The import task, which runs in the background.
 
         Raises:
-            errors.TaskFailedError: The task that was waited for ended without success.
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.import_from_playground(
-            ...     dataset_id=dataset_id, conversation_ids=conversation_ids
-            ... )
-            >>> response = await mistral.datasets.import_from_playground_async(
             ...     dataset_id=dataset_id, conversation_ids=conversation_ids
             ... )
         """
@@ -676,7 +937,33 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Like `import_from_playground`, for asyncio."""
+        """Starts an import task that adds a record for each of the given playground conversations.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            conversation_ids: IDs of the conversations to import; may be empty.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The import task, which runs in the background.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.import_from_playground_async(
+            ...     dataset_id=dataset_id, conversation_ids=conversation_ids
+            ... )
+        """
 
     def import_from_dataset_records(
         self,
@@ -690,30 +977,30 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Import records from other datasets.
-
-        Starts an import task that copies records from other datasets in the workspace.
+        """Starts an import task that copies records from other datasets in the workspace.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             dataset_record_ids: IDs of the records to copy. Limits: 1 to 10000 items.
-            wait: Whether to wait until the task has ended, and return it then. Default: False.
-            wait_timeout: How many seconds to wait at most. Default: 1800.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The import task, which runs in the background.
 
         Raises:
-            errors.TaskFailedError: The task that was waited for ended without success.
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.import_from_dataset_records(
-            ...     dataset_id=dataset_id, dataset_record_ids=dataset_record_ids
-            ... )
-            >>> response = await mistral.datasets.import_from_dataset_records_async(
             ...     dataset_id=dataset_id, dataset_record_ids=dataset_record_ids
             ... )
         """
@@ -730,7 +1017,33 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Like `import_from_dataset_records`, for asyncio."""
+        """Starts an import task that copies records from other datasets in the workspace.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            dataset_record_ids: IDs of the records to copy. Limits: 1 to 10000 items.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds. Default: 1800.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The import task, which runs in the background.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.import_from_dataset_records_async(
+            ...     dataset_id=dataset_id, dataset_record_ids=dataset_record_ids
+            ... )
+        """
 
     def export_to_jsonl(
         self,
@@ -741,26 +1054,28 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ExportResponse:
-        """Export a dataset to JSONL.
+        """Exports all records of a dataset to a JSONL file, one record per line, and returns a presigned URL for
+        downloading the file.
 
-        Exports all records of a dataset to a JSONL file, one record per line, and returns a presigned URL for
-        downloading the file. The URL requires no API key, so treat it as a secret. It expires; export again to get a
-        new one.
+        The URL requires no API key, so treat it as a secret. It expires; export again to get a new one.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             Location of the exported file.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.export_to_jsonl(dataset_id=dataset_id)
-            >>> response = await mistral.datasets.export_to_jsonl_async(dataset_id=dataset_id)
         """
 
     async def export_to_jsonl_async(
@@ -772,7 +1087,29 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ExportResponse:
-        """Like `export_to_jsonl`, for asyncio."""
+        """Exports all records of a dataset to a JSONL file, one record per line, and returns a presigned URL for
+        downloading the file.
+
+        The URL requires no API key, so treat it as a secret. It expires; export again to get a new one.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            Location of the exported file.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.export_to_jsonl_async(dataset_id=dataset_id)
+        """
 
     def fetch_task(
         self,
@@ -784,25 +1121,26 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Get an import task.
-
-        Returns the status, progress and result of an import task.
+        """Returns the status, progress and result of an import task.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             task_id: ID of the import task.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The import task.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.fetch_task(dataset_id=dataset_id, task_id=task_id)
-            >>> response = await mistral.datasets.fetch_task_async(dataset_id=dataset_id, task_id=task_id)
         """
 
     async def fetch_task_async(
@@ -815,7 +1153,27 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ImportTask:
-        """Like `fetch_task`, for asyncio."""
+        """Returns the status, progress and result of an import task.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            task_id: ID of the import task.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The import task.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.fetch_task_async(dataset_id=dataset_id, task_id=task_id)
+        """
 
     def list_tasks(
         self,
@@ -828,26 +1186,27 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListTasksResponse:
-        """List the import tasks of a dataset.
-
-        Returns the import tasks of a dataset, newest first, one page at a time.
+        """Returns the import tasks of a dataset, newest first, one page at a time.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
             page: Page number, starting from 1. Limits: at least 1. Default: 1.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             A page of import tasks.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.list_tasks(dataset_id=dataset_id)
-            >>> response = await mistral.datasets.list_tasks_async(dataset_id=dataset_id)
         """
 
     async def list_tasks_async(
@@ -861,7 +1220,28 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListTasksResponse:
-        """Like `list_tasks`, for asyncio."""
+        """Returns the import tasks of a dataset, newest first, one page at a time.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            A page of import tasks.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.list_tasks_async(dataset_id=dataset_id)
+        """
 
     def iter_tasks(
         self,
@@ -876,36 +1256,44 @@ class Datasets(Bulk):
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Pager[ImportTask]:
-        """Pagers over all that `list_tasks` lists, from the first to the last.
+        """Iterates over every item of `list_tasks`.
 
-        Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, and no more of
-        them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.
+        Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to
+        `prefetch` pages are requested concurrently and returned in order. An item that moves to a later page in the
+        meantime is returned only once.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
-            page_size: How many items a page holds. Limits: 1 to 100. Default: 100.
-            prefetch: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64.
-                Default: 8.
-            limit: After how many items the pager ends. Default: after the last.
-            strict: Whether to raise at the end when the server counts other than what came.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
+                Limits: 1 to 64. Default: 8.
+            limit: Maximum number of items to return. Default: no limit.
+            strict: Raise if the number of items differs from the server's count.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
-            A pager, for `for` and `async for`. Each loop over it begins anew.
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
 
         Raises:
-            errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict
-                pager raises `errors.ConflictError` when rows are missing.
+            errors.ConflictError: Raised by the loop if `strict` is set and items are missing.
+            errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.datasets.iter_tasks(dataset_id=dataset_id):
+            ...     print(item)
         """
 
 @final
 class Records:
-    """The operations of `datasets.records`: `bulk_delete`, `fetch`, `delete`, `update_payload`, `update_properties`,
+    """Operations of `datasets.records`: `bulk_delete`, `fetch`, `delete`, `update_payload`, `update_properties`,
     `judge`.
     """
 
     def __new__(cls, client: Client, /) -> Records:
-        """The resource over a client; `Mistral` has one already."""
+        """Creates the resource of a client. `Mistral` already has one."""
 
     def bulk_delete(
         self,
@@ -916,21 +1304,24 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Delete multiple records.
+        """Deletes up to 500 records in one request.
 
-        Deletes up to 500 records in one request. Either all or none of them are deleted.
+        Either all or none of them are deleted.
 
         Args:
             dataset_record_ids: IDs of the records to delete. Limits: 1 to 500 items.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> mistral.datasets.records.bulk_delete(dataset_record_ids=dataset_record_ids)
-            >>> await mistral.datasets.records.bulk_delete_async(dataset_record_ids=dataset_record_ids)
         """
 
     async def bulk_delete_async(
@@ -942,7 +1333,25 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Like `bulk_delete`, for asyncio."""
+        """Deletes up to 500 records in one request.
+
+        Either all or none of them are deleted.
+
+        Args:
+            dataset_record_ids: IDs of the records to delete. Limits: 1 to 500 items.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.datasets.records.bulk_delete_async(dataset_record_ids=dataset_record_ids)
+        """
 
     def fetch(
         self,
@@ -953,24 +1362,27 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> DatasetRecord:
-        """Get a record.
+        """Returns a record.
 
-        Returns a record. Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
+        Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
 
         Args:
             dataset_record_id: ID of the record.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The record.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.records.fetch(dataset_record_id=dataset_record_id)
-            >>> response = await mistral.datasets.records.fetch_async(dataset_record_id=dataset_record_id)
         """
 
     async def fetch_async(
@@ -982,7 +1394,28 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> DatasetRecord:
-        """Like `fetch`, for asyncio."""
+        """Returns a record.
+
+        Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
+
+        Args:
+            dataset_record_id: ID of the record.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The record.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.records.fetch_async(dataset_record_id=dataset_record_id)
+        """
 
     def delete(
         self,
@@ -993,21 +1426,22 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Delete a record.
-
-        Deletes a record from its dataset.
+        """Deletes a record from its dataset.
 
         Args:
             dataset_record_id: ID of the record.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> mistral.datasets.records.delete(dataset_record_id=dataset_record_id)
-            >>> await mistral.datasets.records.delete_async(dataset_record_id=dataset_record_id)
         """
 
     async def delete_async(
@@ -1019,7 +1453,23 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Like `delete`, for asyncio."""
+        """Deletes a record from its dataset.
+
+        Args:
+            dataset_record_id: ID of the record.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.datasets.records.delete_async(dataset_record_id=dataset_record_id)
+        """
 
     def update_payload(
         self,
@@ -1031,24 +1481,25 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Replace the payload of a record.
+        """Replaces the entire payload of a record.
 
-        Replaces the entire payload of a record. The properties remain unchanged.
+        The properties remain unchanged.
 
         Args:
             dataset_record_id: ID of the record.
             payload: The conversation, as an object with `messages`.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> mistral.datasets.records.update_payload(dataset_record_id=dataset_record_id, payload=payload)
-            >>> await mistral.datasets.records.update_payload_async(
-            ...     dataset_record_id=dataset_record_id, payload=payload
-            ... )
         """
 
     async def update_payload_async(
@@ -1061,7 +1512,28 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Like `update_payload`, for asyncio."""
+        """Replaces the entire payload of a record.
+
+        The properties remain unchanged.
+
+        Args:
+            dataset_record_id: ID of the record.
+            payload: The conversation, as an object with `messages`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.datasets.records.update_payload_async(
+            ...     dataset_record_id=dataset_record_id, payload=payload
+            ... )
+        """
 
     def update_properties(
         self,
@@ -1073,24 +1545,25 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Replace the properties of a record.
+        """Replaces all properties of a record.
 
-        Replaces all properties of a record. The payload remains unchanged.
+        The payload remains unchanged.
 
         Args:
             dataset_record_id: ID of the record.
             properties: Custom metadata of the record; may be empty.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> mistral.datasets.records.update_properties(dataset_record_id=dataset_record_id, properties=properties)
-            >>> await mistral.datasets.records.update_properties_async(
-            ...     dataset_record_id=dataset_record_id, properties=properties
-            ... )
         """
 
     async def update_properties_async(
@@ -1103,7 +1576,28 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Like `update_properties`, for asyncio."""
+        """Replaces all properties of a record.
+
+        The payload remains unchanged.
+
+        Args:
+            dataset_record_id: ID of the record.
+            properties: Custom metadata of the record; may be empty.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.datasets.records.update_properties_async(
+            ...     dataset_record_id=dataset_record_id, properties=properties
+            ... )
+        """
 
     def judge(
         self,
@@ -1115,27 +1609,26 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> JudgeRecordResponse:
-        """Judge a record.
-
-        Evaluates a record with a model, using the judge definition in the request.
+        """Evaluates a record with a model, using the judge definition in the request.
 
         Args:
             dataset_record_id: ID of the record.
             judge_definition: Definition of the judge.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             Analysis and answer of the judge.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.datasets.records.judge(
-            ...     dataset_record_id=dataset_record_id, judge_definition=judge_definition
-            ... )
-            >>> response = await mistral.datasets.records.judge_async(
             ...     dataset_record_id=dataset_record_id, judge_definition=judge_definition
             ... )
         """
@@ -1150,14 +1643,36 @@ class Records:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> JudgeRecordResponse:
-        """Like `judge`, for asyncio."""
+        """Evaluates a record with a model, using the judge definition in the request.
+
+        Args:
+            dataset_record_id: ID of the record.
+            judge_definition: Definition of the judge.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            Analysis and answer of the judge.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.records.judge_async(
+            ...     dataset_record_id=dataset_record_id, judge_definition=judge_definition
+            ... )
+        """
 
 @final
 class Files:
-    """The operations of `files`: `list`, `upload`, `retrieve`, `delete`, `download`, `get_signed_url`."""
+    """Operations of `files`: `list`, `upload`, `retrieve`, `delete`, `download`, `get_signed_url`."""
 
     def __new__(cls, client: Client, /) -> Files:
-        """The resource over a client; `Mistral` has one already."""
+        """Creates the resource of a client. `Mistral` already has one."""
 
     def list(
         self,
@@ -1172,10 +1687,9 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListFilesResponse:
-        """List files.
+        """Returns the files in the workspace, newest first, one page at a time.
 
-        Returns the files in the workspace, newest first, one page at a time. Unlike in other listings, pages are
-        numbered from 0.
+        Unlike in other listings, pages are numbered from 0.
 
         Args:
             page: Page number, starting from 0. Limits: at least 0. Default: 0.
@@ -1183,18 +1697,21 @@ class Files:
             include_total: Whether to include the total number of files in the response. Default: True.
             search: Case-insensitive substring to search for in file names.
             purpose: Purpose to filter by.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             A page of files.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.files.list()
-            >>> response = await mistral.files.list_async()
         """
 
     async def list_async(
@@ -1210,7 +1727,32 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> ListFilesResponse:
-        """Like `list`, for asyncio."""
+        """Returns the files in the workspace, newest first, one page at a time.
+
+        Unlike in other listings, pages are numbered from 0.
+
+        Args:
+            page: Page number, starting from 0. Limits: at least 0. Default: 0.
+            page_size: Number of files per page. Limits: at least 0. Default: 100.
+            include_total: Whether to include the total number of files in the response. Default: True.
+            search: Case-insensitive substring to search for in file names.
+            purpose: Purpose to filter by.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            A page of files.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.list_async()
+        """
 
     def upload(
         self,
@@ -1224,27 +1766,28 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> File:
-        """Upload a file.
-
-        Uploads a file of up to 512 MB, which can then be imported into a dataset.
+        """Uploads a file of up to 512 MB, which can then be imported into a dataset.
 
         Args:
             file: Content of the file.
             purpose: Purpose of the file. Not needed for dataset imports. Limits: 1 to 255 characters.
             expiry: Number of hours until the file expires. Limits: at least 1.
             visibility: Who can see the file, `workspace` or `user`.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The uploaded file.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.files.upload(file=file)
-            >>> response = await mistral.files.upload_async(file=file)
         """
 
     async def upload_async(
@@ -1259,7 +1802,29 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> File:
-        """Like `upload`, for asyncio."""
+        """Uploads a file of up to 512 MB, which can then be imported into a dataset.
+
+        Args:
+            file: Content of the file.
+            purpose: Purpose of the file. Not needed for dataset imports. Limits: 1 to 255 characters.
+            expiry: Number of hours until the file expires. Limits: at least 1.
+            visibility: Who can see the file, `workspace` or `user`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The uploaded file.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.upload_async(file=file)
+        """
 
     def retrieve(
         self,
@@ -1270,24 +1835,25 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> File:
-        """Get a file.
-
-        Returns the metadata of an uploaded file.
+        """Returns the metadata of an uploaded file.
 
         Args:
             file_id: ID of the file.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             Metadata of the file.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.files.retrieve(file_id=file_id)
-            >>> response = await mistral.files.retrieve_async(file_id=file_id)
         """
 
     async def retrieve_async(
@@ -1299,7 +1865,26 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> File:
-        """Like `retrieve`, for asyncio."""
+        """Returns the metadata of an uploaded file.
+
+        Args:
+            file_id: ID of the file.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            Metadata of the file.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.retrieve_async(file_id=file_id)
+        """
 
     def delete(
         self,
@@ -1310,24 +1895,27 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> DeleteFileResponse:
-        """Delete a file.
+        """Deletes an uploaded file.
 
-        Deletes an uploaded file. Records imported from it are kept.
+        Records imported from it are kept.
 
         Args:
             file_id: ID of the file.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             Confirmation of the deletion.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.files.delete(file_id=file_id)
-            >>> response = await mistral.files.delete_async(file_id=file_id)
         """
 
     async def delete_async(
@@ -1339,7 +1927,28 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> DeleteFileResponse:
-        """Like `delete`, for asyncio."""
+        """Deletes an uploaded file.
+
+        Records imported from it are kept.
+
+        Args:
+            file_id: ID of the file.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            Confirmation of the deletion.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.delete_async(file_id=file_id)
+        """
 
     def download(
         self,
@@ -1350,24 +1959,25 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Download:
-        """Download a file.
-
-        Returns the content of an uploaded file.
+        """Returns the content of an uploaded file.
 
         Args:
             file_id: ID of the file.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             Content of the file.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.files.download(file_id=file_id)
-            >>> response = await mistral.files.download_async(file_id=file_id)
         """
 
     async def download_async(
@@ -1379,7 +1989,26 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Download:
-        """Like `download`, for asyncio."""
+        """Returns the content of an uploaded file.
+
+        Args:
+            file_id: ID of the file.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            Content of the file.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.download_async(file_id=file_id)
+        """
 
     def get_signed_url(
         self,
@@ -1391,26 +2020,28 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> SignedUrl:
-        """Get a presigned URL for a file.
+        """Returns a presigned URL for downloading a file.
 
-        Returns a presigned URL for downloading a file. The URL requires no API key until it expires, so treat it as a
-        secret.
+        The URL requires no API key until it expires, so treat it as a secret.
 
         Args:
             file_id: ID of the file.
             expiry: Number of hours until the URL expires. Limits: at least 1. Default: 24.
-            retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
 
         Returns:
             The presigned URL.
 
         Raises:
-            errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.
-            errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
 
         Example:
             >>> response = mistral.files.get_signed_url(file_id=file_id)
-            >>> response = await mistral.files.get_signed_url_async(file_id=file_id)
         """
 
     async def get_signed_url_async(
@@ -1423,4 +2054,26 @@ class Files:
         timeout_ms: int | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> SignedUrl:
-        """Like `get_signed_url`, for asyncio."""
+        """Returns a presigned URL for downloading a file.
+
+        The URL requires no API key until it expires, so treat it as a secret.
+
+        Args:
+            file_id: ID of the file.
+            expiry: Number of hours until the URL expires. Limits: at least 1. Default: 24.
+            retries: Overrides the client's retry policy for this call.
+            server_url: Overrides the client's server URL for this call.
+            timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
+            http_headers: Additional headers for this call.
+
+        Returns:
+            The presigned URL.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.get_signed_url_async(file_id=file_id)
+        """

@@ -1,8 +1,7 @@
-"""Testing code that uses the API: a server in the process, workspaces of it that do not meet, responses that fail as you
-say, and the journal of the requests that came.
+"""Local servers for tests: isolated workspaces, fault injection and a log of the requests received.
 
-With pytest, the fixture `mistral_local` brings such a workspace to every test, and nothing needs to be set up. With
-anything else, start a server once and take a workspace for each test.
+With pytest, the fixture `mistral_local` provides a workspace to every test without any setup. Otherwise, start one
+server and create a workspace per test.
 
 Example:
     >>> from mistral_datasets.testing import LocalServer
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mistral_datasets._client import over
+from mistral_datasets._client import from_native
 from mistral_datasets._native import TestServer, TestWorkspace
 
 if TYPE_CHECKING:
@@ -34,23 +33,23 @@ if TYPE_CHECKING:
     from mistral_datasets._client import Mistral
     from mistral_datasets.types import JSON
 
-__all__ = ["FaultRule", "RecordedRequest", "LocalServer", "LocalWorkspace"]
+__all__ = ["FaultRule", "LocalServer", "LocalWorkspace", "RecordedRequest"]
 
 
 class LocalServer:
-    """A local server of the API in this process, of which every test takes a workspace.
+    """A local server of the API in this process.
 
-    It listens on a free loopback port and takes every key. Starting one takes some milliseconds and a workspace next to
-    nothing, so that one server may serve a whole run of tests.
+    It listens on a free loopback port and accepts every API key. Each key has its own workspace. Starting a server
+    takes a few milliseconds and creating a workspace almost no time, so one server can serve a whole test run.
 
     Args:
-        directory: Where the server keeps its data; it is made where it is missing. Without it, data are kept in memory.
-        generation: Which generation of the API decides what is accepted: `"g1"`, the documented one, or a newer one, of
-            which a payload is any object. Default: `"g1"`.
+        directory: Data directory, created if necessary. Default: data is kept in memory.
+        generation: API generation that defines the validation rules: `"g1"`, the documented one, or a newer one, which
+            accepts any object as payload. Default: `"g1"`.
 
     Raises:
         errors.ConfigurationError: The directory cannot be used, or another process uses it.
-        ValueError: There is no such generation.
+        ValueError: The generation is unknown.
 
     Example:
         >>> with LocalServer(generation="g3") as server, server.workspace() as local:
@@ -66,22 +65,23 @@ class LocalServer:
 
     @property
     def url(self) -> str:
-        """The server's address, without a slash at its end."""
+        """URL of the server, without a trailing slash."""
         return self._server.url
 
     def workspace(self, api_key: str | None = None) -> LocalWorkspace:
-        """The workspace of a key, which is the same whoever asks with that key.
+        """Returns the workspace of an API key.
 
         Args:
-            api_key: The key. Default: one that nobody else knows, so that the workspace is empty.
+            api_key: API key. The same key always has the same workspace. Default: a random key, so the workspace is
+                empty.
 
         Raises:
-            errors.ConfigurationError: The key cannot be sent.
+            errors.ConfigurationError: The key cannot be sent in a header.
         """
         return LocalWorkspace(self.url, api_key)
 
     def stop(self) -> None:
-        """Stops the server. Stopping twice is no error."""
+        """Stops the server. Does nothing if it has stopped."""
         self._server.stop()
 
     def __enter__(self) -> Self:
@@ -98,57 +98,57 @@ class LocalServer:
 
 @dataclass(frozen=True)
 class FaultRule:
-    """A rule by which the server spoils responses."""
+    """A fault rule and its counters."""
 
     id: str
-    """Its id, which the journal shows beside the requests that it spoiled."""
+    """ID of the rule. Requests to which it was applied have it as `fault`."""
     matched: int
-    """How many requests it speaks of have come."""
+    """Number of requests that matched the rule."""
     applied: int
-    """How many of them it spoiled."""
+    """Number of requests to which the fault was applied."""
     rule: Mapping[str, JSON]
-    """The rule as it was given."""
+    """The rule as JSON."""
 
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """A request that came to a workspace. It holds no key, and no query of a signed link."""
+    """A request that a workspace received. Contains no API keys and no queries of signed URLs."""
 
     number: int
-    """Its place among the workspace's requests, from 1."""
+    """Sequence number within the workspace, starting at 1."""
     method: str
-    """Its method."""
+    """HTTP method."""
     path: str
-    """Its path, with the query."""
+    """Path and query."""
     operation: str | None
-    """The operation as the API's document names it, such as `create_record`; opening a signed link is `open_link`.
-    `None` where there is no such route."""
+    """Operation ID from the OpenAPI document, such as `create_record`; `open_link` for a signed URL. `None` if the
+    route is unknown."""
     status: int | None
-    """The response's status; `None` before it is answered, and where the connection was reset before any response."""
+    """HTTP status of the response. `None` if it has not been sent yet, or if the connection was reset before."""
     request_bytes: int | None
-    """The bytes of its body; `None` before it is answered."""
+    """Size of the request body in bytes. `None` until the response has been sent."""
     headers: Mapping[str, str]
-    """Its headers but those that hold secrets, by their names in lower case."""
+    """Request headers without secrets, with lower-case names."""
     started_at: datetime
-    """When it came."""
+    """Time at which the request arrived."""
     elapsed_ms: float | None
-    """How many milliseconds it took to answer; `None` before that."""
+    """Duration until the response was sent, in milliseconds. `None` until then."""
     fault: str | None
-    """The id of the rule that spoiled it."""
+    """ID of the fault rule that was applied."""
 
 
 class LocalWorkspace:
-    """A key's part of a local server: a client of it, the faults of its responses and the journal of its requests. Other
-    keys see nothing of it.
+    """Workspace of one API key on a local server: a client, fault rules and a log of its requests.
 
-    Its methods block for less than a millisecond mostly, so tests that use asyncio call them as they are.
+    Workspaces are isolated from each other. The methods usually block for less than a millisecond, so asyncio tests can
+    call them directly.
 
     Args:
-        url: The address of a local server, also of one that runs elsewhere, as with `mistral-datasets serve --memory`.
-        api_key: The key. Default: one that nobody else knows, so that the workspace is empty.
+        url: URL of a local server. It may run elsewhere, such as with `mistral-datasets serve --memory`.
+        api_key: API key. Default: a random key, so the workspace is empty.
 
     Raises:
-        errors.ConfigurationError: The address is none, or the key cannot be sent.
+        errors.ConfigurationError: The URL is invalid, or the key cannot be sent in a header.
     """
 
     __slots__ = ("__weakref__", "_api_key", "_client", "_url", "_workspace")
@@ -157,26 +157,26 @@ class LocalWorkspace:
         self._url = url.rstrip("/")
         self._api_key = str(uuid.uuid4()) if api_key is None else api_key
         self._workspace = TestWorkspace(self._url, self._api_key)
-        self._client = over(self._workspace.client())
+        self._client = from_native(self._workspace.client())
 
     @property
     def client(self) -> Mistral:
-        """A client of the workspace. `client.with_options(...)` is one that is set up otherwise."""
+        """Client for the workspace. Use `client.with_options(...)` for other options."""
         return self._client
 
     @property
     def url(self) -> str:
-        """The server's address, for any other client of the API, such as the official SDK."""
+        """URL of the server, for other clients of the API, such as the official SDK."""
         return self._url
 
     @property
     def api_key(self) -> str:
-        """The workspace's key, for any other client of the API."""
+        """API key of the workspace, for other clients of the API."""
         return self._api_key
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which a `Mistral()` finds the workspace: `MISTRAL_API_KEY` and `MISTRAL_SERVER_URL`."""
+        """Environment variables for `Mistral()` to use the workspace: `MISTRAL_API_KEY` and `MISTRAL_SERVER_URL`."""
         return {"MISTRAL_API_KEY": self._api_key, "MISTRAL_SERVER_URL": self._url}
 
     def inject_fault(
@@ -199,43 +199,42 @@ class LocalWorkspace:
         times: int | None = 1,
         carry_out: bool | None = None,
     ) -> FaultRule:
-        """Spoils responses by a rule. A request is spoiled by the first rule that applies, so that rules which are used
-        up one after another make a sequence.
+        """Adds a fault rule. The first matching rule applies to a request, so rules with `times` form a sequence.
 
         Args:
-            status: The response has this status instead. A failure without a `body` has the API's envelope.
-            headers: Headers that the response gets, such as `{"retry-after": "1"}`.
-            body: The response has this body instead: text as it is, anything else as JSON.
-            delay_ms: The response waits for so many milliseconds after the request was carried out.
-            reset_after_bytes: The connection is reset after so many bytes of the response's body; after 0, before anything
-                of the response.
-            truncate_after_bytes: The connection is closed after so many bytes of the body, although more were promised.
-            drip: The body comes in pieces of so many bytes, with so many milliseconds between them.
-            task_fails: The import that the request begins fails with this message, and nothing is imported.
-            task_stuck: The import runs, and never ends.
-            task_delay_ms: The import runs for so many milliseconds before anything is done.
-            operation: Only requests of this operation, named as in the API's document, such as `"create_record"`;
-                `"open_link"` is opening a signed link. Default: of all.
-            method: Only requests of this method.
-            route: Only requests of this route, written as in the document, such as `"/v1/files/{file_id}"`.
-            skip: So many of these requests pass first.
-            times: So many of them are spoiled then; `None` for all.
-            carry_out: Whether the request is really carried out. By default it is, unless `status` or `body` replaces
-                the response.
+            status: Status of the response. An error status without `body` has the API's error format.
+            headers: Headers to add to the response, such as `{"retry-after": "1"}`.
+            body: Body of the response: a string is sent as it is, any other value as JSON.
+            delay_ms: Delay in milliseconds between carrying out the request and sending the response.
+            reset_after_bytes: Reset the connection after this many bytes of the response body; 0 resets it before the
+                response.
+            truncate_after_bytes: Close the connection after this many bytes of the response body, although
+                `content-length` announces more.
+            drip: Send the body in chunks: the size of a chunk in bytes, and the delay between chunks in milliseconds.
+            task_fails: The import task that the request starts fails with this message and imports nothing.
+            task_stuck: The import task never finishes.
+            task_delay_ms: The import task is in progress for this many milliseconds before it imports anything.
+            operation: Match only this operation ID from the OpenAPI document, such as `"create_record"`, or
+                `"open_link"` for signed URLs. Default: all operations.
+            method: Match only this HTTP method.
+            route: Match only this route of the OpenAPI document, such as `"/v1/files/{file_id}"`.
+            skip: Number of matching requests to skip first.
+            times: Number of requests to apply the fault to; `None` for all.
+            carry_out: Whether the request is carried out. Default: yes, unless `status` or `body` is given.
 
         Returns:
-            The rule with its id.
+            The rule with its ID.
 
         Raises:
-            errors.ValidationError: The rule cannot be meant, or does nothing; the message names the member.
+            errors.ValidationError: The rule is invalid or has no effect. The message names the argument.
 
         Example:
             >>> local.inject_fault(status=429, headers={"retry-after": "1"}, operation="list_records", times=2)
-            >>> local.inject_fault(reset_after_bytes=0, operation="create_record")  # carried out, but nobody hears of it
+            >>> local.inject_fault(reset_after_bytes=0, operation="create_record")  # carried out, but no response
         """
-        given_of_task = {"fail": task_fails, "stuck": task_stuck, "delay_ms": task_delay_ms}
-        task = {name: value for name, value in given_of_task.items() if value is not None}
-        given: dict[str, object] = {
+        task_faults = {"fail": task_fails, "stuck": task_stuck, "delay_ms": task_delay_ms}
+        task = {name: value for name, value in task_faults.items() if value is not None}
+        fields: dict[str, object] = {
             "status": status,
             "headers": None if headers is None else dict(headers),
             "body": body,
@@ -249,96 +248,96 @@ class LocalWorkspace:
             "route": route,
             "carry_out": carry_out,
         }
-        rule = {name: value for name, value in given.items() if value is not None}
+        rule = {name: value for name, value in fields.items() if value is not None}
         return _fault(self.insert_fixture("faults", {**rule, "skip": skip, "times": times})["faults"][0])
 
     def faults(self) -> list[FaultRule]:
-        """The rules that were given, and to how many requests each was applied."""
-        return [_fault(fault) for fault in self._ask("GET", "faults")["faults"]]
+        """Returns the fault rules with their counters."""
+        return [_fault(fault) for fault in self._send("GET", "faults")["faults"]]
 
     def clear_faults(self) -> None:
-        """Ends all faults."""
-        self._ask("DELETE", "faults")
+        """Removes all fault rules."""
+        self._send("DELETE", "faults")
 
     def requests(self, operation: str | None = None) -> list[RecordedRequest]:
-        """The requests that came to the workspace, the oldest first: the newest 10,000 since it was emptied.
+        """Returns the requests that the workspace received, oldest first; at most the latest 10,000.
 
         Args:
-            operation: Only those of this operation. Default: all.
+            operation: Return only requests of this operation. Default: all.
 
         Example:
             >>> assert [request.status for request in local.requests("create_record")] == [503, 201]
         """
-        requests = [_request(request) for request in self._ask("GET", "requests")["requests"]]
+        requests = [_request(request) for request in self._send("GET", "requests")["requests"]]
         return [request for request in requests if operation is None or request.operation == operation]
 
     def clear_requests(self) -> None:
-        """Empties the journal, so that `requests` tells what came since."""
-        self._ask("DELETE", "requests")
+        """Clears the request log."""
+        self._send("DELETE", "requests")
 
     def insert_events(self, events: Iterable[Mapping[str, JSON]]) -> list[str]:
-        """Plants completion events, which imports from the explorer and from campaigns read.
+        """Inserts completion events, for imports from the explorer and from campaigns.
 
         Args:
-            events: Objects with `request_messages` and `response_messages`, and possibly `event_id` and `extra_fields`.
+            events: Dicts with `request_messages`, `response_messages`, and optional `event_id` and `extra_fields`.
 
         Returns:
-            The events' ids.
+            The IDs of the events.
 
         Raises:
-            errors.ValidationError: One of them cannot be read as that.
+            errors.ValidationError: An event is invalid.
         """
         return [event["event_id"] for event in self.insert_fixture("chat-completion-events", [*map(dict, events)])]
 
     def insert_conversations(self, conversations: Iterable[Mapping[str, JSON]]) -> list[str]:
-        """Plants conversations, which imports from the playground read.
+        """Inserts conversations, for imports from the playground.
 
         Args:
-            conversations: Objects with `messages`, and possibly `conversation_id`.
+            conversations: Dicts with `messages` and an optional `conversation_id`.
 
         Returns:
-            The conversations' ids.
+            The IDs of the conversations.
 
         Raises:
-            errors.ValidationError: One of them cannot be read as that.
+            errors.ValidationError: A conversation is invalid.
         """
-        planted = self.insert_fixture("conversations", [*map(dict, conversations)])
-        return [conversation["conversation_id"] for conversation in planted]
+        inserted = self.insert_fixture("conversations", [*map(dict, conversations)])
+        return [conversation["conversation_id"] for conversation in inserted]
 
     def insert_campaign(self, name: str, event_ids: Sequence[str]) -> str:
-        """Plants a campaign, which an import reads.
+        """Inserts a campaign, for imports from campaigns.
 
         Args:
-            name: Its name.
-            event_ids: The events it found; see `insert_events`.
+            name: Name of the campaign.
+            event_ids: IDs of the events in the campaign; see `insert_events`.
 
         Returns:
-            The campaign's id.
+            The ID of the campaign.
         """
         return str(self.insert_fixture("campaigns", {"name": name, "event_ids": [*event_ids]})["id"])
 
     def insert_fixture(self, what: str, body: object) -> Any:
-        """Posts JSON to one of the server's own routes, for what has no method here.
+        """Posts JSON to one of the local server's own routes, for fixtures without a method of their own.
 
         Args:
-            what: The route's end, behind `/local/v1/`.
-            body: What is posted.
+            what: Route below `/local/v1/`.
+            body: JSON to post.
 
         Returns:
-            The response's JSON, or `None` where it has none.
+            The JSON of the response, or `None` if it is empty.
         """
-        return self._ask("POST", what, json.dumps(body))
+        return self._send("POST", what, json.dumps(body))
 
     def reset(self) -> None:
-        """Makes the workspace as it was at first: without data, faults and journal."""
-        self._ask("POST", "reset")
+        """Deletes all data, fault rules and recorded requests of the workspace."""
+        self._send("POST", "reset")
 
     def close(self) -> None:
-        """Closes the client of the workspace. What it holds stays, for other clients with its key."""
+        """Closes the client of the workspace. The data stays available to other clients with the same key."""
         self._client.close()
 
-    def _ask(self, method: str, route: str, body: str | None = None) -> Any:
-        response = self._workspace.ask(method, route, body)
+    def _send(self, method: str, route: str, body: str | None = None) -> Any:
+        response = self._workspace.send_request(method, route, body)
         return json.loads(response) if response else None
 
     def __enter__(self) -> Self:
@@ -353,14 +352,14 @@ class LocalWorkspace:
         return f"LocalWorkspace(url={self.url!r})"
 
 
-def _fault(members: dict[str, Any]) -> FaultRule:
-    known = {name: members.pop(name) for name in ("id", "matched", "applied")}
-    return FaultRule(**known, rule=members)
+def _fault(fields: dict[str, Any]) -> FaultRule:
+    counters = {name: fields.pop(name) for name in ("id", "matched", "applied")}
+    return FaultRule(**counters, rule=fields)
 
 
-def _request(members: dict[str, Any]) -> RecordedRequest:
-    # A server that runs elsewhere may be newer, and tell more.
-    known = {name: members[name] for name in RecordedRequest.__dataclass_fields__}
-    # Python 3.10 does not read the letter.
-    known["started_at"] = datetime.fromisoformat(members["started_at"].replace("Z", "+00:00"))
+def _request(fields: dict[str, Any]) -> RecordedRequest:
+    # A newer server may return additional fields.
+    known = {name: fields[name] for name in RecordedRequest.__dataclass_fields__}
+    # Python 3.10 does not parse the suffix `Z`.
+    known["started_at"] = datetime.fromisoformat(fields["started_at"].replace("Z", "+00:00"))
     return RecordedRequest(**known)

@@ -1,4 +1,4 @@
-"""The types that annotations of the package are made of. Import them in code that is type-checked."""
+"""Types for annotations. Import them in code that is type-checked."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from typing import IO, Any, ClassVar, Literal, Protocol, TypeAlias, TypedDict
 
 from mistral_datasets._download import Download
 from mistral_datasets._native import CreateReport, ExportedRecord, ImportReport, TaskHandle
+from mistral_datasets._pager import ExportedRecords, Page, Pager, Pages
 from mistral_datasets._progress import Progress
 from mistral_datasets._raw import RawResponse
-from mistral_datasets._reports import InvalidLine, ExportReport, ImportedFile, Outcome, UnknownFile
+from mistral_datasets._reports import ExportReport, ImportedFile, InvalidLine, Outcome, UnknownFile
 from mistral_datasets._typed import TypedExportedRecord, TypedRecord
-from mistral_datasets._pager import ExportedRecords, Page, Pages, Pager
 from mistral_datasets.models import DatasetRecord
 
 __all__ = [
     "JSON",
     "AsyncReadable",
     "AsyncWritable",
-    "InvalidLine",
     "CreateReport",
     "Download",
     "ExportReport",
@@ -27,80 +26,81 @@ __all__ = [
     "FileUpload",
     "ImportReport",
     "ImportedFile",
+    "InvalidLine",
     "JSONObject",
     "Line",
     "NewRecord",
     "Outcome",
     "Page",
+    "Pager",
     "Pages",
     "Progress",
+    "ProgressCallback",
     "RawResponse",
     "Readable",
     "TaskHandle",
-    "ProgressCallback",
     "TypedExportedRecord",
     "TypedRecord",
     "UnknownFile",
-    "Pager",
 ]
 
 JSON: TypeAlias = Any
-"""A JSON value: dict, list, str, int, float, bool or None."""
+"""A JSON value: `dict`, `list`, `str`, `int`, `float`, `bool` or `None`."""
 
 
 class _Dataclass(Protocol):
-    """An instance of a dataclass."""
+    """A dataclass instance."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 JSONObject: TypeAlias = Mapping[str, JSON] | _Dataclass
-"""What can be sent as a JSON object: a dict or another mapping, or an instance of a dataclass."""
+"""A value that is sent as a JSON object: a mapping or a dataclass instance."""
 
 
 NewRecord: TypeAlias = JSONObject | DatasetRecord | ExportedRecord | tuple[JSONObject, JSONObject]
-"""A record to create: a dict with a payload, a payload by itself, both in a tuple, or a record that was read."""
+"""A record to create: a dict with a `payload`, a payload, a tuple of payload and properties, or an existing record."""
 
 Line: TypeAlias = str | bytes | JSONObject
-"""A line of JSONL: text or an object. Bytes are pieces of any size."""
+"""A line of JSONL, as a string or an object, or a chunk of bytes of any size."""
 
 ProgressCallback: TypeAlias = Callable[[Progress], object] | Literal[True] | None
-"""Who hears how far a transfer is: a function, or with True a bar."""
+"""A callback that receives `Progress` updates, or `True` for a tqdm progress bar."""
 
 
 class Readable(Protocol):
     """A file opened for reading."""
 
     def read(self, size: int, /) -> bytes | str:
-        """Reads at most so much; nothing at the end."""
+        """Reads at most `size` bytes or characters. Returns an empty value at the end of the file."""
         ...
 
 
 class AsyncReadable(Protocol):
-    """A file whose `read` is awaited."""
+    """A file with an async `read`."""
 
     def read(self, size: int, /) -> Awaitable[bytes | str]:
-        """Reads at most so much; nothing at the end."""
+        """Reads at most `size` bytes or characters. Returns an empty value at the end of the file."""
         ...
 
 
 class AsyncWritable(Protocol):
-    """A file whose `write` is awaited."""
+    """A file with an async `write`."""
 
-    def write(self, piece: bytes, /) -> Awaitable[object]:
-        """Writes all of it."""
+    def write(self, data: bytes, /) -> Awaitable[object]:
+        """Writes all of the data."""
         ...
 
 
 class _File(TypedDict):
     file_name: str
-    """What the file is called."""
+    """Name of the file."""
     content: bytes | bytearray | memoryview | IO[bytes]
-    """The bytes, or a file opened for reading in binary, which is streamed."""
+    """Content, or a file opened for reading in binary mode, which is streamed."""
 
 
 class FileUpload(_File, total=False):
-    """A file to upload: its `file_name` and `content`, and perhaps its `content_type`."""
+    """A file to upload."""
 
     content_type: str | None
-    """The media type, such as `application/jsonl`."""
+    """Media type, such as `application/jsonl`."""

@@ -1,16 +1,16 @@
-"""The pytest plugin of mistral-datasets: a client of an empty local server for every test that asks for one.
+"""pytest plugin of mistral-datasets: a client of an empty local server for every test that requests one.
 
-pytest loads it in every run, wherever the package is installed. So it lies beside the package, whose import takes some
-milliseconds, and imports it only when a test asks for a fixture.
+pytest loads the plugin in every run, wherever the package is installed. It is therefore a separate package, which
+imports `mistral_datasets` only when a test uses a fixture.
 
 Fixtures:
-    mistral_local: A workspace of its own for a test: a client, its faults and its journal.
-    mistral_local_env: The same, and the environment is such that `Mistral()` uses it.
-    mistral_local_session: A workspace for the whole run, for set-ups that take long.
-    mistral_local_server: The server, for workspaces that live as long as you say.
+    mistral_local: A workspace for one test: a client, fault rules and a request log.
+    mistral_local_env: The same workspace, with environment variables that make `Mistral()` use it.
+    mistral_local_session: A workspace for the whole run, for expensive setup.
+    mistral_local_server: The server, for workspaces with any other lifetime.
 
-The marker `mistral_local(generation="g3")` gives a test a server of another generation of the API. The ini option
-`mistral_local_generation` says which one is the default, and `mistral_local_url` names a server that runs already.
+The marker `mistral_local(generation="g3")` selects the API generation for a test. The ini option
+`mistral_local_generation` sets the default generation, and `mistral_local_url` the URL of a running server to use.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ MARKER = "mistral_local"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Tells pytest of the ini options."""
-    parser.addini(
-        "mistral_local_generation", "the API's generation that mistral_local serves: g1, g2 or g3", default="g1"
-    )
-    parser.addini("mistral_local_url", "a running local server that mistral_local uses, in the place of its own")
+    """Registers the ini options."""
+    parser.addini("mistral_local_generation", "API generation of the mistral_local server: g1, g2 or g3", default="g1")
+    parser.addini("mistral_local_url", "URL of a running local server for mistral_local to use")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tells pytest of the marker."""
-    config.addinivalue_line("markers", f'{MARKER}(generation="g1"): how the server behind `mistral_local` is set up')
+    """Registers the marker."""
+    config.addinivalue_line(
+        "markers", f'{MARKER}(generation="g1"): API generation of the server behind `mistral_local`'
+    )
 
 
 class _Servers:
-    """The servers of a run, each started when it is first asked for."""
+    """The servers of a test run, started on first use."""
 
     def __init__(self, url: str, generation: str) -> None:
         self._url = url
@@ -63,7 +63,7 @@ class _Servers:
         if not self._url:
             return self.server(generation).workspace()
         if generation is not None:
-            raise pytest.UsageError("the generation of the server at mistral_local_url cannot be chosen here")
+            raise pytest.UsageError("the generation of the server at mistral_local_url cannot be changed by a marker")
         from mistral_datasets.testing import LocalWorkspace
 
         return LocalWorkspace(self._url)
@@ -81,41 +81,41 @@ def _mistral_local_servers(pytestconfig: pytest.Config) -> Iterator[_Servers]:
     servers.stop()
 
 
-def _used(workspace: LocalWorkspace) -> Iterator[LocalWorkspace]:
+def _use(workspace: LocalWorkspace) -> Iterator[LocalWorkspace]:
     with workspace:
         yield workspace
-    # The server may serve many more tests, which need not carry what this one wrote.
+    # Frees the memory of this test's data, because the server may serve many more tests.
     workspace.reset()
 
 
 @pytest.fixture
 def mistral_local(request: pytest.FixtureRequest, _mistral_local_servers: _Servers) -> Iterator[LocalWorkspace]:
-    """An empty workspace of a local server of Mistral's observability datasets API, for this test alone."""
+    """An empty workspace on a local server of Mistral's observability datasets API, for one test."""
     marker = cast("pytest.Item", request.node).get_closest_marker(MARKER)
     options: dict[str, str] = {} if marker is None else dict(marker.kwargs)
     generation = options.pop("generation", None)
     if options or (marker is not None and marker.args):
-        raise pytest.UsageError(f"the marker {MARKER} takes `generation` alone, by its name")
-    yield from _used(_mistral_local_servers.workspace(generation))
+        raise pytest.UsageError(f"the marker {MARKER} accepts only the keyword argument `generation`")
+    yield from _use(_mistral_local_servers.workspace(generation))
 
 
 @pytest.fixture
 def mistral_local_env(mistral_local: LocalWorkspace, monkeypatch: pytest.MonkeyPatch) -> LocalWorkspace:
-    """As `mistral_local`; and by `MISTRAL_API_KEY` and `MISTRAL_SERVER_URL` in the environment, `Mistral()` uses it."""
+    """Like `mistral_local`, with environment variables that make `Mistral()` use the workspace."""
     for name, value in mistral_local.environment.items():
         monkeypatch.setenv(name, value)
-    # What else the environment says of proxies stays; to this host none leads.
+    # Bypasses a proxy for this host without changing the other proxy settings.
     monkeypatch.setenv("NO_PROXY", mistral_local.url.split("/")[2].rsplit(":", 1)[0], prepend=",")
     return mistral_local
 
 
 @pytest.fixture(scope="session")
 def mistral_local_session(_mistral_local_servers: _Servers) -> Iterator[LocalWorkspace]:
-    """A workspace for the whole run, and with pytest-xdist for a worker's. What one test writes there, others see."""
-    yield from _used(_mistral_local_servers.workspace())
+    """A workspace shared by all tests of the run, or of a pytest-xdist worker."""
+    yield from _use(_mistral_local_servers.workspace())
 
 
 @pytest.fixture(scope="session")
 def mistral_local_server(_mistral_local_servers: _Servers) -> LocalServer:
-    """The local server in this process, of which fixtures of your own take workspaces."""
+    """The local server of the run, from which your own fixtures can create workspaces."""
     return _mistral_local_servers.server()

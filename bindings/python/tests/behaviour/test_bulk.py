@@ -1,6 +1,6 @@
-"""Cases on creating many records, and on importing JSONL.
+"""Behaviour cases: create_records and import_jsonl.
 
-The list is `tests/behaviour/cases.txt` in the root of the project.
+The cases are listed in `tests/behaviour/cases.txt`, and implemented in every language.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness import Workspace, failing
+from harness import Workspace, error_of
 from mistral_datasets import errors, models
 from mistral_datasets.types import CreateReport, ImportReport
 
@@ -28,7 +28,7 @@ def line(n: int) -> str:
 
 
 async def numbers(workspace: Workspace, dataset: models.Dataset) -> list[Any]:
-    records = await workspace.listed(workspace.mistral.datasets.iter_records(dataset.id))
+    records = await workspace.collect(workspace.mistral.datasets.iter_records(dataset.id))
     workspace.requests()
     return [each.properties.get("n") for each in records]
 
@@ -57,7 +57,7 @@ async def test_create_records_in_order(workspace: Workspace) -> None:
     assert await numbers(workspace, second) == list(range(20))
     assert (await workspace.datasets.create_records(second.id, [])).items == []
     for options in ({"concurrency": 65}, {"concurrency": -1}, {"strategy": "files"}):
-        error = await failing(workspace.datasets.create_records, second.id, [record(0)], **options)
+        error = await error_of(workspace.datasets.create_records, second.id, [record(0)], **options)
         assert isinstance(error, errors.ValidationError)
 
 
@@ -75,10 +75,10 @@ async def test_create_records_reads_the_source_lazily(workspace: Workspace) -> N
     closing = threading.Timer(1, workspace.mistral.close)
     closing.start()
     call = workspace.datasets.create_records
-    error = await failing(call, dataset.id, endless(), strategy="single", concurrency=4)
+    error = await error_of(call, dataset.id, endless(), strategy="single", concurrency=4)
     closing.join()
     assert isinstance(error, errors.CancelledError)
-    # Ten were answered, four are under way, and at most as many are ready.
+    # Ten are complete, four are in flight, and at most four are buffered.
     assert 14 <= pulled <= 18
     assert created(error).created == 10
 
@@ -88,7 +88,7 @@ async def test_create_records_stops_or_continues_on_errors(workspace: Workspace)
     records: list[Any] = [record(n) for n in range(6)]
     records[1] = {"payload": ["my secret"]}
     records[3] = {"payload": {"no": "messages"}}
-    error = await failing(workspace.datasets.create_records, dataset.id, records, concurrency=1)
+    error = await error_of(workspace.datasets.create_records, dataset.id, records, concurrency=1)
     assert isinstance(error, errors.ValidationError)
     assert error.message == "payload: expected an object"
     assert "secret" not in repr(error)
@@ -101,14 +101,14 @@ async def test_create_records_stops_or_continues_on_errors(workspace: Workspace)
     assert isinstance(refused, errors.ValidationError)
     assert refused.status == 422
     assert await numbers(workspace, second) == [0, 2, 4, 5]
-    # What has no JSON form is the failure of one record too.
+    # A value that is not JSON serializable fails only its own record.
     report = await workspace.datasets.create_records(
         second.id, [{"messages": [], "x": object()}, {"messages": [float("nan")]}, 5, record(6)], on_error="continue"
     )
     assert statuses(report) == ["failed", "failed", "failed", "created"]
-    assert "object has no JSON form" in str(report.items[0].error)
-    # What would meet every record ends the call in any case.
-    error = await failing(
+    assert "object is not JSON serializable" in str(report.items[0].error)
+    # A failure that affects every record always ends the call.
+    error = await error_of(
         workspace.datasets.create_records, "no-such-dataset", records, concurrency=1, on_error="continue"
     )
     assert isinstance(error, errors.NotFoundError)
@@ -128,7 +128,7 @@ async def test_create_records_as_a_file(workspace: Workspace) -> None:
     assert await numbers(workspace, dataset) == list(range(1001))
     second = await workspace.dataset()
     records = [record(0), {"payload": {"messages": "no list"}}, record(2)]
-    error = await failing(workspace.datasets.create_records, second.id, records, strategy="file")
+    error = await error_of(workspace.datasets.create_records, second.id, records, strategy="file")
     assert error.message == "payload.messages: expected an array, found a string"
     assert created(error).created == 0
     report = await workspace.datasets.create_records(second.id, records, strategy="file", on_error="continue")
@@ -140,7 +140,7 @@ async def test_create_records_resumes(workspace: Workspace) -> None:
     workspace.requests()
     workspace.inject_fault(operation="create_record", skip=3, carry_out=True, reset_after_bytes=0)
     call = workspace.datasets.create_records
-    error = await failing(call, dataset.id, map(record, range(8)), concurrency=1)
+    error = await error_of(call, dataset.id, map(record, range(8)), concurrency=1)
     assert error.ambiguous
     report = created(error)
     assert (report.created, report.unknown, report.not_sent) == (3, 1, 4)
@@ -171,7 +171,7 @@ EVERY_FORM = (
 
 
 class Awaited:
-    """A file whose `read` is awaited."""
+    """A file with an async `read`."""
 
     def __init__(self, content: bytes) -> None:
         self._file = io.BytesIO(content)
@@ -223,16 +223,16 @@ async def test_import_jsonl_compressed(workspace: Workspace, tmp_path: Path) -> 
         assert await numbers(workspace, filled) == list(range(300))
     dataset = await workspace.dataset()
     await workspace.datasets.import_jsonl(dataset.id, content)
-    # What export compresses, import reads.
+    # Import reads what export compressed.
     packed = tmp_path / "packed"
     await workspace.datasets.export(dataset.id, packed, compression="zstd")
     again = await workspace.dataset()
     assert (await workspace.datasets.import_jsonl(again.id, packed, compression="zstd")).records == 300
     workspace.requests()
-    error = await failing(workspace.datasets.import_jsonl, dataset.id, gzip.compress(content)[:-7])
+    error = await error_of(workspace.datasets.import_jsonl, dataset.id, gzip.compress(content)[:-7])
     assert isinstance(error, errors.ValidationError)
     assert workspace.requests() == []
-    error = await failing(workspace.datasets.import_jsonl, dataset.id, path, compression="none")
+    error = await error_of(workspace.datasets.import_jsonl, dataset.id, path, compression="none")
     assert isinstance(error, errors.ValidationError)
 
 
@@ -240,7 +240,7 @@ async def test_import_jsonl_rejects_invalid_lines(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     workspace.requests()
     for bad, column in (('{"messages": [}', 15), ('{"messages": "my secret"}', 14)):
-        error = await failing(workspace.datasets.import_jsonl, dataset.id, [line(0), bad, line(2)])
+        error = await error_of(workspace.datasets.import_jsonl, dataset.id, [line(0), bad, line(2)])
         assert isinstance(error, errors.ValidationError)
         assert isinstance(error.report, ImportReport)
         (found,) = error.report.invalid_lines
@@ -252,7 +252,7 @@ async def test_import_jsonl_rejects_invalid_lines(workspace: Workspace) -> None:
 
 async def test_import_jsonl_lenient(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
-    report = await workspace.datasets.import_jsonl(dataset.id, [line(0), "no JSON", line(2), "5"], lenient=True)
+    report = await workspace.datasets.import_jsonl(dataset.id, [line(0), "not JSON", line(2), "5"], lenient=True)
     assert (report.lines, report.records, report.invalid_line_count) == (4, 2, 2)
     assert [bad.line for bad in report.invalid_lines] == [2, 4]
     assert await numbers(workspace, dataset) == [0, 2]
@@ -262,7 +262,7 @@ async def test_import_jsonl_splits_large_files(workspace: Workspace) -> None:
     content = "".join(f"{line(n)}\n" for n in range(100)).encode()
     dataset = await workspace.dataset()
     for most in (20, 0, 1 << 40):
-        error = await failing(workspace.datasets.import_jsonl, dataset.id, content, max_file_bytes=most)
+        error = await error_of(workspace.datasets.import_jsonl, dataset.id, content, max_file_bytes=most)
         assert isinstance(error, errors.ValidationError)
     for source in (content, io.BytesIO(content)):
         dataset = await workspace.dataset()

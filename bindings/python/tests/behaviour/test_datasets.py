@@ -1,6 +1,6 @@
-"""Cases on datasets.
+"""Behaviour cases: datasets.
 
-The list is `tests/behaviour/cases.txt` in the root of the project.
+The cases are listed in `tests/behaviour/cases.txt`, and implemented in every language.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import datetime
 from uuid import uuid4
 
-from harness import NOWHERE, Api, failing
+from harness import UNREACHABLE, Api, error_of
 from mistral_datasets import Mistral, errors
 
 
-def nowhere(style: str) -> Api:
-    """A client of a port on which nothing listens."""
-    return Api(style, Mistral("a key", server_url=NOWHERE, retries=1))
+def unreachable(style: str) -> Api:
+    """A client of a port on which no server listens."""
+    return Api(style, Mistral("a key", server_url=UNREACHABLE, retries=1))
 
 
 async def test_create_dataset(api: Api) -> None:
@@ -27,13 +27,13 @@ async def test_create_dataset(api: Api) -> None:
 
 
 async def test_create_dataset_checks_limits_before_sending(style: str) -> None:
-    api = nowhere(style)
+    api = unreachable(style)
     for name, description, expected in [
         ("abcd", "", "name: expected 5 to 50 characters, found 4"),
         ("x" * 51, "", "name: expected 5 to 50 characters, found 51"),
         ("A name", "d" * 201, "description: expected at most 200 characters, found 201"),
     ]:
-        error = await failing(api.datasets.create, name=name, description=description)
+        error = await error_of(api.datasets.create, name=name, description=description)
         assert isinstance(error, errors.ValidationError)
         assert (error.message, error.error_code, error.status) == (expected, "VALIDATION_ERROR", None)
 
@@ -57,7 +57,7 @@ async def test_fetch_dataset_by_slug(api: Api) -> None:
 
 
 async def test_fetch_unknown_dataset(api: Api) -> None:
-    error = await failing(api.datasets.fetch, dataset_id=uuid4())
+    error = await error_of(api.datasets.fetch, dataset_id=uuid4())
     assert isinstance(error, errors.NotFoundError)
     assert (error.status, error.error_code, error.operation) == (404, "DATASET_NOT_FOUND", "fetch_dataset")
     assert error.request_id
@@ -86,9 +86,9 @@ async def test_delete_dataset(api: Api) -> None:
     record = await api.record(dataset, "hello")
     assert await api.datasets.delete(dataset_id=dataset.id) is None
     for call in (api.datasets.fetch, api.datasets.list_records, api.datasets.delete):
-        error = await failing(call, dataset_id=dataset.id)
+        error = await error_of(call, dataset_id=dataset.id)
         assert error.error_code == "DATASET_NOT_FOUND"
-    error = await failing(api.datasets.records.fetch, dataset_record_id=record.id)
+    error = await error_of(api.datasets.records.fetch, dataset_record_id=record.id)
     assert error.error_code == "DATASET_RECORD_NOT_FOUND"
     assert (await api.datasets.list()).datasets.count == 0
 
@@ -127,7 +127,7 @@ async def test_list_datasets_count_only(api: Api) -> None:
 
 
 async def test_list_rejects_page_sizes_out_of_range(style: str) -> None:
-    api = nowhere(style)
+    api = unreachable(style)
     for page_size, page, expected in [
         (101, 1, "page_size: expected 0 to 100, found 101"),
         (-1, 1, "page_size: expected 0 to 100, found -1"),
@@ -138,6 +138,6 @@ async def test_list_rejects_page_sizes_out_of_range(style: str) -> None:
             (api.datasets.list_records, {"dataset_id": "x"}),
             (api.datasets.list_tasks, {"dataset_id": "x"}),
         ):
-            error = await failing(call, page_size=page_size, page=page, **more)
+            error = await error_of(call, page_size=page_size, page=page, **more)
             assert isinstance(error, errors.ValidationError)
             assert error.message == expected

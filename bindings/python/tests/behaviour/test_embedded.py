@@ -1,6 +1,6 @@
-"""Cases on the server in the same process.
+"""Behaviour cases: the local server in the same process.
 
-The list is `tests/behaviour/cases.txt` in the root of the project.
+The cases are listed in `tests/behaviour/cases.txt`, and implemented in every language.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import Api, failing
+from harness import Api, error_of
 from mistral_datasets import Mistral, errors
 
 
@@ -21,9 +21,9 @@ async def test_local_server_in_memory(style: str) -> None:
     url = api.mistral.server_url
     await api.close()
     await api.close()
-    assert isinstance(await failing(api.datasets.list), errors.ClosedError)
-    late = api.of(Mistral("k", server_url=url))
-    assert isinstance(await failing(late.datasets.list), errors.ConnectionError)
+    assert isinstance(await error_of(api.datasets.list), errors.ClosedError)
+    late = api.with_client(Mistral("k", server_url=url))
+    assert isinstance(await error_of(late.datasets.list), errors.ConnectionError)
 
 
 async def test_local_server_on_disk(style: str, tmp_path: Path) -> None:

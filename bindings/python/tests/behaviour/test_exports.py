@@ -1,6 +1,6 @@
-"""Cases on exports, and on hearing how far transfers are.
+"""Behaviour cases: exports and progress callbacks.
 
-The list is `tests/behaviour/cases.txt` in the root of the project.
+The cases are listed in `tests/behaviour/cases.txt`, and implemented in every language.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from harness import Workspace, failing
+from harness import Workspace, error_of
 from mistral_datasets import errors, models
 from mistral_datasets.types import ExportedRecord, Progress
 
 
 async def filled(workspace: Workspace) -> tuple[models.Dataset, bytes]:
-    """A dataset of three records, and its export as the server has it."""
+    """Creates a dataset of three records, and returns it with its export."""
     dataset = await workspace.dataset()
     for text in ("first", "zweites 😀", "third"):
         await workspace.record(dataset, text)
@@ -30,7 +30,7 @@ async def filled(workspace: Workspace) -> tuple[models.Dataset, bytes]:
 
 
 def openings(workspace: Workspace) -> list[tuple[int | None, str | None]]:
-    """The requests by which links were opened: their status and the range that they asked for."""
+    """Returns the status and range of the requests that opened links."""
     requests = [each for each in workspace.requests() if each.operation == "open_link"]
     return [(each.status, each.headers.get("range")) for each in requests]
 
@@ -42,15 +42,15 @@ async def test_export_to_file(workspace: Workspace, tmp_path: Path) -> None:
     report = await workspace.datasets.export(dataset.id, path)
     assert report == (3, len(whole), path)
     assert path.read_bytes() == whole
-    # A failure leaves what was there, and nothing else.
+    # A failure leaves the existing file unchanged and no temporary file.
     workspace.inject_fault(operation="open_link", status=400, body="no", times=None)
-    error = await failing(workspace.datasets.export, dataset.id, str(path))
+    error = await error_of(workspace.datasets.export, dataset.id, str(path))
     assert error.operation == "export"
     assert path.read_bytes() == whole
     assert [each.name for each in tmp_path.iterdir()] == ["export.jsonl"]
-    assert isinstance(await failing(workspace.datasets.export, "unknown", path), errors.NotFoundError)
+    assert isinstance(await error_of(workspace.datasets.export, "unknown", path), errors.NotFoundError)
     nowhere = tmp_path / "missing" / "export.jsonl"
-    assert isinstance(await failing(workspace.datasets.export, dataset.id, nowhere), errors.ValidationError)
+    assert isinstance(await error_of(workspace.datasets.export, dataset.id, nowhere), errors.ValidationError)
     with pytest.raises(TypeError, match="to: expected a path"):
         await workspace.datasets.export(dataset.id, 5)
 
@@ -85,7 +85,7 @@ async def test_export_resumes(workspace: Workspace, tmp_path: Path) -> None:
     assert b"".join(pieces) == whole
     workspace.inject_fault(operation="open_link", reset_after_bytes=0, times=None)
     never = tmp_path / "never.jsonl"
-    error = await failing(workspace.datasets.export, dataset.id, never)
+    error = await error_of(workspace.datasets.export, dataset.id, never)
     assert isinstance(error, errors.ConnectionError)
     assert (error.attempts, never.exists()) == (5, False)
 
@@ -101,7 +101,7 @@ async def test_export_renews_an_expired_url(workspace: Workspace) -> None:
         expected = ["list_records", "export_to_jsonl", "open_link", "export_to_jsonl", "open_link"]
         assert workspace.operations() == expected
     workspace.inject_fault(operation="open_link", status=403, body="", times=None)
-    assert isinstance(await failing(workspace.datasets.export, dataset.id, written), errors.PermissionError)
+    assert isinstance(await error_of(workspace.datasets.export, dataset.id, written), errors.PermissionError)
 
 
 async def test_export_checks_the_line_count(workspace: Workspace, tmp_path: Path) -> None:
@@ -110,8 +110,8 @@ async def test_export_checks_the_line_count(workspace: Workspace, tmp_path: Path
     workspace.inject_fault(operation="list_records", status=200, body=body, times=None)
     path = tmp_path / "export.jsonl"
     for call in (
-        failing(workspace.datasets.export, dataset.id, path),
-        failing(workspace.listed, workspace.mistral.datasets.export_records(dataset.id)),
+        error_of(workspace.datasets.export, dataset.id, path),
+        error_of(workspace.collect, workspace.mistral.datasets.export_records(dataset.id)),
     ):
         error = await call
         assert isinstance(error, errors.DecodingError)
@@ -125,7 +125,7 @@ async def test_export_records(workspace: Workspace) -> None:
     workspace.requests()
     records = workspace.mistral.datasets.export_records(dataset.id)
     assert workspace.requests() == []
-    exported: list[ExportedRecord] = await workspace.listed(records)
+    exported: list[ExportedRecord] = await workspace.collect(records)
     assert [each.id for each in exported] == [each.id for each in stored]
     assert [each.payload for each in exported] == [each.payload for each in stored]
     assert [each.properties for each in exported] == [each.properties for each in stored]
@@ -134,16 +134,16 @@ async def test_export_records(workspace: Workspace) -> None:
     assert "first" not in repr(exported[0])
     lines = '{"payload": {"messages": []}}\n\nthe conversation\n'
     workspace.inject_fault(operation="open_link", status=200, body=lines)
-    loop = workspace.begin(records)
+    loop = workspace.iterate(records)
     assert (await workspace.next(loop)).properties == {}
-    error = await failing(workspace.next, loop)
+    error = await error_of(workspace.next, loop)
     assert isinstance(error, errors.DecodingError)
     assert "the conversation" not in repr(error)
     assert await workspace.next(loop) is None
 
 
 class Awaited:
-    """A file whose `write` is awaited."""
+    """A file with an async `write`."""
 
     def __init__(self) -> None:
         self.content = b""

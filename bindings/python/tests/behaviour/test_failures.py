@@ -1,6 +1,6 @@
-"""Cases on what goes wrong before or beside the API, and on secrets.
+"""Behaviour cases: connection failures, authentication and secrets.
 
-The list is `tests/behaviour/cases.txt` in the root of the project.
+The cases are listed in `tests/behaviour/cases.txt`, and implemented in every language.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from harness import NOWHERE, Api, Canned, failing
+from harness import UNREACHABLE, Api, Canned, error_of
 from mistral_datasets import Mistral, errors, models
 
 
-def nowhere(style: str) -> Api:
-    """A client of a port on which nothing listens."""
-    return Api(style, Mistral("a key", server_url=NOWHERE, retries=1))
+def unreachable(style: str) -> Api:
+    """A client of a port on which no server listens."""
+    return Api(style, Mistral("a key", server_url=UNREACHABLE, retries=1))
 
 
 async def test_missing_key_is_a_configuration_error(style: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,8 +31,8 @@ async def test_missing_key_is_a_configuration_error(style: str, monkeypatch: pyt
 
 
 async def test_rejected_key_is_an_authentication_error(api: Api) -> None:
-    other = api.of(Mistral("another key", server_url=api.mistral.server_url))
-    error = await failing(other.datasets.list)
+    other = api.with_client(Mistral("another key", server_url=api.mistral.server_url))
+    error = await error_of(other.datasets.list)
     assert isinstance(error, errors.AuthenticationError)
     assert (error.status, error.error_code) == (401, "AUTH_UNAUTHORIZED")
     assert "key" in (error.hint or "")
@@ -43,13 +43,13 @@ TRANSFERS: list[tuple[Callable[[Api], Any], dict[str, Any]]] = [
     (lambda api: api.files.download, {"file_id": "file"}),
     (lambda api: api.files.upload, {"file": {"file_name": "a", "content": b"b"}}),
 ]
-"""A plain call, one whose response streams, and one whose request does."""
+"""A plain call, a streaming response and a streaming request."""
 
 
 async def test_unreachable_server_is_a_connection_error(style: str) -> None:
-    api = nowhere(style)
+    api = unreachable(style)
     for call, arguments in TRANSFERS:
-        error = await failing(call(api), **arguments)
+        error = await error_of(call(api), **arguments)
         assert type(error) is errors.ConnectionError
         assert not isinstance(error, errors.ObservabilityError)
         assert "127.0.0.1:9" in error.message
@@ -66,7 +66,7 @@ async def test_slow_server_is_a_timeout_error(style: str) -> None:
     with Canned(200, '{"datasets": {"count": 0}}', delay=20) as server:
         api = Api(style, server.client(timeout_ms=100))
         for call, arguments in TRANSFERS:
-            error = await failing(call(api), **arguments)
+            error = await error_of(call(api), **arguments)
             assert type(error) is errors.TimeoutError
             assert error.retryable
 
@@ -77,9 +77,9 @@ async def test_secrets_stay_out_of_errors(style: str) -> None:
         mistral = server.client()
         api = Api(style, mistral)
         payload = models.ConversationPayload(messages=[{"role": "user", "content": "the conversation"}])
-        error = await failing(api.datasets.create_record, dataset_id="d", payload=payload, properties={})
+        error = await error_of(api.datasets.create_record, dataset_id="d", payload=payload, properties={})
         link = f"{server.url}/file?signature=the-signature"
-        refused = await failing(api.open_link, link)
+        refused = await error_of(api.open_link, link)
     url = models.SignedUrl.from_json(json.dumps({"url": link}))
     printed = " ".join(f"{thing!r} {thing}" for thing in (error, refused, mistral, mistral.datasets, payload, url))
     for secret in ("the key", "the conversation", "the-signature"):
@@ -97,5 +97,5 @@ async def test_key_is_not_sent_to_other_hosts(style: str) -> None:
     assert first.requests[0][1]["authorization"] == "Bearer the key"
     assert [request for request, _, _ in other.requests] == ["GET /elsewhere"] * 2
     assert all("authorization" not in headers for _, headers, _ in other.requests)
-    error = await failing(api.open_link, "file:///etc/hosts")
+    error = await error_of(api.open_link, "file:///etc/hosts")
     assert isinstance(error, errors.ValidationError)

@@ -1,6 +1,6 @@
-"""Cases on files, signed links and exports.
+"""Behaviour cases: files, signed URLs and exports.
 
-The list is `tests/behaviour/cases.txt` in the root of the project.
+The cases are listed in `tests/behaviour/cases.txt`, and implemented in every language.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from harness import UNUSUAL, Api, failing
+from harness import UNUSUAL, Api, error_of
 from mistral_datasets import errors
 
 LINE = '{"messages": [{"role": "user", "content": "Grüße"}]}\n'
@@ -29,7 +29,7 @@ async def test_upload_file_from_bytes(api: Api) -> None:
 
 
 class Unseekable(io.RawIOBase):
-    """A stream that cannot tell how much is left in it, such as a pipe."""
+    """A stream of unknown length, such as a pipe."""
 
     def __init__(self, pieces: list[bytes]) -> None:
         self._pieces = pieces
@@ -75,7 +75,7 @@ async def test_delete_file(api: Api) -> None:
     response = await api.files.delete(file_id=file)
     assert (response.id, response.deleted) == (file, True)
     for call in (api.files.retrieve, api.files.delete, api.files.download):
-        error = await failing(call, file_id=file)
+        error = await error_of(call, file_id=file)
         assert isinstance(error, errors.NotFoundError)
         assert error.status == 404
     assert (await api.files.list()).total == 0
@@ -108,7 +108,7 @@ async def test_signed_url_needs_no_key(api: Api) -> None:
     assert await api.read(await api.open_link(link)) == LINE.encode()
     with pytest.raises(urllib.error.HTTPError):
         urllib.request.urlopen(link + "0")
-    error = await failing(api.files.get_signed_url, file_id=file, expiry=0)
+    error = await error_of(api.files.get_signed_url, file_id=file, expiry=0)
     assert error.message == "expiry: expected at least 1, found 0"
 
 
@@ -123,7 +123,7 @@ async def test_export_then_import(api: Api) -> None:
 
     copy = await api.dataset()
     file = await api.files.upload(file={"file_name": "export.jsonl", "content": export})
-    task = await api.finished(await api.datasets.import_from_file(dataset_id=copy.id, file_id=file.id))
+    task = await api.wait(await api.datasets.import_from_file(dataset_id=copy.id, file_id=file.id))
     assert task.result is not None, task
     assert task.result.imported_record_count == 121
     for page in (1, 2):

@@ -1,6 +1,6 @@
-"""Cases on responses that come in an unusual way, and on what is written into the log.
+"""Behaviour cases: unusual responses and logging.
 
-The list is `tests/behaviour/cases.txt` in the root of the project.
+The cases are listed in `tests/behaviour/cases.txt`, and implemented in every language.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import logging
 
 import pytest
 
-from harness import COUNT, Api, Canned, Workspace, failing
+from harness import COUNT, Api, Canned, Workspace, error_of
 from mistral_datasets import errors
 
 BROTLI = base64.b64decode("CxSAeyJkYXRhc2V0cyI6IHsiY291bnQiOiAzLCAicmVzdWx0cyI6IFtdfX0D")
-"""A response to listing datasets, compressed."""
+"""A compressed response to `list_datasets`."""
 
 
 async def test_compressed_responses_are_decoded(style: str) -> None:
@@ -24,7 +24,7 @@ async def test_compressed_responses_are_decoded(style: str) -> None:
             assert (await Api(style, server.client()).datasets.list()).datasets.count == 3
             assert encoding in server.requests[0][1]["accept-encoding"]
     with Canned(200, "no gzip at all", {"content-encoding": "gzip"}) as server:
-        error = await failing(Api(style, server.client()).datasets.list)
+        error = await error_of(Api(style, server.client()).datasets.list)
         assert isinstance(error, (errors.DecodingError, errors.ConnectionError))
 
 
@@ -37,12 +37,12 @@ async def test_calls_are_logged_without_secrets(workspace: Workspace, caplog: py
     link = (await workspace.datasets.export_to_jsonl(dataset_id=dataset.id)).file_url
     await workspace.read(await workspace.open_link(link))
     logged = caplog.text
-    for told in ("create_record", "list_records", "status=503", "retry", "request_id="):
-        assert told in logged
+    for expected in ("create_record", "list_records", "status=503", "retry", "request_id="):
+        assert expected in logged
     for secret in (workspace.key, "a private word", link.partition("?")[2]):
         assert secret not in logged
     assert {record.name for record in caplog.records} == {"mistral_datasets"}
-    # Who wants less hears less.
+    # A higher log level suppresses messages.
     caplog.clear()
     caplog.set_level(logging.WARNING, "mistral_datasets")
     await workspace.datasets.list()

@@ -1,6 +1,6 @@
-"""Cases on import tasks.
+"""Behaviour cases: import tasks.
 
-The list is `tests/behaviour/cases.txt` in the root of the project.
+The cases are listed in `tests/behaviour/cases.txt`, and implemented in every language.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from harness import Api, Workspace, failing
+from harness import Api, Workspace, error_of
 from mistral_datasets import errors
 
 LINE = '{"messages": [{"role": "user", "content": "Grüße"}]}\n'
@@ -25,7 +25,7 @@ async def test_import_from_file(api: Api) -> None:
     file = await api.file("\n".join(lines))
     task = await api.datasets.import_from_file(dataset_id=dataset.id, file_id=file)
     assert (task.status, task.dataset_id) == ("RUNNING", dataset.id)
-    task = await api.finished(task)
+    task = await api.wait(task)
     assert (task.status, task.progress) == ("COMPLETED", 100)
     assert task.result is not None
     counts = task.result.to_dict().values()
@@ -41,7 +41,7 @@ async def test_import_from_file_is_all_or_nothing(api: Api) -> None:
     dataset = await api.dataset()
     for bad in ('{"messages": 5}', "{", '{"properties": {}}', "[]", '{"payload": []}'):
         file = await api.file(f"{LINE}{LINE}{bad}\n{LINE}")
-        task = await api.finished(await api.datasets.import_from_file(dataset_id=dataset.id, file_id=file))
+        task = await api.wait(await api.datasets.import_from_file(dataset_id=dataset.id, file_id=file))
         assert task.status == "FAILED", bad
         assert "line 3" in (task.message or ""), task
         assert await api.records(dataset) == []
@@ -63,7 +63,7 @@ async def test_import_from_explorer(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     ids = workspace.local.insert_events(EVENTS)
     task = await workspace.datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=ids)
-    assert (await workspace.finished(task)).status == "COMPLETED"
+    assert (await workspace.wait(task)).status == "COMPLETED"
     records = await workspace.records(dataset)
     assert [record.source for record in records] == ["EXPLORER", "EXPLORER"]
     assert [message["content"] for message in records[0].payload.messages] == ["one", "1"]
@@ -74,7 +74,7 @@ async def test_import_from_campaign(workspace: Workspace) -> None:
     ids = workspace.local.insert_events(EVENTS)
     campaign = workspace.local.insert_campaign("Week 1", ids)
     task = await workspace.datasets.import_from_campaign(dataset_id=dataset.id, campaign_id=campaign)
-    assert (await workspace.finished(task)).status == "COMPLETED"
+    assert (await workspace.wait(task)).status == "COMPLETED"
     contents = [record.payload.messages[0]["content"] for record in await workspace.records(dataset)]
     assert contents == ["one", "two"]
 
@@ -83,10 +83,10 @@ async def test_import_from_playground(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     ids = workspace.local.insert_conversations([HELLO])
     task = await workspace.datasets.import_from_playground(dataset_id=dataset.id, conversation_ids=ids)
-    assert (await workspace.finished(task)).status == "COMPLETED"
+    assert (await workspace.wait(task)).status == "COMPLETED"
     (record,) = await workspace.records(dataset)
     assert (record.source, record.payload["messages"]) == ("PLAYGROUND", HELLO["messages"])
-    task = await workspace.finished(
+    task = await workspace.wait(
         await workspace.datasets.import_from_playground(dataset_id=dataset.id, conversation_ids=[])
     )
     assert task.result is not None
@@ -99,7 +99,7 @@ async def test_import_from_dataset_records(api: Api) -> None:
     task = await api.datasets.import_from_dataset_records(
         dataset_id=target.id, dataset_record_ids=[second.id, first.id]
     )
-    assert (await api.finished(task)).status == "COMPLETED"
+    assert (await api.wait(task)).status == "COMPLETED"
     copies = await api.records(target)
     assert [(copy.payload, copy.properties) for copy in copies] == [
         (record.payload, record.properties) for record in (second, first)
@@ -119,10 +119,10 @@ async def test_import_from_unknown_sources_is_rejected(api: Api) -> None:
         (datasets.import_from_dataset_records, {"dataset_record_ids": [unknown]}, "DATASET_RECORD_NOT_FOUND"),
     ]
     for call, source, code in calls:
-        error = await failing(call, dataset_id=dataset.id, **source)
+        error = await error_of(call, dataset_id=dataset.id, **source)
         assert isinstance(error, errors.NotFoundError), error
         assert code in (None, error.error_code)
-    error = await failing(datasets.import_from_file, dataset_id=unknown, file_id="file")
+    error = await error_of(datasets.import_from_file, dataset_id=unknown, file_id="file")
     assert error.error_code == "DATASET_NOT_FOUND"
     assert (await datasets.list_tasks(dataset_id=dataset.id)).tasks.count == 0
 
@@ -133,7 +133,7 @@ async def test_list_tasks(api: Api) -> None:
     for _ in range(3):
         file = await api.file("")
         task = await api.datasets.import_from_file(dataset_id=dataset.id, file_id=file)
-        ids.insert(0, (await api.finished(task)).id)
+        ids.insert(0, (await api.wait(task)).id)
     page = (await api.datasets.list_tasks(dataset_id=dataset.id, page_size=2)).tasks
     assert (page.count, [task.id for task in page.results]) == (3, ids[:2])
     assert page.next
@@ -141,6 +141,6 @@ async def test_list_tasks(api: Api) -> None:
 
 async def test_fetch_unknown_task(api: Api) -> None:
     dataset = await api.dataset()
-    error = await failing(api.datasets.fetch_task, dataset_id=dataset.id, task_id=uuid4())
+    error = await error_of(api.datasets.fetch_task, dataset_id=dataset.id, task_id=uuid4())
     assert isinstance(error, errors.NotFoundError)
     assert error.error_code == "DATASET_TASK_NOT_FOUND"

@@ -1,6 +1,6 @@
-"""Cases on reading whole listings.
+"""Behaviour cases: pagers.
 
-The list is `tests/behaviour/cases.txt` in the root of the project.
+The cases are listed in `tests/behaviour/cases.txt`, and implemented in every language.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from typing import Any
 
 import pytest
 
-from harness import Workspace, failing
+from harness import Workspace, error_of
 from mistral_datasets import errors
 
 
 async def test_iterate_records_in_order(workspace: Workspace) -> None:
-    dataset = await workspace.filled(250)
+    dataset = await workspace.dataset_with_records(250)
     pager = workspace.mistral.datasets.iter_records(dataset.id, page_size=20)
-    assert await workspace.on(pager).count() == 250
-    assert [record.properties["n"] for record in await workspace.listed(pager)] == list(range(250))
-    # Every loop begins anew, and knows how much is left once it has begun.
-    loop = workspace.begin(pager)
+    assert await workspace.wrap(pager).count() == 250
+    assert [record.properties["n"] for record in await workspace.collect(pager)] == list(range(250))
+    # Every loop starts from the beginning, and knows the remaining number of items once it has started.
+    loop = workspace.iterate(pager)
     assert operator.length_hint(loop, -1) == -1
     assert (await workspace.next(loop)).properties["n"] == 0
     assert operator.length_hint(loop) == 249
 
 
 async def test_iterate_is_lazy(workspace: Workspace) -> None:
-    dataset = await workspace.filled(30)
-    loop = workspace.begin(workspace.mistral.datasets.iter_records(dataset.id, page_size=10))
+    dataset = await workspace.dataset_with_records(30)
+    loop = workspace.iterate(workspace.mistral.datasets.iter_records(dataset.id, page_size=10))
     assert workspace.requests() == []
     await workspace.next(loop)
     time.sleep(0.05)
@@ -38,35 +38,35 @@ async def test_iterate_is_lazy(workspace: Workspace) -> None:
 
 
 async def test_iterate_prefetches(workspace: Workspace) -> None:
-    dataset = await workspace.filled(130)
+    dataset = await workspace.dataset_with_records(130)
     workspace.inject_fault(operation="list_records", delay_ms=30, times=None)
     took: list[float] = []
     for prefetch in (1, 8):
         began = time.monotonic()
         pager = workspace.mistral.datasets.iter_records(dataset.id, page_size=10, prefetch=prefetch)
-        assert len(await workspace.listed(pager)) == 130
+        assert len(await workspace.collect(pager)) == 130
         took.append(time.monotonic() - began)
         assert len(workspace.requests()) == 13
-    # One after the other they take 13 times the delay; the first, then eight and four at a time, three times.
+    # Sequentially, 13 pages take 13 delays; with prefetch they take three: one page, then eight, then four.
     assert took[0] >= 13 * 0.03
     assert took[1] < took[0] / 2
 
 
 async def test_iterate_pages(workspace: Workspace) -> None:
-    dataset = await workspace.filled(25)
+    dataset = await workspace.dataset_with_records(25)
     pager = workspace.mistral.datasets.iter_records(dataset.id, page_size=10)
-    pages = await workspace.listed(pager.pages())
+    pages = await workspace.collect(pager.pages())
     assert [(page.number, page.count, len(page.results)) for page in pages] == [(1, 25, 10), (2, 25, 10), (3, 25, 5)]
     assert [record.properties["n"] for page in pages for record in page.results] == list(range(25))
 
 
 async def test_iterate_stops_at_the_limit(workspace: Workspace) -> None:
-    dataset = await workspace.filled(50)
+    dataset = await workspace.dataset_with_records(50)
 
     datasets: Any = workspace.mistral.datasets
 
     async def taken(**options: int) -> int:
-        return len(await workspace.listed(datasets.iter_records(dataset.id, **options)))
+        return len(await workspace.collect(datasets.iter_records(dataset.id, **options)))
 
     assert await taken(limit=5) == 5
     (request,) = workspace.requests()
@@ -80,9 +80,9 @@ async def test_iterate_stops_at_the_limit(workspace: Workspace) -> None:
 async def test_iterate_skips_duplicates(workspace: Workspace) -> None:
     for _ in range(6):
         await workspace.dataset()
-    loop = workspace.begin(workspace.mistral.datasets.iter(page_size=2, prefetch=1))
+    loop = workspace.iterate(workspace.mistral.datasets.iter(page_size=2, prefetch=1))
     ids = [(await workspace.next(loop)).id]
-    # Datasets come newest first, so a new one pushes the rest along.
+    # Datasets are listed newest first, so a new one moves the others to later positions.
     await workspace.dataset()
     while (dataset := await workspace.next(loop)) is not None:
         ids.append(dataset.id)
@@ -90,27 +90,27 @@ async def test_iterate_skips_duplicates(workspace: Workspace) -> None:
 
 
 async def test_iterate_stops_on_an_endless_next(workspace: Workspace) -> None:
-    dataset = await workspace.filled(3)
+    dataset = await workspace.dataset_with_records(3)
     records = [record.to_dict() for record in (await workspace.records(dataset))[:2]]
     workspace.requests()
     for count in (0, 2, 1_000_000):
         workspace.clear_faults()
-        body = {"records": {"count": count, "next": "/for/ever", "results": records}}
+        body = {"records": {"count": count, "next": "/never-ending", "results": records}}
         workspace.inject_fault(operation="list_records", body=body, times=None)
         pager = workspace.mistral.datasets.iter_records(dataset.id, page_size=2, prefetch=4)
-        assert len(await workspace.listed(pager)) == 2
+        assert len(await workspace.collect(pager)) == 2
         assert len(workspace.requests()) < 20
 
 
 async def test_iterate_strict_compares_counts(workspace: Workspace) -> None:
-    dataset = await workspace.filled(6)
+    dataset = await workspace.dataset_with_records(6)
 
     async def collected(strict: bool) -> None:
-        loop = workspace.begin(
+        loop = workspace.iterate(
             workspace.mistral.datasets.iter_records(dataset.id, page_size=2, prefetch=1, strict=strict)
         )
         first = await workspace.next(loop)
-        # The rest moves up, so that the first of the next page is passed over.
+        # The other records move up, so the first one of the next page is skipped.
         await workspace.datasets.records.delete(dataset_record_id=first.id)
         while await workspace.next(loop) is not None:
             pass
@@ -121,7 +121,7 @@ async def test_iterate_strict_compares_counts(workspace: Workspace) -> None:
         await collected(strict=True)
     for options in ({"page_size": 0}, {"page_size": 101}, {"prefetch": 0}, {"prefetch": 65}, {"page_size": -1}):
         pager = datasets.iter_records(dataset.id, **options)
-        assert isinstance(await failing(workspace.listed, pager), errors.ValidationError)
+        assert isinstance(await error_of(workspace.collect, pager), errors.ValidationError)
 
 
 async def test_iterate_datasets_and_tasks(workspace: Workspace) -> None:
@@ -131,7 +131,7 @@ async def test_iterate_datasets_and_tasks(workspace: Workspace) -> None:
         file_id = await workspace.file('{"messages": []}\n')
         await workspace.datasets.import_from_file(dataset_id=dataset.id, file_id=file_id, wait=True)
     pager = workspace.mistral.datasets.iter("number", page_size=2)
-    assert [each.name for each in await workspace.listed(pager)] == [f"Number {n}" for n in (4, 3, 2, 1, 0)]
-    tasks = await workspace.listed(workspace.mistral.datasets.iter_tasks(dataset.id, page_size=2))
+    assert [each.name for each in await workspace.collect(pager)] == [f"Number {n}" for n in (4, 3, 2, 1, 0)]
+    tasks = await workspace.collect(workspace.mistral.datasets.iter_tasks(dataset.id, page_size=2))
     assert [task.status for task in tasks] == ["COMPLETED"] * 5
-    assert (await workspace.on(tasks[0]).refresh()) == tasks[0]
+    assert (await workspace.wrap(tasks[0]).refresh()) == tasks[0]

@@ -1,6 +1,6 @@
-"""Cases on records.
+"""Behaviour cases: records.
 
-The list is `tests/behaviour/cases.txt` in the root of the project.
+The cases are listed in `tests/behaviour/cases.txt`, and implemented in every language.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from harness import NOWHERE, UNUSUAL, Api, failing
+from harness import UNREACHABLE, UNUSUAL, Api, error_of
 from mistral_datasets import Mistral, errors, models
 
 
-def nowhere(style: str) -> Api:
-    """A client of a port on which nothing listens."""
-    return Api(style, Mistral("a key", server_url=NOWHERE, retries=1))
+def unreachable(style: str) -> Api:
+    """A client of a port on which no server listens."""
+    return Api(style, Mistral("a key", server_url=UNREACHABLE, retries=1))
 
 
 async def test_create_record(api: Api) -> None:
@@ -37,7 +37,7 @@ async def test_create_record(api: Api) -> None:
 
 
 async def test_create_record_rejects_non_objects(style: str) -> None:
-    api = nowhere(style)
+    api = unreachable(style)
     cases: list[tuple[Any, Any, str]] = [
         ([None], {}, "payload: expected an object"),
         ({"messages": []}, [None], "properties: expected an object"),
@@ -45,7 +45,7 @@ async def test_create_record_rejects_non_objects(style: str) -> None:
         (None, {}, "payload: expected an object"),
     ]
     for payload, properties, expected in cases:
-        error = await failing(api.datasets.create_record, dataset_id="d", payload=payload, properties=properties)
+        error = await error_of(api.datasets.create_record, dataset_id="d", payload=payload, properties=properties)
         assert isinstance(error, errors.ValidationError)
         assert (error.message, error.status) == (expected, None)
 
@@ -53,7 +53,7 @@ async def test_create_record_rejects_non_objects(style: str) -> None:
 async def test_create_record_without_messages_is_rejected(api: Api) -> None:
     dataset = await api.dataset()
     for payload in ({}, {"messages": [[None]]}, {"messages": "hello"}):
-        error = await failing(api.datasets.create_record, dataset_id=dataset.id, payload=payload, properties={})
+        error = await error_of(api.datasets.create_record, dataset_id=dataset.id, payload=payload, properties={})
         assert isinstance(error, errors.ValidationError)
         assert error.status == 422
         assert "payload.messages" in error.message
@@ -66,7 +66,7 @@ async def test_unusual_values_are_preserved(api: Api) -> None:
     fetched = await api.datasets.records.fetch(dataset_record_id=created.id)
     (listed,) = await api.records(dataset)
     for record in (created, fetched, listed):
-        # Text tells more than equality: the order of members, 1 from 1.0 and True, 0.0 from -0.0.
+        # Compares text, which distinguishes the order of keys, 1 from 1.0 and True, and 0.0 from -0.0.
         assert json.dumps(dict(record.payload)) == json.dumps(UNUSUAL)
         assert json.dumps(record.properties) == json.dumps(UNUSUAL)
     text = '{"messages": [ ], "e": 1E400, "lone": "\\ud800", "same": 1, "same": 2}'
@@ -94,10 +94,10 @@ async def test_fetch_record(api: Api) -> None:
 
 
 async def test_fetch_unknown_record(api: Api) -> None:
-    error = await failing(api.datasets.records.fetch, dataset_record_id=uuid4())
+    error = await error_of(api.datasets.records.fetch, dataset_record_id=uuid4())
     assert isinstance(error, errors.NotFoundError)
     assert error.error_code == "DATASET_RECORD_NOT_FOUND"
-    error = await failing(api.datasets.records.fetch, dataset_record_id="not a uuid")
+    error = await error_of(api.datasets.records.fetch, dataset_record_id="not a uuid")
     assert isinstance(error, errors.ValidationError)
     assert (error.message, error.status) == ("dataset_record_id: expected a uuid", None)
 
@@ -126,7 +126,7 @@ async def test_delete_record(api: Api) -> None:
     second = await api.record(dataset, "second")
     await api.datasets.records.delete(dataset_record_id=first.id)
     for call in (api.datasets.records.fetch, api.datasets.records.delete):
-        error = await failing(call, dataset_record_id=first.id)
+        error = await error_of(call, dataset_record_id=first.id)
         assert isinstance(error, errors.NotFoundError)
     page = (await api.datasets.list_records(dataset_id=dataset.id)).records
     assert (page.count, page.results) == (1, [second])
@@ -142,10 +142,10 @@ async def test_bulk_delete_records(api: Api) -> None:
 async def test_bulk_delete_is_all_or_nothing(api: Api) -> None:
     dataset = await api.dataset()
     record = await api.record(dataset, "hello")
-    error = await failing(api.datasets.records.bulk_delete, dataset_record_ids=[record.id, str(uuid4())])
+    error = await error_of(api.datasets.records.bulk_delete, dataset_record_ids=[record.id, str(uuid4())])
     assert error.error_code == "DATASET_RECORD_NOT_FOUND"
     assert await api.records(dataset) == [record]
-    error = await failing(api.datasets.records.bulk_delete, dataset_record_ids=[])
+    error = await error_of(api.datasets.records.bulk_delete, dataset_record_ids=[])
     assert error.message == "dataset_record_ids: expected 1 to 500 items, found 0"
 
 
@@ -159,6 +159,6 @@ async def test_judge_record_is_not_supported(api: Api) -> None:
         "output": {"type": "REGRESSION", "min": 0, "max": 1},
         "tools": [],
     }
-    error = await failing(api.datasets.records.judge, dataset_record_id=record.id, judge_definition=judge)
+    error = await error_of(api.datasets.records.judge, dataset_record_id=record.id, judge_definition=judge)
     assert isinstance(error, errors.ValidationError)
     assert (error.status, error.error_code) == (400, "FEATURE_NOT_SUPPORTED")

@@ -1,6 +1,6 @@
-"""Cases on responses that the local server would not send.
+"""Behaviour cases: responses that the local server never sends.
 
-The list is `tests/behaviour/cases.txt` in the root of the project.
+The cases are listed in `tests/behaviour/cases.txt`, and implemented in every language.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from harness import Api, Canned, failing
+from harness import Api, Canned, error_of
 from mistral_datasets import errors
 
 ID = "019b2bd7-96e7-7219-8c0b-45a73da50088"
@@ -33,7 +33,7 @@ async def test_responses_of_every_generation_are_parsed(style: str) -> None:
             read = await Api(style, server.client()).datasets.fetch(dataset_id=ID)
         assert (read.slug, read.deleted_at, read.created_at.microsecond) == (slug, None, 818_693)
 
-    # The documentation's samples: what its renderer makes of an object with free members.
+    # The samples in the API's documentation, with its rendering of objects with arbitrary keys.
     sample = {
         "id": ID,
         **TIMES,
@@ -82,8 +82,8 @@ async def test_unknown_fields_and_values_are_preserved(style: str) -> None:
 
 async def test_invalid_payload_json_does_not_hide_other_records(style: str) -> None:
     def record(payload: str) -> str:
-        members: dict[str, object] = {"id": ID, **TIMES, "dataset_id": ID, "properties": {}, "source": "PLAYGROUND"}
-        return json.dumps(members)[:-1] + f', "payload": {payload}}}'
+        fields: dict[str, object] = {"id": ID, **TIMES, "dataset_id": ID, "properties": {}, "source": "PLAYGROUND"}
+        return json.dumps(fields)[:-1] + f', "payload": {payload}}}'
 
     results = ", ".join([record('{"secret": tru}'), record('{"messages": []}')])
     with Canned(200, f'{{"records": {{"results": [{results}], "count": 2, "next": null}}}}') as server:
@@ -95,9 +95,9 @@ async def test_invalid_payload_json_does_not_hide_other_records(style: str) -> N
             broken["secret"]
         cause = unread.value.__cause__
         assert "secret" not in f"{unread.value!r} {unread.value} {cause!r}"
-        assert not hasattr(cause, "doc"), "json's own exception holds the text"
+        assert not hasattr(cause, "doc"), "the exception of `json` contains the text"
         assert "secret" not in repr(page.results[0]) + repr(broken)
-        refused = await failing(
+        refused = await error_of(
             Api(style, mistral).datasets.create_record, dataset_id=ID, payload=broken, properties={}
         )
     assert type(refused) is errors.ValidationError
@@ -153,7 +153,7 @@ async def test_error_envelopes_of_every_kind_are_parsed(style: str) -> None:
     for status, body, kind, message, code in cases:
         with Canned(status, body, {"x-request-id": "r-1"}) as server:
             api = Api(style, server.client())
-            error = await failing(api.datasets.fetch, dataset_id=ID)
+            error = await error_of(api.datasets.fetch, dataset_id=ID)
         assert type(error) is kind
         assert isinstance(error, errors.ObservabilityError)
         assert (error.status, error.message, error.error_code) == (status, message, code)
@@ -161,6 +161,6 @@ async def test_error_envelopes_of_every_kind_are_parsed(style: str) -> None:
     for body in ("<html>hello</html>", "{", '{"id": 5}', "null", ""):
         with Canned(200, body) as server:
             api = Api(style, server.client())
-            error = await failing(api.datasets.fetch, dataset_id=ID)
+            error = await error_of(api.datasets.fetch, dataset_id=ID)
         assert type(error) is errors.DecodingError
         assert error.status == 200

@@ -1,6 +1,6 @@
-"""Cases on calls that are made again, given up, or broken off.
+"""Behaviour cases: retries, timeouts and cancellation.
 
-The list is `tests/behaviour/cases.txt` in the root of the project.
+The cases are listed in `tests/behaviour/cases.txt`, and implemented in every language.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from harness import Workspace, failing
+from harness import Workspace, error_of
 from mistral_datasets import Mistral, RetryPolicy, errors
 from mistral_datasets.testing import LocalServer
 
@@ -31,17 +31,17 @@ async def test_retries_a_read(workspace: Workspace) -> None:
         assert (response.status, response.attempts) == (200, 3)
         assert len(workspace.requests()) == 3
     workspace.inject_fault(operation="list_datasets", status=422)
-    assert (await failing(workspace.datasets.list)).attempts == 1
+    assert (await error_of(workspace.datasets.list)).attempts == 1
 
 
 async def test_retries_an_interrupted_read(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     workspace.requests()
-    cuts: list[dict[str, Any]] = [{"reset_after_bytes": 0}, {"reset_after_bytes": 10}, {"truncate_after_bytes": 10}]
-    for spoiled in cuts:
-        workspace.inject_fault(operation="fetch_dataset", **spoiled)
+    faults: list[dict[str, Any]] = [{"reset_after_bytes": 0}, {"reset_after_bytes": 10}, {"truncate_after_bytes": 10}]
+    for fault in faults:
+        workspace.inject_fault(operation="fetch_dataset", **fault)
         assert await workspace.datasets.fetch(dataset_id=dataset.id) == dataset
-        assert len(workspace.requests()) == 2, spoiled
+        assert len(workspace.requests()) == 2, fault
     workspace.inject_fault(operation="fetch_dataset", delay_ms=2000)
     assert await workspace.datasets.fetch(dataset_id=dataset.id, timeout_ms=200) == dataset
 
@@ -49,10 +49,10 @@ async def test_retries_an_interrupted_read(workspace: Workspace) -> None:
 async def test_never_retries_an_ambiguous_write(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     workspace.requests()
-    spoiled: list[dict[str, Any]] = [{"reset_after_bytes": 0}, {"truncate_after_bytes": 3}, {"status": 500}]
-    for number, fault in enumerate(spoiled, 1):
+    faults: list[dict[str, Any]] = [{"reset_after_bytes": 0}, {"truncate_after_bytes": 3}, {"status": 500}]
+    for number, fault in enumerate(faults, 1):
         workspace.inject_fault(operation="create_record", carry_out=True, **fault)
-        error = await failing(workspace.datasets.create_record, dataset_id=dataset.id, payload=EMPTY, properties={})
+        error = await error_of(workspace.datasets.create_record, dataset_id=dataset.id, payload=EMPTY, properties={})
         assert (error.ambiguous, error.attempts) == (True, 1)
         assert "may have been carried out" in str(error.hint)
         assert workspace.operations() == ["create_record"]
@@ -72,7 +72,7 @@ async def test_retries_a_rejected_write(workspace: Workspace) -> None:
 
 
 async def test_honors_retry_after(workspace: Workspace) -> None:
-    # A date has whole seconds, so the one that is two seconds away comes after one at least.
+    # An HTTP date has whole seconds, so a date two seconds ahead is at least one second away.
     for as_date in (False, True):
         value = formatdate(time.time() + 2, usegmt=True) if as_date else "1"
         workspace.inject_fault(operation="list_datasets", status=429, headers={"retry-after": value})
@@ -80,14 +80,14 @@ async def test_honors_retry_after(workspace: Workspace) -> None:
         await workspace.datasets.list()
         assert time.monotonic() - began >= 0.99
     workspace.inject_fault(operation="list_datasets", status=429, headers={"retry-after": "3600"})
-    error = await failing(workspace.datasets.list)
+    error = await error_of(workspace.datasets.list)
     assert isinstance(error, errors.RateLimitError)
     assert (error.attempts, error.retry_after) == (1, 3600.0)
 
 
 async def test_error_reports_attempts(workspace: Workspace) -> None:
     workspace.inject_fault(operation="list_datasets", status=502, times=None)
-    error = await failing(workspace.datasets.list, retries=RetryPolicy(5, first_delay=0.01))
+    error = await error_of(workspace.datasets.list, retries=RetryPolicy(5, first_delay=0.01))
     assert (error.attempts, error.status) == (5, 502)
     assert error.elapsed is not None
     assert error.elapsed > 0
@@ -96,16 +96,16 @@ async def test_error_reports_attempts(workspace: Workspace) -> None:
 
 async def test_deadline_ends_retries(workspace: Workspace) -> None:
     patient = RetryPolicy(1000, first_delay=0.05)
-    hasty = workspace.of(workspace.mistral.with_options(deadline_ms=400, retries=patient))
+    hasty = workspace.with_client(workspace.mistral.with_options(deadline_ms=400, retries=patient))
     workspace.inject_fault(operation="list_datasets", status=500, times=None)
     began = time.monotonic()
-    error = await failing(hasty.datasets.list)
+    error = await error_of(hasty.datasets.list)
     assert time.monotonic() - began < 1.5
     assert error.attempts > 1
-    # A deadline ends an attempt too.
+    # A deadline also ends an attempt in progress.
     workspace.clear_faults()
     workspace.inject_fault(operation="list_datasets", delay_ms=5000)
-    error = await failing(hasty.datasets.list)
+    error = await error_of(hasty.datasets.list)
     assert isinstance(error, errors.TimeoutError)
     assert "deadline" in error.message
 
@@ -113,15 +113,15 @@ async def test_deadline_ends_retries(workspace: Workspace) -> None:
 async def test_retries_can_be_disabled(workspace: Workspace) -> None:
     workspace.inject_fault(operation="list_datasets", status=500, times=None)
     for once in (0, 1, RetryPolicy(1)):
-        assert (await failing(workspace.datasets.list, retries=once)).attempts == 1
-    hasty = workspace.of(Mistral(workspace.key, server_url=workspace.local.url, retries=1))
-    assert (await failing(hasty.datasets.list)).attempts == 1
+        assert (await error_of(workspace.datasets.list, retries=once)).attempts == 1
+    hasty = workspace.with_client(Mistral(workspace.key, server_url=workspace.local.url, retries=1))
+    assert (await error_of(hasty.datasets.list)).attempts == 1
     assert len(workspace.requests()) == 4
-    assert (await failing(hasty.datasets.list, retries=RetryPolicy(2, first_delay=0))).attempts == 2
+    assert (await error_of(hasty.datasets.list, retries=RetryPolicy(2, first_delay=0))).attempts == 2
 
 
 async def test_per_call_options(workspace: Workspace, mistral_local_server: LocalServer) -> None:
-    named = workspace.of(workspace.mistral.with_options(headers={"X-Team": "blue"}))
+    named = workspace.with_client(workspace.mistral.with_options(headers={"X-Team": "blue"}))
     await named.datasets.list()
     await workspace.datasets.list(http_headers={"X-Team": "red"})
     await named.datasets.list(http_headers={"X-Job": "1"})
@@ -132,14 +132,14 @@ async def test_per_call_options(workspace: Workspace, mistral_local_server: Loca
 
     with mistral_local_server.workspace() as other:
         other.client.datasets.create(name="Elsewhere", description="")
-    keyed = workspace.of(workspace.mistral.with_options(api_key=other.api_key))
+    keyed = workspace.with_client(workspace.mistral.with_options(api_key=other.api_key))
     assert (await keyed.datasets.list()).datasets.count == 1
     assert (await workspace.datasets.list()).datasets.count == 0
-    error = await failing(workspace.datasets.list, server_url="http://127.0.0.1:9", retries=1)
+    error = await error_of(workspace.datasets.list, server_url="http://127.0.0.1:9", retries=1)
     assert isinstance(error, errors.ConnectionError)
 
     workspace.inject_fault(operation="list_datasets", delay_ms=5000)
-    error = await failing(workspace.datasets.list, timeout_ms=50, retries=1)
+    error = await error_of(workspace.datasets.list, timeout_ms=50, retries=1)
     assert isinstance(error, errors.TimeoutError)
 
 
@@ -157,9 +157,9 @@ async def test_raw_responses(workspace: Workspace) -> None:
     assert json.loads(response.body)["id"] == dataset.id
     deleted = await workspace.raw(delete, dataset_id=dataset.id)
     assert (deleted.value, deleted.status, deleted.body) == (None, 204, b"")
-    error = await failing(workspace.raw, fetch, dataset_id=dataset.id)
+    error = await error_of(workspace.raw, fetch, dataset_id=dataset.id)
     assert isinstance(error, errors.NotFoundError)
-    # The wish does not outlive the call, whatever became of it.
+    # The request for the response applies to one call, even if that fails.
     assert (await workspace.datasets.list()).datasets.count == 0
     with pytest.raises(TypeError, match="single call"):
         await workspace.raw(lambda: None)
@@ -168,7 +168,7 @@ async def test_raw_responses(workspace: Workspace) -> None:
 
 async def test_cancelling_stops_a_call(workspace: Workspace) -> None:
     workspace.inject_fault(operation="list_datasets", status=500, times=None)
-    slow = workspace.of(workspace.mistral.with_options(retries=RetryPolicy(100, first_delay=0.1)))
+    slow = workspace.with_client(workspace.mistral.with_options(retries=RetryPolicy(100, first_delay=0.1)))
     if workspace.style == "asyncio":
         call = asyncio.create_task(slow.datasets.list())
         await asyncio.sleep(0.15)
@@ -191,8 +191,8 @@ async def test_closing_cancels_calls(workspace: Workspace) -> None:
     closing = threading.Timer(0.1, workspace.mistral.close)
     began = time.monotonic()
     closing.start()
-    error = await failing(workspace.datasets.list)
+    error = await error_of(workspace.datasets.list)
     assert isinstance(error, errors.CancelledError)
     assert time.monotonic() - began < 2
     closing.join()
-    assert isinstance(await failing(workspace.datasets.list), errors.ClosedError)
+    assert isinstance(await error_of(workspace.datasets.list), errors.ClosedError)

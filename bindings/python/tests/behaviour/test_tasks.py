@@ -1,6 +1,6 @@
-"""Cases on waiting for import tasks.
+"""Behaviour cases: waiting for import tasks.
 
-The list is `tests/behaviour/cases.txt` in the root of the project.
+The cases are listed in `tests/behaviour/cases.txt`, and implemented in every language.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from harness import Workspace, failing
+from harness import Workspace, error_of
 from mistral_datasets import errors, models
 
 
 def shown(task: models.ImportTask, status: str) -> dict[str, Any]:
-    """A task as the server would show it with this status."""
+    """Returns a task as JSON with the given status."""
     members = task.to_dict()
     kept = ("id", "dataset_id", "creator_id", "workspace_id", "created_at", "updated_at")
     return {name: members[name] for name in kept} | {"status": status}
@@ -34,9 +34,9 @@ async def test_wait_for_a_task(workspace: Workspace) -> None:
     def see(task: models.ImportTask) -> None:
         seen.append((task.status, threading.current_thread()))
 
-    done = await workspace.on(task).wait(on_progress=see)
+    done = await workspace.wrap(task).wait(on_progress=see)
     assert (done.status, done.progress, done.result.imported_record_count) == ("COMPLETED", 100, 2)
-    # Whoever waits is told, on the thread on which it waits.
+    # The callback runs on the waiting thread.
     assert seen[-1] == ("COMPLETED", threading.main_thread())
     file_id = await workspace.file('{"messages": []}\n')
     done = await workspace.datasets.import_from_file(dataset_id=task.dataset_id, file_id=file_id, wait=True)
@@ -45,15 +45,15 @@ async def test_wait_for_a_task(workspace: Workspace) -> None:
 
 async def test_wait_raises_for_a_failed_task(workspace: Workspace) -> None:
     task = await started(workspace, '{"messages": []}\nno JSON\n')
-    error = await failing(workspace.on(task).wait)
+    error = await error_of(workspace.wrap(task).wait)
     assert isinstance(error, errors.TaskFailedError)
     assert error.task is not None
     assert error.task.status == "FAILED"
     assert str(error.task.message) in error.message
-    assert (await workspace.on(error.task).refresh()).status == "FAILED"
+    assert (await workspace.wrap(error.task).refresh()).status == "FAILED"
     for status in ("CANCELED", "TERMINATED", "TIMED_OUT"):
         workspace.inject_fault(operation="fetch_task", body=shown(task, status))
-        error = await failing(workspace.on(task).wait)
+        error = await error_of(workspace.wrap(task).wait)
         assert isinstance(error, errors.TaskFailedError)
         assert error.task is not None
         assert error.task.status == status
@@ -63,7 +63,7 @@ async def test_wait_times_out(workspace: Workspace) -> None:
     task = await started(workspace)
     workspace.requests()
     workspace.inject_fault(operation="fetch_task", body=shown(task, "RUNNING"), times=None)
-    error = await failing(workspace.on(task).wait, timeout=0.2, poll_interval=(0.02, 0.04))
+    error = await error_of(workspace.wrap(task).wait, timeout=0.2, poll_interval=(0.02, 0.04))
     assert isinstance(error, errors.TimeoutError)
     assert error.task is not None
     assert (error.task.id, error.task.status) == (task.id, "RUNNING")
@@ -75,7 +75,7 @@ async def test_wait_polls_through_unknown_statuses(workspace: Workspace) -> None
     for status in ("UNKNOWN", "CONTINUED_AS_NEW", "RESTING"):
         workspace.inject_fault(operation="fetch_task", body=shown(task, status))
     workspace.requests()
-    done = await workspace.on(task).wait(poll_interval=(0.005, 0.005))
+    done = await workspace.wrap(task).wait(poll_interval=(0.005, 0.005))
     assert done.status == "COMPLETED"
     assert len(workspace.requests()) >= 4
 
@@ -85,12 +85,12 @@ async def test_task_from_saved_ids(workspace: Workspace) -> None:
     saved = (task.dataset_id, task.id)
     handle = workspace.mistral.datasets.task(dataset_id=saved[0], task_id=saved[1])
     assert (handle.dataset_id, handle.id) == saved
-    assert (await workspace.on(handle).wait()).id == task.id
-    assert (await workspace.on(handle).refresh()).status == "COMPLETED"
+    assert (await workspace.wrap(handle).wait()).id == task.id
+    assert (await workspace.wrap(handle).refresh()).status == "COMPLETED"
     unknown = workspace.mistral.datasets.task(dataset_id=saved[0], task_id=saved[0])
-    assert (await failing(workspace.on(unknown).refresh)).error_code == "DATASET_TASK_NOT_FOUND"
-    # Text has no client to ask.
+    assert (await error_of(workspace.wrap(unknown).refresh)).error_code == "DATASET_TASK_NOT_FOUND"
+    # A task created from JSON has no client.
     orphan = models.ImportTask.from_json(task.to_json())
-    error = await failing(workspace.on(orphan).wait)
+    error = await error_of(workspace.wrap(orphan).wait)
     assert isinstance(error, errors.ConfigurationError)
     assert "datasets.task" in error.message

@@ -1,10 +1,10 @@
-//! The Node binding: the native methods in Rust, the classes in JavaScript, and the declarations in TypeScript.
+//! The Node binding: native methods in Rust, classes in JavaScript and declarations in TypeScript.
 
-mod calls;
-mod crossing_models;
+mod encoders;
+mod esm_names;
 mod models;
 mod models_dts;
-mod names;
+mod native_methods;
 mod resources;
 mod resources_dts;
 mod spelling;
@@ -14,13 +14,13 @@ mod tests;
 use super::Output;
 use crate::model::Model;
 
-/// Emits every generated file of the Node package.
+/// Emits all generated files of the Node package.
 pub fn emit(model: &Model) -> Result<Vec<Output>, String> {
-    let mut outputs = calls::emit(model)?;
+    let mut outputs = native_methods::emit(model)?;
     for (file, text) in [
         ("models.js", models::emit(model)?),
         ("models.d.ts", models_dts::emit(model)?),
-        ("names.mjs", names::emit(model)?),
+        ("names.mjs", esm_names::emit(model)?),
         ("resources.js", resources::emit(model)?),
         ("resources.d.ts", resources_dts::emit(model)?),
     ] {

@@ -1,15 +1,15 @@
-//! The classes of responses, and the values of open enums, in JavaScript.
+//! The JavaScript classes of responses, and the values of open enums.
 
 use std::fmt::Write;
 
 use super::spelling::{
-    base, camel, class, doc, is_late, is_model, is_raw, may_be_null, public_schemas, repeated,
+    base, camel, class, doc, is_lazy, is_model, is_raw, may_be_null, public_schemas, repeated_slots,
 };
 use crate::emit::preamble;
 use crate::model::{Field, Kind, Model, Schema, Type};
 
-/// Members every model has, whatever the document says.
-const TAKEN: [&str; 3] = ["extra", "toJSON", "constructor"];
+/// Properties that every model has.
+const RESERVED: [&str; 3] = ["extra", "toJSON", "constructor"];
 
 /// Emits `models.js`.
 pub fn emit(model: &Model) -> Result<String, String> {
@@ -18,19 +18,19 @@ pub fn emit(model: &Model) -> Result<String, String> {
         match &schema.kind {
             Kind::Object { fields } => items.push_str(&model_class(model, schema, fields)?),
             Kind::OpenEnum { values } => items.push_str(&open_enum(schema, values)?),
-            // Objects with free members are plain objects, and a union is one of its scalars.
+            // Free-form objects are plain objects, and unions consist of scalars.
             Kind::FreeObject { .. } | Kind::Union { .. } => {}
         }
     }
 
     let mut text = preamble("//");
     text.push_str("\n\"use strict\";\n\nconst { Model } = require(\"../model.js\");\n");
-    let made: Vec<&str> = ["parsed", "textOf", "timeOf"]
+    let helpers: Vec<&str> = ["jsonAt", "jsonTextAt", "timestampAt"]
         .into_iter()
-        .filter(|name| items.contains(&format!("{name}(this.#response")))
+        .filter(|name| items.contains(&format!("{name}(this.#source")))
         .collect();
-    if !made.is_empty() {
-        let _ = writeln!(text, "const {{ {} }} = require(\"../late.js\");", made.join(", "));
+    if !helpers.is_empty() {
+        let _ = writeln!(text, "const {{ {} }} = require(\"../lazy.js\");", helpers.join(", "));
     }
     if items.contains(" extends Task {") {
         text.push_str("const { Task } = require(\"../task.js\");\n");
@@ -45,7 +45,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
     Ok(text)
 }
 
-/// What `models.js` exports.
+/// The exports of `models.js`.
 pub fn names(model: &Model) -> Result<Vec<String>, String> {
     public_schemas(model)
         .into_iter()
@@ -65,108 +65,111 @@ fn open_enum(schema: &Schema, values: &[String]) -> Result<String, String> {
 }
 
 fn model_class(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, String> {
-    if let Some(field) = fields.iter().find(|field| TAKEN.contains(&camel(&field.name).as_str())) {
+    if let Some(field) = fields.iter().find(|field| RESERVED.contains(&camel(&field.name).as_str()))
+    {
         return Err(format!(
-            "{}.{}: every model in Node has a member of that name already",
-            schema.name, field.name
+            "{}.{}: the name is reserved: every model in Node has a property `{}`",
+            schema.name,
+            field.name,
+            camel(&field.name)
         ));
     }
-    let is_late = |field: &Field| is_late(model, fields, field);
-    let late: Vec<&Field> = fields.iter().filter(|field| is_late(field)).collect();
+    let is_lazy = |field: &Field| is_lazy(model, fields, field);
+    let lazy: Vec<&Field> = fields.iter().filter(|field| is_lazy(field)).collect();
 
     let mut text = doc("", &schema.description);
     let _ = writeln!(text, "class {} extends {} {{", class(&schema.name)?, base(model, schema));
-    if !late.is_empty() {
-        text.push_str("  #response;\n  #at;\n  #seen;\n\n");
+    if !lazy.is_empty() {
+        text.push_str("  #source;\n  #offset;\n  #cache;\n\n");
     }
-    text.push_str("  constructor(reader) {\n    super(reader);\n");
-    for (field, repeated) in fields.iter().zip(repeated(model, fields)) {
-        if is_late(field) {
+    text.push_str("  constructor(decoder) {\n    super(decoder);\n");
+    for (field, slot) in fields.iter().zip(repeated_slots(model, fields)) {
+        if is_lazy(field) {
             continue;
         }
-        let value = match repeated {
-            Some(number) => format!("reader.repeated({number})"),
-            None => read(model, &field.ty)?,
+        let value = match slot {
+            Some(slot) => format!("decoder.repeated({slot})"),
+            None => decode(model, &field.ty)?,
         };
         let value = match may_be_null(field) {
-            true => format!("reader.present() ? {value} : null"),
+            true => format!("decoder.isPresent() ? {value} : null"),
             false => value,
         };
         let _ = writeln!(text, "    this.{} = {value};", camel(&field.name));
     }
-    if !late.is_empty() {
+    if !lazy.is_empty() {
         let _ = write!(
             text,
-            "    this.#response = reader.response;\n    this.#at = reader.pass({});\n",
-            2 * late.len()
+            "    this.#source = decoder.source;\n    this.#offset = decoder.skipNumbers({});\n",
+            2 * lazy.len()
         );
     }
     text.push_str("  }\n\n");
-    for (index, field) in late.into_iter().enumerate() {
-        text.push_str(&late_getters(field, 2 * index));
+    for (index, field) in lazy.into_iter().enumerate() {
+        text.push_str(&lazy_getters(field, 2 * index));
     }
     text.push_str("  toJSON() {\n    return {\n");
     for field in fields {
-        let _ = writeln!(text, "      {}: {},", field.name, write(model, field));
+        let _ = writeln!(text, "      {}: {},", field.name, to_json(model, field));
     }
     text.push_str("      ...this.extra,\n    };\n  }\n}\n\n");
     Ok(text)
 }
 
-/// The getters of a member that is made when somebody looks, and then stays the same object: of a time, or of a raw object and
-/// its text. Until then the two numbers that it is made of are all there is.
-fn late_getters(field: &Field, offset: usize) -> String {
+/// The getters of a lazy property: a timestamp, or a raw JSON object and its text. The value is created from two numbers on
+/// first access and cached.
+fn lazy_getters(field: &Field, offset: usize) -> String {
     let name = camel(&field.name);
-    let place = match offset {
-        0 => "this.#response, this.#at".to_owned(),
-        _ => format!("this.#response, this.#at + {offset}"),
+    let position = match offset {
+        0 => "this.#source, this.#offset".to_owned(),
+        _ => format!("this.#source, this.#offset + {offset}"),
     };
     let getter =
         |name: &str, value: &str| format!("  get {name}() {{\n    return {value};\n  }}\n\n");
-    let kept = |make: &str| format!("((this.#seen ??= {{}}).{name} ??= {make}({place}))");
+    let cached = |helper: &str| format!("((this.#cache ??= {{}}).{name} ??= {helper}({position}))");
     match field.ty {
-        Type::DateTime => getter(&name, &kept("timeOf")),
+        Type::DateTime => getter(&name, &cached("timestampAt")),
         _ => {
-            getter(&name, &kept("parsed"))
-                + &getter(&format!("{name}Text"), &format!("textOf({place})"))
+            getter(&name, &cached("jsonAt"))
+                + &getter(&format!("{name}Text"), &format!("jsonTextAt({position})"))
         }
     }
 }
 
-/// What reads a value that is there.
-fn read(model: &Model, ty: &Type) -> Result<String, String> {
+/// The expression that decodes a value.
+fn decode(model: &Model, ty: &Type) -> Result<String, String> {
     Ok(match ty {
-        Type::String | Type::Uuid => "reader.text()".to_owned(),
-        Type::DateTime => "reader.time()".to_owned(),
-        Type::Integer | Type::Number => "reader.number()".to_owned(),
-        Type::Boolean => "reader.boolean()".to_owned(),
-        Type::FreeObject => "reader.raw()".to_owned(),
-        Type::Binary => return Err("bytes cannot be part of a JSON response".to_owned()),
+        Type::String | Type::Uuid => "decoder.string()".to_owned(),
+        Type::DateTime => "decoder.timestamp()".to_owned(),
+        Type::Integer | Type::Number => "decoder.number()".to_owned(),
+        Type::Boolean => "decoder.boolean()".to_owned(),
+        Type::FreeObject => "decoder.json()".to_owned(),
+        Type::Binary => return Err("binary data cannot be part of a JSON response".to_owned()),
         Type::Array(items) => {
             let value = if is_raw(model, items) { ".value" } else { "" };
-            format!("reader.list(() => {}{value})", read(model, items)?)
+            format!("decoder.array(() => {}{value})", decode(model, items)?)
         }
         Type::Named(name) => match &model.schema(name).kind {
-            Kind::Object { .. } => format!("new {}(reader)", class(name)?),
-            Kind::FreeObject { .. } => "reader.raw()".to_owned(),
-            Kind::OpenEnum { .. } => "reader.text()".to_owned(),
+            Kind::Object { .. } => format!("new {}(decoder)", class(name)?),
+            Kind::FreeObject { .. } => "decoder.json()".to_owned(),
+            Kind::OpenEnum { .. } => "decoder.string()".to_owned(),
             Kind::Union { variants } => {
-                let mut readers = String::new();
+                let mut decoders = String::new();
                 for variant in variants {
-                    let _ = writeln!(readers, "      () => {},", read(model, variant)?);
+                    let _ = writeln!(decoders, "      () => {},", decode(model, variant)?);
                 }
-                format!("reader.variant(\n{readers}    )")
+                format!("decoder.union(\n{decoders}    )")
             }
         },
     })
 }
 
-/// What makes the wire's form of a member.
-fn write(model: &Model, field: &Field) -> String {
-    let member = format!("this.{}", camel(&field.name));
+/// The expression that converts a property for `toJSON`.
+fn to_json(model: &Model, field: &Field) -> String {
+    let property = format!("this.{}", camel(&field.name));
     let convert = |call: &str| match may_be_null(field) {
-        true => format!("{member}?.{call} ?? null"),
-        false => format!("{member}.{call}"),
+        true => format!("{property}?.{call} ?? null"),
+        false => format!("{property}.{call}"),
     };
     match &field.ty {
         Type::DateTime => convert("toJSON()"),
@@ -174,6 +177,6 @@ fn write(model: &Model, field: &Field) -> String {
         Type::Array(items) if **items == Type::DateTime || is_model(model, items) => {
             convert("map((item) => item.toJSON())")
         }
-        _ => member,
+        _ => property,
     }
 }

@@ -1,4 +1,4 @@
-//! The declarations of the classes of responses, of open enums and of objects with free members.
+//! The TypeScript declarations of response classes, open enums and free-form objects.
 
 use std::fmt::Write;
 
@@ -39,7 +39,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
     Ok(text)
 }
 
-/// The type of a value that is there.
+/// The TypeScript type of a value that is not null.
 pub fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
     Ok(match ty {
         Type::String | Type::Uuid => "string".to_owned(),
@@ -56,19 +56,18 @@ pub fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
     })
 }
 
-/// What is said of a class whose objects with free members can be given types.
+/// Documentation of type parameters.
 const TYPED: &str =
-    " Its type parameters say what you know of its conversation; nothing is checked against them.";
+    " The type parameters describe the conversation; they are not validated at run time.";
 
-/// The type parameters of a model, one for each object with free members that has a name, and what they are unless said
-/// otherwise.
+/// The type parameters of a model and their defaults: one for each field whose type is a named free-form object.
 pub fn parameters(model: &Model, schema: &Schema) -> Vec<(String, String)> {
     let Kind::Object { fields } = &schema.kind else { return Vec::new() };
     fields.iter().filter_map(|field| parameter(model, field)).collect()
 }
 
-/// The type parameter of a member, and what it is unless said otherwise, if the member is an object with free members that has a
-/// name. A parameter must not have the name of its own default.
+/// The type parameter of a field and its default, if the field's type is a named free-form object. A parameter must not have
+/// the name of its own default.
 fn parameter(model: &Model, field: &Field) -> Option<(String, String)> {
     let Type::Named(name) = &field.ty else { return None };
     let class = class(name).ok().filter(|_| is_raw(model, &field.ty))?;
@@ -77,10 +76,10 @@ fn parameter(model: &Model, field: &Field) -> Option<(String, String)> {
     Some((parameter, class.to_owned()))
 }
 
-/// Type parameters as they are declared.
+/// The declaration of type parameters.
 pub fn declared(parameters: &[(String, String)]) -> String {
     let declared: Vec<String> =
-        parameters.iter().map(|(name, usual)| format!("{name} = {usual}")).collect();
+        parameters.iter().map(|(name, default)| format!("{name} = {default}")).collect();
     if declared.is_empty() { String::new() } else { format!("<{}>", declared.join(", ")) }
 }
 
@@ -104,18 +103,18 @@ fn model_class(
     });
     text.push_str("  private constructor();\n");
     for field in fields {
-        let member = camel(&field.name);
+        let property = camel(&field.name);
         let null = if may_be_null(field) { " | null" } else { "" };
         let raw = is_raw(model, &field.ty);
-        let about = if raw {
-            format!("{} Parsed when it is first looked at.", field.description)
+        let documentation = if raw {
+            format!("{} Parsed on first access.", field.description)
         } else {
             field.description.clone()
         };
         let _ = writeln!(
             text,
-            "\n{}  readonly {member}: {}{null};",
-            doc("  ", &about),
+            "\n{}  readonly {property}: {}{null};",
+            doc("  ", &documentation),
             match parameter(model, field) {
                 Some((parameter, _)) => parameter,
                 None => value_type(model, &field.ty)?,
@@ -124,13 +123,8 @@ fn model_class(
         if raw {
             let _ = writeln!(
                 text,
-                "\n{}  readonly {member}Text: string{null};",
-                doc(
-                    "  ",
-                    &format!(
-                        "The JSON text of {{@link {member}}} as it came, to the last digit and blank."
-                    )
-                )
+                "\n{}  readonly {property}Text: string{null};",
+                doc("  ", &format!("The exact JSON text of {{@link {property}}}, as received."))
             );
         }
     }
@@ -139,18 +133,18 @@ fn model_class(
 }
 
 fn open_enum(schema: &Schema, name: &str, values: &[String]) -> String {
-    let about = format!(
-        "{} The server may send values that this version does not know; they come as they are.",
+    let documentation = format!(
+        "{} The server may send values that this version does not know; they are passed through.",
         schema.description
     );
-    let mut text = doc("", &about);
+    let mut text = doc("", &documentation);
     let values_and_more: Vec<String> = values
         .iter()
         .map(|value| format!("{value:?}"))
         .chain(["(string & {})".to_owned()])
         .collect();
     text.push_str(&union(name, &values_and_more));
-    text.push_str(&doc("", &format!("The values of {{@link {name}}} that the document names.")));
+    text.push_str(&doc("", &format!("The known values of {{@link {name}}}.")));
     let _ = writeln!(text, "export const {name}: {{");
     for value in values {
         let _ = writeln!(text, "  readonly {value}: {value:?};");
@@ -159,7 +153,7 @@ fn open_enum(schema: &Schema, name: &str, values: &[String]) -> String {
     text
 }
 
-/// A union type as prettier writes it: on one line, below its name, or a line for each part, whichever fits first.
+/// A union type as prettier formats it: on one line, on the line below its name, or with one line per variant.
 fn union(name: &str, parts: &[String]) -> String {
     let line = format!("export type {name} = {};", parts.join(" | "));
     if line.len() <= WIDTH {
@@ -183,37 +177,35 @@ fn free_object(
     let mut input = String::new();
     for field in known {
         let optional = if field.required { "" } else { "?" };
-        let member = &field.name;
+        let property = &field.name;
         let _ = writeln!(
             text,
-            "{}  {member}{optional}: {};",
+            "{}  {property}{optional}: {};",
             doc("  ", &field.description),
             value_type(model, &field.ty)?
         );
-        let _ = write!(input, " readonly {member}{optional}: {};", input_type(model, &field.ty)?);
+        let _ = write!(input, " readonly {property}{optional}: {};", input_type(model, &field.ty)?);
     }
-    // A member that may be left out is undefined where it is, and the index must allow for that.
-    let absent = if known.iter().all(|field| field.required) { "" } else { " | undefined" };
-    let _ = writeln!(text, "  [member: string]: JsonValue{absent};\n}}\n");
+    // The index signature must allow for optional properties.
+    let undefined = if known.iter().all(|field| field.required) { "" } else { " | undefined" };
+    let _ = writeln!(text, "  [key: string]: JsonValue{undefined};\n}}\n");
     text.push_str(&doc(
         "",
-        &format!(
-            "What can be given where a {{@link {name}}} is sent: an object, or its exact text."
-        ),
+        &format!("Input for a {{@link {name}}}: an object, or its exact JSON text."),
     ));
     if known.is_empty() {
         let _ = writeln!(text, "export type {name}Input = RawJson | object;\n");
     } else {
         let _ = writeln!(
             text,
-            "export type {name}Input =\n  | RawJson\n  | {{{input} readonly [member: string]: unknown }}\n  | {{{} }};\n",
+            "export type {name}Input =\n  | RawJson\n  | {{{input} readonly [key: string]: unknown }}\n  | {{{} }};\n",
             input.trim_end_matches(';').to_owned()
         );
     }
     Ok(text)
 }
 
-/// The type of a known member where it is sent: the objects in it are anybody's.
+/// The input type of a known property. Objects in it may be of any type.
 fn input_type(model: &Model, ty: &Type) -> Result<String, String> {
     Ok(match ty {
         Type::Array(items) => format!("readonly {}[]", input_type(model, items)?),

@@ -1,10 +1,10 @@
-//! The resources' classes in JavaScript, and the operations that their methods send.
+//! The JavaScript resource classes and the operations that their methods send.
 
 use std::fmt::Write;
 
 use super::spelling::{
-    Shape, by_hand, camel, children, class, collected, constant, doc, iteration, list, member,
-    public_schemas, resource_class,
+    Shape, camel, children, class, constant, doc, handwritten_base, list, listing_arguments,
+    pager_name, property, public_schemas, resource_class,
 };
 use crate::emit::preamble;
 use crate::model::{Field, Kind, Model, Operation, Response};
@@ -14,14 +14,9 @@ pub fn emit(model: &Model) -> Result<String, String> {
     let mut operations = String::new();
     let mut checks: Vec<&str> = Vec::new();
     for operation in &model.operations {
-        operations.push_str(&descriptor(model, operation, &mut checks)?);
+        operations.push_str(&operation_constant(model, operation, &mut checks)?);
         if let Some(listing) = model.listing(operation) {
-            operations.push_str(&iteration_descriptor(
-                model,
-                operation,
-                &listing.item,
-                &mut checks,
-            )?);
+            operations.push_str(&listing_constant(model, operation, &listing.item, &mut checks)?);
         }
     }
     let mut classes = String::new();
@@ -35,7 +30,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
     let checks: Vec<String> = checks.into_iter().map(str::to_owned).collect();
     text.push_str(&list("const {", &checks, "} = require(\"../arguments.js\");"));
     for group in model.groups() {
-        if let Some((class, file)) = by_hand(group) {
+        if let Some((class, file)) = handwritten_base(group) {
             let _ = writeln!(text, "const {{ {class} }} = require(\"../{file}\");");
         }
     }
@@ -53,40 +48,40 @@ pub fn emit(model: &Model) -> Result<String, String> {
     if operations.contains("new TaskOperation(") {
         text.push_str("const { TaskOperation } = require(\"../task.js\");\n");
     }
-    let by_hand: Vec<String> = model
+    let handwritten: Vec<String> = model
         .operations
         .iter()
         .filter(|operation| operation.handwritten.is_some())
         .map(|operation| camel(&operation.id))
         .collect();
-    if !by_hand.is_empty() {
-        text.push_str(&list("const {", &by_hand, "} = require(\"../transfer.js\");"));
+    if !handwritten.is_empty() {
+        text.push_str(&list("const {", &handwritten, "} = require(\"../transfer.js\");"));
     }
     if operations.contains("new Listing(") {
         text.push_str("const { Listing } = require(\"../pager.js\");\n");
     }
     let _ = write!(text, "\n{operations}{classes}");
 
-    text.push_str(&doc("", "What hangs in a client."));
+    text.push_str(&doc("", "The resource groups of a client."));
     text.push_str("class Resources {\n  constructor(native) {\n");
     for group in children(model, None) {
         let _ =
-            writeln!(text, "    this.{} = new {}(native);", member(group), resource_class(group));
+            writeln!(text, "    this.{} = new {}(native);", property(group), resource_class(group));
     }
     text.push_str("  }\n}\n\n");
     text.push_str(&list("module.exports = {", &names(model), "};"));
     Ok(text)
 }
 
-/// What `resources.js` exports.
+/// The exports of `resources.js`.
 pub fn names(model: &Model) -> Vec<String> {
     let mut names: Vec<String> = model.groups().into_iter().map(resource_class).collect();
     names.push("Resources".to_owned());
     names
 }
 
-/// The constant that says what an operation takes and returns.
-fn descriptor<'a>(
+/// The constant that describes the arguments and the response of an operation.
+fn operation_constant<'a>(
     model: &'a Model,
     operation: &'a Operation,
     checks: &mut Vec<&'a str>,
@@ -102,25 +97,25 @@ fn descriptor<'a>(
         operation.id
     );
     let fields = operation.arguments(model).into_iter().map(|argument| argument.field);
-    Ok(before + &checked(model, operation, fields, checks)?)
+    Ok(before + &validators(model, operation, fields, checks)?)
 }
 
-/// The constant that says what a pager over a listing takes and yields.
-fn iteration_descriptor<'a>(
+/// The constant that describes the arguments and the items of a pager.
+fn listing_constant<'a>(
     model: &'a Model,
     operation: &'a Operation,
     item: &str,
     checks: &mut Vec<&'a str>,
 ) -> Result<String, String> {
-    let name = iteration(&operation.id)?;
+    let name = pager_name(&operation.id)?;
     let (operation_id, method, item) = (&operation.id, camel(&name), class(item)?);
     let before =
         format!("const {} = new Listing({operation_id:?}, {method:?}, {item}, {{", constant(&name));
-    Ok(before + &checked(model, operation, collected(model, operation), checks)?)
+    Ok(before + &validators(model, operation, listing_arguments(model, operation), checks)?)
 }
 
-/// The checks of arguments, and the end of the constant.
-fn checked<'a>(
+/// The validators of arguments, and the end of the constant. Adds the validators used to `checks`.
+fn validators<'a>(
     model: &'a Model,
     operation: &Operation,
     fields: impl Iterator<Item = &'a Field>,
@@ -129,8 +124,8 @@ fn checked<'a>(
     let mut lines = String::new();
     for field in fields {
         let check = match Shape::of_argument(model, operation, field)? {
-            Shape::Text | Shape::Enum(_) => "text",
-            Shape::Texts => "texts",
+            Shape::String | Shape::Enum(_) => "string",
+            Shape::Strings => "strings",
             Shape::Scalar(name) => name,
             Shape::Json(_) => "json",
             Shape::File => "file",
@@ -156,7 +151,7 @@ fn checked<'a>(
 fn resource(model: &Model, group: &str) -> Result<String, String> {
     let mut text = doc("", &format!("The operations of `{group}`."));
     let name = resource_class(group);
-    let (extends, base) = match by_hand(group) {
+    let (extends, base) = match handwritten_base(group) {
         Some((base, _)) => (format!(" extends {base}"), "    super(native);\n"),
         None => (String::new(), ""),
     };
@@ -164,7 +159,7 @@ fn resource(model: &Model, group: &str) -> Result<String, String> {
     let _ = writeln!(text, "  constructor(native) {{\n{base}    this.#native = native;");
     for child in children(model, Some(group)) {
         let _ =
-            writeln!(text, "    this.{} = new {}(native);", member(child), resource_class(child));
+            writeln!(text, "    this.{} = new {}(native);", property(child), resource_class(child));
     }
     text.push_str("  }\n");
     for operation in model.operations_of(group) {
@@ -178,10 +173,10 @@ fn resource(model: &Model, group: &str) -> Result<String, String> {
         let summary = format!("{}.", operation.summary);
         text.push_str(&method(&summary, &camel(&operation.name), &call));
         if model.listing(operation).is_some() {
-            let constant = constant(&iteration(&operation.id)?);
+            let constant = constant(&pager_name(&operation.id)?);
             text.push_str(&method(
-                &format!("{}, all of it.", operation.summary),
-                &camel(&iteration(&operation.name)?),
+                &format!("{} across all pages.", operation.summary),
+                &camel(&pager_name(&operation.name)?),
                 &format!("{constant}.pager(this.#native, request, options)"),
             ));
         }

@@ -1,11 +1,11 @@
-//! The declarations of the resources' methods and of what they take, with the whole documentation.
+//! The TypeScript declarations of resource methods and their requests, with the full documentation.
 
 use std::fmt::Write;
 
 use super::models_dts::{declared, parameters, value_type};
 use super::spelling::{
-    Shape, WIDTH, by_hand, camel, children, class, collected, description, doc, iteration, list,
-    member, pascal, public_schemas, resource_class,
+    Shape, WIDTH, camel, children, class, description, doc, handwritten_base, list,
+    listing_arguments, pager_name, pascal, property, public_schemas, resource_class,
 };
 use crate::emit::preamble;
 use crate::model::{Field, Kind, Listing, Model, Operation, Response};
@@ -16,19 +16,19 @@ pub fn emit(model: &Model) -> Result<String, String> {
     for operation in &model.operations {
         items.push_str(&request(model, operation)?);
         if model.listing(operation).is_some() {
-            items.push_str(&iteration_request(model, operation)?);
+            items.push_str(&pager_request(model, operation)?);
         }
     }
     for group in model.groups() {
         items.push_str(&resource(model, group)?);
     }
-    items.push_str(&doc("", "What hangs in a client."));
+    items.push_str(&doc("", "The resource groups of a client."));
     items.push_str("export class Resources {\n  protected constructor();\n");
     for group in children(model, None) {
         let _ = writeln!(
             items,
             "\n  /** The operations of `{group}`. */\n  readonly {}: {};",
-            member(group),
+            property(group),
             resource_class(group)
         );
     }
@@ -51,7 +51,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
     text.push_str(&list("import type {", &models, "} from \"./models.js\";"));
     text.push_str("import type { Call } from \"../call.js\";\n");
     for group in model.groups() {
-        if let Some((class, file)) = by_hand(group) {
+        if let Some((class, file)) = handwritten_base(group) {
             let _ = writeln!(text, "import {{ {class} }} from \"../{file}\";");
         }
     }
@@ -78,7 +78,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
     Ok(text)
 }
 
-/// The interface of what a method takes.
+/// The interface of a method's request.
 fn request(model: &Model, operation: &Operation) -> Result<String, String> {
     let arguments = operation.arguments(model);
     if arguments.is_empty() {
@@ -87,7 +87,7 @@ fn request(model: &Model, operation: &Operation) -> Result<String, String> {
     let mut text = doc(
         "",
         &format!(
-            "What {{@link {}.{}}} takes.",
+            "Request of {{@link {}.{}}}.",
             resource_class(&operation.group),
             camel(&operation.name)
         ),
@@ -95,52 +95,48 @@ fn request(model: &Model, operation: &Operation) -> Result<String, String> {
     let extends = if operation.starts_task() { " extends TaskRequest" } else { "" };
     let _ = writeln!(text, "export interface {}{extends} {{", request_name(operation));
     for argument in arguments {
-        text.push_str(&member_of_request(model, operation, argument.field)?);
+        text.push_str(&request_property(model, operation, argument.field)?);
     }
     text.push_str("}\n\n");
     Ok(text)
 }
 
-fn member_of_request(
-    model: &Model,
-    operation: &Operation,
-    field: &Field,
-) -> Result<String, String> {
+fn request_property(model: &Model, operation: &Operation, field: &Field) -> Result<String, String> {
     let ty = match Shape::of_argument(model, operation, field)? {
         Shape::Json(Some(name)) => format!("{}Input", class(name)?),
         Shape::Json(None) => "RawJson | object".to_owned(),
-        Shape::Texts => "readonly string[]".to_owned(),
+        Shape::Strings => "readonly string[]".to_owned(),
         _ => value_type(model, &field.ty)?,
     };
     let null = if field.nullable { " | null" } else { "" };
-    let (mark, absent) = if field.required { ("", "") } else { ("?", " | undefined") };
+    let (optional, undefined) = if field.required { ("", "") } else { ("?", " | undefined") };
     Ok(format!(
-        "{}  {}{mark}: {ty}{null}{absent};\n",
+        "{}  {}{optional}: {ty}{null}{undefined};\n",
         doc("  ", &description(field)),
         camel(&field.name)
     ))
 }
 
-/// The interface of what a pager takes.
-fn iteration_request(model: &Model, operation: &Operation) -> Result<String, String> {
-    let method = camel(&iteration(&operation.name)?);
+/// The interface of a pager method's request.
+fn pager_request(model: &Model, operation: &Operation) -> Result<String, String> {
+    let method = camel(&pager_name(&operation.name)?);
     let mut text =
-        doc("", &format!("What {{@link {}.{method}}} takes.", resource_class(&operation.group)));
-    let name = iteration_request_name(operation)?;
-    let members = collected(model, operation)
-        .map(|field| member_of_request(model, operation, field))
+        doc("", &format!("Request of {{@link {}.{method}}}.", resource_class(&operation.group)));
+    let name = pager_request_name(operation)?;
+    let properties = listing_arguments(model, operation)
+        .map(|field| request_property(model, operation, field))
         .collect::<Result<Vec<_>, _>>()?;
-    if members.is_empty() {
+    if properties.is_empty() {
         return Ok(format!("{text}export interface {name} extends PagerOptions {{}}\n\n"));
     }
     let _ = writeln!(text, "export interface {name} extends PagerOptions {{");
-    text.push_str(&members.concat());
+    text.push_str(&properties.concat());
     text.push_str("}\n\n");
     Ok(text)
 }
 
-fn iteration_request_name(operation: &Operation) -> Result<String, String> {
-    Ok(pascal(&iteration(&operation.id)?) + "Request")
+fn pager_request_name(operation: &Operation) -> Result<String, String> {
+    Ok(pascal(&pager_name(&operation.id)?) + "Request")
 }
 
 fn request_name(operation: &Operation) -> String {
@@ -150,31 +146,32 @@ fn request_name(operation: &Operation) -> String {
 fn resource(model: &Model, group: &str) -> Result<String, String> {
     let name = resource_class(group);
     let mut text = doc("", &format!("The operations of `{group}`."));
-    let extends = by_hand(group).map_or(String::new(), |(base, _)| format!(" extends {base}"));
+    let extends =
+        handwritten_base(group).map_or(String::new(), |(base, _)| format!(" extends {base}"));
     let _ = writeln!(text, "export class {name}{extends} {{\n  private constructor();");
     for child in children(model, Some(group)) {
         let _ = writeln!(
             text,
             "\n  /** The operations of `{child}`. */\n  readonly {}: {};",
-            member(child),
+            property(child),
             resource_class(child)
         );
     }
     for operation in model.operations_of(group) {
         text.push_str(&format!(
             "\n{}{}",
-            doc("  ", &about(model, operation)?),
+            doc("  ", &documentation(model, operation)?),
             method(&camel(&operation.name), &parameter(model, operation), returned(operation)?)
         ));
         if let Some(listing) = model.listing(operation) {
-            text.push_str(&iteration_method(model, operation, &listing)?);
+            text.push_str(&pager_method(model, operation, &listing)?);
         }
     }
     text.push_str("}\n\n");
     Ok(text)
 }
 
-/// A method as prettier writes it: on one line, or a line for each parameter.
+/// A method signature as prettier formats it: on one line, or with one line per parameter.
 fn method(name: &str, request: &str, returned: String) -> String {
     let options = "options?: CallOptions";
     let line = format!("  {name}({request}, {options}): {returned};\n");
@@ -201,14 +198,10 @@ fn returned(operation: &Operation) -> Result<String, String> {
     })
 }
 
-/// The method that pagers over a listing, with its documentation.
-fn iteration_method(
-    model: &Model,
-    operation: &Operation,
-    listing: &Listing,
-) -> Result<String, String> {
-    let name = camel(&iteration(&operation.name)?);
-    let required: Vec<String> = collected(model, operation)
+/// The method that creates a pager, with its documentation.
+fn pager_method(model: &Model, operation: &Operation, listing: &Listing) -> Result<String, String> {
+    let name = camel(&pager_name(&operation.name)?);
+    let required: Vec<String> = listing_arguments(model, operation)
         .filter(|field| field.required)
         .map(|field| camel(&field.name))
         .collect();
@@ -218,12 +211,13 @@ fn iteration_method(
     };
     let item = class(&listing.item)?;
     let parameters = parameters(model, model.schema(&listing.item));
-    let given: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
-    let given = if given.is_empty() { String::new() } else { format!("<{}>", given.join(", ")) };
+    let names: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
+    let generics = if names.is_empty() { String::new() } else { format!("<{}>", names.join(", ")) };
     let text = format!(
-        "Pagers over everything that {{@link {}}} lists. Nothing is fetched before the first item is asked for; the pages ahead are \
-         fetched while you look at one, and leaving the loop stops everything.\n\n\
-         @throws {{ValidationError}} When an argument is missing or of the wrong type.\n\
+        "Iterates over all items of {{@link {}}}. No request is sent before the first item is requested; further pages are \
+         prefetched, and leaving the loop cancels requests in flight.\n\n\
+         @returns A pager, which is an async iterable of items.\n\
+         @throws {{ValidationError}} If an argument is missing or invalid.\n\
          @example\n```js\nfor await (const item of mistral.{}.{name}({example})) console.log(item.id);\n```",
         camel(&operation.name),
         operation.group,
@@ -233,27 +227,27 @@ fn iteration_method(
         doc("  ", &text),
         method(
             &format!("{name}{}", declared(&parameters)),
-            &format!("request{optional}: {}", iteration_request_name(operation)?),
-            format!("Pager<{item}{given}>")
+            &format!("request{optional}: {}", pager_request_name(operation)?),
+            format!("Pager<{item}{generics}>")
         )
     ))
 }
 
 /// The documentation of a method, with an example.
-fn about(model: &Model, operation: &Operation) -> Result<String, String> {
-    let mut text = format!("{}.\n\n{}\n\n", operation.summary, operation.description);
+fn documentation(model: &Model, operation: &Operation) -> Result<String, String> {
+    let mut text = format!("{}\n\n", operation.doc());
     if operation.success.response != Response::Empty {
         let _ = writeln!(text, "@returns {}", operation.success.description);
     }
     text.push_str(
-        "@throws {ValidationError} Before anything is sent, when an argument is missing, of the wrong type or outside its limits.\n\
-         @throws {MistralError} Its subclass says what the server or the connection has against it.\n",
+        "@throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No request is sent.\n\
+         @throws {MistralError} If the request fails; the subclass identifies the failure.\n",
     );
     let _ = write!(text, "@example\n```js\n{}\n```", example(model, operation)?);
     Ok(text)
 }
 
-/// A call with every required argument, each a variable of its own name.
+/// A call with all required arguments, passed as variables of the same names.
 fn example(model: &Model, operation: &Operation) -> Result<String, String> {
     let names: Vec<String> = operation
         .arguments(model)

@@ -1,16 +1,16 @@
-//! How Node spells what the model says: names, types, comments, and what may stand as an argument.
+//! Naming and formatting in JavaScript and TypeScript, and the classification of arguments and fields.
 
 use std::collections::BTreeSet;
 
 use crate::model::{Field, Kind, Model, Operation, Response, Schema, Type};
 
-/// How wide generated lines may be; prettier is set to the same.
+/// Maximum width of generated lines, as configured for prettier.
 pub const WIDTH: usize = 100;
 
-/// Schemas whose names would shadow a global that everybody uses, and what they are called instead.
+/// Schemas whose names would shadow a common global, and their names in Node.
 const RENAMED: [(&str, &str); 1] = [("File", "UploadedFile")];
 
-/// Globals that no class of ours may shadow.
+/// Globals that a class must not shadow.
 const GLOBALS: [&str; 20] = [
     "Array", "Blob", "Buffer", "Date", "Error", "Event", "File", "FormData", "Function", "Map",
     "Number", "Object", "Promise", "Proxy", "Record", "Request", "Response", "Set", "String",
@@ -37,13 +37,13 @@ pub fn pascal(name: &str) -> String {
     name[..1].to_uppercase() + &name[1..]
 }
 
-/// What walking over a listing is called, by the name of the listing: `list_records` is `iter_records`.
+/// The name of the pager over a listing: `iter_records` for `list_records`.
 ///
 /// # Errors
-/// When the name does not say that it lists.
-pub fn iteration(name: &str) -> Result<String, String> {
+/// If the name does not start with `list`.
+pub fn pager_name(name: &str) -> Result<String, String> {
     let rest = name.strip_prefix("list").ok_or_else(|| {
-        format!("`{name}`: a listing in pages must have a name that begins with `list`")
+        format!("`{name}`: the name of a paginated listing must start with `list`")
     })?;
     Ok(format!("iter{rest}"))
 }
@@ -55,15 +55,15 @@ pub fn constant(name: &str) -> String {
 
 /// The class of a resource group: `datasets.records` is `Records`.
 pub fn resource_class(group: &str) -> String {
-    pascal(member(group))
+    pascal(property(group))
 }
 
-/// Where a resource group hangs in its parent: `datasets.records` at `records`.
-pub fn member(group: &str) -> &str {
+/// The property of a resource group in its parent: `records` for `datasets.records`.
+pub fn property(group: &str) -> &str {
     group.rsplit('.').next().expect("a split has at least one part")
 }
 
-/// The groups that hang in another group, or in the client itself.
+/// The groups nested in a group, or the top-level groups.
 pub fn children<'a>(model: &'a Model, parent: Option<&str>) -> Vec<&'a str> {
     model
         .groups()
@@ -75,21 +75,21 @@ pub fn children<'a>(model: &'a Model, parent: Option<&str>) -> Vec<&'a str> {
 /// The name of a schema's class or type.
 ///
 /// # Errors
-/// When it would shadow a global.
+/// If it would shadow a global.
 pub fn class(name: &str) -> Result<&str, String> {
     if let Some((_, renamed)) = RENAMED.iter().find(|(schema, _)| *schema == name) {
         return Ok(renamed);
     }
     if GLOBALS.contains(&name) {
         return Err(format!(
-            "schema `{name}`: a class of that name would shadow a global of JavaScript; give it another name in the document"
+            "schema `{name}`: a class of that name would shadow a JavaScript global; rename the schema in the document"
         ));
     }
     Ok(name)
 }
 
-/// The schemas that successful responses and arguments lead to, in the order of the document. The shapes of failures and the
-/// bodies of requests have no class: failures are errors, and bodies are spread over the arguments.
+/// The schemas reachable from successful responses and arguments, in document order. Error responses and request bodies have
+/// no class: the former become errors, and the fields of the latter are arguments.
 pub fn public_schemas(model: &Model) -> Vec<&Schema> {
     fn mark<'a>(model: &'a Model, ty: &'a Type, found: &mut BTreeSet<&'a str>) {
         match ty {
@@ -123,12 +123,12 @@ pub fn public_schemas(model: &Model) -> Vec<&Schema> {
         .collect()
 }
 
-/// Whether a member of a response may be null; a list that is left out reads as an empty one.
+/// Whether a field of a response may be null. A missing array is decoded as an empty one.
 pub fn may_be_null(field: &Field) -> bool {
     !field.required && (field.nullable || !matches!(field.ty, Type::Array(_)))
 }
 
-/// Whether a type is an object with free members, which crosses as JSON text.
+/// Whether a type is a free-form object, which is encoded as raw JSON.
 pub fn is_raw(model: &Model, ty: &Type) -> bool {
     match ty {
         Type::FreeObject => true,
@@ -137,40 +137,40 @@ pub fn is_raw(model: &Model, ty: &Type) -> bool {
     }
 }
 
-/// Whether JavaScript makes a member of a model only when somebody looks: raw objects, and times, since a Date takes ten times the
-/// room of a number, where a model is held by the thousand. They cross behind the others, as two numbers each.
-pub fn is_late(model: &Model, fields: &[Field], field: &Field) -> bool {
-    is_held_by_the_thousand(model, fields)
-        && (is_raw(model, &field.ty) || field.ty == Type::DateTime)
+/// Whether a property of a numerous model is created on first access. This applies to raw JSON, and to timestamps because a
+/// `Date` needs ten times the memory of a number. Lazy fields are encoded after the others, as two numbers each.
+pub fn is_lazy(model: &Model, fields: &[Field], field: &Field) -> bool {
+    is_numerous(model, fields) && (is_raw(model, &field.ty) || field.ty == Type::DateTime)
 }
 
-/// Whether objects of a model are held by the thousand: those with raw objects are.
-fn is_held_by_the_thousand(model: &Model, fields: &[Field]) -> bool {
+/// Whether programs hold thousands of objects of a model. True for those with raw JSON.
+fn is_numerous(model: &Model, fields: &[Field]) -> bool {
     fields.iter().any(|field| is_raw(model, &field.ty))
 }
 
-/// The members of a model that likely say the same in one object as in the one before: what it belongs to and of which kind
-/// it is. Each has a number, by which both sides remember its last text, where a model is held by the thousand.
-pub fn repeated(model: &Model, fields: &[Field]) -> Vec<Option<usize>> {
+/// Assigns a slot to each field that likely has the same value in consecutive objects: parent IDs and enums of numerous
+/// models. Both sides remember the last string of each slot.
+pub fn repeated_slots(model: &Model, fields: &[Field]) -> Vec<Option<usize>> {
     let is_open_enum = |ty: &Type| matches!(ty, Type::Named(name) if matches!(model.schema(name).kind, Kind::OpenEnum { .. }));
-    let many = is_held_by_the_thousand(model, fields);
-    let mut numbers = 0..;
+    let is_numerous = is_numerous(model, fields);
+    let mut slots = 0..;
     fields
         .iter()
         .map(|field| {
-            let other_id = field.ty == Type::Uuid && field.name != "id";
-            let likely = many && !may_be_null(field) && (other_id || is_open_enum(&field.ty));
-            if likely { numbers.next() } else { None }
+            let is_parent_id = field.ty == Type::Uuid && field.name != "id";
+            let is_repeated =
+                is_numerous && !may_be_null(field) && (is_parent_id || is_open_enum(&field.ty));
+            if is_repeated { slots.next() } else { None }
         })
         .collect()
 }
 
-/// Whether a type is an object with known members, which has a class.
+/// Whether a type is an object with known fields, which has a class.
 pub fn is_model(model: &Model, ty: &Type) -> bool {
     matches!(ty, Type::Named(name) if matches!(model.schema(name).kind, Kind::Object { .. }))
 }
 
-/// The class that a model extends: a task can be looked after, everything else can only be read.
+/// The base class of a model: `Task`, which can be refreshed and awaited, or `Model`.
 pub fn base(model: &Model, schema: &Schema) -> &'static str {
     let is_task = model.operations.iter().any(|operation| {
         operation.starts_task()
@@ -179,13 +179,13 @@ pub fn base(model: &Model, schema: &Schema) -> &'static str {
     if is_task { "Task" } else { "Model" }
 }
 
-/// The resource groups of which a part is written by hand: the class of that part, and its file.
-pub fn by_hand(group: &str) -> Option<(&'static str, &'static str)> {
+/// The handwritten base class of a resource group and its file, if it has one.
+pub fn handwritten_base(group: &str) -> Option<(&'static str, &'static str)> {
     (group == "datasets").then_some(("DatasetsBase", "datasets.js"))
 }
 
-/// The arguments of a pager over a listing: those of the listing that do not speak of single pages.
-pub fn collected<'a>(
+/// The arguments of a pager: those of the listing except for the page number and size.
+pub fn listing_arguments<'a>(
     model: &'a Model,
     operation: &'a Operation,
 ) -> impl Iterator<Item = &'a Field> {
@@ -193,40 +193,42 @@ pub fn collected<'a>(
     arguments.filter(|field| !["page", "page_size"].contains(&field.name.as_str()))
 }
 
-/// What kinds of arguments a method takes.
+/// How an argument is validated and passed.
 pub enum Shape<'a> {
-    /// Text, ids included.
-    Text,
-    /// A list of texts.
-    Texts,
-    /// A number or a truth value, by the name of its check.
+    /// A string.
+    String,
+    /// An array of strings.
+    Strings,
+    /// A number or boolean, with the name of its validator.
     Scalar(&'static str),
-    /// One of an open list of texts, by the name of its schema.
+    /// A value of an open enum, with the name of its schema.
     Enum(&'a str),
-    /// An object with free members, by the name of its schema if it has one.
+    /// A free-form object, with the name of its schema if it has one.
     Json(Option<&'a str>),
     /// A file.
     File,
 }
 
 impl<'a> Shape<'a> {
-    /// The shape of an operation's argument.
+    /// Returns the shape of an operation's argument.
     ///
     /// # Errors
-    /// When Node cannot express it.
+    /// If the type is not supported in Node.
     pub fn of_argument(
         model: &'a Model,
         operation: &Operation,
         field: &'a Field,
     ) -> Result<Self, String> {
         let shape = match &field.ty {
-            Type::String | Type::Uuid => Some(Self::Text),
+            Type::String | Type::Uuid => Some(Self::String),
             Type::Integer => Some(Self::Scalar("integer")),
             Type::Number => Some(Self::Scalar("number")),
             Type::Boolean => Some(Self::Scalar("boolean")),
             Type::Binary => Some(Self::File),
             Type::FreeObject => Some(Self::Json(None)),
-            Type::Array(items) if matches!(**items, Type::String | Type::Uuid) => Some(Self::Texts),
+            Type::Array(items) if matches!(**items, Type::String | Type::Uuid) => {
+                Some(Self::Strings)
+            }
             Type::Named(name) => match model.schema(name).kind {
                 Kind::OpenEnum { .. } => Some(Self::Enum(name)),
                 Kind::FreeObject { .. } => Some(Self::Json(Some(name))),
@@ -236,34 +238,34 @@ impl<'a> Shape<'a> {
         };
         shape.ok_or_else(|| {
             format!(
-                "operation `{}`: argument `{}` of type {:?} cannot be expressed in Node",
+                "operation `{}`: argument `{}` of type {:?} is not supported in Node",
                 operation.id, field.name, field.ty
             )
         })
     }
 }
 
-/// A JSDoc comment, on one line where it fits.
+/// A TSDoc comment, on one line if it fits.
 pub fn doc(indent: &str, text: &str) -> String {
     let text = text.trim().replace("*/", "*\\/");
     if !text.contains('\n') && indent.len() + text.len() + "/**  */".len() <= WIDTH {
         return format!("{indent}/** {text} */\n");
     }
-    let mark = format!("{indent} *");
+    let prefix = format!("{indent} *");
     let mut lines = format!("{indent}/**\n");
     let mut verbatim = false;
     for paragraph in text.split('\n') {
         verbatim ^= paragraph.starts_with("```");
         if verbatim || paragraph.starts_with("```") {
-            lines.push_str(&format!("{mark} {paragraph}\n"));
+            lines.push_str(&format!("{prefix} {paragraph}\n"));
             continue;
         }
-        let mut line = mark.clone();
+        let mut line = prefix.clone();
         for word in paragraph.split_whitespace() {
             if line.len() + 1 + word.chars().count() > WIDTH {
                 lines.push_str(&line);
                 lines.push('\n');
-                line.clone_from(&mark);
+                line.clone_from(&prefix);
             }
             line.push(' ');
             line.push_str(word);
@@ -274,7 +276,7 @@ pub fn doc(indent: &str, text: &str) -> String {
     lines + indent + " */\n"
 }
 
-/// What a member or an argument is, with its limits and its default in words.
+/// The description of a property or argument, with its limits and default.
 pub fn description(field: &Field) -> String {
     let mut text = field.description.clone();
     if let Some(limits) = field.limits.in_words() {
@@ -286,9 +288,9 @@ pub fn description(field: &Field) -> String {
     text
 }
 
-/// A list between brackets as prettier writes it: on one line where that fits, else a line for each.
+/// A bracketed list as prettier formats it: on one line if it fits, otherwise with one line per item.
 pub fn list(before: &str, items: &[String], after: &str) -> String {
-    // Braces stand apart from what they hold, other brackets do not.
+    // Only braces have inner spaces.
     let space = if before.ends_with('{') { " " } else { "" };
     let line = format!("{before}{space}{}{space}{after}", items.join(", "));
     if line.len() <= WIDTH {

@@ -1,4 +1,4 @@
-//! What the Node emitters make of a small document that has one of everything.
+//! Tests of the Node emitters with a small document that covers every kind of schema and operation.
 
 use serde_json::{Value, json};
 
@@ -11,30 +11,29 @@ fn emitted(document: &Value) -> Vec<Output> {
 }
 
 #[test]
-fn native_methods_begin_calls() {
+fn native_methods_send_calls() {
     let outputs = emitted(&small());
     let things = text(&outputs, "src/generated/things.rs");
     assert_holds(
         &things,
         &[
-            "pub fn put_thing(\n        &self,\n        call: u32,\n        thing_id: String,\n",
+            "pub async fn put_thing(\n        &self,\n        thing_id: String,\n",
             "dry: Option<bool>,",
             "notes: String,",
             "parts: Vec<String>,",
-            ") -> napi::Result<()> {",
-            "let notes = json(notes)?;",
-            "let more = more.map(json).transpose()?;",
+            ") -> napi::Result<CallResult<EncodedResponse>> {",
+            "let notes = parse_json(notes)?;",
+            "let more = more.map(parse_json).transpose()?;",
             ".put(thing_id, size, notes, parts)",
             ".more(more)",
             ".state(state.map(types::State::from))",
         ],
     );
-    assert!(!things.contains("async"), "outcomes come back by the numbers of their calls");
     assert_holds(
         &text(&outputs, "src/generated/things_parts.rs"),
         &[
-            "pub fn delete_part(&self, call: u32, thing_id: String) {",
-            "self.begin(call, |client| client.things().parts().delete(thing_id));",
+            "pub async fn delete_part(&self, thing_id: String) -> CallResult<EncodedResponse> {",
+            "self.send(self.client.things().parts().delete(thing_id)).await",
         ],
     );
     assert_holds(
@@ -44,57 +43,57 @@ fn native_methods_begin_calls() {
 }
 
 #[test]
-fn both_sides_of_the_border_have_members_in_one_order() {
+fn encoder_and_decoder_agree_on_the_field_order() {
     let outputs = emitted(&small());
-    // What is made when somebody looks comes last, as two numbers each.
+    // Lazy fields come last, as two numbers each.
     assert_holds(
         &text(&outputs, "src/generated/models.rs"),
         &[
-            "        self.extra.cross(to);\n        to.repeated(0, &self.owner_id);\n        to.repeated(1, &self.state);\n\
-             \x20       self.object.cross(to);\n        self.tags.cross(to);\n        to.pair(&self.since);\n\
-             \x20       to.pair(&self.notes);\n        to.pair(&self.free);\n",
-            "impl Cross for types::State {",
+            "        self.extra.encode(encoder);\n        encoder.repeated(0, &self.owner_id);\n        encoder.repeated(1, &self.state);\n\
+             \x20       self.object.encode(encoder);\n        self.tags.encode(encoder);\n        encoder.optional_pair(&self.since);\n\
+             \x20       encoder.optional_pair(&self.notes);\n        encoder.optional_pair(&self.free);\n",
+            "impl Encode for types::State {",
         ],
     );
     let models = text(&outputs, "lib/generated/models.js");
     assert_holds(
         &models,
         &[
-            "    super(reader);\n    this.ownerId = reader.repeated(0);\n    this.state = reader.repeated(1);\n\
-             \x20   this.object = reader.text();\n    this.tags = reader.list(() => reader.text());\n\
-             \x20   this.#response = reader.response;\n    this.#at = reader.pass(6);\n",
-            "  get since() {\n    return ((this.#seen ??= {}).since ??= timeOf(this.#response, this.#at));",
-            "  get notes() {\n    return ((this.#seen ??= {}).notes ??= parsed(this.#response, this.#at + 2));",
-            "  get freeText() {\n    return textOf(this.#response, this.#at + 4);",
+            "    super(decoder);\n    this.ownerId = decoder.repeated(0);\n    this.state = decoder.repeated(1);\n\
+             \x20   this.object = decoder.string();\n    this.tags = decoder.array(() => decoder.string());\n\
+             \x20   this.#source = decoder.source;\n    this.#offset = decoder.skipNumbers(6);\n",
+            "  get since() {\n    return ((this.#cache ??= {}).since ??= timestampAt(this.#source, this.#offset));",
+            "  get notes() {\n    return ((this.#cache ??= {}).notes ??= jsonAt(this.#source, this.#offset + 2));",
+            "  get freeText() {\n    return jsonTextAt(this.#source, this.#offset + 4);",
             "      owner_id: this.ownerId,\n      since: this.since?.toJSON() ?? null,\n",
-            "const { parsed, textOf, timeOf } = require(\"../late.js\");",
+            "const { jsonAt, jsonTextAt, timestampAt } = require(\"../lazy.js\");",
             "const State = Object.freeze({\n  NEW: \"NEW\",\n",
         ],
     );
-    assert!(!models.contains("Unused"), "what no call returns needs no class");
+    assert!(!models.contains("Unused"), "schemas that no operation returns have no class");
 }
 
 #[test]
-fn methods_check_their_arguments_and_hang_together() {
+fn resources_validate_arguments_and_nest() {
     assert_holds(
         &text(&emitted(&small()), "lib/generated/resources.js"),
         &[
-            "const PUT_THING = new Operation(\"put_thing\", Thing, {\n  thingId: text,\n",
+            "const PUT_THING = new Operation(\"put_thing\", Thing, {\n  thingId: string,\n",
             "  notes: json,\n",
-            "  parts: texts,\n",
+            "  parts: strings,\n",
             "  dry: optional(boolean),\n",
-            "  state: optional(text),\n",
-            "const DELETE_PART = new Operation(\"delete_part\", null, {\n  thingId: text,\n});",
+            "  state: optional(string),\n",
+            "const DELETE_PART = new Operation(\"delete_part\", null, {\n  thingId: string,\n});",
             "class Things {\n  #native;\n\n  constructor(native) {\n    this.#native = native;\n    this.parts = new Parts(native);",
             "    return DELETE_PART.send(this.#native, request, options);",
             "    this.things = new Things(native);",
-            "const { boolean, integer, json, optional, text, texts } = require(\"../arguments.js\");",
+            "const { boolean, integer, json, optional, string, strings } = require(\"../arguments.js\");",
         ],
     );
 }
 
 #[test]
-fn declarations_carry_types_and_documentation() {
+fn declarations_have_types_and_documentation() {
     let outputs = emitted(&small());
     assert_holds(
         &text(&outputs, "lib/generated/resources.d.ts"),
@@ -121,23 +120,18 @@ fn declarations_carry_types_and_documentation() {
 }
 
 #[test]
-fn what_node_cannot_say_is_refused_by_name() {
-    let refused = |change: fn(&mut Value)| {
+fn unsupported_documents_are_rejected() {
+    let rejected = |change: fn(&mut Value)| {
         let mut document = small();
         change(&mut document);
         super::emit(&model::read(&document).unwrap()).unwrap_err()
     };
-    let problem = refused(|document| {
-        document["components"]["schemas"]["PutThing"]["properties"]["call"] =
-            json!({"type": "string", "description": "Whom to call."});
-    });
-    assert!(problem.contains("`put_thing`") && problem.contains("`call`"), "{problem}");
-    let problem = refused(|document| {
+    let problem = rejected(|document| {
         document["components"]["schemas"]["Thing"]["properties"]["extra"] =
-            json!({"type": "string", "description": "What is more."});
+            json!({"type": "string", "description": "An extra."});
     });
     assert!(problem.contains("Thing.extra"), "{problem}");
-    let problem = refused(|document| {
+    let problem = rejected(|document| {
         document["components"]["schemas"]["PutThing"]["properties"]["when"] =
             json!({"type": "string", "format": "date-time", "description": "When."});
     });

@@ -1,6 +1,6 @@
-//! Everything of the Python package that follows from the document.
+//! Emits the generated parts of the Python package.
 
-mod beyond;
+mod extras;
 mod modules;
 mod native;
 mod stubs;
@@ -11,13 +11,13 @@ mod text;
 use super::Output;
 use crate::model::Model;
 
-/// Where the native module's generated sources lie.
+/// Directory of the native module's generated sources.
 const NATIVE: &str = "bindings/python/src/generated";
 
-/// Where the Python sources lie.
+/// Directory of the Python sources.
 const PACKAGE: &str = "bindings/python/python/mistral_datasets";
 
-/// Emits the native classes, the modules that hand them on, and their stubs.
+/// Emits the native classes, the Python modules that re-export them, and their stubs.
 pub fn emit(model: &Model) -> Result<Vec<Output>, String> {
     let mut outputs = vec![
         Output::new(&format!("{NATIVE}/mod.rs"), native::index(model)?),

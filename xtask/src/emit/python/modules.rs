@@ -1,4 +1,4 @@
-//! The Python modules that hand the native classes on, and the aliases of the open enums.
+//! Emits the Python modules that re-export the native classes, and the type aliases of the open enums.
 
 use std::fmt::Write;
 
@@ -9,27 +9,22 @@ use crate::model::Model;
 /// Emits `models.py`.
 pub fn models(model: &Model) -> String {
     let names = returned(model).into_iter().filter(|schema| is_class(schema));
-    handed_on(
-        "What the API answers, a class for each schema.",
-        names.map(|schema| schema.name.clone()),
-    )
+    reexport("Responses of the API, one class per schema.", names.map(|schema| schema.name.clone()))
 }
 
 /// Emits `resources.py`.
 pub fn resources(model: &Model) -> String {
     let mut text = preamble("#");
-    text.push_str(
-        "\n\"\"\"The resources of the API, a class for each; `Mistral` holds them.\"\"\"\n\n",
-    );
+    text.push_str("\n\"\"\"Resources of the API. `Mistral` has an instance of each.\"\"\"\n\n");
     let groups = model.groups();
     for (module, base) in groups.iter().filter_map(|group| by_hand(group)) {
         let _ = writeln!(text, "from mistral_datasets.{module} import {base}");
     }
     let mut names: Vec<String> = groups.iter().map(|group| class(group)).collect();
     names.sort();
-    let (ours, plain): (Vec<&str>, Vec<&str>) =
+    let (extended, plain): (Vec<&str>, Vec<&str>) =
         groups.iter().partition(|group| by_hand(group).is_some());
-    for group in ours {
+    for group in extended {
         let _ = writeln!(text, "from mistral_datasets._native import {0} as _{0}", class(group));
     }
     let mut plain: Vec<String> = plain.into_iter().map(class).collect();
@@ -55,11 +50,11 @@ pub fn resources(model: &Model) -> String {
     text
 }
 
-fn handed_on(about: &str, names: impl Iterator<Item = String>) -> String {
+fn reexport(doc: &str, names: impl Iterator<Item = String>) -> String {
     let mut names: Vec<String> = names.collect();
     names.sort();
     let mut text = preamble("#");
-    let _ = writeln!(text, "\n\"\"\"{about}\"\"\"\n\nfrom mistral_datasets._native import (");
+    let _ = writeln!(text, "\n\"\"\"{doc}\"\"\"\n\nfrom mistral_datasets._native import (");
     for name in &names {
         let _ = writeln!(text, "    {name},");
     }
@@ -71,11 +66,11 @@ fn handed_on(about: &str, names: impl Iterator<Item = String>) -> String {
     text
 }
 
-/// Emits `_enums.py`.
+/// Emits `enums.py`.
 pub fn enums(model: &Model) -> String {
     let mut text = preamble("#");
     text.push_str(
-        "\n\"\"\"The texts that the API chooses from lists. The lists may grow, so that any text fits.\"\"\"\n\n\
+        "\n\"\"\"Types of the API's enumerations. They accept any string, because the API may add values.\"\"\"\n\n\
          from __future__ import annotations\n\n\
          from typing import Literal, TypeAlias\n\n__all__ = [\n",
     );

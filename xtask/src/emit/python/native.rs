@@ -1,33 +1,32 @@
-//! The native module's classes: responses, and resources with a pair of methods for each operation.
+//! Emits the native module's classes: responses, and resources with a blocking and an async method per operation.
 
 use std::fmt::Write;
 
-use super::beyond;
+use super::extras;
 use super::stubs::is_hashable;
 use super::text::{
-    by_hand, children, class, is_class, is_task, method_doc, module, name, returned, twin_doc,
-    wrapped,
+    Style, by_hand, children, class, is_class, is_task, method_doc, module, name, returned, wrapped,
 };
 use crate::emit::preamble;
 use crate::emit::rust_text::{self, doc, identifier, indented};
 use crate::model::{Argument, Field, Kind, Model, Operation, Place, Type};
 
-/// How Python makes a resource.
-const OVER_CLIENT: &str = "/// The resource over a client.\n#[new]\n#[pyo3(signature = (client, /))]\n\
-    fn over(client: &Bound<'_, Session>) -> Self {\nSelf::new(client.get().clone())\n}\n\n";
+/// The constructor of a resource.
+const CONSTRUCTOR: &str = "/// Creates the resource of a client.\n#[new]\n#[pyo3(signature = (client, /))]\n\
+    fn with_client(client: &Bound<'_, Session>) -> Self {\nSelf::new(client.get().clone())\n}\n\n";
 
-/// Emits `mod.rs`: what there is, and how it gets into the module.
+/// Emits `mod.rs`, which registers the classes.
 pub fn index(model: &Model) -> Result<String, String> {
     let mut text = preamble("//");
-    text.push_str("\n//! What follows from the document. Comments are docstrings of Python.\n\n");
+    text.push_str("\n//! Classes generated from the OpenAPI document. Doc comments become Python docstrings.\n\n");
     let groups = model.groups();
     for group in &groups {
         let _ = writeln!(text, "mod {};", module(group));
     }
     text.push_str("mod models;\n\nuse pyo3::prelude::*;\n\n");
-    text.push_str("use crate::free_object::{self, FreeObject};\n\npub use models::*;\n");
+    text.push_str("use crate::json_object::{self, JsonObject};\n\npub use models::*;\n");
     text.push_str(
-        "\n/// Adds every class to the module.\n\
+        "\n/// Adds the classes to the module.\n\
          pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {\n",
     );
     for group in &groups {
@@ -36,69 +35,69 @@ pub fn index(model: &Model) -> Result<String, String> {
     for schema in returned(model).into_iter().filter(|schema| is_class(schema)) {
         let _ = writeln!(text, "module.add_class::<models::{}>()?;", schema.name);
     }
-    text.push_str("free_object::register(&module.py().get_type::<FreeObject>())\n}\n");
+    text.push_str("json_object::register_as_mapping(&module.py().get_type::<JsonObject>())\n}\n");
     rust_text::format(&text)
 }
 
-/// Emits `models.rs`: the classes of responses.
+/// Emits `models.rs`, the classes of responses.
 pub fn models(model: &Model) -> Result<String, String> {
     let mut items = String::new();
     for schema in returned(model) {
         match &schema.kind {
             Kind::Object { fields } => {
                 let key = if is_hashable(fields) { " (id)" } else { "" };
-                let mut members = String::new();
+                let mut rows = String::new();
                 for field in fields {
                     let _ = writeln!(
-                        members,
+                        rows,
                         "{}{}: {},",
                         doc(&field.description),
                         identifier(name(&field.name)?),
-                        member_type(model, field)?
+                        field_type(model, field)?
                     );
                 }
                 let mut item = format!(
                     "{}pub struct {}{key} {{\n{}}}\n",
                     doc(&schema.description),
                     schema.name,
-                    indented(&members)
+                    indented(&rows)
                 );
                 if is_task(model, schema) {
-                    item.push_str(&beyond::task_methods(&schema.name));
+                    item.push_str(&extras::task_methods(&schema.name));
                 }
                 let _ = writeln!(items, "model! {{\n{}}}\n", indented(&item));
             }
             Kind::FreeObject { known } if known.is_empty() => {}
             Kind::FreeObject { known } => {
-                let mut members = String::new();
+                let mut rows = String::new();
                 for (need, required) in [("required", true), ("optional", false)] {
-                    let mut some = String::new();
+                    let mut keys = String::new();
                     for field in known.iter().filter(|field| field.required == required) {
                         let _ = writeln!(
-                            some,
+                            keys,
                             "{}{},",
                             doc(&field.description),
                             identifier(name(&field.name)?)
                         );
                     }
-                    let _ = match some.is_empty() {
-                        true => writeln!(members, "{need} {{}}"),
-                        false => writeln!(members, "{need} {{\n{}}}", indented(&some)),
+                    let _ = match keys.is_empty() {
+                        true => writeln!(rows, "{need} {{}}"),
+                        false => writeln!(rows, "{need} {{\n{}}}", indented(&keys)),
                     };
                 }
                 let item = format!(
                     "{}pub struct {} {{\n{}}}\n",
                     doc(&schema.description),
                     schema.name,
-                    indented(&members)
+                    indented(&rows)
                 );
-                let _ = writeln!(items, "free_object! {{\n{}}}\n", indented(&item));
+                let _ = writeln!(items, "json_object! {{\n{}}}\n", indented(&item));
             }
             Kind::OpenEnum { .. } => {
                 let _ = writeln!(items, "open_enum!(types::{});\n", schema.name);
             }
             Kind::Union { variants } => {
-                let mut members = String::new();
+                let mut rows = String::new();
                 for variant in variants {
                     let (name, ty) = match variant {
                         Type::String => ("String", "String"),
@@ -110,19 +109,19 @@ pub fn models(model: &Model) -> Result<String, String> {
                             ));
                         }
                     };
-                    let _ = writeln!(members, "{name}: {ty},");
+                    let _ = writeln!(rows, "{name}: {ty},");
                 }
                 let _ = writeln!(
                     items,
                     "union! {{\n    types::{} {{\n{}    }}\n}}\n",
                     schema.name,
-                    indented(&indented(&members))
+                    indented(&indented(&rows))
                 );
             }
         }
     }
     let mut text = preamble("//");
-    text.push_str("\n//! The classes of responses. Comments are docstrings of Python.\n\n");
+    text.push_str("\n//! The classes of responses. Doc comments become Python docstrings.\n\n");
     text.push_str(&imports(
         &items,
         &[
@@ -133,25 +132,26 @@ pub fn models(model: &Model) -> Result<String, String> {
             (&[""], "pyo3", "IntoPyObjectExt"),
             (&["union!"], "pyo3::exceptions", "PyTypeError"),
             (&[""], "pyo3::prelude", "*"),
-            (&["free_object!"], "pyo3::types", "PyDict"),
+            (&["json_object!"], "pyo3::types", "PyDict"),
             (&[""], "pyo3::types", "PyMappingProxy"),
             (&[""], "pyo3::types", "PyTuple"),
             (&[": Uuid,", "<Uuid>"], "uuid", "Uuid"),
-            (&["free_object!"], "crate::free_object", "FreeObject"),
-            (&["free_object!"], "crate::free_object", "free_object"),
+            (&[""], "crate::convert", "self"),
+            (&[""], "crate::convert", "ConvertContext"),
+            (&[""], "crate::convert", "IntoPython"),
+            (&[""], "crate::fields", "ExtraFields"),
+            (&[""], "crate::fields", "Field"),
+            (&["List<"], "crate::fields", "List"),
+            (&["open_enum!"], "crate::fields", "open_enum"),
+            (&["union!"], "crate::fields", "union"),
             (&[""], "crate::json", "self"),
-            (&["Json<"], "crate::json", "Json"),
-            (&[""], "crate::member", "Extra"),
-            (&["List<"], "crate::member", "List"),
-            (&[""], "crate::member", "Member"),
-            (&["open_enum!"], "crate::member", "open_enum"),
-            (&["union!"], "crate::member", "union"),
+            (&["LazyJson<"], "crate::json", "LazyJson"),
+            (&["json_object!"], "crate::json_object", "JsonObject"),
+            (&["json_object!"], "crate::json_object", "json_object"),
             (&[""], "crate::model", "self"),
             (&[""], "crate::model", "Model"),
-            (&[""], "crate::model", "Source"),
             (&[""], "crate::model", "model"),
             (&["Option<Seconds>"], "crate::options", "Seconds"),
-            (&[""], "crate::runtime", "Response"),
             (&["with session"], "crate::session", "Session"),
             (&["task::"], "crate::task", "self"),
         ],
@@ -161,8 +161,8 @@ pub fn models(model: &Model) -> Result<String, String> {
     rust_text::format(&text)
 }
 
-/// The type of a response's member in its native class.
-fn member_type(model: &Model, field: &Field) -> Result<String, String> {
+/// Returns the type of a response's field in its native class.
+fn field_type(model: &Model, field: &Field) -> Result<String, String> {
     let ty = value_type(model, &field.ty)?;
     Ok(match (&field.ty, field.required, field.nullable) {
         (_, true, _) | (Type::Array(_), false, false) => ty,
@@ -172,11 +172,11 @@ fn member_type(model: &Model, field: &Field) -> Result<String, String> {
 
 fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
     Ok(match ty {
-        Type::FreeObject => "Json<RawJson>".to_owned(),
+        Type::FreeObject => "LazyJson<RawJson>".to_owned(),
         Type::Array(items) => format!("List<{}>", value_type(model, items)?),
-        Type::Binary => return Err("bytes cannot stand in a response of Python".to_owned()),
+        Type::Binary => return Err("Python responses cannot contain binary data".to_owned()),
         Type::Named(name) => match &model.schema(name).kind {
-            Kind::FreeObject { known } if known.is_empty() => format!("Json<types::{name}>"),
+            Kind::FreeObject { known } if known.is_empty() => format!("LazyJson<types::{name}>"),
             Kind::Object { .. } | Kind::FreeObject { .. } => format!("Py<{name}>"),
             Kind::OpenEnum { .. } | Kind::Union { .. } => format!("types::{name}"),
         },
@@ -184,8 +184,10 @@ fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
     })
 }
 
-/// The imports that the items need: each names the texts one of which calls for it, a module, and what is in it. Those of a
-/// module stand together, and those of this crate after the others.
+/// Emits the imports that the items need.
+///
+/// A candidate is a list of needles, a module and a name; it is imported if the items contain one of the needles. Imports are
+/// grouped by module. Candidates from this crate must come last.
 fn imports(items: &str, imports: &[(&[&str], &str, &str)]) -> String {
     let mut modules: Vec<(&str, Vec<&str>)> = Vec::new();
     for (needles, module, name) in imports {
@@ -220,7 +222,7 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
     for child in children(model, Some(group)) {
         let _ = write!(
             methods,
-            "/// The operations of `{child}`.\n#[getter]\nfn {}(&self) -> {} {{\n{}::new(self.session.clone())\n}}\n\n",
+            "/// Operations of `{child}`.\n#[getter]\nfn {}(&self) -> {} {{\n{}::new(self.session.clone())\n}}\n\n",
             module(child),
             class(child),
             class(child)
@@ -228,22 +230,24 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
     }
     if by_hand(group).is_some() {
         methods.push_str(
-            "/// The client, for the methods that are written in Python.\n#[getter]\n\
+            "/// The client, for the methods that are implemented in Python.\n#[getter]\n\
              fn _client(&self) -> Session {\nself.session.clone()\n}\n\n",
         );
     }
     for operation in model.operations_of(group) {
-        methods.push_str(&pair(model, operation)?);
+        methods.push_str(&methods_of(model, operation)?);
         if let Some(listing) = model.listing(operation) {
-            methods.push_str(&beyond::pager(model, operation, &listing)?);
+            methods.push_str(&extras::pager(model, operation, &listing)?);
         }
     }
     let mut text = preamble("//");
     text.push_str(
-        "\n#![allow(clippy::too_many_arguments, reason = \"Python gives them by their names\")]\n",
+        "\n#![allow(clippy::too_many_arguments, reason = \"they are keyword arguments in Python\")]\n",
     );
-    let _ =
-        writeln!(text, "\n//! The operations of `{group}`. Comments are docstrings of Python.\n");
+    let _ = writeln!(
+        text,
+        "\n//! The operations of `{group}`. Doc comments become Python docstrings.\n"
+    );
     text.push_str(&imports(
         &methods,
         &[
@@ -252,18 +256,18 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
             (&["types::"], "mistral_datasets", "types"),
             (&[""], "pyo3::prelude", "*"),
             (&[""], "pyo3::types", "PyDict"),
-            (&[": Id,", "<Id>"], "crate::argument", "Id"),
-            (&["Many<"], "crate::argument", "Many"),
+            (&["arguments::"], "crate::arguments", "self"),
+            (&[": Id,", "<Id>"], "crate::arguments", "Id"),
+            (&["Many<"], "crate::arguments", "Many"),
             (&["limited("], "crate::call", "limited"),
             (&[""], "crate::call", "send"),
             (&[""], "crate::call", "send_async"),
             (&["send_by_runtime("], "crate::call", "send_by_runtime"),
             (&["file::"], "crate::file", "self"),
             (&[": FileArgument,"], "crate::file", "FileArgument"),
-            (&["json::"], "crate::json", "self"),
             (&["Option<Seconds>"], "crate::options", "Seconds"),
-            (&[""], "crate::session", "Session"),
             (&["pager::"], "crate::pager", "self"),
+            (&[""], "crate::session", "Session"),
         ],
     ));
     for child in children(model, Some(group)) {
@@ -276,26 +280,26 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
         "\n{}#[pyclass(frozen, {}module = \"mistral_datasets.resources\")]\n\
          pub struct {class_name} {{\n    session: Session,\n}}\n\n\
          impl {class_name} {{\n\
-         /// The resource over a session.\n\
+         /// Creates the resource of a session.\n\
          pub fn new(session: Session) -> Self {{\nSelf {{ session }}\n}}\n}}\n\n\
-         #[pymethods]\nimpl {class_name} {{\n{OVER_CLIENT}{methods}}}\n",
-        doc(&format!("The operations of `{group}`: {}.", operations.join(", "))),
+         #[pymethods]\nimpl {class_name} {{\n{CONSTRUCTOR}{methods}}}\n",
+        doc(&format!("Operations of `{group}`: {}.", operations.join(", "))),
         if by_hand(group).is_some() { "subclass, " } else { "" },
     );
     rust_text::format(&text)
 }
 
-/// The blocking method of an operation and its awaitable twin.
-fn pair(model: &Model, operation: &Operation) -> Result<String, String> {
+/// Emits the blocking and the async method of an operation.
+fn methods_of(model: &Model, operation: &Operation) -> Result<String, String> {
     let arguments = operation.arguments(model);
     let mut parameters = String::new();
     let mut signature = Vec::new();
     for argument in &arguments {
         let field = argument.field;
-        let taken = spelling(model, operation, argument)?.taken;
+        let ty = argument_code(model, operation, argument)?.ty;
         let name = name(&field.name)?;
         let (ty, default) =
-            if field.required { (taken, "") } else { (format!("Option<{taken}>"), "=None") };
+            if field.required { (ty, "") } else { (format!("Option<{ty}>"), "=None") };
         let _ = write!(parameters, "{}: {ty}, ", identifier(name));
         signature.push(format!("{name}{default}"));
     }
@@ -310,37 +314,42 @@ fn pair(model: &Model, operation: &Operation) -> Result<String, String> {
     signature.push("**options".to_owned());
     let signature = format!("#[pyo3(signature = ({}))]\n", signature.join(", "));
     let name = identifier(&operation.name);
-    let twin = format!("{}.{}_async", class(&operation.group), operation.name);
+    let async_name = format!("{}.{}_async", class(&operation.group), operation.name);
     let with_options = "self.session.client_with(py, options)?";
-    // The body of a transfer moves on between two calls of Python, for which the runtime's threads are there.
-    let (lane, client, send_blocking, over) = if operation.handwritten.is_some() {
+    // The body of a transfer arrives between two calls from Python, so the runtime's threads must drive it.
+    let (setup, client, send_blocking, target) = if operation.handwritten.is_some() {
         ("", with_options, "send_by_runtime", "&self.session")
     } else {
-        ("let lane = self.session.lane(py, options)?;\n", "lane.client()", "send", "lane")
+        (
+            "let blocking = self.session.blocking(py, options)?;\n",
+            "blocking.client()",
+            "send",
+            "blocking",
+        )
     };
-    let send = |client: &str, send: &str, over: &str| {
+    let send = |client: &str, send: &str, target: &str| {
         let call = call(model, operation, &arguments, client)?;
         Ok::<_, String>(if operation.starts_task() {
             format!(
-                "let call = {call};\nif wait {{\n{send}(py, {over}, limited(call.wait(), wait_timeout))\n}} \
-                 else {{\n{send}(py, {over}, call)\n}}"
+                "let call = {call};\nif wait {{\n{send}(py, {target}, limited(call.wait(), wait_timeout))\n}} \
+                 else {{\n{send}(py, {target}, call)\n}}"
             )
         } else {
-            format!("let call = {call};\n{send}(py, {over}, call)")
+            format!("let call = {call};\n{send}(py, {target}, call)")
         })
     };
     Ok(format!(
-        "{}{signature}fn {name}(&self, py: Python<'_>, {parameters}) -> PyResult<Py<PyAny>> {{\n{lane}{}\n}}\n\n\
+        "{}{signature}fn {name}(&self, py: Python<'_>, {parameters}) -> PyResult<Py<PyAny>> {{\n{setup}{}\n}}\n\n\
          {}{signature}fn {}_async<'py>(&self, py: Python<'py>, {parameters}) -> PyResult<Bound<'py, PyAny>> {{\n{}\n}}\n\n",
-        comment(&method_doc(model, operation)),
-        send(client, send_blocking, over)?,
-        comment(&twin_doc(operation)),
+        comment(&method_doc(model, operation, Style::Blocking)),
+        send(client, send_blocking, target)?,
+        comment(&method_doc(model, operation, Style::Async)),
         operation.name,
-        send(with_options, "send_async", &format!("{twin:?}, &self.session"))?,
+        send(with_options, "send_async", &format!("{async_name:?}, &self.session"))?,
     ))
 }
 
-/// Lines of a docstring as a comment.
+/// Formats the lines of a docstring as a doc comment.
 pub(super) fn comment(lines: &[String]) -> String {
     wrapped(lines, 92)
         .iter()
@@ -348,30 +357,34 @@ pub(super) fn comment(lines: &[String]) -> String {
         .collect()
 }
 
-/// How one argument is taken and passed on.
-struct Spelling {
-    /// The type the method takes.
-    taken: String,
-    /// What the client's call gets.
+/// The Rust code for one argument.
+struct ArgumentCode {
+    /// The type of the method's parameter.
+    ty: String,
+    /// The expression that is passed to the client's call.
     passed: String,
 }
 
-fn spelling(model: &Model, operation: &Operation, argument: &Argument) -> Result<Spelling, String> {
+fn argument_code(
+    model: &Model,
+    operation: &Operation,
+    argument: &Argument,
+) -> Result<ArgumentCode, String> {
     let field = argument.field;
     let name = identifier(&field.name);
-    let spell = |taken: &str, converted: &str| Spelling {
-        taken: taken.to_owned(),
+    let code = |ty: &str, converted: &str| ArgumentCode {
+        ty: ty.to_owned(),
         passed: if field.required || converted.is_empty() || operation.handwritten.is_some() {
             name.clone()
         } else {
             format!("{name}{converted}")
         },
     };
-    let object = || Spelling {
-        taken: "Bound<'_, PyAny>".to_owned(),
+    let object = || ArgumentCode {
+        ty: "Bound<'_, PyAny>".to_owned(),
         passed: {
             let converted =
-                format!("json::argument(&{name}, {:?}, {:?})", operation.id, field.name);
+                format!("arguments::json(&{name}, {:?}, {:?})", operation.id, field.name);
             if field.required {
                 format!("{converted}?")
             } else {
@@ -380,23 +393,23 @@ fn spelling(model: &Model, operation: &Operation, argument: &Argument) -> Result
         },
     };
     Ok(match &field.ty {
-        Type::Uuid => spell("Id", ".map(IntoId::into_id)"),
-        Type::String if argument.place == Place::Path => spell("Id", ".map(IntoId::into_id)"),
-        Type::String => spell("String", ""),
-        Type::Integer => spell("i64", ""),
-        Type::Number => spell("f64", ""),
-        Type::Boolean => spell("bool", ""),
+        Type::Uuid => code("Id", ".map(IntoId::into_id)"),
+        Type::String if argument.place == Place::Path => code("Id", ".map(IntoId::into_id)"),
+        Type::String => code("String", ""),
+        Type::Integer => code("i64", ""),
+        Type::Number => code("f64", ""),
+        Type::Boolean => code("bool", ""),
         Type::FreeObject => object(),
-        Type::Binary => spell("FileArgument", ""),
+        Type::Binary => code("FileArgument", ""),
         Type::Array(items) if **items == Type::Uuid => {
-            spell("Many<Id>", ".map(|ids| ids.into_iter().map(IntoId::into_id).collect())")
+            code("Many<Id>", ".map(|ids| ids.into_iter().map(IntoId::into_id).collect())")
         }
         Type::Array(items) if **items == Type::String => {
-            spell("Many<String>", ".map(|texts| texts.into_iter().collect())")
+            code("Many<String>", ".map(|items| items.into_iter().collect())")
         }
         Type::Named(schema) => match &model.schema(schema).kind {
             Kind::FreeObject { .. } => object(),
-            Kind::OpenEnum { .. } => spell("String", &format!(".map(types::{schema}::from)")),
+            Kind::OpenEnum { .. } => code("String", &format!(".map(types::{schema}::from)")),
             Kind::Object { .. } | Kind::Union { .. } => return unknown(operation, field),
         },
         Type::Array(_) | Type::DateTime => return unknown(operation, field),
@@ -405,19 +418,19 @@ fn spelling(model: &Model, operation: &Operation, argument: &Argument) -> Result
 
 pub(super) fn unknown<T>(operation: &Operation, field: &Field) -> Result<T, String> {
     Err(format!(
-        "operation `{}`: argument `{}` of type {:?} cannot be expressed in Python",
+        "operation `{}`: argument `{}` of type {:?} is not supported in Python",
         operation.id, field.name, field.ty
     ))
 }
 
-/// The expression that makes the client's call: a function by hand where the document says so, the client's own otherwise.
+/// Emits the expression that creates the call: a method of the client, or a handwritten function for transfers.
 fn call(
     model: &Model,
     operation: &Operation,
     arguments: &[Argument],
     client: &str,
 ) -> Result<String, String> {
-    let passed = |argument: &Argument| Ok(spelling(model, operation, argument)?.passed);
+    let passed = |argument: &Argument| Ok(argument_code(model, operation, argument)?.passed);
     if operation.handwritten.is_some() {
         let arguments: Result<Vec<String>, String> = arguments.iter().map(passed).collect();
         return Ok(format!("file::{}({client}, {})", operation.id, arguments?.join(", ")));

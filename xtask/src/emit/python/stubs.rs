@@ -1,11 +1,11 @@
-//! The stubs of the native classes, which carry their documentation.
+//! Emits the type stubs of the native classes, with their documentation.
 
 use std::fmt::Write;
 
 use super::text::{
-    OPTIONS, REFRESH_DOC, WAIT_DOC, WIDTH, argument_type, by_hand, children, class, docstring,
-    enums, examples, has_payload, is_class, is_task, listing_arguments, member_type, method_doc,
-    module, name, pager_doc, pager_name, return_type, returned, twin_doc,
+    OPTIONS, REFRESH_DOC, Style, WAIT_DOC, WIDTH, argument_type, by_hand, children, class,
+    docstring, enums, field_type, has_payload, is_class, is_task, listing_arguments, method_doc,
+    module, name, pager_doc, pager_name, return_type, returned,
 };
 use crate::emit::preamble;
 use crate::model::{Argument, Field, Kind, Listing, Model, Operation, Schema};
@@ -16,7 +16,7 @@ pub fn models(model: &Model) -> Result<String, String> {
     for schema in returned(model).into_iter().filter(|schema| is_class(schema)) {
         match &schema.kind {
             Kind::Object { fields } => classes.push_str(&response(model, schema, fields)?),
-            Kind::FreeObject { known } => classes.push_str(&free_object(model, schema, known)?),
+            Kind::FreeObject { known } => classes.push_str(&json_object(model, schema, known)?),
             Kind::OpenEnum { .. } | Kind::Union { .. } => {}
         }
     }
@@ -52,32 +52,30 @@ pub fn resources(model: &Model) -> Result<String, String> {
     for group in model.groups() {
         let operations: Vec<String> =
             model.operations_of(group).map(|operation| format!("`{}`", operation.name)).collect();
-        let about = format!("The operations of `{group}`: {}.", operations.join(", "));
-        let about = docstring(&[about], 4);
+        let doc = format!("Operations of `{group}`: {}.", operations.join(", "));
+        let doc = docstring(&[doc], 4);
         let _ = match by_hand(group) {
-            Some((_, base)) => write!(classes, "\nclass {}({base}):\n{about}", class(group)),
-            None => write!(classes, "\n@final\nclass {}:\n{about}", class(group)),
+            Some((_, base)) => write!(classes, "\nclass {}({base}):\n{doc}", class(group)),
+            None => write!(classes, "\n@final\nclass {}:\n{doc}", class(group)),
         };
         let _ = write!(
             classes,
-            "\n    def __new__(cls, client: Client, /) -> {}:\n        \"\"\"The resource over a client; `Mistral` has one already.\"\"\"\n",
+            "\n    def __new__(cls, client: Client, /) -> {}:\n        \"\"\"Creates the resource of a client. `Mistral` already has one.\"\"\"\n",
             class(group)
         );
         for child in children(model, Some(group)) {
-            let about = format!("The operations of `{child}`.");
+            let doc = format!("Operations of `{child}`.");
             let _ = write!(
                 classes,
                 "\n    @property\n    def {}(self) -> {}:\n{}",
                 module(child),
                 class(child),
-                docstring(&[about], 8)
+                docstring(&[doc], 8)
             );
         }
         for operation in model.operations_of(group) {
-            let mut doc = method_doc(model, operation);
-            doc.extend(examples(model, operation));
-            classes.push_str(&method(model, operation, "", &doc)?);
-            classes.push_str(&method(model, operation, "_async", &twin_doc(operation))?);
+            classes.push_str(&method(model, operation, Style::Blocking)?);
+            classes.push_str(&method(model, operation, Style::Async)?);
             if let Some(listing) = model.listing(operation) {
                 classes.push_str(&pager(model, operation, &listing)?);
             }
@@ -131,7 +129,7 @@ pub fn resources(model: &Model) -> Result<String, String> {
     Ok(text)
 }
 
-/// The imports of those of the package's own types that the text mentions.
+/// Emits imports of the package's own types that the text mentions.
 fn own_imports(model: &Model, text: &str) -> (String, String) {
     let mentioned = |name: &&str| {
         text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == *name)
@@ -143,7 +141,7 @@ fn own_imports(model: &Model, text: &str) -> (String, String) {
     let mut enums: Vec<&str> =
         enums(model).map(|(schema, _)| schema.name.as_str()).filter(mentioned).collect();
     enums.sort_unstable();
-    let types = ["JSON", "Download", "FileUpload", "JSONObject", "TypedRecord", "Pager"]
+    let types = ["JSON", "Download", "FileUpload", "JSONObject", "Pager", "TypedRecord"]
         .into_iter()
         .filter(mentioned)
         .collect();
@@ -160,11 +158,11 @@ fn all(names: impl Iterator<Item = String>) -> String {
     text + "]\n"
 }
 
-fn property(text: &mut String, name: &str, ty: &str, about: &str) {
+fn property(text: &mut String, name: &str, ty: &str, doc: &str) {
     let _ = write!(
         text,
         "    @property\n    def {name}(self) -> {ty}:\n{}\n",
-        docstring(&[about.to_owned()], 8)
+        docstring(&[doc.to_owned()], 8)
     );
 }
 
@@ -175,15 +173,15 @@ fn response(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, 
         docstring(std::slice::from_ref(&schema.description), 4)
     );
     for field in fields {
-        property(&mut text, name(&field.name)?, &member_type(model, field)?, &field.description);
+        property(&mut text, name(&field.name)?, &field_type(model, field)?, &field.description);
     }
     property(
         &mut text,
         "extra",
         "Mapping[str, JSON]",
-        "Members of the response that this version does not know, by name. They are attributes too.",
+        "Fields of the response that this version does not know, by name. They are attributes too.",
     );
-    // A member of that name hides Python's own within the class.
+    // A field with this name shadows the builtin within the class.
     let object = if fields.iter().any(|field| field.name == "object") {
         "builtins.object"
     } else {
@@ -195,11 +193,11 @@ fn response(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, 
     let _ = write!(
         text,
         "    @staticmethod\n    def from_json(text: str, /) -> {}:\n\
-         \x20       \"\"\"Reads a response from JSON text, as leniently as one that comes from a server.\"\"\"\n\n\
+         \x20       \"\"\"Creates a response from JSON, as leniently as from a server's response.\"\"\"\n\n\
          \x20   def to_json(self) -> str:\n\
-         \x20       \"\"\"The response as JSON text, by the names of the API; payload and properties stand in it as they came.\"\"\"\n\n\
+         \x20       \"\"\"Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim.\"\"\"\n\n\
          \x20   def to_dict(self) -> dict[str, JSON]:\n\
-         \x20       \"\"\"The response as a new dict of what JSON can hold, by the names of the API: ids and times are text.\"\"\"\n\n\
+         \x20       \"\"\"Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings.\"\"\"\n\n\
          \x20   def __eq__(self, other: {object}, /) -> bool: ...\n",
         schema.name
     );
@@ -210,12 +208,12 @@ fn response(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, 
     Ok(text)
 }
 
-/// Whether responses of these members are told apart by an id.
+/// Returns whether responses with these fields are hashable by their ID.
 pub fn is_hashable(fields: &[Field]) -> bool {
     fields.iter().any(|field| field.name == "id" && field.required)
 }
 
-fn free_object(model: &Model, schema: &Schema, known: &[Field]) -> Result<String, String> {
+fn json_object(model: &Model, schema: &Schema, known: &[Field]) -> Result<String, String> {
     let mut text = format!(
         "\n@final\nclass {}(Mapping[str, JSON]):\n{}\n",
         schema.name,
@@ -223,8 +221,8 @@ fn free_object(model: &Model, schema: &Schema, known: &[Field]) -> Result<String
             &[
                 schema.description.clone(),
                 String::new(),
-                "It is a read-only mapping, and its members are attributes too. The lists and dicts inside are plain ones and may \
-                 be changed; what is sent or written is then what they hold."
+                "A read-only mapping whose keys are attributes too. The lists and dicts inside are ordinary ones and may be modified; \
+                 serialization includes the changes."
                     .to_owned(),
             ],
             4
@@ -232,24 +230,24 @@ fn free_object(model: &Model, schema: &Schema, known: &[Field]) -> Result<String
     );
     let mut parameters = String::new();
     for field in known.iter().filter(|field| field.required) {
-        let _ = write!(parameters, ", {}: {}", name(&field.name)?, member_type(model, field)?);
+        let _ = write!(parameters, ", {}: {}", name(&field.name)?, field_type(model, field)?);
     }
     let _ = writeln!(
         text,
-        "    def __new__(cls, *{parameters}, **members: JSON) -> {}: ...",
+        "    def __new__(cls, *{parameters}, **extra: JSON) -> {}: ...",
         schema.name
     );
     for field in known {
-        property(&mut text, name(&field.name)?, &member_type(model, field)?, &field.description);
+        property(&mut text, name(&field.name)?, &field_type(model, field)?, &field.description);
     }
     let _ = write!(
         text,
         "    @staticmethod\n    def from_json(text: str, /) -> {}:\n\
-         \x20       \"\"\"Reads the object from JSON text.\"\"\"\n\n\
+         \x20       \"\"\"Creates an object from JSON.\"\"\"\n\n\
          \x20   def to_json(self) -> str:\n\
-         \x20       \"\"\"The object as JSON text: as it came, where nothing in it was changed.\"\"\"\n\n\
+         \x20       \"\"\"Returns the object as JSON, verbatim unless a value inside was modified.\"\"\"\n\n\
          \x20   def to_dict(self) -> dict[str, JSON]:\n\
-         \x20       \"\"\"A new dict of the members.\"\"\"\n\n\
+         \x20       \"\"\"Returns the object as a new dict.\"\"\"\n\n\
          \x20   def __getitem__(self, key: str, /) -> JSON: ...\n\
          \x20   def __getattr__(self, name: str, /) -> JSON: ...\n\
          \x20   def __iter__(self) -> Iterator[str]: ...\n\
@@ -265,12 +263,7 @@ fn free_object(model: &Model, schema: &Schema, known: &[Field]) -> Result<String
     Ok(text)
 }
 
-fn method(
-    model: &Model,
-    operation: &Operation,
-    suffix: &str,
-    doc: &[String],
-) -> Result<String, String> {
+fn method(model: &Model, operation: &Operation, style: Style) -> Result<String, String> {
     let mut parameters = vec!["self".to_owned(), "*".to_owned()];
     let arguments = operation.arguments(model);
     for argument in &arguments {
@@ -285,21 +278,21 @@ fn method(
         parameters.push("wait_timeout: float | None = None".to_owned());
     }
     parameters.extend(options());
-    let keyword = if suffix.is_empty() { "def" } else { "async def" };
-    let name = format!("{keyword} {}{suffix}", operation.name);
+    let keyword = if style == Style::Async { "async def" } else { "def" };
+    let name = format!("{keyword} {}{}", operation.name, style.suffix());
     Ok(format!(
         "\n{}:\n{}",
         signature(&name, &parameters, &return_type(operation)),
-        docstring(doc, 8)
+        docstring(&method_doc(model, operation, style), 8)
     ))
 }
 
-/// The keywords that every operation takes.
+/// The keyword options that every operation accepts.
 fn options() -> impl Iterator<Item = String> {
-    OPTIONS.iter().map(|(name, ty)| format!("{name}: {ty} | None = None"))
+    OPTIONS.iter().map(|(name, ty, _)| format!("{name}: {ty} | None = None"))
 }
 
-/// A method's line, or lines where it is too long, without the colon at its end.
+/// Formats a method's signature on one line, or on several if it is too long, without the final colon.
 fn signature(name: &str, parameters: &[String], returned: &str) -> String {
     let line = format!("    {name}({}) -> {returned}", parameters.join(", "));
     if line.len() < WIDTH {
@@ -308,7 +301,7 @@ fn signature(name: &str, parameters: &[String], returned: &str) -> String {
     format!("    {name}(\n        {},\n    ) -> {returned}", parameters.join(",\n        "))
 }
 
-/// The pager over everything that an operation lists; with types for payloads, where there are some.
+/// Emits the method that returns the pager of a listing, with an overload for typed payloads.
 fn pager(model: &Model, operation: &Operation, listing: &Listing) -> Result<String, String> {
     let mut first = vec!["self".to_owned()];
     for argument in listing_arguments(model, operation) {
@@ -339,11 +332,11 @@ fn pager(model: &Model, operation: &Operation, listing: &Listing) -> Result<Stri
     Ok(text)
 }
 
-/// The methods by which a task looks after itself.
+/// Emits `refresh` and `wait` of a task class.
 fn task_methods(class: &str) -> String {
     let mut text = String::new();
-    for (method, about) in [("refresh", REFRESH_DOC.as_slice()), ("wait", WAIT_DOC.as_slice())] {
-        let about: Vec<String> = about.iter().map(|&line| line.to_owned()).collect();
+    for (method, doc) in [("refresh", REFRESH_DOC.as_slice()), ("wait", WAIT_DOC.as_slice())] {
+        let doc: Vec<String> = doc.iter().map(|&line| line.to_owned()).collect();
         let mut parameters = vec!["self".to_owned()];
         if method == "wait" {
             parameters.extend(
@@ -356,10 +349,7 @@ fn task_methods(class: &str) -> String {
                 .map(str::to_owned),
             );
         }
-        let twin = vec![format!("Like `{method}`, for asyncio.")];
-        for (name, doc) in
-            [(format!("def {method}"), about), (format!("async def {method}_async"), twin)]
-        {
+        for name in [format!("def {method}"), format!("async def {method}_async")] {
             let _ =
                 write!(text, "{}:\n{}\n", signature(&name, &parameters, class), docstring(&doc, 8));
         }

@@ -1,4 +1,4 @@
-//! What the Python emitters make of a small document that has one of everything.
+//! Tests of the Python emitters with a small document that contains every construct.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn emitted(document: &Value) -> Vec<Output> {
 }
 
 #[test]
-fn arguments_are_converted_and_passed_on() {
+fn arguments_are_converted_and_passed_to_the_client() {
     let things = text(&emitted(&small()), "src/generated/things.rs");
     assert_holds(
         &things,
@@ -21,10 +21,10 @@ fn arguments_are_converted_and_passed_on() {
             "notes: Bound<'_, PyAny>,",
             "parts: Many<Id>,",
             "dry: Option<bool>,",
-            "json::argument(&notes, \"put_thing\", \"notes\")?",
-            ".more(more.map(|more| json::argument(&more, \"put_thing\", \"more\")).transpose()?)",
+            "arguments::json(&notes, \"put_thing\", \"notes\")?",
+            ".more(more.map(|more| arguments::json(&more, \"put_thing\", \"more\")).transpose()?)",
             ".others(others.map(|ids| ids.into_iter().map(IntoId::into_id).collect()))",
-            ".tags(tags.map(|texts| texts.into_iter().collect()))",
+            ".tags(tags.map(|items| items.into_iter().collect()))",
             ".state(state.map(types::State::from))",
             "use mistral_datasets::{IntoId, types};",
             "fn put_async<'py>(",
@@ -33,7 +33,7 @@ fn arguments_are_converted_and_passed_on() {
 }
 
 #[test]
-fn groups_hang_together() {
+fn child_groups_are_attributes_of_their_parent() {
     let outputs = emitted(&small());
     assert_holds(
         &text(&outputs, "src/generated/things.rs"),
@@ -42,9 +42,9 @@ fn groups_hang_together() {
     assert_holds(
         &text(&outputs, "src/generated/parts.rs"),
         &[
-            "let lane = self.session.lane(py, options)?;",
-            "let call = lane.client().things().parts().delete(thing_id);",
-            "send(py, lane, call)",
+            "let blocking = self.session.blocking(py, options)?;",
+            "let call = blocking.client().things().parts().delete(thing_id);",
+            "send(py, blocking, call)",
             "let call = self.session.client_with(py, options)?.things().parts().delete(thing_id);",
             "send_async(py, \"Parts.delete_async\", &self.session, call)",
         ],
@@ -66,14 +66,14 @@ fn responses_become_classes() {
             "state: types::State,",
             "tags: List<String>,",
             "notes: Option<Py<Notes>>,",
-            "free: Option<Json<RawJson>>,",
+            "free: Option<LazyJson<RawJson>>,",
             "use mistral_datasets::{RawJson, types};",
             "open_enum!(types::State);",
             "required {\n            /// Line by line.\n            lines,\n        }",
             "optional {\n            /// Who took them.\n            author,\n        }",
         ],
     );
-    assert!(!models.contains("Unused"), "what no call returns needs no class");
+    assert!(!models.contains("Unused"), "a schema that no operation returns has no class");
     assert!(!text(&outputs, "models.py").contains("Unused"));
 }
 
@@ -103,7 +103,7 @@ fn stubs_carry_types_and_documentation() {
             "    def notes(self) -> Notes | None:",
             "    def free(self) -> dict[str, JSON] | None:",
             "    def __eq__(self, other: builtins.object, /) -> bool: ...",
-            "    def __new__(cls, *, lines: list[dict[str, JSON]], **members: JSON) -> Notes: ...",
+            "    def __new__(cls, *, lines: list[dict[str, JSON]], **extra: JSON) -> Notes: ...",
         ],
     );
     assert_holds(
@@ -114,15 +114,15 @@ fn stubs_carry_types_and_documentation() {
     );
 }
 
-/// The project's own document, which has listings and tasks.
-fn real() -> Vec<Output> {
+/// Emits from the project's own document, which has listings and tasks.
+fn emitted_from_own_document() -> Vec<Output> {
     let text = include_str!("../../../../openapi/datasets.yaml");
     emitted(&serde_yaml_ng::from_str(text).unwrap())
 }
 
 #[test]
-fn listings_get_walks() {
-    let outputs = real();
+fn listings_have_pagers() {
+    let outputs = emitted_from_own_document();
     assert_holds(
         &text(&outputs, "src/generated/datasets.rs"),
         &[
@@ -151,8 +151,8 @@ fn listings_get_walks() {
 }
 
 #[test]
-fn tasks_are_waited_for() {
-    let outputs = real();
+fn tasks_can_be_refreshed_and_awaited() {
+    let outputs = emitted_from_own_document();
     assert_holds(
         &text(&outputs, "src/generated/datasets.rs"),
         &["wait=false, wait_timeout=None, **options", "limited(call.wait(), wait_timeout)"],
@@ -168,12 +168,12 @@ fn tasks_are_waited_for() {
 }
 
 #[test]
-fn what_python_cannot_say_is_refused_by_name() {
+fn unsupported_documents_are_rejected_with_the_name() {
     let mut document = small();
-    let members = &mut document["components"]["schemas"]["Thing"]["properties"];
-    members["from"] = members["state"].clone();
+    let properties = &mut document["components"]["schemas"]["Thing"]["properties"];
+    properties["from"] = properties["state"].clone();
     let problem = super::emit(&model::read(&document).unwrap()).unwrap_err();
-    assert!(problem.contains("`from` is a keyword of Python"), "{problem}");
+    assert!(problem.contains("`from` is a Python keyword"), "{problem}");
 
     let mut document = small();
     document["components"]["schemas"]["PutThing"]["properties"]["when"] =

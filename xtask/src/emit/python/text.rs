@@ -1,4 +1,4 @@
-//! How the model is spelled in Python: names, types, docstrings.
+//! Python names, types and docstrings for the API model.
 
 use std::collections::BTreeSet;
 
@@ -8,45 +8,47 @@ use crate::model::{
 
 use crate::emit::rust_text::pascal;
 
-/// The width of a line.
+/// The maximum line length.
 pub const WIDTH: usize = 120;
 
-/// Words that Python keeps for itself.
+/// Python keywords that could occur as names in the API.
 const KEYWORDS: [&str; 8] = ["class", "def", "from", "global", "import", "in", "is", "lambda"];
 
-/// A name on the wire as a Python name.
+/// Checks that a name on the wire is a valid Python identifier.
 ///
 /// # Errors
-/// When Python keeps the word for itself, so that no argument or attribute can be called so.
+/// Returns a message if the name is a Python keyword.
 pub fn name(name: &str) -> Result<&str, String> {
     if KEYWORDS.contains(&name) {
-        return Err(format!("`{name}` is a keyword of Python and cannot name a member there"));
+        return Err(format!(
+            "`{name}` is a Python keyword and cannot be the name of an argument or attribute"
+        ));
     }
     Ok(name)
 }
 
-/// The module of a group: `datasets.records` lies in `records`.
+/// Returns the module of a group, such as `records` for `datasets.records`.
 pub fn module(group: &str) -> &str {
     group.rsplit('.').next().expect("a split has at least one part")
 }
 
-/// The class of a group: `Records`.
+/// Returns the class of a group, such as `Records`.
 pub fn class(group: &str) -> String {
     pascal(module(group))
 }
 
-/// The module and the class of those methods of a group that follow from no operation, if it has such.
+/// Returns the module and class of a group's handwritten methods, if it has any.
 pub fn by_hand(group: &str) -> Option<(&'static str, &'static str)> {
     (group == "datasets").then_some(("_bulk", "Bulk"))
 }
 
-/// The groups that hang below a group, or at the client.
+/// Returns the child groups of a group, or the top-level groups.
 pub fn children<'a>(model: &'a Model, parent: Option<&str>) -> Vec<&'a str> {
     let groups = model.groups().into_iter();
     groups.filter(|group| group.rsplit_once('.').map(|(parent, _)| parent) == parent).collect()
 }
 
-/// The schemas that some call returns, in the order of the document. Others need no class.
+/// Returns the schemas that occur in responses, in document order. Only these get a class.
 pub fn returned(model: &Model) -> Vec<&Schema> {
     let mut names = BTreeSet::new();
     for operation in &model.operations {
@@ -74,7 +76,7 @@ fn collect<'a>(model: &'a Model, name: &'a str, names: &mut BTreeSet<&'a str>) {
     }
 }
 
-/// Whether the schema gets a class: a response, or an object with free members some of which are known.
+/// Returns whether a schema gets a class: an object, or a free-form object with known keys.
 pub fn is_class(schema: &Schema) -> bool {
     match &schema.kind {
         Kind::Object { .. } => true,
@@ -83,62 +85,60 @@ pub fn is_class(schema: &Schema) -> bool {
     }
 }
 
-/// Whether the schema is the task that some operation starts.
+/// Returns whether a schema is the task that an operation starts.
 pub fn is_task(model: &Model, schema: &Schema) -> bool {
     model.operations.iter().any(|operation| {
         operation.starts_task() && operation.success.response == Response::Json(schema.name.clone())
     })
 }
 
-/// What a task's method `refresh` says of itself.
+/// The docstring of a task's `refresh`.
 pub const REFRESH_DOC: [&str; 8] = [
-    "Asks the server how the task stands now.",
+    "Fetches the current state of the task.",
     "",
     "Returns:",
-    "    The task as it is; this object stays as it was.",
+    "    A new `ImportTask`. This object does not change.",
     "",
     "Raises:",
-    "    errors.ConfigurationError: The object came from no client, but from text or from pickle: use `datasets.task`.",
-    "    errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.",
+    "    errors.ConfigurationError: The task has no client, because it was created from JSON or unpickled. Use `datasets.task`.",
+    "    errors.MistralError: Any other failure; see `errors` for the subclasses.",
 ];
 
-/// What a task's method `wait` says of itself.
-pub const WAIT_DOC: [&str; 19] = [
-    "Waits until the task has ended.",
+/// The docstring of a task's `wait`.
+pub const WAIT_DOC: [&str; 17] = [
+    "Waits until the task has finished.",
     "",
-    "A status that this version does not know means that it is still under way.",
+    "An unknown status is treated as still in progress.",
     "",
     "Args:",
-    "    timeout: How many seconds to wait at most. Default: 1800.",
-    "    poll_interval: How many seconds to wait before the task is looked at again: the first time, and what the waits grow to. Default: (0.1, 5.0).",
-    "    on_progress: What is called with the task every time it was looked at, by whoever waits: on its thread, or on its event loop.",
+    "    timeout: Maximum time to wait, in seconds. Default: 1800.",
+    "    poll_interval: First and longest interval between two polls, in seconds; the interval grows from one to the other. Default: (0.1, 5.0).",
+    "    on_progress: Callback that receives the task after every poll. It runs on the calling thread, or on the event loop.",
     "",
     "Returns:",
-    "    The task, which is COMPLETED.",
+    "    The task, with the status COMPLETED.",
     "",
     "Raises:",
-    "    errors.TaskFailedError: The task is FAILED, CANCELED, TERMINATED or TIMED_OUT.",
-    "    errors.TimeoutError: It is still under way. It goes on, and can be waited for again.",
-    "    errors.ConfigurationError: The object came from no client, but from text or from pickle: use `datasets.task`.",
-    "    errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.",
-    "",
-    "The first two errors have the task in their attribute `task`.",
+    "    errors.TaskFailedError: The task is FAILED, CANCELED, TERMINATED or TIMED_OUT. The error's `task` is the task.",
+    "    errors.TimeoutError: The task is still in progress. It continues, and can be waited for again. The error's `task` is the task.",
+    "    errors.ConfigurationError: The task has no client, because it was created from JSON or unpickled. Use `datasets.task`.",
+    "    errors.MistralError: Any other failure; see `errors` for the subclasses.",
 ];
 
-/// What the pager over a listing is called: `iter` for `list`, `iter_records` for `list_records`.
+/// Returns the name of a listing's pager: `iter` for `list`, `iter_records` for `list_records`.
 pub fn pager_name(operation: &Operation) -> String {
     let rest = operation.name.strip_prefix("list").unwrap_or(&operation.name);
     format!("iter{rest}")
 }
 
-/// The arguments of a listing that say what is listed, and not which page.
+/// Returns the arguments of a listing except those for paging.
 pub fn listing_arguments<'a>(model: &'a Model, operation: &'a Operation) -> Vec<Argument<'a>> {
     let mut arguments = operation.arguments(model);
     arguments.retain(|argument| !["page", "page_size"].contains(&argument.field.name.as_str()));
     arguments
 }
 
-/// Whether objects of the schema have a payload, which can then be typed.
+/// Returns whether a schema has a payload, which can be converted to a type.
 pub fn has_payload(model: &Model, schema: &str) -> bool {
     match &model.schema(schema).kind {
         Kind::Object { fields } => fields.iter().any(|field| field.name == "payload"),
@@ -146,12 +146,12 @@ pub fn has_payload(model: &Model, schema: &str) -> bool {
     }
 }
 
-/// The docstring of a pager.
+/// Returns the docstring of a pager, as lines that are not wrapped.
 pub fn pager_doc(model: &Model, operation: &Operation, listing: &Listing) -> Vec<String> {
     let mut lines = vec![
-        format!("Pagers over all that `{}` lists, from the first to the last.", operation.name),
+        format!("Iterates over every item of `{}`.", operation.name),
         String::new(),
-        "Nothing is sent before the first item is asked for. The pages ahead are fetched at the same time, and no more of them are in memory than the prefetch says. What moved onto a later page meanwhile is seen once.".to_owned(),
+        "Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to `prefetch` pages are requested concurrently and returned in order. An item that moves to a later page in the meantime is returned only once.".to_owned(),
         String::new(),
         "Args:".to_owned(),
     ];
@@ -159,39 +159,57 @@ pub fn pager_doc(model: &Model, operation: &Operation, listing: &Listing) -> Vec
         lines.push(format!("    {}: {}", field.name, field.description));
     }
     if has_payload(model, &listing.item) {
-        lines.push("    payload_type: What every payload is made into: a TypedDict, a dataclass or a pydantic model. Items are `TypedRecord`s then.".to_owned());
+        lines.push("    payload_type: Type to convert every payload to: a `TypedDict`, a dataclass or a pydantic model. Items are then `TypedRecord`s.".to_owned());
     }
     lines.extend(
         [
-            "    page_size: How many items a page holds. Limits: 1 to 100. Default: 100.",
-            "    prefetch: How many pages are fetched at a time; with 1 each is fetched when it is needed. Limits: 1 to 64. Default: 8.",
-            "    limit: After how many items the pager ends. Default: after the last.",
-            "    strict: Whether to raise at the end when the server counts other than what came.",
-            OPTIONS_DOC,
+            "    page_size: Number of items per page. Limits: 1 to 100. Default: 100.",
+            "    prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed. Limits: 1 to 64. Default: 8.",
+            "    limit: Maximum number of items to return. Default: no limit.",
+            "    strict: Raise if the number of items differs from the server's count.",
+        ]
+        .map(str::to_owned),
+    );
+    lines.extend(options_doc());
+    let call = format!("mistral.{}.{}(", operation.group, pager_name(operation));
+    let arguments = required_arguments(listing_arguments(model, operation).iter());
+    lines.extend(
+        [
             "",
             "Returns:",
-            "    A pager, for `for` and `async for`. Each loop over it begins anew.",
+            "    A pager, for `for` and `async for`. Every loop starts from the beginning.",
             "",
             "Raises:",
-            "    errors.MistralError: Raised by the loop, by the class that fits what went wrong; see `errors`. A strict pager raises `errors.ConflictError` when rows are missing.",
+            "    errors.ConflictError: Raised by the loop if `strict` is set and items are missing.",
+            "    errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.",
+            "",
+            "Example:",
+            &format!("    >>> for item in {call}{arguments}):"),
+            "    ...     print(item)",
         ]
         .map(str::to_owned),
     );
     lines
 }
 
-/// The keywords that every operation takes beside its arguments, with their types.
-pub const OPTIONS: [(&str, &str); 4] = [
-    ("retries", "RetryPolicy | int"),
-    ("server_url", "str"),
-    ("timeout_ms", "int"),
-    ("http_headers", "Mapping[str, str]"),
+/// The keyword options that every operation accepts: name, type and description.
+pub const OPTIONS: [(&str, &str, &str); 4] = [
+    ("retries", "RetryPolicy | int", "Overrides the client's retry policy for this call."),
+    ("server_url", "str", "Overrides the client's server URL for this call."),
+    (
+        "timeout_ms",
+        "int",
+        "Overrides the client's timeout per attempt for this call, in milliseconds.",
+    ),
+    ("http_headers", "Mapping[str, str]", "Additional headers for this call."),
 ];
 
-/// What docstrings say of them.
-const OPTIONS_DOC: &str = "    retries, server_url, timeout_ms, http_headers: What holds for this call only; see `Mistral`.";
+/// Returns the lines of `Args:` for the keyword options.
+fn options_doc() -> impl Iterator<Item = String> {
+    OPTIONS.iter().map(|(name, _, doc)| format!("    {name}: {doc}"))
+}
 
-/// The open enums, in the order of the document.
+/// Returns the open enums in document order.
 pub fn enums(model: &Model) -> impl Iterator<Item = (&Schema, &[String])> {
     model.schemas.iter().filter_map(|schema| match &schema.kind {
         Kind::OpenEnum { values } => Some((schema, values.as_slice())),
@@ -199,11 +217,11 @@ pub fn enums(model: &Model) -> impl Iterator<Item = (&Schema, &[String])> {
     })
 }
 
-/// The type of a response's member.
+/// Returns the type of a response field.
 ///
 /// # Errors
-/// When no response can hold such a value.
-pub fn member_type(model: &Model, field: &Field) -> Result<String, String> {
+/// Returns a message if responses do not support the type.
+pub fn field_type(model: &Model, field: &Field) -> Result<String, String> {
     let ty = value_type(model, &field.ty)?;
     match (&field.ty, field.required) {
         (_, true) | (Type::Array(_), false) if !field.nullable => Ok(ty),
@@ -220,7 +238,7 @@ fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
         Type::Boolean => "bool".to_owned(),
         Type::FreeObject => "dict[str, JSON]".to_owned(),
         Type::Array(items) => format!("list[{}]", value_type(model, items)?),
-        Type::Binary => return Err("bytes cannot stand in a response of Python".to_owned()),
+        Type::Binary => return Err("Python responses cannot contain binary data".to_owned()),
         Type::Named(name) => match &model.schema(name).kind {
             Kind::FreeObject { known } if known.is_empty() => "dict[str, JSON]".to_owned(),
             Kind::Object { .. } | Kind::FreeObject { .. } | Kind::OpenEnum { .. } => name.clone(),
@@ -233,16 +251,13 @@ fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
     })
 }
 
-/// The type of an argument, without what makes it optional.
+/// Returns the type of an argument, without `| None`.
 ///
 /// # Errors
-/// When no argument can hold such a value.
+/// Returns a message if arguments do not support the type.
 pub fn argument_type(model: &Model, argument: &Argument) -> Result<String, String> {
     let unknown = |ty: &Type| {
-        Err(format!(
-            "argument `{}` of type {ty:?} cannot be expressed in Python",
-            argument.field.name
-        ))
+        Err(format!("argument `{}` of type {ty:?} is not supported in Python", argument.field.name))
     };
     Ok(match &argument.field.ty {
         Type::Uuid => "str | UUID".to_owned(),
@@ -267,7 +282,7 @@ pub fn argument_type(model: &Model, argument: &Argument) -> Result<String, Strin
     })
 }
 
-/// What a call returns.
+/// Returns the return type of an operation.
 pub fn return_type(operation: &Operation) -> String {
     match &operation.success.response {
         Response::Empty => "None".to_owned(),
@@ -276,13 +291,30 @@ pub fn return_type(operation: &Operation) -> String {
     }
 }
 
-/// The docstring of a method, unwrapped lines that may be indented.
-pub fn method_doc(model: &Model, operation: &Operation) -> Vec<String> {
-    let mut lines =
-        vec![format!("{}.", operation.summary), String::new(), operation.description.clone()];
-    let arguments = operation.arguments(model);
+/// How a method is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// It blocks.
+    Blocking,
+    /// It returns a coroutine.
+    Async,
+}
+
+impl Style {
+    /// Returns the suffix of the method's name.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Blocking => "",
+            Self::Async => "_async",
+        }
+    }
+}
+
+/// Returns the docstring of a method, as lines that are not wrapped.
+pub fn method_doc(model: &Model, operation: &Operation, style: Style) -> Vec<String> {
+    let mut lines: Vec<String> = operation.doc().split('\n').map(str::to_owned).collect();
     lines.extend([String::new(), "Args:".to_owned()]);
-    for Argument { field, .. } in &arguments {
+    for Argument { field, .. } in &operation.arguments(model) {
         let mut line = format!("    {}: {}", field.name, field.description);
         if let Some(limits) = field.limits.in_words() {
             line.push_str(&format!(" Limits: {limits}."));
@@ -299,11 +331,12 @@ pub fn method_doc(model: &Model, operation: &Operation) -> Vec<String> {
     }
     if operation.starts_task() {
         lines.extend([
-            "    wait: Whether to wait until the task has ended, and return it then. Default: False.".to_owned(),
-            "    wait_timeout: How many seconds to wait at most. Default: 1800.".to_owned(),
+            "    wait: Wait until the task has finished, and return the finished task. Default: False."
+                .to_owned(),
+            "    wait_timeout: Maximum time to wait, in seconds. Default: 1800.".to_owned(),
         ]);
     }
-    lines.push(OPTIONS_DOC.to_owned());
+    lines.extend(options_doc());
     if operation.success.response != Response::Empty {
         lines.extend([
             String::new(),
@@ -313,69 +346,72 @@ pub fn method_doc(model: &Model, operation: &Operation) -> Vec<String> {
     }
     lines.extend([String::new(), "Raises:".to_owned()]);
     if operation.starts_task() {
-        lines.push(
-            "    errors.TaskFailedError: The task that was waited for ended without success."
-                .to_owned(),
-        );
+        lines.extend([
+            "    errors.TaskFailedError: `wait` is set and the task did not complete.".to_owned(),
+            "    errors.TimeoutError: `wait` is set and the task is still in progress.".to_owned(),
+        ]);
     }
     lines.extend([
-        "    errors.ValidationError: An argument breaks a rule, which is mostly found before anything is sent.".to_owned(),
-        "    errors.MistralError: Whatever else went wrong, by the class that fits it; see `errors`.".to_owned(),
+        "    errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is sent.".to_owned(),
+        "    errors.MistralError: Any other failure; see `errors` for the subclasses.".to_owned(),
     ]);
+    lines.extend(example(model, operation, style));
     lines
 }
 
-/// The examples of a method, blocking and for asyncio.
-pub fn examples(model: &Model, operation: &Operation) -> Vec<String> {
-    let arguments: Vec<String> = operation
-        .arguments(model)
-        .iter()
-        .filter(|argument| argument.field.required)
-        .map(|argument| format!("{0}={0}", argument.field.name))
-        .collect();
+/// Returns the `Example:` section of a method.
+fn example(model: &Model, operation: &Operation, style: Style) -> Vec<String> {
+    let arguments = required_arguments(operation.arguments(model).iter());
     let result = match operation.success.response {
         Response::Empty => "",
         _ => "response = ",
     };
+    let keyword = if style == Style::Async { "await " } else { "" };
+    let head = format!(
+        "    >>> {result}{keyword}mistral.{}.{}{}(",
+        operation.group,
+        operation.name,
+        style.suffix()
+    );
     let mut lines = vec![String::new(), "Example:".to_owned()];
-    for (waiting, suffix) in [("", ""), ("await ", "_async")] {
-        let head = format!(
-            "    >>> {result}{waiting}mistral.{}.{}{suffix}(",
-            operation.group, operation.name
-        );
-        let arguments = arguments.join(", ");
-        // The docstring is indented by two levels.
-        if head.len() + arguments.len() < WIDTH - 8 {
-            lines.push(format!("{head}{arguments})"));
-        } else {
-            lines.extend([head, format!("    ...     {arguments}"), "    ... )".to_owned()]);
-        }
+    // The docstring is indented by 8 columns.
+    if head.len() + arguments.len() < WIDTH - 8 {
+        lines.push(format!("{head}{arguments})"));
+    } else {
+        lines.extend([head, format!("    ...     {arguments}"), "    ... )".to_owned()]);
     }
     lines
 }
 
-/// The docstring of the awaitable twin.
-pub fn twin_doc(operation: &Operation) -> Vec<String> {
-    vec![format!("Like `{}`, for asyncio.", operation.name)]
+/// Formats the required arguments for an example, such as `dataset_id=dataset_id`.
+fn required_arguments<'a, 'b: 'a>(arguments: impl Iterator<Item = &'a Argument<'b>>) -> String {
+    let arguments: Vec<String> = arguments
+        .filter(|argument| argument.field.required)
+        .map(|argument| format!("{0}={0}", argument.field.name))
+        .collect();
+    arguments.join(", ")
 }
 
-/// Wraps lines at a width. What continues a line is indented as it is, and one level more below `Args:` and its kin.
+/// Wraps lines at a width.
+///
+/// Continuation lines keep the indentation; indented lines, such as those below `Args:`, are indented one level more. Example code is
+/// not wrapped.
 pub fn wrapped(lines: &[String], width: usize) -> Vec<String> {
     let mut result = Vec::new();
     for line in lines {
         let indent = line.len() - line.trim_start().len();
-        if [">>>", "..."].iter().any(|mark| line.trim_start().starts_with(mark))
+        if [">>>", "..."].iter().any(|prompt| line.trim_start().starts_with(prompt))
             || line.chars().count() <= width
         {
             result.push(line.clone());
             continue;
         }
-        let continued = " ".repeat(if indent == 0 { 0 } else { indent + 4 });
+        let continuation = " ".repeat(if indent == 0 { 0 } else { indent + 4 });
         let mut current = " ".repeat(indent);
         let mut empty = true;
         for word in line.split_whitespace() {
             if !empty && current.chars().count() + 1 + word.chars().count() > width {
-                result.push(std::mem::replace(&mut current, continued.clone()));
+                result.push(std::mem::replace(&mut current, continuation.clone()));
                 empty = true;
             }
             if !empty {
@@ -389,14 +425,19 @@ pub fn wrapped(lines: &[String], width: usize) -> Vec<String> {
     result
 }
 
-/// A docstring at an indentation.
+/// Formats a docstring at an indentation.
 pub fn docstring(lines: &[String], indent: usize) -> String {
     let pad = " ".repeat(indent);
-    let lines = wrapped(lines, WIDTH - indent);
+    let mut lines = wrapped(lines, WIDTH - indent);
+    // Leaves space for the quotes, which must be on the same line.
+    let one_line_width = WIDTH - indent - 6;
+    if let [line] = lines.as_slice()
+        && line.chars().count() > one_line_width
+    {
+        lines = wrapped(&lines, one_line_width);
+    }
     match lines.as_slice() {
-        [line] if indent + line.chars().count() + 6 <= WIDTH => {
-            format!("{pad}\"\"\"{line}\"\"\"\n")
-        }
+        [line] => format!("{pad}\"\"\"{line}\"\"\"\n"),
         lines => {
             let mut text = format!("{pad}\"\"\"");
             for (index, line) in lines.iter().enumerate() {

@@ -1,26 +1,22 @@
-//! The native methods: each takes the number of its call and its arguments one by one, and begins the client's call.
+//! The native methods: each takes its arguments one by one and sends the Rust client's call.
 
 use std::fmt::Write;
 
-use super::crossing_models;
-use super::spelling::{Shape, collected, iteration};
+use super::encoders;
+use super::spelling::{Shape, listing_arguments, pager_name};
 use crate::emit::rust_text::{self, identifier};
 use crate::emit::{Output, preamble};
 use crate::model::{Field, Model, Operation, Response};
 
 const FOLDER: &str = "bindings/node/src/generated";
 
-/// The argument by which an outcome is told whose it is.
-const NUMBER: &str = "call";
-
-/// Emits the module of every resource group, and the one that holds them together.
+/// Emits one module per resource group, the encoders of responses, and `mod.rs`.
 pub fn emit(model: &Model) -> Result<Vec<Output>, String> {
     let mut modules = preamble("//");
     modules.push_str(
-        "\n//! The operations as methods of the native client, and how their responses cross.\n\nmod models;\n",
+        "\n//! The operations as methods of the native client, and the encoders of their responses.\n\nmod models;\n",
     );
-    let mut outputs =
-        vec![Output::new(&format!("{FOLDER}/models.rs"), crossing_models::emit(model)?)];
+    let mut outputs = vec![Output::new(&format!("{FOLDER}/models.rs"), encoders::emit(model)?)];
     for group in model.groups() {
         let module = group.replace('.', "_");
         let _ = writeln!(modules, "mod {module};");
@@ -36,7 +32,7 @@ fn methods(model: &Model, group: &str) -> Result<String, String> {
     {
         items.push_str(&method(model, operation)?);
         if model.listing(operation).is_some() {
-            items.push_str(&pager(model, operation)?);
+            items.push_str(&pager_method(model, operation)?);
         }
     }
     items.push_str("}\n");
@@ -46,9 +42,12 @@ fn methods(model: &Model, group: &str) -> Result<String, String> {
     if items.contains("types::") {
         text.push_str("use mistral_datasets::types;\n");
     }
-    text.push_str("use napi_derive::napi;\n\nuse crate::client::NativeClient;\n");
-    if items.contains("json(") || items.contains("(json)") {
-        text.push_str("use crate::json::json;\n");
+    text.push_str(
+        "use napi_derive::napi;\n\nuse crate::client::NativeClient;\n\
+         use crate::encode::EncodedResponse;\nuse crate::failure::CallResult;\n",
+    );
+    if items.contains("parse_json") {
+        text.push_str("use crate::json::parse_json;\n");
     }
     if items.contains("NativePager") {
         text.push_str("use crate::pager::{NativePager, PagerOptions};\n");
@@ -60,44 +59,49 @@ fn methods(model: &Model, group: &str) -> Result<String, String> {
 
 fn method(model: &Model, operation: &Operation) -> Result<String, String> {
     if operation.success.response == Response::Bytes {
-        unreachable!("the reader wants streams of bytes written by hand");
+        unreachable!("the model requires byte streams to be handwritten");
     }
     let fields = operation.arguments(model).into_iter().map(|argument| argument.field);
-    let Call { parameters, taken, call } = call(model, operation, fields)?;
-    let (output, end) = match taken.as_str() {
-        "" => ("", ""),
-        _ => (" -> napi::Result<()>", "Ok(())"),
+    let Call { parameters, conversions, call } = call(model, operation, fields)?;
+    let send = format!("self.send(self.client.{call}).await");
+    let (output, send) = match conversions.is_empty() {
+        true => ("CallResult<EncodedResponse>", send),
+        false => ("napi::Result<CallResult<EncodedResponse>>", format!("Ok({send})")),
     };
     Ok(format!(
-        "/// `{}`.\n#[napi]\npub fn {}(&self, {NUMBER}: u32{parameters}){output} {{\n{taken}self.begin({NUMBER}, |client| client.{call});\n{end}\n}}\n\n",
+        "/// `{}`.\n#[napi]\npub async fn {}(&self{parameters}) -> {output} {{\n{conversions}{send}\n}}\n\n",
         operation.id,
         identifier(&operation.id),
     ))
 }
 
-/// The method that pagers over all pages of a listing.
-fn pager(model: &Model, operation: &Operation) -> Result<String, String> {
-    let Call { parameters, taken, call } = call(model, operation, collected(model, operation))?;
-    if !taken.is_empty() {
-        return Err(format!("operation `{}`: a listing in Node takes no JSON", operation.id));
+/// The method that creates a pager over a listing.
+fn pager_method(model: &Model, operation: &Operation) -> Result<String, String> {
+    let Call { parameters, conversions, call } =
+        call(model, operation, listing_arguments(model, operation))?;
+    if !conversions.is_empty() {
+        return Err(format!(
+            "operation `{}`: listings with JSON arguments are not supported in Node",
+            operation.id
+        ));
     }
     Ok(format!(
-        "/// Pagers over `{}`.\n#[napi]\npub fn {}(&self{parameters}, options: PagerOptions) -> NativePager {{\n\
+        "/// Creates a pager over `{}`.\n#[napi]\npub fn {}(&self{parameters}, options: PagerOptions) -> NativePager {{\n\
          self.pager(self.client.{call}.pager(), options)\n}}\n\n",
         operation.id,
-        iteration(&operation.id)?,
+        pager_name(&operation.id)?,
     ))
 }
 
-/// A call of the client, and what a method takes to make it.
+/// A call of the Rust client, and what a method needs to make it.
 struct Call {
     parameters: String,
-    /// The statements that take over those arguments where that can fail.
-    taken: String,
+    /// Statements that convert arguments and may fail.
+    conversions: String,
     call: String,
 }
 
-/// The call of an operation with these of its arguments.
+/// Builds the call of an operation with the given arguments.
 fn call<'a>(
     model: &'a Model,
     operation: &Operation,
@@ -106,23 +110,17 @@ fn call<'a>(
     let mut parameters = String::new();
     let mut required = Vec::new();
     let mut setters = String::new();
-    let mut taken = String::new();
+    let mut conversions = String::new();
     for field in fields {
-        if field.name == NUMBER {
-            return Err(format!(
-                "operation `{}`: every native method of Node takes an argument `{NUMBER}` already",
-                operation.id
-            ));
-        }
         let name = identifier(&field.name);
         let shape = Shape::of_argument(model, operation, field)?;
-        let ty = crossing(field, &shape);
+        let ty = parameter_type(field, &shape);
         if matches!(shape, Shape::Json(_)) {
             let json = match field.required {
-                true => format!("json({name})?"),
-                false => format!("{name}.map(json).transpose()?"),
+                true => format!("parse_json({name})?"),
+                false => format!("{name}.map(parse_json).transpose()?"),
             };
-            let _ = writeln!(taken, "let {name} = {json};");
+            let _ = writeln!(conversions, "let {name} = {json};");
         }
         if field.required {
             let _ = write!(parameters, ", {name}: {ty}");
@@ -145,15 +143,15 @@ fn call<'a>(
         identifier(&operation.name),
         required.join(", "),
     );
-    Ok(Call { parameters, taken, call })
+    Ok(Call { parameters, conversions, call })
 }
 
-/// The type in which an argument crosses.
-fn crossing(field: &Field, shape: &Shape) -> String {
+/// The Rust type of an argument.
+fn parameter_type(field: &Field, shape: &Shape) -> String {
     match shape {
-        Shape::Text | Shape::Enum(_) | Shape::Json(_) => "String".to_owned(),
-        Shape::Texts => "Vec<String>".to_owned(),
+        Shape::String | Shape::Enum(_) | Shape::Json(_) => "String".to_owned(),
+        Shape::Strings => "Vec<String>".to_owned(),
         Shape::Scalar(_) => rust_text::value_type(&field.ty),
-        Shape::File => unreachable!("the reader wants multipart bodies written by hand"),
+        Shape::File => unreachable!("the model requires multipart bodies to be handwritten"),
     }
 }

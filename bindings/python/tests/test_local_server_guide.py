@@ -1,4 +1,4 @@
-"""The Python example of the local server's manual runs as it stands there."""
+"""Runs the Python example of the local server guide."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 
 from mistral_datasets.testing import LocalServer
 
-MANUAL = Path(__file__).parents[3] / "docs" / "local-server.md"
+GUIDE = Path(__file__).parents[3] / "docs" / "local-server.md"
 URL = "http://127.0.0.1:7700"
 
 
-def test_the_example_does_what_it_says() -> None:
-    [block] = re.findall(r"```python\n(.*?)```", MANUAL.read_text("utf-8"), re.DOTALL)
+def test_example_runs() -> None:
+    [block] = re.findall(r"```python\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
     assert URL in block
     with LocalServer() as server:
-        # The manual's server has this of its seed.
+        # In the guide, this conversation comes from the seed file.
         server.workspace("my-python-test").insert_conversations([{"conversation_id": "conversation-1", "messages": []}])
         done = subprocess.run(
             [sys.executable, "-c", block.replace(URL, server.url)],

@@ -1,4 +1,4 @@
-//! The names that `import` finds.
+//! The named exports for `import`.
 
 use std::fmt::Write;
 
@@ -6,8 +6,8 @@ use super::{models, resources};
 use crate::emit::preamble;
 use crate::model::Model;
 
-/// Emits `names.mjs`. Without it, Node.js would look for the names in the text of the CommonJS modules, which takes an `import`
-/// longer and more memory than all else that it does.
+/// Emits `names.mjs`. Without it, Node.js would scan the source of all CommonJS modules for their exports, which takes longer
+/// and needs more memory than the rest of the `import`.
 pub fn emit(model: &Model) -> Result<String, String> {
     let mut text = preamble("//");
     text.push_str("\nimport api from \"../index.js\";\n\nexport const {\n");

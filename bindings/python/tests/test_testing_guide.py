@@ -1,4 +1,4 @@
-"""The manual of testing: its Python examples run as tests, and its commands as they stand there, but for the host."""
+"""Runs the Python examples and the commands of the testing guide."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import pytest
 from harness import ROOT
 from mistral_datasets.testing import LocalServer
 
-MANUAL = (ROOT / "docs" / "testing.md").read_text("utf-8")
+GUIDE = (ROOT / "docs" / "testing.md").read_text("utf-8")
 
 
 def blocks(language: str) -> list[str]:
-    """The manual's blocks in a language."""
-    return re.findall(rf"```{language}\n(.*?)```", MANUAL, re.DOTALL)
+    """Returns the code blocks in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
 
 
-# What needs the official SDK runs beside that, in `tests/official`.
+# Examples with the official SDK run in `tests/official`.
 EXAMPLES = [block for block in blocks("python") if "mistralai" not in block]
 
 
-def test_there_are_examples() -> None:
+def test_guide_has_examples() -> None:
     assert len(EXAMPLES) >= 4
 
 

@@ -1,4 +1,4 @@
-//! The native methods that go beyond one response: pagers over listings, and tasks that look after themselves.
+//! Emits the native methods that correspond to no single operation: pagers over listings, and `refresh` and `wait` of tasks.
 
 use std::fmt::Write;
 
@@ -9,11 +9,11 @@ use super::text::{
 use crate::emit::rust_text::identifier;
 use crate::model::{Listing, Model, Operation, Place, Type};
 
-/// The pager over everything that an operation lists.
+/// Emits the method that returns the pager of a listing.
 pub fn pager(model: &Model, operation: &Operation, listing: &Listing) -> Result<String, String> {
     let mut parameters = String::new();
     let mut signature = Vec::new();
-    let mut given = Vec::new();
+    let mut passed = Vec::new();
     let mut setters = String::new();
     for argument in listing_arguments(model, operation) {
         let field = argument.field;
@@ -22,7 +22,7 @@ pub fn pager(model: &Model, operation: &Operation, listing: &Listing) -> Result<
             (Type::Uuid | Type::String, Place::Path, true) => {
                 let _ = write!(parameters, "{name}: Id, ");
                 signature.push(name.to_owned());
-                given.push(format!("{name}.clone()"));
+                passed.push(format!("{name}.clone()"));
             }
             (Type::String, _, false) => {
                 let _ = write!(parameters, "{name}: Option<String>, ");
@@ -46,41 +46,40 @@ pub fn pager(model: &Model, operation: &Operation, listing: &Listing) -> Result<
     Ok(format!(
         "{}#[pyo3(signature = ({}))]\nfn {}(&self, py: Python<'_>, {parameters}page_size: Option<i64>, prefetch: Option<i64>, \
          limit: Option<i64>, strict: bool, options: Option<&Bound<'_, PyDict>>) -> PyResult<Py<PyAny>> {{\n\
-         let shape = pager::Shape {{ page_size, prefetch, limit, strict }};\n\
+         let pager_options = pager::PagerOptions {{ page_size, prefetch, limit, strict }};\n\
          let call = move |client: &Client| client{handle}.{}({}){setters}.pager();\n\
-         pager::object(py, self.session.with_keywords(py, options)?, call, shape, {})\n}}\n\n",
+         pager::create(py, self.session.with_keywords(py, options)?, call, pager_options, {})\n}}\n\n",
         comment(&pager_doc(model, operation, listing)),
         signature.join(", "),
         pager_name(operation),
         identifier(&operation.name),
-        given.join(", "),
+        passed.join(", "),
         if typed { "payload_type" } else { "None" },
     ))
 }
 
-/// The methods by which a task looks after itself.
+/// Emits `refresh` and `wait` of a task class.
 pub fn task_methods(class: &str) -> String {
     let mut text = "with session {\n".to_owned();
-    for (name, about) in [("refresh", REFRESH_DOC.as_slice()), ("wait", WAIT_DOC.as_slice())] {
+    for (name, doc) in [("refresh", REFRESH_DOC.as_slice()), ("wait", WAIT_DOC.as_slice())] {
         let (signature, parameters, passed) = match name {
             "wait" => (
                 "#[pyo3(signature = (*, timeout=None, poll_interval=None, on_progress=None))]\n",
                 "timeout: Option<Seconds>, poll_interval: Option<(Seconds, Seconds)>, on_progress: Option<Bound<'_, PyAny>>, ",
-                ", task::Waiting { timeout, poll_interval, on_progress }",
+                ", task::WaitOptions { timeout, poll_interval, on_progress }",
             ),
             _ => ("", "", ""),
         };
-        let about: Vec<String> = about.iter().map(|&line| line.to_owned()).collect();
+        let doc: Vec<String> = doc.iter().map(|&line| line.to_owned()).collect();
+        let doc = comment(&doc);
         let twin = format!("{class}.{name}_async");
         let ids = "self.session.as_ref(), &self.dataset_id.to_string(), &self.id.to_string()";
         let _ = write!(
             text,
-            "{}{signature}fn {name}(&self, py: Python<'_>, {parameters}) -> PyResult<Py<PyAny>> {{\n\
+            "{doc}{signature}fn {name}(&self, py: Python<'_>, {parameters}) -> PyResult<Py<PyAny>> {{\n\
              task::{name}(py, {ids}{passed})\n}}\n\n\
-             /// Like `{name}`, for asyncio.\n\
-             {signature}fn {name}_async<'py>(&self, py: Python<'py>, {}) -> PyResult<Bound<'py, PyAny>> {{\n\
+             {doc}{signature}fn {name}_async<'py>(&self, py: Python<'py>, {}) -> PyResult<Bound<'py, PyAny>> {{\n\
              task::{name}_async(py, {twin:?}, {ids}{passed})\n}}\n\n",
-            comment(&about),
             parameters.replace("'_", "'py"),
         );
     }

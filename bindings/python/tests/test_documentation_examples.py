@@ -1,6 +1,6 @@
-"""The Python examples of the service's own page run with only their import line changed, and real ids filled in.
+"""Runs the Python examples of the API's documentation, with the import line changed and real IDs filled in.
 
-The page is not part of the project; where it is missing, these tests say so.
+The documentation is not part of the repository. Without it, the tests are skipped.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ METHODS = [
 
 
 def examples(page: str) -> dict[str, str]:
-    """The examples by the names of their methods. Each stands there twice, and the page lost their indentation."""
+    """Returns the examples by method. Each occurs twice, and the page has lost their indentation."""
     found: dict[str, str] = {}
     for part in page.split(IMPORT)[1:]:
         text = IMPORT + part.split("\ncurl ", 1)[0]
@@ -52,19 +52,19 @@ def examples(page: str) -> dict[str, str]:
         method = re.search(r"mistral\.beta\.observability\.datasets\.(\w+)\(", body)
         assert method is not None, text
         program = f"{head}) as mistral:\n{body}"
-        assert found.setdefault(method[1], program) == program, "both copies are equal"
+        assert found.setdefault(method[1], program) == program, "the copies differ"
     return found
 
 
 @pytest.fixture(scope="module")
 def programs() -> dict[str, str]:
     if not PAGE.exists():
-        pytest.skip("the service's page is not here")
+        pytest.skip("the API's documentation is not available")
     return examples(PAGE.read_text("utf-8"))
 
 
 class World:
-    """What the examples speak of, on a server."""
+    """A server with the objects that the examples use."""
 
     def __init__(self, local: LocalWorkspace) -> None:
         self.mistral = local.client
@@ -87,8 +87,8 @@ class World:
             time.sleep(0.005)
             task = datasets.fetch_task(dataset_id=self.dataset, task_id=task.id)
 
-    def filled(self, program: str) -> str:
-        """The program with the ids of this world, and our import line."""
+    def adapt(self, program: str) -> str:
+        """Fills in the IDs and replaces the import line."""
         program = program.replace(IMPORT, "from mistral_datasets import ")
         for name, value in [
             ("dataset_id", self.dataset),
@@ -106,7 +106,7 @@ class World:
         return program
 
     def run(self, program: str) -> str:
-        """What the program prints; it must end well and say nothing else."""
+        """Runs a program, which must succeed without output on stderr, and returns its output."""
         done = subprocess.run(
             [sys.executable, "-c", program],
             capture_output=True,
@@ -146,7 +146,7 @@ EXPECTED: dict[str, Callable[[World, str], bool]] = {
     ),
     "create_record": lambda world, printed: (
         printed.startswith("DatasetRecord(")
-        and "payload=ConversationPayload(2 messages), properties=<3 members>" in printed
+        and "payload=ConversationPayload(2 messages), properties=<3 keys>" in printed
         and world.mistral.datasets.list_records(dataset_id=world.dataset).records.count == 4
     ),
     "export_to_jsonl": lambda world, printed: printed.startswith(
@@ -166,13 +166,13 @@ EXPECTED: dict[str, Callable[[World, str], bool]] = {
 }
 
 
-def test_the_page_has_an_example_of_every_method(programs: dict[str, str]) -> None:
+def test_every_method_has_an_example(programs: dict[str, str]) -> None:
     assert list(programs) == METHODS
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_example_runs(method: str, programs: dict[str, str], world: World) -> None:
-    program = world.filled(programs[method])
+def test_example_runs(method: str, programs: dict[str, str], world: World) -> None:
+    program = world.adapt(programs[method])
     assert program != programs[method]
     printed = world.run(program)
     assert EXPECTED[method](world, printed), printed

@@ -1,4 +1,4 @@
-"""Blocking calls move their own bytes, over connections that nobody looks after between two calls."""
+"""Connection reuse of blocking calls, whose connections are not driven between two calls."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from mistral_datasets import Mistral
 
 
 class KeepAlive:
-    """A server that keeps connections, counts them, and may hang up without a word some time after a response."""
+    """A server that counts its persistent connections, and can close them some time after a response."""
 
-    def __init__(self, *, hang_up_after: float | None = None) -> None:
+    def __init__(self, *, close_after: float | None = None) -> None:
         self.connections = 0
         keep_alive = self
 
@@ -29,8 +29,8 @@ class KeepAlive:
                             length = int(line.partition(b":")[2])
                     self.rfile.read(length)
                     self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(COUNT), COUNT.encode()))
-                    if hang_up_after is not None:
-                        time.sleep(hang_up_after)
+                    if close_after is not None:
+                        time.sleep(close_after)
                         return
 
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
@@ -47,18 +47,18 @@ class KeepAlive:
         self._thread.join()
 
     def client(self) -> Mistral:
-        """A client that sends everything once only, so that a connection that is gone shows."""
+        """Creates a client without retries, so that using a closed connection fails."""
         return Mistral("the key", server_url=f"http://127.0.0.1:{self._server.server_address[1]}", retries=1)
 
 
-def test_calls_one_after_the_other_share_a_connection() -> None:
+def test_sequential_calls_share_a_connection() -> None:
     with KeepAlive() as server, server.client() as mistral:
         for _ in range(20):
             assert mistral.datasets.list().datasets.count == 3
         assert server.connections == 1
 
 
-def test_calls_at_once_have_a_connection_each_and_no_more() -> None:
+def test_concurrent_calls_use_one_connection_per_thread() -> None:
     with KeepAlive() as server, server.client() as mistral:
         with ThreadPoolExecutor(4) as threads:
             calls = [threads.submit(mistral.datasets.list) for _ in range(80)]
@@ -66,29 +66,29 @@ def test_calls_at_once_have_a_connection_each_and_no_more() -> None:
         assert server.connections <= 4
 
 
-def test_what_the_server_hung_up_meanwhile_is_not_used() -> None:
-    with KeepAlive(hang_up_after=0.02) as server, server.client() as mistral:
+def test_connections_closed_by_the_server_are_not_reused() -> None:
+    with KeepAlive(close_after=0.02) as server, server.client() as mistral:
         for number in range(1, 6):
             assert mistral.datasets.list().datasets.count == 3
             assert server.connections == number
             time.sleep(0.1)
 
 
-def test_closing_gives_the_connections_up() -> None:
+def test_closing_closes_connections() -> None:
     with KeepAlive() as server:
         mistral = server.client()
         mistral.datasets.list()
         before = threading.active_count()
         mistral.close()
-        # The server's thread for the connection ends with it.
+        # The server's connection thread exits when the connection is closed.
         deadline = time.monotonic() + 5
         while threading.active_count() >= before and time.monotonic() < deadline:
             time.sleep(0.01)
         assert threading.active_count() < before
 
 
-class Calling(io.BytesIO):
-    """A file that asks the server something whenever it is read."""
+class CallingFile(io.BytesIO):
+    """A file that makes a call whenever it is read."""
 
     def __init__(self, mistral: Mistral, content: bytes) -> None:
         super().__init__(content)
@@ -100,8 +100,8 @@ class Calling(io.BytesIO):
         return super().read(size)
 
 
-def test_what_is_called_during_a_transfer_may_call_too(workspace: Workspace) -> None:
-    file = Calling(workspace.mistral, b"{}")
+def test_calls_from_callbacks_of_a_transfer(workspace: Workspace) -> None:
+    file = CallingFile(workspace.mistral, b"{}")
     uploaded = workspace.mistral.files.upload(file={"file_name": "records.jsonl", "content": file})
     assert uploaded.bytes == 2
     assert set(file.counts) == {0}

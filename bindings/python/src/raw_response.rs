@@ -1,6 +1,7 @@
-//! Responses as they came, beside what was made of them.
+//! `Mistral.raw`: a call that also returns its HTTP response.
 //!
-//! Whether one is wanted is said by a mark of the thread, which the call takes off: so no method of a resource has to know.
+//! A thread-local flag requests the response, and the next call on the thread takes the flag. That way the methods of resources do
+//! not need a parameter for it.
 
 use std::cell::Cell;
 
@@ -11,26 +12,26 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 thread_local! {
-    static WANTED: Cell<bool> = const { Cell::new(false) };
+    static REQUESTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the call that is being made is to bring its response as it came. It is asked once for each call.
-pub fn is_wanted() -> bool {
-    WANTED.take()
+/// Returns whether the call that is being created must return its response, and resets the flag.
+pub fn take_request() -> bool {
+    REQUESTED.take()
 }
 
-/// Makes a call of a resource that brings its response as it came.
+/// Calls a method of a resource and requests its response.
 ///
 /// # Errors
-/// `TypeError` where the method makes no single call; otherwise whatever it raises.
+/// `TypeError` if the method does not send exactly one request; otherwise the method's own exceptions.
 pub fn call<'py>(
     method: &Bound<'py, PyAny>,
     arguments: &Bound<'py, PyTuple>,
     keywords: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    WANTED.set(true);
+    REQUESTED.set(true);
     let result = method.call(arguments, keywords);
-    if WANTED.take() && result.is_ok() {
+    if REQUESTED.take() && result.is_ok() {
         return Err(PyTypeError::new_err(
             "expected a method that makes a single call of the API, such as `mistral.datasets.list`",
         ));
@@ -38,8 +39,8 @@ pub fn call<'py>(
     result
 }
 
-/// What Python gets.
-pub fn object(py: Python<'_>, value: Py<PyAny>, response: &RawResponse) -> PyResult<Py<PyAny>> {
+/// Creates the `RawResponse` object.
+pub fn to_python(py: Python<'_>, value: Py<PyAny>, response: &RawResponse) -> PyResult<Py<PyAny>> {
     static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let headers = PyDict::new(py);
     for name in response.headers().keys() {

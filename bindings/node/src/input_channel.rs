@@ -1,4 +1,4 @@
-//! What JavaScript feeds to a call, item by item, no faster than it is taken.
+//! A bounded channel from JavaScript to a Rust stream, with backpressure.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,23 +6,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::Stream;
 use tokio::sync::mpsc;
 
-/// Where items are put. The other end is a stream.
-pub struct Feed<T> {
+/// The sending half. The receiving half is a stream.
+pub struct InputChannel<T> {
     sender: Mutex<Option<mpsc::Sender<T>>>,
-    /// Why the source failed, once it has.
+    /// Error message of the source, if it failed.
     failure: Arc<Mutex<Option<String>>>,
 }
 
-impl<T: Send + 'static> Feed<T> {
-    /// A feed that holds so many items until they are taken, and what they are taken from.
-    pub fn new(room: usize) -> (Self, impl Stream<Item = io::Result<T>> + Send + 'static) {
-        let (sender, receiver) = mpsc::channel(room);
+impl<T: Send + 'static> InputChannel<T> {
+    /// Creates a channel that buffers up to `capacity` items.
+    pub fn new(capacity: usize) -> (Self, impl Stream<Item = io::Result<T>> + Send + 'static) {
+        let (sender, receiver) = mpsc::channel(capacity);
         let failure = Arc::<Mutex<Option<String>>>::default();
-        let taken = (receiver, failure.clone());
-        let items = futures::stream::unfold(taken, |(mut receiver, failure)| async {
+        let state = (receiver, failure.clone());
+        let items = futures::stream::unfold(state, |(mut receiver, failure)| async {
             let item = match receiver.recv().await {
                 Some(item) => Ok(item),
-                // What was broken off must not look like the end.
+                // A failed source must not look like the end of the input.
                 None => Err(io::Error::other(lock(&failure).take()?)),
             };
             Some((item, (receiver, failure)))
@@ -30,14 +30,14 @@ impl<T: Send + 'static> Feed<T> {
         (Self { sender: Mutex::new(Some(sender)), failure }, items)
     }
 
-    /// Puts in an item, for which there is room when the feed is new or [`ready`](Self::ready). False when more has to wait.
+    /// Sends an item. Returns `false` if the caller must wait for [`ready`](Self::ready) before sending the next one.
     pub fn push(&self, item: T) -> bool {
         let sender = lock(&self.sender);
         let Some(sender) = &*sender else { return false };
         sender.try_send(item).is_ok() && sender.capacity() > 0
     }
 
-    /// Waits until there is room. False when no more is wanted.
+    /// Waits until an item can be sent. Returns `false` if the receiver is gone.
     pub async fn ready(&self) -> bool {
         let sender = lock(&self.sender).clone();
         match sender {
@@ -46,14 +46,14 @@ impl<T: Send + 'static> Feed<T> {
         }
     }
 
-    /// Says that everything was put in.
+    /// Ends the stream.
     pub fn end(&self) {
         lock(&self.sender).take();
     }
 
-    /// Says that the source has failed.
-    pub fn fail(&self, problem: String) {
-        *lock(&self.failure) = Some(problem);
+    /// Ends the stream with an error.
+    pub fn fail(&self, message: String) {
+        *lock(&self.failure) = Some(message);
         self.end();
     }
 }
