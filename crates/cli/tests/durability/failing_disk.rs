@@ -124,7 +124,7 @@ async fn writes_fail_without_data_loss_on_a_full_disk_and_succeed_once_there_is_
         // Reads still work, and return exactly the acknowledged records.
         for (worker, error) in failing.workers.iter_mut().zip(errors) {
             if let Some(error) = error {
-                assert!(is_disk_error(&error, "no space left"), "{error}");
+                assert!(is_disk_error(&error, "the disk is full"), "{error}");
                 worker.check_rejected(&client).await;
             }
         }

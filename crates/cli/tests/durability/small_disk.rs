@@ -64,7 +64,7 @@ async fn fill_disk(workers: &mut [Worker], client: &Client) {
         join_all(workers.iter_mut().map(|worker| worker.work_until_failure(client, timeout))).await;
     for (worker, error) in workers.iter_mut().zip(errors) {
         let error = error.expect("a write fails on a full disk");
-        assert!(is_disk_error(&error, "no space left"), "{error}");
+        assert!(is_disk_error(&error, "the disk is full"), "{error}");
         worker.check_rejected(client).await;
     }
 }
@@ -109,7 +109,7 @@ async fn deleting_on_a_full_disk_frees_space_without_a_restart() {
     fill_disk(&mut workers, &client).await;
     let larger = Upload::bytes("larger.jsonl", vec![b'\n'; 16 << 20]);
     let error = client.files().upload(larger).await.expect_err("disk is full");
-    assert!(is_disk_error(&error, "no space left"), "{error}");
+    assert!(is_disk_error(&error, "the disk is full"), "{error}");
 
     // The space of a deleted file can be used for records, imports and other files.
     let before = acknowledged(&workers);
@@ -130,7 +130,7 @@ async fn deleting_on_a_full_disk_frees_space_without_a_restart() {
         let payload = json!({"messages": [], "x": "x".repeat(500_000)});
         match client.datasets().create_record(imports, payload, json!({})).await {
             Ok(_) => break,
-            Err(error) => assert!(is_disk_error(&error, "no space left"), "{error}"),
+            Err(error) => assert!(is_disk_error(&error, "the disk is full"), "{error}"),
         }
         assert!(Instant::now() < deadline, "no space was freed");
         tokio::time::sleep(Duration::from_millis(100)).await;
