@@ -152,7 +152,7 @@ test("wrong arguments are rejected by their names, before anything is sent", asy
     ],
     [
       () => datasets.importFromDatasetRecords({ datasetId, datasetRecordIds: ["r"] }),
-      "datasetRecordIds[0]: expected a uuid",
+      "datasetRecordIds[0]: expected a UUID",
     ],
     [() => files.upload({}), "file: is missing"],
     [() => files.upload({ file: "text" }), "file: expected a file, found text"],
