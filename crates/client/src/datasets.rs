@@ -25,6 +25,9 @@ impl Datasets {
 
     /// Creates many records from a stream, without creating any of them twice.
     ///
+    /// Sends `POST /v1/observability/datasets/{dataset_id}/records` for each record, or uploads and imports files; see
+    /// [`Strategy`](crate::Strategy).
+    ///
     /// The stream is polled only as fast as records are sent. If a request fails but may have created its record, the outcome of
     /// the record is [`Unknown`](crate::Outcome::Unknown), and the record is not sent again, not even by a
     /// [resumed](CreateRecords::resume) call. While the server is overloaded, fewer requests are sent concurrently, and none
@@ -52,9 +55,6 @@ impl Datasets {
     /// - An error of the stream.
     ///
     /// Every error has a [`report`](crate::Error::report), from which a later call can resume.
-    ///
-    /// Sends `POST /v1/observability/datasets/{dataset_id}/records` for each record, or uploads and imports files; see
-    /// [`Strategy`](crate::Strategy).
     pub fn create_records<R: IntoRecord + 'static>(
         &self,
         dataset_id: impl IntoId,
@@ -97,6 +97,8 @@ impl Datasets {
     /// Imports JSONL into a dataset: validates every line, uploads the lines as one or more files, imports the files one
     /// after another, and waits for the imports.
     ///
+    /// Sends `POST /v1/files` and `POST /v1/observability/datasets/{dataset_id}/imports/from-file` for each file.
+    ///
     /// A line is one of `{"messages": […], "properties": {…}}`, where everything except the properties becomes the payload;
     /// `{"payload": {…}, "properties": {…}}`; or an array of messages. Properties are optional. JSON values are sent
     /// unchanged. Blank lines and a byte order mark are skipped.
@@ -126,8 +128,6 @@ impl Datasets {
     /// - The errors that any call can return.
     ///
     /// Every error has a [`report`](crate::Error::report), from which a later call can resume.
-    ///
-    /// Sends `POST /v1/files` and `POST /v1/observability/datasets/{dataset_id}/imports/from-file` for each file.
     pub fn import_jsonl(&self, dataset_id: impl IntoId, jsonl: Jsonl) -> ImportJsonl {
         ImportJsonl::new(self.client.clone(), dataset_id.into_id(), jsonl)
     }

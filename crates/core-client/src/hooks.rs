@@ -13,7 +13,7 @@ use crate::Client;
 /// Sends the requests of generated operations. Wrap an implementation in [`Hooks`] to pass it to
 /// [`Client::new_with_client`].
 pub trait SendRequest: Send + Sync + 'static {
-    /// Sends a request of an operation and returns the response, whatever its status. `operation` is the operation id.
+    /// Sends a request and returns the response, which may have an error status. `operation` is the operation id.
     ///
     /// # Errors
     /// reqwest's error if there is no response.

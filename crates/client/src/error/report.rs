@@ -183,8 +183,8 @@ impl ImportReport {
         &self.files
     }
 
-    /// Returns the files whose import may have been started: the connection was lost, or the server failed, after the request
-    /// was sent. To find out, look for the import among the dataset's tasks with
+    /// Returns the files whose import may have been started: the request was sent, but then the connection was lost, the
+    /// server failed or its response was invalid. To find out, look for the import among the dataset's tasks with
     /// [`list_tasks`](crate::calls::Datasets::list_tasks).
     pub fn unknown(&self) -> &[UnknownFile] {
         &self.unknown
