@@ -162,7 +162,7 @@ test("invalid arguments are rejected by name, before a request is sent", async (
     ],
     [
       () => datasets.importFromDatasetRecords({ datasetId, datasetRecordIds: ["r"] }),
-      "datasetRecordIds[0]: expected a uuid",
+      "datasetRecordIds[0]: expected a UUID",
     ],
     [() => files.upload({}), "missing argument `file`"],
     [() => files.upload({ file: "text" }), "file: expected a file, found a string"],

@@ -67,7 +67,7 @@ impl IntoOption<String> for &str {
     }
 }
 
-/// A JSON argument, or why it could not be serialized. The error is returned when the call is awaited.
+/// A serialized JSON argument, or the serialization error, which is returned when the call is awaited.
 #[derive(Clone, Debug)]
 pub(crate) struct Json(pub(crate) Result<RawJson, String>);
 

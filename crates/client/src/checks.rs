@@ -1,4 +1,4 @@
-//! Validates arguments against the limits of the OpenAPI document before anything is sent.
+//! Validates arguments against the limits in the OpenAPI document before anything is sent.
 
 use std::ops::RangeInclusive;
 
@@ -23,7 +23,7 @@ impl Checks {
         Err(Error::invalid(self.operation, format!("{argument}: {problem}")))
     }
 
-    /// Validates a path segment. An empty segment or dots would address a different resource.
+    /// Validates a path segment. An empty segment, `.` or `..` would change which resource the URL refers to.
     pub(crate) fn segment(self, argument: &str, value: &str) -> Result<(), Error> {
         match value {
             "" => self.reject(argument, "must not be empty"),
@@ -34,7 +34,7 @@ impl Checks {
 
     /// Parses a UUID.
     pub(crate) fn uuid(self, argument: &str, value: &str) -> Result<Uuid, Error> {
-        Uuid::try_parse(value).or_else(|_| self.reject(argument, "expected a uuid"))
+        Uuid::try_parse(value).or_else(|_| self.reject(argument, "expected a UUID"))
     }
 
     /// Parses an array of UUIDs.

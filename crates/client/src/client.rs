@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use mistral_datasets_core_client as core;
 use mistral_datasets_types::ErrorResponse;
-
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -36,11 +35,11 @@ struct Inner {
     transport: Transport,
     server_url: String,
     shared: Arc<Shared>,
-    /// Cancelled when the client is closed, or through [`Client::cancellable`].
+    /// Cancelled when the client is closed, or by the token of [`Client::cancellable`].
     cancelled: CancellationToken,
 }
 
-/// What a client and all clients derived from it share.
+/// State that a client shares with all clients derived from it.
 #[derive(Default)]
 struct Shared {
     closed: CancellationToken,
@@ -53,8 +52,8 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration) if the API key is missing, the API key or a header contains invalid
-    /// characters, the server URL or proxy URL is invalid, the timeout or deadline is 0, or the CA certificates cannot be
-    /// read.
+    /// characters, the server URL or proxy URL is invalid, the timeout or deadline is 0, or the CA certificates are not valid
+    /// PEM.
     pub fn build(self) -> Result<Client, Error> {
         let Self { options, user_agent, proxy, ca_certificates } = self.with_environment();
         let settings =
@@ -92,7 +91,7 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// Creates a client with an API key. All other settings are taken from the environment or are the defaults.
+    /// Creates a client with an API key. Other settings come from the environment or have their default values.
     ///
     /// # Errors
     /// The errors of [`ClientBuilder::build`].
@@ -136,8 +135,8 @@ impl Client {
 
     /// Returns a client that uses its own connections and shares everything else with this one.
     ///
-    /// A connection is driven by the runtime in which it was opened, and stalls when that runtime stops. Programs with
-    /// several runtimes should therefore use one such client per runtime.
+    /// A connection is driven by the runtime in which it was opened, and stalls when that runtime stops. Programs with more than
+    /// one runtime should therefore use one such client per runtime.
     ///
     /// ```no_run
     /// # fn example(client: mistral_datasets::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -149,7 +148,7 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`Configuration`](ErrorKind::Configuration) if the proxies set in the environment have become invalid.
+    /// [`Configuration`](ErrorKind::Configuration) if the HTTP client cannot be built.
     pub fn with_own_connection_pool(&self) -> Result<Self, Error> {
         let transport = self.inner.transport.with_own_connection_pool()?;
         Ok(Inner { transport, ..Inner::clone(&self.inner) }.into())
@@ -157,8 +156,8 @@ impl Client {
 
     /// Returns a client that uses the connections of another and shares everything else with this one.
     ///
-    /// For the Node binding, which keeps one connection pool per runtime for clients with different options. The proxy and
-    /// the trusted certificates belong to the connections.
+    /// For the Node binding, which shares one connection pool per runtime between clients with different options. The proxy
+    /// and the trusted certificates are those of the other client's connections.
     #[doc(hidden)]
     #[must_use]
     pub fn with_connection_pool_of(&self, other: &Self) -> Self {
@@ -166,11 +165,11 @@ impl Client {
         Inner { transport, ..Inner::clone(&self.inner) }.into()
     }
 
-    /// Returns a client with a token that cancels its calls. Once the token is cancelled, calls in progress and later
-    /// calls fail with [`Cancelled`](ErrorKind::Cancelled). This client is not affected.
+    /// Returns a client and a token that cancels its calls. Once the token is cancelled, calls in progress and later calls of
+    /// the returned client fail with [`Cancelled`](ErrorKind::Cancelled). This client is not affected.
     ///
-    /// Unlike dropping a call's future, the token reaches all calls of the returned client, and their errors contain
-    /// partial reports.
+    /// Unlike dropping a single future, cancelling the token ends all calls of the returned client, and the errors of bulk calls
+    /// contain partial reports.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -186,7 +185,7 @@ impl Client {
         (inner.into(), token)
     }
 
-    /// Makes the client own a server in this process; closing the client stops it.
+    /// Makes the client the owner of a local server, which stops when the client is closed.
     #[cfg(feature = "local")]
     pub(crate) fn with_local_server(self, server: mistral_datasets_server::RunningServer) -> Self {
         *self.lock_local_server() = Some(server);
@@ -209,8 +208,8 @@ impl Client {
     /// Closes the client, its clones and all clients derived from it.
     ///
     /// Calls in progress fail with [`Cancelled`](ErrorKind::Cancelled), later calls with [`Closed`](ErrorKind::Closed). A
-    /// server started by `Client::local` is stopped. Closing a client twice is allowed, and dropping it without closing it
-    /// too.
+    /// server started by `Client::local` is stopped. Closing a client again has no effect, and a client may be dropped without
+    /// being closed.
     pub async fn close(&self) {
         self.inner.shared.closed.cancel();
         #[cfg(feature = "local")]
@@ -256,7 +255,7 @@ impl Client {
         }
     }
 
-    /// Prepares a call of a generated operation.
+    /// Starts a call of a generated operation.
     pub(crate) fn start_call(&self, operation: &'static str) -> Result<Call<'_>, Error> {
         let transport = self.transport()?;
         let context = CallContext::default();
@@ -269,7 +268,7 @@ impl Client {
         Ok(Call { client: self, operation, core, context })
     }
 
-    /// Runs a call that sends its own requests until it completes or the client is closed or cancelled.
+    /// Awaits a call that sends its own requests, until it completes or the client is closed or cancelled. No deadline applies.
     pub(crate) async fn until_cancelled<T>(
         &self,
         operation: &'static str,

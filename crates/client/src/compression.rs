@@ -1,4 +1,4 @@
-//! Compression of JSONL: detection and decompression.
+//! Detects the compression of JSONL and decompresses it.
 
 use std::fmt;
 use std::io::{self, Cursor, Read};
@@ -14,7 +14,7 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 /// The first bytes of a zstd frame.
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// The compression of JSONL.
+/// The compression format of a JSONL source or export.
 ///
 /// ```
 /// use mistral_datasets::Compression;
@@ -30,9 +30,9 @@ pub enum Compression {
     Auto,
     /// Uncompressed.
     None,
-    /// gzip. Files with several members are read to the end.
+    /// gzip. When reading, all members of a file are read.
     Gzip,
-    /// zstd. Files with several frames are read to the end.
+    /// zstd. When reading, all frames of a file are read.
     Zstd,
 }
 
@@ -51,10 +51,10 @@ impl Compression {
     }
 
     /// Resolves `Auto` for content with these first bytes.
-    fn detect(self, head: &[u8]) -> Self {
+    fn detect(self, first: &[u8]) -> Self {
         match self {
-            Self::Auto if head.starts_with(GZIP) => Self::Gzip,
-            Self::Auto if head.starts_with(ZSTD) => Self::Zstd,
+            Self::Auto if first.starts_with(GZIP) => Self::Gzip,
+            Self::Auto if first.starts_with(ZSTD) => Self::Zstd,
             Self::Auto => Self::None,
             known => known,
         }
@@ -65,10 +65,10 @@ impl Compression {
         self,
         mut content: impl Read + Send + 'static,
     ) -> io::Result<(Self, Box<dyn Read + Send>)> {
-        let mut head = Vec::with_capacity(ZSTD.len());
-        content.by_ref().take(ZSTD.len() as u64).read_to_end(&mut head)?;
-        let detected = self.detect(&head);
-        let content = Cursor::new(head).chain(content);
+        let mut first = Vec::with_capacity(ZSTD.len());
+        content.by_ref().take(ZSTD.len() as u64).read_to_end(&mut first)?;
+        let detected = self.detect(&first);
+        let content = Cursor::new(first).chain(content);
         let content: Box<dyn Read + Send> = match detected {
             Self::Gzip => Box::new(MultiGzDecoder::new(content)),
             Self::Zstd => Box::new(zstd::stream::read::Decoder::new(content)?),

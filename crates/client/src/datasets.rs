@@ -1,4 +1,4 @@
-//! The hand-written methods of the `datasets` handle, for work that takes more than one request.
+//! The hand-written methods of the `datasets` handle, each of which may send many requests.
 
 use futures::stream::{self, Stream, StreamExt};
 
@@ -9,7 +9,7 @@ use crate::export::Export;
 use crate::task::TaskHandle;
 
 impl Datasets {
-    /// Returns a handle of an import task, given the ids that an import call returned. Sends no request.
+    /// Returns a handle to an import task, given the ids that an import call returned. Sends no request.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -25,10 +25,13 @@ impl Datasets {
 
     /// Creates many records from a stream, without creating any of them twice.
     ///
-    /// The stream is polled only as fast as records are sent. If a request fails in a way that leaves open whether its record
-    /// was created, the record's outcome is [`Unknown`](crate::Outcome::Unknown), and it is not sent again, not even by a
-    /// [resumed](CreateRecords::resume) call. If the server is overloaded, fewer requests are sent concurrently, none before
-    /// its `Retry-After` has passed.
+    /// Sends `POST /v1/observability/datasets/{dataset_id}/records` for each record, or uploads and imports files; see
+    /// [`Strategy`](crate::Strategy).
+    ///
+    /// The stream is polled only as fast as records are sent. If a request fails but may have created its record, the outcome of
+    /// the record is [`Unknown`](crate::Outcome::Unknown), and the record is not sent again, not even by a
+    /// [resumed](CreateRecords::resume) call. While the server is overloaded, fewer requests are sent concurrently, and none
+    /// before its `Retry-After` has passed.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -48,13 +51,10 @@ impl Datasets {
     ///
     /// # Errors
     /// - The first failure of a record, unless [`continue_on_error`](CreateRecords::continue_on_error) is set.
-    /// - A failure that every record would meet, such as an invalid API key or a server that stays overloaded.
+    /// - A failure that affects every record, such as an invalid API key or a server that stays overloaded.
     /// - An error of the stream.
     ///
     /// Every error has a [`report`](crate::Error::report), from which a later call can resume.
-    ///
-    /// Sends `POST /v1/observability/datasets/{dataset_id}/records` for each record, or uploads and imports files; see
-    /// [`Strategy`](crate::Strategy).
     pub fn create_records<R: IntoRecord + 'static>(
         &self,
         dataset_id: impl IntoId,
@@ -68,8 +68,8 @@ impl Datasets {
 
     /// Creates many records from an iterator; see [`create_records`](Self::create_records).
     ///
-    /// The iterator is called on the runtime's threads and must not block for long. Run one that does in a thread of its own,
-    /// and pass the receiving end of a channel as a stream.
+    /// The iterator runs on the runtime's threads and must not block for long. Run a blocking iterator in its own thread, and
+    /// pass the receiving end of a channel to [`create_records`](Self::create_records).
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -97,12 +97,14 @@ impl Datasets {
     /// Imports JSONL into a dataset: validates every line, uploads the lines as one or more files, imports the files one
     /// after another, and waits for the imports.
     ///
-    /// A line may be `{"messages": […], "properties": {…}}`, of which everything except the properties becomes the payload;
+    /// Sends `POST /v1/files` and `POST /v1/observability/datasets/{dataset_id}/imports/from-file` for each file.
+    ///
+    /// A line is one of `{"messages": […], "properties": {…}}`, where everything except the properties becomes the payload;
     /// `{"payload": {…}, "properties": {…}}`; or an array of messages. Properties are optional. JSON values are sent
     /// unchanged. Blank lines and a byte order mark are skipped.
     ///
     /// Nothing is sent before every line has been validated. Memory usage does not depend on the size of the source: an
-    /// uncompressed file is uploaded directly, anything else is copied to a temporary file in `TMPDIR`. Each uploaded file is
+    /// uncompressed file is uploaded directly where possible, anything else is copied to a temporary file in `TMPDIR`. Each uploaded file is
     /// imported completely or not at all, and nothing is imported twice; see [`resume`](ImportJsonl::resume).
     ///
     /// ```no_run
@@ -126,8 +128,6 @@ impl Datasets {
     /// - The errors that any call can return.
     ///
     /// Every error has a [`report`](crate::Error::report), from which a later call can resume.
-    ///
-    /// Sends `POST /v1/files` and `POST /v1/observability/datasets/{dataset_id}/imports/from-file` for each file.
     pub fn import_jsonl(&self, dataset_id: impl IntoId, jsonl: Jsonl) -> ImportJsonl {
         ImportJsonl::new(self.client.clone(), dataset_id.into_id(), jsonl)
     }

@@ -32,18 +32,18 @@
 //!
 //! - Payloads and properties are sent and returned unchanged, as [raw JSON](RawJson).
 //! - Responses are decoded leniently: unknown fields are collected in `extra`, and unknown enum values become `Other`.
-//! - Invalid input is rejected before anything is sent, with [`ErrorKind::Validation`].
+//! - Arguments that violate a limit are rejected before anything is sent, with [`ErrorKind::Validation`].
 //! - No error, log line or `Debug` output contains an API key, the query of a presigned link or conversation text.
 
-// The modules form layers. A module uses only modules of the layers above it in this list:
+// The modules form layers. A module uses only modules of its own layer and of the layers before it:
 //
-// 1. Values: error and report (which refer to each other), argument, checks, compression, strategy, progress
+// 1. Values: error (with the reports of bulk calls), argument, checks, compression, strategy, progress
 // 2. config: options, retry policy, builder
 // 3. transport: connections, TLS, retries, one request and its response
 // 4. client: runs one call with its deadline and cancellation
 // 5. pager, task: paging through a listing, waiting for a task
 // 6. calls (generated): resource handles and one call type per operation
-// 7. files, bulk, export: uploads, downloads and work that takes many requests
+// 7. files, bulk, export: uploads, downloads and calls that send many requests
 // 8. datasets: the hand-written methods of the `datasets` handle
 // 9. local, testing: clients with a server in the process
 
@@ -53,7 +53,6 @@ mod checks;
 mod compression;
 mod error;
 mod progress;
-mod report;
 mod strategy;
 
 mod config;
@@ -83,7 +82,10 @@ pub use bulk::{CreateRecords, ImportJsonl, IntoRecord, Jsonl, NewRecord};
 pub use client::Client;
 pub use compression::Compression;
 pub use config::{ClientBuilder, Options, RetryPolicy};
-pub use error::{Error, ErrorKind};
+pub use error::{
+    CreateReport, Error, ErrorKind, ImportReport, ImportedFile, InvalidLine, Outcome, Report,
+    UnknownFile,
+};
 pub use export::{Export, ExportReport, ExportedLines, ExportedRecord, ExportedRecords};
 pub use files::{Download, Upload};
 #[cfg(feature = "local")]
@@ -91,9 +93,6 @@ pub use local::LocalData;
 pub use mistral_datasets_types::{self as types, Extra, RawJson};
 pub use pager::{Items, Page, Pager, Pages};
 pub use progress::Progress;
-pub use report::{
-    CreateReport, ImportReport, ImportedFile, InvalidLine, Outcome, Report, UnknownFile,
-};
 pub use strategy::Strategy;
 pub use task::{TaskHandle, Wait};
 pub use transport::{RawResponse, WithResponse};

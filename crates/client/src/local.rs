@@ -13,15 +13,17 @@ use crate::testing::LocalServer;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LocalData {
-    /// In memory. The data are lost when the client is closed.
+    /// In memory. The data is lost when the client is closed.
     Memory,
     /// In a directory, which is created if it does not exist.
     Directory(PathBuf),
 }
 
 impl Client {
-    /// Starts a local server in this process and returns a client for it. The server listens on a free loopback port, and its
-    /// API key is random. It stops when the client is closed, or when the last clone is dropped.
+    /// Starts a local server in this process and returns a client for it.
+    ///
+    /// The server listens on a free loopback port and accepts only a random API key. It stops when the client is closed, or
+    /// when the last clone is dropped.
     ///
     /// ```
     /// # #[tokio::main]

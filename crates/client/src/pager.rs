@@ -31,7 +31,7 @@ pub(crate) struct FetchedPage<T> {
     pub(crate) next: Option<String>,
 }
 
-/// Fetches a page, given its number (from 1) and the page size.
+/// A function that fetches a page, given its number (from 1) and the page size.
 type FetchPage<T> =
     Arc<dyn Fn(i64, i64) -> BoxFuture<'static, Result<FetchedPage<T>, Error>> + Send + Sync>;
 
@@ -93,7 +93,7 @@ impl<T: Send + 'static> Pager<T> {
         }
     }
 
-    /// Sets the page size, 1 to 100. Default: 100.
+    /// Sets the page size, 1 to 100 items. Default: 100.
     pub fn page_size(mut self, page_size: usize) -> Self {
         self.page_size = i64::try_from(page_size).unwrap_or(i64::MAX);
         self
@@ -105,14 +105,15 @@ impl<T: Send + 'static> Pager<T> {
         self
     }
 
-    /// Limits the number of items, without fetching pages beyond the limit.
+    /// Sets the maximum number of items. Pages beyond it are not fetched. Default: no limit.
     pub fn limit(mut self, items: usize) -> Self {
         self.limit = Some(items as u64);
         self
     }
 
-    /// Makes the pager end with a [`Conflict`](ErrorKind::Conflict) error if the number of items differs from the server's
-    /// count, or if the count has decreased during iteration, in which case items may have been missed.
+    /// Sets whether the pager ends with a [`Conflict`](ErrorKind::Conflict) error if the number of items differs from the
+    /// server's count, or if the count has decreased during iteration, in which case items may have been missed. Default:
+    /// `false`.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
@@ -157,7 +158,7 @@ impl<T: Send + 'static> Pager<T> {
         Items { pages: self.pages(), page: Vec::new().into_iter() }
     }
 
-    /// Returns the error for invalid settings.
+    /// Returns an error if a setting is out of range.
     fn invalid_settings(&self) -> Option<Error> {
         let problem = if !(1..=100).contains(&self.page_size) {
             "page_size: expected 1 to 100"
@@ -200,7 +201,7 @@ pub struct Pages<T> {
     pager: Pager<T>,
     /// The number of the next page to request.
     next_number: i64,
-    /// The requested pages, in order.
+    /// The pages being fetched, in order.
     requested: VecDeque<AbortOnDropHandle<Result<FetchedPage<T>, Error>>>,
     /// The ids on the last few pages, for detecting duplicates.
     recent: VecDeque<HashSet<Uuid>>,
@@ -309,8 +310,8 @@ impl<T: Send + 'static> Pages<T> {
         self.pages_without_new_items =
             if results.is_empty() { self.pages_without_new_items + 1 } else { 0 };
 
-        // A page without new items is the last one, unless the count says that there are more: many items may have been
-        // added at the front. That is believed for at most as many pages as are remembered.
+        // A page without new items is the last page, unless the count says that there are more: items added at the front
+        // move old items to later pages. The number of such pages is limited, because ids are only remembered for a while.
         let count_says_more = number * self.pager.page_size < count
             && self.pages_without_new_items <= self.pager.prefetch;
         let is_last = next.is_none_or(|next| next.is_empty())

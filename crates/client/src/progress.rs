@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 /// The progress of a call, passed to the `on_progress` callbacks of [`export`](crate::calls::Datasets::export),
 /// [`import_jsonl`](crate::calls::Datasets::import_jsonl) and [`create_records`](crate::calls::Datasets::create_records).
 ///
-/// Within a phase numbers never decrease, and its last update has the final ones. Totals are set once they are known.
+/// Within a phase, numbers never decrease, and the last update of a completed phase has the final numbers. A retried upload
+/// starts its phase again. Totals are set once they are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -62,7 +63,7 @@ impl ProgressReporter {
         });
     }
 
-    /// Changes the progress, and reports it unless the last update was very recent.
+    /// Changes the progress, and reports it unless the last update was less than [`INTERVAL`] ago.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Progress)) {
         self.change(false, change);
     }

@@ -20,11 +20,12 @@ pub enum Strategy {
     /// the source before anything is sent, for at most 5 s.
     #[default]
     Auto,
-    /// One request per record, several at a time. Every record has its own outcome and id. Unless only one request is sent
-    /// at a time, their order in the dataset may differ from the source. The source of the records is `DIRECT_INPUT`.
+    /// One request per record, several at a time. Every record has its own outcome and id. With a
+    /// [concurrency](crate::CreateRecords::concurrency) above 1, the order in the dataset may differ from the source. The
+    /// `source` of the records is `DIRECT_INPUT`.
     Single,
-    /// Uploads files and imports them: much faster for many records, and in the order of the source. The records of a file
-    /// are created all or none, and their ids are not returned. The source of the records is `UPLOADED_FILE`.
+    /// Uploads files and imports them: much faster for many records, and in the order of the source. Either all or none of the
+    /// records of a file are created, and their ids are not returned. The `source` of the records is `UPLOADED_FILE`.
     File,
 }
 

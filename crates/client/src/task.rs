@@ -1,4 +1,4 @@
-//! Handles of import tasks, and waiting for their completion.
+//! Handles to import tasks, and waiting for tasks to end.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -13,17 +13,17 @@ use crate::error::{Error, ErrorKind};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
-/// The delay before the first poll, and its cap.
+/// The delay before the first poll, and the maximum delay.
 const FIRST_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The factor by which the delay grows after each poll.
 const INTERVAL_GROWTH: f64 = 1.5;
 
-/// How long the last poll may take past the timeout.
+/// The minimum time for the last poll, which starts when the timeout expires.
 const LAST_POLL: Duration = Duration::from_secs(1);
 
-/// A handle of an import task on the server. Created by [`Datasets::task`](crate::calls::Datasets::task) or by the `handle`
+/// A handle to an import task on the server. Created by [`Datasets::task`](crate::calls::Datasets::task) or by the `handle`
 /// method of an import call.
 #[derive(Clone, Debug)]
 pub struct TaskHandle {
@@ -37,8 +37,7 @@ impl TaskHandle {
         Self { client, dataset_id, id }
     }
 
-    /// Returns the id of the dataset that the task imports into. It is needed together with [`id`](Self::id) to get
-    /// another handle of the task.
+    /// Returns the id of the dataset that the task imports into. Together with [`id`](Self::id), it identifies the task.
     pub fn dataset_id(&self) -> &str {
         &self.dataset_id
     }
@@ -104,7 +103,7 @@ impl Wait {
         }
     }
 
-    /// Starts a task with a call, then waits for it.
+    /// Waits for the task that a call starts.
     pub(crate) fn start(
         client: Client,
         call: Pin<Box<dyn Future<Output = Result<ImportTask, Error>> + Send>>,
@@ -118,7 +117,7 @@ impl Wait {
         self
     }
 
-    /// Sets the delay before the first poll and the cap to which it grows. Default: 0.1 s and 5 s.
+    /// Sets the delay before the first poll, and the maximum to which it grows. Default: 0.1 s and 5 s.
     pub fn poll_interval(mut self, first: Duration, longest: Duration) -> Self {
         self.first_interval = first;
         self.max_interval = longest.max(first);
@@ -167,7 +166,6 @@ impl Wait {
                 }
             }
             interval = interval.mul_f64(INTERVAL_GROWTH).min(self.max_interval);
-            // The last poll starts when the timeout expires, so it needs some time of its own.
             let remaining = self.timeout.saturating_sub(started.elapsed()).max(LAST_POLL);
             match tokio::time::timeout(remaining, handle.refresh()).await {
                 Ok(refreshed) => task = refreshed?,

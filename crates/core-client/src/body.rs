@@ -7,13 +7,13 @@ use serde::de::DeserializeOwned;
 
 /// A response extension that makes raw JSON values borrow from the response body instead of copying it.
 ///
-/// This saves two allocations per record, but every value keeps the whole body in memory. Only the Node binding uses it,
-/// because it copies each response to JavaScript as a whole.
+/// This saves an allocation per value, but every value keeps the whole body in memory. Only the Node binding uses it, because
+/// it copies each response to JavaScript as a whole.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct SharedBody;
 
-/// Reads and decodes a whole response. Generated operations call this instead of `ResponseValue::from_response`.
+/// Reads and decodes a response body. Generated operations call this instead of `ResponseValue::from_response`.
 pub(crate) async fn read<T: DeserializeOwned, E>(
     mut response: Response,
 ) -> Result<ResponseValue<T>, Error<E>> {

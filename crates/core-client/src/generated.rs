@@ -93,8 +93,6 @@ const _: () = {
 };
 #[allow(clippy::all)]
 impl Client {
-    /// List datasets
-    ///
     /// Returns the datasets in the workspace, newest first, one page at a time.
     ///
     /// Sends a `GET` request to `/v1/observability/datasets`
@@ -141,8 +139,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Create a dataset
-    ///
     /// Creates an empty dataset in the workspace.
     ///
     /// Sends a `POST` request to `/v1/observability/datasets`
@@ -182,8 +178,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Get a dataset
-    ///
     /// Returns a dataset. Fails with `DATASET_NOT_FOUND` if it does not exist.
     ///
     /// Sends a `GET` request to `/v1/observability/datasets/{dataset_id}`
@@ -226,8 +220,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Delete a dataset
-    ///
     /// Deletes a dataset and all of its records.
     ///
     /// Sends a `DELETE` request to `/v1/observability/datasets/{dataset_id}`
@@ -270,8 +262,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Update a dataset
-    ///
     /// Updates the name or description of a dataset. Fields that are omitted or null remain unchanged.
     ///
     /// Sends a `PATCH` request to `/v1/observability/datasets/{dataset_id}`
@@ -317,8 +307,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// List the records of a dataset
-    ///
     /// Returns the records of a dataset in the order they were added, one page at a time.
     ///
     /// Sends a `GET` request to `/v1/observability/datasets/{dataset_id}/records`
@@ -368,8 +356,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Create a record
-    ///
     /// Adds a record to a dataset.
     ///
     /// Sends a `POST` request to `/v1/observability/datasets/{dataset_id}/records`
@@ -416,8 +402,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Import records from a campaign
-    ///
     /// Starts an import task that adds a record for each event selected by a campaign.
     ///
     /// Sends a `POST` request to `/v1/observability/datasets/{dataset_id}/imports/from-campaign`
@@ -463,8 +447,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Import records from explorer events
-    ///
     /// Starts an import task that adds a record for each of the given chat completion events.
     ///
     /// Sends a `POST` request to `/v1/observability/datasets/{dataset_id}/imports/from-explorer`
@@ -510,8 +492,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Import records from a file
-    ///
     /// Starts an import task that adds a record for each line of an uploaded JSONL file. Each line is an object with either `payload` or `messages`, and optionally `properties`.
     ///
     /// Sends a `POST` request to `/v1/observability/datasets/{dataset_id}/imports/from-file`
@@ -557,8 +537,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Import records from playground conversations
-    ///
     /// Starts an import task that adds a record for each of the given playground conversations.
     ///
     /// Sends a `POST` request to `/v1/observability/datasets/{dataset_id}/imports/from-playground`
@@ -604,8 +582,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Import records from other datasets
-    ///
     /// Starts an import task that copies records from other datasets in the workspace.
     ///
     /// Sends a `POST` request to `/v1/observability/datasets/{dataset_id}/imports/from-dataset`
@@ -651,8 +627,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Export a dataset to JSONL
-    ///
     /// Exports all records of a dataset to a JSONL file, one record per line, and returns a presigned URL for downloading the file. The URL requires no API key, so treat it as a secret. It expires; export again to get a new one.
     ///
     /// Sends a `GET` request to `/v1/observability/datasets/{dataset_id}/exports/to-jsonl`
@@ -696,8 +670,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Get an import task
-    ///
     /// Returns the status, progress and result of an import task.
     ///
     /// Sends a `GET` request to `/v1/observability/datasets/{dataset_id}/tasks/{task_id}`
@@ -743,8 +715,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// List the import tasks of a dataset
-    ///
     /// Returns the import tasks of a dataset, newest first, one page at a time.
     ///
     /// Sends a `GET` request to `/v1/observability/datasets/{dataset_id}/tasks`
@@ -794,8 +764,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Delete multiple records
-    ///
     /// Deletes up to 500 records in one request. Either all or none of them are deleted.
     ///
     /// Sends a `POST` request to `/v1/observability/dataset-records/bulk-delete`
@@ -835,8 +803,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Get a record
-    ///
     /// Returns a record. Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
     ///
     /// Sends a `GET` request to `/v1/observability/dataset-records/{dataset_record_id}`
@@ -880,8 +846,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Delete a record
-    ///
     /// Deletes a record from its dataset.
     ///
     /// Sends a `DELETE` request to `/v1/observability/dataset-records/{dataset_record_id}`
@@ -924,8 +888,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Replace the payload of a record
-    ///
     /// Replaces the entire payload of a record. The properties remain unchanged.
     ///
     /// Sends a `PUT` request to `/v1/observability/dataset-records/{dataset_record_id}/payload`
@@ -971,8 +933,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Replace the properties of a record
-    ///
     /// Replaces all properties of a record. The payload remains unchanged.
     ///
     /// Sends a `PUT` request to `/v1/observability/dataset-records/{dataset_record_id}/properties`
@@ -1018,8 +978,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Judge a record
-    ///
     /// Evaluates a record with a model, using the judge definition in the request.
     ///
     /// Sends a `POST` request to `/v1/observability/dataset-records/{dataset_record_id}/live-judging`
@@ -1066,8 +1024,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// List files
-    ///
     /// Returns the files in the workspace, newest first, one page at a time. Unlike in other listings, pages are numbered from 0.
     ///
     /// Sends a `GET` request to `/v1/files`
@@ -1120,8 +1076,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Get a file
-    ///
     /// Returns the metadata of an uploaded file.
     ///
     /// Sends a `GET` request to `/v1/files/{file_id}`
@@ -1160,8 +1114,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Delete a file
-    ///
     /// Deletes an uploaded file. Records imported from it are kept.
     ///
     /// Sends a `DELETE` request to `/v1/files/{file_id}`
@@ -1201,8 +1153,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Download a file
-    ///
     /// Returns the content of an uploaded file.
     ///
     /// Sends a `GET` request to `/v1/files/{file_id}/content`
@@ -1234,8 +1184,6 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Get a presigned URL for a file
-    ///
     /// Returns a presigned URL for downloading a file. The URL requires no API key until it expires, so treat it as a secret.
     ///
     /// Sends a `GET` request to `/v1/files/{file_id}/url`

@@ -1,4 +1,4 @@
-//! Lets the layer above send the requests of the generated operations.
+//! Delegates sending the requests of generated operations to a [`SendRequest`] implementation.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,9 +10,10 @@ use reqwest::{Request, Response};
 
 use crate::Client;
 
-/// Sends the requests of generated operations. Passed to [`Client::new_with_client`] in [`Hooks`].
+/// Sends the requests of generated operations. Wrap an implementation in [`Hooks`] to pass it to
+/// [`Client::new_with_client`].
 pub trait SendRequest: Send + Sync + 'static {
-    /// Sends the request of the named operation and returns the response, including responses with an error status.
+    /// Sends a request and returns the response, which may have an error status. `operation` is the operation id.
     ///
     /// # Errors
     /// reqwest's error if there is no response.
@@ -23,7 +24,7 @@ pub trait SendRequest: Send + Sync + 'static {
     ) -> BoxFuture<'a, reqwest::Result<Response>>;
 }
 
-/// The state of the generated client: what sends its requests.
+/// The state of the generated client, which contains the sender of its requests.
 #[derive(Clone)]
 pub struct Hooks(Arc<dyn SendRequest>);
 
@@ -51,8 +52,8 @@ impl ClientHooks<Hooks> for Client {
         self.inner().0.send_request(info.operation_id, request).await
     }
 
-    /// Ends the call at a response with an error status. The sender has read its body already, and the generated code
-    /// would only understand the API's own error format.
+    /// Ends the call if the response has an error status. The sender has already read its body, and the generated code would
+    /// only decode the API's own error format.
     async fn post<E>(
         &self,
         result: &reqwest::Result<Response>,

@@ -1,7 +1,7 @@
 //! Generated operations of the Mistral observability datasets API.
 //!
-//! progenitor generates [`Client`] from the OpenAPI document: one method per operation, over the types of
-//! `mistral-datasets-types`. It has no retries and no error handling of its own: the `mistral-datasets` crate, which most
+//! progenitor generates [`Client`] from the OpenAPI document, with one method per operation, over the types of
+//! `mistral-datasets-types`. The client has no retries and no error handling: the `mistral-datasets` crate, which most
 //! programs should use instead, adds them through [`Hooks`].
 
 mod body;

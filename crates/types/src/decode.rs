@@ -19,7 +19,7 @@ pub(crate) fn shared_body() -> Option<Arc<ByteString>> {
     SHARED.with_borrow(Clone::clone)
 }
 
-/// Decodes a response body; raw JSON values are copied out of it.
+/// Decodes a response body. Raw JSON values are copied out of it.
 ///
 /// # Errors
 /// The error of `serde_json` if the body is not valid JSON for `T`. Objects and arrays that become
@@ -32,7 +32,7 @@ pub fn from_body<T: DeserializeOwned>(body: &Bytes) -> serde_json::Result<T> {
     }
 }
 
-/// Decodes a response body; raw JSON values hold a reference to it, so it stays in memory as long as any of them.
+/// Decodes a response body. Raw JSON values hold a reference to it, so it stays in memory as long as any of them.
 ///
 /// # Errors
 /// Same as [`from_body`].
@@ -55,13 +55,13 @@ pub fn from_shared_body<T: DeserializeOwned>(body: &Bytes) -> serde_json::Result
     from_text(&text)
 }
 
-/// Decodes text with the lazy reader only, or returns `None` if that cannot read it.
+/// Decodes text with the lazy reader only. Returns `None` if the lazy reader cannot read it.
 pub fn from_text_lazily<T: DeserializeOwned>(text: &str) -> Option<T> {
     lazy_reader::from_str(text).ok()
 }
 
 fn from_text<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
-    // The lazy reader does not explain its failures; serde_json does.
+    // The lazy reader does not say why it failed, serde_json does.
     lazy_reader::from_str(text).or_else(|_| serde_json::from_str(text))
 }
 

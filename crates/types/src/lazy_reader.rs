@@ -1,8 +1,8 @@
 //! A `serde` deserializer that skips the JSON values stored as text instead of parsing them.
 //!
 //! `serde_json` parses a raw value to find its end, which dominates the cost of decoding a page of records. This reader finds
-//! the end with [`skip`](crate::skip); whether the skipped text is valid JSON is found out when it is parsed. Objects, arrays
-//! and strings without escapes are read here, everything else is delegated to `serde_json`.
+//! the end with [`skip`](crate::skip), so skipped text is not validated until it is parsed. Objects, arrays and strings
+//! without escapes are read here, everything else is delegated to `serde_json`.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
 use crate::raw_json::RAW_JSON;
 use crate::skip;
 
-/// Deserializes a whole text.
+/// Deserializes a value from text that contains nothing else.
 pub(crate) fn from_str<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Unreadable> {
     let mut reader = Reader { text, at: 0 };
     let value = T::deserialize(&mut reader)?;
@@ -22,7 +22,7 @@ pub(crate) fn from_str<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Un
     }
 }
 
-/// The text cannot be read. To learn why, parse it with `serde_json`.
+/// The error for text that cannot be read. To find out why, parse it with `serde_json`.
 #[derive(Debug)]
 pub(crate) struct Unreadable;
 
@@ -284,8 +284,8 @@ mod tests {
 
     const ID: &str = "019b2bd7-96e7-7219-8c0b-45a73da50088";
 
-    /// Asserts that this reader and `serde_json` agree on a text.
-    fn same<T: DeserializeOwned + PartialEq + std::fmt::Debug>(text: &str) -> Option<T> {
+    /// Asserts that this reader and `serde_json` give the same result for a text.
+    fn assert_same<T: DeserializeOwned + PartialEq + std::fmt::Debug>(text: &str) -> Option<T> {
         let lazy = from_str(text).ok();
         assert_eq!(lazy, serde_json::from_str::<T>(text).ok(), "{text}");
         lazy
@@ -299,16 +299,17 @@ mod tests {
             "payload":{{"messages":[{{"role":"user","content":"}}]\""}}]}},"properties":{{}},
             "more":[1, "\n", {{}}],"less":null,"n":-1.5e3,"tr\u00fce":true}} "#
         );
-        let read: DatasetRecord = same(&record).unwrap();
+        let read: DatasetRecord = assert_same(&record).unwrap();
         assert_eq!(read.source.as_str(), "NEWA\"");
         assert_eq!(read.payload.get(), r#"{"messages":[{"role":"user","content":"}]\""}]}"#);
         assert_eq!(read.extra["trüe"].get(), "true");
         assert_eq!(read.extra.len(), 4);
-        let page = same::<DatasetPage>(r#"{"results": [ ], "count": 3, "next": "\u0061", "x": 0}"#);
+        let page =
+            assert_same::<DatasetPage>(r#"{"results": [ ], "count": 3, "next": "\u0061", "x": 0}"#);
         assert_eq!(page.unwrap().next.as_deref(), Some("a"));
         for end in 0..record.len() - 1 {
             if record.is_char_boundary(end) {
-                same::<DatasetRecord>(&record[..end]);
+                assert_same::<DatasetRecord>(&record[..end]);
             }
         }
     }
@@ -352,10 +353,10 @@ mod tests {
             "{\"a\":\u{a0}1}",
             r#"{"a":_}"#,
         ] {
-            same::<Extra>(text);
-            same::<DatasetPage>(text);
-            same::<Dataset>(text);
-            same::<ImportTask>(text);
+            assert_same::<Extra>(text);
+            assert_same::<DatasetPage>(text);
+            assert_same::<Dataset>(text);
+            assert_same::<ImportTask>(text);
         }
         for text in [
             r#"{"count": "1"}"#,
@@ -366,12 +367,12 @@ mod tests {
             r#"{"count": 1, "next": nil}"#,
             r#"{"count": 1, "next": 1}"#,
         ] {
-            assert_eq!(same::<DatasetPage>(text), None, "{text}");
+            assert_eq!(assert_same::<DatasetPage>(text), None, "{text}");
         }
     }
 
     #[test]
-    fn an_exhausted_array_stays_exhausted() {
+    fn an_array_yields_nothing_after_its_end() {
         struct Greedy(Vec<u8>);
 
         impl<'de> Deserialize<'de> for Greedy {
@@ -399,9 +400,9 @@ mod tests {
             }
         }
 
-        let lists: Vec<Greedy> = from_str("[[1, 2], [3]]").unwrap();
-        let lists: Vec<&[u8]> = lists.iter().map(|Greedy(list)| &list[..]).collect();
-        assert_eq!(lists, [&[1, 2][..], &[3]]);
+        let arrays: Vec<Greedy> = from_str("[[1, 2], [3]]").unwrap();
+        let arrays: Vec<&[u8]> = arrays.iter().map(|Greedy(items)| &items[..]).collect();
+        assert_eq!(arrays, [&[1, 2][..], &[3]]);
     }
 
     #[test]
@@ -416,8 +417,8 @@ mod tests {
         #[serde(untagged)]
         enum Either {
             Number(f64),
-            Text(String),
-            List(Vec<Option<bool>>),
+            String(String),
+            Array(Vec<Option<bool>>),
         }
 
         type All = (Vec<Kind>, Either, char, (), Option<i64>, serde_json::Value);
@@ -428,10 +429,10 @@ mod tests {
             r#"[[], [null, true], "xy", null, null, null]"#,
             r#"[["None"], 1, "x", null, null, null]"#,
         ] {
-            same::<All>(text);
-            same::<Vec<Either>>(text);
-            same::<Vec<(u8, i128)>>(text);
+            assert_same::<All>(text);
+            assert_same::<Vec<Either>>(text);
+            assert_same::<Vec<(u8, i128)>>(text);
         }
-        assert!(same::<All>(r#"[["Plain"], 1, "x", null, 1, 1]"#).is_some());
+        assert!(assert_same::<All>(r#"[["Plain"], 1, "x", null, 1, 1]"#).is_some());
     }
 }

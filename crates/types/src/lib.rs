@@ -3,10 +3,10 @@
 //!
 //! Both the client and the local server use these types; most programs get them from `mistral_datasets::types`.
 //!
-//! - **Responses are read leniently.** Unknown fields are kept in `extra`, unknown enum values become `Other`, and optional
+//! - **Responses are decoded leniently.** Unknown fields are kept in `extra`, unknown enum values become `Other`, and optional
 //!   fields may be missing or null.
-//! - **Requests are written exactly.** A value is serialized as it was given; absent optional fields are left out.
-//! - **Payloads and properties stay text.** [`RawJson`] keeps key order, number spelling and escapes, and is parsed only on
+//! - **Requests are serialized exactly.** Values are not changed, and optional fields that are not set are omitted.
+//! - **Payloads and properties are raw JSON.** [`RawJson`] keeps key order, number formats and escapes, and is parsed only on
 //!   demand.
 
 #[doc(hidden)]

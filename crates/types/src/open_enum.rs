@@ -1,6 +1,6 @@
 //! String enums that keep unknown values.
 
-/// Declares a string enum with an `Other` variant that keeps unknown values in both directions.
+/// Declares a string enum with an `Other` variant, so that unknown values are preserved when decoding and encoding.
 macro_rules! open_enum {
     ($(#[doc = $about:literal])+ pub enum $name:ident { $($(#[doc = $doc:literal])+ $variant:ident = $value:literal,)+ }) => {
         $(#[doc = $about])+
@@ -15,10 +15,10 @@ macro_rules! open_enum {
         }
 
         impl $name {
-            /// The values in the OpenAPI document, in its order.
+            /// The values in the OpenAPI document, in the same order.
             pub const KNOWN: &'static [&'static str] = &[$($value),+];
 
-            /// Returns the value as it is sent.
+            /// Returns the value as it appears in JSON.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $value,)+

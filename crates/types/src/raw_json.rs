@@ -10,10 +10,10 @@ use serde_json::value::RawValue;
 
 use crate::decode;
 
-/// The newtype name by which [`RawJson`] asks the lazy reader for text.
+/// The newtype name with which [`RawJson`] requests raw text from the lazy reader.
 pub(crate) const RAW_JSON: &str = "$mistral_datasets::RawJson";
 
-/// A JSON value stored as text, verbatim: key order, number spelling, escapes and white space are kept.
+/// A JSON value stored as text. Key order, number formats, escapes and white space are preserved.
 ///
 /// Nothing is parsed until [`parse`](Self::parse) is called. Objects and arrays in a response are not validated before that
 /// either: if one is malformed, the rest of the response is still readable, and parsing or serializing that value fails.
@@ -38,7 +38,7 @@ enum Text {
     /// An unvalidated value copied from a response.
     Copied(Box<str>),
     /// An unvalidated value inside a shared response body. The offsets have 32 bits to keep the enum small.
-    Shared { of: Arc<ByteString>, start: u32, end: u32 },
+    Shared { body: Arc<ByteString>, start: u32, end: u32 },
 }
 
 impl RawJson {
@@ -50,7 +50,7 @@ impl RawJson {
         RawValue::from_string(text).map(Self::valid)
     }
 
-    /// Serializes a value. Another `RawJson` is taken verbatim.
+    /// Creates a value by serializing another. The text of a `RawJson` is copied unchanged.
     ///
     /// # Errors
     /// Fails if the value cannot be represented in JSON, such as a map whose keys are not strings.
@@ -63,15 +63,15 @@ impl RawJson {
     }
 
     /// Creates a value from part of a response; see [`decode::from_shared_body`] for when it borrows the body.
-    fn unvalidated(piece: &str) -> Self {
-        let part = || {
-            let of = decode::shared_body()?;
-            let start = piece.as_ptr().addr().checked_sub(of.as_ptr().addr())?;
-            let end = start.checked_add(piece.len())?;
-            of.get(start..end)?;
-            Some(Text::Shared { start: start.try_into().ok()?, end: end.try_into().ok()?, of })
+    fn unvalidated(text: &str) -> Self {
+        let shared = || {
+            let body = decode::shared_body()?;
+            let start = text.as_ptr().addr().checked_sub(body.as_ptr().addr())?;
+            let end = start.checked_add(text.len())?;
+            body.get(start..end)?;
+            Some(Text::Shared { start: start.try_into().ok()?, end: end.try_into().ok()?, body })
         };
-        Self(part().unwrap_or_else(|| Text::Copied(piece.into())))
+        Self(shared().unwrap_or_else(|| Text::Copied(text.into())))
     }
 
     /// Returns the JSON text.
@@ -79,7 +79,7 @@ impl RawJson {
         match &self.0 {
             Text::Valid(value) => value.get(),
             Text::Copied(text) => text,
-            Text::Shared { of, start, end } => &of[*start as usize..*end as usize],
+            Text::Shared { body, start, end } => &body[*start as usize..*end as usize],
         }
     }
 
@@ -122,8 +122,8 @@ impl<'de> Deserialize<'de> for RawJson {
                 f.write_str("JSON")
             }
 
-            fn visit_borrowed_str<E: de::Error>(self, piece: &'de str) -> Result<RawJson, E> {
-                Ok(RawJson::unvalidated(piece))
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<RawJson, E> {
+                Ok(RawJson::unvalidated(text))
             }
 
             fn visit_newtype_struct<D: Deserializer<'de>>(
@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_verbatim_both_ways() {
+    fn text_is_preserved_when_decoding_and_encoding() {
         for text in [
             r#"{"b": 1.0, "a": 1e-7, "c": [ 12345678901234567890123, "\u0001", "😀" ]}"#,
             r#"{"x":"\ud800"}"#,

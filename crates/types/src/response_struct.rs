@@ -1,4 +1,4 @@
-//! Leniently decoded response types: unknown fields are kept, optional fields may be missing.
+//! Leniently decoded response types: unknown fields are kept, and optional fields may be missing.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,14 +8,14 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 use crate::raw_json::RawJson;
 
-/// Fields of a response that are not in the OpenAPI document, by name.
+/// The fields of a response that are not in the OpenAPI document, by name.
 pub type Extra = BTreeMap<String, RawJson>;
 
 /// Declares a response type with an `extra` field for unknown fields.
 ///
-/// Optional fields may be missing or null. When serialized, absent optional fields are written as null and the unknown fields
-/// follow the known ones. A derived `Deserialize` with `#[serde(flatten)]` cannot do this, because flattening buffers values
-/// and raw JSON does not survive that.
+/// Optional fields may be missing or null. When serialized, absent optional fields are written as null, and unknown fields
+/// follow the known fields. A derived `Deserialize` with `#[serde(flatten)]` cannot be used, because flattening buffers values
+/// in a form that does not preserve raw JSON.
 macro_rules! response_struct {
     (
         $(#[$meta:meta])*

@@ -1,8 +1,8 @@
-//! Finds where JSON values end, without parsing them.
+//! Finds the end of JSON values without parsing them.
 //!
-//! Most of a page of records is payloads and properties, which are usually forwarded or parsed elsewhere. Their ends are
-//! found by scanning for quotes and brackets only, 64 bytes at a time. The contents of a skipped value are not validated: the
-//! functions here say where a valid value would end.
+//! A page of records consists mostly of payloads and properties, which are usually forwarded or parsed elsewhere. Their ends
+//! are found by scanning for quotes and brackets only, 64 bytes at a time. The contents of a skipped value are not validated:
+//! for invalid JSON, the result is unspecified.
 
 use wide::u8x16;
 
@@ -28,7 +28,7 @@ pub fn brackets(text: &[u8]) -> Option<usize> {
             match block[next] {
                 b'{' | b'[' => depth += 1,
                 b'}' | b']' => depth = depth.checked_sub(1)?,
-                // A byte that the bracket mask matches by accident and that is invalid outside strings.
+                // Another byte that the bracket mask matches, which is invalid outside strings.
                 _ => return None,
             }
             if depth == 0 {
@@ -98,7 +98,7 @@ pub fn elements(array: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || values.next())
 }
 
-/// The values inside brackets, names of fields included.
+/// Iterates over the values inside brackets, including the names of fields.
 struct Values<'a> {
     text: &'a str,
     at: usize,
@@ -139,7 +139,7 @@ pub fn deeper_than(text: &[u8], limit: usize) -> Option<usize> {
     }
 }
 
-/// Where certain bytes are in a block. The lowest bit stands for the first byte.
+/// The positions of certain bytes in a block. The lowest bit represents the first byte.
 struct BlockMasks {
     quotes: u64,
     backslashes: u64,
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_and_elements_are_verbatim() {
+    fn fields_and_elements_are_unchanged() {
         let object = "{ \"a\\\"}\" : 1.0 ,\n\"\\\\\":{\"b\":[\"]\"]},\"\": [ 1 ] , \"n\":null,\"e\":\"\\\\\"}";
         let found: Vec<_> = fields(object).collect();
         let expected = [
@@ -315,7 +315,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn fields_and_elements_lose_nothing(value in json_value(), pretty in any::<bool>()) {
+        fn values_can_be_rebuilt_from_fields_and_elements(value in json_value(), pretty in any::<bool>()) {
             let text = if pretty {
                 serde_json::to_string_pretty(&value).unwrap()
             } else {

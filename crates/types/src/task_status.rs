@@ -15,8 +15,8 @@ impl TaskStatus {
 
     /// Returns `true` if the task has ended, successfully or not.
     ///
-    /// Every other status, including unknown ones, means that the task is still running. This is an assumption: the service
-    /// does not document it.
+    /// Every other status, including an unknown status, is taken to mean that the task is still running. The service does not
+    /// document this.
     pub fn is_finished(&self) -> bool {
         self.is_success() || self.is_failure()
     }

@@ -18,13 +18,13 @@ fn parse(text: &str) -> Result<DateTime<Utc>, chrono::ParseError> {
     }
 }
 
-/// A parsed timestamp and its text, padded with bytes that UTF-8 never contains.
+/// A parsed timestamp with its text, which is padded with a byte that never occurs in UTF-8.
 type CacheEntry = ([u8; 32], DateTime<Utc>);
 
 const PADDING: u8 = 0xff;
 
 thread_local! {
-    /// The last timestamp parsed. Records that were never updated carry the same timestamp twice.
+    /// The last timestamp parsed. A record that was never updated contains the same timestamp twice.
     static LAST: Cell<CacheEntry> = const { Cell::new(([0xfe; 32], DateTime::UNIX_EPOCH)) };
 }
 

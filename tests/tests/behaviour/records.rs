@@ -112,7 +112,7 @@ async fn fetch_unknown_record() {
     );
     let error = records.fetch("not a uuid").await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::Validation, None));
-    assert_eq!(error.message(), "dataset_record_id: expected a uuid");
+    assert_eq!(error.message(), "dataset_record_id: expected a UUID");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Emits the client's calls: a handle per resource group, and per operation a call type that collects the arguments,
+//! Emits the client's calls: one handle per resource group, and one call type per operation, which collects the arguments,
 //! validates them and sends the request.
 
 use std::fmt::Write;
@@ -28,7 +28,7 @@ fn module(group: &str) -> &str {
 fn handles(model: &Model) -> Result<String, String> {
     let groups = model.groups();
     let mut text = preamble("//");
-    text.push_str("\n//! The resource handles, and a module with the calls of each.\n\n");
+    text.push_str("\n//! The resource handles, and one module per handle with its calls.\n\n");
     for group in &groups {
         let _ = writeln!(text, "pub mod {};", module(group));
     }
@@ -40,7 +40,7 @@ fn handles(model: &Model) -> Result<String, String> {
         let _ = writeln!(
             text,
             "{}#[derive(Clone, Debug)]\npub struct {name} {{\n    pub(crate) client: Client,\n}}\n",
-            doc(&format!("The operations of `{group}`: {}.", operations.join(", ")))
+            doc(&format!("A handle with the operations of `{group}`: {}.", operations.join(", ")))
         );
     }
     let parents: Vec<Option<&str>> =
@@ -63,7 +63,7 @@ fn handles(model: &Model) -> Result<String, String> {
             let (name, method) = (pascal(module(child)), module(child));
             let _ = writeln!(
                 text,
-                "/// Returns the handle with the operations of `{child}`.\npub fn {method}(&self) -> {name} {{\n{name} {{ client: {client} }}\n}}\n"
+                "/// Returns a handle with the operations of `{child}`.\npub fn {method}(&self) -> {name} {{\n{name} {{ client: {client} }}\n}}\n"
             );
         }
         text.push_str("}\n\n");
@@ -131,7 +131,7 @@ fn argument_code(
             (_, Shape::Id, true) => {
                 ("impl IntoId".into(), "String".into(), format!("{name}.into_id()"))
             }
-            (_, Shape::Text, true) => {
+            (_, Shape::String, true) => {
                 let path = operation.parameters.iter().any(|parameter| {
                     parameter.location == Location::Path && parameter.field.name == field.name
                 });
@@ -146,7 +146,7 @@ fn argument_code(
                 "Vec<String>".into(),
                 format!("{name}.into_iter().map(IntoId::into_id).collect()"),
             ),
-            (_, Shape::Texts, true) => (
+            (_, Shape::Strings, true) => (
                 "impl IntoIterator<Item = impl Into<String>>".into(),
                 "Vec<String>".into(),
                 format!("{name}.into_iter().map(Into::into).collect()"),
@@ -162,8 +162,8 @@ fn argument_code(
             (_, Shape::Scalar(ty), true) => (ty.clone(), ty, name),
             (_, shape, false) => {
                 let inner = match shape {
-                    Shape::Id | Shape::Text => "String".to_owned(),
-                    Shape::Ids | Shape::Texts => "Vec<String>".to_owned(),
+                    Shape::Id | Shape::String => "String".to_owned(),
+                    Shape::Ids | Shape::Strings => "Vec<String>".to_owned(),
                     Shape::Object => "RawJson".to_owned(),
                     Shape::Enum(ty) => format!("types::{ty}"),
                     Shape::Scalar(ty) => ty,
@@ -191,8 +191,8 @@ fn unknown<T>(operation: &Operation, field: &Field) -> Result<T, String> {
 enum Shape {
     Id,
     Ids,
-    Text,
-    Texts,
+    String,
+    Strings,
     Object,
     Enum(String),
     Scalar(String),
@@ -202,12 +202,12 @@ enum Shape {
 fn shape(model: &Model, ty: &Type) -> Shape {
     match ty {
         Type::Uuid => Shape::Id,
-        Type::String => Shape::Text,
+        Type::String => Shape::String,
         Type::Integer | Type::Number | Type::Boolean => Shape::Scalar(rust_text::value_type(ty)),
         Type::FreeObject => Shape::Object,
         Type::Array(items) => match **items {
             Type::Uuid => Shape::Ids,
-            Type::String => Shape::Texts,
+            Type::String => Shape::Strings,
             _ => Shape::Unknown,
         },
         Type::Named(name) => match model.schema(name).kind {
@@ -226,31 +226,25 @@ fn call_name(operation: &Operation) -> String {
 
 fn method(model: &Model, operation: &Operation) -> Result<String, String> {
     let arguments = operation.arguments(model);
-    let mut about = format!("{}.\n\n{}\n", operation.summary, operation.description);
+    let mut about =
+        format!("{}\n\nSends `{} {}`.\n", operation.description, operation.method, operation.path);
     if !arguments.is_empty() {
         about.push_str("\n# Arguments\n");
         for Argument { field, .. } in &arguments {
-            let _ = write!(
-                about,
-                "- `{}`{}: {}",
-                field.name,
-                if field.required { "" } else { " (optional, set with a setter)" },
-                field.description
-            );
-            if let Some(limits) = field.limits.in_words() {
-                let _ = write!(about, " Limits: {limits}.");
-            }
-            if let Some(default) = &field.default {
-                let _ = write!(about, " Default: {default}.");
-            }
-            about.push('\n');
+            let optional = if field.required { "" } else { " (optional)" };
+            let _ = writeln!(about, "- `{}`{optional}: {}", field.name, argument_doc(field));
         }
     }
-    let _ = write!(
-        about,
-        "\n# Returns\n{}\n\n# Errors\n[`Validation`](crate::ErrorKind::Validation), before anything is sent, if an argument violates a limit; and the errors \
-         that any call can return, see [`ErrorKind`](crate::ErrorKind).\n\nSends `{} {}`.",
-        operation.success.description, operation.method, operation.path
+    if let Response::Json(name) = &operation.success.response {
+        let _ = write!(
+            about,
+            "\n# Returns\n[`{name}`](types::{name}): {}\n",
+            operation.success.description
+        );
+    }
+    about.push_str(
+        "\n# Errors\n[`Validation`](crate::ErrorKind::Validation), before anything is sent, if an argument violates a limit; and the errors \
+         that any call can return, see [`ErrorKind`](crate::ErrorKind).",
     );
     let mut signature = String::new();
     let mut initializers = String::new();
@@ -270,10 +264,85 @@ fn method(model: &Model, operation: &Operation) -> Result<String, String> {
     }
     let call = call_name(operation);
     Ok(format!(
-        "{}pub fn {}(&self{signature}) -> {call} {{\n{call} {{ client: self.client.clone(), {initializers} }}\n}}\n\n",
+        "{}{}pub fn {}(&self{signature}) -> {call} {{\n{call} {{ client: self.client.clone(), {initializers} }}\n}}\n\n",
         doc(&about),
+        example(model, operation)?,
         identifier(&operation.name)
     ))
+}
+
+/// Describes an argument with its limits and default.
+fn argument_doc(field: &Field) -> String {
+    let mut text = field.description.clone();
+    if let Some(limits) = field.limits.in_words() {
+        let _ = write!(text, " Limits: {limits}.");
+    }
+    if let Some(default) = &field.default {
+        let _ = write!(text, " Default: {default}.");
+    }
+    text
+}
+
+/// Emits a doc example that passes each required argument as a variable of the same name.
+fn example(model: &Model, operation: &Operation) -> Result<String, String> {
+    let mut parameters = String::new();
+    let mut names = Vec::new();
+    for Argument { field, .. } in operation.arguments(model) {
+        if !field.required {
+            continue;
+        }
+        let ty = match shape(model, &field.ty) {
+            Shape::Id | Shape::String => "&str".to_owned(),
+            Shape::Ids | Shape::Strings => "Vec<String>".to_owned(),
+            Shape::Object => "serde_json::Value".to_owned(),
+            Shape::Enum(ty) => format!("mistral_datasets::types::{ty}"),
+            Shape::Scalar(ty) => ty,
+            Shape::Unknown => return unknown(operation, field),
+        };
+        let name = identifier(&field.name);
+        let _ = write!(parameters, ", {name}: {ty}");
+        names.push(name);
+    }
+    let mut calls: Vec<String> =
+        operation.group.split('.').map(|name| format!(".{}()", identifier(name))).collect();
+    calls.push(format!(".{}({})", identifier(&operation.name), names.join(", ")));
+    if operation.starts_task() {
+        calls.push(".wait()".to_owned());
+    }
+    calls.push(".await?".to_owned());
+    let result = match &operation.success.response {
+        _ if operation.starts_task() => "let task = ".to_owned(),
+        Response::Json(name) => match &model.schema(name).kind {
+            Kind::Object { fields } if fields.len() == 1 => {
+                let field = identifier(&fields[0].name);
+                calls.push(format!(".{field}"));
+                format!("let {field} = ")
+            }
+            _ => format!("let {} = ", variable(name)),
+        },
+        Response::Empty | Response::Bytes => String::new(),
+    };
+    let mut statement = format!("{result}client{};", calls.concat());
+    if statement.len() > EXAMPLE_WIDTH {
+        statement = format!("{result}client\n    {};", calls.join("\n    "));
+    }
+    let mut text = String::from("///\n/// # Examples\n/// ```no_run\n");
+    let _ = writeln!(text, "/// # async fn example(client: mistral_datasets::Client{parameters})");
+    text.push_str("/// # -> Result<(), mistral_datasets::Error> {\n");
+    for line in statement.lines() {
+        let _ = writeln!(text, "/// {line}");
+    }
+    text.push_str("/// # Ok(())\n/// # }\n/// ```\n");
+    Ok(text)
+}
+
+/// The length above which the statement of an example is split into one line per method.
+const EXAMPLE_WIDTH: usize = 80;
+
+/// Returns the last word of a type name as a variable name, such as `record` for `DatasetRecord`.
+fn variable(ty: &str) -> String {
+    let start = ty.rfind(char::is_uppercase).unwrap_or(0);
+    ty[start..].to_lowercase()
 }
 
 fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, String> {
@@ -304,7 +373,11 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
         let _ = writeln!(
             text,
             "{}pub fn {name}(mut self, {name}: {}) -> Self {{\nself.{name} = {};\nself\n}}\n",
-            doc(&field.description),
+            doc(&format!(
+                "Sets the optional argument `{}`.\n\n{}",
+                field.name,
+                argument_doc(field)
+            )),
             code.parameter_type,
             code.conversion
         );
@@ -348,9 +421,9 @@ fn extra_methods(model: &Model, operation: &Operation) -> String {
             "{}pub fn wait(self) -> Wait {{\nlet client = self.client.clone();\nWait::start(client, self.into_future())\n}}\n\n\
              {}pub async fn handle(self) -> Result<TaskHandle, Error> {{\n\
              let client = self.client.clone();\nlet task = self.await?;\nOk(TaskHandle::new(client, task.dataset_id.to_string(), task.id.to_string()))\n}}\n\n",
-            doc("Starts the task and waits until it has ended."),
+            doc("Starts the task and returns a [`Wait`], which waits until the task has ended."),
             doc(
-                "Starts the task and returns a handle of it.\n\n# Errors\nThe errors of the call itself."
+                "Starts the task and returns a handle to it.\n\n# Errors\nThe errors of the call itself."
             ),
         );
     }
@@ -417,9 +490,11 @@ fn check(text: &mut String, model: &Model, field: &Field, place: Place) {
     let limits = &field.limits;
     let string = |limit: Option<u64>| limit.map(|limit| limit.to_string());
     let limit = match shape(model, &field.ty) {
-        Shape::Text => range(string(limits.min_length), string(limits.max_length), "0", "u64::MAX")
-            .map(|range| ("length", range)),
-        Shape::Ids | Shape::Texts => {
+        Shape::String => {
+            range(string(limits.min_length), string(limits.max_length), "0", "u64::MAX")
+                .map(|range| ("length", range))
+        }
+        Shape::Ids | Shape::Strings => {
             range(string(limits.min_items), string(limits.max_items), "0", "u64::MAX")
                 .map(|range| ("items", range))
         }
@@ -448,7 +523,7 @@ fn check(text: &mut String, model: &Model, field: &Field, place: Place) {
     }
     let named = matches!(field.ty, Type::Named(_));
     let _ = match (shape(model, &field.ty), field.required) {
-        (Shape::Text, true) if place == Place::Path => {
+        (Shape::String, true) if place == Place::Path => {
             writeln!(text, "checks.segment({wire:?}, &self.{name})?;")
         }
         (Shape::Id, true) => writeln!(text, "let {name} = checks.uuid({wire:?}, &self.{name})?;"),

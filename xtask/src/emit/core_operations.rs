@@ -1,8 +1,8 @@
 //! Emits core-client's operations with progenitor.
 //!
 //! progenitor receives a simplified copy of the document: without limits, which would become validating newtypes in every
-//! signature; with single-element `allOf`s unwrapped, which only add descriptions; and without multipart operations, which it
-//! does not support. Every named schema is replaced by the type of `mistral-datasets-types`, which decodes leniently.
+//! signature; with single-element `allOf`s unwrapped, which only add descriptions; without multipart operations, which it does
+//! not support; and without summaries, because the descriptions are better first lines of doc comments. Every named schema is replaced by the type of `mistral-datasets-types`, which decodes leniently.
 
 use progenitor::{GenerationSettings, Generator, InterfaceStyle, TagStyle};
 use serde_json::{Map, Value};
@@ -16,6 +16,7 @@ pub fn emit(document: &Value, model: &Model) -> Result<String, String> {
     let mut simplified = document.clone();
     simplify(&mut simplified);
     remove_multipart(&mut simplified);
+    remove_summaries(&mut simplified);
     let simplified = serde_json::from_value(simplified)
         .map_err(|error| format!("the simplified document is invalid: {error}"))?;
 
@@ -82,6 +83,15 @@ fn remove_multipart(document: &mut Value) {
         item.retain(|_, operation| {
             operation["requestBody"]["content"].get("multipart/form-data").is_none()
         });
+    }
+}
+
+fn remove_summaries(document: &mut Value) {
+    let Some(paths) = document["paths"].as_object_mut() else { return };
+    for item in paths.values_mut().filter_map(Value::as_object_mut) {
+        for operation in item.values_mut().filter_map(Value::as_object_mut) {
+            operation.remove("summary");
+        }
     }
 }
 

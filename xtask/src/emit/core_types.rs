@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::preamble;
-use super::rust_text::{self, doc, identifier, indented, is_eq, member_type, pascal, value_type};
+use super::rust_text::{self, doc, field_type, identifier, indented, is_eq, pascal, value_type};
 use crate::model::{Field, Kind, Model, Role, Schema, Type};
 
 /// Emits `types.rs`.
@@ -65,7 +65,7 @@ fn response(text: &mut String, model: &Model, schema: &Schema, fields: &[Field])
             "{need} {:?} {}: {},",
             field.name,
             identifier(&field.name),
-            member_type(field, schema.role)
+            field_type(field, schema.role)
         );
     }
     let secret = fields.iter().any(|field| field.secret);
@@ -113,7 +113,7 @@ fn request(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) 
         }
         text.push_str(&schemars_limits(field));
         let _ =
-            writeln!(text, "pub {}: {},", identifier(&field.name), member_type(field, schema.role));
+            writeln!(text, "pub {}: {},", identifier(&field.name), field_type(field, schema.role));
     }
     text.push_str("}\n\n");
 }

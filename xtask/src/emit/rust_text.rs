@@ -56,9 +56,9 @@ pub fn indented(text: &str) -> String {
         .collect()
 }
 
-/// Returns the type of a struct field. In a response, a missing array is decoded as an empty one. In a request, an optional
-/// field that is not set is not sent.
-pub fn member_type(field: &Field, role: Role) -> String {
+/// Returns the type of a struct field. In a response, a missing array becomes an empty vector. In a request, an optional field
+/// that is not set is not sent.
+pub fn field_type(field: &Field, role: Role) -> String {
     let ty = value_type(&field.ty);
     match (&field.ty, role) {
         _ if field.required => ty,

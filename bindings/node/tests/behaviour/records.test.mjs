@@ -123,7 +123,7 @@ test("fetch_unknown_record", async () => {
     errorCode: "DATASET_RECORD_NOT_FOUND",
   });
   await failure(records.fetch({ datasetRecordId: "not a uuid" }), ValidationError, {
-    message: "datasetRecordId: expected a uuid",
+    message: "datasetRecordId: expected a UUID",
     status: null,
   });
 });

@@ -99,7 +99,7 @@ async def test_fetch_unknown_record(api: Api) -> None:
     assert error.error_code == "DATASET_RECORD_NOT_FOUND"
     error = await error_of(api.datasets.records.fetch, dataset_record_id="not a uuid")
     assert isinstance(error, errors.ValidationError)
-    assert (error.message, error.status) == ("dataset_record_id: expected a uuid", None)
+    assert (error.message, error.status) == ("dataset_record_id: expected a UUID", None)
 
 
 async def test_update_record_payload(api: Api) -> None:

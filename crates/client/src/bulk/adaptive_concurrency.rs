@@ -1,4 +1,4 @@
-//! Adapts the number of concurrent requests to an overloaded server.
+//! Reduces the number of concurrent requests while the server is overloaded.
 
 use std::time::{Duration, Instant};
 
@@ -13,9 +13,9 @@ pub(super) struct AdaptiveConcurrency {
     max: f64,
     limit: f64,
     paused_until: Option<Instant>,
-    /// When the limit was last halved. Rejections of requests sent before that carry no new information.
+    /// When the limit was last halved. Rejected requests that were sent before that do not lower it again.
     last_decrease: Option<Instant>,
-    /// How often the limit was halved without a success in between.
+    /// The number of decreases since the last success.
     consecutive_decreases: u32,
     retries: RetryPolicy,
 }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_retry_after_applies() {
+    fn the_longest_retry_after_determines_the_pause() {
         let mut concurrency = concurrency(8);
         assert_eq!(concurrency.paused_until(), None);
         concurrency.on_overload(Instant::now(), Some(Duration::from_secs(60)));

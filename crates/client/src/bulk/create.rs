@@ -13,9 +13,8 @@ use super::import_part::PartImporter;
 use super::record::NewRecord;
 use crate::checks::Checks;
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{CreateReport, Error, Report};
 use crate::progress::{Progress, ProgressReporter};
-use crate::report::{CreateReport, Report};
 use crate::strategy::Strategy;
 
 const OPERATION: &str = "create_records";
@@ -23,11 +22,11 @@ const OPERATION: &str = "create_records";
 const DEFAULT_CONCURRENCY: usize = 8;
 const MAX_CONCURRENCY: usize = 64;
 
-/// Above either of these limits, `Auto` chooses `File`.
+/// The limits above which `Auto` chooses `File`.
 const AUTO_MAX_RECORDS: usize = 1_000;
 const AUTO_MAX_BYTES: usize = 32 << 20;
 
-/// How long `Auto` reads from the source before it chooses.
+/// The maximum time that `Auto` reads from the source before it chooses.
 const AUTO_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A [`create_records`](crate::calls::Datasets::create_records) call. Nothing is read from the source until it is awaited.
@@ -87,8 +86,8 @@ impl CreateRecords {
         self
     }
 
-    /// Resumes an earlier call with the same source. Records that were created, or may have been, are skipped. Failed
-    /// records are tried again.
+    /// Resumes an earlier call with the same source. Records that were or may have been created are skipped, failed records are
+    /// sent again.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -179,8 +178,8 @@ impl CreateRecords {
     }
 }
 
-/// Chooses a strategy after reading ahead. Returns all records of the source, including those read, and the strategy with
-/// the reason for it.
+/// Chooses a strategy by reading the first records. Returns a stream of all records, including those already read, and the
+/// strategy with the reason for it.
 async fn choose(
     client: &Client,
     mut records: Records,
@@ -220,7 +219,7 @@ async fn choose(
             count += 1;
             bytes += record.as_ref().map_or(0, NewRecord::size);
             if record.is_ok() {
-                report.mark_taken(index);
+                report.mark_read(index);
             }
             read.push((index, record));
         } else if record.is_err() {

@@ -1,4 +1,4 @@
-//! The `File` strategy: writes records to files, which are uploaded and imported.
+//! The `File` strategy: writes records to JSONL files, uploads the files and imports them.
 
 use std::ops::Range;
 
@@ -11,16 +11,15 @@ use super::record::{NewRecord, OPERATION, is_record_error};
 use super::scan::MAX_LINE_BYTES;
 use super::upload_parts::{Part, PartsBuilder, temp_file_error};
 use super::validate_line::validate;
-use crate::error::{Error, ErrorKind};
+use crate::error::{CreateReport, Error, ErrorKind, Outcome, UnfinishedImport};
 use crate::files::MAX_FILE_BYTES;
-use crate::report::{CreateReport, Outcome, UnfinishedImport};
 
-/// How many bytes of lines are written to the temporary file at once.
+/// The number of bytes that are collected before they are written to the temporary file.
 const BATCH_BYTES: usize = 1 << 20;
 
 const FILE_NAME: &str = "records.jsonl";
 
-/// Creates records by importing files, and records their outcomes in the report.
+/// Creates records by importing files, and stores their outcomes in the report.
 pub(super) struct FileCreator<'a> {
     pub(super) importer: PartImporter,
     pub(super) continue_on_error: bool,
@@ -112,7 +111,7 @@ impl FileCreator<'_> {
                 _ if !self.report.needs_sending(index) => continue,
                 record => record.and_then(|record| to_line(&record)),
             };
-            self.report.mark_taken(index);
+            self.report.mark_read(index);
             match line {
                 Ok(line) => {
                     reporter.update(|progress| {

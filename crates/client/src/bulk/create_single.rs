@@ -14,14 +14,13 @@ use super::may_have_been_applied;
 use super::record::{NewRecord, is_record_error};
 use crate::client::Client;
 use crate::config::{Options, RetryPolicy};
-use crate::error::{Error, ErrorKind};
+use crate::error::{CreateReport, Error, ErrorKind, Outcome};
 use crate::progress::ProgressReporter;
-use crate::report::{CreateReport, Outcome};
 
 /// The minimum number of attempts after status 429, unless retries are disabled.
 const MIN_RATE_LIMIT_ATTEMPTS: u32 = 10;
 
-/// A source of records, with the index of each.
+/// The records of a source with their indices.
 pub(super) type Records = BoxStream<'static, (usize, Result<NewRecord, Error>)>;
 
 /// Sends records and stores their outcomes in the report.
@@ -34,7 +33,7 @@ pub(super) struct SingleCreator<'a> {
     retries: RetryPolicy,
     concurrency: AdaptiveConcurrency,
     in_progress: FuturesUnordered<Pin<Box<dyn Future<Output = Completed> + Send>>>,
-    /// Items that the overloaded server rejected. They are sent again before new ones.
+    /// Items that the overloaded server rejected. They are sent again before new items.
     retry_queue: VecDeque<Item>,
     /// The error that ends the call. Once it is set, no more requests are sent.
     fatal_error: Option<Error>,
@@ -64,7 +63,7 @@ impl<'a> SingleCreator<'a> {
     ) -> Result<Self, Error> {
         let retries = client.transport()?.settings().retries.clone();
         Ok(Self {
-            // Retries happen here, where they slow down all requests.
+            // Retries are handled here, so that an overloaded server slows down all requests.
             client: client.with_options(Options::new().retries(RetryPolicy::none()))?,
             dataset_id,
             continue_on_error,
@@ -119,7 +118,7 @@ impl<'a> SingleCreator<'a> {
             }
             _ if !self.report.needs_sending(index) => {}
             Ok(record) => {
-                self.report.mark_taken(index);
+                self.report.mark_read(index);
                 self.send(Item { index, record, attempts: 0, started: Instant::now() });
             }
             Err(error) => self.fail(index, error),
@@ -215,7 +214,7 @@ fn affects_all_records(error: &Error) -> bool {
         | ErrorKind::RateLimit
         | ErrorKind::Cancelled
         | ErrorKind::Closed => true,
-        // There was no connection to send it over.
+        // An unambiguous connection error means that the server could not be reached.
         ErrorKind::Connection => !error.is_ambiguous(),
         _ => false,
     }

@@ -11,10 +11,9 @@ use super::scan::{OPERATION, ScanOptions, scan};
 use crate::checks::Checks;
 use crate::client::Client;
 use crate::compression::Compression;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, ImportReport, ImportedFile, Report, UnknownFile};
 use crate::files::MAX_FILE_BYTES;
 use crate::progress::{Progress, ProgressReporter};
-use crate::report::{ImportReport, ImportedFile, Report, UnknownFile};
 
 /// An [`import_jsonl`](crate::calls::Datasets::import_jsonl) call. Nothing is read until it is awaited. Dropping the future
 /// cancels everything except imports that are already running on the server.
@@ -61,8 +60,8 @@ impl ImportJsonl {
         self
     }
 
-    /// Sets the maximum size of an uploaded file. Larger sources are split into several files at line boundaries. Default and
-    /// maximum: 512 MB, the service's limit.
+    /// Sets the maximum size of an uploaded file in bytes, at least 1. Larger sources are split into several files at line
+    /// boundaries. Default and maximum: 512 MB (536,870,912 bytes), the service's limit.
     pub fn max_file_bytes(mut self, bytes: u64) -> Self {
         self.scan_options.max_file_bytes = bytes;
         self
@@ -70,8 +69,8 @@ impl ImportJsonl {
 
     /// Sets whether to wait for the imports. Default: `true`.
     ///
-    /// Without waiting, the files are imported concurrently, so their records may interleave; a failed import is only visible
-    /// in the task; and uploaded files are not deleted.
+    /// If the call does not wait, the files are imported concurrently, so their records may interleave. A failed import is only
+    /// visible in the task, and uploaded files are not deleted.
     pub fn wait(mut self, wait: bool) -> Self {
         self.importer.wait = wait;
         self
@@ -83,8 +82,8 @@ impl ImportJsonl {
         self
     }
 
-    /// Resumes an earlier call with the same source. Lines of files whose import succeeded, or may have started, are not sent
-    /// again. Imports that were still running are waited for; if one has failed, its lines are sent again.
+    /// Resumes an earlier call with the same source. Lines of files whose import succeeded, or may have been started, are not
+    /// sent again. If an import was still running, the call waits for it, and sends its lines again if it has failed.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {

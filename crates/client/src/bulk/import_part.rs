@@ -1,4 +1,4 @@
-//! Uploads one part of a source, imports it, waits for the import and deletes the file.
+//! Uploads one part of a source, imports it, waits for the import and deletes the uploaded file.
 
 use std::time::{Duration, Instant};
 
@@ -20,15 +20,16 @@ pub(super) struct PartImporter {
     pub(super) dataset_id: String,
     /// The operation that errors report.
     pub(super) operation: &'static str,
-    /// What the lines of a part are called in messages.
+    /// The unit of a part in messages, `lines` or `records`.
     pub(super) unit: &'static str,
     pub(super) reporter: ProgressReporter,
-    /// Whether to wait for the import, and for how long.
+    /// Whether to wait for the import.
     pub(super) wait: bool,
+    /// The maximum time to wait. If `None`, the default of [`Wait`](crate::Wait) applies.
     pub(super) timeout: Option<Duration>,
 }
 
-/// Why a part was not imported, as far as is known.
+/// How the import of a part failed.
 #[derive(Debug)]
 pub(super) enum ImportFailure {
     /// The part was certainly not imported, and no import is running.
@@ -53,7 +54,7 @@ impl PartImporter {
         verify_unchanged().map_err(ImportFailure::NotImported)?;
         let file = match self.upload(content, part, &name).await {
             Ok(file) => file,
-            // A truncated source fails the upload; that it has changed is the more helpful error.
+            // If the source was truncated in the meantime, that is a more helpful error than the failed upload.
             Err(error) => {
                 let error = verify_unchanged().err().unwrap_or(error);
                 return Err(ImportFailure::NotImported(error));
@@ -86,7 +87,7 @@ impl PartImporter {
                 Ok((file.id, task))
             }
             Err(error) if error.kind() == ErrorKind::TaskFailed => {
-                // The server's message refers to lines of the uploaded file.
+                // The line numbers in the server's message refer to the uploaded file.
                 let (unit, first, last) = (self.unit, part.first_line, part.last_line);
                 let context = format!("uploaded file {} with {unit} {first} to {last}", file.id);
                 Err(ImportFailure::NotImported(error.in_context(&context)))

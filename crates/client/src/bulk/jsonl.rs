@@ -13,7 +13,8 @@ use tokio_util::io::ReaderStream;
 /// The size of the chunks in which a reader is read.
 const CHUNK_SIZE: usize = 64 << 10;
 
-/// JSONL to import, plain or compressed: a file, bytes in memory, a reader or a stream.
+/// A source of JSONL to import: a file, bytes in memory, a reader or a stream. It may be compressed; see
+/// [`ImportJsonl::compression`](crate::ImportJsonl::compression).
 ///
 /// ```
 /// use mistral_datasets::Jsonl;
@@ -39,7 +40,7 @@ impl Jsonl {
         Self { source: Source::Path(path.into()), name: None }
     }
 
-    /// Reads bytes in memory.
+    /// Reads from memory.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
         Self { source: Source::Bytes(bytes.into()), name: None }
     }
@@ -60,7 +61,7 @@ impl Jsonl {
         self
     }
 
-    /// Returns what error messages call the source.
+    /// Returns the name of the source in error messages.
     pub(super) fn title(&self) -> String {
         match &self.source {
             Source::Path(path) => path.display().to_string(),
@@ -68,7 +69,7 @@ impl Jsonl {
         }
     }
 
-    /// Returns how to name the uploaded files. They are never compressed, so `.gz` and `.zst` are stripped.
+    /// Returns the name of the uploaded files, without `.gz` and `.zst` because they are not compressed.
     pub(super) fn file_name(&self) -> FileName {
         let explicit = self.name.as_deref().map(Path::new);
         let path = explicit.or(match &self.source {
@@ -98,7 +99,7 @@ impl fmt::Debug for Jsonl {
     }
 }
 
-/// Names the files of one import.
+/// The name of the uploaded files of one import.
 #[derive(Clone, Debug)]
 pub(super) struct FileName {
     stem: String,
@@ -110,7 +111,7 @@ impl FileName {
         Self { stem: stem.to_owned(), extension: extension.to_owned() }
     }
 
-    /// Returns the name of file `number` (from 1) of `total`.
+    /// Returns the name of file `number` (from 1) of `total`, which is numbered if there is more than one.
     pub(super) fn nth(&self, number: usize, total: usize) -> String {
         let Self { stem, extension } = self;
         if total == 1 {

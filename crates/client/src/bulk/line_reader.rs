@@ -4,10 +4,10 @@ use std::io::{self, Read};
 
 use memchr::memchr;
 
-/// How much is read at once.
+/// The number of bytes read at once, and the initial size of the buffer.
 const CHUNK_SIZE: usize = 256 << 10;
 
-/// Some editors write it at the start of a file.
+/// The byte order mark that some editors write at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Reads content line by line.
@@ -39,7 +39,7 @@ pub(super) struct Line<'a> {
 pub(super) enum LineContent<'a> {
     /// Only white space.
     Blank,
-    /// More bytes than allowed.
+    /// Longer than the maximum length.
     TooLong,
     /// The bytes of the line, without trailing white space and byte order mark.
     Bytes(&'a [u8]),
@@ -81,8 +81,8 @@ impl<R: Read> LineReader<R> {
         Ok(Some(Line { number: self.number, start, end: self.offset, content }))
     }
 
-    /// Reads until the buffer contains a line break. Returns the length of the line including it, or `true` if the line is
-    /// too long and its end was not found.
+    /// Reads until the buffer contains a line break. Returns the length of the line including the line break, and `true` if
+    /// the line is too long and its end was not found.
     fn find_line_end(&mut self) -> io::Result<(usize, bool)> {
         let mut searched = 0;
         loop {
@@ -94,7 +94,7 @@ impl<R: Read> LineReader<R> {
             if self.ended {
                 return Ok((searched, false));
             }
-            // Trailing white space does not count, but buffering an unlimited amount of it is not worth it either.
+            // Trailing white space does not count toward the maximum, but only a limited amount of it is buffered.
             if searched > self.max_length + CHUNK_SIZE {
                 return Ok((searched, true));
             }
@@ -131,9 +131,9 @@ impl<R: Read> LineReader<R> {
             self.start = 0;
         }
         if self.end == self.buffer.len() {
-            // Double the buffer, but not beyond what is needed to see that a line is too long.
-            let enough = self.max_length.saturating_add(2 * CHUNK_SIZE);
-            self.buffer.resize((self.buffer.len() * 2).min(enough).max(self.end + 1), 0);
+            // Double the buffer, up to the size needed to detect that a line is too long.
+            let max_size = self.max_length.saturating_add(2 * CHUNK_SIZE);
+            self.buffer.resize((self.buffer.len() * 2).min(max_size).max(self.end + 1), 0);
         }
         let read = loop {
             match self.input.read(&mut self.buffer[self.end..]) {
@@ -156,8 +156,8 @@ mod tests {
 
     impl Read for SlowReader<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let some = self.1.min(buffer.len());
-            (&mut self.0).take(some as u64).read(buffer)
+            let length = self.1.min(buffer.len());
+            (&mut self.0).take(length as u64).read(buffer)
         }
     }
 

@@ -1,6 +1,6 @@
 //! Creating many records from a stream, and importing JSONL.
 //!
-//! Neither call sends anything twice. The error of a failed call has a [`report`](crate::Error::report), from which a later
+//! Neither call creates a record twice. The error of a failed call has a [`report`](crate::Error::report), from which a later
 //! call can resume.
 //!
 //! The modules, from the bottom up:
@@ -9,7 +9,7 @@
 //! - `jsonl`, `shared_file`, `line_reader`, `upload_parts`: reading a source and splitting it into uploadable parts
 //! - `scan`: the validation pass over a source
 //! - `import_part`: uploading and importing one part
-//! - `adaptive_concurrency`, `create_single`, `create_by_file`: the two strategies of creating records
+//! - `adaptive_concurrency`, `create_single`, `create_by_file`: the two strategies for creating records
 //! - `create`, `import`: the public calls
 
 mod adaptive_concurrency;

@@ -11,8 +11,10 @@ use super::validate_line::{Form, decode_key, validate};
 use crate::error::Error;
 
 impl NewRecord {
-    /// Parses a line of JSONL as an import would: `{"payload": {…}, "properties": {…}}`, as in an export; an object with
-    /// `messages`, of which everything except `properties` becomes the payload; or an array of messages.
+    /// Parses a line of JSONL as an import would.
+    ///
+    /// A line is one of `{"payload": {…}, "properties": {…}}`, as in an export; `{"messages": […], "properties": {…}}`, where
+    /// everything except the properties becomes the payload; or an array of messages. Properties are optional.
     ///
     /// ```
     /// use mistral_datasets::NewRecord;
@@ -25,7 +27,7 @@ impl NewRecord {
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) if the line has none of these forms. The message contains the column, but
-    /// no part of the line.
+    /// no content of the line.
     pub fn from_jsonl_line(line: impl AsRef<[u8]>) -> Result<Self, Error> {
         let line = line.as_ref();
         let form = validate(line).map_err(|problem| {
@@ -52,7 +54,7 @@ struct Entries<'a>(Vec<(&'a RawValue, &'a RawValue)>);
 impl Entries<'_> {
     /// Returns the payload, and the properties if there are any.
     fn parts(self) -> (String, Option<String>) {
-        // If a key is repeated, the last value counts, as in most parsers.
+        // If a key is repeated, the last value wins, as in most parsers.
         let last = |wanted| {
             let mut found = self.0.iter().rev().filter(|(name, _)| decode_key(name) == wanted);
             found.next().map(|(_, value)| value.get())

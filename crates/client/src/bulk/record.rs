@@ -10,7 +10,7 @@ use crate::argument::Json;
 use crate::checks::Checks;
 use crate::error::{Error, ErrorKind};
 
-/// The operation that errors of invalid records report.
+/// The operation in the errors of invalid records.
 pub(super) const OPERATION: &str = "create_record";
 
 /// A record to create: a conversation (the payload) and its properties.
@@ -55,21 +55,21 @@ impl NewRecord {
         &self.properties
     }
 
-    /// Returns the size in bytes.
+    /// Returns the size of payload and properties in bytes.
     pub(super) fn size(&self) -> usize {
         self.payload.get().len() + self.properties.get().len()
     }
 }
 
-/// An item of a source of records: a record, or a `Result`.
+/// An item of a source of records: a [`NewRecord`], or a `Result` of one.
 ///
-/// An error of [`NewRecord::new`] counts as the failure of that record. Any other error means that the source itself has
-/// failed, and ends the call.
+/// An error of [`NewRecord::new`] or [`NewRecord::from_jsonl_line`] is the failure of that record. Any other error means that
+/// the source itself has failed, and ends the call.
 pub trait IntoRecord {
     /// Returns the record.
     ///
     /// # Errors
-    /// An error of [`NewRecord::new`], or any other error of the source.
+    /// The error of the record or of the source.
     fn into_record(self) -> Result<NewRecord, Error>;
 }
 
@@ -87,7 +87,7 @@ impl<E: StdError + Send + Sync + 'static> IntoRecord for Result<NewRecord, E> {
             if let Some(own) = own.and_then(Option::take) {
                 return own;
             }
-            // The message may quote a record, so it is kept as the source but not printed.
+            // The error may quote a record, so the message does not repeat it.
             let failed = Error::new(ErrorKind::Validation, "the source of the records failed")
                 .with_operation("create_records");
             match error {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn raw_json_is_kept_and_not_printed() {
+    fn raw_json_is_unchanged_and_not_printed() {
         let payload = RawJson::from_string(r#"{ "b": 1.0, "a": 2 }"#.to_owned()).unwrap();
         let record = NewRecord::new(&payload, json!({})).unwrap();
         assert_eq!(record.payload(), &payload);

@@ -20,25 +20,24 @@ use super::upload_parts::{Content, Part, PartsBuilder, temp_file_error};
 use super::validate_line::{Form, validate};
 use crate::client::Client;
 use crate::compression::Compression;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, InvalidLine};
 use crate::progress::ProgressReporter;
-use crate::report::InvalidLine;
 
 pub(super) const OPERATION: &str = "import_jsonl";
 
 /// The server's limit for one line.
 pub(super) const MAX_LINE_BYTES: usize = 64 << 20;
 
-/// The number of invalid lines that a report lists.
+/// The maximum number of invalid lines that a report lists.
 const MAX_REPORTED_LINES: usize = 1_000;
 
-/// Together with a `}`, turns an array of messages into an object.
+/// Turns an array of messages into an object, together with a closing `}`.
 const MESSAGES_PREFIX: &[u8] = br#"{"messages":"#;
 
-/// How often progress is reported and cancellation is checked.
+/// The number of lines after which progress is reported and cancellation is checked.
 const LINES_BETWEEN_UPDATES: u64 = 1_024;
 
-/// How many chunks of a stream may wait to be scanned.
+/// The number of chunks of a stream that are buffered for the scan.
 const CHANNEL_CAPACITY: usize = 4;
 
 #[derive(Clone, Debug)]
@@ -64,7 +63,7 @@ pub(super) struct ScanSummary {
 pub(super) struct ScannedSource {
     pub(super) content: Content,
     pub(super) parts: Vec<Part>,
-    /// The file that is uploaded directly, if it is.
+    /// The source file, if parts of it are uploaded without being copied.
     original: Option<OriginalFile>,
 }
 
@@ -84,7 +83,7 @@ struct FileStamp {
 
 impl FileStamp {
     fn of(metadata: &Metadata) -> Self {
-        // Some file systems store no modification time; then only the length is compared.
+        // Some file systems store no modification time. Then only the length is compared.
         Self { length: metadata.len(), modified: metadata.modified().ok() }
     }
 }
@@ -133,7 +132,7 @@ pub(super) async fn scan(
         }
     };
     let scanning = async {
-        // At an invalid line the scan ends before the stream does.
+        // An invalid line ends the scan before the stream has ended.
         tokio::select! {
             result = &mut scan => result,
             () = forwarding => scan.await,
@@ -207,7 +206,7 @@ impl Scanner {
             }
             Input::Channel(receiver) => {
                 let reader = ChannelReader { receiver, chunk: Bytes::new() };
-                // The error of a caller's stream may quote what it read, so it is kept as the source but not printed.
+                // The error of a caller's stream may quote what it read, so the message contains only its kind.
                 let read_error = |error: io::Error| {
                     invalid(format!("cannot read {title}: {}", error.kind())).with_source(error)
                 };
@@ -234,7 +233,7 @@ impl Scanner {
             }
             _ => PartsBuilder::in_temp_file(max_file_bytes).map_err(temp_file_error)?,
         };
-        // One byte is needed for the line break.
+        // The line break takes one byte.
         let max_line = usize::try_from(max_file_bytes - 1).unwrap_or(usize::MAX);
         let max_line = MAX_LINE_BYTES.min(max_line);
         let mut lines = LineReader::new(content, max_line);

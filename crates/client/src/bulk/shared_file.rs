@@ -1,4 +1,4 @@
-//! A file that several readers read independently.
+//! A file with several independent readers.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -46,8 +46,8 @@ pub(super) struct FileSection {
 
 impl Read for FileSection {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.end.saturating_sub(self.position)).unwrap_or(usize::MAX);
-        let length = left.min(buffer.len());
+        let remaining = self.end.saturating_sub(self.position);
+        let length = usize::try_from(remaining).unwrap_or(usize::MAX).min(buffer.len());
         let read = {
             let mut file = self.file.lock();
             file.seek(SeekFrom::Start(self.position))?;

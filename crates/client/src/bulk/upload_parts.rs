@@ -65,7 +65,7 @@ impl Content {
     }
 }
 
-/// A range of the content that is uploaded as one file, and the lines of the source that it stands for, counted from 1.
+/// A range of the content that is uploaded as one file, and the lines of the source that it covers, counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) start: u64,
@@ -125,8 +125,8 @@ impl PartsBuilder {
         self.last_skipped = line;
     }
 
-    /// Adds a line of the source unchanged. `span` is its range including the line break, `text` is what to write if the
-    /// line has to be copied.
+    /// Adds a line of the source unchanged. `span` is its range including the line break. `text` is written if the line has to
+    /// be copied.
     pub(super) fn add_verbatim(
         &mut self,
         line: u64,
@@ -145,7 +145,7 @@ impl PartsBuilder {
         self.add_rewritten(line, &[text])
     }
 
-    /// Adds a line that consists of these slices, in the temporary file.
+    /// Writes a line that consists of these slices to the temporary file.
     pub(super) fn add_rewritten(&mut self, line: u64, slices: &[&[u8]]) -> io::Result<()> {
         let end = self.end();
         let writer = self.temp_file()?;
@@ -177,7 +177,7 @@ impl PartsBuilder {
     /// Returns the temporary file, switching to it first if necessary.
     fn temp_file(&mut self) -> io::Result<&mut BufWriter<File>> {
         if let Storage::Source(source) = &self.storage {
-            // Everything before is copied to the same offsets, so existing parts stay valid.
+            // The content before this line is copied to the same offsets, so existing parts stay valid.
             let mut writer = new_temp_file()?;
             source.copy_to(self.end(), &mut writer)?;
             self.storage = Storage::TempFile(writer);
@@ -196,7 +196,7 @@ impl PartsBuilder {
                 .is_none_or(|part| part.bytes() + additional_bytes > self.max_part_bytes)
     }
 
-    /// Closes the last part, if it is open, and makes this its last line.
+    /// Closes the last part, if it is open, with this as its last line.
     fn close_last(&mut self, line: u64) {
         if let Some(part) = self.parts.last_mut()
             && std::mem::take(&mut self.last_is_open)
@@ -207,7 +207,7 @@ impl PartsBuilder {
 
     fn add_span(&mut self, line: u64, span: Range<u64>, in_new_part: bool) {
         if in_new_part {
-            // Blank and invalid lines between two parts belong to the first of them.
+            // Blank and invalid lines between two parts are covered by the first part.
             let first_line = if self.last_is_open { line } else { self.last_skipped + 1 };
             self.close_last(line - 1);
             let Range { start, end } = span;

@@ -1,5 +1,5 @@
-//! Validates a line of JSONL. It rejects every line that an import would reject, with similar messages: they contain field
-//! names and positions, but never content.
+//! Validates a line of JSONL. Every line that an import would reject is rejected with a similar message, which contains field
+//! names and positions but never content.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -24,7 +24,7 @@ pub(super) enum Form {
 /// Why a line is invalid.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Problem {
-    /// The position in characters, from 1.
+    /// The position in the line in characters, from 1.
     pub(super) column: u64,
     pub(super) message: String,
 }
@@ -67,7 +67,7 @@ impl<'a> Line<'a> {
         }
         if let Some(payload) = fields.payload {
             self.require_object(payload, "payload")?;
-            // Whether messages are required depends on the API generation, so that is left to the server.
+            // Whether messages are required depends on the API generation, so only the server checks that.
             let inner: Fields<'a> = self.read(payload.get())?;
             return inner
                 .messages
@@ -141,7 +141,7 @@ impl<'a> Line<'a> {
         Problem::new(self.0.as_bytes(), index, message)
     }
 
-    /// Returns the position of a part of the line.
+    /// Returns the offset of a part of the line in bytes.
     fn position_of(self, part: &str) -> usize {
         part.as_ptr().addr().saturating_sub(self.0.as_ptr().addr())
     }
@@ -156,7 +156,7 @@ impl Problem {
     }
 }
 
-/// The relevant fields of an object. If a key is repeated, the last value counts, as in most parsers.
+/// The relevant fields of an object. If a key is repeated, the last value wins, as in most parsers.
 #[derive(Default)]
 struct Fields<'a> {
     payload: Option<&'a RawValue>,

@@ -32,15 +32,15 @@ pub struct ClientBuilder {
     pub(crate) ca_certificates: Option<Vec<u8>>,
 }
 
-/// Which proxy requests go through.
+/// The proxy for requests.
 #[derive(Clone, Default)]
 pub(crate) enum Proxy {
-    /// The one set in the environment, if any.
+    /// The proxy set in the environment, if any.
     #[default]
     Environment,
-    /// This URL.
+    /// The proxy with this URL.
     Url(String),
-    /// None, even if the environment sets one.
+    /// No proxy, even if the environment sets one.
     #[cfg_attr(not(feature = "local"), allow(dead_code))]
     Disabled,
 }
@@ -120,25 +120,24 @@ impl ClientBuilder {
         self
     }
 
-    /// Trusts these PEM certificates in addition to the system's, for example those of a company's own authority.
+    /// Trusts these CA certificates, in PEM format, in addition to the system's, for example those of a private certificate
+    /// authority.
     ///
-    /// Certificate files can also be set in the environment: `SSL_CERT_FILE` replaces the system's certificates,
-    /// `REQUESTS_CA_BUNDLE` adds to them.
+    /// Certificate files can also be set in the environment: `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the system's
+    /// certificates, `REQUESTS_CA_BUNDLE` adds to them.
     pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_certificates = Some(pem.into());
         self
     }
 
-    /// Puts a product token such as `my-tool/1.2` before this library's own in the `User-Agent` header.
+    /// Sets a product token such as `my-tool/1.2`, which is sent before this library's own token in the `User-Agent` header.
     pub fn user_agent(mut self, product: impl Into<String>) -> Self {
         self.user_agent = Some(product.into());
         self
     }
 
-    /// Reads `MISTRAL_API_KEY` and `MISTRAL_SERVER_URL` now for the settings that are missing, instead of in
-    /// [`build`](Self::build).
-    ///
-    /// Building from clones of the result later gives equal clients even if the environment changes in between.
+    /// Fills in a missing API key or server URL from `MISTRAL_API_KEY` and `MISTRAL_SERVER_URL` now rather than in
+    /// [`build`](Self::build), so that later changes of the environment have no effect.
     pub fn with_environment(mut self) -> Self {
         let Options { api_key, server_url, .. } = &mut self.options;
         *api_key = api_key.take().or_else(|| environment_variable("MISTRAL_API_KEY"));

@@ -1,4 +1,4 @@
-//! Options that can be set for a client or for some of its calls.
+//! Options of a client, or of some of its calls.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::error::Error;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(600);
 
-/// Headers that the client sets itself.
+/// Headers that only the client sets.
 const RESERVED_HEADERS: [HeaderName; 6] =
     [AUTHORIZATION, HOST, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, COOKIE];
 

@@ -1,4 +1,4 @@
-//! Downloads an export, renewing its link as necessary.
+//! Downloads an export and renews its link when it expires.
 
 use bytes::Bytes;
 use memchr::memchr_iter;
@@ -32,8 +32,7 @@ impl ExportDownload {
         reporter: ProgressReporter,
     ) -> Result<Self, Error> {
         let transport = client.transport()?.clone();
-        // Counting before the export is created ensures that the export contains at least this many records, unless some
-        // are deleted.
+        // Count before the export is created: the export then contains at least this many records, unless some are deleted.
         let expected = count_records(&client, &dataset_id).await?;
         reporter.start_phase("export", None, Some(expected));
         let url = request_link(&client, &dataset_id).await?;
@@ -107,7 +106,7 @@ async fn request_link(client: &Client, dataset_id: &str) -> Result<reqwest::Url,
     })
 }
 
-/// Counts the lines that are not blank.
+/// Counts lines, except blank lines.
 #[derive(Debug, Default)]
 pub(super) struct LineCounter {
     ended: u64,
@@ -135,7 +134,7 @@ impl LineCounter {
     }
 }
 
-/// Returns whether a line, or a part of one, consists of white space.
+/// Returns whether a line, or part of a line, consists of white space.
 pub(super) fn is_blank(line: &[u8]) -> bool {
     line.iter().all(u8::is_ascii_whitespace)
 }

@@ -20,7 +20,7 @@ use export_download::ExportDownload;
 pub use line_stream::ExportedLines;
 pub use record_stream::{ExportedRecord, ExportedRecords};
 
-/// The operation that errors report.
+/// The operation in errors.
 const OPERATION: &str = "export";
 
 /// An export of a dataset. Returned by [`Datasets::export`](crate::calls::Datasets::export).
@@ -58,7 +58,7 @@ impl Export {
         self
     }
 
-    /// Sets a progress callback, which is called about ten times per second.
+    /// Sets a progress callback. The phase is `export`.
     pub fn on_progress(mut self, on_progress: impl FnMut(&Progress) + Send + 'static) -> Self {
         self.reporter = ProgressReporter::new(on_progress);
         self

@@ -114,14 +114,14 @@ mod tests {
     fn values_are_kept_unchanged() {
         let id = Uuid::nil();
         let line = format!(
-            r#"{{"id": "{id}", "mood": 1.0, "payload": {{"b": 1.0, "a": []}}, "properties": {{"z": 1}}, "source": "PIGEON"}}"#
+            r#"{{"id": "{id}", "rating": 1.0, "payload": {{"b": 1.0, "a": []}}, "properties": {{"z": 1}}, "source": "SURVEY"}}"#
         );
         let record = ExportedRecord::parse(line.as_bytes()).unwrap();
         assert_eq!(record.payload.get(), r#"{"b": 1.0, "a": []}"#);
         assert_eq!(record.properties.get(), r#"{"z": 1}"#);
         assert_eq!(record.id, Some(id));
-        assert_eq!(record.source, Some(RecordSource::Other("PIGEON".to_owned())));
-        assert_eq!(record.extra.keys().collect::<Vec<_>>(), ["mood"]);
+        assert_eq!(record.source, Some(RecordSource::Other("SURVEY".to_owned())));
+        assert_eq!(record.extra.keys().collect::<Vec<_>>(), ["rating"]);
     }
 
     #[test]

@@ -46,8 +46,7 @@ impl ByteCounter {
     }
 }
 
-/// Counts the bytes written, and flushes before shutting down. Not every writer does the latter itself, and the encoders do
-/// not do it either.
+/// Counts the bytes written, and flushes before shutting down, because neither the encoders nor all writers do.
 struct CountingWriter<W> {
     writer: W,
     written: ByteCounter,

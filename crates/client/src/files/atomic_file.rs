@@ -1,4 +1,4 @@
-//! Files that appear at their path only once they are complete.
+//! Files that are only visible at their path once they are complete.
 
 use std::fs::{self, OpenOptions};
 use std::io;

@@ -1,4 +1,4 @@
-//! Downloads: the content of an uploaded file, or of a presigned link.
+//! Downloads the content of uploaded files and presigned links.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::transport::Auth;
 
-/// A download in progress, which can be read once: as a whole, to a file, or as a stream.
+/// A download in progress. Its content can be read once: into memory, to a file, or as a stream.
 ///
 /// If the connection is lost or stalls, the download is resumed on a new one; see [`RetryPolicy`](crate::RetryPolicy).
 /// Dropping the download cancels it.
@@ -50,7 +50,7 @@ impl Download {
         Ok(Self { operation, content: content.fuse().boxed(), length })
     }
 
-    /// Returns the total number of bytes, if the server sent it.
+    /// Returns the size of the content in bytes, if the server sent it.
     pub fn length(&self) -> Option<u64> {
         self.length
     }
@@ -118,7 +118,7 @@ pub(crate) fn parse_link(url: &str) -> Option<Url> {
 }
 
 impl Client {
-    /// Opens a presigned link, such as the link of an export.
+    /// Downloads the content of a presigned link, such as the link of an export.
     ///
     /// The API key is not sent to the link's host. The link is a secret itself and appears in no error.
     ///

@@ -1,17 +1,18 @@
-//! File uploads and downloads, which are streamed and therefore not generated.
+//! File uploads and downloads. They are streamed, which the generated operations cannot do.
 
 mod atomic_file;
 mod download;
 mod resumable_download;
 mod upload;
 
+use mistral_datasets_types as types;
+use reqwest::Url;
+
 use crate::argument::IntoId;
 use crate::calls::Files;
 use crate::checks::Checks;
 use crate::error::Error;
 use crate::transport::Auth;
-use mistral_datasets_types as types;
-use reqwest::Url;
 
 pub(crate) use atomic_file::{AtomicFile, Target, write_error};
 pub use download::Download;
@@ -21,7 +22,11 @@ pub(crate) use upload::MAX_FILE_BYTES;
 pub use upload::Upload;
 
 impl Files {
-    /// Uploads a file of at most 512 MB, which an import can then read. The content is streamed, not held in memory.
+    /// Uploads a file of at most 512 MB (536,870,912 bytes), which can then be imported. Files and streams are not held in
+    /// memory.
+    ///
+    /// Sends `POST /v1/files`. The upload is retried only if it was certainly not carried out, and never if its content is a
+    /// stream.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -33,23 +38,27 @@ impl Files {
     /// # }
     /// ```
     ///
-    /// The upload is retried only if it was certainly not carried out, and never if its content is a stream.
-    ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if the file has no name or is known to be too
     /// large; and the errors that any call can return.
-    ///
-    /// Sends `POST /v1/files`.
     pub async fn upload(&self, upload: Upload) -> Result<types::File, Error> {
         upload::send(&self.client, upload).await
     }
 
     /// Downloads the content of an uploaded file.
     ///
+    /// Sends `GET /v1/files/{file_id}/content`.
+    ///
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
+    /// let download = client.files().download("a file's id").await?;
+    /// println!("{} bytes", download.to_path("records.jsonl").await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if the file does not exist, and the errors that any call can return.
-    ///
-    /// Sends `GET /v1/files/{file_id}/content`.
     pub async fn download(&self, file_id: impl IntoId) -> Result<Download, Error> {
         const OPERATION: &str = "download_file";
         let file_id = file_id.into_id();

@@ -1,6 +1,6 @@
-//! Reads a file over as many connections as necessary.
+//! Downloads a file, resuming after lost or stalled connections.
 //!
-//! A download that is interrupted or stalls is resumed with a range request. `If-Range` ensures that the server sends the
+//! A download is resumed with a range request. `If-Range` ensures that the server sends the
 //! range only if the file has not changed. If the server ignores ranges, the bytes that were already delivered are skipped.
 //! The [`RetryPolicy`](crate::RetryPolicy) limits the attempts; progress resets the limit.
 
@@ -17,7 +17,7 @@ use reqwest::{Method, Request, Response, StatusCode, Url};
 use crate::error::{Error, ErrorKind};
 use crate::transport::{Attempts, Auth, FailureClass, Transport, log_retry, request_error};
 
-/// What happens next in a download.
+/// An event of a download.
 #[derive(Debug)]
 pub(crate) enum DownloadEvent {
     /// The next bytes of the file.
@@ -36,7 +36,7 @@ pub(crate) struct ResumableDownload {
     version: Option<FileVersion>,
     /// Whether `url` has changed since the last response.
     url_renewed: bool,
-    /// Whether range requests are still worth trying.
+    /// Whether to send range requests. Cleared if the server responds with a wrong range.
     use_ranges: bool,
     body: Option<BoxStream<'static, reqwest::Result<Bytes>>>,
     /// The number of bytes delivered.
@@ -156,11 +156,11 @@ impl ResumableDownload {
 
     /// Waits before requesting a new link in place of the expired one, or returns the error if the retries are exhausted.
     pub(crate) async fn wait_for_renewal(&mut self, error: Error) -> Result<(), Error> {
-        // Like a lost connection, an expired link is worth another attempt.
+        // An expired link is retried like a lost connection.
         self.wait_for_retry(FailureClass::ConnectionLost, error).await
     }
 
-    /// Continues with another link, which may lead to the same file or to a new version of it.
+    /// Continues with another link, which may refer to the same file or to a new version of it.
     pub(crate) fn renew(&mut self, url: Url) {
         self.url = url;
         self.url_renewed = true;
@@ -193,7 +193,7 @@ impl ResumableDownload {
             && version.length.is_some()
         {
             let etag = version.etag.as_ref().filter(|etag| is_strong(etag));
-            // Only an ETag can show that another link leads to the same file.
+            // Only a strong ETag shows that another link refers to the same file.
             if self.url_renewed && etag.is_none() {
                 return request;
             }

@@ -1,4 +1,4 @@
-//! Uploads: where the content comes from, and sending it.
+//! Uploads files from memory, from disk and from streams.
 
 use std::fmt;
 use std::io;
@@ -87,8 +87,8 @@ impl Upload {
         Ok(Self::new(name, content, length))
     }
 
-    /// Uploads the content of a stream, which is polled as fast as it is sent. A stream can only be sent once, so the upload
-    /// is never retried.
+    /// Uploads the content of a stream, which is polled only as fast as its content is sent. A stream can only be sent once, so
+    /// the upload is never retried.
     ///
     /// `length` is the total number of bytes, if known; without it the upload uses chunked encoding.
     pub fn stream(
@@ -111,25 +111,25 @@ impl Upload {
         }
     }
 
-    /// Sets the media type of the file.
+    /// Sets the media type of the file, such as `application/jsonl`. Default: not sent.
     pub fn content_type(mut self, content_type: impl IntoOption<String>) -> Self {
         self.content_type = content_type.into_option();
         self
     }
 
-    /// Sets the purpose of the file. Imports do not need one. Default: none is sent.
+    /// Sets the purpose of the file. Imports do not need one. Default: not sent.
     pub fn purpose(mut self, purpose: impl IntoOption<String>) -> Self {
         self.purpose = purpose.into_option();
         self
     }
 
-    /// Sets after how many hours the server deletes the file.
+    /// Sets the number of hours after which the server deletes the file. Default: not sent.
     pub fn expiry(mut self, hours: impl IntoOption<i64>) -> Self {
         self.expiry = hours.into_option();
         self
     }
 
-    /// Sets who can see the file: `workspace` or `user`.
+    /// Sets who can see the file, `workspace` or `user`. Default: not sent.
     pub fn visibility(mut self, visibility: impl IntoOption<String>) -> Self {
         self.visibility = visibility.into_option();
         self
@@ -230,7 +230,7 @@ async fn send_with_retries(
     url: &str,
     mut upload: Upload,
 ) -> Result<types::File, Error> {
-    // A large upload may take any time as long as it makes progress.
+    // An upload may take any amount of time as long as it makes progress.
     let mut attempts = transport.start_attempts(Method::POST, Duration::MAX);
     let mut last_error = None;
     loop {

@@ -21,48 +21,61 @@ use crate::pager::{FetchedPage, Pager};
 use crate::task::{TaskHandle, Wait};
 
 impl Datasets {
-    /// List datasets.
-    ///
     /// Returns the datasets in the workspace, newest first, one page at a time.
     ///
+    /// Sends `GET /v1/observability/datasets`.
+    ///
     /// # Arguments
-    /// - `page_size` (optional, set with a setter): Number of results per page; 0 returns
-    ///   only the count. Limits: 0 to 100. Default: 50.
-    /// - `page` (optional, set with a setter): Page number, starting from 1. Limits: at
-    ///   least 1. Default: 1.
-    /// - `q` (optional, set with a setter): Case-insensitive substring to search for in
-    ///   names and descriptions.
+    /// - `page_size` (optional): Number of results per page; 0 returns only the count.
+    ///   Limits: 0 to 100. Default: 50.
+    /// - `page` (optional): Page number, starting from 1. Limits: at least 1. Default: 1.
+    /// - `q` (optional): Case-insensitive substring to search for in names and
+    ///   descriptions.
     ///
     /// # Returns
-    /// A page of datasets.
+    /// [`ListDatasetsResponse`](types::ListDatasetsResponse): A page of datasets.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `GET /v1/observability/datasets`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let datasets = client.datasets().list().await?.datasets;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn list(&self) -> ListDatasets {
         ListDatasets { client: self.client.clone(), page_size: None, page: None, q: None }
     }
 
-    /// Create a dataset.
-    ///
     /// Creates an empty dataset in the workspace.
+    ///
+    /// Sends `POST /v1/observability/datasets`.
     ///
     /// # Arguments
     /// - `name`: Name of the dataset. Limits: 5 to 50 characters.
     /// - `description`: Description of the dataset. Limits: at most 200 characters.
     ///
     /// # Returns
-    /// The created dataset.
+    /// [`Dataset`](types::Dataset): The created dataset.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `POST /v1/observability/datasets`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, name: &str, description: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let dataset = client.datasets().create(name, description).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn create(&self, name: impl Into<String>, description: impl Into<String>) -> CreateDataset {
         CreateDataset {
             client: self.client.clone(),
@@ -71,47 +84,61 @@ impl Datasets {
         }
     }
 
-    /// Get a dataset.
-    ///
     /// Returns a dataset. Fails with `DATASET_NOT_FOUND` if it does not exist.
+    ///
+    /// Sends `GET /v1/observability/datasets/{dataset_id}`.
     ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
     ///
     /// # Returns
-    /// The dataset.
+    /// [`Dataset`](types::Dataset): The dataset.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `GET /v1/observability/datasets/{dataset_id}`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let dataset = client.datasets().fetch(dataset_id).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn fetch(&self, dataset_id: impl IntoId) -> FetchDataset {
         FetchDataset { client: self.client.clone(), dataset_id: dataset_id.into_id() }
     }
 
-    /// Update a dataset.
-    ///
     /// Updates the name or description of a dataset. Fields that are omitted or null remain
     /// unchanged.
     ///
+    /// Sends `PATCH /v1/observability/datasets/{dataset_id}`.
+    ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
-    /// - `name` (optional, set with a setter): New name; unchanged if omitted or null.
-    ///   Limits: 5 to 50 characters.
-    /// - `description` (optional, set with a setter): New description; unchanged if omitted
-    ///   or null. Limits: at most 200 characters.
+    /// - `name` (optional): New name; unchanged if omitted or null. Limits: 5 to 50
+    ///   characters.
+    /// - `description` (optional): New description; unchanged if omitted or null. Limits:
+    ///   at most 200 characters.
     ///
     /// # Returns
-    /// The updated dataset.
+    /// [`Dataset`](types::Dataset): The updated dataset.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `PATCH /v1/observability/datasets/{dataset_id}`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let dataset = client.datasets().update(dataset_id).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn update(&self, dataset_id: impl IntoId) -> UpdateDataset {
         UpdateDataset {
             client: self.client.clone(),
@@ -121,46 +148,56 @@ impl Datasets {
         }
     }
 
-    /// Delete a dataset.
-    ///
     /// Deletes a dataset and all of its records.
+    ///
+    /// Sends `DELETE /v1/observability/datasets/{dataset_id}`.
     ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
-    ///
-    /// # Returns
-    /// Deleted. The response has no body.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `DELETE /v1/observability/datasets/{dataset_id}`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// client.datasets().delete(dataset_id).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn delete(&self, dataset_id: impl IntoId) -> DeleteDataset {
         DeleteDataset { client: self.client.clone(), dataset_id: dataset_id.into_id() }
     }
 
-    /// List the records of a dataset.
-    ///
     /// Returns the records of a dataset in the order they were added, one page at a time.
+    ///
+    /// Sends `GET /v1/observability/datasets/{dataset_id}/records`.
     ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
-    /// - `page_size` (optional, set with a setter): Number of results per page; 0 returns
-    ///   only the count. Limits: 0 to 100. Default: 50.
-    /// - `page` (optional, set with a setter): Page number, starting from 1. Limits: at
-    ///   least 1. Default: 1.
+    /// - `page_size` (optional): Number of results per page; 0 returns only the count.
+    ///   Limits: 0 to 100. Default: 50.
+    /// - `page` (optional): Page number, starting from 1. Limits: at least 1. Default: 1.
     ///
     /// # Returns
-    /// A page of records.
+    /// [`ListRecordsResponse`](types::ListRecordsResponse): A page of records.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `GET /v1/observability/datasets/{dataset_id}/records`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let records = client.datasets().list_records(dataset_id).await?.records;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn list_records(&self, dataset_id: impl IntoId) -> ListRecords {
         ListRecords {
             client: self.client.clone(),
@@ -170,27 +207,36 @@ impl Datasets {
         }
     }
 
-    /// Create a record.
-    ///
     /// Adds a record to a dataset.
+    ///
+    /// Sends `POST /v1/observability/datasets/{dataset_id}/records`.
     ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
     /// - `payload`: The conversation, as an object with `messages`.
     /// - `properties`: Custom metadata of the record; may be empty.
-    /// - `source` (optional, set with a setter): Origin of the record, `DIRECT_INPUT`
-    ///   (default) or `TELEMETRY_SPAN`. Servers of the first API generation ignore this
-    ///   field.
+    /// - `source` (optional): Origin of the record, `DIRECT_INPUT` (default) or
+    ///   `TELEMETRY_SPAN`. Servers of the first API generation ignore this field.
     ///
     /// # Returns
-    /// The created record.
+    /// [`DatasetRecord`](types::DatasetRecord): The created record.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `POST /v1/observability/datasets/{dataset_id}/records`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str, payload: serde_json::Value, properties: serde_json::Value)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let record = client
+    ///     .datasets()
+    ///     .create_record(dataset_id, payload, properties)
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn create_record(
         &self,
         dataset_id: impl IntoId,
@@ -206,23 +252,34 @@ impl Datasets {
         }
     }
 
-    /// Import records from a campaign.
-    ///
     /// Starts an import task that adds a record for each event selected by a campaign.
+    ///
+    /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-campaign`.
     ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
     /// - `campaign_id`: ID of the campaign to import from.
     ///
     /// # Returns
-    /// The import task, which runs in the background.
+    /// [`ImportTask`](types::ImportTask): The import task, which runs in the background.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-campaign`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str, campaign_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_campaign(dataset_id, campaign_id)
+    ///     .wait()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn import_from_campaign(
         &self,
         dataset_id: impl IntoId,
@@ -235,24 +292,35 @@ impl Datasets {
         }
     }
 
-    /// Import records from explorer events.
-    ///
     /// Starts an import task that adds a record for each of the given chat completion
     /// events.
+    ///
+    /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-explorer`.
     ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
     /// - `completion_event_ids`: IDs of the events to import. Limits: at most 500 items.
     ///
     /// # Returns
-    /// The import task, which runs in the background.
+    /// [`ImportTask`](types::ImportTask): The import task, which runs in the background.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-explorer`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str, completion_event_ids: Vec<String>)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_explorer(dataset_id, completion_event_ids)
+    ///     .wait()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn import_from_explorer(
         &self,
         dataset_id: impl IntoId,
@@ -265,25 +333,36 @@ impl Datasets {
         }
     }
 
-    /// Import records from a file.
-    ///
     /// Starts an import task that adds a record for each line of an uploaded JSONL file.
     /// Each line is an object with either `payload` or `messages`, and optionally
     /// `properties`.
+    ///
+    /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-file`.
     ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
     /// - `file_id`: ID of the uploaded JSONL file.
     ///
     /// # Returns
-    /// The import task, which runs in the background.
+    /// [`ImportTask`](types::ImportTask): The import task, which runs in the background.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-file`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str, file_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_file(dataset_id, file_id)
+    ///     .wait()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn import_from_file(
         &self,
         dataset_id: impl IntoId,
@@ -296,24 +375,35 @@ impl Datasets {
         }
     }
 
-    /// Import records from playground conversations.
-    ///
     /// Starts an import task that adds a record for each of the given playground
     /// conversations.
+    ///
+    /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-playground`.
     ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
     /// - `conversation_ids`: IDs of the conversations to import; may be empty.
     ///
     /// # Returns
-    /// The import task, which runs in the background.
+    /// [`ImportTask`](types::ImportTask): The import task, which runs in the background.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-playground`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str, conversation_ids: Vec<String>)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_playground(dataset_id, conversation_ids)
+    ///     .wait()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn import_from_playground(
         &self,
         dataset_id: impl IntoId,
@@ -326,23 +416,34 @@ impl Datasets {
         }
     }
 
-    /// Import records from other datasets.
-    ///
     /// Starts an import task that copies records from other datasets in the workspace.
+    ///
+    /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-dataset`.
     ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
     /// - `dataset_record_ids`: IDs of the records to copy. Limits: 1 to 10000 items.
     ///
     /// # Returns
-    /// The import task, which runs in the background.
+    /// [`ImportTask`](types::ImportTask): The import task, which runs in the background.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-dataset`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str, dataset_record_ids: Vec<String>)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_dataset_records(dataset_id, dataset_record_ids)
+    ///     .wait()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn import_from_dataset_records(
         &self,
         dataset_id: impl IntoId,
@@ -355,45 +456,59 @@ impl Datasets {
         }
     }
 
-    /// Export a dataset to JSONL.
-    ///
     /// Exports all records of a dataset to a JSONL file, one record per line, and returns a
     /// presigned URL for downloading the file. The URL requires no API key, so treat it as
     /// a secret. It expires; export again to get a new one.
+    ///
+    /// Sends `GET /v1/observability/datasets/{dataset_id}/exports/to-jsonl`.
     ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
     ///
     /// # Returns
-    /// Location of the exported file.
+    /// [`ExportResponse`](types::ExportResponse): Location of the exported file.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `GET /v1/observability/datasets/{dataset_id}/exports/to-jsonl`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let file_url = client.datasets().export_to_jsonl(dataset_id).await?.file_url;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn export_to_jsonl(&self, dataset_id: impl IntoId) -> ExportToJsonl {
         ExportToJsonl { client: self.client.clone(), dataset_id: dataset_id.into_id() }
     }
 
-    /// Get an import task.
-    ///
     /// Returns the status, progress and result of an import task.
+    ///
+    /// Sends `GET /v1/observability/datasets/{dataset_id}/tasks/{task_id}`.
     ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
     /// - `task_id`: ID of the import task.
     ///
     /// # Returns
-    /// The import task.
+    /// [`ImportTask`](types::ImportTask): The import task.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `GET /v1/observability/datasets/{dataset_id}/tasks/{task_id}`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str, task_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let task = client.datasets().fetch_task(dataset_id, task_id).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn fetch_task(&self, dataset_id: impl IntoId, task_id: impl IntoId) -> FetchTask {
         FetchTask {
             client: self.client.clone(),
@@ -402,26 +517,32 @@ impl Datasets {
         }
     }
 
-    /// List the import tasks of a dataset.
-    ///
     /// Returns the import tasks of a dataset, newest first, one page at a time.
+    ///
+    /// Sends `GET /v1/observability/datasets/{dataset_id}/tasks`.
     ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
-    /// - `page_size` (optional, set with a setter): Number of results per page; 0 returns
-    ///   only the count. Limits: 0 to 100. Default: 50.
-    /// - `page` (optional, set with a setter): Page number, starting from 1. Limits: at
-    ///   least 1. Default: 1.
+    /// - `page_size` (optional): Number of results per page; 0 returns only the count.
+    ///   Limits: 0 to 100. Default: 50.
+    /// - `page` (optional): Page number, starting from 1. Limits: at least 1. Default: 1.
     ///
     /// # Returns
-    /// A page of import tasks.
+    /// [`ListTasksResponse`](types::ListTasksResponse): A page of import tasks.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `GET /v1/observability/datasets/{dataset_id}/tasks`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let tasks = client.datasets().list_tasks(dataset_id).await?.tasks;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn list_tasks(&self, dataset_id: impl IntoId) -> ListTasks {
         ListTasks {
             client: self.client.clone(),
@@ -443,18 +564,24 @@ pub struct ListDatasets {
 }
 
 impl ListDatasets {
-    /// Number of results per page; 0 returns only the count.
+    /// Sets the optional argument `page_size`.
+    ///
+    /// Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
     pub fn page_size(mut self, page_size: impl IntoOption<i64>) -> Self {
         self.page_size = page_size.into_option();
         self
     }
 
-    /// Page number, starting from 1.
+    /// Sets the optional argument `page`.
+    ///
+    /// Page number, starting from 1. Limits: at least 1. Default: 1.
     pub fn page(mut self, page: impl IntoOption<i64>) -> Self {
         self.page = page.into_option();
         self
     }
 
+    /// Sets the optional argument `q`.
+    ///
     /// Case-insensitive substring to search for in names and descriptions.
     pub fn q(mut self, q: impl IntoOption<String>) -> Self {
         self.q = q.into_option();
@@ -567,13 +694,17 @@ pub struct UpdateDataset {
 }
 
 impl UpdateDataset {
-    /// New name; unchanged if omitted or null.
+    /// Sets the optional argument `name`.
+    ///
+    /// New name; unchanged if omitted or null. Limits: 5 to 50 characters.
     pub fn name(mut self, name: impl IntoOption<String>) -> Self {
         self.name = name.into_option();
         self
     }
 
-    /// New description; unchanged if omitted or null.
+    /// Sets the optional argument `description`.
+    ///
+    /// New description; unchanged if omitted or null. Limits: at most 200 characters.
     pub fn description(mut self, description: impl IntoOption<String>) -> Self {
         self.description = description.into_option();
         self
@@ -642,13 +773,17 @@ pub struct ListRecords {
 }
 
 impl ListRecords {
-    /// Number of results per page; 0 returns only the count.
+    /// Sets the optional argument `page_size`.
+    ///
+    /// Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
     pub fn page_size(mut self, page_size: impl IntoOption<i64>) -> Self {
         self.page_size = page_size.into_option();
         self
     }
 
-    /// Page number, starting from 1.
+    /// Sets the optional argument `page`.
+    ///
+    /// Page number, starting from 1. Limits: at least 1. Default: 1.
     pub fn page(mut self, page: impl IntoOption<i64>) -> Self {
         self.page = page.into_option();
         self
@@ -705,6 +840,8 @@ pub struct CreateRecord {
 }
 
 impl CreateRecord {
+    /// Sets the optional argument `source`.
+    ///
     /// Origin of the record, `DIRECT_INPUT` (default) or `TELEMETRY_SPAN`. Servers of the
     /// first API generation ignore this field.
     pub fn source(mut self, source: impl IntoOption<types::RecordSource>) -> Self {
@@ -743,13 +880,13 @@ pub struct ImportFromCampaign {
 }
 
 impl ImportFromCampaign {
-    /// Starts the task and waits until it has ended.
+    /// Starts the task and returns a [`Wait`], which waits until the task has ended.
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
     }
 
-    /// Starts the task and returns a handle of it.
+    /// Starts the task and returns a handle to it.
     ///
     /// # Errors
     /// The errors of the call itself.
@@ -789,13 +926,13 @@ pub struct ImportFromExplorer {
 }
 
 impl ImportFromExplorer {
-    /// Starts the task and waits until it has ended.
+    /// Starts the task and returns a [`Wait`], which waits until the task has ended.
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
     }
 
-    /// Starts the task and returns a handle of it.
+    /// Starts the task and returns a handle to it.
     ///
     /// # Errors
     /// The errors of the call itself.
@@ -836,13 +973,13 @@ pub struct ImportFromFile {
 }
 
 impl ImportFromFile {
-    /// Starts the task and waits until it has ended.
+    /// Starts the task and returns a [`Wait`], which waits until the task has ended.
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
     }
 
-    /// Starts the task and returns a handle of it.
+    /// Starts the task and returns a handle to it.
     ///
     /// # Errors
     /// The errors of the call itself.
@@ -881,13 +1018,13 @@ pub struct ImportFromPlayground {
 }
 
 impl ImportFromPlayground {
-    /// Starts the task and waits until it has ended.
+    /// Starts the task and returns a [`Wait`], which waits until the task has ended.
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
     }
 
-    /// Starts the task and returns a handle of it.
+    /// Starts the task and returns a handle to it.
     ///
     /// # Errors
     /// The errors of the call itself.
@@ -927,13 +1064,13 @@ pub struct ImportFromDatasetRecords {
 }
 
 impl ImportFromDatasetRecords {
-    /// Starts the task and waits until it has ended.
+    /// Starts the task and returns a [`Wait`], which waits until the task has ended.
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
     }
 
-    /// Starts the task and returns a handle of it.
+    /// Starts the task and returns a handle to it.
     ///
     /// # Errors
     /// The errors of the call itself.
@@ -1031,13 +1168,17 @@ pub struct ListTasks {
 }
 
 impl ListTasks {
-    /// Number of results per page; 0 returns only the count.
+    /// Sets the optional argument `page_size`.
+    ///
+    /// Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
     pub fn page_size(mut self, page_size: impl IntoOption<i64>) -> Self {
         self.page_size = page_size.into_option();
         self
     }
 
-    /// Page number, starting from 1.
+    /// Sets the optional argument `page`.
+    ///
+    /// Page number, starting from 1. Limits: at least 1. Default: 1.
     pub fn page(mut self, page: impl IntoOption<i64>) -> Self {
         self.page = page.into_option();
         self

@@ -16,31 +16,36 @@ use crate::client::Client;
 use crate::error::Error;
 
 impl Files {
-    /// List files.
-    ///
     /// Returns the files in the workspace, newest first, one page at a time. Unlike in
     /// other listings, pages are numbered from 0.
     ///
+    /// Sends `GET /v1/files`.
+    ///
     /// # Arguments
-    /// - `page` (optional, set with a setter): Page number, starting from 0. Limits: at
-    ///   least 0. Default: 0.
-    /// - `page_size` (optional, set with a setter): Number of files per page. Limits: at
-    ///   least 0. Default: 100.
-    /// - `include_total` (optional, set with a setter): Whether to include the total number
-    ///   of files in the response. Default: true.
-    /// - `search` (optional, set with a setter): Case-insensitive substring to search for
-    ///   in file names.
-    /// - `purpose` (optional, set with a setter): Purpose to filter by.
+    /// - `page` (optional): Page number, starting from 0. Limits: at least 0. Default: 0.
+    /// - `page_size` (optional): Number of files per page. Limits: at least 0. Default:
+    ///   100.
+    /// - `include_total` (optional): Whether to include the total number of files in the
+    ///   response. Default: true.
+    /// - `search` (optional): Case-insensitive substring to search for in file names.
+    /// - `purpose` (optional): Purpose to filter by.
     ///
     /// # Returns
-    /// A page of files.
+    /// [`ListFilesResponse`](types::ListFilesResponse): A page of files.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `GET /v1/files`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let response = client.files().list().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn list(&self) -> ListFiles {
         ListFiles {
             client: self.client.clone(),
@@ -52,65 +57,86 @@ impl Files {
         }
     }
 
-    /// Get a file.
-    ///
     /// Returns the metadata of an uploaded file.
+    ///
+    /// Sends `GET /v1/files/{file_id}`.
     ///
     /// # Arguments
     /// - `file_id`: ID of the file.
     ///
     /// # Returns
-    /// Metadata of the file.
+    /// [`File`](types::File): Metadata of the file.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `GET /v1/files/{file_id}`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, file_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let file = client.files().retrieve(file_id).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn retrieve(&self, file_id: impl IntoId) -> RetrieveFile {
         RetrieveFile { client: self.client.clone(), file_id: file_id.into_id() }
     }
 
-    /// Delete a file.
-    ///
     /// Deletes an uploaded file. Records imported from it are kept.
+    ///
+    /// Sends `DELETE /v1/files/{file_id}`.
     ///
     /// # Arguments
     /// - `file_id`: ID of the file.
     ///
     /// # Returns
-    /// Confirmation of the deletion.
+    /// [`DeleteFileResponse`](types::DeleteFileResponse): Confirmation of the deletion.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `DELETE /v1/files/{file_id}`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, file_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let response = client.files().delete(file_id).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn delete(&self, file_id: impl IntoId) -> DeleteFile {
         DeleteFile { client: self.client.clone(), file_id: file_id.into_id() }
     }
 
-    /// Get a presigned URL for a file.
-    ///
     /// Returns a presigned URL for downloading a file. The URL requires no API key until it
     /// expires, so treat it as a secret.
     ///
+    /// Sends `GET /v1/files/{file_id}/url`.
+    ///
     /// # Arguments
     /// - `file_id`: ID of the file.
-    /// - `expiry` (optional, set with a setter): Number of hours until the URL expires.
-    ///   Limits: at least 1. Default: 24.
+    /// - `expiry` (optional): Number of hours until the URL expires. Limits: at least 1.
+    ///   Default: 24.
     ///
     /// # Returns
-    /// The presigned URL.
+    /// [`SignedUrl`](types::SignedUrl): The presigned URL.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `GET /v1/files/{file_id}/url`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, file_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let url = client.files().get_signed_url(file_id).await?.url;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get_signed_url(&self, file_id: impl IntoId) -> GetSignedUrl {
         GetSignedUrl { client: self.client.clone(), file_id: file_id.into_id(), expiry: None }
     }
@@ -129,30 +155,40 @@ pub struct ListFiles {
 }
 
 impl ListFiles {
-    /// Page number, starting from 0.
+    /// Sets the optional argument `page`.
+    ///
+    /// Page number, starting from 0. Limits: at least 0. Default: 0.
     pub fn page(mut self, page: impl IntoOption<i64>) -> Self {
         self.page = page.into_option();
         self
     }
 
-    /// Number of files per page.
+    /// Sets the optional argument `page_size`.
+    ///
+    /// Number of files per page. Limits: at least 0. Default: 100.
     pub fn page_size(mut self, page_size: impl IntoOption<i64>) -> Self {
         self.page_size = page_size.into_option();
         self
     }
 
-    /// Whether to include the total number of files in the response.
+    /// Sets the optional argument `include_total`.
+    ///
+    /// Whether to include the total number of files in the response. Default: true.
     pub fn include_total(mut self, include_total: impl IntoOption<bool>) -> Self {
         self.include_total = include_total.into_option();
         self
     }
 
+    /// Sets the optional argument `search`.
+    ///
     /// Case-insensitive substring to search for in file names.
     pub fn search(mut self, search: impl IntoOption<String>) -> Self {
         self.search = search.into_option();
         self
     }
 
+    /// Sets the optional argument `purpose`.
+    ///
     /// Purpose to filter by.
     pub fn purpose(mut self, purpose: impl IntoOption<String>) -> Self {
         self.purpose = purpose.into_option();
@@ -253,7 +289,9 @@ pub struct GetSignedUrl {
 }
 
 impl GetSignedUrl {
-    /// Number of hours until the URL expires.
+    /// Sets the optional argument `expiry`.
+    ///
+    /// Number of hours until the URL expires. Limits: at least 1. Default: 24.
     pub fn expiry(mut self, expiry: impl IntoOption<i64>) -> Self {
         self.expiry = expiry.into_option();
         self

@@ -17,22 +17,26 @@ use crate::client::Client;
 use crate::error::Error;
 
 impl Records {
-    /// Delete multiple records.
-    ///
     /// Deletes up to 500 records in one request. Either all or none of them are deleted.
+    ///
+    /// Sends `POST /v1/observability/dataset-records/bulk-delete`.
     ///
     /// # Arguments
     /// - `dataset_record_ids`: IDs of the records to delete. Limits: 1 to 500 items.
-    ///
-    /// # Returns
-    /// Deleted. The response has no body.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `POST /v1/observability/dataset-records/bulk-delete`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_record_ids: Vec<String>)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// client.datasets().records().bulk_delete(dataset_record_ids).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn bulk_delete(
         &self,
         dataset_record_ids: impl IntoIterator<Item = impl IntoId>,
@@ -43,63 +47,78 @@ impl Records {
         }
     }
 
-    /// Get a record.
-    ///
     /// Returns a record. Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
+    ///
+    /// Sends `GET /v1/observability/dataset-records/{dataset_record_id}`.
     ///
     /// # Arguments
     /// - `dataset_record_id`: ID of the record.
     ///
     /// # Returns
-    /// The record.
+    /// [`DatasetRecord`](types::DatasetRecord): The record.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `GET /v1/observability/dataset-records/{dataset_record_id}`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_record_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let record = client.datasets().records().fetch(dataset_record_id).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn fetch(&self, dataset_record_id: impl IntoId) -> FetchRecord {
         FetchRecord { client: self.client.clone(), dataset_record_id: dataset_record_id.into_id() }
     }
 
-    /// Delete a record.
-    ///
     /// Deletes a record from its dataset.
+    ///
+    /// Sends `DELETE /v1/observability/dataset-records/{dataset_record_id}`.
     ///
     /// # Arguments
     /// - `dataset_record_id`: ID of the record.
-    ///
-    /// # Returns
-    /// Deleted. The response has no body.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `DELETE /v1/observability/dataset-records/{dataset_record_id}`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_record_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// client.datasets().records().delete(dataset_record_id).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn delete(&self, dataset_record_id: impl IntoId) -> DeleteRecord {
         DeleteRecord { client: self.client.clone(), dataset_record_id: dataset_record_id.into_id() }
     }
 
-    /// Replace the payload of a record.
-    ///
     /// Replaces the entire payload of a record. The properties remain unchanged.
+    ///
+    /// Sends `PUT /v1/observability/dataset-records/{dataset_record_id}/payload`.
     ///
     /// # Arguments
     /// - `dataset_record_id`: ID of the record.
     /// - `payload`: The conversation, as an object with `messages`.
     ///
-    /// # Returns
-    /// Replaced. The response has no body.
-    ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `PUT /v1/observability/dataset-records/{dataset_record_id}/payload`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_record_id: &str, payload: serde_json::Value)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// client.datasets().records().update_payload(dataset_record_id, payload).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn update_payload(
         &self,
         dataset_record_id: impl IntoId,
@@ -112,23 +131,31 @@ impl Records {
         }
     }
 
-    /// Replace the properties of a record.
-    ///
     /// Replaces all properties of a record. The payload remains unchanged.
+    ///
+    /// Sends `PUT /v1/observability/dataset-records/{dataset_record_id}/properties`.
     ///
     /// # Arguments
     /// - `dataset_record_id`: ID of the record.
     /// - `properties`: Custom metadata of the record; may be empty.
-    ///
-    /// # Returns
-    /// Replaced. The response has no body.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `PUT /v1/observability/dataset-records/{dataset_record_id}/properties`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_record_id: &str, properties: serde_json::Value)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// client
+    ///     .datasets()
+    ///     .records()
+    ///     .update_properties(dataset_record_id, properties)
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn update_properties(
         &self,
         dataset_record_id: impl IntoId,
@@ -141,23 +168,35 @@ impl Records {
         }
     }
 
-    /// Judge a record.
-    ///
     /// Evaluates a record with a model, using the judge definition in the request.
+    ///
+    /// Sends `POST /v1/observability/dataset-records/{dataset_record_id}/live-judging`.
     ///
     /// # Arguments
     /// - `dataset_record_id`: ID of the record.
     /// - `judge_definition`: Definition of the judge.
     ///
     /// # Returns
-    /// Analysis and answer of the judge.
+    /// [`JudgeRecordResponse`](types::JudgeRecordResponse): Analysis and answer of the
+    /// judge.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
     /// argument violates a limit; and the errors that any call can return, see
     /// [`ErrorKind`](crate::ErrorKind).
     ///
-    /// Sends `POST /v1/observability/dataset-records/{dataset_record_id}/live-judging`.
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_record_id: &str, judge_definition: serde_json::Value)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let response = client
+    ///     .datasets()
+    ///     .records()
+    ///     .judge(dataset_record_id, judge_definition)
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn judge(
         &self,
         dataset_record_id: impl IntoId,

@@ -1,4 +1,4 @@
-//! Fault rules.
+//! Fault rules of a local server.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// A rule that makes the server fail requests: which requests, how many of them, and how. Pass it to
+/// A rule that makes the server fail or delay requests. Pass it to
 /// [`Workspace::inject_fault`](super::Workspace::inject_fault).
 ///
-/// By default a rule matches every request and applies once. Requests are carried out unless the rule replaces the
+/// By default, a rule matches every request and applies once. Requests are carried out unless the rule replaces the
 /// response.
 ///
 /// ```
@@ -87,7 +87,7 @@ impl Fault {
         Self::default().with_delay(delay)
     }
 
-    /// Resets the connection after this many bytes of the response body; with 0, before the response.
+    /// Resets the connection after this many bytes of the response body. With 0, nothing of the response is sent.
     pub fn reset_after(bytes: u64) -> Self {
         Self { reset_after_bytes: Some(bytes), ..Self::default() }
     }
@@ -141,19 +141,19 @@ impl Fault {
         self
     }
 
-    /// Skips this many matching requests.
+    /// Skips this many matching requests first. Default: 0.
     pub fn skip(mut self, requests: u64) -> Self {
         self.skip = Some(requests);
         self
     }
 
-    /// Applies to this many matching requests. Default: 1.
+    /// Sets the number of matching requests that the rule applies to. Default: 1.
     pub fn times(mut self, requests: u64) -> Self {
         self.times = Some(Some(requests));
         self
     }
 
-    /// Applies to all matching requests.
+    /// Makes the rule apply to all matching requests.
     pub fn always(mut self) -> Self {
         self.times = Some(None);
         self

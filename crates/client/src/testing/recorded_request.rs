@@ -1,4 +1,4 @@
-//! Recorded requests.
+//! Requests recorded by a local server.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -8,8 +8,8 @@ use crate::error::{Error, ErrorKind};
 
 /// A local server in this process. It stops when it is dropped.
 ///
-/// Starting a server takes a few milliseconds and creating a [workspace](Self::workspace) almost nothing, so tests can share one
-/// server. Tests with their own tokio runtimes should each start one.
+/// Creating a [workspace](Self::workspace) is cheap, so tests that share a tokio runtime can share a server. Tests with their
+/// own runtimes should each start one.
 #[derive(Debug)]
 pub struct LocalServer {
     running: RunningServer,
@@ -72,8 +72,8 @@ impl LocalServer {
         Workspace::connect(self.url(), api_key)
     }
 
-    /// Stops the server and waits until its port is free and its data are written. Requests in progress, such as those delayed by
-    /// a fault, are aborted.
+    /// Stops the server and waits until its port is free and its data is written. Requests in progress, such as those delayed
+    /// by a fault, are aborted.
     pub async fn stop(self) {
         self.running.shutdown_now().await;
     }

@@ -14,7 +14,7 @@ use crate::config::ClientBuilder;
 use crate::error::{Error, ErrorKind};
 use crate::transport::{FailedResponse, ResponseInfo, request_error};
 
-/// The operation that errors of the server's own routes report.
+/// The operation in the errors of the server's own routes.
 const OPERATION: &str = "local";
 
 /// A workspace of a local server: a client, fault rules and recorded requests. Workspaces of the same server are isolated from
@@ -58,10 +58,10 @@ impl Workspace {
         &self.api_key
     }
 
-    /// Injects a fault. The first matching rule that is not used up applies to a request, so several rules form a sequence.
+    /// Injects a fault. The first matching rule that is not used up applies to a request, so several rules can form a sequence.
     ///
     /// # Errors
-    /// [`Validation`](ErrorKind::Validation) if the rule is invalid. The message contains the field.
+    /// [`Validation`](ErrorKind::Validation) if the rule is invalid. The message names the field.
     pub async fn inject_fault(&self, fault: Fault) -> Result<FaultRule, Error> {
         let [rule] =
             self.insert_fixture("faults", &fault).await.and_then(|Faults { faults }| {
@@ -70,7 +70,7 @@ impl Workspace {
         Ok(rule)
     }
 
-    /// Returns the fault rules, with the number of requests that each applied to.
+    /// Returns the fault rules, with the number of requests that each rule applied to.
     ///
     /// # Errors
     /// The errors that any call can return.
@@ -103,7 +103,9 @@ impl Workspace {
         self.send_request("DELETE", "requests", None).await.map(drop)
     }
 
-    /// Inserts fixtures for data that the service gets from elsewhere, such as the events that imports from the explorer read.
+    /// Inserts fixtures: data that the service gets from other products, such as the events that imports from the explorer read.
+    ///
+    /// `what` is the kind of fixture, such as `chat-completion-events`. `T` is the server's response.
     ///
     /// ```
     /// # #[tokio::main]
@@ -195,7 +197,7 @@ impl fmt::Debug for Workspace {
     }
 }
 
-/// A local server is never behind a proxy, even if the environment sets one.
+/// Returns a builder without a proxy, because a local server is never behind one, even if the environment sets one.
 fn builder(server_url: String, api_key: &str) -> ClientBuilder {
     Client::builder().server_url(server_url).api_key(api_key).no_proxy()
 }

@@ -1,8 +1,8 @@
-//! What is known about a generated call besides its result.
+//! The state of a generated call that its result cannot contain.
 //!
 //! progenitor's `exec` hook returns `reqwest::Result<Response>`, and the generated code turns that into its own error type.
-//! Neither has a place for the number of attempts, whether a write may have been carried out, or a failed response whose
-//! body is not the API's own. Each call therefore has a [`CallContext`], which its hook and `Client` share: the transport
+//! Neither can contain the number of attempts, whether a write may have been carried out, or an error response in another
+//! format than the API's. Each call therefore has a [`CallContext`], which its hook and `Client` share: the transport
 //! records attempts and the failed response in it, and [`CallState::into_error`] builds the error from it. It also
 //! survives the call's future, so that it can be used when the call is cancelled or exceeds its deadline.
 
@@ -24,7 +24,7 @@ impl CallContext {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the state out, leaving the default.
+    /// Takes the state, leaving the default.
     pub(crate) fn take(&self) -> CallState {
         std::mem::take(&mut *self.lock())
     }
@@ -40,14 +40,14 @@ pub(crate) struct CallState {
     is_ambiguous: bool,
     /// The response of the last attempt, if its headers were received.
     response: Option<ResponseInfo>,
-    /// The same response, if it has an error status and its body was received.
+    /// The same response with its body, if it has an error status.
     failed_response: Option<FailedResponse>,
     /// Why the last failed attempt failed.
     last_failure: Option<String>,
 }
 
 impl CallState {
-    /// Records that an attempt starts.
+    /// Records the start of an attempt.
     pub(crate) fn start_attempt(&mut self, number: u32, is_write: bool) {
         *self = Self {
             attempts: number,

@@ -1,11 +1,11 @@
-//! Parses the bodies of failed responses. Parsing never fails: any body gives a message.
+//! Parses the bodies of error responses. Parsing never fails: every body yields a message.
 
 use serde_json::Value;
 
-/// The number of bytes of the body that an error keeps.
+/// The maximum length of the body in an error, in bytes.
 const MAX_BODY: usize = 8 * 1024;
 
-/// The number of characters of a message that an error keeps.
+/// The maximum length of a message, in characters.
 const MAX_MESSAGE: usize = 1024;
 
 /// The parsed body of a failed response.
@@ -67,7 +67,7 @@ fn as_message(value: Option<&Value>) -> Option<String> {
 
 /// Joins the validator's array into one line: `body.name: String should have at least 5 characters; …`.
 ///
-/// The `input` that the validator repeats is left out, because it may be conversation text.
+/// The `input` that the validator repeats is omitted, because it may be conversation text.
 fn validator_message(problems: &[Value]) -> Option<String> {
     let lines: Vec<String> = problems
         .iter()
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_body_gives_a_message() {
+    fn any_other_body_yields_a_message() {
         for body in ["", "<html>oops</html>", "{", "null", "[1]", r#"{"detail": 5}"#, "\u{feff}{}"]
         {
             let parsed = ErrorBody::parse(502, body.as_bytes());

@@ -1,4 +1,4 @@
-//! Turns failed attempts into errors: failed responses, responses that cannot be decoded, and reqwest's errors.
+//! Converts error responses, undecodable responses and reqwest errors to [`Error`]s.
 
 use std::time::Duration;
 
@@ -8,8 +8,7 @@ use super::error_body::ErrorBody;
 use super::retry::{FailureClass, parse_retry_after};
 use crate::error::{Error, ErrorKind};
 
-/// Headers in which servers and gateways send the request id, most likely first. The service does not document which one
-/// it uses.
+/// Headers that may contain the request id, in order of preference. The service does not document which one it sends.
 const REQUEST_ID_HEADERS: [&str; 3] =
     ["x-request-id", "mistral-correlation-id", "x-kong-request-id"];
 
@@ -17,7 +16,7 @@ pub(crate) fn request_id(headers: &HeaderMap) -> Option<&str> {
     REQUEST_ID_HEADERS.iter().find_map(|name| headers.get(*name)?.to_str().ok())
 }
 
-/// What errors report about a response, apart from its body.
+/// The status and headers of a response that errors report.
 #[derive(Clone, Debug)]
 pub(crate) struct ResponseInfo {
     pub(crate) status: u16,

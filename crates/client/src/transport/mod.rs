@@ -1,8 +1,8 @@
-//! Sends requests: authentication, timeouts, retries.
+//! Sends requests, with authentication, timeouts and retries.
 //!
 //! The generated operations hand every request to a [`CallSender`], which sends it as often as the
 //! [`RetryPolicy`](crate::RetryPolicy) allows. An attempt includes reading the whole body, so a connection lost in the middle
-//! of a body is retried like any other. Transfers send single requests with [`Transport::send`] and
+//! of a body is retried like any other failure. Uploads and downloads send single requests with [`Transport::send`] and
 //! [`Transport::open`] and have their own retry loops.
 
 mod call_context;
@@ -87,7 +87,7 @@ impl Transport {
         self.settings.timeout
     }
 
-    /// Starts the attempts of a call.
+    /// Starts counting the attempts of a call.
     pub(crate) fn start_attempts(&self, method: Method, deadline: Duration) -> Attempts {
         Attempts::start(&self.settings.retries, &self.budget, method, deadline)
     }

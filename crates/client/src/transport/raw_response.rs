@@ -1,7 +1,7 @@
-//! Raw responses, for callers that need the status, headers or bytes besides the decoded result.
+//! Raw responses, for callers that need the status, headers or body in addition to the decoded result.
 //!
-//! [`WithResponse`] works for any call by means of a task-local, because it only sees the call's future. The transport
-//! stores the response there.
+//! [`WithResponse`] is implemented for any call and only has access to the call's future. It therefore sets a task-local, in
+//! which the transport stores the response.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -35,7 +35,7 @@ impl RawResponse {
         &self.headers
     }
 
-    /// Returns the request id that the server assigned, which its operators can look up.
+    /// Returns the request id that the server assigned. Include it when you report a problem.
     pub fn request_id(&self) -> Option<&str> {
         failed_response::request_id(&self.headers)
     }
@@ -81,9 +81,9 @@ pub(crate) fn store_if_requested(response: impl FnOnce() -> RawResponse) {
         .try_with(|slot| *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(response()));
 }
 
-/// Sends a call and returns the raw response along with its result. Implemented for every call.
+/// Returns the raw response of a call in addition to its result. Implemented for every call.
 pub trait WithResponse<T>: IntoFuture<Output = Result<T, Error>> + Sized {
-    /// Sends the call and returns its result together with the raw response.
+    /// Sends the call and returns its result and the raw response.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {

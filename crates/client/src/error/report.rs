@@ -6,10 +6,10 @@ use std::time::Duration;
 use mistral_datasets_types::ImportTask;
 use uuid::Uuid;
 
-use crate::error::Error;
+use super::Error;
 use crate::strategy::Strategy;
 
-/// The report of a bulk call. If the call failed, [`Error::report`] returns what it had done until then.
+/// The report of a bulk call. [`Error::report`] returns the partial report of a failed call.
 #[derive(Clone, Debug)]
 pub enum Report {
     /// The report of [`create_records`](crate::calls::Datasets::create_records).
@@ -27,7 +27,7 @@ pub enum Outcome {
     Imported,
     /// The record was not created, because of this error.
     Failed(Error),
-    /// The record may have been created: this error occurred after the request was sent. It is never sent again.
+    /// The record may have been created: this error occurred after the request was sent. The record is never sent again.
     Unknown(Error),
     /// The record was not created: the call ended before it was sent, or the import of its file failed, which leaves no
     /// records behind.
@@ -74,7 +74,7 @@ impl CreateReport {
         self.count(|item| matches!(item, Outcome::Unknown(_)))
     }
 
-    /// Returns how many records were read but not created, for other reasons than a failure of their own.
+    /// Returns how many records were read but not created, without having failed themselves; see [`Outcome::NotSent`].
     pub fn not_sent(&self) -> usize {
         self.count(|item| matches!(item, Outcome::NotSent))
     }
@@ -88,7 +88,7 @@ impl CreateReport {
         self.strategy
     }
 
-    /// Returns why this strategy was used, as text.
+    /// Returns the reason for the strategy, as a phrase such as `more than 1000 records`.
     pub fn reason(&self) -> &str {
         &self.reason
     }
@@ -108,7 +108,7 @@ impl CreateReport {
         self.items.get(index).is_none_or(Outcome::can_be_sent)
     }
 
-    /// Returns how many of the first records do not have to be sent.
+    /// Returns how many of the first `first` records do not have to be sent.
     pub(crate) fn settled_count(&self, first: usize) -> usize {
         self.items.iter().take(first).filter(|item| !item.can_be_sent()).count()
     }
@@ -121,7 +121,7 @@ impl CreateReport {
         self.items[index] = outcome;
     }
 
-    /// Sets the outcome of those of these records whose outcome is still `NotSent`.
+    /// Sets the outcome of all records in a range that are still `NotSent`.
     pub(crate) fn set_unsent(&mut self, indices: Range<usize>, outcome: &Outcome) {
         for item in &mut self.items[indices] {
             if matches!(item, Outcome::NotSent) {
@@ -130,15 +130,15 @@ impl CreateReport {
         }
     }
 
-    /// Records that the record with this index was read from the source.
-    pub(crate) fn mark_taken(&mut self, index: usize) {
+    /// Marks the record with this index as read from the source. A failure of an earlier call is cleared.
+    pub(crate) fn mark_read(&mut self, index: usize) {
         if index >= self.items.len() || self.needs_sending(index) {
             self.set(index, Outcome::NotSent);
         }
     }
 }
 
-/// A file whose import was running when the call ended. Its task is the report's.
+/// A file whose import was running when the call ended. Its task is [`CreateReport::task`].
 #[derive(Clone, Debug)]
 pub(crate) struct UnfinishedImport {
     pub(crate) file_id: String,
@@ -157,7 +157,7 @@ pub struct ImportReport {
 }
 
 impl ImportReport {
-    /// Returns how many lines were read, including blank and invalid ones.
+    /// Returns how many lines were read, including blank and invalid lines.
     pub fn lines(&self) -> u64 {
         self.lines
     }
@@ -167,13 +167,13 @@ impl ImportReport {
         self.files.iter().map(|file| file.records).sum()
     }
 
-    /// Returns the first 1,000 invalid lines, in order. Unless the call was `lenient`, there is at most one, which failed the
-    /// call.
+    /// Returns the first 1,000 invalid lines, in order. Unless the call was [`lenient`](crate::ImportJsonl::lenient), the
+    /// first invalid line fails the call, so there is at most one.
     pub fn invalid_lines(&self) -> &[InvalidLine] {
         &self.invalid_lines
     }
 
-    /// Returns how many lines are invalid.
+    /// Returns the number of invalid lines.
     pub fn invalid_line_count(&self) -> u64 {
         self.invalid_line_count
     }
@@ -183,8 +183,9 @@ impl ImportReport {
         &self.files
     }
 
-    /// Returns the files whose import may have been started: the connection was lost or the server failed while starting it.
-    /// The dataset's tasks show whether it was; see [`list_tasks`](crate::calls::Datasets::list_tasks).
+    /// Returns the files whose import may have been started: the request was sent, but then the connection was lost, the
+    /// server failed or its response was invalid. To find out, look for the import among the dataset's tasks with
+    /// [`list_tasks`](crate::calls::Datasets::list_tasks).
     pub fn unknown(&self) -> &[UnknownFile] {
         &self.unknown
     }
@@ -212,7 +213,7 @@ pub struct InvalidLine {
     pub line: u64,
     /// The position in the line in characters, from 1.
     pub column: u64,
-    /// Why the line is invalid. Never contains its content.
+    /// Why the line is invalid. Never contains content of the line.
     pub problem: String,
 }
 
@@ -220,15 +221,15 @@ pub struct InvalidLine {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ImportedFile {
-    /// The id of the uploaded file. The file is deleted after a successful import.
+    /// The id of the uploaded file. The file is deleted once the import has succeeded, unless the call did not wait for it.
     pub file_id: String,
-    /// The first line of the source that the file contains.
+    /// The number of the first line of the source that the file covers, from 1.
     pub first_line: u64,
-    /// The number of lines of the source that the file stands for, including skipped blank and invalid lines.
+    /// The number of lines of the source that the file covers, including skipped blank and invalid lines.
     pub lines: u64,
     /// The number of records in the file.
     pub records: u64,
-    /// The import task. It has completed unless the call did not wait for it or stopped waiting.
+    /// The import task. It has completed, unless the call did not wait for it or the wait was interrupted.
     pub task: ImportTask,
 }
 
@@ -238,9 +239,9 @@ pub struct ImportedFile {
 pub struct UnknownFile {
     /// The id of the uploaded file, which was not deleted.
     pub file_id: String,
-    /// The first line of the source that the file contains.
+    /// The number of the first line of the source that the file covers, from 1.
     pub first_line: u64,
-    /// The number of lines of the source that the file stands for, including skipped blank and invalid lines.
+    /// The number of lines of the source that the file covers, including skipped blank and invalid lines.
     pub lines: u64,
     /// The number of records in the file.
     pub records: u64,
@@ -271,7 +272,7 @@ mod tests {
         assert_eq!(to_send, [3, 4, 5]);
         let counts = [report.created(), report.unknown(), report.failed(), report.not_sent()];
         assert_eq!(counts, [2, 1, 1, 1]);
-        (0..7).for_each(|index| report.mark_taken(index));
+        (0..7).for_each(|index| report.mark_read(index));
         let counts = [report.created(), report.unknown(), report.failed(), report.not_sent()];
         assert_eq!(counts, [2, 1, 0, 4]);
     }

@@ -1,7 +1,10 @@
-//! Errors. [`Error`] is the only error type of the crate.
+//! [`Error`], the only error type of the crate, and the reports of bulk calls.
 //!
-//! [`Error`] and [`Report`] refer to each other: an error of a bulk call contains a report, and a report contains the
-//! errors of single records.
+//! Both are in one module because they refer to each other: the error of a bulk call contains a partial report, and a report
+//! contains the errors of single records.
+
+mod kind;
+mod report;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,103 +13,11 @@ use std::time::Duration;
 
 use mistral_datasets_types::ImportTask;
 
-use crate::report::Report;
-
-/// The kind of an [`Error`]. Python and Node have a class for each kind, for example `NotFoundError` for `NotFound`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The client is misconfigured, for example because the API key is missing or the server URL is invalid.
-    Configuration,
-    /// The server could not be reached, or the connection was lost.
-    Connection,
-    /// No response was received in time.
-    Timeout,
-    /// The API key is missing or invalid (401).
-    Authentication,
-    /// The API key lacks permission (403).
-    Permission,
-    /// The resource does not exist (404).
-    NotFound,
-    /// The request conflicts with the current state of the resource (409).
-    Conflict,
-    /// The request is invalid. It was rejected before being sent, or by the server (400, 422 and every other 4xx status
-    /// without a kind of its own).
-    Validation,
-    /// Too many requests (429).
-    RateLimit,
-    /// The server failed (5xx).
-    Server,
-    /// The response does not match the API.
-    Decoding,
-    /// An import task failed; see [`Error::task`].
-    TaskFailed,
-    /// The call was cancelled by this side: the client was closed, or a cancellation token or signal was triggered.
-    Cancelled,
-    /// The client was closed before the call.
-    Closed,
-}
-
-impl ErrorKind {
-    /// All kinds.
-    pub const ALL: &'static [Self] = &[
-        Self::Configuration,
-        Self::Connection,
-        Self::Timeout,
-        Self::Authentication,
-        Self::Permission,
-        Self::NotFound,
-        Self::Conflict,
-        Self::Validation,
-        Self::RateLimit,
-        Self::Server,
-        Self::Decoding,
-        Self::TaskFailed,
-        Self::Cancelled,
-        Self::Closed,
-    ];
-
-    /// Returns the kind in snake case, as it appears in logs and in the bindings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Configuration => "configuration",
-            Self::Connection => "connection",
-            Self::Timeout => "timeout",
-            Self::Authentication => "authentication",
-            Self::Permission => "permission",
-            Self::NotFound => "not_found",
-            Self::Conflict => "conflict",
-            Self::Validation => "validation",
-            Self::RateLimit => "rate_limit",
-            Self::Server => "server",
-            Self::Decoding => "decoding",
-            Self::TaskFailed => "task_failed",
-            Self::Cancelled => "cancelled",
-            Self::Closed => "closed",
-        }
-    }
-
-    /// Returns the kind of a failed response.
-    fn from_status(status: u16) -> Self {
-        match status {
-            401 => Self::Authentication,
-            403 => Self::Permission,
-            404 => Self::NotFound,
-            408 | 504 => Self::Timeout,
-            409 => Self::Conflict,
-            429 => Self::RateLimit,
-            400..500 => Self::Validation,
-            500.. => Self::Server,
-            _ => Self::Decoding,
-        }
-    }
-}
-
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+pub use kind::ErrorKind;
+pub(crate) use report::UnfinishedImport;
+pub use report::{
+    CreateReport, ImportReport, ImportedFile, InvalidLine, Outcome, Report, UnknownFile,
+};
 
 /// The error of a call.
 ///
@@ -166,27 +77,27 @@ impl Error {
         }))
     }
 
-    /// Creates the error of an invalid client configuration.
+    /// Creates the error for an invalid client configuration.
     pub(crate) fn configuration(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Configuration, message)
     }
 
-    /// Creates the error of a request that was rejected before being sent, with the code that the server would use.
+    /// Creates the error for a request that was rejected before being sent, with the code that the server would use.
     pub(crate) fn invalid(operation: &'static str, message: String) -> Self {
         Self::new(ErrorKind::Validation, message)
             .with_operation(operation)
             .with_code(Some("VALIDATION_ERROR".to_owned()))
     }
 
-    /// Creates the error of a response with an error status.
+    /// Creates the error for a response with an error status.
     pub(crate) fn failed_response(status: u16, message: String) -> Self {
         let mut error = Self::new(ErrorKind::from_status(status), message);
         error.inner_mut().status = Some(status);
         error
     }
 
-    /// Returns the fields for modification. If they are shared with a clone, as in bulk calls, where one error may be the
-    /// outcome of many records, they are copied first.
+    /// Returns the fields for modification. Fields shared with a clone are copied first: in bulk calls, one error may be the
+    /// outcome of many records.
     fn inner_mut(&mut self) -> &mut Inner {
         Arc::make_mut(&mut self.0)
     }
@@ -259,7 +170,8 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns the operation that failed, named as in the OpenAPI document, such as `create_dataset`.
+    /// Returns the name of the operation that failed: an `operationId` of the OpenAPI document such as `create_dataset`, or the
+    /// name of a hand-written method such as `export`.
     pub fn operation(&self) -> Option<&str> {
         self.0.operation
     }
@@ -275,7 +187,7 @@ impl Error {
         self.0.code.as_deref()
     }
 
-    /// Returns the request id that the server assigned, which its operators can look up.
+    /// Returns the request id that the server assigned. Include it when you report a problem.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
@@ -302,9 +214,9 @@ impl Error {
         }
     }
 
-    /// Returns whether this was a write that may have been carried out: it was sent, and then the connection was lost or
-    /// the server failed. Such a call is never retried automatically. Check whether it was carried out before sending it
-    /// again.
+    /// Returns whether the call was a write that may have been carried out: it was sent, and then the connection was lost,
+    /// the server failed or the call was aborted. Such a call is never retried automatically. Check whether it was carried
+    /// out before sending it again.
     pub fn is_ambiguous(&self) -> bool {
         self.0.ambiguous
     }
@@ -324,17 +236,17 @@ impl Error {
         self.0.retry_after
     }
 
-    /// Returns the import task that failed, or that was still running when waiting for it ended.
+    /// Returns the import task that failed, or the task that was still running when the wait for it ended.
     pub fn task(&self) -> Option<&ImportTask> {
         self.0.task.as_deref()
     }
 
-    /// Returns what a bulk call had done before it failed. A later call can resume from it.
+    /// Returns the partial report of a failed bulk call, from which a later call can resume.
     pub fn report(&self) -> Option<&Report> {
         self.0.report.as_deref()
     }
 
-    /// Returns advice on how to resolve the error, for kinds where general advice is possible.
+    /// Returns a hint on how to resolve the error, if there is general advice for its kind.
     pub fn hint(&self) -> Option<&'static str> {
         if self.0.ambiguous {
             return Some("the request may have been carried out; check before sending it again");
@@ -432,12 +344,5 @@ mod tests {
             .with_body(Some("what the user said".to_owned()));
         assert_eq!(error.body(), Some("what the user said"));
         assert!(!format!("{error:?} {error}").contains("user said"));
-    }
-
-    #[test]
-    fn kind_names_are_unique() {
-        let names: std::collections::BTreeSet<_> =
-            ErrorKind::ALL.iter().map(|kind| kind.name()).collect();
-        assert_eq!(names.len(), ErrorKind::ALL.len());
     }
 }
