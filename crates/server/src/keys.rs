@@ -79,14 +79,14 @@ impl ApiKey {
             return Err(KeyError::Empty);
         }
         if !key.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
-            return Err(KeyError::NotSent);
+            return Err(KeyError::InvalidCharacters);
         }
         if name.is_empty() {
             return Ok(Self::new(key));
         }
         // With base64 padding, a key looks like a name followed by a key that consists only of `=`.
         if !is_name(name) || key.bytes().all(|byte| byte == b'=') {
-            return Err(KeyError::Name);
+            return Err(KeyError::InvalidWorkspaceName);
         }
         Ok(Self::with_workspace(name, key))
     }
@@ -138,13 +138,13 @@ pub enum KeyError {
     Empty,
     /// The key contains characters that an HTTP header cannot carry.
     #[error("a key may contain visible ASCII characters only")]
-    NotSent,
+    InvalidCharacters,
     /// The part before the first `=` is not a valid workspace name.
     #[error(
         "invalid workspace name before the first `=`: expected at most 64 letters, digits, `.`, `-` and `_`; \
          write a key that contains `=` as `=KEY` or `NAME=KEY`"
     )]
-    Name,
+    InvalidWorkspaceName,
 }
 
 /// An error reading a key file.
@@ -275,18 +275,21 @@ mod tests {
             ("", KeyError::Empty),
             ("=", KeyError::Empty),
             ("ci=", KeyError::Empty),
-            ("c2VjcmV0==", KeyError::Name),
-            ("c2Vj+cmV0/=x", KeyError::Name),
-            ("-ci=abc", KeyError::Name),
-            ("clé", KeyError::NotSent),
-            ("ci=a\tb", KeyError::NotSent),
+            ("c2VjcmV0==", KeyError::InvalidWorkspaceName),
+            ("c2Vj+cmV0/=x", KeyError::InvalidWorkspaceName),
+            ("-ci=abc", KeyError::InvalidWorkspaceName),
+            ("clé", KeyError::InvalidCharacters),
+            ("ci=a\tb", KeyError::InvalidCharacters),
         ] {
             let error = ApiKey::parse(text).unwrap_err();
             assert_eq!(error, expected, "{text}");
             assert!(!error.to_string().contains("c2V"));
         }
         assert!(ApiKey::parse(&format!("{}=key", "n".repeat(64))).is_ok());
-        assert_eq!(ApiKey::parse(&format!("{}=key", "n".repeat(65))), Err(KeyError::Name));
+        assert_eq!(
+            ApiKey::parse(&format!("{}=key", "n".repeat(65))),
+            Err(KeyError::InvalidWorkspaceName)
+        );
     }
 
     #[test]

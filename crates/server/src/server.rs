@@ -47,7 +47,7 @@ pub enum StartError {
         "{0} is not a loopback address, and a server without API keys accepts any key; configure an API key, or listen on \
          127.0.0.1"
     )]
-    OpenToOthers(SocketAddr),
+    NoKeys(SocketAddr),
     /// Listening on the address failed.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -66,7 +66,7 @@ pub enum StartError {
     },
     /// The data directory was written by a newer version of the server.
     #[error("cannot use {}: {reason}", path.display())]
-    Newer {
+    NewerVersion {
         /// The directory.
         path: PathBuf,
         /// Which versions are involved, and what to do.
@@ -102,7 +102,7 @@ fn holder(process: &Option<u32>) -> String {
 /// Rejects a server without API keys that other machines can reach.
 fn check_open(keys: &[ApiKey], listen: SocketAddr) -> Result<(), StartError> {
     if keys.is_empty() && !listen.ip().is_loopback() {
-        return Err(StartError::OpenToOthers(listen));
+        return Err(StartError::NoKeys(listen));
     }
     Ok(())
 }
@@ -356,7 +356,7 @@ impl Failure {
         };
         match self {
             Self::InUse(process) => StartError::InUse { path, process },
-            Self::Newer(reason) => StartError::Newer { path, reason },
+            Self::Newer(reason) => StartError::NewerVersion { path, reason },
             Self::Other(source) => StartError::Data { path, source },
         }
     }

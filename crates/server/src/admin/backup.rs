@@ -31,13 +31,13 @@ pub struct Backup {
 pub enum BackupError {
     /// The target already exists. It is left unchanged.
     #[error("{} already exists; choose another name for the backup", .0.display())]
-    Exists(PathBuf),
+    AlreadyExists(PathBuf),
     /// The source is not a data directory, or it is empty.
     #[error("{} is not a data directory of a server", .0.display())]
-    NoData(PathBuf),
+    NotADataDirectory(PathBuf),
     /// A newer version of the server wrote the data directory.
     #[error("cannot read {}: {reason}", path.display())]
-    Newer {
+    NewerVersion {
         /// The directory.
         path: PathBuf,
         /// What to do about it.
@@ -61,7 +61,7 @@ pub enum BackupError {
     },
     /// Files were deleted faster than they could be linked.
     #[error("files were deleted while the backup started; try again")]
-    Restless,
+    FilesChanging,
     /// `should_continue` returned false.
     #[error("the backup was stopped")]
     Stopped,
@@ -84,11 +84,11 @@ pub fn backup(
 ) -> Result<Backup, BackupError> {
     // A dangling symbolic link counts as existing.
     if to.symlink_metadata().is_ok() {
-        return Err(BackupError::Exists(to.to_owned()));
+        return Err(BackupError::AlreadyExists(to.to_owned()));
     }
     let database = data_dir::database(from);
     if !database.is_file() {
-        return Err(BackupError::NoData(from.to_owned()));
+        return Err(BackupError::NotADataDirectory(from.to_owned()));
     }
     let parent = match to.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -131,7 +131,8 @@ impl<G: Fn() -> bool> BackupJob<'_, G> {
         let mut preserved = HashMap::new();
         for _ in 0..MAX_ATTEMPTS {
             let snapshot = Snapshot::open(database).map_err(|error| self.database_error(error))?;
-            let snapshot = snapshot.ok_or_else(|| BackupError::NoData(self.from.to_owned()))?;
+            let snapshot =
+                snapshot.ok_or_else(|| BackupError::NotADataDirectory(self.from.to_owned()))?;
             let needed = snapshot.file_ids().map_err(|error| self.database_error(error))?;
             if self.preserve(&needed, &mut preserved)? {
                 // Earlier attempts may have preserved files that have been deleted since.
@@ -139,7 +140,7 @@ impl<G: Fn() -> bool> BackupJob<'_, G> {
                 return Ok((snapshot, needed));
             }
         }
-        Err(BackupError::Restless)
+        Err(BackupError::FilesChanging)
     }
 
     fn preserved_dir(&self) -> PathBuf {
@@ -223,7 +224,9 @@ impl<G: Fn() -> bool> BackupJob<'_, G> {
     fn database_error(&self, error: OpenError) -> BackupError {
         let path = self.from.to_owned();
         match error {
-            OpenError::Newer { .. } => BackupError::Newer { path, reason: error.to_string() },
+            OpenError::Newer { .. } => {
+                BackupError::NewerVersion { path, reason: error.to_string() }
+            }
             OpenError::Database(error) => BackupError::Database { path, source: error.into() },
             OpenError::Thread(error) => BackupError::Database { path, source: error.into() },
         }

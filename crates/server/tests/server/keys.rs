@@ -84,7 +84,7 @@ async fn last_key_cannot_be_removed_from_a_non_loopback_server() {
     let config = ServerConfig { listen, api_keys: vec!["key".into()], ..Default::default() };
     let server = Server::start(config).await.unwrap();
     let error = server.set_api_keys(Vec::new()).unwrap_err();
-    assert!(matches!(error, StartError::OpenToOthers(_)), "{error}");
+    assert!(matches!(error, StartError::NoKeys(_)), "{error}");
     server.set_api_keys(vec!["another".into()]).unwrap();
     server.shutdown().await;
 }
@@ -158,7 +158,7 @@ async fn server_without_keys_listens_on_loopback_only() {
     let listen: SocketAddr = "0.0.0.0:0".parse().unwrap();
     let config = ServerConfig { listen, ..ServerConfig::default() };
     let error = Server::start(config.clone()).await.unwrap_err();
-    assert!(matches!(error, StartError::OpenToOthers(_)));
+    assert!(matches!(error, StartError::NoKeys(_)));
     assert!(error.to_string().contains("API key"), "{error}");
     let api_keys = vec!["key".into()];
     Server::start(ServerConfig { api_keys, ..config }).await.unwrap().shutdown().await;

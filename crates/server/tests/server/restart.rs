@@ -103,7 +103,7 @@ async fn directory_of_a_newer_version_is_rejected() {
     connection.pragma_update(None, "user_version", 1_000).unwrap();
     drop(connection);
     let error = Server::start(config(directory.path())).await.unwrap_err();
-    assert!(matches!(error, StartError::Newer { .. }));
+    assert!(matches!(error, StartError::NewerVersion { .. }));
     assert!(error.to_string().contains("newer version"), "{error}");
 }
 

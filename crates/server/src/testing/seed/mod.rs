@@ -26,10 +26,10 @@ pub enum SeedError {
     },
     /// A directory contains no seed files.
     #[error("{}: the directory has no `.json` or `.jsonl` files", .0.display())]
-    Nothing(PathBuf),
+    NoFiles(PathBuf),
     /// The contents of a file are invalid.
     #[error("{}:{line}:{column}: {message}", path.display())]
-    Wrong {
+    Invalid {
         /// The file.
         path: PathBuf,
         /// The line, counted from 1.

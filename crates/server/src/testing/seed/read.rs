@@ -98,7 +98,7 @@ impl SeedReader {
         files.retain(|file| file.is_file() && (is_lines(file) || has_extension(file, "json")));
         files.sort();
         if files.is_empty() {
-            return Err(SeedError::Nothing(path.to_owned()));
+            return Err(SeedError::NoFiles(path.to_owned()));
         }
         let (lines, documents): (Vec<_>, Vec<_>) = files.iter().partition(|file| is_lines(file));
         for document in documents {
@@ -117,7 +117,7 @@ impl SeedReader {
     fn lines_dataset(&mut self, path: &Path) -> Result<(), SeedError> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let invalid =
-            |message| SeedError::Wrong { path: path.to_owned(), line: 1, column: 1, message };
+            |message| SeedError::Invalid { path: path.to_owned(), line: 1, column: 1, message };
         if !DATASET_NAME_LENGTH.contains(&name.chars().count()) {
             let (min, max) = (DATASET_NAME_LENGTH.start(), DATASET_NAME_LENGTH.end());
             return Err(invalid(format!(
@@ -151,8 +151,12 @@ impl SeedReader {
             if text.is_empty() {
                 continue;
             }
-            let invalid =
-                |column, message| SeedError::Wrong { path: path.to_owned(), line, column, message };
+            let invalid = |column, message| SeedError::Invalid {
+                path: path.to_owned(),
+                line,
+                column,
+                message,
+            };
             if text.len() as u64 > self.rules.bytes {
                 return Err(invalid(
                     1,
@@ -183,7 +187,7 @@ impl SeedReader {
             Err(DocumentError::Document(error)) => {
                 let (position, message) = locate(text, &error);
                 let (line, column) = (position.line, position.column);
-                Err(SeedError::Wrong { path: path.to_owned(), line, column, message })
+                Err(SeedError::Invalid { path: path.to_owned(), line, column, message })
             }
         }
     }
