@@ -84,7 +84,9 @@ impl Datasets {
         }
     }
 
-    /// Returns a dataset. Fails with `DATASET_NOT_FOUND` if it does not exist.
+    /// Returns a dataset.
+    ///
+    /// Fails with `DATASET_NOT_FOUND` if it does not exist.
     ///
     /// Sends `GET /v1/observability/datasets/{dataset_id}`.
     ///
@@ -111,8 +113,9 @@ impl Datasets {
         FetchDataset { client: self.client.clone(), dataset_id: dataset_id.into_id() }
     }
 
-    /// Updates the name or description of a dataset. Fields that are omitted or null remain
-    /// unchanged.
+    /// Updates the name or description of a dataset.
+    ///
+    /// Fields that are omitted or null remain unchanged.
     ///
     /// Sends `PATCH /v1/observability/datasets/{dataset_id}`.
     ///
@@ -334,6 +337,7 @@ impl Datasets {
     }
 
     /// Starts an import task that adds a record for each line of an uploaded JSONL file.
+    ///
     /// Each line is an object with either `payload` or `messages`, and optionally
     /// `properties`.
     ///
@@ -457,8 +461,10 @@ impl Datasets {
     }
 
     /// Exports all records of a dataset to a JSONL file, one record per line, and returns a
-    /// presigned URL for downloading the file. The URL requires no API key, so treat it as
-    /// a secret. It expires; export again to get a new one.
+    /// presigned URL for downloading the file.
+    ///
+    /// The URL requires no API key, so treat it as a secret. It expires; export again to
+    /// get a new one.
     ///
     /// Sends `GET /v1/observability/datasets/{dataset_id}/exports/to-jsonl`.
     ///

@@ -16,8 +16,9 @@ use crate::client::Client;
 use crate::error::Error;
 
 impl Files {
-    /// Returns the files in the workspace, newest first, one page at a time. Unlike in
-    /// other listings, pages are numbered from 0.
+    /// Returns the files in the workspace, newest first, one page at a time.
+    ///
+    /// Unlike in other listings, pages are numbered from 0.
     ///
     /// Sends `GET /v1/files`.
     ///
@@ -84,7 +85,9 @@ impl Files {
         RetrieveFile { client: self.client.clone(), file_id: file_id.into_id() }
     }
 
-    /// Deletes an uploaded file. Records imported from it are kept.
+    /// Deletes an uploaded file.
+    ///
+    /// Records imported from it are kept.
     ///
     /// Sends `DELETE /v1/files/{file_id}`.
     ///
@@ -111,8 +114,9 @@ impl Files {
         DeleteFile { client: self.client.clone(), file_id: file_id.into_id() }
     }
 
-    /// Returns a presigned URL for downloading a file. The URL requires no API key until it
-    /// expires, so treat it as a secret.
+    /// Returns a presigned URL for downloading a file.
+    ///
+    /// The URL requires no API key until it expires, so treat it as a secret.
     ///
     /// Sends `GET /v1/files/{file_id}/url`.
     ///

@@ -17,7 +17,9 @@ use crate::client::Client;
 use crate::error::Error;
 
 impl Records {
-    /// Deletes up to 500 records in one request. Either all or none of them are deleted.
+    /// Deletes up to 500 records in one request.
+    ///
+    /// Either all or none of them are deleted.
     ///
     /// Sends `POST /v1/observability/dataset-records/bulk-delete`.
     ///
@@ -47,7 +49,9 @@ impl Records {
         }
     }
 
-    /// Returns a record. Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
+    /// Returns a record.
+    ///
+    /// Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
     ///
     /// Sends `GET /v1/observability/dataset-records/{dataset_record_id}`.
     ///
@@ -98,7 +102,9 @@ impl Records {
         DeleteRecord { client: self.client.clone(), dataset_record_id: dataset_record_id.into_id() }
     }
 
-    /// Replaces the entire payload of a record. The properties remain unchanged.
+    /// Replaces the entire payload of a record.
+    ///
+    /// The properties remain unchanged.
     ///
     /// Sends `PUT /v1/observability/dataset-records/{dataset_record_id}/payload`.
     ///
@@ -131,7 +137,9 @@ impl Records {
         }
     }
 
-    /// Replaces all properties of a record. The payload remains unchanged.
+    /// Replaces all properties of a record.
+    ///
+    /// The payload remains unchanged.
     ///
     /// Sends `PUT /v1/observability/dataset-records/{dataset_record_id}/properties`.
     ///
