@@ -275,9 +275,16 @@ impl Client {
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         let span = tracing::debug_span!("call", operation);
+        let was_closed = self.is_closed();
         let result = tokio::select! {
             biased;
-            result = call.instrument(span) => result,
+            result = call.instrument(span) => match result {
+                // The client was closed between two requests of the call.
+                Err(error) if error.kind() == ErrorKind::Closed && !was_closed => {
+                    Err(self.cancelled_error())
+                }
+                result => result,
+            },
             () = self.cancelled() => Err(self.cancelled_error()),
         };
         result.map_err(|error| error.with_operation(operation))
