@@ -1,7 +1,7 @@
 // Measures our client. Where other clients need a loop, ours uses the single call that replaces it.
 
 import { Mistral } from "../../../bindings/node/lib/index.mjs";
-import { sdkCases, PAGE_SIZE } from "./cases.mjs";
+import { PAGE_SIZE, sdkCases } from "./cases.mjs";
 import { job, records, run } from "./measure.mjs";
 
 const mistral = new Mistral({ apiKey: job.api_key, serverURL: job.server_url });

@@ -95,7 +95,7 @@ impl ApiKeys {
     pub fn reloader(self) -> Result<KeyReloader, CliError> {
         #[cfg(unix)]
         let sighup = match self.file {
-            Some(_) => Some(signal(SignalKind::sighup()).map_err(CliError::Signals)?),
+            Some(_) => Some(signal(SignalKind::hangup()).map_err(CliError::Signals)?),
             None => None,
         };
         Ok(KeyReloader {
