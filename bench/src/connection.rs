@@ -1,4 +1,4 @@
-//! A single HTTP/1.1 connection, with little overhead of its own.
+//! A single HTTP/1.1 connection with little overhead.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -92,7 +92,7 @@ impl Connection {
     }
 }
 
-/// Sends one request over a connection of its own, and returns the response's JSON.
+/// Sends one request over a new connection, and returns the response's JSON.
 pub fn call(port: u16, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Error> {
     block_on(async { Connection::open(port).await?.json(method, path, body).await })
 }

@@ -1,4 +1,4 @@
-//! Describes what was measured, when and on which machine.
+//! Describes the measured build, the date and the machine.
 
 use std::fmt;
 use std::fs;

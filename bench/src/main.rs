@@ -1,7 +1,7 @@
 //! Measures the clients and the local server, and writes `docs/bench-client.md` and `docs/bench-server.md`.
 //!
-//! `cargo xtask bench` builds what is measured with the documented commands, then starts this program. The programs in
-//! `bench/client` and `bench/server` run one measurement each in a process of their own.
+//! `cargo xtask bench` builds the command and the packages with the documented commands, then starts this program. The programs
+//! in `bench/client` and `bench/server` run one measurement each, in a separate process.
 
 mod chart;
 mod client;
@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// An error; its text is for the person who runs the benchmark.
+/// An error with a message for the person who runs the benchmark.
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// The API key of the benchmark's workspace.

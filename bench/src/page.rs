@@ -11,7 +11,7 @@ pub fn write(root: &Path, path: &str, text: &str) -> Result<(), Error> {
 }
 
 /// Returns whether a target is met, as a table cell.
-pub fn verdict(is_met: bool) -> &'static str {
+pub fn target_result(is_met: bool) -> &'static str {
     if is_met { "met" } else { "missed" }
 }
 

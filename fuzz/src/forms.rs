@@ -2,8 +2,8 @@
 
 use mistral_datasets_server::internal_fuzzing::form;
 
-/// Checks that a form yields the same fields however its body is split into chunks, and no more bytes than were sent. The first line
-/// of the input is the `Content-Type` header, the rest is the body.
+/// Checks that a form has the same fields regardless of how its body is split into chunks, and that they are not larger than the body.
+/// The first line of the input is the `Content-Type` header, the rest is the body.
 pub fn forms(input: &[u8]) {
     let mut parts = input.splitn(2, |byte| *byte == b'\n');
     let header = parts.next().unwrap_or_default();

@@ -5,7 +5,7 @@ use mistral_datasets_server::internal_fuzzing::{LINKED_FILE, opened_by, signed_l
 /// Expiry time of the only signed link, in seconds since the Unix epoch.
 const EXPIRES: i64 = 4_000_000_000;
 
-/// Checks that a link which opens a file is the link that was signed for it.
+/// Checks that only the signed link opens the file.
 pub fn links(input: &[u8]) {
     let signed = signed_link(EXPIRES);
     assert_eq!(opened_by(&signed, EXPIRES - 1), Some(LINKED_FILE));

@@ -149,7 +149,7 @@ async fn create_records_resumes_a_running_file_import() {
 }
 
 #[tokio::test]
-async fn rejected_uploads_are_retried_and_broken_ones_are_not() {
+async fn rejected_uploads_are_retried_and_interrupted_ones_are_not() {
     let fixture = Fixture::start().await;
     let dataset = fixture.create_dataset().await;
     let datasets = fixture.client.datasets();

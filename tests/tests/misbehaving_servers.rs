@@ -24,8 +24,9 @@ async fn the_body_is_parsed_regardless_of_its_content_type() {
         assert_eq!(count(response).await.unwrap(), 3);
     }
     assert_eq!(count(CannedResponse::new(200, LISTED)).await.unwrap(), 3);
-    let login = "<html><body>Sign in to the hotel's network</body></html>";
-    let error = count(CannedResponse::new(200, login).header("content-type", "text/html")).await;
+    let login_page = "<html><body>Sign in to the hotel's network</body></html>";
+    let error =
+        count(CannedResponse::new(200, login_page).header("content-type", "text/html")).await;
     let error = error.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::Decoding, Some(200)));
     assert!(!format!("{error} {error:?}").contains("hotel"));

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds what is measured as users build it, then starts the benchmark program of `bench`.
+//! `cargo xtask bench`: builds the command and the packages as users do, then runs the benchmark program in `bench`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -8,7 +8,7 @@ import { job, records } from "./measure.mjs";
 
 export const PAGE_SIZE = 100;
 
-// Records of the `retain` case, which must be alive when memory is read.
+// Keeps the records of the `retain` case alive until memory is measured.
 export const retained = [];
 
 /** Reads every message and property of a record, as an evaluation would. */
@@ -82,7 +82,7 @@ export function cases(listPage, createRecord, exportRecords) {
 }
 
 /** Returns the cases for a client that has the official SDK's interface, given how it expects a record to create. */
-export function casesOfSdk(mistral, createRequest) {
+export function sdkCases(mistral, createRequest) {
   const { datasets } = mistral.beta.observability;
   return cases(
     async (page) => {

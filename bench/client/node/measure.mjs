@@ -8,7 +8,7 @@ export const job = JSON.parse(process.argv[2]);
 
 const WRITE_CASES = ["create", "create_many", "import"];
 
-// Records that are read before the measurement starts.
+// The records read so far. They are read before the measurement starts.
 let loaded = [];
 
 /** Returns the first records of the file. */
@@ -45,7 +45,7 @@ export function start() {
   };
 }
 
-/** Runs the case that the command line argument asks for. A case takes a number of iterations and returns the number of records. */
+/** Runs the case selected by the command-line argument. A case takes a number of iterations and returns the number of records. */
 export async function run(cases) {
   const work = cases[job.case];
   if (WRITE_CASES.includes(job.case)) await records(job.iterations);

@@ -3,7 +3,7 @@
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
-import { casesOfSdk } from "./cases.mjs";
+import { sdkCases } from "./cases.mjs";
 import { job, run } from "./measure.mjs";
 
 const require = createRequire(
@@ -17,4 +17,4 @@ const createRequest = (record) => ({
   createDatasetRecordRequest: record,
 });
 
-await run(casesOfSdk(mistral, createRequest));
+await run(sdkCases(mistral, createRequest));

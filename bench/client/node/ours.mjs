@@ -1,7 +1,7 @@
-// Measures our client. Cases that need a loop with the other clients use the call that replaces it.
+// Measures our client. Where other clients need a loop, ours uses the single call that replaces it.
 
 import { Mistral } from "../../../bindings/node/lib/index.mjs";
-import { casesOfSdk, PAGE_SIZE } from "./cases.mjs";
+import { PAGE_SIZE, sdkCases } from "./cases.mjs";
 import { job, records, run } from "./measure.mjs";
 
 const mistral = new Mistral({ apiKey: job.api_key, serverURL: job.server_url });
@@ -24,7 +24,7 @@ async function exportRecords() {
 }
 
 await run({
-  ...casesOfSdk(mistral, (record) => ({ datasetId: scratchDatasetId, ...record })),
+  ...sdkCases(mistral, (record) => ({ datasetId: scratchDatasetId, ...record })),
   pager,
   pager_50ms: pager,
   async create_many(iterations) {

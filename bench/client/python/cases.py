@@ -8,7 +8,7 @@ from measure import Job, Work
 
 PAGE_SIZE = 100
 
-# Records of the `retain` case, which must be alive when memory is read.
+# Keeps the records of the `retain` case alive until memory is measured.
 retained: list[Any] = []
 
 
@@ -30,7 +30,7 @@ def download(url: str, output_file: str) -> int:
         return sum(1 for _ in file)
 
 
-def of_sdk(mistral: Any, job: Job) -> dict[str, Work]:
+def sdk_cases(mistral: Any, job: Job) -> dict[str, Work]:
     """Returns the cases for a client that has the official SDK's blocking interface."""
     datasets = mistral.beta.observability.datasets
 

@@ -35,7 +35,7 @@ class Job:
         return _RECORDS[:count]
 
 
-# Records that are read before the measurement starts.
+# The records read so far. They are read before the measurement starts.
 _RECORDS: list[dict[str, Any]] = []
 
 WRITE_CASES = ("create", "create_many", "import")
@@ -57,7 +57,7 @@ def memory() -> dict[str, int | None]:
 
 
 def run(cases: Callable[[Job], Mapping[str, Work]]) -> None:
-    """Runs the case that the command line argument asks for."""
+    """Runs the case selected by the command-line argument."""
     job = Job(**json.loads(sys.argv[1]))
     work = cases(job)[job.case]
     if job.case in WRITE_CASES:

@@ -6,7 +6,7 @@ from mistralai.client import Mistral
 
 
 def measured(job: measure.Job) -> dict[str, measure.Work]:
-    return cases.of_sdk(Mistral(api_key=job.api_key, server_url=job.server_url), job)
+    return cases.sdk_cases(Mistral(api_key=job.api_key, server_url=job.server_url), job)
 
 
 measure.run(measured)

@@ -1,4 +1,4 @@
-"""Measures our client. Cases that need a loop with the other clients use the call that replaces it."""
+"""Measures our client. Where other clients need a loop, ours uses the single call that replaces it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +42,7 @@ def measured(job: measure.Job) -> dict[str, measure.Work]:
         "million_import": million_import,
         "million_export": export,
     }
-    return {**cases.of_sdk(mistral, job), **own}
+    return {**cases.sdk_cases(mistral, job), **own}
 
 
 measure.run(measured)

@@ -21,7 +21,7 @@ use workload::Workload;
 const PAGE: &str = "docs/bench-client.md";
 const PICTURE: &str = "docs/bench-client.svg";
 
-/// How often every case runs with every client. On a shared machine, at least one of the rounds is likely to be undisturbed.
+/// The number of rounds. In each, every case runs with every client. On a shared machine, at least one round is likely to be undisturbed.
 const ROUNDS: usize = 12;
 
 /// The programs that a benchmark of the clients needs.

@@ -6,7 +6,7 @@ use super::cases::{CASES, Case, Measure};
 use super::runner::{Client, Language};
 use super::sample::{Results, Sample};
 use crate::environment::Environment;
-use crate::page::{grouped, verdict};
+use crate::page::{grouped, target_result};
 
 /// The most memory in MiB that our clients may use while they transfer a million records.
 const MILLION_PEAK_MIB: f64 = 100.0;
@@ -50,7 +50,7 @@ pub fn page(
                 language.name(),
                 grouped(sample.records as usize),
                 sample.wall_seconds,
-                verdict(peak <= MILLION_PEAK_MIB && sample.records > 0)
+                target_result(peak <= MILLION_PEAK_MIB && sample.records > 0)
             );
         }
     }
@@ -76,7 +76,7 @@ fn line(results: &Results, case: &Case, language: Language) -> String {
         ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.1}×")),
         target.map_or(String::new(), |target| format!("≥ {target}×")),
         match (target, ratio) {
-            (Some(target), Some(ratio)) => verdict(ratio >= target),
+            (Some(target), Some(ratio)) => target_result(ratio >= target),
             _ => "",
         }
     )

@@ -10,7 +10,7 @@ use super::cases::Case;
 use super::sample::Sample;
 use crate::{API_KEY, Error};
 
-/// The case that a script of its own measures, because nothing may be imported before the clock starts.
+/// The case that a separate script measures, because nothing may be imported before the clock starts.
 const STARTUP: &str = "startup";
 
 /// A language of the bindings.
@@ -33,7 +33,7 @@ impl Language {
 /// A client that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Client {
-    /// No client: the interpreter and the measuring code alone.
+    /// No client: only the interpreter and the measuring code.
     Baseline,
     Official,
     PlainHttp,

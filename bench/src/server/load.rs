@@ -45,7 +45,7 @@ impl Load<'_> {
         let connections =
             try_join_all((0..self.connections).map(|_| Connection::open(port))).await?;
         let started = Instant::now();
-        let loops = connections.into_iter().enumerate().map(|(number, mut connection)| {
+        let runs = connections.into_iter().enumerate().map(|(number, mut connection)| {
             let body = body.clone();
             async move {
                 let mut by_path = self.empty();
@@ -59,13 +59,13 @@ impl Load<'_> {
             }
         });
         let mut by_path = self.empty();
-        for connection in try_join_all(loops).await? {
-            by_path.iter_mut().zip(connection).for_each(|(all, some)| all.extend(some));
+        for connection in try_join_all(runs).await? {
+            by_path.iter_mut().zip(connection).for_each(|(all, latencies)| all.extend(latencies));
         }
         let seconds = started.elapsed().as_secs_f64();
         let p50_ms_by_path = by_path.iter_mut().map(|latencies| latencies.quantile(0.5)).collect();
         let mut latencies = Latencies::default();
-        by_path.into_iter().for_each(|some| latencies.extend(some));
+        by_path.into_iter().for_each(|measured| latencies.extend(measured));
         let mut quantile =
             |quantile| latencies.quantile(quantile).ok_or("the load has no requests");
         Ok(Throughput {

@@ -6,7 +6,7 @@ use super::peer_table;
 use super::peers::Comparison;
 use super::scenario::{CREATES, DATASET_COUNT, ManyDatasets, Measurements, Pages};
 use crate::environment::Environment;
-use crate::page::{grouped, milliseconds, verdict};
+use crate::page::{grouped, milliseconds, target_result};
 
 const TARGET_STARTUP_EMPTY_MS: f64 = 50.0;
 const TARGET_STARTUP_FULL_MS: f64 = 100.0;
@@ -184,14 +184,14 @@ impl Table<'_> {
             .map(|figure| figure.map_or("–".to_owned(), |figure| unit.format(figure)))
             .collect();
         let largest = figures.last().copied().flatten();
-        let verdict = largest.map_or("", |figure| verdict(target.is_met(figure)));
+        let result = largest.map_or("", |figure| target_result(target.is_met(figure)));
         let (sign, bound) = match target {
             Target::AtMost(bound) => ('≤', bound),
             Target::AtLeast(bound) => ('≥', bound),
         };
         let _ = writeln!(
             self.text,
-            "| {title} | {} | {sign} {} | {verdict} |",
+            "| {title} | {} | {sign} {} | {result} |",
             cells.join(" | "),
             unit.format(bound)
         );

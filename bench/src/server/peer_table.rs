@@ -6,7 +6,7 @@ use super::page::Unit;
 use super::peers::{Comparison, Peer, RECORDS};
 use crate::chart::{self, Bar, Group};
 use crate::environment::Environment;
-use crate::page::{grouped, verdict};
+use crate::page::{grouped, target_result};
 
 const TITLE: &str = "Time or memory, peer ÷ local server";
 
@@ -76,14 +76,14 @@ pub fn section(comparison: &Comparison) -> String {
             .collect();
         let phoenix = comparison.peers.first();
         let ratio = phoenix.and_then(|phoenix| ratio(row, phoenix, &comparison.ours));
-        let (target, verdict) = match (row.target, ratio) {
-            (Some(target), Some(ratio)) => (format!("≥ {target}×"), verdict(ratio >= target)),
+        let (target, result) = match (row.target, ratio) {
+            (Some(target), Some(ratio)) => (format!("≥ {target}×"), target_result(ratio >= target)),
             _ => (String::new(), ""),
         };
         let ratio = ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.0}×"));
         let _ = writeln!(
             text,
-            "| {} | {} | {ratio} | {target} | {verdict} |",
+            "| {} | {} | {ratio} | {target} | {result} |",
             row.title,
             cells.join(" | ")
         );

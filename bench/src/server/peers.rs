@@ -1,4 +1,4 @@
-//! Measures Phoenix and Prism, which people use for the same purpose, and the local server with the same records.
+//! Measures the local server, and two alternatives with the same records: Phoenix and Prism.
 
 use std::path::Path;
 use std::process::Command;

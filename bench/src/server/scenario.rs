@@ -1,4 +1,4 @@
-//! Runs all measurements on a dataset of one size, on a data directory of its own.
+//! Runs all measurements for one dataset size, on a separate data directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -60,18 +60,18 @@ async fn iterate_prefetches() {
     let fixture = Fixture::start().await;
     let dataset = create_filled_dataset(&fixture, 130).await;
     fixture.inject_fault(json!({"operation": "list_records", "delay_ms": 30, "times": null})).await;
-    let mut took = Vec::new();
+    let mut durations = Vec::new();
     for prefetch in [1, 8] {
         let pager = fixture.client.datasets().list_records(dataset.id).pager();
         let started = Instant::now();
         let items = pager.page_size(10).prefetch(prefetch).items();
         assert_eq!(items.try_collect::<Vec<_>>().await.unwrap().len(), 130);
-        took.push(started.elapsed());
+        durations.push(started.elapsed());
         assert_eq!(fixture.take_requests().await.len(), 13);
     }
     // Sequentially, 13 pages take 13 delays. With prefetch, the first page, then eight and four take three.
-    assert!(took[0] >= Duration::from_millis(13 * 30), "{took:?}");
-    assert!(took[1] < took[0] / 2, "{took:?}");
+    assert!(durations[0] >= Duration::from_millis(13 * 30), "{durations:?}");
+    assert!(durations[1] < durations[0] / 2, "{durations:?}");
 }
 
 #[tokio::test]
@@ -83,8 +83,8 @@ async fn iterate_pages() {
     let shapes: Vec<_> =
         pages.iter().map(|page| (page.number, page.count, page.results.len())).collect();
     assert_eq!(shapes, [(1, 25, 10), (2, 25, 10), (3, 25, 5)]);
-    let from_the_second = fixture.client.datasets().list_records(dataset.id).page(2).page_size(10);
-    assert_eq!(from_the_second.pager().items().count().await, 15);
+    let from_second_page = fixture.client.datasets().list_records(dataset.id).page(2).page_size(10);
+    assert_eq!(from_second_page.pager().items().count().await, 15);
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn iterate_stops_on_an_endless_next() {
         })
     };
     for count in [0, 2, 1_000_000] {
-        let body = json!({"records": {"count": count, "next": "/for/ever", "results": [record(0), record(1)]}});
+        let body = json!({"records": {"count": count, "next": "/another-page", "results": [record(0), record(1)]}});
         fixture.clear_faults().await;
         fixture
             .inject_fault(json!({"operation": "list_records", "body": body, "times": null}))
@@ -145,7 +145,7 @@ async fn iterate_stops_on_an_endless_next() {
         assert_eq!(collected.len(), 2, "count {count}");
         assert!(fixture.take_requests().await.len() < 20, "count {count}");
     }
-    let empty = json!({"records": {"count": 1_000_000, "next": "/for/ever"}});
+    let empty = json!({"records": {"count": 1_000_000, "next": "/another-page"}});
     fixture.clear_faults().await;
     fixture.inject_fault(json!({"operation": "list_records", "body": empty, "times": null})).await;
     assert_eq!(fixture.client.datasets().list_records(dataset.id).pager().items().count().await, 0);

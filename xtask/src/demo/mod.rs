@@ -87,11 +87,11 @@ fn run(root: &Path, interface: &Interface, input: &Path, export: &Path) -> Resul
     let name = interface.name;
     let report = (interface.run)(root, input, export)?;
     let expected = compare::compare(input, export, &edited_properties(name))?;
-    for (what, count) in
+    for (action, count) in
         [("imported", report.imported), ("listed", report.listed), ("copied", report.copied)]
     {
         if count != expected {
-            return Err(format!("{what} {count} of {expected} records"));
+            return Err(format!("{action} {count} of {expected} records"));
         }
     }
     println!(

@@ -399,18 +399,18 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
 
 /// Returns the additional methods of a call: `pager` for listings, `wait` and `handle` for calls that start a task.
 fn extra_methods(model: &Model, operation: &Operation) -> String {
-    if let Some(Listing { member, item }) = model.listing(operation) {
+    if let Some(Listing { page_field, item }) = model.listing(operation) {
         let about = doc(
             "Returns a pager over all items, starting at this call's page. Default page size: 100.",
         );
-        let member = identifier(&member);
+        let page_field = identifier(&page_field);
         return format!(
             "{about}pub fn pager(self) -> Pager<types::{item}> {{\n\
              let (first_page, page_size) = (self.page, self.page_size);\n\
              let fetch = move |page: i64, page_size: i64| {{\n\
              let call = self.clone().page(page).page_size(page_size);\n\
              async move {{\n\
-             let page = call.await?.{member};\n\
+             let page = call.await?.{page_field};\n\
              Ok(FetchedPage {{ results: page.results, count: page.count, next: page.next }})\n\
              }}.boxed()\n}};\n\
              Pager::new(fetch, |item| item.id, first_page, page_size)\n}}\n\n"

@@ -2,7 +2,8 @@
 //!
 //! progenitor receives a simplified copy of the document: without limits, which would become validating newtypes in every
 //! signature; with single-element `allOf`s unwrapped, which only add descriptions; without multipart operations, which it does
-//! not support; and without summaries, because the descriptions are better first lines of doc comments. Every named schema is replaced by the type of `mistral-datasets-types`, which decodes leniently.
+//! not support; and without summaries, because the descriptions are better first lines of doc comments. Every named schema is
+//! replaced by its type in `mistral-datasets-types`, which decodes leniently.
 
 use progenitor::{GenerationSettings, Generator, InterfaceStyle, TagStyle};
 use serde_json::{Map, Value};

@@ -6,7 +6,7 @@ use super::preamble;
 use super::rust_text::{self, doc, field_type, identifier, indented, is_eq, pascal, value_type};
 use crate::model::{Field, Kind, Model, Role, Schema, Type};
 
-/// Emits `types.rs`.
+/// Emits `schemas.rs`.
 pub fn emit(model: &Model) -> Result<String, String> {
     let mut text = preamble("//");
     text.push_str(
@@ -54,7 +54,7 @@ fn response(text: &mut String, model: &Model, schema: &Schema, fields: &[Field])
         if !field.required && matches!(field.ty, Type::Array(_)) {
             code.push_str("#[schemars(default)]\n");
         }
-        let need = match (field.required, &field.ty) {
+        let macro_keyword = match (field.required, &field.ty) {
             (true, Type::DateTime) => "required_timestamp",
             (false, Type::DateTime) => "optional_timestamp",
             (true, _) => "required",
@@ -62,7 +62,7 @@ fn response(text: &mut String, model: &Model, schema: &Schema, fields: &[Field])
         };
         let _ = writeln!(
             code,
-            "{need} {:?} {}: {},",
+            "{macro_keyword} {:?} {}: {},",
             field.name,
             identifier(&field.name),
             field_type(field, schema.role)

@@ -27,13 +27,13 @@ pub fn doc(text: &str) -> String {
 }
 
 /// Formats text as a comment, wrapped at 88 characters.
-pub fn comment(mark: &str, text: &str) -> String {
+pub fn comment(marker: &str, text: &str) -> String {
     let mut lines = String::new();
     for paragraph in text.split('\n') {
         // Continuation lines of a list item are indented.
         let continued =
-            if paragraph.starts_with("- ") { format!("{mark}  ") } else { mark.to_owned() };
-        let mut line = mark.to_owned();
+            if paragraph.starts_with("- ") { format!("{marker}  ") } else { marker.to_owned() };
+        let mut line = marker.to_owned();
         for word in paragraph.split_whitespace() {
             if line.len() + 1 + word.len() > 88 {
                 lines.push_str(&line);

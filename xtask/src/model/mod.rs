@@ -47,7 +47,7 @@ impl Model {
             |name: &str| operation.parameters.iter().any(|parameter| parameter.field.name == name);
         let Response::Json(response) = &operation.success.response else { return None };
         let Kind::Object { fields } = &self.schema(response).kind else { return None };
-        let [Field { name: member, ty: Type::Named(page), .. }] = fields.as_slice() else {
+        let [Field { name: page_field, ty: Type::Named(page), .. }] = fields.as_slice() else {
             return None;
         };
         let Kind::Object { fields } = &self.schema(page).kind else { return None };
@@ -55,7 +55,7 @@ impl Model {
         let results = fields.iter().find(|field| field.name == "results")?;
         let Type::Array(item) = &results.ty else { return None };
         let Type::Named(item) = &**item else { return None };
-        let listing = Listing { member: member.clone(), item: item.clone() };
+        let listing = Listing { page_field: page_field.clone(), item: item.clone() };
         (takes("page") && takes("page_size") && has("count") && has("next")).then_some(listing)
     }
 
@@ -69,7 +69,7 @@ impl Model {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
     /// The response field that contains the page.
-    pub member: String,
+    pub page_field: String,
     /// The schema of the items.
     pub item: String,
 }

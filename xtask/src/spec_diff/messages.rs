@@ -25,20 +25,20 @@ pub fn compare_requests<'a>(
     ours: Side<'_, 'a>,
     theirs: Side<'_, 'a>,
 ) -> Result<Vec<Difference>, Error> {
-    let found = |change: &str, breaks| vec![Difference::new("body", change, breaks)];
+    let difference = |change: &str, breaks| vec![Difference::new("body", change, breaks)];
     let required = |body: &Value| body.get("required") == Some(&Value::Bool(true));
     let (our_body, their_body) = match (request_body(ours)?, request_body(theirs)?) {
         (Some(our_body), Some(their_body)) => (our_body, their_body),
         (None, None) => return Ok(Vec::new()),
-        (Some(_), None) => return Ok(found("removed", Some(Breaks::Writers))),
+        (Some(_), None) => return Ok(difference("removed", Some(Breaks::Writers))),
         (None, Some(body)) if required(body) => {
-            return Ok(found("added, required", Some(Breaks::Writers)));
+            return Ok(difference("added, required", Some(Breaks::Writers)));
         }
-        (None, Some(_)) => return Ok(found("added, optional", None)),
+        (None, Some(_)) => return Ok(difference("added, optional", None)),
     };
     let mut differences = match (required(our_body), required(their_body)) {
-        (false, true) => found("optional → required", Some(Breaks::Writers)),
-        (true, false) => found("required → optional", None),
+        (false, true) => difference("optional → required", Some(Breaks::Writers)),
+        (true, false) => difference("required → optional", None),
         (false, false) | (true, true) => Vec::new(),
     };
     let place = Place::new("body");
@@ -100,29 +100,29 @@ fn bodies<'a>(
     theirs: &Content<'a>,
 ) -> Result<Vec<Difference>, Error> {
     let mut differences = Vec::new();
-    let mut found = |change: String, breaks| {
+    let mut add = |change: String, breaks| {
         differences.push(Difference::new(place.to_string(), change, breaks));
     };
     match (ours.is_empty(), theirs.is_empty()) {
         (true, true) => return Ok(differences),
         (true, false) => {
-            found("body added".to_owned(), None);
+            add("body added".to_owned(), None);
             return Ok(differences);
         }
         (false, true) => {
-            found("body removed".to_owned(), flow.breaks(Change::Different));
+            add("body removed".to_owned(), flow.breaks(Change::Different));
             return Ok(differences);
         }
         (false, false) => {}
     }
     for media in ours.keys().filter(|media| covering(theirs, media).is_none()) {
-        let is_indifferent = flow == Flow::Response && media == BYTES;
-        let breaks = if is_indifferent { None } else { flow.breaks(Change::Different) };
-        found(format!("media type {media} removed"), breaks);
+        let accepts_any_media_type = flow == Flow::Response && media == BYTES;
+        let breaks = if accepts_any_media_type { None } else { flow.breaks(Change::Different) };
+        add(format!("media type {media} removed"), breaks);
     }
     for media in theirs.keys().filter(|media| covering(ours, media).is_none()) {
         // Callers choose the media type of requests, and of responses with `accept`.
-        found(format!("media type {media} added"), None);
+        add(format!("media type {media} added"), None);
     }
     for (media, our_schema) in ours {
         let Some(their_schema) = covering(theirs, media) else {
@@ -141,7 +141,7 @@ fn bodies<'a>(
     Ok(differences)
 }
 
-/// How a schema describes a body.
+/// How completely a schema describes a body.
 enum Form {
     /// Completely.
     Json,

@@ -57,13 +57,13 @@ impl<'s, 'a> Candidate<'s, 'a> {
 
     /// Scores how similar two alternatives are.
     fn similarity(&self, other: &Self) -> usize {
-        let (mine, others) = (&self.variant.facets, &other.variant.facets);
-        let (names, other_names) = (mine.names(), others.names());
+        let (facets, other_facets) = (&self.variant.facets, &other.variant.facets);
+        let (names, other_names) = (facets.names(), other_facets.names());
         let shared = names.intersection(&other_names).count();
         let all = names.union(&other_names).count().max(1);
         1000 * usize::from(self.variant.kind == other.variant.kind)
             + 500 * usize::from(self.label == other.label)
-            + 200 * usize::from(mine.values.is_some() == others.values.is_some())
+            + 200 * usize::from(facets.values.is_some() == other_facets.values.is_some())
             + 100 * shared / all
     }
 }
@@ -84,21 +84,21 @@ pub fn pair(ours: &[Candidate<'_, '_>], theirs: &[Candidate<'_, '_>]) -> Pairing
     }
     choices.sort_unstable();
 
-    let mut left_ours: BTreeSet<usize> = (0..ours.len()).collect();
-    let mut left_theirs: BTreeSet<usize> = (0..theirs.len()).collect();
+    let mut unmatched_ours: BTreeSet<usize> = (0..ours.len()).collect();
+    let mut unmatched_theirs: BTreeSet<usize> = (0..theirs.len()).collect();
     let mut pairs = Vec::new();
     for (_, i, j) in choices {
-        if left_ours.contains(&i) && left_theirs.contains(&j) {
-            left_ours.remove(&i);
-            left_theirs.remove(&j);
+        if unmatched_ours.contains(&i) && unmatched_theirs.contains(&j) {
+            unmatched_ours.remove(&i);
+            unmatched_theirs.remove(&j);
             pairs.push((i, j));
         }
     }
     pairs.sort_unstable();
     Pairing {
         pairs,
-        only_ours: left_ours.into_iter().collect(),
-        only_theirs: left_theirs.into_iter().collect(),
+        only_ours: unmatched_ours.into_iter().collect(),
+        only_theirs: unmatched_theirs.into_iter().collect(),
     }
 }
 

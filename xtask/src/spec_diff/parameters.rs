@@ -147,11 +147,11 @@ fn style(parameter: &Value, location: Location) -> String {
     if let Some(media) = parameter.get("content").and_then(Value::as_object) {
         return media.keys().next().cloned().unwrap_or_default();
     }
-    let usual = match location {
+    let default_style = match location {
         Location::Path | Location::Header => "simple",
         Location::Query | Location::Cookie => "form",
     };
-    let style = parameter.get("style").and_then(Value::as_str).unwrap_or(usual);
+    let style = parameter.get("style").and_then(Value::as_str).unwrap_or(default_style);
     let exploded = match parameter.get("explode") {
         Some(Value::Bool(exploded)) => *exploded,
         _ => style == "form",

@@ -69,10 +69,14 @@ impl<'a> Responses<'a> {
 /// Matches the statuses of two sets of responses. A range or the default matches the statuses it covers that have no response of
 /// their own.
 pub fn pair(ours: &ByStatus<'_>, theirs: &ByStatus<'_>) -> Statuses {
-    let of_ours = ours.keys().filter_map(|status| Some((status, covering(theirs, status)?)));
-    let of_theirs = theirs.keys().filter_map(|status| Some((covering(ours, status)?, status)));
-    let both: BTreeSet<(String, String)> =
-        of_ours.chain(of_theirs).map(|(our, their)| (our.clone(), their.clone())).collect();
+    let matches_of_ours =
+        ours.keys().filter_map(|status| Some((status, covering(theirs, status)?)));
+    let matches_of_theirs =
+        theirs.keys().filter_map(|status| Some((covering(ours, status)?, status)));
+    let both: BTreeSet<(String, String)> = matches_of_ours
+        .chain(matches_of_theirs)
+        .map(|(our, their)| (our.clone(), their.clone()))
+        .collect();
 
     let mut only_ours: Vec<String> = ours.keys().cloned().collect();
     only_ours.retain(|status| both.iter().all(|(our, _)| our != status));

@@ -94,14 +94,14 @@ impl ApiKeys {
     /// Installs the SIGHUP handler if there is a key file. Without one, SIGHUP keeps its default action.
     pub fn reloader(self) -> Result<KeyReloader, CliError> {
         #[cfg(unix)]
-        let hangup = match self.file {
+        let sighup = match self.file {
             Some(_) => Some(signal(SignalKind::hangup()).map_err(CliError::Signals)?),
             None => None,
         };
         Ok(KeyReloader {
             keys: self,
             #[cfg(unix)]
-            hangup,
+            sighup,
         })
     }
 }
@@ -111,7 +111,7 @@ impl ApiKeys {
 pub struct KeyReloader {
     keys: ApiKeys,
     #[cfg(unix)]
-    hangup: Option<Signal>,
+    sighup: Option<Signal>,
 }
 
 impl KeyReloader {
@@ -128,7 +128,7 @@ impl KeyReloader {
 
     #[cfg(unix)]
     async fn signal_received(&mut self) -> Option<()> {
-        self.hangup.as_mut()?.recv().await
+        self.sighup.as_mut()?.recv().await
     }
 
     /// SIGHUP exists on Unix only.

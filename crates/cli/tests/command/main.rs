@@ -96,8 +96,8 @@ fn records_are_added_edited_exported_and_imported() {
     );
     let tasks = server.json(&["tasks", "list", dataset]);
     assert_eq!(&tasks["tasks"]["results"][0], task);
-    let got = server.json(&["tasks", "get", dataset, task["id"].as_str().unwrap(), "--wait"]);
-    assert_eq!(&got, task);
+    let fetched = server.json(&["tasks", "get", dataset, task["id"].as_str().unwrap(), "--wait"]);
+    assert_eq!(&fetched, task);
     server.json(&["records", "delete", id]);
     assert_eq!(server.json(&["records", "list", dataset])["records"]["count"], 1);
 }

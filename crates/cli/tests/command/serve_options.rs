@@ -58,11 +58,16 @@ fn the_key_file_is_reloaded_on_sighup() {
     // Keys with the same name share a workspace.
     let created = run(&server.url, "first", &["--json", "datasets", "create", "Refund requests"]);
     assert!(created.status.success());
-    let sees = |key: &str| {
+    let sees_dataset = |key: &str| {
         let listed = run(&server.url, key, &["--json", "datasets", "list"]);
         String::from_utf8(listed.stdout).unwrap().contains("Refund requests")
     };
-    assert!(sees("first") && sees("second") && !sees("own") && !sees("given"));
+    assert!(
+        sees_dataset("first")
+            && sees_dataset("second")
+            && !sees_dataset("own")
+            && !sees_dataset("given")
+    );
 
     write(&file, "ci=third\nown\n", 0o600);
     send_sighup(&server);
@@ -71,7 +76,7 @@ fn the_key_file_is_reloaded_on_sighup() {
         assert!(started.elapsed() < TIMEOUT);
     }
     assert!(!accepts(&server, "first") && !accepts(&server, "second"));
-    assert!(accepts(&server, "own") && accepts(&server, "given") && sees("third"));
+    assert!(accepts(&server, "own") && accepts(&server, "given") && sees_dataset("third"));
 
     // An invalid or missing file changes nothing. A valid one takes effect again.
     write(&file, "ci=fourth\nci=secret-padding==\nfifth==\n", 0o600);
