@@ -1,4 +1,4 @@
-"""Runs the Python examples of the API's documentation, with the import line changed and real IDs filled in.
+"""Runs the Python examples of the API documentation with a changed import line and real IDs.
 
 The documentation is not part of the repository. Without it, the tests are skipped.
 """
@@ -43,7 +43,7 @@ METHODS = [
 
 
 def examples(page: str) -> dict[str, str]:
-    """Returns the examples by method. Each occurs twice, and the page has lost their indentation."""
+    """Returns the examples by method. Each occurs twice, without indentation, which this function restores."""
     found: dict[str, str] = {}
     for part in page.split(IMPORT)[1:]:
         text = IMPORT + part.split("\ncurl ", 1)[0]

@@ -77,7 +77,7 @@ def test_forked_child_keeps_options_from_the_environment(canned: Canned) -> None
 
 
 def test_prefork_workers_use_the_parents_client(canned: Canned) -> None:
-    """Like gunicorn: the program is loaded before the fork, and workers are replaced when they exit."""
+    """As with gunicorn, the program is loaded before the fork, and workers are replaced when they exit."""
     done = script(
         """
         import asyncio, os, sys, threading

@@ -25,17 +25,17 @@ def test_pickled_client_reads_its_api_key_from_the_environment(canned: Canned, m
     pickled = pickle.dumps(mistral)
     assert b"secret" not in pickled
     monkeypatch.setenv("MISTRAL_API_KEY", "the other key")
-    twin = pickle.loads(pickled)
-    assert repr(twin) == repr(mistral)
-    assert twin.datasets.list().datasets.count == 3
+    restored = pickle.loads(pickled)
+    assert repr(restored) == repr(mistral)
+    assert restored.datasets.list().datasets.count == 3
     headers = canned.requests[0][1]
     assert (headers["authorization"], headers["x-team"], headers["x-job"]) == ("Bearer the other key", "blue", "1")
 
 
 def test_copied_client_keeps_its_api_key(canned: Canned) -> None:
     mistral = canned.client()
-    for twin in (copy.copy(mistral), copy.deepcopy({"client": mistral})["client"]):
-        assert twin.datasets.list().datasets.count == 3
+    for client in (copy.copy(mistral), copy.deepcopy({"client": mistral})["client"]):
+        assert client.datasets.list().datasets.count == 3
 
 
 def test_unpickling_requires_an_api_key(monkeypatch: pytest.MonkeyPatch) -> None:

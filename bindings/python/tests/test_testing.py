@@ -96,9 +96,9 @@ def test_tasks_that_fail_or_never_finish(mistral_local: LocalWorkspace) -> None:
     with pytest.raises(errors.TaskFailedError, match="disk full"):
         datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=[event], wait=True)
     stuck = datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=[event])
-    late = datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=[event])
-    assert late.status == "RUNNING"
-    late.wait()
+    delayed = datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=[event])
+    assert delayed.status == "RUNNING"
+    delayed.wait()
     assert stuck.refresh().status == "RUNNING"
 
 

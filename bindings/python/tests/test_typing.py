@@ -35,7 +35,7 @@ def test_typed_program_passes(checker: Callable[[Path], subprocess.CompletedProc
 
 
 def test_every_type_error_is_found(tmp_path: Path) -> None:
-    """mypy reports exactly the lines that are marked as wrong."""
+    """mypy reports exactly the marked lines."""
     program = tmp_path / "wrong.py"
     program.write_text(WRONG_PROGRAM.read_text("utf-8"), "utf-8")
     marked = {number for number, line in enumerate(program.read_text("utf-8").splitlines(), 1) if "# wrong" in line}
