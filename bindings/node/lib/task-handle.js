@@ -1,4 +1,4 @@
-// Import tasks that are known only by their IDs.
+// Handles to import tasks, given their IDs.
 
 "use strict";
 

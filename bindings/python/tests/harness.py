@@ -287,7 +287,7 @@ class Silent:
 
 def script(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs a program in a new process, which must succeed without output on stderr."""
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(text), *arguments],
         capture_output=True,
         text=True,
@@ -295,8 +295,8 @@ def script(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         check=False,
         env={**os.environ, "PYTHONWARNINGS": "ignore::DeprecationWarning"},
     )
-    assert (done.returncode, done.stderr) == (0, ""), done
-    return done
+    assert (result.returncode, result.stderr) == (0, ""), result
+    return result
 
 
 async def error_of(call: Callable[..., Any], *args: object, **arguments: object) -> errors.MistralError:

@@ -107,7 +107,7 @@ class World:
 
     def run(self, program: str) -> str:
         """Runs a program, which must succeed without output on stderr, and returns its output."""
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", program],
             capture_output=True,
             text=True,
@@ -115,8 +115,8 @@ class World:
             check=False,
             env={**os.environ, **self.environment},
         )
-        assert (done.returncode, done.stderr) == (0, ""), f"{program}\n{done.stderr}"
-        return done.stdout.strip()
+        assert (result.returncode, result.stderr) == (0, ""), f"{program}\n{result.stderr}"
+        return result.stdout.strip()
 
 
 @pytest.fixture

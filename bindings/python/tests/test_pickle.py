@@ -77,11 +77,11 @@ def test_spawned_processes_unpickle_the_client(canned: Canned, tmp_path: Path) -
         "    with multiprocessing.get_context('spawn').Pool(2) as pool:\n"
         "        print(sum(pool.map(count, [mistral] * 4)))\n"
     )
-    done = script(
+    result = script(
         f"import runpy, sys; sys.argv[0] = {str(program)!r}; runpy.run_path(sys.argv[0], run_name='__main__')",
         canned.url,
     )
-    assert done.stdout.strip() == "12"
+    assert result.stdout.strip() == "12"
 
 
 def test_retry_policies_can_be_compared_and_pickled() -> None:

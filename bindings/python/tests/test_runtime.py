@@ -96,7 +96,7 @@ def test_coroutines_send_nothing_until_awaited(canned: Canned) -> None:
     assert asyncio.run(mistral.datasets.list_async()).datasets.count == 3
 
 
-def test_missing_await_raises_a_warning(canned: Canned) -> None:
+def test_missing_await_emits_a_warning(canned: Canned) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         mistral = canned.client()
@@ -225,7 +225,7 @@ def test_interpreter_exits_right_after_the_event_loop() -> None:
 
 def test_calls_in_atexit_handlers_do_not_hang() -> None:
     with Canned(200, COUNT) as server:
-        done = script(
+        result = script(
             """
             import asyncio, atexit, sys
             @atexit.register
@@ -240,7 +240,7 @@ def test_calls_in_atexit_handlers_do_not_hang() -> None:
             """,
             server.url,
         )
-    assert done.stdout.startswith("3\nthe interpreter is shutting down")
+    assert result.stdout.startswith("3\nthe interpreter is shutting down")
 
 
 # Signals

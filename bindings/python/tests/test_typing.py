@@ -30,8 +30,8 @@ def pyright(program: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("checker", [mypy, pyright])
 def test_typed_program_passes(checker: Callable[[Path], subprocess.CompletedProcess[str]]) -> None:
-    done = checker(PROGRAM)
-    assert done.returncode == 0, done.stdout
+    result = checker(PROGRAM)
+    assert result.returncode == 0, result.stdout
 
 
 def test_every_type_error_is_found(tmp_path: Path) -> None:

@@ -163,8 +163,8 @@ export async function advanced(mistral: Mistral, datasetId: string): Promise<voi
   const task = await mistral.datasets.importFromFile({ datasetId, fileId: "f", wait: true });
   await task.wait({ onProgress: ({ progress }) => same<typeof progress, number | null>(true) });
   const handle = mistral.datasets.task({ datasetId, taskId: task.id });
-  const again = await handle.refresh();
-  same<typeof again, ImportTask>(true);
+  const refreshed = await handle.refresh();
+  same<typeof refreshed, ImportTask>(true);
   void call;
 }
 

@@ -19,7 +19,7 @@ class Outcome(NamedTuple):
     - `created`: the record was created.
     - `imported`: the record was created by a file import, which reports no ID.
     - `failed`: the record was rejected or could not be sent, and was not created.
-    - `unknown`: the request failed after it was sent. The record may have been created, so it is never sent again.
+    - `unknown`: the request failed after it was sent. The record may have been created, so resumed calls skip it.
     - `not_sent`: the record was not created, because the call ended early or the import of its file failed.
     """
     id: str | None

@@ -34,13 +34,13 @@ async def test_wait_for_a_task(workspace: Workspace) -> None:
     def record_status(task: models.ImportTask) -> None:
         seen.append((task.status, threading.current_thread()))
 
-    done = await workspace.wrap(task).wait(on_progress=record_status)
-    assert (done.status, done.progress, done.result.imported_record_count) == ("COMPLETED", 100, 2)
+    completed = await workspace.wrap(task).wait(on_progress=record_status)
+    assert (completed.status, completed.progress, completed.result.imported_record_count) == ("COMPLETED", 100, 2)
     # The callback runs on the waiting thread.
     assert seen[-1] == ("COMPLETED", threading.main_thread())
     file_id = await workspace.file('{"messages": []}\n')
-    done = await workspace.datasets.import_from_file(dataset_id=task.dataset_id, file_id=file_id, wait=True)
-    assert done.status == "COMPLETED"
+    completed = await workspace.datasets.import_from_file(dataset_id=task.dataset_id, file_id=file_id, wait=True)
+    assert completed.status == "COMPLETED"
 
 
 async def test_wait_raises_for_a_failed_task(workspace: Workspace) -> None:
@@ -75,8 +75,8 @@ async def test_wait_polls_through_unknown_statuses(workspace: Workspace) -> None
     for status in ("UNKNOWN", "CONTINUED_AS_NEW", "RESTING"):
         workspace.inject_fault(operation="fetch_task", body=with_status(task, status))
     workspace.requests()
-    done = await workspace.wrap(task).wait(poll_interval=(0.005, 0.005))
-    assert done.status == "COMPLETED"
+    completed = await workspace.wrap(task).wait(poll_interval=(0.005, 0.005))
+    assert completed.status == "COMPLETED"
     assert len(workspace.requests()) >= 4
 
 

@@ -137,7 +137,7 @@ pub fn is_raw(model: &Model, ty: &Type) -> bool {
     }
 }
 
-/// Returns whether a property is created on first access. In models of which programs hold thousands of objects, this applies to
+/// Returns whether a property is created on first access. In models with thousands of objects in memory, this applies to
 /// raw JSON, and to timestamps because a `Date` needs ten times the memory of a number. Lazy fields are encoded after the others,
 /// as two numbers each.
 pub fn is_lazy(model: &Model, fields: &[Field], field: &Field) -> bool {
