@@ -1,5 +1,5 @@
-// Validators of arguments. Each returns `{ value }`, the value as the native module takes it, or `{ problem }`. Problems never
-// quote strings or objects, which may be part of a conversation.
+// Validators of arguments. Each returns `{ value }`, the value for the native module, or `{ problem }`. Problems never quote
+// strings or objects, which may be part of a conversation.
 
 "use strict";
 
@@ -7,7 +7,7 @@ const { RawJson } = require("./raw-json.js");
 
 function string(value) {
   if (typeof value !== "string") return expected("a string", value);
-  // UTF-8 cannot represent it; Node-API would silently replace it.
+  // UTF-8 cannot represent an unpaired surrogate, and Node-API would silently replace it.
   if (!value.isWellFormed()) return { problem: "contains an unpaired surrogate" };
   return { value };
 }
@@ -49,7 +49,7 @@ function boolean(value) {
   return typeof value === "boolean" ? { value } : expected("a boolean", value);
 }
 
-/** An object that is sent as JSON. Its value is the JSON text. */
+/** Validates an object and serializes it to JSON. */
 function json(value) {
   if (value instanceof RawJson) {
     return value.text.trimStart().startsWith("{")
@@ -67,7 +67,7 @@ function json(value) {
   }
 }
 
-/** Why `JSON.stringify` threw. */
+/** Describes why `JSON.stringify` threw. */
 function serializationProblem(error) {
   const message = String(error?.message);
   if (message.includes("BigInt")) {
@@ -77,7 +77,7 @@ function serializationProblem(error) {
   return `cannot be serialized as JSON: ${message}`;
 }
 
-/** A file. `transfer.js` validates its content. */
+/** Validates the type of a file. `transfer.js` validates its properties. */
 function file(value) {
   return typeof value === "object" && value !== null ? { value } : expected("a file", value);
 }
@@ -115,7 +115,7 @@ function describe(value) {
   }
 }
 
-/** The message for an unknown name: suggests the most similar known name, or lists all. */
+/** Returns the message for an unknown name. It suggests a similar known name, or lists all. */
 function unknownName(kind, name, known) {
   const plain = (text) => text.replaceAll("_", "").toLowerCase();
   const distances = known.map((candidate) => editDistance(plain(name), plain(candidate)));
@@ -127,7 +127,7 @@ function unknownName(kind, name, known) {
   return `unknown ${kind} \`${name}\`; ${hint}`;
 }
 
-/** The Levenshtein distance between two strings. */
+/** Returns the Levenshtein distance between two strings. */
 function editDistance(left, right) {
   let row = Array.from({ length: right.length + 1 }, (_, index) => index);
   for (let i = 1; i <= left.length; i++) {

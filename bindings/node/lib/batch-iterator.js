@@ -33,7 +33,7 @@ class BatchIterator {
     }
     this.#pending += 1;
     const result = this.#last.then(() => this.#advance()).finally(() => (this.#pending -= 1));
-    // Only the caller of this `next` receives its error; the following one finds the end.
+    // Only this call rejects; later ones report the end of the iteration.
     this.#last = result.catch(() => {});
     return result;
   }
@@ -45,7 +45,7 @@ class BatchIterator {
 
   #take() {
     const value = this.#batch[this.#index];
-    // Lets the item be collected as soon as the caller drops it.
+    // Allows the item to be garbage-collected once the caller drops it.
     this.#batch[this.#index++] = undefined;
     return { done: false, value };
   }
@@ -71,7 +71,7 @@ class BatchIterator {
     } catch (error) {
       const wasDone = this.#done;
       this.#end();
-      // `return` was called meanwhile and cancelled the request.
+      // `return` was called in the meantime and cancelled the request.
       if (wasDone) return undefined;
       throw this.#source === undefined ? error : this.#source.scope.withAbortReason(error);
     }

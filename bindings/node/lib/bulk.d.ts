@@ -10,8 +10,8 @@ import type { CreateReport, ImportReport } from "./report.js";
 import type { FileContent } from "./transfer.js";
 
 /**
- * A record to create: a payload with properties, a payload alone, or a record that was read before. If a bare payload has a
- * `properties` property, its value becomes the record's properties, as in JSONL files.
+ * A record to create: a payload with properties, a payload alone, or an existing record. If a bare payload has a `properties`
+ * property, its value becomes the record's properties, as in JSONL files.
  */
 export type NewRecord =
   | { payload: ConversationPayloadInput; properties?: RecordPropertiesInput | undefined }
@@ -22,15 +22,16 @@ export type NewRecord =
 
 /** Request of {@link DatasetsBase.createRecords}. */
 export interface CreateRecordsRequest {
-  /** The dataset's ID (a UUID), or its slug if the server assigns slugs. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
-  /** The records. The iterable is consumed at the rate records are sent. */
+  /** The records. The iterable is consumed no faster than records are sent. */
   records: Iterable<NewRecord> | AsyncIterable<NewRecord>;
   /** Maximum number of concurrent requests. With 1, records are created in order. Limits: 1 to 64. Default: 8. */
   concurrency?: number | undefined;
   /**
    * How records are sent: `single` sends one request per record; `file` uploads and imports files, which is faster for many
-   * records but does not return their IDs; `auto` chooses `file` for more than 1000 records. Default: `auto`.
+   * records but does not return their IDs; `auto` uses `file` for more than 1000 records or 32 MiB. To decide, `auto` reads up
+   * to that many records, for at most 5 seconds, before it sends any. Default: `auto`.
    */
   strategy?: "auto" | "single" | "file" | undefined;
   /** Whether to continue after a record has failed. Default: `stop`. */
@@ -45,7 +46,7 @@ export interface CreateRecordsRequest {
 
 /** Request of {@link DatasetsBase.importJsonl}. */
 export interface ImportJsonlRequest {
-  /** The dataset's ID (a UUID), or its slug if the server assigns slugs. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
   /**
    * The JSONL: the path of a file, bytes, a `Blob`, a stream of chunks, or an iterable of lines, each a string or an object. A

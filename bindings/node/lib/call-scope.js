@@ -45,7 +45,7 @@ class CallScope {
     signal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
-  /** A native client for objects that outlive the call, such as tasks: with its options, but not cancelled with it. */
+  /** A native client with the call's options, for objects that outlive the call, such as tasks. */
   get detached() {
     if (this.#options === undefined) return this.#base;
     return unwrap(this.#base.forCall({ options: this.#options, cancellable: false, raw: false }));

@@ -31,7 +31,7 @@ class Call extends Promise {
 
   withResponse() {
     const state = this.#state;
-    // A call that was rejected because of its arguments has no state.
+    // A call with invalid arguments is rejected immediately and has no state.
     if (state !== undefined) {
       if (state.started) {
         throw new TypeError("withResponse() must be called directly on the call, before any await");

@@ -38,15 +38,15 @@ export class Mistral extends Resources {
    */
   static local(directory?: string | URL): Promise<Mistral>;
 
-  /** The path of the resources in the official SDK. `beta.observability.datasets` is the same object as `datasets`. */
+  /** For compatibility with the official SDK: `beta.observability.datasets` is the same object as `datasets`. */
   readonly beta: { readonly observability: { readonly datasets: Datasets } };
 
   /** The server URL. */
   get serverURL(): string;
 
   /**
-   * Downloads a presigned URL, such as that of an export. The API key is not sent, and the URL, which is itself a secret, is
-   * left out of errors and logs.
+   * Downloads a presigned URL, such as that of an export. The API key is not sent, and the query of the URL, which contains its
+   * signature, is left out of errors and logs.
    *
    * @throws {ValidationError} If the URL is invalid.
    * @throws {MistralError} If the request fails. If the URL has expired, request a new one.
@@ -59,8 +59,7 @@ export class Mistral extends Resources {
   openLink(url: string | URL, options?: CallOptions): Promise<Download>;
 
   /**
-   * Returns a client with other options that shares everything else with this one: connections, retry budget and whether it
-   * is closed.
+   * Returns a client with other options. It shares connections and the retry budget with this client, and is closed with it.
    *
    * @throws {ConfigurationError} If an option is invalid.
    * @example

@@ -23,8 +23,8 @@ export abstract class DatasetsBase {
   /**
    * Creates many records concurrently.
    *
-   * No record is sent twice: if a request fails after it may have been carried out, the record is reported as `unknown` and
-   * later calls skip it. The number of concurrent requests adapts to the load of the server.
+   * No record is sent twice: if a request fails and may have been carried out, the record is reported as `unknown`, and calls
+   * that resume from the report skip it. The number of concurrent requests adapts to the load of the server.
    *
    * @returns The outcome of every record, in source order.
    * @throws {MistralError} The first failed record, unless `onError` is `continue`; an error that affects all records; or a
@@ -74,6 +74,7 @@ export abstract class DatasetsBase {
    * export.
    *
    * @throws {ValidationError} If `datasetId` is missing or not a string.
+   * @throws {MistralError} If a request fails. Thrown by the iteration.
    * @example
    * ```js
    * for await (const { payload } of mistral.datasets.exportRecords({ datasetId })) console.log(payload.messages.length);

@@ -6,7 +6,7 @@ const { createRecords, importJsonl } = require("./bulk.js");
 const { exportRecords, exportTo } = require("./export.js");
 const { task } = require("./task-handle.js");
 
-/** The base class of the generated resource. */
+/** The base class of the generated `Datasets` class. */
 class DatasetsBase {
   #native;
 

@@ -70,7 +70,7 @@ export class MistralError extends Error {
   /** Duration of the call in milliseconds, including retries and the delays between them. */
   readonly elapsedMs: number | null;
 
-  /** Delay requested by the server before the next request, in milliseconds. */
+  /** Delay requested by the server with `Retry-After`, in milliseconds. */
   readonly retryAfterMs: number | null;
 
   /** A suggested fix. */
@@ -95,7 +95,7 @@ export class ConfigurationError extends MistralError {}
 /** The server could not be reached, or the connection was lost. */
 export class ConnectionError extends MistralError {}
 
-/** No response arrived in time. */
+/** No response arrived in time, or the server or a gateway timed out (408, 504). */
 export class TimeoutError extends MistralError {}
 
 /** The API key is missing or was rejected (401). */
@@ -110,19 +110,19 @@ export class NotFoundError extends MistralError {}
 /** The request conflicts with the current state (409). */
 export class ConflictError extends MistralError {}
 
-/** The request is invalid. It was rejected before it was sent, or by the server. */
+/** The request is invalid. It was rejected before it was sent, or by the server (400, 422 and other 4xx). */
 export class ValidationError extends MistralError {}
 
 /** Too many requests (429). */
 export class RateLimitError extends MistralError {}
 
-/** The server failed (500 to 599). */
+/** The server failed (5xx except 504). */
 export class ServerError extends MistralError {}
 
-/** The response is invalid. */
+/** The response does not match the API. */
 export class DecodingError extends MistralError {}
 
-/** An import task failed. */
+/** An import task failed, was cancelled or timed out. */
 export class TaskFailedError extends MistralError {
   get task(): ImportTask;
 }

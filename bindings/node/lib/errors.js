@@ -57,7 +57,7 @@ class ConfigurationError extends MistralError {}
 /** The server could not be reached, or the connection was lost. */
 class ConnectionError extends MistralError {}
 
-/** No response arrived in time. */
+/** No response arrived in time, or the server or a gateway timed out (408, 504). */
 class TimeoutError extends MistralError {}
 
 /** The API key is missing or was rejected (401). */
@@ -72,19 +72,19 @@ class NotFoundError extends MistralError {}
 /** The request conflicts with the current state (409). */
 class ConflictError extends MistralError {}
 
-/** The request is invalid. It was rejected before it was sent, or by the server. */
+/** The request is invalid. It was rejected before it was sent, or by the server (400, 422 and other 4xx). */
 class ValidationError extends MistralError {}
 
 /** Too many requests (429). */
 class RateLimitError extends MistralError {}
 
-/** The server failed (500 to 599). */
+/** The server failed (5xx except 504). */
 class ServerError extends MistralError {}
 
-/** The response is invalid. */
+/** The response does not match the API. */
 class DecodingError extends MistralError {}
 
-/** An import task failed. */
+/** An import task failed, was cancelled or timed out. */
 class TaskFailedError extends MistralError {}
 
 /** The call was cancelled by its abort signal, or because the client was closed. */

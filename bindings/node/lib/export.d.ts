@@ -5,7 +5,7 @@ import type { Progress } from "./progress.js";
 
 /** Request of {@link DatasetsBase.export}. */
 export interface ExportRequest {
-  /** The dataset's ID (a UUID), or its slug if the server assigns slugs. */
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
   /**
    * The destination: the path of a file, which is created when the export is complete; a stream, which is closed at the end; or

@@ -42,7 +42,7 @@ function causeChain(messages) {
   );
 }
 
-/** An error for invalid arguments, with the code that the server uses for them. */
+/** Returns an error for invalid arguments, with the server's code for them. */
 function validationError(operation, message, rest) {
   return new errors.ValidationError({
     kind: "validation",
@@ -54,13 +54,13 @@ function validationError(operation, message, rest) {
   });
 }
 
-/** An error for a call whose signal was aborted before it started. */
+/** Returns an error for a call whose signal was aborted before it started. */
 function cancelledError({ reason }) {
   const message = "the call was cancelled before it started";
   return new errors.CancelledError({ kind: "cancelled", message, cause: reason });
 }
 
-/** An error for invalid options. */
+/** Returns an error for invalid options. */
 function configurationError(message) {
   return new errors.ConfigurationError({ kind: "configuration", message });
 }

@@ -4,7 +4,7 @@
 
 const { inspect } = require("node:util");
 
-/** Unknown fields by model. Not a property, because few models have any. */
+/** Unknown fields by model. Not a property, because few models have unknown fields. */
 const EXTRA = new WeakMap();
 
 /** A response, or an object in one. */
@@ -51,7 +51,7 @@ function withoutQuery(value) {
   return `${value.slice(0, value.indexOf("?"))}?…`;
 }
 
-/** A placeholder for JSON, which may be a conversation. */
+/** Returns a placeholder for JSON, which may be a conversation. */
 function redacted(text, options) {
   if (text === null) return null;
   const shown = options.stylize(`[${text.length} characters of JSON]`, "special");

@@ -74,7 +74,7 @@ class Operation {
     );
   }
 
-  /** Returns the arguments by name, as the native module takes them. */
+  /** Validates arguments, and returns their values for the native module by name. */
   validate(request = {}) {
     if (typeof request !== "object" || request === null || Array.isArray(request)) {
       const names = [...this.#validators.keys()].join(", ");

@@ -21,22 +21,23 @@ export interface CommonOptions {
 }
 
 /**
- * When to retry. Only transient failures are retried: idempotent requests always, others only if they certainly were not
- * carried out. Delays are random, with an upper bound that doubles after each attempt.
+ * How often and after what delay failed requests are retried. Only transient failures are retried: idempotent requests always,
+ * others only if they certainly were not carried out. Delays are random, with an upper bound that doubles after each attempt. A
+ * `Retry-After` is added to the delay.
  */
 export interface RetryPolicy {
   /** Maximum number of attempts, including the first. Default: 5. */
   maxAttempts?: number | undefined;
   /** Upper bound of the first delay, in milliseconds. Default: 500. */
   firstDelayMs?: number | undefined;
-  /** Upper bound of all delays, in milliseconds. Default: 8000. */
+  /** Upper bound of all delays, without `Retry-After`, in milliseconds. Default: 8000. */
   maxDelayMs?: number | undefined;
   /** Longest `Retry-After` that is honored, in milliseconds. A longer one ends the call. Default: 60000. */
   maxRetryAfterMs?: number | undefined;
 }
 
 /**
- * A retry policy, or a `RetryConfig` of the official SDK. Of the latter, `exponent` and `retryConnectionErrors` are ignored.
+ * A retry policy, or a `RetryConfig` of the official SDK, whose `exponent` and `retryConnectionErrors` are ignored.
  */
 export type RetryConfig =
   | RetryPolicy

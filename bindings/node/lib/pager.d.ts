@@ -4,7 +4,7 @@ export interface PagerOptions {
   pageSize?: number | undefined;
   /** Number of pages requested concurrently; 1 disables prefetching. Limits: 1 to 64. Default: 8. */
   prefetch?: number | undefined;
-  /** Maximum number of items to return. No further pages are requested. */
+  /** Maximum number of items to return. Pages beyond it are not requested. Default: no limit. */
   limit?: number | undefined;
   /**
    * Whether to throw a {@link ConflictError} at the end if the number of items differs from the server's count. Default: false.
@@ -15,7 +15,8 @@ export interface PagerOptions {
 /**
  * All items of a listing, as an async iterable. Each iteration starts from the first page.
  *
- * Items are returned in server order. If items are created or deleted meanwhile, duplicates from shifted pages are dropped.
+ * Items are returned in server order. If items are created during the iteration, items that move to a later page are returned
+ * only once.
  *
  * @example
  * ```js

@@ -1,4 +1,7 @@
-/** Progress of a transfer. Within a phase, numbers never decrease, and the last update has the final ones. */
+/**
+ * Progress of a transfer. Within a phase, numbers never decrease, and the last update has the final numbers. A retried upload
+ * starts its phase again.
+ */
 export interface Progress {
   /**
    * The current phase: `check` validates lines, `send` creates records one by one, `upload` uploads a file, `import` waits for

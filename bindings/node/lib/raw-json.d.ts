@@ -7,8 +7,8 @@ export interface JsonObject {
 }
 
 /**
- * A JSON object as exact text, which preserves all digits, the order of keys and escapes. Accepted wherever an object is sent,
- * and the way to send integers beyond 2^53.
+ * A JSON object as exact text, which preserves all digits, the order of keys and escapes. Accepted wherever an object is sent.
+ * Use it to send integers beyond 2^53.
  *
  * @example
  * ```js

@@ -16,7 +16,7 @@ class RawJson {
 
   static from(text) {
     if (typeof text !== "string") throw invalid("expected a string");
-    // UTF-8 cannot represent it; Node-API would silently replace it.
+    // UTF-8 cannot represent an unpaired surrogate, and Node-API would silently replace it.
     if (!text.isWellFormed()) throw invalid("the text contains an unpaired surrogate");
     try {
       JSON.parse(text);

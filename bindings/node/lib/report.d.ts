@@ -13,7 +13,7 @@ export class CreateReport {
   readonly failed: number;
   /** Number of records that may or may not have been created. Calls that resume from this report skip them. */
   readonly unknown: number;
-  /** Number of records that were taken from the source but not sent. */
+  /** Number of records that were read but not created: they were not sent, or the import of their file failed. */
   readonly notSent: number;
   /** How the records were sent; `auto` if the call ended before a strategy was chosen. */
   readonly strategy: "auto" | "single" | "file";

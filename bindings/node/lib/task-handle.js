@@ -1,4 +1,4 @@
-// Import tasks that are known only by their IDs.
+// Handles to import tasks, given their IDs.
 
 "use strict";
 
@@ -7,7 +7,7 @@ const { ImportTask } = require("./generated/models.js");
 const { Operation } = require("./operation.js");
 const { refreshTask, waitForTask } = require("./task.js");
 
-/** An import task without its data. */
+/** A handle to an import task. */
 class TaskHandle {
   #native;
 

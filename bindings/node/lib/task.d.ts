@@ -58,7 +58,7 @@ export abstract class Task extends Model implements WaitableTask {
   wait(options?: WaitOptions): Call<ImportTask>;
 }
 
-/** An import task that is known only by its IDs. */
+/** A handle to an import task, given its IDs. */
 export class TaskHandle implements WaitableTask {
   private constructor();
 

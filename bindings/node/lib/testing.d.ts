@@ -7,7 +7,7 @@ import type { JsonObject, JsonValue } from "./index.js";
 export interface LocalOptions {
   /** Data directory, created if missing. Default: data is kept in memory. */
   directory?: string | URL | undefined;
-  /** Generation of the API, which determines what the server accepts. Default: `"g1"`, the documented one. */
+  /** API generation, which defines the validation rules. Default: `"g1"`, the documented one. */
   generation?: "g1" | "g2" | "g3" | undefined;
 }
 
@@ -67,8 +67,8 @@ export class LocalWorkspace implements AsyncDisposable {
   workspace(apiKey?: string): LocalWorkspace;
 
   /**
-   * Injects one or more faults. Each request is affected by the first rule that matches it and is not used up, so several rules
-   * with `times` form a sequence.
+   * Adds one or more fault rules. The first matching rule that is not used up applies to a request, so rules with `times` form
+   * a sequence.
    *
    * @returns The rules with their IDs.
    * @throws {ValidationError} If a rule is invalid or has no effect. The message names the property.
@@ -99,7 +99,7 @@ export class LocalWorkspace implements AsyncDisposable {
   clearRequests(): Promise<void>;
 
   /**
-   * Inserts completion events, from which explorer and campaign imports read.
+   * Inserts completion events for explorer and campaign imports.
    *
    * @returns The IDs of the events.
    * @throws {ValidationError} If an event is invalid.
@@ -107,7 +107,7 @@ export class LocalWorkspace implements AsyncDisposable {
   insertEvents(events: readonly EventFixture[]): Promise<string[]>;
 
   /**
-   * Inserts conversations, from which playground imports read.
+   * Inserts conversations for playground imports.
    *
    * @returns The IDs of the conversations.
    * @throws {ValidationError} If a conversation is invalid.
@@ -115,14 +115,19 @@ export class LocalWorkspace implements AsyncDisposable {
   insertConversations(conversations: readonly ConversationFixture[]): Promise<string[]>;
 
   /**
-   * Inserts a campaign, from which campaign imports read.
+   * Inserts a campaign for campaign imports.
    *
    * @param eventIds IDs of the events in the campaign; see {@link insertEvents}.
    * @returns The ID of the campaign.
    */
   insertCampaign(name: string, eventIds: readonly string[]): Promise<string>;
 
-  /** Posts JSON to a control route of the server, for fixtures without a method. `route` is the last part of its path. */
+  /**
+   * Posts JSON to a control route of the server, for fixtures without a method of their own.
+   *
+   * @param route Route below `/local/v1/`.
+   * @returns The JSON of the response.
+   */
   insertFixture(route: string, body: unknown): Promise<any>;
 
   /** Deletes all data, fault rules and recorded requests of the workspace. */

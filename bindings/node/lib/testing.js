@@ -26,7 +26,7 @@ const FAULT_PROPERTIES = {
   intervalMs: "interval_ms",
 };
 
-/** Fault properties that are objects with such properties. */
+/** Fault properties whose values are objects with properties of their own. */
 const NESTED = ["drip", "task"];
 
 async function startLocal({ directory, generation } = {}) {

@@ -1,4 +1,4 @@
-/** The content of a file: bytes or a string, or a stream, which is read at the rate it is sent. */
+/** The content of a file: bytes, a string, or a stream, which is read no faster than it is sent. */
 export type FileContent =
   | string
   | ArrayBuffer

@@ -18,8 +18,8 @@ use crate::options::{from_milliseconds, to_usize};
 use crate::progress::{NativeProgress, ProgressReceiver, progress_channel};
 use crate::report::{NativeCreateReport, NativeImportReport};
 
-/// Number of records buffered before the source has to wait. It is small because records are taken from the source only
-/// shortly before they are sent.
+/// Number of records buffered before the source has to wait. It is small so that records are read only shortly before they
+/// are sent.
 const RECORD_BUFFER: usize = 16;
 
 /// Number of file chunks buffered before the source has to wait.
@@ -189,8 +189,8 @@ impl NativeCreate {
         *call = call.take().map(|call| call.resume(report.report.clone()));
     }
 
-    /// Sends the JSON of a record's payload and properties, or the problem with it. Returns `false` if the caller must wait
-    /// for [`ready`](Self::ready).
+    /// Pushes the JSON of a record's payload and properties, or the reason why it cannot be serialized. Returns `false` if the
+    /// caller must wait for [`ready`](Self::ready).
     #[napi]
     pub fn push(
         &self,
@@ -201,7 +201,7 @@ impl NativeCreate {
         self.records.push(RecordJson { payload, properties, problem: problem.unwrap_or_default() })
     }
 
-    /// Waits until a record can be sent. Returns `false` if no more are needed.
+    /// Waits until another record can be pushed. Returns `false` if no more are needed.
     #[napi]
     pub async fn ready(&self) -> bool {
         self.records.ready().await
@@ -242,14 +242,14 @@ impl NativeImport {
         *call = call.take().map(|call| call.resume(report.report.clone()));
     }
 
-    /// Sends a chunk of the source. Returns `false` if the caller must wait for [`ready`](Self::ready).
+    /// Pushes a chunk of the source. Returns `false` if the caller must wait for [`ready`](Self::ready).
     #[napi]
     pub fn push(&self, chunk: &[u8]) -> bool {
         // Copied immediately, because the caller may reuse its buffer.
         self.chunks.push(Bytes::copy_from_slice(chunk))
     }
 
-    /// Waits until a chunk can be sent. Returns `false` if no more are needed.
+    /// Waits until another chunk can be pushed. Returns `false` if no more are needed.
     #[napi]
     pub async fn ready(&self) -> bool {
         self.chunks.ready().await

@@ -14,20 +14,20 @@ use crate::failure::{CallResult, call_result};
 use crate::logger::{self, LogFunction};
 use crate::options::{self, Options};
 
-/// A Rust client, or the variant of one for a single call.
+/// A Rust client, or a variant of it for a single call.
 #[napi]
 #[derive(Clone)]
 pub struct NativeClient {
     pub(crate) client: Client,
     /// Receives the client's tracing events, if it has a logger.
     dispatch: Option<Dispatch>,
-    /// Cancels calls, if this client was made for cancellable ones.
+    /// Cancels the calls of this client, if they are cancellable.
     token: Option<CancellationToken>,
     /// Whether calls also return the raw response.
     raw: bool,
 }
 
-/// Options that only a whole client has.
+/// Options that cannot be overridden for single calls.
 #[napi(object, object_to_js = false)]
 pub struct ConnectOptions {
     /// Proxy URL.
@@ -38,7 +38,7 @@ pub struct ConnectOptions {
     pub user_agent: String,
 }
 
-/// What a call needs in addition to its arguments.
+/// Settings of a single call.
 #[napi(object, object_to_js = false)]
 pub struct CallSettings {
     /// Overrides of the client's options.
@@ -98,7 +98,7 @@ impl NativeClient {
         call_result(client.map(|client| Self { client, dispatch, raw: false, ..self.clone() }))
     }
 
-    /// Returns the same client for one call with settings of its own.
+    /// Returns the same client with the settings of a single call.
     #[napi]
     pub fn for_call(&self, settings: CallSettings) -> CallResult<NativeClient> {
         let mut client = self.client.clone();
@@ -116,7 +116,7 @@ impl NativeClient {
         CallResult::A(Self { client, token, raw: settings.raw, ..self.clone() })
     }
 
-    /// Cancels the calls of this client if it was made for cancellable ones.
+    /// Cancels the calls of this client, if they are cancellable.
     #[napi]
     pub fn cancel(&self) {
         if let Some(token) = &self.token {
@@ -145,7 +145,7 @@ impl NativeClient {
         }
     }
 
-    /// Sends a call and encodes its result, with the raw response if this client was made for that.
+    /// Sends a call and encodes its result, with the raw response if the settings request it.
     pub(crate) async fn send<T, C>(&self, call: C) -> CallResult<EncodedResponse>
     where
         T: Encode + Send,

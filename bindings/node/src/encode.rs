@@ -1,7 +1,7 @@
 //! Encodes responses for JavaScript.
 //!
-//! Building objects through Node-API costs one native call per value, and JSON would be parsed twice. A response is
-//! therefore handed over as three values: all strings concatenated, all numbers in one array, and the raw JSON objects
+//! Building objects through Node-API costs one native call per value, and passing JSON would mean parsing it twice. A response
+//! is therefore passed as three values: all strings concatenated, all numbers in one array, and the raw JSON objects
 //! (payloads, properties, unknown fields) in one buffer that JavaScript parses lazily. There are no tags: both sides rely on
 //! the field order, which is generated from the OpenAPI document. `lib/decoder.js` is the counterpart.
 
@@ -20,7 +20,7 @@ use crate::options::as_milliseconds;
 pub struct EncodedResponse {
     /// All strings, concatenated.
     pub strings: String,
-    /// String lengths in UTF-16 units, positions of raw JSON, and all values that are numbers or can be written as such.
+    /// String lengths in UTF-16 units, positions of raw JSON, and all values that are encoded as numbers.
     pub numbers: Float64Array,
     /// All raw JSON objects, concatenated, if the response has any.
     pub json: Option<Buffer>,
@@ -68,7 +68,7 @@ pub fn encode(value: &impl Encode) -> EncodedResponse {
     let mut encoder = Encoder::default();
     value.encode(&mut encoder);
     let Encoder { strings, mut numbers, json, .. } = encoder;
-    // JavaScript takes over the allocation, including its spare capacity.
+    // JavaScript takes ownership of the allocation, including its spare capacity.
     numbers.shrink_to_fit();
     EncodedResponse {
         strings,

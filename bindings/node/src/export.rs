@@ -26,7 +26,7 @@ pub struct NativeExport {
     native: NativeClient,
     export: Mutex<Option<Export>>,
     writer: Mutex<Option<DuplexStream>>,
-    /// Returns what is written to `writer`.
+    /// The other end of `writer`.
     reader: tokio::sync::Mutex<DuplexStream>,
     progress: ProgressReceiver,
 }

@@ -32,12 +32,12 @@ pub struct RetryOptions {
     pub first_delay_ms: Option<f64>,
     /// Upper bound of any delay, in milliseconds.
     pub max_delay_ms: Option<f64>,
-    /// Longest accepted `Retry-After`, in milliseconds.
+    /// Longest `Retry-After` that is honored, in milliseconds.
     pub max_retry_after_ms: Option<f64>,
 }
 
-/// Returns the options every client starts with. Responses are copied for JavaScript immediately, so decoded values may
-/// share the response body instead of copying from it.
+/// Returns the default options of all clients. Decoded values may share the response body instead of copying from it, because
+/// they are encoded for JavaScript immediately.
 pub fn base_options() -> mistral_datasets::Options {
     mistral_datasets::Options::new().share_bodies(true)
 }

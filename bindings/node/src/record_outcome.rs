@@ -1,4 +1,4 @@
-//! Outcomes of the single records of a bulk call.
+//! Outcomes of the individual records of a bulk call.
 
 use mistral_datasets::Outcome;
 use napi_derive::napi;
@@ -6,12 +6,12 @@ use napi_derive::napi;
 use crate::failure::Failure;
 use crate::report::NativeCreateReport;
 
-/// What happened to one record.
+/// The outcome of one record.
 #[napi(object, object_from_js = false)]
 pub struct RecordOutcome {
     /// `created`, `imported`, `failed`, `unknown` or `notSent`.
     pub status: &'static str,
-    /// ID of a record that was created with a request of its own.
+    /// ID of the record, if its status is `created`.
     pub id: Option<String>,
     /// Why the record was not created, or may not have been.
     pub failure: Option<Failure>,

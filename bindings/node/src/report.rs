@@ -23,7 +23,7 @@ pub struct CreateSummary {
     pub failed: f64,
     /// Number of records that may or may not have been created.
     pub unknown: f64,
-    /// Number of records that were not sent.
+    /// Number of records that were read but not created.
     pub not_sent: f64,
     /// How the records were sent.
     pub strategy: &'static str,

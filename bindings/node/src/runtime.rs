@@ -9,7 +9,7 @@ use tokio::runtime::Builder;
 /// Bounds of the number of worker threads.
 const WORKER_THREADS: RangeInclusive<usize> = 2..=4;
 
-/// Returns the number of worker threads: half the processors, because JavaScript needs some too, but at least two, so that
+/// Returns the number of worker threads: half the number of processors, to leave some for JavaScript, but at least two, so that
 /// decoding one response does not delay another.
 fn worker_threads() -> usize {
     let processors = thread::available_parallelism().map_or(2, |number| number.get());

@@ -76,7 +76,7 @@ impl NativeWait {
         Ok(self.native.send(wait).await)
     }
 
-    /// Returns the task as of the next poll, or `undefined` when the wait has ended.
+    /// Returns the state of the task after the next poll, or `undefined` when the wait has ended.
     #[napi]
     pub async fn next_update(&self) -> Option<EncodedResponse> {
         self.updates.lock().await.recv().await

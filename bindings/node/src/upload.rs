@@ -67,14 +67,14 @@ impl NativeUpload {
         Ok(self.native.send(files.upload(upload)).await)
     }
 
-    /// Sends a chunk. Returns `false` if the caller must wait for [`ready`](Self::ready).
+    /// Pushes a chunk. Returns `false` if the caller must wait for [`ready`](Self::ready).
     #[napi]
     pub fn push(&self, chunk: &[u8]) -> bool {
         // Copied immediately, because the caller may reuse its buffer.
         self.content.push(Bytes::copy_from_slice(chunk))
     }
 
-    /// Waits until a chunk can be sent. Returns `false` if no more are needed.
+    /// Waits until another chunk can be pushed. Returns `false` if no more are needed.
     #[napi]
     pub async fn ready(&self) -> bool {
         self.content.ready().await

@@ -75,7 +75,8 @@ test("every error class is thrown", async () => {
 });
 
 test("an error has the details of the response and the caller's stack", async () => {
-  const body = '{"detail": {"message": "the dataset does not exist", "error_code": "DATASET_NOT_FOUND"}}';
+  const body =
+    '{"detail": {"message": "the dataset does not exist", "error_code": "DATASET_NOT_FOUND"}}';
   const { client } = await canned({ status: 404, body, headers: { "x-request-id": "r-1" } });
   async function caller() {
     await client.datasets.fetch({ datasetId: "x" });

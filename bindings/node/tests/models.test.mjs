@@ -56,7 +56,7 @@ test("timestamps have microsecond precision", async () => {
   assert.equal(deletedAt.microseconds, 1);
   assert.equal(inspect(createdAt), RECORD.created_at);
 
-  // Dates before 1970, and dates for which a number of microseconds would be rounded.
+  // Dates before 1970, and dates whose microseconds since 1970 a number cannot represent exactly.
   for (const text of [
     "1969-12-31T23:59:59.999999Z",
     "0001-01-01T00:00:00.000001Z",

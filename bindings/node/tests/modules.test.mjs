@@ -1,4 +1,4 @@
-// Loading of the package, and its effects on the process: exit, worker threads and the event loop.
+// Loading the package, and its effects on process exit, worker threads and the event loop.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -74,7 +74,7 @@ test("every listing of the native module has a method", () => {
   }
 });
 
-test("the error for a missing native module names it", async (t) => {
+test("a missing native module is named in the error", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "package-"));
   t.after(() => rm(folder, { recursive: true }));
   await cp(join(here, "lib"), join(folder, "lib"), { recursive: true });
@@ -105,7 +105,7 @@ test("an open client does not keep the process from exiting", async () => {
   assert.equal(printed, "done");
 });
 
-test("a process may exit in the middle of calls", async () => {
+test("a process can exit during calls", async () => {
   const { url } = await canned({ delay: 60_000 });
   const printed = await program(`
     const { Mistral } = require("mistral-datasets");
@@ -116,7 +116,7 @@ test("a process may exit in the middle of calls", async () => {
   assert.equal(printed, "done");
 });
 
-test("worker threads have clients of their own", async () => {
+test("worker threads can create their own clients", async () => {
   const code = `
     const { parentPort } = require("node:worker_threads");
     const { Mistral, NotFoundError } = require("mistral-datasets");
@@ -165,7 +165,7 @@ test("workers share the runtime threads of the process", async (t) => {
       try {
         return readFileSync(`/proc/self/task/${thread}/comm`, "utf8").startsWith("mistral-dataset");
       } catch {
-        return false; // The thread has exited meanwhile.
+        return false; // The thread has exited in the meantime.
       }
     }).length;
   const { client, url } = await canned({ body: '{"datasets": {"count": 0}}', delay: 100 });

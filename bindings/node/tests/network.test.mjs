@@ -56,7 +56,7 @@ async function listInProgram(options, environment) {
   return stdout.trim();
 }
 
-test("a proxy is used by option and environment, and its password is not in errors", async () => {
+test("a proxy is set by option or environment, and its password is not in errors", async () => {
   const proxied = [];
   const proxy = http.createServer(({ url, headers }, response) => {
     proxied.push([url, headers["proxy-authorization"]]);
@@ -80,7 +80,7 @@ test("a proxy is used by option and environment, and its password is not in erro
   assert.doesNotMatch(inspect(error, { depth: null }), /secret/);
 });
 
-test("a private certificate authority is trusted by option and environment", async (t) => {
+test("a private certificate authority is trusted by option or environment", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "ca-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const path = (name) => join(folder, name);
@@ -111,7 +111,7 @@ test("a private certificate authority is trusted by option and environment", asy
   assert.equal(await listInProgram(options, {}), "ConnectionError");
 });
 
-test("the content type is ignored, the content is validated", async () => {
+test("the content type is ignored, and the content is validated", async () => {
   for (const type of ["text/plain", "application/octet-stream", "nonsense"]) {
     const { client } = await canned({ body: LISTED, headers: { "content-type": type } });
     assert.equal((await client.datasets.list()).datasets.count, 3);

@@ -21,7 +21,7 @@ for (const [name, path] of [
     const text = await readFile(path, "utf8");
     const blocks = [...text.matchAll(/```js\n(.*?)```/gs)].map((match) => match[1]);
     assert.ok(blocks.length > 0);
-    // Inside the package, so that it can be imported by its own name.
+    // Inside the package, so that the examples can import it by name.
     const folder = await mkdtemp(join(here, "tests", "quick-start-"));
     t.after(() => rm(folder, { recursive: true }));
     for (const [index, block] of blocks.entries()) {

@@ -186,12 +186,12 @@ test("a server on disk can be stopped and restarted", async (t) => {
   await assert.rejects(slow);
   await failure(newest.requests(), ConnectionError);
 
-  const again = await startLocal({ directory: pathToFileURL(directory) });
-  const same = again.workspace(newest.apiKey);
+  const restarted = await startLocal({ directory: pathToFileURL(directory) });
+  const same = restarted.workspace(newest.apiKey);
   assert.equal((await same.client.datasets.list()).datasets.count, 1);
-  if (Symbol.asyncDispose) await again[Symbol.asyncDispose]();
-  else await again.close();
-  assert.equal(inspect(again), `LocalWorkspace { url: '${again.url}' }`);
+  if (Symbol.asyncDispose) await restarted[Symbol.asyncDispose]();
+  else await restarted.close();
+  assert.equal(inspect(restarted), `LocalWorkspace { url: '${restarted.url}' }`);
 });
 
 test("invalid options are rejected", async () => {

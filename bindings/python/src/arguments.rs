@@ -1,4 +1,4 @@
-//! Arguments of methods that need more than PyO3's conversions.
+//! Conversions of arguments that PyO3 does not provide.
 
 use mistral_datasets::{Error, IntoId, RawJson};
 use pyo3::exceptions::PyTypeError;
@@ -89,7 +89,7 @@ pub fn json(value: &Bound<'_, PyAny>, operation: &str, name: &str) -> PyResult<R
     })
 }
 
-/// Parses an argument that names one of several choices.
+/// Parses an argument that must be one of several names.
 pub fn choice<T: std::str::FromStr<Err = Error>>(py: Python<'_>, name: &str) -> PyResult<T> {
     name.parse().map_err(|error| error::exception(py, &error))
 }

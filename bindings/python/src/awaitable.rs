@@ -68,7 +68,7 @@ impl Call {
             call.ok_or_else(|| PyRuntimeError::new_err("the call has already been started"))?;
         let task = runtime::get(py)?.spawn(async move {
             let resolve = Resolve { convert: Mutex::new(Some(call.await)) };
-            // Fails if the loop was closed in the meantime; then nobody waits for the result.
+            // Fails if the loop was closed in the meantime. Then the result is not needed.
             interpreter::attach(|py| {
                 let _ = event_loop.call_method1(py, "call_soon_threadsafe", (resolve, future));
             });
@@ -98,7 +98,7 @@ impl Resolve {
         let py = future.py();
         let convert =
             self.convert.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).take();
-        // The future of a cancelled task is already done.
+        // If the task was cancelled, its future is already done.
         if let Some(convert) = convert
             && !future.call_method0("done")?.is_truthy()?
         {

@@ -1,8 +1,8 @@
 //! Runtimes for single blocking calls, driven by the calling thread.
 //!
-//! A thread that makes a blocking call has nothing else to do until the response arrives, so it performs the I/O itself. Handing
-//! the call to a worker thread and back would cost more than everything else the binding does for a call. Each runtime has its
-//! own connection pool, because a connection can only make progress while its runtime is driven.
+//! A thread that makes a blocking call has nothing else to do until the response arrives, so it performs the I/O itself. Passing
+//! the call to a worker thread and the result back would take longer than the rest of the binding's work for a call. Each runtime
+//! has its own connection pool, because a connection makes progress only while its runtime is driven.
 
 use std::future::{IntoFuture, poll_fn};
 use std::panic::AssertUnwindSafe;
@@ -52,8 +52,8 @@ impl BlockingRuntime {
     {
         let call = AssertUnwindSafe(call.into_future()).catch_unwind();
         let mut call = pin!(async {
-            // While the runtime was idle, the server may have closed connections, and the previous call left its connection to
-            // be returned to the pool. The first yield delivers those events, the second runs the tasks they wake.
+            // While the runtime was idle, the server may have closed connections, and the connection of the previous call has
+            // not been returned to the pool. The first yield delivers these events, and the second runs the tasks they wake.
             yield_now().await;
             yield_now().await;
             call.await
@@ -80,13 +80,13 @@ impl BlockingRuntime {
 impl Drop for BlockingRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // It may be dropped by a worker of another runtime, which must not block.
+            // A worker of another runtime may drop it, and must not block.
             runtime.shutdown_background();
         }
     }
 }
 
-/// Returns whether this thread already drives a runtime, and can therefore not drive another one.
+/// Returns whether this thread already drives a runtime and therefore cannot drive another one.
 pub fn is_inside_runtime() -> bool {
     Handle::try_current().is_ok()
 }

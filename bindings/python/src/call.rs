@@ -25,7 +25,7 @@ where
 
 /// Sends a call on the runtime's threads and blocks until it completes.
 ///
-/// Used for long calls, and for downloads, whose body continues to arrive between two calls from Python.
+/// Used for long calls, and for downloads, whose body arrives between two calls from Python.
 pub fn send_by_runtime<C, R>(py: Python<'_>, session: &Session, call: C) -> PyResult<Py<PyAny>>
 where
     C: IntoFuture<Output = Result<R, Error>>,
@@ -59,7 +59,7 @@ where
     runtime::block(py, future)?.into_python(ConvertContext::detached(py))
 }
 
-/// The output of a call, and the session that its objects keep.
+/// The output of a call, and the session for objects that send further requests.
 struct CallOutput<R> {
     session: Session,
     result: Result<(R, Option<RawResponse>), Error>,

@@ -53,7 +53,7 @@ impl Session {
         if let Some(certificates) = ca_certificates {
             builder = builder.ca_certificates(certificates);
         }
-        // Reads the environment now, because a forked child rebuilds the client and may have changed it.
+        // Reads the environment now, because a forked child that rebuilds the client may have changed its environment.
         build(py, builder.with_environment())
     }
 

@@ -13,17 +13,17 @@ use crate::session::Session;
 pub struct ConvertContext<'a, 'py> {
     /// The attached interpreter.
     pub py: Python<'py>,
-    /// The client that the value comes from. Objects with methods that send requests keep it.
+    /// The client that returned the value. Objects whose methods send requests keep it.
     pub session: Option<&'a Session>,
 }
 
 impl<'a, 'py> ConvertContext<'a, 'py> {
-    /// Creates a context for values that come from a client.
+    /// Creates a context for values that a client returned.
     pub fn new(py: Python<'py>, session: &'a Session) -> Self {
         Self { py, session: Some(session) }
     }
 
-    /// Creates a context for values that come from no client, such as parsed JSON.
+    /// Creates a context for values without a client, such as parsed JSON.
     pub fn detached(py: Python<'py>) -> Self {
         Self { py, session: None }
     }
@@ -43,8 +43,8 @@ impl IntoPython for () {
 
 /// Creates an object that the garbage collector does not track.
 ///
-/// None of this module's classes has `__traverse__`, so the collector would find nothing, but it would still visit every response
-/// that a program keeps.
+/// The classes of this module do not implement `__traverse__`, so tracking them has no use, but the collector would still visit
+/// every response in memory.
 pub fn new_untracked<T: PyClass>(
     py: Python<'_>,
     value: impl Into<PyClassInitializer<T>>,

@@ -29,7 +29,7 @@ use crate::session::Session;
 
 /// Python's reply to an event.
 pub enum Reply {
-    /// More input items. An empty list ends the input, or acknowledges output.
+    /// More input items. An empty list ends the input, or confirms that output was written.
     Items(Vec<InputItem>),
     /// The input failed. Python keeps the exception.
     Failed,
@@ -93,7 +93,7 @@ impl UpdateQueue {
     }
 }
 
-/// The call's side of the connection to Python.
+/// The channel through which a running call reaches Python.
 #[derive(Clone)]
 pub struct Driver {
     events: mpsc::Sender<Event>,
@@ -139,7 +139,7 @@ pub struct DrivenCall {
     session: Session,
     events: Arc<tokio::sync::Mutex<EventStream>>,
     task: Arc<OnceLock<AbortOnDropHandle<()>>>,
-    /// The receiver of the reply to the last event.
+    /// Sends the reply to the last event.
     reply: Mutex<Option<oneshot::Sender<Reply>>>,
 }
 
@@ -237,7 +237,7 @@ impl DrivenCall {
     }
 }
 
-/// An event on its way to Python, where it is a tuple of its name and value.
+/// An event for Python, which receives it as a tuple of name and value.
 struct NextEvent {
     event: Option<Event>,
     call: Py<DrivenCall>,

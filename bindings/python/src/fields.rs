@@ -30,7 +30,7 @@ pub trait Field: Sized + Send + Sync + 'static {
     /// Returns the Python object.
     fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>>;
 
-    /// Converts an item that a program put into a list field.
+    /// Converts an item that the program added to a list field.
     fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self>;
 
     /// Formats the value for `repr`, without conversation text and without the query of a presigned URL.
@@ -148,7 +148,7 @@ impl<T: Field> Field for Option<T> {
     }
 }
 
-/// A Python list, which the program may modify.
+/// A Python list that the program may modify.
 pub struct List<T> {
     list: Py<PyList>,
     items: PhantomData<fn() -> T>,

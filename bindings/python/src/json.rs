@@ -19,8 +19,8 @@ use crate::error;
 /// # Errors
 /// `DecodingError` if the JSON is invalid, or Python cannot represent it, such as a number with too many digits.
 pub fn parse<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
-    // The same roles, models and keys occur in every record, so caching strings saves allocations. The cache holds at most 16,384
-    // strings of less than 64 bytes.
+    // Records repeat the same roles, models and keys, so caching strings saves allocations. The cache holds at most 16,384 strings
+    // of less than 64 bytes.
     let parser = PythonParse { cache_mode: StringCacheMode::All, ..PythonParse::default() };
     // Python's parser accepts some input that jiter rejects: lone surrogates and deep nesting.
     parser.python_parse(py, json.as_bytes()).or_else(|_| parse_with_python(py, json))
@@ -54,7 +54,7 @@ fn serialize_to_str<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyStr
     Ok(json.cast_into()?)
 }
 
-/// Returns the message of an exception that means that a value cannot be represented, and `None` for any other exception.
+/// Returns the message of an exception for a value that cannot be represented, or `None` for any other exception.
 pub fn encoding_problem(py: Python<'_>, error: &PyErr) -> Option<String> {
     let is_expected = error.is_instance_of::<PyTypeError>(py)
         || error.is_instance_of::<PyValueError>(py)

@@ -52,8 +52,8 @@ fn effective_level(py: Python<'_>) -> PyResult<Option<usize>> {
     static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
     if LOGGER.get(py).is_none() {
         let modules = MODULES.import(py, "sys", "modules")?;
-        // A program that configures logging has imported `logging`; for the others, importing it would take longer than importing
-        // this package.
+        // A program that configures logging has already imported `logging`. For other programs, importing it would take longer
+        // than importing this package.
         let Some(logging) = modules.get_item(intern!(py, "logging"))? else { return Ok(None) };
         // Another thread may still be importing it.
         let Some(get_logger) = logging.getattr_opt(intern!(py, "getLogger"))? else {

@@ -145,13 +145,13 @@ macro_rules! model {
 
             $($($methods)+)?
 
-            /// Fields of the response that this version does not know, by name. They are attributes too.
+            /// Fields of the response that this version does not know, by name. They are also available as attributes.
             #[getter]
             fn extra<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyMappingProxy>> {
                 self.extra.view(py)
             }
 
-            /// Creates a response from JSON, as leniently as from a server's response.
+            /// Creates an instance from JSON, parsed like a response of the server.
             #[staticmethod]
             #[pyo3(signature = (text, /))]
             fn from_json(py: Python<'_>, text: &str) -> PyResult<Self> {

@@ -17,7 +17,7 @@ pub struct RetryPolicy {
     max_attempts: Option<u32>,
     /// Maximum delay before the first retry.
     first_delay: Option<Seconds>,
-    /// Upper limit of the delay between retries.
+    /// Upper limit of the delay between retries, without `Retry-After`.
     max_delay: Option<Seconds>,
     /// Longest `Retry-After` that is honored.
     max_retry_after: Option<Seconds>,

@@ -23,7 +23,7 @@ use crate::report;
 use crate::runtime;
 use crate::session::Session;
 
-/// Items that arrived together.
+/// Items that arrive together.
 pub struct Batch {
     /// The page number, from 1.
     number: u64,
@@ -57,7 +57,7 @@ pub struct PagerOptions {
     pub prefetch: Option<i64>,
     /// The maximum number of items.
     pub limit: Option<i64>,
-    /// Whether missing items are an error.
+    /// Whether to raise if the number of items differs from the server's count.
     pub strict: bool,
 }
 
@@ -289,7 +289,7 @@ impl BatchReader {
     }
 }
 
-/// A batch on its way to the iterator that awaits it.
+/// A batch for the iterator that awaits it.
 struct FetchedBatch<I> {
     batch: Option<Batch>,
     iterator: Py<I>,

@@ -1,7 +1,7 @@
 //! `Mistral.raw`: a call that also returns its HTTP response.
 //!
-//! A thread-local flag requests the response, and the next call on the thread takes the flag. That way the methods of resources do
-//! not need a parameter for it.
+//! A thread-local flag requests the response, and the next call on the thread resets the flag. The methods of resources therefore
+//! need no parameter for it.
 
 use std::cell::Cell;
 

@@ -102,7 +102,7 @@ impl CreateReport {
         self.report.unknown()
     }
 
-    /// Number of records that were read but definitely not created, without an error of their own.
+    /// Number of records that were read but not created: not sent, or part of a file whose import failed.
     #[getter]
     fn not_sent(&self) -> usize {
         self.report.not_sent()

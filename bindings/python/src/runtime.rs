@@ -24,8 +24,8 @@ pub const SIGNAL_CHECK_INTERVAL: Duration = Duration::from_millis(25);
 
 /// The maximum number of worker threads; the default is half the number of processors.
 ///
-/// The workers do little computation and compete with Python's threads for processors, and every extra worker is woken for
-/// each response only to find nothing to do.
+/// The workers do little computation and compete with Python's threads for processors. Every additional worker is woken for each
+/// response and finds nothing to do.
 const MAX_WORKERS: usize = 4;
 
 struct ProcessRuntime {

@@ -44,8 +44,8 @@ struct ProcessClient {
     process: u32,
     /// `None` only while being dropped.
     client: Option<Client>,
-    /// Idle blocking runtimes. The most recently used one is last, because the server is least likely to have closed its
-    /// connections.
+    /// Idle blocking runtimes. The most recently used one is last and reused first, because the server is least likely to have
+    /// closed its connections.
     idle_runtimes: Vec<BlockingRuntime>,
 }
 
@@ -172,7 +172,7 @@ impl Session {
     /// Drops the idle blocking runtimes and their connections.
     pub fn drop_idle_runtimes(&self, py: Python<'_>) {
         let mut current = self.current(py);
-        // A forked child must not touch its parent's.
+        // A forked child must not touch the runtimes of its parent.
         if current.process == process::id() {
             current.idle_runtimes.clear();
         }
@@ -257,7 +257,7 @@ impl BlockingClient {
         let Self { session, runtime, client } = self;
         drop(client);
         if blocking::is_inside_runtime() {
-            // This thread runs a Python callback for another runtime, so the worker threads run the call.
+            // This thread runs a Python callback inside another runtime, so the worker threads run the call.
             return runtime::block(py, call);
         }
         let output = runtime.run(py, call)?;

@@ -115,7 +115,7 @@ fn wait_with_progress(session: &Session, wait: Wait) -> DrivenCall {
     DrivenCall::new(session, |driver| wait.on_progress(driver.task_progress()).into_future())
 }
 
-/// A handle to an import task by its IDs. `datasets.task` creates it.
+/// A handle to an import task, created by `datasets.task`.
 #[pyclass(name = "TaskHandle", frozen, module = "mistral_datasets._native")]
 pub struct Handle {
     session: Session,

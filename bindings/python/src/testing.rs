@@ -44,7 +44,7 @@ impl TestServer {
         Ok(Self { process: process::id(), url, running: Mutex::new(Some(server)) })
     }
 
-    /// Stops the server. Does nothing if it has stopped, or in a forked child.
+    /// Stops the server. Has no effect if it is already stopped, or in a forked child.
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
         if self.process != process::id() {
             return Ok(());
@@ -120,7 +120,7 @@ impl TestWorkspace {
             if !is_forked {
                 return workspace.send_request(&method, &route, json).await;
             }
-            // The connections belong to the parent: they must be neither used nor closed.
+            // The connections belong to the parent and must be neither used nor closed.
             let own = Workspace::connect(workspace.url(), workspace.api_key());
             std::mem::forget(workspace);
             own?.send_request(&method, &route, json).await

@@ -12,11 +12,11 @@ from harness import COUNT, Api, Canned, Silent, Workspace, run
 from mistral_datasets import Mistral
 from mistral_datasets.testing import LocalWorkspace
 
-# For the tests of our own plugin, which run pytest.
+# For the tests of the pytest plugin, which run pytest.
 pytest_plugins = ["pytester"]
 
 
-# A process that a shell starts in the background ignores SIGINT, which tests send.
+# A shell starts background processes with SIGINT ignored, but some tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

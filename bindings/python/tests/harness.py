@@ -39,7 +39,7 @@ UNUSUAL: dict[str, Any] = {
     "": None,
     "true": True,
 }
-"""Values that do not survive being parsed and serialized by many JSON libraries."""
+"""Values that many JSON libraries change when they parse and serialize them."""
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class _Ready(Generic[T]):
 
 
 class Resource:
-    """A wrapper whose methods are always awaited, so that a test can use blocking and async methods alike."""
+    """A wrapper whose methods are always awaited, so that a test can use both blocking and async methods."""
 
     def __init__(self, style: str, target: object) -> None:
         self._style = style
@@ -172,7 +172,7 @@ class Workspace(Api):
 
 
 def run(style: str, test: Coroutine[Any, Any, None]) -> None:
-    """Runs a coroutine test. In blocking style there is no event loop, and the test must not need one."""
+    """Runs a coroutine test. In blocking style it runs without an event loop."""
     if style == "asyncio":
         asyncio.run(test)
         return
@@ -245,7 +245,7 @@ class Canned:
 
 class _Threaded(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
-    # A shorter backlog drops connections, which clients retry only after a second.
+    # With a shorter backlog, the kernel drops connection attempts, which are repeated only after a second.
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -287,7 +287,7 @@ class Silent:
 
 def script(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs a program in a new process, which must succeed without output on stderr."""
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(text), *arguments],
         capture_output=True,
         text=True,
@@ -295,8 +295,8 @@ def script(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         check=False,
         env={**os.environ, "PYTHONWARNINGS": "ignore::DeprecationWarning"},
     )
-    assert (done.returncode, done.stderr) == (0, ""), done
-    return done
+    assert (result.returncode, result.stderr) == (0, ""), result
+    return result
 
 
 async def error_of(call: Callable[..., Any], *args: object, **arguments: object) -> errors.MistralError:

@@ -1,4 +1,4 @@
-"""Bulk operations and the calling program: accepted forms, threads and exceptions."""
+"""Bulk operations: accepted forms of records, and the threads and exceptions of callbacks."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ async def test_exceptions_of_generators_propagate(workspace: Workspace) -> None:
     for call in calls:
         with pytest.raises(KeyError, match="in the program") as caught:
             await call()
-        # The error with the report is the context.
+        # The context is the error with the report.
         assert isinstance(caught.value.__context__, errors.MistralError)
         assert caught.value.__context__.report is not None
     # Earlier records were sent, except by strategy `file`, which is all or nothing.
@@ -110,7 +110,7 @@ async def test_import_jsonl_without_waiting(workspace: Workspace) -> None:
     assert isinstance(error, errors.ValidationError)
 
 
-async def test_a_closed_client_starts_no_bulk_operation(workspace: Workspace) -> None:
+async def test_bulk_operations_fail_on_a_closed_client(workspace: Workspace) -> None:
     mistral = Mistral(workspace.key, server_url=workspace.local.url)
     mistral.close()
     call = workspace.with_client(mistral).datasets
@@ -138,12 +138,12 @@ async def test_progress_bar(
     dataset = await workspace.dataset_with_records(3)
     lines: list[Any] = [{"messages": []}] * 3
     await workspace.datasets.import_jsonl(dataset.id, lines, progress=True)
-    shown = capfd.readouterr().err
+    output = capfd.readouterr().err
     for phase in ("check", "upload", "import"):
-        assert phase in shown
+        assert phase in output
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     with pytest.raises(ImportError, match="pip install tqdm"):
         await workspace.datasets.export(dataset.id, io.BytesIO(), progress=True)
-    wrong: Any = 5
+    invalid: Any = 5
     with pytest.raises(TypeError, match="progress"):
-        await workspace.datasets.export(dataset.id, io.BytesIO(), progress=wrong)
+        await workspace.datasets.export(dataset.id, io.BytesIO(), progress=invalid)

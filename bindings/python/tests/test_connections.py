@@ -1,4 +1,4 @@
-"""Connection reuse of blocking calls, whose connections are not driven between two calls."""
+"""Connection reuse of blocking calls. Their connections are not driven between two calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mistral_datasets import Mistral
 
 
 class KeepAlive:
-    """A server that counts its persistent connections, and can close them some time after a response."""
+    """A server that counts its persistent connections, and can close them after a response and a delay."""
 
     def __init__(self, *, close_after: float | None = None) -> None:
         self.connections = 0

@@ -1,4 +1,4 @@
-"""Runs the Python examples of the API's documentation, with the import line changed and real IDs filled in.
+"""Runs the Python examples of the API documentation with a changed import line and real IDs.
 
 The documentation is not part of the repository. Without it, the tests are skipped.
 """
@@ -43,7 +43,7 @@ METHODS = [
 
 
 def examples(page: str) -> dict[str, str]:
-    """Returns the examples by method. Each occurs twice, and the page has lost their indentation."""
+    """Returns the examples by method. Each occurs twice, without indentation, which this function restores."""
     found: dict[str, str] = {}
     for part in page.split(IMPORT)[1:]:
         text = IMPORT + part.split("\ncurl ", 1)[0]
@@ -107,7 +107,7 @@ class World:
 
     def run(self, program: str) -> str:
         """Runs a program, which must succeed without output on stderr, and returns its output."""
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", program],
             capture_output=True,
             text=True,
@@ -115,8 +115,8 @@ class World:
             check=False,
             env={**os.environ, **self.environment},
         )
-        assert (done.returncode, done.stderr) == (0, ""), f"{program}\n{done.stderr}"
-        return done.stdout.strip()
+        assert (result.returncode, result.stderr) == (0, ""), f"{program}\n{result.stderr}"
+        return result.stdout.strip()
 
 
 @pytest.fixture

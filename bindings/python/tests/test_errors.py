@@ -118,13 +118,13 @@ def test_other_failures_have_their_class(kind: type[errors.MistralError], call: 
     assert caught.value.status is None
 
 
-def test_late_and_invalid_responses_have_their_class() -> None:
-    with Canned(200, "{}", delay=20) as server, pytest.raises(errors.TimeoutError) as late:
+def test_timeouts_and_invalid_responses_have_their_class() -> None:
+    with Canned(200, "{}", delay=20) as server, pytest.raises(errors.TimeoutError) as timeout:
         server.client(timeout_ms=50).datasets.list()
-    assert type(late.value) is errors.TimeoutError
-    with Canned(200, '{"datasets": "secret"}') as server, pytest.raises(errors.DecodingError) as unreadable:
+    assert type(timeout.value) is errors.TimeoutError
+    with Canned(200, '{"datasets": "secret"}') as server, pytest.raises(errors.DecodingError) as invalid:
         server.client().datasets.list()
-    assert "secret" not in str(unreadable.value)
+    assert "secret" not in str(invalid.value)
 
 
 def test_every_error_kind_is_tested() -> None:
@@ -147,18 +147,18 @@ def test_errors_can_be_pickled_and_copied() -> None:
     with pytest.raises(errors.ConnectionError) as caught:
         Mistral("k", server_url=UNREACHABLE, retries=1).datasets.list()
     error = caught.value
-    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
-        assert type(twin) is type(error)
-        assert (twin.__dict__, twin.args, str(twin)) == (error.__dict__, error.args, str(error))
+    for restored in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(restored) is type(error)
+        assert (restored.__dict__, restored.args, str(restored)) == (error.__dict__, error.args, str(error))
 
 
 def test_pickled_errors_keep_their_task() -> None:
     with pytest.raises(errors.TaskFailedError) as caught:
         fail_import()
-    twin = pickle.loads(pickle.dumps(caught.value))
-    assert twin.task == caught.value.task
-    assert twin.task.status == "FAILED"
-    assert "line 1" in twin.message
+    restored = pickle.loads(pickle.dumps(caught.value))
+    assert restored.task == caught.value.task
+    assert restored.task.status == "FAILED"
+    assert "line 1" in restored.message
 
 
 def test_errors_have_the_number_of_attempts() -> None:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="requires os.for
 
 
 def test_forked_child_opens_its_own_connections(canned: Canned) -> None:
-    done = script(
+    result = script(
         """
         import asyncio, os, sys
         from mistral_datasets import Mistral, errors
@@ -32,12 +32,12 @@ def test_forked_child_opens_its_own_connections(canned: Canned) -> None:
         """,
         canned.url,
     )
-    assert done.stdout.split() == ["3"] * 7
+    assert result.stdout.split() == ["3"] * 7
     assert len(canned.requests) == 7
 
 
 def test_multiprocessing_workers_use_the_parents_client(canned: Canned) -> None:
-    done = script(
+    result = script(
         """
         import multiprocessing, sys
         from mistral_datasets import Mistral
@@ -50,11 +50,11 @@ def test_multiprocessing_workers_use_the_parents_client(canned: Canned) -> None:
         """,
         canned.url,
     )
-    assert done.stdout.strip() == "27"
+    assert result.stdout.strip() == "27"
 
 
 def test_forked_child_keeps_options_from_the_environment(canned: Canned) -> None:
-    done = script(
+    result = script(
         """
         import os, sys
         os.environ["MISTRAL_API_KEY"] = "the key"
@@ -71,14 +71,14 @@ def test_forked_child_keeps_options_from_the_environment(canned: Canned) -> None
         """,
         canned.url,
     )
-    assert done.stdout.split() == ["3"] * 4
+    assert result.stdout.split() == ["3"] * 4
     assert {headers["authorization"] for _, headers, _ in canned.requests} == {"Bearer the key"}
     assert sorted(headers.get("x-team", "") for _, headers, _ in canned.requests) == ["", "", "blue", "blue"]
 
 
 def test_prefork_workers_use_the_parents_client(canned: Canned) -> None:
-    """Like gunicorn: the program is loaded before the fork, and workers are replaced when they exit."""
-    done = script(
+    """As with gunicorn, the program is loaded before the fork, and workers are replaced when they exit."""
+    result = script(
         """
         import asyncio, os, sys, threading
         from mistral_datasets import Mistral
@@ -106,7 +106,7 @@ def test_prefork_workers_use_the_parents_client(canned: Canned) -> None:
         """,
         canned.url,
     )
-    assert done.stdout.strip() == "done"
+    assert result.stdout.strip() == "done"
 
 
 def test_iterators_cannot_be_used_after_a_fork() -> None:

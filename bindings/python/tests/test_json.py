@@ -1,4 +1,4 @@
-"""Payloads are parsed exactly as by `json.loads`."""
+"""Payloads are parsed to the same values as by `json.loads`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def parse(text: str) -> object:
 
 
 def same(left: object, right: object) -> bool:
-    """Whether two values are equal, with the same types and the same order of keys."""
+    """Returns whether two values are equal, with the same types and the same order of keys."""
     return repr(left) == repr(right)
 
 

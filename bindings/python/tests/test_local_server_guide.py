@@ -19,11 +19,11 @@ def test_example_runs() -> None:
     with LocalServer() as server:
         # In the guide, this conversation comes from the seed file.
         server.workspace("my-python-test").insert_conversations([{"conversation_id": "conversation-1", "messages": []}])
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", block.replace(URL, server.url)],
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
-    assert done.returncode == 0, done.stderr
+    assert result.returncode == 0, result.stderr

@@ -151,22 +151,22 @@ class TestEveryModel:
 
     def test_can_be_copied_and_pickled(self, name: str) -> None:
         model = build(name)
-        for twin in (
+        for restored in (
             pickle.loads(pickle.dumps(model)),
             pickle.loads(pickle.dumps(model, protocol=2)),
             copy.copy(model),
             copy.deepcopy(model),
         ):
-            assert twin == model
-            assert type(twin) is type(model)
-            assert twin is not model
+            assert restored == model
+            assert type(restored) is type(model)
+            assert restored is not model
 
     def test_repr_contains_no_conversations_or_secrets(self, name: str) -> None:
-        shown = repr(build(name))
-        assert shown.startswith(f"{name}(")
-        assert str(build(name)) == shown
+        text = repr(build(name))
+        assert text.startswith(f"{name}(")
+        assert str(build(name)) == text
         for secret in ("what the user said", "what it is about", "signature=secret"):
-            assert secret not in shown
+            assert secret not in text
 
     def test_keeps_unknown_fields(self, name: str) -> None:
         text = json.dumps({**SAMPLES[name], "colour": {"b": 1.0, "a": [1]}})

@@ -94,8 +94,8 @@ def test_ca_certificates_from_argument_or_environment(
     pem = tls.authority.cert_pem.bytes()
     path = tmp_path / "ca.pem"
     path.write_bytes(pem)
-    for given in (pem, path, str(path)):
-        mistral = Mistral("k", server_url=tls.url, ca_certificates=given, retries=1)
+    for certificates in (pem, path, str(path)):
+        mistral = Mistral("k", server_url=tls.url, ca_certificates=certificates, retries=1)
         assert mistral.datasets.list().datasets.count == 3
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
         with clean_environment.context() as environment:

@@ -55,7 +55,7 @@ def test_payload_is_a_mapping(payload: models.ConversationPayload) -> None:
 
 
 def test_concurrent_first_access_returns_the_same_objects() -> None:
-    # A lone surrogate is parsed by Python's own parser, during which other threads may run.
+    # JSON with a lone surrogate is parsed by Python's own parser, which may let other threads run.
     text = json.dumps({"messages": [{"content": "\ud800"}] * 100})
 
     def access(payload: models.ConversationPayload, start: threading.Barrier) -> Any:
@@ -69,8 +69,8 @@ def test_concurrent_first_access_returns_the_same_objects() -> None:
             for _ in range(50):
                 payload = models.ConversationPayload.from_json(text)
                 start = threading.Barrier(4)
-                results = [threads.submit(access, payload, start) for _ in range(4)]
-                first, *others = [one.result() for one in results]
+                calls = [threads.submit(access, payload, start) for _ in range(4)]
+                first, *others = [call.result() for call in calls]
                 assert all(other is first for other in others)
                 assert payload.messages is first
     finally:
@@ -87,8 +87,6 @@ def test_keys_are_attributes(payload: models.ConversationPayload) -> None:
 
 def test_payload_equals_other_mappings(payload: models.ConversationPayload) -> None:
     assert payload == PLAIN
-    assert payload == PLAIN
-    assert payload != {"messages": []}
     assert payload != {"messages": []}
     assert payload == models.ConversationPayload(**PLAIN)
     assert payload != models.ConversationPayload(messages=[])
@@ -96,9 +94,9 @@ def test_payload_equals_other_mappings(payload: models.ConversationPayload) -> N
 
 
 def test_payload_can_be_constructed() -> None:
-    made = models.ConversationPayload(messages=[{"role": "user"}], model="m", **{"with space": 1})
-    assert made.to_json() == '{"messages":[{"role":"user"}],"model":"m","with space":1}'
-    assert made.to_dict() == {"messages": [{"role": "user"}], "model": "m", "with space": 1}
+    payload = models.ConversationPayload(messages=[{"role": "user"}], model="m", **{"with space": 1})
+    assert payload.to_json() == '{"messages":[{"role":"user"}],"model":"m","with space":1}'
+    assert payload.to_dict() == {"messages": [{"role": "user"}], "model": "m", "with space": 1}
     with pytest.raises(TypeError, match="messages"):
         models.ConversationPayload()  # type: ignore[call-arg]
 
@@ -218,11 +216,11 @@ SENT: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "text"), SENT, ids=range(len(SENT)))
-def test_values_are_sent_unchanged(given: Any, text: str) -> None:
+@pytest.mark.parametrize(("value", "text"), SENT, ids=range(len(SENT)))
+def test_values_are_sent_unchanged(value: Any, text: str) -> None:
     with Canned(204) as server:
-        server.client().datasets.records.update_payload(dataset_record_id=ID, payload=given)
-        server.client().datasets.records.update_properties(dataset_record_id=ID, properties=given)
+        server.client().datasets.records.update_payload(dataset_record_id=ID, payload=value)
+        server.client().datasets.records.update_properties(dataset_record_id=ID, properties=value)
     assert [body.decode() for _, _, body in server.requests] == [f'{{"payload":{text}}}', f'{{"properties":{text}}}']
 
 
@@ -255,13 +253,13 @@ NOT_SERIALIZABLE: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("given", NOT_SERIALIZABLE, ids=range(len(NOT_SERIALIZABLE)))
-def test_values_that_are_not_serializable_are_rejected_before_sending(given: Any) -> None:
+@pytest.mark.parametrize("value", NOT_SERIALIZABLE, ids=range(len(NOT_SERIALIZABLE)))
+def test_values_that_are_not_serializable_are_rejected_before_sending(value: Any) -> None:
     with Canned(204) as server, server.client() as mistral:
         calls: list[Callable[[], object]] = [
-            lambda: mistral.datasets.create_record(dataset_id="d", payload=given, properties={}),
-            lambda: mistral.datasets.create_record(dataset_id="d", payload={}, properties=given),
-            lambda: mistral.datasets.records.judge(dataset_record_id=ID, judge_definition=given),
+            lambda: mistral.datasets.create_record(dataset_id="d", payload=value, properties={}),
+            lambda: mistral.datasets.create_record(dataset_id="d", payload={}, properties=value),
+            lambda: mistral.datasets.records.judge(dataset_record_id=ID, judge_definition=value),
         ]
         for call, argument in zip(calls, ("payload", "properties", "judge_definition"), strict=True):
             with pytest.raises(errors.ValidationError, match=f"{argument}: not JSON serializable: ") as caught:

@@ -25,17 +25,17 @@ def test_pickled_client_reads_its_api_key_from_the_environment(canned: Canned, m
     pickled = pickle.dumps(mistral)
     assert b"secret" not in pickled
     monkeypatch.setenv("MISTRAL_API_KEY", "the other key")
-    twin = pickle.loads(pickled)
-    assert repr(twin) == repr(mistral)
-    assert twin.datasets.list().datasets.count == 3
+    restored = pickle.loads(pickled)
+    assert repr(restored) == repr(mistral)
+    assert restored.datasets.list().datasets.count == 3
     headers = canned.requests[0][1]
     assert (headers["authorization"], headers["x-team"], headers["x-job"]) == ("Bearer the other key", "blue", "1")
 
 
 def test_copied_client_keeps_its_api_key(canned: Canned) -> None:
     mistral = canned.client()
-    for twin in (copy.copy(mistral), copy.deepcopy({"client": mistral})["client"]):
-        assert twin.datasets.list().datasets.count == 3
+    for client in (copy.copy(mistral), copy.deepcopy({"client": mistral})["client"]):
+        assert client.datasets.list().datasets.count == 3
 
 
 def test_unpickling_requires_an_api_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,11 +77,11 @@ def test_spawned_processes_unpickle_the_client(canned: Canned, tmp_path: Path) -
         "    with multiprocessing.get_context('spawn').Pool(2) as pool:\n"
         "        print(sum(pool.map(count, [mistral] * 4)))\n"
     )
-    done = script(
+    result = script(
         f"import runpy, sys; sys.argv[0] = {str(program)!r}; runpy.run_path(sys.argv[0], run_name='__main__')",
         canned.url,
     )
-    assert done.stdout.strip() == "12"
+    assert result.stdout.strip() == "12"
 
 
 def test_retry_policies_can_be_compared_and_pickled() -> None:

@@ -66,7 +66,7 @@ def test_works_with_pytest_asyncio(pytester: pytest.Pytester) -> None:
 
 
 def test_environment_fixture(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    # No proxy listens at this address.
+    # No proxy listens at this URL, so a request through it fails.
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     pytester.makepyfile("""
         import os

@@ -24,8 +24,8 @@ def test_readmes_have_code_blocks() -> None:
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_code_block_runs(block: str, tmp_path: Path) -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip(), "the block prints nothing"
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip(), "the block prints nothing"

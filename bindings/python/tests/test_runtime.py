@@ -45,7 +45,7 @@ def test_blocking_calls_release_the_gil() -> None:
             ticks += 1
             time.sleep(0.005)
 
-    # The server is a thread of this process too, and could not respond while the GIL is held.
+    # The server runs on a thread of this process, and could not respond while the GIL is held.
     with Canned(200, COUNT, delay=0.3) as server, server.client() as mistral:
         thread = threading.Thread(target=tick)
         thread.start()
@@ -96,7 +96,7 @@ def test_coroutines_send_nothing_until_awaited(canned: Canned) -> None:
     assert asyncio.run(mistral.datasets.list_async()).datasets.count == 3
 
 
-def test_missing_await_raises_a_warning(canned: Canned) -> None:
+def test_missing_await_emits_a_warning(canned: Canned) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         mistral = canned.client()
@@ -107,13 +107,13 @@ def test_missing_await_raises_a_warning(canned: Canned) -> None:
 
 
 def test_coroutines_can_be_awaited_only_once(canned: Canned) -> None:
-    async def twice(mistral: Mistral) -> None:
+    async def await_twice(mistral: Mistral) -> None:
         call = mistral.datasets.list_async()
         await call
         await call
 
     with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
-        asyncio.run(twice(canned.client()))
+        asyncio.run(await_twice(canned.client()))
 
 
 # Cancellation
@@ -225,7 +225,7 @@ def test_interpreter_exits_right_after_the_event_loop() -> None:
 
 def test_calls_in_atexit_handlers_do_not_hang() -> None:
     with Canned(200, COUNT) as server:
-        done = script(
+        result = script(
             """
             import asyncio, atexit, sys
             @atexit.register
@@ -240,7 +240,7 @@ def test_calls_in_atexit_handlers_do_not_hang() -> None:
             """,
             server.url,
         )
-    assert done.stdout.startswith("3\nthe interpreter is shutting down")
+    assert result.stdout.startswith("3\nthe interpreter is shutting down")
 
 
 # Signals
@@ -248,19 +248,19 @@ def test_calls_in_atexit_handlers_do_not_hang() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="requires POSIX signals")
 def test_ctrl_c_interrupts_a_blocking_call(silent: Silent) -> None:
-    pressed = 0.0
+    interrupted_at = 0.0
 
-    def press() -> None:
-        nonlocal pressed
+    def interrupt() -> None:
+        nonlocal interrupted_at
         silent.received_request.wait(10)
-        pressed = time.monotonic()
+        interrupted_at = time.monotonic()
         os.kill(os.getpid(), signal.SIGINT)
 
-    thread = threading.Thread(target=press)
+    thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
         Mistral("k", server_url=silent.url).datasets.list()
-    assert time.monotonic() - pressed < 0.1
+    assert time.monotonic() - interrupted_at < 0.1
     thread.join()
     assert silent.disconnected.wait(2)
 
@@ -289,7 +289,7 @@ def test_signal_interrupts_a_call_during_logging() -> None:
     try:
         with Canned(500) as server:
             for _ in range(10):
-                # A new client each time, because of the retry budget.
+                # A new client each time, because the retry budget is limited.
                 mistral = server.client(retries=RetryPolicy(100, first_delay=0.001, max_delay=0.004))
                 signal.setitimer(signal.ITIMER_REAL, 0.05)
                 began = time.monotonic()
@@ -305,9 +305,9 @@ def test_signal_interrupts_a_call_during_logging() -> None:
         logger.setLevel(logging.NOTSET)
 
 
-@pytest.mark.parametrize(("raised", "ends"), [(KeyboardInterrupt, True), (SystemExit, True), (ValueError, False)])
-def test_exceptions_of_log_handlers_end_the_call_unless_they_are_failures(
-    canned: Canned, raised: type[BaseException], ends: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("raised", "interrupts"), [(KeyboardInterrupt, True), (SystemExit, True), (ValueError, False)])
+def test_only_base_exceptions_of_log_handlers_interrupt_the_call(
+    canned: Canned, raised: type[BaseException], interrupts: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Raising(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -325,7 +325,7 @@ def test_exceptions_of_log_handlers_end_the_call_unless_they_are_failures(
     logger.addHandler(handler)
     try:
         with canned.client() as mistral:
-            if ends:
+            if interrupts:
                 with pytest.raises(raised):
                     mistral.datasets.list()
             else:
@@ -333,7 +333,7 @@ def test_exceptions_of_log_handlers_end_the_call_unless_they_are_failures(
     finally:
         logger.removeHandler(handler)
         logger.setLevel(logging.NOTSET)
-    assert ignored == ([] if ends else [raised])
+    assert ignored == ([] if interrupts else [raised])
     with canned.client() as mistral:
         assert mistral.datasets.list().datasets.count == 3
 
@@ -376,10 +376,10 @@ def test_local_server_stops_when_its_last_client_is_dropped() -> None:
     mistral = Mistral.local()
     url = mistral.server_url
     datasets = mistral.datasets
-    gone = weakref.ref(mistral)
+    reference = weakref.ref(mistral)
     del mistral
     gc.collect()
-    assert gone() is None
+    assert reference() is None
     assert datasets.list().datasets.count == 0, "a resource keeps the server running"
     del datasets
     deadline = time.monotonic() + 5

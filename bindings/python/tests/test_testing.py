@@ -32,7 +32,7 @@ def test_workspaces_are_isolated(mistral_local_server: LocalServer) -> None:
 def test_faults_are_recorded_with_requests(mistral_local: LocalWorkspace) -> None:
     before = datetime.now(timezone.utc)
     rejected = mistral_local.inject_fault(status=503, headers=RETRY_IMMEDIATELY, operation="create_dataset", times=2)
-    lost = mistral_local.inject_fault(truncate_after_bytes=3, operation="list_datasets")
+    truncated = mistral_local.inject_fault(truncate_after_bytes=3, operation="list_datasets")
     client = mistral_local.client.with_options(retries=RetryPolicy(first_delay=0.001))
     client.datasets.create(name="Refund requests", description="Größe")
     assert client.datasets.list().datasets.count == 1
@@ -44,7 +44,7 @@ def test_faults_are_recorded_with_requests(mistral_local: LocalWorkspace) -> Non
         (4, "list_datasets", 200),
         (5, "list_datasets", 200),
     ]
-    assert [request.fault for request in requests] == [rejected.id, rejected.id, None, lost.id, None]
+    assert [request.fault for request in requests] == [rejected.id, rejected.id, None, truncated.id, None]
     first = requests[0]
     assert (first.method, first.path) == ("POST", "/v1/observability/datasets")
     assert (first.request_bytes or 0) > 20
@@ -96,9 +96,9 @@ def test_tasks_that_fail_or_never_finish(mistral_local: LocalWorkspace) -> None:
     with pytest.raises(errors.TaskFailedError, match="disk full"):
         datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=[event], wait=True)
     stuck = datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=[event])
-    late = datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=[event])
-    assert late.status == "RUNNING"
-    late.wait()
+    delayed = datasets.import_from_explorer(dataset_id=dataset.id, completion_event_ids=[event])
+    assert delayed.status == "RUNNING"
+    delayed.wait()
     assert stuck.refresh().status == "RUNNING"
 
 
@@ -163,7 +163,7 @@ def test_server_with_data_directory(tmp_path: Path) -> None:
 
 
 def test_proxy_is_bypassed() -> None:
-    done = script(
+    result = script(
         """
         import os
         os.environ.update(HTTP_PROXY="http://127.0.0.1:9", NO_PROXY="")
@@ -173,12 +173,12 @@ def test_proxy_is_bypassed() -> None:
             print(len(local.requests()))
         """
     )
-    assert done.stdout == "1\n"
+    assert result.stdout == "1\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="requires os.fork")
 def test_forked_child_can_use_the_parents_server() -> None:
-    done = script(
+    result = script(
         """
         import os
         from mistral_datasets.testing import LocalServer
@@ -194,4 +194,4 @@ def test_forked_child_can_use_the_parents_server() -> None:
             print(local.client.datasets.list().datasets.count, [request.operation for request in local.requests()])
         """
     )
-    assert done.stdout == "1 ['list_datasets', 'create_dataset', 'list_datasets']\n"
+    assert result.stdout == "1 ['list_datasets', 'create_dataset', 'list_datasets']\n"

@@ -43,6 +43,6 @@ def test_commands_run(mistral_local_server: LocalServer) -> None:
     host = "http://127.0.0.1:7700"
     assert host in commands
     script = commands.replace(host, mistral_local_server.url)
-    done = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    assert '"operation":"create_dataset"' in done.stdout
+    result = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+    assert '"operation":"create_dataset"' in result.stdout

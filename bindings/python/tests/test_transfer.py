@@ -15,14 +15,14 @@ from mistral_datasets.types import Download
 class FaultyFile:
     """A file that fails while it is read."""
 
-    def __init__(self, *pieces: object) -> None:
-        self.pieces = list(pieces)
+    def __init__(self, *chunks: object) -> None:
+        self.chunks = list(chunks)
 
     def read(self, size: int) -> object:
-        piece = self.pieces.pop(0)
-        if isinstance(piece, BaseException):
-            raise piece
-        return piece
+        chunk = self.chunks.pop(0)
+        if isinstance(chunk, BaseException):
+            raise chunk
+        return chunk
 
 
 @pytest.mark.parametrize("method", ["upload", "upload_async"])
@@ -41,7 +41,7 @@ def test_exceptions_of_a_file_propagate(method: str) -> None:
 
 
 def test_uploads_are_streamed(tmp_path: Path) -> None:
-    """Uploads a 64 MB file with a memory growth of less than 16 MB."""
+    """Memory grows by less than 16 MiB while a 64 MiB file is uploaded."""
     path = tmp_path / "large"
     with path.open("wb") as target:
         target.truncate(64 * 1024 * 1024)

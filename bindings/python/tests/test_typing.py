@@ -30,12 +30,12 @@ def pyright(program: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("checker", [mypy, pyright])
 def test_typed_program_passes(checker: Callable[[Path], subprocess.CompletedProcess[str]]) -> None:
-    done = checker(PROGRAM)
-    assert done.returncode == 0, done.stdout
+    result = checker(PROGRAM)
+    assert result.returncode == 0, result.stdout
 
 
 def test_every_type_error_is_found(tmp_path: Path) -> None:
-    """mypy reports exactly the lines that are marked as wrong."""
+    """mypy reports exactly the marked lines."""
     program = tmp_path / "wrong.py"
     program.write_text(WRONG_PROGRAM.read_text("utf-8"), "utf-8")
     marked = {number for number, line in enumerate(program.read_text("utf-8").splitlines(), 1) if "# wrong" in line}

@@ -1,4 +1,4 @@
-"""Unusual responses."""
+"""Unusual responses: wrong content types, large pages, redirects and slow bodies."""
 
 from __future__ import annotations
 

@@ -122,17 +122,17 @@ def in_bulk(mistral: Mistral, dataset_id: str) -> None:
     assert_type(imported, ImportReport)
     assert_type(imported.files[0].task, models.ImportTask)
 
-    def told(progress: Progress) -> None:
+    def on_progress(progress: Progress) -> None:
         assert_type(progress.total_bytes, int | None)
 
-    assert_type(mistral.datasets.export(dataset_id, "a.jsonl.gz", progress=told), ExportReport)
+    assert_type(mistral.datasets.export(dataset_id, "a.jsonl.gz", progress=on_progress), ExportReport)
     for exported in mistral.datasets.export_records(dataset_id):
         assert_type(exported, ExportedRecord)
     for typed_export in mistral.datasets.export_records(dataset_id, payload_type=Payload):
         assert_type(typed_export, TypedExportedRecord[Payload])
 
 
-async def in_bulk_too(mistral: Mistral, dataset_id: str) -> None:
+async def in_bulk_async(mistral: Mistral, dataset_id: str) -> None:
     async def records() -> AsyncIterator[dict[str, JSON]]:
         yield {"messages": []}
 

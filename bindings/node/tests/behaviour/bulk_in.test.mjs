@@ -78,12 +78,12 @@ test("create_records_in_order", async () => {
     records.map(({ id }) => id),
   );
   assert.equal(records[3].payloadText, exact);
-  // Records that were read can be created again without changes.
-  async function* again() {
+  // Existing records can be created again without changes.
+  async function* existing() {
     yield records[4];
     yield* fixture.datasets.exportRecords({ datasetId: dataset.id });
   }
-  assert.equal((await create(again())).created, 6);
+  assert.equal((await create(existing())).created, 6);
   assert.equal((await fixture.records(dataset))[5].payloadText, exact);
   for (const invalid of ["text", 5, undefined]) {
     await failure(create(invalid), ValidationError);
@@ -121,7 +121,7 @@ test("create_records_reads_the_source_lazily", async () => {
   await sleep(50);
   // 10 records were created, 4 are in flight, and a few are buffered.
   assert.ok(pulled.sync + pulled.async < 10 + 2 * (4 + 20), inspect(pulled));
-  assert.equal(pulled.closed, 1, "a source that is wanted no more is closed");
+  assert.equal(pulled.closed, 1, "the source is closed when the call ends");
 });
 
 test("create_records_stops_or_continues_on_errors", async () => {
@@ -151,8 +151,8 @@ test("create_records_stops_or_continues_on_errors", async () => {
     "created",
     "created",
   ]);
-  const refused = report.items[3].error;
-  assert.ok(refused instanceof ValidationError && refused.status === 422);
+  const rejected = report.items[3].error;
+  assert.ok(rejected instanceof ValidationError && rejected.status === 422);
   assert.deepEqual([report.created, report.failed], [4, 2]);
   assert.deepEqual(await stored(fixture, second), [0, 2, 4, 5]);
 
@@ -220,8 +220,8 @@ test("create_records_resumes", async () => {
 test("create_records_slows_down_on_429", async () => {
   const fixture = await Fixture.served();
   const dataset = await fixture.dataset();
-  const busy = { operation: "create_record", status: 429 };
-  await fixture.injectFault({ ...busy, skip: 4, times: 6, headers: { "retry-after": "1" } });
+  const throttled = { operation: "create_record", status: 429 };
+  await fixture.injectFault({ ...throttled, skip: 4, times: 6, headers: { "retry-after": "1" } });
   const records = numbers(40).map(record);
   const create = (options, rest) =>
     fixture.datasets.createRecords({ datasetId: dataset.id, records, ...rest }, options);
@@ -235,10 +235,10 @@ test("create_records_slows_down_on_429", async () => {
   );
 
   // If the server keeps responding 429, the call ends without sending the remaining records.
-  await fixture.injectFault({ ...busy, times: null });
-  const hasty = { retries: { firstDelayMs: 2, maxDelayMs: 2 } };
+  await fixture.injectFault({ ...throttled, times: null });
+  const fastRetries = { retries: { firstDelayMs: 2, maxDelayMs: 2 } };
   const error = await failure(
-    create(hasty, { onError: "continue", concurrency: 1 }),
+    create(fastRetries, { onError: "continue", concurrency: 1 }),
     RateLimitError,
   );
   assert.deepEqual([error.report.failed, error.report.unknown], [1, 0]);

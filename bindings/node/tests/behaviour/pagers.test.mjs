@@ -62,7 +62,7 @@ test("iterate_prefetches", async () => {
     assert.equal(items.length, 130);
     assert.equal((await fixture.requests()).length, 13);
   }
-  // 13 pages: one at a time takes 13 delays; with prefetch 8, the first page, then 8, then 4 take 3 delays.
+  // Sequentially, 13 pages take 13 delays; with prefetch they take three: one page, then eight, then four.
   assert.ok(durations[0] >= 13 * 30, String(durations));
   assert.ok(durations[1] < durations[0] / 2, String(durations));
 });
@@ -133,7 +133,7 @@ test("iterate_strict_compares_counts", async () => {
   for (const strict of [false, true]) {
     const items = pager({ strict })[Symbol.asyncIterator]();
     const { value: first } = await items.next();
-    // The others move up, so that the first item of the next page is missed.
+    // The other records move up, so the first one of the next page is skipped.
     await fixture.datasets.records.delete({ datasetRecordId: first.id });
     const rest = all(items);
     if (strict) await failure(rest, ConflictError);

@@ -79,7 +79,7 @@ test("unusual_values_are_preserved", async () => {
     assert.deepEqual(record.payload, JSON.parse(UNUSUAL));
   }
 
-  // Unusual values of plain objects are preserved as well.
+  // Plain objects with unusual values.
   const payload = {
     messages: [{ content: "a\u0001b\u2028 😀 \ud800" }],
     n: [1e21, -0.5, 2 ** 53],

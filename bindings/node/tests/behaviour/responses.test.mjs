@@ -24,7 +24,7 @@ const TIMES = {
   updated_at: "2025-12-17T10:41:03.469341Z",
 };
 
-/** Returns the `datasets` of a client that receives this response. */
+/** Returns the `datasets` of a client whose server sends this response. */
 async function respondingWith(body) {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   return (await canned({ body: text })).client.datasets;

@@ -86,7 +86,7 @@ test("honors_retry_after", async () => {
       status: 429,
       headers: { "retry-after": value },
     });
-  // A date has whole seconds, so it may be up to a second earlier.
+  // An HTTP date has whole seconds, so it may be up to a second earlier.
   for (const [value, minimum] of [
     [() => "1", 1_000],
     [() => new Date(Date.now() + 2_000).toUTCString(), 400],
@@ -119,7 +119,7 @@ test("deadline_ends_retries", async () => {
   const error = await failure(client.datasets.list(), MistralError);
   assert.ok(performance.now() - began < 1_500);
   assert.ok(error.attempts > 1);
-  // The equivalent option of the official SDK.
+  // The official SDK's equivalent is `maxElapsedTime`.
   const backoff = { initialInterval: 10, maxInterval: 20, exponent: 1.5, maxElapsedTime: 300 };
   await failure(
     fixture.datasets.list({}, { retries: { strategy: "backoff", backoff } }),

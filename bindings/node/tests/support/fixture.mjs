@@ -26,7 +26,7 @@ export class Fixture {
   static async served(options = {}) {
     const local = await startLocal();
     after(() => local.close());
-    // Keeps tests fast.
+    // Shorter retry delays keep the tests fast.
     const retries = { firstDelayMs: 5 };
     return new Fixture(local.client.withOptions({ retries, ...options }), local);
   }

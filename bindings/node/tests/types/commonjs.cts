@@ -1,4 +1,4 @@
-// The declarations also work with `require`.
+// Checks that the declarations work with `require`.
 
 import datasets = require("mistral-datasets");
 

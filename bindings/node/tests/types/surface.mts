@@ -1,4 +1,4 @@
-// Valid uses of the API compile and invalid ones do not. This file is compiled but not run.
+// Checks that valid uses of the API compile and invalid ones do not. This file is compiled but not run.
 
 import { createReadStream } from "node:fs";
 
@@ -163,8 +163,8 @@ export async function advanced(mistral: Mistral, datasetId: string): Promise<voi
   const task = await mistral.datasets.importFromFile({ datasetId, fileId: "f", wait: true });
   await task.wait({ onProgress: ({ progress }) => same<typeof progress, number | null>(true) });
   const handle = mistral.datasets.task({ datasetId, taskId: task.id });
-  const again = await handle.refresh();
-  same<typeof again, ImportTask>(true);
+  const refreshed = await handle.refresh();
+  same<typeof refreshed, ImportTask>(true);
   void call;
 }
 
@@ -246,7 +246,7 @@ export async function invalid(mistral: Mistral, datasetId: string): Promise<void
   // @ts-expect-error Properties are read-only.
   (await mistral.datasets.fetch({ datasetId })).name = "x";
   const request: CreateRecordRequest = { datasetId, payload: { messages: [] }, properties: {} };
-  // @ts-expect-error Sources are an open enum, but must be strings.
+  // @ts-expect-error A source may be any string, but must be a string.
   request.source = 5;
 }
 

@@ -1,4 +1,4 @@
-"""The handwritten methods of `mistral.datasets`."""
+"""The methods of `mistral.datasets` that are not generated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Bulk:
-    """Bulk operations on datasets: methods that do not correspond to a single API operation."""
+    """Methods of `mistral.datasets` that combine several requests."""
 
     __slots__ = ()
 
@@ -62,14 +62,15 @@ class Bulk:
         then the exception propagates; the partial report is available as `error.__context__.report`.
 
         Args:
-            dataset_id: ID of the dataset, or its slug if the server supports slugs.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             records: Records to create. Each is a dict with a `payload` and optional `properties`, a payload such as
                 `{"messages": [...]}`, a tuple of payload and properties, or an existing record.
             concurrency: Maximum number of concurrent requests. With 1, records are created in input order. Limits: 1 to
                 64.
             strategy: `single` sends each record individually and reports its ID. `file` uploads the records as a file
                 and imports it: much faster for many records, but all or nothing. `auto` uses `file` for more than 1,000
-                records or 32 MiB; to decide, it reads that many records before it sends any.
+                records or 32 MiB. To decide, it reads up to that many records, for at most 5 seconds, before it sends
+                any.
             on_error: `stop` ends the call at the first record that fails; `continue` creates the other records.
             resume: Report of an earlier call with the same records. Records that were created, or may have been, are
                 skipped.
@@ -110,7 +111,7 @@ class Bulk:
         then the exception propagates; the partial report is available as `error.__context__.report`.
 
         Args:
-            dataset_id: ID of the dataset, or its slug if the server supports slugs.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             records: Records to create, as an iterable or async iterable. Each is a dict with a `payload` and optional
                 `properties`, a payload such as `{"messages": [...]}`, a tuple of payload and properties, or an existing
                 record.
@@ -118,7 +119,8 @@ class Bulk:
                 64.
             strategy: `single` sends each record individually and reports its ID. `file` uploads the records as a file
                 and imports it: much faster for many records, but all or nothing. `auto` uses `file` for more than 1,000
-                records or 32 MiB; to decide, it reads that many records before it sends any.
+                records or 32 MiB. To decide, it reads up to that many records, for at most 5 seconds, before it sends
+                any.
             on_error: `stop` ends the call at the first record that fails; `continue` creates the other records.
             resume: Report of an earlier call with the same records. Records that were created, or may have been, are
                 skipped.
@@ -160,13 +162,13 @@ class Bulk:
         size limit is uploaded as several files.
 
         Args:
-            dataset_id: ID of the dataset, or its slug if the server supports slugs.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             source: Path of a file, bytes, a file opened for reading, or an iterable. Items of an iterable are lines, as
                 strings or objects, or chunks of bytes of any size.
             lenient: Skip invalid lines and list them in the report instead of raising.
             compression: Compression of the source: `none`, `gzip`, `zstd` or `auto`, which detects it.
             max_file_bytes: Maximum size of an uploaded file, in bytes; larger data is split. Default: the API's limit,
-                512 MB.
+                512 MiB.
             wait: Wait until the imports have finished.
             timeout: Maximum time to wait for each file's import, in seconds. Default: 1800.
             resume: Report of an earlier call with the same source. The import continues where that call stopped.
@@ -220,13 +222,13 @@ class Bulk:
         size limit is uploaded as several files.
 
         Args:
-            dataset_id: ID of the dataset, or its slug if the server supports slugs.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             source: Path of a file, bytes, a file opened for reading, whose `read` may be async, or an iterable or async
                 iterable. Items of an iterable are lines, as strings or objects, or chunks of bytes of any size.
             lenient: Skip invalid lines and list them in the report instead of raising.
             compression: Compression of the source: `none`, `gzip`, `zstd` or `auto`, which detects it.
             max_file_bytes: Maximum size of an uploaded file, in bytes; larger data is split. Default: the API's limit,
-                512 MB.
+                512 MiB.
             wait: Wait until the imports have finished.
             timeout: Maximum time to wait for each file's import, in seconds. Default: 1800.
             resume: Report of an earlier call with the same source. The import continues where that call stopped.
@@ -262,11 +264,11 @@ class Bulk:
     ) -> ExportReport:
         """Exports a whole dataset as JSONL, one record per line.
 
-        If the connection is lost, the download resumes where it stopped. At the end, the number of lines is checked. A
-        file is written to a temporary file first and replaced only on success.
+        If the connection is lost, the download resumes where it stopped. At the end, the number of records is checked.
+        If `to` is a path, the data is written to a temporary file, which replaces the file on success.
 
         Args:
-            dataset_id: ID of the dataset, or its slug if the server supports slugs.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             to: Path of a file, a file opened for writing in binary mode, or a function that receives chunks of bytes.
             compression: `none`, `gzip`, `zstd`, or `auto`, which uses the path's extension (`.gz`, `.zst`).
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
@@ -297,11 +299,11 @@ class Bulk:
     ) -> ExportReport:
         """Exports a whole dataset as JSONL, one record per line.
 
-        If the connection is lost, the download resumes where it stopped. At the end, the number of lines is checked. A
-        file is written to a temporary file first and replaced only on success.
+        If the connection is lost, the download resumes where it stopped. At the end, the number of records is checked.
+        If `to` is a path, the data is written to a temporary file, which replaces the file on success.
 
         Args:
-            dataset_id: ID of the dataset, or its slug if the server supports slugs.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             to: Path of a file, a file opened for writing in binary mode, or a function that receives chunks of bytes.
                 The function, or the file's `write`, may be async.
             compression: `none`, `gzip`, `zstd`, or `auto`, which uses the path's extension (`.gz`, `.zst`).
@@ -336,14 +338,14 @@ class Bulk:
         """Iterates over all records of a dataset through an export, which is the fastest way to read all of them.
 
         Args:
-            dataset_id: ID of the dataset, or its slug if the server supports slugs.
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             payload_type: Type to convert every payload to: a `TypedDict`, a dataclass or a pydantic model.
 
         Returns:
             The records, for `for` and `async for`. Every loop starts a new export.
 
         Raises:
-            errors.MistralError: Raised by the loop; see `errors` for the subclasses.
+            errors.MistralError: A request failed. Raised by the loop; see `errors` for the subclasses.
 
         Example:
             >>> for record in mistral.datasets.export_records(dataset_id):

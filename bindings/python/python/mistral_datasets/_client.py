@@ -24,9 +24,9 @@ __all__ = ["Beta", "Mistral", "Observability"]
 class Mistral:
     """Client for Mistral's observability datasets API.
 
-    A client can be shared between threads and event loops; all of them share its connection pool. A forked child opens
-    its own connections. A client can be pickled, without its API key. Use it in a `with` or `async with` block, or call
-    `close`.
+    A client can be shared between threads and event loops, and reuses connections between calls. A forked child opens
+    its own connections. A client can be pickled, but the pickle does not contain its API key. Use a client in a `with`
+    or `async with` block, or call `close`.
 
     Args:
         api_key: API key. Default: the environment variable `MISTRAL_API_KEY`.
@@ -87,7 +87,7 @@ class Mistral:
         self._client = client
         self._datasets: Datasets | None = None
         self._files: Files | None = None
-        # Arguments for pickling. They never include the API key, only whether one was passed.
+        # Constructor arguments for pickling: never the API key, only whether one was passed.
         self._settings = {name: value for name, value in settings.items() if value is not None}
         self._headers = headers
 
@@ -105,7 +105,7 @@ class Mistral:
             A client. Closing it stops the server.
 
         Raises:
-            errors.ConfigurationError: The directory cannot be used, or another process uses it.
+            errors.ConfigurationError: The directory cannot be used, or another server uses it.
 
         Example:
             >>> with Mistral.local() as mistral:
@@ -193,7 +193,7 @@ class Mistral:
             The response, with the method's return value as `value`.
 
         Raises:
-            TypeError: The method does not send a single request, such as a pager or a bulk operation.
+            TypeError: The method does not send exactly one request, such as a pager or a bulk operation.
             errors.MistralError: The call failed; see `errors` for the subclasses.
 
         Example:
@@ -217,7 +217,7 @@ class Mistral:
             The response, with the method's return value as `value`.
 
         Raises:
-            TypeError: The method does not send a single request, such as a pager or a bulk operation.
+            TypeError: The method does not send exactly one request, such as a pager or a bulk operation.
             errors.MistralError: The call failed; see `errors` for the subclasses.
 
         Example:
@@ -266,14 +266,16 @@ class Mistral:
     def close(self) -> None:
         """Closes the client and stops a local server.
 
-        Afterwards, calls raise `errors.ClosedError`. Closing a closed client does nothing.
+        Calls in progress raise `errors.CancelledError`, and later calls raise `errors.ClosedError`. Closing a closed
+        client has no effect.
         """
         self._client.close()
 
     async def close_async(self) -> None:
         """Closes the client and stops a local server.
 
-        Afterwards, calls raise `errors.ClosedError`. Closing a closed client does nothing.
+        Calls in progress raise `errors.CancelledError`, and later calls raise `errors.ClosedError`. Closing a closed
+        client has no effect.
         """
         await self._client.close_async()
 
@@ -311,7 +313,7 @@ class Mistral:
 
 
 def from_native(client: Client) -> Mistral:
-    """Wraps a native client. Its API key counts as passed explicitly."""
+    """Wraps a native client whose API key was passed explicitly."""
     mistral = Mistral.__new__(Mistral)
     mistral._initialize(client, {"has_explicit_key": True}, {})  # pyright: ignore[reportPrivateUsage]
     return mistral

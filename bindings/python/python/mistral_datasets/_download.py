@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 class Download:
     """Streaming body of a file or presigned URL.
 
-    The body can be consumed once: at once with `read`, or in chunks with `iter_bytes`, which keeps memory usage
-    constant. Methods that start with `a` are for asyncio. Close a download that is not read completely, or use it in a
-    `with` block.
+    The body can be consumed once: completely with `read`, or in chunks with `iter_bytes`, which keeps memory usage
+    constant. Methods that start with `a` are for asyncio. If you do not read a download completely, close it or use it
+    in a `with` block.
 
     Example:
         >>> with mistral.files.download(file_id=file_id) as download:
@@ -114,12 +114,12 @@ class Download:
         return chunk
 
     def close(self) -> None:
-        """Stops the download. Does nothing if it is closed."""
+        """Stops the download. Has no effect if it is already closed."""
         self._closed = True
         self._content.close()
 
     async def aclose(self) -> None:
-        """Stops the download. Does nothing if it is closed."""
+        """Stops the download. Has no effect if it is already closed."""
         self.close()
 
     def __iter__(self) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Inputs of bulk operations: iterables and files, read no faster than the call sends them."""
+"""Inputs of bulk operations: iterables and files, read no faster than the call sends their content."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MAX_BATCH_SECONDS = 0.005
-"""Maximum time to collect a batch, and therefore the maximum delay of an item."""
+"""Maximum time to collect a batch, which limits the delay of an item."""
 
 _MAX_BATCH_ITEMS = 512
 """Maximum number of items in a batch."""
@@ -28,7 +28,7 @@ _CHUNK_BYTES = 1 << 18
 class Input:
     """Input of a bulk operation.
 
-    If the input raises, the call ends with an error that has a report; then the input's own exception is raised.
+    If the input raises, the call fails with an error that has a report. Then the input's exception is raised instead.
     """
 
     def __init__(self) -> None:

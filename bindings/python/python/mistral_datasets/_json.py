@@ -1,6 +1,6 @@
 """JSON encoding and decoding with Python's own `json`, which preserves numbers exactly.
 
-Imported by the native module when JSON is first accessed or sent.
+Imported by the native module when it first serializes a value, or when its own parser rejects JSON.
 """
 
 from __future__ import annotations
@@ -67,5 +67,5 @@ def parse(text: str) -> tuple[Any, int]:
         return _decoder.raw_decode(text)
     except json.JSONDecodeError as error:
         problem = str(error)
-    # Raised outside the handler, so that the original exception, which holds the whole text, is not the context.
+    # Raised outside the handler, because the original exception contains the text and would become the context.
     raise ValueError(f"invalid JSON from the server: {problem}")

@@ -55,13 +55,13 @@ class RetryPolicy:
 
     A request is only retried if that is safe: it is idempotent, or it was definitely not carried out. The delay before
     a retry is random, between 0 and `first_delay`; the upper bound doubles with every retry, up to `max_delay`. A
-    `Retry-After` header takes precedence. All clients that share a connection pool share a retry budget of ten retries
-    per second plus one for every five calls.
+    `Retry-After` is added to the delay. A client and the clients that `with_options` returns share a retry budget of
+    ten retries per second plus one for every five calls.
 
     Args:
         max_attempts: Maximum number of attempts, including the first; 0 and 1 disable retries. Default: 5.
         first_delay: Maximum delay before the first retry. Default: 0.5.
-        max_delay: Upper limit of the delay between retries. Default: 8.
+        max_delay: Upper limit of the delay between retries, without `Retry-After`. Default: 8.
         max_retry_after: Longest `Retry-After` that is honored. If the server asks for more, the call fails; the error's
             `retry_after` is the requested delay. Default: 60.
 
@@ -90,7 +90,7 @@ class RetryPolicy:
 
     @property
     def max_delay(self) -> float | None:
-        """Upper limit of the delay between retries."""
+        """Upper limit of the delay between retries, without `Retry-After`."""
 
     @property
     def max_retry_after(self) -> float | None:
@@ -101,7 +101,7 @@ class RetryPolicy:
 
 @final
 class TaskHandle:
-    """A handle to an import task by its IDs. `datasets.task` creates it."""
+    """A handle to an import task, created by `datasets.task`."""
 
     def __new__(cls, client: Client, dataset_id: str | UUID, task_id: str | UUID, /) -> TaskHandle: ...
     @property
@@ -186,7 +186,7 @@ class CreateReport:
 
     @property
     def not_sent(self) -> int:
-        """Number of records that were read but definitely not created, without an error of their own."""
+        """Number of records that were read but not created: not sent, or part of a file whose import failed."""
 
     @property
     def strategy(self) -> str:

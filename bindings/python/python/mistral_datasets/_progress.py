@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class Progress(NamedTuple):
-    """Progress of a bulk operation. Numbers never decrease within a phase."""
+    """Progress of a bulk operation.
+
+    Numbers never decrease within a phase. A retried upload starts its phase again.
+    """
 
     phase: str
     """Current phase: `check`, `send`, `upload`, `import` or `export`."""

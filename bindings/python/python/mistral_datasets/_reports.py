@@ -18,9 +18,9 @@ class Outcome(NamedTuple):
 
     - `created`: the record was created.
     - `imported`: the record was created by a file import, which reports no ID.
-    - `failed`: the record was definitely not created.
-    - `unknown`: the record was sent, but no response arrived. It may have been created, so it is never retried.
-    - `not_sent`: the record was not created, because the call ended early.
+    - `failed`: the record was rejected or could not be sent, and was not created.
+    - `unknown`: the request failed after it was sent. The record may have been created, so resumed calls skip it.
+    - `not_sent`: the record was not created, because the call ended early or the import of its file failed.
     """
     id: str | None
     """ID of the record, if `status` is `created`."""
@@ -36,7 +36,7 @@ class InvalidLine(NamedTuple):
     column: int
     """Column of the first invalid character, starting at 1."""
     problem: str
-    """What is wrong with the line. Never contains its text."""
+    """What is wrong with the line, without quoting it."""
 
 
 class ImportedFile(NamedTuple):

@@ -9,12 +9,12 @@ MistralError
 │   ├── ConflictError        the request conflicts with the current state (409)
 │   ├── ValidationError      the request is invalid (400, 422 and other 4xx), often detected before it is sent
 │   ├── RateLimitError       too many requests (429)
-│   └── ServerError          the server failed (5xx)
+│   └── ServerError          the server failed (5xx except 504)
 ├── TimeoutError             no response arrived in time
 │   └── ServerTimeoutError   the server or a gateway timed out (408, 504); also an ObservabilityError
 ├── ConnectionError          the server could not be reached, or the connection was lost
 ├── DecodingError            the response does not match the API's schema
-├── TaskFailedError          an import task finished without success
+├── TaskFailedError          an import task failed, was cancelled or timed out
 ├── CancelledError           the client was closed during the call
 ├── ConfigurationError       the client's configuration is invalid
 └── ClosedError              the client was closed before the call
@@ -58,22 +58,23 @@ class MistralError(Exception):
     """Base class of all errors of this package.
 
     Attributes:
-        kind: Kind of error, such as `not_found`. The same in every language of this project.
+        kind: Kind of error, such as `not_found`. Node.js and Rust use the same kinds.
         message: What went wrong. `str(error)` adds the operation and other details.
         operation: Name of the operation that failed, such as `create_dataset`.
         status: HTTP status code, if there was a response.
         error_code: Error code from the server, such as `DATASET_NOT_FOUND`.
         request_id: Request ID assigned by the server, for support requests.
         retryable: Whether the same call may succeed later. Check `ambiguous` before repeating a write.
-        ambiguous: Whether the call was a write that may have been carried out: it was sent, but no response arrived.
-            Such calls are never retried automatically. Check whether the write was carried out before repeating it.
+        ambiguous: Whether the call was a write that may have been carried out: it was sent, but the connection was lost
+            or the server failed. Such calls are never retried automatically. Check whether the write was carried out
+            before repeating it.
         attempts: Number of attempts; 0 if no request was sent.
         elapsed: Duration of the call in seconds, including all attempts and retry delays, if a request was sent.
         retry_after: Delay in seconds that the server asked for.
         task: Import task that failed, or that was still in progress when the wait timed out.
         report: `CreateReport` or `ImportReport` of a bulk operation, up to the failure. It is not pickled.
-        hint: How to resolve the error, if there is general advice.
-        body: First 8 KiB of the response body. It may repeat what was sent, so `str(error)` does not include it.
+        hint: A suggested fix.
+        body: First 8 KiB of the response body. It may repeat parts of the request, so `str(error)` does not include it.
     """
 
     kind: str = ""
@@ -180,7 +181,7 @@ class RateLimitError(ObservabilityError):
 
 
 class ServerError(ObservabilityError):
-    """The server failed (5xx)."""
+    """The server failed (5xx except 504)."""
 
     kind = "server"
 
@@ -208,7 +209,7 @@ class DecodingError(MistralError):
 
 
 class TaskFailedError(MistralError):
-    """An import task finished without success. See `task`."""
+    """An import task failed, was cancelled or timed out. See `task`."""
 
     kind = "task_failed"
 

@@ -71,11 +71,11 @@ class Dataset:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Fields of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
 
     @staticmethod
     def from_json(text: str, /) -> Dataset:
-        """Creates a response from JSON, as leniently as from a server's response."""
+        """Creates an instance from JSON, parsed like a response of the server."""
 
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
@@ -108,11 +108,11 @@ class DatasetPage:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Fields of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
 
     @staticmethod
     def from_json(text: str, /) -> DatasetPage:
-        """Creates a response from JSON, as leniently as from a server's response."""
+        """Creates an instance from JSON, parsed like a response of the server."""
 
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
@@ -133,11 +133,11 @@ class ListDatasetsResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Fields of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
 
     @staticmethod
     def from_json(text: str, /) -> ListDatasetsResponse:
-        """Creates a response from JSON, as leniently as from a server's response."""
+        """Creates an instance from JSON, parsed like a response of the server."""
 
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
@@ -220,11 +220,11 @@ class DatasetRecord:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Fields of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
 
     @staticmethod
     def from_json(text: str, /) -> DatasetRecord:
-        """Creates a response from JSON, as leniently as from a server's response."""
+        """Creates an instance from JSON, parsed like a response of the server."""
 
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
@@ -257,11 +257,11 @@ class RecordPage:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Fields of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
 
     @staticmethod
     def from_json(text: str, /) -> RecordPage:
-        """Creates a response from JSON, as leniently as from a server's response."""
+        """Creates an instance from JSON, parsed like a response of the server."""
 
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
@@ -282,11 +282,11 @@ class ListRecordsResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Fields of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
 
     @staticmethod
     def from_json(text: str, /) -> ListRecordsResponse:
-        """Creates a response from JSON, as leniently as from a server's response."""
+        """Creates an instance from JSON, parsed like a response of the server."""
 
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
@@ -315,11 +315,11 @@ class ImportResult:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Fields of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
 
     @staticmethod
     def from_json(text: str, /) -> ImportResult:
-        """Creates a response from JSON, as leniently as from a server's response."""
+        """Creates an instance from JSON, parsed like a response of the server."""
 
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
@@ -380,7 +380,7 @@ class ImportTask:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Fields of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
 
     def refresh(self) -> ImportTask:
         """Fetches the current state of the task.
@@ -415,7 +415,7 @@ class ImportTask:
     ) -> ImportTask:
         """Waits until the task has finished.
 
-        An unknown status is treated as still in progress.
+        A task with an unknown status counts as in progress.
 
         Args:
             timeout: Maximum time to wait, in seconds. Default: 1800.
@@ -446,7 +446,7 @@ class ImportTask:
     ) -> ImportTask:
         """Waits until the task has finished.
 
-        An unknown status is treated as still in progress.
+        A task with an unknown status counts as in progress.
 
         Args:
             timeout: Maximum time to wait, in seconds. Default: 1800.
@@ -470,7 +470,7 @@ class ImportTask:
 
     @staticmethod
     def from_json(text: str, /) -> ImportTask:
-        """Creates a response from JSON, as leniently as from a server's response."""
+        """Creates an instance from JSON, parsed like a response of the server."""
 
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
@@ -503,11 +503,11 @@ class TaskPage:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Fields of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
 
     @staticmethod
     def from_json(text: str, /) -> TaskPage:
-        """Creates a response from JSON, as leniently as from a server's response."""
+        """Creates an instance from JSON, parsed like a response of the server."""
 
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
@@ -528,11 +528,11 @@ class ListTasksResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Fields of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
 
     @staticmethod
     def from_json(text: str, /) -> ListTasksResponse:
-        """Creates a response from JSON, as leniently as from a server's response."""
+        """Creates an instance from JSON, parsed like a response of the server."""
 
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
@@ -553,11 +553,11 @@ class ExportResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Fields of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
 
     @staticmethod
     def from_json(text: str, /) -> ExportResponse:
-        """Creates a response from JSON, as leniently as from a server's response."""
+        """Creates an instance from JSON, parsed like a response of the server."""
 
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
@@ -582,11 +582,11 @@ class JudgeRecordResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Fields of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
 
     @staticmethod
     def from_json(text: str, /) -> JudgeRecordResponse:
-        """Creates a response from JSON, as leniently as from a server's response."""
+        """Creates an instance from JSON, parsed like a response of the server."""
 
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
@@ -659,11 +659,11 @@ class File:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Fields of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
 
     @staticmethod
     def from_json(text: str, /) -> File:
-        """Creates a response from JSON, as leniently as from a server's response."""
+        """Creates an instance from JSON, parsed like a response of the server."""
 
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
@@ -692,11 +692,11 @@ class ListFilesResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Fields of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
 
     @staticmethod
     def from_json(text: str, /) -> ListFilesResponse:
-        """Creates a response from JSON, as leniently as from a server's response."""
+        """Creates an instance from JSON, parsed like a response of the server."""
 
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
@@ -725,11 +725,11 @@ class DeleteFileResponse:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Fields of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
 
     @staticmethod
     def from_json(text: str, /) -> DeleteFileResponse:
-        """Creates a response from JSON, as leniently as from a server's response."""
+        """Creates an instance from JSON, parsed like a response of the server."""
 
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
@@ -750,11 +750,11 @@ class SignedUrl:
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Fields of the response that this version does not know, by name. They are attributes too."""
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
 
     @staticmethod
     def from_json(text: str, /) -> SignedUrl:
-        """Creates a response from JSON, as leniently as from a server's response."""
+        """Creates an instance from JSON, parsed like a response of the server."""
 
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""

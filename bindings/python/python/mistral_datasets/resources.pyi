@@ -38,7 +38,7 @@ class Datasets(Bulk):
     """
 
     def __new__(cls, client: Client, /) -> Datasets:
-        """Creates the resource of a client. `Mistral` already has one."""
+        """Creates the resource for a client. `Mistral` creates it on first access."""
 
     @property
     def records(self) -> Records:
@@ -147,7 +147,8 @@ class Datasets(Bulk):
             A pager, for `for` and `async for`. Every loop starts from the beginning.
 
         Raises:
-            errors.ConflictError: Raised by the loop if `strict` is set and items are missing.
+            errors.ConflictError: Raised by the loop if `strict` is set and the number of items differs from the
+                server's count.
             errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
 
         Example:
@@ -516,7 +517,8 @@ class Datasets(Bulk):
             A pager, for `for` and `async for`. Every loop starts from the beginning.
 
         Raises:
-            errors.ConflictError: Raised by the loop if `strict` is set and items are missing.
+            errors.ConflictError: Raised by the loop if `strict` is set and the number of items differs from the
+                server's count.
             errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
 
         Example:
@@ -563,7 +565,8 @@ class Datasets(Bulk):
             A pager, for `for` and `async for`. Every loop starts from the beginning.
 
         Raises:
-            errors.ConflictError: Raised by the loop if `strict` is set and items are missing.
+            errors.ConflictError: Raised by the loop if `strict` is set and the number of items differs from the
+                server's count.
             errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
 
         Example:
@@ -675,7 +678,7 @@ class Datasets(Bulk):
             The import task, which runs in the background.
 
         Raises:
-            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
             errors.TimeoutError: `wait` is set and the task is still in progress.
             errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
                 sent.
@@ -713,7 +716,7 @@ class Datasets(Bulk):
             The import task, which runs in the background.
 
         Raises:
-            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
             errors.TimeoutError: `wait` is set and the task is still in progress.
             errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
                 sent.
@@ -753,7 +756,7 @@ class Datasets(Bulk):
             The import task, which runs in the background.
 
         Raises:
-            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
             errors.TimeoutError: `wait` is set and the task is still in progress.
             errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
                 sent.
@@ -793,7 +796,7 @@ class Datasets(Bulk):
             The import task, which runs in the background.
 
         Raises:
-            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
             errors.TimeoutError: `wait` is set and the task is still in progress.
             errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
                 sent.
@@ -835,7 +838,7 @@ class Datasets(Bulk):
             The import task, which runs in the background.
 
         Raises:
-            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
             errors.TimeoutError: `wait` is set and the task is still in progress.
             errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
                 sent.
@@ -875,7 +878,7 @@ class Datasets(Bulk):
             The import task, which runs in the background.
 
         Raises:
-            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
             errors.TimeoutError: `wait` is set and the task is still in progress.
             errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
                 sent.
@@ -913,7 +916,7 @@ class Datasets(Bulk):
             The import task, which runs in the background.
 
         Raises:
-            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
             errors.TimeoutError: `wait` is set and the task is still in progress.
             errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
                 sent.
@@ -953,7 +956,7 @@ class Datasets(Bulk):
             The import task, which runs in the background.
 
         Raises:
-            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
             errors.TimeoutError: `wait` is set and the task is still in progress.
             errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
                 sent.
@@ -993,7 +996,7 @@ class Datasets(Bulk):
             The import task, which runs in the background.
 
         Raises:
-            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
             errors.TimeoutError: `wait` is set and the task is still in progress.
             errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
                 sent.
@@ -1033,7 +1036,7 @@ class Datasets(Bulk):
             The import task, which runs in the background.
 
         Raises:
-            errors.TaskFailedError: `wait` is set and the task did not complete.
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
             errors.TimeoutError: `wait` is set and the task is still in progress.
             errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
                 sent.
@@ -1278,7 +1281,8 @@ class Datasets(Bulk):
             A pager, for `for` and `async for`. Every loop starts from the beginning.
 
         Raises:
-            errors.ConflictError: Raised by the loop if `strict` is set and items are missing.
+            errors.ConflictError: Raised by the loop if `strict` is set and the number of items differs from the
+                server's count.
             errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
 
         Example:
@@ -1293,7 +1297,7 @@ class Records:
     """
 
     def __new__(cls, client: Client, /) -> Records:
-        """Creates the resource of a client. `Mistral` already has one."""
+        """Creates the resource for a client. `Mistral` creates it on first access."""
 
     def bulk_delete(
         self,
@@ -1672,7 +1676,7 @@ class Files:
     """Operations of `files`: `list`, `upload`, `retrieve`, `delete`, `download`, `get_signed_url`."""
 
     def __new__(cls, client: Client, /) -> Files:
-        """Creates the resource of a client. `Mistral` already has one."""
+        """Creates the resource for a client. `Mistral` creates it on first access."""
 
     def list(
         self,

@@ -48,7 +48,7 @@ class LocalServer:
             accepts any object as payload. Default: `"g1"`.
 
     Raises:
-        errors.ConfigurationError: The directory cannot be used, or another process uses it.
+        errors.ConfigurationError: The directory cannot be used, or another server uses it.
         ValueError: The generation is unknown.
 
     Example:
@@ -81,7 +81,7 @@ class LocalServer:
         return LocalWorkspace(self.url, api_key)
 
     def stop(self) -> None:
-        """Stops the server. Does nothing if it has stopped."""
+        """Stops the server. Has no effect if it is already stopped."""
         self._server.stop()
 
     def __enter__(self) -> Self:
@@ -112,7 +112,7 @@ class FaultRule:
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """A request that a workspace received. Contains no API keys and no queries of signed URLs."""
+    """A request that a workspace received. API keys and the queries of presigned URLs are removed."""
 
     number: int
     """Sequence number within the workspace, starting at 1."""
@@ -121,10 +121,10 @@ class RecordedRequest:
     path: str
     """Path and query."""
     operation: str | None
-    """Operation ID from the OpenAPI document, such as `create_record`; `open_link` for a signed URL. `None` if the
+    """Operation ID from the OpenAPI document, such as `create_record`; `open_link` for a presigned URL. `None` if the
     route is unknown."""
     status: int | None
-    """HTTP status of the response. `None` if it has not been sent yet, or if the connection was reset before."""
+    """HTTP status of the response. `None` if no response has been sent yet, or the connection was reset first."""
     request_bytes: int | None
     """Size of the request body in bytes. `None` until the response has been sent."""
     headers: Mapping[str, str]
@@ -144,7 +144,7 @@ class LocalWorkspace:
     call them directly.
 
     Args:
-        url: URL of a local server. It may run elsewhere, such as with `mistral-datasets serve --memory`.
+        url: URL of a local server, which may run in another process, such as `mistral-datasets serve --memory`.
         api_key: API key. Default: a random key, so the workspace is empty.
 
     Raises:
@@ -204,7 +204,7 @@ class LocalWorkspace:
         Args:
             status: Status of the response. An error status without `body` has the API's error format.
             headers: Headers to add to the response, such as `{"retry-after": "1"}`.
-            body: Body of the response: a string is sent as it is, any other value as JSON.
+            body: Body of the response: a string is sent unchanged, any other value as JSON.
             delay_ms: Delay in milliseconds between carrying out the request and sending the response.
             reset_after_bytes: Reset the connection after this many bytes of the response body; 0 resets it before the
                 response.
@@ -215,7 +215,7 @@ class LocalWorkspace:
             task_stuck: The import task never finishes.
             task_delay_ms: The import task is in progress for this many milliseconds before it imports anything.
             operation: Match only this operation ID from the OpenAPI document, such as `"create_record"`, or
-                `"open_link"` for signed URLs. Default: all operations.
+                `"open_link"` for presigned URLs. Default: all operations.
             method: Match only this HTTP method.
             route: Match only this route of the OpenAPI document, such as `"/v1/files/{file_id}"`.
             skip: Number of matching requests to skip first.
@@ -321,7 +321,7 @@ class LocalWorkspace:
 
         Args:
             what: Route below `/local/v1/`.
-            body: JSON to post.
+            body: Value to post as JSON.
 
         Returns:
             The JSON of the response, or `None` if it is empty.

@@ -1,4 +1,4 @@
-"""Types for annotations. Import them in code that is type-checked."""
+"""Types for annotations."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""pytest plugin of mistral-datasets: a client of an empty local server for every test that requests one.
+"""pytest plugin of mistral-datasets: an empty workspace on a local server for every test that requests one.
 
-pytest loads the plugin in every run, wherever the package is installed. It is therefore a separate package, which
+pytest loads the plugin in every run if the package is installed. The plugin is therefore a separate package, and
 imports `mistral_datasets` only when a test uses a fixture.
 
 Fixtures:
     mistral_local: A workspace for one test: a client, fault rules and a request log.
     mistral_local_env: The same workspace, with environment variables that make `Mistral()` use it.
     mistral_local_session: A workspace for the whole run, for expensive setup.
-    mistral_local_server: The server, for workspaces with any other lifetime.
+    mistral_local_server: The server, for fixtures that create their own workspaces.
 
 The marker `mistral_local(generation="g3")` selects the API generation for a test. The ini option
 `mistral_local_generation` sets the default generation, and `mistral_local_url` the URL of a running server to use.
@@ -101,7 +101,7 @@ def mistral_local(request: pytest.FixtureRequest, _mistral_local_servers: _Serve
 
 @pytest.fixture
 def mistral_local_env(mistral_local: LocalWorkspace, monkeypatch: pytest.MonkeyPatch) -> LocalWorkspace:
-    """Like `mistral_local`, with environment variables that make `Mistral()` use the workspace."""
+    """Like `mistral_local`, with environment variables set so that `Mistral()` uses the workspace."""
     for name, value in mistral_local.environment.items():
         monkeypatch.setenv(name, value)
     # Bypasses a proxy for this host without changing the other proxy settings.

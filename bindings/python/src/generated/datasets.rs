@@ -153,7 +153,8 @@ impl Datasets {
     ///     A pager, for `for` and `async for`. Every loop starts from the beginning.
     ///
     /// Raises:
-    ///     errors.ConflictError: Raised by the loop if `strict` is set and items are missing.
+    ///     errors.ConflictError: Raised by the loop if `strict` is set and the number of items
+    ///         differs from the server's count.
     ///     errors.MistralError: Raised by the loop for any other failure; see `errors` for the
     ///         subclasses.
     ///
@@ -545,7 +546,8 @@ impl Datasets {
     ///     A pager, for `for` and `async for`. Every loop starts from the beginning.
     ///
     /// Raises:
-    ///     errors.ConflictError: Raised by the loop if `strict` is set and items are missing.
+    ///     errors.ConflictError: Raised by the loop if `strict` is set and the number of items
+    ///         differs from the server's count.
     ///     errors.MistralError: Raised by the loop for any other failure; see `errors` for the
     ///         subclasses.
     ///
@@ -686,7 +688,7 @@ impl Datasets {
     ///     The import task, which runs in the background.
     ///
     /// Raises:
-    ///     errors.TaskFailedError: `wait` is set and the task did not complete.
+    ///     errors.TaskFailedError: `wait` is set and the task did not succeed.
     ///     errors.TimeoutError: `wait` is set and the task is still in progress.
     ///     errors.ValidationError: An argument is invalid. Most invalid arguments are rejected
     ///         before a request is sent.
@@ -729,7 +731,7 @@ impl Datasets {
     ///     The import task, which runs in the background.
     ///
     /// Raises:
-    ///     errors.TaskFailedError: `wait` is set and the task did not complete.
+    ///     errors.TaskFailedError: `wait` is set and the task did not succeed.
     ///     errors.TimeoutError: `wait` is set and the task is still in progress.
     ///     errors.ValidationError: An argument is invalid. Most invalid arguments are rejected
     ///         before a request is sent.
@@ -782,7 +784,7 @@ impl Datasets {
     ///     The import task, which runs in the background.
     ///
     /// Raises:
-    ///     errors.TaskFailedError: `wait` is set and the task did not complete.
+    ///     errors.TaskFailedError: `wait` is set and the task did not succeed.
     ///     errors.TimeoutError: `wait` is set and the task is still in progress.
     ///     errors.ValidationError: An argument is invalid. Most invalid arguments are rejected
     ///         before a request is sent.
@@ -828,7 +830,7 @@ impl Datasets {
     ///     The import task, which runs in the background.
     ///
     /// Raises:
-    ///     errors.TaskFailedError: `wait` is set and the task did not complete.
+    ///     errors.TaskFailedError: `wait` is set and the task did not succeed.
     ///     errors.TimeoutError: `wait` is set and the task is still in progress.
     ///     errors.ValidationError: An argument is invalid. Most invalid arguments are rejected
     ///         before a request is sent.
@@ -883,7 +885,7 @@ impl Datasets {
     ///     The import task, which runs in the background.
     ///
     /// Raises:
-    ///     errors.TaskFailedError: `wait` is set and the task did not complete.
+    ///     errors.TaskFailedError: `wait` is set and the task did not succeed.
     ///     errors.TimeoutError: `wait` is set and the task is still in progress.
     ///     errors.ValidationError: An argument is invalid. Most invalid arguments are rejected
     ///         before a request is sent.
@@ -928,7 +930,7 @@ impl Datasets {
     ///     The import task, which runs in the background.
     ///
     /// Raises:
-    ///     errors.TaskFailedError: `wait` is set and the task did not complete.
+    ///     errors.TaskFailedError: `wait` is set and the task did not succeed.
     ///     errors.TimeoutError: `wait` is set and the task is still in progress.
     ///     errors.ValidationError: An argument is invalid. Most invalid arguments are rejected
     ///         before a request is sent.
@@ -976,7 +978,7 @@ impl Datasets {
     ///     The import task, which runs in the background.
     ///
     /// Raises:
-    ///     errors.TaskFailedError: `wait` is set and the task did not complete.
+    ///     errors.TaskFailedError: `wait` is set and the task did not succeed.
     ///     errors.TimeoutError: `wait` is set and the task is still in progress.
     ///     errors.ValidationError: An argument is invalid. Most invalid arguments are rejected
     ///         before a request is sent.
@@ -1022,7 +1024,7 @@ impl Datasets {
     ///     The import task, which runs in the background.
     ///
     /// Raises:
-    ///     errors.TaskFailedError: `wait` is set and the task did not complete.
+    ///     errors.TaskFailedError: `wait` is set and the task did not succeed.
     ///     errors.TimeoutError: `wait` is set and the task is still in progress.
     ///     errors.ValidationError: An argument is invalid. Most invalid arguments are rejected
     ///         before a request is sent.
@@ -1075,7 +1077,7 @@ impl Datasets {
     ///     The import task, which runs in the background.
     ///
     /// Raises:
-    ///     errors.TaskFailedError: `wait` is set and the task did not complete.
+    ///     errors.TaskFailedError: `wait` is set and the task did not succeed.
     ///     errors.TimeoutError: `wait` is set and the task is still in progress.
     ///     errors.ValidationError: An argument is invalid. Most invalid arguments are rejected
     ///         before a request is sent.
@@ -1123,7 +1125,7 @@ impl Datasets {
     ///     The import task, which runs in the background.
     ///
     /// Raises:
-    ///     errors.TaskFailedError: `wait` is set and the task did not complete.
+    ///     errors.TaskFailedError: `wait` is set and the task did not succeed.
     ///     errors.TimeoutError: `wait` is set and the task is still in progress.
     ///     errors.ValidationError: An argument is invalid. Most invalid arguments are rejected
     ///         before a request is sent.
@@ -1395,7 +1397,8 @@ impl Datasets {
     ///     A pager, for `for` and `async for`. Every loop starts from the beginning.
     ///
     /// Raises:
-    ///     errors.ConflictError: Raised by the loop if `strict` is set and items are missing.
+    ///     errors.ConflictError: Raised by the loop if `strict` is set and the number of items
+    ///         differs from the server's count.
     ///     errors.MistralError: Raised by the loop for any other failure; see `errors` for the
     ///         subclasses.
     ///

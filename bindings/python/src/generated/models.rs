@@ -193,7 +193,7 @@ model! {
 
     /// Waits until the task has finished.
     ///
-    /// An unknown status is treated as still in progress.
+    /// A task with an unknown status counts as in progress.
     ///
     /// Args:
     ///     timeout: Maximum time to wait, in seconds. Default: 1800.
@@ -220,7 +220,7 @@ model! {
 
     /// Waits until the task has finished.
     ///
-    /// An unknown status is treated as still in progress.
+    /// A task with an unknown status counts as in progress.
     ///
     /// Args:
     ///     timeout: Maximum time to wait, in seconds. Default: 1800.

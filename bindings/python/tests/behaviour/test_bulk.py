@@ -64,12 +64,12 @@ async def test_create_records_in_order(workspace: Workspace) -> None:
 async def test_create_records_reads_the_source_lazily(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     workspace.inject_fault(operation="create_record", skip=10, times=None, delay_ms=60_000)
-    pulled = 0
+    read = 0
 
     def endless() -> Iterator[dict[str, Any]]:
-        nonlocal pulled
+        nonlocal read
         for n in itertools.count():
-            pulled += 1
+            read += 1
             yield record(n)
 
     closing = threading.Timer(1, workspace.mistral.close)
@@ -79,7 +79,7 @@ async def test_create_records_reads_the_source_lazily(workspace: Workspace) -> N
     closing.join()
     assert isinstance(error, errors.CancelledError)
     # Ten are complete, four are in flight, and at most four are buffered.
-    assert 14 <= pulled <= 18
+    assert 14 <= read <= 18
     assert created(error).created == 10
 
 
@@ -97,9 +97,9 @@ async def test_create_records_stops_or_continues_on_errors(workspace: Workspace)
     second = await workspace.dataset()
     report = await workspace.datasets.create_records(second.id, records, concurrency=1, on_error="continue")
     assert statuses(report) == ["created", "failed", "created", "failed", "created", "created"]
-    refused = report.items[3].error
-    assert isinstance(refused, errors.ValidationError)
-    assert refused.status == 422
+    record_error = report.items[3].error
+    assert isinstance(record_error, errors.ValidationError)
+    assert record_error.status == 422
     assert await numbers(workspace, second) == [0, 2, 4, 5]
     # A value that is not JSON serializable fails only its own record.
     report = await workspace.datasets.create_records(
@@ -170,7 +170,7 @@ EVERY_FORM = (
 )
 
 
-class Awaited:
+class AsyncFile:
     """A file with an async `read`."""
 
     def __init__(self, content: bytes) -> None:
@@ -196,7 +196,7 @@ async def test_import_jsonl_in_every_format(workspace: Workspace, tmp_path: Path
         (content[start : start + 7] for start in range(0, len(content), 7)),
     ]
     if workspace.style == "asyncio":
-        sources.append(Awaited(content))
+        sources.append(AsyncFile(content))
     for source in sources:
         dataset = await workspace.dataset()
         report: ImportReport = await workspace.datasets.import_jsonl(dataset.id, source)
@@ -224,10 +224,10 @@ async def test_import_jsonl_compressed(workspace: Workspace, tmp_path: Path) -> 
     dataset = await workspace.dataset()
     await workspace.datasets.import_jsonl(dataset.id, content)
     # Import reads what export compressed.
-    packed = tmp_path / "packed"
-    await workspace.datasets.export(dataset.id, packed, compression="zstd")
-    again = await workspace.dataset()
-    assert (await workspace.datasets.import_jsonl(again.id, packed, compression="zstd")).records == 300
+    compressed = tmp_path / "compressed"
+    await workspace.datasets.export(dataset.id, compressed, compression="zstd")
+    copy = await workspace.dataset()
+    assert (await workspace.datasets.import_jsonl(copy.id, compressed, compression="zstd")).records == 300
     workspace.requests()
     error = await error_of(workspace.datasets.import_jsonl, dataset.id, gzip.compress(content)[:-7])
     assert isinstance(error, errors.ValidationError)
@@ -261,17 +261,17 @@ async def test_import_jsonl_lenient(workspace: Workspace) -> None:
 async def test_import_jsonl_splits_large_files(workspace: Workspace) -> None:
     content = "".join(f"{line(n)}\n" for n in range(100)).encode()
     dataset = await workspace.dataset()
-    for most in (20, 0, 1 << 40):
-        error = await error_of(workspace.datasets.import_jsonl, dataset.id, content, max_file_bytes=most)
+    for max_bytes in (20, 0, 1 << 40):
+        error = await error_of(workspace.datasets.import_jsonl, dataset.id, content, max_file_bytes=max_bytes)
         assert isinstance(error, errors.ValidationError)
     for source in (content, io.BytesIO(content)):
         dataset = await workspace.dataset()
         workspace.requests()
         report = await workspace.datasets.import_jsonl(dataset.id, source, max_file_bytes=len(content) // 3)
         assert (report.lines, report.records, len(report.files)) == (100, 100, 4)
-        upcoming = 1
+        next_line = 1
         for file in report.files:
-            assert (file.first_line, file.lines) == (upcoming, file.records)
-            upcoming += file.lines
+            assert (file.first_line, file.lines) == (next_line, file.records)
+            next_line += file.lines
         assert workspace.operations().count("upload_file") == 4
         assert await numbers(workspace, dataset) == list(range(100))

@@ -13,7 +13,7 @@ from mistral_datasets import Mistral, errors
 
 
 def unreachable(style: str) -> Api:
-    """A client of a port on which no server listens."""
+    """Returns a client of a port on which no server listens."""
     return Api(style, Mistral("a key", server_url=UNREACHABLE, retries=1))
 
 

@@ -1,4 +1,4 @@
-"""Behaviour cases: the local server in the same process.
+"""Behaviour cases: the embedded server.
 
 The cases are listed in `tests/behaviour/cases.txt`, and implemented in every language.
 """
@@ -22,8 +22,8 @@ async def test_local_server_in_memory(style: str) -> None:
     await api.close()
     await api.close()
     assert isinstance(await error_of(api.datasets.list), errors.ClosedError)
-    late = api.with_client(Mistral("k", server_url=url))
-    assert isinstance(await error_of(late.datasets.list), errors.ConnectionError)
+    other = api.with_client(Mistral("k", server_url=url))
+    assert isinstance(await error_of(other.datasets.list), errors.ConnectionError)
 
 
 async def test_local_server_on_disk(style: str, tmp_path: Path) -> None:

@@ -23,30 +23,30 @@ async def filled(workspace: Workspace) -> tuple[models.Dataset, bytes]:
     dataset = await workspace.dataset()
     for text in ("first", "zweites 😀", "third"):
         await workspace.record(dataset, text)
-    link = (await workspace.datasets.export_to_jsonl(dataset_id=dataset.id)).file_url
-    whole = await workspace.read(await workspace.open_link(link))
+    url = (await workspace.datasets.export_to_jsonl(dataset_id=dataset.id)).file_url
+    content = await workspace.read(await workspace.open_link(url))
     workspace.requests()
-    return dataset, whole
+    return dataset, content
 
 
-def openings(workspace: Workspace) -> list[tuple[int | None, str | None]]:
-    """Returns the status and range of the requests that opened links."""
+def link_requests(workspace: Workspace) -> list[tuple[int | None, str | None]]:
+    """Returns the status and the `Range` header of each download of a presigned URL."""
     requests = [each for each in workspace.requests() if each.operation == "open_link"]
     return [(each.status, each.headers.get("range")) for each in requests]
 
 
 async def test_export_to_file(workspace: Workspace, tmp_path: Path) -> None:
-    dataset, whole = await filled(workspace)
+    dataset, content = await filled(workspace)
     path = tmp_path / "export.jsonl"
     path.write_text("what was there before")
     report = await workspace.datasets.export(dataset.id, path)
-    assert report == (3, len(whole), path)
-    assert path.read_bytes() == whole
+    assert report == (3, len(content), path)
+    assert path.read_bytes() == content
     # A failure leaves the existing file unchanged and no temporary file.
     workspace.inject_fault(operation="open_link", status=400, body="no", times=None)
     error = await error_of(workspace.datasets.export, dataset.id, str(path))
     assert error.operation == "export"
-    assert path.read_bytes() == whole
+    assert path.read_bytes() == content
     assert [each.name for each in tmp_path.iterdir()] == ["export.jsonl"]
     assert isinstance(await error_of(workspace.datasets.export, "unknown", path), errors.NotFoundError)
     nowhere = tmp_path / "missing" / "export.jsonl"
@@ -56,33 +56,33 @@ async def test_export_to_file(workspace: Workspace, tmp_path: Path) -> None:
 
 
 async def test_export_compressed(workspace: Workspace, tmp_path: Path) -> None:
-    dataset, whole = await filled(workspace)
-    packed = tmp_path / "a.jsonl.gz"
-    report = await workspace.datasets.export(dataset.id, packed)
-    assert report.bytes == packed.stat().st_size
-    assert gzip.decompress(packed.read_bytes()) == whole
+    dataset, content = await filled(workspace)
+    compressed = tmp_path / "a.jsonl.gz"
+    report = await workspace.datasets.export(dataset.id, compressed)
+    assert report.bytes == compressed.stat().st_size
+    assert gzip.decompress(compressed.read_bytes()) == content
     plain = tmp_path / "b.jsonl.gz"
     await workspace.datasets.export(dataset.id, plain, compression="none")
-    assert plain.read_bytes() == whole
+    assert plain.read_bytes() == content
     written = io.BytesIO()
     await workspace.datasets.export(dataset.id, written, compression="gzip")
-    assert gzip.decompress(written.getvalue()) == whole
+    assert gzip.decompress(written.getvalue()) == content
     zstd = tmp_path / "a.jsonl.zst"
     await workspace.datasets.export(dataset.id, zstd)
     assert zstd.read_bytes().startswith(b"\x28\xb5\x2f\xfd")
 
 
 async def test_export_resumes(workspace: Workspace, tmp_path: Path) -> None:
-    dataset, whole = await filled(workspace)
+    dataset, content = await filled(workspace)
     path = tmp_path / "export.jsonl"
     workspace.inject_fault(operation="open_link", truncate_after_bytes=100)
     assert (await workspace.datasets.export(dataset.id, path)).records == 3
-    assert path.read_bytes() == whole
-    assert openings(workspace) == [(200, None), (206, "bytes=100-")]
+    assert path.read_bytes() == content
+    assert link_requests(workspace) == [(200, None), (206, "bytes=100-")]
     workspace.inject_fault(operation="open_link", truncate_after_bytes=100)
-    pieces: list[bytes] = []
-    await workspace.datasets.export(dataset.id, pieces.append)
-    assert b"".join(pieces) == whole
+    chunks: list[bytes] = []
+    await workspace.datasets.export(dataset.id, chunks.append)
+    assert b"".join(chunks) == content
     workspace.inject_fault(operation="open_link", reset_after_bytes=0, times=None)
     never = tmp_path / "never.jsonl"
     error = await error_of(workspace.datasets.export, dataset.id, never)
@@ -91,13 +91,13 @@ async def test_export_resumes(workspace: Workspace, tmp_path: Path) -> None:
 
 
 async def test_export_renews_an_expired_url(workspace: Workspace) -> None:
-    dataset, whole = await filled(workspace)
+    dataset, content = await filled(workspace)
     for status in (403, 404, 410):
         workspace.inject_fault(operation="open_link", status=status, body="")
         workspace.requests()
         written = io.BytesIO()
         assert (await workspace.datasets.export(dataset.id, written)).records == 3
-        assert written.getvalue() == whole
+        assert written.getvalue() == content
         expected = ["list_records", "export_to_jsonl", "open_link", "export_to_jsonl", "open_link"]
         assert workspace.operations() == expected
     workspace.inject_fault(operation="open_link", status=403, body="", times=None)
@@ -142,55 +142,55 @@ async def test_export_records(workspace: Workspace) -> None:
     assert await workspace.next(loop) is None
 
 
-class Awaited:
+class AsyncFile:
     """A file with an async `write`."""
 
     def __init__(self) -> None:
         self.content = b""
 
-    async def write(self, piece: bytes) -> None:
-        self.content += piece
+    async def write(self, chunk: bytes) -> None:
+        self.content += chunk
 
 
 async def test_export_to_writer(workspace: Workspace) -> None:
-    dataset, whole = await filled(workspace)
+    dataset, content = await filled(workspace)
     written = io.BytesIO()
     report = await workspace.datasets.export(dataset.id, written)
-    assert (report.records, report.bytes, report.path) == (3, len(whole), None)
-    assert written.getvalue() == whole
+    assert (report.records, report.bytes, report.path) == (3, len(content), None)
+    assert written.getvalue() == content
     threads: list[threading.Thread] = []
 
-    def note(_: bytes) -> None:
+    def record_thread(_: bytes) -> None:
         threads.append(threading.current_thread())
 
-    await workspace.datasets.export(dataset.id, note)
+    await workspace.datasets.export(dataset.id, record_thread)
     assert set(threads) == {threading.main_thread()}
     if workspace.style == "asyncio":
-        awaited = Awaited()
-        await workspace.datasets.export(dataset.id, awaited)
-        assert awaited.content == whole
+        file = AsyncFile()
+        await workspace.datasets.export(dataset.id, file)
+        assert file.content == content
 
-    def refuse(_: bytes) -> None:
+    def fail(_: bytes) -> None:
         raise BrokenPipeError("nobody reads")
 
     with pytest.raises(BrokenPipeError, match="nobody reads"):
-        await workspace.datasets.export(dataset.id, refuse)
+        await workspace.datasets.export(dataset.id, fail)
 
 
 async def test_transfer_reports_progress(workspace: Workspace) -> None:
-    dataset, whole = await filled(workspace)
-    told: list[Progress] = []
-    await workspace.datasets.export(dataset.id, io.BytesIO(), progress=told.append)
-    last = told[-1]
-    assert (last.phase, last.bytes, last.total_bytes) == ("export", len(whole), len(whole))
+    dataset, content = await filled(workspace)
+    updates: list[Progress] = []
+    await workspace.datasets.export(dataset.id, io.BytesIO(), progress=updates.append)
+    last = updates[-1]
+    assert (last.phase, last.bytes, last.total_bytes) == ("export", len(content), len(content))
     assert (last.records, last.total_records) == (3, 3)
-    told.clear()
-    await workspace.datasets.import_jsonl(dataset.id, whole, progress=told.append)
-    by_phase = {each.phase: each for each in told}
+    updates.clear()
+    await workspace.datasets.import_jsonl(dataset.id, content, progress=updates.append)
+    by_phase = {each.phase: each for each in updates}
     assert list(by_phase) == ["check", "upload", "import"]
-    assert (by_phase["check"].bytes, by_phase["check"].records) == (len(whole), 3)
+    assert (by_phase["check"].bytes, by_phase["check"].records) == (len(content), 3)
     assert by_phase["import"].records == 3
-    told.clear()
-    await workspace.datasets.create_records(dataset.id, [{"messages": []}] * 5, progress=told.append)
-    assert (told[-1].phase, told[-1].records) == ("send", 5)
-    assert [each.records for each in told] == sorted(each.records for each in told)
+    updates.clear()
+    await workspace.datasets.create_records(dataset.id, [{"messages": []}] * 5, progress=updates.append)
+    assert (updates[-1].phase, updates[-1].records) == ("send", 5)
+    assert [each.records for each in updates] == sorted(each.records for each in updates)

@@ -16,7 +16,7 @@ from mistral_datasets import Mistral, errors, models
 
 
 def unreachable(style: str) -> Api:
-    """A client of a port on which no server listens."""
+    """Returns a client of a port on which no server listens."""
     return Api(style, Mistral("a key", server_url=UNREACHABLE, retries=1))
 
 
@@ -79,9 +79,9 @@ async def test_secrets_stay_out_of_errors(style: str) -> None:
         payload = models.ConversationPayload(messages=[{"role": "user", "content": "the conversation"}])
         error = await error_of(api.datasets.create_record, dataset_id="d", payload=payload, properties={})
         link = f"{server.url}/file?signature=the-signature"
-        refused = await error_of(api.open_link, link)
+        link_error = await error_of(api.open_link, link)
     url = models.SignedUrl.from_json(json.dumps({"url": link}))
-    printed = " ".join(f"{thing!r} {thing}" for thing in (error, refused, mistral, mistral.datasets, payload, url))
+    printed = " ".join(f"{value!r} {value}" for value in (error, link_error, mistral, mistral.datasets, payload, url))
     for secret in ("the key", "the conversation", "the-signature"):
         assert secret not in printed
     assert url.url == link

@@ -1,4 +1,4 @@
-"""Behaviour cases: files, signed URLs and exports.
+"""Behaviour cases: files, presigned URLs and exports.
 
 The cases are listed in `tests/behaviour/cases.txt`, and implemented in every language.
 """
@@ -22,8 +22,8 @@ LINE = '{"messages": [{"role": "user", "content": "Grüße"}]}\n'
 
 async def test_upload_file_from_bytes(api: Api) -> None:
     content = LINE.encode()
-    for given in (content, bytearray(content), memoryview(content)):
-        file = await api.files.upload(file={"file_name": "häufig gefragt.jsonl", "content": given})
+    for value in (content, bytearray(content), memoryview(content)):
+        file = await api.files.upload(file={"file_name": "häufig gefragt.jsonl", "content": value})
         assert (file.filename, file.bytes, file.object) == ("häufig gefragt.jsonl", len(content), "file")
         assert file.id
 
@@ -31,11 +31,11 @@ async def test_upload_file_from_bytes(api: Api) -> None:
 class Unseekable(io.RawIOBase):
     """A stream of unknown length, such as a pipe."""
 
-    def __init__(self, pieces: list[bytes]) -> None:
-        self._pieces = pieces
+    def __init__(self, chunks: list[bytes]) -> None:
+        self._chunks = chunks
 
     def read(self, size: int = -1, /) -> bytes:
-        return self._pieces.pop(0) if self._pieces else b""
+        return self._chunks.pop(0) if self._chunks else b""
 
 
 async def test_upload_file_streamed(api: Api, tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ async def test_upload_file_streamed(api: Api, tmp_path: Path) -> None:
     assert file.bytes == 10
 
     pipe = cast("BinaryIO", Unseekable([LINE.encode()] * 10))
-    file = await api.files.upload(file={"file_name": "pieces.jsonl", "content": pipe})
+    file = await api.files.upload(file={"file_name": "chunks.jsonl", "content": pipe})
     assert file.bytes == len(LINE.encode()) * 10
 
 
@@ -87,27 +87,27 @@ async def test_download_file(api: Api) -> None:
     download = await api.files.download(file_id=file.id)
     assert download.length == len(content)
     assert await api.read(download) == content
-    pieces: list[bytes] = []
+    chunks: list[bytes] = []
     if api.style == "asyncio":
         async with await api.files.download(file_id=file.id) as download:
-            pieces = [piece async for piece in download.aiter_bytes(100_000)]
+            chunks = [chunk async for chunk in download.aiter_bytes(100_000)]
     else:
         with await api.files.download(file_id=file.id) as download:
-            pieces = list(download.iter_bytes(100_000))
-    assert [len(piece) for piece in pieces] == [100_000, 100_000, 100_000, 7_200]
-    assert b"".join(pieces) == content
+            chunks = list(download.iter_bytes(100_000))
+    assert [len(chunk) for chunk in chunks] == [100_000, 100_000, 100_000, 7_200]
+    assert b"".join(chunks) == content
     assert download.is_closed
 
 
 async def test_signed_url_needs_no_key(api: Api) -> None:
     file = await api.file(LINE)
-    link = (await api.files.get_signed_url(file_id=file, expiry=1)).url
-    assert link.startswith(api.mistral.server_url)
-    with urllib.request.urlopen(link) as response:
+    url = (await api.files.get_signed_url(file_id=file, expiry=1)).url
+    assert url.startswith(api.mistral.server_url)
+    with urllib.request.urlopen(url) as response:
         assert response.read().decode() == LINE
-    assert await api.read(await api.open_link(link)) == LINE.encode()
+    assert await api.read(await api.open_link(url)) == LINE.encode()
     with pytest.raises(urllib.error.HTTPError):
-        urllib.request.urlopen(link + "0")
+        urllib.request.urlopen(url + "0")
     error = await error_of(api.files.get_signed_url, file_id=file, expiry=0)
     assert error.message == "expiry: expected at least 1, found 0"
 
@@ -117,8 +117,8 @@ async def test_export_then_import(api: Api) -> None:
     await api.datasets.create_record(dataset_id=dataset.id, payload=UNUSUAL, properties=UNUSUAL)
     for number in range(120):
         await api.record(dataset, f"number {number} \u2028 😀")
-    link = (await api.datasets.export_to_jsonl(dataset_id=dataset.id)).file_url
-    export = await api.read(await api.open_link(link))
+    url = (await api.datasets.export_to_jsonl(dataset_id=dataset.id)).file_url
+    export = await api.read(await api.open_link(url))
     assert export.count(b"\n") == 121
 
     copy = await api.dataset()

@@ -20,7 +20,7 @@ async def test_iterate_records_in_order(workspace: Workspace) -> None:
     pager = workspace.mistral.datasets.iter_records(dataset.id, page_size=20)
     assert await workspace.wrap(pager).count() == 250
     assert [record.properties["n"] for record in await workspace.collect(pager)] == list(range(250))
-    # Every loop starts from the beginning, and knows the remaining number of items once it has started.
+    # Every loop starts from the beginning. The number of remaining items is known after the first one.
     loop = workspace.iterate(pager)
     assert operator.length_hint(loop, -1) == -1
     assert (await workspace.next(loop)).properties["n"] == 0
@@ -40,16 +40,16 @@ async def test_iterate_is_lazy(workspace: Workspace) -> None:
 async def test_iterate_prefetches(workspace: Workspace) -> None:
     dataset = await workspace.dataset_with_records(130)
     workspace.inject_fault(operation="list_records", delay_ms=30, times=None)
-    took: list[float] = []
+    durations: list[float] = []
     for prefetch in (1, 8):
-        began = time.monotonic()
+        start = time.monotonic()
         pager = workspace.mistral.datasets.iter_records(dataset.id, page_size=10, prefetch=prefetch)
         assert len(await workspace.collect(pager)) == 130
-        took.append(time.monotonic() - began)
+        durations.append(time.monotonic() - start)
         assert len(workspace.requests()) == 13
     # Sequentially, 13 pages take 13 delays; with prefetch they take three: one page, then eight, then four.
-    assert took[0] >= 13 * 0.03
-    assert took[1] < took[0] / 2
+    assert durations[0] >= 13 * 0.03
+    assert durations[1] < durations[0] / 2
 
 
 async def test_iterate_pages(workspace: Workspace) -> None:
@@ -65,15 +65,15 @@ async def test_iterate_stops_at_the_limit(workspace: Workspace) -> None:
 
     datasets: Any = workspace.mistral.datasets
 
-    async def taken(**options: int) -> int:
+    async def count_items(**options: int) -> int:
         return len(await workspace.collect(datasets.iter_records(dataset.id, **options)))
 
-    assert await taken(limit=5) == 5
+    assert await count_items(limit=5) == 5
     (request,) = workspace.requests()
     assert "page_size=5" in request.path
-    assert await taken(page_size=10, limit=20) == 20
+    assert await count_items(page_size=10, limit=20) == 20
     assert len(workspace.requests()) == 2
-    assert await taken(limit=0) == 0
+    assert await count_items(limit=0) == 0
     assert workspace.requests() == []
 
 
@@ -82,7 +82,7 @@ async def test_iterate_skips_duplicates(workspace: Workspace) -> None:
         await workspace.dataset()
     loop = workspace.iterate(workspace.mistral.datasets.iter(page_size=2, prefetch=1))
     ids = [(await workspace.next(loop)).id]
-    # Datasets are listed newest first, so a new one moves the others to later positions.
+    # Datasets are listed newest first, so a new one shifts the others.
     await workspace.dataset()
     while (dataset := await workspace.next(loop)) is not None:
         ids.append(dataset.id)

@@ -14,7 +14,7 @@ from mistral_datasets import Mistral, errors, models
 
 
 def unreachable(style: str) -> Api:
-    """A client of a port on which no server listens."""
+    """Returns a client of a port on which no server listens."""
     return Api(style, Mistral("a key", server_url=UNREACHABLE, retries=1))
 
 
@@ -66,7 +66,7 @@ async def test_unusual_values_are_preserved(api: Api) -> None:
     fetched = await api.datasets.records.fetch(dataset_record_id=created.id)
     (listed,) = await api.records(dataset)
     for record in (created, fetched, listed):
-        # Compares text, which distinguishes the order of keys, 1 from 1.0 and True, and 0.0 from -0.0.
+        # Comparing JSON distinguishes the order of keys, 1 from 1.0 and True, and 0.0 from -0.0.
         assert json.dumps(dict(record.payload)) == json.dumps(UNUSUAL)
         assert json.dumps(record.properties) == json.dumps(UNUSUAL)
     text = '{"messages": [ ], "e": 1E400, "lone": "\\ud800", "same": 1, "same": 2}'

@@ -33,7 +33,7 @@ async def test_responses_of_every_generation_are_parsed(style: str) -> None:
             read = await Api(style, server.client()).datasets.fetch(dataset_id=ID)
         assert (read.slug, read.deleted_at, read.created_at.microsecond) == (slug, None, 818_693)
 
-    # The samples in the API's documentation, with its rendering of objects with arbitrary keys.
+    # Samples from the API documentation, which renders objects with arbitrary keys as arrays.
     sample = {
         "id": ID,
         **TIMES,
@@ -89,19 +89,19 @@ async def test_invalid_payload_json_does_not_hide_other_records(style: str) -> N
     with Canned(200, f'{{"records": {{"results": [{results}], "count": 2, "next": null}}}}') as server:
         mistral = server.client()
         page = (await Api(style, mistral).datasets.list_records(dataset_id=ID)).records
-        broken, whole = (record.payload for record in page.results)
-        assert whole.to_dict() == {"messages": []}
-        with pytest.raises(errors.DecodingError) as unread:
-            broken["secret"]
-        cause = unread.value.__cause__
-        assert "secret" not in f"{unread.value!r} {unread.value} {cause!r}"
+        invalid, valid = (record.payload for record in page.results)
+        assert valid.to_dict() == {"messages": []}
+        with pytest.raises(errors.DecodingError) as caught:
+            invalid["secret"]
+        cause = caught.value.__cause__
+        assert "secret" not in f"{caught.value!r} {caught.value} {cause!r}"
         assert not hasattr(cause, "doc"), "the exception of `json` contains the text"
-        assert "secret" not in repr(page.results[0]) + repr(broken)
-        refused = await error_of(
-            Api(style, mistral).datasets.create_record, dataset_id=ID, payload=broken, properties={}
+        assert "secret" not in repr(page.results[0]) + repr(invalid)
+        error = await error_of(
+            Api(style, mistral).datasets.create_record, dataset_id=ID, payload=invalid, properties={}
         )
-    assert type(refused) is errors.ValidationError
-    assert "secret" not in str(refused)
+    assert type(error) is errors.ValidationError
+    assert "secret" not in str(error)
     assert len(server.requests) == 1
 
 

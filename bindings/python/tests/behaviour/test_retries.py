@@ -96,28 +96,28 @@ async def test_error_reports_attempts(workspace: Workspace) -> None:
 
 async def test_deadline_ends_retries(workspace: Workspace) -> None:
     patient = RetryPolicy(1000, first_delay=0.05)
-    hasty = workspace.with_client(workspace.mistral.with_options(deadline_ms=400, retries=patient))
+    limited = workspace.with_client(workspace.mistral.with_options(deadline_ms=400, retries=patient))
     workspace.inject_fault(operation="list_datasets", status=500, times=None)
     began = time.monotonic()
-    error = await error_of(hasty.datasets.list)
+    error = await error_of(limited.datasets.list)
     assert time.monotonic() - began < 1.5
     assert error.attempts > 1
     # A deadline also ends an attempt in progress.
     workspace.clear_faults()
     workspace.inject_fault(operation="list_datasets", delay_ms=5000)
-    error = await error_of(hasty.datasets.list)
+    error = await error_of(limited.datasets.list)
     assert isinstance(error, errors.TimeoutError)
     assert "deadline" in error.message
 
 
 async def test_retries_can_be_disabled(workspace: Workspace) -> None:
     workspace.inject_fault(operation="list_datasets", status=500, times=None)
-    for once in (0, 1, RetryPolicy(1)):
-        assert (await error_of(workspace.datasets.list, retries=once)).attempts == 1
-    hasty = workspace.with_client(Mistral(workspace.key, server_url=workspace.local.url, retries=1))
-    assert (await error_of(hasty.datasets.list)).attempts == 1
+    for retries in (0, 1, RetryPolicy(1)):
+        assert (await error_of(workspace.datasets.list, retries=retries)).attempts == 1
+    without_retries = workspace.with_client(Mistral(workspace.key, server_url=workspace.local.url, retries=1))
+    assert (await error_of(without_retries.datasets.list)).attempts == 1
     assert len(workspace.requests()) == 4
-    assert (await error_of(hasty.datasets.list, retries=RetryPolicy(2, first_delay=0))).attempts == 2
+    assert (await error_of(without_retries.datasets.list, retries=RetryPolicy(2, first_delay=0))).attempts == 2
 
 
 async def test_per_call_options(workspace: Workspace, mistral_local_server: LocalServer) -> None:
@@ -132,8 +132,8 @@ async def test_per_call_options(workspace: Workspace, mistral_local_server: Loca
 
     with mistral_local_server.workspace() as other:
         other.client.datasets.create(name="Elsewhere", description="")
-    keyed = workspace.with_client(workspace.mistral.with_options(api_key=other.api_key))
-    assert (await keyed.datasets.list()).datasets.count == 1
+    with_key = workspace.with_client(workspace.mistral.with_options(api_key=other.api_key))
+    assert (await with_key.datasets.list()).datasets.count == 1
     assert (await workspace.datasets.list()).datasets.count == 0
     error = await error_of(workspace.datasets.list, server_url="http://127.0.0.1:9", retries=1)
     assert isinstance(error, errors.ConnectionError)
@@ -159,7 +159,7 @@ async def test_raw_responses(workspace: Workspace) -> None:
     assert (deleted.value, deleted.status, deleted.body) == (None, 204, b"")
     error = await error_of(workspace.raw, fetch, dataset_id=dataset.id)
     assert isinstance(error, errors.NotFoundError)
-    # The request for the response applies to one call, even if that fails.
+    # `raw` applies to one call only, even if that call fails.
     assert (await workspace.datasets.list()).datasets.count == 0
     with pytest.raises(TypeError, match="single call"):
         await workspace.raw(lambda: None)

@@ -12,14 +12,14 @@ from harness import Workspace, error_of
 from mistral_datasets import errors, models
 
 
-def shown(task: models.ImportTask, status: str) -> dict[str, Any]:
-    """Returns a task as JSON with the given status."""
-    members = task.to_dict()
-    kept = ("id", "dataset_id", "creator_id", "workspace_id", "created_at", "updated_at")
-    return {name: members[name] for name in kept} | {"status": status}
+def with_status(task: models.ImportTask, status: str) -> dict[str, Any]:
+    """Returns the JSON of a task with another status."""
+    fields = task.to_dict()
+    names = ("id", "dataset_id", "creator_id", "workspace_id", "created_at", "updated_at")
+    return {name: fields[name] for name in names} | {"status": status}
 
 
-async def started(workspace: Workspace, lines: str = '{"messages": []}\n') -> models.ImportTask:
+async def start_import(workspace: Workspace, lines: str = '{"messages": []}\n') -> models.ImportTask:
     dataset = await workspace.dataset()
     task: models.ImportTask = await workspace.datasets.import_from_file(
         dataset_id=dataset.id, file_id=await workspace.file(lines)
@@ -28,23 +28,23 @@ async def started(workspace: Workspace, lines: str = '{"messages": []}\n') -> mo
 
 
 async def test_wait_for_a_task(workspace: Workspace) -> None:
-    task = await started(workspace, '{"messages": []}\n' * 2)
+    task = await start_import(workspace, '{"messages": []}\n' * 2)
     seen: list[tuple[str, threading.Thread]] = []
 
-    def see(task: models.ImportTask) -> None:
+    def record_status(task: models.ImportTask) -> None:
         seen.append((task.status, threading.current_thread()))
 
-    done = await workspace.wrap(task).wait(on_progress=see)
-    assert (done.status, done.progress, done.result.imported_record_count) == ("COMPLETED", 100, 2)
+    completed = await workspace.wrap(task).wait(on_progress=record_status)
+    assert (completed.status, completed.progress, completed.result.imported_record_count) == ("COMPLETED", 100, 2)
     # The callback runs on the waiting thread.
     assert seen[-1] == ("COMPLETED", threading.main_thread())
     file_id = await workspace.file('{"messages": []}\n')
-    done = await workspace.datasets.import_from_file(dataset_id=task.dataset_id, file_id=file_id, wait=True)
-    assert done.status == "COMPLETED"
+    completed = await workspace.datasets.import_from_file(dataset_id=task.dataset_id, file_id=file_id, wait=True)
+    assert completed.status == "COMPLETED"
 
 
 async def test_wait_raises_for_a_failed_task(workspace: Workspace) -> None:
-    task = await started(workspace, '{"messages": []}\nno JSON\n')
+    task = await start_import(workspace, '{"messages": []}\nno JSON\n')
     error = await error_of(workspace.wrap(task).wait)
     assert isinstance(error, errors.TaskFailedError)
     assert error.task is not None
@@ -52,7 +52,7 @@ async def test_wait_raises_for_a_failed_task(workspace: Workspace) -> None:
     assert str(error.task.message) in error.message
     assert (await workspace.wrap(error.task).refresh()).status == "FAILED"
     for status in ("CANCELED", "TERMINATED", "TIMED_OUT"):
-        workspace.inject_fault(operation="fetch_task", body=shown(task, status))
+        workspace.inject_fault(operation="fetch_task", body=with_status(task, status))
         error = await error_of(workspace.wrap(task).wait)
         assert isinstance(error, errors.TaskFailedError)
         assert error.task is not None
@@ -60,9 +60,9 @@ async def test_wait_raises_for_a_failed_task(workspace: Workspace) -> None:
 
 
 async def test_wait_times_out(workspace: Workspace) -> None:
-    task = await started(workspace)
+    task = await start_import(workspace)
     workspace.requests()
-    workspace.inject_fault(operation="fetch_task", body=shown(task, "RUNNING"), times=None)
+    workspace.inject_fault(operation="fetch_task", body=with_status(task, "RUNNING"), times=None)
     error = await error_of(workspace.wrap(task).wait, timeout=0.2, poll_interval=(0.02, 0.04))
     assert isinstance(error, errors.TimeoutError)
     assert error.task is not None
@@ -71,17 +71,17 @@ async def test_wait_times_out(workspace: Workspace) -> None:
 
 
 async def test_wait_polls_through_unknown_statuses(workspace: Workspace) -> None:
-    task = await started(workspace)
+    task = await start_import(workspace)
     for status in ("UNKNOWN", "CONTINUED_AS_NEW", "RESTING"):
-        workspace.inject_fault(operation="fetch_task", body=shown(task, status))
+        workspace.inject_fault(operation="fetch_task", body=with_status(task, status))
     workspace.requests()
-    done = await workspace.wrap(task).wait(poll_interval=(0.005, 0.005))
-    assert done.status == "COMPLETED"
+    completed = await workspace.wrap(task).wait(poll_interval=(0.005, 0.005))
+    assert completed.status == "COMPLETED"
     assert len(workspace.requests()) >= 4
 
 
 async def test_task_from_saved_ids(workspace: Workspace) -> None:
-    task = await started(workspace)
+    task = await start_import(workspace)
     saved = (task.dataset_id, task.id)
     handle = workspace.mistral.datasets.task(dataset_id=saved[0], task_id=saved[1])
     assert (handle.dataset_id, handle.id) == saved
@@ -90,7 +90,7 @@ async def test_task_from_saved_ids(workspace: Workspace) -> None:
     unknown = workspace.mistral.datasets.task(dataset_id=saved[0], task_id=saved[0])
     assert (await error_of(workspace.wrap(unknown).refresh)).error_code == "DATASET_TASK_NOT_FOUND"
     # A task created from JSON has no client.
-    orphan = models.ImportTask.from_json(task.to_json())
-    error = await error_of(workspace.wrap(orphan).wait)
+    detached = models.ImportTask.from_json(task.to_json())
+    error = await error_of(workspace.wrap(detached).wait)
     assert isinstance(error, errors.ConfigurationError)
     assert "datasets.task" in error.message

@@ -1,4 +1,4 @@
-//! `Encode` implementations: each type appends its fields in the order in which its JavaScript class decodes them.
+//! The `Encode` implementations. Each type appends its fields in the order in which its JavaScript class decodes them.
 
 use std::fmt::Write;
 

@@ -45,7 +45,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
     Ok(text)
 }
 
-/// The exports of `models.js`.
+/// Returns the exports of `models.js`.
 pub fn names(model: &Model) -> Result<Vec<String>, String> {
     public_schemas(model)
         .into_iter()
@@ -116,8 +116,8 @@ fn model_class(model: &Model, schema: &Schema, fields: &[Field]) -> Result<Strin
     Ok(text)
 }
 
-/// The getters of a lazy property: a timestamp, or a raw JSON object and its text. The value is created from two numbers on
-/// first access and cached.
+/// Emits the getters of a lazy property: a timestamp, or a raw JSON object and its text. The value is created from two numbers
+/// on first access and cached.
 fn lazy_getters(field: &Field, offset: usize) -> String {
     let name = camel(&field.name);
     let position = match offset {
@@ -136,7 +136,7 @@ fn lazy_getters(field: &Field, offset: usize) -> String {
     }
 }
 
-/// The expression that decodes a value.
+/// Emits the expression that decodes a value.
 fn decode(model: &Model, ty: &Type) -> Result<String, String> {
     Ok(match ty {
         Type::String | Type::Uuid => "decoder.string()".to_owned(),
@@ -164,7 +164,7 @@ fn decode(model: &Model, ty: &Type) -> Result<String, String> {
     })
 }
 
-/// The expression that converts a property for `toJSON`.
+/// Emits the expression that converts a property for `toJSON`.
 fn to_json(model: &Model, field: &Field) -> String {
     let property = format!("this.{}", camel(&field.name));
     let convert = |call: &str| match may_be_null(field) {

@@ -39,7 +39,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
     Ok(text)
 }
 
-/// The TypeScript type of a value that is not null.
+/// Returns the TypeScript type of a value that is not null.
 pub fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
     Ok(match ty {
         Type::String | Type::Uuid => "string".to_owned(),
@@ -60,14 +60,14 @@ pub fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
 const TYPED: &str =
     " The type parameters describe the conversation; they are not validated at run time.";
 
-/// The type parameters of a model and their defaults: one for each field whose type is a named free-form object.
+/// Returns the type parameters of a model and their defaults: one for each field whose type is a named free-form object.
 pub fn parameters(model: &Model, schema: &Schema) -> Vec<(String, String)> {
     let Kind::Object { fields } = &schema.kind else { return Vec::new() };
     fields.iter().filter_map(|field| parameter(model, field)).collect()
 }
 
-/// The type parameter of a field and its default, if the field's type is a named free-form object. A parameter must not have
-/// the name of its own default.
+/// Returns the type parameter of a field and its default, if the field's type is a named free-form object. A parameter must not
+/// have the name of its own default.
 fn parameter(model: &Model, field: &Field) -> Option<(String, String)> {
     let Type::Named(name) = &field.ty else { return None };
     let class = class(name).ok().filter(|_| is_raw(model, &field.ty))?;
@@ -76,7 +76,7 @@ fn parameter(model: &Model, field: &Field) -> Option<(String, String)> {
     Some((parameter, class.to_owned()))
 }
 
-/// The declaration of type parameters.
+/// Formats the declaration of type parameters.
 pub fn declared(parameters: &[(String, String)]) -> String {
     let declared: Vec<String> =
         parameters.iter().map(|(name, default)| format!("{name} = {default}")).collect();
@@ -153,7 +153,7 @@ fn open_enum(schema: &Schema, name: &str, values: &[String]) -> String {
     text
 }
 
-/// A union type as prettier formats it: on one line, on the line below its name, or with one line per variant.
+/// Formats a union type as prettier does: on one line, on the line below its name, or with one line per variant.
 fn union(name: &str, parts: &[String]) -> String {
     let line = format!("export type {name} = {};", parts.join(" | "));
     if line.len() <= WIDTH {
@@ -205,7 +205,7 @@ fn free_object(
     Ok(text)
 }
 
-/// The input type of a known property. Objects in it may be of any type.
+/// Returns the input type of a known property. Objects in it may be of any type.
 fn input_type(model: &Model, ty: &Type) -> Result<String, String> {
     Ok(match ty {
         Type::Array(items) => format!("readonly {}[]", input_type(model, items)?),

@@ -75,7 +75,7 @@ fn method(model: &Model, operation: &Operation) -> Result<String, String> {
     ))
 }
 
-/// The method that creates a pager over a listing.
+/// Emits the method that creates a pager over a listing.
 fn pager_method(model: &Model, operation: &Operation) -> Result<String, String> {
     let Call { parameters, conversions, call } =
         call(model, operation, listing_arguments(model, operation))?;
@@ -146,7 +146,7 @@ fn call<'a>(
     Ok(Call { parameters, conversions, call })
 }
 
-/// The Rust type of an argument.
+/// Returns the Rust type of an argument.
 fn parameter_type(field: &Field, shape: &Shape) -> String {
     match shape {
         Shape::String | Shape::Enum(_) | Shape::Json(_) => "String".to_owned(),

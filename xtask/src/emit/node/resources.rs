@@ -73,14 +73,14 @@ pub fn emit(model: &Model) -> Result<String, String> {
     Ok(text)
 }
 
-/// The exports of `resources.js`.
+/// Returns the exports of `resources.js`.
 pub fn names(model: &Model) -> Vec<String> {
     let mut names: Vec<String> = model.groups().into_iter().map(resource_class).collect();
     names.push("Resources".to_owned());
     names
 }
 
-/// The constant that describes the arguments and the response of an operation.
+/// Emits the constant that describes the arguments and the response of an operation.
 fn operation_constant<'a>(
     model: &'a Model,
     operation: &'a Operation,
@@ -100,7 +100,7 @@ fn operation_constant<'a>(
     Ok(before + &validators(model, operation, fields, checks)?)
 }
 
-/// The constant that describes the arguments and the items of a pager.
+/// Emits the constant that describes the arguments and the items of a pager.
 fn listing_constant<'a>(
     model: &'a Model,
     operation: &'a Operation,
@@ -114,7 +114,7 @@ fn listing_constant<'a>(
     Ok(before + &validators(model, operation, listing_arguments(model, operation), checks)?)
 }
 
-/// The validators of arguments, and the end of the constant. Adds the validators used to `checks`.
+/// Emits the validators of arguments and the end of the constant. Adds the validators used to `checks`.
 fn validators<'a>(
     model: &'a Model,
     operation: &Operation,

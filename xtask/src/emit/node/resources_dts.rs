@@ -78,7 +78,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
     Ok(text)
 }
 
-/// The interface of a method's request.
+/// Emits the interface of a method's request.
 fn request(model: &Model, operation: &Operation) -> Result<String, String> {
     let arguments = operation.arguments(model);
     if arguments.is_empty() {
@@ -117,7 +117,7 @@ fn request_property(model: &Model, operation: &Operation, field: &Field) -> Resu
     ))
 }
 
-/// The interface of a pager method's request.
+/// Emits the interface of a pager method's request.
 fn pager_request(model: &Model, operation: &Operation) -> Result<String, String> {
     let method = camel(&pager_name(&operation.name)?);
     let mut text =
@@ -171,7 +171,7 @@ fn resource(model: &Model, group: &str) -> Result<String, String> {
     Ok(text)
 }
 
-/// A method signature as prettier formats it: on one line, or with one line per parameter.
+/// Formats a method signature as prettier does: on one line, or with one line per parameter.
 fn method(name: &str, request: &str, returned: String) -> String {
     let options = "options?: CallOptions";
     let line = format!("  {name}({request}, {options}): {returned};\n");
@@ -198,7 +198,7 @@ fn returned(operation: &Operation) -> Result<String, String> {
     })
 }
 
-/// The method that creates a pager, with its documentation.
+/// Emits the method that creates a pager, with its documentation.
 fn pager_method(model: &Model, operation: &Operation, listing: &Listing) -> Result<String, String> {
     let name = camel(&pager_name(&operation.name)?);
     let required: Vec<String> = listing_arguments(model, operation)
@@ -233,7 +233,7 @@ fn pager_method(model: &Model, operation: &Operation, listing: &Listing) -> Resu
     ))
 }
 
-/// The documentation of a method, with an example.
+/// Returns the documentation of a method, with an example.
 fn documentation(model: &Model, operation: &Operation) -> Result<String, String> {
     let mut text = format!("{}\n\n", operation.doc());
     if operation.success.response != Response::Empty {
@@ -247,7 +247,7 @@ fn documentation(model: &Model, operation: &Operation) -> Result<String, String>
     Ok(text)
 }
 
-/// A call with all required arguments, passed as variables of the same names.
+/// Emits a call with all required arguments, passed as variables of the same names.
 fn example(model: &Model, operation: &Operation) -> Result<String, String> {
     let names: Vec<String> = operation
         .arguments(model)
@@ -275,7 +275,7 @@ fn example(model: &Model, operation: &Operation) -> Result<String, String> {
     ))
 }
 
-/// `ImportTask` as `importTask`.
+/// Converts the name of a class to that of a variable, such as `ImportTask` to `importTask`.
 fn variable(class: &str) -> String {
     class[..1].to_lowercase() + &class[1..]
 }

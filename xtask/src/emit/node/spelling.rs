@@ -17,7 +17,7 @@ const GLOBALS: [&str; 20] = [
     "Symbol",
 ];
 
-/// `list_records` as `listRecords`.
+/// Converts a name to camel case, such as `list_records` to `listRecords`.
 pub fn camel(name: &str) -> String {
     let mut text = String::new();
     for (index, part) in name.split('_').filter(|part| !part.is_empty()).enumerate() {
@@ -31,16 +31,16 @@ pub fn camel(name: &str) -> String {
     text
 }
 
-/// `list_records` or `datasets.records` as `ListRecords`, `DatasetsRecords`.
+/// Converts a name to Pascal case, such as `list_records` to `ListRecords` and `datasets.records` to `DatasetsRecords`.
 pub fn pascal(name: &str) -> String {
     let name = camel(&name.replace('.', "_"));
     name[..1].to_uppercase() + &name[1..]
 }
 
-/// The name of the pager over a listing: `iter_records` for `list_records`.
+/// Returns the name of the pager over a listing, such as `iter_records` for `list_records`.
 ///
 /// # Errors
-/// If the name does not start with `list`.
+/// Returns a message if the name does not start with `list`.
 pub fn pager_name(name: &str) -> Result<String, String> {
     let rest = name.strip_prefix("list").ok_or_else(|| {
         format!("`{name}`: the name of a paginated listing must start with `list`")
@@ -48,22 +48,22 @@ pub fn pager_name(name: &str) -> Result<String, String> {
     Ok(format!("iter{rest}"))
 }
 
-/// `list_records` as `LIST_RECORDS`.
+/// Converts a name to upper case, such as `list_records` to `LIST_RECORDS`.
 pub fn constant(name: &str) -> String {
     name.to_uppercase()
 }
 
-/// The class of a resource group: `datasets.records` is `Records`.
+/// Returns the class of a resource group, such as `Records` for `datasets.records`.
 pub fn resource_class(group: &str) -> String {
     pascal(property(group))
 }
 
-/// The property of a resource group in its parent: `records` for `datasets.records`.
+/// Returns the property of a resource group in its parent, such as `records` for `datasets.records`.
 pub fn property(group: &str) -> &str {
     group.rsplit('.').next().expect("a split has at least one part")
 }
 
-/// The groups nested in a group, or the top-level groups.
+/// Returns the child groups of a group, or the top-level groups.
 pub fn children<'a>(model: &'a Model, parent: Option<&str>) -> Vec<&'a str> {
     model
         .groups()
@@ -72,10 +72,10 @@ pub fn children<'a>(model: &'a Model, parent: Option<&str>) -> Vec<&'a str> {
         .collect()
 }
 
-/// The name of a schema's class or type.
+/// Returns the name of a schema's class or type.
 ///
 /// # Errors
-/// If it would shadow a global.
+/// Returns a message if it would shadow a global.
 pub fn class(name: &str) -> Result<&str, String> {
     if let Some((_, renamed)) = RENAMED.iter().find(|(schema, _)| *schema == name) {
         return Ok(renamed);
@@ -88,8 +88,8 @@ pub fn class(name: &str) -> Result<&str, String> {
     Ok(name)
 }
 
-/// The schemas reachable from successful responses and arguments, in document order. Error responses and request bodies have
-/// no class: the former become errors, and the fields of the latter are arguments.
+/// Returns the schemas reachable from successful responses and arguments, in document order. Error responses and request bodies
+/// have no class: the former become errors, and the fields of the latter are arguments.
 pub fn public_schemas(model: &Model) -> Vec<&Schema> {
     fn mark<'a>(model: &'a Model, ty: &'a Type, found: &mut BTreeSet<&'a str>) {
         match ty {
@@ -123,12 +123,12 @@ pub fn public_schemas(model: &Model) -> Vec<&Schema> {
         .collect()
 }
 
-/// Whether a field of a response may be null. A missing array is decoded as an empty one.
+/// Returns whether a field of a response may be null. A missing array is decoded as an empty one.
 pub fn may_be_null(field: &Field) -> bool {
     !field.required && (field.nullable || !matches!(field.ty, Type::Array(_)))
 }
 
-/// Whether a type is a free-form object, which is encoded as raw JSON.
+/// Returns whether a type is a free-form object, which is encoded as raw JSON.
 pub fn is_raw(model: &Model, ty: &Type) -> bool {
     match ty {
         Type::FreeObject => true,
@@ -137,19 +137,20 @@ pub fn is_raw(model: &Model, ty: &Type) -> bool {
     }
 }
 
-/// Whether a property of a numerous model is created on first access. This applies to raw JSON, and to timestamps because a
-/// `Date` needs ten times the memory of a number. Lazy fields are encoded after the others, as two numbers each.
+/// Returns whether a property is created on first access. In models with thousands of objects in memory, this applies to
+/// raw JSON, and to timestamps because a `Date` needs ten times the memory of a number. Lazy fields are encoded after the others,
+/// as two numbers each.
 pub fn is_lazy(model: &Model, fields: &[Field], field: &Field) -> bool {
     is_numerous(model, fields) && (is_raw(model, &field.ty) || field.ty == Type::DateTime)
 }
 
-/// Whether programs hold thousands of objects of a model. True for those with raw JSON.
+/// Returns whether programs typically hold thousands of objects of a model, which is assumed of models with raw JSON.
 fn is_numerous(model: &Model, fields: &[Field]) -> bool {
     fields.iter().any(|field| is_raw(model, &field.ty))
 }
 
-/// Assigns a slot to each field that likely has the same value in consecutive objects: parent IDs and enums of numerous
-/// models. Both sides remember the last string of each slot.
+/// Assigns a slot to each field that likely has the same value in consecutive objects: the parent IDs and enums of models with
+/// many objects. Both sides remember the last string of each slot.
 pub fn repeated_slots(model: &Model, fields: &[Field]) -> Vec<Option<usize>> {
     let is_open_enum = |ty: &Type| matches!(ty, Type::Named(name) if matches!(model.schema(name).kind, Kind::OpenEnum { .. }));
     let is_numerous = is_numerous(model, fields);
@@ -165,12 +166,12 @@ pub fn repeated_slots(model: &Model, fields: &[Field]) -> Vec<Option<usize>> {
         .collect()
 }
 
-/// Whether a type is an object with known fields, which has a class.
+/// Returns whether a type is an object with known fields, which has a class.
 pub fn is_model(model: &Model, ty: &Type) -> bool {
     matches!(ty, Type::Named(name) if matches!(model.schema(name).kind, Kind::Object { .. }))
 }
 
-/// The base class of a model: `Task`, which can be refreshed and awaited, or `Model`.
+/// Returns the base class of a model: `Task`, which can be refreshed and awaited, or `Model`.
 pub fn base(model: &Model, schema: &Schema) -> &'static str {
     let is_task = model.operations.iter().any(|operation| {
         operation.starts_task()
@@ -179,12 +180,12 @@ pub fn base(model: &Model, schema: &Schema) -> &'static str {
     if is_task { "Task" } else { "Model" }
 }
 
-/// The handwritten base class of a resource group and its file, if it has one.
+/// Returns the handwritten base class of a resource group and its file, if there is one.
 pub fn handwritten_base(group: &str) -> Option<(&'static str, &'static str)> {
     (group == "datasets").then_some(("DatasetsBase", "datasets.js"))
 }
 
-/// The arguments of a pager: those of the listing except for the page number and size.
+/// Returns the arguments of a pager: those of the listing except for the page number and size.
 pub fn listing_arguments<'a>(
     model: &'a Model,
     operation: &'a Operation,
@@ -213,7 +214,7 @@ impl<'a> Shape<'a> {
     /// Returns the shape of an operation's argument.
     ///
     /// # Errors
-    /// If the type is not supported in Node.
+    /// Returns a message if the type is not supported in Node.
     pub fn of_argument(
         model: &'a Model,
         operation: &Operation,
@@ -245,7 +246,7 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// A TSDoc comment, on one line if it fits.
+/// Formats a TSDoc comment, on one line if it fits.
 pub fn doc(indent: &str, text: &str) -> String {
     let text = text.trim().replace("*/", "*\\/");
     if !text.contains('\n') && indent.len() + text.len() + "/**  */".len() <= WIDTH {
@@ -276,7 +277,7 @@ pub fn doc(indent: &str, text: &str) -> String {
     lines + indent + " */\n"
 }
 
-/// The description of a property or argument, with its limits and default.
+/// Returns the description of a property or argument, with its limits and default.
 pub fn description(field: &Field) -> String {
     let mut text = field.description.clone();
     if let Some(limits) = field.limits.in_words() {
@@ -288,7 +289,7 @@ pub fn description(field: &Field) -> String {
     text
 }
 
-/// A bracketed list as prettier formats it: on one line if it fits, otherwise with one line per item.
+/// Formats a bracketed list as prettier does: on one line if it fits, otherwise with one line per item.
 pub fn list(before: &str, items: &[String], after: &str) -> String {
     // Only braces have inner spaces.
     let space = if before.ends_with('{') { " " } else { "" };

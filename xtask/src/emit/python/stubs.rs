@@ -60,7 +60,7 @@ pub fn resources(model: &Model) -> Result<String, String> {
         };
         let _ = write!(
             classes,
-            "\n    def __new__(cls, client: Client, /) -> {}:\n        \"\"\"Creates the resource of a client. `Mistral` already has one.\"\"\"\n",
+            "\n    def __new__(cls, client: Client, /) -> {}:\n        \"\"\"Creates the resource for a client. `Mistral` creates it on first access.\"\"\"\n",
             class(group)
         );
         for child in children(model, Some(group)) {
@@ -179,7 +179,7 @@ fn response(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, 
         &mut text,
         "extra",
         "Mapping[str, JSON]",
-        "Fields of the response that this version does not know, by name. They are attributes too.",
+        "Fields of the response that this version does not know, by name. They are also available as attributes.",
     );
     // A field with this name shadows the builtin within the class.
     let object = if fields.iter().any(|field| field.name == "object") {
@@ -193,7 +193,7 @@ fn response(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, 
     let _ = write!(
         text,
         "    @staticmethod\n    def from_json(text: str, /) -> {}:\n\
-         \x20       \"\"\"Creates a response from JSON, as leniently as from a server's response.\"\"\"\n\n\
+         \x20       \"\"\"Creates an instance from JSON, parsed like a response of the server.\"\"\"\n\n\
          \x20   def to_json(self) -> str:\n\
          \x20       \"\"\"Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim.\"\"\"\n\n\
          \x20   def to_dict(self) -> dict[str, JSON]:\n\

@@ -108,7 +108,7 @@ pub const REFRESH_DOC: [&str; 8] = [
 pub const WAIT_DOC: [&str; 17] = [
     "Waits until the task has finished.",
     "",
-    "An unknown status is treated as still in progress.",
+    "A task with an unknown status counts as in progress.",
     "",
     "Args:",
     "    timeout: Maximum time to wait, in seconds. Default: 1800.",
@@ -180,7 +180,7 @@ pub fn pager_doc(model: &Model, operation: &Operation, listing: &Listing) -> Vec
             "    A pager, for `for` and `async for`. Every loop starts from the beginning.",
             "",
             "Raises:",
-            "    errors.ConflictError: Raised by the loop if `strict` is set and items are missing.",
+            "    errors.ConflictError: Raised by the loop if `strict` is set and the number of items differs from the server's count.",
             "    errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.",
             "",
             "Example:",
@@ -347,7 +347,7 @@ pub fn method_doc(model: &Model, operation: &Operation, style: Style) -> Vec<Str
     lines.extend([String::new(), "Raises:".to_owned()]);
     if operation.starts_task() {
         lines.extend([
-            "    errors.TaskFailedError: `wait` is set and the task did not complete.".to_owned(),
+            "    errors.TaskFailedError: `wait` is set and the task did not succeed.".to_owned(),
             "    errors.TimeoutError: `wait` is set and the task is still in progress.".to_owned(),
         ]);
     }
