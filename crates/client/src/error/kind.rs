@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The kind of an [`Error`]. Python and Node have a class for each kind, for example `NotFoundError` for `NotFound`.
+/// The kind of an [`Error`](crate::Error). Python and Node have a class for each kind, for example `NotFoundError` for `NotFound`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -29,7 +29,7 @@ pub enum ErrorKind {
     Server,
     /// The response does not match the API.
     Decoding,
-    /// An import task failed; see [`Error::task`].
+    /// An import task failed; see [`Error::task`](crate::Error::task).
     TaskFailed,
     /// The caller cancelled the call: the client was closed, or a cancellation token or signal was triggered.
     Cancelled,
