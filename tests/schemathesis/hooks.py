@@ -1,4 +1,4 @@
-"""Schemathesis hooks: insert the data that imports read, use its ids in requests, and skip forms that cannot be sent."""
+"""Schemathesis hooks: insert the data that imports read, use its ids in requests, and skip unsendable forms."""
 
 import json
 import os
@@ -82,9 +82,9 @@ def is_uuid(value: object) -> bool:
 def filter_form(context, body):
     """Skips forms whose encoding differs from the generated value.
 
-    A list becomes one form part per item, so an empty list omits the field and the form may be valid. A number or boolean
-    becomes a string, so it is valid where a string is expected. A field name with control characters breaks the part's
-    headers.
+    A list becomes one form part per item, so an empty list omits the field and the form may be valid. A number or
+    boolean becomes a string, so it is valid where a string is expected. A field name with control characters breaks the
+    part's headers.
     """
     if not isinstance(body, dict):
         return True
