@@ -1,9 +1,13 @@
 //! Conversions of call arguments.
 
+use std::str::FromStr;
+
+use mistral_datasets_types::RawJson;
 use serde::Serialize;
 use uuid::Uuid;
 
-use mistral_datasets_types::RawJson;
+use crate::error::{Error, ErrorKind};
+use crate::strategy::Strategy;
 
 /// A value that can be used as an id: a string or a [`Uuid`].
 ///
@@ -74,5 +78,15 @@ pub(crate) struct Json(pub(crate) Result<RawJson, String>);
 impl Json {
     pub(crate) fn new(value: impl Serialize) -> Self {
         Self(RawJson::from_value(&value).map_err(|error| error.to_string()))
+    }
+}
+
+impl FromStr for Strategy {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::ALL.iter().copied().find(|known| known.name() == name).ok_or_else(|| {
+            Error::new(ErrorKind::Validation, "strategy: expected `auto`, `single` or `file`")
+        })
     }
 }

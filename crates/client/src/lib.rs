@@ -37,7 +37,7 @@
 
 // The modules form layers. A module uses only modules of its own layer and of the layers before it:
 //
-// 1. Values: error (with the reports of bulk calls), argument, checks, compression, strategy, progress
+// 1. Values: strategy, error (with the reports of bulk calls), argument, checks, compression, progress
 // 2. config: options, retry policy, builder
 // 3. transport: connections, TLS, retries, one request and its response
 // 4. client: runs one call with its deadline and cancellation

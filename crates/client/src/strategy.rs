@@ -1,9 +1,6 @@
 //! The strategies for creating many records.
 
 use std::fmt;
-use std::str::FromStr;
-
-use crate::error::{Error, ErrorKind};
 
 /// How [`create_records`](crate::calls::Datasets::create_records) sends records.
 ///
@@ -49,19 +46,10 @@ impl fmt::Display for Strategy {
     }
 }
 
-impl FromStr for Strategy {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        Self::ALL.iter().copied().find(|known| known.name() == name).ok_or_else(|| {
-            Error::new(ErrorKind::Validation, "strategy: expected `auto`, `single` or `file`")
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[test]
     fn names_can_be_parsed_back() {

@@ -1,23 +1,12 @@
 //! Decodes response bodies without parsing the payloads and properties in them.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use serde::de::DeserializeOwned;
 
-use crate::lazy_reader;
-
-thread_local! {
-    /// The body being decoded by [`from_shared_body`] on this thread.
-    static SHARED: RefCell<Option<Arc<ByteString>>> = const { RefCell::new(None) };
-}
-
-/// Returns the body that raw JSON values decoded on this thread should borrow from.
-pub(crate) fn shared_body() -> Option<Arc<ByteString>> {
-    SHARED.with_borrow(Clone::clone)
-}
+use crate::{lazy_reader, shared_body};
 
 /// Decodes a response body. Raw JSON values are copied out of it.
 ///
@@ -37,22 +26,11 @@ pub fn from_body<T: DeserializeOwned>(body: &Bytes) -> serde_json::Result<T> {
 /// # Errors
 /// Same as [`from_body`].
 pub fn from_shared_body<T: DeserializeOwned>(body: &Bytes) -> serde_json::Result<T> {
-    /// Clears the thread-local even if a `Deserialize` implementation panics.
-    struct Reset;
-
-    impl Drop for Reset {
-        fn drop(&mut self) {
-            SHARED.set(None);
-        }
-    }
-
     let Ok(text) = ByteString::try_from(body.clone()) else {
         return serde_json::from_slice(body);
     };
     let text = Arc::new(text);
-    SHARED.set(Some(Arc::clone(&text)));
-    let _reset = Reset;
-    from_text(&text)
+    shared_body::with(Arc::clone(&text), || from_text(&text))
 }
 
 /// Decodes text with the lazy reader only. Returns `None` if the lazy reader cannot read it.
@@ -73,7 +51,7 @@ mod tests {
     fn decode<T: DeserializeOwned>(body: &'static [u8], shared: bool) -> Option<T> {
         let body = Bytes::from_static(body);
         let value = if shared { from_shared_body(&body) } else { from_body(&body) };
-        assert_eq!(shared_body(), None, "the body must not leak into later reads");
+        assert_eq!(shared_body::current(), None, "the body must not leak into later reads");
         value.ok()
     }
 

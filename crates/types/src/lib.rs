@@ -17,6 +17,7 @@ mod raw_json;
 mod response_struct;
 #[rustfmt::skip]
 mod schemas;
+mod shared_body;
 #[doc(hidden)]
 pub mod skip;
 mod task_status;

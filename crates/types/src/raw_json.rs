@@ -8,7 +8,7 @@ use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::decode;
+use crate::shared_body;
 
 /// The newtype name with which [`RawJson`] requests raw text from the lazy reader.
 pub(crate) const RAW_JSON: &str = "$mistral_datasets::RawJson";
@@ -62,10 +62,10 @@ impl RawJson {
         Self(Text::Valid(value))
     }
 
-    /// Creates a value from part of a response; see [`decode::from_shared_body`] for when it borrows the body.
+    /// Creates a value from part of a response; it shares the body if one is set in [`shared_body`].
     fn unvalidated(text: &str) -> Self {
         let shared = || {
-            let body = decode::shared_body()?;
+            let body = shared_body::current()?;
             let start = text.as_ptr().addr().checked_sub(body.as_ptr().addr())?;
             let end = start.checked_add(text.len())?;
             body.get(start..end)?;
