@@ -186,7 +186,7 @@ test("invalid arguments are rejected by name, before a request is sent", async (
       "content_type: expected a media type such as application/jsonl",
     ],
     [() => client.openLink(5), "url: expected a URL, found 5"],
-    [() => client.openLink("nothing"), "url: expected an http or https link"],
+    [() => client.openLink("nothing"), "url: expected an http or https URL"],
   ]) {
     const promise = call();
     assert.ok(promise instanceof Promise, message);
