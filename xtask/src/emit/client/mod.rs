@@ -1,13 +1,17 @@
 //! Emits the client's calls: one handle per resource group, and one call type per operation, which collects the arguments,
 //! validates them and sends the request.
 
+mod checks;
+mod example;
+
 use std::fmt::Write;
+
+use checks::check;
+use example::example;
 
 use super::rust_text::{self, doc, identifier, pascal};
 use super::{Output, preamble};
-use crate::model::{
-    Argument, Field, Kind, Listing, Location, Model, Operation, Place, Response, Type,
-};
+use crate::model::{Argument, Field, Kind, Listing, Location, Model, Operation, Response, Type};
 
 const FOLDER: &str = "crates/client/src/generated";
 
@@ -283,68 +287,6 @@ fn argument_doc(field: &Field) -> String {
     text
 }
 
-/// Emits a doc example that passes each required argument as a variable of the same name.
-fn example(model: &Model, operation: &Operation) -> Result<String, String> {
-    let mut parameters = String::new();
-    let mut names = Vec::new();
-    for Argument { field, .. } in operation.arguments(model) {
-        if !field.required {
-            continue;
-        }
-        let ty = match shape(model, &field.ty) {
-            Shape::Id | Shape::String => "&str".to_owned(),
-            Shape::Ids | Shape::Strings => "Vec<String>".to_owned(),
-            Shape::Object => "serde_json::Value".to_owned(),
-            Shape::Enum(ty) => format!("mistral_datasets::types::{ty}"),
-            Shape::Scalar(ty) => ty,
-            Shape::Unknown => return unknown(operation, field),
-        };
-        let name = identifier(&field.name);
-        let _ = write!(parameters, ", {name}: {ty}");
-        names.push(name);
-    }
-    let mut calls: Vec<String> =
-        operation.group.split('.').map(|name| format!(".{}()", identifier(name))).collect();
-    calls.push(format!(".{}({})", identifier(&operation.name), names.join(", ")));
-    if operation.starts_task() {
-        calls.push(".wait()".to_owned());
-    }
-    calls.push(".await?".to_owned());
-    let result = match &operation.success.response {
-        _ if operation.starts_task() => "let task = ".to_owned(),
-        Response::Json(name) => match &model.schema(name).kind {
-            Kind::Object { fields } if fields.len() == 1 => {
-                let field = identifier(&fields[0].name);
-                calls.push(format!(".{field}"));
-                format!("let {field} = ")
-            }
-            _ => format!("let {} = ", variable(name)),
-        },
-        Response::Empty | Response::Bytes => String::new(),
-    };
-    let mut statement = format!("{result}client{};", calls.concat());
-    if statement.len() > EXAMPLE_WIDTH {
-        statement = format!("{result}client\n    {};", calls.join("\n    "));
-    }
-    let mut text = String::from("///\n/// # Examples\n/// ```no_run\n");
-    let _ = writeln!(text, "/// # async fn example(client: mistral_datasets::Client{parameters})");
-    text.push_str("/// # -> Result<(), mistral_datasets::Error> {\n");
-    for line in statement.lines() {
-        let _ = writeln!(text, "/// {line}");
-    }
-    text.push_str("/// # Ok(())\n/// # }\n/// ```\n");
-    Ok(text)
-}
-
-/// The length above which the statement of an example is split into one line per method.
-const EXAMPLE_WIDTH: usize = 80;
-
-/// Returns the last word of a type name as a variable name, such as `record` for `DatasetRecord`.
-fn variable(ty: &str) -> String {
-    let start = ty.rfind(char::is_uppercase).unwrap_or(0);
-    ty[start..].to_lowercase()
-}
-
 fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, String> {
     let arguments = operation.arguments(model);
     let call = call_name(operation);
@@ -477,83 +419,6 @@ fn send(model: &Model, operation: &Operation, arguments: &[Argument]) -> Result<
         core_arguments(operation).join(", ")
     );
     Ok(text)
-}
-
-/// Emits the checks of one argument, and a variable if a check converts it to another type.
-fn check(text: &mut String, model: &Model, field: &Field, place: Place) {
-    let (wire, name) = (&field.name, identifier(&field.name));
-    let range = |low: Option<String>, high: Option<String>, least: &str, most: &str| {
-        (low.is_some() || high.is_some()).then(|| {
-            format!("{}..={}", low.unwrap_or(least.to_owned()), high.unwrap_or(most.to_owned()))
-        })
-    };
-    let limits = &field.limits;
-    let string = |limit: Option<u64>| limit.map(|limit| limit.to_string());
-    let limit = match shape(model, &field.ty) {
-        Shape::String => {
-            range(string(limits.min_length), string(limits.max_length), "0", "u64::MAX")
-                .map(|range| ("length", range))
-        }
-        Shape::Ids | Shape::Strings => {
-            range(string(limits.min_items), string(limits.max_items), "0", "u64::MAX")
-                .map(|range| ("items", range))
-        }
-        Shape::Scalar(_) => range(
-            limits.minimum.map(|limit| limit.to_string()),
-            limits.maximum.map(|limit| limit.to_string()),
-            "i64::MIN",
-            "i64::MAX",
-        )
-        .map(|range| ("number", range)),
-        _ => None,
-    };
-    if let Some((check, range)) = limit {
-        let _ = match (field.required, check) {
-            (true, "number") => writeln!(text, "checks.number({wire:?}, self.{name}, {range})?;"),
-            (true, check) => writeln!(text, "checks.{check}({wire:?}, &self.{name}, {range})?;"),
-            (false, "number") => writeln!(
-                text,
-                "if let Some(value) = self.{name} {{\nchecks.number({wire:?}, value, {range})?;\n}}"
-            ),
-            (false, check) => writeln!(
-                text,
-                "if let Some(value) = &self.{name} {{\nchecks.{check}({wire:?}, value, {range})?;\n}}"
-            ),
-        };
-    }
-    let named = matches!(field.ty, Type::Named(_));
-    let _ = match (shape(model, &field.ty), field.required) {
-        (Shape::String, true) if place == Place::Path => {
-            writeln!(text, "checks.segment({wire:?}, &self.{name})?;")
-        }
-        (Shape::Id, true) => writeln!(text, "let {name} = checks.uuid({wire:?}, &self.{name})?;"),
-        (Shape::Id, false) => {
-            writeln!(
-                text,
-                "let {name} = self.{name}.as_deref().map(|value| checks.uuid({wire:?}, value)).transpose()?;"
-            )
-        }
-        (Shape::Ids, true) => writeln!(text, "let {name} = checks.uuids({wire:?}, &self.{name})?;"),
-        (Shape::Ids, false) => {
-            writeln!(
-                text,
-                "let {name} = self.{name}.as_deref().map(|values| checks.uuids({wire:?}, values)).transpose()?;"
-            )
-        }
-        (Shape::Object, true) => {
-            writeln!(
-                text,
-                "let {name} = checks.object({wire:?}, self.{name})?{};",
-                if named { ".into()" } else { "" }
-            )
-        }
-        (Shape::Object, false) => writeln!(
-            text,
-            "let {name} = self.{name}.map(|value| checks.object({wire:?}, Json(Ok(value)))).transpose()?{};",
-            if named { ".map(Into::into)" } else { "" }
-        ),
-        _ => Ok(()),
-    };
 }
 
 /// Returns the arguments of progenitor's method: path parameters in order, query parameters by name, then the body.
