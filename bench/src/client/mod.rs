@@ -22,7 +22,7 @@ const PAGE: &str = "docs/bench-client.md";
 const PICTURE: &str = "docs/bench-client.svg";
 
 /// The number of rounds. In each, every case runs with every client. On a shared machine, at least one round is likely to be undisturbed.
-const ROUNDS: usize = 12;
+const ROUNDS: usize = 6;
 
 /// The programs that a benchmark of the clients needs.
 #[derive(Debug)]
