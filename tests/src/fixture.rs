@@ -46,7 +46,7 @@ impl Fixture {
         let client = workspace
             .builder()
             // Keep backoff short.
-            .retries(RetryPolicy::default().first_delay(Duration::from_millis(5)))
+            .retries(RetryPolicy::new().first_delay(Duration::from_millis(5)))
             .build()
             .expect("client options are valid");
         Self { client, workspace, _server: server }

@@ -76,7 +76,7 @@ async fn concurrent_calls_succeed_after_many_rate_limit_errors() {
     let fixture = Fixture::start().await;
     let dataset = fixture.create_dataset().await;
     fixture.inject_fault(json!({"operation": "fetch_dataset", "status": 429, "times": 30})).await;
-    let policy = RetryPolicy::default().max_attempts(20).first_delay(Duration::from_millis(10));
+    let policy = RetryPolicy::new().max_retries(19).first_delay(Duration::from_millis(10));
     let client = fixture.client_with(Options::new().retries(policy));
     let calls = (0..16).map(|_| client.datasets().fetch(dataset.id).into_future());
     for fetched in futures::future::join_all(calls).await {

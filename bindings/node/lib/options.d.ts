@@ -14,26 +14,35 @@ export interface CommonOptions {
    * downloads. Default: 600000.
    */
   deadlineMs?: number | undefined;
-  /** Retry policy, or the maximum number of attempts; 1 disables retries. */
+  /** Retry policy, or the maximum number of retries; 0 disables retries. */
   retries?: RetryConfig | number | undefined;
-  /** Additional headers for all requests to the API. Not sent to presigned URLs. */
+  /** Additional headers for all requests to the API. Not sent to presigned URLs or when a server redirects to another origin. */
   headers?: Headers | Record<string, string> | Iterable<readonly [string, string]> | undefined;
 }
 
 /**
  * How often and after what delay failed requests are retried. Only transient failures are retried: idempotent requests always,
- * others only if they certainly were not carried out. Delays are random, with an upper bound that doubles after each attempt. A
- * `Retry-After` is added to the delay.
+ * others only if they were not carried out (no connection, status 429, or 503 with `Retry-After`). Delays are random, with an
+ * upper bound that doubles after each attempt. A `Retry-After` is added to the delay. Missing properties keep the value of the
+ * client that the policy is passed to, or their default.
  */
 export interface RetryPolicy {
-  /** Maximum number of attempts, including the first. Default: 5. */
-  maxAttempts?: number | undefined;
+  /**
+   * Maximum number of retries after the first attempt; 0 disables retries. Default: 4, and 9 for each record of
+   * `createRecords`.
+   */
+  maxRetries?: number | undefined;
   /** Upper bound of the first delay, in milliseconds. Default: 500. */
   firstDelayMs?: number | undefined;
   /** Upper bound of all delays, without `Retry-After`, in milliseconds. Default: 8000. */
   maxDelayMs?: number | undefined;
   /** Longest `Retry-After` that is honored, in milliseconds. A longer one ends the call. Default: 60000. */
   maxRetryAfterMs?: number | undefined;
+  /**
+   * Whether POST requests are retried after status 503 with `Retry-After`. HTTP does not guarantee that such a request was not
+   * carried out. Default: true.
+   */
+  retryUnavailableWrites?: boolean | undefined;
 }
 
 /**

@@ -88,19 +88,21 @@ function positiveMilliseconds(value) {
 
 /** Validators of the properties of a retry policy. */
 const RETRY_POLICY = {
-  maxAttempts: (value) =>
-    Number.isSafeInteger(value) && value > 0 && value < 2 ** 32
+  maxRetries: (value) =>
+    Number.isSafeInteger(value) && value >= 0 && value < 2 ** 32
       ? { value }
-      : expected("a positive integer", value),
+      : expected("an integer of at least 0", value),
   firstDelayMs: milliseconds,
   maxDelayMs: milliseconds,
   maxRetryAfterMs: milliseconds,
+  retryUnavailableWrites: (value) =>
+    typeof value === "boolean" ? { value } : expected("a boolean", value),
 };
 
 function retries(value) {
-  if (typeof value === "number") return parsePolicy({ maxAttempts: value }, (problem) => problem);
+  if (typeof value === "number") return parsePolicy({ maxRetries: value }, (problem) => problem);
   if (typeof value !== "object" || value === null) {
-    return expected("a number of attempts or an object", value);
+    return expected("a number of retries or an object", value);
   }
   return parsePolicy(
     "strategy" in value ? fromOfficialConfig(value) : value,
@@ -125,7 +127,7 @@ function parsePolicy(properties, describeProblem) {
 
 /** Converts a `RetryConfig` of the official SDK. */
 function fromOfficialConfig({ strategy, backoff = {} }) {
-  if (strategy === "none") return { maxAttempts: 1 };
+  if (strategy === "none") return { maxRetries: 0 };
   const { initialInterval, maxInterval, maxElapsedTime } = backoff;
   return { firstDelayMs: initialInterval, maxDelayMs: maxInterval, maxElapsedTime };
 }

@@ -1,8 +1,8 @@
 //! The native client: construction, per-call settings and sending. The generated operations are further methods of it.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 
-use mistral_datasets::{Client, Error, LocalData, WithResponse};
+use mistral_datasets::{Client, LocalData, WithResponse};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
@@ -148,8 +148,8 @@ impl NativeClient {
     /// Sends a call and encodes its result, with the raw response if the settings request it.
     pub(crate) async fn send<T, C>(&self, call: C) -> CallResult<EncodedResponse>
     where
-        T: Encode + Send,
-        C: IntoFuture<Output = Result<T, Error>, IntoFuture: Send>,
+        T: Encode + Send + 'static,
+        C: WithResponse<T, IntoFuture: Send + 'static>,
     {
         call_result(if self.raw {
             let result = self.run(call.with_response()).await;

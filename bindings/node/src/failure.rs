@@ -46,7 +46,7 @@ pub struct Failure {
     /// Partial report of a bulk call.
     pub report: Option<NativeReport>,
     /// Suggested fix.
-    pub hint: Option<&'static str>,
+    pub hint: Option<String>,
     /// Body of the failed response.
     pub body: Option<String>,
     /// Messages of the underlying errors, outermost first.
@@ -71,7 +71,7 @@ impl From<Error> for Failure {
             retry_after_ms: error.retry_after().map(as_milliseconds),
             task: error.task().map(encode),
             report: error.report().map(native_report),
-            hint: error.hint(),
+            hint: error.hint().map(str::to_owned),
             body: error.body().map(str::to_owned),
             causes: causes.map(ToString::to_string).collect(),
         }

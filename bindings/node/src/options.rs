@@ -23,17 +23,19 @@ pub struct Options {
     pub headers: Vec<String>,
 }
 
-/// A retry policy. Missing fields keep their defaults.
+/// A retry policy. Missing fields are left unchanged.
 #[napi(object, object_to_js = false)]
 pub struct RetryOptions {
-    /// Maximum number of requests, including the first.
-    pub max_attempts: Option<u32>,
+    /// Maximum number of retries after the first attempt.
+    pub max_retries: Option<u32>,
     /// Upper bound of the first delay, in milliseconds.
     pub first_delay_ms: Option<f64>,
     /// Upper bound of any delay, in milliseconds.
     pub max_delay_ms: Option<f64>,
     /// Longest `Retry-After` that is honored, in milliseconds.
     pub max_retry_after_ms: Option<f64>,
+    /// Whether POST requests are retried after status 503 with `Retry-After`.
+    pub retry_unavailable_writes: Option<bool>,
 }
 
 /// Returns the default options of all clients. Decoded values may share the response body instead of copying from it, because
@@ -69,9 +71,9 @@ impl From<Options> for mistral_datasets::Options {
 
 impl From<RetryOptions> for RetryPolicy {
     fn from(native: RetryOptions) -> Self {
-        let mut policy = Self::default();
-        if let Some(attempts) = native.max_attempts {
-            policy = policy.max_attempts(attempts);
+        let mut policy = Self::new();
+        if let Some(retries) = native.max_retries {
+            policy = policy.max_retries(retries);
         }
         if let Some(delay) = native.first_delay_ms {
             policy = policy.first_delay(from_milliseconds(delay));
@@ -81,6 +83,9 @@ impl From<RetryOptions> for RetryPolicy {
         }
         if let Some(delay) = native.max_retry_after_ms {
             policy = policy.max_retry_after(from_milliseconds(delay));
+        }
+        if let Some(retry) = native.retry_unavailable_writes {
+            policy = policy.retry_unavailable_writes(retry);
         }
         policy
     }

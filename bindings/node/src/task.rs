@@ -1,5 +1,6 @@
 //! Waiting for import tasks.
 
+use std::future::IntoFuture;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::client::NativeClient;
 use crate::encode::{EncodedResponse, encode};
-use crate::failure::CallResult;
+use crate::failure::{CallResult, call_result};
 use crate::options::from_milliseconds;
 
 /// Upper bound of the poll interval when the caller sets only the first one.
@@ -73,7 +74,8 @@ impl NativeWait {
     pub async fn run(&self) -> napi::Result<CallResult<EncodedResponse>> {
         let wait = self.wait.lock().unwrap_or_else(PoisonError::into_inner).take();
         let wait = wait.ok_or_else(|| napi::Error::from_reason("the wait was already started"))?;
-        Ok(self.native.send(wait).await)
+        let task = self.native.run(wait.into_future()).await;
+        Ok(call_result(task.map(|task| encode(&task))))
     }
 
     /// Returns the state of the task after the next poll, or `undefined` when the wait has ended.

@@ -87,7 +87,7 @@ test("recorded requests show a sequence of faults", async () => {
 
 test("delayed, reset and truncated responses, and clearing faults", async () => {
   const local = server.workspace();
-  const once = local.client.withOptions({ retries: 1 });
+  const once = local.client.withOptions({ retries: 0 });
   await local.injectFault({ delayMs: 60_000 });
   await failure(once.datasets.list({}, { timeoutMs: 20 }), TimeoutError);
   await local.injectFault({ resetAfterBytes: 0 });

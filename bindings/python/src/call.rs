@@ -2,6 +2,7 @@
 
 use std::future::IntoFuture;
 
+use futures::future::Either;
 use mistral_datasets::{Error, RawResponse, Wait, WithResponse};
 use pyo3::prelude::*;
 
@@ -15,24 +16,59 @@ use crate::session::{BlockingClient, Session};
 /// Sends a call of a blocking client and returns its response.
 pub fn send<C, R>(py: Python<'_>, client: BlockingClient, call: C) -> PyResult<Py<PyAny>>
 where
-    C: IntoFuture<Output = Result<R, Error>>,
+    C: WithResponse<R>,
     C::IntoFuture: Send + 'static,
-    R: IntoPython,
+    R: IntoPython + Send + 'static,
 {
     let call = with_session(client.session(), call);
     client.run(py, call)?.into_python(ConvertContext::detached(py))
 }
 
 /// Sends a call on the runtime's threads and blocks until it completes.
-///
-/// Used for long calls, and for downloads, whose body arrives between two calls from Python.
 pub fn send_by_runtime<C, R>(py: Python<'_>, session: &Session, call: C) -> PyResult<Py<PyAny>>
+where
+    C: WithResponse<R>,
+    C::IntoFuture: Send + 'static,
+    R: IntoPython + Send + 'static,
+{
+    block(py, with_session(session, call))
+}
+
+/// Runs an operation that sends several requests on a blocking client.
+pub fn run<C, R>(py: Python<'_>, client: BlockingClient, operation: C) -> PyResult<Py<PyAny>>
 where
     C: IntoFuture<Output = Result<R, Error>>,
     C::IntoFuture: Send + 'static,
     R: IntoPython,
 {
-    block(py, with_session(session, call))
+    let operation = without_response(client.session(), operation)?;
+    client.run(py, operation)?.into_python(ConvertContext::detached(py))
+}
+
+/// Runs an operation that sends several requests, or whose response is a stream, on the runtime's threads and blocks until it
+/// completes.
+pub fn run_by_runtime<C, R>(py: Python<'_>, session: &Session, operation: C) -> PyResult<Py<PyAny>>
+where
+    C: IntoFuture<Output = Result<R, Error>>,
+    C::IntoFuture: Send + 'static,
+    R: IntoPython,
+{
+    block(py, without_response(session, operation)?)
+}
+
+/// Creates a coroutine that runs an operation that sends several requests, or whose response is a stream.
+pub fn run_async<'py, C, R>(
+    py: Python<'py>,
+    name: &'static str,
+    session: &Session,
+    operation: C,
+) -> PyResult<Bound<'py, PyAny>>
+where
+    C: IntoFuture<Output = Result<R, Error>>,
+    C::IntoFuture: Send + 'static,
+    R: IntoPython,
+{
+    awaitable::coroutine(py, name, without_response(session, operation)?)
 }
 
 /// Creates a coroutine that sends a call. `name` appears in warnings.
@@ -43,9 +79,9 @@ pub fn send_async<'py, C, R>(
     call: C,
 ) -> PyResult<Bound<'py, PyAny>>
 where
-    C: IntoFuture<Output = Result<R, Error>>,
+    C: WithResponse<R>,
     C::IntoFuture: Send + 'static,
-    R: IntoPython,
+    R: IntoPython + Send + 'static,
 {
     awaitable::coroutine(py, name, with_session(session, call))
 }
@@ -71,21 +107,44 @@ fn with_session<C, R>(
     call: C,
 ) -> impl Future<Output = CallOutput<R>> + Send + 'static + use<C, R>
 where
+    C: WithResponse<R>,
+    C::IntoFuture: Send + 'static,
+    R: IntoPython + Send + 'static,
+{
+    let session = session.clone();
+    // Both futures are created here, because the call itself need not be `Send`.
+    let call = match raw_response::take_request() {
+        true => Either::Left(call.with_response()),
+        false => Either::Right(call.into_future()),
+    };
+    async move {
+        let result = match call {
+            Either::Left(call) => call.await.map(|(value, response)| (value, Some(response))),
+            Either::Right(call) => call.await.map(|value| (value, None)),
+        };
+        CallOutput { session, result }
+    }
+}
+
+/// Runs an operation that has no single response.
+///
+/// # Errors
+/// `TypeError`, before anything is sent, if [`raw_response::call`] requested the response.
+fn without_response<C, R>(
+    session: &Session,
+    operation: C,
+) -> PyResult<impl Future<Output = CallOutput<R>> + Send + 'static + use<C, R>>
+where
     C: IntoFuture<Output = Result<R, Error>>,
     C::IntoFuture: Send + 'static,
     R: IntoPython,
 {
-    let session = session.clone();
-    let call = call.into_future();
-    let includes_response = raw_response::take_request();
-    async move {
-        let result = if includes_response {
-            call.with_response().await.map(|(value, response)| (value, Some(response)))
-        } else {
-            call.await.map(|value| (value, None))
-        };
+    raw_response::refuse_request()?;
+    let (session, operation) = (session.clone(), operation.into_future());
+    Ok(async move {
+        let result = operation.await.map(|value| (value, None));
         CallOutput { session, result }
-    }
+    })
 }
 
 impl<R: IntoPython> IntoPython for CallOutput<R> {

@@ -1,13 +1,14 @@
 //! Streaming uploads and downloads of files.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::io;
+use std::pin::Pin;
 use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
-use mistral_datasets::{Client, Download, Error, Upload, types};
+use mistral_datasets::{Client, Download, Error, SingleRequest, Upload, UploadFile, types};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -126,14 +127,14 @@ fn read_chunk(file: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     Ok(Bytes::from_owner(chunk.extract::<PyBackedBytes>()?))
 }
 
-/// Uploads a file.
-pub async fn upload_file(
+/// Returns the call that uploads a file.
+pub fn upload_file(
     client: Client,
     file: FileArgument,
     purpose: Option<String>,
     expiry: Option<i64>,
     visibility: Option<String>,
-) -> Result<UploadOutput, Error> {
+) -> UploadCall {
     let read_error = ReadError::default();
     let upload = match file.content {
         ContentArgument::Bytes(bytes) => Upload::bytes(file.name, bytes),
@@ -146,9 +147,28 @@ pub async fn upload_file(
         .purpose(purpose)
         .expiry(expiry)
         .visibility(visibility);
-    let result = client.files().upload(upload).await;
-    Ok(UploadOutput { result, read_error })
+    UploadCall { call: client.files().upload(upload), read_error }
 }
+
+/// An upload whose error may be an exception that Python raised.
+pub struct UploadCall {
+    call: UploadFile,
+    read_error: ReadError,
+}
+
+impl IntoFuture for UploadCall {
+    type Output = Result<UploadOutput, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let result = self.call.await;
+            Ok(UploadOutput { result, read_error: self.read_error })
+        })
+    }
+}
+
+impl SingleRequest for UploadCall {}
 
 /// The output of an upload.
 pub struct UploadOutput {

@@ -9,39 +9,46 @@ use pyo3::types::{PyBool, PyDict, PyInt, PyMapping, PyString, PyTuple};
 
 /// Controls how often and after what delay failed requests are retried. Times are in seconds.
 ///
-/// Options that are not given keep their defaults.
+/// Options that are not given keep the value of the client that the policy is passed to, or their default.
 #[pyclass(name = "RetryPolicy", frozen, eq, hash, get_all, module = "mistral_datasets")]
 #[derive(PartialEq, Hash)]
 pub struct RetryPolicy {
-    /// Maximum number of attempts, including the first.
-    max_attempts: Option<u32>,
+    /// Maximum number of retries after the first attempt.
+    max_retries: Option<u32>,
     /// Maximum delay before the first retry.
     first_delay: Option<Seconds>,
     /// Upper limit of the delay between retries, without `Retry-After`.
     max_delay: Option<Seconds>,
     /// Longest `Retry-After` that is honored.
     max_retry_after: Option<Seconds>,
+    /// Whether POST requests are retried after status 503 with `Retry-After`.
+    retry_unavailable_writes: Option<bool>,
 }
 
 #[pymethods]
 impl RetryPolicy {
     #[new]
-    #[pyo3(signature = (max_attempts=None, *, first_delay=None, max_delay=None, max_retry_after=None))]
+    #[pyo3(signature = (max_retries=None, *, first_delay=None, max_delay=None, max_retry_after=None, retry_unavailable_writes=None))]
     fn new(
-        max_attempts: Option<u32>,
+        max_retries: Option<u32>,
         first_delay: Option<Seconds>,
         max_delay: Option<Seconds>,
         max_retry_after: Option<Seconds>,
+        retry_unavailable_writes: Option<bool>,
     ) -> Self {
-        Self { max_attempts, first_delay, max_delay, max_retry_after }
+        Self { max_retries, first_delay, max_delay, max_retry_after, retry_unavailable_writes }
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let mut arguments: Vec<String> = self.max_attempts.iter().map(u32::to_string).collect();
+        let mut arguments: Vec<String> = self.max_retries.iter().map(u32::to_string).collect();
         for (name, delay) in self.delays() {
             if let Some(delay) = delay {
                 arguments.push(format!("{name}={}", delay.into_pyobject(py)?.repr()?));
             }
+        }
+        if let Some(retry) = self.retry_unavailable_writes {
+            let retry = if retry { "True" } else { "False" };
+            arguments.push(format!("retry_unavailable_writes={retry}"));
         }
         Ok(format!("RetryPolicy({})", arguments.join(", ")))
     }
@@ -49,7 +56,8 @@ impl RetryPolicy {
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let py = slf.py();
         let keywords = PyDict::new(py);
-        keywords.set_item("max_attempts", slf.get().max_attempts)?;
+        keywords.set_item("max_retries", slf.get().max_retries)?;
+        keywords.set_item("retry_unavailable_writes", slf.get().retry_unavailable_writes)?;
         for (name, delay) in slf.get().delays() {
             keywords.set_item(name, delay)?;
         }
@@ -69,9 +77,9 @@ impl RetryPolicy {
     }
 
     fn to_client(&self) -> mistral_datasets::RetryPolicy {
-        let mut policy = mistral_datasets::RetryPolicy::default();
-        if let Some(attempts) = self.max_attempts {
-            policy = policy.max_attempts(attempts);
+        let mut policy = mistral_datasets::RetryPolicy::new();
+        if let Some(retries) = self.max_retries {
+            policy = policy.max_retries(retries);
         }
         if let Some(Seconds(delay)) = self.first_delay {
             policy = policy.first_delay(delay);
@@ -81,6 +89,9 @@ impl RetryPolicy {
         }
         if let Some(Seconds(delay)) = self.max_retry_after {
             policy = policy.max_retry_after(delay);
+        }
+        if let Some(retry) = self.retry_unavailable_writes {
+            policy = policy.retry_unavailable_writes(retry);
         }
         policy
     }
@@ -113,17 +124,17 @@ impl<'py> IntoPyObject<'py> for Seconds {
     }
 }
 
-/// Parses `retries`: a policy or a number of attempts.
+/// Parses `retries`: a policy or a number of retries.
 fn parse_retries(value: &Bound<'_, PyAny>) -> PyResult<mistral_datasets::RetryPolicy> {
     if let Ok(policy) = value.cast::<RetryPolicy>() {
         return Ok(policy.get().to_client());
     }
     if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() {
-        return Ok(mistral_datasets::RetryPolicy::default().max_attempts(value.extract()?));
+        return Ok(mistral_datasets::RetryPolicy::new().max_retries(value.extract()?));
     }
     let found = value.get_type().name()?;
     Err(PyTypeError::new_err(format!(
-        "expected mistral_datasets.RetryPolicy, a number of attempts or None, found {found}"
+        "expected mistral_datasets.RetryPolicy, a number of retries or None, found {found}"
     )))
 }
 

@@ -20,6 +20,19 @@ pub fn take_request() -> bool {
     REQUESTED.take()
 }
 
+/// Fails if the operation that is being created must return its response, which it does not have.
+///
+/// # Errors
+/// `TypeError` if [`call`] requested the response.
+pub fn refuse_request() -> PyResult<()> {
+    if !REQUESTED.get() {
+        return Ok(());
+    }
+    Err(PyTypeError::new_err(
+        "expected a method that makes a single call of the API, such as `mistral.datasets.list`",
+    ))
+}
+
 /// Calls a method of a resource and requests its response.
 ///
 /// # Errors
@@ -31,11 +44,9 @@ pub fn call<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     REQUESTED.set(true);
     let result = method.call(arguments, keywords);
-    if REQUESTED.take() && result.is_ok() {
-        return Err(PyTypeError::new_err(
-            "expected a method that makes a single call of the API, such as `mistral.datasets.list`",
-        ));
-    }
+    let refused = result.as_ref().ok().map(|_| refuse_request());
+    REQUESTED.set(false);
+    refused.transpose()?;
     result
 }
 

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use crate::arguments::Id;
-use crate::call::{limited, send_async, send_by_runtime};
+use crate::call::{limited, run_async, run_by_runtime, send_async, send_by_runtime};
 use crate::driven_call::DrivenCall;
 use crate::error;
 use crate::options::Seconds;
@@ -55,7 +55,7 @@ pub fn refresh(
     id: &str,
 ) -> PyResult<Py<PyAny>> {
     let (session, task) = handle(py, session, dataset_id, id)?;
-    send_by_runtime(py, &session, async move { task.refresh().await })
+    send_by_runtime(py, &session, task.refresh())
 }
 
 /// Implements `refresh_async`.
@@ -67,7 +67,7 @@ pub fn refresh_async<'py>(
     id: &str,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (session, task) = handle(py, session, dataset_id, id)?;
-    send_async(py, name, &session, async move { task.refresh().await })
+    send_async(py, name, &session, task.refresh())
 }
 
 /// Implements `wait`.
@@ -82,7 +82,7 @@ pub fn wait(
     let (session, task) = handle(py, session, dataset_id, id)?;
     let wait = options.apply(task.wait());
     match options.on_progress {
-        None => send_by_runtime(py, &session, wait),
+        None => run_by_runtime(py, &session, wait),
         Some(on_progress) => {
             let run = RUN.import(py, "mistral_datasets._driver", "run")?;
             Ok(run.call1((wait_with_progress(&session, wait), on_progress))?.unbind())
@@ -103,7 +103,7 @@ pub fn wait_async<'py>(
     let (session, task) = handle(py, session, dataset_id, id)?;
     let wait = options.apply(task.wait());
     match options.on_progress {
-        None => send_async(py, name, &session, wait),
+        None => run_async(py, name, &session, wait),
         Some(on_progress) => {
             let run = RUN.import(py, "mistral_datasets._driver", "run_async")?;
             run.call1((wait_with_progress(&session, wait), on_progress))

@@ -238,7 +238,7 @@ class Canned:
         self._server.server_close()
         self._thread.join()
 
-    def client(self, *, timeout_ms: int | None = None, retries: RetryPolicy | int = 1) -> Mistral:
+    def client(self, *, timeout_ms: int | None = None, retries: RetryPolicy | int = 0) -> Mistral:
         """Creates a client of the server, by default without retries."""
         return Mistral("the key", server_url=self.url, timeout_ms=timeout_ms, retries=retries)
 

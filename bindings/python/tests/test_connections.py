@@ -48,7 +48,7 @@ class KeepAlive:
 
     def client(self) -> Mistral:
         """Creates a client without retries, so that using a closed connection fails."""
-        return Mistral("the key", server_url=f"http://127.0.0.1:{self._server.server_address[1]}", retries=1)
+        return Mistral("the key", server_url=f"http://127.0.0.1:{self._server.server_address[1]}", retries=0)
 
 
 def test_sequential_calls_share_a_connection() -> None:

@@ -102,7 +102,7 @@ def fail_import() -> None:
 
 OTHER_FAILURES: dict[type[errors.MistralError], Callable[[], Any]] = {
     errors.ConfigurationError: lambda: Mistral("k", server_url="not a url"),
-    errors.ConnectionError: lambda: Mistral("k", server_url=UNREACHABLE, retries=1).datasets.list(),
+    errors.ConnectionError: lambda: Mistral("k", server_url=UNREACHABLE, retries=0).datasets.list(),
     errors.ClosedError: lambda: closed_client().datasets.list(),
     errors.CancelledError: close_during_call,
     errors.TaskFailedError: fail_import,
@@ -145,7 +145,7 @@ def test_timeout_must_be_positive() -> None:
 
 def test_errors_can_be_pickled_and_copied() -> None:
     with pytest.raises(errors.ConnectionError) as caught:
-        Mistral("k", server_url=UNREACHABLE, retries=1).datasets.list()
+        Mistral("k", server_url=UNREACHABLE, retries=0).datasets.list()
     error = caught.value
     for restored in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
         assert type(restored) is type(error)
@@ -163,7 +163,7 @@ def test_pickled_errors_keep_their_task() -> None:
 
 def test_errors_have_the_number_of_attempts() -> None:
     with Canned(503, "{}", {"retry-after": "0"}) as server, pytest.raises(errors.ServerError) as caught:
-        server.client(retries=RetryPolicy(3, first_delay=0.01)).datasets.create(name="A name", description="")
+        server.client(retries=RetryPolicy(2, first_delay=0.01)).datasets.create(name="A name", description="")
     error = caught.value
     assert (error.attempts, error.retry_after, error.ambiguous) == (3, 0.0, False)
     assert error.elapsed is not None
@@ -176,7 +176,7 @@ def test_errors_have_the_number_of_attempts() -> None:
 
 def test_connection_errors_have_a_cause_chain() -> None:
     with pytest.raises(errors.ConnectionError) as caught:
-        Mistral("k", server_url=UNREACHABLE, retries=1).datasets.list()
+        Mistral("k", server_url=UNREACHABLE, retries=0).datasets.list()
     causes: list[BaseException] = []
     cause = caught.value.__cause__
     while cause is not None:
@@ -201,7 +201,7 @@ def test_programs_can_raise_errors() -> None:
 
 
 def test_wrong_argument_types_raise_type_error() -> None:
-    mistral: Any = Mistral("k", server_url=UNREACHABLE, retries=1)
+    mistral: Any = Mistral("k", server_url=UNREACHABLE, retries=0)
     for call in (
         lambda: mistral.datasets.list(page_size="many"),
         lambda: mistral.datasets.list(50),

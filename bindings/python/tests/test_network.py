@@ -42,7 +42,7 @@ def test_proxy_from_argument_or_environment(clean_environment: pytest.MonkeyPatc
         clean_environment.setenv("HTTP_PROXY", proxy.url)
         clean_environment.setenv("NO_PROXY", "no-such-host.invalid")
         with pytest.raises(errors.ConnectionError):
-            Mistral("k", server_url=UNRESOLVABLE, retries=1).datasets.list()
+            Mistral("k", server_url=UNRESOLVABLE, retries=0).datasets.list()
     with pytest.raises(errors.ConfigurationError, match="proxy") as caught:
         Mistral("k", proxy="not a secret url")
     assert "secret" not in str(caught.value)
@@ -90,17 +90,17 @@ def test_ca_certificates_from_argument_or_environment(
     clean_environment: pytest.MonkeyPatch, tls: TlsServer, tmp_path: Path
 ) -> None:
     with pytest.raises(errors.ConnectionError, match="certificate"):
-        Mistral("k", server_url=tls.url, retries=1).datasets.list()
+        Mistral("k", server_url=tls.url, retries=0).datasets.list()
     pem = tls.authority.cert_pem.bytes()
     path = tmp_path / "ca.pem"
     path.write_bytes(pem)
     for certificates in (pem, path, str(path)):
-        mistral = Mistral("k", server_url=tls.url, ca_certificates=certificates, retries=1)
+        mistral = Mistral("k", server_url=tls.url, ca_certificates=certificates, retries=0)
         assert mistral.datasets.list().datasets.count == 3
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
         with clean_environment.context() as environment:
             environment.setenv(name, str(path))
-            assert Mistral("k", server_url=tls.url, retries=1).datasets.list().datasets.count == 3
+            assert Mistral("k", server_url=tls.url, retries=0).datasets.list().datasets.count == 3
     with pytest.raises(errors.ConfigurationError, match="certificate"):
         Mistral("k", ca_certificates=b"not a certificate")
     with pytest.raises(FileNotFoundError):

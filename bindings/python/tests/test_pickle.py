@@ -18,7 +18,7 @@ def test_pickled_client_reads_its_api_key_from_the_environment(canned: Canned, m
     mistral = Mistral(
         "the secret key",
         server_url=canned.url,
-        retries=RetryPolicy(2, first_delay=0.1),
+        retries=RetryPolicy(1, first_delay=0.1),
         headers={"X-Team": "blue"},
         timeout_ms=5000,
     ).with_options(headers={"X-Job": "1"})
@@ -85,12 +85,12 @@ def test_spawned_processes_unpickle_the_client(canned: Canned, tmp_path: Path) -
 
 
 def test_retry_policies_can_be_compared_and_pickled() -> None:
-    retries = RetryPolicy(8, first_delay=0.25, max_delay=30, max_retry_after=5)
+    retries = RetryPolicy(7, first_delay=0.25, max_delay=30, max_retry_after=5)
     assert (retries.max_attempts, retries.first_delay, retries.max_delay, retries.max_retry_after) == (8, 0.25, 30, 5)
-    assert repr(retries) == "RetryPolicy(8, first_delay=0.25, max_delay=30.0, max_retry_after=5.0)"
+    assert repr(retries) == "RetryPolicy(7, first_delay=0.25, max_delay=30.0, max_retry_after=5.0)"
     assert pickle.loads(pickle.dumps(retries)) == retries
-    assert {retries, RetryPolicy(8, first_delay=0.25, max_delay=30, max_retry_after=5)} == {retries}
-    assert RetryPolicy() != RetryPolicy(8)
+    assert {retries, RetryPolicy(7, first_delay=0.25, max_delay=30, max_retry_after=5)} == {retries}
+    assert RetryPolicy() != RetryPolicy(7)
     frozen: Any = retries
     with pytest.raises(AttributeError):
         frozen.max_attempts = 3

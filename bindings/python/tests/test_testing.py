@@ -69,7 +69,7 @@ def test_faults_can_be_cleared(mistral_local: LocalWorkspace) -> None:
 
 
 def test_slow_and_interrupted_responses(mistral_local: LocalWorkspace) -> None:
-    once = mistral_local.client.with_options(retries=1, timeout_ms=5_000)
+    once = mistral_local.client.with_options(retries=0, timeout_ms=5_000)
     mistral_local.inject_fault(delay_ms=60_000)
     with pytest.raises(errors.TimeoutError):
         once.with_options(timeout_ms=20).datasets.list()

@@ -94,8 +94,8 @@ def in_bulk(mistral: Mistral, dataset_id: str) -> None:
     response = mistral.raw(mistral.datasets.list, page_size=10)
     assert_type(response, RawResponse[models.ListDatasetsResponse])
     assert_type(response.value.datasets.count, int)
-    assert_type(mistral.with_options(retries=RetryPolicy(3, first_delay=1), headers={"a": "b"}), Mistral)
-    mistral.datasets.list(retries=1, server_url="http://127.0.0.1:1", timeout_ms=5, http_headers={"a": "b"})
+    assert_type(mistral.with_options(retries=RetryPolicy(2, first_delay=1), headers={"a": "b"}), Mistral)
+    mistral.datasets.list(retries=0, server_url="http://127.0.0.1:1", timeout_ms=5, http_headers={"a": "b"})
     for dataset in mistral.datasets.iter("refund", prefetch=1, limit=5, strict=True):
         assert_type(dataset, models.Dataset)
     for page in mistral.datasets.iter_records(dataset_id).pages():

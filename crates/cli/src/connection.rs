@@ -45,18 +45,22 @@ pub struct ConnectionOptions {
         help_heading = HEADING
     )]
     deadline: u64,
-    /// The maximum number of retries after a transient failure
+    /// The maximum number of retries after a transient failure [default: 4, and 9 per record in `records add`]
     ///
     /// A write that the server may already have carried out is never retried.
     #[arg(
         long,
         global = true,
         value_name = "N",
-        default_value_t = 4,
         value_parser = clap::value_parser!(u32).range(0..=100),
         help_heading = HEADING
     )]
-    retries: u32,
+    max_retries: Option<u32>,
+    /// Do not retry writes after status 503 with `Retry-After`
+    ///
+    /// HTTP does not guarantee that a server which responds with 503 has not carried out the request.
+    #[arg(long, global = true, help_heading = HEADING)]
+    no_retry_unavailable_writes: bool,
     /// A header to add to every API request; may be given more than once
     #[arg(
         long = "header",
@@ -87,7 +91,7 @@ impl ConnectionOptions {
         let mut builder = Client::builder()
             .timeout(Duration::from_secs(self.timeout))
             .deadline(Duration::from_secs(self.deadline))
-            .retries(RetryPolicy::default().max_attempts(self.retries + 1))
+            .retries(self.retry_policy())
             .user_agent(concat!("mistral-datasets-cli/", env!("CARGO_PKG_VERSION")));
         if let Some(url) = &self.server_url {
             builder = builder.server_url(url);
@@ -102,6 +106,14 @@ impl ConnectionOptions {
             builder = builder.ca_certificates(std::fs::read(path).map_err(CliError::file(path))?);
         }
         Ok(builder.build()?)
+    }
+
+    fn retry_policy(&self) -> RetryPolicy {
+        let policy = RetryPolicy::new().retry_unavailable_writes(!self.no_retry_unavailable_writes);
+        match self.max_retries {
+            Some(retries) => policy.max_retries(retries),
+            None => policy,
+        }
     }
 }
 

@@ -87,15 +87,15 @@ pub use error::{
     UnknownFile,
 };
 pub use export::{Export, ExportReport, ExportedLines, ExportedRecord, ExportedRecords};
-pub use files::{Download, Upload};
+pub use files::{Download, Upload, UploadFile};
 #[cfg(feature = "local")]
 pub use local::LocalData;
 pub use mistral_datasets_types::{self as types, Extra, RawJson};
 pub use pager::{Items, Page, Pager, Pages};
 pub use progress::Progress;
 pub use strategy::Strategy;
-pub use task::{TaskHandle, Wait};
-pub use transport::{RawResponse, WithResponse};
+pub use task::{RefreshTask, TaskHandle, Wait};
+pub use transport::{RawResponse, SingleRequest, WithResponse};
 
 /// The result type of every call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

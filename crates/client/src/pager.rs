@@ -269,7 +269,7 @@ impl<T: Send + 'static> Pages<T> {
     /// Requests further pages, up to the prefetch limit. Pages beyond the server's count are requested one at a time.
     fn prefetch(&mut self) {
         let size = self.pager.page_size;
-        let pages = self.count.map_or(0, |count| (count + size - 1) / size);
+        let pages = self.count.map_or(0, |count| count / size + i64::from(count % size > 0));
         while self.requested.is_empty()
             || (self.requested.len() < self.pager.prefetch
                 && self.next_number <= pages
@@ -281,7 +281,7 @@ impl<T: Send + 'static> Pages<T> {
             // Keep the caller's span and subscriber for the spawned request.
             let page = page.in_current_span().with_current_subscriber();
             self.requested.push_back(AbortOnDropHandle::new(tokio::spawn(page)));
-            self.next_number += 1;
+            self.next_number = self.next_number.saturating_add(1);
         }
     }
 
@@ -312,7 +312,7 @@ impl<T: Send + 'static> Pages<T> {
 
         // A page without new items is the last page, unless the count says that there are more: items added at the front
         // move old items to later pages. The number of such pages is limited, because ids are only remembered for a while.
-        let count_says_more = number * self.pager.page_size < count
+        let count_says_more = number.saturating_mul(self.pager.page_size) < count
             && self.pages_without_new_items <= self.pager.prefetch;
         let is_last = next.is_none_or(|next| next.is_empty())
             || empty
@@ -334,8 +334,9 @@ impl<T: Send + 'static> Pages<T> {
 
     /// Returns the error of the strict check, if it fails.
     fn strict_error(&self, count: i64) -> Option<Error> {
-        let skipped = (self.pager.first_page - 1) as u64 * self.pager.page_size as u64;
-        let total = self.yielded + skipped;
+        let skipped = (self.pager.first_page - 1) as u64;
+        let skipped = skipped.saturating_mul(self.pager.page_size as u64);
+        let total = self.yielded.saturating_add(skipped);
         let is_complete = i64::try_from(total) == Ok(count) && !self.count_decreased;
         if !self.pager.strict || is_complete {
             return None;

@@ -10,6 +10,7 @@ use mistral_datasets_types::ImportTask;
 use crate::checks::Checks;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
+use crate::transport::SingleRequest;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
@@ -51,13 +52,8 @@ impl TaskHandle {
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) if the task does not exist, and the errors that any call can return.
-    pub async fn refresh(&self) -> Result<ImportTask, Error> {
-        const OPERATION: &str = "fetch_task";
-        let checks = Checks::new(OPERATION);
-        checks.segment("dataset_id", &self.dataset_id)?;
-        let id = checks.uuid("task_id", &self.id)?;
-        let call = self.client.start_call(OPERATION)?;
-        call.run(call.core().fetch_task(&self.dataset_id, &id)).await
+    pub fn refresh(&self) -> RefreshTask {
+        RefreshTask(self.clone())
     }
 
     /// Waits until the task has ended; see [`Wait`].
@@ -65,6 +61,34 @@ impl TaskHandle {
         Wait::new(Target::Task(self.clone()))
     }
 }
+
+/// A [`refresh`](TaskHandle::refresh) call.
+#[derive(Debug)]
+#[must_use = "a call is sent when it is awaited"]
+pub struct RefreshTask(TaskHandle);
+
+impl RefreshTask {
+    async fn send(self) -> Result<ImportTask, Error> {
+        const OPERATION: &str = "fetch_task";
+        let TaskHandle { client, dataset_id, id } = self.0;
+        let checks = Checks::new(OPERATION);
+        checks.segment("dataset_id", &dataset_id)?;
+        let id = checks.uuid("task_id", &id)?;
+        let call = client.start_call(OPERATION)?;
+        call.run(call.core().fetch_task(&dataset_id, &id)).await
+    }
+}
+
+impl IntoFuture for RefreshTask {
+    type Output = Result<ImportTask, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+impl SingleRequest for RefreshTask {}
 
 /// Waits for an import task to end, and returns the task when its status is COMPLETED.
 ///
@@ -167,7 +191,7 @@ impl Wait {
             }
             interval = interval.mul_f64(INTERVAL_GROWTH).min(self.max_interval);
             let remaining = self.timeout.saturating_sub(started.elapsed()).max(LAST_POLL);
-            match tokio::time::timeout(remaining, handle.refresh()).await {
+            match tokio::time::timeout(remaining, handle.refresh().into_future()).await {
                 Ok(refreshed) => task = refreshed?,
                 Err(_) => return Err(still_running(task, self.timeout)),
             }

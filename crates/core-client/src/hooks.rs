@@ -13,15 +13,13 @@ use crate::Client;
 /// Sends the requests of generated operations. Wrap an implementation in [`Hooks`] to pass it to
 /// [`Client::new_with_client`].
 pub trait SendRequest: Send + Sync + 'static {
-    /// Sends a request and returns the response, which may have an error status. `operation` is the operation id.
-    ///
-    /// # Errors
-    /// reqwest's error if there is no response.
+    /// Sends a request and returns the response, or `None` if the call has failed. The sender keeps the error, because
+    /// progenitor's error type has no place for it. `operation` is the operation id.
     fn send_request<'a>(
         &'a self,
         operation: &'static str,
         request: Request,
-    ) -> BoxFuture<'a, reqwest::Result<Response>>;
+    ) -> BoxFuture<'a, Option<Response>>;
 }
 
 /// The state of the generated client, which contains the sender of its requests.
@@ -49,25 +47,31 @@ impl ClientHooks<Hooks> for Client {
     }
 
     async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
-        self.inner().0.send_request(info.operation_id, request).await
+        let response = self.inner().0.send_request(info.operation_id, request).await;
+        Ok(response.unwrap_or_else(failed))
     }
 
-    /// Ends the call if the response has an error status. The sender has already read its body, and the generated code would
-    /// only decode the API's own error format.
+    /// Ends the call if it has failed, before the generated code decodes the response.
     async fn post<E>(
         &self,
         result: &reqwest::Result<Response>,
         _: &OperationInfo,
     ) -> Result<(), Error<E>> {
         match result {
-            Ok(response) if is_error(response) => {
-                Err(Error::Custom(format!("status {}", response.status())))
+            Ok(response) if response.extensions().get::<Failed>().is_some() => {
+                Err(Error::Custom("the call failed".to_owned()))
             }
             _ => Ok(()),
         }
     }
 }
 
-fn is_error(response: &Response) -> bool {
-    response.status().is_client_error() || response.status().is_server_error()
+/// Marks the response that [`ClientHooks::exec`] must return for a failed call.
+#[derive(Clone)]
+struct Failed;
+
+fn failed() -> Response {
+    let mut response = http::Response::new("");
+    response.extensions_mut().insert(Failed);
+    response.into()
 }

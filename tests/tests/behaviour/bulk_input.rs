@@ -235,7 +235,7 @@ async fn create_records_slows_down_on_429() {
     fixture.inject_fault(always).await;
     let short = Duration::from_millis(2);
     let short_delays =
-        Options::new().retries(RetryPolicy::default().first_delay(short).max_delay(short));
+        Options::new().retries(RetryPolicy::new().first_delay(short).max_delay(short));
     let short_delays = fixture.client_with(short_delays).datasets();
     let call = short_delays.create_records_iter(dataset.id, (0..40).map(record)).concurrency(1);
     let error = call.continue_on_error(true).await.unwrap_err();

@@ -130,7 +130,7 @@ async fn error_reports_attempts() {
 #[tokio::test]
 async fn deadline_ends_retries() {
     let fixture = Fixture::start().await;
-    let policy = RetryPolicy::default().first_delay(Duration::from_millis(50)).max_attempts(1000);
+    let policy = RetryPolicy::new().first_delay(Duration::from_millis(50)).max_retries(1000);
     let options = Options::new().deadline(Duration::from_millis(400)).retries(policy);
     let client = fixture.client_with(options);
     fixture.inject_fault(json!({"operation": "list_datasets", "status": 500, "times": null})).await;
@@ -153,7 +153,7 @@ async fn retries_can_be_disabled() {
     let once = fixture.client_with(Options::new().retries(RetryPolicy::none()));
     assert_eq!(once.datasets().list().await.unwrap_err().attempts(), 1);
     assert_eq!(fixture.take_requests().await.len(), 1);
-    let twice = RetryPolicy::default().max_attempts(2).first_delay(Duration::ZERO);
+    let twice = RetryPolicy::new().max_retries(1).first_delay(Duration::ZERO);
     let twice = once.with_options(Options::new().retries(twice)).unwrap();
     assert_eq!(twice.datasets().list().await.unwrap_err().attempts(), 2);
 }
@@ -208,7 +208,7 @@ async fn raw_responses() {
 #[tokio::test]
 async fn cancelling_stops_a_call() {
     let fixture = Fixture::start().await;
-    let slow = RetryPolicy::default().first_delay(Duration::from_millis(100)).max_attempts(100);
+    let slow = RetryPolicy::new().first_delay(Duration::from_millis(100)).max_retries(100);
     let client = fixture.client_with(Options::new().retries(slow));
     fixture.inject_fault(json!({"operation": "list_datasets", "status": 500, "times": null})).await;
     let call = tokio::spawn(async move { client.datasets().list().await });

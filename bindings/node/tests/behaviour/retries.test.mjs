@@ -112,7 +112,7 @@ test("error_reports_attempts", async () => {
 
 test("deadline_ends_retries", async () => {
   const fixture = await Fixture.served();
-  const retries = { maxAttempts: 1_000, firstDelayMs: 50 };
+  const retries = { maxRetries: 999, firstDelayMs: 50 };
   const client = fixture.client.withOptions({ deadlineMs: 400, retries });
   await fixture.injectFault({ operation: "list_datasets", status: 500, times: null });
   const began = performance.now();
@@ -131,10 +131,10 @@ test("deadline_ends_retries", async () => {
 test("retries_can_be_disabled", async () => {
   const fixture = await Fixture.served();
   await fixture.injectFault({ operation: "list_datasets", status: 500, times: null });
-  const once = fixture.client.withOptions({ retries: 1 });
+  const once = fixture.client.withOptions({ retries: 0 });
   await failure(once.datasets.list(), ServerError, { attempts: 1 });
   assert.equal((await fixture.requests()).length, 1);
-  const two = { retries: { maxAttempts: 2, firstDelayMs: 0 } };
+  const two = { retries: { maxRetries: 1, firstDelayMs: 0 } };
   await failure(once.datasets.list({}, two), ServerError, { attempts: 2 });
   const none = { retries: { strategy: "none" } };
   await failure(fixture.datasets.list({}, none), ServerError, { attempts: 1 });
@@ -158,10 +158,10 @@ test("per_call_options", async () => {
   assert.equal(await count(undefined), 0);
 
   await fixture.injectFault({ operation: "list_datasets", delayMs: 5_000 });
-  await failure(fixture.datasets.list({}, { timeoutMs: 50, retries: 1 }), TimeoutError);
+  await failure(fixture.datasets.list({}, { timeoutMs: 50, retries: 0 }), TimeoutError);
   for (const [options, message] of [
     [{ timeoutMs: 0 }, /^timeoutMs: expected a positive number of milliseconds, found 0$/],
-    [{ retries: 0 }, /^retries: expected a positive integer/],
+    [{ retries: -1 }, /^retries: expected an integer of at least 0/],
     [{ retries: { attempts: 3 } }, /^retries: unknown property `attempts`/],
     [{ headers: { authorization: "x" } }, /the header `authorization` is set by the client/],
     [{ headers: { "no name": "x" } }, /is not a valid header name/],
@@ -199,7 +199,7 @@ test("cancelling_stops_a_call", async () => {
   const fixture = await Fixture.served();
   await fixture.injectFault({ operation: "list_datasets", status: 500, times: null });
   const stop = new AbortController();
-  const retries = { maxAttempts: 100, firstDelayMs: 100 };
+  const retries = { maxRetries: 99, firstDelayMs: 100 };
   const call = fixture.datasets.list({}, { retries, signal: stop.signal });
   const reason = new Error("no time");
   setTimeout(() => stop.abort(reason), 150);

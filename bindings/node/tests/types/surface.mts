@@ -129,14 +129,14 @@ export async function basics(conversation: Conversation, tags: { topic: string }
 
 export async function advanced(mistral: Mistral, datasetId: string): Promise<void> {
   const client = new Mistral({
-    retries: { maxAttempts: 3, maxRetryAfterMs: 0 },
+    retries: { maxRetries: 2, maxRetryAfterMs: 0 },
     deadlineMs: 1,
     headers: [["x-team", "blue"]],
     proxy: "http://proxy:3128",
     caCertificates: [Buffer.from("")],
     logger: console,
   });
-  client.withOptions({ retries: 1, headers: new Headers(), logger: console });
+  client.withOptions({ retries: 0, headers: new Headers(), logger: console });
   new Mistral({ retryConfig: { strategy: "backoff", backoff: { initialInterval: 1 } } });
 
   const { value, response } = await mistral.datasets

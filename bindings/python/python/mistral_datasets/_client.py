@@ -35,8 +35,8 @@ class Mistral:
             downloads it is the longest time without any data transferred. Default: 300,000.
         deadline_ms: Timeout of a call, in milliseconds, including all attempts and retry delays. Does not apply to
             uploads and downloads. Default: 600,000.
-        retries: Retry policy for transient failures: a `RetryPolicy`, or the maximum number of attempts, where 1 (or 0)
-            disables retries. Only requests that are safe to repeat are retried. Default: `RetryPolicy()`.
+        retries: Retry policy for transient failures: a `RetryPolicy`, or the maximum number of retries, where 0 disables
+            retries. Only requests that are safe to repeat are retried. Default: `RetryPolicy()`.
         headers: Additional headers for every request to the API.
         proxy: URL of a proxy for all requests, such as `http://user:password@host:3128`. Default: the environment
             variables `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
@@ -50,7 +50,7 @@ class Mistral:
     Example:
         >>> with Mistral() as mistral:
         ...     dataset = mistral.datasets.create(name="Refund requests", description="Tickets about refunds")
-        >>> async with Mistral(retries=RetryPolicy(8, max_delay=30), timeout_ms=60_000) as mistral:
+        >>> async with Mistral(retries=RetryPolicy(max_retries=8, max_delay=30), timeout_ms=60_000) as mistral:
         ...     page = await mistral.datasets.list_async()
     """
 
@@ -142,7 +142,7 @@ class Mistral:
             errors.ConfigurationError: An option is invalid.
 
         Example:
-            >>> page = mistral.with_options(timeout_ms=5_000, retries=1).datasets.list()
+            >>> page = mistral.with_options(timeout_ms=5_000, retries=0).datasets.list()
         """
         options: dict[str, object] = {
             "server_url": server_url,

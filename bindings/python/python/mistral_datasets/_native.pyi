@@ -53,36 +53,43 @@ class TestWorkspace:
 class RetryPolicy:
     """Controls how often and after what delay failed requests are retried. Times are in seconds.
 
-    A request is only retried if that is safe: it is idempotent, or it was definitely not carried out. The delay before
+    A request is only retried if that is safe: it is idempotent, or it was not carried out (no connection, status 429,
+    or 503 with `Retry-After`). The delay before
     a retry is random, between 0 and `first_delay`; the upper bound doubles with every retry, up to `max_delay`. A
     `Retry-After` is added to the delay. A client and the clients that `with_options` returns share a retry budget of
     ten retries per second plus one for every five calls.
 
     Args:
-        max_attempts: Maximum number of attempts, including the first; 0 and 1 disable retries. Default: 5.
+        max_retries: Maximum number of retries after the first attempt; 0 disables retries. Default: 4, and 9 for each
+            record of `create_records`.
         first_delay: Maximum delay before the first retry. Default: 0.5.
         max_delay: Upper limit of the delay between retries, without `Retry-After`. Default: 8.
         max_retry_after: Longest `Retry-After` that is honored. If the server asks for more, the call fails; the error's
             `retry_after` is the requested delay. Default: 60.
+        retry_unavailable_writes: Whether POST requests are retried after status 503 with `Retry-After`. HTTP does not
+            guarantee that such a request was not carried out. Default: `True`.
+
+    Options that are not given keep the value of the client that the policy is passed to, or their default.
 
     Raises:
         ValueError: A time is negative or not a number.
 
     Example:
-        >>> mistral = Mistral(retries=RetryPolicy(8, max_delay=30))
+        >>> mistral = Mistral(retries=RetryPolicy(max_retries=8, max_delay=30))
     """
 
     def __new__(
         cls,
-        max_attempts: int | None = None,
+        max_retries: int | None = None,
         *,
         first_delay: float | None = None,
         max_delay: float | None = None,
         max_retry_after: float | None = None,
+        retry_unavailable_writes: bool | None = None,
     ) -> Self: ...
     @property
-    def max_attempts(self) -> int | None:
-        """Maximum number of attempts, including the first."""
+    def max_retries(self) -> int | None:
+        """Maximum number of retries after the first attempt."""
 
     @property
     def first_delay(self) -> float | None:
@@ -95,6 +102,10 @@ class RetryPolicy:
     @property
     def max_retry_after(self) -> float | None:
         """Longest `Retry-After` that is honored."""
+
+    @property
+    def retry_unavailable_writes(self) -> bool | None:
+        """Whether POST requests are retried after status 503 with `Retry-After`."""
 
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...

@@ -11,7 +11,7 @@ use pyo3::types::PyDict;
 
 use super::records::Records;
 use crate::arguments::{self, Id, Many};
-use crate::call::{limited, send, send_async};
+use crate::call::{limited, run, run_async, send, send_async};
 use crate::options::Seconds;
 use crate::pager;
 use crate::session::Session;
@@ -709,7 +709,7 @@ impl Datasets {
         let blocking = self.session.blocking(py, options)?;
         let call = blocking.client().datasets().import_from_campaign(dataset_id, campaign_id);
         if wait {
-            send(py, blocking, limited(call.wait(), wait_timeout))
+            run(py, blocking, limited(call.wait(), wait_timeout))
         } else {
             send(py, blocking, call)
         }
@@ -757,7 +757,7 @@ impl Datasets {
             .datasets()
             .import_from_campaign(dataset_id, campaign_id);
         if wait {
-            send_async(
+            run_async(
                 py,
                 "Datasets.import_from_campaign_async",
                 &self.session,
@@ -808,7 +808,7 @@ impl Datasets {
         let call =
             blocking.client().datasets().import_from_explorer(dataset_id, completion_event_ids);
         if wait {
-            send(py, blocking, limited(call.wait(), wait_timeout))
+            run(py, blocking, limited(call.wait(), wait_timeout))
         } else {
             send(py, blocking, call)
         }
@@ -856,7 +856,7 @@ impl Datasets {
             .datasets()
             .import_from_explorer(dataset_id, completion_event_ids);
         if wait {
-            send_async(
+            run_async(
                 py,
                 "Datasets.import_from_explorer_async",
                 &self.session,
@@ -906,7 +906,7 @@ impl Datasets {
         let blocking = self.session.blocking(py, options)?;
         let call = blocking.client().datasets().import_from_file(dataset_id, file_id);
         if wait {
-            send(py, blocking, limited(call.wait(), wait_timeout))
+            run(py, blocking, limited(call.wait(), wait_timeout))
         } else {
             send(py, blocking, call)
         }
@@ -951,7 +951,7 @@ impl Datasets {
         let call =
             self.session.client_with(py, options)?.datasets().import_from_file(dataset_id, file_id);
         if wait {
-            send_async(
+            run_async(
                 py,
                 "Datasets.import_from_file_async",
                 &self.session,
@@ -1002,7 +1002,7 @@ impl Datasets {
         let call =
             blocking.client().datasets().import_from_playground(dataset_id, conversation_ids);
         if wait {
-            send(py, blocking, limited(call.wait(), wait_timeout))
+            run(py, blocking, limited(call.wait(), wait_timeout))
         } else {
             send(py, blocking, call)
         }
@@ -1050,7 +1050,7 @@ impl Datasets {
             .datasets()
             .import_from_playground(dataset_id, conversation_ids);
         if wait {
-            send_async(
+            run_async(
                 py,
                 "Datasets.import_from_playground_async",
                 &self.session,
@@ -1103,7 +1103,7 @@ impl Datasets {
             .datasets()
             .import_from_dataset_records(dataset_id, dataset_record_ids);
         if wait {
-            send(py, blocking, limited(call.wait(), wait_timeout))
+            run(py, blocking, limited(call.wait(), wait_timeout))
         } else {
             send(py, blocking, call)
         }
@@ -1151,7 +1151,7 @@ impl Datasets {
             .datasets()
             .import_from_dataset_records(dataset_id, dataset_record_ids);
         if wait {
-            send_async(
+            run_async(
                 py,
                 "Datasets.import_from_dataset_records_async",
                 &self.session,

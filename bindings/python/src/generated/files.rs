@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::arguments::Id;
-use crate::call::{send, send_async, send_by_runtime};
+use crate::call::{run_async, run_by_runtime, send, send_async, send_by_runtime};
 use crate::file::{self, FileArgument};
 use crate::session::Session;
 
@@ -375,7 +375,7 @@ impl Files {
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
         let call = file::download_file(self.session.client_with(py, options)?, file_id);
-        send_by_runtime(py, &self.session, call)
+        run_by_runtime(py, &self.session, call)
     }
 
     /// Returns the content of an uploaded file.
@@ -405,7 +405,7 @@ impl Files {
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let call = file::download_file(self.session.client_with(py, options)?, file_id);
-        send_async(py, "Files.download_async", &self.session, call)
+        run_async(py, "Files.download_async", &self.session, call)
     }
 
     /// Returns a presigned URL for downloading a file.

@@ -15,7 +15,7 @@ from mistral_datasets import Mistral, errors, models
 
 def unreachable(style: str) -> Api:
     """Returns a client of a port on which no server listens."""
-    return Api(style, Mistral("a key", server_url=UNREACHABLE, retries=1))
+    return Api(style, Mistral("a key", server_url=UNREACHABLE, retries=0))
 
 
 async def test_create_record(api: Api) -> None:

@@ -87,7 +87,7 @@ async def test_honors_retry_after(workspace: Workspace) -> None:
 
 async def test_error_reports_attempts(workspace: Workspace) -> None:
     workspace.inject_fault(operation="list_datasets", status=502, times=None)
-    error = await error_of(workspace.datasets.list, retries=RetryPolicy(5, first_delay=0.01))
+    error = await error_of(workspace.datasets.list, retries=RetryPolicy(4, first_delay=0.01))
     assert (error.attempts, error.status) == (5, 502)
     assert error.elapsed is not None
     assert error.elapsed > 0
@@ -95,7 +95,7 @@ async def test_error_reports_attempts(workspace: Workspace) -> None:
 
 
 async def test_deadline_ends_retries(workspace: Workspace) -> None:
-    patient = RetryPolicy(1000, first_delay=0.05)
+    patient = RetryPolicy(999, first_delay=0.05)
     limited = workspace.with_client(workspace.mistral.with_options(deadline_ms=400, retries=patient))
     workspace.inject_fault(operation="list_datasets", status=500, times=None)
     began = time.monotonic()
@@ -112,12 +112,12 @@ async def test_deadline_ends_retries(workspace: Workspace) -> None:
 
 async def test_retries_can_be_disabled(workspace: Workspace) -> None:
     workspace.inject_fault(operation="list_datasets", status=500, times=None)
-    for retries in (0, 1, RetryPolicy(1)):
+    for retries in (0, RetryPolicy(0), RetryPolicy(max_retries=0)):
         assert (await error_of(workspace.datasets.list, retries=retries)).attempts == 1
-    without_retries = workspace.with_client(Mistral(workspace.key, server_url=workspace.local.url, retries=1))
+    without_retries = workspace.with_client(Mistral(workspace.key, server_url=workspace.local.url, retries=0))
     assert (await error_of(without_retries.datasets.list)).attempts == 1
     assert len(workspace.requests()) == 4
-    assert (await error_of(without_retries.datasets.list, retries=RetryPolicy(2, first_delay=0))).attempts == 2
+    assert (await error_of(without_retries.datasets.list, retries=RetryPolicy(1, first_delay=0))).attempts == 2
 
 
 async def test_per_call_options(workspace: Workspace, mistral_local_server: LocalServer) -> None:
@@ -135,11 +135,11 @@ async def test_per_call_options(workspace: Workspace, mistral_local_server: Loca
     with_key = workspace.with_client(workspace.mistral.with_options(api_key=other.api_key))
     assert (await with_key.datasets.list()).datasets.count == 1
     assert (await workspace.datasets.list()).datasets.count == 0
-    error = await error_of(workspace.datasets.list, server_url="http://127.0.0.1:9", retries=1)
+    error = await error_of(workspace.datasets.list, server_url="http://127.0.0.1:9", retries=0)
     assert isinstance(error, errors.ConnectionError)
 
     workspace.inject_fault(operation="list_datasets", delay_ms=5000)
-    error = await error_of(workspace.datasets.list, timeout_ms=50, retries=1)
+    error = await error_of(workspace.datasets.list, timeout_ms=50, retries=0)
     assert isinstance(error, errors.TimeoutError)
 
 
@@ -168,7 +168,7 @@ async def test_raw_responses(workspace: Workspace) -> None:
 
 async def test_cancelling_stops_a_call(workspace: Workspace) -> None:
     workspace.inject_fault(operation="list_datasets", status=500, times=None)
-    slow = workspace.with_client(workspace.mistral.with_options(retries=RetryPolicy(100, first_delay=0.1)))
+    slow = workspace.with_client(workspace.mistral.with_options(retries=RetryPolicy(99, first_delay=0.1)))
     if workspace.style == "asyncio":
         call = asyncio.create_task(slow.datasets.list())
         await asyncio.sleep(0.15)

@@ -95,14 +95,15 @@ fn connection_options_are_passed_to_the_client() {
     let server = TestServer::start(&["--memory"]);
     let busy = json!({"operation": "list_datasets", "status": 503});
     server.inject_fault(&busy);
-    let once = server.command(&["datasets", "list", "--retries", "0"]);
+    let once = server.command(&["datasets", "list", "--max-retries", "0"]);
     assert_eq!(once.status.code(), Some(1), "{}", stderr(&once));
     server.inject_fault(&busy);
     assert!(server.command(&["datasets", "list"]).status.success());
     server.inject_fault(&json!({"operation": "list_datasets", "delay_ms": 5000, "times": null}));
-    for options in
-        [&["--timeout", "1", "--retries", "0"][..], &["--deadline", "1", "--header", "X-Team: a"]]
-    {
+    for options in [
+        &["--timeout", "1", "--max-retries", "0"][..],
+        &["--deadline", "1", "--header", "X-Team: a"],
+    ] {
         let slow = server.command(&[options, &["datasets", "list"]].concat());
         assert_eq!(slow.status.code(), Some(5), "{}", stderr(&slow));
     }
@@ -118,7 +119,7 @@ fn connection_options_are_passed_to_the_client() {
         (["--ca-certificates", missing.to_str().unwrap()], 1, "missing.pem"),
         (["--ca-certificates", invalid.to_str().unwrap()], 3, "certificate"),
     ] {
-        let arguments = [&options[..], &["--retries", "0", "datasets", "list"]].concat();
+        let arguments = [&options[..], &["--max-retries", "0", "datasets", "list"]].concat();
         let output = run(&server.url, "a key", &arguments);
         assert_eq!(output.status.code(), Some(code), "{options:?}: {}", stderr(&output));
         assert!(stderr(&output).contains(message), "{message}: {}", stderr(&output));

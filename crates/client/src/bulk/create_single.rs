@@ -3,22 +3,24 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream::{BoxStream, FuturesUnordered};
+use reqwest::Method;
 use uuid::Uuid;
 
 use super::adaptive_concurrency::AdaptiveConcurrency;
 use super::may_have_been_applied;
 use super::record::{NewRecord, is_record_error};
 use crate::client::Client;
-use crate::config::{Options, RetryPolicy};
+use crate::config::{DEFAULT_BULK_MAX_RETRIES, Options, RetryPolicy};
 use crate::error::{CreateReport, Error, ErrorKind, Outcome};
 use crate::progress::ProgressReporter;
+use crate::transport::{Attempts, Failure, FailureClass, Transport};
 
-/// The minimum number of attempts after status 429, unless retries are disabled.
-const MIN_RATE_LIMIT_ATTEMPTS: u32 = 10;
+/// How long requests pause if the client's retry budget is exhausted. It is filled again at a constant rate.
+const BUDGET_PAUSE: Duration = Duration::from_secs(1);
 
 /// The records of a source with their indices.
 pub(super) type Records = BoxStream<'static, (usize, Result<NewRecord, Error>)>;
@@ -30,6 +32,7 @@ pub(super) struct SingleCreator<'a> {
     continue_on_error: bool,
     reporter: &'a ProgressReporter,
     report: &'a mut CreateReport,
+    transport: Transport,
     retries: RetryPolicy,
     concurrency: AdaptiveConcurrency,
     in_progress: FuturesUnordered<Pin<Box<dyn Future<Output = Completed> + Send>>>,
@@ -42,8 +45,7 @@ pub(super) struct SingleCreator<'a> {
 struct Item {
     index: usize,
     record: NewRecord,
-    attempts: u32,
-    started: Instant,
+    attempts: Attempts,
 }
 
 struct Completed {
@@ -61,16 +63,18 @@ impl<'a> SingleCreator<'a> {
         reporter: &'a ProgressReporter,
         report: &'a mut CreateReport,
     ) -> Result<Self, Error> {
-        let retries = client.transport()?.settings().retries.clone();
+        let transport = client.transport()?.clone();
+        let retries = &transport.settings().retries;
         Ok(Self {
+            retries: retries.with_default_max_retries(DEFAULT_BULK_MAX_RETRIES),
             // Retries are handled here, so that an overloaded server slows down all requests.
             client: client.with_options(Options::new().retries(RetryPolicy::none()))?,
             dataset_id,
             continue_on_error,
             reporter,
             report,
-            concurrency: AdaptiveConcurrency::new(concurrency, retries.clone()),
-            retries,
+            concurrency: AdaptiveConcurrency::new(concurrency),
+            transport,
             in_progress: FuturesUnordered::new(),
             retry_queue: VecDeque::new(),
             fatal_error: None,
@@ -85,8 +89,8 @@ impl<'a> SingleCreator<'a> {
             let paused_until = self.concurrency.paused_until();
             let below_limit = self.in_progress.len() < self.concurrency.limit();
             let may_send = !stopped && paused_until.is_none() && below_limit;
-            if may_send && let Some(item) = self.retry_queue.pop_front() {
-                self.send(item);
+            if may_send && !self.retry_queue.is_empty() {
+                self.send_again();
                 continue;
             }
             let has_more = !source_ended || !self.retry_queue.is_empty();
@@ -119,9 +123,26 @@ impl<'a> SingleCreator<'a> {
             _ if !self.report.needs_sending(index) => {}
             Ok(record) => {
                 self.report.mark_read(index);
-                self.send(Item { index, record, attempts: 0, started: Instant::now() });
+                let attempts = self.start_attempts();
+                self.send(Item { index, record, attempts });
             }
             Err(error) => self.fail(index, error),
+        }
+    }
+
+    /// Starts counting the attempts of a record. Each of them is a call, which adds to the retry budget itself.
+    fn start_attempts(&self) -> Attempts {
+        let (budget, deadline) =
+            (self.transport.retry_budget(), self.transport.settings().deadline);
+        Attempts::start(self.retries.clone(), budget.clone(), Method::POST, deadline)
+    }
+
+    /// Sends the next item of the retry queue, or pauses if the retry budget is exhausted.
+    fn send_again(&mut self) {
+        if !self.transport.retry_budget().withdraw() {
+            self.concurrency.pause(BUDGET_PAUSE);
+        } else if let Some(item) = self.retry_queue.pop_front() {
+            self.send(item);
         }
     }
 
@@ -140,7 +161,6 @@ impl<'a> SingleCreator<'a> {
 
     fn complete(&mut self, completed: Completed) {
         let Completed { mut item, sent_at, result } = completed;
-        item.attempts += 1;
         let error = match result {
             Ok(id) => {
                 self.concurrency.on_success();
@@ -148,7 +168,7 @@ impl<'a> SingleCreator<'a> {
                 self.report_progress(item.record.size());
                 return;
             }
-            Err(error) => error.with_attempts(item.attempts, item.started.elapsed()),
+            Err(error) => error.with_attempts(item.attempts.count(), item.attempts.elapsed()),
         };
         if may_have_been_applied(&error) {
             let error = error.with_ambiguity(true);
@@ -156,24 +176,20 @@ impl<'a> SingleCreator<'a> {
             self.report_progress(0);
             return self.stop_if_fatal(error);
         }
-        if !error.is_retryable() {
+        if error.is_retryable() {
+            self.concurrency.on_overload(sent_at);
+        }
+        if self.fatal_error.is_some() {
             return self.fail(item.index, error);
         }
-        self.concurrency.on_overload(sent_at, error.retry_after());
-        if self.fatal_error.is_none() && self.may_retry(&item, &error) {
-            self.retry_queue.push_back(item);
-        } else {
-            self.fail(item.index, error);
+        let failure = Failure { class: FailureClass::of_call(&error), error };
+        match item.attempts.plan(failure) {
+            Ok(delay) => {
+                self.concurrency.pause(delay);
+                self.retry_queue.push_back(item);
+            }
+            Err(error) => self.fail(item.index, error),
         }
-    }
-
-    fn may_retry(&self, item: &Item, error: &Error) -> bool {
-        let max_attempts = match self.retries.max_attempts {
-            1 => 1,
-            max if error.kind() == ErrorKind::RateLimit => max.max(MIN_RATE_LIMIT_ATTEMPTS),
-            max => max,
-        };
-        item.attempts < max_attempts && error.retry_after() <= Some(self.retries.max_retry_after)
     }
 
     fn report_progress(&self, bytes: usize) {

@@ -1,8 +1,8 @@
 //! Uploads one part of a source, imports it, waits for the import and deletes the uploaded file.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use mistral_datasets_types::{File, ImportTask};
 
 use super::may_have_been_applied;
@@ -125,43 +125,29 @@ impl PartImporter {
         Ok(task)
     }
 
-    /// Uploads a part, with retries. `Files::upload` does not retry streams, but a part can be read again.
+    /// Uploads a part, which is read again for every attempt.
     async fn upload(&self, content: &Content, part: &Part, name: &str) -> Result<File, Error> {
-        let retries = self.client.transport()?.settings().retries.clone();
-        let mut delays = retries.delays();
-        let (started, mut attempt) = (Instant::now(), 0);
-        loop {
-            attempt += 1;
-            self.reporter.start_phase("upload", Some(part.bytes()), Some(part.records));
-            let reporter = self.reporter.clone();
-            let chunks = content.read(part).inspect_ok(move |chunk| {
-                reporter.update(|progress| progress.bytes += chunk.len() as u64);
-            });
-            let upload =
-                Upload::stream(name, chunks, Some(part.bytes())).content_type("application/jsonl");
-            let error = match self.client.files().upload(upload).await {
-                Ok(file) => {
-                    self.reporter.update(|progress| progress.records = part.records);
-                    self.reporter.end_phase();
-                    return Ok(file);
-                }
-                Err(error) => error.with_operation(self.operation),
-            };
-            let retry_after = error.retry_after().unwrap_or_default();
-            let may_retry = error.is_retryable()
-                && !error.is_ambiguous()
-                && attempt < retries.max_attempts
-                && retry_after <= retries.max_retry_after;
-            if !may_retry {
-                // A file that is not imported changes no dataset, so uploading it again is safe.
-                let error = error.with_ambiguity(false);
-                return Err(error.with_attempts(attempt, started.elapsed()));
+        let (content, part, reporter) = (content.clone(), part.clone(), self.reporter.clone());
+        let (bytes, records) = (part.bytes(), part.records);
+        let open = move || {
+            reporter.start_phase("upload", Some(bytes), Some(records));
+            let reporter = reporter.clone();
+            content
+                .read(&part)
+                .inspect_ok(move |chunk| {
+                    reporter.update(|progress| progress.bytes += chunk.len() as u64);
+                })
+                .boxed()
+        };
+        let upload = Upload::reopenable(name, bytes, open).content_type("application/jsonl");
+        match self.client.files().upload(upload).await {
+            Ok(file) => {
+                self.reporter.update(|progress| progress.records = records);
+                self.reporter.end_phase();
+                Ok(file)
             }
-            let max_delay = delays.next().unwrap_or(retries.max_delay);
-            tokio::select! {
-                () = tokio::time::sleep(retry_after + max_delay.mul_f64(rand::random())) => {}
-                () = self.client.cancelled() => return Err(self.client.cancelled_error()),
-            }
+            // A file that is not imported changes no dataset, so uploading it again is safe.
+            Err(error) => Err(error.with_operation(self.operation).with_ambiguity(false)),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::error::Error;
 ///     .api_key("a key")
 ///     .server_url("http://127.0.0.1:7700")
 ///     .timeout(Duration::from_secs(30))
-///     .retries(RetryPolicy::default().max_attempts(3))
+///     .retries(RetryPolicy::new().max_retries(2))
 ///     .build()?;
 /// assert_eq!(client.server_url(), "http://127.0.0.1:7700");
 /// # Ok::<(), mistral_datasets::Error>(())
@@ -87,7 +87,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the retry policy.
+    /// Sets the retry policy. Settings that it does not have keep their values.
     pub fn retries(mut self, retries: RetryPolicy) -> Self {
         self.options = self.options.retries(retries);
         self

@@ -10,4 +10,5 @@ pub use builder::ClientBuilder;
 pub(crate) use builder::{Proxy, parse_server_url};
 pub use options::Options;
 pub(crate) use options::Settings;
+pub(crate) use retry_policy::DEFAULT_BULK_MAX_RETRIES;
 pub use retry_policy::RetryPolicy;

@@ -73,16 +73,16 @@ impl Options {
         self
     }
 
-    /// Sets the retry policy.
+    /// Sets the retry policy. Settings that it does not have keep their values.
     pub fn retries(mut self, retries: RetryPolicy) -> Self {
-        self.retries = Some(retries);
+        self.retries = Some(self.retries.unwrap_or_default().with(&retries));
         self
     }
 
     /// Adds a header to every API request, replacing an earlier one with the same name.
     ///
-    /// Headers that the client sets itself, such as `Authorization`, are rejected. The header is not sent to presigned
-    /// links. Unlike the API key, it is kept when a server redirects to another host.
+    /// Headers that the client sets itself, such as `Authorization`, are rejected. Like the API key, the header is not sent to
+    /// presigned links or when a server redirects to another origin.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -148,7 +148,7 @@ impl Settings {
         settings.timeout = non_zero("timeout", options.timeout.unwrap_or(self.timeout))?;
         settings.deadline = non_zero("deadline", options.deadline.unwrap_or(self.deadline))?;
         if let Some(retries) = &options.retries {
-            settings.retries = retries.clone();
+            settings.retries = self.retries.with(retries);
         }
         settings.share_bodies = options.share_bodies.unwrap_or(self.share_bodies);
         for (name, value) in &options.headers {

@@ -52,6 +52,10 @@ struct Inner {
     ambiguous: bool,
     attempts: u32,
     elapsed: Option<Duration>,
+    /// Why the call was not retried although its failure is transient.
+    not_retried: Option<&'static str>,
+    /// A hint that replaces the general one.
+    hint: Option<String>,
     task: Option<Box<ImportTask>>,
     report: Option<Box<Report>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -71,6 +75,8 @@ impl Error {
             ambiguous: false,
             attempts: 0,
             elapsed: None,
+            not_retried: None,
+            hint: None,
             task: None,
             report: None,
             source: None,
@@ -140,6 +146,18 @@ impl Error {
     pub(crate) fn with_attempts(mut self, attempts: u32, elapsed: Duration) -> Self {
         self.inner_mut().attempts = attempts;
         self.inner_mut().elapsed = (attempts > 0).then_some(elapsed);
+        self
+    }
+
+    /// Adds the reason why the call was not retried although its failure is transient.
+    pub(crate) fn with_not_retried(mut self, reason: &'static str) -> Self {
+        self.inner_mut().not_retried = Some(reason);
+        self
+    }
+
+    /// Sets a hint for this error instead of the general one for its kind.
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.inner_mut().hint = Some(hint.into());
         self
     }
 
@@ -246,8 +264,11 @@ impl Error {
         self.0.report.as_deref()
     }
 
-    /// Returns a hint on how to resolve the error, if there is general advice for its kind.
-    pub fn hint(&self) -> Option<&'static str> {
+    /// Returns a hint on how to resolve the error, if there is one.
+    pub fn hint(&self) -> Option<&str> {
+        if let Some(hint) = &self.0.hint {
+            return Some(hint);
+        }
         if self.0.ambiguous {
             return Some("the request may have been carried out; check before sending it again");
         }
@@ -279,6 +300,7 @@ impl fmt::Display for Error {
             inner.status.map(|status| format!("status {status}")),
             inner.request_id.as_ref().map(|id| format!("request {id}")),
             (inner.attempts > 1).then(|| format_attempts(inner.attempts, inner.elapsed)),
+            inner.not_retried.map(|reason| format!("not retried: {reason}")),
         ];
         let notes: Vec<String> = notes.into_iter().flatten().collect();
         if !notes.is_empty() {
@@ -308,6 +330,7 @@ impl fmt::Debug for Error {
             .field("ambiguous", &inner.ambiguous)
             .field("attempts", &inner.attempts)
             .field("elapsed", &inner.elapsed)
+            .field("not_retried", &inner.not_retried)
             .field("task", &inner.task.as_ref().map(|task| task.id))
             .field("source", &inner.source)
             .finish_non_exhaustive()

@@ -13,12 +13,12 @@ use super::export_download::{ExportDownload, LineCounter, is_blank, strip_line_b
 use super::{Export, OPERATION};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::files::DownloadEvent;
+use crate::files::{DownloadEvent, restarted};
 
 /// The maximum length of a line: the service's limit for a whole file.
 const MAX_LINE_BYTES: usize = 512 * 1024 * 1024;
 
-/// Splits an export into blocks of whole lines. After a restart, the lines that were already delivered are skipped.
+/// Splits an export into blocks of whole lines. A restart is an error once lines were delivered.
 pub(super) struct LineBlocks {
     download: ExportDownload,
     /// The start of an unfinished line.
@@ -26,8 +26,6 @@ pub(super) struct LineBlocks {
     /// Downloaded bytes that have not been processed yet.
     rest: Bytes,
     delivered: LineCounter,
-    /// How many lines still have to be skipped.
-    skip: u64,
     ended: bool,
 }
 
@@ -38,7 +36,6 @@ impl LineBlocks {
             partial: BytesMut::new(),
             rest: Bytes::new(),
             delivered: LineCounter::default(),
-            skip: 0,
             ended: false,
         }
     }
@@ -49,10 +46,6 @@ impl LineBlocks {
         loop {
             let rest = std::mem::take(&mut self.rest);
             if let Some(block) = self.split_off_lines(rest)? {
-                let block = self.skip_delivered(block);
-                if block.is_empty() {
-                    continue;
-                }
                 self.delivered.add(&block);
                 self.download.report(self.delivered.lines());
                 return Ok(Some(block));
@@ -62,9 +55,12 @@ impl LineBlocks {
             }
             match self.download.next().await? {
                 Some(DownloadEvent::Chunk(bytes)) => self.rest = bytes,
+                Some(DownloadEvent::Restart) if self.delivered.lines() > 0 => {
+                    return Err(restarted());
+                }
                 Some(DownloadEvent::Restart) => {
                     self.partial.clear();
-                    self.skip = self.delivered.lines();
+                    self.delivered = LineCounter::default();
                 }
                 None => {
                     self.ended = true;
@@ -99,16 +95,6 @@ impl LineBlocks {
                 Ok(None)
             }
         }
-    }
-
-    /// Strips the lines that were delivered before a restart. Blank lines do not count.
-    fn skip_delivered(&mut self, mut block: Bytes) -> Bytes {
-        while self.skip > 0 && !block.is_empty() {
-            let end = memchr(b'\n', &block).map_or(block.len(), |end| end + 1);
-            self.skip -= u64::from(!is_blank(&block[..end]));
-            block.advance(end);
-        }
-        block
     }
 
     /// Ends the export and returns the number of records.

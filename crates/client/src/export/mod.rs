@@ -78,8 +78,7 @@ impl Export {
         client.until_cancelled(OPERATION, to_file::write(self, path.into())).await
     }
 
-    /// Writes the export into a writer, then flushes it and shuts it down. The writer receives whole lines only, so that the
-    /// export can be resumed even if the file behind the link is replaced.
+    /// Writes the export into a writer, then flushes it and shuts it down. The writer receives whole lines only.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -90,7 +89,9 @@ impl Export {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`to_path`](Self::to_path). The writer's own error is the [`source`](std::error::Error::source).
+    /// The errors of [`to_path`](Self::to_path), and [`Conflict`](crate::ErrorKind::Conflict) if the connection was lost and
+    /// the server cannot continue the same version of the export: what was written cannot be taken back. The writer's own
+    /// error is the [`source`](std::error::Error::source).
     pub async fn to_writer(
         self,
         writer: impl AsyncWrite + Send + Unpin,
@@ -100,6 +101,9 @@ impl Export {
     }
 
     /// Returns the export as a stream of lines, which ends after an error. Blank lines are skipped.
+    ///
+    /// If the connection is lost and the server cannot continue the same version of the export, the stream ends with a
+    /// [`Conflict`](crate::ErrorKind::Conflict) error.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {

@@ -15,8 +15,7 @@ use super::{Export, ExportReport};
 use crate::compression::Compression;
 use crate::error::{Error, ErrorKind};
 
-/// Writes an export in whole lines. A writer cannot be cleared, so after a restart the download skips the lines that were
-/// already written.
+/// Writes an export in whole lines. A writer cannot be cleared, so a restart is an error once lines were written.
 pub(super) async fn write(
     export: Export,
     writer: impl AsyncWrite + Send + Unpin,

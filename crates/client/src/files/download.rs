@@ -5,24 +5,25 @@ use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
 use futures::Stream;
-use futures::stream::{BoxStream, StreamExt};
+use futures::stream::StreamExt;
 use reqwest::Url;
 use tokio::io::AsyncWriteExt;
 
 use super::atomic_file::{Target, write_error};
-use super::resumable_download::{DownloadEvent, ResumableDownload};
+use super::resumable_download::{DownloadEvent, ResumableDownload, restarted};
 use crate::client::Client;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::transport::Auth;
 
 /// A download in progress. Its content can be read once: into memory, to a file, or as a stream.
 ///
-/// If the connection is lost or stalls, the download is resumed on a new one; see [`RetryPolicy`](crate::RetryPolicy).
-/// Dropping the download cancels it.
+/// If the connection is lost or stalls, the download is resumed on a new one; see [`RetryPolicy`](crate::RetryPolicy). That
+/// requires that the server identifies the version of the file with a strong `ETag`. Otherwise the download starts again, which
+/// a stream cannot do. Dropping the download cancels it.
 pub struct Download {
+    client: Client,
     operation: &'static str,
-    content: BoxStream<'static, Result<Bytes, Error>>,
-    length: Option<u64>,
+    file: ResumableDownload,
 }
 
 impl Download {
@@ -33,37 +34,29 @@ impl Download {
         mut file: ResumableDownload,
     ) -> Result<Self, Error> {
         client.until_cancelled(operation, file.open()).await?;
-        let length = file.length();
-        let content = futures::stream::unfold(Some((client, file)), move |state| async move {
-            let (client, mut file) = state?;
-            match client.until_cancelled(operation, file.next()).await {
-                Ok(None) => None,
-                Ok(Some(DownloadEvent::Chunk(bytes))) => Some((Ok(bytes), Some((client, file)))),
-                Ok(Some(DownloadEvent::Restart)) => {
-                    let message = "the file was replaced during the download";
-                    let error = Error::new(ErrorKind::Conflict, message);
-                    Some((Err(error.with_operation(operation)), None))
-                }
-                Err(error) => Some((Err(error), None)),
-            }
-        });
-        Ok(Self { operation, content: content.fuse().boxed(), length })
+        Ok(Self { client, operation, file })
+    }
+
+    async fn next(&mut self) -> Result<Option<DownloadEvent>, Error> {
+        self.client.until_cancelled(self.operation, self.file.next()).await
     }
 
     /// Returns the size of the content in bytes, if the server sent it.
     pub fn length(&self) -> Option<u64> {
-        self.length
+        self.file.length()
     }
 
     /// Reads the whole content into memory.
     ///
     /// # Errors
-    /// [`Connection`](ErrorKind::Connection) or [`Timeout`](ErrorKind::Timeout) if the retries are exhausted;
-    /// [`Conflict`](ErrorKind::Conflict) if the file was replaced while the download was interrupted.
+    /// [`Connection`](crate::ErrorKind::Connection) or [`Timeout`](ErrorKind::Timeout) if the retries are exhausted.
     pub async fn bytes(mut self) -> Result<Bytes, Error> {
         let mut content = BytesMut::new();
-        while let Some(bytes) = self.content.next().await {
-            content.extend_from_slice(&bytes?);
+        while let Some(event) = self.next().await? {
+            match event {
+                DownloadEvent::Chunk(bytes) => content.extend_from_slice(&bytes),
+                DownloadEvent::Restart => content.clear(),
+            }
         }
         Ok(content.freeze())
     }
@@ -75,7 +68,8 @@ impl Download {
     /// directly.
     ///
     /// # Errors
-    /// [`Validation`](ErrorKind::Validation) if the file cannot be written, and the errors of [`bytes`](Self::bytes).
+    /// [`Validation`](crate::ErrorKind::Validation) if the file cannot be written, and the errors of [`bytes`](Self::bytes). If the
+    /// path is not a regular file, also those of [`into_stream`](Self::into_stream).
     pub async fn to_path(self, path: impl Into<PathBuf>) -> Result<u64, Error> {
         let (operation, path) = (self.operation, path.into());
         self.write(&path).await.map_err(|error| error.with_operation(operation))
@@ -88,10 +82,20 @@ impl Download {
         };
         let cannot_write = |error| write_error(path, error);
         let mut written = 0;
-        while let Some(bytes) = self.content.next().await {
-            let bytes = bytes?;
-            writer.write_all(&bytes).await.map_err(cannot_write)?;
-            written += bytes.len() as u64;
+        while let Some(event) = self.next().await? {
+            match (event, &file) {
+                (DownloadEvent::Chunk(bytes), _) => {
+                    writer.write_all(&bytes).await.map_err(cannot_write)?;
+                    written += bytes.len() as u64;
+                }
+                (DownloadEvent::Restart, Some(file)) => {
+                    // Pending writes of the old content must complete before the file is cleared.
+                    writer.shutdown().await.map_err(cannot_write)?;
+                    file.clear().await?;
+                    (writer, written) = (file.writer()?, 0);
+                }
+                (DownloadEvent::Restart, None) => return Err(restarted()),
+            }
         }
         writer.shutdown().await.map_err(cannot_write)?;
         if let Some(file) = file {
@@ -101,14 +105,29 @@ impl Download {
     }
 
     /// Returns the content as a stream of chunks, which ends after an error.
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::ErrorKind::Conflict) if the connection was lost and the server cannot continue the same version of the
+    /// file, and the errors of [`bytes`](Self::bytes).
     pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Send + Unpin + 'static {
-        self.content
+        let operation = self.operation;
+        let content = futures::stream::unfold(Some(self), move |state| async move {
+            let mut download = state?;
+            match download.next().await.transpose()? {
+                Ok(DownloadEvent::Chunk(bytes)) => Some((Ok(bytes), Some(download))),
+                Ok(DownloadEvent::Restart) => {
+                    Some((Err(restarted().with_operation(operation)), None))
+                }
+                Err(error) => Some((Err(error), None)),
+            }
+        });
+        content.fuse().boxed()
     }
 }
 
 impl fmt::Debug for Download {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Download").field("length", &self.length).finish_non_exhaustive()
+        f.debug_struct("Download").field("length", &self.length()).finish_non_exhaustive()
     }
 }
 
@@ -132,8 +151,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`Validation`](ErrorKind::Validation) if the URL is invalid. If the link has expired,
-    /// [`Permission`](ErrorKind::Permission) or [`NotFound`](ErrorKind::NotFound), depending on the server; request a new
+    /// [`Validation`](crate::ErrorKind::Validation) if the URL is invalid. If the link has expired,
+    /// [`Permission`](crate::ErrorKind::Permission) or [`NotFound`](ErrorKind::NotFound), depending on the server; request a new
     /// link then.
     pub async fn open_link(&self, url: &str) -> Result<Download, Error> {
         const OPERATION: &str = "open_link";

@@ -5,7 +5,6 @@ mod download;
 mod resumable_download;
 mod upload;
 
-use mistral_datasets_types as types;
 use reqwest::Url;
 
 use crate::argument::IntoId;
@@ -17,9 +16,9 @@ use crate::transport::Auth;
 pub(crate) use atomic_file::{AtomicFile, Target, write_error};
 pub use download::Download;
 pub(crate) use download::parse_link;
-pub(crate) use resumable_download::{DownloadEvent, ResumableDownload};
+pub(crate) use resumable_download::{DownloadEvent, ResumableDownload, restarted};
 pub(crate) use upload::MAX_FILE_BYTES;
-pub use upload::Upload;
+pub use upload::{Upload, UploadFile};
 
 impl Files {
     /// Uploads a file of at most 512 MB (536,870,912 bytes), which can then be imported. Files and streams are not held in
@@ -41,8 +40,8 @@ impl Files {
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if the file has no name or is known to be too
     /// large; and the errors that any call can return.
-    pub async fn upload(&self, upload: Upload) -> Result<types::File, Error> {
-        upload::send(&self.client, upload).await
+    pub fn upload(&self, upload: Upload) -> UploadFile {
+        UploadFile::new(self.client.clone(), upload)
     }
 
     /// Downloads the content of an uploaded file.

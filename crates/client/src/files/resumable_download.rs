@@ -1,8 +1,12 @@
 //! Downloads a file, resuming after lost or stalled connections.
 //!
-//! A download is resumed with a range request. `If-Range` ensures that the server sends the
-//! range only if the file has not changed. If the server ignores ranges, the bytes that were already delivered are skipped.
-//! The [`RetryPolicy`](crate::RetryPolicy) limits the attempts; progress resets the limit.
+//! A download is resumed with a range request if the server identified the version of the file with a strong `ETag`, the only
+//! validator that guarantees equal bytes. `If-Range` makes the server send the whole file if it has changed. Without such an
+//! `ETag`, or if the file has changed, the download starts again from the beginning of the file, which the caller learns from
+//! [`DownloadEvent::Restart`]. If the server sends the same version but ignores the range, the bytes that were already
+//! delivered are skipped.
+//!
+//! The [`RetryPolicy`](crate::RetryPolicy) limits the retries; progress resets the limit.
 
 use std::time::Instant;
 
@@ -15,15 +19,23 @@ use reqwest::header::{
 use reqwest::{Method, Request, Response, StatusCode, Url};
 
 use crate::error::{Error, ErrorKind};
-use crate::transport::{Attempts, Auth, FailureClass, Transport, log_retry, request_error};
+use crate::transport::{Attempts, Auth, Failure, Transport, request_failure};
 
 /// An event of a download.
 #[derive(Debug)]
 pub(crate) enum DownloadEvent {
     /// The next bytes of the file.
     Chunk(Bytes),
-    /// The file was replaced: the following chunks start from its beginning. Discard the chunks so far.
+    /// The following chunks start from the beginning of the file, which may be another version. Discard the chunks so far.
     Restart,
+}
+
+/// Returns the error for a restarted download whose earlier chunks cannot be discarded.
+pub(crate) fn restarted() -> Error {
+    let message =
+        "the connection was lost, and the server cannot continue the same version of the file";
+    let error = Error::new(ErrorKind::Conflict, message);
+    error.with_hint("start again, or write to a file, which can be started again automatically")
 }
 
 /// A download that survives connection failures and renewed links.
@@ -34,8 +46,6 @@ pub(crate) struct ResumableDownload {
     auth: Auth,
     /// The version of the file according to the last response.
     version: Option<FileVersion>,
-    /// Whether `url` has changed since the last response.
-    url_renewed: bool,
     /// Whether to send range requests. Cleared if the server responds with a wrong range.
     use_ranges: bool,
     body: Option<BoxStream<'static, reqwest::Result<Bytes>>>,
@@ -60,7 +70,6 @@ impl ResumableDownload {
             url,
             auth,
             version: None,
-            url_renewed: false,
             use_ranges: true,
             body: None,
             offset: 0,
@@ -95,7 +104,7 @@ impl ResumableDownload {
                 }
                 return Ok(Some(DownloadEvent::Restart));
             };
-            let error = match tokio::time::timeout(self.transport.timeout(), body.next()).await {
+            let failure = match tokio::time::timeout(self.transport.timeout(), body.next()).await {
                 Ok(Some(Ok(bytes))) => match self.undelivered(bytes) {
                     Some(bytes) => return Ok(Some(DownloadEvent::Chunk(bytes))),
                     None => continue,
@@ -105,15 +114,18 @@ impl ResumableDownload {
                 }
                 // The file is complete; how the connection ended does not matter.
                 _ if self.length() == Some(self.offset) => return Ok(None),
-                Ok(None) => Error::new(ErrorKind::Connection, "the download ended early"),
-                Ok(Some(Err(error))) => request_error(error),
-                Err(_) => Error::new(
+                Ok(None) => Failure::connection_lost(Error::new(
+                    ErrorKind::Connection,
+                    "the download ended early",
+                )),
+                Ok(Some(Err(error))) => request_failure(error, false),
+                Err(_) => Failure::connection_lost(Error::new(
                     ErrorKind::Timeout,
                     "the download made no progress within the timeout",
-                ),
+                )),
             };
             self.body = None;
-            self.wait_for_retry(FailureClass::ConnectionLost, error).await?;
+            self.wait_for_retry(failure).await?;
         }
     }
 
@@ -134,36 +146,27 @@ impl ResumableDownload {
     }
 
     /// Waits before the next attempt, or returns the error if the retries without progress are exhausted.
-    async fn wait_for_retry(&mut self, class: FailureClass, error: Error) -> Result<(), Error> {
+    async fn wait_for_retry(&mut self, failure: Failure) -> Result<(), Error> {
         // The deadline of a call limits the time without progress, not the whole download.
         let deadline = self.transport.settings().deadline;
         let attempts = self
             .attempts
             .get_or_insert_with(|| self.transport.start_attempts(Method::GET, deadline));
-        let attempt = attempts.count();
-        match attempts.next_delay(class) {
-            Some(delay) => {
-                log_retry(self.operation, attempt, delay, error.kind().name());
-                tokio::time::sleep(delay).await;
-                Ok(())
-            }
-            None => {
-                let error = error.with_attempts(self.request_count, self.started.elapsed());
-                Err(error.with_operation(self.operation))
-            }
-        }
+        attempts.retry(self.operation, failure).await.map_err(|error| {
+            let error = error.with_attempts(self.request_count, self.started.elapsed());
+            error.with_operation(self.operation)
+        })
     }
 
     /// Waits before requesting a new link in place of the expired one, or returns the error if the retries are exhausted.
     pub(crate) async fn wait_for_renewal(&mut self, error: Error) -> Result<(), Error> {
         // An expired link is retried like a lost connection.
-        self.wait_for_retry(FailureClass::ConnectionLost, error).await
+        self.wait_for_retry(Failure::connection_lost(error)).await
     }
 
     /// Continues with another link, which may refer to the same file or to a new version of it.
     pub(crate) fn renew(&mut self, url: Url) {
         self.url = url;
-        self.url_renewed = true;
         self.body = None;
     }
 
@@ -171,14 +174,14 @@ impl ResumableDownload {
     async fn connect(&mut self) -> Result<bool, Error> {
         loop {
             let request = self.request();
-            let (class, error) = match self.send(request).await {
+            let failure = match self.send(request).await {
                 Ok(response) => match self.accept(response) {
                     Ok(continues) => return Ok(continues),
-                    Err(error) => (FailureClass::ConnectionLost, error),
+                    Err(error) => Failure::connection_lost(error),
                 },
-                Err(failed) => failed,
+                Err(failure) => failure,
             };
-            self.wait_for_retry(class, error).await?;
+            self.wait_for_retry(failure).await?;
         }
     }
 
@@ -187,47 +190,40 @@ impl ResumableDownload {
         let headers = request.headers_mut();
         // Ranges refer to the encoded bytes, so the file must be sent without encoding.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        if let Some(version) = &self.version
-            && self.use_ranges
+        if self.use_ranges
             && self.offset > 0
-            && version.length.is_some()
+            && let Some(FileVersion { etag: Some(etag), length: Some(_) }) = &self.version
+            && is_strong(etag)
         {
-            let etag = version.etag.as_ref().filter(|etag| is_strong(etag));
-            // Only a strong ETag shows that another link refers to the same file.
-            if self.url_renewed && etag.is_none() {
-                return request;
-            }
             let range = format!("bytes={}-", self.offset);
             headers.insert(RANGE, range.parse().expect("a range is a valid header value"));
-            if let Some(etag) = etag {
-                headers.insert(IF_RANGE, etag.clone());
-            }
+            headers.insert(IF_RANGE, etag.clone());
         }
         request
     }
 
     /// Sends a request once.
-    async fn send(&mut self, request: Request) -> Result<Response, (FailureClass, Error)> {
+    async fn send(&mut self, request: Request) -> Result<Response, Failure> {
         self.request_count += 1;
         let has_range = request.headers().contains_key(RANGE);
-        let (class, error) = match self.transport.open(self.operation, request, self.auth).await {
+        let failure = match self.transport.open(self.operation, request, self.auth).await {
             Ok(response) => return Ok(response),
-            Err(failed) => failed,
+            Err(failure) => failure,
         };
-        if has_range && error.status() == Some(StatusCode::RANGE_NOT_SATISFIABLE.as_u16()) {
+        let range_not_satisfiable = StatusCode::RANGE_NOT_SATISFIABLE.as_u16();
+        if has_range && failure.error.status() == Some(range_not_satisfiable) {
             // The file is shorter now. Request all of it; `accept` will find that it is a different version.
             self.use_ranges = false;
-            return Err((FailureClass::ConnectionLost, error));
+            return Err(Failure::connection_lost(failure.error));
         }
-        Err((class, error))
+        Err(failure)
     }
 
     /// Starts reading a successful response. Returns whether it continues the bytes delivered so far.
     fn accept(&mut self, response: Response) -> Result<bool, Error> {
         let version = FileVersion::of(&response);
         let is_partial = response.status() == StatusCode::PARTIAL_CONTENT;
-        let is_same =
-            self.version.as_ref().is_none_or(|known| known.matches(&version, self.url_renewed));
+        let is_same = self.version.as_ref().is_some_and(|known| known.is_certainly(&version));
         if is_partial && !(is_same && range_start(response.headers()) == Some(self.offset)) {
             self.use_ranges = false;
             let message = "the server sent a different range than was requested";
@@ -240,7 +236,6 @@ impl ResumableDownload {
         }
         self.skip = if is_partial { 0 } else { self.offset };
         self.version = Some(version);
-        self.url_renewed = false;
         self.body = Some(response.bytes_stream().boxed());
         Ok(continues)
     }
@@ -265,10 +260,9 @@ impl FileVersion {
         Self { etag: headers.get(ETAG).cloned(), length }
     }
 
-    /// Returns whether both are the same version. If the link was renewed, that requires a strong ETag and a length.
-    fn matches(&self, other: &Self, url_renewed: bool) -> bool {
-        let is_certain = self.etag.as_ref().is_some_and(is_strong) && self.length.is_some();
-        self == other && (is_certain || !url_renewed)
+    /// Returns whether both are certainly the same version, and so have the same bytes.
+    fn is_certainly(&self, other: &Self) -> bool {
+        self.etag.as_ref().is_some_and(is_strong) && self.length.is_some() && self == other
     }
 }
 
@@ -316,21 +310,20 @@ mod tests {
     }
 
     #[test]
-    fn after_renewal_only_a_strong_etag_and_a_length_match() {
+    fn only_a_strong_etag_and_a_length_identify_a_version() {
         let certain = version(Some("\"a\""), Some(10));
-        assert!(certain.matches(&version(Some("\"a\""), Some(10)), true));
+        assert!(certain.is_certainly(&certain));
         for other in [
             version(Some("\"b\""), Some(10)),
             version(Some("\"a\""), Some(11)),
             version(None, Some(10)),
         ] {
-            assert!(!certain.matches(&other, true) && !certain.matches(&other, false));
+            assert!(!certain.is_certainly(&other));
         }
-        for (etag, length) in [(None, Some(10)), (Some("W/\"a\""), Some(10)), (Some("\"a\""), None)]
+        for (etag, length) in
+            [(None, None), (None, Some(10)), (Some("W/\"a\""), Some(10)), (Some("\"a\""), None)]
         {
-            let uncertain = version(etag, length);
-            assert!(uncertain.matches(&version(etag, length), false));
-            assert!(!uncertain.matches(&version(etag, length), true));
+            assert!(!version(etag, length).is_certainly(&version(etag, length)));
         }
     }
 

@@ -1,8 +1,10 @@
 //! Uploads files from memory, from disk and from streams.
 
 use std::fmt;
+use std::future::{Future, IntoFuture};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -11,15 +13,15 @@ use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt};
 use futures::{Stream, TryStreamExt};
 use mistral_datasets_types as types;
-use reqwest::{Method, Request};
+use reqwest::Method;
 use tokio_util::io::ReaderStream;
 
 use crate::argument::IntoOption;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::transport::{
-    FailedResponse, FailureClass, RawResponse, ResponseInfo, Transport, decoding_error, log_retry,
-    request_error, store_if_requested,
+    Auth, Failure, RawResponse, ResponseInfo, SingleRequest, Transport, decoding_error,
+    failed_response, request_failure, store_if_requested,
 };
 
 const OPERATION: &str = "upload_file";
@@ -50,9 +52,14 @@ pub struct Upload {
 enum Content {
     Bytes(Bytes),
     Path(PathBuf),
+    /// A source that can be read several times.
+    Reopenable(Box<dyn FnMut() -> ByteStream + Send>),
     /// `None` once the stream has been sent.
-    Stream(Option<BoxStream<'static, io::Result<Bytes>>>),
+    Stream(Option<ByteStream>),
 }
+
+/// The chunks of a file.
+type ByteStream = BoxStream<'static, io::Result<Bytes>>;
 
 impl Upload {
     /// Uploads bytes from memory.
@@ -99,6 +106,15 @@ impl Upload {
         Self::new(file_name.into(), Content::Stream(Some(content.boxed())), length)
     }
 
+    /// Uploads the content that `open` returns, which is called again for every attempt.
+    pub(crate) fn reopenable(
+        file_name: impl Into<String>,
+        length: u64,
+        open: impl FnMut() -> ByteStream + Send + 'static,
+    ) -> Self {
+        Self::new(file_name.into(), Content::Reopenable(Box::new(open)), Some(length))
+    }
+
     fn new(file_name: String, content: Content, length: Option<u64>) -> Self {
         Self {
             file_name,
@@ -135,27 +151,36 @@ impl Upload {
         self
     }
 
+    /// Returns whether the content can be sent once only.
+    fn is_one_shot(&self) -> bool {
+        matches!(self.content, Content::Stream(_))
+    }
+
     /// Returns the content from the start, or `None` if it is a stream that was already sent.
-    async fn open(&mut self) -> Result<Option<BoxStream<'static, io::Result<Bytes>>>, Error> {
+    fn open(&mut self) -> Result<Option<ByteStream>, Error> {
         match &mut self.content {
             Content::Bytes(bytes) => {
                 Ok(Some(futures::stream::iter(chunks(bytes.clone())).map(Ok).boxed()))
             }
-            Content::Path(path) => match tokio::fs::File::open(&path).await {
-                Ok(file) => Ok(Some(ReaderStream::with_capacity(file, CHUNK_SIZE).boxed())),
+            Content::Path(path) => match std::fs::File::open(&path) {
+                Ok(file) => {
+                    let file = tokio::fs::File::from_std(file);
+                    Ok(Some(ReaderStream::with_capacity(file, CHUNK_SIZE).boxed()))
+                }
                 Err(error) => Err(read_error(path, &error)),
             },
+            Content::Reopenable(open) => Ok(Some(open())),
             Content::Stream(stream) => Ok(stream.take()),
         }
     }
 
     /// Builds the multipart body, which reports every chunk to the monitor. Returns `None` if the content is a stream that
     /// was already sent.
-    async fn form(
+    fn form(
         &mut self,
         monitor: Arc<StallMonitor>,
     ) -> Result<Option<reqwest::multipart::Form>, Error> {
-        let Some(content) = self.open().await? else { return Ok(None) };
+        let Some(content) = self.open()? else { return Ok(None) };
         let content = content.inspect_ok(move |_| monitor.record_progress());
         let body = reqwest::Body::wrap_stream(content);
         let mut part = match self.length {
@@ -212,19 +237,45 @@ impl fmt::Debug for Upload {
     }
 }
 
-/// Sends an upload, with retries.
-pub(super) async fn send(client: &Client, upload: Upload) -> Result<types::File, Error> {
-    if upload.file_name.is_empty() {
-        return Err(Error::invalid(OPERATION, "file_name: must not be empty".to_owned()));
-    }
-    if upload.length.is_some_and(|length| length > MAX_FILE_BYTES) {
-        return Err(Error::invalid(OPERATION, "file: expected at most 512 MB".to_owned()));
-    }
-    let transport = client.transport()?;
-    let url = format!("{}/v1/files", client.server_url());
-    client.until_cancelled(OPERATION, send_with_retries(transport, &url, upload)).await
+/// An [`upload`](crate::calls::Files::upload) call.
+#[derive(Debug)]
+#[must_use = "a call is sent when it is awaited"]
+pub struct UploadFile {
+    client: Client,
+    upload: Upload,
 }
 
+impl UploadFile {
+    pub(super) fn new(client: Client, upload: Upload) -> Self {
+        Self { client, upload }
+    }
+
+    async fn send(self) -> Result<types::File, Error> {
+        let Self { client, upload } = self;
+        if upload.file_name.is_empty() {
+            return Err(Error::invalid(OPERATION, "file_name: must not be empty".to_owned()));
+        }
+        if upload.length.is_some_and(|length| length > MAX_FILE_BYTES) {
+            return Err(Error::invalid(OPERATION, "file: expected at most 512 MB".to_owned()));
+        }
+        let transport = client.transport()?;
+        let url = format!("{}/v1/files", client.server_url());
+        client.until_cancelled(OPERATION, send_with_retries(transport, &url, upload)).await
+    }
+}
+
+impl IntoFuture for UploadFile {
+    type Output = Result<types::File, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+impl SingleRequest for UploadFile {}
+
+/// Sends an upload, with retries.
 async fn send_with_retries(
     transport: &Transport,
     url: &str,
@@ -232,17 +283,11 @@ async fn send_with_retries(
 ) -> Result<types::File, Error> {
     // An upload may take any amount of time as long as it makes progress.
     let mut attempts = transport.start_attempts(Method::POST, Duration::MAX);
-    let mut last_error = None;
+    if upload.is_one_shot() {
+        attempts = attempts.only_once();
+    }
     loop {
-        let monitor = Arc::new(StallMonitor::start());
-        let Some(form) = upload.form(monitor.clone()).await? else {
-            return Err(last_error.expect("a stream is available for the first attempt"));
-        };
-        let result = match transport.http().post(url).multipart(form).build() {
-            Ok(request) => attempt(transport, request, &monitor).await,
-            Err(error) => Err((FailureClass::NotSent, request_error(error))),
-        };
-        let (class, error) = match result {
+        let failure = match attempt(transport, url, &mut upload).await {
             Ok((info, response)) => {
                 store_if_requested(|| RawResponse {
                     status: response.status().as_u16(),
@@ -256,34 +301,28 @@ async fn send_with_retries(
                     error.with_attempts(attempts.count(), attempts.elapsed())
                 });
             }
-            Err(failed) => failed,
+            Err(failure) => failure,
         };
-        let attempt = attempts.count();
-        let error = error
-            .with_ambiguity(class.is_ambiguous(&Method::POST))
-            .with_attempts(attempt, attempts.elapsed());
-        match attempts.next_delay(class) {
-            Some(delay) => {
-                log_retry(OPERATION, attempt, delay, error.kind().name());
-                tokio::time::sleep(delay).await;
-                last_error = Some(error);
-            }
-            None => return Err(error),
-        }
+        attempts.retry(OPERATION, failure).await?;
     }
 }
 
 /// Sends an upload once and reads the response.
 async fn attempt(
     transport: &Transport,
-    request: Request,
-    monitor: &StallMonitor,
-) -> Result<(ResponseInfo, http::Response<Bytes>), (FailureClass, Error)> {
+    url: &str,
+    upload: &mut Upload,
+) -> Result<(ResponseInfo, http::Response<Bytes>), Failure> {
     let timed_out =
-        |message: &str| (FailureClass::ConnectionLost, Error::new(ErrorKind::Timeout, message));
-    let failed = |error: reqwest::Error| (FailureClass::of(&error), request_error(error));
+        |message: &str| Failure::connection_lost(Error::new(ErrorKind::Timeout, message));
+    let monitor = Arc::new(StallMonitor::start());
+    let request = || {
+        let Some(form) = upload.form(monitor.clone())? else { return Ok(None) };
+        let request = transport.http().post(url).multipart(form).build();
+        request.map(Some).map_err(|_| Error::invalid(OPERATION, "invalid request".to_owned()))
+    };
     let response = tokio::select! {
-        response = transport.send(OPERATION, request) => response.map_err(failed)?,
+        response = transport.exchange(OPERATION, Auth::ApiKey, request) => response?,
         () = monitor.stalled(transport.timeout()) => {
             return Err(timed_out("the upload made no progress within the timeout"));
         }
@@ -292,17 +331,17 @@ async fn attempt(
     let info = ResponseInfo::new(status.as_u16(), &headers);
     let body = match tokio::time::timeout(transport.timeout(), response.bytes()).await {
         Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) => Err(failed(error)),
+        Ok(Err(error)) => Err(request_failure(error, false)),
         Err(_) => Err(timed_out("no complete response within the timeout")),
     };
-    let body = body.map_err(|(class, error)| (class, info.clone().add_to(error)))?;
+    let body = body
+        .map_err(|Failure { class, error }| Failure { class, error: info.clone().add_to(error) })?;
     if status.is_success() {
         let mut response = http::Response::new(body);
         (*response.status_mut(), *response.headers_mut()) = (status, headers);
         return Ok((info, response));
     }
-    let failed = FailedResponse::new(info, &body);
-    Err((failed.class(), failed.into_error()))
+    Err(failed_response(info, &body))
 }
 
 /// Detects uploads that make no progress.
@@ -326,11 +365,11 @@ impl StallMonitor {
     async fn stalled(&self, timeout: Duration) {
         loop {
             let last = self.last_progress_ms.load(Ordering::Relaxed);
-            let until = self.started + Duration::from_millis(last) + timeout;
-            if Instant::now() >= until {
+            let idle = self.started.elapsed().saturating_sub(Duration::from_millis(last));
+            let Some(remaining) = timeout.checked_sub(idle).filter(|left| !left.is_zero()) else {
                 return;
-            }
-            tokio::time::sleep_until(until.into()).await;
+            };
+            tokio::time::sleep(remaining).await;
         }
     }
 }

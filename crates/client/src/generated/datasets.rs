@@ -19,6 +19,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::pager::{FetchedPage, Pager};
 use crate::task::{TaskHandle, Wait};
+use crate::transport::SingleRequest;
 
 impl Datasets {
     /// Returns the datasets in the workspace, newest first, one page at a time.
@@ -632,6 +633,8 @@ impl IntoFuture for ListDatasets {
     }
 }
 
+impl SingleRequest for ListDatasets {}
+
 /// A [`Datasets::create`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
@@ -662,6 +665,8 @@ impl IntoFuture for CreateDataset {
     }
 }
 
+impl SingleRequest for CreateDataset {}
+
 /// A [`Datasets::fetch`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
@@ -688,6 +693,8 @@ impl IntoFuture for FetchDataset {
         Box::pin(self.send())
     }
 }
+
+impl SingleRequest for FetchDataset {}
 
 /// A [`Datasets::update`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
@@ -741,6 +748,8 @@ impl IntoFuture for UpdateDataset {
     }
 }
 
+impl SingleRequest for UpdateDataset {}
+
 /// A [`Datasets::delete`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
@@ -767,6 +776,8 @@ impl IntoFuture for DeleteDataset {
         Box::pin(self.send())
     }
 }
+
+impl SingleRequest for DeleteDataset {}
 
 /// A [`Datasets::list_records`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
@@ -834,6 +845,8 @@ impl IntoFuture for ListRecords {
     }
 }
 
+impl SingleRequest for ListRecords {}
+
 /// A [`Datasets::create_record`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
@@ -875,6 +888,8 @@ impl IntoFuture for CreateRecord {
         Box::pin(self.send())
     }
 }
+
+impl SingleRequest for CreateRecord {}
 
 /// A [`Datasets::import_from_campaign`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
@@ -921,6 +936,8 @@ impl IntoFuture for ImportFromCampaign {
         Box::pin(self.send())
     }
 }
+
+impl SingleRequest for ImportFromCampaign {}
 
 /// A [`Datasets::import_from_explorer`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
@@ -969,6 +986,8 @@ impl IntoFuture for ImportFromExplorer {
     }
 }
 
+impl SingleRequest for ImportFromExplorer {}
+
 /// A [`Datasets::import_from_file`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
@@ -1014,6 +1033,8 @@ impl IntoFuture for ImportFromFile {
     }
 }
 
+impl SingleRequest for ImportFromFile {}
+
 /// A [`Datasets::import_from_playground`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
@@ -1058,6 +1079,8 @@ impl IntoFuture for ImportFromPlayground {
         Box::pin(self.send())
     }
 }
+
+impl SingleRequest for ImportFromPlayground {}
 
 /// A [`Datasets::import_from_dataset_records`] call. Nothing is sent until it is
 /// awaited.
@@ -1107,6 +1130,8 @@ impl IntoFuture for ImportFromDatasetRecords {
     }
 }
 
+impl SingleRequest for ImportFromDatasetRecords {}
+
 /// A [`Datasets::export_to_jsonl`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
@@ -1133,6 +1158,8 @@ impl IntoFuture for ExportToJsonl {
         Box::pin(self.send())
     }
 }
+
+impl SingleRequest for ExportToJsonl {}
 
 /// A [`Datasets::fetch_task`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
@@ -1162,6 +1189,8 @@ impl IntoFuture for FetchTask {
         Box::pin(self.send())
     }
 }
+
+impl SingleRequest for FetchTask {}
 
 /// A [`Datasets::list_tasks`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
@@ -1228,3 +1257,5 @@ impl IntoFuture for ListTasks {
         Box::pin(self.send())
     }
 }
+
+impl SingleRequest for ListTasks {}

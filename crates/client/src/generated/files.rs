@@ -14,6 +14,7 @@ use crate::argument::IntoOption;
 use crate::checks::Checks;
 use crate::client::Client;
 use crate::error::Error;
+use crate::transport::SingleRequest;
 
 impl Files {
     /// Returns the files in the workspace, newest first, one page at a time.
@@ -229,6 +230,8 @@ impl IntoFuture for ListFiles {
     }
 }
 
+impl SingleRequest for ListFiles {}
+
 /// A [`Files::retrieve`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
@@ -256,6 +259,8 @@ impl IntoFuture for RetrieveFile {
     }
 }
 
+impl SingleRequest for RetrieveFile {}
+
 /// A [`Files::delete`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
@@ -282,6 +287,8 @@ impl IntoFuture for DeleteFile {
         Box::pin(self.send())
     }
 }
+
+impl SingleRequest for DeleteFile {}
 
 /// A [`Files::get_signed_url`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
@@ -321,3 +328,5 @@ impl IntoFuture for GetSignedUrl {
         Box::pin(self.send())
     }
 }
+
+impl SingleRequest for GetSignedUrl {}

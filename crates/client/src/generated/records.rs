@@ -15,6 +15,7 @@ use crate::argument::Json;
 use crate::checks::Checks;
 use crate::client::Client;
 use crate::error::Error;
+use crate::transport::SingleRequest;
 
 impl Records {
     /// Deletes up to 500 records in one request.
@@ -247,6 +248,8 @@ impl IntoFuture for BulkDeleteRecords {
     }
 }
 
+impl SingleRequest for BulkDeleteRecords {}
+
 /// A [`Records::fetch`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
@@ -274,6 +277,8 @@ impl IntoFuture for FetchRecord {
     }
 }
 
+impl SingleRequest for FetchRecord {}
+
 /// A [`Records::delete`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
@@ -300,6 +305,8 @@ impl IntoFuture for DeleteRecord {
         Box::pin(self.send())
     }
 }
+
+impl SingleRequest for DeleteRecord {}
 
 /// A [`Records::update_payload`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
@@ -331,6 +338,8 @@ impl IntoFuture for UpdateRecordPayload {
     }
 }
 
+impl SingleRequest for UpdateRecordPayload {}
+
 /// A [`Records::update_properties`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
@@ -361,6 +370,8 @@ impl IntoFuture for UpdateRecordProperties {
     }
 }
 
+impl SingleRequest for UpdateRecordProperties {}
+
 /// A [`Records::judge`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
@@ -390,3 +401,5 @@ impl IntoFuture for JudgeRecord {
         Box::pin(self.send())
     }
 }
+
+impl SingleRequest for JudgeRecord {}

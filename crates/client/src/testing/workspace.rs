@@ -12,7 +12,7 @@ use super::recorded_request::RecordedRequest;
 use crate::client::Client;
 use crate::config::ClientBuilder;
 use crate::error::{Error, ErrorKind};
-use crate::transport::{FailedResponse, ResponseInfo, request_error};
+use crate::transport::{Auth, ResponseInfo, failed_response, request_failure};
 
 /// The operation in the errors of the server's own routes.
 const OPERATION: &str = "local";
@@ -179,13 +179,17 @@ impl Workspace {
         if let Some(json) = json {
             request = request.header(CONTENT_TYPE, "application/json").body(json);
         }
-        let request = request.build().map_err(request_error)?;
-        let response = transport.send(OPERATION, request).await.map_err(request_error)?;
+        let cannot_send = |error| request_failure(error, true).error;
+        let request = request.build().map_err(cannot_send)?;
+        let response = transport
+            .exchange(OPERATION, Auth::ApiKey, || Ok(request.try_clone()))
+            .await
+            .map_err(|failure| failure.error)?;
         let status = response.status();
         let info = ResponseInfo::new(status.as_u16(), response.headers());
-        let body = response.bytes().await.map_err(request_error)?;
+        let body = response.bytes().await.map_err(cannot_send)?;
         if !status.is_success() {
-            return Err(FailedResponse::new(info, &body).into_error());
+            return Err(failed_response(info, &body).error);
         }
         String::from_utf8(body.into()).map_err(|_| unexpected())
     }

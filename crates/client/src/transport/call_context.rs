@@ -1,10 +1,9 @@
 //! The state of a generated call that its result cannot contain.
 //!
-//! progenitor's `exec` hook returns `reqwest::Result<Response>`, and the generated code turns that into its own error type.
-//! Neither can contain the number of attempts, whether a write may have been carried out, or an error response in another
-//! format than the API's. Each call therefore has a [`CallContext`], which its hook and `Client` share: the transport
-//! records attempts and the failed response in it, and [`CallState::into_error`] builds the error from it. It also
-//! survives the call's future, so that it can be used when the call is cancelled or exceeds its deadline.
+//! progenitor's hooks and error type have no place for our [`Error`] or for the number of attempts. Each call therefore has a
+//! [`CallContext`], which its hook and `Client` share: the transport records attempts and the final error in it, and
+//! [`CallState::into_error`] returns that error. It also survives the call's future, so that it can be used when the call is
+//! cancelled or exceeds its deadline.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +11,7 @@ use std::time::Duration;
 use mistral_datasets_core_client as core;
 use mistral_datasets_types::ErrorResponse;
 
-use super::failed_response::{FailedResponse, ResponseInfo, decoding_error, request_error};
+use super::failed_response::{ResponseInfo, decoding_error};
 use crate::error::{Error, ErrorKind};
 
 /// The shared state of one call.
@@ -37,21 +36,20 @@ pub(crate) struct CallState {
     elapsed: Duration,
     is_write: bool,
     in_progress: bool,
-    is_ambiguous: bool,
     /// The response of the last attempt, if its headers were received.
     response: Option<ResponseInfo>,
-    /// The same response with its body, if it has an error status.
-    failed_response: Option<FailedResponse>,
     /// Why the last failed attempt failed.
     last_failure: Option<String>,
+    /// The error with which the transport ended the call.
+    error: Option<Error>,
 }
 
 impl CallState {
     /// Records the start of an attempt.
-    pub(crate) fn start_attempt(&mut self, number: u32, is_write: bool) {
+    pub(crate) fn start_attempt(&mut self, number: u32, elapsed: Duration, is_write: bool) {
         *self = Self {
             attempts: number,
-            elapsed: self.elapsed,
+            elapsed,
             is_write,
             in_progress: true,
             last_failure: self.last_failure.take(),
@@ -64,35 +62,29 @@ impl CallState {
         self.response = Some(response);
     }
 
-    /// Records how long the call has taken so far.
-    pub(crate) fn set_elapsed(&mut self, elapsed: Duration) {
+    /// Records that a complete response was received.
+    pub(crate) fn succeeded(&mut self, elapsed: Duration) {
         self.elapsed = elapsed;
     }
 
     /// Records that the current attempt failed.
-    pub(crate) fn attempt_failed(
-        &mut self,
-        is_ambiguous: bool,
-        reason: String,
-        failed_response: Option<FailedResponse>,
-    ) {
-        self.is_ambiguous = is_ambiguous;
+    pub(crate) fn attempt_failed(&mut self, reason: String, elapsed: Duration) {
         self.in_progress = false;
+        self.elapsed = elapsed;
         self.last_failure = Some(reason);
-        self.failed_response = failed_response;
     }
 
-    /// Builds the error of a call that the generated code failed with `error`.
+    /// Records the final error.
+    pub(crate) fn failed(&mut self, error: Error) {
+        self.error = Some(error);
+    }
+
+    /// Returns the error of a call that the generated code ended with `error`.
     pub(crate) fn into_error(mut self, error: core::Error<ErrorResponse>) -> Error {
-        if let Some(failed) = self.failed_response.take()
-            && !matches!(error, core::Error::UnexpectedResponse(_))
-        {
-            return self.complete(failed.into_error());
+        if let Some(error) = self.error.take() {
+            return error;
         }
         let error = match error {
-            core::Error::CommunicationError(error) | core::Error::ResponseBodyError(error) => {
-                request_error(error)
-            }
             core::Error::InvalidResponsePayload(_, error) => decoding_error(&error),
             core::Error::InvalidRequest(message) => {
                 return Error::new(ErrorKind::Validation, message);
@@ -109,11 +101,11 @@ impl CallState {
     /// Builds the error of a call that this client aborted.
     pub(crate) fn aborted(mut self, kind: ErrorKind, mut message: String) -> Error {
         // During the delay between two attempts the request is known not to have been carried out.
-        self.is_ambiguous = self.is_write && self.in_progress;
+        let is_ambiguous = self.is_write && self.in_progress;
         if let Some(failure) = self.last_failure.take() {
             message = format!("{message}; the previous attempt failed: {failure}");
         }
-        self.complete(Error::new(kind, message))
+        self.complete(Error::new(kind, message)).with_ambiguity(is_ambiguous)
     }
 
     /// Adds the attempts and the last response to an error.
@@ -122,6 +114,6 @@ impl CallState {
             Some(response) => response.add_to(error),
             None => error,
         };
-        error.with_ambiguity(self.is_ambiguous).with_attempts(self.attempts, self.elapsed)
+        error.with_attempts(self.attempts, self.elapsed)
     }
 }

@@ -26,8 +26,8 @@ impl ConnectionSettings {
             .user_agent(&self.user_agent)
             .connect_timeout(self.connect_timeout)
             .tcp_nodelay(true)
-            // A redirect must not reveal a presigned link to the next host.
-            .referer(false)
+            // `redirect.rs` follows redirects.
+            .redirect(reqwest::redirect::Policy::none())
             .tls_backend_preconfigured(self.tls.clone());
         let builder = match &self.proxy {
             Proxy::Environment => builder,

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use reqwest::Url;
 use reqwest::header::HeaderMap;
 
 use super::error_body::ErrorBody;
-use super::retry::{FailureClass, parse_retry_after};
+use super::retry::{Failure, FailureClass, parse_retry_after};
 use crate::error::{Error, ErrorKind};
 
 /// Headers that may contain the request id, in order of preference. The service does not document which one it sends.
@@ -42,29 +43,13 @@ impl ResponseInfo {
     }
 }
 
-/// A response with an error status.
-#[derive(Debug)]
-pub(crate) struct FailedResponse {
-    info: ResponseInfo,
-    body: ErrorBody,
-}
-
-impl FailedResponse {
-    pub(crate) fn new(info: ResponseInfo, body: &[u8]) -> Self {
-        let body = ErrorBody::parse(info.status, body);
-        Self { info, body }
-    }
-
-    pub(crate) fn class(&self) -> FailureClass {
-        let ResponseInfo { status, retry_after, .. } = self.info;
-        FailureClass::ErrorStatus { status, retry_after }
-    }
-
-    pub(crate) fn into_error(self) -> Error {
-        let Self { info, body } = self;
-        let error = Error::failed_response(info.status, body.message);
-        info.add_to(error.with_code(body.code).with_body(body.text))
-    }
+/// Returns the failure of an attempt whose response has an error status.
+pub(crate) fn failed_response(info: ResponseInfo, body: &[u8]) -> Failure {
+    let ResponseInfo { status, retry_after, .. } = info;
+    let body = ErrorBody::parse(status, body);
+    let error = Error::failed_response(status, body.message);
+    let error = info.add_to(error.with_code(body.code).with_body(body.text));
+    Failure { class: FailureClass::ErrorStatus { status, retry_after }, error }
 }
 
 /// Returns the error for a response body that does not match the API.
@@ -80,21 +65,36 @@ pub(crate) fn decoding_error(error: &serde_json::Error) -> Error {
     Error::new(ErrorKind::Decoding, message)
 }
 
+/// Converts the error of a request that received no complete response. `is_first` says whether it is the first request of
+/// its attempt; only then does a failed connection mean that nothing was sent.
+pub(crate) fn request_failure(error: reqwest::Error, is_first: bool) -> Failure {
+    let class = if error.is_builder() {
+        FailureClass::Permanent { is_ambiguous: false }
+    } else if error.is_connect() && is_first {
+        FailureClass::NotSent
+    } else {
+        FailureClass::ConnectionLost
+    };
+    Failure { class, error: request_error(error) }
+}
+
+/// Returns the host and port of a URL for error messages.
+pub(crate) fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("the server");
+    match url.port_or_known_default() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
 /// Converts a reqwest error, dropping the URL because its query may be a secret.
-pub(crate) fn request_error(error: reqwest::Error) -> Error {
-    let host = error
-        .url()
-        .and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default())))
-        .map_or("the server".to_owned(), |(host, port)| match port {
-            Some(port) => format!("{host}:{port}"),
-            None => host,
-        });
+fn request_error(error: reqwest::Error) -> Error {
+    let host = error.url().map_or("the server".to_owned(), host);
     let (kind, message) = if error.is_timeout() {
-        (ErrorKind::Timeout, format!("no response from {host} within the timeout"))
+        let missing = if error.is_connect() { "connection to" } else { "response from" };
+        (ErrorKind::Timeout, format!("no {missing} {host} within the timeout"))
     } else if error.is_connect() {
         (ErrorKind::Connection, format!("cannot connect to {host}"))
-    } else if error.is_redirect() {
-        (ErrorKind::Decoding, format!("too many redirects from {host}"))
     } else if error.is_builder() {
         (ErrorKind::Validation, "invalid request".to_owned())
     } else {

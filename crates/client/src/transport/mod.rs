@@ -1,15 +1,18 @@
-//! Sends requests, with authentication, timeouts and retries.
+//! Sends requests, with authentication, redirects, timeouts and retries.
 //!
-//! The generated operations hand every request to a [`CallSender`], which sends it as often as the
-//! [`RetryPolicy`](crate::RetryPolicy) allows. An attempt includes reading the whole body, so a connection lost in the middle
-//! of a body is retried like any other failure. Uploads and downloads send single requests with [`Transport::send`] and
-//! [`Transport::open`] and have their own retry loops.
+//! From the bottom up:
+//!
+//! - [`Transport::exchange`] sends a request and follows its redirects. Calls, uploads and downloads all use it.
+//! - [`Attempts`] decides after a failed attempt whether and when there is another one.
+//! - [`CallSender`] sends the requests of the generated operations. Its attempts include reading the whole body, so a
+//!   connection lost in the middle of a body is retried like any other failure.
 
 mod call_context;
 mod connection_pool;
 mod error_body;
 mod failed_response;
 mod raw_response;
+mod redirect;
 mod retry;
 mod tls;
 
@@ -21,19 +24,20 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use mistral_datasets_core_client as core;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
-use reqwest::{Method, Request, Response, StatusCode};
+use reqwest::{Method, Request, Response, StatusCode, Url};
 
 use crate::config::Settings;
 use crate::error::{Error, ErrorKind};
 
 pub(crate) use call_context::CallContext;
 pub(crate) use connection_pool::ConnectionSettings;
-pub(crate) use failed_response::{FailedResponse, ResponseInfo, decoding_error, request_error};
+pub(crate) use failed_response::{ResponseInfo, decoding_error, failed_response, request_failure};
 pub(crate) use raw_response::store_if_requested;
-pub use raw_response::{RawResponse, WithResponse};
-pub(crate) use retry::{Attempts, FailureClass, log_retry};
+pub use raw_response::{RawResponse, SingleRequest, WithResponse};
+pub(crate) use retry::{Attempts, Failure, FailureClass};
 pub(crate) use tls::configuration as tls_configuration;
 
+use redirect::Redirects;
 use retry::{RetryBudget, is_write};
 
 /// Sends requests over a connection pool with the client's settings. Cheap to clone.
@@ -89,54 +93,83 @@ impl Transport {
 
     /// Starts counting the attempts of a call.
     pub(crate) fn start_attempts(&self, method: Method, deadline: Duration) -> Attempts {
-        Attempts::start(&self.settings.retries, &self.budget, method, deadline)
+        self.budget.deposit();
+        Attempts::start(self.settings.retries.clone(), self.budget.clone(), method, deadline)
     }
 
-    /// Sends a request once, with the API key. The caller is responsible for the timeout.
-    pub(crate) async fn send(
+    /// Returns the retry budget that all clients derived from the same one share.
+    pub(crate) fn retry_budget(&self) -> &RetryBudget {
+        &self.budget
+    }
+
+    /// Sends a request and follows its redirects. Returns the first response that is not a redirect, without its body.
+    ///
+    /// `request` creates the request; it is called once for every hop, because a body may have been consumed. If it returns
+    /// `None` after the first hop, the redirect fails. The caller is responsible for the timeout.
+    pub(crate) async fn exchange(
         &self,
         operation: &'static str,
-        mut request: Request,
-    ) -> reqwest::Result<Response> {
-        let headers = request.headers_mut();
-        headers.extend(self.settings.headers.clone());
-        headers.insert(AUTHORIZATION, self.settings.authorization.clone());
+        auth: Auth,
+        mut request: impl FnMut() -> Result<Option<Request>, Error>,
+    ) -> Result<Response, Failure> {
+        let permanent =
+            |error| Failure { class: FailureClass::Permanent { is_ambiguous: false }, error };
+        let mut next = request().map_err(permanent)?.expect("the first request can be created");
+        let mut redirects = Redirects::new(next.method(), next.url().clone());
+        loop {
+            if auth == Auth::ApiKey && !redirects.has_left_origin() {
+                let headers = next.headers_mut();
+                headers.extend(self.settings.headers.clone());
+                headers.insert(AUTHORIZATION, self.settings.authorization.clone());
+            }
+            let response = self.send(operation, next, redirects.is_first()).await?;
+            let Some(target) = redirects.next(&response)? else { return Ok(response) };
+            tracing::debug!(operation, host = target.host_str(), "redirect");
+            next = request().map_err(permanent)?.ok_or_else(|| {
+                let message =
+                    "the server redirected the request, but its content can only be read once";
+                permanent(Error::new(ErrorKind::Connection, message))
+            })?;
+            *next.url_mut() = target;
+        }
+    }
+
+    /// Sends a single request.
+    async fn send(
+        &self,
+        operation: &'static str,
+        request: Request,
+        is_first: bool,
+    ) -> Result<Response, Failure> {
         let started = Instant::now();
         let result = self.http.execute(request).await;
         let elapsed_ms = started.elapsed().as_millis() as u64;
-        match &result {
+        match result {
             Ok(response) => {
                 let status = response.status().as_u16();
                 let request_id = failed_response::request_id(response.headers());
                 tracing::debug!(operation, status, request_id, elapsed_ms, "response");
+                Ok(response)
             }
             Err(error) => {
                 tracing::debug!(operation, elapsed_ms, timeout = error.is_timeout(), "no response");
+                Err(request_failure(error, is_first))
             }
         }
-        result
     }
 
-    /// Sends a GET request once and returns the response if it is successful, without reading its body.
+    /// Sends a GET request once, follows its redirects and returns the response if it is successful, without reading its body.
     pub(crate) async fn open(
         &self,
         operation: &'static str,
         request: Request,
         auth: Auth,
-    ) -> Result<Response, (FailureClass, Error)> {
-        let sending = async {
-            match auth {
-                Auth::ApiKey => self.send(operation, request).await,
-                Auth::None => self.http.execute(request).await,
-            }
-        };
-        let response = match tokio::time::timeout(self.settings.timeout, sending).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err((FailureClass::of(&error), request_error(error))),
-            Err(_) => {
-                let error = Error::new(ErrorKind::Timeout, "no response within the timeout");
-                return Err((FailureClass::ConnectionLost, error));
-            }
+    ) -> Result<Response, Failure> {
+        let host = failed_response::host(request.url());
+        let opening = self.exchange(operation, auth, || Ok(request.try_clone()));
+        let response = match tokio::time::timeout(self.settings.timeout, opening).await {
+            Ok(response) => response?,
+            Err(_) => return Err(no_response(&host)),
         };
         if response.status().is_success() {
             return Ok(response);
@@ -147,9 +180,14 @@ impl Transport {
             Ok(Ok(bytes)) => bytes,
             _ => Bytes::new(),
         };
-        let failed = FailedResponse::new(info, &body);
-        Err((failed.class(), failed.into_error()))
+        Err(failed_response(info, &body))
     }
+}
+
+/// Returns the failure of an attempt that exceeded its timeout.
+fn no_response(host: &str) -> Failure {
+    let message = format!("no response from {host} within the timeout");
+    Failure::connection_lost(Error::new(ErrorKind::Timeout, message))
 }
 
 /// How a request is authenticated.
@@ -172,18 +210,32 @@ impl CallSender {
         Self { transport, context }
     }
 
-    /// Sends a request once and reads the whole response.
+    /// Sends a request once, follows its redirects and reads the whole response.
     async fn attempt(
         &self,
         operation: &'static str,
-        request: Request,
-    ) -> reqwest::Result<CompleteResponse> {
-        let mut response = self.transport.send(operation, request).await?;
-        let status = response.status();
-        let info = ResponseInfo::new(status.as_u16(), response.headers());
-        self.context.lock().received_headers(info);
-        let headers = std::mem::take(response.headers_mut());
-        Ok(CompleteResponse { status, headers, body: read_body(response).await? })
+        request: &Request,
+    ) -> Result<CompleteResponse, Failure> {
+        let exchange = async {
+            let copy = || Ok(request.try_clone());
+            let mut response = self.transport.exchange(operation, Auth::ApiKey, copy).await?;
+            let status = response.status();
+            let info = ResponseInfo::new(status.as_u16(), response.headers());
+            self.context.lock().received_headers(info.clone());
+            let headers = std::mem::take(response.headers_mut());
+            let body = match read_body(response).await {
+                Ok(body) => body,
+                Err(error) => {
+                    let Failure { class, error } = request_failure(error, false);
+                    return Err(Failure { class, error: info.add_to(error) });
+                }
+            };
+            Ok(CompleteResponse { status, headers, body })
+        };
+        match tokio::time::timeout(self.transport.timeout(), exchange).await {
+            Ok(result) => result,
+            Err(_) => Err(no_response(&failed_response::host(request.url()))),
+        }
     }
 }
 
@@ -191,51 +243,56 @@ impl core::SendRequest for CallSender {
     fn send_request<'a>(
         &'a self,
         operation: &'static str,
-        mut request: Request,
-    ) -> BoxFuture<'a, reqwest::Result<Response>> {
+        request: Request,
+    ) -> BoxFuture<'a, Option<Response>> {
         async move {
             let settings = self.transport.settings();
-            *request.timeout_mut() = Some(settings.timeout);
-            let method = request.method().clone();
+            let method = request.method();
             let mut attempts = self.transport.start_attempts(method.clone(), settings.deadline);
             loop {
-                self.context.lock().start_attempt(attempts.count(), is_write(&method));
-                let copy = request.try_clone().expect("generated calls have in-memory bodies");
-                let result = self.attempt(operation, copy).await;
-                self.context.lock().set_elapsed(attempts.elapsed());
-                let (class, reason, failed_response) = match &result {
-                    Ok(response) if !response.is_failure() => {
-                        store_if_requested(|| response.to_raw(&attempts));
-                        return result
-                            .map(|response| response.into_response(settings.share_bodies));
-                    }
-                    Ok(response) => {
-                        let failed = response.to_failed();
-                        let reason = format!("status {}", response.status.as_u16());
-                        (failed.class(), reason, Some(failed))
-                    }
-                    Err(error) if error.is_timeout() => {
-                        (FailureClass::of(error), "no response within the timeout".to_owned(), None)
-                    }
-                    Err(error) => (FailureClass::of(error), "connection lost".to_owned(), None),
+                let (count, elapsed) = (attempts.count(), attempts.elapsed());
+                self.context.lock().start_attempt(count, elapsed, is_write(method));
+                let response = self.attempt(operation, &request).await;
+                let failure = match response {
+                    Ok(response) => match response.failure() {
+                        None => {
+                            self.context.lock().succeeded(attempts.elapsed());
+                            store_if_requested(|| response.to_raw(&attempts));
+                            return Some(response.into_response(settings.share_bodies));
+                        }
+                        Some(failure) if attempts.shows_success(&failure) => {
+                            self.context.lock().succeeded(attempts.elapsed());
+                            store_if_requested(|| response.to_raw(&attempts));
+                            return Some(deleted(request.url()));
+                        }
+                        Some(failure) => failure,
+                    },
+                    Err(failure) => failure,
                 };
-                let is_ambiguous = class.is_ambiguous(&method);
-                self.context.lock().attempt_failed(is_ambiguous, reason.clone(), failed_response);
-                let attempt = attempts.count();
-                match attempts.next_delay(class) {
-                    Some(delay) => {
-                        log_retry(operation, attempt, delay, &reason);
-                        tokio::time::sleep(delay).await;
-                    }
-                    None => {
-                        return result
-                            .map(|response| response.into_response(settings.share_bodies));
-                    }
+                self.context.lock().attempt_failed(failure.reason(), attempts.elapsed());
+                if let Err(error) = attempts.retry(operation, failure).await {
+                    self.context.lock().failed(error);
+                    return None;
                 }
             }
         }
         .boxed()
     }
+}
+
+/// Returns the response to a DELETE request whose own response was lost.
+fn deleted(url: &Url) -> Response {
+    let body = match url.path().rsplit_once("/v1/files/") {
+        // The only deletion whose response has a body.
+        Some((_, id)) => {
+            serde_json::json!({"id": id, "object": "file", "deleted": true}).to_string()
+        }
+        None => String::new(),
+    };
+    let status = if body.is_empty() { StatusCode::NO_CONTENT } else { StatusCode::OK };
+    let mut response = http::Response::new(body);
+    *response.status_mut() = status;
+    response.into()
 }
 
 /// A response with its whole body.
@@ -246,12 +303,11 @@ struct CompleteResponse {
 }
 
 impl CompleteResponse {
-    fn is_failure(&self) -> bool {
-        !self.status.is_success() && !self.status.is_redirection()
-    }
-
-    fn to_failed(&self) -> FailedResponse {
-        FailedResponse::new(ResponseInfo::new(self.status.as_u16(), &self.headers), &self.body)
+    /// Returns the failure if the response has an error status.
+    fn failure(&self) -> Option<Failure> {
+        let is_error = self.status.is_client_error() || self.status.is_server_error();
+        let info = || ResponseInfo::new(self.status.as_u16(), &self.headers);
+        is_error.then(|| failed_response(info(), &self.body))
     }
 
     fn to_raw(&self, attempts: &Attempts) -> RawResponse {

@@ -1,10 +1,11 @@
 //! Raw responses, for callers that need the status, headers or body in addition to the decoded result.
 //!
-//! [`WithResponse`] is implemented for any call and only has access to the call's future. It therefore sets a task-local, in
-//! which the transport stores the response.
+//! [`WithResponse`] is implemented for every call that sends a single request, and only has access to the call's future. It
+//! therefore sets a task-local, in which the transport stores the response.
 
 use std::fmt;
 use std::future::IntoFuture;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::failed_response;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 /// A successful response as the server sent it.
 #[derive(Clone)]
@@ -81,9 +82,16 @@ pub(crate) fn store_if_requested(response: impl FnOnce() -> RawResponse) {
         .try_with(|slot| *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(response()));
 }
 
-/// Returns the raw response of a call in addition to its result. Implemented for every call.
-pub trait WithResponse<T>: IntoFuture<Output = Result<T, Error>> + Sized {
+/// A call whose future sends a single request, in the task that polls it.
+pub trait SingleRequest {}
+
+/// Returns the raw response of a call in addition to its result. Implemented for every call that sends a single request;
+/// pagers, waits, transfers and bulk calls send several and have no single response.
+pub trait WithResponse<T>: IntoFuture<Output = Result<T, Error>> + SingleRequest + Sized {
     /// Sends the call and returns its result and the raw response.
+    ///
+    /// If the response to a deletion was lost and the resource is gone at the next attempt, the raw response is that of the
+    /// next attempt, with status 404.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -97,25 +105,19 @@ pub trait WithResponse<T>: IntoFuture<Output = Result<T, Error>> + Sized {
     ///
     /// # Errors
     /// The errors of the call itself, which contain the status, the request id and the start of the body.
-    /// [`Validation`](crate::ErrorKind::Validation), after the call has completed, if it consists of several requests, such
-    /// as a pager or an import, and so has no single response.
-    fn with_response(self) -> impl Future<Output = Result<(T, RawResponse), Error>> + Send
+    fn with_response(self) -> Pin<Box<dyn Future<Output = Result<(T, RawResponse), Error>> + Send>>
     where
-        Self::IntoFuture: Send,
-        T: Send,
+        Self::IntoFuture: Send + 'static,
+        T: Send + 'static,
     {
         let call = self.into_future();
-        async move {
+        Box::pin(async move {
             let slot = Slot::default();
             let value = REQUESTED.scope(slot.clone(), call).await?;
             let response = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let response = response.ok_or_else(|| {
-                let message = "this call has no single response to return";
-                Error::new(ErrorKind::Validation, message)
-            })?;
-            Ok((value, response))
-        }
+            Ok((value, response.expect("a successful call has a response")))
+        })
     }
 }
 
-impl<C: IntoFuture<Output = Result<T, Error>>, T> WithResponse<T> for C {}
+impl<C: IntoFuture<Output = Result<T, Error>> + SingleRequest, T> WithResponse<T> for C {}

@@ -109,7 +109,8 @@ fn calls(model: &Model, group: &str) -> Result<String, String> {
             text.push_str(&import.replace("HANDLE", &handle));
         }
     }
-    let _ = writeln!(text, "use crate::client::Client;\nuse crate::error::Error;\n");
+    text.push_str("use crate::client::Client;\nuse crate::error::Error;\n");
+    text.push_str("use crate::transport::SingleRequest;\n\n");
     text.push_str(&items);
     rust_text::format(&text)
 }
@@ -334,7 +335,8 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
         "impl IntoFuture for {call} {{\n\
              type Output = Result<{output}, Error>;\n\
              type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;\n\n\
-             fn into_future(self) -> Self::IntoFuture {{\nBox::pin(self.send())\n}}\n}}\n"
+             fn into_future(self) -> Self::IntoFuture {{\nBox::pin(self.send())\n}}\n}}\n\n\
+         impl SingleRequest for {call} {{}}\n"
     );
     Ok(text)
 }

@@ -9,7 +9,7 @@ use super::text::{
 };
 use crate::emit::preamble;
 use crate::emit::rust_text::{self, doc, identifier, indented};
-use crate::model::{Argument, Field, Kind, Model, Operation, Place, Type};
+use crate::model::{Argument, Field, Kind, Model, Operation, Place, Response, Type};
 
 /// The constructor of a resource.
 const CONSTRUCTOR: &str = "/// Creates the resource of a client.\n#[new]\n#[pyo3(signature = (client, /))]\n\
@@ -260,6 +260,9 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
             (&[": Id,", "<Id>"], "crate::arguments", "Id"),
             (&["Many<"], "crate::arguments", "Many"),
             (&["limited("], "crate::call", "limited"),
+            (&["\nrun(py"], "crate::call", "run"),
+            (&["\nrun_async("], "crate::call", "run_async"),
+            (&["\nrun_by_runtime("], "crate::call", "run_by_runtime"),
             (&[""], "crate::call", "send"),
             (&[""], "crate::call", "send_async"),
             (&["send_by_runtime("], "crate::call", "send_by_runtime"),
@@ -317,8 +320,10 @@ fn methods_of(model: &Model, operation: &Operation) -> Result<String, String> {
     let async_name = format!("{}.{}_async", class(&operation.group), operation.name);
     let with_options = "self.session.client_with(py, options)?";
     // The body of a transfer arrives between two calls from Python, so the runtime's threads must drive it.
+    let has_response = operation.success.response != Response::Bytes;
     let (setup, client, send_blocking, target) = if operation.handwritten.is_some() {
-        ("", with_options, "send_by_runtime", "&self.session")
+        let send = if has_response { "send_by_runtime" } else { "run_by_runtime" };
+        ("", with_options, send, "&self.session")
     } else {
         (
             "let blocking = self.session.blocking(py, options)?;\n",
@@ -328,10 +333,12 @@ fn methods_of(model: &Model, operation: &Operation) -> Result<String, String> {
         )
     };
     let send = |client: &str, send: &str, target: &str| {
+        // A wait sends several requests.
+        let run = send.replace("send", "run");
         let call = call(model, operation, &arguments, client)?;
         Ok::<_, String>(if operation.starts_task() {
             format!(
-                "let call = {call};\nif wait {{\n{send}(py, {target}, limited(call.wait(), wait_timeout))\n}} \
+                "let call = {call};\nif wait {{\n{run}(py, {target}, limited(call.wait(), wait_timeout))\n}} \
                  else {{\n{send}(py, {target}, call)\n}}"
             )
         } else {
@@ -345,7 +352,11 @@ fn methods_of(model: &Model, operation: &Operation) -> Result<String, String> {
         send(client, send_blocking, target)?,
         comment(&method_doc(model, operation, Style::Async)),
         operation.name,
-        send(with_options, "send_async", &format!("{async_name:?}, &self.session"))?,
+        send(
+            with_options,
+            if has_response { "send_async" } else { "run_async" },
+            &format!("{async_name:?}, &self.session")
+        )?,
     ))
 }
 
