@@ -10,6 +10,7 @@ mod exports;
 mod files;
 mod imports;
 mod pagers;
+mod promises;
 mod records;
 mod responses;
 mod retries;
