@@ -6,6 +6,8 @@
 mod kind;
 mod report;
 mod report_json;
+#[cfg(test)]
+mod report_json_tests;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;

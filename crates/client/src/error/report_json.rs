@@ -469,7 +469,3 @@ impl From<&UnknownFile> for StoredFile {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "report_json_tests.rs"]
-mod tests;

@@ -1,8 +1,16 @@
-//! Tests of [`report_json`](super).
+//! Tests of the JSON form of reports.
 
+use std::time::Duration;
+
+use mistral_datasets_types::ImportTask;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::*;
+use super::report::UnfinishedImport;
+use super::{
+    CreateReport, Error, ErrorKind, ImportReport, ImportedFile, InvalidLine, Outcome, UnknownFile,
+};
+use crate::strategy::Strategy;
 
 fn task() -> ImportTask {
     let id = Uuid::from_u128(1);
