@@ -233,8 +233,6 @@ class CreateReport:
         version does not know. Tasks of the report have no client, so they cannot be refreshed.
         """
 
-    def __reduce__(self) -> tuple[object, ...]: ...
-
 @final
 class ImportReport:
     """Result of `import_jsonl`."""
@@ -280,8 +278,6 @@ class ImportReport:
         Raises a `ValidationError` if the text is not such a report, or was written by a newer version whose format this
         version does not know. Tasks of the report have no client, so they cannot be refreshed.
         """
-
-    def __reduce__(self) -> tuple[object, ...]: ...
 
 @final
 class ExportedRecord:
