@@ -78,7 +78,8 @@ struct Source {
 impl Import {
     /// Runs the command.
     pub async fn run(self, client: &Client, output: Output) -> Result<(), CliError> {
-        if self.source.files.len() > 1 && (self.report.is_some() || self.resume.is_some()) {
+        // clap does not enforce `requires` for arguments of a group with another choice.
+        if self.source.files.len() != 1 && (self.report.is_some() || self.resume.is_some()) {
             let message = "`--report` and `--resume` require a single file to import";
             return Err(CliError::Argument(message.to_owned()));
         }
