@@ -1,4 +1,4 @@
-//! Text that could control the terminal, text that is no path, and pipes that nobody reads.
+//! Text that could control the terminal, JSONL given as a path, and closed pipes.
 
 use std::process::{Command, Stdio};
 
