@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use mistral_datasets::looks_like_jsonl;
 use mistral_datasets_server::{DataLocation, Generation, Server, ServerConfig};
 
 use crate::error::CliError;
@@ -84,6 +85,12 @@ impl Serve {
     /// Runs the server until `shutdown` completes.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), CliError> {
         self.log.init();
+        // The server's error would contain the path.
+        if let Some(seed) = &self.seed
+            && looks_like_jsonl(seed)
+        {
+            std::fs::metadata(seed).map_err(CliError::file(seed))?;
+        }
         let keys = self.api_keys.parse()?;
         let config = ServerConfig {
             listen: self.listen,

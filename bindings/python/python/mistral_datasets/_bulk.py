@@ -72,8 +72,8 @@ class Bulk:
                 records or 32 MiB. To decide, it reads up to that many records, for at most 5 seconds, before it sends
                 any.
             on_error: `stop` ends the call at the first record that fails; `continue` creates the other records.
-            resume: Report of an earlier call with the same records. Records that were created, or may have been, are
-                skipped.
+            resume: Report of an earlier call with the same records and dataset. Records that were created, or may have
+                been, are skipped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
 
         Returns:
@@ -122,8 +122,8 @@ class Bulk:
                 records or 32 MiB. To decide, it reads up to that many records, for at most 5 seconds, before it sends
                 any.
             on_error: `stop` ends the call at the first record that fails; `continue` creates the other records.
-            resume: Report of an earlier call with the same records. Records that were created, or may have been, are
-                skipped.
+            resume: Report of an earlier call with the same records and dataset. Records that were created, or may have
+                been, are skipped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
 
         Returns:
@@ -171,7 +171,8 @@ class Bulk:
                 512 MiB.
             wait: Wait until the imports have finished.
             timeout: Maximum time to wait for each file's import, in seconds. Default: 1800.
-            resume: Report of an earlier call with the same source. The import continues where that call stopped.
+            resume: Report of an earlier call with the same source and dataset. The import continues where that call
+                stopped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
 
         Returns:
@@ -231,7 +232,8 @@ class Bulk:
                 512 MiB.
             wait: Wait until the imports have finished.
             timeout: Maximum time to wait for each file's import, in seconds. Default: 1800.
-            resume: Report of an earlier call with the same source. The import continues where that call stopped.
+            resume: Report of an earlier call with the same source and dataset. The import continues where that call
+                stopped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
 
         Returns:
