@@ -46,7 +46,7 @@ pub struct ServerConfig {
     /// browsers hide responses from all pages.
     pub cors: Vec<String>,
     /// The base URL of links in responses, such as `https://datasets.example`. By default, links are built from the `Host` header
-    /// of the request.
+    /// of the request. Required if [`listen`](Self::listen) is not a loopback address.
     pub public_url: Option<String>,
     /// How long the link to an export is valid. Default: 24 hours.
     pub link_lifetime: Duration,

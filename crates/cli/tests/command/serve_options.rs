@@ -119,6 +119,12 @@ fn invalid_keys_are_rejected_at_startup_and_not_printed() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("without API keys"), "{}", stderr(&output));
+    let output = Command::new(PROGRAM)
+        .args(["serve", "--memory", "--listen", "0.0.0.0:0", "--api-key", "a-key"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("public URL"), "{}", stderr(&output));
 }
 
 #[test]
