@@ -224,7 +224,8 @@ impl Server {
             link_lifetime: config.link_lifetime,
             cleanup,
         });
-        let routes = router(&app, admin, seeder, &cors);
+        let testing = config.test_routes.then(|| TestApp::new(app.clone(), seeder));
+        let routes = router(&app, admin, testing, &cors);
         let net = NetContext { limiter: Limiter::new(config.limits), cors, metrics };
         let (stop, stopped) = watch::channel(None);
         let serving = async move {
@@ -245,10 +246,15 @@ impl Server {
 }
 
 /// Builds the router: the API, the other routes, and the middleware around them.
-fn router(app: &App, admin: AdminState, seeder: Arc<Seeder>, cors: &Cors) -> Router {
-    let testing = TestApp::new(app.clone(), seeder);
-    let routes = api::routes(app.clone()).merge(admin::routes(admin)).merge(testing.routes());
-    let routes = testing.wrap(api::with_fallbacks(routes));
+fn router(app: &App, admin: AdminState, testing: Option<TestApp>, cors: &Cors) -> Router {
+    let routes = api::routes(app.clone()).merge(admin::routes(admin));
+    let routes = match testing {
+        Some(testing) => {
+            let routes = routes.merge(testing.routes());
+            testing.wrap(api::with_fallbacks(routes))
+        }
+        None => api::with_fallbacks(routes.merge(testing::disabled_routes())),
+    };
     let routes = routes
         .layer(MapRequestLayer::new(api::name_requests))
         .layer(from_fn_with_state(app.http.clone(), net::check_host));

@@ -227,3 +227,19 @@ async fn invalid_public_url_fails_startup() {
         assert!(matches!(error, StartError::PublicUrl(_)), "{url}: {error}");
     }
 }
+
+#[tokio::test]
+async fn test_routes_can_be_switched_off() {
+    let config = ServerConfig { test_routes: false, ..ServerConfig::default() };
+    let api = Api::start_with(config).await;
+    for (method, path) in [
+        (Method::POST, "/local/v1/faults"),
+        (Method::GET, "/local/v1/requests"),
+        (Method::POST, "/local/v1/reset"),
+        (Method::POST, "/local/v1/conversations"),
+    ] {
+        let response = send(api.request(method, path).body("{}")).await;
+        response.error(404, "UNKNOWN_ERROR");
+    }
+    assert_eq!(api.get(DATASETS).await.status, 200);
+}
