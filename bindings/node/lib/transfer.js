@@ -91,25 +91,51 @@ function uploadFile(native, operation, request, options) {
     const { file, ...rest } = values;
     const { bytes, open, ...details } = openFile(file, operation);
     const upload = native.prepareUpload({ ...details, ...rest }, bytes);
-    let sourceError;
-    provideContent(upload, open, (cause) => (sourceError = { cause }));
+    const provider = new ContentProvider(open);
+    provider.start(upload);
     const result = await upload.run();
-    if (sourceError === undefined || result.kind === undefined) return result;
-    const { cause } = sourceError;
+    provider.stop("the call has ended");
+    if (provider.failure === undefined || result.kind === undefined) return result;
+    const { cause } = provider.failure;
     if (cause instanceof InvalidChunkError) throw operation.invalid(cause.message);
     throw operation.invalid("file.content: reading failed", { cause });
   });
 }
 
 /** Pushes the content of a file for every attempt of an upload. */
-async function provideContent(upload, open, onError) {
-  for (let content; (content = await upload.nextContent());) {
-    const push = (chunk) => content.push(chunk);
+class ContentProvider {
+  #open;
+  #content;
+  /** `{ cause }` if the source failed. */
+  failure;
+
+  constructor(open) {
+    this.#open = open;
+  }
+
+  async start(upload) {
+    let content = upload.streamContent() ?? (await upload.nextContent());
+    while (content) {
+      // An earlier attempt may still read: its connection closes later.
+      this.stop("the next attempt has started");
+      this.#provide(content);
+      content = await upload.nextContent();
+    }
+  }
+
+  /** Stops reading the source. */
+  stop(reason) {
+    this.#content?.fail(reason);
+  }
+
+  async #provide(content) {
+    this.#content = content;
     try {
-      await pushAll(content, open(), push);
-    } catch (error) {
-      onError(error);
-      content.fail("the source failed");
+      await pushAll(content, this.#open(), (chunk) => content.push(chunk));
+    } catch (cause) {
+      if (this.#content !== content) return;
+      this.failure = { cause };
+      this.stop("the source failed");
     }
   }
 }

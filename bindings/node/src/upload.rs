@@ -100,6 +100,13 @@ impl NativeUpload {
         Ok(self.native.send(files.upload(upload)).await)
     }
 
+    /// Returns the channel for the content of a stream, which can be read once only. Its source must be read immediately,
+    /// because an error event of a stream that nobody reads ends the process.
+    #[napi]
+    pub fn stream_content(&self) -> Option<NativeContent> {
+        self.contents.try_lock().ok()?.try_recv().ok()
+    }
+
     /// Waits until an attempt needs the content from its start. Returns `undefined` when no further attempt follows.
     #[napi]
     pub async fn next_content(&self) -> Option<NativeContent> {

@@ -136,8 +136,12 @@ impl<W> LazyJson<W> {
 
 /// Returns whether a parsed value still matches its JSON.
 ///
-/// Compares the serialized forms, because values that are equal in Python, such as `1` and `True`, may differ in JSON.
+/// Compares the serialized forms, because values that are equal in Python, such as `1` and `True`, may differ in JSON. Python reads
+/// `1e400` as an infinite float, which cannot be serialized again; such values are compared by their `repr`.
 fn is_unchanged(raw: &RawJson, value: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let original = serialize_to_str(&parse(value.py(), raw.get())?)?;
-    Ok(original.to_str()? == serialize_to_str(value)?.to_str()?)
+    let original = parse(value.py(), raw.get())?;
+    match serialize_to_str(&original) {
+        Ok(original) => Ok(original.to_str()? == serialize_to_str(value)?.to_str()?),
+        Err(_) => original.repr()?.eq(value.repr()?),
+    }
 }

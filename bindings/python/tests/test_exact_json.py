@@ -86,6 +86,9 @@ class Model(pydantic.BaseModel):
     tags: set[int] = set()
 
 
+ARRAY: Any = np.array([[1, 2]], dtype=np.float32)
+MATRIX = ARRAY.view(np.matrix)
+
 EXACT: list[tuple[Any, str]] = [
     (decimal.Decimal("1.10"), "1.10"),
     (decimal.Decimal("-0.00"), "-0.00"),
@@ -112,7 +115,7 @@ EXACT: list[tuple[Any, str]] = [
     (np.array(["a", "b"]), '["a","b"]'),
     (np.array([decimal.Decimal("1.0"), None], dtype=object), "[1.0,null]"),
     (np.array([], dtype=np.float32), "[]"),
-    (np.array([[1, 2]], dtype=np.float32).view(np.matrix), "[[1.0,2.0]]"),
+    (MATRIX, "[[1.0,2.0]]"),
     (np.datetime64("2025-01-02T03:04:05"), '"2025-01-02T03:04:05"'),
     (np.array(["2025-01-02"], dtype="datetime64[D]"), '["2025-01-02"]'),
     (pd.Timestamp("2025-01-02T03:04:05.123456789", tz="UTC"), '"2025-01-02T03:04:05.123456789+00:00"'),
@@ -296,10 +299,8 @@ CONVERTED: st.SearchStrategy[Pair] = st.recursive(
     | leaf(st.uuids(), quoted)
     | leaf(st.datetimes(timezones=st.just(UTC)), lambda value: quoted(value.isoformat()))
     | leaf(st.dates() | st.times(), lambda value: quoted(value.isoformat()))
-    | leaf(
-        st.floats(width=64, allow_nan=False, allow_infinity=False).map(np.float64), lambda value: dumped(float(value))
-    )
-    | leaf(st.integers(-(2**63), 2**63 - 1).map(np.int64), lambda value: str(int(value)))
+    | leaf(st.floats(allow_nan=False, allow_infinity=False), dumped).map(lambda pair: (np.float64(pair[0]), pair[1]))
+    | leaf(st.integers(-(2**63), 2**63 - 1), str).map(lambda pair: (np.int64(pair[0]), pair[1]))
     | leaf(st.lists(st.integers(0, 255), max_size=4), dumped).map(lambda pair: (np.array(pair[0], np.uint8), pair[1])),
     lambda children: (
         st.lists(children, max_size=4).map(array)

@@ -29,6 +29,7 @@ async def test_methods_without_a_single_response_are_refused(workspace: Workspac
     mistral = workspace.mistral
     import_from_file = method(mistral.datasets, "import_from_file")
     written: list[bytes] = []
+    seen: list[object] = []
     calls: list[Callable[[], Any]] = [
         lambda: workspace.raw(method(mistral.datasets, "create_records"), dataset.id, [{"messages": []}]),
         lambda: workspace.raw(method(mistral.datasets, "import_jsonl"), dataset.id, [{"messages": []}]),
@@ -39,7 +40,7 @@ async def test_methods_without_a_single_response_are_refused(workspace: Workspac
         lambda: workspace.raw(method(mistral, "open_link"), url),
         lambda: workspace.raw(method(task, "wait")),
         lambda: workspace.raw(method(handle, "wait")),
-        lambda: workspace.raw(method(handle, "wait"), on_progress=lambda _: None),
+        lambda: workspace.raw(method(handle, "wait"), on_progress=seen.append),
         lambda: workspace.raw(method(pager, "count")),
         lambda: workspace.raw(mistral.datasets.iter_records, dataset.id),
         lambda: workspace.raw(mistral.datasets.export_records, dataset.id),

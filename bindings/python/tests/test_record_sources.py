@@ -112,7 +112,8 @@ class NoLength:
         self._error = error
 
     def __iter__(self) -> Iterator[Any]:
-        return iter([{"messages": []}])
+        records: list[Any] = [{"messages": []}]
+        return iter(records)
 
     def __len__(self) -> int:
         raise self._error
@@ -153,5 +154,5 @@ async def test_values_that_are_not_sources_are_refused(workspace: Workspace, tmp
     with pytest.raises(TypeError, match=r'found DataFrame; pass `source.to_dict\("records"\)`'):
         await workspace.datasets.import_jsonl(dataset.id, pd.DataFrame([payload]))
     assert workspace.requests() == []
-    frame = pd.DataFrame([{"messages": MESSAGES}])
+    frame: Any = pd.DataFrame([{"messages": MESSAGES}])
     assert (await workspace.datasets.create_records(dataset.id, frame.to_dict("records"))).created == 1

@@ -84,7 +84,9 @@ impl Json {
             .map_err(|error| format!(": cannot be serialized as JSON: {error}"));
         Self(json.and_then(|json| {
             // serde_json writes such floats as null.
-            match memmem::find(json.get().as_bytes(), b"null").and_then(|_| non_finite::find(&value)) {
+            match memmem::find(json.get().as_bytes(), b"null")
+                .and_then(|_| non_finite::find(&value))
+            {
                 Some(problem) => Err(problem),
                 None => Ok(json),
             }

@@ -11,8 +11,7 @@ use mistral_datasets_tests::bulk::record;
 use serde::Serialize;
 use serde_json::json;
 
-const SURROGATE: &str =
-    r#"{"messages":[{"role":"user","content":"a \ud800 b"}],"\udfff":1}"#;
+const SURROGATE: &str = r#"{"messages":[{"role":"user","content":"a \ud800 b"}],"\udfff":1}"#;
 
 const STRATEGIES: [Strategy; 2] = [Strategy::Single, Strategy::File];
 
@@ -161,9 +160,7 @@ async fn uploads_from_memory_are_retried() {
     let fixture = Fixture::start().await;
     let files = fixture.client.files();
     let text = "0123456789".repeat(20_000);
-    let fault = |times| {
-        json!({"operation": "upload_file", "status": 429, "headers": {"retry-after": "0"}, "times": times})
-    };
+    let fault = |times| json!({"operation": "upload_file", "status": 429, "headers": {"retry-after": "0"}, "times": times});
     let chunks = {
         let text = text.clone();
         move || futures::stream::iter([Ok(Bytes::from(text.clone()))])

@@ -240,7 +240,7 @@ def check_iterable(argument: str, items: Any, remedy: str) -> None:
     Raises:
         TypeError: The value is not an iterable of records.
     """
-    kind = type(items)
+    kind = cast("type[object]", type(items))
     if hasattr(kind, "__dataframe__"):
         methods = {"to_dict": 'to_dict("records")', "to_dicts": "to_dicts()", "to_pylist": "to_pylist()"}
         conversion = next((call for name, call in reversed(methods.items()) if hasattr(kind, name)), "…")

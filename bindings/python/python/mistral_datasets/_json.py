@@ -211,23 +211,24 @@ class _ExactWriter:
         return "".join(self._parts)
 
     def _write(self, value: object) -> None:
+        identity = id(value)
         if value is None or isinstance(value, (str, bool)):
             self._parts.append(_encoder.encode(value))
         elif isinstance(value, (int, float)):
             self._parts.append(self._number(value))
         elif isinstance(value, decimal.Decimal) and value.is_finite():
             self._parts.append(str(value))
-        elif id(value) in self._parents:
-            raise self._invalid("the value contains itself")
         else:
-            self._parents.add(id(value))
+            if identity in self._parents:
+                raise self._invalid("the value contains itself")
+            self._parents.add(identity)
             if isinstance(value, dict):
                 self._object(cast("dict[object, object]", value))
             elif isinstance(value, (list, tuple)):
                 self._array(cast("list[object]", value))
             else:
                 self._write(self._converted(value))
-            self._parents.remove(id(value))
+            self._parents.remove(identity)
 
     def _object(self, value: dict[object, object]) -> None:
         separator = "{"
