@@ -318,7 +318,6 @@ mod tests {
     #[test]
     fn other_values_are_accepted() {
         assert_eq!(find(&json!({"a": [null, 1.5, "NaN", {"b": true}]})), None);
-        assert_eq!(find(&BTreeMap::from([((1, 2), f64::NAN)])), None, "serde_json refuses the key");
         assert_eq!(find(&(Shape::Pair(0.0, 1.0), (), 'x', 1_u8)), None);
     }
 }
