@@ -142,6 +142,6 @@ fn is_unchanged(raw: &RawJson, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     let original = parse(value.py(), raw.get())?;
     match serialize_to_str(&original) {
         Ok(original) => Ok(original.to_str()? == serialize_to_str(value)?.to_str()?),
-        Err(_) => original.repr()?.eq(value.repr()?),
+        Err(_) => Ok(original.repr()?.to_str()? == value.repr()?.to_str()?),
     }
 }
