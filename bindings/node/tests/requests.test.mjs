@@ -1,4 +1,4 @@
-// Requests that are refused before anything is sent: raw responses that do not exist, values that are no sources of records, and
+// Requests that are refused before anything is sent: raw responses that do not exist, values that are not sources of records, and
 // streams that cannot be written.
 
 import assert from "node:assert/strict";
@@ -50,7 +50,7 @@ test("raw responses of calls without a single response are refused", async () =>
   assert.equal((await task.refresh().withResponse()).value.id, task.id);
 });
 
-test("values that are no sources of records are refused", async () => {
+test("values that are not sources of records are refused", async () => {
   const fixture = await Fixture.served();
   const { id: datasetId } = await fixture.dataset();
   await fixture.requests();
