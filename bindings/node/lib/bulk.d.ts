@@ -11,11 +11,13 @@ import type { FileContent } from "./transfer.js";
 
 /**
  * A record to create: a payload with properties, a payload alone, or an existing record. If a bare payload has a `properties`
- * property, its value becomes the record's properties, as in JSONL files.
+ * property, its value becomes the record's properties, as in JSONL files. Null properties are the same as an empty object.
+ *
+ * Values that JSON cannot represent, such as NaN, a `Map` or a function, are rejected with their path.
  */
 export type NewRecord =
-  | { payload: ConversationPayloadInput; properties?: RecordPropertiesInput | undefined }
-  | { messages: readonly object[]; properties?: RecordPropertiesInput | undefined }
+  | { payload: ConversationPayloadInput; properties?: RecordPropertiesInput | null | undefined }
+  | { messages: readonly object[]; properties?: RecordPropertiesInput | null | undefined }
   | DatasetRecord
   | ExportedRecord
   | RawJson;

@@ -62,7 +62,7 @@ function waitForTask(native, TaskClass, { datasetId, id }, { signal, ...request 
         cancel: () => native.cancel(),
       });
     },
-    { cancellable: true },
+    { cancellable: true, multiple: true },
   );
 }
 
@@ -77,13 +77,14 @@ class TaskOperation extends Operation {
   }
 
   send(native, request, options) {
-    return this.call(native, request, options, async (native, values) => {
+    const invoke = async (native, values) => {
       const { wait = false, waitTimeoutMs: timeoutMs, ...rest } = values;
       const result = await this.invoke(native, rest);
       if (!wait || result.kind !== undefined) return result;
       const { datasetId, id } = this.decode(result, native);
       return native.prepareWait(datasetId, id, { timeoutMs, trackProgress: false }).run();
-    });
+    };
+    return this.call(native, request, options, invoke, { multiple: request?.wait === true });
   }
 }
 

@@ -6,6 +6,7 @@ mod compression_and_logging;
 mod datasets;
 mod embedded;
 mod errors;
+mod exact_values;
 mod exports;
 mod files;
 mod hostile_text;

@@ -10,7 +10,7 @@ use futures::stream::{self, BoxStream, Stream, StreamExt};
 use super::create_by_file::FileCreator;
 use super::create_single::{Records, SingleCreator};
 use super::import_part::PartImporter;
-use super::record::NewRecord;
+use super::record::{NewRecord, with_index};
 use super::require_same_dataset;
 use crate::checks::Checks;
 use crate::client::Client;
@@ -154,7 +154,10 @@ impl CreateRecords {
         let mut file_creator = FileCreator { importer, continue_on_error, report };
         file_creator.finish_earlier_import().await?;
 
-        let records = self.records.enumerate().boxed();
+        let records = self.records.enumerate();
+        let records = records
+            .map(|(index, record)| (index, record.map_err(|error| with_index(error, index))))
+            .boxed();
         let report = &mut *file_creator.report;
         let (records, chosen) = match self.strategy {
             Strategy::Auto => choose(&client, records, report).await,

@@ -112,6 +112,11 @@ impl Error {
         Arc::make_mut(&mut self.0)
     }
 
+    pub(crate) fn with_message_prefix(mut self, prefix: &str) -> Self {
+        self.inner_mut().message.insert_str(0, prefix);
+        self
+    }
+
     pub(crate) fn with_operation(mut self, operation: &'static str) -> Self {
         self.inner_mut().operation = Some(operation.into());
         self

@@ -96,7 +96,7 @@ impl Upload {
     }
 
     /// Uploads the content of a stream, which is polled only as fast as its content is sent. A stream can only be sent once, so
-    /// the upload is never retried.
+    /// the upload is never retried; see [`reopenable`](Self::reopenable).
     ///
     /// `length` is the total number of bytes, if known; without it the upload uses chunked encoding.
     pub fn stream(
@@ -107,13 +107,30 @@ impl Upload {
         Self::new(file_name.into(), Content::Stream(Some(content.boxed())), length)
     }
 
-    /// Uploads the content that `open` returns, which is called again for every attempt.
-    pub(crate) fn reopenable(
+    /// Uploads the content of a stream that can be opened again, so that the upload can be retried.
+    ///
+    /// `open` is called for every attempt and must return the same `length` bytes each time. A stream of an earlier attempt is
+    /// dropped before.
+    ///
+    /// ```
+    /// use mistral_datasets::Upload;
+    ///
+    /// let lines = ["{\"messages\": []}\n", "{\"messages\": []}\n"];
+    /// let length = lines.iter().map(|line| line.len() as u64).sum();
+    /// let upload = Upload::reopenable("records.jsonl", length, move || {
+    ///     futures::stream::iter(lines.map(|line| Ok(line.into())))
+    /// });
+    /// ```
+    pub fn reopenable<S>(
         file_name: impl Into<String>,
         length: u64,
-        open: impl FnMut() -> ByteStream + Send + 'static,
-    ) -> Self {
-        Self::new(file_name.into(), Content::Reopenable(Box::new(open)), Some(length))
+        mut open: impl FnMut() -> S + Send + 'static,
+    ) -> Self
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+    {
+        let open = Box::new(move || open().boxed());
+        Self::new(file_name.into(), Content::Reopenable(open), Some(length))
     }
 
     fn new(file_name: String, content: Content, length: Option<u64>) -> Self {
