@@ -89,7 +89,7 @@ impl From<GenerationName> for Generation {
 impl Serve {
     /// Runs the server until `shutdown` completes.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), CliError> {
-        self.log.init();
+        let log = self.log.init();
         // The server's error would contain the path.
         if let Some(seed) = &self.seed
             && looks_like_jsonl(seed)
@@ -130,6 +130,7 @@ impl Serve {
             never = reloader.run(&server) => match never {},
         }
         server.shutdown().await;
+        log.report_dropped_lines();
         Ok(())
     }
 }

@@ -188,3 +188,27 @@ fn test_routes_need_an_option_if_keys_are_configured() {
     assert_eq!(test_route_status(&["--api-key", "right"], "right"), "404");
     assert_eq!(test_route_status(&["--api-key", "right", "--test-routes"], "right"), "200");
 }
+
+#[test]
+fn an_unread_log_does_not_stop_the_server() {
+    use std::io::{BufRead, BufReader, Write};
+
+    // Each request logs more than 100 bytes, and a pipe holds 64 KiB.
+    const REQUESTS: usize = 3_000;
+    let server = TestServer::start(&["--memory", "--log", "info"]);
+    let address = server.url.strip_prefix("http://").unwrap();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut responses = BufReader::new(stream.try_clone().unwrap());
+    for number in 0..REQUESTS {
+        let request = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut status = String::new();
+        // The status line follows the body of the previous response without a line break.
+        while !status.contains("HTTP/1.1 200") {
+            status.clear();
+            let read = responses.read_line(&mut status);
+            assert!(read.is_ok_and(|bytes| bytes > 0), "no response to request {number}");
+        }
+    }
+}
