@@ -5,6 +5,7 @@
 
 mod kind;
 mod report;
+mod unknown_key_counts;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -15,6 +16,7 @@ use mistral_datasets_types::ImportTask;
 
 pub use kind::ErrorKind;
 pub(crate) use report::UnfinishedImport;
+pub(crate) use unknown_key_counts::UnknownKeyCounts;
 pub use report::{
     CreateReport, ImportReport, ImportedFile, InvalidLine, Outcome, Report, UnknownFile,
 };
