@@ -33,6 +33,7 @@ const CREATE_RECORDS = new Operation("create_records", null, {
       : expected("an iterable of records", value),
   concurrency: optional(size),
   strategy: optional(string),
+  allowUnknownKeys: optional(boolean),
   onError: optional((value) =>
     value === "stop" || value === "continue"
       ? { value }
@@ -52,6 +53,7 @@ const IMPORT_JSONL = new Operation("import_jsonl", null, {
       : expected("a path, bytes, a stream or an iterable", value),
   name: optional(string),
   lenient: optional(boolean),
+  allowUnknownKeys: optional(boolean),
   compression: optional(string),
   maxFileBytes: optional(size),
   wait: optional(boolean),
@@ -71,7 +73,7 @@ function createRecords(native, request, options) {
     const { datasetId, records, onError, ...rest } = values;
     const continueOnError = onError === "continue";
     const call = prepare(CREATE_RECORDS, rest, (options) =>
-      native.prepareCreate(datasetId, { ...options, continueOnError }),
+      native.prepareCreate(datasetId, { ...options, continueOnError, length: knownLength(records) }),
     );
     const push = (record) => call.push(...recordJson(record));
     return run(CREATE_RECORDS, call, native, rest, records, push, CreateReport);
@@ -88,6 +90,12 @@ function importJsonl(native, request, options) {
     const push = (chunk) => call.push(chunk);
     return run(IMPORT_JSONL, call, native, rest, chunks, push, ImportReport);
   });
+}
+
+/** Returns the number of items of a collection, or undefined for other iterables. */
+function knownLength(iterable) {
+  if (Array.isArray(iterable)) return iterable.length;
+  return iterable instanceof Set || iterable instanceof Map ? iterable.size : undefined;
 }
 
 /** Prepares a native call, and makes it resume from a report if one is given. */
@@ -119,15 +127,25 @@ async function run(operation, call, native, { onProgress }, source, push, Report
   }
 }
 
-/** Returns the JSON of a record's payload and properties, and the problem if one cannot be serialized. */
+/**
+ * Returns the JSON of a record's payload and properties, the problem if one cannot be serialized, and the names of its other
+ * properties.
+ */
 function recordJson(record) {
   if (record instanceof DatasetRecord || record instanceof ExportedRecord) {
     return [record.payloadText, record.propertiesText];
   }
   if (record instanceof RawJson) return [record.text, "{}"];
-  const { payload, properties = {} } = isObject(record) ? splitRecord(record) : {};
+  const { payload, properties = {}, ...others } = isObject(record) ? splitRecord(record) : {};
   const [payloadJson, propertiesJson] = [objectJson(payload), objectJson(properties)];
-  return [payloadJson.value, propertiesJson.value, payloadJson.problem ?? propertiesJson.problem];
+  const problem = payloadJson.problem ?? propertiesJson.problem;
+  const otherKeys = Object.keys(others);
+  return [
+    payloadJson.value,
+    propertiesJson.value,
+    problem,
+    otherKeys.length > 0 ? otherKeys : undefined,
+  ];
 }
 
 /** Serializes an object. Anything else becomes `null`, which the Rust client rejects for this record. */

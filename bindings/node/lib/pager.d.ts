@@ -7,7 +7,8 @@ export interface PagerOptions {
   /** Maximum number of items to return. Pages beyond it are not requested. Default: no limit. */
   limit?: number | undefined;
   /**
-   * Whether to throw a {@link ConflictError} at the end if the number of items differs from the server's count. Default: false.
+   * When to throw a {@link ConflictError}. By default, if items were deleted during iteration and others may have been missed.
+   * With `true`, also at the end if the number of items differs from the server's count. With `false`, never.
    */
   strict?: boolean | undefined;
 }

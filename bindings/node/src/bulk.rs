@@ -2,10 +2,13 @@
 
 use std::future::IntoFuture;
 use std::io;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::stream::{BoxStream, Stream, StreamExt};
+use mistral_datasets::types::DatasetRecord;
 use mistral_datasets::{CreateRecords, Error, ImportJsonl, IntoRecord, Jsonl, NewRecord};
 use napi_derive::napi;
 use serde::ser::{Error as _, Serialize, Serializer};
@@ -34,6 +37,10 @@ pub struct CreateOptions {
     pub strategy: Option<String>,
     /// Whether to continue after a record has failed.
     pub continue_on_error: bool,
+    /// Whether to ignore unknown keys.
+    pub allow_unknown_keys: Option<bool>,
+    /// Number of records, if known.
+    pub length: Option<f64>,
     /// Whether to send progress updates.
     pub track_progress: bool,
 }
@@ -47,6 +54,8 @@ pub struct ImportOptions {
     pub name: Option<String>,
     /// Whether to skip invalid lines.
     pub lenient: Option<bool>,
+    /// Whether to ignore unknown keys.
+    pub allow_unknown_keys: Option<bool>,
     /// Name of a compression.
     pub compression: Option<String>,
     /// Maximum size of an uploaded file, in bytes.
@@ -103,9 +112,12 @@ impl NativeClient {
 impl NativeClient {
     fn create(&self, dataset_id: String, options: CreateOptions) -> Result<NativeCreate, Error> {
         let (records, stream) = InputChannel::new(RECORD_BUFFER);
-        let stream = stream.map(SourceItem);
-        let call = self.client.datasets().create_records(dataset_id, stream);
-        let mut call = call.continue_on_error(options.continue_on_error);
+        let items = stream.map(SourceItem).boxed();
+        let source = Records { items, length: options.length.map(to_usize) };
+        let call = self.client.datasets().create_records(dataset_id, source);
+        let mut call = call
+            .continue_on_error(options.continue_on_error)
+            .allow_unknown_keys(options.allow_unknown_keys.unwrap_or_default());
         if let Some(requests) = options.concurrency {
             call = call.concurrency(to_usize(requests));
         }
@@ -129,7 +141,10 @@ impl NativeClient {
             source = source.name(name);
         }
         let mut call = self.client.datasets().import_jsonl(dataset_id, source);
-        call = call.lenient(options.lenient.unwrap_or_default()).wait(options.wait.unwrap_or(true));
+        call = call
+            .lenient(options.lenient.unwrap_or_default())
+            .allow_unknown_keys(options.allow_unknown_keys.unwrap_or_default())
+            .wait(options.wait.unwrap_or(true));
         if let Some(name) = options.compression {
             call = call.compression(name.parse()?);
         }
@@ -147,6 +162,24 @@ impl NativeClient {
     }
 }
 
+/// A stream of records with a known or unknown length.
+struct Records {
+    items: BoxStream<'static, SourceItem>,
+    length: Option<usize>,
+}
+
+impl Stream for Records {
+    type Item = SourceItem;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<SourceItem>> {
+        self.items.poll_next_unpin(context)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.length.unwrap_or(0), self.length)
+    }
+}
+
 /// A record from the source, or the error of the source.
 struct SourceItem(io::Result<RecordJson>);
 
@@ -155,18 +188,31 @@ struct RecordJson {
     payload: Option<String>,
     properties: Option<String>,
     problem: String,
+    /// Names of the other properties.
+    other_keys: Vec<String>,
 }
 
 impl IntoRecord for SourceItem {
     fn into_record(self) -> Result<NewRecord, Error> {
         match self.0 {
-            Ok(RecordJson { payload, properties, problem }) => NewRecord::new(
-                JsonOrProblem(payload, &problem),
-                JsonOrProblem(properties, &problem),
-            ),
+            Ok(RecordJson { payload, properties, problem, other_keys }) => {
+                let payload = JsonOrProblem(payload, &problem);
+                let record = NewRecord::new(payload, JsonOrProblem(properties, &problem))?;
+                // In JavaScript, the fields of a record have names in camel case.
+                let is_field = |key: &str| DatasetRecord::FIELDS.contains(&&*snake_case(key));
+                Ok(record.with_other_keys(other_keys.into_iter().filter(|key| !is_field(key))))
+            }
             Err(error) => Err::<NewRecord, _>(error).into_record(),
         }
     }
+}
+
+fn snake_case(name: &str) -> String {
+    let letters = name.chars().flat_map(|letter| {
+        let separator = letter.is_ascii_uppercase().then_some('_');
+        separator.into_iter().chain([letter.to_ascii_lowercase()])
+    });
+    letters.collect()
 }
 
 /// Serializes JSON unchanged, or fails with the problem.
@@ -189,16 +235,18 @@ impl NativeCreate {
         *call = call.take().map(|call| call.resume(report.report.clone()));
     }
 
-    /// Pushes the JSON of a record's payload and properties, or the reason why it cannot be serialized. Returns `false` if the
-    /// caller must wait for [`ready`](Self::ready).
+    /// Pushes the JSON of a record's payload and properties, or the reason why it cannot be serialized, and the names of its
+    /// other properties. Returns `false` if the caller must wait for [`ready`](Self::ready).
     #[napi]
     pub fn push(
         &self,
         payload: Option<String>,
         properties: Option<String>,
         problem: Option<String>,
+        other_keys: Option<Vec<String>>,
     ) -> bool {
-        self.records.push(RecordJson { payload, properties, problem: problem.unwrap_or_default() })
+        let (problem, other_keys) = (problem.unwrap_or_default(), other_keys.unwrap_or_default());
+        self.records.push(RecordJson { payload, properties, problem, other_keys })
     }
 
     /// Waits until another record can be pushed. Returns `false` if no more are needed.

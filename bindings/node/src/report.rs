@@ -1,12 +1,14 @@
 //! Reports of bulk calls. The Rust report stays in the native module so that a later call can resume from it; JavaScript
 //! reads a summary.
 
+use std::collections::{BTreeMap, HashMap};
+
 use mistral_datasets::{CreateReport, ImportReport, Report};
 use napi::Either;
 use napi_derive::napi;
 
 use crate::encode::{EncodedResponse, encode};
-use crate::options::as_milliseconds;
+use crate::options::{as_milliseconds, spell_options};
 
 /// Report of `create_records`.
 #[napi]
@@ -29,6 +31,10 @@ pub struct CreateSummary {
     pub strategy: &'static str,
     /// Why this strategy was chosen.
     pub reason: String,
+    /// Number of unknown keys that were ignored.
+    pub unknown_key_count: f64,
+    /// How often each unknown key was ignored.
+    pub unknown_keys: HashMap<String, f64>,
     /// Duration of the call.
     pub elapsed_ms: f64,
     /// Import task of the last file.
@@ -48,6 +54,8 @@ impl NativeCreateReport {
             not_sent: report.not_sent() as f64,
             strategy: report.strategy().name(),
             reason: report.reason().to_owned(),
+            unknown_key_count: report.unknown_key_count() as f64,
+            unknown_keys: key_counts(report.unknown_keys()),
             elapsed_ms: as_milliseconds(report.elapsed()),
             task: report.task().map(encode),
         }
@@ -71,6 +79,10 @@ pub struct ImportSummary {
     pub invalid_lines: Vec<InvalidLine>,
     /// Number of invalid lines.
     pub invalid_line_count: f64,
+    /// Number of unknown keys that were ignored.
+    pub unknown_key_count: f64,
+    /// How often each unknown key was ignored.
+    pub unknown_keys: HashMap<String, f64>,
     /// Files whose import was started.
     pub files: Vec<ImportedFile>,
     /// Files whose import may or may not have been started.
@@ -125,7 +137,7 @@ impl NativeImportReport {
         let invalid_lines = report.invalid_lines().iter().map(|invalid| InvalidLine {
             line: invalid.line as f64,
             column: invalid.column as f64,
-            problem: invalid.problem.clone(),
+            problem: spell_options(&invalid.problem),
         });
         let files = report.files().iter().map(|file| ImportedFile {
             file_id: file.file_id.clone(),
@@ -145,10 +157,16 @@ impl NativeImportReport {
             records: report.records() as f64,
             invalid_lines: invalid_lines.collect(),
             invalid_line_count: report.invalid_line_count() as f64,
+            unknown_key_count: report.unknown_key_count() as f64,
+            unknown_keys: key_counts(report.unknown_keys()),
             files: files.collect(),
             unknown: unknown.collect(),
         }
     }
+}
+
+fn key_counts(counts: &BTreeMap<String, u64>) -> HashMap<String, f64> {
+    counts.iter().map(|(key, count)| (key.clone(), *count as f64)).collect()
 }
 
 /// The report of either bulk call.

@@ -31,13 +31,15 @@ use crate::session::Session;
 
 /// Creates records from an iterable.
 #[pyfunction]
-#[pyo3(signature = (client, dataset_id, /, *, concurrency, strategy, continue_on_error, resume, length))]
+#[pyo3(signature = (client, dataset_id, /, *, concurrency, strategy, continue_on_error, allow_unknown_keys, resume, length))]
+#[allow(clippy::too_many_arguments, reason = "they are keyword arguments in Python")]
 pub fn create_records(
     client: &Bound<'_, Session>,
     dataset_id: Id,
     concurrency: i64,
     strategy: &str,
     continue_on_error: bool,
+    allow_unknown_keys: bool,
     resume: Option<&Bound<'_, CreateReport>>,
     length: Option<usize>,
 ) -> PyResult<DrivenCall> {
@@ -54,6 +56,7 @@ pub fn create_records(
             .concurrency(number(concurrency))
             .strategy(strategy)
             .continue_on_error(continue_on_error)
+            .allow_unknown_keys(allow_unknown_keys)
             .on_progress(on_progress);
         if let Some(report) = resume {
             call = call.resume(report);
@@ -64,7 +67,7 @@ pub fn create_records(
 
 /// Imports JSONL from a path, from bytes, or from input that Python provides.
 #[pyfunction]
-#[pyo3(signature = (client, dataset_id, /, *, path, content, lenient, compression, max_file_bytes, wait, timeout, resume))]
+#[pyo3(signature = (client, dataset_id, /, *, path, content, lenient, allow_unknown_keys, compression, max_file_bytes, wait, timeout, resume))]
 #[allow(clippy::too_many_arguments, reason = "they are keyword arguments in Python")]
 pub fn import_jsonl(
     client: &Bound<'_, Session>,
@@ -72,6 +75,7 @@ pub fn import_jsonl(
     path: Option<PathBuf>,
     content: Option<PyBackedBytes>,
     lenient: bool,
+    allow_unknown_keys: bool,
     compression: &str,
     max_file_bytes: Option<i64>,
     wait: bool,
@@ -93,6 +97,7 @@ pub fn import_jsonl(
         let mut call = datasets
             .import_jsonl(dataset_id, source)
             .lenient(lenient)
+            .allow_unknown_keys(allow_unknown_keys)
             .compression(compression)
             .wait(wait)
             .on_progress(on_progress);
@@ -210,7 +215,10 @@ fn new_record(item: &Bound<'_, PyAny>) -> PyResult<Result<NewRecord, Error>> {
             true => Some(mapping.get_item("properties")?).filter(|value| !value.is_none()),
             false => None,
         };
-        return from_parts(mapping.get_item("payload")?, properties);
+        let record = from_parts(mapping.get_item("payload")?, properties)?;
+        let keys = mapping.keys()?.iter().map(|key| Ok(key.str()?.to_string()));
+        let keys = keys.collect::<PyResult<Vec<String>>>()?;
+        return Ok(record.map(|record| record.with_other_keys(keys)));
     }
     from_parts(item.clone(), None)
 }

@@ -35,7 +35,7 @@ pub struct FileArgument {
 
 enum ContentArgument {
     Bytes(Bytes),
-    /// A file opened for reading in binary mode, and the number of remaining bytes if it is seekable.
+    /// A file opened for reading in binary mode, and the number of remaining bytes if it is known.
     File(Py<PyAny>, Option<u64>),
 }
 
@@ -78,7 +78,8 @@ fn content(value: &Bound<'_, PyAny>) -> PyResult<ContentArgument> {
     Ok(ContentArgument::File(value.clone().unbind(), remaining_bytes(value)?))
 }
 
-/// Returns the number of bytes left in a file, or `None` if it is not seekable, such as a pipe.
+/// Returns the number of bytes left in a file. It is unknown, `None`, if the file is not seekable, such as a pipe, or if it is
+/// not empty but at its end: the client rejects content of unknown length that turns out to be empty.
 fn remaining_bytes(file: &Bound<'_, PyAny>) -> PyResult<Option<u64>> {
     if !file.hasattr("seekable")? || !file.call_method0("seekable")?.is_truthy()? {
         return Ok(None);
@@ -86,7 +87,8 @@ fn remaining_bytes(file: &Bound<'_, PyAny>) -> PyResult<Option<u64>> {
     let position: u64 = file.call_method0("tell")?.extract()?;
     let end: u64 = file.call_method1("seek", (0, 2))?.extract()?;
     file.call_method1("seek", (position,))?;
-    Ok(Some(end.saturating_sub(position)))
+    let is_read = end > 0 && position >= end;
+    Ok((!is_read).then(|| end.saturating_sub(position)))
 }
 
 /// The exception that a Python file raised while it was read. It takes precedence over the error of the upload.

@@ -6,7 +6,7 @@ use clap::Args;
 use mistral_datasets::{Client, ImportReport, Jsonl, Report};
 use serde_json::{Value, json};
 
-use crate::error::CliError;
+use crate::error::{CliError, spell_options};
 use crate::export::CompressionName;
 use crate::output::{self, Output};
 use crate::tasks::{self, WaitOptions};
@@ -25,8 +25,13 @@ pub struct Import {
     #[command(flatten)]
     source: Source,
     /// Skip invalid lines and report them instead of failing
+    ///
+    /// Unknown keys are then ignored, too. A file that is empty or not JSON Lines at all fails in any case.
     #[arg(long, requires = "files")]
     lenient: bool,
+    /// Ignore keys beside `payload` that a record does not have, and report their number
+    #[arg(long, requires = "files")]
+    allow_unknown_keys: bool,
     /// How the files are compressed; `auto` detects it from their content
     #[arg(long, value_enum, default_value_t = CompressionName::Auto, requires = "files")]
     compression: CompressionName,
@@ -108,6 +113,7 @@ impl Import {
             .datasets()
             .import_jsonl(&self.dataset, jsonl)
             .lenient(self.lenient)
+            .allow_unknown_keys(self.allow_unknown_keys)
             .compression(self.compression.into())
             .wait(!self.no_wait)
             .timeout(self.wait.timeout())
@@ -125,7 +131,7 @@ impl Import {
         if let Some(report) = report {
             output.print(&report_json(report), |_| report_text(report))?;
             if !output.json {
-                print_invalid_lines(file, report);
+                print_warnings(file, report);
             }
         }
         result?;
@@ -135,7 +141,7 @@ impl Import {
 
 fn report_json(report: &ImportReport) -> Value {
     let invalid_lines = report.invalid_lines().iter().map(|invalid| {
-        json!({"line": invalid.line, "column": invalid.column, "problem": invalid.problem})
+        json!({"line": invalid.line, "column": invalid.column, "problem": spell_options(&invalid.problem)})
     });
     let files = report.files().iter().map(|file| {
         json!({
@@ -151,6 +157,8 @@ fn report_json(report: &ImportReport) -> Value {
         "records": report.records(),
         "invalid_line_count": report.invalid_line_count(),
         "invalid_lines": invalid_lines.collect::<Value>(),
+        "unknown_key_count": report.unknown_key_count(),
+        "unknown_keys": report.unknown_keys(),
         "files": files.collect::<Value>(),
     })
 }
@@ -170,8 +178,8 @@ fn report_text(report: &ImportReport) -> String {
     text
 }
 
-/// Prints the skipped lines to standard error.
-fn print_invalid_lines(file: &Path, report: &ImportReport) {
+/// Prints the skipped lines and keys to standard error.
+fn print_warnings(file: &Path, report: &ImportReport) {
     let source = if file == Path::new("-") {
         "standard input".to_owned()
     } else {
@@ -179,11 +187,18 @@ fn print_invalid_lines(file: &Path, report: &ImportReport) {
     };
     for invalid in report.invalid_lines() {
         let (line, column) = (invalid.line, invalid.column);
-        eprintln!("warning: {source}, line {line}, column {column}: {}", invalid.problem);
+        let problem = spell_options(&invalid.problem);
+        eprintln!("warning: {source}, line {line}, column {column}: {problem}");
     }
     // The report lists a limited number of lines.
     let unlisted = report.invalid_line_count() - report.invalid_lines().len() as u64;
     if unlisted > 0 {
         eprintln!("warning: skipped {}", output::count(unlisted, "more invalid line"));
+    }
+    for (key, count) in report.unknown_keys() {
+        eprintln!(
+            "warning: {source}: ignored the unknown key `{key}` in {}",
+            output::count(*count, "line")
+        );
     }
 }

@@ -212,6 +212,14 @@ class CreateReport:
         """Import task of the last file, if records were imported from files."""
 
     @property
+    def unknown_key_count(self) -> int:
+        """Number of unknown keys that were ignored because `allow_unknown_keys` was set."""
+
+    @property
+    def unknown_keys(self) -> dict[str, int]:
+        """How often each unknown key was ignored, for the first 100 different keys."""
+
+    @property
     def elapsed(self) -> float:
         """Duration of the call in seconds."""
 
@@ -234,6 +242,14 @@ class ImportReport:
     @property
     def invalid_line_count(self) -> int:
         """Number of invalid lines."""
+
+    @property
+    def unknown_key_count(self) -> int:
+        """Number of unknown keys beside a `payload` that were ignored because `allow_unknown_keys` or `lenient` was set."""
+
+    @property
+    def unknown_keys(self) -> dict[str, int]:
+        """How often each unknown key was ignored, for the first 100 different keys."""
 
     @property
     def files(self) -> list[ImportedFile]:
@@ -284,6 +300,7 @@ def create_records(
     concurrency: int,
     strategy: str,
     continue_on_error: bool,
+    allow_unknown_keys: bool,
     resume: CreateReport | None,
     length: int | None,
 ) -> DrivenCall[CreateReport]: ...
@@ -295,6 +312,7 @@ def import_jsonl(
     path: str | PathLike[str] | None,
     content: bytes | None,
     lenient: bool,
+    allow_unknown_keys: bool,
     compression: str,
     max_file_bytes: int | None,
     wait: bool,

@@ -27,6 +27,7 @@ def create_records(
     concurrency: int,
     strategy: str,
     on_error: str,
+    allow_unknown_keys: bool,
     resume: CreateReport | None,
 ) -> tuple[DrivenCall[CreateReport], _inputs.Input]:
     """Creates the call of `create_records` and its input."""
@@ -38,6 +39,7 @@ def create_records(
         concurrency=concurrency,
         strategy=strategy,
         continue_on_error=on_error == "continue",
+        allow_unknown_keys=allow_unknown_keys,
         resume=resume,
         length=len(records) if hasattr(records, "__len__") else None,
     )
@@ -50,6 +52,7 @@ def import_jsonl(
     dataset_id: str | UUID,
     source: Any,
     lenient: bool,
+    allow_unknown_keys: bool,
     compression: str,
     max_file_bytes: int | None,
     wait: bool,
@@ -65,6 +68,7 @@ def import_jsonl(
         path=path,
         content=content,
         lenient=lenient,
+        allow_unknown_keys=allow_unknown_keys,
         compression=compression,
         max_file_bytes=max_file_bytes,
         wait=wait,

@@ -140,7 +140,9 @@ impl CreateRecords {
         let source = std::mem::take(&mut *source.lock().unwrap_or_else(PoisonError::into_inner));
         report.unknown_keys = source.unknown_keys;
         let result = match result {
-            Ok(()) if source.is_empty && !may_be_empty => Err(empty_source(OPERATION, EMPTY_ALLOWED)),
+            Ok(()) if source.is_empty && !may_be_empty => {
+                Err(empty_source(OPERATION, EMPTY_ALLOWED))
+            }
             result => result,
         };
         match result {

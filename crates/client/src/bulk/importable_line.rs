@@ -115,8 +115,7 @@ mod tests {
         let line = Line { number: 1, start: 0, end: 0, content: LineContent::Bytes(bytes) };
         let line = ImportableLine::read(&line, max_line, UnknownKeys::Reject)?.unwrap();
         let text = line.slices().concat();
-        let lines: Vec<_> =
-            String::from_utf8(text).unwrap().lines().map(str::to_owned).collect();
+        let lines: Vec<_> = String::from_utf8(text).unwrap().lines().map(str::to_owned).collect();
         assert_eq!(lines.len() as u64, line.records());
         Ok(lines)
     }

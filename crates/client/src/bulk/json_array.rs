@@ -6,8 +6,7 @@
 use mistral_datasets_types::skip;
 
 /// What to do with a JSON array of records.
-pub(super) const PROBLEM: &str =
-    "a JSON array of records, not JSON Lines; write one record per line, for example with `jq -c '.[]'`";
+pub(super) const PROBLEM: &str = "a JSON array of records, not JSON Lines; write one record per line, for example with `jq -c '.[]'`";
 
 /// The keys of records, in this API and in the ShareGPT format, that a message does not have.
 const RECORD_KEYS: &[&str] = &["messages", "payload", "conversations", "conversation"];

@@ -75,7 +75,12 @@ impl<R: Read> LineReader<R> {
             let is_array = is_array(&self.buffer[self.start..self.end]);
             self.skip_line()?;
             let (number, end) = (self.number, self.offset);
-            return Ok(Some(Line { number, start, end, content: LineContent::TooLong { is_array } }));
+            return Ok(Some(Line {
+                number,
+                start,
+                end,
+                content: LineContent::TooLong { is_array },
+            }));
         }
         let range = self.start..self.start + length;
         self.consume(length);

@@ -6,8 +6,8 @@ use mistral_datasets_types::RawJson;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::record::{NewRecord, OPERATION};
 use super::line_reader::strip_byte_order_marks;
+use super::record::{NewRecord, OPERATION};
 use super::validate_line::{Form, UnknownKeys, ValidLine, decode_key, validate};
 use crate::error::Error;
 

@@ -44,7 +44,8 @@ fn is_near(distance: usize, known: &str) -> bool {
 
 /// Returns a key as messages and reports show it: shortened, and without control characters.
 pub(super) fn shown(key: &str) -> String {
-    let mut shown: String = key.chars().take(MAX_SHOWN_CHARS).flat_map(char::escape_debug).collect();
+    let mut shown: String =
+        key.chars().take(MAX_SHOWN_CHARS).flat_map(char::escape_debug).collect();
     if key.chars().nth(MAX_SHOWN_CHARS).is_some() {
         shown.push('…');
     }
@@ -92,7 +93,10 @@ mod tests {
             ("ID", "did you mean `id`?"),
         ] {
             let problem = problem(key);
-            assert!(problem.contains(&format!("`{key}`")) && problem.contains(suggestion), "{problem}");
+            assert!(
+                problem.contains(&format!("`{key}`")) && problem.contains(suggestion),
+                "{problem}"
+            );
             assert!(problem.contains("`allow_unknown_keys`"), "{problem}");
         }
         assert_eq!(edit_distance("kitten", "sitting"), 3);
@@ -102,6 +106,8 @@ mod tests {
     #[test]
     fn long_or_hostile_keys_are_not_repeated_verbatim() {
         let problem = problem(&format!("\u{1b}[31m\u{202e}{}", "x".repeat(10_000)));
-        assert!(problem.len() < 200 && !problem.contains('\u{1b}') && !problem.contains('\u{202e}'));
+        assert!(
+            problem.len() < 200 && !problem.contains('\u{1b}') && !problem.contains('\u{202e}')
+        );
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The scan is blocking and runs on a thread of tokio's blocking pool.
 
+use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Cursor, Read};
 use std::ops::RangeInclusive;
@@ -214,9 +215,12 @@ impl Scanner {
             }
             Input::Channel(receiver) => {
                 let reader = ChannelReader { receiver, chunk: Bytes::new() };
-                // The error of a caller's stream may quote what it read, so the message contains only its kind.
-                let read_error = |error: io::Error| {
-                    invalid(format!("cannot read {title}: {}", error.kind())).with_source(error)
+                let read_error = |error: io::Error| match error.downcast::<StreamError>() {
+                    // The error may quote what the stream read, so the message contains only its kind.
+                    Ok(StreamError(error)) => {
+                        invalid(format!("cannot read {title}: {}", error.kind())).with_source(error)
+                    }
+                    Err(error) => read_error(error),
                 };
                 let (content, parts) = self.scan(reader, None, None, read_error)?;
                 Ok(ScannedSource { content, parts, original: None })
@@ -329,11 +333,24 @@ struct ChannelReader {
     chunk: Bytes,
 }
 
+/// The error of a stream, as opposed to an error of decompressing what it returned.
+#[derive(Debug)]
+struct StreamError(io::Error);
+
+impl fmt::Display for StreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for StreamError {}
+
 impl Read for ChannelReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.chunk.is_empty() {
             match self.receiver.blocking_recv() {
-                Some(chunk) => self.chunk = chunk?,
+                Some(Ok(chunk)) => self.chunk = chunk,
+                Some(Err(error)) => return Err(io::Error::new(error.kind(), StreamError(error))),
                 None => return Ok(0),
             }
         }

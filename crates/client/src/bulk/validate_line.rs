@@ -143,9 +143,11 @@ impl<'a> Line<'a> {
             .filter(|(_, key)| record_keys::is_unknown(key));
         match unknown_keys {
             UnknownKeys::Allow => Ok(unknown.map(|(_, key)| key.into_owned()).collect()),
-            UnknownKeys::Reject => unknown.into_iter().next().map_or(Ok(Vec::new()), |(raw, key)| {
-                Err(self.problem(self.position_of(raw), record_keys::problem(&key)))
-            }),
+            UnknownKeys::Reject => {
+                unknown.into_iter().next().map_or(Ok(Vec::new()), |(raw, key)| {
+                    Err(self.problem(self.position_of(raw), record_keys::problem(&key)))
+                })
+            }
         }
     }
 
@@ -390,9 +392,17 @@ mod tests {
             ("[", 1, json_array::PROBLEM),
             ("  [{\"messages\": []},", 1, json_array::PROBLEM),
             (r#"[{"messages": []}, {"messages": []}]"#, 1, json_array::PROBLEM),
-            ("version https://git-lfs.github.com/spec/v1", 1, "the source is a Git LFS pointer instead of the file; fetch the file with `git lfs pull`"),
+            (
+                "version https://git-lfs.github.com/spec/v1",
+                1,
+                "the source is a Git LFS pointer instead of the file; fetch the file with `git lfs pull`",
+            ),
             ("\u{1a}", 1, "the line ends with a Ctrl-Z character (0x1A); remove it"),
-            ("{\"messages\": []} \u{1a}", 18, "the line ends with a Ctrl-Z character (0x1A); remove it"),
+            (
+                "{\"messages\": []} \u{1a}",
+                18,
+                "the line ends with a Ctrl-Z character (0x1A); remove it",
+            ),
             ("{\"messages\": [}", 15, "the line is not JSON: expected value"),
             (r#"{"messages": []"#, 15, "the line is not JSON: EOF while parsing an object"),
             (r#"{"messages": []} x"#, 18, "the line is not JSON: trailing characters"),
@@ -448,7 +458,8 @@ mod tests {
 
     #[test]
     fn unknown_keys_beside_a_payload_are_rejected_or_returned() {
-        let line = r#"{"id": 1, "é": 0, "payload": {"x": 1}, "propertie\u0073": {}, "messages": 1}"#;
+        let line =
+            r#"{"id": 1, "é": 0, "payload": {"x": 1}, "propertie\u0073": {}, "messages": 1}"#;
         let (column, message) = problem(line);
         assert_eq!(column, 11);
         assert!(message.starts_with("unknown key `é` beside `payload`; expected"), "{message}");

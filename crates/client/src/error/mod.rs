@@ -16,10 +16,10 @@ use mistral_datasets_types::ImportTask;
 
 pub use kind::ErrorKind;
 pub(crate) use report::UnfinishedImport;
-pub(crate) use unknown_key_counts::UnknownKeyCounts;
 pub use report::{
     CreateReport, ImportReport, ImportedFile, InvalidLine, Outcome, Report, UnknownFile,
 };
+pub(crate) use unknown_key_counts::UnknownKeyCounts;
 
 /// The error of a call.
 ///
