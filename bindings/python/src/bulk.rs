@@ -211,11 +211,16 @@ fn new_record(item: &Bound<'_, PyAny>) -> PyResult<Result<NewRecord, Error>> {
         && let Ok(mapping) = item.cast::<PyMapping>()
         && mapping.contains("payload")?
     {
-        let properties = match mapping.contains("properties")? {
+        let has_properties = mapping.contains("properties")?;
+        let properties = match has_properties {
             true => Some(mapping.get_item("properties")?).filter(|value| !value.is_none()),
             false => None,
         };
+        let has_others = mapping.len()? > 1 + usize::from(has_properties);
         let record = from_parts(mapping.get_item("payload")?, properties)?;
+        if !has_others {
+            return Ok(record);
+        }
         let keys = mapping.keys()?.iter().map(|key| Ok(key.str()?.to_string()));
         let keys = keys.collect::<PyResult<Vec<String>>>()?;
         return Ok(record.map(|record| record.with_other_keys(keys)));

@@ -17,7 +17,7 @@ use crate::tasks::{self, WaitOptions};
 /// finished and fails if the import fails; `--no-wait` prints the task and exits.
 ///
 /// Each line of a file is one record: {"messages": [...], "properties": {...}}, {"payload": {...}, "properties": {...}}, or an
-/// array of messages. All lines of a file are validated before any of it is uploaded.
+/// array of messages. All lines of a file are validated before any of it is uploaded. Empty input is an error.
 #[derive(Debug, Args)]
 pub struct Import {
     /// The ID or slug of the dataset

@@ -2,6 +2,7 @@
 
 mod imports;
 mod interrupts;
+mod line_forms;
 #[cfg(unix)]
 mod logging;
 mod records_add;
