@@ -73,7 +73,11 @@ function createRecords(native, request, options) {
     const { datasetId, records, onError, ...rest } = values;
     const continueOnError = onError === "continue";
     const call = prepare(CREATE_RECORDS, rest, (options) =>
-      native.prepareCreate(datasetId, { ...options, continueOnError, length: knownLength(records) }),
+      native.prepareCreate(datasetId, {
+        ...options,
+        continueOnError,
+        length: knownLength(records),
+      }),
     );
     const push = (record) => call.push(...recordJson(record));
     return run(CREATE_RECORDS, call, native, rest, records, push, CreateReport);

@@ -67,7 +67,12 @@ test("import_jsonl_checks_keys", async () => {
   const fixture = await Fixture.served();
   const lines = UNKNOWN_KEYS.map((record) => `${JSON.stringify(record)}\n`).join("");
   const message = await refused(fixture, lines);
-  for (const part of ["line 2, column 28: ", "`propertys`", "`properties`?", "`allowUnknownKeys`"]) {
+  for (const part of [
+    "line 2, column 28: ",
+    "`propertys`",
+    "`properties`?",
+    "`allowUnknownKeys`",
+  ]) {
     assert.ok(message.includes(part), message);
   }
   const dataset = await fixture.dataset();

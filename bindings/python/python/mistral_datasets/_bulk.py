@@ -83,8 +83,8 @@ class Bulk:
             The outcome of each record, in input order, and the strategy that was used.
 
         Raises:
-            errors.ValidationError: An iterable of unknown length, such as a generator, yielded no records. An empty list
-                is accepted.
+            errors.ValidationError: An iterable of unknown length, such as a generator, yielded no records. An empty
+                list is accepted.
             errors.MistralError: A record failed and `on_error` is `stop`, or a failure affects every record; see
                 `errors` for the subclasses. The error's `report` is the partial report.
 
@@ -96,7 +96,9 @@ class Bulk:
         """
         from mistral_datasets import _transfer
 
-        call = _transfer.create_records(self._client, dataset_id, records, concurrency, strategy, on_error, allow_unknown_keys, resume)
+        call = _transfer.create_records(
+            self._client, dataset_id, records, concurrency, strategy, on_error, allow_unknown_keys, resume
+        )
         return _transfer.run(*call, progress)
 
     async def create_records_async(
@@ -138,8 +140,8 @@ class Bulk:
             The outcome of each record, in input order, and the strategy that was used.
 
         Raises:
-            errors.ValidationError: An iterable of unknown length, such as a generator, yielded no records. An empty list
-                is accepted.
+            errors.ValidationError: An iterable of unknown length, such as a generator, yielded no records. An empty
+                list is accepted.
             errors.MistralError: A record failed and `on_error` is `stop`, or a failure affects every record; see
                 `errors` for the subclasses. The error's `report` is the partial report.
 
@@ -149,7 +151,9 @@ class Bulk:
         """
         from mistral_datasets import _transfer
 
-        call = _transfer.create_records(self._client, dataset_id, records, concurrency, strategy, on_error, allow_unknown_keys, resume)
+        call = _transfer.create_records(
+            self._client, dataset_id, records, concurrency, strategy, on_error, allow_unknown_keys, resume
+        )
         return await _transfer.run_async(*call, progress)
 
     def import_jsonl(
@@ -176,8 +180,8 @@ class Bulk:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             source: Path of a file, bytes, a file opened for reading, or an iterable. Items of an iterable are lines, as
                 strings or objects, or chunks of bytes of any size.
-            lenient: Skip invalid lines and list them in the report instead of raising. Unknown keys are then ignored, too. A
-                source that is empty or not JSON Lines at all raises in any case.
+            lenient: Skip invalid lines and list them in the report instead of raising. Unknown keys are then ignored,
+                too. A source that is empty or not JSON Lines at all raises in any case.
             allow_unknown_keys: Ignore keys beside `payload` that a record does not have, and count them in the report.
                 Otherwise, a line with such a key is invalid. Keys beside `messages` belong to the payload.
             compression: Compression of the source: `none`, `gzip`, `zstd` or `auto`, which detects it.
@@ -192,7 +196,8 @@ class Bulk:
             The numbers of lines and records, the invalid lines, and the files with their tasks.
 
         Raises:
-            errors.ValidationError: The source is empty, or a line is invalid. The error's `report.invalid_lines` has its line and column.
+            errors.ValidationError: The source is empty, or a line is invalid. The error's `report.invalid_lines` has
+                its line and column.
             errors.TaskFailedError: An import failed on the server.
             errors.MistralError: Any other failure; see `errors` for the subclasses. The error's `report` is the partial
                 report.
@@ -204,7 +209,16 @@ class Bulk:
         from mistral_datasets import _transfer
 
         call = _transfer.import_jsonl(
-            self._client, dataset_id, source, lenient, allow_unknown_keys, compression, max_file_bytes, wait, timeout, resume
+            self._client,
+            dataset_id,
+            source,
+            lenient,
+            allow_unknown_keys,
+            compression,
+            max_file_bytes,
+            wait,
+            timeout,
+            resume,
         )
         return _transfer.run(*call, progress)
 
@@ -240,8 +254,8 @@ class Bulk:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             source: Path of a file, bytes, a file opened for reading, whose `read` may be async, or an iterable or async
                 iterable. Items of an iterable are lines, as strings or objects, or chunks of bytes of any size.
-            lenient: Skip invalid lines and list them in the report instead of raising. Unknown keys are then ignored, too. A
-                source that is empty or not JSON Lines at all raises in any case.
+            lenient: Skip invalid lines and list them in the report instead of raising. Unknown keys are then ignored,
+                too. A source that is empty or not JSON Lines at all raises in any case.
             allow_unknown_keys: Ignore keys beside `payload` that a record does not have, and count them in the report.
                 Otherwise, a line with such a key is invalid. Keys beside `messages` belong to the payload.
             compression: Compression of the source: `none`, `gzip`, `zstd` or `auto`, which detects it.
@@ -256,7 +270,8 @@ class Bulk:
             The numbers of lines and records, the invalid lines, and the files with their tasks.
 
         Raises:
-            errors.ValidationError: The source is empty, or a line is invalid. The error's `report.invalid_lines` has its line and column.
+            errors.ValidationError: The source is empty, or a line is invalid. The error's `report.invalid_lines` has
+                its line and column.
             errors.TaskFailedError: An import failed on the server.
             errors.MistralError: Any other failure; see `errors` for the subclasses. The error's `report` is the partial
                 report.
@@ -268,7 +283,16 @@ class Bulk:
         from mistral_datasets import _transfer
 
         call = _transfer.import_jsonl(
-            self._client, dataset_id, source, lenient, allow_unknown_keys, compression, max_file_bytes, wait, timeout, resume
+            self._client,
+            dataset_id,
+            source,
+            lenient,
+            allow_unknown_keys,
+            compression,
+            max_file_bytes,
+            wait,
+            timeout,
+            resume,
         )
         return await _transfer.run_async(*call, progress)
 

@@ -96,7 +96,7 @@ class _File(TypedDict):
     file_name: str
     """Name of the file."""
     content: bytes | bytearray | memoryview | IO[bytes]
-    """Content, or a file opened for reading in binary mode, which is streamed."""
+    """Content, or a file opened for reading in binary mode, which is streamed. A file at its end is an error."""
 
 
 class FileUpload(_File, total=False):

@@ -41,7 +41,7 @@ async def test_import_jsonl_refuses_empty_sources(workspace: Workspace, tmp_path
     full.write_bytes(LINE)
     for lenient in (False, True):
         with full.open("rb") as binary, full.open() as text:
-            for source in (
+            sources: list[Any] = [
                 empty,
                 b"",
                 b"\n \n",
@@ -52,7 +52,8 @@ async def test_import_jsonl_refuses_empty_sources(workspace: Workspace, tmp_path
                 at_end(text),
                 consumed([LINE]),
                 [],
-            ):
+            ]
+            for source in sources:
                 call = workspace.datasets.import_jsonl
                 assert_empty(await error_of(call, dataset.id, source, lenient=lenient))
     assert workspace.requests() == []
@@ -62,10 +63,12 @@ async def test_create_records_refuses_empty_sources(workspace: Workspace) -> Non
     dataset = await workspace.dataset()
     workspace.requests()
     for strategy in ("auto", "single", "file"):
-        for source in (consumed([{"messages": []}]), iter(()), map(dict, ())):
+        sources: list[Any] = [consumed([{"messages": []}]), iter(()), map(dict, ())]
+        for source in sources:
             assert_empty(await error_of(workspace.datasets.create_records, dataset.id, source, strategy=strategy))
-        for source in ([], ()):
-            report = await workspace.datasets.create_records(dataset.id, source, strategy=strategy)
+        lists: list[Any] = [[], ()]
+        for empty in lists:
+            report = await workspace.datasets.create_records(dataset.id, empty, strategy=strategy)
             assert report.items == []
     assert workspace.requests() == []
 
