@@ -25,8 +25,8 @@ export interface CreateRecordsRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
   /**
-   * The records. The iterable is consumed no faster than records are sent. One of unknown length that yields nothing is an error;
-   * an empty array is accepted.
+   * The records. The iterable is consumed no faster than records are sent. A generator or stream that yields nothing was probably
+   * read before and is an error; an empty array is accepted.
    */
   records: Iterable<NewRecord> | AsyncIterable<NewRecord>;
   /** Maximum number of concurrent requests. With 1, records are created in order. Limits: 1 to 64. Default: 8. */

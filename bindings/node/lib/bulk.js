@@ -64,6 +64,10 @@ const IMPORT_JSONL = new Operation("import_jsonl", null, {
   onProgress: optional(callback),
 });
 
+function isStream(value) {
+  return value instanceof Readable || value instanceof ReadableStream;
+}
+
 function isIterable(value) {
   return value?.[Symbol.asyncIterator] !== undefined || value?.[Symbol.iterator] !== undefined;
 }
@@ -76,7 +80,7 @@ function createRecords(native, request, options) {
       native.prepareCreate(datasetId, {
         ...options,
         continueOnError,
-        length: knownLength(records),
+        allowEmpty: isRestartable(records),
       }),
     );
     const push = (record) => call.push(...recordJson(record));
@@ -96,10 +100,9 @@ function importJsonl(native, request, options) {
   });
 }
 
-/** Returns the number of items of a collection, or undefined for other iterables. */
-function knownLength(iterable) {
-  if (Array.isArray(iterable)) return iterable.length;
-  return iterable instanceof Set || iterable instanceof Map ? iterable.size : undefined;
+/** Returns whether an iterable can be read several times, so that it cannot have been consumed before. */
+function isRestartable(iterable) {
+  return typeof iterable.next !== "function" && !isStream(iterable);
 }
 
 /** Prepares a native call, and makes it resume from a report if one is given. */
@@ -176,8 +179,7 @@ function openSource(source) {
   const bytes = toBytes(source);
   if (bytes !== undefined) return { chunks: splitBytes(bytes) };
   if (source instanceof Blob) return { chunks: source.stream() };
-  const isStream = source instanceof Readable || source instanceof ReadableStream;
-  return { chunks: isStream ? streamBytes(source, invalidChunk) : lineChunks(source) };
+  return { chunks: isStream(source) ? streamBytes(source, invalidChunk) : lineChunks(source) };
 }
 
 function invalidChunk(chunk) {

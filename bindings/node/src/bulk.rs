@@ -2,12 +2,10 @@
 
 use std::future::IntoFuture;
 use std::io;
-use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures::stream::{BoxStream, Stream, StreamExt};
+use futures::StreamExt;
 use mistral_datasets::types::DatasetRecord;
 use mistral_datasets::{CreateRecords, Error, ImportJsonl, IntoRecord, Jsonl, NewRecord};
 use napi_derive::napi;
@@ -39,8 +37,8 @@ pub struct CreateOptions {
     pub continue_on_error: bool,
     /// Whether to ignore unknown keys.
     pub allow_unknown_keys: Option<bool>,
-    /// Number of records, if known.
-    pub length: Option<f64>,
+    /// Whether the source may yield nothing.
+    pub allow_empty: bool,
     /// Whether to send progress updates.
     pub track_progress: bool,
 }
@@ -112,12 +110,12 @@ impl NativeClient {
 impl NativeClient {
     fn create(&self, dataset_id: String, options: CreateOptions) -> Result<NativeCreate, Error> {
         let (records, stream) = InputChannel::new(RECORD_BUFFER);
-        let items = stream.map(SourceItem).boxed();
-        let source = Records { items, length: options.length.map(to_usize) };
-        let call = self.client.datasets().create_records(dataset_id, source);
+        let stream = stream.map(SourceItem);
+        let call = self.client.datasets().create_records(dataset_id, stream);
         let mut call = call
             .continue_on_error(options.continue_on_error)
-            .allow_unknown_keys(options.allow_unknown_keys.unwrap_or_default());
+            .allow_unknown_keys(options.allow_unknown_keys.unwrap_or_default())
+            .allow_empty(options.allow_empty);
         if let Some(requests) = options.concurrency {
             call = call.concurrency(to_usize(requests));
         }
@@ -159,24 +157,6 @@ impl NativeClient {
             call = call.on_progress(move |progress| sender.send(progress));
         }
         Ok(NativeImport { native: self.clone(), call: Mutex::new(Some(call)), chunks, progress })
-    }
-}
-
-/// A stream of records with a known or unknown length.
-struct Records {
-    items: BoxStream<'static, SourceItem>,
-    length: Option<usize>,
-}
-
-impl Stream for Records {
-    type Item = SourceItem;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<SourceItem>> {
-        self.items.poll_next_unpin(context)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.length.unwrap_or(0), self.length)
     }
 }
 

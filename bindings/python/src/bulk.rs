@@ -31,7 +31,7 @@ use crate::session::Session;
 
 /// Creates records from an iterable.
 #[pyfunction]
-#[pyo3(signature = (client, dataset_id, /, *, concurrency, strategy, continue_on_error, allow_unknown_keys, resume, length))]
+#[pyo3(signature = (client, dataset_id, /, *, concurrency, strategy, continue_on_error, allow_unknown_keys, allow_empty, resume, length))]
 #[allow(clippy::too_many_arguments, reason = "they are keyword arguments in Python")]
 pub fn create_records(
     client: &Bound<'_, Session>,
@@ -40,6 +40,7 @@ pub fn create_records(
     strategy: &str,
     continue_on_error: bool,
     allow_unknown_keys: bool,
+    allow_empty: bool,
     resume: Option<&Bound<'_, CreateReport>>,
     length: Option<usize>,
 ) -> PyResult<DrivenCall> {
@@ -57,6 +58,7 @@ pub fn create_records(
             .strategy(strategy)
             .continue_on_error(continue_on_error)
             .allow_unknown_keys(allow_unknown_keys)
+            .allow_empty(allow_empty)
             .on_progress(on_progress);
         if let Some(report) = resume {
             call = call.resume(report);

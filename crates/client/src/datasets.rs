@@ -53,8 +53,8 @@ impl Datasets {
     /// - The first failure of a record, unless [`continue_on_error`](CreateRecords::continue_on_error) is set.
     /// - A failure that affects every record, such as an invalid API key or a server that stays overloaded.
     /// - An error of the stream.
-    /// - [`Validation`](crate::ErrorKind::Validation) if the stream yields nothing and its
-    ///   [`size_hint`](Stream::size_hint) did not say so. An empty list of records is accepted.
+    /// - [`Validation`](crate::ErrorKind::Validation) if the stream yields nothing, unless its
+    ///   [`size_hint`](Stream::size_hint) says so, as that of an empty list, or [`allow_empty`](CreateRecords::allow_empty) is set.
     ///
     /// Every error has a [`report`](crate::Error::report), from which a later call can resume.
     pub fn create_records<R: IntoRecord + 'static>(

@@ -54,6 +54,9 @@ async fn create_records_refuses_empty_sources() {
         let records = nothing().map(|_| NewRecord::from_jsonl_line("{}"));
         let call = datasets.create_records(dataset.id, records).strategy(strategy);
         assert_empty(&call.await.unwrap_err());
+        let records = nothing().map(|_| NewRecord::from_jsonl_line("{}"));
+        let call = datasets.create_records(dataset.id, records).strategy(strategy);
+        assert!(call.allow_empty(true).await.unwrap().items().is_empty());
         let none = Vec::<NewRecord>::new();
         let call = datasets.create_records_iter(dataset.id, none).strategy(strategy);
         assert!(call.await.unwrap().items().is_empty());

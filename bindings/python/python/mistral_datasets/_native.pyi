@@ -301,6 +301,7 @@ def create_records(
     strategy: str,
     continue_on_error: bool,
     allow_unknown_keys: bool,
+    allow_empty: bool,
     resume: CreateReport | None,
     length: int | None,
 ) -> DrivenCall[CreateReport]: ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from mistral_datasets import _driver, _inputs, _native, errors
@@ -40,6 +40,8 @@ def create_records(
         strategy=strategy,
         continue_on_error=on_error == "continue",
         allow_unknown_keys=allow_unknown_keys,
+        # Only an iterator can have been consumed before.
+        allow_empty=not isinstance(records, (Iterator, AsyncIterator)),
         resume=resume,
         length=len(records) if hasattr(records, "__len__") else None,
     )

@@ -66,11 +66,12 @@ async def test_create_records_refuses_empty_sources(workspace: Workspace) -> Non
         sources: list[Any] = [consumed([{"messages": []}]), iter(()), map(dict, ())]
         for source in sources:
             assert_empty(await error_of(workspace.datasets.create_records, dataset.id, source, strategy=strategy))
-        lists: list[Any] = [[], ()]
-        for empty in lists:
+        # A pager can be iterated again, so it cannot have been consumed.
+        collections: list[Any] = [[], (), workspace.mistral.datasets.iter_records(dataset.id)]
+        for empty in collections:
             report = await workspace.datasets.create_records(dataset.id, empty, strategy=strategy)
             assert report.items == []
-    assert workspace.requests() == []
+    assert set(workspace.operations()) == {"list_records"}
 
 
 class Pipe(io.RawIOBase):

@@ -13,7 +13,8 @@ fn files_that_are_not_json_lines_are_refused_with_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("chats.jsonl");
     let file = path.to_str().unwrap();
-    let utf_16: Vec<u8> = "{\"messages\": []}\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf_16: Vec<u8> =
+        "{\"messages\": []}\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     for (content, message) in [
         (&b"[{\"messages\": []}, {\"messages\": []}]"[..], "jq -c '.[]'"),
         (b"[\n  {\n    \"payload\": {}\n  }\n]\n", "a JSON array of records, not JSON Lines"),

@@ -46,6 +46,7 @@ pub struct CreateRecords {
     strategy: Strategy,
     continue_on_error: bool,
     allow_unknown_keys: bool,
+    allow_empty: bool,
     resume: Option<CreateReport>,
     reporter: ProgressReporter,
 }
@@ -68,6 +69,7 @@ impl CreateRecords {
             strategy: Strategy::default(),
             continue_on_error: false,
             allow_unknown_keys: false,
+            allow_empty: total == Some(0),
             resume: None,
             reporter: ProgressReporter::default(),
         }
@@ -97,6 +99,13 @@ impl CreateRecords {
     /// which case a record with an unknown key fails.
     pub fn allow_unknown_keys(mut self, allow: bool) -> Self {
         self.allow_unknown_keys = allow;
+        self
+    }
+
+    /// Sets whether the source may yield nothing. Default: only if its length is known to be 0. Otherwise a source that yields
+    /// nothing fails the call, because it was probably read before.
+    pub fn allow_empty(mut self, allow: bool) -> Self {
+        self.allow_empty = allow;
         self
     }
 
@@ -134,13 +143,13 @@ impl CreateRecords {
         let mut report = self.resume.take().unwrap_or_default();
         let source = Arc::new(Mutex::new(SourceSummary::default()));
         self.records = checked(self.records, self.allow_unknown_keys, source.clone());
-        let may_be_empty = self.total == Some(0);
+        let allow_empty = self.allow_empty;
         let result = self.create(&mut report).await;
         report.elapsed = started.elapsed();
         let source = std::mem::take(&mut *source.lock().unwrap_or_else(PoisonError::into_inner));
         report.unknown_keys = source.unknown_keys;
         let result = match result {
-            Ok(()) if source.is_empty && !may_be_empty => {
+            Ok(()) if source.is_empty && !allow_empty => {
                 Err(empty_source(OPERATION, EMPTY_ALLOWED))
             }
             result => result,

@@ -1,7 +1,7 @@
 //! Creating many records from a stream, and importing JSONL.
 //!
-//! A source that yields nothing was probably read before, so it is an error. Only a collection whose length is known to be 0,
-//! such as an empty list of records, is accepted.
+//! A source that yields nothing was probably read before, so it is an error. Only a collection of records, which can be read
+//! several times, may be empty.
 //!
 //! Neither call creates a record twice. The error of a failed call has a [`report`](crate::Error::report), from which a later
 //! call can resume.
