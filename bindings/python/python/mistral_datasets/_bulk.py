@@ -83,8 +83,8 @@ class Bulk:
             The outcome of each record, in input order, and the strategy that was used.
 
         Raises:
-            errors.ValidationError: An iterator, such as a generator, yielded no records: it was probably consumed before.
-                An empty list is accepted.
+            errors.ValidationError: An iterator, such as a generator, yielded no records: it was probably consumed
+                before. An empty list is accepted.
             errors.MistralError: A record failed and `on_error` is `stop`, or a failure affects every record; see
                 `errors` for the subclasses. The error's `report` is the partial report.
 
@@ -140,8 +140,8 @@ class Bulk:
             The outcome of each record, in input order, and the strategy that was used.
 
         Raises:
-            errors.ValidationError: An iterator, such as a generator, yielded no records: it was probably consumed before.
-                An empty list is accepted.
+            errors.ValidationError: An iterator, such as a generator, yielded no records: it was probably consumed
+                before. An empty list is accepted.
             errors.MistralError: A record failed and `on_error` is `stop`, or a failure affects every record; see
                 `errors` for the subclasses. The error's `report` is the partial report.
 
