@@ -45,7 +45,8 @@ export interface CreateRecordsRequest {
    */
   allowUnknownKeys?: boolean | undefined;
   /**
-   * Report of an earlier call with the same records. Records that it created, or may have created, are skipped.
+   * Report of an earlier call with the same records and dataset. Records that it created, or may have created, are skipped. The
+   * report of another process is created by {@link CreateReport.fromJSON}.
    */
   resume?: CreateReport | undefined;
   /** Callback for progress updates. If it throws, the call is cancelled and rejects with that error. */
@@ -86,7 +87,10 @@ export interface ImportJsonlRequest {
   wait?: boolean | undefined;
   /** Maximum time to wait for each file's import, in milliseconds. Default: 1800000 (30 minutes). */
   timeoutMs?: number | undefined;
-  /** Report of an earlier call with the same source. Lines that it imported, or may have imported, are skipped. */
+  /**
+   * Report of an earlier call with the same source and dataset. Lines that it imported, or may have imported, are skipped. The
+   * report of another process is created by {@link ImportReport.fromJSON}.
+   */
   resume?: ImportReport | undefined;
   /** Callback for progress updates. If it throws, the call is cancelled and rejects with that error. */
   onProgress?: ((progress: Progress) => void | Promise<void>) | undefined;

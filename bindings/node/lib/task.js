@@ -3,6 +3,7 @@
 "use strict";
 
 const { boolean, callback, milliseconds, optional, string } = require("./arguments.js");
+const { configurationError } = require("./failure.js");
 const { Model } = require("./model.js");
 const { Operation } = require("./operation.js");
 const { withProgress } = require("./progress.js");
@@ -17,12 +18,21 @@ class Task extends Model {
   }
 
   refresh(options) {
+    if (this.#native === undefined) return withoutClient();
     return refreshTask(this.#native, this.constructor, this, options);
   }
 
   wait(options) {
+    if (this.#native === undefined) return withoutClient();
     return waitForTask(this.#native, this.constructor, this, options);
   }
+}
+
+/** Rejects a method of a task that no client has returned. */
+async function withoutClient() {
+  throw configurationError(
+    "the task has no client, because its report was created from JSON; use `mistral.datasets.task`",
+  );
 }
 
 /** Fetches the current state of a task. */

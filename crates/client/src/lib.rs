@@ -37,7 +37,7 @@
 
 // The modules form layers. A module uses only modules of its own layer and of the layers before it:
 //
-// 1. Values: strategy, error (with the reports of bulk calls), argument, checks, compression, progress
+// 1. Values: strategy, error (with the reports of bulk calls), argument, checks, compression, path, progress
 // 2. config: options, retry policy, builder
 // 3. transport: connections, TLS, retries, one request and its response
 // 4. client: runs one call with its deadline and cancellation
@@ -52,6 +52,7 @@ mod argument;
 mod checks;
 mod compression;
 mod error;
+mod path;
 mod progress;
 mod strategy;
 
@@ -92,6 +93,8 @@ pub use files::{Download, Upload, UploadFile};
 pub use local::LocalData;
 pub use mistral_datasets_types::{self as types, Extra, RawJson};
 pub use pager::{Items, Page, Pager, Pages};
+#[doc(hidden)]
+pub use path::looks_like_jsonl;
 pub use progress::Progress;
 pub use strategy::Strategy;
 pub use task::{RefreshTask, TaskHandle, Wait};

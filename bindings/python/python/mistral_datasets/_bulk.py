@@ -75,8 +75,8 @@ class Bulk:
             on_error: `stop` ends the call at the first record that fails; `continue` creates the other records.
             allow_unknown_keys: Ignore keys beside `payload` that a record does not have, and count them in the report.
                 Otherwise, a record with such a key fails.
-            resume: Report of an earlier call with the same records. Records that were created, or may have been, are
-                skipped.
+            resume: Report of an earlier call with the same records and dataset. Records that were created, or may have
+                been, are skipped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
 
         Returns:
@@ -132,8 +132,8 @@ class Bulk:
             on_error: `stop` ends the call at the first record that fails; `continue` creates the other records.
             allow_unknown_keys: Ignore keys beside `payload` that a record does not have, and count them in the report.
                 Otherwise, a record with such a key fails.
-            resume: Report of an earlier call with the same records. Records that were created, or may have been, are
-                skipped.
+            resume: Report of an earlier call with the same records and dataset. Records that were created, or may have
+                been, are skipped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
 
         Returns:
@@ -189,7 +189,8 @@ class Bulk:
                 512 MiB.
             wait: Wait until the imports have finished.
             timeout: Maximum time to wait for each file's import, in seconds. Default: 1800.
-            resume: Report of an earlier call with the same source. The import continues where that call stopped.
+            resume: Report of an earlier call with the same source and dataset. The import continues where that call
+                stopped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
 
         Returns:
@@ -263,7 +264,8 @@ class Bulk:
                 512 MiB.
             wait: Wait until the imports have finished.
             timeout: Maximum time to wait for each file's import, in seconds. Default: 1800.
-            resume: Report of an earlier call with the same source. The import continues where that call stopped.
+            resume: Report of an earlier call with the same source and dataset. The import continues where that call
+                stopped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
 
         Returns:

@@ -35,8 +35,8 @@ class Mistral:
             downloads it is the longest time without any data transferred. Default: 300,000.
         deadline_ms: Timeout of a call, in milliseconds, including all attempts and retry delays. Does not apply to
             uploads and downloads. Default: 600,000.
-        retries: Retry policy for transient failures: a `RetryPolicy`, or the maximum number of retries, where 0 disables
-            retries. Only requests that are safe to repeat are retried. Default: `RetryPolicy()`.
+        retries: Retry policy for transient failures: a `RetryPolicy`, or the maximum number of retries, where 0
+            disables retries. Only requests that are safe to repeat are retried. Default: `RetryPolicy()`.
         headers: Additional headers for every request to the API.
         proxy: URL of a proxy for all requests, such as `http://user:password@host:3128`. Default: the environment
             variables `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.

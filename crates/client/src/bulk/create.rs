@@ -12,7 +12,7 @@ use super::create_by_file::FileCreator;
 use super::create_single::{Records, SingleCreator};
 use super::import_part::PartImporter;
 use super::record::{self, NewRecord};
-use super::{empty_source, record_keys};
+use super::{empty_source, record_keys, require_same_dataset};
 use crate::checks::Checks;
 use crate::client::Client;
 use crate::error::{CreateReport, Error, Report, UnknownKeyCounts};
@@ -109,8 +109,8 @@ impl CreateRecords {
         self
     }
 
-    /// Resumes an earlier call with the same source. Records that were or may have been created are skipped, failed records are
-    /// sent again.
+    /// Resumes an earlier call with the same source and dataset. Records that were or may have been created are skipped, failed
+    /// records are sent again. [`CreateReport::to_json`] stores the report for another process.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -170,6 +170,8 @@ impl CreateRecords {
         let Self { client, dataset_id, reporter, continue_on_error, concurrency, .. } = self;
         let checks = Checks::new(OPERATION);
         checks.segment("dataset_id", &dataset_id)?;
+        require_same_dataset(OPERATION, &report.dataset_id, &dataset_id)?;
+        report.dataset_id.clone_from(&dataset_id);
         let number = i64::try_from(concurrency).unwrap_or(i64::MAX);
         checks.number("concurrency", number, 1..=MAX_CONCURRENCY as i64)?;
 

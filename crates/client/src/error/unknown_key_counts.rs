@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// The maximum number of different keys that a report lists.
 const MAX_LISTED_KEYS: usize = 100;
 
 /// How often each unknown key was ignored.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct UnknownKeyCounts {
     total: u64,
     by_key: BTreeMap<String, u64>,

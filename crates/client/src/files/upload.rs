@@ -19,6 +19,7 @@ use tokio_util::io::ReaderStream;
 use crate::argument::IntoOption;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
+use crate::path::read_error;
 use crate::transport::{
     Auth, Failure, RawResponse, ResponseInfo, SingleRequest, Transport, decoding_error,
     failed_response, request_failure, store_if_requested,
@@ -75,7 +76,7 @@ impl Upload {
     /// [`Validation`](ErrorKind::Validation) if the file cannot be opened.
     pub async fn path(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let cannot_read = |error: io::Error| read_error(path, &error);
+        let cannot_read = |error: io::Error| read_error(path, error).with_operation(OPERATION);
         let file = tokio::fs::File::open(path).await.map_err(cannot_read)?;
         let metadata = file.metadata().await.map_err(cannot_read)?;
         if metadata.is_dir() {
@@ -188,7 +189,7 @@ impl Upload {
                     let file = tokio::fs::File::from_std(file);
                     Ok(Some(ReaderStream::with_capacity(file, CHUNK_SIZE).boxed()))
                 }
-                Err(error) => Err(read_error(path, &error)),
+                Err(error) => Err(read_error(path, error).with_operation(OPERATION)),
             },
             Content::Reopenable(open) => Ok(Some(open())),
             Content::Stream(stream) => Ok(stream.take()),
@@ -208,7 +209,7 @@ impl Upload {
             Some(length) => reqwest::multipart::Part::stream_with_length(body, length),
             None => reqwest::multipart::Part::stream(body),
         }
-        .file_name(self.file_name.clone());
+        .file_name(encode_file_name(&self.file_name));
         if let Some(content_type) = &self.content_type {
             part = part.mime_str(content_type).map_err(|_| {
                 Error::invalid(
@@ -232,17 +233,19 @@ impl Upload {
     }
 }
 
+/// Percent-encodes the characters that would end the file name or its header, as browsers do.
+///
+/// reqwest escapes them with a backslash, which leaves line breaks in the header.
+fn encode_file_name(name: &str) -> String {
+    name.replace('\r', "%0D").replace('\n', "%0A").replace('"', "%22")
+}
+
 /// Splits bytes into chunks, so that sending them can be observed.
 fn chunks(mut bytes: Bytes) -> impl Iterator<Item = Bytes> {
     std::iter::from_fn(move || {
         let next = bytes.len().min(CHUNK_SIZE);
         (next > 0).then(|| bytes.split_to(next))
     })
-}
-
-fn read_error(path: &Path, error: &io::Error) -> Error {
-    Error::new(ErrorKind::Validation, format!("cannot read {}: {error}", path.display()))
-        .with_operation(OPERATION)
 }
 
 impl fmt::Debug for Upload {
