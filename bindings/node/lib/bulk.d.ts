@@ -26,7 +26,10 @@ export type NewRecord =
 export interface CreateRecordsRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
   datasetId: string;
-  /** The records. The iterable is consumed no faster than records are sent. */
+  /**
+   * The records. The iterable is consumed no faster than records are sent. A generator or stream that yields nothing was probably
+   * read before and is an error; an empty array is accepted.
+   */
   records: Iterable<NewRecord> | AsyncIterable<NewRecord>;
   /** Maximum number of concurrent requests. With 1, records are created in order. Limits: 1 to 64. Default: 8. */
   concurrency?: number | undefined;
@@ -38,6 +41,11 @@ export interface CreateRecordsRequest {
   strategy?: "auto" | "single" | "file" | undefined;
   /** Whether to continue after a record has failed. Default: `stop`. */
   onError?: "stop" | "continue" | undefined;
+  /**
+   * Whether to ignore properties beside `payload` that a record does not have, and to count them in the report. Otherwise a
+   * record with such a property fails. Default: false.
+   */
+  allowUnknownKeys?: boolean | undefined;
   /**
    * Report of an earlier call with the same records and dataset. Records that it created, or may have created, are skipped. The
    * report of another process is created by {@link CreateReport.fromJSON}.
@@ -63,8 +71,16 @@ export interface ImportJsonlRequest {
     | AsyncIterable<string | Uint8Array | object>;
   /** Name of the uploaded file. Default: the name of the source file, or `records.jsonl`. */
   name?: string | undefined;
-  /** Whether to skip invalid lines and list them in the report instead of failing. Default: false. */
+  /**
+   * Whether to skip invalid lines and list them in the report instead of failing. Unknown keys are then ignored, too. A source
+   * that is empty or not JSON Lines at all fails in any case. Default: false.
+   */
   lenient?: boolean | undefined;
+  /**
+   * Whether to ignore keys beside `payload` that a record does not have, and to count them in the report. Otherwise a line with
+   * such a key is invalid. Keys beside `messages` belong to the payload. Default: false.
+   */
+  allowUnknownKeys?: boolean | undefined;
   /** Compression of the source. Default: `auto`, which detects it from the first bytes. */
   compression?: Compression | undefined;
   /** Maximum size of an uploaded file, in bytes. Larger sources are split. Default: 536870912, the limit of the service. */

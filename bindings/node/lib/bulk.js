@@ -32,6 +32,7 @@ const CREATE_RECORDS = new Operation("create_records", null, {
   records: validateRecords,
   concurrency: optional(size),
   strategy: optional(string),
+  allowUnknownKeys: optional(boolean),
   onError: optional((value) =>
     value === "stop" || value === "continue"
       ? { value }
@@ -51,6 +52,7 @@ const IMPORT_JSONL = new Operation("import_jsonl", null, {
       : expected("a path, bytes, a stream or an iterable", value),
   name: optional(string),
   lenient: optional(boolean),
+  allowUnknownKeys: optional(boolean),
   compression: optional(string),
   maxFileBytes: optional(size),
   wait: optional(boolean),
@@ -73,6 +75,10 @@ function validateRecords(value) {
   return { problem: `${problem}; ${remedy}` };
 }
 
+function isStream(value) {
+  return value instanceof Readable || value instanceof ReadableStream;
+}
+
 function isIterable(value) {
   return value?.[Symbol.asyncIterator] !== undefined || value?.[Symbol.iterator] !== undefined;
 }
@@ -82,7 +88,11 @@ function createRecords(native, request, options) {
     const { datasetId, records, onError, ...rest } = values;
     const continueOnError = onError === "continue";
     const call = prepare(CREATE_RECORDS, rest, (options) =>
-      native.prepareCreate(datasetId, { ...options, continueOnError }),
+      native.prepareCreate(datasetId, {
+        ...options,
+        continueOnError,
+        allowEmpty: isRestartable(records),
+      }),
     );
     const push = (record) => call.push(...recordJson(record));
     return run(CREATE_RECORDS, call, native, rest, records, push, CreateReport);
@@ -99,6 +109,11 @@ function importJsonl(native, request, options) {
     const push = (chunk) => call.push(chunk);
     return run(IMPORT_JSONL, call, native, rest, chunks, push, ImportReport);
   });
+}
+
+/** Returns whether an iterable can be read several times, so that it cannot have been consumed before. */
+function isRestartable(iterable) {
+  return typeof iterable.next !== "function" && !isStream(iterable);
 }
 
 /** Prepares a native call, and makes it resume from a report if one is given. */
@@ -130,13 +145,20 @@ async function run(operation, call, native, { onProgress }, source, push, Report
   }
 }
 
-/** Returns the JSON of a record's payload and properties, or the problem if one cannot be serialized. */
+/**
+ * Returns the JSON of a record's payload and properties, the problem if one cannot be serialized, and the names of its other
+ * properties.
+ */
 function recordJson(record) {
   if (record instanceof DatasetRecord || record instanceof ExportedRecord) {
     return [record.payloadText, record.propertiesText];
   }
   if (record instanceof RawJson) return [record.text, "{}"];
-  const { payload, properties = {} } = isObject(record) ? splitRecord(record) : { payload: record };
+  const {
+    payload,
+    properties = {},
+    ...others
+  } = isObject(record) ? splitRecord(record) : { payload: record };
   const texts = [];
   for (const [name, { value, problem, location = "" }] of [
     ["payload", json(payload)],
@@ -145,7 +167,8 @@ function recordJson(record) {
     if (problem !== undefined) return [undefined, undefined, `${name}${location}: ${problem}`];
     texts.push(value);
   }
-  return texts;
+  const otherKeys = Object.keys(others);
+  return [...texts, undefined, otherKeys.length > 0 ? otherKeys : undefined];
 }
 
 function isObject(value) {
@@ -167,8 +190,7 @@ function openSource(source) {
   const bytes = toBytes(source);
   if (bytes !== undefined) return { chunks: splitBytes(bytes) };
   if (source instanceof Blob) return { chunks: source.stream() };
-  const isStream = source instanceof Readable || source instanceof ReadableStream;
-  return { chunks: isStream ? streamBytes(source, invalidChunk) : lineChunks(source) };
+  return { chunks: isStream(source) ? streamBytes(source, invalidChunk) : lineChunks(source) };
 }
 
 function invalidChunk(chunk) {

@@ -7,7 +7,8 @@ export interface PagerOptions {
   /** Maximum number of items to return. Pages beyond it are not requested. Default: no limit. */
   limit?: number | undefined;
   /**
-   * Whether to throw a {@link ConflictError} at the end if the number of items differs from the server's count. Default: false.
+   * When to throw a {@link ConflictError}. By default, if items were deleted during iteration and others may have been missed.
+   * With `true`, also at the end if the number of items differs from the server's count. With `false`, never.
    */
   strict?: boolean | undefined;
 }
@@ -16,7 +17,10 @@ export interface PagerOptions {
  * All items of a listing, as an async iterable. Each iteration starts from the first page.
  *
  * Items are returned in server order. If items are created during the iteration, items that move to a later page are returned
- * only once.
+ * only once. If items are deleted, also by the loop itself, the server's count falls: the pager then goes back, requests the pages
+ * that have shifted again, and skips the items that it has returned. If it cannot be sure to have reached every item, because more
+ * than 10,000 items were deleted at once, it throws a {@link ConflictError}, unless `strict` is false. Deletions that are outweighed
+ * by insertions are not detected.
  *
  * @example
  * ```js
@@ -37,7 +41,10 @@ export class Pager<T> implements AsyncIterable<T> {
   count(): Promise<number>;
 }
 
-/** A page of a listing, without items that were already returned. */
+/**
+ * A page of a listing, without items that were already returned. A page that is requested again because items were deleted is
+ * returned again with its new items.
+ */
 export interface Page<T> {
   /** Page number, from 1. */
   readonly number: number;

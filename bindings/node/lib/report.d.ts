@@ -21,6 +21,10 @@ export class CreateReport {
   readonly strategy: "auto" | "single" | "file";
   /** Why this strategy was chosen. */
   readonly reason: string;
+  /** Number of unknown properties that were ignored because `allowUnknownKeys` was set. */
+  readonly unknownKeyCount: number;
+  /** How often each unknown property was ignored, for the first 100 different ones. */
+  readonly unknownKeys: Readonly<Record<string, number>>;
   /** Duration of the call in milliseconds. */
   readonly elapsedMs: number;
   /** Import task of the last file, if records were sent as files. */
@@ -68,6 +72,10 @@ export class ImportReport {
   readonly invalidLines: readonly InvalidLine[];
   /** Number of invalid lines. */
   readonly invalidLineCount: number;
+  /** Number of unknown keys beside a `payload` that were ignored because `allowUnknownKeys` or `lenient` was set. */
+  readonly unknownKeyCount: number;
+  /** How often each unknown key was ignored, for the first 100 different ones. */
+  readonly unknownKeys: Readonly<Record<string, number>>;
   /** Files whose import was started and has not failed. */
   readonly files: readonly ImportedFile[];
   /** Files whose import may or may not have been started. List the dataset's tasks to find out. */

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::StreamExt;
+use mistral_datasets::types::DatasetRecord;
 use mistral_datasets::{CreateRecords, Error, ImportJsonl, IntoRecord, Jsonl, NewRecord};
 use napi_derive::napi;
 use serde::ser::{Error as _, Serialize, Serializer};
@@ -34,6 +35,10 @@ pub struct CreateOptions {
     pub strategy: Option<String>,
     /// Whether to continue after a record has failed.
     pub continue_on_error: bool,
+    /// Whether to ignore unknown keys.
+    pub allow_unknown_keys: Option<bool>,
+    /// Whether the source may yield nothing.
+    pub allow_empty: bool,
     /// Whether to send progress updates.
     pub track_progress: bool,
 }
@@ -47,6 +52,8 @@ pub struct ImportOptions {
     pub name: Option<String>,
     /// Whether to skip invalid lines.
     pub lenient: Option<bool>,
+    /// Whether to ignore unknown keys.
+    pub allow_unknown_keys: Option<bool>,
     /// Name of a compression.
     pub compression: Option<String>,
     /// Maximum size of an uploaded file, in bytes.
@@ -105,7 +112,10 @@ impl NativeClient {
         let (records, stream) = InputChannel::new(RECORD_BUFFER);
         let stream = stream.map(SourceItem);
         let call = self.client.datasets().create_records(dataset_id, stream);
-        let mut call = call.continue_on_error(options.continue_on_error);
+        let mut call = call
+            .continue_on_error(options.continue_on_error)
+            .allow_unknown_keys(options.allow_unknown_keys.unwrap_or_default())
+            .allow_empty(options.allow_empty);
         if let Some(requests) = options.concurrency {
             call = call.concurrency(to_usize(requests));
         }
@@ -129,7 +139,10 @@ impl NativeClient {
             source = source.name(name);
         }
         let mut call = self.client.datasets().import_jsonl(dataset_id, source);
-        call = call.lenient(options.lenient.unwrap_or_default()).wait(options.wait.unwrap_or(true));
+        call = call
+            .lenient(options.lenient.unwrap_or_default())
+            .allow_unknown_keys(options.allow_unknown_keys.unwrap_or_default())
+            .wait(options.wait.unwrap_or(true));
         if let Some(name) = options.compression {
             call = call.compression(name.parse()?);
         }
@@ -155,18 +168,31 @@ struct RecordJson {
     payload: String,
     properties: String,
     problem: Option<String>,
+    /// Names of the other properties.
+    other_keys: Vec<String>,
 }
 
 impl IntoRecord for SourceItem {
     fn into_record(self) -> Result<NewRecord, Error> {
         match self.0 {
             Ok(RecordJson { problem: Some(problem), .. }) => Err(NewRecord::invalid(problem)),
-            Ok(RecordJson { payload, properties, problem: None }) => {
-                NewRecord::new(Json(payload), Json(properties))
+            Ok(RecordJson { payload, properties, problem: None, other_keys }) => {
+                let record = NewRecord::new(Json(payload), Json(properties))?;
+                // In JavaScript, the fields of a record have names in camel case.
+                let is_field = |key: &str| DatasetRecord::FIELDS.contains(&&*snake_case(key));
+                Ok(record.with_other_keys(other_keys.into_iter().filter(|key| !is_field(key))))
             }
             Err(error) => Err::<NewRecord, _>(error).into_record(),
         }
     }
+}
+
+fn snake_case(name: &str) -> String {
+    let letters = name.chars().flat_map(|letter| {
+        let separator = letter.is_ascii_uppercase().then_some('_');
+        separator.into_iter().chain([letter.to_ascii_lowercase()])
+    });
+    letters.collect()
 }
 
 /// Serializes JSON unchanged.
@@ -188,17 +214,19 @@ impl NativeCreate {
         *call = call.take().map(|call| call.resume(report.report.clone()));
     }
 
-    /// Pushes the JSON of a record's payload and properties, or the reason why the record is invalid. Returns `false` if the
-    /// caller must wait for [`ready`](Self::ready).
+    /// Pushes the JSON of a record's payload and properties, or the reason why the record is invalid, and the names of its other
+    /// properties. Returns `false` if the caller must wait for [`ready`](Self::ready).
     #[napi]
     pub fn push(
         &self,
         payload: Option<String>,
         properties: Option<String>,
         problem: Option<String>,
+        other_keys: Option<Vec<String>>,
     ) -> bool {
         let (payload, properties) = (payload.unwrap_or_default(), properties.unwrap_or_default());
-        self.records.push(RecordJson { payload, properties, problem })
+        let other_keys = other_keys.unwrap_or_default();
+        self.records.push(RecordJson { payload, properties, problem, other_keys })
     }
 
     /// Waits until another record can be pushed. Returns `false` if no more are needed.

@@ -8,7 +8,7 @@ use napi::Either;
 use napi_derive::napi;
 
 use crate::encode::{EncodedResponse, encode};
-use crate::options::as_milliseconds;
+use crate::options::{as_milliseconds, spell_options};
 use crate::report::{NativeReport, native_report};
 
 /// The value or the failure of a call.
@@ -58,8 +58,8 @@ impl From<Error> for Failure {
         let causes = std::iter::successors(error.source(), |&cause| cause.source());
         Self {
             kind: error.kind().name(),
-            message: error.message().to_owned(),
-            line: error.to_string(),
+            message: spell_options(error.message()),
+            line: spell_options(&error.to_string()),
             operation: error.operation().map(str::to_owned),
             status: error.status(),
             error_code: error.code().map(str::to_owned),
@@ -71,7 +71,7 @@ impl From<Error> for Failure {
             retry_after_ms: error.retry_after().map(as_milliseconds),
             task: error.task().map(encode),
             report: error.report().map(native_report),
-            hint: error.hint().map(str::to_owned),
+            hint: error.hint().map(spell_options),
             body: error.body().map(str::to_owned),
             causes: causes.map(ToString::to_string).collect(),
         }

@@ -105,3 +105,8 @@ pub fn as_milliseconds(duration: Duration) -> f64 {
 pub fn to_usize(number: f64) -> usize {
     number as usize
 }
+
+/// Replaces the names of options in a message of the client by their names in JavaScript.
+pub fn spell_options(message: &str) -> String {
+    message.replace("`allow_unknown_keys`", "`allowUnknownKeys`")
+}

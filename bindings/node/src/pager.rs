@@ -21,7 +21,7 @@ pub struct PagerOptions {
     pub prefetch: Option<f64>,
     /// Number of items after which the pager ends.
     pub limit: Option<f64>,
-    /// Whether to fail if the number of items differs from the server's count.
+    /// When to fail because items may have been missed.
     pub strict: Option<bool>,
 }
 
@@ -35,12 +35,14 @@ pub struct NativePager {
 
 impl NativeClient {
     /// Creates a pager. No request is sent yet.
-    pub(crate) fn pager<T>(&self, pager: Pager<T>, options: PagerOptions) -> NativePager
+    pub(crate) fn pager<T>(&self, mut pager: Pager<T>, options: PagerOptions) -> NativePager
     where
         T: Encode + Send + Sync + 'static,
     {
         let PagerOptions { page_size, prefetch, limit, strict } = options;
-        let mut pager = pager.strict(strict.unwrap_or_default());
+        if let Some(strict) = strict {
+            pager = pager.strict(strict);
+        }
         if let Some(items) = page_size {
             pager = pager.page_size(to_usize(items));
         }

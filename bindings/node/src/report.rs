@@ -1,13 +1,15 @@
 //! Reports of bulk calls. The Rust report stays in the native module so that a later call can resume from it; JavaScript
 //! reads a summary, or the JSON for another process.
 
+use std::collections::{BTreeMap, HashMap};
+
 use mistral_datasets::{CreateReport, ImportReport, Report};
 use napi::Either;
 use napi_derive::napi;
 
 use crate::encode::{EncodedResponse, encode};
 use crate::failure::{CallResult, call_result};
-use crate::options::as_milliseconds;
+use crate::options::{as_milliseconds, spell_options};
 
 /// Report of `create_records`.
 #[napi]
@@ -32,6 +34,10 @@ pub struct CreateSummary {
     pub strategy: &'static str,
     /// Why this strategy was chosen.
     pub reason: String,
+    /// Number of unknown keys that were ignored.
+    pub unknown_key_count: f64,
+    /// How often each unknown key was ignored.
+    pub unknown_keys: HashMap<String, f64>,
     /// Duration of the call.
     pub elapsed_ms: f64,
     /// Import task of the last file.
@@ -52,6 +58,8 @@ impl NativeCreateReport {
             not_sent: report.not_sent() as f64,
             strategy: report.strategy().name(),
             reason: report.reason().to_owned(),
+            unknown_key_count: report.unknown_key_count() as f64,
+            unknown_keys: key_counts(report.unknown_keys()),
             elapsed_ms: as_milliseconds(report.elapsed()),
             task: report.task().map(encode),
         }
@@ -89,6 +97,10 @@ pub struct ImportSummary {
     pub invalid_lines: Vec<InvalidLine>,
     /// Number of invalid lines.
     pub invalid_line_count: f64,
+    /// Number of unknown keys that were ignored.
+    pub unknown_key_count: f64,
+    /// How often each unknown key was ignored.
+    pub unknown_keys: HashMap<String, f64>,
     /// Files whose import was started.
     pub files: Vec<ImportedFile>,
     /// Files whose import may or may not have been started.
@@ -143,7 +155,7 @@ impl NativeImportReport {
         let invalid_lines = report.invalid_lines().iter().map(|invalid| InvalidLine {
             line: invalid.line as f64,
             column: invalid.column as f64,
-            problem: invalid.problem.clone(),
+            problem: spell_options(&invalid.problem),
         });
         let files = report.files().iter().map(|file| ImportedFile {
             file_id: file.file_id.clone(),
@@ -164,6 +176,8 @@ impl NativeImportReport {
             records: report.records() as f64,
             invalid_lines: invalid_lines.collect(),
             invalid_line_count: report.invalid_line_count() as f64,
+            unknown_key_count: report.unknown_key_count() as f64,
+            unknown_keys: key_counts(report.unknown_keys()),
             files: files.collect(),
             unknown: unknown.collect(),
         }
@@ -180,6 +194,10 @@ impl NativeImportReport {
 #[napi]
 pub fn import_report_from_json(json: String) -> CallResult<NativeImportReport> {
     call_result(ImportReport::from_json(&json).map(|report| NativeImportReport { report }))
+}
+
+fn key_counts(counts: &BTreeMap<String, u64>) -> HashMap<String, f64> {
+    counts.iter().map(|(key, count)| (key.clone(), *count as f64)).collect()
 }
 
 /// The report of either bulk call.

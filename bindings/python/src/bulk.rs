@@ -29,13 +29,16 @@ use crate::session::Session;
 
 /// Creates records from an iterable.
 #[pyfunction]
-#[pyo3(signature = (client, dataset_id, /, *, concurrency, strategy, continue_on_error, resume, length))]
+#[pyo3(signature = (client, dataset_id, /, *, concurrency, strategy, continue_on_error, allow_unknown_keys, allow_empty, resume, length))]
+#[allow(clippy::too_many_arguments, reason = "they are keyword arguments in Python")]
 pub fn create_records(
     client: &Bound<'_, Session>,
     dataset_id: Id,
     concurrency: i64,
     strategy: &str,
     continue_on_error: bool,
+    allow_unknown_keys: bool,
+    allow_empty: bool,
     resume: Option<&Bound<'_, CreateReport>>,
     length: Option<usize>,
 ) -> PyResult<DrivenCall> {
@@ -52,6 +55,8 @@ pub fn create_records(
             .concurrency(number(concurrency))
             .strategy(strategy)
             .continue_on_error(continue_on_error)
+            .allow_unknown_keys(allow_unknown_keys)
+            .allow_empty(allow_empty)
             .on_progress(on_progress);
         if let Some(report) = resume {
             call = call.resume(report);
@@ -62,7 +67,7 @@ pub fn create_records(
 
 /// Imports JSONL from a path, from bytes, or from input that Python provides.
 #[pyfunction]
-#[pyo3(signature = (client, dataset_id, /, *, path, content, lenient, compression, max_file_bytes, wait, timeout, resume))]
+#[pyo3(signature = (client, dataset_id, /, *, path, content, lenient, allow_unknown_keys, compression, max_file_bytes, wait, timeout, resume))]
 #[allow(clippy::too_many_arguments, reason = "they are keyword arguments in Python")]
 pub fn import_jsonl(
     client: &Bound<'_, Session>,
@@ -70,6 +75,7 @@ pub fn import_jsonl(
     path: Option<PathBuf>,
     content: Option<PyBackedBytes>,
     lenient: bool,
+    allow_unknown_keys: bool,
     compression: &str,
     max_file_bytes: Option<i64>,
     wait: bool,
@@ -91,6 +97,7 @@ pub fn import_jsonl(
         let mut call = datasets
             .import_jsonl(dataset_id, source)
             .lenient(lenient)
+            .allow_unknown_keys(allow_unknown_keys)
             .compression(compression)
             .wait(wait)
             .on_progress(on_progress);
@@ -258,7 +265,14 @@ fn from_mapping(mapping: &Bound<'_, PyMapping>) -> PyResult<Result<NewRecord, Er
         false => None,
     };
     if mapping.contains("payload")? {
-        return from_parts(&mapping.get_item("payload")?, properties);
+        let has_others = mapping.len()? > 1 + usize::from(properties.is_some());
+        let record = from_parts(&mapping.get_item("payload")?, properties)?;
+        if !has_others {
+            return Ok(record);
+        }
+        let keys = mapping.keys()?.iter().map(|key| Ok(key.str()?.to_string()));
+        let keys = keys.collect::<PyResult<Vec<String>>>()?;
+        return Ok(record.map(|record| record.with_other_keys(keys)));
     }
     if properties.is_none() {
         return from_parts(mapping.as_any(), None);

@@ -86,7 +86,8 @@ fn content(value: &Bound<'_, PyAny>) -> PyResult<ContentArgument> {
     Ok(ContentArgument::File(value.clone().unbind(), rest(value)?))
 }
 
-/// Returns the part of a file after its position, or `None` if it is not seekable, such as a pipe.
+/// Returns the part of a file after its position, or `None` if it is not seekable, such as a pipe, or if it is not empty but at its
+/// end: the client rejects content of unknown length that turns out to be empty.
 fn rest(file: &Bound<'_, PyAny>) -> PyResult<Option<Rest>> {
     if !file.hasattr("seekable")? || !file.call_method0("seekable")?.is_truthy()? {
         return Ok(None);
@@ -94,7 +95,8 @@ fn rest(file: &Bound<'_, PyAny>) -> PyResult<Option<Rest>> {
     let start: u64 = file.call_method0("tell")?.extract()?;
     let end: u64 = file.call_method1("seek", (0, 2))?.extract()?;
     file.call_method1("seek", (start,))?;
-    Ok(Some(Rest { start, length: end.saturating_sub(start) }))
+    let is_read = end > 0 && start >= end;
+    Ok((!is_read).then(|| Rest { start, length: end.saturating_sub(start) }))
 }
 
 /// The exception that a Python file raised while it was read. It takes precedence over the error of the upload.

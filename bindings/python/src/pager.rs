@@ -58,13 +58,15 @@ pub struct PagerOptions {
     pub prefetch: Option<i64>,
     /// The maximum number of items.
     pub limit: Option<i64>,
-    /// Whether to raise if the number of items differs from the server's count.
-    pub strict: bool,
+    /// When to raise because items may have been missed.
+    pub strict: Option<bool>,
 }
 
 impl PagerOptions {
-    fn apply<T: Send + 'static>(self, pager: ClientPager<T>) -> ClientPager<T> {
-        let mut pager = pager.strict(self.strict);
+    fn apply<T: Send + 'static>(self, mut pager: ClientPager<T>) -> ClientPager<T> {
+        if let Some(strict) = self.strict {
+            pager = pager.strict(strict);
+        }
         if let Some(size) = self.page_size {
             pager = pager.page_size(number(size));
         }

@@ -2,6 +2,8 @@
 //!
 //! Both are in one module because they contain each other: an exception has a report, and a report lists the errors of records.
 
+use std::collections::BTreeMap;
+
 use mistral_datasets::{Error, Outcome, Report};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -133,6 +135,18 @@ impl CreateReport {
         self.report.task().map(|task| task.clone().into_python(context)).transpose()
     }
 
+    /// Number of unknown keys that were ignored because `allow_unknown_keys` was set.
+    #[getter]
+    fn unknown_key_count(&self) -> u64 {
+        self.report.unknown_key_count()
+    }
+
+    /// How often each unknown key was ignored, for the first 100 different keys.
+    #[getter]
+    fn unknown_keys(&self) -> BTreeMap<String, u64> {
+        self.report.unknown_keys().clone()
+    }
+
     /// Duration of the call in seconds.
     #[getter]
     fn elapsed(&self) -> f64 {
@@ -229,6 +243,18 @@ impl ImportReport {
     #[getter]
     fn invalid_line_count(&self) -> u64 {
         self.report.invalid_line_count()
+    }
+
+    /// Number of unknown keys beside a `payload` that were ignored because `allow_unknown_keys` or `lenient` was set.
+    #[getter]
+    fn unknown_key_count(&self) -> u64 {
+        self.report.unknown_key_count()
+    }
+
+    /// How often each unknown key was ignored, for the first 100 different keys.
+    #[getter]
+    fn unknown_keys(&self) -> BTreeMap<String, u64> {
+        self.report.unknown_keys().clone()
     }
 
     /// Files whose import was started and did not fail, in input order.

@@ -84,6 +84,11 @@ impl CliError {
     }
 }
 
+/// Replaces the names of options in a message of the client by those of the command.
+pub fn spell_options(message: &str) -> String {
+    message.replace("`allow_unknown_keys`", "`--allow-unknown-keys`")
+}
+
 /// Returns whether the error comes from a local file or pipe rather than from the API.
 fn is_local_io_error(error: &Error) -> bool {
     error.source().is_some_and(|source| source.is::<io::Error>())
@@ -92,7 +97,7 @@ fn is_local_io_error(error: &Error) -> bool {
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Api(error) => write!(f, "{error}"),
+            Self::Api(error) => f.write_str(&spell_options(&error.to_string())),
             Self::Argument(message) | Self::Serve(message) => f.write_str(message),
             Self::Records(1) => f.write_str("1 record was rejected or has an unknown outcome"),
             Self::Records(count) => {

@@ -6,7 +6,7 @@ use clap::Args;
 use mistral_datasets::{Client, ImportReport, Jsonl, Report};
 use serde_json::{Value, json};
 
-use crate::error::CliError;
+use crate::error::{CliError, spell_options};
 use crate::export::CompressionName;
 use crate::output::{self, Output};
 use crate::report_file::{self, ReportFile};
@@ -19,7 +19,7 @@ use crate::terminal;
 /// finished and fails if the import fails; `--no-wait` prints the task and exits.
 ///
 /// Each line of a file is one record: {"messages": [...], "properties": {...}}, {"payload": {...}, "properties": {...}}, or an
-/// array of messages. All lines of a file are validated before any of it is uploaded.
+/// array of messages. All lines of a file are validated before any of it is uploaded. Empty input is an error.
 #[derive(Debug, Args)]
 pub struct Import {
     /// The ID or slug of the dataset
@@ -27,8 +27,13 @@ pub struct Import {
     #[command(flatten)]
     source: Source,
     /// Skip invalid lines and report them instead of failing
+    ///
+    /// Unknown keys are then ignored, too. A file that is empty or not JSON Lines at all fails in any case.
     #[arg(long, requires = "files")]
     lenient: bool,
+    /// Ignore keys beside `payload` that a record does not have, and report their number
+    #[arg(long, requires = "files")]
+    allow_unknown_keys: bool,
     /// How the files are compressed; `auto` detects it from their content
     #[arg(long, value_enum, default_value_t = CompressionName::Auto, requires = "files")]
     compression: CompressionName,
@@ -129,6 +134,7 @@ impl Import {
             .datasets()
             .import_jsonl(&self.dataset, jsonl)
             .lenient(self.lenient)
+            .allow_unknown_keys(self.allow_unknown_keys)
             .compression(self.compression.into())
             .wait(!self.no_wait)
             .timeout(self.wait.timeout())
@@ -167,14 +173,14 @@ fn is_empty(report: &ImportReport) -> bool {
 fn print_report(file: &Path, report: &ImportReport, output: Output) -> Result<(), CliError> {
     output.print_outcome(&report_json(report), |_| report_text(report))?;
     if !output.json {
-        print_invalid_lines(file, report);
+        print_warnings(file, report);
     }
     Ok(())
 }
 
 fn report_json(report: &ImportReport) -> Value {
     let invalid_lines = report.invalid_lines().iter().map(|invalid| {
-        json!({"line": invalid.line, "column": invalid.column, "problem": invalid.problem})
+        json!({"line": invalid.line, "column": invalid.column, "problem": spell_options(&invalid.problem)})
     });
     let files = report.files().iter().map(|file| {
         json!({
@@ -198,6 +204,8 @@ fn report_json(report: &ImportReport) -> Value {
         "records": report.records(),
         "invalid_line_count": report.invalid_line_count(),
         "invalid_lines": invalid_lines.collect::<Value>(),
+        "unknown_key_count": report.unknown_key_count(),
+        "unknown_keys": report.unknown_keys(),
         "files": files.collect::<Value>(),
         "unknown": unknown.collect::<Value>(),
     })
@@ -227,8 +235,8 @@ fn report_text(report: &ImportReport) -> String {
     text
 }
 
-/// Prints the skipped lines to standard error.
-fn print_invalid_lines(file: &Path, report: &ImportReport) {
+/// Prints the skipped lines and keys to standard error.
+fn print_warnings(file: &Path, report: &ImportReport) {
     let source = if file == Path::new("-") {
         "standard input".to_owned()
     } else {
@@ -236,9 +244,9 @@ fn print_invalid_lines(file: &Path, report: &ImportReport) {
     };
     for invalid in report.invalid_lines() {
         let (line, column) = (invalid.line, invalid.column);
+        let problem = spell_options(&invalid.problem);
         terminal::message(format_args!(
-            "warning: {source}, line {line}, column {column}: {}",
-            invalid.problem
+            "warning: {source}, line {line}, column {column}: {problem}"
         ));
     }
     // The report lists a limited number of lines.
@@ -246,5 +254,11 @@ fn print_invalid_lines(file: &Path, report: &ImportReport) {
     if unlisted > 0 {
         let unlisted = output::count(unlisted, "more invalid line");
         terminal::message(format_args!("warning: skipped {unlisted}"));
+    }
+    for (key, count) in report.unknown_keys() {
+        let lines = output::count(*count, "line");
+        terminal::message(format_args!(
+            "warning: {source}: ignored the unknown key `{key}` in {lines}"
+        ));
     }
 }

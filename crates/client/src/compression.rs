@@ -1,10 +1,10 @@
 //! Detects the compression of JSONL and decompresses it.
 
 use std::fmt;
-use std::io::{self, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::str::FromStr;
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 use crate::error::{Error, ErrorKind};
 
@@ -13,6 +13,16 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 
 /// The first bytes of a zstd frame.
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+/// The first bytes of a zstd frame with metadata, which decoders skip. The low half of the first byte may have any value.
+const ZSTD_SKIPPABLE: &[u8] = &[0x50, 0x2a, 0x4d, 0x18];
+
+/// The largest window of a zstd frame that is accepted, as a power of two: the maximum of the format's reference implementation,
+/// which `zstd --long=31` uses. The memory is only allocated for frames that need it.
+const ZSTD_WINDOW_LOG_MAX: u32 = if cfg!(target_pointer_width = "64") { 31 } else { 30 };
+
+/// The number of compressed bytes that are buffered.
+const BUFFER_SIZE: usize = 64 << 10;
 
 /// The compression format of a JSONL source or export.
 ///
@@ -30,9 +40,9 @@ pub enum Compression {
     Auto,
     /// Uncompressed.
     None,
-    /// gzip. When reading, all members of a file are read.
+    /// gzip. When reading, all members of a file are read, and padding with zeros is skipped.
     Gzip,
-    /// zstd. When reading, all frames of a file are read.
+    /// zstd. When reading, all frames of a file are read, with windows of up to 2 GiB (1 GiB on 32-bit platforms).
     Zstd,
 }
 
@@ -54,7 +64,7 @@ impl Compression {
     fn detect(self, first: &[u8]) -> Self {
         match self {
             Self::Auto if first.starts_with(GZIP) => Self::Gzip,
-            Self::Auto if first.starts_with(ZSTD) => Self::Zstd,
+            Self::Auto if first.starts_with(ZSTD) || is_skippable(first) => Self::Zstd,
             Self::Auto => Self::None,
             known => known,
         }
@@ -70,11 +80,84 @@ impl Compression {
         let detected = self.detect(&first);
         let content = Cursor::new(first).chain(content);
         let content: Box<dyn Read + Send> = match detected {
-            Self::Gzip => Box::new(MultiGzDecoder::new(content)),
-            Self::Zstd => Box::new(zstd::stream::read::Decoder::new(content)?),
+            Self::Gzip => Box::new(GzipReader::new(content)),
+            Self::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::new(content)?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+                Box::new(ZstdReader(decoder))
+            }
             Self::Auto | Self::None => Box::new(content),
         };
         Ok((detected, content))
+    }
+}
+
+/// Returns whether content with these first bytes starts with a skippable zstd frame, as `pzstd` writes it.
+fn is_skippable(first: &[u8]) -> bool {
+    first.len() >= ZSTD_SKIPPABLE.len()
+        && first[0] & 0xf0 == ZSTD_SKIPPABLE[0]
+        && first[1..ZSTD_SKIPPABLE.len()] == ZSTD_SKIPPABLE[1..]
+}
+
+/// Decompresses all members of a gzip file. Zeros after a member are skipped, because tapes and block devices pad files with
+/// them.
+struct GzipReader<R> {
+    /// `None` after the last member.
+    member: Option<GzDecoder<BufReader<R>>>,
+}
+
+impl<R: Read> GzipReader<R> {
+    fn new(content: R) -> Self {
+        let content = BufReader::with_capacity(BUFFER_SIZE, content);
+        Self { member: Some(GzDecoder::new(content)) }
+    }
+}
+
+impl<R: Read> Read for GzipReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let read = member.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            let content = self.member.take().map(GzDecoder::into_inner);
+            let Some(mut content) = content else { break };
+            if !skip_zeros(&mut content)? {
+                self.member = Some(GzDecoder::new(content));
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Skips zeros. Returns whether the content has ended.
+fn skip_zeros(content: &mut impl BufRead) -> io::Result<bool> {
+    loop {
+        let buffered = content.fill_buf()?;
+        let zeros = buffered.iter().take_while(|byte| **byte == 0).count();
+        let (is_end, has_more) = (buffered.is_empty(), zeros < buffered.len());
+        content.consume(zeros);
+        if is_end || has_more {
+            return Ok(is_end);
+        }
+    }
+}
+
+/// Decompresses zstd, and explains what to do if a frame needs a larger window than this platform supports.
+struct ZstdReader<R: Read>(zstd::stream::read::Decoder<'static, BufReader<R>>);
+
+impl<R: Read> Read for ZstdReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| {
+            if !error.to_string().contains("too much memory") {
+                return error;
+            }
+            let message = format!(
+                "{error}; compress it again with a window of at most 2^{ZSTD_WINDOW_LOG_MAX} bytes \
+                 (`zstd --long={ZSTD_WINDOW_LOG_MAX}`)"
+            );
+            io::Error::new(error.kind(), message)
+        })
     }
 }
 
@@ -137,6 +220,43 @@ mod tests {
         for short in [&b""[..], b"{", b"\n{}"] {
             assert_eq!(read(Compression::Auto, short.to_vec()).unwrap().1, short);
         }
+    }
+
+    #[test]
+    fn padding_after_a_gzip_member_is_skipped() {
+        let padding = vec![0; 3 * BUFFER_SIZE];
+        let content = [gzip(TEXT), padding.clone()].concat();
+        assert_eq!(read(Compression::Auto, content).unwrap().1, TEXT);
+        let content = [gzip(TEXT), padding, gzip(TEXT)].concat();
+        assert_eq!(read(Compression::Auto, content).unwrap().1, [TEXT, TEXT].concat());
+        assert!(read(Compression::Auto, [&gzip(TEXT)[..], b"\0\0text"].concat()).is_err());
+        assert_eq!(read(Compression::Auto, gzip(b"")).unwrap().1, b"");
+    }
+
+    #[test]
+    fn skippable_zstd_frames_are_skipped() {
+        for first in [0x50, 0x5f] {
+            let skippable = [&[first, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+            let content = [skippable.clone(), zstd(TEXT), skippable, zstd(TEXT)].concat();
+            let (detected, text) = read(Compression::Auto, content).unwrap();
+            assert_eq!((detected, text), (Compression::Zstd, [TEXT, TEXT].concat()));
+        }
+    }
+
+    #[test]
+    fn large_zstd_windows_are_accepted() {
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.long_distance_matching(true).unwrap();
+        encoder.window_log(28).unwrap();
+        encoder.write_all(TEXT).unwrap();
+        assert_eq!(read(Compression::Auto, encoder.finish().unwrap()).unwrap().1, TEXT);
+
+        // A frame header with a window of 2^31 bytes, followed by an empty last block.
+        let header = [ZSTD, &[0x00, (31 - 10) << 3, 0x01, 0x00, 0x00]].concat();
+        assert_eq!(read(Compression::Auto, header).unwrap().1, b"");
+        let too_large = [ZSTD, &[0x00, (40 - 10) << 3, 0x01, 0x00, 0x00]].concat();
+        let error = read(Compression::Auto, too_large).unwrap_err();
+        assert!(error.to_string().contains("--long="), "{error}");
     }
 
     #[test]

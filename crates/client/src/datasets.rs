@@ -53,6 +53,8 @@ impl Datasets {
     /// - The first failure of a record, unless [`continue_on_error`](CreateRecords::continue_on_error) is set.
     /// - A failure that affects every record, such as an invalid API key or a server that stays overloaded.
     /// - An error of the stream.
+    /// - [`Validation`](crate::ErrorKind::Validation) if the stream yields nothing, unless its
+    ///   [`size_hint`](Stream::size_hint) says so, as that of an empty list, or [`allow_empty`](CreateRecords::allow_empty) is set.
     ///
     /// Every error has a [`report`](crate::Error::report), from which a later call can resume.
     pub fn create_records<R: IntoRecord + 'static>(
@@ -101,7 +103,8 @@ impl Datasets {
     ///
     /// A line is one of `{"messages": […], "properties": {…}}`, where everything except the properties becomes the payload;
     /// `{"payload": {…}, "properties": {…}}`; or an array of messages. Properties are optional. JSON values are sent
-    /// unchanged. Blank lines and a byte order mark are skipped.
+    /// unchanged. Blank lines and byte order marks are skipped. An unknown key beside a `payload` makes a line invalid; see
+    /// [`allow_unknown_keys`](ImportJsonl::allow_unknown_keys).
     ///
     /// Nothing is sent before every line has been validated. Memory usage does not depend on the size of the source: an
     /// uncompressed file is uploaded directly where possible, anything else is copied to a temporary file in `TMPDIR`. Each uploaded file is
@@ -122,8 +125,9 @@ impl Datasets {
     /// ```
     ///
     /// # Errors
-    /// - [`Validation`](crate::ErrorKind::Validation), before anything is sent, if the source cannot be read or a line is
-    ///   invalid (unless the call is [`lenient`](ImportJsonl::lenient)). The message contains line and column.
+    /// - [`Validation`](crate::ErrorKind::Validation), before anything is sent, if the source cannot be read, is empty or is not
+    ///   JSON Lines, or if a line is invalid (unless the call is [`lenient`](ImportJsonl::lenient)). The message contains line
+    ///   and column.
     /// - [`TaskFailed`](crate::ErrorKind::TaskFailed) if the server fails an import. The uploaded file is then not deleted.
     /// - The errors that any call can return.
     ///

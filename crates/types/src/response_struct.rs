@@ -32,6 +32,11 @@ macro_rules! response_struct {
             pub extra: crate::Extra,
         }
 
+        impl $name {
+            /// The names of the fields in the OpenAPI document.
+            pub const FIELDS: &'static [&'static str] = &[$($wire),+];
+        }
+
         impl Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 use serde::ser::SerializeMap;

@@ -158,14 +158,16 @@ async fn iterate_strict_compares_counts() {
     let pager =
         || fixture.client.datasets().list_records(dataset.id).pager().page_size(2).prefetch(1);
     assert_eq!(pager().strict(true).items().count().await, 6);
+    // The server counts more items than it returns.
+    let page = fixture.client.datasets().list_records(dataset.id).page_size(2).await.unwrap();
+    let results = serde_json::to_value(page.records.results).unwrap();
+    let body = json!({"records": {"count": 6, "next": null, "results": results}});
+    let rule = json!({"operation": "list_records", "body": body, "times": null});
+    fixture.inject_fault(rule).await;
     for strict in [false, true] {
-        let mut items = pager().strict(strict).items();
-        let first = items.next().await.unwrap().unwrap();
-        // The other records move up, so the first record of the next page is missed.
-        fixture.client.datasets().records().delete(first.id).await.unwrap();
-        let rest: Vec<_> = items.collect().await;
-        let error = rest.into_iter().find_map(Result::err);
-        assert_eq!(error.as_ref().map(|error| error.kind()), strict.then_some(ErrorKind::Conflict));
+        let items: Vec<_> = pager().strict(strict).items().collect().await;
+        let error = items.into_iter().find_map(Result::err);
+        assert_eq!(error.map(|error| error.kind()), strict.then_some(ErrorKind::Conflict));
     }
     let bounds =
         [pager().page_size(0), pager().page_size(101), pager().prefetch(0), pager().prefetch(65)];

@@ -53,6 +53,7 @@ class Bulk:
         concurrency: int = 8,
         strategy: Literal["auto", "single", "file"] = "auto",
         on_error: Literal["stop", "continue"] = "stop",
+        allow_unknown_keys: bool = False,
         resume: CreateReport | None = None,
         progress: ProgressCallback = None,
     ) -> CreateReport:
@@ -74,6 +75,8 @@ class Bulk:
                 records or 32 MiB. To decide, it reads up to that many records, for at most 5 seconds, before it sends
                 any.
             on_error: `stop` ends the call at the first record that fails; `continue` creates the other records.
+            allow_unknown_keys: Ignore keys beside `payload` that a record does not have, and count them in the report.
+                Otherwise, a record with such a key fails.
             resume: Report of an earlier call with the same records and dataset. Records that were created, or may have
                 been, are skipped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
@@ -82,6 +85,8 @@ class Bulk:
             The outcome of each record, in input order, and the strategy that was used.
 
         Raises:
+            errors.ValidationError: An iterator, such as a generator, yielded no records: it was probably consumed
+                before. An empty list is accepted.
             errors.MistralError: A record failed and `on_error` is `stop`, or a failure affects every record; see
                 `errors` for the subclasses. The error's `report` is the partial report.
 
@@ -93,7 +98,9 @@ class Bulk:
         """
         from mistral_datasets import _transfer
 
-        call = _transfer.create_records(self._client, dataset_id, records, concurrency, strategy, on_error, resume)
+        call = _transfer.create_records(
+            self._client, dataset_id, records, concurrency, strategy, on_error, allow_unknown_keys, resume
+        )
         return _transfer.run(*call, progress)
 
     async def create_records_async(
@@ -104,6 +111,7 @@ class Bulk:
         concurrency: int = 8,
         strategy: Literal["auto", "single", "file"] = "auto",
         on_error: Literal["stop", "continue"] = "stop",
+        allow_unknown_keys: bool = False,
         resume: CreateReport | None = None,
         progress: ProgressCallback = None,
     ) -> CreateReport:
@@ -125,6 +133,8 @@ class Bulk:
                 records or 32 MiB. To decide, it reads up to that many records, for at most 5 seconds, before it sends
                 any.
             on_error: `stop` ends the call at the first record that fails; `continue` creates the other records.
+            allow_unknown_keys: Ignore keys beside `payload` that a record does not have, and count them in the report.
+                Otherwise, a record with such a key fails.
             resume: Report of an earlier call with the same records and dataset. Records that were created, or may have
                 been, are skipped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
@@ -133,6 +143,8 @@ class Bulk:
             The outcome of each record, in input order, and the strategy that was used.
 
         Raises:
+            errors.ValidationError: An iterator, such as a generator, yielded no records: it was probably consumed
+                before. An empty list is accepted.
             errors.MistralError: A record failed and `on_error` is `stop`, or a failure affects every record; see
                 `errors` for the subclasses. The error's `report` is the partial report.
 
@@ -142,7 +154,9 @@ class Bulk:
         """
         from mistral_datasets import _transfer
 
-        call = _transfer.create_records(self._client, dataset_id, records, concurrency, strategy, on_error, resume)
+        call = _transfer.create_records(
+            self._client, dataset_id, records, concurrency, strategy, on_error, allow_unknown_keys, resume
+        )
         return await _transfer.run_async(*call, progress)
 
     def import_jsonl(
@@ -151,6 +165,7 @@ class Bulk:
         source: str | PathLike[str] | bytes | bytearray | memoryview | Readable | Iterable[Line],
         *,
         lenient: bool = False,
+        allow_unknown_keys: bool = False,
         compression: Literal["auto", "none", "gzip", "zstd"] = "auto",
         max_file_bytes: int | None = None,
         wait: bool = True,
@@ -168,7 +183,10 @@ class Bulk:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             source: Path of a file, bytes, a file opened for reading, or an iterable. Items of an iterable are lines, as
                 strings or objects, or chunks of bytes of any size.
-            lenient: Skip invalid lines and list them in the report instead of raising.
+            lenient: Skip invalid lines and list them in the report instead of raising. Unknown keys are then ignored,
+                too. A source that is empty or not JSON Lines at all raises in any case.
+            allow_unknown_keys: Ignore keys beside `payload` that a record does not have, and count them in the report.
+                Otherwise, a line with such a key is invalid. Keys beside `messages` belong to the payload.
             compression: Compression of the source: `none`, `gzip`, `zstd` or `auto`, which detects it.
             max_file_bytes: Maximum size of an uploaded file, in bytes; larger data is split. Default: the API's limit,
                 512 MiB.
@@ -182,7 +200,8 @@ class Bulk:
             The numbers of lines and records, the invalid lines, and the files with their tasks.
 
         Raises:
-            errors.ValidationError: A line is invalid. The error's `report.invalid_lines` has its line and column.
+            errors.ValidationError: The source is empty, or a line is invalid. The error's `report.invalid_lines` has
+                its line and column.
             errors.TaskFailedError: An import failed on the server.
             errors.MistralError: Any other failure; see `errors` for the subclasses. The error's `report` is the partial
                 report.
@@ -194,7 +213,16 @@ class Bulk:
         from mistral_datasets import _transfer
 
         call = _transfer.import_jsonl(
-            self._client, dataset_id, source, lenient, compression, max_file_bytes, wait, timeout, resume
+            self._client,
+            dataset_id,
+            source,
+            lenient,
+            allow_unknown_keys,
+            compression,
+            max_file_bytes,
+            wait,
+            timeout,
+            resume,
         )
         return _transfer.run(*call, progress)
 
@@ -212,6 +240,7 @@ class Bulk:
         | AsyncIterable[Line],
         *,
         lenient: bool = False,
+        allow_unknown_keys: bool = False,
         compression: Literal["auto", "none", "gzip", "zstd"] = "auto",
         max_file_bytes: int | None = None,
         wait: bool = True,
@@ -229,7 +258,10 @@ class Bulk:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             source: Path of a file, bytes, a file opened for reading, whose `read` may be async, or an iterable or async
                 iterable. Items of an iterable are lines, as strings or objects, or chunks of bytes of any size.
-            lenient: Skip invalid lines and list them in the report instead of raising.
+            lenient: Skip invalid lines and list them in the report instead of raising. Unknown keys are then ignored,
+                too. A source that is empty or not JSON Lines at all raises in any case.
+            allow_unknown_keys: Ignore keys beside `payload` that a record does not have, and count them in the report.
+                Otherwise, a line with such a key is invalid. Keys beside `messages` belong to the payload.
             compression: Compression of the source: `none`, `gzip`, `zstd` or `auto`, which detects it.
             max_file_bytes: Maximum size of an uploaded file, in bytes; larger data is split. Default: the API's limit,
                 512 MiB.
@@ -243,7 +275,8 @@ class Bulk:
             The numbers of lines and records, the invalid lines, and the files with their tasks.
 
         Raises:
-            errors.ValidationError: A line is invalid. The error's `report.invalid_lines` has its line and column.
+            errors.ValidationError: The source is empty, or a line is invalid. The error's `report.invalid_lines` has
+                its line and column.
             errors.TaskFailedError: An import failed on the server.
             errors.MistralError: Any other failure; see `errors` for the subclasses. The error's `report` is the partial
                 report.
@@ -255,7 +288,16 @@ class Bulk:
         from mistral_datasets import _transfer
 
         call = _transfer.import_jsonl(
-            self._client, dataset_id, source, lenient, compression, max_file_bytes, wait, timeout, resume
+            self._client,
+            dataset_id,
+            source,
+            lenient,
+            allow_unknown_keys,
+            compression,
+            max_file_bytes,
+            wait,
+            timeout,
+            resume,
         )
         return await _transfer.run_async(*call, progress)
 

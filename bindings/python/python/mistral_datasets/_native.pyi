@@ -216,6 +216,14 @@ class CreateReport:
         """Import task of the last file, if records were imported from files."""
 
     @property
+    def unknown_key_count(self) -> int:
+        """Number of unknown keys that were ignored because `allow_unknown_keys` was set."""
+
+    @property
+    def unknown_keys(self) -> dict[str, int]:
+        """How often each unknown key was ignored, for the first 100 different keys."""
+
+    @property
     def elapsed(self) -> float:
         """Duration of the call in seconds."""
 
@@ -256,6 +264,14 @@ class ImportReport:
     @property
     def invalid_line_count(self) -> int:
         """Number of invalid lines."""
+
+    @property
+    def unknown_key_count(self) -> int:
+        """Number of unknown keys beside a `payload` that were ignored: `allow_unknown_keys` or `lenient` was set."""
+
+    @property
+    def unknown_keys(self) -> dict[str, int]:
+        """How often each unknown key was ignored, for the first 100 different keys."""
 
     @property
     def files(self) -> list[ImportedFile]:
@@ -325,6 +341,8 @@ def create_records(
     concurrency: int,
     strategy: str,
     continue_on_error: bool,
+    allow_unknown_keys: bool,
+    allow_empty: bool,
     resume: CreateReport | None,
     length: int | None,
 ) -> DrivenCall[CreateReport]: ...
@@ -336,6 +354,7 @@ def import_jsonl(
     path: str | PathLike[str] | None,
     content: bytes | None,
     lenient: bool,
+    allow_unknown_keys: bool,
     compression: str,
     max_file_bytes: int | None,
     wait: bool,

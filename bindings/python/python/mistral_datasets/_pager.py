@@ -18,6 +18,11 @@ class Pager(Generic[T]):
     `prefetch` pages are requested concurrently and returned in order. Leaving a loop cancels requests in flight. Every
     loop over a pager starts from the beginning.
 
+    Items may be deleted during the loop, also by the loop itself: if the server's count falls, the pager goes back,
+    requests the pages that have shifted again, and skips the items that it has returned. If it cannot be sure to have
+    reached every item, because more than 10,000 items were deleted at once, it raises `ConflictError`, unless `strict`
+    is `False`. Deletions that are outweighed by insertions are not detected.
+
     Example:
         >>> for record in mistral.datasets.iter_records(dataset_id):
         ...     print(record.id)
@@ -64,6 +69,8 @@ class Pager(Generic[T]):
 
 class Page(Generic[T]):
     """A page of a pager, without items that earlier pages contained.
+
+    A page that is requested again because items were deleted is returned again with its new items.
 
     Attributes:
         number: Page number, starting at 1.

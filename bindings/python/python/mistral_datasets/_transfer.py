@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from mistral_datasets import _driver, _inputs, _native, _outputs, errors
@@ -27,6 +27,7 @@ def create_records(
     concurrency: int,
     strategy: str,
     on_error: str,
+    allow_unknown_keys: bool,
     resume: CreateReport | None,
 ) -> tuple[DrivenCall[CreateReport], _inputs.Input]:
     """Creates the call of `create_records` and its input."""
@@ -43,6 +44,9 @@ def create_records(
         concurrency=concurrency,
         strategy=strategy,
         continue_on_error=on_error == "continue",
+        allow_unknown_keys=allow_unknown_keys,
+        # Only an iterator can have been consumed before.
+        allow_empty=not isinstance(records, (Iterator, AsyncIterator)),
         resume=resume,
         length=_inputs.length(records),
     )
@@ -55,6 +59,7 @@ def import_jsonl(
     dataset_id: str | UUID,
     source: Any,
     lenient: bool,
+    allow_unknown_keys: bool,
     compression: str,
     max_file_bytes: int | None,
     wait: bool,
@@ -73,6 +78,7 @@ def import_jsonl(
         path=path,
         content=content,
         lenient=lenient,
+        allow_unknown_keys=allow_unknown_keys,
         compression=compression,
         max_file_bytes=max_file_bytes,
         wait=wait,

@@ -119,7 +119,7 @@ class Datasets(Bulk):
         page_size: int | None = None,
         prefetch: int | None = None,
         limit: int | None = None,
-        strict: bool = False,
+        strict: bool | None = None,
         retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
@@ -137,7 +137,8 @@ class Datasets(Bulk):
             prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
                 Limits: 1 to 64. Default: 8.
             limit: Maximum number of items to return. Default: no limit.
-            strict: Raise if the number of items differs from the server's count.
+            strict: When to raise `ConflictError`. `None`: if items were deleted during iteration and others may have
+                been missed. `True`: also if the number of items differs from the server's count. `False`: never.
             retries: Overrides the client's retry policy for this call.
             server_url: Overrides the client's server URL for this call.
             timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
@@ -147,8 +148,7 @@ class Datasets(Bulk):
             A pager, for `for` and `async for`. Every loop starts from the beginning.
 
         Raises:
-            errors.ConflictError: Raised by the loop if `strict` is set and the number of items differs from the
-                server's count.
+            errors.ConflictError: Raised by the loop if items may have been missed; see `strict`.
             errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
 
         Example:
@@ -487,7 +487,7 @@ class Datasets(Bulk):
         page_size: int | None = None,
         prefetch: int | None = None,
         limit: int | None = None,
-        strict: bool = False,
+        strict: bool | None = None,
         retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
@@ -507,7 +507,8 @@ class Datasets(Bulk):
             prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
                 Limits: 1 to 64. Default: 8.
             limit: Maximum number of items to return. Default: no limit.
-            strict: Raise if the number of items differs from the server's count.
+            strict: When to raise `ConflictError`. `None`: if items were deleted during iteration and others may have
+                been missed. `True`: also if the number of items differs from the server's count. `False`: never.
             retries: Overrides the client's retry policy for this call.
             server_url: Overrides the client's server URL for this call.
             timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
@@ -517,8 +518,7 @@ class Datasets(Bulk):
             A pager, for `for` and `async for`. Every loop starts from the beginning.
 
         Raises:
-            errors.ConflictError: Raised by the loop if `strict` is set and the number of items differs from the
-                server's count.
+            errors.ConflictError: Raised by the loop if items may have been missed; see `strict`.
             errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
 
         Example:
@@ -535,7 +535,7 @@ class Datasets(Bulk):
         page_size: int | None = None,
         prefetch: int | None = None,
         limit: int | None = None,
-        strict: bool = False,
+        strict: bool | None = None,
         retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
@@ -555,7 +555,8 @@ class Datasets(Bulk):
             prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
                 Limits: 1 to 64. Default: 8.
             limit: Maximum number of items to return. Default: no limit.
-            strict: Raise if the number of items differs from the server's count.
+            strict: When to raise `ConflictError`. `None`: if items were deleted during iteration and others may have
+                been missed. `True`: also if the number of items differs from the server's count. `False`: never.
             retries: Overrides the client's retry policy for this call.
             server_url: Overrides the client's server URL for this call.
             timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
@@ -565,8 +566,7 @@ class Datasets(Bulk):
             A pager, for `for` and `async for`. Every loop starts from the beginning.
 
         Raises:
-            errors.ConflictError: Raised by the loop if `strict` is set and the number of items differs from the
-                server's count.
+            errors.ConflictError: Raised by the loop if items may have been missed; see `strict`.
             errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
 
         Example:
@@ -1253,7 +1253,7 @@ class Datasets(Bulk):
         page_size: int | None = None,
         prefetch: int | None = None,
         limit: int | None = None,
-        strict: bool = False,
+        strict: bool | None = None,
         retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
@@ -1271,7 +1271,8 @@ class Datasets(Bulk):
             prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
                 Limits: 1 to 64. Default: 8.
             limit: Maximum number of items to return. Default: no limit.
-            strict: Raise if the number of items differs from the server's count.
+            strict: When to raise `ConflictError`. `None`: if items were deleted during iteration and others may have
+                been missed. `True`: also if the number of items differs from the server's count. `False`: never.
             retries: Overrides the client's retry policy for this call.
             server_url: Overrides the client's server URL for this call.
             timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
@@ -1281,8 +1282,7 @@ class Datasets(Bulk):
             A pager, for `for` and `async for`. Every loop starts from the beginning.
 
         Raises:
-            errors.ConflictError: Raised by the loop if `strict` is set and the number of items differs from the
-                server's count.
+            errors.ConflictError: Raised by the loop if items may have been missed; see `strict`.
             errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
 
         Example:

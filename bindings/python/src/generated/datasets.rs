@@ -143,7 +143,9 @@ impl Datasets {
     ///     prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when
     ///         it is needed. Limits: 1 to 64. Default: 8.
     ///     limit: Maximum number of items to return. Default: no limit.
-    ///     strict: Raise if the number of items differs from the server's count.
+    ///     strict: When to raise `ConflictError`. `None`: if items were deleted during iteration
+    ///         and others may have been missed. `True`: also if the number of items differs from
+    ///         the server's count. `False`: never.
     ///     retries: Overrides the client's retry policy for this call.
     ///     server_url: Overrides the client's server URL for this call.
     ///     timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
@@ -153,15 +155,14 @@ impl Datasets {
     ///     A pager, for `for` and `async for`. Every loop starts from the beginning.
     ///
     /// Raises:
-    ///     errors.ConflictError: Raised by the loop if `strict` is set and the number of items
-    ///         differs from the server's count.
+    ///     errors.ConflictError: Raised by the loop if items may have been missed; see `strict`.
     ///     errors.MistralError: Raised by the loop for any other failure; see `errors` for the
     ///         subclasses.
     ///
     /// Example:
     ///     >>> for item in mistral.datasets.iter():
     ///     ...     print(item)
-    #[pyo3(signature = (q=None, *, page_size=None, prefetch=None, limit=None, strict=false, **options))]
+    #[pyo3(signature = (q=None, *, page_size=None, prefetch=None, limit=None, strict=None, **options))]
     fn iter(
         &self,
         py: Python<'_>,
@@ -169,7 +170,7 @@ impl Datasets {
         page_size: Option<i64>,
         prefetch: Option<i64>,
         limit: Option<i64>,
-        strict: bool,
+        strict: Option<bool>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
         let pager_options = pager::PagerOptions { page_size, prefetch, limit, strict };
@@ -536,7 +537,9 @@ impl Datasets {
     ///     prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when
     ///         it is needed. Limits: 1 to 64. Default: 8.
     ///     limit: Maximum number of items to return. Default: no limit.
-    ///     strict: Raise if the number of items differs from the server's count.
+    ///     strict: When to raise `ConflictError`. `None`: if items were deleted during iteration
+    ///         and others may have been missed. `True`: also if the number of items differs from
+    ///         the server's count. `False`: never.
     ///     retries: Overrides the client's retry policy for this call.
     ///     server_url: Overrides the client's server URL for this call.
     ///     timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
@@ -546,15 +549,14 @@ impl Datasets {
     ///     A pager, for `for` and `async for`. Every loop starts from the beginning.
     ///
     /// Raises:
-    ///     errors.ConflictError: Raised by the loop if `strict` is set and the number of items
-    ///         differs from the server's count.
+    ///     errors.ConflictError: Raised by the loop if items may have been missed; see `strict`.
     ///     errors.MistralError: Raised by the loop for any other failure; see `errors` for the
     ///         subclasses.
     ///
     /// Example:
     ///     >>> for item in mistral.datasets.iter_records(dataset_id=dataset_id):
     ///     ...     print(item)
-    #[pyo3(signature = (dataset_id, *, payload_type=None, page_size=None, prefetch=None, limit=None, strict=false, **options))]
+    #[pyo3(signature = (dataset_id, *, payload_type=None, page_size=None, prefetch=None, limit=None, strict=None, **options))]
     fn iter_records(
         &self,
         py: Python<'_>,
@@ -563,7 +565,7 @@ impl Datasets {
         page_size: Option<i64>,
         prefetch: Option<i64>,
         limit: Option<i64>,
-        strict: bool,
+        strict: Option<bool>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
         let pager_options = pager::PagerOptions { page_size, prefetch, limit, strict };
@@ -1387,7 +1389,9 @@ impl Datasets {
     ///     prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when
     ///         it is needed. Limits: 1 to 64. Default: 8.
     ///     limit: Maximum number of items to return. Default: no limit.
-    ///     strict: Raise if the number of items differs from the server's count.
+    ///     strict: When to raise `ConflictError`. `None`: if items were deleted during iteration
+    ///         and others may have been missed. `True`: also if the number of items differs from
+    ///         the server's count. `False`: never.
     ///     retries: Overrides the client's retry policy for this call.
     ///     server_url: Overrides the client's server URL for this call.
     ///     timeout_ms: Overrides the client's timeout per attempt for this call, in milliseconds.
@@ -1397,15 +1401,14 @@ impl Datasets {
     ///     A pager, for `for` and `async for`. Every loop starts from the beginning.
     ///
     /// Raises:
-    ///     errors.ConflictError: Raised by the loop if `strict` is set and the number of items
-    ///         differs from the server's count.
+    ///     errors.ConflictError: Raised by the loop if items may have been missed; see `strict`.
     ///     errors.MistralError: Raised by the loop for any other failure; see `errors` for the
     ///         subclasses.
     ///
     /// Example:
     ///     >>> for item in mistral.datasets.iter_tasks(dataset_id=dataset_id):
     ///     ...     print(item)
-    #[pyo3(signature = (dataset_id, *, page_size=None, prefetch=None, limit=None, strict=false, **options))]
+    #[pyo3(signature = (dataset_id, *, page_size=None, prefetch=None, limit=None, strict=None, **options))]
     fn iter_tasks(
         &self,
         py: Python<'_>,
@@ -1413,7 +1416,7 @@ impl Datasets {
         page_size: Option<i64>,
         prefetch: Option<i64>,
         limit: Option<i64>,
-        strict: bool,
+        strict: Option<bool>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
         let pager_options = pager::PagerOptions { page_size, prefetch, limit, strict };

@@ -10,7 +10,7 @@ use mistral_datasets::{
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 
-use crate::error::CliError;
+use crate::error::{CliError, spell_options};
 use crate::output::{self, Output};
 use crate::report_file::{self, ReportFile};
 use crate::terminal;
@@ -34,6 +34,9 @@ pub struct AddFromFile {
     /// Continue after a record is rejected
     #[arg(long, conflicts_with = "payload")]
     continue_on_error: bool,
+    /// Ignore keys beside `payload` that a record does not have, and report their number
+    #[arg(long, conflicts_with = "payload")]
+    allow_unknown_keys: bool,
     /// Write a report of all records to this file, even if the command fails or is interrupted
     ///
     /// The file is replaced when the command ends.
@@ -90,6 +93,7 @@ impl AddFromFile {
             .strategy(self.strategy.into())
             .concurrency(self.concurrency)
             .continue_on_error(self.continue_on_error)
+            .allow_unknown_keys(self.allow_unknown_keys)
             .resume(resume)
             .on_progress(bar.transfer_callback());
         let result = call.await;
@@ -153,8 +157,8 @@ fn report_json(report: &CreateReport) -> Value {
     let items = report.items().iter().map(|item| match item {
         Outcome::Created(id) => json!({"created": id}),
         Outcome::Imported => json!({"imported": true}),
-        Outcome::Failed(error) => json!({"failed": error.to_string()}),
-        Outcome::Unknown(error) => json!({"unknown": error.to_string()}),
+        Outcome::Failed(error) => json!({"failed": spell_options(&error.to_string())}),
+        Outcome::Unknown(error) => json!({"unknown": spell_options(&error.to_string())}),
         Outcome::NotSent => json!({"not_sent": true}),
     });
     json!({
@@ -164,6 +168,8 @@ fn report_json(report: &CreateReport) -> Value {
         "not_sent": report.not_sent(),
         "strategy": report.strategy().name(),
         "reason": report.reason(),
+        "unknown_key_count": report.unknown_key_count(),
+        "unknown_keys": report.unknown_keys(),
         "items": items.collect::<Value>(),
     })
 }
@@ -179,8 +185,12 @@ fn report_text(report: &CreateReport) -> String {
             Outcome::Unknown(error) => ("may or may not have been added", error),
             _ => continue,
         };
-        let error = error.to_string();
+        let error = spell_options(&error.to_string());
         text.push_str(&format!("\nrecord {} {outcome}: {}", index + 1, terminal::escape(&error)));
+    }
+    for (key, count) in report.unknown_keys() {
+        let records = output::count(*count, "record");
+        text.push_str(&format!("\nignored the unknown key `{key}` in {records}"));
     }
     if report.not_sent() > 0 {
         let not_sent = output::count(report.not_sent() as u64, "record");

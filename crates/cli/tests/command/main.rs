@@ -4,6 +4,7 @@
 mod hostile_text;
 mod imports;
 mod interrupts;
+mod line_forms;
 #[cfg(unix)]
 mod logging;
 mod records_add;

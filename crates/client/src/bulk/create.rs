@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, BoxStream, Stream, StreamExt};
@@ -10,11 +11,11 @@ use futures::stream::{self, BoxStream, Stream, StreamExt};
 use super::create_by_file::FileCreator;
 use super::create_single::{Records, SingleCreator};
 use super::import_part::PartImporter;
-use super::record::{NewRecord, with_index};
-use super::require_same_dataset;
+use super::record::{self, NewRecord, with_index};
+use super::{empty_source, record_keys, require_same_dataset};
 use crate::checks::Checks;
 use crate::client::Client;
-use crate::error::{CreateReport, Error, Report};
+use crate::error::{CreateReport, Error, Report, UnknownKeyCounts};
 use crate::progress::{Progress, ProgressReporter};
 use crate::strategy::Strategy;
 
@@ -22,6 +23,9 @@ const OPERATION: &str = "create_records";
 
 const DEFAULT_CONCURRENCY: usize = 8;
 const MAX_CONCURRENCY: usize = 64;
+
+/// How to create no records on purpose.
+const EMPTY_ALLOWED: &str = ": it yielded no records; pass a list if there may be none";
 
 /// The limits above which `Auto` chooses `File`.
 const AUTO_MAX_RECORDS: usize = 1_000;
@@ -41,6 +45,8 @@ pub struct CreateRecords {
     concurrency: usize,
     strategy: Strategy,
     continue_on_error: bool,
+    allow_unknown_keys: bool,
+    allow_empty: bool,
     resume: Option<CreateReport>,
     reporter: ProgressReporter,
 }
@@ -62,6 +68,8 @@ impl CreateRecords {
             concurrency: DEFAULT_CONCURRENCY,
             strategy: Strategy::default(),
             continue_on_error: false,
+            allow_unknown_keys: false,
+            allow_empty: total == Some(0),
             resume: None,
             reporter: ProgressReporter::default(),
         }
@@ -84,6 +92,20 @@ impl CreateRecords {
     /// the source, and the call fails once the requests in progress have completed.
     pub fn continue_on_error(mut self, continue_on_error: bool) -> Self {
         self.continue_on_error = continue_on_error;
+        self
+    }
+
+    /// Sets whether [unknown keys](NewRecord::unknown_keys) of records are ignored and counted in the report. Default: `false`, in
+    /// which case a record with an unknown key fails.
+    pub fn allow_unknown_keys(mut self, allow: bool) -> Self {
+        self.allow_unknown_keys = allow;
+        self
+    }
+
+    /// Sets whether the source may yield nothing. Default: only if its length is known to be 0. Otherwise a source that yields
+    /// nothing fails the call, because it was probably read before.
+    pub fn allow_empty(mut self, allow: bool) -> Self {
+        self.allow_empty = allow;
         self
     }
 
@@ -119,8 +141,19 @@ impl CreateRecords {
     async fn run(mut self) -> Result<CreateReport, Error> {
         let started = Instant::now();
         let mut report = self.resume.take().unwrap_or_default();
+        let source = Arc::new(Mutex::new(SourceSummary::default()));
+        self.records = checked(self.records, self.allow_unknown_keys, source.clone());
+        let allow_empty = self.allow_empty;
         let result = self.create(&mut report).await;
         report.elapsed = started.elapsed();
+        let source = std::mem::take(&mut *source.lock().unwrap_or_else(PoisonError::into_inner));
+        report.unknown_keys = source.unknown_keys;
+        let result = match result {
+            Ok(()) if source.is_empty && !allow_empty => {
+                Err(empty_source(OPERATION, EMPTY_ALLOWED))
+            }
+            result => result,
+        };
         match result {
             Ok(()) => Ok(report),
             Err(error) => {
@@ -182,6 +215,42 @@ impl CreateRecords {
         reporter.end_phase();
         result
     }
+}
+
+/// What was read from the source.
+struct SourceSummary {
+    is_empty: bool,
+    unknown_keys: UnknownKeyCounts,
+}
+
+impl Default for SourceSummary {
+    fn default() -> Self {
+        Self { is_empty: true, unknown_keys: UnknownKeyCounts::default() }
+    }
+}
+
+/// Rejects or counts the unknown keys of records.
+fn checked(
+    records: BoxStream<'static, Result<NewRecord, Error>>,
+    allow_unknown_keys: bool,
+    summary: Arc<Mutex<SourceSummary>>,
+) -> BoxStream<'static, Result<NewRecord, Error>> {
+    let checked = records.map(move |record| {
+        let mut summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
+        summary.is_empty = false;
+        let record = record?;
+        match record.unknown_keys().first() {
+            Some(key) if !allow_unknown_keys => {
+                return Err(Error::invalid(record::OPERATION, record_keys::problem(key)));
+            }
+            _ => {}
+        }
+        for key in record.unknown_keys() {
+            summary.unknown_keys.add(record_keys::shown(key));
+        }
+        Ok(record)
+    });
+    checked.boxed()
 }
 
 /// Chooses a strategy by reading the first records. Returns a stream of all records, including those already read, and the

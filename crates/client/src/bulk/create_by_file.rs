@@ -10,7 +10,7 @@ use super::import_part::{ImportFailure, PartImporter};
 use super::record::{NewRecord, OPERATION, is_record_error, with_index};
 use super::scan::MAX_LINE_BYTES;
 use super::upload_parts::{Part, PartsBuilder, temp_file_error};
-use super::validate_line::validate;
+use super::validate_line::{UnknownKeys, validate};
 use crate::error::{CreateReport, Error, ErrorKind, Outcome, UnfinishedImport};
 use crate::files::MAX_FILE_BYTES;
 
@@ -158,7 +158,7 @@ fn to_line(record: &NewRecord) -> Result<Vec<u8>, Error> {
     if line.len() > MAX_LINE_BYTES {
         return Err(Error::invalid(OPERATION, format!("longer than {MAX_LINE_BYTES} bytes")));
     }
-    match validate(&line) {
+    match validate(&line, UnknownKeys::Reject) {
         Ok(_) => Ok(line),
         Err(problem) => Err(Error::invalid(OPERATION, problem.message)),
     }

@@ -41,6 +41,7 @@ impl ImportJsonl {
             },
             scan_options: ScanOptions {
                 lenient: false,
+                allow_unknown_keys: false,
                 compression: Compression::Auto,
                 max_file_bytes: MAX_FILE_BYTES,
                 already_imported: Vec::new(),
@@ -50,8 +51,18 @@ impl ImportJsonl {
     }
 
     /// Sets whether invalid lines are skipped and listed in the report instead of failing the call. Default: `false`.
+    ///
+    /// Unknown keys are then ignored, as with [`allow_unknown_keys`](Self::allow_unknown_keys). A source that is empty or not JSON
+    /// Lines at all, such as a JSON array or UTF-16 text, fails the call in any case.
     pub fn lenient(mut self, lenient: bool) -> Self {
         self.scan_options.lenient = lenient;
+        self
+    }
+
+    /// Sets whether unknown keys beside a `payload` are ignored and counted in the report. Default: `false`, in which case a line
+    /// with an unknown key is invalid. Keys beside `messages` belong to the payload, and none is unknown.
+    pub fn allow_unknown_keys(mut self, allow: bool) -> Self {
+        self.scan_options.allow_unknown_keys = allow;
         self
     }
 
@@ -138,6 +149,7 @@ impl ImportJsonl {
         report.lines = summary.lines;
         report.invalid_lines = summary.invalid_lines;
         report.invalid_line_count = summary.invalid_line_count;
+        report.unknown_keys = summary.unknown_keys;
         let scanned = scanned?;
         if summary.already_imported_records != report.imported_records() {
             let message = "resume: the report belongs to a different source";

@@ -7,8 +7,16 @@ use memchr::memchr;
 /// The number of bytes read at once, and the initial size of the buffer.
 const CHUNK_SIZE: usize = 256 << 10;
 
-/// The byte order mark that some editors write at the start of a file.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+/// The byte order mark that some editors write at the start of a file. Concatenated files have it at the start of later lines.
+pub(super) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Returns a line without the byte order marks at its start.
+pub(super) fn strip_byte_order_marks(mut line: &[u8]) -> &[u8] {
+    while let Some(rest) = line.strip_prefix(BYTE_ORDER_MARK) {
+        line = rest;
+    }
+    line
+}
 
 /// Reads content line by line.
 pub(super) struct LineReader<R> {
@@ -29,7 +37,7 @@ pub(super) struct LineReader<R> {
 pub(super) struct Line<'a> {
     /// The line number, from 1.
     pub(super) number: u64,
-    /// The range of the line in the content, including the line break but not a byte order mark.
+    /// The range of the line in the content, including the line break but not byte order marks.
     pub(super) start: u64,
     pub(super) end: u64,
     pub(super) content: LineContent<'a>,
@@ -40,8 +48,11 @@ pub(super) enum LineContent<'a> {
     /// Only white space.
     Blank,
     /// Longer than the maximum length.
-    TooLong,
-    /// The bytes of the line, without trailing white space and byte order mark.
+    TooLong {
+        /// Whether the line is a JSON array.
+        is_array: bool,
+    },
+    /// The bytes of the line, without trailing white space and byte order marks.
     Bytes(&'a [u8]),
 }
 
@@ -61,23 +72,30 @@ impl<R: Read> LineReader<R> {
         self.number += 1;
         let start = self.offset;
         if too_long {
+            let is_array = is_array(&self.buffer[self.start..self.end]);
             self.skip_line()?;
             let (number, end) = (self.number, self.offset);
-            return Ok(Some(Line { number, start, end, content: LineContent::TooLong }));
+            return Ok(Some(Line {
+                number,
+                start,
+                end,
+                content: LineContent::TooLong { is_array },
+            }));
         }
         let range = self.start..self.start + length;
         self.consume(length);
         let bytes = self.buffer[range].trim_ascii_end();
-        let has_mark = self.number == 1 && bytes.starts_with(BYTE_ORDER_MARK);
-        let bytes = if has_mark { &bytes[BYTE_ORDER_MARK.len()..] } else { bytes };
+        let trimmed = bytes.len();
+        let bytes = strip_byte_order_marks(bytes);
+        // A line without its mark does not follow the previous one, so it is uploaded from a copy.
+        let start = start + (trimmed - bytes.len()) as u64;
         let content = if bytes.len() > self.max_length {
-            LineContent::TooLong
+            LineContent::TooLong { is_array: is_array(bytes) }
         } else if bytes.trim_ascii().is_empty() {
             LineContent::Blank
         } else {
             LineContent::Bytes(bytes)
         };
-        let start = if has_mark { start + BYTE_ORDER_MARK.len() as u64 } else { start };
         Ok(Some(Line { number: self.number, start, end: self.offset, content }))
     }
 
@@ -147,6 +165,11 @@ impl<R: Read> LineReader<R> {
     }
 }
 
+/// Returns whether the start of a line is that of a JSON array.
+fn is_array(start: &[u8]) -> bool {
+    strip_byte_order_marks(start).trim_ascii_start().starts_with(b"[")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,7 +194,7 @@ mod tests {
             end = line.end;
             let text = match line.content {
                 LineContent::Blank => "blank".to_owned(),
-                LineContent::TooLong => "too long".to_owned(),
+                LineContent::TooLong { .. } => "too long".to_owned(),
                 LineContent::Bytes(bytes) => format!("{mark}{}", String::from_utf8_lossy(bytes)),
             };
             read.push(format!("{} {} {text}", line.number, line.end));
@@ -182,11 +205,11 @@ mod tests {
 
     #[test]
     fn lines_do_not_depend_on_read_sizes() {
-        let content = "\u{feff}one\r\n\n  \t\ntwo  \n\u{feff}three".as_bytes();
+        let content = "\u{feff}one\r\n\n  \t\ntwo  \n\u{feff}\u{feff}three".as_bytes();
         for read_size in [1, 2, 5, 1_000] {
             assert_eq!(
                 lines(content, 100, read_size),
-                ["1 8 marked one", "2 9 blank", "3 13 blank", "4 19 two", "5 27 \u{feff}three"]
+                ["1 8 marked one", "2 9 blank", "3 13 blank", "4 19 two", "5 30 marked three"]
             );
         }
         assert_eq!(lines(b"", 100, 1), [""; 0]);

@@ -1,12 +1,17 @@
 //! Creating many records from a stream, and importing JSONL.
 //!
+//! A source that yields nothing was probably read before, so it is an error. Only a collection of records, which can be read
+//! several times, may be empty.
+//!
 //! Neither call creates a record twice. The error of a failed call has a [`report`](crate::Error::report), from which a later
 //! call can resume, also in another process: reports can be stored as JSON. A report can only be resumed for its own dataset.
 //!
 //! The modules, from the bottom up:
 //!
+//! - `record_keys`, `json_array`, `foreign_format`: the keys of a record, and input that is not JSON Lines
 //! - `record`, `validate_line`, `parse_line`: one record, and JSONL lines as records
 //! - `jsonl`, `shared_file`, `line_reader`, `upload_parts`: reading a source and splitting it into uploadable parts
+//! - `importable_line`: one line as it is uploaded
 //! - `scan`: the validation pass over a source
 //! - `import_part`: uploading and importing one part
 //! - `adaptive_concurrency`, `create_single`, `create_by_file`: the two strategies for creating records
@@ -16,12 +21,16 @@ mod adaptive_concurrency;
 mod create;
 mod create_by_file;
 mod create_single;
+mod foreign_format;
 mod import;
 mod import_part;
+mod importable_line;
+mod json_array;
 mod jsonl;
 mod line_reader;
 mod parse_line;
 mod record;
+mod record_keys;
 mod scan;
 mod shared_file;
 mod upload_parts;
@@ -40,6 +49,12 @@ use crate::error::{Error, ErrorKind};
 /// response that cannot be decoded.
 fn may_have_been_applied(error: &Error) -> bool {
     error.is_ambiguous() || error.kind() == ErrorKind::Decoding
+}
+
+/// Creates the error for a source that yields nothing. `detail` is appended to the message.
+fn empty_source(operation: &'static str, detail: &str) -> Error {
+    Error::invalid(operation, format!("the source is empty{detail}"))
+        .with_hint("if the source was read before, rewind it or open it again")
 }
 
 /// Rejects the report of a call for another dataset. `reported` is empty for the report of no call.

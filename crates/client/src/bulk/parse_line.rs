@@ -6,15 +6,17 @@ use mistral_datasets_types::RawJson;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::line_reader::strip_byte_order_marks;
 use super::record::{NewRecord, OPERATION};
-use super::validate_line::{Form, decode_key, validate};
+use super::validate_line::{Form, UnknownKeys, ValidLine, decode_key, validate};
 use crate::error::Error;
 
 impl NewRecord {
     /// Parses a line of JSONL as an import would.
     ///
     /// A line is one of `{"payload": {…}, "properties": {…}}`, as in an export; `{"messages": […], "properties": {…}}`, where
-    /// everything except the properties becomes the payload; or an array of messages. Properties are optional.
+    /// everything except the properties becomes the payload; or an array of messages. Properties are optional. A byte order mark
+    /// is skipped. Unknown keys beside a `payload` are the record's [`unknown_keys`](Self::unknown_keys).
     ///
     /// ```
     /// use mistral_datasets::NewRecord;
@@ -29,11 +31,12 @@ impl NewRecord {
     /// [`Validation`](crate::ErrorKind::Validation) if the line has none of these forms. The message contains the column, but
     /// no content of the line.
     pub fn from_jsonl_line(line: impl AsRef<[u8]>) -> Result<Self, Error> {
-        let line = line.as_ref();
-        let form = validate(line).map_err(|problem| {
+        let line = strip_byte_order_marks(line.as_ref());
+        let valid = validate(line, UnknownKeys::Allow).map_err(|problem| {
             let (column, message) = (problem.column, problem.message);
             Error::invalid(OPERATION, format!("column {column}: {message}"))
         })?;
+        let ValidLine { form, unknown_keys } = valid;
         let not_json = |_| Error::invalid(OPERATION, "the line is not JSON".to_owned());
         let (payload, properties) = match form {
             Form::Messages => {
@@ -44,7 +47,8 @@ impl NewRecord {
         };
         let payload = RawJson::from_string(payload).map_err(not_json)?;
         let properties = properties.unwrap_or_else(|| "{}".to_owned());
-        Self::new(payload, RawJson::from_string(properties).map_err(not_json)?)
+        let record = Self::new(payload, RawJson::from_string(properties).map_err(not_json)?)?;
+        Ok(record.with_other_keys(unknown_keys))
     }
 }
 
@@ -117,6 +121,7 @@ mod tests {
                 r#"{"n":12345678901234567890,"messages":[{"a": 1.0}]}"#,
                 "{}",
             ),
+            ("\u{feff}{\"messages\":[]}", r#"{"messages":[]}"#, "{}"),
             (r#" [{"role": "user"}] "#, r#"{"messages":[{"role": "user"}]}"#, "{}"),
             (r#"{"payload": 1, "payload": {}}"#, "{}", "{}"),
             (
@@ -127,6 +132,15 @@ mod tests {
         ] {
             assert_eq!(parts(line), (payload.to_owned(), properties.to_owned()), "{line}");
         }
+    }
+
+    #[test]
+    fn unknown_keys_are_kept_apart() {
+        let line = r#"{"id": 1, "payload": {"a": 1}, "metadata": {}, "propertys": {}}"#;
+        let record = NewRecord::from_jsonl_line(line).unwrap();
+        assert_eq!(record.unknown_keys(), ["metadata", "propertys"]);
+        let record = NewRecord::from_jsonl_line(r#"{"messages": [], "metadata": {}}"#).unwrap();
+        assert_eq!(record.unknown_keys(), [""; 0]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::error::Error as StdError;
 use mistral_datasets_types::RawJson;
 use serde::Serialize;
 
+use super::record_keys;
 use crate::argument::Json;
 use crate::checks::Checks;
 use crate::error::{Error, ErrorKind};
@@ -30,6 +31,7 @@ pub(super) const OPERATION: &str = "create_record";
 pub struct NewRecord {
     payload: RawJson,
     properties: RawJson,
+    unknown_keys: Vec<String>,
 }
 
 impl NewRecord {
@@ -43,6 +45,7 @@ impl NewRecord {
         Ok(Self {
             payload: checks.object("payload", Json::new(payload))?,
             properties: checks.object_or_null("properties", Json::new(properties))?,
+            unknown_keys: Vec::new(),
         })
     }
 
@@ -58,6 +61,24 @@ impl NewRecord {
         Error::invalid(OPERATION, problem.into())
     }
 
+    /// Adds the other keys of the object that the record was read from. Those that are not fields of a record become its
+    /// [`unknown_keys`](Self::unknown_keys).
+    ///
+    /// ```
+    /// use mistral_datasets::NewRecord;
+    /// use serde_json::json;
+    ///
+    /// let record = NewRecord::new(json!({"messages": []}), json!({}))?;
+    /// let record = record.with_other_keys(["id", "metadata"]);
+    /// assert_eq!(record.unknown_keys(), ["metadata"]);
+    /// # Ok::<(), mistral_datasets::Error>(())
+    /// ```
+    pub fn with_other_keys(mut self, keys: impl IntoIterator<Item: Into<String>>) -> Self {
+        let keys = keys.into_iter().map(Into::into);
+        self.unknown_keys.extend(keys.filter(|key| record_keys::is_unknown(key)));
+        self
+    }
+
     /// Returns the conversation.
     pub fn payload(&self) -> &RawJson {
         &self.payload
@@ -66,6 +87,14 @@ impl NewRecord {
     /// Returns the properties.
     pub fn properties(&self) -> &RawJson {
         &self.properties
+    }
+
+    /// Returns the keys that were beside the payload and that a record does not have. Their values are not part of the record.
+    ///
+    /// [`create_records`](crate::calls::Datasets::create_records) rejects a record with unknown keys unless
+    /// [`allow_unknown_keys`](crate::CreateRecords::allow_unknown_keys) is set.
+    pub fn unknown_keys(&self) -> &[String] {
+        &self.unknown_keys
     }
 
     /// Returns the size of payload and properties in bytes.

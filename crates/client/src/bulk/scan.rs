@@ -2,6 +2,7 @@
 //!
 //! The scan is blocking and runs on a thread of tokio's blocking pool.
 
+use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Cursor, Read};
 use std::ops::RangeInclusive;
@@ -13,14 +14,16 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::importable_line::ImportableLine;
 use super::jsonl::{Jsonl, Source};
-use super::line_reader::{Line, LineContent, LineReader};
+use super::line_reader::LineReader;
 use super::shared_file::SharedFile;
 use super::upload_parts::{Content, Part, PartsBuilder, temp_file_error};
-use super::validate_line::{Form, validate};
+use super::validate_line::{Problem, UnknownKeys};
+use super::{empty_source, record_keys};
 use crate::client::Client;
 use crate::compression::Compression;
-use crate::error::{Error, ErrorKind, InvalidLine};
+use crate::error::{Error, ErrorKind, InvalidLine, UnknownKeyCounts};
 use crate::path;
 use crate::progress::ProgressReporter;
 
@@ -32,9 +35,6 @@ pub(super) const MAX_LINE_BYTES: usize = 64 << 20;
 /// The maximum number of invalid lines that a report lists.
 const MAX_REPORTED_LINES: usize = 1_000;
 
-/// Turns an array of messages into an object, together with a closing `}`.
-const MESSAGES_PREFIX: &[u8] = br#"{"messages":"#;
-
 /// The number of lines after which progress is reported and cancellation is checked.
 const LINES_BETWEEN_UPDATES: u64 = 1_024;
 
@@ -44,6 +44,7 @@ const CHANNEL_CAPACITY: usize = 4;
 #[derive(Clone, Debug)]
 pub(super) struct ScanOptions {
     pub(super) lenient: bool,
+    pub(super) allow_unknown_keys: bool,
     pub(super) compression: Compression,
     pub(super) max_file_bytes: u64,
     /// Sorted ranges of lines that an earlier call imported. They are validated but not sent.
@@ -56,6 +57,7 @@ pub(super) struct ScanSummary {
     pub(super) lines: u64,
     pub(super) invalid_lines: Vec<InvalidLine>,
     pub(super) invalid_line_count: u64,
+    pub(super) unknown_keys: UnknownKeyCounts,
     pub(super) already_imported_records: u64,
 }
 
@@ -119,7 +121,12 @@ pub(super) async fn scan(
     let cancelled = CancellationToken::new();
     let _guard = cancelled.clone().drop_guard();
     let mut scan = tokio::task::spawn_blocking(move || {
-        let mut scanner = Scanner { options, reporter, cancelled, summary: ScanSummary::default() };
+        let empty_detail = match &input {
+            Input::Path(_) => format!(": {title}"),
+            Input::Bytes(_) | Input::Channel(_) => String::new(),
+        };
+        let summary = ScanSummary::default();
+        let mut scanner = Scanner { options, reporter, cancelled, empty_detail, summary };
         let scanned = scanner.run(input, title);
         (scanner.summary, scanned)
     });
@@ -168,6 +175,8 @@ struct Scanner {
     options: ScanOptions,
     reporter: ProgressReporter,
     cancelled: CancellationToken,
+    /// Names the source in the error for an empty one.
+    empty_detail: String,
     summary: ScanSummary,
 }
 
@@ -208,9 +217,12 @@ impl Scanner {
             }
             Input::Channel(receiver) => {
                 let reader = ChannelReader { receiver, chunk: Bytes::new() };
-                // The error of a caller's stream may quote what it read, so the message contains only its kind.
-                let read_error = |error: io::Error| {
-                    invalid(format!("cannot read {title}: {}", error.kind())).with_source(error)
+                let read_error = |error: io::Error| match error.downcast::<StreamError>() {
+                    // The error may quote what the stream read, so the message contains only its kind.
+                    Ok(StreamError(error)) => {
+                        invalid(format!("cannot read {title}: {}", error.kind())).with_source(error)
+                    }
+                    Err(error) => read_error(error),
                 };
                 let (content, parts) = self.scan(reader, None, None, read_error)?;
                 Ok(ScannedSource { content, parts, original: None })
@@ -228,7 +240,7 @@ impl Scanner {
         self.reporter.start_phase("check", length, None);
         let input = CountingReader { input, reporter: self.reporter.clone() };
         let (compression, content) = self.options.compression.open(input).map_err(&read_error)?;
-        let ScanOptions { lenient, max_file_bytes, .. } = self.options;
+        let ScanOptions { lenient, allow_unknown_keys, max_file_bytes, .. } = self.options;
         let mut parts = match source {
             Some(source) if compression == Compression::None => {
                 PartsBuilder::over_source(source, max_file_bytes)
@@ -238,6 +250,8 @@ impl Scanner {
         // The line break takes one byte.
         let max_line = usize::try_from(max_file_bytes - 1).unwrap_or(usize::MAX);
         let max_line = MAX_LINE_BYTES.min(max_line);
+        let unknown_keys =
+            if lenient || allow_unknown_keys { UnknownKeys::Allow } else { UnknownKeys::Reject };
         let mut lines = LineReader::new(content, max_line);
         let mut records = 0;
         let mut imported =
@@ -257,53 +271,47 @@ impl Scanner {
             if is_imported {
                 parts.skip_line(line.number);
             }
-            let (form, bytes) = match classify(&line, max_line) {
+            let valid = match ImportableLine::read(&line, max_line, unknown_keys) {
                 Ok(None) => continue,
-                Ok(Some(record)) => record,
-                Err(invalid_line) => {
-                    self.summary.invalid_line_count += 1;
-                    let InvalidLine { line, column, problem } = &invalid_line;
-                    let message = format!("line {line}, column {column}: {problem}");
-                    if self.summary.invalid_lines.len() < MAX_REPORTED_LINES {
-                        self.summary.invalid_lines.push(invalid_line);
-                    }
-                    if lenient {
+                Ok(Some(valid)) => valid,
+                Err(problem) => {
+                    let is_first = records == 0 && self.summary.invalid_line_count == 0;
+                    let concerns_source = is_first && problem.concerns_source;
+                    let error = self.add_invalid_line(line.number, problem);
+                    if lenient && !concerns_source {
                         continue;
                     }
-                    return Err(invalid(message));
+                    return Err(error);
                 }
             };
-            records += 1;
+            let count = valid.records();
+            records += count;
+            for key in &valid.unknown_keys {
+                self.summary.unknown_keys.add(record_keys::shown(key));
+            }
             if is_imported {
-                self.summary.already_imported_records += 1;
+                self.summary.already_imported_records += count;
                 continue;
             }
-            match form {
-                Form::Record => parts.add_verbatim(line.number, line.start..line.end, bytes),
-                Form::Messages => parts.add_rewritten(line.number, &[MESSAGES_PREFIX, bytes, b"}"]),
-            }
-            .map_err(temp_file_error)?;
+            valid.add_to(&mut parts, &line).map_err(temp_file_error)?;
+        }
+        if records == 0 && self.summary.invalid_line_count == 0 {
+            return Err(empty_source(OPERATION, &self.empty_detail));
         }
         self.reporter.update(|progress| progress.records = records);
         self.reporter.end_phase();
         parts.finish(self.summary.lines).map_err(temp_file_error)
     }
-}
 
-/// Validates a line. Returns its form and bytes, or `None` if it is blank.
-fn classify<'a>(line: &Line<'a>, max_line: usize) -> Result<Option<(Form, &'a [u8])>, InvalidLine> {
-    let invalid = |column, problem| InvalidLine { line: line.number, column, problem };
-    let too_long = || invalid(1, format!("longer than {max_line} bytes"));
-    match line.content {
-        LineContent::Blank => Ok(None),
-        LineContent::TooLong => Err(too_long()),
-        LineContent::Bytes(bytes) => match validate(bytes) {
-            Ok(Form::Messages) if bytes.len() + MESSAGES_PREFIX.len() + 1 > max_line => {
-                Err(too_long())
-            }
-            Ok(form) => Ok(Some((form, bytes))),
-            Err(problem) => Err(invalid(problem.column, problem.message)),
-        },
+    /// Adds an invalid line to the summary, and returns the error for it.
+    fn add_invalid_line(&mut self, line: u64, problem: Problem) -> Error {
+        let Problem { column, message, .. } = problem;
+        let error = invalid(format!("line {line}, column {column}: {message}"));
+        self.summary.invalid_line_count += 1;
+        if self.summary.invalid_lines.len() < MAX_REPORTED_LINES {
+            self.summary.invalid_lines.push(InvalidLine { line, column, problem: message });
+        }
+        error
     }
 }
 
@@ -327,11 +335,24 @@ struct ChannelReader {
     chunk: Bytes,
 }
 
+/// The error of a stream, as opposed to an error of decompressing what it returned.
+#[derive(Debug)]
+struct StreamError(io::Error);
+
+impl fmt::Display for StreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for StreamError {}
+
 impl Read for ChannelReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.chunk.is_empty() {
             match self.receiver.blocking_recv() {
-                Some(chunk) => self.chunk = chunk?,
+                Some(Ok(chunk)) => self.chunk = chunk,
+                Some(Err(error)) => return Err(io::Error::new(error.kind(), StreamError(error))),
                 None => return Ok(0),
             }
         }

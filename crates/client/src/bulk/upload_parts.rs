@@ -138,7 +138,7 @@ impl PartsBuilder {
             let needs_new_part = self.needs_new_part(length);
             let is_contiguous = needs_new_part || span.start == self.end();
             if length <= self.max_part_bytes && is_contiguous {
-                self.add_span(line, span, needs_new_part);
+                self.add_span(line, span, needs_new_part, 1);
                 return Ok(());
             }
         }
@@ -147,6 +147,17 @@ impl PartsBuilder {
 
     /// Writes a line that consists of these slices to the temporary file.
     pub(super) fn add_rewritten(&mut self, line: u64, slices: &[&[u8]]) -> io::Result<()> {
+        self.add_joined(line, slices, 1)
+    }
+
+    /// Writes slices to the temporary file that consist of several records but come from one line of the source. They are never
+    /// split between two parts, so that a resumed import sends all or none of them.
+    pub(super) fn add_joined(
+        &mut self,
+        line: u64,
+        slices: &[&[u8]],
+        records: u64,
+    ) -> io::Result<()> {
         let end = self.end();
         let writer = self.temp_file()?;
         for slice in slices {
@@ -155,7 +166,7 @@ impl PartsBuilder {
         writer.write_all(b"\n")?;
         let length = slices.iter().map(|slice| slice.len() as u64).sum::<u64>() + 1;
         let needs_new_part = self.needs_new_part(length);
-        self.add_span(line, end..end + length, needs_new_part);
+        self.add_span(line, end..end + length, needs_new_part, records);
         Ok(())
     }
 
@@ -205,18 +216,18 @@ impl PartsBuilder {
         }
     }
 
-    fn add_span(&mut self, line: u64, span: Range<u64>, in_new_part: bool) {
+    fn add_span(&mut self, line: u64, span: Range<u64>, in_new_part: bool, records: u64) {
         if in_new_part {
             // Blank and invalid lines between two parts are covered by the first part.
             let first_line = if self.last_is_open { line } else { self.last_skipped + 1 };
             self.close_last(line - 1);
             let Range { start, end } = span;
-            self.parts.push(Part { start, end, first_line, last_line: line, records: 1 });
+            self.parts.push(Part { start, end, first_line, last_line: line, records });
             self.last_is_open = true;
         } else if let Some(part) = self.parts.last_mut() {
             part.end = span.end;
             part.last_line = line;
-            part.records += 1;
+            part.records += records;
         }
     }
 }

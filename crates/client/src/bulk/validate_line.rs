@@ -9,6 +9,8 @@ use mistral_datasets_types::skip;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::{foreign_format, json_array, record_keys};
+
 /// The maximum nesting depth of a line.
 const MAX_DEPTH: usize = 128;
 
@@ -21,29 +23,76 @@ pub(super) enum Form {
     Messages,
 }
 
+/// A valid line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ValidLine {
+    pub(super) form: Form,
+    /// The unknown keys beside the payload, if they are allowed.
+    pub(super) unknown_keys: Vec<String>,
+}
+
+/// What to do with unknown keys beside a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UnknownKeys {
+    /// A line with an unknown key is invalid.
+    Reject,
+    /// Unknown keys are returned.
+    Allow,
+}
+
 /// Why a line is invalid.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Problem {
     /// The position in the line in characters, from 1.
     pub(super) column: u64,
     pub(super) message: String,
+    /// Whether the line shows that the source as a whole is not JSON Lines, if it is the first line.
+    pub(super) concerns_source: bool,
 }
 
-/// Validates a line that is not blank.
-pub(super) fn validate(line: &[u8]) -> Result<Form, Problem> {
+/// The character that old editors write at the end of a file.
+const CTRL_Z: u8 = 0x1a;
+
+/// Validates a line that is not blank and has no byte order mark.
+pub(super) fn validate(line: &[u8], unknown_keys: UnknownKeys) -> Result<ValidLine, Problem> {
+    validate_form(line, unknown_keys).map_err(|problem| explain(line, problem))
+}
+
+/// Replaces the problem of a line by one that says what the line is, if that is known.
+fn explain(line: &[u8], problem: Problem) -> Problem {
+    if let Some(format) = foreign_format::recognize(line) {
+        let message = format!("the source is {format}");
+        return Problem { concerns_source: true, ..Problem::new(line, 0, message) };
+    }
+    if let Some(before) = line.strip_suffix(&[CTRL_Z])
+        && (before.trim_ascii().is_empty() || validate_form(before, UnknownKeys::Allow).is_ok())
+    {
+        let message = "the line ends with a Ctrl-Z character (0x1A); remove it".to_owned();
+        return Problem::new(line, before.len(), message);
+    }
+    problem
+}
+
+fn validate_form(line: &[u8], unknown_keys: UnknownKeys) -> Result<ValidLine, Problem> {
     let text = std::str::from_utf8(line).map_err(|error| {
         Problem::new(line, error.valid_up_to(), "the line is not UTF-8".to_owned())
     })?;
     let line = Line(text);
     line.limit_depth(MAX_DEPTH, "the line")?;
     match text.trim_ascii_start().as_bytes().first() {
-        Some(b'{') => line.record().map(|()| Form::Record),
+        Some(b'{') => {
+            let unknown_keys = line.record(unknown_keys)?;
+            Ok(ValidLine { form: Form::Record, unknown_keys })
+        }
         Some(b'[') => {
             let whole: &RawValue = line.read(text)?;
+            if json_array::is_of_records(whole.get()) {
+                return Err(line.array_of_records());
+            }
             line.require_objects(whole, "messages")?;
             // The array becomes the messages of an object, which becomes the payload of another one.
             line.limit_depth(MAX_DEPTH - 2, "the conversation")?;
-            Ok(Form::Messages)
+            Ok(ValidLine { form: Form::Messages, unknown_keys: Vec::new() })
         }
         _ => {
             let whole: &RawValue = line.read(text)?;
@@ -57,8 +106,8 @@ pub(super) fn validate(line: &[u8]) -> Result<Form, Problem> {
 struct Line<'a>(&'a str);
 
 impl<'a> Line<'a> {
-    /// Validates an object with `payload` or `messages`, and optionally `properties`.
-    fn record(self) -> Result<(), Problem> {
+    /// Validates an object with `payload` or `messages`, and optionally `properties`. Returns the unknown keys beside a payload.
+    fn record(self, unknown_keys: UnknownKeys) -> Result<Vec<String>, Problem> {
         let fields: Fields<'a> = self.read(self.0)?;
         if let Some(properties) = fields.properties
             && properties.get() != "null"
@@ -69,9 +118,11 @@ impl<'a> Line<'a> {
             self.require_object(payload, "payload")?;
             // Whether messages are required depends on the API generation, so only the server checks that.
             let inner: Fields<'a> = self.read(payload.get())?;
-            return inner
-                .messages
-                .map_or(Ok(()), |messages| self.require_objects(messages, "payload.messages"));
+            if let Some(messages) = inner.messages {
+                self.require_objects(messages, "payload.messages")?;
+            }
+            let is_known = fields.messages.is_none() && fields.first_other.is_none();
+            return if is_known { Ok(Vec::new()) } else { self.unknown_keys(unknown_keys) };
         }
         let Some(messages) = fields.messages else {
             let message = "expected a field `payload` or a field `messages`".to_owned();
@@ -79,17 +130,48 @@ impl<'a> Line<'a> {
         };
         self.require_objects(messages, "messages")?;
         // The line itself is the payload. An export puts it one level deeper, where it must still be within the limit.
-        self.limit_depth(MAX_DEPTH - 1, "the payload")
+        self.limit_depth(MAX_DEPTH - 1, "the payload")?;
+        Ok(Vec::new())
+    }
+
+    /// Rejects or returns the unknown keys of an object that has a payload.
+    fn unknown_keys(self, unknown_keys: UnknownKeys) -> Result<Vec<String>, Problem> {
+        let Keys(keys) = self.read(self.0)?;
+        let unknown = keys
+            .iter()
+            .map(|raw| (raw.get(), decode_key(raw)))
+            .filter(|(_, key)| record_keys::is_unknown(key));
+        match unknown_keys {
+            UnknownKeys::Allow => Ok(unknown.map(|(_, key)| key.into_owned()).collect()),
+            UnknownKeys::Reject => {
+                unknown.into_iter().next().map_or(Ok(Vec::new()), |(raw, key)| {
+                    Err(self.problem(self.position_of(raw), record_keys::problem(&key)))
+                })
+            }
+        }
+    }
+
+    fn array_of_records(self) -> Problem {
+        let problem = self.problem(0, json_array::PROBLEM.to_owned());
+        Problem { concerns_source: true, ..problem }
     }
 
     fn read<T: Deserialize<'a>>(self, part: &'a str) -> Result<T, Problem> {
         serde_json::from_str(part).map_err(|error| {
+            if error.is_eof() && json_array::starts_array(self.0) {
+                return self.array_of_records();
+            }
             // Only raw values and keys are read, so this is a syntax error, which quotes nothing.
             let message = error.to_string();
             let message =
                 message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
             let start = self.position_of(part) + error.column().saturating_sub(1);
-            self.problem(start, format!("the line is not JSON: {message}"))
+            let advice = if error.is_eof() && json_array::ends_between_values(self.0) {
+                "; write each record on one line, for example with `jq -c .`"
+            } else {
+                ""
+            };
+            self.problem(start, format!("the line is not JSON: {message}{advice}"))
         })
     }
 
@@ -152,7 +234,7 @@ impl Problem {
         let before = &line[..index.min(line.len())];
         // Counts the bytes that start a character.
         let characters = before.iter().filter(|byte| (**byte as i8) >= -0x40).count();
-        Self { column: characters as u64 + 1, message }
+        Self { column: characters as u64 + 1, message, concerns_source: false }
     }
 }
 
@@ -162,6 +244,8 @@ struct Fields<'a> {
     payload: Option<&'a RawValue>,
     messages: Option<&'a RawValue>,
     properties: Option<&'a RawValue>,
+    /// The first key that is not a field of a record.
+    first_other: Option<&'a RawValue>,
 }
 
 impl<'de> Deserialize<'de> for Fields<'de> {
@@ -183,7 +267,10 @@ impl<'de> Deserialize<'de> for Fields<'de> {
                         "payload" => fields.payload = Some(map.next_value()?),
                         "messages" => fields.messages = Some(map.next_value()?),
                         "properties" => fields.properties = Some(map.next_value()?),
-                        _ => {
+                        other => {
+                            if fields.first_other.is_none() && record_keys::is_unknown(other) {
+                                fields.first_other = Some(name);
+                            }
                             map.next_value::<IgnoredAny>()?;
                         }
                     }
@@ -196,6 +283,34 @@ impl<'de> Deserialize<'de> for Fields<'de> {
     }
 }
 
+/// All keys of an object, as written.
+struct Keys<'a>(Vec<&'a RawValue>);
+
+impl<'de> Deserialize<'de> for Keys<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Keys<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut keys = Vec::new();
+                while let Some((key, IgnoredAny)) = map.next_entry()? {
+                    keys.push(key);
+                }
+                Ok(Keys(keys))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// Returns a key without its quotes and escapes.
 pub(super) fn decode_key(name: &RawValue) -> Cow<'_, str> {
     let quoted = name.get();
     match quoted.get(1..quoted.len() - 1) {
@@ -241,7 +356,7 @@ mod tests {
     use super::*;
 
     fn problem(line: &str) -> (u64, String) {
-        let problem = validate(line.as_bytes()).unwrap_err();
+        let problem = validate(line.as_bytes(), UnknownKeys::Reject).unwrap_err();
         (problem.column, problem.message)
     }
 
@@ -253,20 +368,41 @@ mod tests {
             r#"{"messages": [{}], "properties": null, "more": 1e400}"#,
             r#"{"payload": {"messages": [ {"n": 1.0} ]}, "properties": {}}"#,
             r#"{"payload": {"anything": "of a newer generation"}}"#,
-            r#"{"payload": {}, "messages": "ignored if there is a payload"}"#,
+            r#"{"payload": {}, "id": 1, "created_at": 2, "dataset_id": 3, "source": null}"#,
             r#"{"\u006dessages": [{}], "\ud800": ["\udfff"]}"#,
             r#"{"messages": 5, "messages": []}"#,
         ] {
-            assert_eq!(validate(record.as_bytes()), Ok(Form::Record), "{record}");
+            let valid = validate(record.as_bytes(), UnknownKeys::Reject).unwrap();
+            assert_eq!((valid.form, &*valid.unknown_keys), (Form::Record, &[][..]), "{record}");
         }
         for messages in [r#"[{"role": "user", "content": "Hi"}, {"role": "assistant"}]"#, "[]"] {
-            assert_eq!(validate(messages.as_bytes()), Ok(Form::Messages));
+            let valid = validate(messages.as_bytes(), UnknownKeys::Reject).unwrap();
+            assert_eq!(valid.form, Form::Messages);
         }
     }
 
     #[test]
     fn invalid_lines_are_reported_with_their_position() {
         for (line, column, message) in [
+            (
+                "{",
+                1,
+                "the line is not JSON: EOF while parsing an object; write each record on one line, for example with `jq -c .`",
+            ),
+            ("[", 1, json_array::PROBLEM),
+            ("  [{\"messages\": []},", 1, json_array::PROBLEM),
+            (r#"[{"messages": []}, {"messages": []}]"#, 1, json_array::PROBLEM),
+            (
+                "version https://git-lfs.github.com/spec/v1",
+                1,
+                "the source is a Git LFS pointer instead of the file; fetch the file with `git lfs pull`",
+            ),
+            ("\u{1a}", 1, "the line ends with a Ctrl-Z character (0x1A); remove it"),
+            (
+                "{\"messages\": []} \u{1a}",
+                18,
+                "the line ends with a Ctrl-Z character (0x1A); remove it",
+            ),
             ("{\"messages\": [}", 15, "the line is not JSON: expected value"),
             (r#"{"messages": []"#, 15, "the line is not JSON: EOF while parsing an object"),
             (r#"{"messages": []} x"#, 18, "the line is not JSON: trailing characters"),
@@ -294,7 +430,7 @@ mod tests {
         ] {
             assert_eq!(problem(line), (column, message.to_owned()), "{line}");
         }
-        let invalid = validate(b"{\"\xc3\xa4\xff\": 1}").unwrap_err();
+        let invalid = validate(b"{\"\xc3\xa4\xff\": 1}", UnknownKeys::Reject).unwrap_err();
         assert_eq!((invalid.column, &*invalid.message), (4, "the line is not UTF-8"));
     }
 
@@ -308,7 +444,8 @@ mod tests {
             (r#"{"messages": [], "x": "#, 126, "}"),
             (r#"[{"x": "#, 124, "}]"),
         ] {
-            assert!(validate(nested(before, max_depth, after).as_bytes()).is_ok(), "{before}");
+            let deepest = nested(before, max_depth, after);
+            assert!(validate(deepest.as_bytes(), UnknownKeys::Reject).is_ok(), "{before}");
             assert!(
                 problem(&nested(before, max_depth + 1, after)).1.contains("levels"),
                 "{before}"
@@ -316,7 +453,18 @@ mod tests {
         }
         assert!(problem(&"[".repeat(1_000_000)).1.contains("128 levels"));
         let text = format!(r#"{{"messages": [{{"content": "{}"}}]}}"#, "[{".repeat(200));
-        assert!(validate(text.as_bytes()).is_ok());
+        assert!(validate(text.as_bytes(), UnknownKeys::Reject).is_ok());
+    }
+
+    #[test]
+    fn unknown_keys_beside_a_payload_are_rejected_or_returned() {
+        let line =
+            r#"{"id": 1, "é": 0, "payload": {"x": 1}, "propertie\u0073": {}, "messages": 1}"#;
+        let (column, message) = problem(line);
+        assert_eq!(column, 11);
+        assert!(message.starts_with("unknown key `é` beside `payload`; expected"), "{message}");
+        let valid = validate(line.as_bytes(), UnknownKeys::Allow).unwrap();
+        assert_eq!(valid.unknown_keys, ["é", "messages"]);
     }
 
     #[test]

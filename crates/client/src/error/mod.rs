@@ -8,6 +8,7 @@ mod report;
 mod report_json;
 #[cfg(test)]
 mod report_json_tests;
+mod unknown_key_counts;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -22,6 +23,7 @@ pub(crate) use report::UnfinishedImport;
 pub use report::{
     CreateReport, ImportReport, ImportedFile, InvalidLine, Outcome, Report, UnknownFile,
 };
+pub(crate) use unknown_key_counts::UnknownKeyCounts;
 
 /// The error of a call.
 ///

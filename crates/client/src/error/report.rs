@@ -1,5 +1,6 @@
 //! Reports of bulk calls, complete or partial.
 
+use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use mistral_datasets_types::ImportTask;
 use uuid::Uuid;
 
 use super::Error;
+use super::unknown_key_counts::UnknownKeyCounts;
 use crate::strategy::Strategy;
 
 /// The report of a bulk call. [`Error::report`] returns the partial report of a failed call.
@@ -53,6 +55,7 @@ pub struct CreateReport {
     pub(crate) task: Option<Box<ImportTask>>,
     pub(crate) unfinished_import: Option<UnfinishedImport>,
     pub(crate) elapsed: Duration,
+    pub(crate) unknown_keys: UnknownKeyCounts,
 }
 
 impl CreateReport {
@@ -103,6 +106,17 @@ impl CreateReport {
     /// Returns the import task of the last file, if files were imported.
     pub fn task(&self) -> Option<&ImportTask> {
         self.task.as_deref()
+    }
+
+    /// Returns how many unknown keys the call ignored, because
+    /// [`allow_unknown_keys`](crate::CreateRecords::allow_unknown_keys) was set.
+    pub fn unknown_key_count(&self) -> u64 {
+        self.unknown_keys.total()
+    }
+
+    /// Returns how often each unknown key was ignored, for the first 100 different keys. Long keys are shortened.
+    pub fn unknown_keys(&self) -> &BTreeMap<String, u64> {
+        self.unknown_keys.by_key()
     }
 
     /// Returns how long the call took.
@@ -162,6 +176,7 @@ pub struct ImportReport {
     pub(crate) lines: u64,
     pub(crate) invalid_lines: Vec<InvalidLine>,
     pub(crate) invalid_line_count: u64,
+    pub(crate) unknown_keys: UnknownKeyCounts,
     pub(crate) files: Vec<ImportedFile>,
     pub(crate) unknown: Vec<UnknownFile>,
 }
@@ -191,6 +206,17 @@ impl ImportReport {
     /// Returns the number of invalid lines.
     pub fn invalid_line_count(&self) -> u64 {
         self.invalid_line_count
+    }
+
+    /// Returns how many unknown keys beside a `payload` were ignored, because
+    /// [`allow_unknown_keys`](crate::ImportJsonl::allow_unknown_keys) or [`lenient`](crate::ImportJsonl::lenient) was set.
+    pub fn unknown_key_count(&self) -> u64 {
+        self.unknown_keys.total()
+    }
+
+    /// Returns how often each unknown key was ignored, for the first 100 different keys. Long keys are shortened.
+    pub fn unknown_keys(&self) -> &BTreeMap<String, u64> {
+        self.unknown_keys.by_key()
     }
 
     /// Returns the files whose import was started and has not failed, in order.

@@ -25,6 +25,7 @@ use uuid::Uuid;
 use super::report::{
     CreateReport, ImportReport, ImportedFile, InvalidLine, Outcome, UnfinishedImport, UnknownFile,
 };
+use super::unknown_key_counts::UnknownKeyCounts;
 use super::{Error, ErrorKind};
 use crate::strategy::Strategy;
 
@@ -64,6 +65,7 @@ impl CreateReport {
             strategy: self.strategy.name().into(),
             reason: (&self.reason).into(),
             elapsed: self.elapsed.as_secs_f64(),
+            unknown_keys: self.unknown_keys.clone(),
             items: stored_items(&self.items),
             task: self.task.as_deref().map(without_extra),
             unfinished_import: unfinished.map(|import| StoredUnfinishedImport {
@@ -93,6 +95,7 @@ impl CreateReport {
                 .map(|import| import.into_import().ok_or_else(|| inconsistent("unfinished_import")))
                 .transpose()?,
             elapsed: duration(stored.elapsed)?,
+            unknown_keys: stored.unknown_keys,
         };
         match &report.unfinished_import {
             Some(import) if report.task.is_none() || import.indices.end > report.items.len() => {
@@ -134,6 +137,7 @@ impl ImportReport {
             lines: self.lines,
             invalid_lines: self.invalid_lines.iter().map(StoredInvalidLine::from).collect(),
             invalid_line_count: self.invalid_line_count,
+            unknown_keys: self.unknown_keys.clone(),
             files: self.files.iter().map(StoredFile::from).collect(),
             unknown: self.unknown.iter().map(StoredFile::from).collect(),
         })
@@ -161,6 +165,7 @@ impl ImportReport {
             lines: stored.lines,
             invalid_lines: stored.invalid_lines.into_iter().map(InvalidLine::from).collect(),
             invalid_line_count: stored.invalid_line_count,
+            unknown_keys: stored.unknown_keys,
             files: files.collect::<Result<_, Error>>()?,
             unknown: unknown.collect(),
         })
@@ -184,6 +189,8 @@ struct StoredCreateReport<'a> {
     reason: Cow<'a, str>,
     /// In seconds.
     elapsed: f64,
+    #[serde(default)]
+    unknown_keys: UnknownKeyCounts,
     items: Vec<StoredItem>,
     task: Option<ImportTask>,
     unfinished_import: Option<StoredUnfinishedImport>,
@@ -243,6 +250,8 @@ struct StoredImportReport<'a> {
     lines: u64,
     invalid_lines: Vec<StoredInvalidLine>,
     invalid_line_count: u64,
+    #[serde(default)]
+    unknown_keys: UnknownKeyCounts,
     files: Vec<StoredFile>,
     unknown: Vec<StoredFile>,
 }

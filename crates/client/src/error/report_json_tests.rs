@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::report::UnfinishedImport;
+use super::unknown_key_counts::UnknownKeyCounts;
 use super::{
     CreateReport, Error, ErrorKind, ImportReport, ImportedFile, InvalidLine, Outcome, UnknownFile,
 };
@@ -36,6 +37,12 @@ fn error() -> Error {
         .with_task(task())
 }
 
+fn ignored_key() -> UnknownKeyCounts {
+    let mut counts = UnknownKeyCounts::default();
+    counts.add("metadata".to_owned());
+    counts
+}
+
 fn create_report() -> CreateReport {
     let (unknown, failed) = (error(), error());
     let mut items = vec![Outcome::Created(Uuid::from_u128(7)); 2];
@@ -43,6 +50,7 @@ fn create_report() -> CreateReport {
     items.resize(1_000_000, Outcome::Unknown(unknown));
     items.push(Outcome::NotSent);
     CreateReport {
+        unknown_keys: ignored_key(),
         dataset_id: "refunds".to_owned(),
         items,
         strategy: Strategy::File,
@@ -59,6 +67,7 @@ fn import_report() -> ImportReport {
         ImportedFile { file_id: "f".to_owned(), first_line, lines, records: 2, task }
     };
     ImportReport {
+        unknown_keys: ignored_key(),
         dataset_id: "refunds".to_owned(),
         lines: 9,
         invalid_lines: vec![InvalidLine { line: 2, column: 3, problem: "bad".to_owned() }],

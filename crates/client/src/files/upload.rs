@@ -1,7 +1,7 @@
 //! Uploads files from memory, from disk and from streams.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, ready};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -98,7 +98,8 @@ impl Upload {
     /// Uploads the content of a stream, which is polled only as fast as its content is sent. A stream can only be sent once, so
     /// the upload is never retried; see [`reopenable`](Self::reopenable).
     ///
-    /// `length` is the total number of bytes, if known; without it the upload uses chunked encoding.
+    /// `length` is the total number of bytes, if known; without it the upload uses chunked encoding. A stream of unknown length
+    /// that yields nothing was probably read before, so it is an error. To upload an empty file from a stream, pass the length 0.
     pub fn stream(
         file_name: impl Into<String>,
         content: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
@@ -172,6 +173,26 @@ impl Upload {
     /// Returns whether the content can be sent once only.
     fn is_one_shot(&self) -> bool {
         matches!(self.content, Content::Stream(_))
+    }
+
+    /// Fails if the content is a stream of unknown length that yields nothing. Waits for the first chunk.
+    async fn require_content(&mut self) -> Result<(), Error> {
+        let Content::Stream(Some(stream)) = &mut self.content else { return Ok(()) };
+        if self.length.is_some() {
+            return Ok(());
+        }
+        let is_filled = |chunk: &io::Result<Bytes>| !matches!(chunk, Ok(bytes) if bytes.is_empty());
+        let Some(first) = stream.by_ref().filter(|chunk| ready(is_filled(chunk))).next().await
+        else {
+            let message = "file: the source is empty; pass empty bytes to upload an empty file";
+            return Err(Error::invalid(OPERATION, message.to_owned())
+                .with_hint("if the source was read before, rewind it or open it again"));
+        };
+        if let Content::Stream(stream) = &mut self.content {
+            *stream =
+                stream.take().map(|rest| futures::stream::once(ready(first)).chain(rest).boxed());
+        }
+        Ok(())
     }
 
     /// Returns the content from the start, or `None` if it is a stream that was already sent.
@@ -305,6 +326,14 @@ async fn send_with_retries(
     let mut attempts = transport.start_attempts(Method::POST, Duration::MAX);
     if upload.is_one_shot() {
         attempts = attempts.only_once();
+    }
+    let has_content = tokio::time::timeout(transport.timeout(), upload.require_content());
+    match has_content.await {
+        Ok(has_content) => has_content?,
+        Err(_) => {
+            let message = "the upload made no progress within the timeout";
+            return Err(Error::new(ErrorKind::Timeout, message).with_operation(OPERATION));
+        }
     }
     loop {
         let failure = match attempt(transport, url, &mut upload).await {

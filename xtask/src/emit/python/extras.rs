@@ -39,13 +39,13 @@ pub fn pager(model: &Model, operation: &Operation, listing: &Listing) -> Result<
         signature.push("payload_type=None".to_owned());
     }
     signature.extend(
-        ["page_size=None", "prefetch=None", "limit=None", "strict=false", "**options"]
+        ["page_size=None", "prefetch=None", "limit=None", "strict=None", "**options"]
             .map(str::to_owned),
     );
     let handle: String = operation.group.split('.').map(|part| format!(".{part}()")).collect();
     Ok(format!(
         "{}#[pyo3(signature = ({}))]\nfn {}(&self, py: Python<'_>, {parameters}page_size: Option<i64>, prefetch: Option<i64>, \
-         limit: Option<i64>, strict: bool, options: Option<&Bound<'_, PyDict>>) -> PyResult<Py<PyAny>> {{\n\
+         limit: Option<i64>, strict: Option<bool>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Py<PyAny>> {{\n\
          let pager_options = pager::PagerOptions {{ page_size, prefetch, limit, strict }};\n\
          let call = move |client: &Client| client{handle}.{}({}){setters}.pager();\n\
          pager::create(py, self.session.with_keywords(py, options)?, call, pager_options, {})\n}}\n\n",

@@ -313,7 +313,7 @@ fn pager(model: &Model, operation: &Operation, listing: &Listing) -> Result<Stri
     first.push("*".to_owned());
     let mut last: Vec<String> =
         ["page_size", "prefetch", "limit"].map(|name| format!("{name}: int | None = None")).into();
-    last.push("strict: bool = False".to_owned());
+    last.push("strict: bool | None = None".to_owned());
     last.extend(options());
     let name = format!("def {}", pager_name(operation));
     let doc = docstring(&pager_doc(model, operation, listing), 8);

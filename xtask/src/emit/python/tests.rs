@@ -126,7 +126,7 @@ fn listings_have_pagers() {
     assert_holds(
         &text(&outputs, "src/generated/datasets.rs"),
         &[
-            "#[pyo3(signature = (q=None, *, page_size=None, prefetch=None, limit=None, strict=false, **options))]",
+            "#[pyo3(signature = (q=None, *, page_size=None, prefetch=None, limit=None, strict=None, **options))]",
             "let call = move |client: &Client| client.datasets().list().q(q.clone()).pager();",
             "client.datasets().list_records(dataset_id.clone()).pager()",
         ],

@@ -166,7 +166,7 @@ pub fn pager_doc(model: &Model, operation: &Operation, listing: &Listing) -> Vec
             "    page_size: Number of items per page. Limits: 1 to 100. Default: 100.",
             "    prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed. Limits: 1 to 64. Default: 8.",
             "    limit: Maximum number of items to return. Default: no limit.",
-            "    strict: Raise if the number of items differs from the server's count.",
+            "    strict: When to raise `ConflictError`. `None`: if items were deleted during iteration and others may have been missed. `True`: also if the number of items differs from the server's count. `False`: never.",
         ]
         .map(str::to_owned),
     );
@@ -180,7 +180,7 @@ pub fn pager_doc(model: &Model, operation: &Operation, listing: &Listing) -> Vec
             "    A pager, for `for` and `async for`. Every loop starts from the beginning.",
             "",
             "Raises:",
-            "    errors.ConflictError: Raised by the loop if `strict` is set and the number of items differs from the server's count.",
+            "    errors.ConflictError: Raised by the loop if items may have been missed; see `strict`.",
             "    errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.",
             "",
             "Example:",
