@@ -49,7 +49,8 @@ impl DataDirectory {
     /// Creates the directory if it is missing, and locks it.
     pub(crate) fn open(location: &DataLocation) -> Result<Self, DataError> {
         let (path, temporary) = match location {
-            DataLocation::Directory(path) => (path.clone(), None),
+            // Absolute, so that it stays the same when the program changes its working directory.
+            DataLocation::Directory(path) => (std::path::absolute(path)?, None),
             DataLocation::Memory => {
                 let directory = tempfile::Builder::new().prefix("mistral-datasets-").tempdir()?;
                 (directory.path().to_owned(), Some(directory))

@@ -21,7 +21,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::transport::{
     Auth, Failure, RawResponse, ResponseInfo, SingleRequest, Transport, decoding_error,
-    failed_response, request_failure, store_if_requested,
+    failed_response, store_if_requested,
 };
 
 const OPERATION: &str = "upload_file";
@@ -296,7 +296,7 @@ async fn send_with_retries(
                     elapsed: attempts.elapsed(),
                     attempts: attempts.count(),
                 });
-                return serde_json::from_slice(response.body()).map_err(|error| {
+                return types::decode::from_body(response.body()).map_err(|error| {
                     let error = info.add_to(decoding_error(&error));
                     error.with_attempts(attempts.count(), attempts.elapsed())
                 });
@@ -328,10 +328,11 @@ async fn attempt(
         }
     };
     let (status, headers) = (response.status(), response.headers().clone());
-    let info = ResponseInfo::new(status.as_u16(), &headers);
+    let info = transport.response_info(&response);
+    let url = response.url().clone();
     let body = match tokio::time::timeout(transport.timeout(), response.bytes()).await {
         Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) => Err(request_failure(error, false)),
+        Ok(Err(error)) => Err(transport.request_failure(error, false, Some(&url))),
         Err(_) => Err(timed_out("no complete response within the timeout")),
     };
     let body = body
