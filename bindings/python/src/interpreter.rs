@@ -78,7 +78,8 @@ pub fn shut_down(py: Python<'_>) {
     SHUTTING_DOWN.store(true, Ordering::SeqCst);
     py.detach(|| {
         let started = Instant::now();
-        while attached(ATTACHED.load(Ordering::SeqCst)) > 0 && started.elapsed() < SHUTDOWN_TIMEOUT {
+        while attached(ATTACHED.load(Ordering::SeqCst)) > 0 && started.elapsed() < SHUTDOWN_TIMEOUT
+        {
             std::thread::sleep(Duration::from_millis(1));
         }
     });

@@ -65,8 +65,7 @@ impl ClientBuilder {
         let server_url =
             parse_server_url(options.server_url.as_deref().unwrap_or(DEFAULT_SERVER_URL))?;
 
-        let certificate_variables =
-            [&[EXTRA_CERTIFICATES], &certificate_variables[..]].concat();
+        let certificate_variables = [&[EXTRA_CERTIFICATES], &certificate_variables[..]].concat();
         let own_product = concat!("mistral-datasets/", env!("CARGO_PKG_VERSION"));
         let user_agent = match user_agent {
             Some(product) => format!("{product} {own_product}"),

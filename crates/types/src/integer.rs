@@ -50,7 +50,8 @@ mod tests {
 
     #[test]
     fn integral_numbers_are_integers() {
-        let parse = |text: &str| serde_json::from_str::<Integer>(text).ok().map(|integer| integer.0);
+        let parse =
+            |text: &str| serde_json::from_str::<Integer>(text).ok().map(|integer| integer.0);
         for (text, expected) in [
             ("0", 0),
             ("0.0", 0),

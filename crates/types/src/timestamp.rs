@@ -21,7 +21,10 @@ fn parse(text: &str) -> Result<DateTime<Utc>, chrono::ParseError> {
 
 fn without_offset(text: &str) -> Option<DateTime<Utc>> {
     let parse = |format| NaiveDateTime::parse_from_str(text, format);
-    parse("%Y-%m-%dT%H:%M:%S%.f").or_else(|_| parse("%Y-%m-%d %H:%M:%S%.f")).ok().map(|time| time.and_utc())
+    parse("%Y-%m-%dT%H:%M:%S%.f")
+        .or_else(|_| parse("%Y-%m-%d %H:%M:%S%.f"))
+        .ok()
+        .map(|time| time.and_utc())
 }
 
 /// A parsed timestamp with its text, which is padded with a byte that never occurs in UTF-8.

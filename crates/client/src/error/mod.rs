@@ -141,8 +141,11 @@ impl Error {
     pub(crate) fn with_ambiguity(mut self, ambiguous: bool) -> Self {
         let inner = self.inner_mut();
         if ambiguous && !inner.ambiguous {
-            // Sending the request again without checking does more harm than ignoring the other hint.
-            inner.hint = inner.hint.take().map(|hint| format!("{AMBIGUOUS_HINT}; {hint}"));
+            // This comes first, because a write that is sent again without checking may be carried out twice.
+            inner.hint = inner.hint.take().map(|hint| {
+                let hint = hint.strip_prefix("try again; ").unwrap_or(&hint);
+                format!("{AMBIGUOUS_HINT}; {hint}")
+            });
         }
         inner.ambiguous = ambiguous;
         self
@@ -288,9 +291,7 @@ impl Error {
             }
             ErrorKind::Permission => Some("use an API key with the required permission"),
             ErrorKind::RateLimit => Some("wait before sending the next request"),
-            ErrorKind::Connection => {
-                Some("try again; a proxy or firewall may close connections")
-            }
+            ErrorKind::Connection => Some("try again; a proxy or firewall may close connections"),
             // A longer timeout of the client does not help if a gateway ran into its own.
             ErrorKind::Timeout if self.0.status.is_some() => Some("try again later"),
             ErrorKind::Timeout => Some("try again, or use a longer timeout"),

@@ -45,12 +45,12 @@ impl ErrorBody {
             .filter(|message| !message.is_empty());
         let is_from_api = message.is_some();
         let message = message.unwrap_or_else(|| {
-                let reason = http::StatusCode::from_u16(status)
-                    .ok()
-                    .and_then(|status| status.canonical_reason())
-                    .unwrap_or("unknown status");
-                format!("the server responded with {status} ({reason}) and no error message")
-            });
+            let reason = http::StatusCode::from_u16(status)
+                .ok()
+                .and_then(|status| status.canonical_reason())
+                .unwrap_or("unknown status");
+            format!("the server responded with {status} ({reason}) and no error message")
+        });
         Self { message, is_from_api, code, text }
     }
 }

@@ -94,7 +94,11 @@ fn explain(info: &ResponseInfo, body: &ErrorBody) -> (String, Option<String>) {
         return (body.message.clone(), None);
     }
     if let Some(proxy) = &origin.proxy {
-        let message = format!("{host}, or the proxy {proxy}, responded with {}", describe(info.status), host = origin.host);
+        let message = format!(
+            "{host}, or the proxy {proxy}, responded with {}",
+            describe(info.status),
+            host = origin.host
+        );
         let hint = format!(
             "check that the proxy allows requests to {}; NO_PROXY lists the hosts to which requests are sent directly",
             origin.host
@@ -103,9 +107,16 @@ fn explain(info: &ResponseInfo, body: &ErrorBody) -> (String, Option<String>) {
     }
     let text = body.text.as_deref().unwrap_or_default().to_ascii_uppercase();
     let expects_tls = ["HTTPS", "TLS", "SSL"].iter().any(|name| text.contains(name));
-    let hint = (info.status == 400 && !origin.is_encrypted && expects_tls)
-        .then(|| "the server expects TLS: use https:// in the server URL".to_owned());
-    (body.message.clone(), hint)
+    let hint = match info.status {
+        400 if !origin.is_encrypted && expects_tls => {
+            Some("the server expects TLS: use https:// in the server URL")
+        }
+        401 | 403..=405 if !text.is_empty() => Some(
+            "this is not a response of the API: check the server URL, and for a proxy or firewall that responds itself",
+        ),
+        _ => None,
+    };
+    (body.message.clone(), hint.map(str::to_owned))
 }
 
 fn describe(status: u16) -> String {

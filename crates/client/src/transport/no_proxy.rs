@@ -125,7 +125,11 @@ mod tests {
                 &["http://example.com", "https://a.b.example.com:1", "http://EXAMPLE.com./x"],
                 &["http://notexample.com", "http://example.com.evil", "http://10.1.2.3"],
             ),
-            (".example.com", &["http://example.com", "http://a.example.com"], &["http://aexample.com"]),
+            (
+                ".example.com",
+                &["http://example.com", "http://a.example.com"],
+                &["http://aexample.com"],
+            ),
             ("*.example.com", &["http://a.example.com"], &["http://example.org"]),
             ("example.com.", &["http://example.com"], &["http://com"]),
             ("bücher.example", &["http://bücher.example"], &["http://bucher.example"]),
@@ -138,10 +142,18 @@ mod tests {
             ("*:80", &["http://a.example", "http://10.0.0.1"], &["https://a.example"]),
             ("10.1.2.3", &["http://10.1.2.3:5"], &["http://10.1.2.30", "http://10.1.2.3.example"]),
             ("10.1.2.3:5", &["http://10.1.2.3:5"], &["http://10.1.2.3"]),
-            ("10.1.0.0/16", &["http://10.1.255.1"], &["http://10.2.0.1", "http://[::1]", "http://a"]),
+            (
+                "10.1.0.0/16",
+                &["http://10.1.255.1"],
+                &["http://10.2.0.1", "http://[::1]", "http://a"],
+            ),
             ("10.1.2.3/16", &["http://10.1.255.1"], &["http://10.2.0.1"]),
             ("10.1.0.0/16:81", &["http://10.1.0.1:81"], &["http://10.1.0.1"]),
-            ("::1", &["http://[::1]", "http://[0:0:0::1]:9"], &["http://[::2]", "http://127.0.0.1"]),
+            (
+                "::1",
+                &["http://[::1]", "http://[0:0:0::1]:9"],
+                &["http://[::2]", "http://127.0.0.1"],
+            ),
             ("[::1]", &["http://[::1]:7"], &["http://[::2]"]),
             ("[::1]:80", &["http://[::1]"], &["http://[::1]:81"]),
             ("fd00::/8", &["http://[fd12::3]"], &["http://[fe80::1]"]),
@@ -162,7 +174,9 @@ mod tests {
 
     #[test]
     fn entries_are_separated_by_commas_or_white_space() {
-        for list in ["a.example,b.example", " a.example , b.example ", "a.example b.example", ",b.example,"] {
+        for list in
+            ["a.example,b.example", " a.example , b.example ", "a.example b.example", ",b.example,"]
+        {
             assert!(is_direct(list, "http://b.example"), "{list}");
             assert!(!is_direct(list, "http://c.example"), "{list}");
         }
@@ -170,7 +184,19 @@ mod tests {
 
     #[test]
     fn invalid_entries_match_nothing() {
-        for list in ["", ",", ".", "*.", "a*", "10.0.0.0/33", "example.com:port", ":80", "[::1", "http://example.com", "a/b"] {
+        for list in [
+            "",
+            ",",
+            ".",
+            "*.",
+            "a*",
+            "10.0.0.0/33",
+            "example.com:port",
+            ":80",
+            "[::1",
+            "http://example.com",
+            "a/b",
+        ] {
             for url in ["http://example.com", "http://10.0.0.1", "http://a"] {
                 assert!(!is_direct(list, url), "NO_PROXY={list} {url}");
             }

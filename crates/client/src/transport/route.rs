@@ -83,7 +83,8 @@ pub(crate) fn proxy_authentication_failure(route: Route<'_>) -> Failure {
 /// its attempt; only then does a failed connection mean that nothing was sent.
 pub(crate) fn request_failure(error: reqwest::Error, is_first: bool, route: Route<'_>) -> Failure {
     if error.is_builder() {
-        let error = Error::new(ErrorKind::Validation, "invalid request").with_source(error.without_url());
+        let error =
+            Error::new(ErrorKind::Validation, "invalid request").with_source(error.without_url());
         return Failure { class: FailureClass::Permanent { is_ambiguous: false }, error };
     }
     let class = if error.is_connect() && is_first {
@@ -92,7 +93,8 @@ pub(crate) fn request_failure(error: reqwest::Error, is_first: bool, route: Rout
         FailureClass::ConnectionLost
     };
     // The URL is dropped because its query may be a secret.
-    let (is_connect, is_timeout, is_request) = (error.is_connect(), error.is_timeout(), error.is_request());
+    let (is_connect, is_timeout, is_request) =
+        (error.is_connect(), error.is_timeout(), error.is_request());
     let error = error.without_url();
     let causes = Causes::of(&error);
     if is_connect && causes.is_proxy_authentication() {
@@ -125,7 +127,8 @@ fn connect_problem(causes: &Causes<'_>, route: Route<'_>) -> (String, String) {
     if let Some(proxy) = route.proxy {
         let name = proxy.name();
         if tunnel == Some("unsuccessful") {
-            let hint = format!("check that the proxy allows connections to {server}; {NO_PROXY_HINT}");
+            let hint =
+                format!("check that the proxy allows connections to {server}; {NO_PROXY_HINT}");
             return (format!("the proxy {name} refused to connect to {server}"), hint);
         }
         let reaches_proxy = match (tunnel, causes.message_after("SOCKS error: ")) {
@@ -135,7 +138,7 @@ fn connect_problem(causes: &Causes<'_>, route: Route<'_>) -> (String, String) {
         };
         if !reaches_proxy {
             let problem = format!("cannot connect to the proxy {name}");
-            return match causes.tls_problem() {
+            return match causes.tls_problem(proxy.url().scheme() == "https") {
                 Some((cause, None)) => (
                     format!("{problem}: {cause}"),
                     "use http:// in the proxy's URL unless connections to the proxy itself are encrypted".to_owned(),
@@ -147,11 +150,14 @@ fn connect_problem(causes: &Causes<'_>, route: Route<'_>) -> (String, String) {
         }
     }
     let problem = format!("cannot connect to {route}");
-    match causes.tls_problem() {
+    match causes.tls_problem(route.has_scheme("https")) {
         Some((cause, Some(hint))) => (format!("{problem}: {cause}"), hint),
         Some((cause, None)) => {
             let hint = "use http:// in the server URL if the server is not encrypted";
             (format!("{problem}: {cause}"), hint.to_owned())
+        }
+        None if causes.is_name_resolution() && route.proxy.is_none() => {
+            (format!("{problem}: {cause}"), "check the host name in the server URL".to_owned())
         }
         None => (format!("{problem}: {cause}"), unreachable_hint(route)),
     }
@@ -227,9 +233,23 @@ impl<'a> Causes<'a> {
             })
     }
 
+    fn is_name_resolution(&self) -> bool {
+        self.messages.iter().any(|message| message == "dns error")
+    }
+
+    /// Returns whether the other side closed the connection, as many servers do when they receive TLS but do not expect it.
+    fn is_closed(&self) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        let kinds = self.errors.iter().filter_map(|error| error.downcast_ref::<io::Error>());
+        kinds
+            .map(io::Error::kind)
+            .any(|kind| matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset))
+            || self.innermost() == "tls handshake eof"
+    }
+
     /// Returns what went wrong in a TLS handshake, and what to do. There is no hint if the other side does not seem to
-    /// speak TLS.
-    fn tls_problem(&self) -> Option<(String, Option<String>)> {
+    /// speak TLS. `is_tls` says whether the connection starts with a handshake at all.
+    fn tls_problem(&self, is_tls: bool) -> Option<(String, Option<String>)> {
         let tls = self.errors.iter().find_map(|error| error.downcast_ref::<rustls::Error>());
         match tls {
             Some(rustls::Error::InvalidMessage(_)) => {
@@ -239,7 +259,7 @@ impl<'a> Causes<'a> {
                 let (problem, hint) = tls::explain(error);
                 Some((problem, Some(hint)))
             }
-            None if self.innermost() == "tls handshake eof" => {
+            None if is_tls && self.is_closed() => {
                 Some(("the connection was closed during the TLS handshake".to_owned(), None))
             }
             None => None,

@@ -32,7 +32,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
+    SignatureScheme,
 };
 
 use crate::error::Error;
@@ -102,7 +103,9 @@ fn certificates_of(name: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let path = Path::new(&path);
     let certificates: Vec<_> = std::fs::read(path)
         .map(|pem| CertificateDer::pem_slice_iter(&pem).flatten().collect())
-        .map_err(|error| format!("{name} names {}, which cannot be read: {error}", path.display()))?;
+        .map_err(|error| {
+            format!("{name} names {}, which cannot be read: {error}", path.display())
+        })?;
     if certificates.is_empty() {
         return Err(format!("{name} names {}, which contains no PEM certificates", path.display()));
     }
@@ -191,13 +194,8 @@ impl Trust {
         let Some(verifier) = &self.verifier else {
             return Err(CertificateError::UnknownIssuer.into());
         };
-        let result = verifier.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        );
+        let result =
+            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match result {
             Err(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(other))))
                 if matches!(other.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity)) =>
@@ -229,7 +227,8 @@ pub(super) fn explain(error: &rustls::Error) -> (String, String) {
             return match other.downcast_ref::<MissingCertificates>() {
                 Some(problems) => (
                     format!("{UNTRUSTED}; {problems}"),
-                    "set the variable to the path of a file with PEM certificates, or unset it".to_owned(),
+                    "set the variable to the path of a file with PEM certificates, or unset it"
+                        .to_owned(),
                 ),
                 None => (error.to_string(), CHECK_SERVER.to_owned()),
             };

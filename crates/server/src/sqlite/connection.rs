@@ -31,15 +31,14 @@ const WAL_SIZE_LIMIT: u32 = 64 << 20;
 
 /// Opens a database file, whatever its name.
 pub(super) fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
-    let path = std::path::absolute(path)
-        .map_err(|_| rusqlite::Error::InvalidPath(path.to_owned()))?;
+    let path =
+        std::path::absolute(path).map_err(|_| rusqlite::Error::InvalidPath(path.to_owned()))?;
     Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
 }
 
 /// Opens the connection that writes. Creates the file if it is missing.
 pub(super) fn writer(path: &Path, synchronous: Synchronous) -> rusqlite::Result<Connection> {
-    let connection =
-        open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     // The page size and `auto_vacuum` only affect new files, and must be set before WAL mode. Larger pages waste less space on
     // records of typical size; incremental vacuuming lets the file shrink in small steps.
     connection.pragma_update(None, "page_size", 8192)?;
