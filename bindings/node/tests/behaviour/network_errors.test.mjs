@@ -223,7 +223,10 @@ test("missing_temporary_directory_is_explained", async () => {
     const lines = (async function* () {
       yield Buffer.from('{"messages": []}\n');
     })();
-    for (const call of [() => datasets.importJsonl({ datasetId: id, source: lines }), () => Mistral.local()]) {
+    for (const call of [
+      () => datasets.importJsonl({ datasetId: id, source: lines }),
+      () => Mistral.local(),
+    ]) {
       const { hint } = await failure(call(), ConfigurationError);
       assert.match(hint, /create the folder \/missing, or set TMPDIR/);
     }

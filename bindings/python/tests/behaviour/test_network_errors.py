@@ -69,7 +69,7 @@ def respond(text: str) -> Callable[[socket.socket], object]:
 
 
 def self_signed(directory: Path, name: str) -> Callable[[socket.socket], object]:
-    """Creates a certificate with the defaults of OpenSSL, which mark it as an authority. Returns a TLS handler with it."""
+    """Returns a TLS handler with a new self-signed certificate. OpenSSL marks it as an authority by default."""
     options = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     options += ["-addext", "subjectAltName=DNS:localhost", "-keyout", f"{name}.key", "-out", f"{name}.pem"]
     subprocess.run(["openssl", "req", "-x509", *options], cwd=directory, check=True, capture_output=True)
@@ -149,9 +149,7 @@ async def test_proxy_authentication_errors(style: str) -> None:
                     assert "secret" not in f"{error} {error!r}"
 
 
-async def test_certificate_problems_are_explained(
-    style: str, tmp_path: Path, environment: pytest.MonkeyPatch
-) -> None:
+async def test_certificate_problems_are_explained(style: str, tmp_path: Path, environment: pytest.MonkeyPatch) -> None:
     handle = self_signed(tmp_path, "own")
     self_signed(tmp_path, "other")
     with listening(handle) as port:

@@ -70,4 +70,4 @@ async def test_local_directories_with_unusual_names(
         os.chdir(tmp_path)
         with Mistral.local(tmp_path / name) as mistral:
             assert await Api(style, mistral).datasets.fetch(dataset_id=dataset.id) == dataset
-    assert sorted(os.listdir(tmp_path)) == sorted(names)
+    assert {path.name for path in tmp_path.iterdir()} == set(names)
