@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use futures::StreamExt;
 use mistral_datasets::types::Dataset;
 use mistral_datasets::{Client, ErrorKind, Options};
 use mistral_datasets_tests::{CannedResponse, CannedServer, Fixture};
@@ -98,25 +99,36 @@ async fn an_export_restarts_if_the_file_behind_its_link_was_replaced() {
         }
     }
 
-    // A stream skips the records it has delivered, and never joins parts of two lines.
+    // What was delivered cannot be taken back.
     inject_replacement().await;
     let mut records = export().records();
-    let mut texts = Vec::new();
-    while let Some(record) = records.next().await {
-        texts.push(record.unwrap().properties.parse::<Value>().unwrap()["text"].clone());
-    }
-    assert_eq!(texts, ["first", "second", "third", "fourth"]);
+    let first = records.next().await.unwrap().unwrap();
+    assert_eq!(first.properties.parse::<Value>().unwrap()["text"], "first");
+    let error = records.next().await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Conflict, Some("export")));
+    assert!(records.next().await.is_none());
     inject_replacement().await;
     let mut written = Vec::new();
-    export().to_writer(&mut written).await.unwrap();
-    let second_line = other.find('\n').unwrap() + 1;
-    let expected = format!("{}{}", &expected[..first_line], &other[second_line..]);
-    assert_eq!(String::from_utf8(written).unwrap(), expected);
+    let error = export().to_writer(&mut written).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert_eq!(String::from_utf8(written).unwrap(), expected[..first_line]);
 
-    // A plain download cannot skip lines, so this is an error.
     let link = export_link(&fixture, &dataset).await;
     inject_replacement().await;
-    let error = fixture.client.open_link(&link).await.unwrap().bytes().await.unwrap_err();
+    let bytes = fixture.client.open_link(&link).await.unwrap().bytes().await.unwrap();
+    assert_eq!(bytes, other);
+    inject_replacement().await;
+    let path = directory.path().join("download.jsonl");
+    fixture.client.open_link(&link).await.unwrap().to_path(&path).await.unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), other.clone().into_bytes());
+    inject_replacement().await;
+    let mut chunks = fixture.client.open_link(&link).await.unwrap().into_stream();
+    let error = loop {
+        match chunks.next().await.unwrap() {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Conflict, Some("open_link")));
 }
 
@@ -196,4 +208,31 @@ async fn a_redirect_does_not_send_the_link_as_referer() {
     assert_eq!(content, "content");
     let request = &target.requests()[0];
     assert!(!request.contains("referer") && !request.contains("the-signature"), "{request}");
+}
+
+#[tokio::test]
+async fn without_a_strong_etag_a_download_is_never_continued() {
+    let fixture = Fixture::start().await;
+    let client = &fixture.client;
+    for etag in [None, Some("W/\"a\"")] {
+        let part = |body: &str| {
+            let response = CannedResponse::new(200, body);
+            match etag {
+                Some(etag) => response.header("etag", etag),
+                None => response,
+            }
+        };
+        // The second version of the file has the same length.
+        let start = || async {
+            CannedServer::start_sequence([part("the first").cut_off_at(4), part("and other")]).await
+        };
+        let server = start().await;
+        let bytes = client.open_link(server.url()).await.unwrap().bytes().await.unwrap();
+        assert_eq!(bytes, "and other", "{etag:?}");
+        assert!(server.requests().iter().all(|request| !request.contains("range:")));
+        let server = start().await;
+        let mut chunks = client.open_link(server.url()).await.unwrap().into_stream();
+        assert_eq!(chunks.next().await.unwrap().unwrap(), "the ");
+        assert_eq!(chunks.next().await.unwrap().unwrap_err().kind(), ErrorKind::Conflict);
+    }
 }

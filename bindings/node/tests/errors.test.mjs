@@ -221,7 +221,7 @@ test("invalid options are configuration errors", () => {
     [{ apiKey: "k", timeoutMs: 0 }, /^timeoutMs: /],
     [{ apiKey: "k", timeoutMs: "5" }, /^timeoutMs: /],
     [{ apiKey: "k", deadlineMs: -1 }, /^deadlineMs: /],
-    [{ apiKey: "k", retryConfig: 1.5 }, /^retryConfig: expected a positive integer/],
+    [{ apiKey: "k", retryConfig: 1.5 }, /^retryConfig: expected an integer of at least 0/],
     [{ apiKey: "k", proxy: "no url" }, /^the proxy URL is invalid/],
     [{ apiKey: "k", caCertificates: "none" }, /certificate/],
     [{ apiKey: "k", caCertificates: 5 }, /^caCertificates: expected PEM certificates/],

@@ -85,12 +85,16 @@ def test_spawned_processes_unpickle_the_client(canned: Canned, tmp_path: Path) -
 
 
 def test_retry_policies_can_be_compared_and_pickled() -> None:
-    retries = RetryPolicy(7, first_delay=0.25, max_delay=30, max_retry_after=5)
-    assert (retries.max_attempts, retries.first_delay, retries.max_delay, retries.max_retry_after) == (8, 0.25, 30, 5)
-    assert repr(retries) == "RetryPolicy(7, first_delay=0.25, max_delay=30.0, max_retry_after=5.0)"
+    retries = RetryPolicy(7, first_delay=0.25, max_delay=30, max_retry_after=5, retry_unavailable_writes=False)
+    assert (retries.max_retries, retries.first_delay, retries.max_delay, retries.max_retry_after) == (7, 0.25, 30, 5)
+    assert retries.retry_unavailable_writes is False
+    assert (
+        repr(retries)
+        == "RetryPolicy(7, first_delay=0.25, max_delay=30.0, max_retry_after=5.0, retry_unavailable_writes=False)"
+    )
     assert pickle.loads(pickle.dumps(retries)) == retries
-    assert {retries, RetryPolicy(7, first_delay=0.25, max_delay=30, max_retry_after=5)} == {retries}
+    assert {retries, pickle.loads(pickle.dumps(retries))} == {retries}
     assert RetryPolicy() != RetryPolicy(7)
     frozen: Any = retries
     with pytest.raises(AttributeError):
-        frozen.max_attempts = 3
+        frozen.max_retries = 3

@@ -14,12 +14,9 @@ use crate::transport::SingleRequest;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
-/// The delay before the first poll, and the maximum delay.
+/// The delay before the first poll, which grows by half after each poll, and the maximum delay.
 const FIRST_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_INTERVAL: Duration = Duration::from_secs(5);
-
-/// The factor by which the delay grows after each poll.
-const INTERVAL_GROWTH: f64 = 1.5;
 
 /// The minimum time for the last poll, which starts when the timeout expires.
 const LAST_POLL: Duration = Duration::from_secs(1);
@@ -189,7 +186,7 @@ impl Wait {
                     return Err(error.with_operation("wait").with_task(task));
                 }
             }
-            interval = interval.mul_f64(INTERVAL_GROWTH).min(self.max_interval);
+            interval = interval.saturating_add(interval / 2).min(self.max_interval);
             let remaining = self.timeout.saturating_sub(started.elapsed()).max(LAST_POLL);
             match tokio::time::timeout(remaining, handle.refresh().into_future()).await {
                 Ok(refreshed) => task = refreshed?,

@@ -11,6 +11,7 @@ mod files;
 mod imports;
 mod network;
 mod pagers;
+mod promises;
 mod records;
 mod responses;
 mod retries;

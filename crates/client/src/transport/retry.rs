@@ -20,6 +20,9 @@ use tower::retry::budget::{Budget as _, TpsBudget};
 use crate::config::RetryPolicy;
 use crate::error::{Error, ErrorKind};
 
+/// The longest delay that is told apart from longer ones, 136 years. It can be added to an `Instant`.
+const MAX_DELAY: Duration = Duration::from_secs(u32::MAX as u64);
+
 /// The retry budget that all clones of a client share: 10 retries per second plus one for every five calls.
 #[derive(Clone)]
 pub(crate) struct RetryBudget(Arc<TpsBudget>);
@@ -249,7 +252,7 @@ impl Attempts {
         let max_delay = self.delays.next().unwrap_or_else(|| self.policy.delay_limit());
         // Jitter is added to `Retry-After` too: the server sends the same value to all clients.
         let jitter = max_delay.mul_f64(rand::random());
-        let delay = class.retry_after().unwrap_or_default().saturating_add(jitter);
+        let delay = class.retry_after().unwrap_or_default().saturating_add(jitter).min(MAX_DELAY);
         if self.elapsed().saturating_add(delay) >= self.deadline {
             return Err(error.with_not_retried("the deadline would pass before the next attempt"));
         }
@@ -261,9 +264,6 @@ impl Attempts {
         error.with_attempts(self.count, self.elapsed())
     }
 }
-
-/// The longest `Retry-After` that is told apart from longer ones. No caller waits for years.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// Parses how long the server asks to wait: seconds, possibly with a fraction, a date, or the `retry-after-ms` header that
 /// some gateways send.
@@ -286,7 +286,7 @@ fn parse_number(text: &str, unit_seconds: f64) -> Option<Duration> {
         return None;
     }
     let seconds = text.parse::<f64>().ok()? * unit_seconds;
-    Some(Duration::try_from_secs_f64(seconds).unwrap_or(MAX_RETRY_AFTER).min(MAX_RETRY_AFTER))
+    Some(Duration::try_from_secs_f64(seconds).unwrap_or(MAX_DELAY).min(MAX_DELAY))
 }
 
 #[cfg(test)]
@@ -472,7 +472,7 @@ mod tests {
         assert_eq!(parse("retry-after", "1.5"), Some(Duration::from_millis(1500)));
         assert_eq!(parse("retry-after-ms", "250"), Some(Duration::from_millis(250)));
         assert_eq!(parse("retry-after-ms", "0.5"), Some(Duration::from_micros(500)));
-        assert_eq!(parse("retry-after", &"9".repeat(400)), Some(MAX_RETRY_AFTER));
+        assert_eq!(parse("retry-after", &"9".repeat(400)), Some(MAX_DELAY));
         for text in ["soon", "-1", "inf", "nan", "1e3", "", "1.2.3"] {
             assert_eq!(parse("retry-after", text), None, "{text}");
         }
