@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use mistral_datasets::{Client, ClientBuilder, Error, ErrorKind, LocalData, RetryPolicy};
 use mistral_datasets_tests::{CannedResponse, CannedServer, Fixture};
@@ -125,6 +126,18 @@ async fn proxy_errors_name_the_proxy() {
     let error =
         list_error(builder("https://a.example").proxy(format!("https://127.0.0.1:{refusing}")));
     assert!(hint(&error.await).contains("use http:// in the proxy's URL"));
+
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let name = format!("the proxy {}", silent.local_addr().unwrap());
+    let client = builder("http://a.example").proxy(silent.local_addr().unwrap().to_string());
+    let client = client.timeout(Duration::from_millis(200)).build().unwrap();
+    for error in [
+        client.datasets().list().await.unwrap_err(),
+        client.files().upload(mistral_datasets::Upload::bytes("a", "b")).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert!(error.message().contains(&name), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -121,10 +121,7 @@ impl ResumableDownload {
                 Ok(Some(Err(error))) => {
                     self.transport.request_failure(error, false, Some(&self.url))
                 }
-                Err(_) => Failure::connection_lost(Error::new(
-                    ErrorKind::Timeout,
-                    "the download made no progress within the timeout",
-                )),
+                Err(_) => self.transport.timed_out("no progress of the download from", &self.url),
             };
             self.body = None;
             self.wait_for_retry(failure).await?;

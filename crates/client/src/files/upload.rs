@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt};
 use futures::{Stream, TryStreamExt};
 use mistral_datasets_types as types;
-use reqwest::Method;
+use reqwest::{Method, Url};
 use tokio_util::io::ReaderStream;
 
 use crate::argument::IntoOption;
@@ -313,8 +313,7 @@ async fn attempt(
     url: &str,
     upload: &mut Upload,
 ) -> Result<(ResponseInfo, http::Response<Bytes>), Failure> {
-    let timed_out =
-        |message: &str| Failure::connection_lost(Error::new(ErrorKind::Timeout, message));
+    let target = Url::parse(url).expect("the server URL was validated");
     let monitor = Arc::new(StallMonitor::start());
     let request = || {
         let Some(form) = upload.form(monitor.clone())? else { return Ok(None) };
@@ -324,7 +323,7 @@ async fn attempt(
     let response = tokio::select! {
         response = transport.exchange(OPERATION, Auth::ApiKey, request) => response?,
         () = monitor.stalled(transport.timeout()) => {
-            return Err(timed_out("the upload made no progress within the timeout"));
+            return Err(transport.timed_out("no progress of the upload to", &target));
         }
     };
     let (status, headers) = (response.status(), response.headers().clone());
@@ -333,7 +332,7 @@ async fn attempt(
     let body = match tokio::time::timeout(transport.timeout(), response.bytes()).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) => Err(transport.request_failure(error, false, Some(&url))),
-        Err(_) => Err(timed_out("no complete response within the timeout")),
+        Err(_) => Err(transport.timed_out("no complete response from", &url)),
     };
     let body = body
         .map_err(|Failure { class, error }| Failure { class, error: info.clone().add_to(error) })?;

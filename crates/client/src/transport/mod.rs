@@ -203,7 +203,7 @@ impl Transport {
         let opening = self.exchange(operation, auth, || Ok(request.try_clone()));
         let response = match tokio::time::timeout(self.settings.timeout, opening).await {
             Ok(response) => response?,
-            Err(_) => return Err(self.no_response(request.url())),
+            Err(_) => return Err(self.timed_out(NO_RESPONSE, request.url())),
         };
         if response.status().is_success() {
             return Ok(response);
@@ -224,12 +224,15 @@ impl Transport {
         Err(Failure { class, error })
     }
 
-    /// Returns the failure of an attempt that exceeded its timeout.
-    fn no_response(&self, url: &Url) -> Failure {
-        let message = format!("no response from {} within the timeout", self.route(url));
+    /// Returns the failure of an attempt that exceeded its timeout. `problem` is the start of the message, such as
+    /// `no response from`.
+    pub(crate) fn timed_out(&self, problem: &str, url: &Url) -> Failure {
+        let message = format!("{problem} {} within the timeout", self.route(url));
         Failure::connection_lost(Error::new(ErrorKind::Timeout, message))
     }
 }
+
+const NO_RESPONSE: &str = "no response from";
 
 /// How a request is authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -276,7 +279,7 @@ impl CallSender {
         };
         match tokio::time::timeout(self.transport.timeout(), exchange).await {
             Ok(result) => result,
-            Err(_) => Err(self.transport.no_response(request.url())),
+            Err(_) => Err(self.transport.timed_out(NO_RESPONSE, request.url())),
         }
     }
 }
