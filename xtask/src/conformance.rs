@@ -60,7 +60,7 @@ pub fn install(root: &Path) -> Result<(), String> {
 /// # Errors
 /// Fails if the server does not start.
 pub fn start_server(root: &Path) -> Result<LocalServer, String> {
-    LocalServer::start(&artifacts::command(root), &["--api-key", API_KEY])
+    LocalServer::start(&artifacts::command(root), &["--api-key", API_KEY, "--test-routes"])
 }
 
 /// Returns a round: `examples` requests per operation, and as many sequences along links.

@@ -1,8 +1,9 @@
 // Validators of arguments. Each returns `{ value }`, the value for the native module, or `{ problem }`. Problems never quote
-// strings or objects, which may be part of a conversation.
+// strings or objects, which may be part of a conversation. If the problem is inside the argument, `location` is the path there.
 
 "use strict";
 
+const { InvalidValueError, exactJson } = require("./exact-json.js");
 const { RawJson } = require("./raw-json.js");
 
 function string(value) {
@@ -60,21 +61,19 @@ function json(value) {
     return expected("an object", value);
   }
   try {
-    const text = JSON.stringify(value);
+    const text = exactJson(value);
     return text?.startsWith("{") ? { value: text } : { problem: "expected a JSON object" };
   } catch (error) {
-    return { problem: serializationProblem(error) };
+    if (error instanceof InvalidValueError) {
+      return { location: error.location, problem: error.problem };
+    }
+    return { problem: `cannot be serialized as JSON: ${error?.message}` };
   }
 }
 
-/** Describes why `JSON.stringify` threw. */
-function serializationProblem(error) {
-  const message = String(error?.message);
-  if (message.includes("BigInt")) {
-    return "contains a BigInt, which JSON.stringify does not support; pass the exact JSON with RawJson.from(text)";
-  }
-  if (message.includes("circular")) return "contains a circular reference";
-  return `cannot be serialized as JSON: ${message}`;
+/** Validates an object and serializes it to JSON. Null is the same as an empty object. */
+function jsonOrNull(value) {
+  return value === null ? { value: "null" } : json(value);
 }
 
 /** Validates the type of a file. `transfer.js` validates its properties. */
@@ -149,6 +148,7 @@ module.exports = {
   file,
   integer,
   json,
+  jsonOrNull,
   milliseconds,
   number,
   optional,

@@ -11,11 +11,13 @@ import type { FileContent } from "./transfer.js";
 
 /**
  * A record to create: a payload with properties, a payload alone, or an existing record. If a bare payload has a `properties`
- * property, its value becomes the record's properties, as in JSONL files.
+ * property, its value becomes the record's properties, as in JSONL files. Null properties are the same as an empty object.
+ *
+ * Values that JSON cannot represent, such as NaN, a `Map` or a function, are rejected with their path.
  */
 export type NewRecord =
-  | { payload: ConversationPayloadInput; properties?: RecordPropertiesInput | undefined }
-  | { messages: readonly object[]; properties?: RecordPropertiesInput | undefined }
+  | { payload: ConversationPayloadInput; properties?: RecordPropertiesInput | null | undefined }
+  | { messages: readonly object[]; properties?: RecordPropertiesInput | null | undefined }
   | DatasetRecord
   | ExportedRecord
   | RawJson;
@@ -37,7 +39,8 @@ export interface CreateRecordsRequest {
   /** Whether to continue after a record has failed. Default: `stop`. */
   onError?: "stop" | "continue" | undefined;
   /**
-   * Report of an earlier call with the same records. Records that it created, or may have created, are skipped.
+   * Report of an earlier call with the same records and dataset. Records that it created, or may have created, are skipped. The
+   * report of another process is created by {@link CreateReport.fromJSON}.
    */
   resume?: CreateReport | undefined;
   /** Callback for progress updates. If it throws, the call is cancelled and rejects with that error. */
@@ -70,7 +73,10 @@ export interface ImportJsonlRequest {
   wait?: boolean | undefined;
   /** Maximum time to wait for each file's import, in milliseconds. Default: 1800000 (30 minutes). */
   timeoutMs?: number | undefined;
-  /** Report of an earlier call with the same source. Lines that it imported, or may have imported, are skipped. */
+  /**
+   * Report of an earlier call with the same source and dataset. Lines that it imported, or may have imported, are skipped. The
+   * report of another process is created by {@link ImportReport.fromJSON}.
+   */
   resume?: ImportReport | undefined;
   /** Callback for progress updates. If it throws, the call is cancelled and rejects with that error. */
   onProgress?: ((progress: Progress) => void | Promise<void>) | undefined;

@@ -5,12 +5,14 @@
 const { Readable } = require("node:stream");
 const { ReadableStream } = require("node:stream/web");
 const { fileURLToPath } = require("node:url");
+const { types } = require("node:util");
 
 const {
   boolean,
   callback,
   expected,
   json,
+  jsonOrNull,
   milliseconds,
   optional,
   size,
@@ -27,10 +29,7 @@ const { CreateReport, ImportReport, nativeReport } = require("./report.js");
 
 const CREATE_RECORDS = new Operation("create_records", null, {
   datasetId: string,
-  records: (value) =>
-    isIterable(value) && typeof value !== "string"
-      ? { value }
-      : expected("an iterable of records", value),
+  records: validateRecords,
   concurrency: optional(size),
   strategy: optional(string),
   onError: optional((value) =>
@@ -61,6 +60,18 @@ const IMPORT_JSONL = new Operation("import_jsonl", null, {
   ),
   onProgress: optional(callback),
 });
+
+function validateRecords(value) {
+  // These are iterable, but yield keys, bytes or characters.
+  const isOther = typeof value === "string" || types.isMap(value) || types.isArrayBufferView(value);
+  if (isIterable(value) && !isOther) return { value };
+  const { problem } = expected("an iterable of records", value);
+  const remedy =
+    typeof value === "string" || value instanceof URL || types.isArrayBufferView(value)
+      ? "for a JSONL file, use `importJsonl`"
+      : "for one record, use `createRecord` or pass `[record]`";
+  return { problem: `${problem}; ${remedy}` };
+}
 
 function isIterable(value) {
   return value?.[Symbol.asyncIterator] !== undefined || value?.[Symbol.iterator] !== undefined;
@@ -119,20 +130,22 @@ async function run(operation, call, native, { onProgress }, source, push, Report
   }
 }
 
-/** Returns the JSON of a record's payload and properties, and the problem if one cannot be serialized. */
+/** Returns the JSON of a record's payload and properties, or the problem if one cannot be serialized. */
 function recordJson(record) {
   if (record instanceof DatasetRecord || record instanceof ExportedRecord) {
     return [record.payloadText, record.propertiesText];
   }
   if (record instanceof RawJson) return [record.text, "{}"];
-  const { payload, properties = {} } = isObject(record) ? splitRecord(record) : {};
-  const [payloadJson, propertiesJson] = [objectJson(payload), objectJson(properties)];
-  return [payloadJson.value, propertiesJson.value, payloadJson.problem ?? propertiesJson.problem];
-}
-
-/** Serializes an object. Anything else becomes `null`, which the Rust client rejects for this record. */
-function objectJson(value) {
-  return isObject(value) ? json(value) : { value: "null" };
+  const { payload, properties = {} } = isObject(record) ? splitRecord(record) : { payload: record };
+  const texts = [];
+  for (const [name, { value, problem, location = "" }] of [
+    ["payload", json(payload)],
+    ["properties", jsonOrNull(properties)],
+  ]) {
+    if (problem !== undefined) return [undefined, undefined, `${name}${location}: ${problem}`];
+    texts.push(value);
+  }
+  return texts;
 }
 
 function isObject(value) {
@@ -186,8 +199,11 @@ function toLine(item, number) {
   if (item instanceof DatasetRecord || item instanceof ExportedRecord) {
     return `{"payload": ${item.payloadText}, "properties": ${item.propertiesText}}\n`;
   }
-  const { value, problem } = json(item);
-  if (problem !== undefined) throw new TypeError(`line ${number}: ${problem}`);
+  const { value, problem, location = "" } = json(item);
+  if (problem !== undefined) {
+    const path = location.replace(/^\./, "");
+    throw new TypeError(`line ${number}: ${path === "" ? "" : `${path}: `}${problem}`);
+  }
   return `${value}\n`;
 }
 

@@ -11,6 +11,9 @@ export class Call<T> extends Promise<T> {
   /**
    * Returns the value together with the raw response. Must be called directly on the call, before any `await`.
    *
+   * Calls that send several requests have no single response: bulk calls, imports that wait, exports, downloads and waits. For
+   * these, the returned promise rejects with a `TypeError`, and nothing is sent.
+   *
    * @throws {TypeError} If the call has already started.
    */
   withResponse(): Promise<WithResponse<T>>;

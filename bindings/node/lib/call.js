@@ -29,6 +29,17 @@ class Call extends Promise {
     return call;
   }
 
+  /** Starts a call that has no single response. It rejects without sending anything if the raw response is wanted. */
+  static startMultiple(send) {
+    return Call.start(async (state) => {
+      if (!state.raw) return send();
+      throw new TypeError(
+        "withResponse() is supported for calls that send a single request; bulk calls, imports, exports, downloads, " +
+          "counts and waits have no single response",
+      );
+    });
+  }
+
   withResponse() {
     const state = this.#state;
     // A call with invalid arguments is rejected immediately and has no state.

@@ -53,13 +53,16 @@ class ExportedRecord extends Model {
 
 const EXPORT = new Operation("export", null, {
   datasetId: string,
-  to: (value) =>
-    ["string", "function"].includes(typeof value) ||
-    value instanceof URL ||
-    value instanceof WritableStream ||
-    isWritable(value)
-      ? { value }
-      : expected("a path, a writable stream or a function", value),
+  to: (value) => {
+    if (["string", "function"].includes(typeof value) || value instanceof URL) return { value };
+    if (value instanceof WritableStream) {
+      return value.locked ? { problem: "the stream is locked" } : { value };
+    }
+    if (!isWritable(value)) return expected("a path, a writable stream or a function", value);
+    return value.destroyed || value.writable === false
+      ? { problem: "the stream is not writable" }
+      : { value };
+  },
   compression: optional(string),
   onProgress: optional(callback),
 });

@@ -42,7 +42,8 @@ class Operation {
    * Validates arguments and options, and starts a call that returns a response.
    *
    * @param invoke Makes the call, given a native client and the arguments by name.
-   * @param {{ cancellable?: boolean }} needs Whether the call must be able to cancel itself.
+   * @param {{ cancellable?: boolean, multiple?: boolean }} needs Whether the call must be able to cancel itself, and whether it
+   *   sends several requests and so has no single response.
    */
   call(native, request, options, invoke, needs = {}) {
     let values, callOptions;
@@ -53,13 +54,16 @@ class Operation {
     } catch (error) {
       return Call.reject(error);
     }
-    return Call.start((state) =>
-      withCallScope(native, callOptions, { ...needs, raw: state.raw }, async (native) => {
+    const { cancellable, multiple } = needs;
+    const start = multiple ? Call.startMultiple : Call.start;
+    return start((state) => {
+      const raw = state?.raw;
+      return withCallScope(native, callOptions, { cancellable, raw }, async (native) => {
         const result = this.unwrap(await invoke(native, values), native);
-        if (state.raw) state.response = toRawResponse(result.rawResponse);
+        if (raw) state.response = toRawResponse(result.rawResponse);
         return this.decode(result, native);
-      }),
-    );
+      });
+    });
   }
 
   /**
@@ -67,10 +71,16 @@ class Operation {
    *
    * @param run Makes the call, given a native client and the arguments by name, and returns its value.
    */
-  async runCancellable(native, request, options, run) {
-    const values = this.validate(request);
-    return withCallScope(native, parseCallOptions(options), { cancellable: true }, (native) =>
-      run(native, values),
+  runCancellable(native, request, options, run) {
+    let values, callOptions;
+    try {
+      values = this.validate(request);
+      callOptions = parseCallOptions(options);
+    } catch (error) {
+      return Call.reject(error);
+    }
+    return Call.startMultiple(() =>
+      withCallScope(native, callOptions, { cancellable: true }, (native) => run(native, values)),
     );
   }
 
@@ -93,8 +103,8 @@ class Operation {
         values[name] = undefined;
         continue;
       }
-      const { value, problem } = validate(argument);
-      if (problem !== undefined) throw this.invalid(`${name}: ${problem}`);
+      const { value, problem, location = "" } = validate(argument);
+      if (problem !== undefined) throw this.invalid(`${name}${location}: ${problem}`);
       values[name] = value;
     }
     return values;

@@ -4,6 +4,7 @@
 
 const { boolean, optional, size } = require("./arguments.js");
 const { BatchIterator } = require("./batch-iterator.js");
+const { Call } = require("./call.js");
 const { CallScope, withCallScope } = require("./call-scope.js");
 const { Decoder } = require("./decoder.js");
 const { Operation } = require("./operation.js");
@@ -76,8 +77,10 @@ class Pager {
   }
 
   count() {
-    return withCallScope(this.#native, this.#options, {}, async (native) =>
-      this.#listing.unwrap(await this.#open(native).count(), native),
+    return Call.startMultiple(() =>
+      withCallScope(this.#native, this.#options, {}, async (native) =>
+        this.#listing.unwrap(await this.#open(native).count(), native),
+      ),
     );
   }
 

@@ -23,6 +23,7 @@ async function pump(sink, source, push, run) {
   return { result, sourceError };
 }
 
+/** Pushes all items of a source into a sink, and ends the sink. Stops early when the sink needs no more. */
 async function pushAll(sink, source, push) {
   for await (const item of source) {
     if (!push(item) && !(await sink.ready())) return;
@@ -30,4 +31,4 @@ async function pushAll(sink, source, push) {
   sink.end();
 }
 
-module.exports = { pump };
+module.exports = { pump, pushAll };

@@ -1,10 +1,12 @@
-import type { MistralError } from "./errors.js";
+import type { MistralError, ValidationError } from "./errors.js";
 import type { ImportTask } from "./generated/models.js";
 
 /** Report of {@link DatasetsBase.createRecords}. Errors of that call have it as `report`. */
 export class CreateReport {
   private constructor();
 
+  /** ID of the dataset, or its slug, as passed to the call. */
+  readonly datasetId: string;
   /** The outcome of each record taken from the source, in source order. */
   get items(): readonly Outcome[];
   /** Number of records created. */
@@ -23,6 +25,27 @@ export class CreateReport {
   readonly elapsedMs: number;
   /** Import task of the last file, if records were sent as files. */
   readonly task: ImportTask | null;
+
+  /**
+   * Returns the report as an object for `JSON.stringify`, from which {@link CreateReport.fromJSON} creates it again, also in another
+   * process or language. It contains no part of a record and no response body.
+   *
+   * @example
+   * ```js
+   * await writeFile("report.json", JSON.stringify(error.report));
+   * const resume = CreateReport.fromJSON(await readFile("report.json", "utf8"));
+   * ```
+   */
+  toJSON(): object;
+
+  /**
+   * Creates a report from the JSON of {@link CreateReport.toJSON}, as text or parsed. Tasks of the report have no client, so they cannot
+   * be refreshed.
+   *
+   * @throws {@link ValidationError} if this is not such a report, or was written by a newer version whose format this version
+   *   does not know.
+   */
+  static fromJSON(json: string | object): CreateReport;
 }
 
 /** The outcome of one record. */
@@ -35,6 +58,8 @@ export type Outcome =
 export class ImportReport {
   private constructor();
 
+  /** ID of the dataset, or its slug, as passed to the call. */
+  readonly datasetId: string;
   /** Number of lines read, including blank and invalid ones. */
   readonly lines: number;
   /** Number of records in {@link files}. */
@@ -47,6 +72,27 @@ export class ImportReport {
   readonly files: readonly ImportedFile[];
   /** Files whose import may or may not have been started. List the dataset's tasks to find out. */
   readonly unknown: readonly UnknownFile[];
+
+  /**
+   * Returns the report as an object for `JSON.stringify`, from which {@link ImportReport.fromJSON} creates it again, also in another
+   * process or language. It contains no part of a record and no response body.
+   *
+   * @example
+   * ```js
+   * await writeFile("report.json", JSON.stringify(error.report));
+   * const resume = ImportReport.fromJSON(await readFile("report.json", "utf8"));
+   * ```
+   */
+  toJSON(): object;
+
+  /**
+   * Creates a report from the JSON of {@link ImportReport.toJSON}, as text or parsed. Tasks of the report have no client, so they cannot
+   * be refreshed.
+   *
+   * @throws {@link ValidationError} if this is not such a report, or was written by a newer version whose format this version
+   *   does not know.
+   */
+  static fromJSON(json: string | object): ImportReport;
 }
 
 /** A line that cannot be imported. */

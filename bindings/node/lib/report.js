@@ -3,7 +3,7 @@
 "use strict";
 
 const { Decoder } = require("./decoder.js");
-const { decoders, toError } = require("./failure.js");
+const { decoders, toError, unwrap } = require("./failure.js");
 const { ImportTask } = require("./generated/models.js");
 const native = require("./native.js");
 
@@ -34,6 +34,14 @@ class CreateReport {
         failure === undefined ? item : { ...item, error: toError(failure, this.#native) },
       ));
   }
+
+  toJSON() {
+    return JSON.parse(nativeReport(this).toJson());
+  }
+
+  static fromJSON(value) {
+    return new CreateReport(unwrap(native.createReportFromJson(toText(value))));
+  }
 }
 
 /** The report of `importJsonl`. */
@@ -45,6 +53,19 @@ class ImportReport {
       files: files.map((file) => ({ ...file, task: decodeTask(file.task, native) })),
     });
   }
+
+  toJSON() {
+    return JSON.parse(nativeReport(this).toJson());
+  }
+
+  static fromJSON(value) {
+    return new ImportReport(unwrap(native.importReportFromJson(toText(value))));
+  }
+}
+
+/** Returns the JSON text of a report that was stored as text or as an object. */
+function toText(value) {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "null");
 }
 
 function decodeReport(report, client) {

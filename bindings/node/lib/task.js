@@ -3,6 +3,7 @@
 "use strict";
 
 const { boolean, callback, milliseconds, optional, string } = require("./arguments.js");
+const { configurationError } = require("./failure.js");
 const { Model } = require("./model.js");
 const { Operation } = require("./operation.js");
 const { withProgress } = require("./progress.js");
@@ -17,12 +18,21 @@ class Task extends Model {
   }
 
   refresh(options) {
+    if (this.#native === undefined) return withoutClient();
     return refreshTask(this.#native, this.constructor, this, options);
   }
 
   wait(options) {
+    if (this.#native === undefined) return withoutClient();
     return waitForTask(this.#native, this.constructor, this, options);
   }
+}
+
+/** Rejects a method of a task that no client has returned. */
+async function withoutClient() {
+  throw configurationError(
+    "the task has no client, because its report was created from JSON; use `mistral.datasets.task`",
+  );
 }
 
 /** Fetches the current state of a task. */
@@ -52,7 +62,7 @@ function waitForTask(native, TaskClass, { datasetId, id }, { signal, ...request 
         cancel: () => native.cancel(),
       });
     },
-    { cancellable: true },
+    { cancellable: true, multiple: true },
   );
 }
 
@@ -67,13 +77,14 @@ class TaskOperation extends Operation {
   }
 
   send(native, request, options) {
-    return this.call(native, request, options, async (native, values) => {
+    const invoke = async (native, values) => {
       const { wait = false, waitTimeoutMs: timeoutMs, ...rest } = values;
       const result = await this.invoke(native, rest);
       if (!wait || result.kind !== undefined) return result;
       const { datasetId, id } = this.decode(result, native);
       return native.prepareWait(datasetId, id, { timeoutMs, trackProgress: false }).run();
-    });
+    };
+    return this.call(native, request, options, invoke, { multiple: request?.wait === true });
   }
 }
 

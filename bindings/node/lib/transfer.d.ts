@@ -1,4 +1,7 @@
-/** The content of a file: bytes, a string, or a stream, which is read no faster than it is sent. */
+/**
+ * The content of a file: bytes, a string, or a stream, which is read no faster than it is sent. A stream can be sent once only, so
+ * its upload is never retried.
+ */
 export type FileContent =
   | string
   | ArrayBuffer

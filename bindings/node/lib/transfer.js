@@ -5,10 +5,11 @@
 const { ReadableStream } = require("node:stream/web");
 
 const { expected, string, unknownName } = require("./arguments.js");
-const { splitBytes, streamBytes, toBytes } = require("./bytes.js");
+const { streamBytes, toBytes } = require("./bytes.js");
+const { Call } = require("./call.js");
 const { CallScope } = require("./call-scope.js");
 const { parseCallOptions } = require("./options.js");
-const { pump } = require("./pump.js");
+const { pushAll } = require("./pump.js");
 
 /** A download as a `ReadableStream`, with methods to read it completely. */
 class Download extends ReadableStream {
@@ -59,9 +60,19 @@ function downloadFile(native, operation, request, options) {
 }
 
 /** Starts a download. The abort signal stays connected until the last chunk. */
-async function download(native, operation, request, options, open) {
-  const values = operation.validate(request);
-  const scope = new CallScope(native, parseCallOptions(options));
+function download(native, operation, request, options, open) {
+  let values, callOptions;
+  try {
+    values = operation.validate(request);
+    callOptions = parseCallOptions(options);
+  } catch (error) {
+    return Call.reject(error);
+  }
+  return Call.startMultiple(() => startDownload(native, operation, values, callOptions, open));
+}
+
+async function startDownload(native, operation, values, callOptions, open) {
+  const scope = new CallScope(native, callOptions);
   const unwrap = (result) => {
     try {
       return operation.unwrap(result, native);
@@ -78,27 +89,66 @@ async function download(native, operation, request, options, open) {
 function uploadFile(native, operation, request, options) {
   return operation.call(native, request, options, async (native, values) => {
     const { file, ...rest } = values;
-    const { chunks, ...details } = openFile(file, operation);
-    const upload = native.prepareUpload({ ...details, ...rest });
-    const push = (chunk) => upload.push(chunk);
-    const { result, sourceError } = await pump(upload, chunks, push, () => upload.run());
-    if (sourceError === undefined) return result;
-    const { cause } = sourceError;
+    const { bytes, open, ...details } = openFile(file, operation);
+    const upload = native.prepareUpload({ ...details, ...rest }, bytes);
+    const provider = new ContentProvider(open);
+    provider.start(upload);
+    const result = await upload.run();
+    provider.stop("the call has ended");
+    if (provider.failure === undefined || result.kind === undefined) return result;
+    const { cause } = provider.failure;
     if (cause instanceof InvalidChunkError) throw operation.invalid(cause.message);
     throw operation.invalid("file.content: reading failed", { cause });
   });
 }
 
-/** Returns the metadata and the chunks of a file. */
+/** Pushes the content of a file for every attempt of an upload. */
+class ContentProvider {
+  #open;
+  #content;
+  /** `{ cause }` if the source failed. */
+  failure;
+
+  constructor(open) {
+    this.#open = open;
+  }
+
+  async start(upload) {
+    let content = upload.streamContent() ?? (await upload.nextContent());
+    while (content) {
+      // An earlier attempt may still read: its connection closes later.
+      this.stop("the next attempt has started");
+      this.#provide(content);
+      content = await upload.nextContent();
+    }
+  }
+
+  /** Stops reading the source. */
+  stop(reason) {
+    this.#content?.fail(reason);
+  }
+
+  async #provide(content) {
+    this.#content = content;
+    try {
+      await pushAll(content, this.#open(), (chunk) => content.push(chunk));
+    } catch (cause) {
+      if (this.#content !== content) return;
+      this.failure = { cause };
+      this.stop("the source failed");
+    }
+  }
+}
+
+/** Returns the metadata of a file, and its content as `bytes` or as a function `open` that returns its chunks. */
 function openFile(file, operation) {
   if (file instanceof Blob) {
     // "blob" is also the default name in `FormData`.
-    const { name = "blob", type, size } = file;
+    const { name = "blob", type } = file;
     return {
       fileName: name,
       contentType: type === "" ? undefined : type,
-      length: size,
-      chunks: streamBytes(file.stream(), invalidChunk),
+      ...openContent(file),
     };
   }
   const { fileName, content, contentType, ...unknown } = file;
@@ -118,15 +168,16 @@ function openFile(file, operation) {
   return { fileName, contentType, ...source };
 }
 
-/** Returns the chunks of a file's content, and its length if it is known. */
+/** Returns a file's content: bytes, or a function that returns its chunks, and its length if it is known. */
 function openContent(content) {
   if (content instanceof Blob) {
-    return { length: content.size, chunks: streamBytes(content.stream(), invalidChunk) };
+    const open = () => streamBytes(content.stream(), invalidChunk);
+    return { open, length: content.size, reopenable: true };
   }
   const bytes = toBytes(content);
-  if (bytes !== undefined) return { length: bytes.byteLength, chunks: splitBytes(bytes) };
+  if (bytes !== undefined) return { bytes };
   if (content?.[Symbol.asyncIterator] || (content?.[Symbol.iterator] && !Array.isArray(content))) {
-    return { chunks: streamBytes(content, invalidChunk) };
+    return { open: () => streamBytes(content, invalidChunk) };
   }
   return expected("bytes, a string, a Blob or a stream", content);
 }

@@ -150,32 +150,31 @@ impl NativeClient {
 /// A record from the source, or the error of the source.
 struct SourceItem(io::Result<RecordJson>);
 
-/// Payload and properties of a record as JSON. If one of them is `None`, `problem` says why.
+/// Payload and properties of a record as JSON, or the reason why the record is invalid.
 struct RecordJson {
-    payload: Option<String>,
-    properties: Option<String>,
-    problem: String,
+    payload: String,
+    properties: String,
+    problem: Option<String>,
 }
 
 impl IntoRecord for SourceItem {
     fn into_record(self) -> Result<NewRecord, Error> {
         match self.0 {
-            Ok(RecordJson { payload, properties, problem }) => NewRecord::new(
-                JsonOrProblem(payload, &problem),
-                JsonOrProblem(properties, &problem),
-            ),
+            Ok(RecordJson { problem: Some(problem), .. }) => Err(NewRecord::invalid(problem)),
+            Ok(RecordJson { payload, properties, problem: None }) => {
+                NewRecord::new(Json(payload), Json(properties))
+            }
             Err(error) => Err::<NewRecord, _>(error).into_record(),
         }
     }
 }
 
-/// Serializes JSON unchanged, or fails with the problem.
-struct JsonOrProblem<'a>(Option<String>, &'a str);
+/// Serializes JSON unchanged.
+struct Json(String);
 
-impl Serialize for JsonOrProblem<'_> {
+impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(Some(json), _) = self else { return Err(S::Error::custom(self.1)) };
-        let raw: &RawValue = serde_json::from_str(json).map_err(S::Error::custom)?;
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(S::Error::custom)?;
         raw.serialize(serializer)
     }
 }
@@ -189,7 +188,7 @@ impl NativeCreate {
         *call = call.take().map(|call| call.resume(report.report.clone()));
     }
 
-    /// Pushes the JSON of a record's payload and properties, or the reason why it cannot be serialized. Returns `false` if the
+    /// Pushes the JSON of a record's payload and properties, or the reason why the record is invalid. Returns `false` if the
     /// caller must wait for [`ready`](Self::ready).
     #[napi]
     pub fn push(
@@ -198,7 +197,8 @@ impl NativeCreate {
         properties: Option<String>,
         problem: Option<String>,
     ) -> bool {
-        self.records.push(RecordJson { payload, properties, problem: problem.unwrap_or_default() })
+        let (payload, properties) = (payload.unwrap_or_default(), properties.unwrap_or_default());
+        self.records.push(RecordJson { payload, properties, problem })
     }
 
     /// Waits until another record can be pushed. Returns `false` if no more are needed.

@@ -1,11 +1,12 @@
 //! Reports of bulk calls. The Rust report stays in the native module so that a later call can resume from it; JavaScript
-//! reads a summary.
+//! reads a summary, or the JSON for another process.
 
 use mistral_datasets::{CreateReport, ImportReport, Report};
 use napi::Either;
 use napi_derive::napi;
 
 use crate::encode::{EncodedResponse, encode};
+use crate::failure::{CallResult, call_result};
 use crate::options::as_milliseconds;
 
 /// Report of `create_records`.
@@ -17,6 +18,8 @@ pub struct NativeCreateReport {
 /// Totals of a [`NativeCreateReport`].
 #[napi(object, object_from_js = false)]
 pub struct CreateSummary {
+    /// ID or slug of the dataset, as passed to the call.
+    pub dataset_id: String,
     /// Number of records created.
     pub created: f64,
     /// Number of records that were rejected or could not be sent.
@@ -42,6 +45,7 @@ impl NativeCreateReport {
     pub fn summary(&self) -> CreateSummary {
         let report = &self.report;
         CreateSummary {
+            dataset_id: report.dataset_id().to_owned(),
             created: report.created() as f64,
             failed: report.failed() as f64,
             unknown: report.unknown() as f64,
@@ -52,6 +56,18 @@ impl NativeCreateReport {
             task: report.task().map(encode),
         }
     }
+
+    /// Returns the report as JSON.
+    #[napi]
+    pub fn to_json(&self) -> String {
+        self.report.to_json()
+    }
+}
+
+/// Creates a report from its JSON.
+#[napi]
+pub fn create_report_from_json(json: String) -> CallResult<NativeCreateReport> {
+    call_result(CreateReport::from_json(&json).map(|report| NativeCreateReport { report }))
 }
 
 /// Report of `import_jsonl`.
@@ -63,6 +79,8 @@ pub struct NativeImportReport {
 /// Contents of a [`NativeImportReport`].
 #[napi(object, object_from_js = false)]
 pub struct ImportSummary {
+    /// ID or slug of the dataset, as passed to the call.
+    pub dataset_id: String,
     /// Number of lines read.
     pub lines: f64,
     /// Number of records imported.
@@ -141,6 +159,7 @@ impl NativeImportReport {
             records: file.records as f64,
         });
         ImportSummary {
+            dataset_id: report.dataset_id().to_owned(),
             lines: report.lines() as f64,
             records: report.records() as f64,
             invalid_lines: invalid_lines.collect(),
@@ -149,6 +168,18 @@ impl NativeImportReport {
             unknown: unknown.collect(),
         }
     }
+
+    /// Returns the report as JSON.
+    #[napi]
+    pub fn to_json(&self) -> String {
+        self.report.to_json()
+    }
+}
+
+/// Creates a report from its JSON.
+#[napi]
+pub fn import_report_from_json(json: String) -> CallResult<NativeImportReport> {
+    call_result(ImportReport::from_json(&json).map(|report| NativeImportReport { report }))
 }
 
 /// The report of either bulk call.

@@ -174,10 +174,13 @@ test("objects that JSON cannot represent are rejected", async () => {
     },
   };
   for (const [payload, message] of [
-    [{ n: 1n }, /^payload: contains a BigInt.*RawJson\.from/],
-    [circular, /^payload: contains a circular reference$/],
+    [{ n: 1n }, /^payload\.n: a BigInt is not a JSON value.*RawJson\.from/],
+    [circular, /^payload\.self: the value contains itself$/],
     [throwing, /^payload: cannot be serialized as JSON: no$/],
-    [{ part: RawJson.from("{}") }, /^payload: .*RawJson can only be used as a whole argument/],
+    [
+      { part: RawJson.from("{}") },
+      /^payload\.part: .*RawJson can only be used as a whole argument/,
+    ],
     [() => {}, /^payload: expected an object, found a function$/],
     [Symbol("s"), /^payload: expected an object, found a symbol$/],
   ]) {

@@ -77,14 +77,11 @@ where
 /// Serializes an argument that becomes part of the request body.
 ///
 /// # Errors
-/// `ValidationError` if the value is not JSON serializable.
+/// `ValidationError` with the path of a value that JSON cannot represent.
 pub fn json(value: &Bound<'_, PyAny>, operation: &str, name: &str) -> PyResult<RawJson> {
     let py = value.py();
     json_object::serialize(value).map_err(|error| match encoding_problem(py, &error) {
-        Some(problem) => {
-            let message = format!("{name}: not JSON serializable: {problem}");
-            error::validation(py, operation, &message, error)
-        }
+        Some(problem) => error::validation(py, operation, &format!("{name}{problem}"), error),
         None => error,
     })
 }

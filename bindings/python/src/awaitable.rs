@@ -14,9 +14,13 @@ use tokio::task::AbortHandle;
 
 use crate::convert::{ConvertContext, IntoPython};
 use crate::interpreter;
+use crate::raw_response;
 use crate::runtime;
 
 /// Creates a coroutine that starts a call when it is awaited. `name` appears in warnings about coroutines that were never awaited.
+///
+/// # Errors
+/// `TypeError` if the response was requested and the call does not return it.
 pub fn coroutine<'py, C>(
     py: Python<'py>,
     name: &'static str,
@@ -28,6 +32,7 @@ where
     C::Output: IntoPython,
 {
     static RUN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    raw_response::refuse_request()?;
     let call = call.into_future();
     let call = async move {
         let result = AssertUnwindSafe(call).catch_unwind().await;

@@ -3,28 +3,26 @@
 //! Their input is read through a [`Driver`], so Python iterates over it in the caller's context.
 
 use std::collections::VecDeque;
-use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
-use mistral_datasets::{Compression, Error, IntoRecord, Jsonl, NewRecord, RawJson, Strategy};
+use mistral_datasets::{Compression, Error, IntoRecord, Jsonl, NewRecord, Strategy, types};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyList, PyMapping, PyTuple};
-use serde::{Serialize, Serializer, ser};
+use pyo3::types::{PyDict, PyMapping, PyTuple};
 
 use crate::arguments::{Id, choice, number};
 use crate::driven_call::{DrivenCall, Driver, InputItem, Reply};
 use crate::export::ExportedRecord;
 use crate::fields::Field;
-use crate::generated::DatasetRecord;
-use crate::json;
+use crate::generated::{ConversationPayload, DatasetRecord};
+use crate::json::{self, LazyJson};
 use crate::json_object::{self, JsonObject};
-use crate::model::Model;
 use crate::options::Seconds;
 use crate::report::{CreateReport, ImportReport};
 use crate::session::Session;
@@ -168,13 +166,35 @@ impl IntoRecord for InputItem {
     }
 }
 
+/// Records that were read from an iterable. Each is serialized when it is added, because a generator may yield the same object
+/// several times and modify it in between.
+#[pyclass(frozen, module = "mistral_datasets._native")]
+pub struct RecordBatch {
+    items: Mutex<Vec<InputItem>>,
+}
+
+#[pymethods]
+impl RecordBatch {
+    #[new]
+    fn new() -> Self {
+        Self { items: Mutex::default() }
+    }
+
+    /// Adds a record. A value that JSON cannot represent fails only this record.
+    fn append(&self, record: &Bound<'_, PyAny>) -> PyResult<()> {
+        let item = InputItem::Record(new_record(record)?);
+        self.items.lock().unwrap_or_else(PoisonError::into_inner).push(item);
+        Ok(())
+    }
+}
+
 /// Replies to a `read` event of `create_records`.
 #[pyfunction]
-#[pyo3(signature = (call, records, /))]
-pub fn provide_records(call: &Bound<'_, DrivenCall>, records: &Bound<'_, PyList>) -> PyResult<()> {
-    let items = records.iter().map(|item| Ok(InputItem::Record(new_record(&item)?)));
-    call.get().reply(Reply::Items(items.collect::<PyResult<_>>()?));
-    Ok(())
+#[pyo3(signature = (call, batch, /))]
+pub fn provide_records(call: &Bound<'_, DrivenCall>, batch: &Bound<'_, RecordBatch>) {
+    let items =
+        std::mem::take(&mut *batch.get().items.lock().unwrap_or_else(PoisonError::into_inner));
+    call.get().reply(Reply::Items(items));
 }
 
 /// Replies to a `read` event of `import_jsonl`.
@@ -185,66 +205,92 @@ pub fn provide_bytes(call: &Bound<'_, DrivenCall>, content: PyBackedBytes) {
     call.get().reply(Reply::Items(vec![item]));
 }
 
-/// Converts one of the accepted forms of a record. A value that is not JSON serializable fails only that record.
+/// Converts one of the accepted forms of a record.
 fn new_record(item: &Bound<'_, PyAny>) -> PyResult<Result<NewRecord, Error>> {
     let py = item.py();
     if let Ok(record) = item.cast::<DatasetRecord>() {
-        let record = record.get().to_wire(py)?;
-        return Ok(NewRecord::new(record.payload, record.properties));
+        let DatasetRecord { payload, properties, .. } = record.get();
+        return existing(py, payload, properties);
     }
     if let Ok(record) = item.cast::<ExportedRecord>() {
-        let record = record.get();
-        return Ok(NewRecord::new(record.payload.to_wire(py)?, record.properties.to_wire(py)?));
+        let ExportedRecord { payload, properties, .. } = record.get();
+        return existing(py, payload, properties);
+    }
+    if JsonObject::downcast(item).is_some() {
+        return from_parts(item, None);
     }
     if let Ok(pair) = item.cast::<PyTuple>()
         && let Ok((payload, properties)) = pair.extract()
     {
-        return from_parts(payload, Some(properties));
+        return from_parts(&payload, Some(properties));
     }
-    // As in JSONL, a mapping with the key `payload` is a record and any other object is a payload.
-    if JsonObject::downcast(item).is_none()
-        && let Ok(mapping) = item.cast::<PyMapping>()
-        && mapping.contains("payload")?
-    {
-        let properties = match mapping.contains("properties")? {
-            true => Some(mapping.get_item("properties")?).filter(|value| !value.is_none()),
-            false => None,
-        };
-        return from_parts(mapping.get_item("payload")?, properties);
+    if let Ok(mapping) = item.cast::<PyMapping>() {
+        return from_mapping(mapping);
     }
-    from_parts(item.clone(), None)
+    // An object such as a dataclass or a pydantic model.
+    let fields = match py.import("mistral_datasets._json")?.call_method1("convert", (item,)) {
+        Ok(fields) => fields,
+        // Fails with the path and the type of the value.
+        Err(_) => item.clone(),
+    };
+    match fields.cast::<PyMapping>() {
+        Ok(mapping) => from_mapping(mapping),
+        Err(_) => from_parts(item, None),
+    }
+}
+
+/// Converts a record that was received. Its JSON is kept verbatim unless it was modified.
+fn existing(
+    py: Python<'_>,
+    payload: &Py<ConversationPayload>,
+    properties: &LazyJson<types::RecordProperties>,
+) -> PyResult<Result<NewRecord, Error>> {
+    let payload = valid(py, "payload", payload.to_wire(py))?;
+    let properties = valid(py, "properties", properties.to_wire(py))?;
+    Ok(payload.and_then(|payload| NewRecord::new(payload, properties?)))
+}
+
+/// Converts a mapping. As in JSONL, one with the key `payload` is a record, and any other is a payload beside which its properties
+/// may be.
+fn from_mapping(mapping: &Bound<'_, PyMapping>) -> PyResult<Result<NewRecord, Error>> {
+    let properties = match mapping.contains("properties")? {
+        true => Some(mapping.get_item("properties")?),
+        false => None,
+    };
+    if mapping.contains("payload")? {
+        return from_parts(&mapping.get_item("payload")?, properties);
+    }
+    if properties.is_none() {
+        return from_parts(mapping.as_any(), None);
+    }
+    let payload = PyDict::new(mapping.py());
+    payload.update(mapping)?;
+    payload.del_item("properties")?;
+    from_parts(&payload, properties)
 }
 
 fn from_parts(
-    payload: Bound<'_, PyAny>,
+    payload: &Bound<'_, PyAny>,
     properties: Option<Bound<'_, PyAny>>,
 ) -> PyResult<Result<NewRecord, Error>> {
-    let payload = Serialized::new(&payload)?;
+    let py = payload.py();
+    let payload = valid(py, "payload", json_object::serialize(payload))?;
     Ok(match properties {
-        Some(properties) => NewRecord::new(payload, Serialized::new(&properties)?),
-        None => NewRecord::new(payload, serde_json::Map::new()),
+        Some(properties) => {
+            let properties = valid(py, "properties", json_object::serialize(&properties))?;
+            payload.and_then(|payload| NewRecord::new(payload, properties?))
+        }
+        None => payload.and_then(|payload| NewRecord::new(payload, serde_json::Map::new())),
     })
 }
 
-/// A value as JSON, or the reason why it cannot be serialized.
-enum Serialized {
-    Json(RawJson),
-    Invalid(String),
-}
-
-impl Serialized {
-    fn new(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        json_object::serialize(value).map(Self::Json).or_else(|error| {
-            json::encoding_problem(value.py(), &error).map(Self::Invalid).ok_or(error)
-        })
-    }
-}
-
-impl Serialize for Serialized {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Json(json) => json.serialize(serializer),
-            Self::Invalid(problem) => Err(ser::Error::custom(problem as &dyn Display)),
-        }
+/// Converts the exception for a value that JSON cannot represent to an error of the record.
+fn valid<T>(py: Python<'_>, name: &str, value: PyResult<T>) -> PyResult<Result<T, Error>> {
+    match value {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) => match json::encoding_problem(py, &error) {
+            Some(problem) => Ok(Err(NewRecord::invalid(format!("{name}{problem}")))),
+            None => Err(error),
+        },
     }
 }

@@ -41,7 +41,7 @@ where
     C::IntoFuture: Send + 'static,
     R: IntoPython,
 {
-    let operation = without_response(client.session(), operation)?;
+    let operation = without_response(client.session(), operation);
     client.run(py, operation)?.into_python(ConvertContext::detached(py))
 }
 
@@ -53,7 +53,7 @@ where
     C::IntoFuture: Send + 'static,
     R: IntoPython,
 {
-    block(py, without_response(session, operation)?)
+    block(py, without_response(session, operation))
 }
 
 /// Creates a coroutine that runs an operation that sends several requests, or whose response is a stream.
@@ -68,7 +68,7 @@ where
     C::IntoFuture: Send + 'static,
     R: IntoPython,
 {
-    awaitable::coroutine(py, name, without_response(session, operation)?)
+    awaitable::coroutine(py, name, without_response(session, operation))
 }
 
 /// Creates a coroutine that sends a call. `name` appears in warnings.
@@ -87,11 +87,15 @@ where
 }
 
 /// Runs a future on the runtime's threads, blocks until it completes and converts its output.
+///
+/// # Errors
+/// `TypeError` if the response was requested and the future does not return it.
 pub fn block<F>(py: Python<'_>, future: F) -> PyResult<Py<PyAny>>
 where
     F: Future + Send + 'static,
     F::Output: IntoPython,
 {
+    raw_response::refuse_request()?;
     runtime::block(py, future)?.into_python(ConvertContext::detached(py))
 }
 
@@ -127,24 +131,20 @@ where
 }
 
 /// Runs an operation that has no single response.
-///
-/// # Errors
-/// `TypeError`, before anything is sent, if [`raw_response::call`] requested the response.
 fn without_response<C, R>(
     session: &Session,
     operation: C,
-) -> PyResult<impl Future<Output = CallOutput<R>> + Send + 'static + use<C, R>>
+) -> impl Future<Output = CallOutput<R>> + Send + 'static + use<C, R>
 where
     C: IntoFuture<Output = Result<R, Error>>,
     C::IntoFuture: Send + 'static,
     R: IntoPython,
 {
-    raw_response::refuse_request()?;
     let (session, operation) = (session.clone(), operation.into_future());
-    Ok(async move {
+    async move {
         let result = operation.await.map(|value| (value, None));
         CallOutput { session, result }
-    })
+    }
 }
 
 impl<R: IntoPython> IntoPython for CallOutput<R> {

@@ -35,8 +35,16 @@ pub struct FileArgument {
 
 enum ContentArgument {
     Bytes(Bytes),
-    /// A file opened for reading in binary mode, and the number of remaining bytes if it is seekable.
-    File(Py<PyAny>, Option<u64>),
+    /// A file opened for reading in binary mode, and its remaining part if it is seekable.
+    File(Py<PyAny>, Option<Rest>),
+}
+
+/// The part of a seekable file that is uploaded.
+struct Rest {
+    /// The position at which the file was when it was passed.
+    start: u64,
+    /// The number of bytes from there to the end.
+    length: u64,
 }
 
 impl<'py> FromPyObject<'_, 'py> for FileArgument {
@@ -75,42 +83,72 @@ fn content(value: &Bound<'_, PyAny>) -> PyResult<ContentArgument> {
             "content: expected bytes or a file opened for reading in binary mode, found {found}"
         )));
     }
-    Ok(ContentArgument::File(value.clone().unbind(), remaining_bytes(value)?))
+    Ok(ContentArgument::File(value.clone().unbind(), rest(value)?))
 }
 
-/// Returns the number of bytes left in a file, or `None` if it is not seekable, such as a pipe.
-fn remaining_bytes(file: &Bound<'_, PyAny>) -> PyResult<Option<u64>> {
+/// Returns the part of a file after its position, or `None` if it is not seekable, such as a pipe.
+fn rest(file: &Bound<'_, PyAny>) -> PyResult<Option<Rest>> {
     if !file.hasattr("seekable")? || !file.call_method0("seekable")?.is_truthy()? {
         return Ok(None);
     }
-    let position: u64 = file.call_method0("tell")?.extract()?;
+    let start: u64 = file.call_method0("tell")?.extract()?;
     let end: u64 = file.call_method1("seek", (0, 2))?.extract()?;
-    file.call_method1("seek", (position,))?;
-    Ok(Some(end.saturating_sub(position)))
+    file.call_method1("seek", (start,))?;
+    Ok(Some(Rest { start, length: end.saturating_sub(start) }))
 }
 
 /// The exception that a Python file raised while it was read. It takes precedence over the error of the upload.
 type ReadError = Arc<Mutex<Option<PyErr>>>;
 
-/// Streams a Python file. Each chunk is read on a blocking thread, which attaches to the interpreter only for that time.
-fn chunks(
+/// A Python file that is uploaded.
+struct SourceFile {
     file: Py<PyAny>,
+    /// Held while the file is read, because an attempt that failed may still be reading it when the next one starts.
+    reading: Mutex<()>,
+}
+
+/// Reads a Python file.
+struct FileReader {
+    source: Arc<SourceFile>,
+    /// The position of the next read, if the file is seekable. It is restored before every read.
+    position: Option<u64>,
+}
+
+impl FileReader {
+    /// Reads a chunk. Blocks until the chunk is there; attaches to the interpreter only for that time. Returns `None` if the
+    /// interpreter is shutting down.
+    fn read(&mut self) -> Option<PyResult<Bytes>> {
+        let _reading = self.source.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        interpreter::attach(|py| {
+            let file = self.source.file.bind(py);
+            if let Some(position) = self.position
+                && file.call_method0("tell")?.extract::<u64>()? != position
+            {
+                file.call_method1("seek", (position,))?;
+            }
+            let chunk = read_chunk(file)?;
+            self.position = self.position.map(|position| position + chunk.len() as u64);
+            Ok(chunk)
+        })
+    }
+}
+
+/// Streams a Python file. Each chunk is read on a blocking thread.
+fn chunks(
+    reader: FileReader,
     read_error: ReadError,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-    stream::unfold(Some((file, read_error)), |state| async move {
-        let (file, read_error) = state?;
-        let read = tokio::task::spawn_blocking(move || {
-            let chunk = interpreter::attach(|py| read_chunk(file.bind(py)));
-            (chunk, file, read_error)
-        });
-        let (chunk, file, read_error) = match read.await {
+    stream::unfold(Some((reader, read_error)), |state| async move {
+        let (mut reader, read_error) = state?;
+        let read = tokio::task::spawn_blocking(move || (reader.read(), reader, read_error));
+        let (chunk, reader, read_error) = match read.await {
             Ok(read) => read,
             Err(failure) => return Some((Err(io::Error::other(failure)), None)),
         };
         match chunk {
             None => Some((Err(io::Error::other("the interpreter is shutting down")), None)),
             Some(Ok(chunk)) if chunk.is_empty() => None,
-            Some(Ok(chunk)) => Some((Ok(chunk), Some((file, read_error)))),
+            Some(Ok(chunk)) => Some((Ok(chunk), Some((reader, read_error)))),
             Some(Err(error)) => {
                 *read_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 Some((Err(io::Error::other("the file cannot be read")), None))
@@ -138,8 +176,19 @@ pub fn upload_file(
     let read_error = ReadError::default();
     let upload = match file.content {
         ContentArgument::Bytes(bytes) => Upload::bytes(file.name, bytes),
-        ContentArgument::File(content, length) => {
-            Upload::stream(file.name, chunks(content, read_error.clone()), length)
+        ContentArgument::File(content, rest) => {
+            let source = Arc::new(SourceFile { file: content, reading: Mutex::new(()) });
+            let read_error = read_error.clone();
+            let open = move |position| {
+                let reader = FileReader { source: source.clone(), position };
+                chunks(reader, read_error.clone())
+            };
+            match rest {
+                Some(Rest { start, length }) => {
+                    Upload::reopenable(file.name, length, move || open(Some(start)))
+                }
+                None => Upload::stream(file.name, open(None), None),
+            }
         }
     };
     let upload = upload
@@ -179,8 +228,8 @@ pub struct UploadOutput {
 impl IntoPython for UploadOutput {
     fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
         match self.read_error.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(error) => Err(error),
-            None => self.result.into_python(context),
+            Some(error) if self.result.is_err() => Err(error),
+            _ => self.result.into_python(context),
         }
     }
 }

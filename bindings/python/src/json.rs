@@ -1,6 +1,7 @@
 //! JSON that is parsed on first access.
 //!
-//! Python's own `json` module writes JSON, so integers of any size and floats keep their exact values.
+//! The Python module `_json` writes JSON, so integers of any size and floats keep their exact values. A value that JSON cannot
+//! represent exactly is refused with its path.
 
 use std::marker::PhantomData;
 use std::sync::OnceLock;
@@ -31,9 +32,9 @@ fn parse_with_python<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, Py
     let (value, _end): (Bound<'py, PyAny>, usize) = PARSE
         .import(py, "mistral_datasets._json", "parse")?
         .call1((json,))
-        .map_err(|cause| match encoding_problem(py, &cause) {
-            Some(problem) => error::decoding(py, &problem, cause),
-            None => cause,
+        .map_err(|cause| match is_conversion_error(py, &cause) {
+            true => error::decoding(py, &cause.value(py).to_string(), cause),
+            false => cause,
         })?
         .extract()?;
     Ok(value)
@@ -42,7 +43,7 @@ fn parse_with_python<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, Py
 /// Serializes a value to JSON.
 ///
 /// # Errors
-/// The exception of Python's encoder if the value is not JSON serializable; see [`encoding_problem`].
+/// `InvalidValueError` if JSON cannot represent the value; see [`encoding_problem`].
 pub fn serialize(value: &Bound<'_, PyAny>) -> PyResult<RawJson> {
     RawJson::from_string(serialize_to_str(value)?.to_str()?.to_owned())
         .map_err(|error| PyValueError::new_err(error.to_string()))
@@ -50,17 +51,35 @@ pub fn serialize(value: &Bound<'_, PyAny>) -> PyResult<RawJson> {
 
 fn serialize_to_str<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
     static WRITE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let json = WRITE.import(value.py(), "mistral_datasets._json", "write")?.call1((value,))?;
-    Ok(json.cast_into()?)
+    static ESCAPE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = value.py();
+    let json = WRITE.import(py, "mistral_datasets._json", "write")?.call1((value,))?;
+    let json: Bound<'_, PyString> = json.cast_into()?;
+    if json.to_str().is_ok() {
+        return Ok(json);
+    }
+    let escape = ESCAPE.import(py, "mistral_datasets._json", "escape_surrogates")?;
+    Ok(escape.call1((json,))?.cast_into()?)
 }
 
-/// Returns the message of an exception for a value that cannot be represented, or `None` for any other exception.
+/// Returns the problem of a value that cannot be represented, or `None` for any other exception.
+///
+/// The problem continues the name of the value: it starts with the path inside the value, and is `.messages[0].score: NaN is not
+/// a JSON number` or `: expected …`.
 pub fn encoding_problem(py: Python<'_>, error: &PyErr) -> Option<String> {
-    let is_expected = error.is_instance_of::<PyTypeError>(py)
+    let value = error.value(py);
+    if let (Ok(location), Ok(problem)) = (value.getattr("location"), value.getattr("problem")) {
+        return Some(format!("{location}: {problem}"));
+    }
+    is_conversion_error(py, error).then(|| format!(": {value}"))
+}
+
+/// Returns whether Python raises an exception for values that cannot be converted.
+fn is_conversion_error(py: Python<'_>, error: &PyErr) -> bool {
+    error.is_instance_of::<PyTypeError>(py)
         || error.is_instance_of::<PyValueError>(py)
         || error.is_instance_of::<PyOverflowError>(py)
-        || error.is_instance_of::<PyRecursionError>(py);
-    is_expected.then(|| error.value(py).to_string())
+        || error.is_instance_of::<PyRecursionError>(py)
 }
 
 /// A JSON value that is parsed once, on first access. `W` is the client's type for it.
@@ -117,8 +136,12 @@ impl<W> LazyJson<W> {
 
 /// Returns whether a parsed value still matches its JSON.
 ///
-/// Compares the serialized forms, because values that are equal in Python, such as `1` and `True`, may differ in JSON.
+/// Compares the serialized forms, because values that are equal in Python, such as `1` and `True`, may differ in JSON. Python reads
+/// `1e400` as an infinite float, which cannot be serialized again; such values are compared by their `repr`.
 fn is_unchanged(raw: &RawJson, value: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let original = serialize_to_str(&parse(value.py(), raw.get())?)?;
-    Ok(original.to_str()? == serialize_to_str(value)?.to_str()?)
+    let original = parse(value.py(), raw.get())?;
+    match serialize_to_str(&original) {
+        Ok(original) => Ok(original.to_str()? == serialize_to_str(value)?.to_str()?),
+        Err(_) => Ok(original.repr()?.to_str()? == value.repr()?.to_str()?),
+    }
 }

@@ -165,7 +165,7 @@ pub fn counted(number: usize, noun: &str) -> String {
 /// Serializes a value to JSON. A [`JsonObject`] keeps its JSON verbatim.
 ///
 /// # Errors
-/// The exception of Python's encoder if the value is not JSON serializable; see [`json::encoding_problem`].
+/// `InvalidValueError` if JSON cannot represent the value; see [`json::encoding_problem`].
 pub fn serialize(value: &Bound<'_, PyAny>) -> PyResult<RawJson> {
     match JsonObject::downcast(value) {
         Some(object) => object.to_raw(value.py()),

@@ -56,6 +56,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<file::Content>()?;
     module.add_class::<task::Handle>()?;
     module.add_class::<driven_call::DrivenCall>()?;
+    module.add_class::<bulk::RecordBatch>()?;
     module.add_class::<testing::TestServer>()?;
     module.add_class::<testing::TestWorkspace>()?;
     module.add_class::<pager::BatchSource>()?;

@@ -94,7 +94,10 @@ macro_rules! model {
         $(#[doc = $class_doc])+
         #[pyclass(frozen, module = "mistral_datasets.models")]
         pub struct $name {
-            $($field: $ty,)+
+            $(
+                $(#[doc = $doc])+
+                pub $field: $ty,
+            )+
             extra: ExtraFields,
             $($session: Option<Session>,)?
         }

@@ -19,6 +19,7 @@ use crate::awaitable;
 use crate::call;
 use crate::convert::{ConvertContext, IntoPython};
 use crate::error;
+use crate::raw_response;
 use crate::report;
 use crate::runtime;
 use crate::session::Session;
@@ -256,6 +257,7 @@ impl BatchReader {
 
     /// Blocks until the next batch arrives.
     fn wait_for_batch(&self, py: Python<'_>) -> PyResult<Option<Batch>> {
+        raw_response::refuse_request()?;
         runtime::block(py, self.next_batch(py)?)?
             .map_err(|error| report::exception(ConvertContext::detached(py), &error))
     }

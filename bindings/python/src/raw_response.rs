@@ -2,6 +2,9 @@
 //!
 //! A thread-local flag requests the response, and the next call on the thread resets the flag. The methods of resources therefore
 //! need no parameter for it.
+//!
+//! Only calls that send a single request take the flag. Everything that runs a call, blocking or as a coroutine, first checks
+//! with [`refuse_request`] that the flag was taken, so that no other method sends anything while a response is requested.
 
 use std::cell::Cell;
 
@@ -20,16 +23,17 @@ pub fn take_request() -> bool {
     REQUESTED.take()
 }
 
-/// Fails if the operation that is being created must return its response, which it does not have.
+/// Fails if a response was requested and the operation that is about to run has none.
 ///
 /// # Errors
-/// `TypeError` if [`call`] requested the response.
+/// `TypeError` if [`call`] requested the response and no call took the request.
 pub fn refuse_request() -> PyResult<()> {
     if !REQUESTED.get() {
         return Ok(());
     }
     Err(PyTypeError::new_err(
-        "expected a method that makes a single call of the API, such as `mistral.datasets.list`",
+        "expected a method that sends a single request, such as `mistral.datasets.list`; bulk calls, imports, exports, \
+         downloads, pagers and waits have no single response",
     ))
 }
 
@@ -44,10 +48,19 @@ pub fn call<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     REQUESTED.set(true);
     let result = method.call(arguments, keywords);
-    let refused = result.as_ref().ok().map(|_| refuse_request());
+    let refused = refuse_request();
     REQUESTED.set(false);
-    refused.transpose()?;
-    result
+    let result = result?;
+    if refused.is_err() && is_coroutine(&result)? {
+        // It has not started. Closing it avoids the warning that it was never awaited.
+        result.call_method0("close")?;
+    }
+    refused?;
+    Ok(result)
+}
+
+fn is_coroutine(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    value.py().import("inspect")?.call_method1("iscoroutine", (value,))?.is_truthy()
 }
 
 /// Creates the `RawResponse` object.

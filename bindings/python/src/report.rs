@@ -5,9 +5,9 @@
 use mistral_datasets::{Error, Outcome, Report};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyList;
+use pyo3::types::{PyList, PyTuple};
 
-use crate::convert::{ConvertContext, IntoPython};
+use crate::convert::{self, ConvertContext, IntoPython};
 use crate::error;
 use crate::session::Session;
 
@@ -66,6 +66,12 @@ impl CreateReport {
 
 #[pymethods]
 impl CreateReport {
+    /// ID or slug of the dataset, as passed to the call.
+    #[getter]
+    fn dataset_id(&self) -> &str {
+        self.report.dataset_id()
+    }
+
     /// Outcome of each record, in input order. Records that were not read from the input are not included.
     #[getter]
     fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
@@ -133,6 +139,29 @@ impl CreateReport {
         self.report.elapsed().as_secs_f64()
     }
 
+    /// Returns the report as JSON, from which `from_json` creates it again, also in another process or language.
+    ///
+    /// The JSON contains no part of a record and no response body.
+    fn to_json(&self) -> String {
+        self.report.to_json()
+    }
+
+    /// Creates a report from the JSON of `to_json`.
+    ///
+    /// Raises a `ValidationError` if the text is not such a report, or was written by a newer version whose format this
+    /// version does not know. Tasks of the report have no client, so they cannot be refreshed.
+    #[staticmethod]
+    #[pyo3(signature = (text, /))]
+    fn from_json(py: Python<'_>, text: &str) -> PyResult<Self> {
+        let report = mistral_datasets::CreateReport::from_json(text);
+        let report = report.map_err(|error| error::exception(py, &error))?;
+        Ok(Self { report, session: None })
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        convert::reduce(slf.as_any(), slf.get().to_json())
+    }
+
     fn __repr__(&self) -> String {
         format!(
             "CreateReport(created={}, failed={}, unknown={}, not_sent={}, strategy='{}')",
@@ -168,6 +197,12 @@ impl ImportReport {
 
 #[pymethods]
 impl ImportReport {
+    /// ID or slug of the dataset, as passed to the call.
+    #[getter]
+    fn dataset_id(&self) -> &str {
+        self.report.dataset_id()
+    }
+
     /// Number of lines that were read, including blank and invalid lines.
     #[getter]
     fn lines(&self) -> u64 {
@@ -216,6 +251,29 @@ impl ImportReport {
             named_tuple!(py, "UnknownFile", fields)
         });
         PyList::new(py, files.collect::<PyResult<Vec<_>>>()?)
+    }
+
+    /// Returns the report as JSON, from which `from_json` creates it again, also in another process or language.
+    ///
+    /// The JSON contains no part of a record and no response body.
+    fn to_json(&self) -> String {
+        self.report.to_json()
+    }
+
+    /// Creates a report from the JSON of `to_json`.
+    ///
+    /// Raises a `ValidationError` if the text is not such a report, or was written by a newer version whose format this
+    /// version does not know. Tasks of the report have no client, so they cannot be refreshed.
+    #[staticmethod]
+    #[pyo3(signature = (text, /))]
+    fn from_json(py: Python<'_>, text: &str) -> PyResult<Self> {
+        let report = mistral_datasets::ImportReport::from_json(text);
+        let report = report.map_err(|error| error::exception(py, &error))?;
+        Ok(Self { report, session: None })
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        convert::reduce(slf.as_any(), slf.get().to_json())
     }
 
     fn __repr__(&self) -> String {

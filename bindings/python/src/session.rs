@@ -10,7 +10,7 @@ use pyo3::sync::MutexExt;
 use pyo3::types::PyDict;
 
 use crate::blocking::{self, BlockingRuntime};
-use crate::{error, logging, options, runtime};
+use crate::{error, logging, options, raw_response, runtime};
 
 /// A shared client that is rebuilt in a forked child, because the sockets in its connection pool belong to the parent.
 ///
@@ -248,12 +248,16 @@ impl BlockingClient {
     }
 
     /// Runs a call of [`client`](Self::client), blocks until it completes and returns the runtime to the session.
+    ///
+    /// # Errors
+    /// `TypeError` if the response was requested and the call does not return it.
     pub fn run<C>(self, py: Python<'_>, call: C) -> PyResult<C::Output>
     where
         C: IntoFuture,
         C::IntoFuture: Send + 'static,
         C::Output: Send + 'static,
     {
+        raw_response::refuse_request()?;
         let Self { session, runtime, client } = self;
         drop(client);
         if blocking::is_inside_runtime() {

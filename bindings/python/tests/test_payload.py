@@ -128,6 +128,16 @@ def test_json_is_kept_verbatim_until_modified() -> None:
     assert payload.to_dict()["messages"] is not payload.messages
 
 
+def test_values_that_python_cannot_write_are_kept_until_modified() -> None:
+    text = '{"messages": [], "huge": 1E400}'
+    payload = models.ConversationPayload.from_json(text)
+    assert payload.huge == float("inf")
+    assert payload.to_json() == text
+    payload.messages.append({})
+    with pytest.raises(ValueError, match=r"^huge: Infinity is not a JSON number$"):
+        payload.to_json()
+
+
 @pytest.mark.parametrize("text", ["null", "[null]", '"text"', "5"])
 def test_payload_that_is_not_an_object_fails_on_access(text: str) -> None:
     payload = models.ConversationPayload.from_json(text)
@@ -240,8 +250,6 @@ def deep() -> dict[str, Any]:
 NOT_SERIALIZABLE: list[Any] = [
     {"n": float("nan")},
     {"n": float("inf")},
-    {"t": "\ud800"},
-    {"\udfff": 1},
     {"set": {1}},
     {"bytes": b"x"},
     {"object": object()},
@@ -262,7 +270,7 @@ def test_values_that_are_not_serializable_are_rejected_before_sending(value: Any
             lambda: mistral.datasets.records.judge(dataset_record_id=ID, judge_definition=value),
         ]
         for call, argument in zip(calls, ("payload", "properties", "judge_definition"), strict=True):
-            with pytest.raises(errors.ValidationError, match=f"{argument}: not JSON serializable: ") as caught:
+            with pytest.raises(errors.ValidationError, match=rf"^\w+: {argument}[^ ]*: ") as caught:
                 call()
             assert caught.value.error_code == "VALIDATION_ERROR"
             assert caught.value.operation in ("create_record", "judge_record")

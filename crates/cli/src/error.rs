@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use mistral_datasets::{Error, ErrorKind};
+use mistral_datasets::{Error, ErrorKind, looks_like_jsonl};
 use mistral_datasets_server::BackupError;
 
 /// The exit code of an interrupted command: 128 + SIGINT, as in shells.
@@ -41,6 +41,11 @@ impl CliError {
     pub fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         |error| Self::File(path, error)
+    }
+
+    /// Returns whether the reader of standard output has closed the pipe, as `head` does.
+    pub fn is_closed_stdout(&self) -> bool {
+        matches!(self, Self::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
     /// Returns the exit code, as listed by `--help`.
@@ -90,6 +95,12 @@ impl fmt::Display for CliError {
             Self::Records(count) => {
                 write!(f, "{count} records were rejected or have an unknown outcome")
             }
+            Self::File(path, error) if looks_like_jsonl(path) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename => f.write_str(
+                    "this looks like JSONL, not a path; write it to a file or to standard input",
+                ),
+                kind => write!(f, "cannot open the file: {kind}"),
+            },
             Self::File(path, error) => write!(f, "`{}`: {error}", path.display()),
             Self::Stdout(error) => write!(f, "cannot write to standard output: {error}"),
             Self::InvalidJson(error) => write!(f, "the server sent invalid JSON: {error}"),

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use crate::error::CliError;
 use crate::export::CompressionName;
 use crate::output::{self, Output};
+use crate::report_file::{self, ReportFile};
 use crate::tasks::{self, WaitOptions};
+use crate::terminal;
 
 /// Import records into a dataset
 ///
@@ -30,6 +32,16 @@ pub struct Import {
     /// How the files are compressed; `auto` detects it from their content
     #[arg(long, value_enum, default_value_t = CompressionName::Auto, requires = "files")]
     compression: CompressionName,
+    /// Write a report of the import to this file, even if the import fails or is interrupted
+    ///
+    /// The file is replaced when the command ends. Requires a single file to import.
+    #[arg(long, value_name = "REPORT", requires = "files")]
+    report: Option<PathBuf>,
+    /// Continue an earlier import of the same file into the same dataset from its report
+    ///
+    /// Lines that were imported, or may have been, are not sent again. Give `--report` as well to update the report.
+    #[arg(long, value_name = "REPORT", requires = "files")]
+    resume: Option<PathBuf>,
     /// Print the import task without waiting for it
     #[arg(long)]
     no_wait: bool,
@@ -66,6 +78,11 @@ struct Source {
 impl Import {
     /// Runs the command.
     pub async fn run(self, client: &Client, output: Output) -> Result<(), CliError> {
+        // clap does not enforce `requires` for arguments of a group with another choice.
+        if self.source.files.len() != 1 && (self.report.is_some() || self.resume.is_some()) {
+            let message = "`--report` and `--resume` require a single file to import";
+            return Err(CliError::Argument(message.to_owned()));
+        }
         for file in &self.source.files {
             self.import_file(client, file, output).await?;
         }
@@ -86,7 +103,7 @@ impl Import {
             _ => return Err(CliError::Argument("no source to import from".to_owned())),
         };
         if self.no_wait {
-            return output.print(&task, output::task);
+            return output.print_outcome(&task, output::task);
         }
         let task = datasets.task(task.dataset_id, task.id);
         tasks::wait_and_print(&task, &self.wait, output).await
@@ -103,6 +120,10 @@ impl Import {
             file if file == Path::new("-") => Jsonl::reader(tokio::io::stdin()),
             file => Jsonl::path(file),
         };
+        let resume = self.resume.as_deref();
+        let resume = resume.map(|path| report_file::read(path, ImportReport::from_json));
+        let resume = resume.transpose()?.unwrap_or_default();
+        let report_file = self.report.as_deref().map(ReportFile::create).transpose()?;
         let bar = output.progress_bar();
         let call = client
             .datasets()
@@ -111,6 +132,7 @@ impl Import {
             .compression(self.compression.into())
             .wait(!self.no_wait)
             .timeout(self.wait.timeout())
+            .resume(resume)
             .on_progress(bar.transfer_callback());
         let result = call.await;
         drop(bar);
@@ -118,19 +140,36 @@ impl Import {
         let report = match &result {
             Ok(report) => Some(report),
             Err(error) => match error.report() {
-                Some(Report::Import(report)) if report.records() > 0 => Some(report),
+                Some(Report::Import(report)) => Some(report),
                 _ => None,
             },
         };
-        if let Some(report) = report {
-            output.print(&report_json(report), |_| report_text(report))?;
-            if !output.json {
-                print_invalid_lines(file, report);
+        // Written before anything is printed, because printing may block.
+        let written = report.map_or(Ok(()), |report| {
+            report_file::write(report_file, || report.to_json(), result.is_err(), output)
+        });
+        let printed = match report {
+            Some(report) if result.is_ok() || !is_empty(report) => {
+                print_report(file, report, output)
             }
-        }
+            _ => Ok(()),
+        };
         result?;
-        Ok(())
+        written.and(printed)
     }
+}
+
+/// Returns whether no import was started.
+fn is_empty(report: &ImportReport) -> bool {
+    report.files().is_empty() && report.unknown().is_empty()
+}
+
+fn print_report(file: &Path, report: &ImportReport, output: Output) -> Result<(), CliError> {
+    output.print_outcome(&report_json(report), |_| report_text(report))?;
+    if !output.json {
+        print_invalid_lines(file, report);
+    }
+    Ok(())
 }
 
 fn report_json(report: &ImportReport) -> Value {
@@ -146,12 +185,21 @@ fn report_json(report: &ImportReport) -> Value {
             "task": file.task,
         })
     });
+    let unknown = report.unknown().iter().map(|file| {
+        json!({
+            "file_id": file.file_id,
+            "first_line": file.first_line,
+            "lines": file.lines,
+            "records": file.records,
+        })
+    });
     json!({
         "lines": report.lines(),
         "records": report.records(),
         "invalid_line_count": report.invalid_line_count(),
         "invalid_lines": invalid_lines.collect::<Value>(),
         "files": files.collect::<Value>(),
+        "unknown": unknown.collect::<Value>(),
     })
 }
 
@@ -165,7 +213,16 @@ fn report_text(report: &ImportReport) -> String {
     };
     for file in report.files() {
         let (task, records) = (&file.task, output::count(file.records, "record"));
-        text.push_str(&format!("\ntask {} {} ({records})", task.id, task.status));
+        let status = task.status.to_string();
+        text.push_str(&format!("\ntask {} {} ({records})", task.id, terminal::escape(&status)));
+    }
+    for file in report.unknown() {
+        let records = output::count(file.records, "record");
+        let last_line = file.first_line + file.lines - 1;
+        text.push_str(&format!(
+            "\nlines {} to {last_line} ({records}) may or may not have been imported; see `tasks list`",
+            file.first_line
+        ));
     }
     text
 }
@@ -179,11 +236,15 @@ fn print_invalid_lines(file: &Path, report: &ImportReport) {
     };
     for invalid in report.invalid_lines() {
         let (line, column) = (invalid.line, invalid.column);
-        eprintln!("warning: {source}, line {line}, column {column}: {}", invalid.problem);
+        terminal::message(format_args!(
+            "warning: {source}, line {line}, column {column}: {}",
+            invalid.problem
+        ));
     }
     // The report lists a limited number of lines.
     let unlisted = report.invalid_line_count() - report.invalid_lines().len() as u64;
     if unlisted > 0 {
-        eprintln!("warning: skipped {}", output::count(unlisted, "more invalid line"));
+        let unlisted = output::count(unlisted, "more invalid line");
+        terminal::message(format_args!("warning: skipped {unlisted}"));
     }
 }

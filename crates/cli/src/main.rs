@@ -13,9 +13,11 @@ mod output;
 mod pagination;
 mod progress;
 mod records;
+mod report_file;
 mod serve;
 mod signals;
 mod tasks;
+mod terminal;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -44,6 +46,9 @@ const GLOBAL_OPTIONS: &str = "Global options";
 
 /// How long an interrupted command may take to clean up.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long to wait for a command that was dropped because it did not clean up in time.
+const ABORT_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Manage evaluation and fine-tuning datasets through Mistral's observability API
 ///
@@ -100,7 +105,7 @@ fn main() -> ExitCode {
     let runtime = match builder.worker_threads(threads).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start the async runtime: {error}");
+            terminal::message(format_args!("error: cannot start the async runtime: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -109,14 +114,11 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        // The reader closed the pipe, as `head` does.
-        Err(CliError::Stdout(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            ExitCode::SUCCESS
-        }
+        Err(error) if error.is_closed_stdout() => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            terminal::message(format_args!("error: {error}"));
             if let Some(hint) = error.hint() {
-                eprintln!("\nhint: {hint}");
+                terminal::message_lines(&format!("\nhint: {}", terminal::escape(hint)));
             }
             ExitCode::from(error.exit_code())
         }
@@ -132,6 +134,7 @@ async fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Backup(command) => command.run(output, shutdown).await,
         Command::Api(command) => {
             let client = arguments.connection.client()?;
+            let closing = client.clone();
             // A separate task, so that the command can be interrupted while it blocks on a full pipe.
             let mut running = tokio::spawn(async move { command.run(&client, output).await });
             tokio::select! {
@@ -140,9 +143,13 @@ async fn run(arguments: Arguments) -> Result<(), CliError> {
                     Err(_) => Err(CliError::Interrupted),
                 }),
                 () = shutdown => {
-                    // Dropping the command removes its temporary files.
-                    running.abort();
-                    let _ = tokio::time::timeout(CLEANUP_TIMEOUT, running).await;
+                    // Ends the calls of the command. A bulk call still returns its report, which the command may store.
+                    closing.close().await;
+                    if tokio::time::timeout(CLEANUP_TIMEOUT, &mut running).await.is_err() {
+                        // The command is blocked on a pipe. Dropping it removes its temporary files.
+                        running.abort();
+                        let _ = tokio::time::timeout(ABORT_TIMEOUT, running).await;
+                    }
                     Err(CliError::Interrupted)
                 }
             }

@@ -1,6 +1,7 @@
 //! Output: tables for people, JSON for programs.
-
-use std::io::{self, Write};
+//!
+//! If standard output is a closed pipe, a command that prints data ends, because nobody needs the rest. A command that changes
+//! something still completes: its report is lost, but not its result.
 
 use chrono::{DateTime, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::error::CliError;
 use crate::progress::Bar;
+use crate::terminal;
 
 /// The maximum length of a message preview, in characters.
 const PREVIEW_LENGTH: usize = 60;
@@ -33,9 +35,22 @@ impl Output {
         text: impl FnOnce(&T) -> String,
     ) -> Result<(), CliError> {
         if self.json {
-            print_line(&serde_json::to_string(response).map_err(CliError::InvalidJson)?)
+            terminal::print_line(&serde_json::to_string(response).map_err(CliError::InvalidJson)?)
         } else {
-            print_line(&text(response))
+            print_text(&text(response))
+        }
+    }
+
+    /// Prints the outcome of an action like [`print`](Self::print). A closed pipe is ignored, because the action has been carried
+    /// out, or has failed with an error that matters more.
+    pub fn print_outcome<T: Serialize>(
+        self,
+        outcome: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<(), CliError> {
+        match self.print(outcome, text) {
+            Err(error) if error.is_closed_stdout() => Ok(()),
+            result => result,
         }
     }
 
@@ -44,9 +59,9 @@ impl Output {
         if self.quiet {
             Ok(())
         } else if self.json {
-            self.print(json, |_| String::new())
+            self.print_outcome(json, |_| String::new())
         } else {
-            eprintln!("{}", message());
+            terminal::message_lines(&message());
             Ok(())
         }
     }
@@ -67,10 +82,9 @@ impl Output {
     }
 }
 
-/// Writes a line to standard output.
-pub fn print_line(text: &str) -> Result<(), CliError> {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(CliError::Stdout)
+/// Writes text for people to standard output.
+pub fn print_text(text: &str) -> Result<(), CliError> {
+    terminal::print_line(&terminal::escape_lines(text))
 }
 
 /// Formats a table that is at most as wide as the terminal.
@@ -84,7 +98,7 @@ pub fn table<const N: usize>(
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(headings.map(str::to_uppercase));
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.map(|cell| terminal::escape(&cell).into_owned()));
     }
     table.trim_fmt()
 }
@@ -116,7 +130,7 @@ fn fields(rows: impl IntoIterator<Item = (&'static str, String)>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     for (name, value) in rows {
-        table.add_row([name.to_owned(), value]);
+        table.add_row([name, &terminal::escape(&value)]);
     }
     table.trim_fmt()
 }
@@ -142,7 +156,7 @@ pub fn dataset(dataset: &Dataset) -> String {
     fields(rows)
 }
 
-/// Formats a record: its metadata, then the unmodified JSON of payload and properties.
+/// Formats a record: its metadata, then the JSON of payload and properties, unmodified except for escapes.
 pub fn record(record: &DatasetRecord) -> String {
     let rows = [
         ("id", record.id.to_string()),

@@ -43,12 +43,12 @@ pub async fn print_all<const N: usize, T: Serialize + Send + 'static>(
             }
         } else if !page.results.is_empty() {
             let rows = page.results.iter().map(&row);
-            output::print_line(&output::table(headings, rows))?;
+            output::print_text(&output::table(headings, rows))?;
         }
     }
     if output.json {
         return Ok(());
     }
     let total = i64::try_from(total).unwrap_or(i64::MAX);
-    output::print_line(&output::shown_of_total(shown, total, noun))
+    output::print_text(&output::shown_of_total(shown, total, noun))
 }

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use mistral_datasets::looks_like_jsonl;
 use mistral_datasets_server::{DataLocation, Generation, Server, ServerConfig};
 
 use crate::error::CliError;
@@ -53,6 +54,11 @@ pub struct Serve {
     /// Used as the base of generated links. Without it, links start with `http://` and the host of the request.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// Serve the routes below `/local/v1` although API keys are configured
+    ///
+    /// They inject faults, show recorded requests and insert or delete data. Without API keys they are always served.
+    #[arg(long)]
+    test_routes: bool,
     /// The lifetime of export links
     #[arg(long, value_name = "TIME", default_value = "24h")]
     link_lifetime: humantime::Duration,
@@ -83,8 +89,15 @@ impl From<GenerationName> for Generation {
 impl Serve {
     /// Runs the server until `shutdown` completes.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), CliError> {
-        self.log.init();
+        let log = self.log.init();
+        // The server's error would contain the path.
+        if let Some(seed) = &self.seed
+            && looks_like_jsonl(seed)
+        {
+            std::fs::metadata(seed).map_err(CliError::file(seed))?;
+        }
         let keys = self.api_keys.parse()?;
+        let api_keys = keys.load().map_err(|error| CliError::Serve(error.to_string()))?;
         let config = ServerConfig {
             listen: self.listen,
             data: if self.memory {
@@ -92,7 +105,9 @@ impl Serve {
             } else {
                 DataLocation::Directory(self.data)
             },
-            api_keys: keys.load().map_err(|error| CliError::Serve(error.to_string()))?,
+            // Everyone who has a key could otherwise reset the workspace or make requests fail.
+            test_routes: self.test_routes || api_keys.is_empty(),
+            api_keys,
             seed: self.seed,
             generation: self.generation.into(),
             limits: self.limits.into(),
@@ -115,6 +130,7 @@ impl Serve {
             never = reloader.run(&server) => match never {},
         }
         server.shutdown().await;
+        log.report_dropped_lines();
         Ok(())
     }
 }

@@ -110,9 +110,8 @@ pub async fn wait_and_print(
         Ok(task) => Some(task),
         Err(error) => error.task(),
     };
-    if let Some(task) = task {
-        output.print(task, output::task)?;
-    }
+    let printed = task.map_or(Ok(()), |task| output.print_outcome(task, output::task));
+    // A failed task matters more than a failure to print it.
     result?;
-    Ok(())
+    printed
 }

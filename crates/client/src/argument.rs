@@ -2,11 +2,13 @@
 
 use std::str::FromStr;
 
+use memchr::memmem;
 use mistral_datasets_types::RawJson;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind};
+use crate::non_finite;
 use crate::strategy::Strategy;
 
 /// A value that can be used as an id: a string or a [`Uuid`].
@@ -71,13 +73,24 @@ impl IntoOption<String> for &str {
     }
 }
 
-/// A serialized JSON argument, or the serialization error, which is returned when the call is awaited.
+/// A serialized JSON argument, or the problem, which continues the argument's name. It is returned when the call is awaited.
 #[derive(Clone, Debug)]
 pub(crate) struct Json(pub(crate) Result<RawJson, String>);
 
 impl Json {
+    /// Serializes a value. It is written exactly or refused: NaN and infinite floats are a problem with their path.
     pub(crate) fn new(value: impl Serialize) -> Self {
-        Self(RawJson::from_value(&value).map_err(|error| error.to_string()))
+        let json = RawJson::from_value(&value)
+            .map_err(|error| format!(": cannot be serialized as JSON: {error}"));
+        Self(json.and_then(|json| {
+            // serde_json writes such floats as null.
+            match memmem::find(json.get().as_bytes(), b"null")
+                .and_then(|_| non_finite::find(&value))
+            {
+                Some(problem) => Err(problem),
+                None => Ok(json),
+            }
+        }))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use mistral_datasets_types::RawJson;
+use serde_json::Map;
 use uuid::Uuid;
 
 use crate::argument::Json;
@@ -90,9 +91,15 @@ impl Checks {
         match value.0 {
             Ok(json) if json.is_object() => Ok(json),
             Ok(_) => self.reject(argument, "expected an object"),
-            Err(problem) => {
-                self.reject(argument, &format!("cannot be serialized as JSON: {problem}"))
-            }
+            Err(problem) => Err(Error::invalid(self.operation, format!("{argument}{problem}"))),
+        }
+    }
+
+    /// Requires a JSON object, or null for an empty one.
+    pub(crate) fn object_or_null(self, argument: &str, value: Json) -> Result<RawJson, Error> {
+        match value.0 {
+            Ok(json) if json.get() == "null" => self.object(argument, Json::new(Map::new())),
+            value => self.object(argument, Json(value)),
         }
     }
 

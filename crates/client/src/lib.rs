@@ -30,14 +30,16 @@
 //!
 //! # Guarantees
 //!
-//! - Payloads and properties are sent and returned unchanged, as [raw JSON](RawJson).
+//! - Payloads and properties are sent and returned unchanged, as [raw JSON](RawJson). A value that JSON cannot represent is
+//!   rejected with its path.
 //! - Responses are decoded leniently: unknown fields are collected in `extra`, and unknown enum values become `Other`.
 //! - Arguments that violate a limit are rejected before anything is sent, with [`ErrorKind::Validation`].
 //! - No error, log line or `Debug` output contains an API key, the query of a presigned link or conversation text.
 
 // The modules form layers. A module uses only modules of its own layer and of the layers before it:
 //
-// 1. Values: strategy, error (with the reports of bulk calls), argument, checks, compression, progress
+// 1. Values: strategy, error (with the reports of bulk calls), non_finite, argument, checks, compression, path,
+//    progress
 // 2. config: options, retry policy, builder
 // 3. transport: connections, TLS, retries, one request and its response
 // 4. client: runs one call with its deadline and cancellation
@@ -52,6 +54,8 @@ mod argument;
 mod checks;
 mod compression;
 mod error;
+mod non_finite;
+mod path;
 mod progress;
 mod strategy;
 
@@ -92,6 +96,8 @@ pub use files::{Download, Upload, UploadFile};
 pub use local::LocalData;
 pub use mistral_datasets_types::{self as types, Extra, RawJson};
 pub use pager::{Items, Page, Pager, Pages};
+#[doc(hidden)]
+pub use path::looks_like_jsonl;
 pub use progress::Progress;
 pub use strategy::Strategy;
 pub use task::{RefreshTask, TaskHandle, Wait};

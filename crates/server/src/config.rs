@@ -46,10 +46,14 @@ pub struct ServerConfig {
     /// browsers hide responses from all pages.
     pub cors: Vec<String>,
     /// The base URL of links in responses, such as `https://datasets.example`. By default, links are built from the `Host` header
-    /// of the request.
+    /// of the request. Required if [`listen`](Self::listen) is not a loopback address.
     pub public_url: Option<String>,
     /// How long the link to an export is valid. Default: 24 hours.
     pub link_lifetime: Duration,
+    /// Whether the routes below `/local/v1` are served: faults, the request journal, fixtures and reset. Without them, nothing is
+    /// recorded and no fault can be injected. Default: `true`. Set it to `false` if not everyone who has a key may affect
+    /// the server's behaviour.
+    pub test_routes: bool,
 }
 
 impl Default for ServerConfig {
@@ -65,6 +69,7 @@ impl Default for ServerConfig {
             cors: Vec::new(),
             public_url: None,
             link_lifetime: Duration::from_secs(24 * 60 * 60),
+            test_routes: true,
         }
     }
 }
@@ -83,6 +88,7 @@ impl fmt::Debug for ServerConfig {
             .field("cors", &self.cors)
             .field("public_url", &self.public_url)
             .field("link_lifetime", &self.link_lifetime)
+            .field("test_routes", &self.test_routes)
             .finish()
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::config::DataLocation;
+use crate::private_files;
 
 /// How long to wait for a server in this process that was dropped but is still finishing its writes.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -46,18 +47,29 @@ fn holder(process: &Option<u32>) -> String {
 }
 
 impl DataDirectory {
-    /// Creates the directory if it is missing, and locks it.
+    /// Creates the directory if it is missing, locks it, and makes it private to its owner.
     pub(crate) fn open(location: &DataLocation) -> Result<Self, DataError> {
         let (path, temporary) = match location {
             // Absolute, so that it stays the same when the program changes its working directory.
             DataLocation::Directory(path) => (std::path::absolute(path)?, None),
             DataLocation::Memory => {
-                let directory = tempfile::Builder::new().prefix("mistral-datasets-").tempdir()?;
+                let directory =
+                    private_files::temporary_directory("mistral-datasets-", &std::env::temp_dir())?;
                 (directory.path().to_owned(), Some(directory))
             }
         };
-        std::fs::create_dir_all(&path)?;
-        let lock = lock(&path.join("lock"))?;
+        private_files::create_directory(&path)?;
+        let lock_file = path.join("lock");
+        private_files::create_file(&lock_file)?;
+        let lock = lock(&lock_file)?;
+        // SQLite gives its other files the permissions of the database.
+        let database = database(&path);
+        private_files::create_file(&database)?;
+        for suffix in ["-wal", "-shm"] {
+            let mut name = database.clone().into_os_string();
+            name.push(suffix);
+            private_files::restrict(Path::new(&name))?;
+        }
         Ok(Self { path, _lock: lock, _temporary: temporary })
     }
 
@@ -72,8 +84,7 @@ impl DataDirectory {
 
 /// Locks a file and writes the id of this process to it. The operating system releases the lock when the process ends.
 fn lock(path: &Path) -> Result<File, DataError> {
-    let mut file =
-        OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     let deadline = Instant::now() + CLOSE_TIMEOUT;
     loop {
         match file.try_lock() {

@@ -15,6 +15,9 @@ const INTERVAL: Duration = Duration::from_secs(10 * 60);
 /// How long to wait after a failure, such as a full disk.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
+/// How often returning freed space to the operating system is tried.
+const RELEASE_ATTEMPTS: usize = 5;
+
 /// The background task that frees space.
 pub(crate) struct Housekeeping {
     pub(crate) storage: Arc<dyn Storage>,
@@ -53,14 +56,29 @@ impl Housekeeping {
     async fn run_once(&self) -> Result<(), StorageError> {
         let expired = self.storage.expire_files().await?;
         self.remove(expired).await?;
+        let mut reclaimed = false;
         // Pausing as long as each step took leaves half of the time to other writes.
         loop {
             let started = Instant::now();
             if !self.storage.reclaim().await? {
-                return Ok(());
+                break;
             }
+            reclaimed = true;
             tokio::time::sleep(started.elapsed()).await;
         }
+        if reclaimed { self.release_space().await } else { Ok(()) }
+    }
+
+    /// Returns what was reclaimed to the operating system, once no read prevents it.
+    async fn release_space(&self) -> Result<(), StorageError> {
+        for _ in 0..RELEASE_ATTEMPTS {
+            if self.storage.release_space().await? {
+                return Ok(());
+            }
+            tokio::time::sleep(RETRY_INTERVAL).await;
+        }
+        tracing::warn!("long reads keep the database file from shrinking");
+        Ok(())
     }
 
     async fn remove(&self, ids: Vec<Uuid>) -> Result<(), StorageError> {

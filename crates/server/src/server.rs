@@ -1,5 +1,6 @@
 //! Starts and stops servers.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -85,6 +86,14 @@ pub enum StartError {
         "invalid origin `{0}`: expected `*`, or scheme, host and port without a path, such as `http://localhost:3000`"
     )]
     Origin(String),
+    /// Links would contain whatever `Host` a client sends.
+    #[error(
+        "{0} is reachable from other machines; set the public URL, which generated links start with"
+    )]
+    NoPublicUrl(SocketAddr),
+    /// The same key was given for two workspaces.
+    #[error("an API key was given twice, for different workspaces")]
+    AmbiguousKey,
     /// The [`public_url`](ServerConfig::public_url) is invalid.
     #[error(
         "invalid public URL `{0}`: expected an HTTP URL without a query, such as `https://datasets.example`"
@@ -99,10 +108,17 @@ fn holder(process: &Option<u32>) -> String {
     process.map(|process| format!(" (process {process})")).unwrap_or_default()
 }
 
-/// Rejects a server without API keys that other machines can reach.
-fn check_open(keys: &[ApiKey], listen: SocketAddr) -> Result<(), StartError> {
+/// Rejects a server without API keys that other machines can reach, and keys whose workspace is ambiguous.
+fn check_keys(keys: &[ApiKey], listen: SocketAddr) -> Result<(), StartError> {
     if keys.is_empty() && !listen.ip().is_loopback() {
         return Err(StartError::NoKeys(listen));
+    }
+    let mut workspaces = HashMap::new();
+    for key in keys {
+        // One of the workspaces would silently win.
+        if *workspaces.entry(key.digest).or_insert(key.workspace_id) != key.workspace_id {
+            return Err(StartError::AmbiguousKey);
+        }
     }
     Ok(())
 }
@@ -140,8 +156,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// Returns an error if the address, the data directory or the seed cannot be used, or if a server without API keys would be
-    /// reachable from other machines.
+    /// Returns an error if the address, the data directory or the seed cannot be used, if a server without API keys or without a
+    /// public URL would be reachable from other machines, or if a key is given twice for different workspaces.
     pub async fn start(config: ServerConfig) -> Result<RunningServer, StartError> {
         Self::start_on(config, |storage| Arc::new(storage)).await
     }
@@ -151,7 +167,10 @@ impl Server {
         config: ServerConfig,
         wrap: impl FnOnce(SqliteStorage) -> Arc<dyn Storage>,
     ) -> Result<RunningServer, StartError> {
-        check_open(&config.api_keys, config.listen)?;
+        check_keys(&config.api_keys, config.listen)?;
+        if config.public_url.is_none() && !config.listen.ip().is_loopback() {
+            return Err(StartError::NoPublicUrl(config.listen));
+        }
         let rules = LineRules::new(&config.limits, config.generation);
         let seed = match config.seed {
             Some(path) => Some(read_seed(path, rules).await?),
@@ -205,7 +224,8 @@ impl Server {
             link_lifetime: config.link_lifetime,
             cleanup,
         });
-        let routes = router(&app, admin, seeder, &cors);
+        let testing = config.test_routes.then(|| TestApp::new(app.clone(), seeder));
+        let routes = router(&app, admin, testing, &cors);
         let net = NetContext { limiter: Limiter::new(config.limits), cors, metrics };
         let (stop, stopped) = watch::channel(None);
         let serving = async move {
@@ -226,10 +246,15 @@ impl Server {
 }
 
 /// Builds the router: the API, the other routes, and the middleware around them.
-fn router(app: &App, admin: AdminState, seeder: Arc<Seeder>, cors: &Cors) -> Router {
-    let testing = TestApp::new(app.clone(), seeder);
-    let routes = api::routes(app.clone()).merge(admin::routes(admin)).merge(testing.routes());
-    let routes = testing.wrap(api::with_fallbacks(routes));
+fn router(app: &App, admin: AdminState, testing: Option<TestApp>, cors: &Cors) -> Router {
+    let routes = api::routes(app.clone()).merge(admin::routes(admin));
+    let routes = match testing {
+        Some(testing) => {
+            let routes = routes.merge(testing.routes());
+            testing.wrap(api::with_fallbacks(routes))
+        }
+        None => api::with_fallbacks(routes.merge(testing::disabled_routes())),
+    };
     let routes = routes
         .layer(MapRequestLayer::new(api::name_requests))
         .layer(from_fn_with_state(app.http.clone(), net::check_host));
@@ -260,9 +285,10 @@ impl RunningServer {
     ///
     /// # Errors
     ///
-    /// Returns an error if `keys` is empty and the server is reachable from other machines.
+    /// Returns an error if `keys` is empty and the server is reachable from other machines, or if a key is given twice for
+    /// different workspaces.
     pub fn set_api_keys(&self, keys: Vec<ApiKey>) -> Result<(), StartError> {
-        check_open(&keys, self.address)?;
+        check_keys(&keys, self.address)?;
         self.keys.replace(keys);
         Ok(())
     }
@@ -331,7 +357,15 @@ async fn prepare(
     storage: &Arc<dyn Storage>,
     contents: &ContentStore,
 ) -> Result<(Vec<u8>, Vec<uuid::Uuid>), Failure> {
-    let secret = storage.secret().await?;
+    // Only the first start writes, so that a server can be started on a full disk.
+    let secret = match storage.secret().await? {
+        Some(secret) => secret,
+        None => {
+            let secret = rand::random::<[u8; 32]>().to_vec();
+            storage.set_secret(secret.clone()).await?;
+            secret
+        }
+    };
     let interrupted = storage.fail_interrupted_imports(INTERRUPTED.to_owned()).await?;
     if interrupted > 0 {
         tracing::warn!(interrupted, "the last shutdown interrupted imports");

@@ -91,7 +91,7 @@ async fn create_records_stops_or_continues_on_errors() {
         datasets.create_records_iter(dataset.id, records()).concurrency(1).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.message()),
-        (ErrorKind::Validation, "payload: expected an object")
+        (ErrorKind::Validation, "records[1]: payload: expected an object")
     );
     assert!(!format!("{error} {error:?}").contains("secret"));
     let report = create_report(&error);
@@ -151,7 +151,7 @@ async fn create_records_as_a_file() {
     let records = || [NewRecord::new(&payload, json!({})), invalid.clone(), record(2)];
     let by_file = || datasets.create_records_iter(second.id, records()).strategy(Strategy::File);
     let error = by_file().await.unwrap_err();
-    assert_eq!(error.message(), "payload.messages: expected an array, found a string");
+    assert_eq!(error.message(), "records[1]: payload.messages: expected an array, found a string");
     assert_eq!(create_report(&error).created(), 0);
     let report = by_file().continue_on_error(true).await.unwrap();
     assert_eq!(outcome_names(&report), ["imported", "failed", "imported"]);

@@ -29,6 +29,16 @@ impl Model {
             .unwrap_or_else(|| panic!("schema `{name}` was resolved by the reader"))
     }
 
+    /// Returns whether null is accepted as an argument of this type, and is the same as an empty object: the schema allows any
+    /// fields and requires none.
+    pub fn accepts_null(&self, ty: &Type) -> bool {
+        let Type::Named(name) = ty else { return false };
+        match &self.schema(name).kind {
+            Kind::FreeObject { known } => known.iter().all(|field| !field.required),
+            _ => false,
+        }
+    }
+
     /// Returns the resource groups in the order of the document, such as `datasets`, `datasets.records`, `files`.
     pub fn groups(&self) -> Vec<&str> {
         let mut groups = Vec::new();

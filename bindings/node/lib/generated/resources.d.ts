@@ -97,7 +97,7 @@ export interface CreateRecordRequest {
   /** The conversation, as an object with `messages`. */
   payload: ConversationPayloadInput;
   /** Custom metadata of the record; may be empty. */
-  properties: RecordPropertiesInput;
+  properties: RecordPropertiesInput | null;
   /**
    * Origin of the record, `DIRECT_INPUT` (default) or `TELEMETRY_SPAN`. Servers of the first API
    * generation ignore this field.
@@ -206,7 +206,7 @@ export interface UpdateRecordPropertiesRequest {
   /** ID of the record. */
   datasetRecordId: string;
   /** Custom metadata of the record; may be empty. */
-  properties: RecordPropertiesInput;
+  properties: RecordPropertiesInput | null;
 }
 
 /** Request of {@link Records.judge}. */
@@ -214,7 +214,7 @@ export interface JudgeRecordRequest {
   /** ID of the record. */
   datasetRecordId: string;
   /** Definition of the judge. */
-  judgeDefinition: JudgeDefinitionInput;
+  judgeDefinition: JudgeDefinitionInput | null;
 }
 
 /** Request of {@link Files.list}. */

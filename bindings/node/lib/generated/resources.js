@@ -3,7 +3,16 @@
 
 "use strict";
 
-const { boolean, file, integer, json, optional, string, strings } = require("../arguments.js");
+const {
+  boolean,
+  file,
+  integer,
+  json,
+  jsonOrNull,
+  optional,
+  string,
+  strings,
+} = require("../arguments.js");
 const { DatasetsBase } = require("../datasets.js");
 const {
   Dataset,
@@ -66,7 +75,7 @@ const ITER_RECORDS = new Listing("list_records", "iterRecords", DatasetRecord, {
 const CREATE_RECORD = new Operation("create_record", DatasetRecord, {
   datasetId: string,
   payload: json,
-  properties: json,
+  properties: jsonOrNull,
   source: optional(string),
 });
 
@@ -133,12 +142,12 @@ const UPDATE_RECORD_PAYLOAD = new Operation("update_record_payload", null, {
 
 const UPDATE_RECORD_PROPERTIES = new Operation("update_record_properties", null, {
   datasetRecordId: string,
-  properties: json,
+  properties: jsonOrNull,
 });
 
 const JUDGE_RECORD = new Operation("judge_record", JudgeRecordResponse, {
   datasetRecordId: string,
-  judgeDefinition: json,
+  judgeDefinition: jsonOrNull,
 });
 
 const LIST_FILES = new Operation("list_files", ListFilesResponse, {

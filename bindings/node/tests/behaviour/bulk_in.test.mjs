@@ -136,7 +136,7 @@ test("create_records_stops_or_continues_on_errors", async () => {
     fixture.datasets.createRecords({ datasetId, records: records(), concurrency: 1, ...rest });
   const first = await fixture.dataset();
   const error = await failure(create(first.id), ValidationError);
-  assert.equal(error.message, "payload: expected an object");
+  assert.equal(error.message, "records[1]: payload: expected an object, found an array");
   assert.doesNotMatch(inspect(error, { depth: null }), /secret/);
   assert.deepEqual(statuses(error.report).slice(0, 3), ["created", "failed", "notSent"]);
   assert.deepEqual(await stored(fixture, first), [0]);
@@ -176,7 +176,8 @@ test("create_records_stops_or_continues_on_errors", async () => {
     datasetId: second.id,
     records: [unserializable, 5],
   });
-  assert.match((await failure(invalid, ValidationError)).message, /^payload: .*contains a BigInt/);
+  const { message } = await failure(invalid, ValidationError);
+  assert.match(message, /^records\[0\]: payload\.n: a BigInt is not a JSON value/);
 });
 
 test("create_records_as_a_file", async () => {

@@ -37,7 +37,7 @@ test("wait_for_a_task", async () => {
   assert.equal(done.result.importedRecordCount, 2);
   assert.equal(seen.at(-1), TaskStatus.COMPLETED);
   assert.equal((await startImport(fixture, two, { wait: true })).status, TaskStatus.COMPLETED);
-  const { value, response } = await task.wait().withResponse();
+  const { value, response } = await task.refresh().withResponse();
   assert.deepEqual([value.id, response.status], [task.id, 200]);
   // Methods and internals are neither printed nor spread.
   assert.doesNotMatch(inspect(task, { depth: null }), /refresh|native/i);

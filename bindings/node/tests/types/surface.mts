@@ -6,11 +6,13 @@ import {
   ClosedError,
   type ConversationPayload,
   type CreateRecordRequest,
+  CreateReport,
   type Dataset,
   type DatasetRecord,
   Download,
   type ErrorCode,
   type ImportedFile,
+  ImportReport,
   type ImportTask,
   type JsonObject,
   type JsonValue,
@@ -183,6 +185,9 @@ export async function bulk(mistral: Mistral, datasetId: string): Promise<void> {
     else if (item.status === "failed") same<typeof item.error, MistralError>(true);
   }
   await mistral.datasets.createRecords({ datasetId, records: [], resume: report });
+  const restored = CreateReport.fromJSON(JSON.stringify(report));
+  same<typeof restored, CreateReport>(true);
+  same<typeof restored.datasetId, string>(true);
   const records = mistral.datasets.iterRecords({ datasetId });
   await mistral.datasets.createRecords({ datasetId, records, strategy: "file" });
 
@@ -196,6 +201,7 @@ export async function bulk(mistral: Mistral, datasetId: string): Promise<void> {
   same<typeof imported.unknown, readonly UnknownFile[]>(true);
   await mistral.datasets.importJsonl({ datasetId, source: ['{"messages": []}', { messages: [] }] });
   await mistral.datasets.importJsonl({ datasetId, source: new URL("file:///f"), resume: imported });
+  same<ImportReport, ReturnType<typeof ImportReport.fromJSON>>(true);
 
   const exported = await mistral.datasets.export({ datasetId, to: process.stdout });
   same<typeof exported.path, string | null>(true);

@@ -64,7 +64,9 @@ class Bulk:
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             records: Records to create. Each is a dict with a `payload` and optional `properties`, a payload such as
-                `{"messages": [...]}`, a tuple of payload and properties, or an existing record.
+                `{"messages": [...]}` that may have `properties` of the record beside its messages, a tuple of payload
+                and properties, an existing record, or an object such as a dataclass or pydantic model with these
+                fields. A generator may reuse and modify an object that it yielded.
             concurrency: Maximum number of concurrent requests. With 1, records are created in input order. Limits: 1 to
                 64.
             strategy: `single` sends each record individually and reports its ID. `file` uploads the records as a file
@@ -72,8 +74,8 @@ class Bulk:
                 records or 32 MiB. To decide, it reads up to that many records, for at most 5 seconds, before it sends
                 any.
             on_error: `stop` ends the call at the first record that fails; `continue` creates the other records.
-            resume: Report of an earlier call with the same records. Records that were created, or may have been, are
-                skipped.
+            resume: Report of an earlier call with the same records and dataset. Records that were created, or may have
+                been, are skipped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
 
         Returns:
@@ -113,8 +115,9 @@ class Bulk:
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             records: Records to create, as an iterable or async iterable. Each is a dict with a `payload` and optional
-                `properties`, a payload such as `{"messages": [...]}`, a tuple of payload and properties, or an existing
-                record.
+                `properties`, a payload such as `{"messages": [...]}` that may have `properties` of the record beside
+                its messages, a tuple of payload and properties, an existing record, or an object such as a dataclass or
+                pydantic model with these fields. A generator may reuse and modify an object that it yielded.
             concurrency: Maximum number of concurrent requests. With 1, records are created in input order. Limits: 1 to
                 64.
             strategy: `single` sends each record individually and reports its ID. `file` uploads the records as a file
@@ -122,8 +125,8 @@ class Bulk:
                 records or 32 MiB. To decide, it reads up to that many records, for at most 5 seconds, before it sends
                 any.
             on_error: `stop` ends the call at the first record that fails; `continue` creates the other records.
-            resume: Report of an earlier call with the same records. Records that were created, or may have been, are
-                skipped.
+            resume: Report of an earlier call with the same records and dataset. Records that were created, or may have
+                been, are skipped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
 
         Returns:
@@ -171,7 +174,8 @@ class Bulk:
                 512 MiB.
             wait: Wait until the imports have finished.
             timeout: Maximum time to wait for each file's import, in seconds. Default: 1800.
-            resume: Report of an earlier call with the same source. The import continues where that call stopped.
+            resume: Report of an earlier call with the same source and dataset. The import continues where that call
+                stopped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
 
         Returns:
@@ -231,7 +235,8 @@ class Bulk:
                 512 MiB.
             wait: Wait until the imports have finished.
             timeout: Maximum time to wait for each file's import, in seconds. Default: 1800.
-            resume: Report of an earlier call with the same source. The import continues where that call stopped.
+            resume: Report of an earlier call with the same source and dataset. The import continues where that call
+                stopped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
 
         Returns:
@@ -270,6 +275,7 @@ class Bulk:
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             to: Path of a file, a file opened for writing in binary mode, or a function that receives chunks of bytes.
+                Partial writes of raw files and sockets are continued.
             compression: `none`, `gzip`, `zstd`, or `auto`, which uses the path's extension (`.gz`, `.zst`).
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
 
@@ -286,8 +292,8 @@ class Bulk:
         """
         from mistral_datasets import _transfer
 
-        call, write = _transfer.export(self._client, dataset_id, to, compression)
-        return _transfer.run(call, None, progress, write)
+        call, writer = _transfer.export(self._client, dataset_id, to, compression)
+        return _transfer.run(call, None, progress, writer)
 
     async def export_async(
         self,
@@ -305,7 +311,8 @@ class Bulk:
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             to: Path of a file, a file opened for writing in binary mode, or a function that receives chunks of bytes.
-                The function, or the file's `write`, may be async.
+                The function, or the file's `write`, may be async. Partial writes of raw files and sockets are
+                continued.
             compression: `none`, `gzip`, `zstd`, or `auto`, which uses the path's extension (`.gz`, `.zst`).
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
 
@@ -322,8 +329,8 @@ class Bulk:
         """
         from mistral_datasets import _transfer
 
-        call, write = _transfer.export(self._client, dataset_id, to, compression)
-        return await _transfer.run_async(call, None, progress, write)
+        call, writer = _transfer.export(self._client, dataset_id, to, compression)
+        return await _transfer.run_async(call, None, progress, writer)
 
     @overload
     def export_records(

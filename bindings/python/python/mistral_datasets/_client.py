@@ -194,7 +194,8 @@ class Mistral:
             The response, with the method's return value as `value`.
 
         Raises:
-            TypeError: The method does not send exactly one request, such as a pager or a bulk operation.
+            TypeError: The method has no single response: bulk operations, imports, exports, downloads, pagers and
+                waits. Nothing was sent.
             errors.MistralError: The call failed; see `errors` for the subclasses.
 
         Example:
@@ -218,7 +219,8 @@ class Mistral:
             The response, with the method's return value as `value`.
 
         Raises:
-            TypeError: The method does not send exactly one request, such as a pager or a bulk operation.
+            TypeError: The method has no single response: bulk operations, imports, exports, downloads, pagers and
+                waits. Nothing was sent.
             errors.MistralError: The call failed; see `errors` for the subclasses.
 
         Example:

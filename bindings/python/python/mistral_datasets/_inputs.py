@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from inspect import isawaitable
+from os import PathLike
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-from mistral_datasets import _json
-from mistral_datasets._native import provide_bytes, provide_records
+from mistral_datasets import _json, errors
+from mistral_datasets._native import RecordBatch, provide_bytes, provide_records
 
 if TYPE_CHECKING:
     from mistral_datasets._native import CreateReport, DrivenCall, ImportReport
@@ -43,6 +45,16 @@ class Input:
         raise NotImplementedError
 
 
+class Batch(Protocol):
+    """Items that were read together."""
+
+    def append(self, item: Any, /) -> object:
+        """Adds an item as it is now. The iterable may modify it before the batch is sent."""
+
+
+B = TypeVar("B", bound=Batch)
+
+
 class IterableInput(Input):
     """An iterable or async iterable, read in batches."""
 
@@ -50,11 +62,13 @@ class IterableInput(Input):
         self,
         call: DrivenCall[T],
         items: Any,
-        send: Callable[[DrivenCall[T], list[Any]], None],
+        new_batch: Callable[[], B],
+        send: Callable[[DrivenCall[T], B], None],
         max_items: int = _MAX_BATCH_ITEMS,
     ) -> None:
         super().__init__()
-        self._send: Callable[[list[Any]], None] = lambda batch: send(call, batch)
+        self._new_batch: Callable[[], Batch] = new_batch
+        self._send: Callable[[Any], None] = lambda batch: send(call, batch)
         self._call = call
         self._batch_size = _BatchSize(max_items)
         self._iterator: Iterator[Any] | AsyncIterator[Any] = (
@@ -63,38 +77,40 @@ class IterableInput(Input):
 
     def provide(self) -> None:
         """Provides more input to the call."""
-        batch: list[Any] = []
+        batch, count = self._new_batch(), 0
         if self.raised is None:
             self._batch_size.begin()
             try:
                 for item in cast("Iterator[Any]", self._iterator):
                     batch.append(item)
-                    if self._batch_size.is_reached(len(batch)):
+                    count += 1
+                    if self._batch_size.is_reached(count):
                         break
             except Exception as raised:
                 self.raised = raised
-        self._provide(batch)
+        self._provide(batch, count)
 
     async def provide_async(self) -> None:
         """Provides more input to the call, in an asyncio task."""
         if not isinstance(self._iterator, AsyncIterator):
             return self.provide()
-        batch: list[Any] = []
+        batch, count = self._new_batch(), 0
         if self.raised is None:
             self._batch_size.begin()
             try:
                 async for item in self._iterator:
                     batch.append(item)
-                    if self._batch_size.is_reached(len(batch)):
+                    count += 1
+                    if self._batch_size.is_reached(count):
                         break
             except Exception as raised:
                 self.raised = raised
-        return self._provide(batch)
+        return self._provide(batch, count)
 
-    def _provide(self, batch: list[Any]) -> None:
-        self._batch_size.end(len(batch))
+    def _provide(self, batch: Batch, count: int) -> None:
+        self._batch_size.end(count)
         try:
-            if batch:
+            if count > 0:
                 # If the iterable raised after these items, the next read reports it.
                 return self._send(batch)
         except Exception as raised:
@@ -159,18 +175,80 @@ class FileInput(Input):
         return provide_bytes(self._call, content.encode() if isinstance(content, str) else content)
 
 
+class _Lines:
+    """Lines and chunks of JSONL."""
+
+    def __init__(self, numbers: Iterator[int]) -> None:
+        self.chunks: list[bytes] = []
+        self._numbers = numbers
+
+    def append(self, item: object, /) -> None:
+        """Adds a line, as a string or an object, or a chunk of bytes."""
+        if isinstance(item, (bytes, bytearray, memoryview)):
+            self.chunks.append(bytes(cast("bytes", item)))
+            return
+        number = next(self._numbers)
+        if isinstance(item, str):
+            line = item.encode()
+        else:
+            try:
+                line = _json.write_bytes(item)
+            except _json.InvalidValueError as error:
+                raise _invalid_line(f"line {number}: {error}") from error
+        self.chunks.append(line if line.endswith(b"\n") else line + b"\n")
+
+
+def _invalid_line(message: str) -> errors.ValidationError:
+    operation, code = "import_jsonl", "VALIDATION_ERROR"
+    text = f"{operation}: {message} ({code})"
+    return errors.ValidationError(message, operation=operation, error_code=code, text=text)
+
+
+def _provide_lines(call: DrivenCall[ImportReport], batch: _Lines) -> None:
+    provide_bytes(call, b"".join(batch.chunks))
+
+
 def records(call: DrivenCall[CreateReport], items: Any, max_items: int | None) -> Input:
     """Creates the input of `create_records` from an iterable, with an optional limit for the batch size."""
-    return IterableInput(call, items, provide_records, _MAX_BATCH_ITEMS if max_items is None else max(max_items, 1))
+    limit = _MAX_BATCH_ITEMS if max_items is None else max(max_items, 1)
+    return IterableInput(call, items, RecordBatch, provide_records, limit)
 
 
 def lines(call: DrivenCall[ImportReport], items: Any) -> Input:
     """Creates the input of `import_jsonl` from an iterable of lines, as strings or objects, or of chunks of bytes."""
-    return IterableInput(call, items, lambda call, batch: provide_bytes(call, b"".join(map(_line, batch))))
+    numbers = itertools.count(1)
+    return IterableInput(call, items, lambda: _Lines(numbers), _provide_lines)
 
 
-def _line(item: object) -> bytes:
-    if isinstance(item, (bytes, bytearray, memoryview)):
-        return bytes(cast("bytes", item))
-    text = item if isinstance(item, str) else _json.write(item)
-    return text.encode() if text.endswith("\n") else text.encode() + b"\n"
+def length(items: Any) -> int | None:
+    """Returns the number of items of an iterable, or `None` if it does not know."""
+    try:
+        return len(items)
+    except Exception:
+        # Wrappers such as `tqdm` have a length only if what they wrap has one.
+        return None
+
+
+def check_iterable(argument: str, items: Any, remedy: str) -> None:
+    """Refuses a value that is not an iterable of records, or that yields something else, such as the keys of a dict.
+
+    Args:
+        argument: Name of the argument.
+        items: The value.
+        remedy: What to do with a single record or a path.
+
+    Raises:
+        TypeError: The value is not an iterable of records.
+    """
+    kind = cast("type[object]", type(items))
+    if hasattr(kind, "__dataframe__"):
+        methods = {"to_dict": 'to_dict("records")', "to_dicts": "to_dicts()", "to_pylist": "to_pylist()"}
+        conversion = next((call for name, call in reversed(methods.items()) if hasattr(kind, name)), "…")
+        remedy = f"pass `{argument}.{conversion}`"
+    elif (
+        not isinstance(items, (Mapping, str, bytes, bytearray, memoryview, PathLike))
+        and not hasattr(kind, "model_dump")
+        and (hasattr(kind, "__iter__") or hasattr(kind, "__aiter__") or hasattr(kind, "__getitem__"))
+    ):
+        return
+    raise TypeError(f"{argument}: expected an iterable of records, found {kind.__name__}; {remedy}")

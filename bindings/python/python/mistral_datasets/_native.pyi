@@ -180,6 +180,10 @@ class CreateReport:
     """Result of `create_records`."""
 
     @property
+    def dataset_id(self) -> str:
+        """ID or slug of the dataset, as passed to the call."""
+
+    @property
     def items(self) -> list[Outcome]:
         """Outcome of each record, in input order. Records that were not read from the input are not included."""
 
@@ -215,9 +219,27 @@ class CreateReport:
     def elapsed(self) -> float:
         """Duration of the call in seconds."""
 
+    def to_json(self) -> str:
+        """Returns the report as JSON, from which `from_json` creates it again, also in another process or language.
+
+        The JSON contains no part of a record and no response body.
+        """
+
+    @staticmethod
+    def from_json(text: str, /) -> CreateReport:
+        """Creates a report from the JSON of `to_json`.
+
+        Raises a `ValidationError` if the text is not such a report, or was written by a newer version whose format this
+        version does not know. Tasks of the report have no client, so they cannot be refreshed.
+        """
+
 @final
 class ImportReport:
     """Result of `import_jsonl`."""
+
+    @property
+    def dataset_id(self) -> str:
+        """ID or slug of the dataset, as passed to the call."""
 
     @property
     def lines(self) -> int:
@@ -242,6 +264,20 @@ class ImportReport:
     @property
     def unknown(self) -> list[UnknownFile]:
         """Files whose import may or may not have been started. Check the dataset's tasks."""
+
+    def to_json(self) -> str:
+        """Returns the report as JSON, from which `from_json` creates it again, also in another process or language.
+
+        The JSON contains no part of a record and no response body.
+        """
+
+    @staticmethod
+    def from_json(text: str, /) -> ImportReport:
+        """Creates a report from the JSON of `to_json`.
+
+        Raises a `ValidationError` if the text is not such a report, or was written by a newer version whose format this
+        version does not know. Tasks of the report have no client, so they cannot be refreshed.
+        """
 
 @final
 class ExportedRecord:
@@ -276,6 +312,11 @@ class DrivenCall(Generic[T]):
     def fail_input(self) -> None: ...
     def abort(self) -> None: ...
 
+@final
+class RecordBatch:
+    def __init__(self) -> None: ...
+    def append(self, record: Any, /) -> None: ...
+
 def create_records(
     client: Client,
     dataset_id: str | UUID,
@@ -301,7 +342,7 @@ def import_jsonl(
     timeout: float | None,
     resume: ImportReport | None,
 ) -> DrivenCall[ImportReport]: ...
-def provide_records(call: DrivenCall[CreateReport], records: list[Any], /) -> None: ...
+def provide_records(call: DrivenCall[CreateReport], batch: RecordBatch, /) -> None: ...
 def provide_bytes(call: DrivenCall[ImportReport], content: bytes, /) -> None: ...
 def export(
     client: Client, dataset_id: str | UUID, /, *, path: str | PathLike[str] | None, compression: str

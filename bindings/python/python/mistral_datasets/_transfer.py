@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from mistral_datasets import _driver, _inputs, _native, errors
+from mistral_datasets import _driver, _inputs, _native, _outputs, errors
 from mistral_datasets._progress import Progress, ProgressReporter
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ def create_records(
     """Creates the call of `create_records` and its input."""
     if on_error not in ("stop", "continue"):
         raise ValueError(f"on_error: expected 'stop' or 'continue', found {on_error!r}")
+    _inputs.check_iterable(
+        "records",
+        records,
+        "for one record, use `create_record` or pass `[record]`; for a JSONL file, use `import_jsonl`",
+    )
     call = _native.create_records(
         client,
         dataset_id,
@@ -39,7 +44,7 @@ def create_records(
         strategy=strategy,
         continue_on_error=on_error == "continue",
         resume=resume,
-        length=len(records) if hasattr(records, "__len__") else None,
+        length=_inputs.length(records),
     )
     # Records that are sent individually are not read further ahead than the number of concurrent requests.
     return call, _inputs.records(call, records, concurrency if strategy == "single" else None)
@@ -59,6 +64,9 @@ def import_jsonl(
     """Creates the call of `import_jsonl`, and its input unless the call reads the source itself."""
     content = _as_bytes(source)
     path = _as_path(source)
+    is_read = content is None and path is None
+    if is_read and not hasattr(source, "read"):
+        _inputs.check_iterable("source", source, "for one record, use `create_record` or pass `[record]`")
     call = _native.import_jsonl(
         client,
         dataset_id,
@@ -71,7 +79,7 @@ def import_jsonl(
         timeout=timeout,
         resume=resume,
     )
-    if content is not None or path is not None:
+    if not is_read:
         return call, None
     if hasattr(source, "read"):
         return call, _inputs.FileInput(call, source)
@@ -80,14 +88,12 @@ def import_jsonl(
 
 def export(
     client: Client, dataset_id: str | UUID, to: Any, compression: str
-) -> tuple[DrivenCall[ExportReport], Callable[[bytes], object] | None]:
-    """Creates the call of `export`, and the function that writes its output unless the call writes the file itself."""
+) -> tuple[DrivenCall[ExportReport], _outputs.Writer | None]:
+    """Creates the call of `export`, and the writer of its output unless the call writes the file itself."""
     path = _as_path(to)
-    write: Any = None if path is not None else getattr(to, "write", to)
-    if write is not None and not callable(write):
-        raise TypeError(f"to: expected a path, a file opened for writing, or a function, found {type(to).__name__}")
+    writer = None if path is not None else _outputs.Writer(to)
     call = _native.export(client, dataset_id, path=path, compression=compression)
-    return call, write
+    return call, writer
 
 
 def _as_bytes(source: object) -> bytes | None:
@@ -106,10 +112,11 @@ def run(
     call: DrivenCall[T],
     source: _inputs.Input | None,
     progress: ProgressCallback,
-    write: Callable[[bytes], object] | None = None,
+    writer: _outputs.Writer | None = None,
 ) -> T:
     """Runs a call on this thread."""
     read = None if source is None else source.provide
+    write = None if writer is None else writer.write
     with ProgressReporter(progress) as reporter:
         try:
             return _driver.run(call, reporter.update, read=read, write=write)
@@ -124,10 +131,11 @@ async def run_async(
     call: DrivenCall[T],
     source: _inputs.Input | None,
     progress: ProgressCallback,
-    write: Callable[[bytes], object] | None = None,
+    writer: _outputs.Writer | None = None,
 ) -> T:
     """Runs a call in an asyncio task."""
     read = None if source is None else source.provide_async
+    write = None if writer is None else writer.write_async
     with ProgressReporter(progress) as reporter:
         try:
             return await _driver.run_async(call, reporter.update, read=read, write=write)

@@ -72,7 +72,7 @@ class MistralError(Exception):
         elapsed: Duration of the call in seconds, including all attempts and retry delays, if a request was sent.
         retry_after: Delay in seconds that the server asked for.
         task: Import task that failed, or that was still in progress when the wait timed out.
-        report: `CreateReport` or `ImportReport` of a bulk operation, up to the failure. It is not pickled.
+        report: `CreateReport` or `ImportReport` of a bulk call, up to the failure. Pass it as `resume` to continue.
         hint: A suggested fix.
         body: First 8 KiB of the response body. It may repeat parts of the request, so `str(error)` does not include it.
     """
@@ -134,7 +134,7 @@ class MistralError(Exception):
         return self.status
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _restored, (type(self), self.args, {**self.__dict__, "report": None})
+        return _restored, (type(self), self.args, self.__dict__)
 
 
 class ObservabilityError(MistralError):

@@ -55,11 +55,18 @@ class _Dataclass(Protocol):
 
 
 JSONObject: TypeAlias = Mapping[str, JSON] | _Dataclass
-"""A value that is sent as a JSON object: a mapping or a dataclass instance."""
+"""A value that is sent as a JSON object: a mapping or a dataclass instance.
+
+Other objects with a JSON form are accepted too: pydantic models, and attrs and msgspec objects.
+"""
 
 
-NewRecord: TypeAlias = JSONObject | DatasetRecord | ExportedRecord | tuple[JSONObject, JSONObject]
-"""A record to create: a dict with a `payload`, a payload, a tuple of payload and properties, or an existing record."""
+NewRecord: TypeAlias = JSONObject | DatasetRecord | ExportedRecord | tuple[JSONObject, JSONObject | None]
+"""A record to create: a dict with a `payload`, a payload, a tuple of payload and properties, or an existing record.
+
+A payload may have the `properties` of the record beside its messages. `None` as properties is the same as an empty
+dict.
+"""
 
 Line: TypeAlias = str | bytes | JSONObject
 """A line of JSONL, as a string or an object, or a chunk of bytes of any size."""
@@ -88,7 +95,7 @@ class AsyncWritable(Protocol):
     """A file with an async `write`."""
 
     def write(self, data: bytes, /) -> Awaitable[object]:
-        """Writes all of the data."""
+        """Writes data. If it returns an integer, that is the number of bytes written; the rest is passed again."""
         ...
 
 
@@ -96,7 +103,10 @@ class _File(TypedDict):
     file_name: str
     """Name of the file."""
     content: bytes | bytearray | memoryview | IO[bytes]
-    """Content, or a file opened for reading in binary mode, which is streamed."""
+    """Content, or a file opened for reading in binary mode, which is streamed from its position to its end.
+
+    A seekable file is read again if the upload is retried. Other files can be sent once only.
+    """
 
 
 class FileUpload(_File, total=False):

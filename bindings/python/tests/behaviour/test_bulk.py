@@ -90,7 +90,7 @@ async def test_create_records_stops_or_continues_on_errors(workspace: Workspace)
     records[3] = {"payload": {"no": "messages"}}
     error = await error_of(workspace.datasets.create_records, dataset.id, records, concurrency=1)
     assert isinstance(error, errors.ValidationError)
-    assert error.message == "payload: expected an object"
+    assert error.message == "records[1]: payload: expected an object"
     assert "secret" not in repr(error)
     assert statuses(created(error)) == ["created", "failed", *["not_sent"] * 4]
     assert await numbers(workspace, dataset) == [0]
@@ -101,12 +101,12 @@ async def test_create_records_stops_or_continues_on_errors(workspace: Workspace)
     assert isinstance(record_error, errors.ValidationError)
     assert record_error.status == 422
     assert await numbers(workspace, second) == [0, 2, 4, 5]
-    # A value that is not JSON serializable fails only its own record.
+    # A value that JSON cannot represent fails only its own record.
     report = await workspace.datasets.create_records(
         second.id, [{"messages": [], "x": object()}, {"messages": [float("nan")]}, 5, record(6)], on_error="continue"
     )
     assert statuses(report) == ["failed", "failed", "failed", "created"]
-    assert "object is not JSON serializable" in str(report.items[0].error)
+    assert "records[0]: payload.x: object is not a JSON value" in str(report.items[0].error)
     # A failure that affects every record always ends the call.
     error = await error_of(
         workspace.datasets.create_records, "no-such-dataset", records, concurrency=1, on_error="continue"
@@ -129,7 +129,7 @@ async def test_create_records_as_a_file(workspace: Workspace) -> None:
     second = await workspace.dataset()
     records = [record(0), {"payload": {"messages": "no list"}}, record(2)]
     error = await error_of(workspace.datasets.create_records, second.id, records, strategy="file")
-    assert error.message == "payload.messages: expected an array, found a string"
+    assert error.message == "records[1]: payload.messages: expected an array, found a string"
     assert created(error).created == 0
     report = await workspace.datasets.create_records(second.id, records, strategy="file", on_error="continue")
     assert statuses(report) == ["imported", "failed", "imported"]

@@ -161,7 +161,7 @@ async def test_raw_responses(workspace: Workspace) -> None:
     assert isinstance(error, errors.NotFoundError)
     # `raw` applies to one call only, even if that call fails.
     assert (await workspace.datasets.list()).datasets.count == 0
-    with pytest.raises(TypeError, match="single call"):
+    with pytest.raises(TypeError, match="single request"):
         await workspace.raw(lambda: None)
     assert (await workspace.datasets.list()).datasets.count == 0
 

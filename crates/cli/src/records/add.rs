@@ -12,6 +12,8 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 
 use crate::error::CliError;
 use crate::output::{self, Output};
+use crate::report_file::{self, ReportFile};
+use crate::terminal;
 
 /// The file to read records from, and how to send them.
 #[derive(Debug, Args)]
@@ -32,6 +34,16 @@ pub struct AddFromFile {
     /// Continue after a record is rejected
     #[arg(long, conflicts_with = "payload")]
     continue_on_error: bool,
+    /// Write a report of all records to this file, even if the command fails or is interrupted
+    ///
+    /// The file is replaced when the command ends.
+    #[arg(long, value_name = "REPORT", conflicts_with = "payload")]
+    report: Option<PathBuf>,
+    /// Continue an earlier command with the same file and the same dataset from its report
+    ///
+    /// Records that were added, or may have been, are not sent again. Give `--report` as well to update the report.
+    #[arg(long, value_name = "REPORT", conflicts_with = "payload")]
+    resume: Option<PathBuf>,
 }
 
 /// The values of `--strategy`.
@@ -67,6 +79,10 @@ impl AddFromFile {
             let file = tokio::fs::File::open(file).await.map_err(CliError::file(file))?;
             Box::new(BufReader::new(file))
         };
+        let resume = self.resume.as_deref();
+        let resume = resume.map(|path| report_file::read(path, CreateReport::from_json));
+        let resume = resume.transpose()?.unwrap_or_default();
+        let report_file = self.report.as_deref().map(ReportFile::create).transpose()?;
         let bar = output.progress_bar();
         let call = client
             .datasets()
@@ -74,6 +90,7 @@ impl AddFromFile {
             .strategy(self.strategy.into())
             .concurrency(self.concurrency)
             .continue_on_error(self.continue_on_error)
+            .resume(resume)
             .on_progress(bar.transfer_callback());
         let result = call.await;
         drop(bar);
@@ -81,16 +98,24 @@ impl AddFromFile {
         let report = match &result {
             Ok(report) => Some(report),
             Err(error) => match error.report() {
-                Some(Report::Create(report)) if !report.items().is_empty() => Some(report),
+                Some(Report::Create(report)) => Some(report),
                 _ => None,
             },
         };
-        if let Some(report) = report {
-            output.report(&report_json(report), || report_text(report))?;
-        }
+        // Written before anything is printed, because printing may block.
+        let written = report.map_or(Ok(()), |report| {
+            let failed = report.failed() + report.not_sent() > 0 || result.is_err();
+            report_file::write(report_file, || report.to_json(), failed, output)
+        });
+        let printed = match report {
+            Some(report) if result.is_ok() || !report.items().is_empty() => {
+                output.report(&report_json(report), || report_text(report))
+            }
+            _ => Ok(()),
+        };
         let report = result?;
         match report.failed() + report.unknown() {
-            0 => Ok(()),
+            0 => written.and(printed),
             count => Err(CliError::Records(count)),
         }
     }
@@ -154,7 +179,8 @@ fn report_text(report: &CreateReport) -> String {
             Outcome::Unknown(error) => ("may or may not have been added", error),
             _ => continue,
         };
-        text.push_str(&format!("\nrecord {} {outcome}: {error}", index + 1));
+        let error = error.to_string();
+        text.push_str(&format!("\nrecord {} {outcome}: {}", index + 1, terminal::escape(&error)));
     }
     if report.not_sent() > 0 {
         let not_sent = output::count(report.not_sent() as u64, "record");

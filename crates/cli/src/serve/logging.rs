@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, stderr};
 
 use clap::{Args, ValueEnum};
+use tracing_appender::non_blocking::{ErrorCounter, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -26,14 +27,37 @@ enum Format {
     Json,
 }
 
+/// Writes the log in the background. Dropping it writes what is left.
+///
+/// Standard error may be a pipe that nobody reads. Writing to it blocks once it is full, and would stop every request that
+/// logs something. A thread writes instead, and lines are dropped if it falls too far behind.
+#[derive(Debug)]
+pub struct Log {
+    dropped: ErrorCounter,
+    _writer: WorkerGuard,
+}
+
+impl Log {
+    /// Logs how many lines were dropped, if any were.
+    pub fn report_dropped_lines(&self) {
+        let lines = self.dropped.dropped_lines();
+        if lines > 0 {
+            tracing::warn!(lines, "log lines were dropped because standard error was not read");
+        }
+    }
+}
+
 impl LogOptions {
     /// Installs the global log subscriber.
-    pub fn init(&self) {
+    #[must_use = "the log is written until the value is dropped"]
+    pub fn init(&self) -> Log {
         let filter = match self.level {
             Some(level) => EnvFilter::new(level.to_string()),
             None => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")),
         };
-        let log = tracing_subscriber::fmt().with_writer(stderr).with_env_filter(filter);
+        let (writer, guard) = tracing_appender::non_blocking(stderr());
+        let dropped = writer.error_counter();
+        let log = tracing_subscriber::fmt().with_writer(writer).with_env_filter(filter);
         // If the log cannot be written, for example on a full disk, reporting that on standard error fails too and panics in
         // the request being logged.
         let log = log.log_internal_errors(false);
@@ -42,5 +66,6 @@ impl LogOptions {
             // All fields are at the top level, where log processors find them without configuration.
             Format::Json => log.json().flatten_event(true).with_current_span(false).init(),
         }
+        Log { dropped, _writer: guard }
     }
 }

@@ -12,7 +12,7 @@ use crate::server::{PROGRAM, TestServer};
 /// How long to wait for a condition before the test fails.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-fn wait_until(condition: &str, mut is_met: impl FnMut() -> bool) {
+pub fn wait_until(condition: &str, mut is_met: impl FnMut() -> bool) {
     let started = Instant::now();
     while !is_met() {
         assert!(started.elapsed() < TIMEOUT, "timed out waiting until {condition}");
@@ -58,7 +58,7 @@ fn a_command_blocked_on_a_full_pipe_can_be_interrupted_and_exits_when_the_pipe_c
     }
 }
 
-fn spawn(server: &TestServer, arguments: &[&str]) -> Child {
+pub fn spawn(server: &TestServer, arguments: &[&str]) -> Child {
     Command::new(PROGRAM)
         .env("MISTRAL_SERVER_URL", &server.url)
         .env("MISTRAL_API_KEY", "a key")
@@ -71,7 +71,7 @@ fn spawn(server: &TestServer, arguments: &[&str]) -> Child {
 }
 
 /// Sends a signal and returns the exit code. The process must exit within three seconds.
-fn interrupt(mut running: Child, signal: &str) -> Option<i32> {
+pub fn interrupt(mut running: Child, signal: &str) -> Option<i32> {
     let id = running.id().to_string();
     assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     let sent = Instant::now();

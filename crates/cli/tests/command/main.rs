@@ -1,11 +1,14 @@
 //! End-to-end tests of the command against `mistral-datasets serve` in a separate process.
 
 mod hints;
+#[cfg(unix)]
+mod hostile_text;
 mod imports;
 mod interrupts;
 #[cfg(unix)]
 mod logging;
 mod records_add;
+mod reports;
 #[cfg(unix)]
 mod serve_options;
 mod server;

@@ -119,6 +119,12 @@ fn invalid_keys_are_rejected_at_startup_and_not_printed() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("without API keys"), "{}", stderr(&output));
+    let output = Command::new(PROGRAM)
+        .args(["serve", "--memory", "--listen", "0.0.0.0:0", "--api-key", "a-key"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("public URL"), "{}", stderr(&output));
 }
 
 #[test]
@@ -157,4 +163,52 @@ fn an_api_key_is_read_from_the_environment() {
     let server =
         TestServer::start_with(&["--memory"], &[("MISTRAL_DATASETS_SERVE_API_KEY", "ci=hidden")]);
     assert!(accepts(&server, "hidden") && !accepts(&server, "other"));
+}
+
+/// Returns the status of a request to the test routes of a server.
+fn test_route_status(options: &[&str], key: &str) -> String {
+    use std::io::{Read, Write};
+
+    let server = TestServer::start(&[&["--memory"], options].concat());
+    let url = &server.url;
+    let address = url.strip_prefix("http://").unwrap();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let request = format!(
+        "GET /local/v1/requests HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response.split(' ').nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn test_routes_need_an_option_if_keys_are_configured() {
+    assert_eq!(test_route_status(&[], "any"), "200");
+    assert_eq!(test_route_status(&["--api-key", "right"], "right"), "404");
+    assert_eq!(test_route_status(&["--api-key", "right", "--test-routes"], "right"), "200");
+}
+
+#[test]
+fn an_unread_log_does_not_stop_the_server() {
+    use std::io::{BufRead, BufReader, Write};
+
+    // Each request logs more than 100 bytes, and a pipe holds 64 KiB.
+    const REQUESTS: usize = 3_000;
+    let server = TestServer::start(&["--memory", "--log", "info"]);
+    let address = server.url.strip_prefix("http://").unwrap();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut responses = BufReader::new(stream.try_clone().unwrap());
+    for number in 0..REQUESTS {
+        let request = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut status = String::new();
+        // The status line follows the body of the previous response without a line break.
+        while !status.contains("HTTP/1.1 200") {
+            status.clear();
+            let read = responses.read_line(&mut status);
+            assert!(read.is_ok_and(|bytes| bytes > 0), "no response to request {number}");
+        }
+    }
 }

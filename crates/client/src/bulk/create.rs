@@ -10,7 +10,8 @@ use futures::stream::{self, BoxStream, Stream, StreamExt};
 use super::create_by_file::FileCreator;
 use super::create_single::{Records, SingleCreator};
 use super::import_part::PartImporter;
-use super::record::NewRecord;
+use super::record::{NewRecord, with_index};
+use super::require_same_dataset;
 use crate::checks::Checks;
 use crate::client::Client;
 use crate::error::{CreateReport, Error, Report};
@@ -86,8 +87,8 @@ impl CreateRecords {
         self
     }
 
-    /// Resumes an earlier call with the same source. Records that were or may have been created are skipped, failed records are
-    /// sent again.
+    /// Resumes an earlier call with the same source and dataset. Records that were or may have been created are skipped, failed
+    /// records are sent again. [`CreateReport::to_json`] stores the report for another process.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -136,6 +137,8 @@ impl CreateRecords {
         let Self { client, dataset_id, reporter, continue_on_error, concurrency, .. } = self;
         let checks = Checks::new(OPERATION);
         checks.segment("dataset_id", &dataset_id)?;
+        require_same_dataset(OPERATION, &report.dataset_id, &dataset_id)?;
+        report.dataset_id.clone_from(&dataset_id);
         let number = i64::try_from(concurrency).unwrap_or(i64::MAX);
         checks.number("concurrency", number, 1..=MAX_CONCURRENCY as i64)?;
 
@@ -151,7 +154,10 @@ impl CreateRecords {
         let mut file_creator = FileCreator { importer, continue_on_error, report };
         file_creator.finish_earlier_import().await?;
 
-        let records = self.records.enumerate().boxed();
+        let records = self.records.enumerate();
+        let records = records
+            .map(|(index, record)| (index, record.map_err(|error| with_index(error, index))))
+            .boxed();
         let report = &mut *file_creator.report;
         let (records, chosen) = match self.strategy {
             Strategy::Auto => choose(&client, records, report).await,

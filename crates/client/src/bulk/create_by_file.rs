@@ -7,7 +7,7 @@ use memchr::memchr2_iter;
 
 use super::create_single::Records;
 use super::import_part::{ImportFailure, PartImporter};
-use super::record::{NewRecord, OPERATION, is_record_error};
+use super::record::{NewRecord, OPERATION, is_record_error, with_index};
 use super::scan::MAX_LINE_BYTES;
 use super::upload_parts::{Part, PartsBuilder, temp_file_error};
 use super::validate_line::validate;
@@ -109,7 +109,8 @@ impl FileCreator<'_> {
             let line = match record {
                 Err(error) if !is_record_error(&error) => return Err(error),
                 _ if !self.report.needs_sending(index) => continue,
-                record => record.and_then(|record| to_line(&record)),
+                record => record
+                    .and_then(|record| to_line(&record).map_err(|error| with_index(error, index))),
             };
             self.report.mark_read(index);
             match line {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::import_part::{ImportFailure, PartImporter};
 use super::jsonl::Jsonl;
+use super::require_same_dataset;
 use super::scan::{OPERATION, ScanOptions, scan};
 use crate::checks::Checks;
 use crate::client::Client;
@@ -82,8 +83,9 @@ impl ImportJsonl {
         self
     }
 
-    /// Resumes an earlier call with the same source. Lines of files whose import succeeded, or may have been started, are not
-    /// sent again. If an import was still running, the call waits for it, and sends its lines again if it has failed.
+    /// Resumes an earlier call with the same source and dataset. Lines of files whose import succeeded, or may have been started,
+    /// are not sent again. If an import was still running, the call waits for it, and sends its lines again if it has failed.
+    /// [`ImportReport::to_json`] stores the report for another process.
     ///
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
@@ -121,6 +123,8 @@ impl ImportJsonl {
         let Self { jsonl, importer, mut scan_options, .. } = self;
         let checks = Checks::new(OPERATION);
         checks.segment("dataset_id", &importer.dataset_id)?;
+        require_same_dataset(OPERATION, &report.dataset_id, &importer.dataset_id)?;
+        report.dataset_id.clone_from(&importer.dataset_id);
         let max_file_bytes = i64::try_from(scan_options.max_file_bytes).unwrap_or(i64::MAX);
         checks.number("max_file_bytes", max_file_bytes, 1..=MAX_FILE_BYTES as i64)?;
         // With a closed client, fail before reading a large source.

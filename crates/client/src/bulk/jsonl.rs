@@ -10,6 +10,8 @@ use futures::stream::{BoxStream, Stream, StreamExt};
 use tokio::io::AsyncRead;
 use tokio_util::io::ReaderStream;
 
+use crate::path::printable;
+
 /// The size of the chunks in which a reader is read.
 const CHUNK_SIZE: usize = 64 << 10;
 
@@ -64,7 +66,7 @@ impl Jsonl {
     /// Returns the name of the source in error messages.
     pub(super) fn title(&self) -> String {
         match &self.source {
-            Source::Path(path) => path.display().to_string(),
+            Source::Path(path) => printable(path, "the source").into_owned(),
             Source::Bytes(_) | Source::Stream(_) => "the source".to_owned(),
         }
     }
@@ -91,7 +93,7 @@ impl Jsonl {
 impl fmt::Debug for Jsonl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = match &self.source {
-            Source::Path(path) => path.display().to_string(),
+            Source::Path(path) => printable(path, "a path").into_owned(),
             Source::Bytes(bytes) => format!("{} bytes", bytes.len()),
             Source::Stream(_) => "a stream".to_owned(),
         };
@@ -142,6 +144,8 @@ mod tests {
 
     #[test]
     fn debug_output_contains_no_content() {
-        assert!(!format!("{:?}", Jsonl::bytes("secret")).contains("secret"));
+        for jsonl in [Jsonl::bytes("secret"), Jsonl::path("{\"content\": \"secret\"}")] {
+            assert!(!format!("{jsonl:?}{}", jsonl.title()).contains("secret"));
+        }
     }
 }

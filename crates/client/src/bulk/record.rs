@@ -33,7 +33,8 @@ pub struct NewRecord {
 }
 
 impl NewRecord {
-    /// Creates a record from two values that serialize as JSON objects. A [`RawJson`] is sent unchanged.
+    /// Creates a record from two values that serialize as JSON objects. A [`RawJson`] is sent unchanged. Null properties are the
+    /// same as empty ones.
     ///
     /// # Errors
     /// [`Validation`](ErrorKind::Validation) if a value is not an object or cannot be serialized.
@@ -41,8 +42,20 @@ impl NewRecord {
         let checks = Checks::new(OPERATION);
         Ok(Self {
             payload: checks.object("payload", Json::new(payload))?,
-            properties: checks.object("properties", Json::new(properties))?,
+            properties: checks.object_or_null("properties", Json::new(properties))?,
         })
+    }
+
+    /// Returns the error of a record that cannot be created. If a source of records yields it, only that record fails.
+    ///
+    /// ```
+    /// use mistral_datasets::NewRecord;
+    ///
+    /// let error = NewRecord::invalid("payload.messages[0]: expected an object");
+    /// assert_eq!(error.message(), "payload.messages[0]: expected an object");
+    /// ```
+    pub fn invalid(problem: impl Into<String>) -> Error {
+        Error::invalid(OPERATION, problem.into())
     }
 
     /// Returns the conversation.
@@ -63,7 +76,7 @@ impl NewRecord {
 
 /// An item of a source of records: a [`NewRecord`], or a `Result` of one.
 ///
-/// An error of [`NewRecord::new`] or [`NewRecord::from_jsonl_line`] is the failure of that record. Any other error means that
+/// An error of [`NewRecord::new`], [`NewRecord::from_jsonl_line`] or [`NewRecord::invalid`] is the failure of that record. Any other error means that
 /// the source itself has failed, and ends the call.
 pub trait IntoRecord {
     /// Returns the record.
@@ -98,6 +111,14 @@ impl<E: StdError + Send + Sync + 'static> IntoRecord for Result<NewRecord, E> {
     }
 }
 
+/// Adds the index of a record to the message of its error. Errors of the source itself are returned unchanged.
+pub(super) fn with_index(error: Error, index: usize) -> Error {
+    match is_record_error(&error) {
+        true => error.with_message_prefix(&format!("records[{index}]: ")),
+        false => error,
+    }
+}
+
 /// Returns whether an error concerns a single record, rather than the source of the records.
 pub(super) fn is_record_error(error: &Error) -> bool {
     error.kind() == ErrorKind::Validation
@@ -118,6 +139,24 @@ mod tests {
         assert!(is_record_error(&error));
         let error = NewRecord::new(json!({}), "my secret").unwrap_err();
         assert_eq!(error.message(), "properties: expected an object");
+    }
+
+    #[test]
+    fn null_properties_are_empty() {
+        let empty = NewRecord::new(json!({}), json!({})).unwrap();
+        assert_eq!(NewRecord::new(json!({}), ()).unwrap(), empty);
+        assert_eq!(NewRecord::new(json!({}), None::<i32>).unwrap(), empty);
+        let error = NewRecord::new((), json!({})).unwrap_err();
+        assert_eq!(error.message(), "payload: expected an object");
+    }
+
+    #[test]
+    fn the_index_is_added_to_errors_of_records_only() {
+        let error = with_index(NewRecord::new(1, ()).unwrap_err(), 3);
+        assert_eq!(error.message(), "records[3]: payload: expected an object");
+        let failed: Result<NewRecord, _> = Err(std::io::Error::other("my secret"));
+        let error = with_index(failed.into_record().unwrap_err(), 3);
+        assert_eq!(error.message(), "the source of the records failed");
     }
 
     #[test]

@@ -21,6 +21,7 @@ use super::validate_line::{Form, validate};
 use crate::client::Client;
 use crate::compression::Compression;
 use crate::error::{Error, ErrorKind, InvalidLine};
+use crate::path;
 use crate::progress::ProgressReporter;
 
 pub(super) const OPERATION: &str = "import_jsonl";
@@ -176,7 +177,8 @@ impl Scanner {
             |error: io::Error| invalid(format!("cannot read {title}: {error}")).with_source(error);
         match input {
             Input::Path(path) => {
-                let file = File::open(path).map_err(read_error)?;
+                let file = File::open(&path)
+                    .map_err(|error| path::read_error(&path, error).with_operation(OPERATION))?;
                 let metadata = file.metadata().map_err(read_error)?;
                 if metadata.is_dir() {
                     return Err(read_error(io::ErrorKind::IsADirectory.into()));

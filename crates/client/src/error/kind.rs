@@ -76,6 +76,11 @@ impl ErrorKind {
         }
     }
 
+    /// Returns the kind with this name.
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|kind| kind.name() == name).copied()
+    }
+
     /// Returns the kind of a response with this status.
     pub(super) fn from_status(status: u16) -> Self {
         match status {

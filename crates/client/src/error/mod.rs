@@ -5,7 +5,11 @@
 
 mod kind;
 mod report;
+mod report_json;
+#[cfg(test)]
+mod report_json_tests;
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
@@ -43,7 +47,7 @@ pub struct Error(Arc<Inner>);
 struct Inner {
     kind: ErrorKind,
     message: String,
-    operation: Option<&'static str>,
+    operation: Option<Cow<'static, str>>,
     status: Option<u16>,
     code: Option<String>,
     request_id: Option<String>,
@@ -53,7 +57,7 @@ struct Inner {
     attempts: u32,
     elapsed: Option<Duration>,
     /// Why the call was not retried although its failure is transient.
-    not_retried: Option<&'static str>,
+    not_retried: Option<Cow<'static, str>>,
     /// A hint that replaces the general one.
     hint: Option<String>,
     task: Option<Box<ImportTask>>,
@@ -108,8 +112,13 @@ impl Error {
         Arc::make_mut(&mut self.0)
     }
 
+    pub(crate) fn with_message_prefix(mut self, prefix: &str) -> Self {
+        self.inner_mut().message.insert_str(0, prefix);
+        self
+    }
+
     pub(crate) fn with_operation(mut self, operation: &'static str) -> Self {
-        self.inner_mut().operation = Some(operation);
+        self.inner_mut().operation = Some(operation.into());
         self
     }
 
@@ -159,7 +168,7 @@ impl Error {
 
     /// Adds the reason why the call was not retried although its failure is transient.
     pub(crate) fn with_not_retried(mut self, reason: &'static str) -> Self {
-        self.inner_mut().not_retried = Some(reason);
+        self.inner_mut().not_retried = Some(reason.into());
         self
     }
 
@@ -199,7 +208,7 @@ impl Error {
     /// Returns the name of the operation that failed: an `operationId` of the OpenAPI document such as `create_dataset`, or the
     /// name of a hand-written method such as `export`.
     pub fn operation(&self) -> Option<&str> {
-        self.0.operation
+        self.0.operation.as_deref()
     }
 
     /// Returns the status code of the response, if there was one.
@@ -304,7 +313,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
-        if let Some(operation) = inner.operation {
+        if let Some(operation) = &inner.operation {
             write!(f, "{operation}: ")?;
         }
         f.write_str(&inner.message)?;
@@ -313,7 +322,7 @@ impl fmt::Display for Error {
             inner.status.map(|status| format!("status {status}")),
             inner.request_id.as_ref().map(|id| format!("request {id}")),
             (inner.attempts > 1).then(|| format_attempts(inner.attempts, inner.elapsed)),
-            inner.not_retried.map(|reason| format!("not retried: {reason}")),
+            inner.not_retried.as_ref().map(|reason| format!("not retried: {reason}")),
         ];
         let notes: Vec<String> = notes.into_iter().flatten().collect();
         if !notes.is_empty() {

@@ -42,9 +42,11 @@ impl Outcome {
 }
 
 /// The report of [`create_records`](crate::calls::Datasets::create_records): the outcome of every record read from the source,
-/// in order.
+/// in order. [`to_json`](Self::to_json) stores it, so that another process can resume the call.
 #[derive(Clone, Debug, Default)]
 pub struct CreateReport {
+    /// Empty for the report of no call.
+    pub(crate) dataset_id: String,
     pub(crate) items: Vec<Outcome>,
     pub(crate) strategy: Strategy,
     pub(crate) reason: String,
@@ -54,6 +56,11 @@ pub struct CreateReport {
 }
 
 impl CreateReport {
+    /// Returns the ID or slug of the dataset, as passed to the call.
+    pub fn dataset_id(&self) -> &str {
+        &self.dataset_id
+    }
+
     /// Returns the outcome of each record, in the order of the source. Records that were never read are not included.
     pub fn items(&self) -> &[Outcome] {
         &self.items
@@ -146,9 +153,12 @@ pub(crate) struct UnfinishedImport {
     pub(crate) indices: Range<usize>,
 }
 
-/// The report of [`import_jsonl`](crate::calls::Datasets::import_jsonl).
+/// The report of [`import_jsonl`](crate::calls::Datasets::import_jsonl). [`to_json`](Self::to_json) stores it, so that another
+/// process can resume the import.
 #[derive(Clone, Debug, Default)]
 pub struct ImportReport {
+    /// Empty for the report of no call.
+    pub(crate) dataset_id: String,
     pub(crate) lines: u64,
     pub(crate) invalid_lines: Vec<InvalidLine>,
     pub(crate) invalid_line_count: u64,
@@ -157,6 +167,11 @@ pub struct ImportReport {
 }
 
 impl ImportReport {
+    /// Returns the ID or slug of the dataset, as passed to the call.
+    pub fn dataset_id(&self) -> &str {
+        &self.dataset_id
+    }
+
     /// Returns how many lines were read, including blank and invalid lines.
     pub fn lines(&self) -> u64 {
         self.lines

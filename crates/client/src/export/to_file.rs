@@ -8,7 +8,8 @@ use super::export_download::LineCounter;
 use super::to_writer::{self, ByteCounter, encoder, resolve_compression};
 use super::{Export, ExportReport};
 use crate::error::Error;
-use crate::files::{AtomicFile, DownloadEvent, Target, write_error};
+use crate::files::{AtomicFile, DownloadEvent, Target};
+use crate::path::write_error;
 
 /// Writes an export to a path.
 pub(super) async fn write(mut export: Export, path: PathBuf) -> Result<ExportReport, Error> {

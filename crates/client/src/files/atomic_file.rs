@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use tempfile::{NamedTempFile, TempPath};
 use tokio::io::BufWriter;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::path::write_error;
 
 const BUFFER_SIZE: usize = 256 * 1024;
 
@@ -129,12 +130,6 @@ async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
-}
-
-/// Returns the error for a file that cannot be written.
-pub(crate) fn write_error(path: &Path, error: io::Error) -> Error {
-    let message = format!("cannot write {}: {error}", path.display());
-    Error::new(ErrorKind::Validation, message).with_source(error)
 }
 
 #[cfg(test)]

@@ -9,10 +9,11 @@ use futures::stream::StreamExt;
 use reqwest::Url;
 use tokio::io::AsyncWriteExt;
 
-use super::atomic_file::{Target, write_error};
+use super::atomic_file::Target;
 use super::resumable_download::{DownloadEvent, ResumableDownload, restarted};
 use crate::client::Client;
 use crate::error::Error;
+use crate::path::write_error;
 use crate::transport::Auth;
 
 /// A download in progress. Its content can be read once: into memory, to a file, or as a stream.

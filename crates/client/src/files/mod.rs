@@ -13,7 +13,7 @@ use crate::checks::Checks;
 use crate::error::Error;
 use crate::transport::Auth;
 
-pub(crate) use atomic_file::{AtomicFile, Target, write_error};
+pub(crate) use atomic_file::{AtomicFile, Target};
 pub use download::Download;
 pub(crate) use download::parse_link;
 pub(crate) use resumable_download::{DownloadEvent, ResumableDownload, restarted};

@@ -18,7 +18,8 @@ use tokio_util::io::ReaderStream;
 
 use crate::argument::IntoOption;
 use crate::client::Client;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::path::read_error;
 use crate::transport::{
     Auth, Failure, RawResponse, ResponseInfo, SingleRequest, Transport, decoding_error,
     failed_response, store_if_requested,
@@ -72,10 +73,10 @@ impl Upload {
     /// Uploads a file from disk under its own name, without loading it into memory.
     ///
     /// # Errors
-    /// [`Validation`](ErrorKind::Validation) if the file cannot be opened.
+    /// [`Validation`](crate::ErrorKind::Validation) if the file cannot be opened.
     pub async fn path(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let cannot_read = |error: io::Error| read_error(path, &error);
+        let cannot_read = |error: io::Error| read_error(path, error).with_operation(OPERATION);
         let file = tokio::fs::File::open(path).await.map_err(cannot_read)?;
         let metadata = file.metadata().await.map_err(cannot_read)?;
         if metadata.is_dir() {
@@ -95,7 +96,7 @@ impl Upload {
     }
 
     /// Uploads the content of a stream, which is polled only as fast as its content is sent. A stream can only be sent once, so
-    /// the upload is never retried.
+    /// the upload is never retried; see [`reopenable`](Self::reopenable).
     ///
     /// `length` is the total number of bytes, if known; without it the upload uses chunked encoding.
     pub fn stream(
@@ -106,13 +107,30 @@ impl Upload {
         Self::new(file_name.into(), Content::Stream(Some(content.boxed())), length)
     }
 
-    /// Uploads the content that `open` returns, which is called again for every attempt.
-    pub(crate) fn reopenable(
+    /// Uploads the content of a stream that can be opened again, so that the upload can be retried.
+    ///
+    /// `open` is called for every attempt and must return the same `length` bytes each time. A stream of an earlier attempt is
+    /// dropped before.
+    ///
+    /// ```
+    /// use mistral_datasets::Upload;
+    ///
+    /// let lines = ["{\"messages\": []}\n", "{\"messages\": []}\n"];
+    /// let length = lines.iter().map(|line| line.len() as u64).sum();
+    /// let upload = Upload::reopenable("records.jsonl", length, move || {
+    ///     futures::stream::iter(lines.map(|line| Ok(line.into())))
+    /// });
+    /// ```
+    pub fn reopenable<S>(
         file_name: impl Into<String>,
         length: u64,
-        open: impl FnMut() -> ByteStream + Send + 'static,
-    ) -> Self {
-        Self::new(file_name.into(), Content::Reopenable(Box::new(open)), Some(length))
+        mut open: impl FnMut() -> S + Send + 'static,
+    ) -> Self
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+    {
+        let open = Box::new(move || open().boxed());
+        Self::new(file_name.into(), Content::Reopenable(open), Some(length))
     }
 
     fn new(file_name: String, content: Content, length: Option<u64>) -> Self {
@@ -167,7 +185,7 @@ impl Upload {
                     let file = tokio::fs::File::from_std(file);
                     Ok(Some(ReaderStream::with_capacity(file, CHUNK_SIZE).boxed()))
                 }
-                Err(error) => Err(read_error(path, &error)),
+                Err(error) => Err(read_error(path, error).with_operation(OPERATION)),
             },
             Content::Reopenable(open) => Ok(Some(open())),
             Content::Stream(stream) => Ok(stream.take()),
@@ -187,7 +205,7 @@ impl Upload {
             Some(length) => reqwest::multipart::Part::stream_with_length(body, length),
             None => reqwest::multipart::Part::stream(body),
         }
-        .file_name(self.file_name.clone());
+        .file_name(encode_file_name(&self.file_name));
         if let Some(content_type) = &self.content_type {
             part = part.mime_str(content_type).map_err(|_| {
                 Error::invalid(
@@ -211,17 +229,19 @@ impl Upload {
     }
 }
 
+/// Percent-encodes the characters that would end the file name or its header, as browsers do.
+///
+/// reqwest escapes them with a backslash, which leaves line breaks in the header.
+fn encode_file_name(name: &str) -> String {
+    name.replace('\r', "%0D").replace('\n', "%0A").replace('"', "%22")
+}
+
 /// Splits bytes into chunks, so that sending them can be observed.
 fn chunks(mut bytes: Bytes) -> impl Iterator<Item = Bytes> {
     std::iter::from_fn(move || {
         let next = bytes.len().min(CHUNK_SIZE);
         (next > 0).then(|| bytes.split_to(next))
     })
-}
-
-fn read_error(path: &Path, error: &io::Error) -> Error {
-    Error::new(ErrorKind::Validation, format!("cannot read {}: {error}", path.display()))
-        .with_operation(OPERATION)
 }
 
 impl fmt::Debug for Upload {

@@ -872,7 +872,7 @@ impl CreateRecord {
         let checks = Checks::new("create_record");
         checks.segment("dataset_id", &self.dataset_id)?;
         let payload = checks.object("payload", self.payload)?.into();
-        let properties = checks.object("properties", self.properties)?.into();
+        let properties = checks.object_or_null("properties", self.properties)?.into();
 
         let body = types::CreateRecordRequest { payload, properties, source: self.source };
         let call = self.client.start_call("create_record")?;

@@ -353,7 +353,7 @@ impl UpdateRecordProperties {
     async fn send(self) -> Result<(), Error> {
         let checks = Checks::new("update_record_properties");
         let dataset_record_id = checks.uuid("dataset_record_id", &self.dataset_record_id)?;
-        let properties = checks.object("properties", self.properties)?.into();
+        let properties = checks.object_or_null("properties", self.properties)?.into();
 
         let body = types::UpdateRecordPropertiesRequest { properties };
         let call = self.client.start_call("update_record_properties")?;
@@ -385,7 +385,8 @@ impl JudgeRecord {
     async fn send(self) -> Result<types::JudgeRecordResponse, Error> {
         let checks = Checks::new("judge_record");
         let dataset_record_id = checks.uuid("dataset_record_id", &self.dataset_record_id)?;
-        let judge_definition = checks.object("judge_definition", self.judge_definition)?.into();
+        let judge_definition =
+            checks.object_or_null("judge_definition", self.judge_definition)?.into();
 
         let body = types::JudgeRecordRequest { judge_definition };
         let call = self.client.start_call("judge_record")?;

@@ -5,11 +5,11 @@
 
 use std::fmt;
 use std::future::IntoFuture;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::HeaderMap;
 
 use super::failed_response;
@@ -105,7 +105,7 @@ pub trait WithResponse<T>: IntoFuture<Output = Result<T, Error>> + SingleRequest
     ///
     /// # Errors
     /// The errors of the call itself, which contain the status, the request id and the start of the body.
-    fn with_response(self) -> Pin<Box<dyn Future<Output = Result<(T, RawResponse), Error>> + Send>>
+    fn with_response(self) -> BoxFuture<'static, Result<(T, RawResponse), Error>>
     where
         Self::IntoFuture: Send + 'static,
         T: Send + 'static,

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::data_dir;
+use crate::private_files;
 use crate::sqlite::{OpenError, Snapshot};
 
 /// The maximum number of snapshots that a backup takes. It takes another one if a file was deleted before it could be linked. Only
@@ -95,7 +96,7 @@ pub fn backup(
         _ => Path::new("."),
     };
     let temp_dir =
-        tempfile::Builder::new().prefix(".backup-").tempdir_in(parent).map_err(write_error(to))?;
+        private_files::temporary_directory(".backup-", parent).map_err(write_error(to))?;
     let job = BackupJob { from, to, temp_dir, should_continue };
     let (snapshot, preserved) = job.snapshot(&database)?;
     let backup = job.write(&snapshot, &preserved)?;
@@ -181,6 +182,7 @@ impl<G: Fn() -> bool> BackupJob<'_, G> {
         preserved: &HashMap<Uuid, Preserved>,
     ) -> Result<Backup, BackupError> {
         let database = data_dir::database(self.temp_dir.path());
+        private_files::create_file(&database).map_err(write_error(self.to))?;
         if !snapshot
             .write_to(&database, &self.should_continue)
             .map_err(|error| self.database_error(error))?
@@ -189,7 +191,7 @@ impl<G: Fn() -> bool> BackupJob<'_, G> {
         }
         let mut bytes = sync_file(&database).map_err(write_error(self.to))?;
         let files = data_dir::files(self.temp_dir.path());
-        fs::create_dir(&files).map_err(write_error(self.to))?;
+        private_files::create_directory(&files).map_err(write_error(self.to))?;
         for (id, method) in preserved {
             self.check_stopped()?;
             let (source, target) =

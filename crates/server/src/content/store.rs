@@ -9,6 +9,7 @@ use tempfile::NamedTempFile;
 use uuid::Uuid;
 
 use crate::disk_space;
+use crate::private_files;
 
 /// A directory of stored files. Its methods block, so call them on a thread that may block.
 #[derive(Clone, Debug)]
@@ -25,7 +26,8 @@ impl ContentStore {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        std::fs::create_dir_all(&incoming)?;
+        private_files::create_directory(&contents.directory)?;
+        private_files::create_directory(&incoming)?;
         Ok(contents)
     }
 

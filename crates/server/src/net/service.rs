@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use http::header::EXPECT;
-use http::{Request, StatusCode};
+use http::header::{EXPECT, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Request, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::Service;
@@ -108,6 +108,8 @@ pub(super) async fn handle(
         "request handled"
     );
     response.headers_mut().insert(REQUEST_ID, id);
+    // Uploaded content must not be interpreted as anything but its declared type.
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let hook = response.extensions_mut().remove::<Arc<dyn ResponseHook>>();
     let response = match hook {
         None => response,

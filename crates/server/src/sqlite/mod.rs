@@ -94,18 +94,18 @@ impl SqliteStorage {
 }
 
 impl Storage for SqliteStorage {
-    fn secret(&self) -> Pending<Vec<u8>> {
-        self.write(|connection| {
-            let found = connection
-                .prepare_cached("SELECT value FROM settings WHERE name = 'secret'")?
-                .query_row([], |row| row.get(0))
-                .optional()?;
-            if let Some(secret) = found {
-                return Ok(secret);
-            }
-            let secret: [u8; 32] = rand::random();
-            connection.execute("INSERT INTO settings VALUES ('secret', ?1)", [&secret[..]])?;
-            Ok(secret.to_vec())
+    fn secret(&self) -> Pending<Option<Vec<u8>>> {
+        self.look_up(|connection| {
+            let mut query =
+                connection.prepare_cached("SELECT value FROM settings WHERE name = 'secret'")?;
+            Ok(query.query_row([], |row| row.get(0)).optional()?)
+        })
+    }
+
+    fn set_secret(&self, secret: Vec<u8>) -> Pending<()> {
+        self.write(move |connection| {
+            connection.execute("INSERT INTO settings VALUES ('secret', ?1)", [&secret])?;
+            Ok(())
         })
     }
 
@@ -120,6 +120,10 @@ impl Storage for SqliteStorage {
     fn reclaim(&self) -> Pending<bool> {
         // A step that is lost in a crash is repeated.
         self.writer.run(Durability::Relaxed, SpaceUse::Frees, reclaim::step)
+    }
+
+    fn release_space(&self) -> Pending<bool> {
+        self.writer.truncate_wal()
     }
 }
 

@@ -1,5 +1,5 @@
-//! Frees space: removes the staged records of failed imports, the records of deleted datasets, and discarded workspaces. Shrinks
-//! the file if a large part of it is free.
+//! Frees space: removes the staged records of failed imports, the records of deleted datasets, discarded workspaces, and the
+//! content of deleted records. Shrinks the file if a large part of it is free.
 //!
 //! This happens in small steps, so that other writes do not wait long. Each step determines from the data what to do next, so
 //! it continues after a restart.
@@ -35,7 +35,21 @@ fn remove(connection: &Connection) -> Result<bool, StorageError> {
         remove_workspace(connection, workspace)?;
         return Ok(true);
     }
+    if erase_deleted_content(connection)? {
+        return Ok(true);
+    }
     shrink_file(connection)
+}
+
+/// Erases the content of some records that an earlier version deleted. Returns whether there were any.
+fn erase_deleted_content(connection: &Connection) -> Result<bool, StorageError> {
+    let erased = connection
+        .prepare_cached(
+            "UPDATE deleted_records SET properties = '', payload = '' WHERE key IN \
+             (SELECT key FROM deleted_records WHERE payload <> '' LIMIT ?1)",
+        )?
+        .execute([ROWS])?;
+    Ok(erased > 0)
 }
 
 /// Shrinks the file if more than a quarter of it is free. Returns whether it did. The operating system gets the space at the next
@@ -222,6 +236,41 @@ mod tests {
                 .pragma_query_value(None, "integrity_check", |row| row.get::<_, String>(0))?)
         });
         assert_eq!(check.await.unwrap(), "ok");
+    }
+
+    /// Returns the number of deleted records with content.
+    async fn with_content(storage: &SqliteStorage) -> i64 {
+        let count = storage.read(|connection| {
+            let sql =
+                "SELECT count(*) FROM deleted_records WHERE payload <> '' OR properties <> ''";
+            Ok(connection.query_row(sql, [], |row| row.get::<_, i64>(0))?)
+        });
+        count.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_content_of_deleted_records_is_not_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
+        let dataset = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
+        let created = storage.create_record(WORKSPACE, dataset, new_record()).await.unwrap();
+        storage.delete_records(WORKSPACE, vec![created.id]).await.unwrap();
+        assert_eq!((rows(&storage, "deleted_records").await, with_content(&storage).await), (1, 0));
+        // Rows of an earlier version.
+        let insert = storage.write(|connection| {
+            connection.execute_batch(
+                "WITH RECURSIVE n (key) AS (SELECT 1000 UNION ALL SELECT key + 1 FROM n LIMIT 500) \
+                 INSERT INTO deleted_records SELECT key, randomblob(16), 0, 0, '', '{}', '{}', 0 FROM n",
+            )?;
+            Ok(())
+        });
+        insert.await.unwrap();
+        assert_eq!(with_content(&storage).await, 500);
+        reclaim_all(&storage).await;
+        assert_eq!(
+            (rows(&storage, "deleted_records").await, with_content(&storage).await),
+            (501, 0)
+        );
     }
 
     #[tokio::test]

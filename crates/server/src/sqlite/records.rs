@@ -190,9 +190,10 @@ fn replace(
 }
 
 fn delete(connection: &Connection, workspace: Uuid, ids: &[Uuid]) -> Result<(), StorageError> {
+    // Copying the content would need space on a full disk, and deleted conversations must not be kept.
     let mut archive = connection.prepare_cached(
         "INSERT INTO deleted_records \
-         SELECT key, id, created_at, updated_at, source, properties, payload, ?2 FROM records WHERE key = ?1",
+         SELECT key, id, created_at, updated_at, source, '', '', ?2 FROM records WHERE key = ?1",
     )?;
     let mut remove = connection.prepare_cached("DELETE FROM records WHERE key = ?1")?;
     let mut shrink = connection.prepare_cached("UPDATE runs SET live = live - 1 WHERE id = ?1")?;

@@ -4,8 +4,12 @@ use rusqlite::{Connection, TransactionBehavior};
 
 /// The migrations from an empty file to the current schema. Released migrations are never changed; changes are added as new ones.
 /// `user_version` is the number of migrations applied to a file.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
+];
 
 /// An error opening a database.
 #[derive(Debug, thiserror::Error)]

@@ -110,7 +110,16 @@ impl Wal {
         if let Err(error) = self.truncate_unused(writer) {
             tracing::warn!(%error, "failed to truncate the WAL");
         }
-        self.checkpoint(writer, "TRUNCATE");
+        self.truncate(writer);
+    }
+
+    /// Copies the whole WAL into the database file and truncates both. Returns false if a read in progress prevents it.
+    pub(super) fn truncate(&self, writer: &Connection) -> bool {
+        let is_done = self.checkpoint(writer, "TRUNCATE");
+        if is_done {
+            self.shared.pages.store(0, Ordering::Relaxed);
+        }
+        is_done
     }
 
     /// Cuts off the part of the WAL file after the last transaction. It is never read, and SQLite would overwrite it.
@@ -134,7 +143,8 @@ impl Wal {
         // Checkpoint early if there may not be enough disk space to copy the WAL into the database file.
         let available = disk_space::available(&self.path).saturating_sub(disk_space::RESERVED);
         if page_size(writer).is_ok_and(|size| u64::from(pages) * size > available) {
-            return self.checkpoint(writer, "TRUNCATE");
+            self.truncate(writer);
+            return;
         }
         if pages < CHECKPOINT_PAGES {
             // The WAL was reset.
@@ -161,11 +171,13 @@ impl Wal {
         self.checkpoint(writer, "RESTART");
     }
 
-    /// Copies the rest of the WAL and resets it if nobody reads from it. `mode` decides whether the file is also truncated.
-    fn checkpoint(&self, writer: &Connection, mode: &str) {
-        if let Err(error) = run_checkpoint(writer, mode) {
+    /// Copies the rest of the WAL and resets it if nobody reads from it, and returns whether it did. `mode` decides whether the
+    /// file is also truncated.
+    fn checkpoint(&self, writer: &Connection, mode: &str) -> bool {
+        run_checkpoint(writer, mode).unwrap_or_else(|error| {
             checkpoint_failed(&self.disk, &error);
-        }
+            false
+        })
     }
 }
 
@@ -246,9 +258,11 @@ fn checkpoint_failed(disk: &DiskHealth, error: &rusqlite::Error) {
     }
 }
 
-fn run_checkpoint(writer: &Connection, mode: &str) -> rusqlite::Result<()> {
+/// Returns whether the checkpoint was complete. The first column is 1 if a reader prevented that.
+fn run_checkpoint(writer: &Connection, mode: &str) -> rusqlite::Result<bool> {
     writer.busy_timeout(RESET_TIMEOUT)?;
-    let result = writer.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
+    let sql = format!("PRAGMA wal_checkpoint({mode})");
+    let result = writer.query_row(&sql, [], |row| Ok(row.get::<_, i64>(0)? == 0));
     writer.busy_timeout(connection::BUSY_TIMEOUT)?;
     result
 }

@@ -42,6 +42,13 @@ struct Job {
     space: SpaceUse,
 }
 
+/// A task for the writer thread.
+enum Task {
+    Write(Job),
+    /// Copies the WAL into the database file, and truncates both. The receiver learns whether that succeeded.
+    TruncateWal(oneshot::Sender<bool>),
+}
+
 /// How a write affects the free disk space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SpaceUse {
@@ -62,7 +69,7 @@ pub(super) enum Durability {
 
 /// The writer thread. Dropping it waits until pending writes are done.
 pub(super) struct Writer {
-    jobs: Option<Sender<Job>>,
+    tasks: Option<Sender<Task>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -78,7 +85,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("datasets-writer".to_owned())
             .spawn(move || worker.run(&receiver))?;
-        Ok(Self { jobs: Some(sender), thread: Some(thread) })
+        Ok(Self { tasks: Some(sender), thread: Some(thread) })
     }
 
     /// Queues a write. The result is ready when the write is committed.
@@ -105,17 +112,29 @@ impl Writer {
             });
             Finished { completion, error }
         });
-        // If the thread has ended, the job is dropped, which closes the channel.
-        if let Some(jobs) = &self.jobs {
-            let _ = jobs.send(Job { work, durability, space });
-        }
+        // If the thread has ended, the task is dropped, which closes the channel.
+        self.send(Task::Write(Job { work, durability, space }));
         Box::pin(async move { receiver.await.unwrap_or(Err(StorageError::Stopped)) })
+    }
+
+    /// Copies the WAL into the database file and truncates both, which returns free pages to the operating system. Returns
+    /// false if a read in progress prevents it.
+    pub(super) fn truncate_wal(&self) -> Pending<bool> {
+        let (sender, receiver) = oneshot::channel();
+        self.send(Task::TruncateWal(sender));
+        Box::pin(async move { receiver.await.map_err(|_| StorageError::Stopped) })
+    }
+
+    fn send(&self, task: Task) {
+        if let Some(tasks) = &self.tasks {
+            let _ = tasks.send(task);
+        }
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.jobs = None;
+        self.tasks = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -134,36 +153,52 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, jobs: &Receiver<Job>) {
-        while let Ok(first) = jobs.recv() {
-            let batch: Vec<Job> =
-                std::iter::once(first).chain(jobs.try_iter().take(MAX_BATCH - 1)).collect();
-            let durable = batch.iter().any(|job| job.durability == Durability::Full);
-            let mut completions = Vec::with_capacity(batch.len());
-            let committed = self.transaction(durable, |connection, is_disk_full| {
-                let mut first_error = None;
-                for job in batch {
-                    let connection = match job.space {
-                        SpaceUse::Consumes if is_disk_full => Err(CommitError::DiskFull),
-                        _ => connection.clone(),
-                    };
-                    let Finished { completion, error } = (job.work)(connection);
-                    completions.push(completion);
-                    first_error = first_error.or(error);
+    fn run(mut self, tasks: &Receiver<Task>) {
+        while let Ok(first) = tasks.recv() {
+            let (mut batch, mut truncations) = (Vec::new(), Vec::new());
+            for task in std::iter::once(first).chain(tasks.try_iter().take(MAX_BATCH - 1)) {
+                match task {
+                    Task::Write(job) => batch.push(job),
+                    Task::TruncateWal(done) => truncations.push(done),
                 }
-                first_error
-            });
-            if let Err(error) = &committed {
-                tracing::error!(%error, "a transaction failed");
             }
-            for completion in completions {
-                completion(committed.clone());
+            if !batch.is_empty() {
+                self.write(batch);
             }
-            match committed {
-                Ok(()) => self.wal.after_commit(&self.connection),
-                Err(CommitError::DiskFull) => self.wal.free_space(&self.connection),
-                Err(_) => {}
+            for done in truncations {
+                // The receiver may have been dropped; that is fine.
+                let _ = done.send(self.wal.truncate(&self.connection));
             }
+        }
+    }
+
+    /// Runs a batch of writes in one transaction.
+    fn write(&mut self, batch: Vec<Job>) {
+        let durable = batch.iter().any(|job| job.durability == Durability::Full);
+        let mut completions = Vec::with_capacity(batch.len());
+        let committed = self.transaction(durable, |connection, is_disk_full| {
+            let mut first_error = None;
+            for job in batch {
+                let connection = match job.space {
+                    SpaceUse::Consumes if is_disk_full => Err(CommitError::DiskFull),
+                    _ => connection.clone(),
+                };
+                let Finished { completion, error } = (job.work)(connection);
+                completions.push(completion);
+                first_error = first_error.or(error);
+            }
+            first_error
+        });
+        if let Err(error) = &committed {
+            tracing::error!(%error, "a transaction failed");
+        }
+        for completion in completions {
+            completion(committed.clone());
+        }
+        match committed {
+            Ok(()) => self.wal.after_commit(&self.connection),
+            Err(CommitError::DiskFull) => self.wal.free_space(&self.connection),
+            Err(_) => {}
         }
     }
 

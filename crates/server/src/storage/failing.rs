@@ -113,9 +113,11 @@ impl SeedStore for FailingStorage {
 
 impl Storage for FailingStorage {
     forward! {
-        reads fn secret(&self) -> Vec<u8>;
+        reads fn secret(&self) -> Option<Vec<u8>>;
+        writes fn set_secret(&self, secret: Vec<u8>) -> ();
         writes fn reset(&self, workspace: Uuid) -> Vec<Uuid>;
         reads fn counts(&self) -> Counts;
         writes fn reclaim(&self) -> bool;
+        writes fn release_space(&self) -> bool;
     }
 }

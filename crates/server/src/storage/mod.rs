@@ -39,8 +39,11 @@ pub(crate) type Pending<T> =
 pub(crate) trait Storage:
     DatasetStore + RecordStore + ImportStore + FileIndex + FixtureStore + SeedStore + Send + Sync
 {
-    /// Returns the key for signing links: random bytes that are created once and stored with the data.
-    fn secret(&self) -> Pending<Vec<u8>>;
+    /// Returns the key for signing links, or `None` if it was not set yet.
+    fn secret(&self) -> Pending<Option<Vec<u8>>>;
+
+    /// Sets the key for signing links.
+    fn set_secret(&self, secret: Vec<u8>) -> Pending<()>;
 
     /// Removes everything from a workspace. [`reclaim`](Self::reclaim) frees the space. Returns the files whose contents are no
     /// longer needed.
@@ -52,6 +55,9 @@ pub(crate) trait Storage:
     /// Frees a bounded amount of space held by failed imports, deleted datasets and discarded workspaces. Returns whether
     /// there may be more to free.
     fn reclaim(&self) -> Pending<bool>;
+
+    /// Returns freed space to the operating system. Returns whether that succeeded; a read in progress can prevent it for now.
+    fn release_space(&self) -> Pending<bool>;
 }
 
 /// A range of a listing.

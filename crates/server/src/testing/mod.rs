@@ -14,10 +14,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use crate::api::App;
-use crate::http::HttpContext;
+use crate::http::{ApiError, HttpContext};
 use faults::Faults;
 
 pub use seed::SeedError;
@@ -58,6 +58,17 @@ impl TestApp {
     pub(crate) fn wrap(self, router: Router) -> Router {
         router.layer(from_fn_with_state(self, faults::record_and_inject))
     }
+}
+
+/// Returns the routes under `/local/v1` of a server that does not serve them.
+pub(crate) fn disabled_routes() -> Router {
+    Router::new().route("/local/v1/{*rest}", any(disabled))
+}
+
+async fn disabled() -> ApiError {
+    ApiError::not_found(
+        "this server does not serve the routes below /local/v1; start it with `--test-routes` to use them",
+    )
 }
 
 impl FromRef<TestApp> for HttpContext {

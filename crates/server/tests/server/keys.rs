@@ -81,7 +81,9 @@ async fn keys_can_be_replaced_at_run_time() {
 #[tokio::test]
 async fn last_key_cannot_be_removed_from_a_non_loopback_server() {
     let listen: SocketAddr = "0.0.0.0:0".parse().unwrap();
-    let config = ServerConfig { listen, api_keys: vec!["key".into()], ..Default::default() };
+    let public_url = Some("http://datasets.example".to_owned());
+    let api_keys = vec!["key".into()];
+    let config = ServerConfig { listen, public_url, api_keys, ..Default::default() };
     let server = Server::start(config).await.unwrap();
     let error = server.set_api_keys(Vec::new()).unwrap_err();
     assert!(matches!(error, StartError::NoKeys(_)), "{error}");
@@ -161,7 +163,29 @@ async fn server_without_keys_listens_on_loopback_only() {
     assert!(matches!(error, StartError::NoKeys(_)));
     assert!(error.to_string().contains("API key"), "{error}");
     let api_keys = vec!["key".into()];
-    Server::start(ServerConfig { api_keys, ..config }).await.unwrap().shutdown().await;
+    let public_url = Some("http://datasets.example".to_owned());
+    let config = ServerConfig { api_keys, public_url, ..config };
+    Server::start(config).await.unwrap().shutdown().await;
+}
+
+#[tokio::test]
+async fn a_server_reachable_from_other_machines_needs_a_public_url() {
+    let listen: SocketAddr = "0.0.0.0:0".parse().unwrap();
+    let config = ServerConfig { listen, api_keys: vec!["key".into()], ..Default::default() };
+    let error = Server::start(config).await.unwrap_err();
+    assert!(matches!(error, StartError::NoPublicUrl(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_one_workspace() {
+    let start = |api_keys| Server::start(ServerConfig { api_keys, ..Default::default() });
+    let (ci, dev) = (ApiKey::with_workspace("ci", "key"), ApiKey::with_workspace("dev", "key"));
+    let error = start(vec![ci.clone(), dev.clone()]).await.unwrap_err();
+    assert!(matches!(error, StartError::AmbiguousKey), "{error}");
+    let server = start(vec![ci.clone(), ci.clone()]).await.unwrap();
+    let error = server.set_api_keys(vec![ci, dev]).unwrap_err();
+    assert!(matches!(error, StartError::AmbiguousKey), "{error}");
+    server.shutdown().await;
 }
 
 /// DNS rebinding: a page points its own host name at this machine, so the browser treats the server as same-origin.
@@ -202,4 +226,20 @@ async fn invalid_public_url_fails_startup() {
         let error = Server::start(config).await.unwrap_err();
         assert!(matches!(error, StartError::PublicUrl(_)), "{url}: {error}");
     }
+}
+
+#[tokio::test]
+async fn test_routes_can_be_switched_off() {
+    let config = ServerConfig { test_routes: false, ..ServerConfig::default() };
+    let api = Api::start_with(config).await;
+    for (method, path) in [
+        (Method::POST, "/local/v1/faults"),
+        (Method::GET, "/local/v1/requests"),
+        (Method::POST, "/local/v1/reset"),
+        (Method::POST, "/local/v1/conversations"),
+    ] {
+        let response = send(api.request(method, path).body("{}")).await;
+        response.error(404, "UNKNOWN_ERROR");
+    }
+    assert_eq!(api.get(DATASETS).await.status, 200);
 }

@@ -22,6 +22,8 @@ mod links;
 mod metrics;
 mod model;
 mod pagination;
+#[cfg(unix)]
+mod permissions;
 mod properties;
 mod records;
 mod responses;

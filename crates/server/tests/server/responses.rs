@@ -1,6 +1,7 @@
 //! Fields and headers common to all responses.
 
 use http::Method;
+use mistral_datasets_types::SignedUrl;
 use serde_json::{Value, json};
 
 use crate::support::{Api, DATASETS, RECORDS, records_path, send};
@@ -104,4 +105,17 @@ async fn options_and_head_requests_are_supported() {
     assert_eq!(head.headers["content-type"], "application/json");
     let missing = send(api.request(Method::HEAD, &format!("{DATASETS}/x"))).await;
     assert_eq!((missing.status.as_u16(), missing.body.len()), (404, 0));
+}
+
+#[tokio::test]
+async fn content_types_are_binding_for_browsers() {
+    let api = Api::start().await;
+    let file = api.upload("page.html", "<script>alert(1)</script>").await;
+    let link: SignedUrl = api.get(&format!("/v1/files/{}/url", file.id)).await.json(200);
+    for path in
+        [DATASETS, "/nowhere", "/docs", &format!("/v1/files/{}/content", file.id), &link.url]
+    {
+        let headers = api.get(path).await.headers;
+        assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+    }
 }

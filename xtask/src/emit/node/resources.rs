@@ -127,6 +127,7 @@ fn validators<'a>(
             Shape::String | Shape::Enum(_) => "string",
             Shape::Strings => "strings",
             Shape::Scalar(name) => name,
+            Shape::Json(_) if model.accepts_null(&field.ty) => "jsonOrNull",
             Shape::Json(_) => "json",
             Shape::File => "file",
         };

@@ -108,7 +108,7 @@ fn request_property(model: &Model, operation: &Operation, field: &Field) -> Resu
         Shape::Strings => "readonly string[]".to_owned(),
         _ => value_type(model, &field.ty)?,
     };
-    let null = if field.nullable { " | null" } else { "" };
+    let null = if field.nullable || model.accepts_null(&field.ty) { " | null" } else { "" };
     let (optional, undefined) = if field.required { ("", "") } else { ("?", " | undefined") };
     Ok(format!(
         "{}  {}{optional}: {ty}{null}{undefined};\n",

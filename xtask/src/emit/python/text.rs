@@ -274,6 +274,9 @@ pub fn argument_type(model: &Model, argument: &Argument) -> Result<String, Strin
             _ => return unknown(&argument.field.ty),
         },
         Type::Named(name) => match &model.schema(name).kind {
+            Kind::FreeObject { .. } if model.accepts_null(&argument.field.ty) => {
+                "JSONObject | None".to_owned()
+            }
             Kind::FreeObject { .. } => "JSONObject".to_owned(),
             Kind::OpenEnum { .. } => name.clone(),
             Kind::Object { .. } | Kind::Union { .. } => return unknown(&argument.field.ty),
