@@ -83,13 +83,14 @@ export interface MistralOptions extends VariantOptions {
   retryConfig?: RetryConfig | undefined;
   /**
    * Proxy for all requests, such as `http://user:password@host:3128` or `socks5://host:1080`. Default: the environment
-   * variables `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+   * variables `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. `NO_PROXY` lists the hosts to which requests are sent
+   * directly: domains, IP addresses or ranges, each optionally with a port, or `*`.
    */
   proxy?: string | URL | undefined;
   /**
-   * PEM certificates to trust in addition to the system's, such as those of a private certificate authority. Environment
-   * variables can name files of them as well: `SSL_CERT_FILE` replaces the system's certificates, `REQUESTS_CA_BUNDLE` adds
-   * to them.
+   * PEM certificates to trust in addition to the system's, such as those of a private certificate authority or a self-signed
+   * server certificate. Environment variables can name files of them as well: `SSL_CERT_FILE` replaces the system's
+   * certificates, `NODE_EXTRA_CA_CERTS` and `REQUESTS_CA_BUNDLE` add to them.
    */
   caCertificates?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
 }

@@ -58,6 +58,7 @@ pub fn connect(
 ) -> CallResult<NativeClient> {
     let mut builder =
         Client::builder().options(options.into()).user_agent(connect_options.user_agent);
+    builder = builder.certificate_variable("NODE_EXTRA_CA_CERTS");
     if let Some(proxy) = connect_options.proxy {
         builder = builder.proxy(proxy);
     }

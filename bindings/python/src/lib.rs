@@ -45,6 +45,7 @@ use pyo3::prelude::*;
 /// Native implementation of `mistral_datasets`. Import from the package instead.
 #[pymodule(name = "_native", gil_used = false)]
 fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    interpreter::check_is_main(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("ERROR_KINDS", error::kinds())?;
     logging::install();

@@ -17,8 +17,6 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::interpreter;
-
 /// How often a blocking call checks for pending signals.
 pub const SIGNAL_CHECK_INTERVAL: Duration = Duration::from_millis(25);
 
@@ -44,7 +42,6 @@ pub fn get(py: Python<'_>) -> PyResult<&'static Runtime> {
     {
         return Ok(current.runtime);
     }
-    interpreter::reset_after_fork();
     let processors = std::thread::available_parallelism().map_or(2, |number| number.get());
     let runtime = Builder::new_multi_thread()
         .worker_threads((processors / 2).clamp(1, MAX_WORKERS))

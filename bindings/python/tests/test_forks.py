@@ -182,3 +182,37 @@ def test_closed_client_stays_closed_in_forked_child(canned: Canned) -> None:
         canned.url,
     )
     assert canned.requests == []
+
+
+def test_forked_child_exits_at_once_while_its_parent_makes_async_calls(canned: Canned) -> None:
+    """The child has none of the threads that run the calls, so it must not wait for them."""
+    result = script(
+        """
+        import asyncio, os, sys, time
+        from mistral_datasets import Mistral
+        mistral = Mistral("k", server_url=sys.argv[1], retries=0)
+        async def repeat():
+            while True:
+                await mistral.datasets.list_async()
+        async def main():
+            calls = [asyncio.create_task(repeat()) for _ in range(16)]
+            slowest = 0
+            for _ in range(20):
+                await asyncio.sleep(0.02)
+                child = os.fork()
+                if child == 0:
+                    # Exits as `sys.exit` does, but without ending the event loop.
+                    import atexit
+                    started = time.monotonic()
+                    atexit._run_exitfuncs()
+                    os._exit(time.monotonic() - started > 1)
+                slowest = max(slowest, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+            print(slowest)
+        asyncio.run(main())
+        """,
+        canned.url,
+    )
+    assert result.stdout.strip() == "0"

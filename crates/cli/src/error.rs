@@ -75,9 +75,6 @@ impl CliError {
     /// Returns a suggestion for fixing the error.
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::Api(error) if error.kind() == ErrorKind::Configuration => {
-                Some("set `MISTRAL_API_KEY`; a local server accepts any key by default")
-            }
             Self::Api(error) => error.hint(),
             _ => None,
         }

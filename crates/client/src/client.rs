@@ -12,7 +12,10 @@ use tracing::Instrument;
 
 use crate::config::{ClientBuilder, Options, Settings, parse_server_url};
 use crate::error::{Error, ErrorKind};
-use crate::transport::{CallContext, CallSender, ConnectionSettings, Transport, tls_configuration};
+use crate::transport::{
+    CallContext, CallSender, ConnectionSettings, EXTRA_CERTIFICATES, Proxies, Transport,
+    tls_configuration,
+};
 
 const DEFAULT_SERVER_URL: &str = "https://api.mistral.ai";
 
@@ -55,12 +58,14 @@ impl ClientBuilder {
     /// characters, the server URL or proxy URL is invalid, the timeout or deadline is 0, or the CA certificates are not valid
     /// PEM.
     pub fn build(self) -> Result<Client, Error> {
-        let Self { options, user_agent, proxy, ca_certificates } = self.with_environment();
+        let Self { options, user_agent, proxy, ca_certificates, certificate_variables } =
+            self.with_environment();
         let settings =
             Settings::new(options.api_key.as_deref().unwrap_or_default())?.with(&options)?;
         let server_url =
             parse_server_url(options.server_url.as_deref().unwrap_or(DEFAULT_SERVER_URL))?;
 
+        let certificate_variables = [&[EXTRA_CERTIFICATES], &certificate_variables[..]].concat();
         let own_product = concat!("mistral-datasets/", env!("CARGO_PKG_VERSION"));
         let user_agent = match user_agent {
             Some(product) => format!("{product} {own_product}"),
@@ -69,8 +74,8 @@ impl ClientBuilder {
         let connection_settings = ConnectionSettings {
             user_agent,
             connect_timeout: CONNECT_TIMEOUT.min(settings.timeout),
-            tls: tls_configuration(ca_certificates.as_deref())?,
-            proxy,
+            tls: tls_configuration(ca_certificates.as_deref(), certificate_variables)?,
+            proxies: Arc::new(Proxies::new(&proxy)?),
         };
         let transport = Transport::new(connection_settings, settings)?;
         let shared = Arc::<Shared>::default();

@@ -50,7 +50,8 @@ impl DataDirectory {
     /// Creates the directory if it is missing, locks it, and makes it private to its owner.
     pub(crate) fn open(location: &DataLocation) -> Result<Self, DataError> {
         let (path, temporary) = match location {
-            DataLocation::Directory(path) => (path.clone(), None),
+            // Absolute, so that it stays the same when the program changes its working directory.
+            DataLocation::Directory(path) => (std::path::absolute(path)?, None),
             DataLocation::Memory => {
                 let directory =
                     private_files::temporary_directory("mistral-datasets-", &std::env::temp_dir())?;

@@ -8,12 +8,16 @@ use serde::de::DeserializeOwned;
 
 use crate::{lazy_reader, shared_body};
 
-/// Decodes a response body. Raw JSON values are copied out of it.
+/// The encoding of U+FEFF at the start of a text. JSON must not begin with it, but some gateways add it.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Decodes a response body. Raw JSON values are copied out of it. A byte order mark at its start is skipped.
 ///
 /// # Errors
 /// The error of `serde_json` if the body is not valid JSON for `T`. Objects and arrays that become
 /// [`RawJson`](crate::RawJson) are only scanned for their end, so invalid JSON inside them is reported when they are parsed.
 pub fn from_body<T: DeserializeOwned>(body: &Bytes) -> serde_json::Result<T> {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     // Validating UTF-8 once for the whole body is faster than once per string.
     match std::str::from_utf8(body) {
         Ok(text) => from_text(text),
@@ -26,6 +30,9 @@ pub fn from_body<T: DeserializeOwned>(body: &Bytes) -> serde_json::Result<T> {
 /// # Errors
 /// Same as [`from_body`].
 pub fn from_shared_body<T: DeserializeOwned>(body: &Bytes) -> serde_json::Result<T> {
+    if body.starts_with(BYTE_ORDER_MARK) {
+        return from_shared_body(&body.slice(BYTE_ORDER_MARK.len()..));
+    }
     let Ok(text) = ByteString::try_from(body.clone()) else {
         return serde_json::from_slice(body);
     };
@@ -75,6 +82,16 @@ mod tests {
         let last = parts.pop().unwrap();
         drop(parts);
         assert_eq!(last.clone().get(), r#"{"n": 2}"#);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped() {
+        for shared in [false, true] {
+            let values: Vec<RawJson> = decode(b"\xef\xbb\xbf[{\"n\": 1}]", shared).unwrap();
+            assert_eq!(values[0].get(), r#"{"n": 1}"#);
+            assert!(decode::<Vec<RawJson>>(b"\xef\xbb\xbf", shared).is_none());
+            assert!(decode::<Vec<RawJson>>("[\u{feff}]".as_bytes(), shared).is_none());
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@
 
 #[doc(hidden)]
 pub mod decode;
+mod integer;
 mod lazy_reader;
 mod open_enum;
 mod raw_json;

@@ -89,12 +89,20 @@ macro_rules! response_struct {
     (@read optional_timestamp $map:ident) => {
         $map.next_value::<Option<crate::timestamp::Timestamp>>()?.map(|time| Some(time.0))
     };
+    (@read required_integer $map:ident) => { Some($map.next_value::<crate::integer::Integer>()?.0) };
+    (@read optional_integer $map:ident) => {
+        $map.next_value::<Option<crate::integer::Integer>>()?.map(|integer| Some(integer.0))
+    };
     (@found required $wire:literal $field:ident) => {
         $field.ok_or_else(|| serde::de::Error::missing_field($wire))?
     };
     (@found required_timestamp $wire:literal $field:ident) => {
         $field.ok_or_else(|| serde::de::Error::missing_field($wire))?
     };
+    (@found required_integer $wire:literal $field:ident) => {
+        $field.ok_or_else(|| serde::de::Error::missing_field($wire))?
+    };
+    (@found optional_integer $wire:literal $field:ident) => { $field.unwrap_or_default() };
     (@found optional $wire:literal $field:ident) => { $field.unwrap_or_default() };
     (@found optional_timestamp $wire:literal $field:ident) => { $field.unwrap_or_default() };
 }

@@ -46,7 +46,7 @@ response_struct! {
         #[schemars(default)]
         optional "results" results: Vec<Dataset>,
         /// Total number of datasets.
-        required "count" count: i64,
+        required_integer "count" count: i64,
         /// Link to the next page, if there is one.
         optional "next" next: Option<String>,
         /// Link to the previous page, if there is one.
@@ -147,7 +147,7 @@ response_struct! {
         #[schemars(default)]
         optional "results" results: Vec<DatasetRecord>,
         /// Total number of records.
-        required "count" count: i64,
+        required_integer "count" count: i64,
         /// Link to the next page, if there is one.
         optional "next" next: Option<String>,
         /// Link to the previous page, if there is one.
@@ -265,11 +265,11 @@ response_struct! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ImportResult {
         /// Number of records requested.
-        required "requested_record_count" requested_record_count: i64,
+        required_integer "requested_record_count" requested_record_count: i64,
         /// Number of records imported.
-        required "imported_record_count" imported_record_count: i64,
+        required_integer "imported_record_count" imported_record_count: i64,
         /// Number of records skipped.
-        required "skipped_record_count" skipped_record_count: i64,
+        required_integer "skipped_record_count" skipped_record_count: i64,
     }
 }
 
@@ -294,7 +294,7 @@ response_struct! {
         /// Status of the import task.
         required "status" status: TaskStatus,
         /// Progress in percent, from 0 to 100, if known.
-        optional "progress" progress: Option<i64>,
+        optional_integer "progress" progress: Option<i64>,
         /// Error or status message, if any.
         optional "message" message: Option<String>,
         /// Record counts of a finished import, if the server reports them.
@@ -310,7 +310,7 @@ response_struct! {
         #[schemars(default)]
         optional "results" results: Vec<ImportTask>,
         /// Total number of import tasks.
-        required "count" count: i64,
+        required_integer "count" count: i64,
         /// Link to the next page, if there is one.
         optional "next" next: Option<String>,
         /// Link to the previous page, if there is one.
@@ -388,9 +388,9 @@ response_struct! {
         /// Always `file`.
         required "object" object: String,
         /// Size in bytes, if known.
-        optional "bytes" bytes: Option<i64>,
+        optional_integer "bytes" bytes: Option<i64>,
         /// When the file was uploaded, as a Unix timestamp in seconds.
-        required "created_at" created_at: i64,
+        required_integer "created_at" created_at: i64,
         /// Name of the file.
         required "filename" filename: String,
         /// Purpose given at upload, if any.
@@ -400,13 +400,13 @@ response_struct! {
         /// How the file was created, such as `upload`.
         optional "source" source: Option<String>,
         /// Number of lines, if known.
-        optional "num_lines" num_lines: Option<i64>,
+        optional_integer "num_lines" num_lines: Option<i64>,
         /// MIME type, if known.
         optional "mimetype" mimetype: Option<String>,
         /// Checksum of the content, if known.
         optional "signature" signature: Option<String>,
         /// When the file expires, as a Unix timestamp in seconds, if it expires.
-        optional "expires_at" expires_at: Option<i64>,
+        optional_integer "expires_at" expires_at: Option<i64>,
         /// Who can see the file, `workspace` or `user`.
         optional "visibility" visibility: Option<String>,
         /// Whether the file was deleted. Only set when a single file is retrieved.
@@ -423,7 +423,7 @@ response_struct! {
         /// Always `list`.
         required "object" object: String,
         /// Total number of files, if requested.
-        optional "total" total: Option<i64>,
+        optional_integer "total" total: Option<i64>,
     }
 }
 

@@ -3,19 +3,28 @@
 use std::cell::Cell;
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 /// A timestamp parsed from a JSON string.
 ///
-/// RFC 3339 is tried first because chrono parses it several times faster than its general format.
+/// RFC 3339 is tried first because chrono parses it several times faster than its general format. A timestamp without an
+/// offset, such as `2025-12-17T10:25:07`, is in UTC.
 pub(crate) struct Timestamp(pub(crate) DateTime<Utc>);
 
 fn parse(text: &str) -> Result<DateTime<Utc>, chrono::ParseError> {
     match DateTime::parse_from_rfc3339(text) {
         Ok(time) => Ok(time.to_utc()),
-        Err(_) => text.parse(),
+        Err(_) => text.parse().or_else(|error| without_offset(text).ok_or(error)),
     }
+}
+
+fn without_offset(text: &str) -> Option<DateTime<Utc>> {
+    let parse = |format| NaiveDateTime::parse_from_str(text, format);
+    parse("%Y-%m-%dT%H:%M:%S%.f")
+        .or_else(|_| parse("%Y-%m-%d %H:%M:%S%.f"))
+        .ok()
+        .map(|time| time.and_utc())
 }
 
 /// A parsed timestamp with its text, which is padded with a byte that never occurs in UTF-8.
@@ -73,15 +82,19 @@ mod tests {
             "2025-12-17t12:25:07.818693000+02:00",
             "2025-12-17 10:25:07.818693Z",
             "2025-12-17T10:25:07.818693000000000000+00:00",
+            "2025-12-17T10:25:07.818693",
+            "2025-12-17 10:25:07.818693",
         ] {
             assert_eq!(parse(text).unwrap(), expected, "{text}");
             assert_eq!(parse(text).unwrap(), expected, "{text}, cached");
         }
         let cached = "2025-12-17T10:25:07.818693Z";
-        for text in ["", "\0", "yesterday", &cached[..cached.len() - 1], &format!("{cached}\0")] {
+        for text in ["", "\0", "yesterday", &cached[..10], &cached[..16], &format!("{cached}\0")] {
             assert_eq!(parse(cached).unwrap(), expected);
             assert!(parse(text).is_err(), "{text:?}");
         }
-        assert_eq!(parse("2025-12-17T10:25:07Z").unwrap().timestamp_subsec_micros(), 0);
+        for text in ["2025-12-17T10:25:07Z", "2025-12-17T10:25:07"] {
+            assert_eq!(parse(text).unwrap().timestamp_subsec_micros(), 0, "{text}");
+        }
     }
 }

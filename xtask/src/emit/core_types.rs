@@ -57,6 +57,8 @@ fn response(text: &mut String, model: &Model, schema: &Schema, fields: &[Field])
         let macro_keyword = match (field.required, &field.ty) {
             (true, Type::DateTime) => "required_timestamp",
             (false, Type::DateTime) => "optional_timestamp",
+            (true, Type::Integer) => "required_integer",
+            (false, Type::Integer) => "optional_integer",
             (true, _) => "required",
             (false, _) => "optional",
         };

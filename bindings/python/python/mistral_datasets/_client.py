@@ -39,10 +39,11 @@ class Mistral:
             disables retries. Only requests that are safe to repeat are retried. Default: `RetryPolicy()`.
         headers: Additional headers for every request to the API.
         proxy: URL of a proxy for all requests, such as `http://user:password@host:3128`. Default: the environment
-            variables `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+            variables `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. `NO_PROXY` lists the hosts to which
+            requests are sent directly: domains, IP addresses or ranges, each optionally with a port, or `*`.
         ca_certificates: PEM certificates to trust in addition to the system's, as bytes or as the path of a file. In
             the environment, `REQUESTS_CA_BUNDLE` names an additional file, and `SSL_CERT_FILE` a file that replaces the
-            system's certificates.
+            system's certificates. A self-signed server certificate can be given as well.
 
     Raises:
         errors.ConfigurationError: There is no API key, or an argument is invalid.

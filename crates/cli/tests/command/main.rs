@@ -1,5 +1,6 @@
 //! End-to-end tests of the command against `mistral-datasets serve` in a separate process.
 
+mod hints;
 #[cfg(unix)]
 mod hostile_text;
 mod imports;

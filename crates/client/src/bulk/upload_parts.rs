@@ -9,7 +9,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
 use super::shared_file::SharedFile;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, temporary_directory_hint};
 
 /// The size of the chunks in which parts are uploaded and the temporary file is written.
 const CHUNK_SIZE: usize = 256 << 10;
@@ -235,7 +235,9 @@ impl PartsBuilder {
 /// Returns the error for a temporary file that cannot be created or written.
 pub(super) fn temp_file_error(error: io::Error) -> Error {
     let message = format!("cannot write the records to a temporary file: {error}");
-    Error::new(ErrorKind::Configuration, message).with_source(error)
+    Error::new(ErrorKind::Configuration, message)
+        .with_hint(temporary_directory_hint())
+        .with_source(error)
 }
 
 fn new_temp_file() -> io::Result<BufWriter<File>> {

@@ -30,6 +30,7 @@ pub struct ClientBuilder {
     pub(crate) user_agent: Option<String>,
     pub(crate) proxy: Proxy,
     pub(crate) ca_certificates: Option<Vec<u8>>,
+    pub(crate) certificate_variables: Vec<&'static str>,
 }
 
 /// The proxy for requests.
@@ -107,7 +108,9 @@ impl ClientBuilder {
 
     /// Sends all requests through a proxy, such as `http://user:password@host:3128` or `socks5://host:1080`.
     ///
-    /// Default: the `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` environment variables.
+    /// Default: the `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` environment variables, in upper or lower case.
+    /// `NO_PROXY` lists the hosts to which requests are sent directly: host names (which include their subdomains), IP
+    /// addresses, ranges such as `10.0.0.0/8`, each optionally with a port, or `*` for every host.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = Proxy::Url(url.into());
         self
@@ -124,9 +127,18 @@ impl ClientBuilder {
     /// authority.
     ///
     /// Certificate files can also be set in the environment: `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the system's
-    /// certificates, `REQUESTS_CA_BUNDLE` adds to them.
+    /// certificates, `REQUESTS_CA_BUNDLE` adds to them. A file that cannot be read is named in the error of a connection whose
+    /// certificate is not trusted.
     pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_certificates = Some(pem.into());
+        self
+    }
+
+    /// Trusts the certificates in the file that an environment variable names, in addition to those of `REQUESTS_CA_BUNDLE`.
+    /// Bindings use it for the variable of their platform, such as Node's `NODE_EXTRA_CA_CERTS`.
+    #[doc(hidden)]
+    pub fn certificate_variable(mut self, name: &'static str) -> Self {
+        self.certificate_variables.push(name);
         self
     }
 

@@ -161,7 +161,8 @@ impl Settings {
 
 fn authorization(key: &str) -> Result<HeaderValue, Error> {
     if key.trim().is_empty() {
-        return Err(Error::configuration("no API key; pass one or set MISTRAL_API_KEY"));
+        return Err(Error::configuration("no API key; pass one or set MISTRAL_API_KEY")
+            .with_hint("set `MISTRAL_API_KEY`; a local server accepts any key by default"));
     }
     let mut value = HeaderValue::from_str(&format!("Bearer {}", key.trim())).map_err(|_| {
         Error::configuration("the API key contains characters that are not allowed in a header")

@@ -8,7 +8,7 @@ use std::fmt;
 pub enum ErrorKind {
     /// The client is misconfigured, for example because the API key is missing or the server URL is invalid.
     Configuration,
-    /// The server could not be reached, or the connection was lost.
+    /// The server could not be reached, the connection was lost, or a proxy on the way rejected its credentials (407).
     Connection,
     /// No response was received in time.
     Timeout,
@@ -87,6 +87,7 @@ impl ErrorKind {
             401 => Self::Authentication,
             403 => Self::Permission,
             404 => Self::NotFound,
+            407 => Self::Connection,
             408 | 504 => Self::Timeout,
             409 => Self::Conflict,
             429 => Self::RateLimit,

@@ -150,7 +150,15 @@ impl Error {
     }
 
     pub(crate) fn with_ambiguity(mut self, ambiguous: bool) -> Self {
-        self.inner_mut().ambiguous = ambiguous;
+        let inner = self.inner_mut();
+        if ambiguous && !inner.ambiguous {
+            // This comes first, because a write that is sent again without checking may be carried out twice.
+            inner.hint = inner.hint.take().map(|hint| {
+                let hint = hint.strip_prefix("try again; ").unwrap_or(&hint);
+                format!("{AMBIGUOUS_HINT}; {hint}")
+            });
+        }
+        inner.ambiguous = ambiguous;
         self
     }
 
@@ -237,7 +245,9 @@ impl Error {
     /// This is independent of whether the failed call was carried out; see [`is_ambiguous`](Self::is_ambiguous).
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
-            ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::RateLimit => true,
+            // 407: the proxy will not accept the same request later either.
+            ErrorKind::Connection => self.0.status != Some(407),
+            ErrorKind::Timeout | ErrorKind::RateLimit => true,
             ErrorKind::Server => matches!(self.0.status, Some(500 | 502..=504)),
             _ => false,
         }
@@ -276,12 +286,15 @@ impl Error {
     }
 
     /// Returns a hint on how to resolve the error, if there is one.
+    ///
+    /// The code that detects a problem sets a hint if it knows the cause. Otherwise the hint depends on the kind, and says
+    /// only what is true of every error of that kind.
     pub fn hint(&self) -> Option<&str> {
         if let Some(hint) = &self.0.hint {
             return Some(hint);
         }
         if self.0.ambiguous {
-            return Some("the request may have been carried out; check before sending it again");
+            return Some(AMBIGUOUS_HINT);
         }
         match self.0.kind {
             ErrorKind::Authentication => {
@@ -289,9 +302,9 @@ impl Error {
             }
             ErrorKind::Permission => Some("use an API key with the required permission"),
             ErrorKind::RateLimit => Some("wait before sending the next request"),
-            ErrorKind::Connection => {
-                Some("check that the server is running and reachable from this machine")
-            }
+            ErrorKind::Connection => Some("try again; a proxy or firewall may close connections"),
+            // A longer timeout of the client does not help if a gateway ran into its own.
+            ErrorKind::Timeout if self.0.status.is_some() => Some("try again later"),
             ErrorKind::Timeout => Some("try again, or use a longer timeout"),
             ErrorKind::Closed => Some("create a new client"),
             _ => None,
@@ -319,6 +332,20 @@ impl fmt::Display for Error {
         }
         Ok(())
     }
+}
+
+const AMBIGUOUS_HINT: &str = "the request may have been carried out; check before sending it again";
+
+/// Returns a hint for a failure to create or write a temporary file.
+pub(crate) fn temporary_directory_hint() -> String {
+    let directory = std::env::temp_dir();
+    let problem = match directory.metadata() {
+        Ok(metadata) if metadata.is_dir() => "check the permissions and the free space of",
+        _ => "create the folder",
+    };
+    let variable = if cfg!(windows) { "TEMP" } else { "TMPDIR" };
+    let folder = directory.display();
+    format!("{problem} {folder}, or set {variable} to a folder that can be written to")
 }
 
 /// Formats the number of attempts and their duration.

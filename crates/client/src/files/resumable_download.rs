@@ -19,7 +19,7 @@ use reqwest::header::{
 use reqwest::{Method, Request, Response, StatusCode, Url};
 
 use crate::error::{Error, ErrorKind};
-use crate::transport::{Attempts, Auth, Failure, Transport, request_failure};
+use crate::transport::{Attempts, Auth, Failure, Transport};
 
 /// An event of a download.
 #[derive(Debug)]
@@ -118,11 +118,10 @@ impl ResumableDownload {
                     ErrorKind::Connection,
                     "the download ended early",
                 )),
-                Ok(Some(Err(error))) => request_failure(error, false),
-                Err(_) => Failure::connection_lost(Error::new(
-                    ErrorKind::Timeout,
-                    "the download made no progress within the timeout",
-                )),
+                Ok(Some(Err(error))) => {
+                    self.transport.request_failure(error, false, Some(&self.url))
+                }
+                Err(_) => self.transport.timed_out("no progress of the download from", &self.url),
             };
             self.body = None;
             self.wait_for_retry(failure).await?;

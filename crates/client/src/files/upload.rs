@@ -13,16 +13,16 @@ use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt};
 use futures::{Stream, TryStreamExt};
 use mistral_datasets_types as types;
-use reqwest::Method;
+use reqwest::{Method, Url};
 use tokio_util::io::ReaderStream;
 
 use crate::argument::IntoOption;
 use crate::client::Client;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::path::read_error;
 use crate::transport::{
     Auth, Failure, RawResponse, ResponseInfo, SingleRequest, Transport, decoding_error,
-    failed_response, request_failure, store_if_requested,
+    failed_response, store_if_requested,
 };
 
 const OPERATION: &str = "upload_file";
@@ -73,7 +73,7 @@ impl Upload {
     /// Uploads a file from disk under its own name, without loading it into memory.
     ///
     /// # Errors
-    /// [`Validation`](ErrorKind::Validation) if the file cannot be opened.
+    /// [`Validation`](crate::ErrorKind::Validation) if the file cannot be opened.
     pub async fn path(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let cannot_read = |error: io::Error| read_error(path, error).with_operation(OPERATION);
@@ -345,7 +345,7 @@ async fn send_with_retries(
                     elapsed: attempts.elapsed(),
                     attempts: attempts.count(),
                 });
-                return serde_json::from_slice(response.body()).map_err(|error| {
+                return types::decode::from_body(response.body()).map_err(|error| {
                     let error = info.add_to(decoding_error(&error));
                     error.with_attempts(attempts.count(), attempts.elapsed())
                 });
@@ -362,8 +362,7 @@ async fn attempt(
     url: &str,
     upload: &mut Upload,
 ) -> Result<(ResponseInfo, http::Response<Bytes>), Failure> {
-    let timed_out =
-        |message: &str| Failure::connection_lost(Error::new(ErrorKind::Timeout, message));
+    let target = Url::parse(url).expect("the server URL was validated");
     let monitor = Arc::new(StallMonitor::start());
     let request = || {
         let Some(form) = upload.form(monitor.clone())? else { return Ok(None) };
@@ -373,15 +372,16 @@ async fn attempt(
     let response = tokio::select! {
         response = transport.exchange(OPERATION, Auth::ApiKey, request) => response?,
         () = monitor.stalled(transport.timeout()) => {
-            return Err(timed_out("the upload made no progress within the timeout"));
+            return Err(transport.timed_out("no progress of the upload to", &target));
         }
     };
     let (status, headers) = (response.status(), response.headers().clone());
-    let info = ResponseInfo::new(status.as_u16(), &headers);
+    let info = transport.response_info(&response);
+    let url = response.url().clone();
     let body = match tokio::time::timeout(transport.timeout(), response.bytes()).await {
         Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) => Err(request_failure(error, false)),
-        Err(_) => Err(timed_out("no complete response within the timeout")),
+        Ok(Err(error)) => Err(transport.request_failure(error, false, Some(&url))),
+        Err(_) => Err(transport.timed_out("no complete response from", &url)),
     };
     let body = body
         .map_err(|Failure { class, error }| Failure { class, error: info.clone().add_to(error) })?;

@@ -1,10 +1,10 @@
 //! Local servers for tests.
 
-use mistral_datasets_server::{RunningServer, Server, ServerConfig};
+use mistral_datasets_server::{DataLocation, RunningServer, Server, ServerConfig};
 use uuid::Uuid;
 
 use super::workspace::Workspace;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, temporary_directory_hint};
 
 /// A local server in this process. It stops when it is dropped.
 ///
@@ -44,9 +44,14 @@ impl LocalServer {
     /// [`Configuration`](ErrorKind::Configuration) if the server cannot start, for example because the directory or address is in
     /// use.
     pub async fn start_with(config: ServerConfig) -> Result<Self, Error> {
+        let needs_temporary_directory = config.data == DataLocation::Memory;
         let running = Server::start(config).await.map_err(|error| {
-            Error::new(ErrorKind::Configuration, format!("cannot start the local server: {error}"))
-                .with_source(error)
+            let message = format!("cannot start the local server: {error}");
+            let mut hinted = Error::new(ErrorKind::Configuration, message);
+            if needs_temporary_directory && !std::env::temp_dir().is_dir() {
+                hinted = hinted.with_hint(temporary_directory_hint());
+            }
+            hinted.with_source(error)
         })?;
         Ok(Self { running })
     }

@@ -12,7 +12,7 @@ use super::recorded_request::RecordedRequest;
 use crate::client::Client;
 use crate::config::ClientBuilder;
 use crate::error::{Error, ErrorKind};
-use crate::transport::{Auth, ResponseInfo, failed_response, request_failure};
+use crate::transport::{Auth, failed_response};
 
 /// The operation in the errors of the server's own routes.
 const OPERATION: &str = "local";
@@ -179,14 +179,14 @@ impl Workspace {
         if let Some(json) = json {
             request = request.header(CONTENT_TYPE, "application/json").body(json);
         }
-        let cannot_send = |error| request_failure(error, true).error;
+        let cannot_send = |error| transport.request_failure(error, true, None).error;
         let request = request.build().map_err(cannot_send)?;
         let response = transport
             .exchange(OPERATION, Auth::ApiKey, || Ok(request.try_clone()))
             .await
             .map_err(|failure| failure.error)?;
         let status = response.status();
-        let info = ResponseInfo::new(status.as_u16(), response.headers());
+        let info = transport.response_info(&response);
         let body = response.bytes().await.map_err(cannot_send)?;
         if !status.is_success() {
             return Err(failed_response(info, &body).error);

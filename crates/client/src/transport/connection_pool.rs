@@ -1,10 +1,11 @@
 //! Creates connection pools.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
 
-use crate::config::Proxy;
+use super::proxy::Proxies;
 use crate::error::Error;
 
 /// The settings that all connections of a client share.
@@ -13,14 +14,14 @@ pub(crate) struct ConnectionSettings {
     pub(crate) user_agent: String,
     pub(crate) connect_timeout: Duration,
     pub(crate) tls: ClientConfig,
-    pub(crate) proxy: Proxy,
+    pub(crate) proxies: Arc<Proxies>,
 }
 
 impl ConnectionSettings {
     /// Creates an empty connection pool.
     ///
     /// # Errors
-    /// `Configuration` if the proxy URL is invalid.
+    /// `Configuration` if the HTTP client cannot be built.
     pub(crate) fn new_pool(&self) -> Result<reqwest::Client, Error> {
         let builder = reqwest::Client::builder()
             .user_agent(&self.user_agent)
@@ -29,15 +30,14 @@ impl ConnectionSettings {
             // `redirect.rs` follows redirects.
             .redirect(reqwest::redirect::Policy::none())
             .tls_backend_preconfigured(self.tls.clone());
-        let builder = match &self.proxy {
-            Proxy::Environment => builder,
-            Proxy::Disabled => builder.no_proxy(),
-            Proxy::Url(url) => builder.proxy(reqwest::Proxy::all(url).map_err(|_| {
-                Error::configuration(
-                    "the proxy URL is invalid; expected something like http://proxy.example:3128",
-                )
-            })?),
-        };
+        // `proxy.rs` reads the environment.
+        let mut builder = builder.no_proxy();
+        if !self.proxies.is_empty() {
+            let proxies = self.proxies.clone();
+            builder = builder.proxy(reqwest::Proxy::custom(move |url| {
+                Some(proxies.find(url).ok()??.url().clone())
+            }));
+        }
         builder.build().map_err(|error| {
             Error::configuration("cannot build the HTTP client").with_source(error)
         })

@@ -1,5 +1,6 @@
 //! Parses the bodies of error responses. Parsing never fails: every body yields a message.
 
+use mistral_datasets_types::decode::BYTE_ORDER_MARK;
 use serde_json::Value;
 
 /// The maximum length of the body in an error, in bytes.
@@ -12,6 +13,8 @@ const MAX_MESSAGE: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ErrorBody {
     pub(crate) message: String,
+    /// Whether the message was in the body. Otherwise the response may not be from the API.
+    pub(crate) is_from_api: bool,
     pub(crate) code: Option<String>,
     /// The start of the body as text, if it is not empty.
     pub(crate) text: Option<String>,
@@ -21,6 +24,7 @@ impl ErrorBody {
     /// Parses a body in one of the three formats in use: the API's own `{detail: {message, error_code}}`, the
     /// validator's `{detail: [{loc, msg}]}` and the gateway's `{object: "error", message, type, code}`.
     pub(crate) fn parse(status: u16, bytes: &[u8]) -> Self {
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         let value: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);
         let (message, code) = match &value["detail"] {
             Value::Object(detail) => (
@@ -38,15 +42,16 @@ impl ErrorBody {
             .then(|| String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_BODY)]).into_owned());
         let message = message
             .map(|message| truncate(message.trim(), MAX_MESSAGE))
-            .filter(|message| !message.is_empty())
-            .unwrap_or_else(|| {
-                let reason = http::StatusCode::from_u16(status)
-                    .ok()
-                    .and_then(|status| status.canonical_reason())
-                    .unwrap_or("unknown status");
-                format!("the server responded with {status} ({reason}) and no error message")
-            });
-        Self { message, code, text }
+            .filter(|message| !message.is_empty());
+        let is_from_api = message.is_some();
+        let message = message.unwrap_or_else(|| {
+            let reason = http::StatusCode::from_u16(status)
+                .ok()
+                .and_then(|status| status.canonical_reason())
+                .unwrap_or("unknown status");
+            format!("the server responded with {status} ({reason}) and no error message")
+        });
+        Self { message, is_from_api, code, text }
     }
 }
 
@@ -137,6 +142,11 @@ mod tests {
             ),
             ("a: bad".to_owned(), Some("t".to_owned()))
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped() {
+        assert_eq!(parse("\u{feff}{\"message\": \"gone\"}"), ("gone".to_owned(), None));
     }
 
     #[test]

@@ -11,9 +11,12 @@ mod call_context;
 mod connection_pool;
 mod error_body;
 mod failed_response;
+mod no_proxy;
+mod proxy;
 mod raw_response;
 mod redirect;
 mod retry;
+mod route;
 mod tls;
 
 use std::sync::Arc;
@@ -31,14 +34,16 @@ use crate::error::{Error, ErrorKind};
 
 pub(crate) use call_context::CallContext;
 pub(crate) use connection_pool::ConnectionSettings;
-pub(crate) use failed_response::{ResponseInfo, decoding_error, failed_response, request_failure};
+pub(crate) use failed_response::{ResponseInfo, decoding_error, failed_response};
+pub(crate) use proxy::Proxies;
 pub(crate) use raw_response::store_if_requested;
 pub use raw_response::{RawResponse, SingleRequest, WithResponse};
 pub(crate) use retry::{Attempts, Failure, FailureClass};
-pub(crate) use tls::configuration as tls_configuration;
+pub(crate) use tls::{EXTRA_CERTIFICATES, configuration as tls_configuration};
 
 use redirect::Redirects;
 use retry::{RetryBudget, is_write};
+use route::Route;
 
 /// Sends requests over a connection pool with the client's settings. Cheap to clone.
 #[derive(Clone)]
@@ -134,6 +139,29 @@ impl Transport {
         }
     }
 
+    /// Returns the way of requests for a URL, for error messages.
+    fn route<'a>(&'a self, url: &'a Url) -> Route<'a> {
+        Route::new(Some(url), &self.connection_settings.proxies)
+    }
+
+    /// Returns the parts of a response that errors report.
+    pub(crate) fn response_info(&self, response: &Response) -> ResponseInfo {
+        ResponseInfo::new(response, &self.connection_settings.proxies)
+    }
+
+    /// Returns the failure of a request to `url` that received no complete response. `is_first` says whether it is the first
+    /// request of its attempt; only then does a failed connection mean that nothing was sent.
+    pub(crate) fn request_failure(
+        &self,
+        error: reqwest::Error,
+        is_first: bool,
+        url: Option<&Url>,
+    ) -> Failure {
+        let url = error.url().cloned().or_else(|| url.cloned());
+        let route = Route::new(url.as_ref(), &self.connection_settings.proxies);
+        route::request_failure(error, is_first, route)
+    }
+
     /// Sends a single request.
     async fn send(
         &self,
@@ -141,6 +169,9 @@ impl Transport {
         request: Request,
         is_first: bool,
     ) -> Result<Response, Failure> {
+        if let Err(error) = self.connection_settings.proxies.find(request.url()) {
+            return Err(Failure { class: FailureClass::Permanent { is_ambiguous: false }, error });
+        }
         let started = Instant::now();
         let result = self.http.execute(request).await;
         let elapsed_ms = started.elapsed().as_millis() as u64;
@@ -149,11 +180,15 @@ impl Transport {
                 let status = response.status().as_u16();
                 let request_id = failed_response::request_id(response.headers());
                 tracing::debug!(operation, status, request_id, elapsed_ms, "response");
+                if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+                    let route = self.route(response.url());
+                    return Err(route::proxy_authentication_failure(route));
+                }
                 Ok(response)
             }
             Err(error) => {
                 tracing::debug!(operation, elapsed_ms, timeout = error.is_timeout(), "no response");
-                Err(request_failure(error, is_first))
+                Err(self.request_failure(error, is_first, None))
             }
         }
     }
@@ -165,30 +200,39 @@ impl Transport {
         request: Request,
         auth: Auth,
     ) -> Result<Response, Failure> {
-        let host = failed_response::host(request.url());
         let opening = self.exchange(operation, auth, || Ok(request.try_clone()));
         let response = match tokio::time::timeout(self.settings.timeout, opening).await {
             Ok(response) => response?,
-            Err(_) => return Err(no_response(&host)),
+            Err(_) => return Err(self.timed_out(NO_RESPONSE, request.url())),
         };
         if response.status().is_success() {
             return Ok(response);
         }
-        let info = ResponseInfo::new(response.status().as_u16(), response.headers());
+        let info = self.response_info(&response);
         // Without its body the response still has a meaningful status.
         let body = match tokio::time::timeout(self.settings.timeout, response.bytes()).await {
             Ok(Ok(bytes)) => bytes,
             _ => Bytes::new(),
         };
-        Err(failed_response(info, &body))
+        let Failure { class, error } = failed_response(info, &body);
+        let error = match (auth, error.kind()) {
+            (Auth::None, ErrorKind::Authentication | ErrorKind::Permission) => {
+                error.with_hint("the link may have expired; request a new one")
+            }
+            _ => error,
+        };
+        Err(Failure { class, error })
+    }
+
+    /// Returns the failure of an attempt that exceeded its timeout. `problem` is the start of the message, such as
+    /// `no response from`.
+    pub(crate) fn timed_out(&self, problem: &str, url: &Url) -> Failure {
+        let message = format!("{problem} {} within the timeout", self.route(url));
+        Failure::connection_lost(Error::new(ErrorKind::Timeout, message))
     }
 }
 
-/// Returns the failure of an attempt that exceeded its timeout.
-fn no_response(host: &str) -> Failure {
-    let message = format!("no response from {host} within the timeout");
-    Failure::connection_lost(Error::new(ErrorKind::Timeout, message))
-}
+const NO_RESPONSE: &str = "no response from";
 
 /// How a request is authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,21 +264,22 @@ impl CallSender {
             let copy = || Ok(request.try_clone());
             let mut response = self.transport.exchange(operation, Auth::ApiKey, copy).await?;
             let status = response.status();
-            let info = ResponseInfo::new(status.as_u16(), response.headers());
+            let info = self.transport.response_info(&response);
             self.context.lock().received_headers(info.clone());
             let headers = std::mem::take(response.headers_mut());
             let body = match read_body(response).await {
                 Ok(body) => body,
                 Err(error) => {
-                    let Failure { class, error } = request_failure(error, false);
+                    let Failure { class, error } =
+                        self.transport.request_failure(error, false, Some(request.url()));
                     return Err(Failure { class, error: info.add_to(error) });
                 }
             };
-            Ok(CompleteResponse { status, headers, body })
+            Ok(CompleteResponse { status, headers, body, info })
         };
         match tokio::time::timeout(self.transport.timeout(), exchange).await {
             Ok(result) => result,
-            Err(_) => Err(no_response(&failed_response::host(request.url()))),
+            Err(_) => Err(self.transport.timed_out(NO_RESPONSE, request.url())),
         }
     }
 }
@@ -300,14 +345,14 @@ struct CompleteResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
+    info: ResponseInfo,
 }
 
 impl CompleteResponse {
     /// Returns the failure if the response has an error status.
     fn failure(&self) -> Option<Failure> {
         let is_error = self.status.is_client_error() || self.status.is_server_error();
-        let info = || ResponseInfo::new(self.status.as_u16(), &self.headers);
-        is_error.then(|| failed_response(info(), &self.body))
+        is_error.then(|| failed_response(self.info.clone(), &self.body))
     }
 
     fn to_raw(&self, attempts: &Attempts) -> RawResponse {

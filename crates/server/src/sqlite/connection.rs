@@ -1,4 +1,7 @@
 //! Opens and configures connections.
+//!
+//! SQLite is compiled to read a file name that starts with `file:` as a URI, in which `?`, `#` and `%` have a meaning.
+//! [`open`] therefore passes absolute paths only, which start differently, so that every path names that file.
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,14 +29,16 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Above this size in bytes, the WAL file is truncated when it is reset.
 const WAL_SIZE_LIMIT: u32 = 64 << 20;
 
+/// Opens a database file, whatever its name.
+pub(super) fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let path =
+        std::path::absolute(path).map_err(|_| rusqlite::Error::InvalidPath(path.to_owned()))?;
+    Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+}
+
 /// Opens the connection that writes. Creates the file if it is missing.
 pub(super) fn writer(path: &Path, synchronous: Synchronous) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     // The page size and `auto_vacuum` only affect new files, and must be set before WAL mode. Larger pages waste less space on
     // records of typical size; incremental vacuuming lets the file shrink in small steps.
     connection.pragma_update(None, "page_size", 8192)?;
@@ -52,10 +57,7 @@ pub(super) fn writer(path: &Path, synchronous: Synchronous) -> rusqlite::Result<
 
 /// Opens the connection that checkpoints the WAL.
 pub(super) fn checkpointer(path: &Path, synchronous: Synchronous) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     set_synchronous(&connection, synchronous)?;
     connection.pragma_update(None, "journal_size_limit", WAL_SIZE_LIMIT)?;
     Ok(connection)
@@ -76,10 +78,7 @@ pub(super) fn set_synchronous(
 
 /// Opens a read-only connection. Its transactions see a consistent snapshot while others write.
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.pragma_update(None, "cache_size", -2048)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     configure_statements(&connection)?;

@@ -41,11 +41,9 @@ impl Snapshot {
         path: &Path,
         should_continue: impl Fn() -> bool,
     ) -> Result<bool, OpenError> {
-        let mut target = Connection::open_with_flags(
+        let mut target = connection::open(
             path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE
-                | OpenFlags::SQLITE_OPEN_CREATE
-                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
         )?;
         // The source connection is inside a transaction, so every step copies from the same snapshot.
         let backup = Backup::new(&self.0, &mut target)?;
