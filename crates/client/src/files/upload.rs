@@ -18,7 +18,7 @@ use tokio_util::io::ReaderStream;
 
 use crate::argument::IntoOption;
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::path::read_error;
 use crate::transport::{
     Auth, Failure, RawResponse, ResponseInfo, SingleRequest, Transport, decoding_error,
