@@ -1,4 +1,4 @@
-//! A server that sends canned responses, whatever is requested.
+//! A server that sends canned responses, independent of the request.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -72,7 +72,7 @@ export class ImportReport {
   readonly invalidLines: readonly InvalidLine[];
   /** Number of invalid lines. */
   readonly invalidLineCount: number;
-  /** Number of unknown keys beside a `payload` that were ignored because `allowUnknownKeys` or `lenient` was set. */
+  /** Number of unknown keys next to `payload` that were ignored because `allowUnknownKeys` or `lenient` was set. */
   readonly unknownKeyCount: number;
   /** How often each unknown key was ignored, for the first 100 different ones. */
   readonly unknownKeys: Readonly<Record<string, number>>;

@@ -245,7 +245,7 @@ impl ImportReport {
         self.report.invalid_line_count()
     }
 
-    /// Number of unknown keys beside a `payload` that were ignored because `allow_unknown_keys` or `lenient` was set.
+    /// Number of unknown keys next to `payload` that were ignored because `allow_unknown_keys` or `lenient` was set.
     #[getter]
     fn unknown_key_count(&self) -> u64 {
         self.report.unknown_key_count()

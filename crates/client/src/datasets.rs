@@ -103,7 +103,7 @@ impl Datasets {
     ///
     /// A line is one of `{"messages": […], "properties": {…}}`, where everything except the properties becomes the payload;
     /// `{"payload": {…}, "properties": {…}}`; or an array of messages. Properties are optional. JSON values are sent
-    /// unchanged. Blank lines and byte order marks are skipped. An unknown key beside a `payload` makes a line invalid; see
+    /// unchanged. Blank lines and byte order marks are skipped. An unknown key next to `payload` makes a line invalid; see
     /// [`allow_unknown_keys`](ImportJsonl::allow_unknown_keys).
     ///
     /// Nothing is sent before every line has been validated. Memory usage does not depend on the size of the source: an

@@ -1,4 +1,4 @@
-//! Keeps stored data private to the user who runs the server: directories have mode 0700 and files 0600, whatever the umask is.
+//! Keeps stored data private to the user who runs the server: directories have mode 0700 and files 0600, independent of the umask.
 //!
 //! Payloads are conversations, and the database contains the secret that signs links. On systems other than Unix, the access
 //! control lists of the parent directory apply.

@@ -86,7 +86,7 @@ pub enum StartError {
         "invalid origin `{0}`: expected `*`, or scheme, host and port without a path, such as `http://localhost:3000`"
     )]
     Origin(String),
-    /// Links would contain whatever `Host` a client sends.
+    /// Links would contain the `Host` that a client sends.
     #[error(
         "{0} is reachable from other machines; set the public URL, which generated links start with"
     )]

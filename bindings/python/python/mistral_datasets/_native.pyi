@@ -267,7 +267,7 @@ class ImportReport:
 
     @property
     def unknown_key_count(self) -> int:
-        """Number of unknown keys beside a `payload` that were ignored: `allow_unknown_keys` or `lenient` was set."""
+        """Number of unknown keys next to `payload` that were ignored: `allow_unknown_keys` or `lenient` was set."""
 
     @property
     def unknown_keys(self) -> dict[str, int]:

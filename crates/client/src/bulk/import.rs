@@ -59,7 +59,7 @@ impl ImportJsonl {
         self
     }
 
-    /// Sets whether unknown keys beside a `payload` are ignored and counted in the report. Default: `false`, in which case a line
+    /// Sets whether unknown keys next to `payload` are ignored and counted in the report. Default: `false`, in which case a line
     /// with an unknown key is invalid. Keys beside `messages` belong to the payload, and none is unknown.
     pub fn allow_unknown_keys(mut self, allow: bool) -> Self {
         self.scan_options.allow_unknown_keys = allow;

@@ -16,7 +16,7 @@ impl NewRecord {
     ///
     /// A line is one of `{"payload": {…}, "properties": {…}}`, as in an export; `{"messages": […], "properties": {…}}`, where
     /// everything except the properties becomes the payload; or an array of messages. Properties are optional. A byte order mark
-    /// is skipped. Unknown keys beside a `payload` are the record's [`unknown_keys`](Self::unknown_keys).
+    /// is skipped. Unknown keys next to `payload` are the record's [`unknown_keys`](Self::unknown_keys).
     ///
     /// ```
     /// use mistral_datasets::NewRecord;

@@ -89,7 +89,7 @@ impl NewRecord {
         &self.properties
     }
 
-    /// Returns the keys that were beside the payload and that a record does not have. Their values are not part of the record.
+    /// Returns the keys that were next to the payload and that a record does not have. Their values are not part of the record.
     ///
     /// [`create_records`](crate::calls::Datasets::create_records) rejects a record with unknown keys unless
     /// [`allow_unknown_keys`](crate::CreateRecords::allow_unknown_keys) is set.

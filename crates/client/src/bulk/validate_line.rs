@@ -27,11 +27,11 @@ pub(super) enum Form {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ValidLine {
     pub(super) form: Form,
-    /// The unknown keys beside the payload, if they are allowed.
+    /// The unknown keys next to the payload, if they are allowed.
     pub(super) unknown_keys: Vec<String>,
 }
 
-/// What to do with unknown keys beside a payload.
+/// What to do with unknown keys next to a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UnknownKeys {
     /// A line with an unknown key is invalid.
@@ -106,7 +106,7 @@ fn validate_form(line: &[u8], unknown_keys: UnknownKeys) -> Result<ValidLine, Pr
 struct Line<'a>(&'a str);
 
 impl<'a> Line<'a> {
-    /// Validates an object with `payload` or `messages`, and optionally `properties`. Returns the unknown keys beside a payload.
+    /// Validates an object with `payload` or `messages`, and optionally `properties`. Returns the unknown keys next to a payload.
     fn record(self, unknown_keys: UnknownKeys) -> Result<Vec<String>, Problem> {
         let fields: Fields<'a> = self.read(self.0)?;
         if let Some(properties) = fields.properties

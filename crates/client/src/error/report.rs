@@ -208,7 +208,7 @@ impl ImportReport {
         self.invalid_line_count
     }
 
-    /// Returns how many unknown keys beside a `payload` were ignored, because
+    /// Returns how many unknown keys next to `payload` were ignored, because
     /// [`allow_unknown_keys`](crate::ImportJsonl::allow_unknown_keys) or [`lenient`](crate::ImportJsonl::lenient) was set.
     pub fn unknown_key_count(&self) -> u64 {
         self.unknown_keys.total()

@@ -49,7 +49,7 @@ type FetchPage<T> =
 /// - Items that have moved to a later page are not yielded twice.
 /// - If the server's count falls, items were deleted and others may have moved to an earlier page. The pager then reads those
 ///   pages again and drops the items that it has yielded, so a loop that deletes what it receives reaches every item.
-/// - If so many items were deleted that the pager cannot be sure to have reached all others, it ends with a
+/// - If the pager cannot be sure to have reached all remaining items, it ends with a
 ///   [`Conflict`](ErrorKind::Conflict) error; see [`strict`](Self::strict). That is the case if it would have to go back more than
 ///   10,000 items, or before its first page.
 /// - Deletions that are outweighed by insertions do not lower the count, and are not detected.

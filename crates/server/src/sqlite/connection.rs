@@ -29,7 +29,7 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Above this size in bytes, the WAL file is truncated when it is reset.
 const WAL_SIZE_LIMIT: u32 = 64 << 20;
 
-/// Opens a database file, whatever its name.
+/// Opens a database file with any name.
 pub(super) fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let path =
         std::path::absolute(path).map_err(|_| rusqlite::Error::InvalidPath(path.to_owned()))?;
