@@ -50,7 +50,7 @@ impl Download {
     /// Reads the whole content into memory.
     ///
     /// # Errors
-    /// [`Connection`](crate::ErrorKind::Connection) or [`Timeout`](ErrorKind::Timeout) if the retries are exhausted.
+    /// [`Connection`](crate::ErrorKind::Connection) or [`Timeout`](crate::ErrorKind::Timeout) if the retries are exhausted.
     pub async fn bytes(mut self) -> Result<Bytes, Error> {
         let mut content = BytesMut::new();
         while let Some(event) = self.next().await? {
@@ -153,7 +153,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation) if the URL is invalid. If the link has expired,
-    /// [`Permission`](crate::ErrorKind::Permission) or [`NotFound`](ErrorKind::NotFound), depending on the server; request a new
+    /// [`Permission`](crate::ErrorKind::Permission) or [`NotFound`](crate::ErrorKind::NotFound), depending on the server; request a new
     /// link then.
     pub async fn open_link(&self, url: &str) -> Result<Download, Error> {
         const OPERATION: &str = "open_link";
