@@ -105,7 +105,8 @@ class _File(TypedDict):
     content: bytes | bytearray | memoryview | IO[bytes]
     """Content, or a file opened for reading in binary mode, which is streamed from its position to its end.
 
-    A seekable file is read again if the upload is retried. Other files can be sent once only. A file at its end is an error.
+    A seekable file is read again if the upload is retried. Other files can be sent once only. A file at its end is an
+    error.
     """
 
 

@@ -10,7 +10,7 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -34,7 +34,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 @contextlib.contextmanager
-def listening(handle: Callable[[socket.socket], object]) -> Iterator[int]:
+def listening(handle: Callable[[socket.socket], object]) -> Generator[int, None, None]:
     """A server that handles every connection and closes it. Yields its port."""
     listener = socket.create_server(("127.0.0.1", 0))
     stopped = threading.Event()

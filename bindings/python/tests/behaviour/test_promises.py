@@ -93,7 +93,8 @@ async def test_bulk_creation_obeys_max_retries(workspace: Workspace, retries: in
     fast = RetryPolicy(retries, first_delay=0, max_delay=0)
     api = workspace.with_client(Mistral(workspace.key, server_url=workspace.local.url, retries=fast))
     workspace.requests()
-    error = await error_of(api.datasets.create_records, dataset.id, [{"messages": []}], strategy="single")
+    records: list[dict[str, object]] = [{"messages": []}]
+    error = await error_of(api.datasets.create_records, dataset.id, records, strategy="single")
     assert error.attempts == attempts
     assert len(workspace.requests()) == attempts
 
