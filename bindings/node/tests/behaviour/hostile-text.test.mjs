@@ -23,10 +23,10 @@ test("jsonl_given_as_a_path_is_not_quoted", async (t) => {
     JSON.stringify({ messages: [{ content: `my secret ${"x".repeat(5_000)}` }] }),
   ]) {
     for (const call of [
-      fixture.datasets.importJsonl({ datasetId, source: text }),
-      fixture.datasets.export({ datasetId, to: `${text}/missing/my secret` }),
+      () => fixture.datasets.importJsonl({ datasetId, source: text }),
+      () => fixture.datasets.export({ datasetId, to: `${text}/missing/my secret` }),
     ]) {
-      const error = await failure(call, ValidationError);
+      const error = await failure(call(), ValidationError);
       assert.match(error.message, /^this looks like JSONL, not a path; pass /);
       const { message, cause } = error;
       assert.doesNotMatch(`${error} ${message} ${inspect(cause)}`, /secret/);

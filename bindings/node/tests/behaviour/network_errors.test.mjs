@@ -153,8 +153,8 @@ test("proxy_authentication_errors", async () => {
     ]) {
       const proxy = `http://${credentials}127.0.0.1:${port}`;
       const mistral = new Mistral({ apiKey: "k", serverURL, proxy });
-      for (const call of [mistral.datasets.list(), create(mistral)]) {
-        const error = await failure(call, ConnectionError, { status: 407, attempts: 1 });
+      for (const call of [() => mistral.datasets.list(), () => create(mistral)]) {
+        const error = await failure(call(), ConnectionError, { status: 407, attempts: 1 });
         assert.match(error.message, new RegExp(`the proxy 127\\.0\\.0\\.1:${port} ${problem}`));
         assert.match(error.hint, /user name and password/);
         assert.doesNotMatch(inspect(error, { depth: null }), /secret/);
@@ -191,10 +191,10 @@ test("wrong_server_urls_have_hints", async () => {
   const { url } = await Fixture.start();
   const versioned = client(`${url}/v1`);
   for (const call of [
-    versioned.datasets.list(),
-    versioned.files.upload({ file: { fileName: "a", content: "b" } }),
+    () => versioned.datasets.list(),
+    () => versioned.files.upload({ file: { fileName: "a", content: "b" } }),
   ]) {
-    assert.match((await failure(call, NotFoundError)).hint, /^remove `\/v1`/);
+    assert.match((await failure(call(), NotFoundError)).hint, /^remove `\/v1`/);
   }
   const encrypted = client(url.replace("http:", "https:"));
   assert.match((await listFailure(encrypted)).hint, /^use http:\/\/ in the server URL/);
@@ -209,8 +209,8 @@ test("wrong_server_urls_have_hints", async () => {
   }
   for (const port of ports) {
     const plain = client(`http://127.0.0.1:${port}`);
-    for (const call of [plain.datasets.list(), create(plain)]) {
-      assert.match((await failure(call, Error)).hint, /use https:\/\/ in the server URL/);
+    for (const call of [() => plain.datasets.list(), () => create(plain)]) {
+      assert.match((await failure(call(), Error)).hint, /use https:\/\/ in the server URL/);
     }
   }
 });

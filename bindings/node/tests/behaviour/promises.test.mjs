@@ -28,10 +28,10 @@ test("redirected_writes_are_refused", async () => {
     const { client, url, requests } = await canned({ status, headers: { location } });
     const target = status === 307 ? other.url : url;
     for (const call of [
-      client.datasets.create({ name: "Refund requests", description: "" }),
-      client.datasets.delete({ datasetId: "a-dataset" }),
+      () => client.datasets.create({ name: "Refund requests", description: "" }),
+      () => client.datasets.delete({ datasetId: "a-dataset" }),
     ]) {
-      const error = await failure(call, ConfigurationError, { attempts: 1 });
+      const error = await failure(call(), ConfigurationError, { attempts: 1 });
       assert.ok(error.message.includes(target), error.message);
       assert.match(error.hint, /server_url/);
     }

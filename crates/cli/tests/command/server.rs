@@ -55,10 +55,11 @@ impl TestServer {
         self.process.id()
     }
 
-    /// Kills the server and returns its log.
+    /// Stops the server and returns its log, which is written in the background.
     #[cfg(unix)]
     pub fn log(mut self) -> String {
-        let _ = self.process.kill();
+        let process = self.process_id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
         let mut log = String::new();
         self.process.stderr.take().unwrap().read_to_string(&mut log).unwrap();
         log
