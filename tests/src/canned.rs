@@ -80,8 +80,16 @@ impl CannedServer {
 
     /// Starts a server that sends one response after the other, and the last one to all further requests.
     pub async fn start_sequence(responses: impl IntoIterator<Item = CannedResponse>) -> Self {
+        Self::start_with(|_| responses).await
+    }
+
+    /// Starts a server whose responses depend on its base URL, such as redirects to itself under another host name.
+    pub async fn start_with<R: IntoIterator<Item = CannedResponse>>(
+        responses: impl FnOnce(&str) -> R,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port is free");
         let url = format!("http://{}", listener.local_addr().expect("listener is bound"));
+        let responses = responses(&url);
         let server = Self { url, requests: Arc::default(), bodies: Arc::default() };
         let (requests, bodies) = (server.requests.clone(), server.bodies.clone());
         let responses: Arc<Mutex<VecDeque<_>>> =

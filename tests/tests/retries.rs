@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use mistral_datasets::{
-    Client, ErrorKind, Jsonl, NewRecord, Options, RetryPolicy, Strategy, Upload, WithResponse,
-};
+use mistral_datasets::{Client, ErrorKind, Jsonl, Options, RetryPolicy, Upload, WithResponse};
 use mistral_datasets_tests::{CannedResponse, CannedServer, Fixture};
 use serde_json::json;
 
@@ -162,23 +160,4 @@ async fn imports_wait_for_retry_after_once() {
         elapsed > Duration::from_secs(1) && elapsed < Duration::from_millis(1_900),
         "{elapsed:?}"
     );
-}
-
-#[tokio::test]
-async fn bulk_creation_obeys_an_explicit_number_of_retries() {
-    let fixture = Fixture::start().await;
-    let dataset = fixture.create_dataset().await;
-    let busy = json!({"operation": "create_record", "status": 429, "times": null});
-    fixture.inject_fault(busy).await;
-    for (policy, requests) in
-        [(RetryPolicy::new(), 10), (RetryPolicy::new().max_retries(2), 3), (RetryPolicy::none(), 1)]
-    {
-        fixture.take_requests().await;
-        let client = fixture.client_with(Options::new().retries(policy.max_delay(Duration::ZERO)));
-        let record = NewRecord::new(json!({"messages": []}), json!({})).unwrap();
-        let create = client.datasets().create_records_iter(dataset.id, [record]);
-        let error = create.strategy(Strategy::Single).await.unwrap_err();
-        assert_eq!(error.attempts(), requests, "{error}");
-        assert_eq!(fixture.take_requests().await.len(), requests as usize);
-    }
 }
