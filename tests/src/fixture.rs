@@ -36,12 +36,9 @@ impl Fixture {
 
     /// Starts an in-memory server that accepts `keys`, with a client that uses `key`.
     pub async fn start_with(keys: Vec<String>, key: String) -> Self {
-        let server = LocalServer::start_with(ServerConfig {
-            api_keys: keys.into_iter().map(Into::into).collect(),
-            ..ServerConfig::default()
-        })
-        .await
-        .expect("local server starts");
+        let keys = keys.into_iter().map(Into::into).collect();
+        let config = ServerConfig::default().api_keys(keys);
+        let server = LocalServer::start_with(config).await.expect("local server starts");
         let workspace = server.workspace_with_key(key).expect("key is valid in a header");
         let client = workspace
             .builder()

@@ -24,7 +24,7 @@ async fn all_commands_of_the_guide_succeed() {
     let seed = directory.path().join("seed.json");
     let [document] = *code_blocks("json") else { panic!("expected one JSON block, the seed") };
     std::fs::write(&seed, document).unwrap();
-    let config = ServerConfig { seed: Some(seed), ..ServerConfig::default() };
+    let config = ServerConfig::default().seed(Some(seed));
     let server = Server::start(config).await.unwrap();
 
     let blocks = code_blocks("sh");

@@ -40,12 +40,11 @@ pub async fn start_server(
     directory: Option<String>,
     generation: Option<ServedGeneration>,
 ) -> CallResult<NativeServer> {
-    let config = ServerConfig {
-        data: directory
-            .map_or(DataLocation::Memory, |directory| DataLocation::Directory(directory.into())),
-        generation: generation.map(Into::into).unwrap_or_default(),
-        ..ServerConfig::default()
-    };
+    let data = directory
+        .map_or(DataLocation::Memory, |directory| DataLocation::Directory(directory.into()));
+    let config = ServerConfig::default()
+        .data(data)
+        .generation(generation.map(Into::into).unwrap_or_default());
     let server = LocalServer::start_with(config).await;
     call_result(
         server.map(|server| NativeServer { url: server.url(), server: Mutex::new(Some(server)) }),

@@ -34,11 +34,9 @@ impl TestServer {
         directory: Option<PathBuf>,
         generation: Option<&str>,
     ) -> PyResult<Self> {
-        let config = ServerConfig {
-            data: directory.map_or(DataLocation::Memory, DataLocation::Directory),
-            generation: generation.map(parse_generation).transpose()?.unwrap_or_default(),
-            ..ServerConfig::default()
-        };
+        let data = directory.map_or(DataLocation::Memory, DataLocation::Directory);
+        let generation = generation.map(parse_generation).transpose()?.unwrap_or_default();
+        let config = ServerConfig::default().data(data).generation(generation);
         let server = block(py, LocalServer::start_with(config))?;
         let url = server.url();
         Ok(Self { process: process::id(), url, running: Mutex::new(Some(server)) })

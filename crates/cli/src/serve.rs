@@ -98,24 +98,20 @@ impl Serve {
         }
         let keys = self.api_keys.parse()?;
         let api_keys = keys.load().map_err(|error| CliError::Serve(error.to_string()))?;
-        let config = ServerConfig {
-            listen: self.listen,
-            data: if self.memory {
-                DataLocation::Memory
-            } else {
-                DataLocation::Directory(self.data)
-            },
+        let data =
+            if self.memory { DataLocation::Memory } else { DataLocation::Directory(self.data) };
+        let config = ServerConfig::default()
+            .listen(self.listen)
+            .data(data)
             // Everyone who has a key could otherwise reset the workspace or make requests fail.
-            test_routes: self.test_routes || api_keys.is_empty(),
-            api_keys,
-            seed: self.seed,
-            generation: self.generation.into(),
-            limits: self.limits.into(),
-            cors: self.cors,
-            public_url: self.public_url,
-            link_lifetime: self.link_lifetime.into(),
-            ..ServerConfig::default()
-        };
+            .test_routes(self.test_routes || api_keys.is_empty())
+            .api_keys(api_keys)
+            .seed(self.seed)
+            .generation(self.generation.into())
+            .limits(self.limits.into())
+            .cors(self.cors)
+            .public_url(self.public_url)
+            .link_lifetime(self.link_lifetime.into());
         let reloader = keys.reloader()?;
         let server =
             Server::start(config).await.map_err(|error| CliError::Serve(error.to_string()))?;

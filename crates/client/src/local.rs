@@ -45,17 +45,16 @@ impl Client {
     /// the directory.
     pub async fn local(data: LocalData) -> Result<Self, Error> {
         let key = Uuid::new_v4().to_string();
-        let server = LocalServer::start_with(ServerConfig {
-            data: match data {
-                LocalData::Memory => DataLocation::Memory,
-                LocalData::Directory(path) => DataLocation::Directory(path),
-            },
-            api_keys: vec![key.as_str().into()],
+        let data = match data {
+            LocalData::Memory => DataLocation::Memory,
+            LocalData::Directory(path) => DataLocation::Directory(path),
+        };
+        let config = ServerConfig::default()
+            .data(data)
+            .api_keys(vec![key.as_str().into()])
             // The key changes with every start, but the data must remain accessible.
-            workspaces: Workspaces::Shared,
-            ..ServerConfig::default()
-        })
-        .await?;
+            .workspaces(Workspaces::Shared);
+        let server = LocalServer::start_with(config).await?;
         let client = server.workspace_with_key(key)?.client().clone();
         Ok(client.with_local_server(server.into_running()))
     }

@@ -7,70 +7,53 @@ use std::time::Duration;
 
 use crate::keys::ApiKey;
 use crate::limits::Limits;
+use crate::options::options;
 
-/// Configuration of a [`Server`](crate::Server).
-///
-/// The default suits tests: temporary data, a free port on 127.0.0.1, and any API key is accepted.
-///
-/// ```
-/// use mistral_datasets_server::{ApiKey, DataLocation, ServerConfig};
-///
-/// let config = ServerConfig {
-///     data: DataLocation::Directory("./data".into()),
-///     api_keys: vec![ApiKey::new("a key"), ApiKey::with_workspace("ci", "another")],
-///     ..ServerConfig::default()
-/// };
-/// assert!(!format!("{config:?}").contains("a key"));
-/// ```
-#[derive(Clone)]
-pub struct ServerConfig {
-    /// The address to listen on. Port 0 picks a free port. Without [`api_keys`](Self::api_keys) it must be a loopback address.
-    /// Default: `127.0.0.1:0`.
-    pub listen: SocketAddr,
-    /// Where data is stored. Default: [`DataLocation::Memory`].
-    pub data: DataLocation,
-    /// The accepted API keys.
+options! {
+    /// Configuration of a [`Server`](crate::Server).
     ///
-    /// If empty, any non-empty key is accepted, but only in requests whose `Host` is `localhost`, an IP address or the host of
-    /// [`public_url`](Self::public_url). This protects against DNS rebinding: no web page is served from those names.
-    pub api_keys: Vec<ApiKey>,
-    /// A file, or a directory of files, with the data that every workspace starts with. The README describes the format.
-    pub seed: Option<PathBuf>,
-    /// Which API keys share data. Default: [`Workspaces::PerKey`].
-    pub workspaces: Workspaces,
-    /// The API generation whose validation rules apply. Default: [`Generation::G1`].
-    pub generation: Generation,
-    /// Resource limits.
-    pub limits: Limits,
-    /// The origins whose web pages may call the server, such as `http://localhost:3000`, or `*` for any. Default: none, so
-    /// browsers hide responses from all pages.
-    pub cors: Vec<String>,
-    /// The base URL of links in responses, such as `https://datasets.example`. By default, links are built from the `Host` header
-    /// of the request. Required if [`listen`](Self::listen) is not a loopback address.
-    pub public_url: Option<String>,
-    /// How long the link to an export is valid. Default: 24 hours.
-    pub link_lifetime: Duration,
-    /// Whether the routes below `/local/v1` are served: faults, the request journal, fixtures and reset. Without them, nothing is
-    /// recorded and no fault can be injected. Default: `true`. Set it to `false` if not everyone who has a key may affect
-    /// the server's behaviour.
-    pub test_routes: bool,
-}
-
-impl Default for ServerConfig {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            data: DataLocation::Memory,
-            api_keys: Vec::new(),
-            seed: None,
-            workspaces: Workspaces::default(),
-            generation: Generation::default(),
-            limits: Limits::default(),
-            cors: Vec::new(),
-            public_url: None,
-            link_lifetime: Duration::from_secs(24 * 60 * 60),
-            test_routes: true,
-        }
+    /// The default suits tests: temporary data, a free port on 127.0.0.1, and any API key is accepted.
+    ///
+    /// ```
+    /// use mistral_datasets_server::{ApiKey, DataLocation, ServerConfig};
+    ///
+    /// let config = ServerConfig::default()
+    ///     .data(DataLocation::Directory("./data".into()))
+    ///     .api_keys(vec![ApiKey::new("a key"), ApiKey::with_workspace("ci", "another")]);
+    /// assert!(!format!("{config:?}").contains("a key"));
+    /// ```
+    #[derive(Clone)]
+    pub struct ServerConfig {
+        /// The address to listen on. Port 0 picks a free port. Without [`api_keys`](Self::api_keys) it must be a loopback
+        /// address. Default: `127.0.0.1:0`.
+        pub listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        /// Where data is stored. Default: [`DataLocation::Memory`].
+        pub data: DataLocation = DataLocation::Memory,
+        /// The accepted API keys.
+        ///
+        /// If empty, any non-empty key is accepted, but only in requests whose `Host` is `localhost`, an IP address or the host
+        /// of [`public_url`](Self::public_url). This protects against DNS rebinding: no web page is served from those names.
+        pub api_keys: Vec<ApiKey> = Vec::new(),
+        /// A file, or a directory of files, with the data that every workspace starts with. The README describes the format.
+        pub seed: Option<PathBuf> = None,
+        /// Which API keys share data. Default: [`Workspaces::PerKey`].
+        pub workspaces: Workspaces = Workspaces::default(),
+        /// The API generation whose validation rules apply. Default: [`Generation::G1`].
+        pub generation: Generation = Generation::default(),
+        /// Resource limits.
+        pub limits: Limits = Limits::default(),
+        /// The origins whose web pages may call the server, such as `http://localhost:3000`, or `*` for any. Default: none, so
+        /// browsers hide responses from all pages.
+        pub cors: Vec<String> = Vec::new(),
+        /// The base URL of links in responses, such as `https://datasets.example`. By default, links are built from the `Host`
+        /// header of the request. Required if [`listen`](Self::listen) is not a loopback address.
+        pub public_url: Option<String> = None,
+        /// How long the link to an export is valid. Default: 24 hours.
+        pub link_lifetime: Duration = Duration::from_secs(24 * 60 * 60),
+        /// Whether the routes below `/local/v1` are served: faults, the request journal, fixtures and reset. Without them,
+        /// nothing is recorded and no fault can be injected. Default: `true`. Set it to `false` if not everyone who has a key may
+        /// affect the server's behaviour.
+        pub test_routes: bool = true,
     }
 }
 
@@ -95,6 +78,7 @@ impl fmt::Debug for ServerConfig {
 
 /// Where a server stores its data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DataLocation {
     /// A temporary directory that is removed when the server stops. Writes are not synced to disk.
     #[default]

@@ -23,7 +23,7 @@
 //     content           file contents on disk, signed links
 //     sqlite            the storage on SQLite; known to `admin` (for backups) and `server` only
 //     storage           the storage interface: traits and errors
-//     validate, config, limits, keys, json, data_dir, private_files, disk_space, time
+//     validate, config, limits, keys, json, data_dir, private_files, disk_space, time, options
 //                       small modules that others use
 
 mod admin;
@@ -43,6 +43,7 @@ mod keys;
 mod layers;
 mod limits;
 mod net;
+mod options;
 mod private_files;
 mod server;
 mod sqlite;

@@ -3,80 +3,65 @@
 use std::time::Duration;
 
 use crate::json::MAX_DEPTH;
+use crate::options::options;
 
 /// The smallest usable depth: a body, its payload, the messages array and one message.
 const MIN_DEPTH: usize = 4;
 
-/// Resource limits that keep one client from exhausting the server.
-///
-/// Requests beyond a limit are rejected with the status given for each field and the API's usual error body.
-///
-/// ```
-/// use mistral_datasets_server::{Limits, ServerConfig};
-///
-/// let limits = Limits { file_bytes: 2 << 30, ..Limits::default() };
-/// let config = ServerConfig { limits, ..ServerConfig::default() };
-/// assert_eq!(config.limits.json_bytes, 64 << 20);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Maximum size of a JSON body, and of one line of an imported file, in bytes (413). Default: 64 MiB.
-    pub json_bytes: u64,
-    /// Maximum nesting depth of arrays and objects in a JSON body or a line of an imported file (422).
+options! {
+    /// Resource limits that keep one client from exhausting the server.
     ///
-    /// Values are clamped to 4..=128: fewer levels cannot hold a conversation, and many JSON parsers reject more. Default: 128.
-    pub json_depth: usize,
-    /// Maximum size of an uploaded file, in bytes (413). Default: 512 MiB.
-    pub file_bytes: u64,
-    /// Maximum size of a URL's path and query, in bytes (414). The hard limit is 65,534. Default: 16 KiB.
-    pub url_bytes: u64,
-    /// Maximum size of all headers of a request, in bytes (431). The number of headers is always limited to 100.
-    /// Default: 64 KiB.
-    pub header_bytes: u64,
-    /// Maximum number of open connections. Further connections receive 503 with `Retry-After` and are closed. Default: 512.
-    pub connections: usize,
-    /// Maximum number of requests handled concurrently (503 with `Retry-After`). Default: 512.
-    pub requests: usize,
-    /// Maximum time to handle a request, counted from the last byte received of its body (503). Delays injected by a fault rule
-    /// are subject to it as well. Default: 10 minutes.
-    pub request_timeout: Duration,
-    /// Maximum time a connection may be open without a complete request head. Idle connections are closed; a partial head is
-    /// rejected with 408. Default: 60 seconds.
-    pub idle_timeout: Duration,
-    /// Maximum time a client may stall in the middle of a request or response. A late body is rejected with 408; a response that
-    /// is not read is aborted. Each 500 bytes of body received extend the deadline by one second. Default: 20 seconds.
-    pub stall_timeout: Duration,
-    /// Number of imports that run concurrently.
+    /// Requests beyond a limit are rejected with the status given for each field and the API's usual error body.
     ///
-    /// All imports write through one thread, so more of them add little throughput; at least two keep small imports from
-    /// waiting behind a large one. Default: 2.
-    pub imports: usize,
-    /// Maximum number of imports waiting in the queue, over all workspaces (503 with `Retry-After`). Default: 1,000.
-    pub queued_imports: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            json_bytes: 64 << 20,
-            json_depth: MAX_DEPTH,
-            file_bytes: 512 << 20,
-            url_bytes: 16 << 10,
-            header_bytes: 64 << 10,
-            connections: 512,
-            requests: 512,
-            request_timeout: Duration::from_secs(10 * 60),
-            idle_timeout: Duration::from_secs(60),
-            stall_timeout: Duration::from_secs(20),
-            imports: 2,
-            queued_imports: 1_000,
-        }
+    /// ```
+    /// use mistral_datasets_server::{Limits, ServerConfig};
+    ///
+    /// let limits = Limits::default().file_bytes(2 << 30);
+    /// let config = ServerConfig::default().limits(limits);
+    /// assert_eq!(config.limits.json_bytes, 64 << 20);
+    /// ```
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Limits {
+        /// Maximum size of a JSON body, and of one line of an imported file, in bytes (413). Default: 64 MiB.
+        pub json_bytes: u64 = 64 << 20,
+        /// Maximum nesting depth of arrays and objects in a JSON body or a line of an imported file (422).
+        ///
+        /// Values are clamped to 4..=128: fewer levels cannot hold a conversation, and many JSON parsers reject more. Default:
+        /// 128.
+        pub json_depth: usize = MAX_DEPTH,
+        /// Maximum size of an uploaded file, in bytes (413). Default: 512 MiB.
+        pub file_bytes: u64 = 512 << 20,
+        /// Maximum size of a URL's path and query, in bytes (414). The hard limit is 65,534. Default: 16 KiB.
+        pub url_bytes: u64 = 16 << 10,
+        /// Maximum size of all headers of a request, in bytes (431). The number of headers is always limited to 100.
+        /// Default: 64 KiB.
+        pub header_bytes: u64 = 64 << 10,
+        /// Maximum number of open connections. Further connections receive 503 with `Retry-After` and are closed. Default: 512.
+        pub connections: usize = 512,
+        /// Maximum number of requests handled concurrently (503 with `Retry-After`). Default: 512.
+        pub requests: usize = 512,
+        /// Maximum time to handle a request, counted from the last byte received of its body (503). Delays injected by a fault
+        /// rule are subject to it as well. Default: 10 minutes.
+        pub request_timeout: Duration = Duration::from_secs(10 * 60),
+        /// Maximum time a connection may be open without a complete request head. Idle connections are closed; a partial head is
+        /// rejected with 408. Default: 60 seconds.
+        pub idle_timeout: Duration = Duration::from_secs(60),
+        /// Maximum time a client may stall in the middle of a request or response. A late body is rejected with 408; a response
+        /// that is not read is aborted. Each 500 bytes of body received extend the deadline by one second. Default: 20 seconds.
+        pub stall_timeout: Duration = Duration::from_secs(20),
+        /// Number of imports that run concurrently.
+        ///
+        /// All imports write through one thread, so more of them add little throughput; at least two keep small imports from
+        /// waiting behind a large one. Default: 2.
+        pub imports: usize = 2,
+        /// Maximum number of imports waiting in the queue, over all workspaces (503 with `Retry-After`). Default: 1,000.
+        pub queued_imports: usize = 1_000,
     }
 }
 
 impl Limits {
     /// Returns the effective nesting limit.
-    pub(crate) fn json_depth(&self) -> usize {
+    pub(crate) fn effective_json_depth(&self) -> usize {
         self.json_depth.clamp(MIN_DEPTH, MAX_DEPTH)
     }
 }

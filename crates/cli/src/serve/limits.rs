@@ -55,19 +55,18 @@ fn non_zero(count: usize) -> NonZeroUsize {
 
 impl From<LimitOptions> for Limits {
     fn from(options: LimitOptions) -> Self {
-        Self {
-            json_bytes: options.max_body.as_u64(),
-            json_depth: options.max_depth.into(),
-            file_bytes: options.max_file.as_u64(),
-            url_bytes: options.max_url.as_u64(),
-            header_bytes: options.max_headers.as_u64(),
-            connections: options.max_connections.get(),
-            requests: options.max_requests.get(),
-            request_timeout: options.request_timeout.into(),
-            idle_timeout: options.idle_timeout.into(),
-            stall_timeout: options.stall_timeout.into(),
-            imports: options.max_imports.get(),
-            queued_imports: options.max_queued_imports,
-        }
+        Self::default()
+            .json_bytes(options.max_body.as_u64())
+            .json_depth(options.max_depth.into())
+            .file_bytes(options.max_file.as_u64())
+            .url_bytes(options.max_url.as_u64())
+            .header_bytes(options.max_headers.as_u64())
+            .connections(options.max_connections.get())
+            .requests(options.max_requests.get())
+            .request_timeout(options.request_timeout.into())
+            .idle_timeout(options.idle_timeout.into())
+            .stall_timeout(options.stall_timeout.into())
+            .imports(options.max_imports.get())
+            .queued_imports(options.max_queued_imports)
     }
 }

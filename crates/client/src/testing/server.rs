@@ -31,7 +31,7 @@ impl LocalServer {
     /// # async fn main() -> Result<(), mistral_datasets::Error> {
     /// use mistral_datasets::testing::{Generation, LocalServer, ServerConfig};
     ///
-    /// let newest = ServerConfig { generation: Generation::G3, ..ServerConfig::default() };
+    /// let newest = ServerConfig::default().generation(Generation::G3);
     /// let server = LocalServer::start_with(newest).await?;
     /// let datasets = server.workspace()?.client().datasets();
     /// let dataset = datasets.create("Free payloads", "").await?;

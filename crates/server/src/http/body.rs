@@ -59,7 +59,7 @@ where
                 "the header `Content-Type` must be `application/json`",
             ));
         }
-        Ok(Self { bytes: body, depth: limits.json_depth() })
+        Ok(Self { bytes: body, depth: limits.effective_json_depth() })
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct LineRules {
 impl LineRules {
     /// Returns the rules that a server's limits impose.
     pub(crate) fn new(limits: &Limits, generation: Generation) -> Self {
-        Self { generation, bytes: limits.json_bytes, depth: limits.json_depth() }
+        Self { generation, bytes: limits.json_bytes, depth: limits.effective_json_depth() }
     }
 }
 

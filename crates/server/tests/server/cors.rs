@@ -9,7 +9,7 @@ const PAGE: &str = "http://localhost:3000";
 
 async fn start(origins: &[&str]) -> Api {
     let cors = origins.iter().map(|&origin| origin.to_owned()).collect();
-    Api::start_with(ServerConfig { cors, ..Default::default() }).await
+    Api::start_with(ServerConfig::default().cors(cors)).await
 }
 
 /// Sends the preflight request for a JSON request with a key.
@@ -70,9 +70,9 @@ async fn only_configured_origins_are_allowed() {
 
 #[tokio::test]
 async fn errors_before_routing_have_cors_headers() {
-    let limits = Limits { url_bytes: 100, ..Limits::default() };
+    let limits = Limits::default().url_bytes(100);
     for (cors, allowed) in [(vec![PAGE.to_owned()], Some(PAGE)), (vec![], None)] {
-        let api = Api::start_with(ServerConfig { limits, cors, ..Default::default() }).await;
+        let api = Api::start_with(ServerConfig::default().limits(limits).cors(cors)).await;
         let long = format!("{DATASETS}?q={}", "x".repeat(100));
         let response = send(api.request(Method::GET, &long).header("origin", PAGE)).await;
         let found = response.headers.get("access-control-allow-origin");
@@ -98,7 +98,7 @@ async fn wildcard_allows_any_origin() {
 #[tokio::test]
 async fn invalid_origin_fails_startup() {
     for origin in ["localhost:3000", "http://localhost:3000/", "https://app.example/path", ""] {
-        let config = ServerConfig { cors: vec![origin.to_owned()], ..Default::default() };
+        let config = ServerConfig::default().cors(vec![origin.to_owned()]);
         let error = Server::start(config).await.unwrap_err();
         assert!(matches!(error, StartError::Origin(_)), "{error}");
     }

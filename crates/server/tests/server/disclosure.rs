@@ -65,7 +65,7 @@ fn check_text(text: &str, directory: &Path) {
 async fn start() -> (tempfile::TempDir, Api, Dataset, DatasetRecord) {
     let directory = tempfile::tempdir().unwrap();
     let data = DataLocation::Directory(directory.path().to_owned());
-    let api = Api::start_with(ServerConfig { data, ..Default::default() }).await;
+    let api = Api::start_with(ServerConfig::default().data(data)).await;
     let dataset = api.create_dataset("Refund requests").await;
     let record = api.create_record(&dataset, "a message").await;
     (directory, api, dataset, record)

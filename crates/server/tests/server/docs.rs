@@ -10,7 +10,7 @@ use crate::support::{Api, Response, send};
 
 #[tokio::test]
 async fn openapi_document_lists_this_server_and_requires_no_key() {
-    let config = ServerConfig { api_keys: vec![ApiKey::new("good")], ..ServerConfig::default() };
+    let config = ServerConfig::default().api_keys(vec![ApiKey::new("good")]);
     let mut api = Api::start_with(config).await;
     api.set_key(None);
     let document: Value = api.get("/openapi.json").await.json(200);
@@ -24,7 +24,7 @@ async fn openapi_document_lists_this_server_and_requires_no_key() {
     assert_eq!(document["servers"][0]["url"], "http://datasets.test:81");
 
     let public_url = Some("https://datasets.test/base/".to_owned());
-    let api = Api::start_with(ServerConfig { public_url, ..ServerConfig::default() }).await;
+    let api = Api::start_with(ServerConfig::default().public_url(public_url)).await;
     let document: Value = api.get("/openapi.json").await.json(200);
     assert_eq!(document["servers"][0]["url"], "https://datasets.test/base");
 }
@@ -42,7 +42,7 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
 
 #[tokio::test]
 async fn docs_page_loads_and_connects_to_this_server_only() {
-    let config = ServerConfig { api_keys: vec![ApiKey::new("good")], ..ServerConfig::default() };
+    let config = ServerConfig::default().api_keys(vec![ApiKey::new("good")]);
     let mut api = Api::start_with(config).await;
     api.set_key(None);
     let page = api.get("/docs").await;

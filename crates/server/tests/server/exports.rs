@@ -91,7 +91,7 @@ async fn large_export_keeps_the_record_order() {
 
 #[tokio::test]
 async fn export_link_expires() {
-    let config = ServerConfig { link_lifetime: Duration::from_secs(2), ..ServerConfig::default() };
+    let config = ServerConfig::default().link_lifetime(Duration::from_secs(2));
     let mut api = Api::start_with(config).await;
     let dataset = api.create_dataset("Short").await;
     let link = export(&api, dataset.id).await;

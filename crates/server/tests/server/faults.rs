@@ -311,7 +311,7 @@ async fn slow_reader_receives_all_bytes_before_a_reset() {
 
 #[tokio::test]
 async fn rules_count_expired_links_but_not_tampered_ones() {
-    let config = ServerConfig { link_lifetime: Duration::ZERO, ..ServerConfig::default() };
+    let config = ServerConfig::default().link_lifetime(Duration::ZERO);
     let mut api = Api::start_with(config).await;
     let dataset = api.create_dataset("Linked").await;
     let path = format!("{DATASETS}/{}/exports/to-jsonl", dataset.id);

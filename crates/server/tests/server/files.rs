@@ -213,11 +213,11 @@ async fn link_lifetime_is_validated() {
 #[tokio::test]
 async fn invalid_uploads_are_rejected_and_leave_no_files() {
     let directory = tempfile::tempdir().unwrap();
-    let api = Api::start_with(ServerConfig {
-        data: mistral_datasets_server::DataLocation::Directory(directory.path().to_owned()),
-        limits: Limits { file_bytes: 1_000, ..Limits::default() },
-        ..Default::default()
-    })
+    let api = Api::start_with(
+        ServerConfig::default()
+            .data(mistral_datasets_server::DataLocation::Directory(directory.path().to_owned()))
+            .limits(Limits::default().file_bytes(1_000)),
+    )
     .await;
     let file = || part("a.jsonl", "{}");
     let response = upload(&api, Form::new().text("purpose", "x")).await;

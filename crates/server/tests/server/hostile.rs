@@ -140,8 +140,8 @@ async fn json_depth_limit_is_configurable() {
         format!(r#"{{"payload": {{"messages": [], "x": {nested}}}, "properties": {{}}}}"#)
     };
     for (wanted, depth) in [(6, 6), (1, 4), (1_000, 128)] {
-        let limits = Limits { json_depth: wanted, ..Limits::default() };
-        let api = Api::start_with(ServerConfig { limits, ..Default::default() }).await;
+        let limits = Limits::default().json_depth(wanted);
+        let api = Api::start_with(ServerConfig::default().limits(limits)).await;
         let dataset = api.create_dataset("Depths").await;
         let fits = api.post(&records_path(&dataset), payload(depth - 2)).await;
         let record: DatasetRecord = fits.json(201);
@@ -179,8 +179,8 @@ async fn json_at_the_depth_limit_can_be_exported_and_imported() {
 
 #[tokio::test]
 async fn large_bodies_are_rejected_and_the_client_receives_the_response() {
-    let limits = Limits { json_bytes: 10_000, ..Limits::default() };
-    let api = Api::start_with(ServerConfig { limits, ..Default::default() }).await;
+    let limits = Limits::default().json_bytes(10_000);
+    let api = Api::start_with(ServerConfig::default().limits(limits)).await;
     let dataset = api.create_dataset("Large bodies").await;
     let body = |size: usize| {
         let frame = r#"{"payload": {"messages": [], "x": ""}, "properties": {}}"#;

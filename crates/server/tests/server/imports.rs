@@ -102,8 +102,8 @@ async fn invalid_line_fails_the_whole_import() {
 
 #[tokio::test]
 async fn line_length_is_limited() {
-    let limits = Limits { json_bytes: 1_000, ..Limits::default() };
-    let api = Api::start_with(ServerConfig { limits, ..Default::default() }).await;
+    let limits = Limits::default().json_bytes(1_000);
+    let api = Api::start_with(ServerConfig::default().limits(limits)).await;
     let dataset = api.create_dataset("Long lines").await;
     let line = format!("{{\"messages\": [], \"x\": \"{}\"}}\n", "y".repeat(1_000));
     let task = api.import_lines(&dataset, line).await;

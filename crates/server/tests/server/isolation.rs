@@ -278,7 +278,7 @@ async fn workspaces_are_isolated_under_load() {
     let api_keys = workspaces.iter().flat_map(|workspace| {
         (0..CLIENTS).map(move |n| ApiKey::with_workspace(*workspace, key(workspace, n)))
     });
-    let config = ServerConfig { api_keys: api_keys.collect(), ..Default::default() };
+    let config = ServerConfig::default().api_keys(api_keys.collect());
     let mut api = Api::start_with(config).await;
     let operations = operations(&api.get("/openapi.json").await.json(200));
     assert!(operations.len() > 25);

@@ -39,7 +39,7 @@ async fn requests_without_a_key_are_unauthorized() {
 #[tokio::test]
 async fn only_configured_keys_are_accepted() {
     let api_keys = vec!["one".into(), "two".into()];
-    let mut api = Api::start_with(ServerConfig { api_keys, ..Default::default() }).await;
+    let mut api = Api::start_with(ServerConfig::default().api_keys(api_keys)).await;
     let message = api.get(DATASETS).await.error(401, "AUTH_UNAUTHORIZED");
     assert!(!message.contains("a key"), "{message}");
     for key in ["one", "two"] {
@@ -55,7 +55,7 @@ async fn only_configured_keys_are_accepted() {
 #[tokio::test]
 async fn keys_can_be_replaced_at_run_time() {
     let api_keys = vec!["old".into(), ApiKey::with_workspace("ci", "stays")];
-    let mut api = Api::start_with(ServerConfig { api_keys, ..Default::default() }).await;
+    let mut api = Api::start_with(ServerConfig::default().api_keys(api_keys)).await;
     api.set_key(Some("stays"));
     let dataset = api.create_dataset("Team dataset").await;
     let path = format!("{DATASETS}/{}", dataset.id);
@@ -83,7 +83,7 @@ async fn last_key_cannot_be_removed_from_a_non_loopback_server() {
     let listen: SocketAddr = "0.0.0.0:0".parse().unwrap();
     let public_url = Some("http://datasets.example".to_owned());
     let api_keys = vec!["key".into()];
-    let config = ServerConfig { listen, public_url, api_keys, ..Default::default() };
+    let config = ServerConfig::default().listen(listen).public_url(public_url).api_keys(api_keys);
     let server = Server::start(config).await.unwrap();
     let error = server.set_api_keys(Vec::new()).unwrap_err();
     assert!(matches!(error, StartError::NoKeys(_)), "{error}");
@@ -148,7 +148,7 @@ async fn resources_of_another_key_are_not_found() {
 #[tokio::test]
 async fn all_keys_can_share_one_workspace() {
     let workspaces = Workspaces::Shared;
-    let mut api = Api::start_with(ServerConfig { workspaces, ..Default::default() }).await;
+    let mut api = Api::start_with(ServerConfig::default().workspaces(workspaces)).await;
     let dataset = api.create_dataset("Shared").await;
     api.set_key(Some("another key"));
     let found: Dataset = api.get(&format!("{DATASETS}/{}", dataset.id)).await.json(200);
@@ -158,27 +158,27 @@ async fn all_keys_can_share_one_workspace() {
 #[tokio::test]
 async fn server_without_keys_listens_on_loopback_only() {
     let listen: SocketAddr = "0.0.0.0:0".parse().unwrap();
-    let config = ServerConfig { listen, ..ServerConfig::default() };
+    let config = ServerConfig::default().listen(listen);
     let error = Server::start(config.clone()).await.unwrap_err();
     assert!(matches!(error, StartError::NoKeys(_)));
     assert!(error.to_string().contains("API key"), "{error}");
     let api_keys = vec!["key".into()];
     let public_url = Some("http://datasets.example".to_owned());
-    let config = ServerConfig { api_keys, public_url, ..config };
+    let config = config.api_keys(api_keys).public_url(public_url);
     Server::start(config).await.unwrap().shutdown().await;
 }
 
 #[tokio::test]
 async fn a_server_reachable_from_other_machines_needs_a_public_url() {
     let listen: SocketAddr = "0.0.0.0:0".parse().unwrap();
-    let config = ServerConfig { listen, api_keys: vec!["key".into()], ..Default::default() };
+    let config = ServerConfig::default().listen(listen).api_keys(vec!["key".into()]);
     let error = Server::start(config).await.unwrap_err();
     assert!(matches!(error, StartError::NoPublicUrl(_)), "{error}");
 }
 
 #[tokio::test]
 async fn a_key_belongs_to_one_workspace() {
-    let start = |api_keys| Server::start(ServerConfig { api_keys, ..Default::default() });
+    let start = |api_keys| Server::start(ServerConfig::default().api_keys(api_keys));
     let (ci, dev) = (ApiKey::with_workspace("ci", "key"), ApiKey::with_workspace("dev", "key"));
     let error = start(vec![ci.clone(), dev.clone()]).await.unwrap_err();
     assert!(matches!(error, StartError::AmbiguousKey), "{error}");
@@ -211,8 +211,8 @@ async fn server_without_keys_rejects_foreign_host_headers() {
     }
     // With configured keys, a page would need to know one. A proxy's host name is allowed by `public_url`.
     for config in [
-        ServerConfig { api_keys: vec!["a key".into()], ..Default::default() },
-        ServerConfig { public_url: Some("https://attacker.example".into()), ..Default::default() },
+        ServerConfig::default().api_keys(vec!["a key".into()]),
+        ServerConfig::default().public_url(Some("https://attacker.example".into())),
     ] {
         let api = Api::start_with(config).await;
         request(&api, Method::GET, DATASETS, &foreign).await.json::<ListDatasetsResponse>(200);
@@ -222,7 +222,7 @@ async fn server_without_keys_rejects_foreign_host_headers() {
 #[tokio::test]
 async fn invalid_public_url_fails_startup() {
     for url in ["", "datasets.example", "ftp://datasets.example", "/base", "http://x/?a=b"] {
-        let config = ServerConfig { public_url: Some(url.to_owned()), ..Default::default() };
+        let config = ServerConfig::default().public_url(Some(url.to_owned()));
         let error = Server::start(config).await.unwrap_err();
         assert!(matches!(error, StartError::PublicUrl(_)), "{url}: {error}");
     }
@@ -230,7 +230,7 @@ async fn invalid_public_url_fails_startup() {
 
 #[tokio::test]
 async fn test_routes_can_be_switched_off() {
-    let config = ServerConfig { test_routes: false, ..ServerConfig::default() };
+    let config = ServerConfig::default().test_routes(false);
     let api = Api::start_with(config).await;
     for (method, path) in [
         (Method::POST, "/local/v1/faults"),

@@ -58,7 +58,7 @@ async fn import_does_not_block_other_requests_and_becomes_visible_at_once() {
 async fn deleting_a_dataset_frees_disk_space_in_the_background() {
     let directory = tempfile::tempdir().unwrap();
     let data = DataLocation::Directory(directory.path().to_owned());
-    let config = ServerConfig { data, ..ServerConfig::default() };
+    let config = ServerConfig::default().data(data);
     let api = Api::start_with(config.clone()).await;
     let (large, small) = (api.create_dataset("Large").await, api.create_dataset("Small").await);
     api.create_record(&small, "before").await;

@@ -14,7 +14,7 @@ use crate::support::{Api, DATASETS, RECORDS, records_path};
 const SHORT: Duration = Duration::from_millis(300);
 
 async fn start(limits: Limits) -> Api {
-    Api::start_with(ServerConfig { limits, ..Default::default() }).await
+    Api::start_with(ServerConfig::default().limits(limits)).await
 }
 
 async fn connect(api: &Api) -> TcpStream {
@@ -61,7 +61,7 @@ fn get(path: &str, headers: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn url_and_header_sizes_are_limited() {
-    let limits = Limits { url_bytes: 1_000, header_bytes: 2_000, ..Default::default() };
+    let limits = Limits::default().url_bytes(1_000).header_bytes(2_000);
     let api = start(limits).await;
     let path = |length: usize| format!("{DATASETS}?q={}", "x".repeat(length - DATASETS.len() - 3));
     assert!(exchange(&api, &get(&path(1_000), "")).await.starts_with("HTTP/1.1 200"));
@@ -95,7 +95,7 @@ async fn url_and_header_sizes_are_limited() {
 
 #[tokio::test]
 async fn connection_stays_open_after_rejecting_large_headers() {
-    let limits = Limits { header_bytes: 2_000, ..Default::default() };
+    let limits = Limits::default().header_bytes(2_000);
     let api = start(limits).await;
     let large =
         format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "y".repeat(2_000));
@@ -111,7 +111,7 @@ async fn connection_stays_open_after_rejecting_large_headers() {
 
 #[tokio::test]
 async fn invalid_request_on_a_reused_connection_gets_an_error() {
-    let api = start(Limits { header_bytes: 2_000, ..Default::default() }).await;
+    let api = start(Limits::default().header_bytes(2_000)).await;
     let dataset = api.create_dataset("Conversations").await;
     api.create_record(&dataset, json!({"messages": [], "x": "y".repeat(300_000)})).await;
     let page = format!(
@@ -156,7 +156,7 @@ async fn read_response(stream: &mut TcpStream) -> String {
 
 #[tokio::test]
 async fn file_size_is_limited() {
-    let limits = Limits { file_bytes: 1_000, ..Default::default() };
+    let limits = Limits::default().file_bytes(1_000);
     let api = start(limits).await;
     assert_eq!(api.upload("fits.jsonl", vec![b' '; 1_000]).await.bytes, Some(1_000));
     let part = |length| reqwest::multipart::Part::bytes(vec![b' '; length]).file_name("f.jsonl");
@@ -170,7 +170,7 @@ async fn file_size_is_limited() {
 
 #[tokio::test]
 async fn slow_headers_time_out_and_idle_connections_are_closed() {
-    let api = start(Limits { idle_timeout: SHORT, ..Default::default() }).await;
+    let api = start(Limits::default().idle_timeout(SHORT)).await;
     let mut idle = connect(&api).await;
     assert_eq!(read_to_close(&mut idle).await, "");
     let mut stream = connect(&api).await;
@@ -216,7 +216,7 @@ fn create(length: usize) -> String {
 
 #[tokio::test]
 async fn stalled_body_times_out() {
-    let api = start(Limits { stall_timeout: SHORT, ..Default::default() }).await;
+    let api = start(Limits::default().stall_timeout(SHORT)).await;
     for sent in ["", "{\"name\": "] {
         let mut stream = connect(&api).await;
         stream.write_all((create(40) + sent).as_bytes()).await.unwrap();
@@ -241,7 +241,7 @@ async fn stalled_body_times_out() {
 
 #[tokio::test]
 async fn slow_body_that_makes_progress_is_accepted() {
-    let api = start(Limits { stall_timeout: SHORT, ..Default::default() }).await;
+    let api = start(Limits::default().stall_timeout(SHORT)).await;
     let body = format!(r#"{{"name": "Slowly", "description": ""{}}}"#, " ".repeat(4_000));
     let mut stream = connect(&api).await;
     stream.write_all(create(body.len()).as_bytes()).await.unwrap();
@@ -260,7 +260,7 @@ async fn slow_body_that_makes_progress_is_accepted() {
 
 #[tokio::test]
 async fn response_is_aborted_when_the_client_stops_reading() {
-    let api = start(Limits { stall_timeout: SHORT, ..Default::default() }).await;
+    let api = start(Limits::default().stall_timeout(SHORT)).await;
     let size = 30_000_000;
     let file = api.upload("large.jsonl", vec![b'\n'; size]).await;
     let mut stream = connect(&api).await;
@@ -302,7 +302,7 @@ async fn send_delayed(api: &Api, delay: u64) -> TcpStream {
 
 #[tokio::test]
 async fn request_timeout_returns_503() {
-    let api = start(Limits { request_timeout: SHORT, ..Default::default() }).await;
+    let api = start(Limits::default().request_timeout(SHORT)).await;
     let mut stream = send_delayed(&api, 60_000).await;
     let (head, message) = assert_error(&read_to_close(&mut stream).await, 503, "UNKNOWN_ERROR");
     assert!(
@@ -312,7 +312,7 @@ async fn request_timeout_returns_503() {
 
 #[tokio::test]
 async fn concurrent_requests_are_limited() {
-    let api = start(Limits { requests: 2, ..Default::default() }).await;
+    let api = start(Limits::default().requests(2)).await;
     // A request with an incomplete body counts.
     let (mut first, mut second) = (connect(&api).await, connect(&api).await);
     for stream in [&mut first, &mut second] {
@@ -334,7 +334,7 @@ async fn concurrent_requests_are_limited() {
 
 #[tokio::test]
 async fn connections_are_limited() {
-    let api = start(Limits { connections: 2, ..Default::default() }).await;
+    let api = start(Limits::default().connections(2)).await;
     let (first, mut second) = (connect(&api).await, connect(&api).await);
     let mut third = connect(&api).await;
     let (head, message) = assert_error(&read_to_close(&mut third).await, 503, "UNKNOWN_ERROR");
@@ -351,7 +351,7 @@ async fn connections_are_limited() {
 
 #[tokio::test]
 async fn queued_imports_are_limited() {
-    let limits = Limits { imports: 1, queued_imports: 1, ..Default::default() };
+    let limits = Limits::default().imports(1).queued_imports(1);
     let api = start(limits).await;
     let dataset = api.create_dataset("Many imports").await;
     let line = "{\"messages\": []}\n".repeat(50_000);

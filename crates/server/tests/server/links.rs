@@ -120,7 +120,7 @@ async fn link_is_invalid_after_its_file_or_workspace_is_deleted() {
 #[tokio::test]
 async fn expired_link_cannot_be_extended() {
     let link_lifetime = Duration::from_secs(1);
-    let api = Api::start_with(ServerConfig { link_lifetime, ..Default::default() }).await;
+    let api = Api::start_with(ServerConfig::default().link_lifetime(link_lifetime)).await;
     let dataset = api.create_dataset("Exported").await;
     let export = format!("{DATASETS}/{}/exports/to-jsonl", dataset.id);
     let export: Value = api.get(&export).await.json(200);

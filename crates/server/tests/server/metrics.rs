@@ -89,7 +89,7 @@ async fn connection_gauge_counts_open_connections() {
 
 #[tokio::test]
 async fn metrics_require_a_key_if_keys_are_configured() {
-    let config = ServerConfig { api_keys: vec![ApiKey::new("good")], ..ServerConfig::default() };
+    let config = ServerConfig::default().api_keys(vec![ApiKey::new("good")]);
     let mut api = Api::start_with(config).await;
     api.get("/metrics").await.error(401, "AUTH_UNAUTHORIZED");
     api.set_key(None);

@@ -176,7 +176,7 @@ async fn invalid_parameters_are_rejected_by_name() {
 #[tokio::test]
 async fn page_links_use_the_host_header_or_the_public_url() {
     let api_keys = vec!["a key".into()];
-    let api = Api::start_with(ServerConfig { api_keys, ..Default::default() }).await;
+    let api = Api::start_with(ServerConfig::default().api_keys(api_keys)).await;
     for n in 0..2 {
         api.create_dataset(&format!("Dataset {n}")).await;
     }
@@ -191,7 +191,7 @@ async fn page_links_use_the_host_header_or_the_public_url() {
     assert_eq!(next("user@evil.test").await, format!("{}{path}", api.server.url()));
 
     let public_url = Some("https://datasets.example/api/".to_owned());
-    let api = Api::start_with(ServerConfig { public_url, ..Default::default() }).await;
+    let api = Api::start_with(ServerConfig::default().public_url(public_url)).await;
     for n in 0..2 {
         api.create_dataset(&format!("Dataset {n}")).await;
     }

@@ -34,8 +34,7 @@ fn assert_private(directory: &Path) {
 async fn data_directories_and_backups_are_private() {
     let parent = tempfile::tempdir().unwrap();
     let data = parent.path().join("data");
-    let config =
-        || ServerConfig { data: DataLocation::Directory(data.clone()), ..ServerConfig::default() };
+    let config = || ServerConfig::default().data(DataLocation::Directory(data.clone()));
     let api = Api::start_with(config()).await;
     let dataset = api.create_dataset("Private").await;
     api.create_record(&dataset, "private").await;

@@ -10,7 +10,7 @@ use crate::support::{Api, DATASETS, RECORDS, eventually};
 
 fn config(directory: &Path) -> ServerConfig {
     let data = DataLocation::Directory(directory.to_owned());
-    ServerConfig { data, ..ServerConfig::default() }
+    ServerConfig::default().data(data)
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn orphaned_files_are_removed_at_startup() {
 #[tokio::test]
 async fn address_in_use_is_an_error() {
     let first = Server::start(ServerConfig::default()).await.unwrap();
-    let config = ServerConfig { listen: first.addr(), ..ServerConfig::default() };
+    let config = ServerConfig::default().listen(first.addr());
     let error = Server::start(config).await.unwrap_err();
     assert!(matches!(error, StartError::Listen { .. }));
     assert!(error.to_string().contains(&first.addr().to_string()), "{error}");

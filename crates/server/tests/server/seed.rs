@@ -25,7 +25,7 @@ fn files(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn config_with_seed(seed: &Path) -> ServerConfig {
-    ServerConfig { seed: Some(seed.to_owned()), ..ServerConfig::default() }
+    ServerConfig::default().seed(Some(seed.to_owned()))
 }
 
 fn seed_document() -> String {
@@ -138,10 +138,10 @@ async fn reset_restores_the_seed() {
 async fn restart_does_not_seed_again_unless_the_seed_changed() {
     let data = tempfile::tempdir().unwrap();
     let directory = seed_directory();
-    let config = |workspaces| ServerConfig {
-        data: DataLocation::Directory(data.path().to_owned()),
-        workspaces,
-        ..config_with_seed(directory.path())
+    let config = |workspaces| {
+        config_with_seed(directory.path())
+            .data(DataLocation::Directory(data.path().to_owned()))
+            .workspaces(workspaces)
     };
     let api = Api::start_with(config(Workspaces::Shared)).await;
     let nothing: Dataset = api.get(&format!("{DATASETS}/nothing-yet")).await.json(200);
@@ -165,8 +165,7 @@ async fn restart_does_not_seed_again_unless_the_seed_changed() {
 #[tokio::test]
 async fn unauthorized_request_does_not_seed() {
     let directory = seed_directory();
-    let config =
-        ServerConfig { api_keys: vec![ApiKey::new("good")], ..config_with_seed(directory.path()) };
+    let config = config_with_seed(directory.path()).api_keys(vec![ApiKey::new("good")]);
     let mut api = Api::start_with(config).await;
     api.get(DATASETS).await.error(401, "AUTH_UNAUTHORIZED");
     api.set_key(Some("good"));
@@ -243,7 +242,7 @@ async fn invalid_seed_fails_startup_with_its_location() {
 #[tokio::test]
 async fn seed_records_follow_the_configured_generation() {
     let directory = files(&[("Anything.jsonl", "{\"payload\": {\"question\": 1}}\n")]);
-    let config = ServerConfig { generation: Generation::G2, ..config_with_seed(directory.path()) };
+    let config = config_with_seed(directory.path()).generation(Generation::G2);
     let api = Api::start_with(config).await;
     assert_eq!(datasets(&api).await, [("Anything".to_owned(), 1)]);
 }

@@ -79,10 +79,8 @@ async fn task_rules_match_only_requests_that_start_tasks() {
 #[tokio::test]
 async fn stuck_tasks_do_not_block_others_and_fail_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
-    let config = || ServerConfig {
-        data: DataLocation::Directory(directory.path().to_owned()),
-        ..ServerConfig::default()
-    };
+    let config =
+        || ServerConfig::default().data(DataLocation::Directory(directory.path().to_owned()));
     let api = Api::start_with(config()).await;
     let dataset = api.create_dataset("Stuck").await;
     inject_faults(
