@@ -59,9 +59,17 @@ pub struct Serve {
     /// They inject faults, show recorded requests and insert or delete data. Without API keys they are always served.
     #[arg(long)]
     test_routes: bool,
-    /// The lifetime of export links
+    /// The lifetime of export links and of the exported files
     #[arg(long, value_name = "TIME", default_value = "24h")]
     link_lifetime: humantime::Duration,
+    /// Delete uploaded files after this time, for example `30d`
+    ///
+    /// By default, they are kept until they expire or are deleted.
+    #[arg(long, value_name = "TIME")]
+    keep_uploads: Option<humantime::Duration>,
+    /// Erase deleted data from the database file after this time
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    erase_delay: humantime::Duration,
     #[command(flatten)]
     limits: LimitOptions,
     #[command(flatten)]
@@ -111,7 +119,9 @@ impl Serve {
             .limits(self.limits.into())
             .cors(self.cors)
             .public_url(self.public_url)
-            .link_lifetime(self.link_lifetime.into());
+            .link_lifetime(self.link_lifetime.into())
+            .keep_uploads(self.keep_uploads.map(Into::into))
+            .erase_delay(self.erase_delay.into());
         let reloader = keys.reloader()?;
         let server =
             Server::start(config).await.map_err(|error| CliError::Serve(error.to_string()))?;

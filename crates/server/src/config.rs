@@ -48,8 +48,13 @@ options! {
         /// The base URL of links in responses, such as `https://datasets.example`. By default, links are built from the `Host`
         /// header of the request. Required if [`listen`](Self::listen) is not a loopback address.
         pub public_url: Option<String> = None,
-        /// How long the link to an export is valid. Default: 24 hours.
+        /// How long the link to an export is valid. The export is kept for as long. Default: 24 hours.
         pub link_lifetime: Duration = Duration::from_secs(24 * 60 * 60),
+        /// How long uploaded files are kept after their upload. Default: `None`, until they expire or are deleted.
+        pub keep_uploads: Option<Duration> = None,
+        /// How long after a deletion the deleted data is erased from the database file and the write-ahead log. Deletions within
+        /// this time are erased together. Default: 30 seconds.
+        pub erase_delay: Duration = Duration::from_secs(30),
         /// Whether the routes below `/local/v1` are served: faults, the request journal, fixtures and reset. Without them,
         /// nothing is recorded and no fault can be injected. Default: `true`. Set it to `false` if not everyone who has a key may
         /// affect the server's behaviour.
@@ -71,6 +76,8 @@ impl fmt::Debug for ServerConfig {
             .field("cors", &self.cors)
             .field("public_url", &self.public_url)
             .field("link_lifetime", &self.link_lifetime)
+            .field("keep_uploads", &self.keep_uploads)
+            .field("erase_delay", &self.erase_delay)
             .field("test_routes", &self.test_routes)
             .finish()
     }

@@ -1,9 +1,7 @@
 //! Entry points for the fuzzer. Not part of the public API: it may change in any release.
 
-use std::cell::RefCell;
 use std::convert::Infallible;
-use std::fs::File;
-use std::io::{Seek, Write};
+use std::io::Cursor;
 use std::sync::LazyLock;
 
 use axum::body::Body;
@@ -31,20 +29,9 @@ pub fn import_lines(
     generation: Generation,
     longest: u64,
 ) -> Result<Vec<(String, String)>, String> {
-    thread_local! {
-        static FILE: RefCell<File> = RefCell::new(tempfile::tempfile().expect("a temporary file"));
-    }
-    let file = FILE.with_borrow_mut(|file| {
-        file.set_len(0)?;
-        file.rewind()?;
-        file.write_all(content)?;
-        file.rewind()?;
-        file.try_clone()
-    });
-    let file = file.expect("the temporary file can be written");
-    let records = FileLines::new(file, LineRules { generation, bytes: longest, depth: MAX_DEPTH })
-        .expect("it has a size")
-        .read_all()?;
+    let rules = LineRules { generation, bytes: longest, depth: MAX_DEPTH };
+    let lines = FileLines::new(Cursor::new(content.to_vec()), content.len() as u64, rules);
+    let records = lines.read_all()?;
     Ok(records.into_iter().map(|record| (record.payload, record.properties)).collect())
 }
 

@@ -19,8 +19,8 @@
 //     api               the operations, one file per resource
 //     http              building blocks of handlers: authentication, errors, extractors, responses
 //     imports           the import queue and its sources
-//     housekeeping      frees space in the background
-//     content           file contents on disk, signed links
+//     housekeeping      removes and erases in the background
+//     content           file contents, signed links; only `content::directory` and `server` know that they are in a directory
 //     sqlite            the storage on SQLite; known to `admin` (for backups) and `server` only
 //     storage           the storage interface: traits and errors
 //     validate, config, limits, keys, json, data_dir, private_files, disk_space, time, options

@@ -11,16 +11,16 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use http::Uri;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower::util::MapRequestLayer;
 
 use crate::admin::{self, AdminState, Metrics};
-use crate::api::{self, App, AppParts};
+use crate::api::{self, App, AppParts, ExportLocks};
 use crate::config::{DataLocation, ServerConfig};
-use crate::content::{ContentStore, LinkSigner};
+use crate::content::{ContentError, ContentStore, DirectoryStore, LinkSigner};
 use crate::data_dir::{DataDirectory, DataError};
-use crate::housekeeping::Housekeeping;
+use crate::housekeeping::{Cleanup, Housekeeping, SystemClock};
 use crate::http::{HttpContext, HttpParts, Keys};
 use crate::imports::{ImportQueue, LineRules};
 use crate::keys::ApiKey;
@@ -189,15 +189,18 @@ impl Server {
             Err(panic) => return Err(Failure::Other(panic.into()).in_directory(&config.data)),
         };
         let storage = wrap(data.storage);
-        let (secret, stored) = prepare(&storage, &data.contents)
+        let (secret, stored) = prepare(&storage, &*data.contents)
             .await
             .map_err(|failure| failure.in_directory(&config.data))?;
 
-        let cleanup = Arc::new(Notify::new());
+        let cleanup = Arc::new(Cleanup::default());
         let housekeeping = Housekeeping {
             storage: Arc::clone(&storage),
-            contents: data.contents.clone(),
-            wake: Arc::clone(&cleanup),
+            contents: Arc::clone(&data.contents),
+            cleanup: Arc::clone(&cleanup),
+            clock: Arc::new(SystemClock::new()),
+            keep_uploads: config.keep_uploads,
+            erase_delay: config.erase_delay,
         };
         let keys = Arc::new(Keys::new(config.api_keys, config.workspaces));
         let seeder = Arc::new(Seeder::new(Arc::clone(&storage), seed));
@@ -216,12 +219,13 @@ impl Server {
         };
         let app = App::new(AppParts {
             http,
-            imports: ImportQueue::new(Arc::clone(&storage), Arc::clone(&cleanup), &config.limits),
+            imports: ImportQueue::new(Arc::clone(&storage), cleanup.removal(), &config.limits),
             storage,
             contents: data.contents,
             link_signer: LinkSigner::new(&secret),
             generation: config.generation,
             link_lifetime: config.link_lifetime,
+            export_locks: ExportLocks::default(),
             cleanup,
         });
         let testing = config.test_routes.then(|| TestApp::new(app.clone(), seeder));
@@ -335,7 +339,7 @@ async fn read_seed(path: PathBuf, rules: LineRules) -> Result<Seed, SeedError> {
 /// An open data directory.
 struct Data {
     storage: SqliteStorage,
-    contents: ContentStore,
+    contents: Arc<dyn ContentStore>,
     directory: DataDirectory,
 }
 
@@ -347,7 +351,7 @@ fn open(location: &DataLocation) -> Result<Data, Failure> {
         DataLocation::Directory(_) => Synchronous::Full,
     };
     let storage = SqliteStorage::open(&directory.database(), synchronous)?;
-    let contents = ContentStore::open(directory.files())?;
+    let contents = Arc::new(DirectoryStore::open(directory.files())?);
     Ok(Data { storage, contents, directory })
 }
 
@@ -355,7 +359,7 @@ fn open(location: &DataLocation) -> Result<Data, Failure> {
 /// that were interrupted.
 async fn prepare(
     storage: &Arc<dyn Storage>,
-    contents: &ContentStore,
+    contents: &dyn ContentStore,
 ) -> Result<(Vec<u8>, Vec<uuid::Uuid>), Failure> {
     // Only the first start writes, so that a server can be started on a full disk.
     let secret = match storage.secret().await? {
@@ -370,9 +374,7 @@ async fn prepare(
     if interrupted > 0 {
         tracing::warn!(interrupted, "the last shutdown interrupted imports");
     }
-    let contents = contents.clone();
-    let stored = tokio::task::spawn_blocking(move || contents.list()).await;
-    Ok((secret, stored.map_err(|panic| Failure::Other(panic.into()))??))
+    Ok((secret, contents.list().await?))
 }
 
 /// An error opening a data directory, without its path.
@@ -417,6 +419,12 @@ impl From<OpenError> for Failure {
 
 impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<ContentError> for Failure {
+    fn from(error: ContentError) -> Self {
         Self::Other(error.into())
     }
 }

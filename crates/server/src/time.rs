@@ -35,6 +35,10 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    pub(crate) fn minus(self, time: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
+    }
+
     /// Returns the current time, or the next microsecond after `self` if that is later.
     ///
     /// This way every update increases `updated_at`, even if the clock was set back.

@@ -71,7 +71,7 @@ pub(super) async fn delete(
     DatasetPath(key): DatasetPath,
 ) -> Result<Response, ApiError> {
     app.storage.delete_dataset(caller.workspace, key).await?;
-    // Housekeeping removes its records in the background.
-    app.cleanup.notify_one();
+    // Housekeeping removes its records and exports in the background.
+    app.cleanup.remove();
     Ok(no_content())
 }

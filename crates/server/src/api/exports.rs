@@ -1,22 +1,28 @@
 //! Exports: a dataset as a JSONL file behind a signed link.
 //!
-//! An export is stored like an uploaded file until its link expires, but is not listed among the files. This is an assumption: the
-//! service documents only that it exports "to the Files API".
+//! An export is stored like an uploaded file until its link expires, but is not listed among the files. It is reused for further
+//! requests while the records do not change, and its lifetime is extended each time. It is deleted with its dataset, so that no
+//! link leads to deleted conversations. These are assumptions: the service documents only that it exports "to the Files API".
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use axum::extract::State;
 use axum::response::Response;
+use bytes::BytesMut;
 use http::StatusCode;
+use uuid::Uuid;
 
-use super::responses;
 use super::state::App;
-use crate::content::IncomingFile;
-use crate::http::{ApiError, BaseUrl, Caller, DatasetPath, blocking_io, json};
+use super::{files, responses};
+use crate::content::{ContentError, ContentSink, ExpectedContent, open_range};
+use crate::http::{ApiError, BaseUrl, Caller, DatasetPath, json};
 use crate::json::{Object, single_line};
-use crate::storage::{DatasetKey, NewFile, RecordView};
+use crate::storage::{Dataset, DatasetKey, ExportedRevision, FileEntry, NewFile, RecordView};
 use crate::time::Timestamp;
+
+/// Lines are collected until they have this size, in bytes.
+const CHUNK_BYTES: usize = 128 << 10;
 
 pub(super) async fn to_jsonl(
     State(app): State<App>,
@@ -25,45 +31,78 @@ pub(super) async fn to_jsonl(
     base: BaseUrl,
 ) -> Result<Response, ApiError> {
     let dataset = app.storage.dataset(caller.workspace, key).await?;
-    let contents = app.contents.clone();
-    let incoming = blocking_io(tokio::task::spawn_blocking(move || contents.create())).await?;
-    // The storage owns the visitor while it reads, so the file is shared to get it back afterwards.
-    let shared = Arc::new(Mutex::new(Some(incoming)));
-    let writing = Arc::clone(&shared);
+    let lock = app.export_locks.of(dataset.id);
+    // A request that waits here finds the export that the first one has written.
+    let _exporting = lock.lock().await;
+    let expires = Timestamp::now().plus(app.link_lifetime);
+    let file = match reuse(&app, caller, &dataset, expires).await? {
+        Some(file) => file,
+        None => export(&app, caller, &dataset).await?,
+    };
+    // The link's expiry is truncated to seconds, so the file outlives it.
+    let expires = file.expires_at.unwrap_or(expires);
+    let url = base.join(&app.link_signer.link(file.id, expires));
+    let body = responses::object(|object| object.string("file_url", &url));
+    Ok(json(StatusCode::OK, body))
+}
+
+/// Returns the export of the current records, if there is one whose content can be read.
+async fn reuse(
+    app: &App,
+    caller: Caller,
+    dataset: &Dataset,
+    expires: Timestamp,
+) -> Result<Option<FileEntry>, ApiError> {
+    let reused = app.storage.reuse_export(caller.workspace, dataset.id, expires).await?;
+    let Some(file) = reused else { return Ok(None) };
+    let expected =
+        ExpectedContent { id: file.id, bytes: file.bytes, sha256: file.signature.clone() };
+    match open_range(&*app.contents, &expected, 0..0).await {
+        Ok(_) => Ok(Some(file)),
+        Err(ContentError::Missing | ContentError::Damaged) => {
+            app.storage.discard_export(file.id).await?;
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes the records of a dataset to a new file.
+async fn export(app: &App, caller: Caller, dataset: &Dataset) -> Result<FileEntry, ApiError> {
+    let sink = ContentSink::create(&*app.contents).await?;
+    let writer = sink.blocking();
+    let lines = Arc::new(Mutex::new(BytesMut::new()));
+    let collected = Arc::clone(&lines);
     let mut line = Vec::new();
     let visitor = move |record: RecordView<'_>| {
-        let mut incoming = writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let incoming = incoming.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
         line.clear();
         write_line(&mut line, record);
-        incoming.write_all(&line)
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.extend_from_slice(&line);
+        if lines.len() < CHUNK_BYTES { Ok(()) } else { writer.write(lines.split().freeze()) }
     };
     let key = DatasetKey::Id(dataset.id);
-    app.storage.visit_records(caller.workspace, key, Box::new(visitor)).await?;
-    let incoming: Option<IncomingFile> =
-        shared.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(incoming) = incoming else {
-        return Err(ApiError::internal(&io::Error::from(io::ErrorKind::BrokenPipe)));
-    };
-    let stored = blocking_io(tokio::task::spawn_blocking(move || incoming.finish())).await?;
-    let expires = Timestamp::now().plus(app.link_lifetime);
+    let visited = app.storage.visit_records(caller.workspace, key, Box::new(visitor)).await;
+    let rest = collected.lock().unwrap_or_else(PoisonError::into_inner).split().freeze();
+    // If the content cannot be written, its error is the cause of the other one.
+    if !sink.write(rest).await {
+        return Err(sink.finish().await.err().unwrap_or(ContentError::Full).into());
+    }
+    let revision = visited?;
+    let stored = sink.finish().await?;
     let new = NewFile {
         id: stored.id,
-        export: true,
-        // The link's expiry is truncated to seconds, so the file outlives it.
-        expires_at: Some(expires),
+        export: Some(ExportedRevision { dataset: dataset.id, revision }),
+        expires_at: Some(Timestamp::now().plus(app.link_lifetime)),
         name: format!("{}.jsonl", dataset.slug),
         bytes: stored.bytes,
         purpose: "dataset-export".to_owned(),
         mimetype: Some("application/x-ndjson".to_owned()),
         visibility: "user".to_owned(),
         lines: Some(stored.lines),
-        signature: stored.signature,
+        signature: stored.sha256,
     };
-    let file = app.storage.add_file(caller.workspace, new).await?;
-    let url = base.join(&app.link_signer.link(file.id, expires));
-    let body = responses::object(|object| object.string("file_url", &url));
-    Ok(json(StatusCode::OK, body))
+    files::add(app, caller, new).await
 }
 
 /// Writes a record as a line that can be imported again.
@@ -76,4 +115,42 @@ fn write_line(line: &mut Vec<u8>, record: RecordView<'_>) {
         object.raw("properties", single_line(record.properties));
     });
     line.push(b'\n');
+}
+
+/// One lock per dataset that is being exported.
+#[derive(Default)]
+pub(crate) struct ExportLocks(Mutex<HashMap<Uuid, Weak<tokio::sync::Mutex<()>>>>);
+
+impl ExportLocks {
+    /// Returns the lock of a dataset.
+    fn of(&self, dataset: Uuid) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.retain(|_, lock| lock.strong_count() > 0);
+        let held = locks.get(&dataset).and_then(Weak::upgrade);
+        held.unwrap_or_else(|| {
+            let lock = Arc::default();
+            locks.insert(dataset, Arc::downgrade(&lock));
+            lock
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_dataset_has_its_own_lock_while_it_is_exported() {
+        let locks = ExportLocks::default();
+        let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let first = locks.of(a);
+        let held = first.try_lock().unwrap();
+        assert!(locks.of(a).try_lock().is_err());
+        assert!(locks.of(b).try_lock().is_ok());
+        drop(held);
+        assert!(locks.of(a).try_lock().is_ok());
+        drop(first);
+        locks.of(b);
+        assert_eq!(locks.0.lock().unwrap().len(), 1);
+    }
 }

@@ -1,22 +1,20 @@
 //! Operations on uploaded files.
 
-use std::fs::File;
-use std::io;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use uuid::Uuid;
 
 use super::responses::{self, FileResponse};
 use super::state::App;
+use crate::content::ContentSink;
+use crate::housekeeping::remove_discarded_files;
 use crate::http::{
-    ApiError, BaseUrl, Caller, FilePath, MAX_INTEGER, Query, UploadForm, blocking_io,
-    file_response, json,
+    ApiError, BaseUrl, Caller, FilePath, MAX_INTEGER, Query, UploadForm, file_response, json,
 };
 use crate::json::{Object, array};
-use crate::storage::{FileFilter, Missing, NewFile, Window};
+use crate::storage::{FileEntry, FileFilter, NewFile, Window};
 use crate::time::Timestamp;
 
 /// The purpose of files that were uploaded without one. This is an assumption: the service has no purpose for datasets, but the
@@ -58,7 +56,7 @@ pub(super) async fn list(
 /// The fields of an upload received so far.
 #[derive(Default)]
 struct Upload {
-    file: Option<(crate::content::IncomingFile, String, Option<String>)>,
+    file: Option<(ContentSink, String, Option<String>)>,
     purpose: Option<String>,
     expires_at: Option<Timestamp>,
     visibility: Option<String>,
@@ -83,7 +81,7 @@ pub(super) async fn upload(
                 })?;
                 let name = file_name(name)?;
                 let mimetype = field.content_type().map(str::to_owned);
-                let incoming = field.store(&app.contents, app.http.limits.file_bytes).await?;
+                let incoming = field.store(&*app.contents, app.http.limits.file_bytes).await?;
                 upload.file = Some((incoming, name, mimetype));
             }
             "purpose" => upload.purpose = Some(purpose(field.text().await?)?),
@@ -95,11 +93,11 @@ pub(super) async fn upload(
     let Some((incoming, name, mimetype)) = upload.file else {
         return Err(ApiError::validation("file: required"));
     };
-    let stored = blocking_io(tokio::task::spawn_blocking(move || incoming.finish())).await?;
+    let stored = incoming.finish().await?;
     let has_lines = name.to_ascii_lowercase().ends_with(".jsonl");
     let new = NewFile {
         id: stored.id,
-        export: false,
+        export: None,
         expires_at: upload.expires_at,
         name,
         bytes: stored.bytes,
@@ -107,9 +105,9 @@ pub(super) async fn upload(
         mimetype,
         visibility: upload.visibility.unwrap_or_else(|| "workspace".to_owned()),
         lines: has_lines.then_some(stored.lines),
-        signature: stored.signature,
+        signature: stored.sha256,
     };
-    let file = app.storage.add_file(caller.workspace, new).await?;
+    let file = add(&app, caller, new).await?;
     let body = responses::object(|object| responses::file(object, &file, FileResponse::Plain));
     Ok(json(StatusCode::OK, body))
 }
@@ -171,9 +169,12 @@ pub(super) async fn delete(
     FilePath(id): FilePath,
 ) -> Result<Response, ApiError> {
     app.storage.delete_file(caller.workspace, id).await?;
-    // The file no longer exists for clients. If removing its content fails, the next start removes it.
-    let contents = app.contents.clone();
-    blocking_io(tokio::task::spawn_blocking(move || contents.remove(&[id]))).await?;
+    // The file no longer exists for clients. The space of its content is free when they receive the response. If that fails,
+    // housekeeping tries again.
+    if let Err(error) = remove_discarded_files(&*app.storage, &*app.contents).await {
+        tracing::warn!(%error, "failed to remove the content of a deleted file");
+    }
+    app.cleanup.erase();
     let body = responses::object(|object| {
         object.uuid("id", id);
         object.string("object", "file");
@@ -189,7 +190,7 @@ pub(super) async fn download(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let entry = app.storage.file(caller.workspace, id).await?;
-    file_response(open(&app, id).await?, &entry, &headers).await
+    read(&app, &entry, &headers).await
 }
 
 pub(super) async fn signed_url(
@@ -206,14 +207,38 @@ pub(super) async fn signed_url(
     Ok(json(StatusCode::OK, body))
 }
 
-/// Opens the content of a file, which may have been deleted in the meantime.
-pub(super) async fn open(app: &App, id: Uuid) -> Result<File, ApiError> {
-    let contents = app.contents.clone();
-    let opened = tokio::task::spawn_blocking(move || match contents.open_content(id) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        opened => opened.map(Some),
-    });
-    blocking_io(opened).await?.ok_or_else(|| Missing::File.into())
+/// Adds a file whose content is stored. If that fails, the content is removed.
+pub(super) async fn add(app: &App, caller: Caller, new: NewFile) -> Result<FileEntry, ApiError> {
+    let id = new.id;
+    match app.storage.add_file(caller.workspace, new).await {
+        Ok(file) => Ok(file),
+        Err(error) => {
+            // If this fails too, the next start removes the content.
+            if let Err(error) = app.contents.delete(vec![id]).await {
+                tracing::warn!(%error, "failed to remove the content of a file that was not added");
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// Returns a response with the content of a file or an export.
+pub(super) async fn read(
+    app: &App,
+    entry: &FileEntry,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let (storage, id) = (app.storage.clone(), entry.id);
+    let on_damage = move || {
+        // A damaged export must not be reused.
+        let discarding = storage.discard_export(id);
+        tokio::spawn(async move {
+            if let Err(error) = discarding.await {
+                tracing::warn!(%id, %error, "failed to discard a damaged export");
+            }
+        });
+    };
+    file_response(&*app.contents, entry, headers, on_damage).await
 }
 
 #[cfg(test)]

@@ -11,8 +11,9 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
+use super::responses;
 use super::state::App;
-use super::{files, responses};
+use crate::content::{BlockingReader, ExpectedContent, open_verified};
 use crate::http::{ApiError, Caller, DatasetPath, JsonBody, json};
 use crate::imports::{FileLines, Ids, Import, LineRules, Source, TaskHook};
 use crate::json::{JsonError, Value};
@@ -28,11 +29,12 @@ pub(super) async fn from_file(
     let id = body.fields()?.required("file_id")?.string()?;
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let file = uuid::Uuid::try_parse(&id).map_err(|_| Missing::File)?;
-    app.storage.file(caller.workspace, file).await?;
+    let file = app.storage.file(caller.workspace, file).await?;
     // The file is opened here, so that clients may delete it as soon as they have the response.
-    let content = files::open(&app, file).await?;
+    let content = ExpectedContent { id: file.id, bytes: file.bytes, sha256: file.signature };
+    let content = BlockingReader::new(open_verified(&*app.contents, content).await?);
     let rules = LineRules::new(&app.http.limits, app.generation);
-    let lines = FileLines::new(content, rules).map_err(|error| ApiError::internal(&error))?;
+    let lines = FileLines::new(content, file.bytes, rules);
     start(&app, caller, key, Source::File(Box::new(lines)), 0, hook).await
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::files;
 use super::state::App;
 use crate::content::{LinkError, LinkSigner};
-use crate::http::{ApiError, FilePath, Query, file_response};
+use crate::http::{ApiError, FilePath, Query};
 use crate::time::Timestamp;
 
 pub(super) async fn open(
@@ -25,7 +25,7 @@ pub(super) async fn open(
         })
     })?;
     let entry = app.storage.linked_file(id).await?;
-    file_response(files::open(&app, id).await?, &entry, &headers).await
+    files::read(&app, &entry, &headers).await
 }
 
 /// Verifies the query of a link to a file.

@@ -17,6 +17,7 @@ mod generated {
     pub(crate) mod routes;
 }
 
+pub(crate) use exports::ExportLocks;
 pub(crate) use generated::routes::OperationRoute;
 pub(crate) use links::{linked_workspace, verify_link};
 pub(crate) use operations::{OPEN_LINK, find_operation, is_served_by, name_requests, operations};

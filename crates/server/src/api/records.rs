@@ -72,6 +72,7 @@ pub(super) async fn delete(
     RecordPath(id): RecordPath,
 ) -> Result<Response, ApiError> {
     app.storage.delete_records(caller.workspace, vec![id]).await?;
+    app.cleanup.erase();
     Ok(no_content())
 }
 
@@ -83,6 +84,7 @@ pub(super) async fn bulk_delete(
     let ids = body.fields()?.required("dataset_record_ids")?.items(1..=500)?;
     let ids = ids.iter().map(|id| id.uuid()).collect::<Result<_, _>>()?;
     app.storage.delete_records(caller.workspace, ids).await?;
+    app.cleanup.erase();
     Ok(no_content())
 }
 
@@ -94,6 +96,7 @@ pub(super) async fn update_payload(
 ) -> Result<Response, ApiError> {
     let payload = validate::payload(&body.fields()?.required("payload")?, app.generation)?;
     app.storage.replace_payload(caller.workspace, id, payload).await?;
+    app.cleanup.erase();
     Ok(no_content())
 }
 
@@ -105,6 +108,7 @@ pub(super) async fn update_properties(
 ) -> Result<Response, ApiError> {
     let properties = body.fields()?.required("properties")?.object()?;
     app.storage.replace_properties(caller.workspace, id, properties).await?;
+    app.cleanup.erase();
     Ok(no_content())
 }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRef;
-use tokio::sync::Notify;
 
+use super::exports::ExportLocks;
 use crate::config::Generation;
 use crate::content::{ContentStore, LinkSigner};
+use crate::housekeeping::Cleanup;
 use crate::http::HttpContext;
 use crate::imports::ImportQueue;
 use crate::storage::Storage;
@@ -21,14 +22,15 @@ pub(crate) struct App(Arc<AppParts>);
 pub(crate) struct AppParts {
     pub(crate) http: HttpContext,
     pub(crate) storage: Arc<dyn Storage>,
-    pub(crate) contents: ContentStore,
+    pub(crate) contents: Arc<dyn ContentStore>,
     pub(crate) imports: ImportQueue,
     pub(crate) link_signer: LinkSigner,
     pub(crate) generation: Generation,
     /// How long the link to an export is valid.
     pub(crate) link_lifetime: Duration,
+    pub(crate) export_locks: ExportLocks,
     /// Wakes housekeeping when there is something to remove.
-    pub(crate) cleanup: Arc<Notify>,
+    pub(crate) cleanup: Arc<Cleanup>,
 }
 
 impl App {

@@ -1,176 +1,61 @@
-//! Stores file contents on disk. Each file is named by its id.
+//! The interface of content stores: directories, and later object stores.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::ops::Range;
 
-use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use uuid::Uuid;
 
-use crate::disk_space;
-use crate::private_files;
+use super::ContentError;
 
-/// A directory of stored files. Its methods block, so call them on a thread that may block.
-#[derive(Clone, Debug)]
-pub(crate) struct ContentStore {
-    directory: PathBuf,
+/// The future result of an operation of a content store.
+pub(crate) type ContentFuture<T> = BoxFuture<'static, Result<T, ContentError>>;
+
+/// A content in chunks of bounded size.
+pub(crate) type ContentStream = BoxStream<'static, Result<Bytes, ContentError>>;
+
+/// Stores file contents under ids.
+///
+/// A content is immutable: it appears complete and durable, and is only read or deleted afterwards. Use [`ContentSink`] to write,
+/// and [`open_verified`] or [`open_range`] to read: they compute and check sizes and checksums.
+///
+/// Every implementation must pass the tests in `contract`.
+///
+/// [`ContentSink`]: super::ContentSink
+/// [`open_verified`]: super::open_verified
+/// [`open_range`]: super::open_range
+pub(crate) trait ContentStore: Send + Sync {
+    /// Starts to write a content. It does not exist before [`ContentWriter::finish`] has completed.
+    fn create(&self, id: Uuid) -> ContentFuture<Box<dyn ContentWriter>>;
+
+    /// Opens the part of a content that is in `range`. Bytes beyond its end are ignored.
+    ///
+    /// If the content is deleted while it is read, the stream either continues to its end or fails; it never ends early.
+    fn read(&self, id: Uuid, range: Range<u64>) -> ContentFuture<Content>;
+
+    /// Deletes contents. Missing ones are ignored.
+    fn delete(&self, ids: Vec<Uuid>) -> ContentFuture<()>;
+
+    /// Returns the ids of all contents, in any order.
+    fn list(&self) -> ContentFuture<Vec<Uuid>>;
 }
 
-impl ContentStore {
-    /// Opens a directory, creating it if it is missing. Removes incomplete files left by an earlier server.
-    pub(crate) fn open(directory: PathBuf) -> io::Result<Self> {
-        let contents = Self { directory };
-        let incoming = contents.incoming();
-        match std::fs::remove_dir_all(&incoming) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        private_files::create_directory(&contents.directory)?;
-        private_files::create_directory(&incoming)?;
-        Ok(contents)
-    }
-
-    fn incoming(&self) -> PathBuf {
-        self.directory.join("incoming")
-    }
-
-    fn path(&self, id: Uuid) -> PathBuf {
-        self.directory.join(id.to_string())
-    }
-
-    /// Starts writing a new file.
-    pub(crate) fn create(&self) -> io::Result<IncomingFile> {
-        Ok(IncomingFile {
-            file: BufWriter::with_capacity(256 << 10, NamedTempFile::new_in(self.incoming())?),
-            directory: self.directory.clone(),
-            digest: Sha256::new(),
-            bytes: 0,
-            newlines: 0,
-            last: b'\n',
-        })
-    }
-
-    /// Opens a stored file for reading.
-    pub(crate) fn open_content(&self, id: Uuid) -> io::Result<File> {
-        File::open(self.path(id))
-    }
-
-    /// Removes stored files. Missing ones are ignored.
-    pub(crate) fn remove(&self, ids: &[Uuid]) -> io::Result<()> {
-        for id in ids {
-            match std::fs::remove_file(self.path(*id)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns the ids of all stored files.
-    pub(crate) fn list(&self) -> io::Result<Vec<Uuid>> {
-        let mut ids = Vec::new();
-        for entry in std::fs::read_dir(&self.directory)? {
-            ids.extend(entry?.file_name().to_str().and_then(|name| Uuid::try_parse(name).ok()));
-        }
-        Ok(ids)
-    }
-}
-
-/// A file that is being written. Dropping it before [`finish`](Self::finish) removes it.
-pub(crate) struct IncomingFile {
-    file: BufWriter<NamedTempFile>,
-    directory: PathBuf,
-    digest: Sha256,
-    bytes: u64,
-    newlines: u64,
-    last: u8,
-}
-
-/// A file that was stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StoredFile {
-    pub(crate) id: Uuid,
+/// Part of a stored content.
+pub(crate) struct Content {
+    /// The size of the whole content, in bytes.
     pub(crate) bytes: u64,
-    /// The number of lines, including a last line without a line end.
-    pub(crate) lines: u64,
-    /// The SHA-256 of the content, in hexadecimal.
-    pub(crate) signature: String,
+    /// The requested part.
+    pub(crate) chunks: ContentStream,
 }
 
-impl IncomingFile {
-    /// Syncs the file to disk and stores it under a new id.
-    pub(crate) fn finish(self) -> io::Result<StoredFile> {
-        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.as_file().sync_all()?;
-        // The file fits, but the disk would then be too full even to delete it.
-        if disk_space::available(file.path()) < disk_space::RESERVED {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        let id = Uuid::now_v7();
-        file.persist(self.directory.join(id.to_string()))?;
-        sync_directory(&self.directory)?;
-        let signature = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        let lines = self.newlines + u64::from(self.last != b'\n');
-        Ok(StoredFile { id, bytes: self.bytes, lines, signature })
-    }
-}
+/// Writes one content. Dropping it before [`finish`](Self::finish) discards what was written.
+pub(crate) trait ContentWriter: Send {
+    /// Appends bytes. After an error, or if the future is dropped before it has completed, the content can no longer be finished.
+    ///
+    /// Fails with [`ContentError::Full`] when only the reserved space is left.
+    fn write(&mut self, part: Bytes) -> BoxFuture<'_, Result<(), ContentError>>;
 
-impl Write for IncomingFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write_all(bytes)?;
-        self.digest.update(bytes);
-        self.bytes += bytes.len() as u64;
-        self.newlines += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
-        self.last = bytes.last().copied().unwrap_or(self.last);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-/// Makes a rename durable. Only Unix requires this, and allows opening directories.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Read;
-
-    use super::*;
-
-    #[test]
-    fn a_file_is_stored_only_when_it_is_finished() {
-        let directory = tempfile::tempdir().unwrap();
-        let contents = ContentStore::open(directory.path().join("files")).unwrap();
-        let mut incoming = contents.create().unwrap();
-        incoming.write_all(b"one\ntwo").unwrap();
-        assert!(contents.list().unwrap().is_empty());
-        let stored = incoming.finish().unwrap();
-        assert_eq!((stored.bytes, stored.lines), (7, 2));
-        assert_eq!(
-            stored.signature,
-            "21066d108d5319ecb5a1fc4454f42ef22fc5f1c7df49c31d90294950e0ea8b2c"
-        );
-        let mut text = String::new();
-        contents.open_content(stored.id).unwrap().read_to_string(&mut text).unwrap();
-        assert_eq!(text, "one\ntwo");
-        contents.remove(&[stored.id, stored.id]).unwrap();
-        assert!(contents.list().unwrap().is_empty());
-    }
-
-    #[test]
-    fn unfinished_files_are_removed_at_the_next_start() {
-        let directory = tempfile::tempdir().unwrap();
-        let contents = ContentStore::open(directory.path().to_owned()).unwrap();
-        let incoming = contents.create().unwrap();
-        let path = incoming.file.get_ref().path().to_owned();
-        std::mem::forget(incoming);
-        assert!(path.exists());
-        ContentStore::open(directory.path().to_owned()).unwrap();
-        assert!(!path.exists());
-    }
+    /// Makes the content durable, then visible.
+    fn finish(self: Box<Self>) -> ContentFuture<()>;
 }

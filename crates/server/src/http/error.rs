@@ -7,6 +7,7 @@ use mistral_datasets_types::{ErrorCode, ErrorDetail, ErrorResponse};
 use uuid::Uuid;
 
 use super::response::json;
+use crate::content::ContentError;
 use crate::json::JsonError;
 use crate::storage::{Missing, StorageError};
 
@@ -192,6 +193,21 @@ impl From<StorageError> for ApiError {
                 let (status, code) = (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::DatabaseError);
                 Self::new(status, code, "storage error; see the server's log for the cause")
             }
+        }
+    }
+}
+
+impl From<ContentError> for ApiError {
+    fn from(error: ContentError) -> Self {
+        match error {
+            ContentError::Missing => Missing::File.into(),
+            ContentError::Full => StorageError::Full.into(),
+            ContentError::Damaged => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                ErrorCode::DatabaseError,
+                "the stored file is damaged: its size or its checksum is wrong",
+            ),
+            ContentError::Failed(_) => StorageError::Failed(error.into()).into(),
         }
     }
 }

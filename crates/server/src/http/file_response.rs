@@ -1,11 +1,10 @@
 //! Responses with the content of a file, or a range of it.
 
-use std::fs::File;
-use std::io::{Seek, SeekFrom};
 use std::ops::Range;
 
 use axum::body::Body;
 use axum::response::Response;
+use futures::stream::{StreamExt, TryStreamExt, iter};
 use http::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
     IF_RANGE, RANGE,
@@ -13,17 +12,20 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 use mistral_datasets_types::ErrorCode;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::io::AsyncReadExt;
-use tokio_util::io::ReaderStream;
 
 use super::ApiError;
+use crate::content::{ContentError, ContentStore, ExpectedContent, open_range, open_verified};
 use crate::storage::FileEntry;
 
-/// Returns a response with the content of an opened file, or with the range that the request asks for.
+/// Returns a response with the content of a file, or with the range that the request asks for.
+///
+/// The checksum of a whole content is verified while it is sent. If it is wrong, the response breaks off before its end. A range
+/// cannot be verified. `on_damage` is called if the content is found to be damaged.
 pub(crate) async fn file_response(
-    mut file: File,
+    contents: &dyn ContentStore,
     entry: &FileEntry,
     request: &HeaderMap,
+    on_damage: impl Fn() + Send + 'static,
 ) -> Result<Response, ApiError> {
     let tag = format!("\"{}\"", entry.signature);
     // If the content has changed since the client received the rest of it, `If-Range` asks for all of it.
@@ -34,10 +36,22 @@ pub(crate) async fn file_response(
         Some(RequestedRange::Part(range)) => (StatusCode::PARTIAL_CONTENT, range),
         Some(RequestedRange::Unsatisfiable) => return Err(unsatisfiable(entry.bytes)),
     };
-    file.seek(SeekFrom::Start(range.start)).map_err(|error| ApiError::internal(&error))?;
     let length = range.end - range.start;
-    let reader = tokio::fs::File::from_std(file).take(length);
-    let body = Body::from_stream(ReaderStream::with_capacity(reader, 64 << 10));
+    let expected =
+        ExpectedContent { id: entry.id, bytes: entry.bytes, sha256: entry.signature.clone() };
+    let opened = match status {
+        StatusCode::OK => open_verified(contents, expected).await,
+        _ => open_range(contents, &expected, range.clone()).await,
+    };
+    let report = move |error: &ContentError| {
+        if matches!(error, ContentError::Damaged) {
+            on_damage();
+        }
+    };
+    let mut chunks = opened.inspect_err(&report)?.inspect_err(report);
+    // Reading ahead makes the response to a request for a small damaged file an error.
+    let first = chunks.try_next().await?;
+    let body = Body::from_stream(iter(first.map(Ok)).chain(chunks));
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -17,7 +17,7 @@ pub(crate) use body::{JsonBody, content_length};
 pub(crate) use context::{HttpContext, HttpParts, WorkspaceHook};
 pub(crate) use error::ApiError;
 pub(crate) use file_response::file_response;
-pub(crate) use multipart::{UploadForm, blocking_io};
+pub(crate) use multipart::UploadForm;
 pub(crate) use page::{BaseUrl, PageQuery};
 pub(crate) use path::{DatasetPath, FilePath, RecordPath, TaskPath};
 pub(crate) use query::{MAX_INTEGER, Query};

@@ -1,23 +1,15 @@
 //! File uploads as multipart forms.
 
-use std::io::{self, Write};
-
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request};
-use bytes::Bytes;
 use http::StatusCode;
 use mistral_datasets_types::ErrorCode;
-use tokio::sync::mpsc;
 
 use super::ApiError;
-use crate::content::{ContentStore, IncomingFile};
-use crate::storage::StorageError;
+use crate::content::{ContentError, ContentSink, ContentStore};
 
 /// The maximum size of a text field, in bytes.
 const MAX_TEXT_BYTES: usize = 4096;
-
-/// How many chunks of a file may be queued for the disk.
-const QUEUED_CHUNKS: usize = 16;
 
 /// Extracts a multipart form whose fields are read while they are received, in any order.
 pub(crate) struct UploadForm(Multipart);
@@ -84,18 +76,10 @@ impl FormField<'_> {
     /// Writes the file to the content store, chunk by chunk.
     pub(crate) async fn store(
         mut self,
-        contents: &ContentStore,
+        contents: &dyn ContentStore,
         limit: u64,
-    ) -> Result<IncomingFile, ApiError> {
-        let contents = contents.clone();
-        let (chunks, mut received) = mpsc::channel::<Bytes>(QUEUED_CHUNKS);
-        let writing = tokio::task::spawn_blocking(move || {
-            let mut incoming = contents.create()?;
-            while let Some(chunk) = received.blocking_recv() {
-                incoming.write_all(&chunk)?;
-            }
-            Ok(incoming)
-        });
+    ) -> Result<ContentSink, ApiError> {
+        let sink = ContentSink::create(contents).await?;
         let mut bytes = 0;
         while let Some(chunk) = self.0.chunk().await.map_err(unreadable)? {
             bytes += chunk.len() as u64;
@@ -103,23 +87,12 @@ impl FormField<'_> {
                 let message = format!("the file is larger than {limit} bytes");
                 return Err(ApiError::too_large(message));
             }
-            if chunks.send(chunk).await.is_err() {
-                // The writer failed; `blocking_io` below returns its error.
-                break;
+            if !sink.write(chunk).await {
+                // Reading the rest of a file that cannot be stored would be in vain.
+                return Err(sink.finish().await.err().unwrap_or(ContentError::Full).into());
             }
         }
-        drop(chunks);
-        blocking_io(writing).await
-    }
-}
-
-/// Waits for blocking file I/O and converts its error.
-pub(crate) async fn blocking_io<T>(
-    work: tokio::task::JoinHandle<io::Result<T>>,
-) -> Result<T, ApiError> {
-    match work.await {
-        Ok(result) => Ok(result.map_err(StorageError::from)?),
-        Err(panic) => Err(ApiError::internal(&panic)),
+        Ok(sink)
     }
 }
 

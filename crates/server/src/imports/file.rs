@@ -1,12 +1,12 @@
 //! Reads an uploaded JSONL file in chunks of bounded size.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 
 use mistral_datasets_types::RecordSource;
 
 use super::line::{ImportLine, LineRules};
 use super::source::{CHUNK_BYTES, CHUNK_RECORDS, Chunk, ImportError};
+use crate::content::ContentError;
 use crate::storage::{NewRecord, Progress};
 
 /// Some editors write a byte order mark at the start of a file.
@@ -14,7 +14,7 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Reads the records of a JSONL file.
 pub(crate) struct FileLines {
-    reader: BufReader<File>,
+    reader: BufReader<Box<dyn Read + Send>>,
     rules: LineRules,
     total_bytes: u64,
     read_bytes: u64,
@@ -23,19 +23,34 @@ pub(crate) struct FileLines {
 }
 
 impl FileLines {
-    pub(crate) fn new(file: File, rules: LineRules) -> io::Result<Self> {
-        Ok(Self {
-            total_bytes: file.metadata()?.len(),
-            reader: BufReader::with_capacity(256 << 10, file),
+    /// Reads lines from the content of a file with this size.
+    pub(crate) fn new(
+        content: impl Read + Send + 'static,
+        total_bytes: u64,
+        rules: LineRules,
+    ) -> Self {
+        Self {
+            total_bytes,
+            reader: BufReader::with_capacity(256 << 10, Box::new(content)),
             rules,
             read_bytes: 0,
             line: 0,
             buffer: Vec::new(),
-        })
+        }
     }
 
     /// Reads the next chunk of records.
     pub(super) fn next_chunk(&mut self) -> Result<Chunk, ImportError> {
+        self.read_chunk().map_err(|invalid| {
+            // A line may be invalid because the file is damaged, which is only known at its end.
+            match io::copy(&mut self.reader, &mut io::sink()).map_err(read_error) {
+                Err(damaged @ ImportError::Rejected(_)) => damaged,
+                _ => invalid,
+            }
+        })
+    }
+
+    fn read_chunk(&mut self) -> Result<Chunk, ImportError> {
         let mut records = Vec::new();
         let mut bytes = 0;
         while bytes < CHUNK_BYTES && records.len() < CHUNK_RECORDS {
@@ -74,7 +89,7 @@ impl FileLines {
             let read = (&mut self.reader)
                 .take(self.rules.bytes + 2)
                 .read_until(b'\n', &mut self.buffer)
-                .map_err(|error| ImportError::Internal(Box::new(error)))?;
+                .map_err(read_error)?;
             if read == 0 {
                 return Ok(None);
             }
@@ -99,20 +114,26 @@ impl FileLines {
     }
 }
 
+/// Returns why an import cannot read its file.
+fn read_error(error: io::Error) -> ImportError {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    match cause {
+        Some(ContentError::Damaged) => ImportError::Rejected(
+            "the stored file is damaged: its checksum is wrong; upload it again".to_owned(),
+        ),
+        _ => ImportError::Internal(Box::new(error)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io::{Seek, Write};
-
     use super::*;
     use crate::config::Generation;
     use crate::json::MAX_DEPTH;
 
     fn lines(content: &[u8], longest: u64) -> FileLines {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(content).unwrap();
-        file.rewind().unwrap();
         let rules = LineRules { generation: Generation::G1, bytes: longest, depth: MAX_DEPTH };
-        FileLines::new(file, rules).unwrap()
+        FileLines::new(io::Cursor::new(content.to_vec()), content.len() as u64, rules)
     }
 
     /// Returns the payloads of a file, or why the file is invalid.

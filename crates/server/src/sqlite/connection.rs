@@ -43,6 +43,11 @@ pub(super) fn writer(path: &Path, synchronous: Synchronous) -> rusqlite::Result<
     // records of typical size; incremental vacuuming lets the file shrink in small steps.
     connection.pragma_update(None, "page_size", 8192)?;
     connection.pragma_update(None, "auto_vacuum", "incremental")?;
+    // `fast` overwrites deleted rows within their pages, which needs no additional write. Pages that become free are removed by
+    // vacuuming. A file that cannot be vacuumed, because an early version created it, needs the expensive way.
+    let can_shrink =
+        connection.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0))? > 0;
+    connection.pragma_update(None, "secure_delete", if can_shrink { "fast" } else { "on" })?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     set_synchronous(&connection, synchronous)?;
     connection.pragma_update(None, "journal_size_limit", WAL_SIZE_LIMIT)?;

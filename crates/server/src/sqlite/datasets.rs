@@ -2,9 +2,10 @@
 
 use memchr::memmem::Finder;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{SqliteStorage, runs, workspaces};
+use super::{SqliteStorage, files, runs, workspaces};
 use crate::storage::{
     Dataset, DatasetChange, DatasetKey, DatasetStore, Listed, Missing, NewDataset, Pending,
     StorageError, Window, fold_case,
@@ -71,6 +72,13 @@ pub(super) fn find(
     found.ok_or_else(|| Missing::Dataset.into())
 }
 
+/// Returns the revision of a dataset. It changes with every change of its records.
+pub(super) fn revision(connection: &Connection, dataset: i64) -> Result<u64, StorageError> {
+    Ok(connection
+        .prepare_cached("SELECT revision FROM datasets WHERE id = ?1")?
+        .query_row([dataset], |row| row.get(0))?)
+}
+
 pub(super) fn create(
     connection: &Connection,
     workspace: Uuid,
@@ -111,9 +119,10 @@ pub(super) fn create(
 /// Returns a slug that no dataset of the workspace has or ever had, so that an old link never points to another dataset.
 fn free_slug(connection: &Connection, workspace: i64, name: &str) -> Result<String, StorageError> {
     let base = slug(name);
-    let mut taken =
-        connection.prepare_cached("SELECT 1 FROM datasets WHERE workspace = ?1 AND slug = ?2")?;
-    let mut free = |slug: &str| taken.exists(params![workspace, slug]).map(|taken| !taken);
+    let mut taken = connection
+        .prepare_cached("SELECT 1 FROM datasets WHERE workspace = ?1 AND slug IN (?2, ?3)")?;
+    let mut free =
+        |slug: &str| taken.exists(params![workspace, slug, erased_slug(slug)]).map(|taken| !taken);
     if free(&base)? {
         return Ok(base);
     }
@@ -131,6 +140,28 @@ fn free_slug(connection: &Connection, workspace: i64, name: &str) -> Result<Stri
         if free(&numbered(middle))? { high = middle } else { low = middle }
     }
     Ok(numbered(high))
+}
+
+/// Returns what is stored instead of the slug of a deleted dataset, so that it is not used again. The slug itself would reveal the
+/// name.
+fn erased_slug(slug: &str) -> String {
+    let digest = Sha256::digest(slug);
+    let hexadecimal: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("#{hexadecimal}")
+}
+
+/// Erases the name, the description and the slug of a deleted dataset.
+pub(super) fn erase(connection: &Connection, row: i64) -> Result<(), StorageError> {
+    let slug: String = connection
+        .prepare_cached("SELECT slug FROM datasets WHERE id = ?1")?
+        .query_row([row], |row| row.get(0))?;
+    connection
+        .prepare_cached(
+            "UPDATE datasets SET name = '', description = '', folded_name = '', folded_description = '', slug = ?2 \
+             WHERE id = ?1",
+        )?
+        .execute(params![row, erased_slug(&slug)])?;
+    Ok(())
 }
 
 /// Converts a name to a slug: lower-case ASCII letters and digits, separated by single hyphens.
@@ -257,6 +288,7 @@ fn delete(connection: &Connection, workspace: Uuid, key: &DatasetKey) -> Result<
         .prepare_cached("UPDATE datasets SET deleted_at = ?2 WHERE id = ?1")?
         .execute(params![found.row, Timestamp::now().micros()])?;
     runs::abandon_all(connection, found.row)?;
+    files::delete_exports(connection, found.dataset.id)?;
     let row = workspaces::find_or_create(connection, workspace)?;
     workspaces::count_dataset(connection, row, -1)
 }

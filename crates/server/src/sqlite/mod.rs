@@ -109,7 +109,7 @@ impl Storage for SqliteStorage {
         })
     }
 
-    fn reset(&self, workspace: Uuid) -> Pending<Vec<Uuid>> {
+    fn reset(&self, workspace: Uuid) -> Pending<()> {
         self.write_freeing(move |connection| workspaces::reset(connection, workspace))
     }
 
@@ -120,6 +120,10 @@ impl Storage for SqliteStorage {
     fn reclaim(&self) -> Pending<bool> {
         // A step that is lost in a crash is repeated.
         self.writer.run(Durability::Relaxed, SpaceUse::Frees, reclaim::step)
+    }
+
+    fn shrink(&self) -> Pending<u64> {
+        self.writer.run(Durability::Relaxed, SpaceUse::Frees, reclaim::shrink)
     }
 
     fn release_space(&self) -> Pending<bool> {

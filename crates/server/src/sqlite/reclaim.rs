@@ -1,23 +1,24 @@
-//! Frees space: removes the staged records of failed imports, the records of deleted datasets, discarded workspaces, and the
-//! content of deleted records. Shrinks the file if a large part of it is free.
+//! Frees space and erases deleted data: removes the staged records of failed imports, what is left of deleted datasets, and
+//! discarded workspaces, and then the free pages, which still contain what was deleted.
 //!
 //! This happens in small steps, so that other writes do not wait long. Each step determines from the data what to do next, so
 //! it continues after a restart.
+//!
+//! The connection overwrites deleted rows within their pages (`secure_delete = fast`). It does not overwrite pages that become
+//! free, because deleting would then write as much as was deleted, also on a full disk. Vacuuming fills each free page with one
+//! from the end of the file and truncates the file.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::positions;
 use super::writer::outside_savepoint;
+use super::{datasets, positions};
 use crate::storage::StorageError;
 
 /// The maximum number of rows removed in one step. This takes a few milliseconds.
 const ROWS: u32 = 200;
 
 /// The maximum number of pages returned to the operating system in one step.
-const PAGES: u32 = 256;
-
-/// The number of free pages kept for future writes: 8 MB.
-const SPARE_PAGES: u64 = 1024;
+const PAGES: u64 = 256;
 
 /// Runs one step. Returns whether there may be more to do.
 pub(super) fn step(connection: &Connection) -> Result<bool, StorageError> {
@@ -30,41 +31,45 @@ fn remove(connection: &Connection) -> Result<bool, StorageError> {
         remove_run(connection, run)?;
         return Ok(true);
     }
-    let discarded = first(connection, "SELECT id FROM workspaces WHERE discarded = 1 LIMIT 1")?;
+    let deleted = "SELECT id FROM datasets WHERE deleted_at IS NOT NULL AND name <> '' LIMIT 1";
+    if let Some(dataset) = first(connection, deleted)? {
+        erase_dataset(connection, dataset)?;
+        return Ok(true);
+    }
+    // The rows of files are needed until their contents are removed.
+    let discarded = "SELECT id FROM workspaces WHERE discarded = 1 AND NOT EXISTS \
+                     (SELECT 1 FROM files WHERE workspace = workspaces.id AND erased = 0) LIMIT 1";
+    let discarded = first(connection, discarded)?;
     if let Some(workspace) = discarded {
         remove_workspace(connection, workspace)?;
         return Ok(true);
     }
-    if erase_deleted_content(connection)? {
-        return Ok(true);
-    }
-    shrink_file(connection)
+    Ok(false)
 }
 
-/// Erases the content of some records that an earlier version deleted. Returns whether there were any.
-fn erase_deleted_content(connection: &Connection) -> Result<bool, StorageError> {
-    let erased = connection
-        .prepare_cached(
-            "UPDATE deleted_records SET properties = '', payload = '' WHERE key IN \
-             (SELECT key FROM deleted_records WHERE payload <> '' LIMIT ?1)",
-        )?
-        .execute([ROWS])?;
-    Ok(erased > 0)
-}
-
-/// Shrinks the file if more than a quarter of it is free. Returns whether it did. The operating system gets the space at the next
-/// checkpoint.
-fn shrink_file(connection: &Connection) -> Result<bool, StorageError> {
-    let pages = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, u64>(0));
-    let free = pages("freelist_count")?;
-    if free <= SPARE_PAGES || free < pages("page_count")? / 4 {
-        return Ok(false);
+/// Removes some free pages from the end of the file, after moving used ones. Returns how many further steps are needed. The
+/// operating system gets the space at the next checkpoint.
+pub(super) fn shrink(connection: &Connection) -> Result<u64, StorageError> {
+    let free_pages =
+        || connection.pragma_query_value(None, "freelist_count", |row| row.get::<_, u64>(0));
+    let before = free_pages()?;
+    if before == 0 {
+        return Ok(0);
     }
     let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
     let mut steps = vacuum.query([])?;
     while steps.next()?.is_some() {}
-    // Files created without `auto_vacuum` cannot shrink; their free pages are only reused.
-    Ok(pages("freelist_count")? < free)
+    let left = free_pages()?;
+    // A file that was created without `auto_vacuum` cannot shrink. Its free pages were overwritten when they became free.
+    Ok(if left < before { left.div_ceil(PAGES) } else { 0 })
+}
+
+/// Removes some tasks of a deleted dataset, or its name if it has none.
+fn erase_dataset(connection: &Connection, dataset: i64) -> Result<(), StorageError> {
+    if remove_some(connection, TASKS, dataset)? {
+        return Ok(());
+    }
+    datasets::erase(connection, dataset)
 }
 
 fn first(connection: &Connection, sql: &str) -> Result<Option<i64>, StorageError> {
@@ -83,19 +88,18 @@ fn remove_some(connection: &Connection, sql: &str, of: i64) -> Result<bool, Stor
 /// Removes some records of a run, or the run itself if it has none.
 fn remove_run(connection: &Connection, run: i64) -> Result<(), StorageError> {
     let (low, high) = (positions::key(run, 0), positions::last_key(run));
-    for sql in [
-        "DELETE FROM records WHERE key IN (SELECT key FROM records WHERE key BETWEEN ?1 AND ?2 LIMIT ?3)",
-        "DELETE FROM deleted_records WHERE key IN \
-         (SELECT key FROM deleted_records WHERE key BETWEEN ?1 AND ?2 LIMIT ?3)",
-    ] {
-        if connection.prepare_cached(sql)?.execute(params![low, high, ROWS])? > 0 {
-            return Ok(());
-        }
+    let sql = "DELETE FROM records WHERE key IN (SELECT key FROM records WHERE key BETWEEN ?1 AND ?2 LIMIT ?3)";
+    if connection.prepare_cached(sql)?.execute(params![low, high, ROWS])? > 0 {
+        return Ok(());
     }
     connection.prepare_cached("DELETE FROM gaps WHERE run = ?1")?.execute([run])?;
     connection.prepare_cached("DELETE FROM runs WHERE id = ?1")?.execute([run])?;
     Ok(())
 }
+
+/// Removes some tasks of a dataset.
+const TASKS: &str =
+    "DELETE FROM tasks WHERE id IN (SELECT id FROM tasks WHERE dataset = ?1 LIMIT ?2)";
 
 /// Removes some objects of a workspace, or the workspace itself if it has none.
 fn remove_workspace(connection: &Connection, workspace: i64) -> Result<(), StorageError> {
@@ -128,8 +132,7 @@ fn remove_dataset(connection: &Connection, dataset: i64) -> Result<(), StorageEr
     {
         return remove_run(connection, run);
     }
-    let tasks = "DELETE FROM tasks WHERE id IN (SELECT id FROM tasks WHERE dataset = ?1 LIMIT ?2)";
-    if remove_some(connection, tasks, dataset)? {
+    if remove_some(connection, TASKS, dataset)? {
         return Ok(());
     }
     connection.prepare_cached("DELETE FROM datasets WHERE id = ?1")?.execute([dataset])?;
@@ -187,6 +190,7 @@ mod tests {
         while storage.reclaim().await.unwrap() {
             steps += 1;
         }
+        while storage.shrink().await.unwrap() > 0 {}
         steps
     }
 
@@ -238,39 +242,87 @@ mod tests {
         assert_eq!(check.await.unwrap(), "ok");
     }
 
-    /// Returns the number of deleted records with content.
-    async fn with_content(storage: &SqliteStorage) -> i64 {
-        let count = storage.read(|connection| {
-            let sql =
-                "SELECT count(*) FROM deleted_records WHERE payload <> '' OR properties <> ''";
-            Ok(connection.query_row(sql, [], |row| row.get::<_, i64>(0))?)
+    #[tokio::test]
+    async fn only_the_id_and_the_times_of_a_deleted_dataset_remain() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
+        let deleted = new_dataset(&storage, WORKSPACE).await;
+        let kept = new_dataset(&storage, WORKSPACE).await;
+        assert_eq!((&*deleted.slug, &*kept.slug), ("name", "name-2"));
+        for dataset in [&deleted, &kept] {
+            storage.create_task(WORKSPACE, DatasetKey::Id(dataset.id), Uuid::nil()).await.unwrap();
+        }
+        storage.delete_dataset(WORKSPACE, DatasetKey::Id(deleted.id)).await.unwrap();
+        reclaim_all(&storage).await;
+        assert_eq!(rows(&storage, "tasks").await, 1);
+        let row = storage.read(move |connection| {
+            let sql = "SELECT name || description || folded_name || folded_description, slug, created_at \
+                       FROM datasets WHERE uuid = ?1";
+            Ok(connection.query_row(sql, [deleted.id], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
+            })?)
         });
-        count.await.unwrap()
+        let (text, slug, created_at) = row.await.unwrap();
+        assert_eq!((&*text, created_at), ("", deleted.created_at.micros()));
+        assert!(slug.starts_with('#') && !slug.contains("name"), "{slug}");
+        // The slug is neither found nor used again.
+        for slug in ["name", &slug] {
+            assert!(storage.dataset(WORKSPACE, DatasetKey::Slug(slug.to_owned())).await.is_err());
+        }
+        assert_eq!(new_dataset(&storage, WORKSPACE).await.slug, "name-3");
+        assert_eq!(storage.dataset(WORKSPACE, DatasetKey::Id(kept.id)).await.unwrap().name, "Name");
+    }
+
+    /// Deletes and creates records of many sizes, and returns how many deleted ones left a trace in the file.
+    async fn traces(storage: &SqliteStorage, path: &std::path::Path, seed: u64) -> (usize, usize) {
+        use rand::seq::IndexedRandom;
+        use rand::{Rng, SeedableRng, rngs::StdRng};
+        let mut random = StdRng::seed_from_u64(seed);
+        let dataset = DatasetKey::Id(new_dataset(storage, WORKSPACE).await.id);
+        let mut live: Vec<(Uuid, usize)> = Vec::new();
+        let mut deleted = Vec::new();
+        for n in 0..600 {
+            let bytes = *[100, 2_000, 9_000, 50_000].choose(&mut random).unwrap();
+            let payload = format!("<{n:06}>").repeat(random.random_range(bytes / 16..bytes / 8));
+            let record = NewRecord { payload, ..new_record() };
+            let created = storage.create_record(WORKSPACE, dataset.clone(), record).await.unwrap();
+            live.push((created.id, n));
+            while live.len() > 40 {
+                let (id, n) = live.swap_remove(random.random_range(0..live.len()));
+                storage.delete_records(WORKSPACE, vec![id]).await.unwrap();
+                deleted.push(n);
+            }
+        }
+        reclaim_all(storage).await;
+        assert!(storage.release_space().await.unwrap());
+        let file = std::fs::read(path).unwrap();
+        let is_left =
+            |n: &&usize| memchr::memmem::find(&file, format!("<{n:06}>").as_bytes()).is_some();
+        assert_eq!(live.iter().filter(|(_, n)| is_left(&n)).count(), live.len());
+        assert_eq!(std::fs::metadata(path.with_file_name("db-wal")).unwrap().len(), 0);
+        (deleted.iter().filter(is_left).count(), deleted.len())
     }
 
     #[tokio::test]
-    async fn the_content_of_deleted_records_is_not_kept() {
+    async fn the_content_of_deleted_records_is_overwritten() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
-        let dataset = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
-        let created = storage.create_record(WORKSPACE, dataset, new_record()).await.unwrap();
-        storage.delete_records(WORKSPACE, vec![created.id]).await.unwrap();
-        assert_eq!((rows(&storage, "deleted_records").await, with_content(&storage).await), (1, 0));
-        // Rows of an earlier version.
-        let insert = storage.write(|connection| {
-            connection.execute_batch(
-                "WITH RECURSIVE n (key) AS (SELECT 1000 UNION ALL SELECT key + 1 FROM n LIMIT 500) \
-                 INSERT INTO deleted_records SELECT key, randomblob(16), 0, 0, '', '{}', '{}', 0 FROM n",
-            )?;
-            Ok(())
-        });
-        insert.await.unwrap();
-        assert_eq!(with_content(&storage).await, 500);
-        reclaim_all(&storage).await;
-        assert_eq!(
-            (rows(&storage, "deleted_records").await, with_content(&storage).await),
-            (501, 0)
-        );
+        let path = directory.path().join("db");
+        let storage = SqliteStorage::open(&path, Synchronous::Off).unwrap();
+        let (left, deleted) = traces(&storage, &path, 1).await;
+        // When SQLite merges pages, it may leave a copy of a record in the unused part of a page.
+        assert!(left * 100 <= deleted, "{left} of {deleted} deleted records left a trace");
+    }
+
+    #[tokio::test]
+    async fn files_that_cannot_shrink_are_overwritten_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db");
+        let old = rusqlite::Connection::open(&path).unwrap();
+        old.execute_batch("PRAGMA auto_vacuum = none; CREATE TABLE x (y); DROP TABLE x").unwrap();
+        drop(old);
+        let storage = SqliteStorage::open(&path, Synchronous::Off).unwrap();
+        let (left, deleted) = traces(&storage, &path, 2).await;
+        assert!(left * 100 <= deleted, "{left} of {deleted} deleted records left a trace");
     }
 
     #[tokio::test]
@@ -307,7 +359,6 @@ mod tests {
             ("datasets", 1),
             ("runs", 1),
             ("records", 2),
-            ("deleted_records", 1),
             ("gaps", 3),
             ("tasks", 1),
             ("events", 1),

@@ -106,14 +106,16 @@ fn create(
     })
 }
 
-/// Changes the record count of a dataset.
+/// Changes the record count of a dataset, and its revision.
 pub(super) fn count(
     connection: &Connection,
     dataset: i64,
     change: i64,
 ) -> Result<(), StorageError> {
     connection
-        .prepare_cached("UPDATE datasets SET record_count = record_count + ?2 WHERE id = ?1")?
+        .prepare_cached(
+            "UPDATE datasets SET record_count = record_count + ?2, revision = revision + 1 WHERE id = ?1",
+        )?
         .execute(params![dataset, change])?;
     Ok(())
 }
@@ -156,13 +158,13 @@ fn page(
     Ok(RecordPage { count: found.record_count, body })
 }
 
-/// Visits every record of a dataset.
+/// Visits every record of a dataset. Returns the revision of the dataset.
 fn visit(
     connection: &Connection,
     workspace: Uuid,
     dataset: &DatasetKey,
     mut visitor: RecordVisitor,
-) -> Result<(), StorageError> {
+) -> Result<u64, StorageError> {
     let found = datasets::find(connection, workspace, dataset)?;
     let mut statement =
         connection.prepare_cached(select!("WHERE key BETWEEN ?1 AND ?2 ORDER BY key"))?;
@@ -173,7 +175,7 @@ fn visit(
             visitor(view(row, found.dataset.id)?)?;
         }
     }
-    Ok(())
+    datasets::revision(connection, found.row)
 }
 
 fn replace(
@@ -186,25 +188,18 @@ fn replace(
     let location = locate(connection, workspace, id)?;
     let now = location.updated_at.next();
     connection.prepare_cached(sql)?.execute(params![location.key, text, now.micros()])?;
-    Ok(())
+    count(connection, location.dataset, 0)
 }
 
 fn delete(connection: &Connection, workspace: Uuid, ids: &[Uuid]) -> Result<(), StorageError> {
-    // Copying the content would need space on a full disk, and deleted conversations must not be kept.
-    let mut archive = connection.prepare_cached(
-        "INSERT INTO deleted_records \
-         SELECT key, id, created_at, updated_at, source, '', '', ?2 FROM records WHERE key = ?1",
-    )?;
     let mut remove = connection.prepare_cached("DELETE FROM records WHERE key = ?1")?;
     let mut shrink = connection.prepare_cached("UPDATE runs SET live = live - 1 WHERE id = ?1")?;
-    let now = Timestamp::now();
     let mut seen = HashSet::new();
     for id in ids {
         if !seen.insert(id) {
             continue;
         }
         let location = locate(connection, workspace, *id)?;
-        archive.execute(params![location.key, now.micros()])?;
         remove.execute([location.key])?;
         shrink.execute([positions::split(location.key).0])?;
         positions::count_deletion(connection, location.key)?;
@@ -255,7 +250,7 @@ impl RecordStore for SqliteStorage {
         workspace: Uuid,
         dataset: DatasetKey,
         visitor: RecordVisitor,
-    ) -> Pending<()> {
+    ) -> Pending<u64> {
         // A long read would block one of the few reader threads, so it gets its own connection and thread.
         let path = self.path.clone();
         let reading = tokio::task::spawn_blocking(move || {

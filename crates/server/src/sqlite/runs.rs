@@ -89,7 +89,7 @@ pub(super) fn append(
     Ok(added)
 }
 
-/// Makes a staged run visible at the end of its dataset, and adds its records to the record count.
+/// Makes a staged run visible at the end of its dataset, adds its records to the record count, and changes the revision.
 pub(super) fn publish(connection: &Connection, dataset: i64, run: i64) -> Result<(), StorageError> {
     connection
         .prepare_cached(
@@ -99,7 +99,8 @@ pub(super) fn publish(connection: &Connection, dataset: i64, run: i64) -> Result
         .execute([dataset, run])?;
     connection
         .prepare_cached(
-            "UPDATE datasets SET record_count = record_count + (SELECT live FROM runs WHERE id = ?2) WHERE id = ?1",
+            "UPDATE datasets SET record_count = record_count + (SELECT live FROM runs WHERE id = ?2), \
+             revision = revision + 1 WHERE id = ?1",
         )?
         .execute([dataset, run])?;
     Ok(())

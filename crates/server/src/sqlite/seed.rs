@@ -63,11 +63,10 @@ impl SeedStore for SqliteStorage {
         self.write(move |connection| insert(connection, workspace, owner, &seed))
     }
 
-    fn reset_to_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<Vec<Uuid>> {
+    fn reset_to_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<()> {
         self.write(move |connection| {
-            let files = workspaces::reset(connection, workspace)?;
-            insert(connection, workspace, owner, &seed)?;
-            Ok(files)
+            workspaces::reset(connection, workspace)?;
+            insert(connection, workspace, owner, &seed)
         })
     }
 }

@@ -65,7 +65,8 @@ pub(crate) trait DatasetStore {
         change: DatasetChange,
     ) -> Pending<Dataset>;
 
-    /// Deletes a dataset with its records and tasks. They become inaccessible immediately; [`Storage::reclaim`] removes the records.
+    /// Deletes a dataset with its records, tasks and exports. They become inaccessible immediately; [`Storage::reclaim`] removes
+    /// them, and everything of the dataset but its id and its times.
     ///
     /// [`Storage::reclaim`]: super::Storage::reclaim
     fn delete_dataset(&self, workspace: Uuid, key: DatasetKey) -> Pending<()>;

@@ -59,7 +59,7 @@ impl RecordStore for FailingStorage {
         reads fn record_page(&self, workspace: Uuid, dataset: DatasetKey, window: Window, text: Vec<u8>, write: RecordWriter) -> RecordPage;
         reads fn records_by_id(&self, workspace: Uuid, ids: Vec<Uuid>) -> Vec<Record>;
         reads fn require_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> ();
-        reads fn visit_records(&self, workspace: Uuid, dataset: DatasetKey, visitor: RecordVisitor) -> ();
+        reads fn visit_records(&self, workspace: Uuid, dataset: DatasetKey, visitor: RecordVisitor) -> u64;
         writes fn replace_payload(&self, workspace: Uuid, id: Uuid, payload: String) -> ();
         writes fn replace_properties(&self, workspace: Uuid, id: Uuid, properties: String) -> ();
         writes fn delete_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> ();
@@ -84,10 +84,14 @@ impl FileIndex for FailingStorage {
         reads fn file(&self, workspace: Uuid, id: Uuid) -> FileEntry;
         reads fn files(&self, workspace: Uuid, filter: FileFilter, window: Window) -> Listed<FileEntry>;
         writes fn delete_file(&self, workspace: Uuid, id: Uuid) -> ();
+        writes fn reuse_export(&self, workspace: Uuid, dataset: Uuid, expires: crate::time::Timestamp) -> Option<FileEntry>;
+        writes fn discard_export(&self, id: Uuid) -> ();
         reads fn linked_file(&self, id: Uuid) -> FileEntry;
         reads fn workspace_of_file(&self, id: Uuid) -> Uuid;
         reads fn orphaned_contents(&self, ids: Vec<Uuid>) -> Vec<Uuid>;
-        writes fn expire_files(&self) -> Vec<Uuid>;
+        writes fn expire_files(&self, retention: Retention) -> bool;
+        reads fn discarded_files(&self) -> Vec<Uuid>;
+        writes fn erase_files(&self, ids: Vec<Uuid>) -> ();
     }
 }
 
@@ -107,7 +111,7 @@ impl FixtureStore for FailingStorage {
 impl SeedStore for FailingStorage {
     forward! {
         writes fn insert_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> ();
-        writes fn reset_to_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Vec<Uuid>;
+        writes fn reset_to_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> ();
     }
 }
 
@@ -115,9 +119,10 @@ impl Storage for FailingStorage {
     forward! {
         reads fn secret(&self) -> Option<Vec<u8>>;
         writes fn set_secret(&self, secret: Vec<u8>) -> ();
-        writes fn reset(&self, workspace: Uuid) -> Vec<Uuid>;
+        writes fn reset(&self, workspace: Uuid) -> ();
         reads fn counts(&self) -> Counts;
         writes fn reclaim(&self) -> bool;
+        writes fn shrink(&self) -> u64;
         writes fn release_space(&self) -> bool;
     }
 }

@@ -25,8 +25,8 @@ pub(crate) struct FileEntry {
 pub(crate) struct NewFile {
     /// The id under which the content is stored.
     pub(crate) id: Uuid,
-    /// Whether the file is an export, which is accessible only by its link, rather than an uploaded file.
-    pub(crate) export: bool,
+    /// What the file is an export of. An export is accessible only by its link. `None` for an uploaded file.
+    pub(crate) export: Option<ExportedRevision>,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) name: String,
     pub(crate) bytes: u64,
@@ -35,6 +35,27 @@ pub(crate) struct NewFile {
     pub(crate) visibility: String,
     pub(crate) lines: Option<u64>,
     pub(crate) signature: String,
+}
+
+/// The records that an export contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExportedRevision {
+    pub(crate) dataset: Uuid,
+    /// The revision of the dataset, as returned by [`RecordStore::visit_records`].
+    ///
+    /// [`RecordStore::visit_records`]: super::RecordStore::visit_records
+    pub(crate) revision: u64,
+}
+
+/// Which files have been kept long enough.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retention {
+    /// Files whose expiry time is not later than this are deleted.
+    pub(crate) expired: Timestamp,
+    /// Uploaded files that were created at this time or earlier are deleted.
+    pub(crate) uploaded: Option<Timestamp>,
+    /// What remains of files that were deleted at this time or earlier is removed.
+    pub(crate) deleted: Timestamp,
 }
 
 /// A filter for listing files.
@@ -47,8 +68,11 @@ pub(crate) struct FileFilter {
 }
 
 /// Stores the metadata of files. An expired file does not exist.
+///
+/// Deleting a file makes its content inaccessible. [`discarded_files`](FileIndex::discarded_files) then returns the file until
+/// [`erase_files`](FileIndex::erase_files) confirms that the content is removed, also after a restart.
 pub(crate) trait FileIndex {
-    /// Adds a file whose content is stored.
+    /// Adds a file whose content is stored. Fails if it is an export of a dataset that does not exist.
     fn add_file(&self, workspace: Uuid, new: NewFile) -> Pending<FileEntry>;
 
     /// Returns an uploaded file.
@@ -65,15 +89,33 @@ pub(crate) trait FileIndex {
     /// Deletes an uploaded file.
     fn delete_file(&self, workspace: Uuid, id: Uuid) -> Pending<()>;
 
+    /// Returns the export of a dataset, if its records have not changed since. The export then expires at `expires`, unless it
+    /// expires later already.
+    fn reuse_export(
+        &self,
+        workspace: Uuid,
+        dataset: Uuid,
+        expires: Timestamp,
+    ) -> Pending<Option<FileEntry>>;
+
+    /// Deletes an export, so that it is not reused. Uploaded files are ignored.
+    fn discard_export(&self, id: Uuid) -> Pending<()>;
+
     /// Returns a file or an export of any workspace, for a verified signed link.
     fn linked_file(&self, id: Uuid) -> Pending<FileEntry>;
 
-    /// Returns the workspace of a file or an export, even if it has expired.
+    /// Returns the workspace of a file or an export, even if it has expired or was deleted some days ago.
     fn workspace_of_file(&self, id: Uuid) -> Pending<Uuid>;
 
-    /// Returns the given ids that do not belong to an existing file, so that their contents can be removed.
+    /// Returns the given ids that no file has, so that their contents can be removed.
     fn orphaned_contents(&self, ids: Vec<Uuid>) -> Pending<Vec<Uuid>>;
 
-    /// Deletes expired files and returns their ids.
-    fn expire_files(&self) -> Pending<Vec<Uuid>>;
+    /// Deletes files that have been kept long enough. Returns whether there were any.
+    fn expire_files(&self, retention: Retention) -> Pending<bool>;
+
+    /// Returns some deleted files, and files of discarded workspaces, whose contents have to be removed.
+    fn discarded_files(&self) -> Pending<Vec<Uuid>>;
+
+    /// Removes everything but the id and the times of discarded files. Their contents must be removed before.
+    fn erase_files(&self, ids: Vec<Uuid>) -> Pending<()>;
 }

@@ -23,7 +23,7 @@ pub(crate) use datasets::{Dataset, DatasetChange, DatasetKey, DatasetStore, NewD
 pub(crate) use error::{Missing, StorageError};
 #[cfg(test)]
 pub(crate) use failing::FailingStorage;
-pub(crate) use files::{FileEntry, FileFilter, FileIndex, NewFile};
+pub(crate) use files::{ExportedRevision, FileEntry, FileFilter, FileIndex, NewFile, Retention};
 pub(crate) use fixtures::{Campaign, CampaignEvents, Conversation, Event, FixtureStore};
 pub(crate) use imports::{ImportCounts, ImportStore, Progress, Task};
 pub(crate) use records::{
@@ -45,9 +45,9 @@ pub(crate) trait Storage:
     /// Sets the key for signing links.
     fn set_secret(&self, secret: Vec<u8>) -> Pending<()>;
 
-    /// Removes everything from a workspace. [`reclaim`](Self::reclaim) frees the space. Returns the files whose contents are no
-    /// longer needed.
-    fn reset(&self, workspace: uuid::Uuid) -> Pending<Vec<uuid::Uuid>>;
+    /// Removes everything from a workspace. [`reclaim`](Self::reclaim) frees the space. Its files become
+    /// [discarded](FileIndex::discarded_files).
+    fn reset(&self, workspace: uuid::Uuid) -> Pending<()>;
 
     /// Returns object counts over all workspaces.
     fn counts(&self) -> Pending<Counts>;
@@ -56,7 +56,12 @@ pub(crate) trait Storage:
     /// there may be more to free.
     fn reclaim(&self) -> Pending<bool>;
 
-    /// Returns freed space to the operating system. Returns whether that succeeded; a read in progress can prevent it for now.
+    /// Removes a bounded number of free pages, which contain deleted data, from the database. Returns how many steps like this
+    /// one are left, as far as known.
+    fn shrink(&self) -> Pending<u64>;
+
+    /// Returns freed space to the operating system and erases the write-ahead log. Returns whether that succeeded; a read in
+    /// progress can prevent it for now.
     fn release_space(&self) -> Pending<bool>;
 }
 

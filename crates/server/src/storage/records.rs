@@ -112,13 +112,14 @@ pub(crate) trait RecordStore {
     /// Fails if one of the records does not exist.
     fn require_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<()>;
 
-    /// Passes all records of a dataset to the visitor, in order, from one consistent snapshot.
+    /// Passes all records of a dataset to the visitor, in order, from one consistent snapshot. Returns the revision of the
+    /// dataset, which changes with every change of its records.
     fn visit_records(
         &self,
         workspace: Uuid,
         dataset: DatasetKey,
         visitor: RecordVisitor,
-    ) -> Pending<()>;
+    ) -> Pending<u64>;
 
     /// Replaces the payload of a record.
     fn replace_payload(&self, workspace: Uuid, id: Uuid, payload: String) -> Pending<()>;

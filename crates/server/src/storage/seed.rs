@@ -31,7 +31,6 @@ pub(crate) trait SeedStore {
     /// replace existing ones with the same ids.
     fn insert_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<()>;
 
-    /// Removes everything from a workspace and inserts the seed, atomically. Returns the files whose contents are no longer
-    /// needed.
-    fn reset_to_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<Vec<Uuid>>;
+    /// Removes everything from a workspace and inserts the seed, atomically. See [`Storage::reset`](super::Storage::reset).
+    fn reset_to_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<()>;
 }

@@ -69,17 +69,10 @@ pub(super) async fn reset(
     State(state): State<TestApp>,
     caller: Caller,
 ) -> Result<Response, ApiError> {
-    let files = state.seeder.reset(caller.workspace, caller.user).await?;
+    state.seeder.reset(caller.workspace, caller.user).await?;
     state.faults.clear_rules(caller.workspace);
     state.faults.clear_journal(caller.workspace);
-    state.app.cleanup.notify_one();
-    let contents = state.app.contents.clone();
-    // Removing many files takes time, so the response does not wait for it. If the server stops before they are all removed, the
-    // next start removes the rest.
-    tokio::task::spawn_blocking(move || {
-        if let Err(error) = contents.remove(&files) {
-            tracing::warn!(%error, "failed to remove file contents");
-        }
-    });
+    // Housekeeping removes records and file contents in the background, which may take long.
+    state.app.cleanup.remove();
     Ok(no_content())
 }

@@ -28,12 +28,8 @@ impl Seeder {
         self.seed.as_ref().map(|_| Arc::clone(self) as Arc<dyn WorkspaceHook>)
     }
 
-    /// Removes everything from a workspace except the seed. Returns the files whose contents are no longer needed.
-    pub(crate) async fn reset(
-        &self,
-        workspace: Uuid,
-        owner: Uuid,
-    ) -> Result<Vec<Uuid>, StorageError> {
+    /// Removes everything from a workspace except the seed.
+    pub(crate) async fn reset(&self, workspace: Uuid, owner: Uuid) -> Result<(), StorageError> {
         match &self.seed {
             Some(seed) => self.storage.reset_to_seed(workspace, owner, Arc::clone(seed)).await,
             None => self.storage.reset(workspace).await,
