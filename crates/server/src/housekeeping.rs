@@ -146,7 +146,9 @@ impl Housekeeping {
                 uploaded: self.keep_uploads.map(before),
                 deleted: before(KEEP_DELETED),
             };
-            *has_deletions |= self.storage.expire_files(retention).await?;
+            while self.storage.expire_files(retention).await? {
+                *has_deletions = true;
+            }
         }
         // Pausing as long as each step took leaves half of the time to other writes.
         loop {

@@ -14,32 +14,23 @@ use tokio_util::io::ReaderStream;
 use uuid::Uuid;
 
 use super::{Content, ContentError, ContentFuture, ContentStore, ContentWriter};
-use crate::disk_space;
+use crate::disk_space::DiskSpace;
 use crate::private_files;
 
 /// The maximum size of a chunk that is read, in bytes.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Returns how many bytes may still be written next to a file.
-type Available = fn(&Path) -> u64;
-
 /// Stores each content as a file in a directory.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct DirectoryStore {
     directory: PathBuf,
-    available: Available,
+    space: DiskSpace,
 }
 
 impl DirectoryStore {
     /// Opens a directory, creating it if it is missing. Removes incomplete files left by an earlier server.
-    pub(crate) fn open(directory: PathBuf) -> io::Result<Self> {
-        Self::open_with(directory, |path| {
-            disk_space::available(path).saturating_sub(disk_space::RESERVED)
-        })
-    }
-
-    fn open_with(directory: PathBuf, available: Available) -> io::Result<Self> {
-        let store = Self { directory, available };
+    pub(crate) fn open(directory: PathBuf, space: DiskSpace) -> io::Result<Self> {
+        let store = Self { directory, space };
         let incoming = store.incoming();
         match std::fs::remove_dir_all(&incoming) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -76,10 +67,10 @@ fn blocking<T: Send + 'static>(
 impl ContentStore for DirectoryStore {
     fn create(&self, id: Uuid) -> ContentFuture<Box<dyn ContentWriter>> {
         let (directory, incoming) = (self.directory.clone(), self.incoming());
-        let available = self.available;
+        let space = self.space.clone();
         blocking(move || {
             let file = Some(NamedTempFile::new_in(incoming)?);
-            let writer = DirectoryWriter { file, directory, id, available };
+            let writer = DirectoryWriter { file, directory, id, space };
             Ok(Box::new(writer) as Box<dyn ContentWriter>)
         })
     }
@@ -131,7 +122,7 @@ struct DirectoryWriter {
     file: Option<NamedTempFile>,
     directory: PathBuf,
     id: Uuid,
-    available: Available,
+    space: DiskSpace,
 }
 
 /// The error of a writer that has failed before.
@@ -143,12 +134,10 @@ impl ContentWriter for DirectoryWriter {
     fn write(&mut self, part: Bytes) -> BoxFuture<'_, Result<(), ContentError>> {
         async move {
             let mut file = self.file.take().ok_or_else(already_failed)?;
-            let available = self.available;
+            let space = self.space.clone();
             let writing = blocking(move || {
                 // Without this check, a large upload could fill the disk and make other writes fail before it fails itself.
-                if available(file.path()) < part.len() as u64 {
-                    return Err(io::ErrorKind::StorageFull.into());
-                }
+                let _claim = space.claim(part.len() as u64).ok_or(io::ErrorKind::StorageFull)?;
                 file.write_all(&part)?;
                 Ok(file)
             });
@@ -160,14 +149,10 @@ impl ContentWriter for DirectoryWriter {
 
     fn finish(self: Box<Self>) -> ContentFuture<()> {
         async move {
-            let Self { file, directory, id, available } = *self;
+            let Self { file, directory, id, .. } = *self;
             let file = file.ok_or_else(already_failed)?;
             blocking(move || {
                 file.as_file().sync_all()?;
-                // The file fits, but the disk would then be too full even to delete it.
-                if available(file.path()) == 0 {
-                    return Err(io::ErrorKind::StorageFull.into());
-                }
                 file.persist(directory.join(id.to_string()))?;
                 sync_directory(&directory)
             })
@@ -188,12 +173,16 @@ mod tests {
     use crate::content::contract;
     use crate::content::sink::PART_BYTES;
 
+    fn open(directory: &Path) -> DirectoryStore {
+        let space = DiskSpace::without_reserve_file(directory);
+        DirectoryStore::open(directory.join("files"), space).unwrap()
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn a_directory_keeps_the_contract() {
         contract::check(|| {
             let directory = tempfile::tempdir().unwrap();
-            let store = DirectoryStore::open(directory.path().join("files")).unwrap();
-            (store, directory)
+            (open(directory.path()), directory)
         })
         .await;
     }
@@ -201,37 +190,36 @@ mod tests {
     #[tokio::test]
     async fn unfinished_files_are_removed_at_the_next_start() {
         let directory = tempfile::tempdir().unwrap();
-        let store = DirectoryStore::open(directory.path().to_owned()).unwrap();
+        let store = open(directory.path());
         let mut writer = store.create(Uuid::now_v7()).await.unwrap();
         writer.write(Bytes::from_static(b"text")).await.unwrap();
         std::mem::forget(writer);
         let incoming = || std::fs::read_dir(store.incoming()).unwrap().count();
         assert_eq!(incoming(), 1);
-        DirectoryStore::open(directory.path().to_owned()).unwrap();
+        open(directory.path());
         assert_eq!(incoming(), 0);
     }
 
     #[tokio::test]
     async fn a_write_stops_when_only_the_reserved_space_is_left() {
         let directory = tempfile::tempdir().unwrap();
-        // A disk with space for ten parts.
-        let store = DirectoryStore::open_with(directory.path().to_owned(), |path| {
-            (10 * PART_BYTES as u64).saturating_sub(path.metadata().unwrap().len())
-        });
-        let store = store.unwrap();
+        let quota = 16 << 20;
+        let reserve = directory.path().join("reserve");
+        let space = DiskSpace::with_quota(directory.path(), &reserve, quota).unwrap();
+        let store = DirectoryStore::open(directory.path().join("files"), space.clone()).unwrap();
         let mut writer = store.create(Uuid::now_v7()).await.unwrap();
         let part = Bytes::from(vec![0; PART_BYTES]);
-        for _ in 0..10 {
-            writer.write(part.clone()).await.unwrap();
-        }
-        let written = || {
-            let files = std::fs::read_dir(store.incoming()).unwrap();
-            files.map(|file| file.unwrap().metadata().unwrap().len()).sum::<u64>()
+        let mut written = 0;
+        let error = loop {
+            match writer.write(part.clone()).await {
+                Ok(()) => written += PART_BYTES as u64,
+                Err(error) => break error,
+            }
         };
-        assert_eq!(written(), 10 * PART_BYTES as u64);
-        assert!(matches!(writer.write(part).await, Err(ContentError::Full)));
+        assert!(matches!(error, ContentError::Full), "{error}");
+        assert!(written > quota / 2 && written < quota - (2 << 20), "{written} bytes");
         // What was written is removed at once, and the content cannot be finished.
-        assert_eq!(written(), 0);
+        assert!(space.unclaimed() > quota / 2);
         assert!(writer.finish().await.is_err());
         assert!(store.list().await.unwrap().is_empty());
     }

@@ -10,8 +10,8 @@ use crate::storage::{
 };
 use crate::time::Timestamp;
 
-/// The maximum number of files that are discarded or erased in one step.
-const STEP: u32 = 500;
+/// The maximum number of files that are deleted or discarded in one step.
+const STEP: u32 = 100;
 
 /// A query for existing files, with the columns that [`read`] expects.
 macro_rules! select {
@@ -185,23 +185,27 @@ fn discard_export(connection: &Connection, id: Uuid) -> Result<(), StorageError>
 
 fn expire(connection: &Connection, retention: Retention) -> Result<bool, StorageError> {
     let now = Timestamp::now().micros();
-    let mut deleted = connection
+    let mut changed = connection
         .prepare_cached(
-            "UPDATE files SET deleted_at = ?1 \
-             WHERE deleted_at IS NULL AND expires_at IS NOT NULL AND expires_at <= ?2",
+            "UPDATE files SET deleted_at = ?1 WHERE id IN (SELECT id FROM files \
+             WHERE deleted_at IS NULL AND expires_at IS NOT NULL AND expires_at <= ?2 LIMIT ?3)",
         )?
-        .execute(params![now, retention.expired.micros()])?;
+        .execute(params![now, retention.expired.micros(), STEP])?;
     if let Some(uploaded) = retention.uploaded {
-        deleted += connection
+        changed += connection
             .prepare_cached(
-                "UPDATE files SET deleted_at = ?1 WHERE deleted_at IS NULL AND export = 0 AND created_at <= ?2",
+                "UPDATE files SET deleted_at = ?1 WHERE id IN (SELECT id FROM files \
+                 WHERE deleted_at IS NULL AND export = 0 AND created_at <= ?2 LIMIT ?3)",
             )?
-            .execute(params![now, uploaded.micros()])?;
+            .execute(params![now, uploaded.micros(), STEP])?;
     }
-    connection
-        .prepare_cached("DELETE FROM files WHERE erased = 1 AND deleted_at <= ?1")?
-        .execute([retention.deleted.micros()])?;
-    Ok(deleted > 0)
+    changed += connection
+        .prepare_cached(
+            "DELETE FROM files WHERE id IN \
+             (SELECT id FROM files WHERE erased = 1 AND deleted_at <= ?1 LIMIT ?2)",
+        )?
+        .execute(params![retention.deleted.micros(), STEP])?;
+    Ok(changed > 0)
 }
 
 fn discarded(connection: &Connection) -> Result<Vec<Uuid>, StorageError> {
@@ -293,7 +297,7 @@ impl FileIndex for SqliteStorage {
     }
 
     fn expire_files(&self, retention: Retention) -> Pending<bool> {
-        self.write_freeing(move |connection| expire(connection, retention))
+        self.write_deleting(3 * STEP as usize, move |connection| expire(connection, retention))
     }
 
     fn discarded_files(&self) -> Pending<Vec<Uuid>> {
@@ -301,7 +305,7 @@ impl FileIndex for SqliteStorage {
     }
 
     fn erase_files(&self, ids: Vec<Uuid>) -> Pending<()> {
-        self.write_freeing(move |connection| erase(connection, &ids))
+        self.write_deleting(ids.len(), move |connection| erase(connection, &ids))
     }
 }
 
@@ -310,7 +314,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::sqlite::Synchronous;
     use crate::storage::{
         DatasetChange, DatasetStore, ExportedRevision, NewDataset, NewRecord, RecordStore, Storage,
     };
@@ -335,8 +338,7 @@ mod tests {
 
     fn open() -> (SqliteStorage, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("db");
-        (SqliteStorage::open(&path, Synchronous::Off).unwrap(), directory)
+        (SqliteStorage::open_in(directory.path()), directory)
     }
 
     fn in_an_hour() -> Timestamp {

@@ -10,6 +10,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::budget::Cost;
 use super::writer::outside_savepoint;
 use super::{datasets, positions};
 use crate::storage::StorageError;
@@ -19,6 +20,12 @@ const ROWS: u32 = 200;
 
 /// The maximum number of pages returned to the operating system in one step.
 const PAGES: u64 = 256;
+
+/// An upper bound of the pages that one step changes.
+pub(super) const STEP_COST: Cost = Cost::delete(ROWS as u64);
+
+/// An upper bound of the pages that one step of [`shrink`] changes.
+pub(super) const SHRINK_COST: Cost = Cost::delete(PAGES);
 
 /// Runs one step. Returns whether there may be more to do.
 pub(super) fn step(connection: &Connection) -> Result<bool, StorageError> {
@@ -145,7 +152,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::ROWS;
-    use crate::sqlite::{SqliteStorage, Synchronous};
+    use crate::sqlite::SqliteStorage;
     use crate::storage::{
         Campaign, Conversation, Dataset, DatasetKey, DatasetStore, Event, FixtureStore,
         ImportStore, NewDataset, NewRecord, Progress, RecordStore, Storage, Window,
@@ -197,7 +204,7 @@ mod tests {
     #[tokio::test]
     async fn records_of_a_failed_import_are_removed() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
+        let storage = SqliteStorage::open_in(directory.path());
         let dataset = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
         storage.create_record(WORKSPACE, dataset.clone(), new_record()).await.unwrap();
         let task = storage.create_task(WORKSPACE, dataset, Uuid::nil()).await.unwrap();
@@ -214,7 +221,7 @@ mod tests {
     #[tokio::test]
     async fn records_of_a_deleted_dataset_are_removed_and_the_file_shrinks() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
+        let storage = SqliteStorage::open_in(directory.path());
         let kept = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
         let deleted = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
         // The datasets alternate in the file, so pages of the one that is kept have to be moved.
@@ -245,7 +252,7 @@ mod tests {
     #[tokio::test]
     async fn only_the_id_and_the_times_of_a_deleted_dataset_remain() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
+        let storage = SqliteStorage::open_in(directory.path());
         let deleted = new_dataset(&storage, WORKSPACE).await;
         let kept = new_dataset(&storage, WORKSPACE).await;
         assert_eq!((&*deleted.slug, &*kept.slug), ("name", "name-2"));
@@ -307,7 +314,7 @@ mod tests {
     async fn the_content_of_deleted_records_is_overwritten() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("db");
-        let storage = SqliteStorage::open(&path, Synchronous::Off).unwrap();
+        let storage = SqliteStorage::open_in(directory.path());
         let (left, deleted) = traces(&storage, &path, 1).await;
         // When SQLite merges pages, it may leave a copy of a record in the unused part of a page.
         assert!(left * 100 <= deleted, "{left} of {deleted} deleted records left a trace");
@@ -320,7 +327,7 @@ mod tests {
         let old = rusqlite::Connection::open(&path).unwrap();
         old.execute_batch("PRAGMA auto_vacuum = none; CREATE TABLE x (y); DROP TABLE x").unwrap();
         drop(old);
-        let storage = SqliteStorage::open(&path, Synchronous::Off).unwrap();
+        let storage = SqliteStorage::open_in(directory.path());
         let (left, deleted) = traces(&storage, &path, 2).await;
         assert!(left * 100 <= deleted, "{left} of {deleted} deleted records left a trace");
     }
@@ -328,7 +335,7 @@ mod tests {
     #[tokio::test]
     async fn a_reset_workspace_is_removed_and_others_are_kept() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
+        let storage = SqliteStorage::open_in(directory.path());
         for workspace in [WORKSPACE, OTHER] {
             let dataset = DatasetKey::Id(new_dataset(&storage, workspace).await.id);
             let mut ids = Vec::new();

@@ -125,4 +125,8 @@ impl Storage for FailingStorage {
         writes fn shrink(&self) -> u64;
         writes fn release_space(&self) -> bool;
     }
+
+    fn health(&self) -> Health {
+        self.inner.health()
+    }
 }

@@ -110,7 +110,7 @@ pub(crate) trait FileIndex {
     /// Returns the given ids that no file has, so that their contents can be removed.
     fn orphaned_contents(&self, ids: Vec<Uuid>) -> Pending<Vec<Uuid>>;
 
-    /// Deletes files that have been kept long enough. Returns whether there were any.
+    /// Deletes some files that have been kept long enough. Returns whether there were any.
     fn expire_files(&self, retention: Retention) -> Pending<bool>;
 
     /// Returns some deleted files, and files of discarded workspaces, whose contents have to be removed.
