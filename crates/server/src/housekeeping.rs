@@ -12,6 +12,8 @@ use uuid::Uuid;
 use crate::content::ContentStore;
 use crate::storage::{Retention, Storage, StorageError};
 use expiry::Expiry;
+#[cfg(test)]
+pub(crate) use expiry::Look;
 pub(crate) use expiry::{Clock, SystemClock};
 
 /// How often expired files are looked for.
@@ -166,12 +168,11 @@ impl Housekeeping {
     /// Removes the free pages of the database, truncates the write-ahead log, and returns the space to the operating system.
     /// Returns whether no read prevented it.
     async fn erase(&self) -> Result<bool, StorageError> {
-        let mut steps = self.storage.shrink().await?;
+        let steps = self.storage.shrink().await?;
         // Pages that become free meanwhile are removed the next time, so that this ends on a busy server.
         for _ in 0..steps {
             let started = Instant::now();
-            steps = self.storage.shrink().await?;
-            if steps == 0 {
+            if self.storage.shrink().await? == 0 {
                 break;
             }
             tokio::time::sleep(started.elapsed()).await;

@@ -77,6 +77,17 @@ fn every_module_has_a_layer() {
     }
 }
 
+#[test]
+fn only_the_server_chooses_where_contents_are_stored() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (module, _) in LAYERS.iter().filter(|(module, _)| *module != "content") {
+        for file in files(&source, module) {
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(!text.contains("DirectoryStore"), "{}", file.display());
+        }
+    }
+}
+
 /// The source files of a module.
 fn files(source: &Path, module: &str) -> Vec<PathBuf> {
     let mut files =

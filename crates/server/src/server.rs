@@ -30,6 +30,8 @@ use crate::storage::{Seed, Storage, StorageError};
 use crate::testing::{self, SeedError, Seeder, TestApp};
 
 #[cfg(test)]
+mod clock_jumps;
+#[cfg(test)]
 mod failing_disk;
 
 /// The message of tasks that a shutdown interrupted.

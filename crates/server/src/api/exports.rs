@@ -61,6 +61,7 @@ async fn reuse(
         Ok(_) => Ok(Some(file)),
         Err(ContentError::Missing | ContentError::Damaged) => {
             app.storage.discard_export(file.id).await?;
+            app.cleanup.remove();
             Ok(None)
         }
         Err(error) => Err(error.into()),

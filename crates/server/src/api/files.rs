@@ -14,7 +14,7 @@ use crate::http::{
     ApiError, BaseUrl, Caller, FilePath, MAX_INTEGER, Query, UploadForm, file_response, json,
 };
 use crate::json::{Object, array};
-use crate::storage::{FileEntry, FileFilter, NewFile, Window};
+use crate::storage::{FileEntry, FileFilter, NewFile, StorageError, Window};
 use crate::time::Timestamp;
 
 /// The purpose of files that were uploaded without one. This is an assumption: the service has no purpose for datasets, but the
@@ -207,14 +207,16 @@ pub(super) async fn signed_url(
     Ok(json(StatusCode::OK, body))
 }
 
-/// Adds a file whose content is stored. If that fails, the content is removed.
+/// Adds a file whose content is stored. If that is refused, the content is removed.
 pub(super) async fn add(app: &App, caller: Caller, new: NewFile) -> Result<FileEntry, ApiError> {
     let id = new.id;
     match app.storage.add_file(caller.workspace, new).await {
         Ok(file) => Ok(file),
         Err(error) => {
-            // If this fails too, the next start removes the content.
-            if let Err(error) = app.contents.delete(vec![id]).await {
+            // After other errors, the file may exist after a restart. If not, its content is removed then.
+            if matches!(error, StorageError::Missing(_) | StorageError::Full)
+                && let Err(error) = app.contents.delete(vec![id]).await
+            {
                 tracing::warn!(%error, "failed to remove the content of a file that was not added");
             }
             Err(error.into())
@@ -228,13 +230,14 @@ pub(super) async fn read(
     entry: &FileEntry,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let (storage, id) = (app.storage.clone(), entry.id);
+    let (damaged_in, id) = (app.clone(), entry.id);
     let on_damage = move || {
-        // A damaged export must not be reused.
-        let discarding = storage.discard_export(id);
+        let app = damaged_in.clone();
         tokio::spawn(async move {
-            if let Err(error) = discarding.await {
-                tracing::warn!(%id, %error, "failed to discard a damaged export");
+            // A damaged export must not be reused.
+            match app.storage.discard_export(id).await {
+                Ok(()) => app.cleanup.remove(),
+                Err(error) => tracing::warn!(%id, %error, "failed to discard a damaged export"),
             }
         });
     };

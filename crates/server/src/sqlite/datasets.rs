@@ -321,7 +321,8 @@ impl DatasetStore for SqliteStorage {
     }
 
     fn delete_dataset(&self, workspace: Uuid, key: DatasetKey) -> Pending<()> {
-        self.write_freeing(move |connection| delete(connection, workspace, &key))
+        // Its exports are rows of their own.
+        self.write_deleting(16, move |connection| delete(connection, workspace, &key))
     }
 }
 

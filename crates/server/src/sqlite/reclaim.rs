@@ -57,6 +57,10 @@ fn remove(connection: &Connection) -> Result<bool, StorageError> {
 /// Removes some free pages from the end of the file, after moving used ones. Returns how many further steps are needed. The
 /// operating system gets the space at the next checkpoint.
 pub(super) fn shrink(connection: &Connection) -> Result<u64, StorageError> {
+    outside_savepoint(connection, || remove_free_pages(connection))
+}
+
+fn remove_free_pages(connection: &Connection) -> Result<u64, StorageError> {
     let free_pages =
         || connection.pragma_query_value(None, "freelist_count", |row| row.get::<_, u64>(0));
     let before = free_pages()?;

@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod concurrent_model;
+mod content;
 mod cors;
 mod datasets;
 mod disclosure;
@@ -28,6 +29,7 @@ mod properties;
 mod records;
 mod responses;
 mod restart;
+mod retention;
 mod seed;
 mod support;
 mod tasks;
