@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::response::Response;
 use bytes::BytesMut;
 use http::StatusCode;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::state::App;
@@ -20,6 +21,10 @@ use crate::http::{ApiError, BaseUrl, Caller, DatasetPath, json};
 use crate::json::{Object, single_line};
 use crate::storage::{Dataset, DatasetKey, ExportedRevision, FileEntry, NewFile, RecordView};
 use crate::time::Timestamp;
+
+/// The maximum number of exports that are written concurrently. Each occupies a thread of the runtime's pool that waits for others
+/// to write, so they must not occupy all threads.
+const CONCURRENT_EXPORTS: usize = 8;
 
 /// Lines are collected until they have this size, in bytes.
 const CHUNK_BYTES: usize = 128 << 10;
@@ -70,6 +75,8 @@ async fn reuse(
 
 /// Writes the records of a dataset to a new file.
 async fn export(app: &App, caller: Caller, dataset: &Dataset) -> Result<FileEntry, ApiError> {
+    // The semaphore is never closed.
+    let _permit = app.export_locks.writing.acquire().await;
     let sink = ContentSink::create(&*app.contents).await?;
     let writer = sink.blocking();
     let lines = Arc::new(Mutex::new(BytesMut::new()));
@@ -118,14 +125,24 @@ fn write_line(line: &mut Vec<u8>, record: RecordView<'_>) {
     line.push(b'\n');
 }
 
-/// One lock per dataset that is being exported.
-#[derive(Default)]
-pub(crate) struct ExportLocks(Mutex<HashMap<Uuid, Weak<tokio::sync::Mutex<()>>>>);
+/// Limits what is exported concurrently.
+pub(crate) struct ExportLocks {
+    /// A lock for each dataset that is being exported.
+    datasets: Mutex<HashMap<Uuid, Weak<tokio::sync::Mutex<()>>>>,
+    /// Permits to write an export.
+    writing: Semaphore,
+}
+
+impl Default for ExportLocks {
+    fn default() -> Self {
+        Self { datasets: Mutex::default(), writing: Semaphore::new(CONCURRENT_EXPORTS) }
+    }
+}
 
 impl ExportLocks {
     /// Returns the lock of a dataset.
     fn of(&self, dataset: Uuid) -> Arc<tokio::sync::Mutex<()>> {
-        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut locks = self.datasets.lock().unwrap_or_else(PoisonError::into_inner);
         locks.retain(|_, lock| lock.strong_count() > 0);
         let held = locks.get(&dataset).and_then(Weak::upgrade);
         held.unwrap_or_else(|| {
@@ -152,6 +169,6 @@ mod tests {
         assert!(locks.of(a).try_lock().is_ok());
         drop(first);
         locks.of(b);
-        assert_eq!(locks.0.lock().unwrap().len(), 1);
+        assert_eq!(locks.datasets.lock().unwrap().len(), 1);
     }
 }

@@ -48,8 +48,8 @@ impl ContentSink {
         Ok(Self { messages, writing: AbortOnDropHandle::new(writing) })
     }
 
-    /// Queues a chunk. Waits while too many are queued. Returns false if writing has failed; [`finish`](Self::finish) then returns
-    /// the error.
+    /// Queues a chunk of at most a few hundred kilobytes. Waits while too many are queued. Returns false if writing has failed;
+    /// [`finish`](Self::finish) then returns the error.
     pub(crate) async fn write(&self, chunk: Bytes) -> bool {
         self.messages.send(Message::Chunk(chunk)).await.is_ok()
     }
@@ -74,11 +74,16 @@ pub(crate) struct BlockingSink {
 }
 
 impl BlockingSink {
-    /// Queues a chunk like [`ContentSink::write`]. Fails if writing has failed.
-    pub(crate) fn write(&self, chunk: Bytes) -> io::Result<()> {
-        self.messages
-            .blocking_send(Message::Chunk(chunk))
-            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+    /// Queues a chunk of any size like [`ContentSink::write`]. Fails if writing has failed.
+    pub(crate) fn write(&self, mut chunk: Bytes) -> io::Result<()> {
+        // The queue is bounded by the number of chunks, so they must be small.
+        while !chunk.is_empty() {
+            let part = chunk.split_to(chunk.len().min(PART_BYTES));
+            self.messages
+                .blocking_send(Message::Chunk(part))
+                .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        }
+        Ok(())
     }
 }
 

@@ -184,6 +184,31 @@ async fn concurrent_requests_share_an_export() {
     assert_eq!((files.len(), stored(directory.path()).len()), (2, uploads + 2));
 }
 
+/// Exports occupy threads that wait for others to write.
+#[test]
+fn many_exports_do_not_occupy_all_threads() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(12)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (api, directory) = start(ServerConfig::default()).await;
+        let mut datasets = Vec::new();
+        for n in 0..14 {
+            let dataset = api.create_dataset(&format!("Dataset {n}")).await;
+            // More than what may wait to be written.
+            let line = format!("{{\"messages\":[{{\"content\":\"{}\"}}]}}\n", "x".repeat(200_000));
+            api.import_lines(&dataset, line.repeat(30)).await;
+            datasets.push(dataset);
+        }
+        let exports = join_all(datasets.iter().map(|dataset| export(&api, dataset)));
+        let exports = tokio::time::timeout(Duration::from_secs(60), exports).await;
+        // An upload and an export of each dataset.
+        assert_eq!(2 * exports.expect("all exports end").len(), stored(directory.path()).len());
+    });
+}
+
 #[tokio::test]
 async fn a_damaged_export_is_not_reused() {
     let (api, directory) = start(ServerConfig::default()).await;
