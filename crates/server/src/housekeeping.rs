@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::content::ContentStore;
-use crate::storage::{Retention, Storage, StorageError};
+use crate::storage::{DiskState, Retention, Storage, StorageError};
 use expiry::Expiry;
 #[cfg(test)]
 pub(crate) use expiry::Look;
@@ -115,7 +115,10 @@ impl Housekeeping {
             };
             let deletion = async {
                 self.cleanup.deletion.notified().await;
-                tokio::time::sleep(self.erase_delay).await;
+                // On a full disk, other writes wait for the space of what was deleted.
+                if self.storage.health().disk == DiskState::Writable {
+                    tokio::time::sleep(self.erase_delay).await;
+                }
             };
             tokio::select! {
                 () = self.cleanup.removal.notified() => has_deletions = true,

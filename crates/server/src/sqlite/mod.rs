@@ -7,6 +7,8 @@ mod datasets;
 mod disk;
 mod files;
 mod fixtures;
+#[cfg(test)]
+mod full_disk;
 mod imports;
 mod positions;
 mod readers;
@@ -178,9 +180,11 @@ impl Storage for SqliteStorage {
             reusable_wal: wal_bytes,
             free_pages: 0,
         };
+        // A bit more than the smallest write.
+        let cost = Cost::insert(1, 4096);
         let disk = if self.disk.has_failed() {
             DiskState::Failed
-        } else if budget.fits(Cost::SMALL.bytes()) {
+        } else if budget.fits(cost.bytes()) {
             DiskState::Writable
         } else {
             DiskState::Full
