@@ -6,7 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use mistral_datasets::{Error, ErrorKind, looks_like_jsonl};
-use mistral_datasets_server::BackupError;
 
 /// The exit code of an interrupted command: 128 + SIGINT, as in shells.
 const INTERRUPTED: u8 = 130;
@@ -28,8 +27,10 @@ pub enum CliError {
     Records(usize),
     /// The local server could not be started.
     Serve(String),
-    /// The backup failed.
-    Backup(BackupError),
+    /// A command on a data directory failed.
+    Maintenance(Box<dyn std::error::Error + Send + Sync>),
+    /// The data directory or backup is damaged. The problems were printed.
+    Damaged(PathBuf, usize),
     /// A signal handler could not be installed.
     Signals(io::Error),
     /// The command was interrupted by a signal.
@@ -66,7 +67,8 @@ impl CliError {
             | Self::Stdout(_)
             | Self::InvalidJson(_)
             | Self::Serve(_)
-            | Self::Backup(_)
+            | Self::Maintenance(_)
+            | Self::Damaged(..)
             | Self::Signals(_) => 1,
             Self::Interrupted => INTERRUPTED,
         }
@@ -109,7 +111,9 @@ impl fmt::Display for CliError {
             Self::File(path, error) => write!(f, "`{}`: {error}", path.display()),
             Self::Stdout(error) => write!(f, "cannot write to standard output: {error}"),
             Self::InvalidJson(error) => write!(f, "the server sent invalid JSON: {error}"),
-            Self::Backup(error) => write!(f, "{error}"),
+            Self::Maintenance(error) => write!(f, "{error}"),
+            Self::Damaged(path, 1) => write!(f, "`{}` has 1 problem", path.display()),
+            Self::Damaged(path, count) => write!(f, "`{}` has {count} problems", path.display()),
             Self::Signals(error) => write!(f, "cannot install a signal handler: {error}"),
             Self::Interrupted => f.write_str("interrupted"),
         }

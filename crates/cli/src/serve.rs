@@ -1,6 +1,7 @@
 //! `mistral-datasets serve`
 
 mod api_keys;
+pub mod config_file;
 mod limits;
 mod logging;
 
@@ -23,6 +24,12 @@ use logging::LogOptions;
 /// Ctrl-C or SIGTERM.
 #[derive(Debug, Args)]
 pub struct Serve {
+    /// A TOML file with values for these options
+    ///
+    /// The keys are the names of the options, such as `max-requests = 100`; options that may be given more than once are arrays.
+    /// Options on the command line and environment variables take precedence.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The address to listen on; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7700")]
     listen: SocketAddr,
@@ -87,9 +94,17 @@ impl From<GenerationName> for Generation {
 }
 
 impl Serve {
+    /// Returns whether SIGHUP reloads the API keys instead of stopping the server.
+    pub fn reloads_on_hangup(&self) -> bool {
+        self.api_keys.has_file()
+    }
+
     /// Runs the server until `shutdown` completes.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), CliError> {
         let log = self.log.init();
+        if let Some(file) = &self.config {
+            tracing::info!(file = %file.display(), "read the configuration file");
+        }
         // The server's error would contain the path.
         if let Some(seed) = &self.seed
             && looks_like_jsonl(seed)

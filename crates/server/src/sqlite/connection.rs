@@ -85,6 +85,35 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Opens a database that nobody writes, without creating or locking any file. Ignores the WAL, which must be empty.
+#[cfg(unix)]
+pub(super) fn immutable(path: &Path) -> rusqlite::Result<Connection> {
+    use std::os::unix::ffi::OsStrExt;
+
+    let path =
+        std::path::absolute(path).map_err(|_| rusqlite::Error::InvalidPath(path.to_owned()))?;
+    let encoded = percent_encoding::percent_encode(
+        path.as_os_str().as_bytes(),
+        percent_encoding::NON_ALPHANUMERIC,
+    );
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(format!("file:{encoded}?immutable=1"), flags)
+}
+
+#[cfg(not(unix))]
+pub(super) fn immutable(path: &Path) -> rusqlite::Result<Connection> {
+    reader(path)
+}
+
+/// Returns the path of the write-ahead log of a database.
+pub(super) fn wal_path(path: &Path) -> std::path::PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
 /// Makes prepared statements reusable. Without the query planner stability guarantee, SQLite prepares statements that could use
 /// a partial index again whenever their parameters change.
 fn configure_statements(connection: &Connection) -> rusqlite::Result<()> {

@@ -1,5 +1,6 @@
 //! The storage on SQLite: one writer thread and a pool of readers.
 
+mod compact;
 mod connection;
 mod counts;
 mod datasets;
@@ -14,7 +15,9 @@ mod records;
 mod runs;
 mod schema;
 mod seed;
+mod slug;
 mod snapshot;
+mod verify;
 mod wal;
 mod workspaces;
 mod writer;
@@ -26,10 +29,12 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use uuid::Uuid;
 
 use crate::storage::{Counts, Pending, Storage, StorageError};
+pub(crate) use compact::{CompactFailure, compact};
 pub(crate) use connection::Synchronous;
 use readers::Readers;
 pub(crate) use schema::OpenError;
-pub(crate) use snapshot::Snapshot;
+pub(crate) use snapshot::{Snapshot, SnapshotFile};
+pub(crate) use verify::{Finding, Stopped};
 use wal::Wal;
 use writer::{Durability, SpaceUse, Writer};
 

@@ -12,7 +12,7 @@ use crate::storage::StorageError;
 const FAN_OUT_BITS: u32 = 6;
 
 /// The number of block levels. The largest blocks have 64³ = 262,144 positions.
-const LEVELS: u32 = 3;
+pub(super) const LEVELS: u32 = 3;
 
 /// Returns the key of a position in a run.
 pub(super) fn key(run: i64, position: u64) -> i64 {
@@ -30,7 +30,7 @@ pub(super) fn last_key(run: i64) -> i64 {
 }
 
 /// Returns the block size of a level, as a power of two.
-fn block_bits(level: u32) -> u32 {
+pub(super) fn block_bits(level: u32) -> u32 {
     FAN_OUT_BITS * (level + 1)
 }
 

@@ -52,6 +52,12 @@ pub(super) fn exists(connection: &Connection) -> Result<bool, OpenError> {
     Ok(applied(connection, MIGRATIONS.len())? > 0)
 }
 
+/// Returns the schema version of a database, and the current one.
+pub(super) fn versions(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+    let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    Ok((found, MIGRATIONS.len() as i64))
+}
+
 /// Returns how many of the known migrations were applied.
 fn applied(connection: &Connection, known: usize) -> Result<usize, OpenError> {
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
