@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::config::DataLocation;
 use crate::directory_lock::{self, DirectoryLock, Sharing};
+use crate::disk_space::DiskSpace;
 use crate::private_files;
 
 /// How long to wait for a server in this process that was dropped but is still finishing its writes.
@@ -36,9 +37,15 @@ fn compacted(directory: &Path) -> PathBuf {
     directory.join("datasets.sqlite3.compacted")
 }
 
+/// Returns the path of the disk space reserve in a data directory.
+fn reserve(directory: &Path) -> PathBuf {
+    directory.join("reserve")
+}
+
 /// A data directory, locked until this value is dropped.
 pub(crate) struct DataDirectory {
     path: PathBuf,
+    space: DiskSpace,
     // Declared before the temporary directory: the lock file must be closed before the directory is removed.
     _locks: Locks,
     _temporary: Option<TempDir>,
@@ -78,6 +85,13 @@ impl DataDirectory {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
+        let space = match &temporary {
+            None => {
+                private_files::create_file(&reserve(&path))?;
+                DiskSpace::open(&path, &reserve(&path))?
+            }
+            Some(_) => DiskSpace::without_reserve_file(&path),
+        };
         // SQLite gives its other files the permissions of the database.
         let database = database(&path);
         private_files::create_file(&database)?;
@@ -86,11 +100,16 @@ impl DataDirectory {
             name.push(suffix);
             private_files::restrict(Path::new(&name))?;
         }
-        Ok(Self { path, _locks: locks, _temporary: temporary })
+        Ok(Self { path, space, _locks: locks, _temporary: temporary })
     }
 
     pub(crate) fn database(&self) -> PathBuf {
         database(&self.path)
+    }
+
+    /// Returns the disk space of the directory.
+    pub(crate) fn space(&self) -> &DiskSpace {
+        &self.space
     }
 
     pub(crate) fn files(&self) -> PathBuf {
@@ -146,9 +165,11 @@ fn try_lock(directory: &Path, path: &Path) -> std::io::Result<Result<Locks, Opti
             "the file system cannot lock directories; do not delete the lock file while the server is running"
         );
     }
-    file.set_len(0)?;
-    file.rewind()?;
-    writeln!(file, "{}", std::process::id())?;
+    // The id is only information for others. It cannot be written on a full disk.
+    let written = file.set_len(0).and_then(|()| file.rewind());
+    if let Err(error) = written.and_then(|()| writeln!(file, "{}", std::process::id())) {
+        tracing::debug!(%error, "failed to write the process id to the lock file");
+    }
     Ok(Ok(Locks { _file: file, _directory: directory }))
 }
 
@@ -166,7 +187,7 @@ fn open_lock_file(path: &Path) -> std::io::Result<File> {
 
 /// Keeps servers from using a directory while it is read. Returns `None` if a server is using it, or if the system cannot tell.
 /// Writes nothing, so that it works on read-only file systems.
-pub(crate) fn reserve(directory: &Path) -> std::io::Result<Option<DirectoryLock>> {
+pub(crate) fn lock_for_reading(directory: &Path) -> std::io::Result<Option<DirectoryLock>> {
     let lock = directory_lock::try_lock(directory, Sharing::Shared)?;
     // Servers of earlier versions lock only the file.
     let is_file_locked = || {

@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("json", &["time"]),
     ("limits", &["json", "options"]),
     ("config", &["keys", "limits", "options"]),
-    ("data_dir", &["config", "directory_lock", "private_files"]),
+    ("data_dir", &["config", "directory_lock", "disk_space", "private_files"]),
     ("validate", &["config", "json"]),
     ("storage", &["time"]),
     ("sqlite", &["disk_space", "storage", "time"]),

@@ -87,7 +87,7 @@ pub fn compact(
         Ok(temporary) => temporary,
         Err(source) => return Err(CompactError::Failed { path, source: source.into() }),
     };
-    match sqlite::compact(&opened.database(), &temporary, should_continue) {
+    match sqlite::compact(&opened.database(), &temporary, opened.space(), should_continue) {
         Ok((bytes_before, bytes_after)) => Ok(Compaction { bytes_before, bytes_after }),
         Err(CompactFailure::Stopped) => Err(CompactError::Stopped),
         Err(CompactFailure::NoSchema) => Err(CompactError::NotADataDirectory(path)),

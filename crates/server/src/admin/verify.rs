@@ -161,7 +161,7 @@ impl Source {
         if !data_dir::database(directory).is_file() {
             return Err(VerifyError::NotADataDirectory(directory.to_owned()));
         }
-        match data_dir::reserve(directory) {
+        match data_dir::lock_for_reading(directory) {
             Ok(lock) => Self::open_locked(directory, lock.is_none(), lock),
             Err(error) => {
                 let path = directory.to_owned();

@@ -20,11 +20,20 @@ pub(crate) enum Synchronous {
     Off,
 }
 
+/// The size of a page of new files, in bytes.
+pub(super) const PAGE_SIZE: u32 = 8192;
+
 /// Capacity of the prepared statement cache. It exceeds the number of statements, so each is prepared once per connection.
 const STATEMENT_CACHE: usize = 128;
 
-/// How long to wait for a lock that another process holds.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait for a lock that another process holds. Longer waits would delay the requests behind it as well.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How long to wait for a lock when a server starts, because nobody waits for a response and failing ends the server.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// When to try again after a lock was not released in time.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Above this size in bytes, the WAL file is truncated when it is reset.
 const WAL_SIZE_LIMIT: u32 = 64 << 20;
@@ -41,14 +50,14 @@ pub(super) fn writer(path: &Path, synchronous: Synchronous) -> rusqlite::Result<
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     // The page size and `auto_vacuum` only affect new files, and must be set before WAL mode. Larger pages waste less space on
     // records of typical size; incremental vacuuming lets the file shrink in small steps.
-    connection.pragma_update(None, "page_size", 8192)?;
+    connection.pragma_update(None, "page_size", PAGE_SIZE)?;
     connection.pragma_update(None, "auto_vacuum", "incremental")?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     set_synchronous(&connection, synchronous)?;
     connection.pragma_update(None, "journal_size_limit", WAL_SIZE_LIMIT)?;
     // 4 MB are enough: writes go to the right edge of a few B-trees.
     connection.pragma_update(None, "cache_size", -4096)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.busy_timeout(OPEN_TIMEOUT)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     configure_statements(&connection)?;
@@ -79,6 +88,7 @@ pub(super) fn set_synchronous(
 /// Opens a read-only connection. Its transactions see a consistent snapshot while others write.
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "cache_size", -2048)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     configure_statements(&connection)?;
@@ -105,13 +115,6 @@ pub(super) fn immutable(path: &Path) -> rusqlite::Result<Connection> {
 #[cfg(not(unix))]
 pub(super) fn immutable(path: &Path) -> rusqlite::Result<Connection> {
     reader(path)
-}
-
-/// Returns the path of the write-ahead log of a database.
-pub(super) fn wal_path(path: &Path) -> std::path::PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    name.into()
 }
 
 /// Makes prepared statements reusable. Without the query planner stability guarantee, SQLite prepares statements that could use

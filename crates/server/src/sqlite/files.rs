@@ -197,7 +197,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::sqlite::Synchronous;
 
     const WORKSPACE: Uuid = Uuid::from_u128(1);
 
@@ -219,7 +218,7 @@ mod tests {
     #[tokio::test]
     async fn an_expired_file_does_not_exist_and_its_content_is_orphaned() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
+        let storage = SqliteStorage::open_in(directory.path());
         let now = Timestamp::now();
         let add =
             async |expires_at| storage.add_file(WORKSPACE, file(expires_at)).await.unwrap().id;

@@ -4,6 +4,7 @@ use mistral_datasets_types::TaskStatus;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
+use super::budget::Cost;
 use super::{SqliteStorage, datasets, records, runs};
 use crate::storage::{
     DatasetKey, ImportCounts, ImportStore, Listed, Missing, NewRecord, Pending, Progress,
@@ -246,6 +247,12 @@ fn fail_all(connection: &Connection, message: &str) -> Result<usize, StorageErro
     Ok(tasks.len())
 }
 
+/// Returns the cost of inserting records.
+pub(super) fn records_cost(records: &[NewRecord]) -> Cost {
+    let bytes = records.iter().map(|record| record.size() as u64).sum();
+    Cost::insert(records.len() as u64, bytes)
+}
+
 impl ImportStore for SqliteStorage {
     fn create_task(&self, workspace: Uuid, dataset: DatasetKey, creator: Uuid) -> Pending<Task> {
         self.write(move |connection| create(connection, workspace, &dataset, creator))
@@ -266,7 +273,8 @@ impl ImportStore for SqliteStorage {
         progress: Progress,
     ) -> Pending<()> {
         // Staged records are invisible until the import finishes, and that write is fully durable.
-        self.write_relaxed(move |connection| stage(connection, task, &records, progress))
+        let cost = records_cost(&records);
+        self.write_relaxed(cost, move |connection| stage(connection, task, &records, progress))
     }
 
     fn finish_import(
@@ -275,7 +283,8 @@ impl ImportStore for SqliteStorage {
         last_records: Vec<NewRecord>,
         counts: ImportCounts,
     ) -> Pending<()> {
-        self.write(move |connection| finish(connection, task, &last_records, counts))
+        let cost = records_cost(&last_records);
+        self.write_costing(cost, move |connection| finish(connection, task, &last_records, counts))
     }
 
     fn fail_import(&self, task: Uuid, message: String) -> Pending<()> {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::connection;
 use super::schema::{self, OpenError};
+use super::wal::wal_path;
 use crate::time::Timestamp;
 
 /// How many pages are copied between two checks for cancellation: 8 MB.
@@ -37,7 +38,7 @@ impl Snapshot {
     /// Opens a database that no process uses, like [`open`](Self::open). Creates no files if the database was closed properly, so
     /// this also works on a read-only file system.
     pub(crate) fn open_unused(path: &Path) -> Result<Option<Self>, OpenError> {
-        if std::fs::metadata(connection::wal_path(path)).is_ok_and(|wal| wal.len() > 0) {
+        if std::fs::metadata(wal_path(path)).is_ok_and(|wal| wal.len() > 0) {
             return Self::open(path);
         }
         let connection = connection::immutable(path)?;

@@ -3,8 +3,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use mistral_datasets_server::{DataLocation, Server, ServerConfig, StartError};
+use mistral_datasets_types::Dataset;
+
+use crate::support::{Api, DATASETS};
 
 fn config(directory: &Path) -> ServerConfig {
     ServerConfig::default().data(DataLocation::Directory(directory.to_owned()))
@@ -61,4 +65,43 @@ async fn a_locked_lock_file_excludes_the_directory() {
     assert_eq!(assert_in_use(directory.path()).await, Some(4_000_000));
     drop(file);
     Server::start(config(directory.path())).await.unwrap().shutdown().await;
+}
+
+#[tokio::test]
+async fn writes_behind_an_external_lock_are_rejected_with_retry_after_and_reads_continue() {
+    let directory = tempfile::tempdir().unwrap();
+    let api = Api::start_with(config(directory.path())).await;
+    let dataset = api.create_dataset("Locked").await;
+    let path = format!("{DATASETS}/{}", dataset.id);
+    let other = rusqlite::Connection::open(directory.path().join("datasets.sqlite3")).unwrap();
+    for begin in ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"] {
+        other.execute_batch(begin).unwrap();
+        let started = Instant::now();
+        let response = api.patch(&path, r#"{"description": "New"}"#).await;
+        let message = response.error(503, "DATABASE_UNAVAILABLE");
+        assert_eq!(message, "another program is using the database; try again later");
+        assert_eq!(response.headers["retry-after"], "1");
+        let elapsed = started.elapsed();
+        assert!(elapsed < Duration::from_secs(4), "{elapsed:?}");
+        // Requests that wait together do not wait one after the other.
+        let bodies = [r#"{"description": "A"}"#; 20];
+        let waiting = bodies.map(|body| api.patch(&path, body));
+        for response in futures::future::join_all(waiting).await {
+            response.error(503, "DATABASE_UNAVAILABLE");
+        }
+        let elapsed = started.elapsed();
+        assert!(elapsed < Duration::from_secs(8), "{elapsed:?}");
+        assert_eq!(api.get(&path).await.json::<Dataset>(200), dataset);
+        other.execute_batch("COMMIT").unwrap();
+    }
+    api.patch(&path, r#"{"description": "New"}"#).await.json::<Dataset>(200);
+
+    // A lock that is released soon only delays the write.
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let release = tokio::task::spawn_blocking(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        other.execute_batch("COMMIT").unwrap();
+    });
+    api.patch(&path, r#"{"description": "Newer"}"#).await.json::<Dataset>(200);
+    release.await.unwrap();
 }
