@@ -26,7 +26,7 @@ pub enum CliError {
     /// The number of records that were rejected, or may or may not have been created.
     Records(usize),
     /// The local server could not be started.
-    Serve(String),
+    Serve(String, Option<String>),
     /// A command on a data directory failed.
     Maintenance(Box<dyn std::error::Error + Send + Sync>),
     /// The data directory or backup is damaged. The problems were printed.
@@ -66,7 +66,7 @@ impl CliError {
             | Self::File(..)
             | Self::Stdout(_)
             | Self::InvalidJson(_)
-            | Self::Serve(_)
+            | Self::Serve(..)
             | Self::Maintenance(_)
             | Self::Damaged(..)
             | Self::Signals(_) => 1,
@@ -78,6 +78,7 @@ impl CliError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Api(error) => error.hint(),
+            Self::Serve(_, hint) => hint.as_deref(),
             _ => None,
         }
     }
@@ -97,7 +98,7 @@ impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Api(error) => f.write_str(&spell_options(&error.to_string())),
-            Self::Argument(message) | Self::Serve(message) => f.write_str(message),
+            Self::Argument(message) | Self::Serve(message, _) => f.write_str(message),
             Self::Records(1) => f.write_str("1 record was rejected or has an unknown outcome"),
             Self::Records(count) => {
                 write!(f, "{count} records were rejected or have an unknown outcome")

@@ -112,7 +112,8 @@ impl Serve {
             std::fs::metadata(seed).map_err(CliError::file(seed))?;
         }
         let keys = self.api_keys.parse()?;
-        let api_keys = keys.load().map_err(|error| CliError::Serve(error.to_string()))?;
+        let api_keys = keys.load().map_err(|error| CliError::Serve(error.to_string(), None))?;
+        let is_temporary = self.memory;
         let data =
             if self.memory { DataLocation::Memory } else { DataLocation::Directory(self.data) };
         let config = ServerConfig::default()
@@ -128,8 +129,9 @@ impl Serve {
             .public_url(self.public_url)
             .link_lifetime(self.link_lifetime.into());
         let reloader = keys.reloader()?;
-        let server =
-            Server::start(config).await.map_err(|error| CliError::Serve(error.to_string()))?;
+        let server = Server::start(config)
+            .await
+            .map_err(|error| CliError::Serve(error.to_string(), temp_dir_hint(is_temporary)))?;
         {
             let mut stdout = std::io::stdout().lock();
             writeln!(stdout, "listening on {}", server.url())
@@ -144,4 +146,17 @@ impl Serve {
         log.report_dropped_lines();
         Ok(())
     }
+}
+
+/// Returns what to do about a missing directory for temporary files, which `--memory` needs.
+fn temp_dir_hint(is_temporary: bool) -> Option<String> {
+    let directory = std::env::temp_dir();
+    if !is_temporary || directory.is_dir() {
+        return None;
+    }
+    let variable = if cfg!(windows) { "TEMP" } else { "TMPDIR" };
+    let directory = directory.display();
+    Some(format!(
+        "`--memory` keeps its data in a temporary directory; create {directory}, or set `{variable}` to another one"
+    ))
 }

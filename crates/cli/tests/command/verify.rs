@@ -163,6 +163,24 @@ fn every_kind_of_damage_is_found_and_located() {
             "references",
             "refers to a missing row of datasets",
         ),
+        (
+            "file count",
+            "UPDATE workspaces SET file_count = 9",
+            "file positions",
+            "counts 9 files, but has 1",
+        ),
+        (
+            "file gaps",
+            "DELETE FROM file_gaps",
+            "file positions",
+            "the gaps of level 0 do not match",
+        ),
+        (
+            "position",
+            "UPDATE files SET position = 100",
+            "file positions",
+            "1 files without a valid position",
+        ),
         ("size", "UPDATE files SET bytes = 1", "files", "bytes instead of 1"),
         (
             "signature",

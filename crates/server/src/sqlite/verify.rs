@@ -43,8 +43,6 @@ pub(crate) struct Stopped;
 /// An invariant: a query for violations with the columns kind, id and message.
 struct Rule {
     check: &'static str,
-    /// The first schema version with the columns that the query needs.
-    since: i64,
     violations: &'static str,
 }
 
@@ -52,14 +50,12 @@ struct Rule {
 const RULES: &[Rule] = &[
     Rule {
         check: "dataset counts",
-        since: 1,
         violations: "SELECT 'workspace', w.uuid, 'counts ' || w.dataset_count || ' datasets, but has ' || count(d.id) \
              FROM workspaces w LEFT JOIN datasets d ON d.workspace = w.id AND d.deleted_at IS NULL \
              WHERE w.discarded = 0 GROUP BY w.id HAVING w.dataset_count <> count(d.id)",
     },
     Rule {
         check: "record counts",
-        since: 1,
         violations: "SELECT 'dataset', d.uuid, \
              'counts ' || d.record_count || ' records, but its runs have ' || coalesce(sum(r.live), 0) \
              FROM datasets d JOIN workspaces w ON w.id = d.workspace \
@@ -69,7 +65,6 @@ const RULES: &[Rule] = &[
     },
     Rule {
         check: "run ordinals",
-        since: 1,
         violations: "SELECT 'dataset', d.uuid, \
              'has ' || count(r.ordinal) || ' runs, numbered from ' || min(r.ordinal) || ' to ' || max(r.ordinal) \
              FROM datasets d JOIN workspaces w ON w.id = d.workspace JOIN runs r ON r.dataset = d.id \
@@ -78,7 +73,6 @@ const RULES: &[Rule] = &[
     },
     Rule {
         check: "task numbers",
-        since: 1,
         violations: "SELECT 'dataset', d.uuid, 'counts ' || d.task_count || ' tasks, but has ' || count(t.id) \
              || ', numbered up to ' || coalesce(max(t.number), 0) \
              FROM datasets d JOIN workspaces w ON w.id = d.workspace LEFT JOIN tasks t ON t.dataset = d.id \
@@ -88,7 +82,6 @@ const RULES: &[Rule] = &[
     },
     Rule {
         check: "staged runs",
-        since: 1,
         violations: "SELECT 'task', t.uuid, 'stages records in run ' || t.run || ', which is not a staged run of its dataset' \
              FROM tasks t JOIN datasets d ON d.id = t.dataset JOIN workspaces w ON w.id = d.workspace \
              LEFT JOIN runs r ON r.id = t.run \
@@ -142,11 +135,11 @@ impl Checker<'_> {
             checker.pages(&format!("PRAGMA {pragma}({MAX_FINDINGS})"))
         })?;
         self.step("references", Self::references)?;
-        let schema = self.contents.schema;
-        for rule in RULES.iter().filter(|rule| rule.since <= schema) {
+        for rule in RULES {
             self.step(rule.check, |checker| checker.rule(rule))?;
         }
         self.step("records", Self::records)?;
+        self.step("file positions", Self::file_positions)?;
         self.step("contents", |checker| {
             checker.contents.datasets = checker.connection.query_row(
                 "SELECT count(*) FROM datasets d JOIN workspaces w ON w.id = d.workspace \
@@ -305,9 +298,10 @@ impl Checker<'_> {
             let message = format!("has {beyond} records beyond its {} positions", run.size);
             self.add("records", location(), message);
         } else {
+            const GAPS: &str = "SELECT block, lost FROM gaps WHERE run = ?1 AND level = ?2";
             let missing = missing_per_block(run.size, &blocks);
             for (level, expected) in (0..LEVELS).zip(missing) {
-                if expected != self.gaps(run.id, level)? {
+                if expected != self.gaps(GAPS, run.id, level)? {
                     let message =
                         format!("the gaps of level {level} do not match its missing positions");
                     self.add("gaps", location(), message);
@@ -317,12 +311,60 @@ impl Checker<'_> {
         Ok(count)
     }
 
+    /// Compares the uploaded files of each workspace with its count and gaps.
+    fn file_positions(&mut self) -> rusqlite::Result<()> {
+        // Schemas before version 7 have no positions.
+        let columns = "SELECT 1 FROM pragma_table_info('workspaces') WHERE name = 'file_positions'";
+        if !self.connection.prepare(columns)?.exists([])? {
+            return Ok(());
+        }
+        let mut statement = self.connection.prepare(
+            "SELECT id, uuid, file_positions, file_count FROM workspaces WHERE discarded = 0",
+        )?;
+        let mut files = self.connection.prepare(
+            "SELECT position FROM files WHERE workspace = ?1 AND deleted_at IS NULL AND export = 0",
+        )?;
+        let mut workspaces = statement.query([])?;
+        while let Some(row) = workspaces.next()? {
+            let (id, workspace, size, live): (i64, Uuid, u64, u64) =
+                (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            let mut add =
+                |message| self.add("file positions", format!("workspace {workspace}"), message);
+            let (mut count, mut invalid, mut blocks) = (0, 0, BTreeMap::new());
+            let mut rows = files.query([id])?;
+            while let Some(row) = rows.next()? {
+                count += 1;
+                match row.get::<_, Option<u64>>(0)? {
+                    Some(position) if position < size => {
+                        *blocks.entry(position >> positions::block_bits(0)).or_default() += 1;
+                    }
+                    _ => invalid += 1,
+                }
+            }
+            if count != live {
+                add(format!("counts {live} files, but has {count}"));
+            }
+            if invalid > 0 {
+                add(format!("has {invalid} files without a valid position"));
+                continue;
+            }
+            const GAPS: &str =
+                "SELECT block, lost FROM file_gaps WHERE workspace = ?1 AND level = ?2";
+            for (level, expected) in (0..LEVELS).zip(missing_per_block(size, &blocks)) {
+                if expected != self.gaps(GAPS, id, level)? {
+                    let message =
+                        format!("the gaps of level {level} do not match its missing positions");
+                    self.add("file positions", format!("workspace {workspace}"), message);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the stored number of deletions per block.
-    fn gaps(&self, run: i64, level: u32) -> rusqlite::Result<BTreeMap<u64, u64>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT block, lost FROM gaps WHERE run = ?1 AND level = ?2")?;
-        statement.query_map((run, level), |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    fn gaps(&self, sql: &str, id: i64, level: u32) -> rusqlite::Result<BTreeMap<u64, u64>> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        statement.query_map((id, level), |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
     }
 }
 
