@@ -33,6 +33,14 @@ fn a_restored_backup_is_private_and_can_be_served() {
     let path = |name: &str| outer.path().join(name);
     let file = create_backup(&path("data"), &path("backup"));
     let before = names(&path("backup"));
+    // Unpacking an archive may have given other users access.
+    #[cfg(unix)]
+    for name in ["", "datasets.sqlite3", "files", &format!("files/{file}")] {
+        use std::os::unix::fs::PermissionsExt;
+        let path = path("backup").join(name);
+        let mode = if path.is_dir() { 0o755 } else { 0o644 };
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
     fs::create_dir(path("empty")).unwrap();
     for target in [path("new"), path("empty")] {
         let (code, message) = restore(&path("backup"), &target);

@@ -211,7 +211,11 @@ impl BackupJob<'_> {
                 Preserved::Linked => fs::copy(&source, &target).map(drop),
                 Preserved::Copied => fs::rename(&source, &target),
             };
-            bytes += placed.and_then(|()| sync_file(&target)).map_err(write_error(self.to))?;
+            // A copy has the permissions of the original, which someone may have changed in a backup.
+            bytes += placed
+                .and_then(|()| private_files::restrict(&target))
+                .and_then(|()| sync_file(&target))
+                .map_err(write_error(self.to))?;
         }
         fs::remove_dir_all(self.preserved_dir()).map_err(write_error(self.to))?;
         Ok(Backup { files: preserved.len(), bytes })

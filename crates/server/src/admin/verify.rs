@@ -1,6 +1,5 @@
 //! Verifies a data directory, also while a server is using it.
 
-use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -244,7 +243,7 @@ impl FileChecker<'_> {
         }
         // An upload in progress is an orphan for a moment.
         if !self.source.in_use {
-            self.find_orphans(&files);
+            self.find_orphans();
         }
         Ok(())
     }
@@ -307,12 +306,13 @@ impl FileChecker<'_> {
     }
 
     /// Warns about contents that belong to no file. The next start of a server removes them.
-    fn find_orphans(&mut self, files: &[SnapshotFile]) {
-        let known: HashSet<Uuid> = files.iter().map(|file| file.id).collect();
+    fn find_orphans(&mut self) {
+        // If the files cannot be listed, that was reported already.
+        let Ok(known) = self.source.snapshot.all_file_ids() else { return };
         let directory = data_dir::files(&self.source.directory);
         let entries = match fs::read_dir(directory) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound && files.is_empty() => return,
+            Err(error) if error.kind() == ErrorKind::NotFound && known.is_empty() => return,
             Err(error) => {
                 return self
                     .add("directory files".to_owned(), format!("cannot be listed: {error}"));

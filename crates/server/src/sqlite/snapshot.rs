@@ -1,5 +1,6 @@
 //! Copies a database that may be written at the same time.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
@@ -60,6 +61,13 @@ impl Snapshot {
             Ok(SnapshotFile { id: row.get(0)?, bytes: row.get(1)?, signature: row.get(2)? })
         })?;
         Ok(files.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns the ids of all files, including those that are deleted and whose content is about to be removed.
+    pub(crate) fn all_file_ids(&self) -> Result<HashSet<Uuid>, OpenError> {
+        let mut statement = self.0.prepare("SELECT uuid FROM files")?;
+        let ids = statement.query_map([], |row| row.get(0))?;
+        Ok(ids.collect::<Result<_, _>>()?)
     }
 
     /// Writes the snapshot to a new file. Returns false if `should_continue` stopped it before it was complete.
