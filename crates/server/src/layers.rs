@@ -18,7 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("data_dir", &["config", "disk_space", "private_files"]),
     ("validate", &["config", "json"]),
     ("storage", &["time"]),
-    ("sqlite", &["disk_space", "storage", "time"]),
+    ("sqlite", &["disk_space", "json", "storage", "time"]),
     ("content", &["disk_space", "private_files", "time"]),
     ("housekeeping", &["content", "storage"]),
     ("imports", &["config", "json", "limits", "storage", "validate"]),

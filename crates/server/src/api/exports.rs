@@ -4,48 +4,48 @@
 //! service documents only that it exports "to the Files API".
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use tokio::runtime::Handle;
 
+use super::record_body::STREAM_BYTES;
 use super::responses;
 use super::state::App;
-use crate::content::IncomingFile;
-use crate::http::{ApiError, BaseUrl, Caller, DatasetPath, blocking_io, json};
-use crate::json::{Object, single_line};
-use crate::storage::{DatasetKey, NewFile, RecordView};
+use crate::http::{ApiError, BaseUrl, Caller, DatasetPath, RequestMemory, blocking_io, json};
+use crate::storage::{DatasetKey, NewFile, Selection, Window};
 use crate::time::Timestamp;
+
+/// All records of a dataset.
+const ALL: Window = Window { offset: 0, limit: u32::MAX };
 
 pub(super) async fn to_jsonl(
     State(app): State<App>,
     caller: Caller,
     DatasetPath(key): DatasetPath,
     base: BaseUrl,
+    memory: RequestMemory,
 ) -> Result<Response, ApiError> {
     let dataset = app.storage.dataset(caller.workspace, key).await?;
-    let contents = app.contents.clone();
-    let incoming = blocking_io(tokio::task::spawn_blocking(move || contents.create())).await?;
-    // The storage owns the visitor while it reads, so the file is shared to get it back afterwards.
-    let shared = Arc::new(Mutex::new(Some(incoming)));
-    let writing = Arc::clone(&shared);
-    let mut line = Vec::new();
-    let visitor = move |record: RecordView<'_>| {
-        let mut incoming = writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let incoming = incoming.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
-        line.clear();
-        write_line(&mut line, record);
-        incoming.write_all(&line)
-    };
-    let key = DatasetKey::Id(dataset.id);
-    app.storage.visit_records(caller.workspace, key, Box::new(visitor)).await?;
-    let incoming: Option<IncomingFile> =
-        shared.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(incoming) = incoming else {
-        return Err(ApiError::internal(&io::Error::from(io::ErrorKind::BrokenPipe)));
-    };
-    let stored = blocking_io(tokio::task::spawn_blocking(move || incoming.finish())).await?;
+    memory.reserve(STREAM_BYTES).await?;
+    let records = Selection::Dataset(DatasetKey::Id(dataset.id), ALL);
+    let format = responses::RECORD_LINE;
+    let mut lines = app
+        .storage
+        .stream_records(caller.workspace, records, format, Vec::new(), Duration::MAX)
+        .await?;
+    let (contents, runtime) = (app.contents.clone(), Handle::current());
+    let writing = tokio::task::spawn_blocking(move || {
+        let mut incoming = contents.create()?;
+        while let Some(batch) = runtime.block_on(lines.next()).map_err(io::Error::other)? {
+            incoming.write_all(&batch)?;
+        }
+        drop(memory);
+        incoming.finish()
+    });
+    let stored = blocking_io(writing).await?;
     let expires = Timestamp::now().plus(app.link_lifetime);
     let new = NewFile {
         id: stored.id,
@@ -64,16 +64,4 @@ pub(super) async fn to_jsonl(
     let url = base.join(&app.link_signer.link(file.id, expires));
     let body = responses::object(|object| object.string("file_url", &url));
     Ok(json(StatusCode::OK, body))
-}
-
-/// Writes a record as a line that can be imported again.
-fn write_line(line: &mut Vec<u8>, record: RecordView<'_>) {
-    Object::write(line, |object| {
-        object.uuid("id", record.id);
-        object.timestamps(record.created_at, record.updated_at);
-        object.string("source", record.source);
-        object.raw("payload", single_line(record.payload));
-        object.raw("properties", single_line(record.properties));
-    });
-    line.push(b'\n');
 }

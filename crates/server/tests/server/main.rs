@@ -19,6 +19,7 @@ mod large_data;
 mod limits;
 mod linearizability;
 mod links;
+mod memory;
 mod metrics;
 mod model;
 mod pagination;
