@@ -23,7 +23,12 @@ use tokio::time::Instant;
 use super::NetContext;
 use super::connection::ConnectionControl;
 use super::request_body::RequestBody;
-use crate::http::{ApiError, REQUEST_ID, RequestMemory, RequestName, UNCOUNTED_BYTES, request_id};
+use crate::http::{
+    ApiError, REQUEST_ID, RequestMemory, RequestName, UNCOUNTED_BYTES, content_length, request_id,
+};
+
+/// The most that a connection buffers of a streamed response, in bytes: hyper's write buffer and one more chunk.
+const BUFFERED_BYTES: u64 = 512 << 10;
 
 /// Changes a response just before it is sent, after the request was logged.
 ///
@@ -122,13 +127,19 @@ pub(super) async fn handle(
     response.map(|body| axum::body::Body::new(ResponseBody { body, connection, memory }))
 }
 
-/// Adjusts the reservation of a request to the size of its response. A streamed response has reserved what it needs.
+/// Adjusts the reservation of a request to the size of its response, or to what is buffered of it if it is streamed.
 async fn count_response(
     response: Response,
     method: &Method,
     memory: &RequestMemory,
 ) -> Result<Response, ApiError> {
-    let Some(bytes) = response.body().size_hint().exact() else { return Ok(response) };
+    let Some(bytes) = response.body().size_hint().exact() else {
+        let bytes = content_length(response.headers()).unwrap_or(u64::MAX).min(BUFFERED_BYTES);
+        if bytes > UNCOUNTED_BYTES {
+            memory.reserve(bytes).await?;
+        }
+        return Ok(response);
+    };
     let counted = if bytes > UNCOUNTED_BYTES { bytes } else { 0 };
     if method.is_safe() {
         memory.reserve(counted).await?;

@@ -128,6 +128,26 @@ async fn responses_count_until_they_are_sent() {
 }
 
 #[tokio::test]
+async fn downloads_count_with_what_is_buffered_of_them() {
+    let api = start(Limits::default().memory_bytes(5 * MB as u64)).await;
+    let large = api.upload("large", vec![b'x'; MB]).await;
+    let small = api.upload("small", "x").await;
+    let path = |file: &mistral_datasets_types::File| format!("/v1/files/{}/content", file.id);
+    let slow = json!({"operation": "download_file", "times": 10, "drip": {"bytes": 100, "interval_ms": 500}});
+    api.post("/local/v1/faults", slow.to_string()).await.json::<Value>(201);
+    let mut downloads = Vec::new();
+    for _ in 0..10 {
+        let mut download = begin(&api, "GET", &path(&large), "", b"").await;
+        download.read_exact(&mut [0; 15]).await.unwrap();
+        downloads.push(download);
+    }
+    api.get(&path(&large)).await.error(503, "UNKNOWN_ERROR");
+    assert_eq!(api.get(&path(&small)).await.body, "x");
+    downloads.clear();
+    eventually(async || (api.get(&path(&large)).await.status == 200).then_some(())).await;
+}
+
+#[tokio::test]
 async fn large_pages_are_streamed_with_the_bytes_of_small_ones() {
     let api = Api::start().await;
     let dataset = api.create_dataset("Conversations").await;
