@@ -51,8 +51,8 @@ pub fn json(body: &[u8]) -> Result<Json<'_>, String> {
     let document =
         Document::read(body, "the body", MAX_DEPTH).map_err(|error| error.to_string())?;
     let fields = document.fields().ok().map(|fields| fields.iter_raw().collect());
-    let items = document.items().ok();
-    let items = items.map(|items| items.iter().map(|item| item.text()).collect());
+    let items = document.items(usize::MAX).ok();
+    let items = items.map(|items| items.map(|item| item.text()).collect());
     Ok(Json { text: document.text(), fields, items })
 }
 

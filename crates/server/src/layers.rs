@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("data_dir", &["config", "directory_lock", "disk_space", "private_files"]),
     ("validate", &["config", "json"]),
     ("storage", &["time"]),
-    ("sqlite", &["disk_space", "storage", "time"]),
+    ("sqlite", &["disk_space", "json", "storage", "time"]),
     ("content", &["disk_space", "private_files", "time"]),
     ("housekeeping", &["content", "storage", "time"]),
     ("imports", &["config", "content", "json", "limits", "storage", "validate"]),

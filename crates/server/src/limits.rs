@@ -31,6 +31,11 @@ options! {
         pub json_depth: usize = MAX_DEPTH,
         /// Maximum size of an uploaded file, in bytes (413). Default: 512 MiB.
         pub file_bytes: u64 = 512 << 20,
+        /// Maximum memory of all request bodies and responses together, in bytes (503 with `Retry-After`).
+        ///
+        /// A JSON body counts three times, because its values are copied while it is processed. Bodies and responses of up to 32
+        /// KiB are not counted. A single request can always use all of it. Default: 256 MiB.
+        pub memory_bytes: u64 = 256 << 20,
         /// Maximum size of a URL's path and query, in bytes (414). The hard limit is 65,534. Default: 16 KiB.
         pub url_bytes: u64 = 16 << 10,
         /// Maximum size of all headers of a request, in bytes (431). The number of headers is always limited to 100.

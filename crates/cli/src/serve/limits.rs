@@ -20,6 +20,9 @@ pub struct LimitOptions {
     /// The maximum size of a file
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize::b(Limits::default().file_bytes))]
     max_file: ByteSize,
+    /// The maximum memory of all request bodies and responses together
+    #[arg(long, value_name = "SIZE", default_value_t = ByteSize::b(Limits::default().memory_bytes))]
+    max_memory: ByteSize,
     /// The maximum size of a request's path and query
     #[arg(long, value_name = "SIZE", default_value_t = ByteSize::b(Limits::default().url_bytes))]
     max_url: ByteSize,
@@ -59,6 +62,7 @@ impl From<LimitOptions> for Limits {
             .json_bytes(options.max_body.as_u64())
             .json_depth(options.max_depth.into())
             .file_bytes(options.max_file.as_u64())
+            .memory_bytes(options.max_memory.as_u64())
             .url_bytes(options.max_url.as_u64())
             .header_bytes(options.max_headers.as_u64())
             .connections(options.max_connections.get())

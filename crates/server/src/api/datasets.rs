@@ -31,13 +31,15 @@ pub(super) async fn create(
     caller: Caller,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let body = body.fields()?;
-    let new = NewDataset {
-        name: dataset_name(&body.required("name")?)?,
-        description: dataset_description(&body.required("description")?)?,
-        owner: caller.user,
-    };
-    let dataset = app.storage.create_dataset(caller.workspace, new).await?;
+    let new = body.parse(move |body| {
+        let body = body.fields()?;
+        Ok(NewDataset {
+            name: dataset_name(&body.required("name")?)?,
+            description: dataset_description(&body.required("description")?)?,
+            owner: caller.user,
+        })
+    });
+    let dataset = app.storage.create_dataset(caller.workspace, new.await?).await?;
     Ok(json(StatusCode::CREATED, responses::one(&dataset)))
 }
 
@@ -56,12 +58,15 @@ pub(super) async fn update(
     DatasetPath(key): DatasetPath,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let body = body.fields()?;
-    let change = DatasetChange {
-        name: body.optional("name").as_ref().map(dataset_name).transpose()?,
-        description: body.optional("description").as_ref().map(dataset_description).transpose()?,
-    };
-    let dataset = app.storage.update_dataset(caller.workspace, key, change).await?;
+    let change = body.parse(|body| {
+        let body = body.fields()?;
+        let description = body.optional("description");
+        Ok(DatasetChange {
+            name: body.optional("name").as_ref().map(dataset_name).transpose()?,
+            description: description.as_ref().map(dataset_description).transpose()?,
+        })
+    });
+    let dataset = app.storage.update_dataset(caller.workspace, key, change.await?).await?;
     Ok(json(StatusCode::OK, responses::one(&dataset)))
 }
 

@@ -6,34 +6,37 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
-use bytes::BytesMut;
 use http::StatusCode;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use super::record_body::STREAM_BYTES;
 use super::state::App;
 use super::{files, responses};
 use crate::content::{ContentError, ContentSink, ExpectedContent, open_range};
-use crate::http::{ApiError, BaseUrl, Caller, DatasetPath, json};
-use crate::json::{Object, single_line};
-use crate::storage::{Dataset, DatasetKey, ExportedRevision, FileEntry, NewFile, RecordView};
+use crate::http::{ApiError, BaseUrl, Caller, DatasetPath, RequestMemory, json};
+use crate::storage::{
+    Dataset, DatasetKey, ExportedRevision, FileEntry, NewFile, Selection, Window,
+};
 use crate::time::Timestamp;
+
+/// All records of a dataset.
+const ALL: Window = Window { offset: 0, limit: u32::MAX };
 
 /// The maximum number of exports that are written concurrently. Each occupies a thread of the runtime's pool that waits for others
 /// to write, so they must not occupy all threads.
 const CONCURRENT_EXPORTS: usize = 8;
-
-/// Lines are collected until they have this size, in bytes.
-const CHUNK_BYTES: usize = 128 << 10;
 
 pub(super) async fn to_jsonl(
     State(app): State<App>,
     caller: Caller,
     DatasetPath(key): DatasetPath,
     base: BaseUrl,
+    memory: RequestMemory,
 ) -> Result<Response, ApiError> {
     let dataset = app.storage.dataset(caller.workspace, key).await?;
     let lock = app.export_locks.of(dataset.id);
@@ -42,7 +45,7 @@ pub(super) async fn to_jsonl(
     let expires = Timestamp::now().plus(app.link_lifetime);
     let file = match reuse(&app, caller, &dataset, expires).await? {
         Some(file) => file,
-        None => export(&app, caller, &dataset).await?,
+        None => export(&app, caller, &dataset, &memory).await?,
     };
     // The link's expiry is truncated to seconds, so the file outlives it.
     let expires = file.expires_at.unwrap_or(expires);
@@ -74,29 +77,28 @@ async fn reuse(
 }
 
 /// Writes the records of a dataset to a new file.
-async fn export(app: &App, caller: Caller, dataset: &Dataset) -> Result<FileEntry, ApiError> {
+async fn export(
+    app: &App,
+    caller: Caller,
+    dataset: &Dataset,
+    memory: &RequestMemory,
+) -> Result<FileEntry, ApiError> {
     // The semaphore is never closed.
     let _permit = app.export_locks.writing.acquire().await;
+    memory.reserve(STREAM_BYTES).await?;
     let sink = ContentSink::create(&*app.contents).await?;
-    let writer = sink.blocking();
-    let lines = Arc::new(Mutex::new(BytesMut::new()));
-    let collected = Arc::clone(&lines);
-    let mut line = Vec::new();
-    let visitor = move |record: RecordView<'_>| {
-        line.clear();
-        write_line(&mut line, record);
-        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.extend_from_slice(&line);
-        if lines.len() < CHUNK_BYTES { Ok(()) } else { writer.write(lines.split().freeze()) }
-    };
-    let key = DatasetKey::Id(dataset.id);
-    let visited = app.storage.visit_records(caller.workspace, key, Box::new(visitor)).await;
-    let rest = collected.lock().unwrap_or_else(PoisonError::into_inner).split().freeze();
-    // If the content cannot be written, its error is the cause of the other one.
-    if !sink.write(rest).await {
-        return Err(sink.finish().await.err().unwrap_or(ContentError::Full).into());
+    let records = Selection::Dataset(DatasetKey::Id(dataset.id), ALL);
+    let format = responses::RECORD_LINE;
+    let streaming =
+        app.storage.stream_records(caller.workspace, records, format, Vec::new(), Duration::MAX);
+    let mut lines = streaming.await?;
+    let revision = lines.revision;
+    while let Some(batch) = lines.next().await? {
+        // If the content cannot be written, finishing it returns the cause.
+        if !sink.write(batch.into()).await {
+            break;
+        }
     }
-    let revision = visited?;
     let stored = sink.finish().await?;
     let new = NewFile {
         id: stored.id,
@@ -111,18 +113,6 @@ async fn export(app: &App, caller: Caller, dataset: &Dataset) -> Result<FileEntr
         signature: stored.sha256,
     };
     files::add(app, caller, new).await
-}
-
-/// Writes a record as a line that can be imported again.
-fn write_line(line: &mut Vec<u8>, record: RecordView<'_>) {
-    Object::write(line, |object| {
-        object.uuid("id", record.id);
-        object.timestamps(record.created_at, record.updated_at);
-        object.string("source", record.source);
-        object.raw("payload", single_line(record.payload));
-        object.raw("properties", single_line(record.properties));
-    });
-    line.push(b'\n');
 }
 
 /// Limits what is exported concurrently.

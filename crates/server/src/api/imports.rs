@@ -10,14 +10,18 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use tokio::runtime::Handle;
 
 use super::responses;
 use super::state::App;
 use crate::content::{BlockingReader, ExpectedContent, open_verified};
 use crate::http::{ApiError, Caller, DatasetPath, JsonBody, json};
 use crate::imports::{FileLines, Ids, Import, LineRules, Source, TaskHook};
-use crate::json::{JsonError, Value};
-use crate::storage::{DatasetKey, Missing};
+use crate::json::Value;
+use crate::storage::{DatasetKey, Missing, StorageError};
+
+/// How many ids are looked up at once.
+const CHECKED_IDS: usize = 500;
 
 pub(super) async fn from_file(
     State(app): State<App>,
@@ -26,7 +30,7 @@ pub(super) async fn from_file(
     hook: Option<Extension<Arc<dyn TaskHook>>>,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let id = body.fields()?.required("file_id")?.string()?;
+    let id = body.parse(|body| Ok(body.fields()?.required("file_id")?.string()?)).await?;
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let file = uuid::Uuid::try_parse(&id).map_err(|_| Missing::File)?;
     let file = app.storage.file(caller.workspace, file).await?;
@@ -45,7 +49,7 @@ pub(super) async fn from_campaign(
     hook: Option<Extension<Arc<dyn TaskHook>>>,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let campaign = body.fields()?.required("campaign_id")?.uuid()?;
+    let campaign = body.parse(|body| Ok(body.fields()?.required("campaign_id")?.uuid()?)).await?;
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let events = app.storage.campaign_events(caller.workspace, campaign).await?;
     let (ids, _) = distinct(events.existing);
@@ -60,10 +64,12 @@ pub(super) async fn from_explorer(
     hook: Option<Extension<Arc<dyn TaskHook>>>,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let body = body.fields()?;
-    let ids = strings(&body.required("completion_event_ids")?.items(0..=500)?)?;
+    let ids = body.parse(|body| {
+        let ids = body.fields()?.required("completion_event_ids")?.items(0..=500)?;
+        Ok(ids.map(|id| id.string()).collect::<Result<Vec<_>, _>>()?)
+    });
+    let (ids, skipped) = distinct(ids.await?);
     app.storage.dataset(caller.workspace, key.clone()).await?;
-    let (ids, skipped) = distinct(ids);
     app.storage.require_events(caller.workspace, ids.clone()).await?;
     start(&app, caller, key, Source::Events(Ids::new(ids)), skipped, hook).await
 }
@@ -75,11 +81,19 @@ pub(super) async fn from_playground(
     hook: Option<Extension<Arc<dyn TaskHook>>>,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let body = body.fields()?;
-    let ids = strings(&body.required("conversation_ids")?.items(0..=usize::MAX)?)?;
-    app.storage.dataset(caller.workspace, key.clone()).await?;
-    let (ids, skipped) = distinct(ids);
-    app.storage.require_conversations(caller.workspace, ids.clone()).await?;
+    let (storage, runtime) = (Arc::clone(&app.storage), Handle::current());
+    let (workspace, dataset) = (caller.workspace, key.clone());
+    let checked = body.parse_blocking(move |body| {
+        let ids = body.fields()?.required("conversation_ids")?;
+        // The API has no limit on their number, so the types of all are checked before any of them is kept.
+        ids.items(0..=usize::MAX)?.try_for_each(|id| id.borrowed_string().map(|_| ()))?;
+        runtime.block_on(storage.dataset(workspace, dataset))?;
+        let require = |ids: &[String]| {
+            runtime.block_on(storage.require_conversations(workspace, ids.to_vec()))
+        };
+        distinct_existing(ids.items(0..=usize::MAX)?, require)
+    });
+    let (ids, skipped) = checked.await?;
     start(&app, caller, key, Source::Conversations(Ids::new(ids)), skipped, hook).await
 }
 
@@ -90,16 +104,39 @@ pub(super) async fn from_dataset_records(
     hook: Option<Extension<Arc<dyn TaskHook>>>,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let ids = body.fields()?.required("dataset_record_ids")?.items(1..=10_000)?;
-    let ids = ids.iter().map(Value::uuid).collect::<Result<_, _>>()?;
+    let ids = body.parse(|body| {
+        let ids = body.fields()?.required("dataset_record_ids")?.items(1..=10_000)?;
+        Ok(ids.map(|id| id.uuid()).collect::<Result<Vec<_>, _>>()?)
+    });
+    let (ids, skipped) = distinct(ids.await?);
     app.storage.dataset(caller.workspace, key.clone()).await?;
-    let (ids, skipped) = distinct(ids);
     app.storage.require_records(caller.workspace, ids.clone()).await?;
     start(&app, caller, key, Source::Records(Ids::new(ids)), skipped, hook).await
 }
 
-fn strings(values: &[Value<'_>]) -> Result<Vec<String>, JsonError> {
-    values.iter().map(Value::string).collect()
+/// Returns the distinct ids among any number of ids, and the number of duplicates. Fails if one of them does not exist.
+///
+/// Each batch is checked before the next one is read, so that no more ids are kept than there are conversations.
+fn distinct_existing<'a>(
+    ids: impl Iterator<Item = Value<'a>>,
+    require: impl Fn(&[String]) -> Result<(), StorageError>,
+) -> Result<(Vec<String>, u64), ApiError> {
+    let (mut seen, mut distinct, mut checked, mut skipped) = (HashSet::new(), Vec::new(), 0, 0);
+    for id in ids {
+        let id = id.borrowed_string()?;
+        if seen.contains(&id) {
+            skipped += 1;
+            continue;
+        }
+        distinct.push(id.clone().into_owned());
+        seen.insert(id);
+        if distinct.len() - checked == CHECKED_IDS {
+            require(&distinct[checked..])?;
+            checked = distinct.len();
+        }
+    }
+    require(&distinct[checked..])?;
+    Ok((distinct, skipped))
 }
 
 /// Removes duplicate ids, keeping the first of each, and returns the number of removed ones.
@@ -132,7 +169,34 @@ async fn start(
 
 #[cfg(test)]
 mod tests {
-    use super::distinct;
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::json::{Document, MAX_DEPTH};
+
+    #[test]
+    fn no_more_ids_are_kept_than_exist() {
+        let text = format!(
+            "[{}\"last\"]",
+            (0..1_700).map(|n| format!("\"{}\",", n % 800)).collect::<String>()
+        );
+        let ids =
+            || Document::read(text.as_bytes(), "", MAX_DEPTH).unwrap().items(usize::MAX).unwrap();
+        let checks = RefCell::new(Vec::new());
+        let require = |ids: &[String]| {
+            checks.borrow_mut().push(ids.len());
+            Ok(())
+        };
+        let (distinct, skipped) = distinct_existing(ids(), require).unwrap();
+        assert_eq!((distinct.len(), skipped, distinct[0].as_str()), (801, 900, "0"));
+        assert_eq!(checks.take(), [500, 301]);
+        let missing = |ids: &[String]| {
+            checks.borrow_mut().push(ids.len());
+            Err(Missing::Conversation(ids[0].clone()).into())
+        };
+        assert!(distinct_existing(ids(), missing).is_err());
+        assert_eq!(checks.take(), [500]);
+    }
 
     #[test]
     fn duplicates_are_removed_and_counted() {

@@ -8,6 +8,7 @@ mod imports;
 mod links;
 mod openapi;
 mod operations;
+mod record_body;
 mod records;
 mod responses;
 mod routes;

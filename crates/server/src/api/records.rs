@@ -5,14 +5,15 @@ use axum::response::Response;
 use http::StatusCode;
 use mistral_datasets_types::{ErrorCode, RecordSource};
 
+use super::record_body::record_response;
 use super::responses;
 use super::state::App;
 use crate::http::{
-    ApiError, BaseUrl, Caller, DatasetPath, JsonBody, PageQuery, Query, RecordPath, json,
-    no_content,
+    ApiError, BaseUrl, Caller, DatasetPath, JsonBody, PageQuery, Query, RecordPath, RequestMemory,
+    json, no_content, off_runtime,
 };
 use crate::json::{Fields, JsonError};
-use crate::storage::{NewRecord, RecordPage};
+use crate::storage::{NewRecord, Selection};
 use crate::validate;
 
 pub(super) async fn list(
@@ -21,15 +22,15 @@ pub(super) async fn list(
     DatasetPath(key): DatasetPath,
     base: BaseUrl,
     query: Query,
+    memory: RequestMemory,
 ) -> Result<Response, ApiError> {
     let page = PageQuery::read(&query)?;
-    let mut body = Vec::new();
-    responses::begin_page("records", &mut body);
-    let records =
-        app.storage.record_page(caller.workspace, key, page.window(), body, responses::next_record);
-    let RecordPage { count, mut body } = records.await?;
-    responses::end_page(&mut body, count, &page, &base, None);
-    Ok(json(StatusCode::OK, body))
+    let mut start = Vec::new();
+    responses::begin_page("records", &mut start);
+    let selection = Selection::Dataset(key, page.window());
+    let end = move |body: &mut Vec<u8>, count| responses::end_page(body, count, &page, &base, None);
+    let what = (selection, responses::LISTED_RECORD);
+    record_response(&app, &memory, caller.workspace, what, &start, end).await
 }
 
 pub(super) async fn create(
@@ -38,14 +39,19 @@ pub(super) async fn create(
     DatasetPath(key): DatasetPath,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let body = body.fields()?;
-    let new = NewRecord {
-        payload: validate::payload(&body.required("payload")?, app.generation)?,
-        properties: validate::properties(&body, app.generation)?,
-        source: source(&body)?,
-    };
-    let record = app.storage.create_record(caller.workspace, key, new).await?;
-    Ok(json(StatusCode::CREATED, responses::one(&record)))
+    let (memory, generation) = (body.memory(), app.generation);
+    let new = body.parse(move |body| {
+        let body = body.fields()?;
+        Ok(NewRecord {
+            payload: validate::payload(&body.required("payload")?, generation)?,
+            properties: validate::properties(&body, generation)?,
+            source: source(&body)?,
+        })
+    });
+    let record = memory.hold(app.storage.create_record(caller.workspace, key, new.await?)).await?;
+    let bytes = record.payload.len() + record.properties.len();
+    let body = off_runtime(bytes, move || responses::one(&record)).await?;
+    Ok(json(StatusCode::CREATED, body))
 }
 
 /// Reads the source of a new record. The field may be omitted but not null, and clients may set only two of the sources.
@@ -61,9 +67,10 @@ pub(super) async fn fetch(
     State(app): State<App>,
     caller: Caller,
     RecordPath(id): RecordPath,
+    memory: RequestMemory,
 ) -> Result<Response, ApiError> {
-    let record = app.storage.record(caller.workspace, id).await?;
-    Ok(json(StatusCode::OK, responses::one(&record)))
+    let what = (Selection::Record(id), responses::RECORD);
+    record_response(&app, &memory, caller.workspace, what, &[], |_, _| {}).await
 }
 
 pub(super) async fn delete(
@@ -81,9 +88,11 @@ pub(super) async fn bulk_delete(
     caller: Caller,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let ids = body.fields()?.required("dataset_record_ids")?.items(1..=500)?;
-    let ids = ids.iter().map(|id| id.uuid()).collect::<Result<_, _>>()?;
-    app.storage.delete_records(caller.workspace, ids).await?;
+    let ids = body.parse(|body| {
+        let ids = body.fields()?.required("dataset_record_ids")?.items(1..=500)?;
+        Ok(ids.map(|id| id.uuid()).collect::<Result<_, _>>()?)
+    });
+    app.storage.delete_records(caller.workspace, ids.await?).await?;
     app.cleanup.erase();
     Ok(no_content())
 }
@@ -94,8 +103,11 @@ pub(super) async fn update_payload(
     RecordPath(id): RecordPath,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let payload = validate::payload(&body.fields()?.required("payload")?, app.generation)?;
-    app.storage.replace_payload(caller.workspace, id, payload).await?;
+    let (memory, generation) = (body.memory(), app.generation);
+    let payload = body.parse(move |body| {
+        Ok(validate::payload(&body.fields()?.required("payload")?, generation)?)
+    });
+    memory.hold(app.storage.replace_payload(caller.workspace, id, payload.await?)).await?;
     app.cleanup.erase();
     Ok(no_content())
 }
@@ -106,8 +118,9 @@ pub(super) async fn update_properties(
     RecordPath(id): RecordPath,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let properties = body.fields()?.required("properties")?.object()?;
-    app.storage.replace_properties(caller.workspace, id, properties).await?;
+    let memory = body.memory();
+    let properties = body.parse(|body| Ok(body.fields()?.required("properties")?.object()?));
+    memory.hold(app.storage.replace_properties(caller.workspace, id, properties.await?)).await?;
     app.cleanup.erase();
     Ok(no_content())
 }
@@ -118,8 +131,8 @@ pub(super) async fn judge(
     RecordPath(id): RecordPath,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    body.fields()?.required("judge_definition")?.object()?;
-    app.storage.record(caller.workspace, id).await?;
+    body.parse(|body| Ok(body.fields()?.required("judge_definition")?.object()?)).await?;
+    app.storage.require_records(caller.workspace, vec![id]).await?;
     Err(ApiError::new(
         StatusCode::BAD_REQUEST,
         ErrorCode::FeatureNotSupported,

@@ -2,7 +2,7 @@
 
 use crate::http::{BaseUrl, PageQuery};
 use crate::json::Object;
-use crate::storage::{Dataset, FileEntry, Listed, Record, RecordView, Task};
+use crate::storage::{Dataset, FileEntry, Listed, Record, RecordFormat, RecordHead, Task};
 
 /// A type that is returned in responses.
 pub(super) trait Response {
@@ -33,7 +33,11 @@ impl Response for Dataset {
 
 impl Response for Record {
     fn write(&self, out: &mut Vec<u8>) {
-        record(out, self.view());
+        (RECORD.begin)(out, self.head());
+        out.extend_from_slice(self.payload.as_bytes());
+        (RECORD.middle)(out);
+        out.extend_from_slice(self.properties.as_bytes());
+        (RECORD.end)(out, self.head());
     }
 
     fn size_hint(&self) -> usize {
@@ -41,16 +45,46 @@ impl Response for Record {
     }
 }
 
-fn record(out: &mut Vec<u8>, record: RecordView<'_>) {
-    Object::write(out, |object| {
+/// A record.
+pub(super) const RECORD: RecordFormat = RecordFormat {
+    begin: begin_record,
+    middle: |out| Object::next(out, "properties"),
+    end: |out, record| Object::resume(out, |object| object.string("source", record.source)),
+    single_line: false,
+};
+
+/// A record in a page that was started.
+pub(super) const LISTED_RECORD: RecordFormat = RecordFormat {
+    begin: |out, record| {
+        next(out);
+        begin_record(out, record);
+    },
+    ..RECORD
+};
+
+/// A record as a line that can be imported again.
+pub(super) const RECORD_LINE: RecordFormat = RecordFormat {
+    begin: |out, record| {
+        let fields = |object: &mut Object<'_>| {
+            object.uuid("id", record.id);
+            object.timestamps(record.created_at, record.updated_at);
+            object.string("source", record.source);
+        };
+        Object::begin(out, fields, "payload");
+    },
+    middle: RECORD.middle,
+    end: |out, _| out.extend_from_slice(b"}\n"),
+    single_line: true,
+};
+
+fn begin_record(out: &mut Vec<u8>, record: RecordHead<'_>) {
+    let fields = |object: &mut Object<'_>| {
         object.uuid("id", record.id);
         object.timestamps(record.created_at, record.updated_at);
         object.raw("deleted_at", "null");
         object.uuid("dataset_id", record.dataset);
-        object.raw("payload", record.payload);
-        object.raw("properties", record.properties);
-        object.string("source", record.source);
-    });
+    };
+    Object::begin(out, fields, "payload");
 }
 
 impl Response for Task {
@@ -110,12 +144,6 @@ pub(super) fn begin_page(name: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a record to a page that was started.
-pub(super) fn next_record(out: &mut Vec<u8>, view: RecordView<'_>) {
-    next(out);
-    record(out, view);
-}
-
 /// Ends a page that was started.
 pub(super) fn end_page(
     out: &mut Vec<u8>,
@@ -129,6 +157,7 @@ pub(super) fn end_page(
     out.push(b'}');
 }
 
+/// Separates a result from the previous one. `out` is either a page or, if it is streamed, the rest of one.
 fn next(out: &mut Vec<u8>) {
     if out.last() != Some(&b'[') {
         out.push(b',');

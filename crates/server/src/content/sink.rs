@@ -1,7 +1,5 @@
 //! Writes a content in the background and computes its size, line count and SHA-256.
 
-use std::io;
-
 use bytes::{Bytes, BytesMut};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
@@ -11,7 +9,7 @@ use uuid::Uuid;
 use super::{ContentError, ContentStore, ContentWriter};
 
 /// The number of chunks that may wait to be written.
-const QUEUED_CHUNKS: usize = 16;
+const QUEUED_CHUNKS: usize = 4;
 
 /// Small chunks are collected until they have this size, in bytes.
 pub(super) const PART_BYTES: usize = 256 << 10;
@@ -54,36 +52,12 @@ impl ContentSink {
         self.messages.send(Message::Chunk(chunk)).await.is_ok()
     }
 
-    /// Returns a handle that writes from a thread that may block.
-    pub(crate) fn blocking(&self) -> BlockingSink {
-        BlockingSink { messages: self.messages.clone() }
-    }
-
     /// Waits until the content is durable, and stores it.
     pub(crate) async fn finish(self) -> Result<StoredContent, ContentError> {
         // If writing has failed, the receiver is gone and the task returns the error.
         let _ = self.messages.send(Message::Finish).await;
         drop(self.messages);
         self.writing.await.unwrap_or_else(|panic| Err(ContentError::Failed(panic.into())))
-    }
-}
-
-/// Writes to a [`ContentSink`] from a thread that may block.
-pub(crate) struct BlockingSink {
-    messages: mpsc::Sender<Message>,
-}
-
-impl BlockingSink {
-    /// Queues a chunk of any size like [`ContentSink::write`]. Fails if writing has failed.
-    pub(crate) fn write(&self, mut chunk: Bytes) -> io::Result<()> {
-        // The queue is bounded by the number of chunks, so they must be small.
-        while !chunk.is_empty() {
-            let part = chunk.split_to(chunk.len().min(PART_BYTES));
-            self.messages
-                .blocking_send(Message::Chunk(part))
-                .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
-        }
-        Ok(())
     }
 }
 

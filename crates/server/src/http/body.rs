@@ -8,34 +8,55 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use mistral_datasets_types::ErrorCode;
 
-use super::{ApiError, HttpContext};
-use crate::json::{Document, Fields, JsonError, Value};
+use super::{ApiError, HttpContext, RequestMemory, UNCOUNTED_BYTES, off_runtime};
+use crate::json::Document;
+
+/// How many times the size of a body a request holds at most: the body and the values read from it, then the values and what the
+/// storage makes of them, then the values and the response.
+const COPIES: u64 = 3;
+
+/// The most bytes of a body that are allocated at once.
+const MAX_CAPACITY: u64 = 64 << 20;
+
+/// How many more bytes of a body without a `Content-Length` are reserved at a time.
+const STEP: u64 = 256 << 10;
 
 /// Extracts a JSON request body.
 pub(crate) struct JsonBody {
     bytes: Bytes,
     /// How deeply arrays and objects may be nested.
     depth: usize,
+    memory: RequestMemory,
 }
 
 impl JsonBody {
-    /// Returns the fields of the body, which must be an object.
-    pub(crate) fn fields(&self) -> Result<Fields<'_>, JsonError> {
-        self.document()?.fields()
+    /// Reads values from the body. Large bodies are read on a thread for blocking work. The body is dropped afterwards.
+    pub(crate) async fn parse<T: Send + 'static>(
+        self,
+        read: impl FnOnce(Document<'_>) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        off_runtime(self.bytes.len(), move || self.read(read)).await?
     }
 
-    /// Returns the items of the body, which must be an array.
-    pub(crate) fn items(&self) -> Result<Vec<Value<'_>>, JsonError> {
-        self.document()?.items()
+    fn read<T>(
+        self,
+        read: impl FnOnce(Document<'_>) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        read(Document::read(&self.bytes, "the body", self.depth)?)
     }
 
-    /// Returns the items of the body if it is an array, or else the body as the only item.
-    pub(crate) fn one_or_items(&self) -> Result<Vec<Value<'_>>, JsonError> {
-        self.document()?.one_or_items()
+    /// Reads values from the body on a thread for blocking work, whatever its size. `read` may block.
+    pub(crate) async fn parse_blocking<T: Send + 'static>(
+        self,
+        read: impl FnOnce(Document<'_>) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let parsing = tokio::task::spawn_blocking(move || self.read(read));
+        parsing.await.map_err(|error| ApiError::internal(&error))?
     }
 
-    fn document(&self) -> Result<Document<'_>, JsonError> {
-        Document::read(&self.bytes, "the body", self.depth)
+    /// Returns the memory that the request has reserved.
+    pub(crate) fn memory(&self) -> RequestMemory {
+        self.memory.clone()
     }
 }
 
@@ -50,7 +71,8 @@ where
         let limits = HttpContext::from_ref(state).limits;
         let is_json = is_json(request.headers());
         let length = content_length(request.headers());
-        let body = read(request.into_body(), length, limits.json_bytes).await?;
+        let memory = RequestMemory::of(request.extensions());
+        let body = read(request.into_body(), length, limits.json_bytes, &memory).await?;
         // For an empty body, the error about the missing body is more helpful.
         if !is_json && !body.is_empty() {
             return Err(ApiError::new(
@@ -59,7 +81,7 @@ where
                 "the header `Content-Type` must be `application/json`",
             ));
         }
-        Ok(Self { bytes: body, depth: limits.effective_json_depth() })
+        Ok(Self { bytes: body, depth: limits.effective_json_depth(), memory })
     }
 }
 
@@ -77,22 +99,38 @@ pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Reads a body of at most `limit` bytes. Nothing is read if `Content-Length` exceeds the limit.
-async fn read(mut body: Body, length: Option<u64>, limit: u64) -> Result<Bytes, ApiError> {
+/// Reads a body of at most `limit` bytes. Nothing is read if `Content-Length` exceeds the limit or the available memory.
+async fn read(
+    mut body: Body,
+    length: Option<u64>,
+    limit: u64,
+    memory: &RequestMemory,
+) -> Result<Bytes, ApiError> {
     let too_large =
         || ApiError::too_large(format!("the request body is larger than {limit} bytes"));
-    if length.is_some_and(|length| length > limit) {
+    let expected = length.unwrap_or_default();
+    if expected > limit {
         return Err(too_large());
     }
-    let mut bytes = BytesMut::with_capacity(length.unwrap_or_default().min(1 << 20) as usize);
+    let mut reserved = expected.max(UNCOUNTED_BYTES);
+    if expected > UNCOUNTED_BYTES {
+        memory.reserve(expected * COPIES).await?;
+    }
+    // Allocated memory takes no space until it is written to.
+    let mut bytes = BytesMut::with_capacity(expected.min(MAX_CAPACITY) as usize);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| ApiError::validation("the request body is incomplete"))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.is_empty() && length == Some(data.len() as u64) {
             return Ok(data);
         }
-        if (bytes.len() + data.len()) as u64 > limit {
+        let size = (bytes.len() + data.len()) as u64;
+        if size > limit {
             return Err(too_large());
+        }
+        if size > reserved {
+            reserved = (size + STEP).min(limit);
+            memory.reserve(reserved * COPIES).await?;
         }
         bytes.extend_from_slice(&data);
     }

@@ -16,7 +16,7 @@ pub(super) const CHUNK_BYTES: usize = 2 << 20;
 /// The maximum number of records in a chunk.
 pub(super) const CHUNK_RECORDS: usize = 2_000;
 
-/// The number of objects read from the storage at once.
+/// The maximum number of objects read from the storage at once.
 const BATCH: usize = 500;
 
 /// The source of an import. Objects given by ids are read in the order of the ids.
@@ -43,13 +43,14 @@ impl<T: Clone> Ids<T> {
         Self { ids, done: 0 }
     }
 
-    fn next_batch(&mut self) -> Vec<T> {
-        let batch: Vec<T> = self.ids.iter().skip(self.done).take(BATCH).cloned().collect();
-        self.done += batch.len();
-        batch
+    /// Returns the next ids to read. Those that were read must be passed to [`chunk`](Self::chunk).
+    fn next_batch(&self) -> Vec<T> {
+        self.ids.iter().skip(self.done).take(BATCH).cloned().collect()
     }
 
-    fn chunk(&self, records: Vec<NewRecord>) -> Chunk {
+    /// Returns the chunk with the records that were read.
+    fn chunk(&mut self, records: Vec<NewRecord>) -> Chunk {
+        self.done += records.len();
         Chunk {
             records,
             progress: Progress::of(self.done as u64, self.ids.len() as u64),
@@ -114,7 +115,7 @@ impl Source {
             }
             Self::Events(mut ids) => {
                 let mut records = Vec::new();
-                for event in storage.events(workspace, ids.next_batch()).await? {
+                for event in storage.events(workspace, ids.next_batch(), CHUNK_BYTES).await? {
                     let messages = [&*event.request_messages, &*event.response_messages];
                     let payload = payload(&messages)?;
                     let properties = event.extra_fields;
@@ -125,7 +126,8 @@ impl Source {
             }
             Self::Conversations(mut ids) => {
                 let mut records = Vec::new();
-                for conversation in storage.conversations(workspace, ids.next_batch()).await? {
+                let found = storage.conversations(workspace, ids.next_batch(), CHUNK_BYTES).await?;
+                for conversation in found {
                     let payload = payload(&[&*conversation.messages])?;
                     let properties = "{}".to_owned();
                     let source = RecordSource::Playground;
@@ -135,7 +137,8 @@ impl Source {
                 Ok((Self::Conversations(ids), chunk))
             }
             Self::Records(mut ids) => {
-                let originals = storage.records_by_id(workspace, ids.next_batch()).await?;
+                let batch = ids.next_batch();
+                let originals = storage.records_by_id(workspace, batch, CHUNK_BYTES).await?;
                 let copies = originals.into_iter().map(|record| NewRecord {
                     payload: record.payload,
                     properties: record.properties,

@@ -3,6 +3,7 @@
 use mistral_datasets_types::skip;
 use serde_json::value::RawValue;
 
+use super::path::Path;
 use super::{Fields, JsonError, Value};
 
 /// The maximum nesting depth of arrays and objects. Many parsers reject more, and clients must be able to parse what is stored.
@@ -45,19 +46,29 @@ impl<'a> Document<'a> {
         value.fields()
     }
 
-    /// Returns the items of the document, which must be an array.
-    pub(crate) fn items(self) -> Result<Vec<Value<'a>>, JsonError> {
+    /// Iterates over the items of the document, which must be an array of at most `max` items.
+    pub(crate) fn items(
+        self,
+        max: usize,
+    ) -> Result<impl Iterator<Item = Value<'a>> + use<'a>, JsonError> {
         let value = self.value();
         if !value.is_array() {
             return Err(self.unexpected("an array"));
         }
-        value.items(0..=usize::MAX)
+        value.items(0..=max)
     }
 
-    /// Returns the items of an array, or any other value as the only item.
-    pub(crate) fn one_or_items(self) -> Result<Vec<Value<'a>>, JsonError> {
+    /// Iterates over the items of an array of at most `max` items, or over any other value as the only item.
+    pub(crate) fn one_or_items(
+        self,
+        max: usize,
+    ) -> Result<impl Iterator<Item = Value<'a>> + use<'a>, JsonError> {
         let value = self.value();
-        if value.is_array() { self.items() } else { Ok(vec![value]) }
+        let (one, items) = match value.is_array() {
+            true => (None, Some(value.items(0..=max)?)),
+            false => (Some(value), None),
+        };
+        Ok(one.into_iter().chain(items.into_iter().flatten()))
     }
 
     /// Returns the JSON of the document, without surrounding white space.
@@ -66,11 +77,11 @@ impl<'a> Document<'a> {
     }
 
     fn value(self) -> Value<'a> {
-        Value::new(String::new(), self.text)
+        Value::new(Path::default(), self.text)
     }
 
     fn unexpected(self, expected: &str) -> JsonError {
-        Value::new(self.name.to_owned(), self.text).unexpected(expected)
+        Value::new(Path::named(self.name), self.text).unexpected(expected)
     }
 }
 
@@ -123,6 +134,10 @@ mod tests {
         let document = Document::read(b"[1]", "the body", MAX_DEPTH).unwrap();
         assert_eq!(error(document.fields()), "the body: expected an object, found an array");
         let document = Document::read(b" 1 ", "the body", MAX_DEPTH).unwrap();
-        assert_eq!(error(document.items()), "the body: expected an array, found a number");
+        assert_eq!(error(document.items(9)), "the body: expected an array, found a number");
+        assert_eq!(document.one_or_items(0).unwrap().count(), 1);
+        let document = Document::read(b"[1, 2]", "the body", MAX_DEPTH).unwrap();
+        assert_eq!(error(document.one_or_items(1)), "expected at most 1 items, found 2");
+        assert_eq!(document.one_or_items(2).unwrap().count(), 2);
     }
 }

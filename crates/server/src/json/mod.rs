@@ -2,6 +2,7 @@
 
 mod document;
 mod fields;
+mod path;
 mod single_line;
 mod value;
 mod writer;
@@ -10,7 +11,7 @@ use std::fmt;
 
 pub(crate) use document::{Document, MAX_DEPTH};
 pub(crate) use fields::Fields;
-pub(crate) use single_line::single_line;
+pub(crate) use single_line::{SingleLine, has_line_break, single_line};
 pub(crate) use value::Value;
 pub(crate) use writer::{Object, array, string};
 
@@ -34,7 +35,8 @@ impl JsonError {
 
     /// Converts an error in a value that was parsed as its own document to an error in the document that contains the value.
     pub(crate) fn within(self, value: &Value<'_>) -> Self {
-        let path = match (value.path(), self.path.as_str()) {
+        let outer = value.path().to_string();
+        let path = match (outer.as_str(), self.path.as_str()) {
             (outer, "") => outer.to_owned(),
             ("", inner) => inner.to_owned(),
             (outer, inner) if inner.starts_with('[') => format!("{outer}{inner}"),

@@ -1,22 +1,23 @@
 //! Reads values of a document.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use mistral_datasets_types::skip;
 use uuid::Uuid;
 
+use super::path::Path;
 use super::{Fields, JsonError};
 
 /// A JSON value and its path in the document.
 #[derive(Clone)]
 pub(crate) struct Value<'a> {
-    path: String,
+    path: Path,
     text: &'a str,
 }
 
 impl<'a> Value<'a> {
-    pub(super) fn new(path: String, text: &'a str) -> Self {
+    pub(super) fn new(path: Path, text: &'a str) -> Self {
         Self { path, text }
     }
 
@@ -26,13 +27,13 @@ impl<'a> Value<'a> {
     }
 
     /// Returns the path of the value, such as `payload.messages[0]`. It is empty for the whole document.
-    pub(crate) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Creates an error about this value.
     pub(crate) fn error(&self, message: impl Into<String>) -> JsonError {
-        JsonError::at(self.path.clone(), message)
+        JsonError::at(self.path.to_string(), message)
     }
 
     pub(super) fn unexpected(&self, expected: &str) -> JsonError {
@@ -63,22 +64,32 @@ impl<'a> Value<'a> {
         Ok(self.text.to_owned())
     }
 
-    /// Returns the items of an array. Fails if their number is not in `count`.
-    pub(crate) fn items(&self, count: RangeInclusive<usize>) -> Result<Vec<Value<'a>>, JsonError> {
-        let items: Vec<_> = self.raw_items()?.collect();
-        if !count.contains(&items.len()) {
-            let expected = describe_range(&count, "item");
-            return Err(self.error(format!("expected {expected}, found {}", items.len())));
+    /// Iterates over the items of an array. Fails if their number is not in `count`.
+    ///
+    /// Items are counted before the first one is read, and none of them is kept: a small item in a body would otherwise take many
+    /// times its size in memory.
+    pub(crate) fn items(
+        &self,
+        count: RangeInclusive<usize>,
+    ) -> Result<impl Iterator<Item = Value<'a>> + use<'a>, JsonError> {
+        let items = self.raw_items()?;
+        if count != (0..=usize::MAX) {
+            let found = self.raw_items()?.count();
+            if !count.contains(&found) {
+                let expected = describe_range(&count, "item");
+                return Err(self.error(format!("expected {expected}, found {found}")));
+            }
         }
-        let items = items.into_iter().enumerate();
-        Ok(items.map(|(index, text)| Value { path: self.item_path(index), text }).collect())
+        let path = self.path.of_array();
+        Ok(items.enumerate().map(move |(index, text)| Value { path: path.item(index), text }))
     }
 
     /// Fails unless the value is an array of objects.
     pub(crate) fn require_objects(&self) -> Result<(), JsonError> {
         for (index, text) in self.raw_items()?.enumerate() {
             if !text.starts_with('{') {
-                return Err(Value { path: self.item_path(index), text }.unexpected("an object"));
+                let path = self.path.of_array().item(index);
+                return Err(Value { path, text }.unexpected("an object"));
             }
         }
         Ok(())
@@ -91,15 +102,17 @@ impl<'a> Value<'a> {
         Ok(skip::elements(self.text))
     }
 
-    fn item_path(&self, index: usize) -> String {
-        let mut path = self.path.clone();
-        let _ = write!(path, "[{index}]");
-        path
-    }
-
     /// Returns a string without U+0000.
     pub(crate) fn string(&self) -> Result<String, JsonError> {
-        let string = self.any_string()?;
+        Ok(self.borrowed_string()?.into_owned())
+    }
+
+    /// Returns a string without U+0000. It is borrowed from the document unless it contains escapes.
+    pub(crate) fn borrowed_string(&self) -> Result<Cow<'a, str>, JsonError> {
+        let string = match self.text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+            Some(plain) if !plain.contains('\\') => Cow::Borrowed(plain),
+            _ => Cow::Owned(self.any_string()?),
+        };
         if string.contains('\0') {
             return Err(self.error("must not contain the character U+0000"));
         }
@@ -192,13 +205,37 @@ mod tests {
             error(body.required("name").unwrap().string()),
             "name: expected a string, found a number"
         );
-        let items = body.required("list").unwrap().items(0..=2).unwrap();
+        let items: Vec<_> = body.required("list").unwrap().items(0..=2).unwrap().collect();
         assert_eq!(error(items[1].string()), "list[1]: expected a string, found null");
         let inner = body.required("object").unwrap().fields().unwrap();
         assert_eq!(
             error(inner.required("inner").unwrap().string()),
             "object.inner: expected a string, found an array"
         );
+    }
+
+    #[test]
+    fn items_are_counted_before_the_first_one_is_read() {
+        let body = fields(r#"{"list": [[], 2, "three"]}"#);
+        let list = body.required("list").unwrap();
+        for count in [0..=2, 4..=5] {
+            assert!(error(list.items(count)).ends_with("found 3"));
+        }
+        assert_eq!(list.items(3..=3).unwrap().count(), 3);
+        let last = list.items(0..=usize::MAX).unwrap().last().unwrap();
+        assert_eq!((last.path().to_string(), last.text()), ("list[2]".into(), "\"three\""));
+        assert_eq!(
+            error(body.required("list").unwrap().items(0..=1)),
+            "list: expected at most 1 items, found 3"
+        );
+    }
+
+    #[test]
+    fn strings_without_escapes_are_borrowed() {
+        let body = fields(r#"{"plain": "ä", "escaped": "\u0061"}"#);
+        let string = |name| body.required(name).unwrap().borrowed_string().unwrap();
+        assert!(matches!(string("plain"), Cow::Borrowed("ä")));
+        assert!(matches!(string("escaped"), Cow::Owned(text) if text == "a"));
     }
 
     #[test]

@@ -19,6 +19,19 @@ impl<'a> Object<'a> {
         object.out.push(b'}');
     }
 
+    /// Writes the start of an object: fields, and the name of one whose value the caller appends to `out`.
+    pub(crate) fn begin(out: &'a mut Vec<u8>, fields: impl FnOnce(&mut Object<'_>), last: &str) {
+        out.push(b'{');
+        let mut object = Object { out, empty: true };
+        fields(&mut object);
+        object.field(last);
+    }
+
+    /// Writes the name of a further field of an object. The caller appends the value to `out`.
+    pub(crate) fn next(out: &'a mut Vec<u8>, name: &str) {
+        Object { out, empty: false }.field(name);
+    }
+
     /// Writes further fields of an object that already has some, and closes it.
     pub(crate) fn resume(out: &'a mut Vec<u8>, fields: impl FnOnce(&mut Object<'_>)) {
         let mut object = Object { out, empty: false };

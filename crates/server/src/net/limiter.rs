@@ -5,21 +5,23 @@ use std::sync::Arc;
 use http::request::Parts;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-use crate::http::ApiError;
+use crate::http::{ApiError, MemoryBudget};
 use crate::limits::Limits;
 
-/// Enforces the limits on connections and requests.
+/// Enforces the limits on connections, requests and memory.
 pub(crate) struct Limiter {
     pub(super) limits: Limits,
     connections: Arc<Semaphore>,
     requests: Semaphore,
+    pub(super) memory: MemoryBudget,
 }
 
 impl Limiter {
     pub(crate) fn new(limits: Limits) -> Self {
         let slots = |count: usize| Semaphore::new(count.min(Semaphore::MAX_PERMITS));
         let connections = Arc::new(slots(limits.connections));
-        Self { limits, connections, requests: slots(limits.requests) }
+        let (requests, memory) = (slots(limits.requests), MemoryBudget::new(limits.memory_bytes));
+        Self { limits, connections, requests, memory }
     }
 
     /// Reserves a slot for a connection, or returns `None` if all are taken.

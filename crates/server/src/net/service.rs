@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::header::{EXPECT, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::Service;
@@ -23,7 +23,12 @@ use tokio::time::Instant;
 use super::NetContext;
 use super::connection::ConnectionControl;
 use super::request_body::RequestBody;
-use crate::http::{ApiError, REQUEST_ID, RequestName, request_id};
+use crate::http::{
+    ApiError, REQUEST_ID, RequestMemory, RequestName, UNCOUNTED_BYTES, content_length, request_id,
+};
+
+/// The most that a connection buffers of a streamed response, in bytes: hyper's write buffer and one more chunk.
+const BUFFERED_BYTES: u64 = 512 << 10;
 
 /// Changes a response just before it is sent, after the request was logged.
 ///
@@ -53,6 +58,7 @@ pub(super) async fn handle(
     let expects_continue = request.headers().contains_key(EXPECT);
     let origin = cors.origin(request.headers());
     let (mut parts, body) = request.into_parts();
+    let memory = limiter.memory.request();
     let body = RequestBody::new(body, expects_continue, limiter.limits.stall_timeout);
     let handling = async {
         let _slot = match limiter.request(&parts) {
@@ -60,6 +66,7 @@ pub(super) async fn handle(
             Err(rejection) => return Ok(Err(rejection)),
         };
         parts.extensions.insert(body.clone());
+        parts.extensions.insert(memory.clone());
         parts.extensions.insert(name.clone());
         let request = Request::from_parts(parts, body.clone());
         let handling = {
@@ -67,7 +74,7 @@ pub(super) async fn handle(
             AssertUnwindSafe(routes.call(request)).catch_unwind()
         };
         match with_timeout(limiter.limits.request_timeout, &body, handling).await {
-            Some(Ok(Ok(response))) => Ok(Ok(response)),
+            Some(Ok(Ok(response))) => Ok(count_response(response, &method, &memory).await),
             Some(Ok(Err(never))) => match never {},
             Some(Err(panic)) => Err(panic),
             None => Ok(Err(ApiError::timed_out())),
@@ -116,13 +123,52 @@ pub(super) async fn handle(
         Some(hook) => hook.apply(response, connection).await,
     };
     let connection = connection.clone();
-    response.map(|body| axum::body::Body::new(ResponseBody { body, connection }))
+    let memory = memory.is_reserved().then_some(memory);
+    response.map(|body| axum::body::Body::new(ResponseBody { body, connection, memory }))
+}
+
+/// Adjusts the reservation of a request to the size of its response, or to what is buffered of it if it is streamed.
+async fn count_response(
+    response: Response,
+    method: &Method,
+    memory: &RequestMemory,
+) -> Result<Response, ApiError> {
+    let Some(bytes) = response.body().size_hint().exact() else {
+        let bytes = content_length(response.headers()).unwrap_or(u64::MAX).min(BUFFERED_BYTES);
+        if bytes > UNCOUNTED_BYTES {
+            memory.reserve(bytes).await?;
+        }
+        return Ok(response);
+    };
+    let counted = if bytes > UNCOUNTED_BYTES { bytes } else { 0 };
+    if method.is_safe() {
+        memory.reserve(counted).await?;
+    } else {
+        // The request has been executed, so its response must not be an error.
+        memory.reserve_available(counted);
+    }
+    memory.release_all_but(counted);
+    Ok(response)
 }
 
 /// A response body that reports to the connection when it is dropped, which hyper does once it has read all of it.
 struct ResponseBody {
     body: axum::body::Body,
     connection: ConnectionControl,
+    /// What the request has reserved, if anything.
+    memory: Option<RequestMemory>,
+}
+
+/// A chunk of a response, with the reservation that it belongs to. hyper drops it when the client has received it.
+struct CountedChunk {
+    data: Bytes,
+    _memory: RequestMemory,
+}
+
+impl AsRef<[u8]> for CountedChunk {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
+    }
 }
 
 impl Body for ResponseBody {
@@ -133,7 +179,10 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        let Some(memory) = &self.memory else { return Poll::Ready(frame) };
+        let count = |data| Bytes::from_owner(CountedChunk { data, _memory: memory.clone() });
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(count))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -18,7 +18,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT d.id, d.uuid, d.created_at, d.updated_at, d.name, d.slug, d.description, d.owner, w.uuid, ",
-            "d.record_count, d.task_count FROM datasets d JOIN workspaces w ON w.id = d.workspace ",
+            "d.record_count, d.task_count, d.revision FROM datasets d JOIN workspaces w ON w.id = d.workspace ",
             $rest
         )
     };
@@ -30,6 +30,8 @@ pub(super) struct Found {
     pub(super) dataset: Dataset,
     pub(super) record_count: u64,
     pub(super) task_count: u64,
+    /// Changes with every change of the records.
+    pub(super) revision: u64,
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
@@ -47,6 +49,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
         },
         record_count: row.get(9)?,
         task_count: row.get(10)?,
+        revision: row.get(11)?,
     })
 }
 
@@ -71,13 +74,6 @@ pub(super) fn find(
             .optional()?,
     };
     found.ok_or_else(|| Missing::Dataset.into())
-}
-
-/// Returns the revision of a dataset. It changes with every change of its records.
-pub(super) fn revision(connection: &Connection, dataset: i64) -> Result<u64, StorageError> {
-    Ok(connection
-        .prepare_cached("SELECT revision FROM datasets WHERE id = ?1")?
-        .query_row([dataset], |row| row.get(0))?)
 }
 
 pub(super) fn create(

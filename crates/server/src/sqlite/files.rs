@@ -137,14 +137,13 @@ fn reuse(
     expires: Timestamp,
 ) -> Result<Option<FileEntry>, StorageError> {
     let found = datasets::find(connection, workspace, &DatasetKey::Id(dataset))?;
-    let revision = datasets::revision(connection, found.row)?;
     let id: Option<Uuid> = connection
         .prepare_cached(
             "UPDATE files SET expires_at = max(expires_at, ?4) WHERE id = (SELECT max(id) FROM files \
              WHERE dataset = ?1 AND revision = ?2 AND deleted_at IS NULL AND expires_at > ?3) RETURNING uuid",
         )?
         .query_row(
-            params![dataset, revision, Timestamp::now().micros(), expires.micros()],
+            params![dataset, found.revision, Timestamp::now().micros(), expires.micros()],
             |row| row.get(0),
         )
         .optional()?;
@@ -395,8 +394,10 @@ mod tests {
     }
 
     async fn revision(storage: &SqliteStorage, dataset: Uuid) -> u64 {
-        let key = DatasetKey::Id(dataset);
-        storage.visit_records(WORKSPACE, key, Box::new(|_| Ok(()))).await.unwrap()
+        let find = storage.read(move |connection| {
+            datasets::find(connection, WORKSPACE, &DatasetKey::Id(dataset))
+        });
+        find.await.unwrap().revision
     }
 
     /// Adds an export of the current revision.

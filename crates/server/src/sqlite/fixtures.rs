@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::budget::Cost;
-use super::{SqliteStorage, workspaces};
+use super::{SqliteStorage, take_bytes, workspaces};
 use crate::storage::{
     Campaign, CampaignEvents, Conversation, Event, FixtureStore, Missing, Pending, StorageError,
 };
@@ -207,17 +207,28 @@ impl FixtureStore for SqliteStorage {
         })
     }
 
-    fn events(&self, workspace: Uuid, ids: Vec<String>) -> Pending<Vec<Event>> {
+    fn events(&self, workspace: Uuid, ids: Vec<String>, max_bytes: usize) -> Pending<Vec<Event>> {
         self.read(move |connection| {
             let workspace = row(connection, workspace)?;
-            ids.into_iter().map(|id| event(connection, workspace, id)).collect()
+            let events = ids.into_iter().map(|id| event(connection, workspace, id));
+            take_bytes(events, max_bytes, |event| {
+                event.request_messages.len()
+                    + event.response_messages.len()
+                    + event.extra_fields.len()
+            })
         })
     }
 
-    fn conversations(&self, workspace: Uuid, ids: Vec<String>) -> Pending<Vec<Conversation>> {
+    fn conversations(
+        &self,
+        workspace: Uuid,
+        ids: Vec<String>,
+        max_bytes: usize,
+    ) -> Pending<Vec<Conversation>> {
         self.read(move |connection| {
             let workspace = row(connection, workspace)?;
-            ids.into_iter().map(|id| conversation(connection, workspace, id)).collect()
+            let found = ids.into_iter().map(|id| conversation(connection, workspace, id));
+            take_bytes(found, max_bytes, |conversation| conversation.messages.len())
         })
     }
 

@@ -10,7 +10,7 @@ use super::{SqliteStorage, Synchronous};
 use crate::disk_space::DiskSpace;
 use crate::storage::{
     DatasetKey, DatasetStore, DiskState, ImportCounts, ImportStore, NewDataset, NewRecord,
-    Progress, RecordStore, Storage, StorageError, Window,
+    Progress, RecordFormat, RecordStore, Selection, Storage, StorageError, Window,
 };
 
 const MB: u64 = 1 << 20;
@@ -112,8 +112,11 @@ async fn import_until_full(
 
 async fn count(storage: &SqliteStorage, dataset: &DatasetKey) -> u64 {
     let window = Window { offset: 0, limit: 0 };
-    let page = storage.record_page(WORKSPACE, dataset.clone(), window, Vec::new(), |_, _| {});
-    page.await.unwrap().count
+    let format =
+        RecordFormat { begin: |_, _| {}, middle: |_| {}, end: |_, _| {}, single_line: false };
+    let none = Selection::Dataset(dataset.clone(), window);
+    let page = storage.read_records(WORKSPACE, none, format, Vec::new(), 1);
+    page.await.unwrap().unwrap().count
 }
 
 async fn reclaim_all(disk: &SmallDisk<'_>, storage: &SqliteStorage) {

@@ -16,6 +16,8 @@ mod long_reader;
 mod positions;
 mod readers;
 mod reclaim;
+mod record_reads;
+mod record_stream;
 mod records;
 mod runs;
 mod schema;
@@ -139,6 +141,24 @@ impl SqliteStorage {
     ) -> Pending<T> {
         self.readers.run_inline(work)
     }
+}
+
+/// Returns the objects up to the one with which they reach `max_bytes`.
+fn take_bytes<T>(
+    objects: impl Iterator<Item = Result<T, StorageError>>,
+    max_bytes: usize,
+    size: impl Fn(&T) -> usize,
+) -> Result<Vec<T>, StorageError> {
+    let (mut taken, mut bytes) = (Vec::new(), 0);
+    for object in objects {
+        let object = object?;
+        bytes += size(&object);
+        taken.push(object);
+        if bytes >= max_bytes {
+            break;
+        }
+    }
+    Ok(taken)
 }
 
 impl Storage for SqliteStorage {

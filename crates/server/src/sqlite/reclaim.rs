@@ -159,7 +159,8 @@ mod tests {
     use crate::sqlite::SqliteStorage;
     use crate::storage::{
         Campaign, Conversation, Dataset, DatasetKey, DatasetStore, Event, FixtureStore,
-        ImportStore, NewDataset, NewRecord, Progress, RecordStore, Storage, Window,
+        ImportStore, NewDataset, NewRecord, Progress, RecordFormat, RecordStore, Selection,
+        Storage, Window,
     };
 
     const WORKSPACE: Uuid = Uuid::from_u128(1);
@@ -241,10 +242,16 @@ mod tests {
         let after = pages(&storage).await;
         assert!(after < before * 3 / 4, "{before} pages, then {after}");
         let all = Window { offset: 0, limit: 1_000 };
-        let records = storage.record_page(WORKSPACE, kept, all, Vec::new(), |body, record| {
-            body.extend_from_slice(record.payload);
-        });
-        let records = records.await.unwrap();
+        let format = RecordFormat {
+            begin: |_, _| {},
+            middle: |_| {},
+            // The properties are `{}`.
+            end: |body, _| body.truncate(body.len() - 2),
+            single_line: false,
+        };
+        let all = Selection::Dataset(kept, all);
+        let records = storage.read_records(WORKSPACE, all, format, Vec::new(), usize::MAX >> 1);
+        let records = records.await.unwrap().unwrap();
         assert_eq!((records.count, records.body), (500, payload().repeat(500).into_bytes()));
         let check = storage.read(|connection| {
             Ok(connection

@@ -1,32 +1,36 @@
 //! Records in SQLite.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
-use rusqlite::types::FromSqlError;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::budget::Cost;
-use super::{SqliteStorage, connection, datasets, positions, readers, runs};
+use super::{SqliteStorage, datasets, positions, record_reads, record_stream, runs, take_bytes};
 use crate::storage::{
-    DatasetKey, Missing, NewRecord, Pending, Record, RecordPage, RecordStore, RecordView,
-    RecordVisitor, RecordWriter, StorageError, Window,
+    DatasetKey, Missing, NewRecord, Pending, Record, RecordFormat, RecordPage, RecordStore,
+    RecordStream, Selection, StorageError,
 };
 use crate::time::Timestamp;
 
-/// The maximum capacity reserved in advance for a page, in bytes.
-const MAX_RESERVE: usize = 1 << 20;
+/// Up to this size, in bytes, records are read on the calling thread: a thread switch would take longer.
+const MAX_INLINE_BYTES: usize = 1 << 20;
 
 /// The location of a record.
-struct Location {
-    key: i64,
+pub(super) struct Location {
+    pub(super) key: i64,
     updated_at: Timestamp,
     dataset: i64,
-    dataset_id: Uuid,
+    pub(super) dataset_id: Uuid,
 }
 
 /// Returns the location of a record in the workspace.
-fn locate(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<Location, StorageError> {
+pub(super) fn locate(
+    connection: &Connection,
+    workspace: Uuid,
+    id: Uuid,
+) -> Result<Location, StorageError> {
     connection
         .prepare_cached(
             "SELECT r.key, r.updated_at, d.id, d.uuid FROM records r \
@@ -45,41 +49,6 @@ fn locate(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<Location
         })
         .optional()?
         .ok_or_else(|| Missing::Record(id).into())
-}
-
-/// A query for records, with the columns that [`view`] expects.
-macro_rules! select {
-    ($rest:literal) => {
-        concat!(
-            "SELECT id, created_at, updated_at, payload, properties, source FROM records ",
-            $rest
-        )
-    };
-}
-
-fn view<'a>(row: &'a Row<'_>, dataset: Uuid) -> rusqlite::Result<RecordView<'a>> {
-    Ok(RecordView {
-        id: row.get(0)?,
-        created_at: Timestamp::from_micros(row.get(1)?),
-        updated_at: Timestamp::from_micros(row.get(2)?),
-        dataset,
-        payload: row.get_ref(3)?.as_bytes()?,
-        properties: row.get_ref(4)?.as_bytes()?,
-        source: row.get_ref(5)?.as_str()?,
-    })
-}
-
-fn owned(view: RecordView<'_>) -> rusqlite::Result<Record> {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_owned()).map_err(FromSqlError::other);
-    Ok(Record {
-        id: view.id,
-        created_at: view.created_at,
-        updated_at: view.updated_at,
-        dataset: view.dataset,
-        payload: text(view.payload)?,
-        properties: text(view.properties)?,
-        source: view.source.to_owned(),
-    })
 }
 
 fn create(
@@ -124,59 +93,21 @@ pub(super) fn count(
 fn fetch(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<Record, StorageError> {
     let location = locate(connection, workspace, id)?;
     let record = connection
-        .prepare_cached(select!("WHERE key = ?1"))?
-        .query_row([location.key], |row| owned(view(row, location.dataset_id)?))?;
+        .prepare_cached(
+            "SELECT created_at, updated_at, payload, properties, source FROM records WHERE key = ?1",
+        )?
+        .query_row([location.key], |row| {
+            Ok(Record {
+                id,
+                created_at: Timestamp::from_micros(row.get(0)?),
+                updated_at: Timestamp::from_micros(row.get(1)?),
+                dataset: location.dataset_id,
+                payload: row.get(2)?,
+                properties: row.get(3)?,
+                source: row.get(4)?,
+            })
+        })?;
     Ok(record)
-}
-
-/// Appends a page of records to `body`.
-fn page(
-    connection: &Connection,
-    workspace: Uuid,
-    dataset: &DatasetKey,
-    window: Window,
-    mut body: Vec<u8>,
-    write: RecordWriter,
-) -> Result<RecordPage, StorageError> {
-    let found = datasets::find(connection, workspace, dataset)?;
-    let mut statement =
-        connection.prepare_cached(select!("WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT ?3"))?;
-    let mut wanted = window.limit as usize;
-    for (first, last) in runs::key_ranges(connection, found.row, window)? {
-        let mut rows = statement.query(params![first, last, wanted])?;
-        while let Some(row) = rows.next()? {
-            let before = body.len();
-            write(&mut body, view(row, found.dataset.id)?);
-            wanted -= 1;
-            // Records of a dataset usually have similar sizes, so this avoids reallocations. The additional eighth is for larger
-            // ones.
-            let record = body.len() - before;
-            if body.capacity() - body.len() < record {
-                body.reserve((record * (wanted + 1) / 8 * 9).min(MAX_RESERVE));
-            }
-        }
-    }
-    Ok(RecordPage { count: found.record_count, body })
-}
-
-/// Visits every record of a dataset. Returns the revision of the dataset.
-fn visit(
-    connection: &Connection,
-    workspace: Uuid,
-    dataset: &DatasetKey,
-    mut visitor: RecordVisitor,
-) -> Result<u64, StorageError> {
-    let found = datasets::find(connection, workspace, dataset)?;
-    let mut statement =
-        connection.prepare_cached(select!("WHERE key BETWEEN ?1 AND ?2 ORDER BY key"))?;
-    let all = Window { offset: 0, limit: u32::MAX };
-    for (first, last) in runs::key_ranges(connection, found.row, all)? {
-        let mut rows = statement.query([first, last])?;
-        while let Some(row) = rows.next()? {
-            visitor(view(row, found.dataset.id)?)?;
-        }
-    }
-    datasets::revision(connection, found.row)
 }
 
 fn replace(
@@ -220,24 +151,40 @@ impl RecordStore for SqliteStorage {
         self.write_costing(cost, move |connection| create(connection, workspace, &dataset, new))
     }
 
-    fn record(&self, workspace: Uuid, id: Uuid) -> Pending<Record> {
-        self.look_up(move |connection| fetch(connection, workspace, id))
-    }
-
-    fn record_page(
+    fn read_records(
         &self,
         workspace: Uuid,
-        dataset: DatasetKey,
-        window: Window,
+        selection: Selection,
+        format: RecordFormat,
         body: Vec<u8>,
-        write: RecordWriter,
-    ) -> Pending<RecordPage> {
-        self.look_up(move |connection| page(connection, workspace, &dataset, window, body, write))
+        max_bytes: usize,
+    ) -> Pending<Option<RecordPage>> {
+        let read = move |connection: &Connection| {
+            record_reads::page(connection, workspace, &selection, format, body, max_bytes)
+        };
+        if max_bytes <= MAX_INLINE_BYTES { self.look_up(read) } else { self.read(read) }
     }
 
-    fn records_by_id(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<Vec<Record>> {
+    fn stream_records(
+        &self,
+        workspace: Uuid,
+        selection: Selection,
+        format: RecordFormat,
+        body: Vec<u8>,
+        stall_timeout: Duration,
+    ) -> Pending<RecordStream> {
+        record_stream::start(self.path.clone(), workspace, selection, format, body, stall_timeout)
+    }
+
+    fn records_by_id(
+        &self,
+        workspace: Uuid,
+        ids: Vec<Uuid>,
+        max_bytes: usize,
+    ) -> Pending<Vec<Record>> {
         self.read(move |connection| {
-            ids.into_iter().map(|id| fetch(connection, workspace, id)).collect()
+            let records = ids.into_iter().map(|id| fetch(connection, workspace, id));
+            take_bytes(records, max_bytes, |record| record.payload.len() + record.properties.len())
         })
     }
 
@@ -245,21 +192,6 @@ impl RecordStore for SqliteStorage {
         self.read(move |connection| {
             ids.into_iter().try_for_each(|id| locate(connection, workspace, id).map(|_| ()))
         })
-    }
-
-    fn visit_records(
-        &self,
-        workspace: Uuid,
-        dataset: DatasetKey,
-        visitor: RecordVisitor,
-    ) -> Pending<u64> {
-        // A long read would block one of the few reader threads, so it gets its own connection and thread.
-        let path = self.path.clone();
-        let reading = tokio::task::spawn_blocking(move || {
-            let connection = connection::reader(&path)?;
-            readers::read(&connection, |connection| visit(connection, workspace, &dataset, visitor))
-        });
-        Box::pin(async move { reading.await.unwrap_or(Err(StorageError::Stopped)) })
     }
 
     fn replace_payload(&self, workspace: Uuid, id: Uuid, payload: String) -> Pending<()> {

@@ -55,11 +55,10 @@ impl DatasetStore for FailingStorage {
 impl RecordStore for FailingStorage {
     forward! {
         writes fn create_record(&self, workspace: Uuid, dataset: DatasetKey, new: NewRecord) -> Record;
-        reads fn record(&self, workspace: Uuid, id: Uuid) -> Record;
-        reads fn record_page(&self, workspace: Uuid, dataset: DatasetKey, window: Window, text: Vec<u8>, write: RecordWriter) -> RecordPage;
-        reads fn records_by_id(&self, workspace: Uuid, ids: Vec<Uuid>) -> Vec<Record>;
+        reads fn read_records(&self, workspace: Uuid, selection: Selection, format: RecordFormat, body: Vec<u8>, max_bytes: usize) -> Option<RecordPage>;
+        reads fn stream_records(&self, workspace: Uuid, selection: Selection, format: RecordFormat, body: Vec<u8>, stall_timeout: std::time::Duration) -> RecordStream;
+        reads fn records_by_id(&self, workspace: Uuid, ids: Vec<Uuid>, max_bytes: usize) -> Vec<Record>;
         reads fn require_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> ();
-        reads fn visit_records(&self, workspace: Uuid, dataset: DatasetKey, visitor: RecordVisitor) -> u64;
         writes fn replace_payload(&self, workspace: Uuid, id: Uuid, payload: String) -> ();
         writes fn replace_properties(&self, workspace: Uuid, id: Uuid, properties: String) -> ();
         writes fn delete_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> ();
@@ -100,8 +99,8 @@ impl FixtureStore for FailingStorage {
         writes fn insert_events(&self, workspace: Uuid, events: Vec<Event>) -> ();
         writes fn insert_conversations(&self, workspace: Uuid, conversations: Vec<Conversation>) -> ();
         writes fn insert_campaign(&self, workspace: Uuid, campaign: Campaign) -> ();
-        reads fn events(&self, workspace: Uuid, ids: Vec<String>) -> Vec<Event>;
-        reads fn conversations(&self, workspace: Uuid, ids: Vec<String>) -> Vec<Conversation>;
+        reads fn events(&self, workspace: Uuid, ids: Vec<String>, max_bytes: usize) -> Vec<Event>;
+        reads fn conversations(&self, workspace: Uuid, ids: Vec<String>, max_bytes: usize) -> Vec<Conversation>;
         reads fn require_events(&self, workspace: Uuid, ids: Vec<String>) -> ();
         reads fn require_conversations(&self, workspace: Uuid, ids: Vec<String>) -> ();
         reads fn campaign_events(&self, workspace: Uuid, campaign: Uuid) -> CampaignEvents;

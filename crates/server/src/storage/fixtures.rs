@@ -52,11 +52,17 @@ pub(crate) trait FixtureStore {
     /// Inserts a campaign. An existing campaign with the same id is replaced.
     fn insert_campaign(&self, workspace: Uuid, campaign: Campaign) -> Pending<()>;
 
-    /// Returns events in the order of `ids`. Fails at the first one that does not exist.
-    fn events(&self, workspace: Uuid, ids: Vec<String>) -> Pending<Vec<Event>>;
+    /// Returns events in the order of `ids`: at least one, and no more after those that together reach `max_bytes`. Fails at the
+    /// first one that does not exist.
+    fn events(&self, workspace: Uuid, ids: Vec<String>, max_bytes: usize) -> Pending<Vec<Event>>;
 
-    /// Returns conversations in the order of `ids`. Fails at the first one that does not exist.
-    fn conversations(&self, workspace: Uuid, ids: Vec<String>) -> Pending<Vec<Conversation>>;
+    /// Like [`events`](Self::events), for conversations.
+    fn conversations(
+        &self,
+        workspace: Uuid,
+        ids: Vec<String>,
+        max_bytes: usize,
+    ) -> Pending<Vec<Conversation>>;
 
     /// Fails if one of the events does not exist.
     fn require_events(&self, workspace: Uuid, ids: Vec<String>) -> Pending<()>;

@@ -29,7 +29,7 @@ pub(crate) use fixtures::{Campaign, CampaignEvents, Conversation, Event, Fixture
 pub(crate) use health::{DiskState, Health};
 pub(crate) use imports::{ImportCounts, ImportStore, Progress, Task};
 pub(crate) use records::{
-    NewRecord, Record, RecordPage, RecordStore, RecordView, RecordVisitor, RecordWriter,
+    NewRecord, Record, RecordFormat, RecordHead, RecordPage, RecordStore, RecordStream, Selection,
 };
 pub(crate) use seed::{Seed, SeedDataset, SeedStore};
 

@@ -1,12 +1,14 @@
 //! Storage of records. Payload and properties are stored as the JSON that was received, byte for byte.
 
 use std::fmt;
-use std::io;
+use std::time::Duration;
 
 use mistral_datasets_types::RecordSource;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::{DatasetKey, Pending, Window};
+use super::{DatasetKey, Pending, StorageError, Window};
 use crate::time::Timestamp;
 
 /// A record.
@@ -34,28 +36,24 @@ impl NewRecord {
     }
 }
 
-/// A record borrowed from the database row. Its JSON was validated when it was written, so it is not validated again.
+/// A record without its payload and properties, borrowed from the database row.
 #[derive(Clone, Copy)]
-pub(crate) struct RecordView<'a> {
+pub(crate) struct RecordHead<'a> {
     pub(crate) id: Uuid,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     pub(crate) dataset: Uuid,
-    pub(crate) payload: &'a [u8],
-    pub(crate) properties: &'a [u8],
     pub(crate) source: &'a str,
 }
 
 impl Record {
-    /// Borrows the record.
-    pub(crate) fn view(&self) -> RecordView<'_> {
-        RecordView {
+    /// Borrows the record without its payload and properties.
+    pub(crate) fn head(&self) -> RecordHead<'_> {
+        RecordHead {
             id: self.id,
             created_at: self.created_at,
             updated_at: self.updated_at,
             dataset: self.dataset,
-            payload: self.payload.as_bytes(),
-            properties: self.properties.as_bytes(),
             source: &self.source,
         }
     }
@@ -68,17 +66,53 @@ impl fmt::Debug for Record {
     }
 }
 
-/// Receives records one by one. An error stops the iteration.
-pub(crate) type RecordVisitor = Box<dyn FnMut(RecordView<'_>) -> io::Result<()> + Send>;
+/// The records to read.
+#[derive(Clone, Debug)]
+pub(crate) enum Selection {
+    /// Records of a dataset, in insertion order.
+    Dataset(DatasetKey, Window),
+    /// A single record.
+    Record(Uuid),
+}
 
-/// Appends a record to a buffer.
-pub(crate) type RecordWriter = fn(&mut Vec<u8>, RecordView<'_>);
+/// How records are serialized: `begin`, the payload, `middle`, the properties, `end`.
+///
+/// The storage writes payloads and properties itself, large ones in pieces. They were validated when they were stored.
+#[derive(Clone, Copy)]
+pub(crate) struct RecordFormat {
+    pub(crate) begin: fn(&mut Vec<u8>, RecordHead<'_>),
+    pub(crate) middle: fn(&mut Vec<u8>),
+    pub(crate) end: fn(&mut Vec<u8>, RecordHead<'_>),
+    /// Whether payloads and properties are put on a single line.
+    pub(crate) single_line: bool,
+}
 
-/// A page of records, serialized.
+/// Serialized records.
 pub(crate) struct RecordPage {
     /// The number of records in the dataset.
     pub(crate) count: u64,
     pub(crate) body: Vec<u8>,
+}
+
+/// Records that are serialized while they are read, from one consistent snapshot. Dropping the stream ends the snapshot.
+pub(crate) struct RecordStream {
+    /// The number of records in the dataset.
+    pub(crate) count: u64,
+    /// The revision of the dataset, which changes with every change of its records. 0 for a single record.
+    pub(crate) revision: u64,
+    pub(crate) batches: mpsc::Receiver<Vec<u8>>,
+    /// Ends after the last batch.
+    pub(crate) reading: JoinHandle<Result<(), StorageError>>,
+}
+
+impl RecordStream {
+    /// Returns the next batch, or `None` after the last one. A batch has a bounded size, whatever the size of the records.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, StorageError> {
+        match self.batches.recv().await {
+            Some(batch) => Ok(Some(batch)),
+            None => (&mut self.reading).await.unwrap_or(Err(StorageError::Stopped)).map(|()| None),
+        }
+    }
 }
 
 /// Stores records.
@@ -91,35 +125,41 @@ pub(crate) trait RecordStore {
         new: NewRecord,
     ) -> Pending<Record>;
 
-    /// Returns a record.
-    fn record(&self, workspace: Uuid, id: Uuid) -> Pending<Record>;
-
-    /// Appends records of a dataset to `body`, in insertion order.
+    /// Appends serialized records to `body`. Returns `None` if that takes more than `max_bytes`.
     ///
     /// They are serialized directly from the database rows: listing records is the most frequent request.
-    fn record_page(
+    fn read_records(
         &self,
         workspace: Uuid,
-        dataset: DatasetKey,
-        window: Window,
+        selection: Selection,
+        format: RecordFormat,
         body: Vec<u8>,
-        write: RecordWriter,
-    ) -> Pending<RecordPage>;
+        max_bytes: usize,
+    ) -> Pending<Option<RecordPage>>;
 
-    /// Returns records in the order of `ids`. Fails at the first one that does not exist.
-    fn records_by_id(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<Vec<Record>>;
+    /// Serializes records in batches of bounded size. The first batch starts with `body`.
+    ///
+    /// The stream fails if a batch is not taken within `stall_timeout`, because a snapshot keeps the WAL from shrinking.
+    fn stream_records(
+        &self,
+        workspace: Uuid,
+        selection: Selection,
+        format: RecordFormat,
+        body: Vec<u8>,
+        stall_timeout: Duration,
+    ) -> Pending<RecordStream>;
+
+    /// Returns records in the order of `ids`: at least one, and no more after those that together reach `max_bytes`. Fails at the
+    /// first one that does not exist.
+    fn records_by_id(
+        &self,
+        workspace: Uuid,
+        ids: Vec<Uuid>,
+        max_bytes: usize,
+    ) -> Pending<Vec<Record>>;
 
     /// Fails if one of the records does not exist.
     fn require_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<()>;
-
-    /// Passes all records of a dataset to the visitor, in order, from one consistent snapshot. Returns the revision of the
-    /// dataset, which changes with every change of its records.
-    fn visit_records(
-        &self,
-        workspace: Uuid,
-        dataset: DatasetKey,
-        visitor: RecordVisitor,
-    ) -> Pending<u64>;
 
     /// Replaces the payload of a record.
     fn replace_payload(&self, workspace: Uuid, id: Uuid, payload: String) -> Pending<()>;

@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::TestApp;
-use super::faults::Rule;
+use super::faults::{AddError, MAX_RULES, Rule};
 use crate::api;
 use crate::http::{ApiError, Caller, JsonBody, json, no_content};
 
@@ -14,18 +14,27 @@ pub(super) async fn add(
     caller: Caller,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let rules = body.one_or_items()?.iter().map(Rule::read).collect::<Result<Vec<_>, _>>()?;
-    let response = api::object(|object| {
-        state.faults.add(caller.workspace, rules, object.field("faults"));
+    let rules = body.parse(|body| {
+        let rules = body.one_or_items(MAX_RULES)?;
+        Ok(rules.map(|rule| Rule::read(&rule)).collect::<Result<Vec<_>, _>>()?)
     });
+    let rules = rules.await?;
+    let added = state.faults.add(caller.workspace, rules).map_err(|error| match error {
+        AddError::TooMany => ApiError::validation(error.to_string()),
+        AddError::TooLarge => ApiError::too_large(error.to_string()),
+    })?;
+    let response = api::object(|object| object.raw("faults", added));
     Ok(json(StatusCode::CREATED, response))
 }
 
-pub(super) async fn list(State(state): State<TestApp>, caller: Caller) -> Response {
-    let response = api::object(|object| {
-        state.faults.write_rules(caller.workspace, object.field("faults"));
-    });
-    json(StatusCode::OK, response)
+pub(super) async fn list(
+    State(state): State<TestApp>,
+    caller: Caller,
+) -> Result<Response, ApiError> {
+    written(move || {
+        api::object(|object| state.faults.write_rules(caller.workspace, object.field("faults")))
+    })
+    .await
 }
 
 pub(super) async fn clear(State(state): State<TestApp>, caller: Caller) -> Response {
@@ -33,11 +42,20 @@ pub(super) async fn clear(State(state): State<TestApp>, caller: Caller) -> Respo
     no_content()
 }
 
-pub(super) async fn journal(State(state): State<TestApp>, caller: Caller) -> Response {
-    let response = api::object(|object| {
-        state.faults.write_journal(caller.workspace, object.field("requests"));
-    });
-    json(StatusCode::OK, response)
+pub(super) async fn journal(
+    State(state): State<TestApp>,
+    caller: Caller,
+) -> Result<Response, ApiError> {
+    written(move || {
+        api::object(|object| state.faults.write_journal(caller.workspace, object.field("requests")))
+    })
+    .await
+}
+
+/// Returns a response that may take long to write.
+async fn written(write: impl FnOnce() -> Vec<u8> + Send + 'static) -> Result<Response, ApiError> {
+    let written = tokio::task::spawn_blocking(write).await;
+    Ok(json(StatusCode::OK, written.map_err(|error| ApiError::internal(&error))?))
 }
 
 pub(super) async fn clear_journal(State(state): State<TestApp>, caller: Caller) -> Response {

@@ -10,12 +10,21 @@ use crate::http::{ApiError, Caller, JsonBody, json, no_content};
 use crate::json::{Object, array};
 use crate::storage::{Conversation, Event};
 
+/// The maximum number of events or conversations in a request.
+const MAX_FIXTURES: usize = 10_000;
+
 pub(super) async fn events(
     State(state): State<TestApp>,
     caller: Caller,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let events = body.items()?.iter().map(seed::event).collect::<Result<Vec<_>, _>>()?;
+    let events = body.parse(|body| {
+        Ok(body
+            .items(MAX_FIXTURES)?
+            .map(|event| seed::event(&event))
+            .collect::<Result<Vec<_>, _>>()?)
+    });
+    let events = events.await?;
     let mut response = Vec::new();
     array(&mut response, &events, |out, event: &Event| {
         Object::write(out, |object| {
@@ -34,8 +43,11 @@ pub(super) async fn conversations(
     caller: Caller,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let conversations =
-        body.items()?.iter().map(seed::conversation).collect::<Result<Vec<_>, _>>()?;
+    let conversations = body.parse(|body| {
+        let values = body.items(MAX_FIXTURES)?;
+        Ok(values.map(|value| seed::conversation(&value)).collect::<Result<Vec<_>, _>>()?)
+    });
+    let conversations = conversations.await?;
     let mut response = Vec::new();
     array(&mut response, &conversations, |out, conversation: &Conversation| {
         Object::write(out, |object| {
@@ -52,7 +64,7 @@ pub(super) async fn campaigns(
     caller: Caller,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let campaign = seed::campaign(&body.fields()?)?;
+    let campaign = body.parse(|body| Ok(seed::campaign(&body.fields()?)?)).await?;
     let mut response = Vec::new();
     Object::write(&mut response, |object| {
         object.uuid("id", campaign.id);

@@ -21,6 +21,7 @@ mod limits;
 mod linearizability;
 mod links;
 mod locking;
+mod memory;
 mod metrics;
 mod model;
 mod pagination;

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 /// The maximum number of requests in a journal.
 pub(super) const MAX_ENTRIES: usize = 10_000;
 
-/// The maximum number of bytes stored of a path. This and [`MAX_HEADER_BYTES`] bound the memory of a full journal.
+/// The maximum number of bytes stored of a path.
 const MAX_PATH_BYTES: usize = 2 << 10;
 
 /// The maximum number of bytes stored of all headers of a request.
@@ -26,6 +26,8 @@ const SECRET_HEADERS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZAT
 /// A recorded request.
 #[derive(Debug)]
 pub(super) struct Entry {
+    /// What the entry adds to [`Journal::bytes`].
+    bytes: usize,
     number: u64,
     method: Method,
     path: Box<str>,
@@ -56,8 +58,11 @@ pub(super) struct Arrival<'a> {
 }
 
 /// The most recent requests, in order of arrival.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Journal {
+    /// About how much memory the entries take, in bytes. Shared headers count for the first entry that has them.
+    bytes: usize,
+    max_bytes: usize,
     entries: VecDeque<Entry>,
     /// The number of requests recorded so far, including removed ones.
     count: u64,
@@ -65,28 +70,63 @@ pub(super) struct Journal {
     buffer: Vec<u8>,
 }
 
+impl Default for Journal {
+    fn default() -> Self {
+        let entries = VecDeque::new();
+        Self { bytes: 0, max_bytes: usize::MAX, entries, count: 0, buffer: Vec::new() }
+    }
+}
+
 impl Journal {
+    /// Limits the memory of the entries. The oldest ones that exceed it are removed.
+    pub(super) fn limit_bytes(&mut self, max_bytes: usize) {
+        self.max_bytes = max_bytes;
+        self.remove_excess();
+    }
+
+    /// Returns about how much memory the entries take, in bytes.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn remove_excess(&mut self) {
+        while (self.bytes > self.max_bytes || self.entries.len() > MAX_ENTRIES)
+            && let Some(oldest) = self.entries.pop_front()
+        {
+            self.bytes -= oldest.bytes;
+            if let Some(next) = self.entries.front_mut()
+                && Arc::ptr_eq(&next.headers, &oldest.headers)
+            {
+                next.bytes += oldest.headers.len();
+                self.bytes += oldest.headers.len();
+            }
+        }
+    }
+
     /// Records a request. Returns its number, counted from 1.
     pub(super) fn record(&mut self, arrival: &Arrival<'_>, fault: Option<Uuid>) -> u64 {
         self.count += 1;
-        if self.entries.len() == MAX_ENTRIES {
-            self.entries.pop_front();
-        }
         encode_headers(&mut self.buffer, arrival.headers);
-        let headers = match self.entries.back() {
-            Some(last) if *last.headers == *self.buffer => Arc::clone(&last.headers),
-            _ => Arc::from(&*self.buffer),
+        let (headers, header_bytes) = match self.entries.back() {
+            Some(last) if *last.headers == *self.buffer => (Arc::clone(&last.headers), 0),
+            _ => (Arc::from(&*self.buffer), self.buffer.len()),
         };
+        let path = truncate(arrival.path);
+        let bytes = size_of::<Entry>() + path.len() + header_bytes;
+        self.bytes += bytes;
         self.entries.push_back(Entry {
+            bytes,
             number: self.count,
             method: arrival.method.clone(),
-            path: truncate(arrival.path).into(),
+            path: path.into(),
             operation: arrival.operation,
             headers,
             started_at: Timestamp::now(),
             fault,
             outcome: None,
         });
+        self.remove_excess();
         self.count
     }
 
@@ -102,6 +142,7 @@ impl Journal {
     /// Removes all requests. Numbering continues, so that numbers stay unique.
     pub(super) fn clear(&mut self) {
         self.entries = VecDeque::new();
+        self.bytes = 0;
     }
 
     /// Writes the requests as a JSON array, oldest first.
@@ -219,6 +260,30 @@ mod tests {
         journal.record_outcome(7, OUTCOME);
         assert!(read(&journal).is_empty());
         assert_eq!(record(&mut journal, "/", &headers), MAX_ENTRIES as u64 + 6);
+    }
+
+    #[test]
+    fn the_oldest_entries_are_removed_above_a_size() {
+        let mut journal = Journal::default();
+        let mut headers = HeaderMap::new();
+        headers.insert("x", HeaderValue::from_str(&"x".repeat(1_000)).unwrap());
+        for _ in 0..100 {
+            record(&mut journal, "/", &headers);
+        }
+        // The headers are shared.
+        assert!(journal.bytes() < 40_000, "{}", journal.bytes());
+        journal.limit_bytes(10_000);
+        let kept = read(&journal).len();
+        assert!((10..100).contains(&kept), "{kept}");
+        for n in 0..100 {
+            headers.insert("y", n.into());
+            record(&mut journal, "/", &headers);
+        }
+        assert!(journal.bytes() <= 10_000 && (5..10).contains(&read(&journal).len()));
+        let recount = journal.entries.iter().map(|entry| entry.bytes).sum::<usize>();
+        assert_eq!(recount, journal.bytes());
+        journal.clear();
+        assert_eq!(journal.bytes(), 0);
     }
 
     #[test]

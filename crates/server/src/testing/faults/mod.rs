@@ -17,4 +17,4 @@ mod workspaces;
 use injection::FaultInjection;
 pub(super) use middleware::record_and_inject;
 pub(super) use rule::Rule;
-pub(super) use workspaces::Faults;
+pub(super) use workspaces::{AddError, Faults, MAX_RULES};

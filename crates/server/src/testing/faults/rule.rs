@@ -17,6 +17,9 @@ use crate::json::{Fields, JsonError, Value};
 /// The maximum of every delay, in milliseconds.
 pub(super) const MAX_DELAY_MS: u64 = 10 * 60 * 1000;
 
+/// The maximum size of a rule, in bytes of JSON.
+pub(super) const MAX_RULE_BYTES: usize = 1 << 20;
+
 /// The fields of a rule.
 const FIELDS: &[&str] = &[
     "method",
@@ -85,6 +88,9 @@ pub(super) struct Drip {
 impl Rule {
     /// Reads and validates a rule.
     pub(crate) fn read(value: &Value<'_>) -> Result<Self, JsonError> {
+        if value.text().len() > MAX_RULE_BYTES {
+            return Err(value.error(format!("a rule has at most {MAX_RULE_BYTES} bytes")));
+        }
         let fields = value.fields()?;
         fields.allow_only(FIELDS)?;
         let status = fields.optional("status").map(|value| status(&value)).transpose()?;
@@ -168,6 +174,13 @@ impl Rule {
             return Err(fields.error("", message));
         }
         Ok(())
+    }
+
+    /// Returns about how much memory the rule takes, in bytes.
+    pub(super) fn size(&self) -> usize {
+        let fields: usize = self.fields.iter().map(|(name, text)| name.len() + text.len()).sum();
+        // Headers and the body are kept in another form as well.
+        1_024 + 2 * fields
     }
 
     /// Returns the fields as the client sent them, each a name and raw JSON.
@@ -303,9 +316,9 @@ mod tests {
 
     fn read(rule: serde_json::Value) -> Result<Rule, String> {
         let text = rule.to_string();
-        let values =
-            Document::read(text.as_bytes(), "the body", MAX_DEPTH).unwrap().one_or_items().unwrap();
-        Rule::read(&values[0]).map_err(|error| error.to_string())
+        let document = Document::read(text.as_bytes(), "the body", MAX_DEPTH).unwrap();
+        let value = document.one_or_items(1).unwrap().next().unwrap();
+        Rule::read(&value).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -361,6 +374,14 @@ mod tests {
             let error = read(rule.clone()).expect_err(&rule.to_string());
             assert!(error.starts_with(place), "{rule}: {error}");
         }
+    }
+
+    #[test]
+    fn the_size_of_a_rule_is_limited() {
+        let rule = |bytes: usize| read(json!({"status": 500, "body": "x".repeat(bytes)}));
+        let accepted = rule(MAX_RULE_BYTES - 100).unwrap();
+        assert!(accepted.size() >= 2 * (MAX_RULE_BYTES - 100));
+        assert_eq!(rule(MAX_RULE_BYTES).unwrap_err(), "a rule has at most 1048576 bytes");
     }
 
     #[test]

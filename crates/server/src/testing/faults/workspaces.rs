@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use http::Method;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::journal::{Arrival, Journal, Outcome};
@@ -15,13 +16,39 @@ use crate::json::{Object, array};
 /// The maximum number of workspaces kept in memory. If any key is accepted, clients can create arbitrarily many.
 const MAX_WORKSPACES: usize = 128;
 
-/// The number of rules in a workspace above which exhausted rules are removed when new ones are added. Otherwise tests that never
-/// clear their rules would slow down later requests.
-const MAX_RULES: usize = 1_000;
+/// The maximum number of rules in a workspace. Exhausted rules are removed when new ones would exceed it.
+pub(crate) const MAX_RULES: usize = 1_000;
+
+/// The memory for the rules of all workspaces, in KiB.
+const RULE_MEMORY: usize = 32 << 10;
+
+/// The memory for the journals of all workspaces, in bytes. Each workspace gets the same share.
+const JOURNAL_BYTES: usize = 32 << 20;
 
 /// The fault rules and journals of all workspaces.
-#[derive(Debug, Default)]
-pub(crate) struct Faults(RwLock<HashMap<Uuid, Arc<Workspace>>>);
+#[derive(Debug)]
+pub(crate) struct Faults {
+    workspaces: RwLock<HashMap<Uuid, Arc<Workspace>>>,
+    /// The memory that is left for rules, in KiB.
+    rule_memory: Arc<Semaphore>,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self { workspaces: RwLock::default(), rule_memory: Arc::new(Semaphore::new(RULE_MEMORY)) }
+    }
+}
+
+/// An error adding rules.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AddError {
+    #[error(
+        "a workspace has at most {MAX_RULES} fault rules; remove rules with `DELETE /local/v1/faults`"
+    )]
+    TooMany,
+    #[error("the fault rules of all workspaces take more than {} MiB; remove rules with `DELETE /local/v1/faults`", RULE_MEMORY >> 10)]
+    TooLarge,
+}
 
 /// The fault rules and the journal of a workspace.
 #[derive(Debug)]
@@ -39,6 +66,8 @@ struct State {
 struct ActiveRule {
     id: Uuid,
     rule: Arc<Rule>,
+    /// The memory of the rule, which is released with it.
+    _memory: OwnedSemaphorePermit,
     /// The number of matching requests, including skipped ones.
     matched: u64,
     /// The number of requests that were affected.
@@ -58,7 +87,7 @@ impl Faults {
         if let Some(existing) = self.existing(workspace) {
             return existing;
         }
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.workspaces.write().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MAX_WORKSPACES && !all.contains_key(&workspace) {
             // Workspaces without rules are evicted first, because an old journal is hardly needed.
             let evicted = all.iter().min_by_key(|(_, other)| {
@@ -69,28 +98,59 @@ impl Faults {
                 all.remove(&evicted);
             }
         }
-        Arc::clone(all.entry(workspace).or_insert_with(|| Arc::new(Workspace::new())))
+        let created =
+            Arc::clone(all.entry(workspace).or_insert_with(|| Arc::new(Workspace::new())));
+        let share = JOURNAL_BYTES / all.len();
+        all.values().for_each(|workspace| workspace.state().journal.limit_bytes(share));
+        created
     }
 
     fn existing(&self, workspace: Uuid) -> Option<Arc<Workspace>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&workspace).map(Arc::clone)
+        self.workspaces
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&workspace)
+            .map(Arc::clone)
     }
 
-    /// Adds rules after the existing ones, and writes the new ones as a JSON array.
-    pub(crate) fn add(&self, workspace: Uuid, rules: Vec<Rule>, out: &mut Vec<u8>) {
+    /// Adds rules after the existing ones, and returns the new ones as a JSON array. Adds all of them or none.
+    pub(crate) fn add(&self, workspace: Uuid, rules: Vec<Rule>) -> Result<Vec<u8>, AddError> {
+        let mut reserved = Vec::with_capacity(rules.len());
+        for rule in &rules {
+            reserved.push(self.reserve(rule.size()).ok_or(AddError::TooLarge)?);
+        }
         let workspace = self.workspace(workspace);
         let mut state = workspace.state();
         if state.rules.len() + rules.len() > MAX_RULES {
             state.rules.retain(|active| !active.is_exhausted());
         }
+        if state.rules.len() + rules.len() > MAX_RULES {
+            return Err(AddError::TooMany);
+        }
         let first_new = state.rules.len();
-        state.rules.extend(rules.into_iter().map(|rule| ActiveRule {
+        state.rules.extend(rules.into_iter().zip(reserved).map(|(rule, memory)| ActiveRule {
             id: Uuid::now_v7(),
             rule: Arc::new(rule),
+            _memory: memory,
             matched: 0,
             applied: 0,
         }));
-        array(out, &state.rules[first_new..], |out, active| active.write(out));
+        let mut out = Vec::new();
+        array(&mut out, &state.rules[first_new..], |out, active| active.write(out));
+        Ok(out)
+    }
+
+    /// Reserves memory for a rule. If there is too little, removes the exhausted rules of all workspaces.
+    fn reserve(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(bytes.div_ceil(1 << 10)).ok()?;
+        let reserve = || Arc::clone(&self.rule_memory).try_acquire_many_owned(units).ok();
+        reserve().or_else(|| {
+            let all = self.workspaces.read().unwrap_or_else(PoisonError::into_inner);
+            for workspace in all.values() {
+                workspace.state().rules.retain(|active| !active.is_exhausted());
+            }
+            reserve()
+        })
     }
 
     /// Writes the rules as a JSON array.
@@ -201,9 +261,9 @@ mod tests {
 
     fn rules(rules: Value) -> Vec<Rule> {
         let text = rules.to_string();
-        let values =
-            Document::read(text.as_bytes(), "the body", MAX_DEPTH).unwrap().one_or_items().unwrap();
-        values.iter().map(|value| Rule::read(value).unwrap()).collect()
+        let document = Document::read(text.as_bytes(), "the body", MAX_DEPTH).unwrap();
+        let values = document.one_or_items(MAX_RULES).unwrap();
+        values.map(|value| Rule::read(&value).unwrap()).collect()
     }
 
     /// Sends a request. Returns the status of the rule that applied to it.
@@ -227,7 +287,7 @@ mod tests {
             {"status": 501, "times": 1},
             {"status": 502, "times": null, "method": "POST"},
         ]);
-        faults.add(A, rules(sequence), &mut Vec::new());
+        faults.add(A, rules(sequence)).unwrap();
         let affected: Vec<_> = (0..5).map(|_| send(&faults, A)).collect();
         // The first rule skips the first request, so the second rule applies to it.
         assert_eq!(affected, [Some(501), Some(500), Some(500), None, None]);
@@ -238,14 +298,14 @@ mod tests {
         assert_eq!((&listed[0]["matched"], &listed[0]["applied"]), (&json!(3), &json!(2)));
         assert_eq!(listed[2]["times"], Value::Null);
         faults.clear_rules(A);
-        faults.add(A, rules(json!({"status": 503, "times": null})), &mut Vec::new());
+        faults.add(A, rules(json!({"status": 503, "times": null}))).unwrap();
         assert!((0..20).all(|_| send(&faults, A) == Some(503)));
     }
 
     #[test]
     fn concurrent_requests_do_not_exceed_times() {
         let faults = Faults::default();
-        faults.add(A, rules(json!({"status": 500, "skip": 50, "times": 100})), &mut Vec::new());
+        faults.add(A, rules(json!({"status": 500, "skip": 50, "times": 100}))).unwrap();
         let count = || (0..100).filter(|_| send(&faults, A).is_some()).count();
         let affected: usize = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(count)).collect();
@@ -258,9 +318,9 @@ mod tests {
     fn exhausted_rules_are_removed() {
         let faults = Faults::default();
         let unlimited = json!({"status": 500, "times": null, "skip": u64::MAX});
-        faults.add(A, rules(unlimited), &mut Vec::new());
+        faults.add(A, rules(unlimited)).unwrap();
         for _ in 0..MAX_RULES + 10 {
-            faults.add(A, rules(json!({"status": 501})), &mut Vec::new());
+            faults.add(A, rules(json!({"status": 501}))).unwrap();
             assert_eq!(send(&faults, A), Some(501));
         }
         let kept = faults.workspace(A).state().rules.len();
@@ -269,14 +329,66 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_rules_is_limited() {
+        let faults = Faults::default();
+        let many = json!([json!({"status": 500, "times": null})]);
+        for _ in 0..MAX_RULES {
+            faults.add(A, rules(many.clone())).unwrap();
+        }
+        assert_eq!(faults.add(A, rules(many.clone())), Err(AddError::TooMany));
+        faults.add(B, rules(many.clone())).unwrap();
+        faults.clear_rules(A);
+        faults.add(A, rules(many)).unwrap();
+    }
+
+    #[test]
+    fn the_memory_of_rules_is_limited_and_released_with_them() {
+        let faults = Faults::default();
+        let rule =
+            |times: Value| json!({"status": 500, "times": times, "body": "x".repeat(1_000_000)});
+        let count = |times: fn() -> Value| {
+            let workspaces = (0..).map(Uuid::from_u128);
+            let added = workspaces.map_while(|n| faults.add(n, rules(rule(times()))).ok());
+            added.take(RULE_MEMORY).count()
+        };
+        let first = count(|| json!(1));
+        assert!((10..20).contains(&first), "{first}");
+        assert_eq!(faults.add(A, rules(rule(json!(1)))), Err(AddError::TooLarge));
+        for n in 0..first as u128 {
+            assert_eq!(send(&faults, Uuid::from_u128(n)), Some(500));
+        }
+        // Exhausted rules make room.
+        assert_eq!(count(|| Value::Null), first);
+        faults.clear_rules(Uuid::from_u128(0));
+        faults.add(A, rules(rule(Value::Null))).unwrap();
+    }
+
+    #[test]
+    fn workspaces_share_the_memory_of_journals() {
+        let faults = Faults::default();
+        let mut headers = HeaderMap::new();
+        let bytes = |workspace| faults.workspace(workspace).state().journal.bytes();
+        for n in 0..20_000 {
+            headers.insert("x", format!("{n}{}", "x".repeat(4_000)).parse().unwrap());
+            let arrival =
+                Arrival { method: &Method::GET, path: "/", operation: None, headers: &headers };
+            let request = Request { arrival, route: "/", operation: None };
+            faults.workspace(A).record(&request, Instant::now());
+        }
+        assert!((JOURNAL_BYTES / 2..=JOURNAL_BYTES).contains(&bytes(A)), "{}", bytes(A));
+        send(&faults, B);
+        assert!(bytes(A) <= JOURNAL_BYTES / 2, "{}", bytes(A));
+    }
+
+    #[test]
     fn least_recently_used_workspaces_without_rules_are_evicted_first() {
         let faults = Faults::default();
-        faults.add(A, rules(json!({"status": 500, "times": null})), &mut Vec::new());
+        faults.add(A, rules(json!({"status": 500, "times": null}))).unwrap();
         send(&faults, B);
         for n in 0..MAX_WORKSPACES as u128 {
             send(&faults, Uuid::from_u128(100 + n));
         }
-        assert_eq!(faults.0.read().unwrap().len(), MAX_WORKSPACES);
+        assert_eq!(faults.workspaces.read().unwrap().len(), MAX_WORKSPACES);
         assert!(faults.existing(B).is_none());
         assert_eq!(send(&faults, A), Some(500));
     }

@@ -5,6 +5,9 @@ use uuid::Uuid;
 use crate::json::{Fields, JsonError, Value};
 use crate::storage::{Campaign, Conversation, Event};
 
+/// The maximum number of events in a campaign.
+const MAX_CAMPAIGN_EVENTS: usize = 100_000;
+
 /// Parses an event. If it has no id, it gets a new one.
 pub(crate) fn event(value: &Value<'_>) -> Result<Event, JsonError> {
     let fields = value.fields()?;
@@ -27,11 +30,11 @@ pub(crate) fn conversation(value: &Value<'_>) -> Result<Conversation, JsonError>
 
 /// Parses a campaign. If it has no id, it gets a new one.
 pub(crate) fn campaign(fields: &Fields<'_>) -> Result<Campaign, JsonError> {
-    let event_ids = fields.required("event_ids")?.items(0..=usize::MAX)?;
+    let event_ids = fields.required("event_ids")?.items(0..=MAX_CAMPAIGN_EVENTS)?;
     Ok(Campaign {
         id: fields.optional("id").map_or_else(|| Ok(Uuid::now_v7()), |id| id.uuid())?,
         name: fields.required("name")?.string()?,
-        event_ids: event_ids.iter().map(Value::string).collect::<Result<_, _>>()?,
+        event_ids: event_ids.map(|id| id.string()).collect::<Result<_, _>>()?,
     })
 }
 

@@ -39,25 +39,25 @@ pub(super) fn locate(text: &[u8], error: &JsonError) -> (Position, String) {
     }
     let start = utf8.as_ptr() as usize;
     let document = Document::read(text, "", MAX_DEPTH);
-    let values = document.and_then(Document::one_or_items).unwrap_or_default();
-    let found = values.iter().find_map(|value| address_of(value, error.path()));
+    let values = document.and_then(|document| document.one_or_items(usize::MAX)).ok();
+    let found = values.into_iter().flatten().find_map(|value| address_of(&value, error.path()));
     let offset = found.map_or(0, |address| address - start);
     (Position::of(text, offset), error.to_string())
 }
 
 /// Returns the address of the value at a path, or of the innermost existing value around it.
 fn address_of(value: &Value<'_>, path: &str) -> Option<usize> {
-    let rest = path.strip_prefix(value.path())?;
+    let prefix = value.path().to_string();
+    let rest = path.strip_prefix(prefix.as_str())?;
     let is_segment = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
-    if !(value.path().is_empty() || is_segment(rest)) {
+    if !(prefix.is_empty() || is_segment(rest)) {
         return None;
     }
-    let children = match value.text().as_bytes().first() {
-        Some(b'{') => value.fields().ok()?.iter().map(|(_, value)| value).collect(),
-        Some(b'[') => value.items(0..=usize::MAX).ok()?,
-        _ => Vec::new(),
+    let child = match value.text().as_bytes().first() {
+        Some(b'{') => value.fields().ok()?.iter().find_map(|(_, value)| address_of(&value, path)),
+        Some(b'[') => value.items(0..=usize::MAX).ok()?.find_map(|value| address_of(&value, path)),
+        _ => None,
     };
-    let child = children.iter().find_map(|value| address_of(value, path));
     Some(child.unwrap_or(value.text().as_ptr() as usize))
 }
 

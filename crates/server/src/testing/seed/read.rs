@@ -269,8 +269,12 @@ const CAMPAIGN_FIELDS: &[&str] = &["id", "name", "event_ids"];
 const DATASET_FIELDS: &[&str] = &["name", "description", "records", "records_file"];
 
 /// Returns the items of an array that may be missing.
-fn items<'a>(fields: &Fields<'a>, name: &str) -> Result<Vec<Value<'a>>, JsonError> {
-    fields.optional(name).map_or_else(|| Ok(Vec::new()), |value| value.items(0..=usize::MAX))
+fn items<'a>(
+    fields: &Fields<'a>,
+    name: &str,
+) -> Result<impl Iterator<Item = Value<'a>> + use<'a>, JsonError> {
+    let items = fields.optional(name).map(|value| value.items(0..=usize::MAX)).transpose()?;
+    Ok(items.into_iter().flatten())
 }
 
 /// Returns the required name or id of an entity, after checking that it has only the `allowed` fields.
