@@ -3,6 +3,8 @@
 mod api_keys;
 mod limits;
 mod logging;
+#[cfg(unix)]
+mod open_files;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -90,6 +92,8 @@ impl Serve {
     /// Runs the server until `shutdown` completes.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), CliError> {
         let log = self.log.init();
+        #[cfg(unix)]
+        open_files::raise_limit();
         // The server's error would contain the path.
         if let Some(seed) = &self.seed
             && looks_like_jsonl(seed)

@@ -21,7 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("sqlite", &["disk_space", "storage", "time"]),
     ("content", &["disk_space", "private_files", "time"]),
     ("housekeeping", &["content", "storage"]),
-    ("imports", &["config", "json", "limits", "storage", "validate"]),
+    ("imports", &["config", "content", "json", "limits", "storage", "validate"]),
     ("http", &["config", "content", "json", "keys", "limits", "storage"]),
     ("api", &["config", "content", "http", "imports", "json", "storage", "time", "validate"]),
     ("admin", &["data_dir", "http", "private_files", "sqlite", "storage"]),

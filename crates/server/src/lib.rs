@@ -18,7 +18,7 @@
 //     admin             health, metrics, backup
 //     api               the operations, one file per resource
 //     http              building blocks of handlers: authentication, errors, extractors, responses
-//     imports           the import queue and its sources
+//     imports           the import queue, its workers and sources
 //     housekeeping      frees space in the background
 //     content           file contents on disk, signed links
 //     sqlite            the storage on SQLite; known to `admin` (for backups) and `server` only

@@ -22,7 +22,7 @@ use crate::content::{ContentStore, LinkSigner};
 use crate::data_dir::{DataDirectory, DataError};
 use crate::housekeeping::Housekeeping;
 use crate::http::{HttpContext, HttpParts, Keys};
-use crate::imports::{ImportQueue, LineRules};
+use crate::imports::{ImportParts, ImportQueue, LineRules};
 use crate::keys::ApiKey;
 use crate::net::{self, Cors, Limiter, NetContext, Shutdown};
 use crate::sqlite::{OpenError, SqliteStorage, Synchronous};
@@ -31,10 +31,6 @@ use crate::testing::{self, SeedError, Seeder, TestApp};
 
 #[cfg(test)]
 mod failing_disk;
-
-/// The message of tasks that a shutdown interrupted.
-const INTERRUPTED: &str =
-    "the server was stopped during the import; nothing was imported, start the import again";
 
 /// How long [`RunningServer::shutdown`] waits for requests in progress.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -214,9 +210,15 @@ impl Server {
             storage: Arc::clone(&storage),
             metrics: Arc::clone(&metrics),
         };
+        let imports = ImportParts {
+            storage: Arc::clone(&storage),
+            contents: data.contents.clone(),
+            rules,
+            cleanup: Arc::clone(&cleanup),
+        };
         let app = App::new(AppParts {
             http,
-            imports: ImportQueue::new(Arc::clone(&storage), Arc::clone(&cleanup), &config.limits),
+            imports: ImportQueue::start(imports, &config.limits),
             storage,
             contents: data.contents,
             link_signer: LinkSigner::new(&secret),
@@ -351,8 +353,7 @@ fn open(location: &DataLocation) -> Result<Data, Failure> {
     Ok(Data { storage, contents, directory })
 }
 
-/// Prepares the data before the first request. Returns the key for signing links and the ids of all stored files. Fails tasks
-/// that were interrupted.
+/// Prepares the data before the first request. Returns the key for signing links and the ids of all stored files.
 async fn prepare(
     storage: &Arc<dyn Storage>,
     contents: &ContentStore,
@@ -366,10 +367,6 @@ async fn prepare(
             secret
         }
     };
-    let interrupted = storage.fail_interrupted_imports(INTERRUPTED.to_owned()).await?;
-    if interrupted > 0 {
-        tracing::warn!(interrupted, "the last shutdown interrupted imports");
-    }
     let contents = contents.clone();
     let stored = tokio::task::spawn_blocking(move || contents.list()).await;
     Ok((secret, stored.map_err(|panic| Failure::Other(panic.into()))??))

@@ -4,8 +4,11 @@
 mod backups;
 #[cfg(target_os = "linux")]
 mod failing_disk;
+mod import_kills;
 mod kills;
 mod load;
+#[cfg(target_os = "linux")]
+mod open_files;
 mod server;
 mod shutdown;
 #[cfg(target_os = "linux")]

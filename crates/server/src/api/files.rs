@@ -170,10 +170,12 @@ pub(super) async fn delete(
     caller: Caller,
     FilePath(id): FilePath,
 ) -> Result<Response, ApiError> {
-    app.storage.delete_file(caller.workspace, id).await?;
-    // The file no longer exists for clients. If removing its content fails, the next start removes it.
-    let contents = app.contents.clone();
-    blocking_io(tokio::task::spawn_blocking(move || contents.remove(&[id]))).await?;
+    // The file no longer exists for clients. If removing its content fails, the next start removes it. If an unfinished import
+    // needs the content, housekeeping removes it afterwards.
+    if app.storage.delete_file(caller.workspace, id).await? {
+        let contents = app.contents.clone();
+        blocking_io(tokio::task::spawn_blocking(move || contents.remove(&[id]))).await?;
+    }
     let body = responses::object(|object| {
         object.uuid("id", id);
         object.string("object", "file");

@@ -11,12 +11,12 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
+use super::responses;
 use super::state::App;
-use super::{files, responses};
 use crate::http::{ApiError, Caller, DatasetPath, JsonBody, json};
-use crate::imports::{FileLines, Ids, Import, LineRules, Source, TaskHook};
+use crate::imports::{Import, TaskHook};
 use crate::json::{JsonError, Value};
-use crate::storage::{DatasetKey, Missing};
+use crate::storage::{DatasetKey, ImportSource, Missing, SourceIds};
 
 pub(super) async fn from_file(
     State(app): State<App>,
@@ -29,11 +29,8 @@ pub(super) async fn from_file(
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let file = uuid::Uuid::try_parse(&id).map_err(|_| Missing::File)?;
     app.storage.file(caller.workspace, file).await?;
-    // The file is opened here, so that clients may delete it as soon as they have the response.
-    let content = files::open(&app, file).await?;
-    let rules = LineRules::new(&app.http.limits, app.generation);
-    let lines = FileLines::new(content, rules).map_err(|error| ApiError::internal(&error))?;
-    start(&app, caller, key, Source::File(Box::new(lines)), 0, hook).await
+    // Its content is kept until the import has ended, so clients may delete the file as soon as they have the response.
+    start(&app, caller, key, ImportSource::File(file), 0, hook).await
 }
 
 pub(super) async fn from_campaign(
@@ -48,7 +45,7 @@ pub(super) async fn from_campaign(
     let events = app.storage.campaign_events(caller.workspace, campaign).await?;
     let (ids, _) = distinct(events.existing);
     let skipped = events.named - ids.len() as u64;
-    start(&app, caller, key, Source::Events(Ids::new(ids)), skipped, hook).await
+    start(&app, caller, key, ImportSource::Ids(SourceIds::Events(ids)), skipped, hook).await
 }
 
 pub(super) async fn from_explorer(
@@ -63,7 +60,7 @@ pub(super) async fn from_explorer(
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let (ids, skipped) = distinct(ids);
     app.storage.require_events(caller.workspace, ids.clone()).await?;
-    start(&app, caller, key, Source::Events(Ids::new(ids)), skipped, hook).await
+    start(&app, caller, key, ImportSource::Ids(SourceIds::Events(ids)), skipped, hook).await
 }
 
 pub(super) async fn from_playground(
@@ -78,7 +75,7 @@ pub(super) async fn from_playground(
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let (ids, skipped) = distinct(ids);
     app.storage.require_conversations(caller.workspace, ids.clone()).await?;
-    start(&app, caller, key, Source::Conversations(Ids::new(ids)), skipped, hook).await
+    start(&app, caller, key, ImportSource::Ids(SourceIds::Conversations(ids)), skipped, hook).await
 }
 
 pub(super) async fn from_dataset_records(
@@ -93,7 +90,7 @@ pub(super) async fn from_dataset_records(
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let (ids, skipped) = distinct(ids);
     app.storage.require_records(caller.workspace, ids.clone()).await?;
-    start(&app, caller, key, Source::Records(Ids::new(ids)), skipped, hook).await
+    start(&app, caller, key, ImportSource::Ids(SourceIds::Records(ids)), skipped, hook).await
 }
 
 fn strings(values: &[Value<'_>]) -> Result<Vec<String>, JsonError> {
@@ -117,14 +114,14 @@ async fn start(
     app: &App,
     caller: Caller,
     dataset: DatasetKey,
-    source: Source,
+    source: ImportSource,
     skipped: u64,
     hook: Option<Extension<Arc<dyn TaskHook>>>,
 ) -> Result<Response, ApiError> {
     let Caller { workspace, user } = caller;
     let hook = hook.map(|Extension(hook)| hook);
     let import = Import { workspace, dataset, creator: user, source, skipped, hook };
-    let task = app.imports.submit(import).ok_or_else(|| ApiError::busy("imports"))?.await?;
+    let task = app.imports.submit(import).await?;
     Ok(json(StatusCode::ACCEPTED, responses::one(&task)))
 }
 

@@ -184,6 +184,7 @@ impl From<StorageError> for ApiError {
                 let code = ErrorCode::DatabaseUnavailable;
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
             }
+            StorageError::QueueFull => Self::busy("imports"),
             StorageError::ImportAborted => {
                 Self::new(StatusCode::CONFLICT, ErrorCode::UnknownError, error.to_string())
             }

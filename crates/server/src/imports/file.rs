@@ -1,13 +1,13 @@
 //! Reads an uploaded JSONL file in chunks of bounded size.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use mistral_datasets_types::RecordSource;
 
 use super::line::{ImportLine, LineRules};
 use super::source::{CHUNK_BYTES, CHUNK_RECORDS, Chunk, ImportError};
-use crate::storage::{NewRecord, Progress};
+use crate::storage::{ImportPosition, NewRecord, Progress};
 
 /// Some editors write a byte order mark at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -24,12 +24,22 @@ pub(crate) struct FileLines {
 
 impl FileLines {
     pub(crate) fn new(file: File, rules: LineRules) -> io::Result<Self> {
+        Self::resume(file, rules, ImportPosition::default())
+    }
+
+    /// Continues after the lines that were read before.
+    pub(super) fn resume(
+        mut file: File,
+        rules: LineRules,
+        position: ImportPosition,
+    ) -> io::Result<Self> {
+        file.seek(SeekFrom::Start(position.offset))?;
         Ok(Self {
             total_bytes: file.metadata()?.len(),
             reader: BufReader::with_capacity(256 << 10, file),
             rules,
-            read_bytes: 0,
-            line: 0,
+            read_bytes: position.offset,
+            line: position.line,
             buffer: Vec::new(),
         })
     }
@@ -40,7 +50,12 @@ impl FileLines {
         let mut bytes = 0;
         while bytes < CHUNK_BYTES && records.len() < CHUNK_RECORDS {
             let Some(line) = self.next_line()? else {
-                return Ok(Chunk { records, progress: Progress::DONE, last: true });
+                return Ok(Chunk {
+                    records,
+                    end: self.position(),
+                    progress: Progress::DONE,
+                    last: true,
+                });
             };
             let record = NewRecord {
                 payload: line.payload,
@@ -51,7 +66,11 @@ impl FileLines {
             records.push(record);
         }
         let progress = Progress::of(self.read_bytes, self.total_bytes);
-        Ok(Chunk { records, progress, last: false })
+        Ok(Chunk { records, end: self.position(), progress, last: false })
+    }
+
+    fn position(&self) -> ImportPosition {
+        ImportPosition { offset: self.read_bytes, line: self.line }
     }
 
     /// Reads all records. Returns why the file is invalid, if it is.
@@ -101,7 +120,7 @@ impl FileLines {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Seek, Write};
+    use std::io::Write;
 
     use super::*;
     use crate::config::Generation;
@@ -163,5 +182,22 @@ mod tests {
         assert_eq!((first.records.len(), first.last), (CHUNK_RECORDS, false));
         let second = lines.next_chunk().unwrap();
         assert_eq!((second.records.len(), second.last), (1, true));
+    }
+
+    #[test]
+    fn reading_is_resumed_at_the_end_of_a_chunk() {
+        let content =
+            format!("\u{feff}\n{}[\n", "{\"messages\": []}\n\n".repeat(CHUNK_RECORDS + 10));
+        let mut whole = lines(content.as_bytes(), 1_000);
+        let first = whole.next_chunk().unwrap();
+        let rest = whole.next_chunk().err().unwrap().to_string();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(content.as_bytes()).unwrap();
+        let mut resumed = FileLines::resume(file, whole.rules, first.end).unwrap();
+        assert_eq!(first.end.line, 2 * CHUNK_RECORDS as u64);
+        assert_eq!(resumed.total_bytes, content.len() as u64);
+        // The error names the line in the whole file.
+        assert_eq!(resumed.next_chunk().err().unwrap().to_string(), rest);
+        assert!(rest.starts_with(&format!("line {}:", 2 * (CHUNK_RECORDS + 10) + 2)), "{rest}");
     }
 }

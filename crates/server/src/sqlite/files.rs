@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::{SqliteStorage, workspaces};
+use super::{SqliteStorage, import_queue, workspaces};
 use crate::storage::{
     FileEntry, FileFilter, FileIndex, Listed, Missing, NewFile, Pending, StorageError, Window,
     fold_case,
@@ -74,7 +74,11 @@ fn add(connection: &Connection, workspace: Uuid, new: NewFile) -> Result<FileEnt
     })
 }
 
-fn fetch(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<FileEntry, StorageError> {
+pub(super) fn fetch(
+    connection: &Connection,
+    workspace: Uuid,
+    id: Uuid,
+) -> Result<FileEntry, StorageError> {
     connection
         .prepare_cached(select!("AND f.export = 0 AND f.uuid = ?2 AND w.uuid = ?3"))?
         .query_row(params![Timestamp::now().micros(), id, workspace], read)
@@ -124,23 +128,31 @@ fn list(
     Ok(listed)
 }
 
-fn delete(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<(), StorageError> {
+/// Deletes a file. Returns whether its content can be removed now.
+fn delete(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<bool, StorageError> {
     fetch(connection, workspace, id)?;
+    let is_needed = import_queue::needs_file(connection, id)?;
     connection
-        .prepare_cached("UPDATE files SET deleted_at = ?2 WHERE uuid = ?1")?
-        .execute(params![id, Timestamp::now().micros()])?;
-    Ok(())
+        .prepare_cached("UPDATE files SET deleted_at = ?2, retained = ?3 WHERE uuid = ?1")?
+        .execute(params![id, Timestamp::now().micros(), is_needed])?;
+    Ok(!is_needed)
 }
 
+/// Deletes expired files. Returns the deleted files whose contents can be removed.
 fn expire(connection: &Connection) -> Result<Vec<Uuid>, StorageError> {
+    connection
+        .prepare_cached(
+            "UPDATE files SET deleted_at = ?1, retained = 1 \
+             WHERE deleted_at IS NULL AND expires_at IS NOT NULL AND expires_at <= ?1",
+        )?
+        .execute([Timestamp::now().micros()])?;
+    // If the server stops before it removes the contents, the next start removes them.
     let mut statement = connection.prepare_cached(
-        "UPDATE files SET deleted_at = ?1 \
-         WHERE deleted_at IS NULL AND expires_at IS NOT NULL AND expires_at <= ?1 RETURNING uuid",
+        "UPDATE files SET retained = 0 \
+         WHERE retained = 1 AND NOT EXISTS (SELECT 1 FROM imports i WHERE i.file = files.uuid) RETURNING uuid",
     )?;
-    let expired = statement
-        .query_map([Timestamp::now().micros()], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    Ok(expired)
+    let removable = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(removable)
 }
 
 impl FileIndex for SqliteStorage {
@@ -161,7 +173,7 @@ impl FileIndex for SqliteStorage {
         self.read(move |connection| list(connection, workspace, &filter, window))
     }
 
-    fn delete_file(&self, workspace: Uuid, id: Uuid) -> Pending<()> {
+    fn delete_file(&self, workspace: Uuid, id: Uuid) -> Pending<bool> {
         self.write_freeing(move |connection| delete(connection, workspace, id))
     }
 
@@ -179,6 +191,7 @@ impl FileIndex for SqliteStorage {
             for id in ids {
                 match linked(connection, id) {
                     Ok(_) => {}
+                    Err(StorageError::Missing(_)) if import_queue::needs_file(connection, id)? => {}
                     Err(StorageError::Missing(_)) => orphaned.push(id),
                     Err(error) => return Err(error),
                 }
@@ -198,6 +211,10 @@ mod tests {
 
     use super::*;
     use crate::sqlite::Synchronous;
+    use crate::storage::{
+        DatasetKey, DatasetStore, ImportCounts, ImportSource, ImportStore, NewDataset, NewImport,
+        QueueLimits, Storage,
+    };
 
     const WORKSPACE: Uuid = Uuid::from_u128(1);
 
@@ -239,5 +256,55 @@ mod tests {
         assert_eq!(orphaned.unwrap(), [unknown, past]);
         assert_eq!(storage.expire_files().await.unwrap(), [past]);
         assert!(storage.expire_files().await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_content_of_a_deleted_file_is_kept_until_its_imports_have_ended() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
+        let new = NewDataset { name: "D".into(), description: String::new(), owner: Uuid::nil() };
+        let dataset = DatasetKey::Id(storage.create_dataset(WORKSPACE, new).await.unwrap().id);
+        let import = async |file| {
+            let new = NewImport {
+                workspace: WORKSPACE,
+                dataset: dataset.clone(),
+                creator: Uuid::nil(),
+                source: ImportSource::File(file),
+                skipped: 0,
+                held_by: None,
+            };
+            storage.queue_import(new, QueueLimits { workspace: 9, total: 9 }).await
+        };
+        let soon = Timestamp::now().plus(Duration::from_millis(50));
+        let deleted = storage.add_file(WORKSPACE, file(None)).await.unwrap().id;
+        let expired = storage.add_file(WORKSPACE, file(Some(soon))).await.unwrap().id;
+        let mut tasks = Vec::new();
+        for file in [deleted, deleted, expired] {
+            tasks.push(import(file).await.unwrap().id);
+        }
+        assert!(!storage.delete_file(WORKSPACE, deleted).await.unwrap());
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        assert!(storage.expire_files().await.unwrap().is_empty());
+        assert!(storage.orphaned_contents(vec![deleted, expired]).await.unwrap().is_empty());
+        for file in [deleted, expired] {
+            let error = import(file).await.unwrap_err();
+            assert!(matches!(error, StorageError::Missing(Missing::File)), "{error}");
+        }
+
+        storage.finish_import(tasks[0], Vec::new(), ImportCounts::default()).await.unwrap();
+        assert!(storage.expire_files().await.unwrap().is_empty(), "another import needs it");
+        storage.fail_import(tasks[1], "injected".to_owned()).await.unwrap();
+        assert_eq!(storage.orphaned_contents(vec![deleted, expired]).await.unwrap(), [deleted]);
+        assert_eq!(storage.expire_files().await.unwrap(), [deleted]);
+        storage.fail_import(tasks[2], "injected".to_owned()).await.unwrap();
+        assert_eq!(storage.expire_files().await.unwrap(), [expired]);
+        assert!(storage.expire_files().await.unwrap().is_empty());
+        // A reset returns them as well, since it also ends the imports.
+        let kept = storage.add_file(WORKSPACE, file(None)).await.unwrap().id;
+        import(kept).await.unwrap();
+        assert!(!storage.delete_file(WORKSPACE, kept).await.unwrap());
+        assert_eq!(storage.reset(WORKSPACE).await.unwrap(), [kept]);
+        let unused = storage.add_file(WORKSPACE, file(None)).await.unwrap().id;
+        assert!(storage.delete_file(WORKSPACE, unused).await.unwrap());
     }
 }

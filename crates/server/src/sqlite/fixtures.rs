@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::{SqliteStorage, workspaces};
+use super::{SqliteStorage, batch, workspaces};
 use crate::storage::{
     Campaign, CampaignEvents, Conversation, Event, FixtureStore, Missing, Pending, StorageError,
 };
@@ -183,14 +183,24 @@ impl FixtureStore for SqliteStorage {
     fn events(&self, workspace: Uuid, ids: Vec<String>) -> Pending<Vec<Event>> {
         self.read(move |connection| {
             let workspace = row(connection, workspace)?;
-            ids.into_iter().map(|id| event(connection, workspace, id)).collect()
+            batch(ids, |id| {
+                let event = event(connection, workspace, id)?;
+                let texts =
+                    [&event.request_messages, &event.response_messages, &event.extra_fields];
+                let bytes = texts.into_iter().map(String::len).sum();
+                Ok((event, bytes))
+            })
         })
     }
 
     fn conversations(&self, workspace: Uuid, ids: Vec<String>) -> Pending<Vec<Conversation>> {
         self.read(move |connection| {
             let workspace = row(connection, workspace)?;
-            ids.into_iter().map(|id| conversation(connection, workspace, id)).collect()
+            batch(ids, |id| {
+                let conversation = conversation(connection, workspace, id)?;
+                let bytes = conversation.messages.len();
+                Ok((conversation, bytes))
+            })
         })
     }
 

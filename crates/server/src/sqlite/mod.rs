@@ -6,6 +6,7 @@ mod datasets;
 mod disk;
 mod files;
 mod fixtures;
+mod import_queue;
 mod imports;
 mod positions;
 mod readers;
@@ -25,7 +26,7 @@ use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use uuid::Uuid;
 
-use crate::storage::{Counts, Pending, Storage, StorageError};
+use crate::storage::{BATCH_BYTES, Counts, Pending, Storage, StorageError};
 pub(crate) use connection::Synchronous;
 use readers::Readers;
 pub(crate) use schema::OpenError;
@@ -91,6 +92,23 @@ impl SqliteStorage {
     ) -> Pending<T> {
         self.readers.run_inline(work)
     }
+}
+
+/// Reads objects by their ids until they reach [`BATCH_BYTES`]. `read` returns an object and its size.
+fn batch<I, T>(
+    ids: Vec<I>,
+    mut read: impl FnMut(I) -> Result<(T, usize), StorageError>,
+) -> Result<Vec<T>, StorageError> {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    for id in ids {
+        let (object, size) = read(id)?;
+        batch.push(object);
+        bytes += size;
+        if bytes >= BATCH_BYTES {
+            break;
+        }
+    }
+    Ok(batch)
 }
 
 impl Storage for SqliteStorage {

@@ -6,7 +6,7 @@ use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::{SqliteStorage, connection, datasets, positions, readers, runs};
+use super::{SqliteStorage, batch, connection, datasets, positions, readers, runs};
 use crate::storage::{
     DatasetKey, Missing, NewRecord, Pending, Record, RecordPage, RecordStore, RecordView,
     RecordVisitor, RecordWriter, StorageError, Window,
@@ -240,7 +240,11 @@ impl RecordStore for SqliteStorage {
 
     fn records_by_id(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<Vec<Record>> {
         self.read(move |connection| {
-            ids.into_iter().map(|id| fetch(connection, workspace, id)).collect()
+            batch(ids, |id| {
+                let record = fetch(connection, workspace, id)?;
+                let bytes = record.payload.len() + record.properties.len();
+                Ok((record, bytes))
+            })
         })
     }
 

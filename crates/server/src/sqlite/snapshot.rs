@@ -1,5 +1,6 @@
 //! Copies a database that may be written at the same time.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
@@ -25,14 +26,25 @@ impl Snapshot {
         Ok(schema::exists(&connection)?.then(|| Self(connection)))
     }
 
-    /// Returns the ids of all files in the snapshot.
+    /// Returns the ids of all files in the snapshot, and of deleted ones that unfinished imports read.
     pub(crate) fn file_ids(&self) -> Result<Vec<Uuid>, OpenError> {
         let mut statement = self.0.prepare(
             "SELECT f.uuid FROM files f JOIN workspaces w ON w.id = f.workspace WHERE w.discarded = 0 \
              AND f.deleted_at IS NULL AND (f.expires_at IS NULL OR f.expires_at > ?1)",
         )?;
         let ids = statement.query_map([Timestamp::now().micros()], |row| row.get(0))?;
-        Ok(ids.collect::<Result<_, _>>()?)
+        let mut ids = ids.collect::<Result<HashSet<Uuid>, _>>()?;
+        // A directory that no server of this version has used yet has an earlier schema.
+        if self.0.table_exists(None, "imports")? {
+            let mut statement = self.0.prepare(
+                "SELECT i.file FROM imports i JOIN workspaces w ON w.id = i.workspace \
+                 WHERE i.file IS NOT NULL AND w.discarded = 0",
+            )?;
+            for file in statement.query_map([], |row| row.get(0))? {
+                ids.insert(file?);
+            }
+        }
+        Ok(ids.into_iter().collect())
     }
 
     /// Writes the snapshot to a new file. Returns false if `should_continue` stopped it before it was complete.

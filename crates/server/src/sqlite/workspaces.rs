@@ -38,14 +38,16 @@ pub(super) fn count_dataset(
     Ok(())
 }
 
-/// Discards a workspace with everything in it. The next write creates a new row. Returns the files it had.
+/// Discards a workspace with everything in it, unfinished imports included. The next write creates a new row. Returns the files it
+/// had.
 pub(super) fn reset(connection: &Connection, workspace: Uuid) -> Result<Vec<Uuid>, StorageError> {
     let Some(row) = find(connection, workspace)? else { return Ok(Vec::new()) };
     connection
         .prepare_cached("UPDATE workspaces SET discarded = 1 WHERE id = ?1")?
         .execute([row])?;
-    let mut statement = connection
-        .prepare_cached("SELECT uuid FROM files WHERE workspace = ?1 AND deleted_at IS NULL")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT uuid FROM files WHERE workspace = ?1 AND (deleted_at IS NULL OR retained = 1)",
+    )?;
     let files = statement.query_map([row], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(files)
 }

@@ -68,13 +68,16 @@ impl RecordStore for FailingStorage {
 
 impl ImportStore for FailingStorage {
     forward! {
-        writes fn create_task(&self, workspace: Uuid, dataset: DatasetKey, creator: Uuid) -> Task;
+        writes fn queue_import(&self, new: NewImport, limits: QueueLimits) -> Task;
+        writes fn release_import(&self, task: Uuid) -> ();
+        writes fn block_import(&self, task: Uuid) -> ();
+        writes fn claim_import(&self, claimant: Uuid) -> Option<ClaimedImport>;
+        reads fn import_ids(&self, task: Uuid, done: u64) -> SourceIds;
         reads fn task(&self, workspace: Uuid, dataset: DatasetKey, id: Uuid) -> Task;
         reads fn tasks(&self, workspace: Uuid, dataset: DatasetKey, window: Window) -> Listed<Task>;
-        writes fn stage_records(&self, task: Uuid, records: Vec<NewRecord>, progress: Progress) -> ();
+        writes fn stage_records(&self, task: Uuid, records: Vec<NewRecord>, end: ImportPosition, progress: Progress) -> ();
         writes fn finish_import(&self, task: Uuid, last_records: Vec<NewRecord>, counts: ImportCounts) -> ();
         writes fn fail_import(&self, task: Uuid, message: String) -> ();
-        writes fn fail_interrupted_imports(&self, message: String) -> usize;
     }
 }
 
@@ -83,7 +86,7 @@ impl FileIndex for FailingStorage {
         writes fn add_file(&self, workspace: Uuid, new: NewFile) -> FileEntry;
         reads fn file(&self, workspace: Uuid, id: Uuid) -> FileEntry;
         reads fn files(&self, workspace: Uuid, filter: FileFilter, window: Window) -> Listed<FileEntry>;
-        writes fn delete_file(&self, workspace: Uuid, id: Uuid) -> ();
+        writes fn delete_file(&self, workspace: Uuid, id: Uuid) -> bool;
         reads fn linked_file(&self, id: Uuid) -> FileEntry;
         reads fn workspace_of_file(&self, id: Uuid) -> Uuid;
         reads fn orphaned_contents(&self, ids: Vec<Uuid>) -> Vec<Uuid>;

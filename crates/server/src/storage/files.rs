@@ -62,8 +62,9 @@ pub(crate) trait FileIndex {
         window: Window,
     ) -> Pending<Listed<FileEntry>>;
 
-    /// Deletes an uploaded file.
-    fn delete_file(&self, workspace: Uuid, id: Uuid) -> Pending<()>;
+    /// Deletes an uploaded file. Returns whether its content can be removed now. If an unfinished import needs the content,
+    /// [`expire_files`](Self::expire_files) returns the file later.
+    fn delete_file(&self, workspace: Uuid, id: Uuid) -> Pending<bool>;
 
     /// Returns a file or an export of any workspace, for a verified signed link.
     fn linked_file(&self, id: Uuid) -> Pending<FileEntry>;
@@ -71,9 +72,10 @@ pub(crate) trait FileIndex {
     /// Returns the workspace of a file or an export, even if it has expired.
     fn workspace_of_file(&self, id: Uuid) -> Pending<Uuid>;
 
-    /// Returns the given ids that do not belong to an existing file, so that their contents can be removed.
+    /// Returns the given ids that belong neither to an existing file nor to one that an unfinished import needs, so that their
+    /// contents can be removed.
     fn orphaned_contents(&self, ids: Vec<Uuid>) -> Pending<Vec<Uuid>>;
 
-    /// Deletes expired files and returns their ids.
+    /// Deletes expired files. Returns the ids of deleted files whose contents no unfinished import needs any more.
     fn expire_files(&self) -> Pending<Vec<Uuid>>;
 }

@@ -52,10 +52,12 @@ pub(crate) trait FixtureStore {
     /// Inserts a campaign. An existing campaign with the same id is replaced.
     fn insert_campaign(&self, workspace: Uuid, campaign: Campaign) -> Pending<()>;
 
-    /// Returns events in the order of `ids`. Fails at the first one that does not exist.
+    /// Returns events in the order of `ids`, at least one, until they reach [`BATCH_BYTES`](super::BATCH_BYTES). Fails at the
+    /// first one that does not exist.
     fn events(&self, workspace: Uuid, ids: Vec<String>) -> Pending<Vec<Event>>;
 
-    /// Returns conversations in the order of `ids`. Fails at the first one that does not exist.
+    /// Returns conversations in the order of `ids`, at least one, until they reach [`BATCH_BYTES`](super::BATCH_BYTES). Fails at the
+    /// first one that does not exist.
     fn conversations(&self, workspace: Uuid, ids: Vec<String>) -> Pending<Vec<Conversation>>;
 
     /// Fails if one of the events does not exist.

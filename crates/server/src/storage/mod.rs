@@ -25,7 +25,10 @@ pub(crate) use error::{Missing, StorageError};
 pub(crate) use failing::FailingStorage;
 pub(crate) use files::{FileEntry, FileFilter, FileIndex, NewFile};
 pub(crate) use fixtures::{Campaign, CampaignEvents, Conversation, Event, FixtureStore};
-pub(crate) use imports::{ImportCounts, ImportStore, Progress, Task};
+pub(crate) use imports::{
+    ClaimedImport, ClaimedSource, ImportCounts, ImportPosition, ImportSource, ImportStore,
+    NewImport, Progress, QueueLimits, SourceIds, Task,
+};
 pub(crate) use records::{
     NewRecord, Record, RecordPage, RecordStore, RecordView, RecordVisitor, RecordWriter,
 };
@@ -34,6 +37,9 @@ pub(crate) use seed::{Seed, SeedDataset, SeedStore};
 /// The future result of a storage operation.
 pub(crate) type Pending<T> =
     Pin<Box<dyn Future<Output = Result<T, StorageError>> + Send + 'static>>;
+
+/// Objects that are read by their ids are returned in batches, which end with the object that reaches this size in bytes.
+pub(crate) const BATCH_BYTES: usize = 2 << 20;
 
 /// Stores everything except the contents of files.
 pub(crate) trait Storage:

@@ -106,7 +106,8 @@ pub(crate) trait RecordStore {
         write: RecordWriter,
     ) -> Pending<RecordPage>;
 
-    /// Returns records in the order of `ids`. Fails at the first one that does not exist.
+    /// Returns records in the order of `ids`, at least one, until they reach [`BATCH_BYTES`](super::BATCH_BYTES). Fails at the
+    /// first one that does not exist.
     fn records_by_id(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<Vec<Record>>;
 
     /// Fails if one of the records does not exist.
