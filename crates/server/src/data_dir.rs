@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::config::DataLocation;
+use crate::disk_space::DiskSpace;
 use crate::private_files;
 
 /// How long to wait for a server in this process that was dropped but is still finishing its writes.
@@ -23,9 +24,15 @@ pub(crate) fn files(directory: &Path) -> PathBuf {
     directory.join("files")
 }
 
+/// Returns the path of the disk space reserve in a data directory.
+fn reserve(directory: &Path) -> PathBuf {
+    directory.join("reserve")
+}
+
 /// A data directory, locked until this value is dropped.
 pub(crate) struct DataDirectory {
     path: PathBuf,
+    space: DiskSpace,
     // Declared before the temporary directory: the lock file must be closed before the directory is removed.
     _lock: File,
     _temporary: Option<TempDir>,
@@ -62,6 +69,13 @@ impl DataDirectory {
         let lock_file = path.join("lock");
         private_files::create_file(&lock_file)?;
         let lock = lock(&lock_file)?;
+        let space = match &temporary {
+            None => {
+                private_files::create_file(&reserve(&path))?;
+                DiskSpace::open(&path, &reserve(&path))?
+            }
+            Some(_) => DiskSpace::without_reserve_file(&path),
+        };
         // SQLite gives its other files the permissions of the database.
         let database = database(&path);
         private_files::create_file(&database)?;
@@ -70,11 +84,16 @@ impl DataDirectory {
             name.push(suffix);
             private_files::restrict(Path::new(&name))?;
         }
-        Ok(Self { path, _lock: lock, _temporary: temporary })
+        Ok(Self { path, space, _lock: lock, _temporary: temporary })
     }
 
     pub(crate) fn database(&self) -> PathBuf {
         database(&self.path)
+    }
+
+    /// Returns the disk space of the directory.
+    pub(crate) fn space(&self) -> &DiskSpace {
+        &self.space
     }
 
     pub(crate) fn files(&self) -> PathBuf {
@@ -101,9 +120,11 @@ fn lock(path: &Path) -> Result<File, DataError> {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    file.set_len(0)?;
-    file.rewind()?;
-    writeln!(file, "{}", std::process::id())?;
+    // The id is only information for others. It cannot be written on a full disk.
+    let written = file.set_len(0).and_then(|()| file.rewind());
+    if let Err(error) = written.and_then(|()| writeln!(file, "{}", std::process::id())) {
+        tracing::debug!(%error, "failed to write the process id to the lock file");
+    }
     Ok(file)
 }
 

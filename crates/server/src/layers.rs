@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("json", &["time"]),
     ("limits", &["json", "options"]),
     ("config", &["keys", "limits", "options"]),
-    ("data_dir", &["config", "private_files"]),
+    ("data_dir", &["config", "disk_space", "private_files"]),
     ("validate", &["config", "json"]),
     ("storage", &["time"]),
     ("sqlite", &["disk_space", "storage", "time"]),

@@ -348,8 +348,9 @@ fn open(location: &DataLocation) -> Result<Data, Failure> {
         DataLocation::Memory => Synchronous::Off,
         DataLocation::Directory(_) => Synchronous::Full,
     };
-    let storage = SqliteStorage::open(&directory.database(), synchronous)?;
-    let contents = ContentStore::open(directory.files())?;
+    let storage =
+        SqliteStorage::open(&directory.database(), synchronous, directory.space().clone())?;
+    let contents = ContentStore::open(directory.files(), directory.space().clone())?;
     Ok(Data { storage, contents, directory })
 }
 

@@ -8,19 +8,26 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
 
-use crate::disk_space;
+use crate::disk_space::{Claim, DiskSpace};
 use crate::private_files;
 
+/// The size of the write buffer, in bytes.
+const BUFFER: usize = 256 << 10;
+
+/// How much space is claimed at once, in bytes.
+const CLAIM: usize = 1 << 20;
+
 /// A directory of stored files. Its methods block, so call them on a thread that may block.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct ContentStore {
     directory: PathBuf,
+    space: DiskSpace,
 }
 
 impl ContentStore {
     /// Opens a directory, creating it if it is missing. Removes incomplete files left by an earlier server.
-    pub(crate) fn open(directory: PathBuf) -> io::Result<Self> {
-        let contents = Self { directory };
+    pub(crate) fn open(directory: PathBuf, space: DiskSpace) -> io::Result<Self> {
+        let contents = Self { directory, space };
         let incoming = contents.incoming();
         match std::fs::remove_dir_all(&incoming) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -42,8 +49,11 @@ impl ContentStore {
     /// Starts writing a new file.
     pub(crate) fn create(&self) -> io::Result<IncomingFile> {
         Ok(IncomingFile {
-            file: BufWriter::with_capacity(256 << 10, NamedTempFile::new_in(self.incoming())?),
+            file: BufWriter::with_capacity(BUFFER, NamedTempFile::new_in(self.incoming())?),
             directory: self.directory.clone(),
+            space: self.space.clone(),
+            claim: None,
+            claimed: 0,
             digest: Sha256::new(),
             bytes: 0,
             newlines: 0,
@@ -81,6 +91,11 @@ impl ContentStore {
 pub(crate) struct IncomingFile {
     file: BufWriter<NamedTempFile>,
     directory: PathBuf,
+    space: DiskSpace,
+    /// The space for what was written since the last check and may still be in the buffer.
+    claim: Option<Claim>,
+    /// How many bytes can be written before the next check.
+    claimed: usize,
     digest: Sha256,
     bytes: u64,
     newlines: u64,
@@ -99,14 +114,24 @@ pub(crate) struct StoredFile {
 }
 
 impl IncomingFile {
+    /// Makes sure that `bytes` more bytes fit on the disk.
+    fn claim_space(&mut self, bytes: usize) -> io::Result<()> {
+        if bytes > self.claimed {
+            // What was written since the last check is no longer available, except for the buffer.
+            self.claim = None;
+            let claimed = bytes.max(CLAIM);
+            let claim = self.space.claim((claimed + BUFFER) as u64);
+            self.claim = Some(claim.ok_or(io::ErrorKind::StorageFull)?);
+            self.claimed = claimed;
+        }
+        self.claimed -= bytes;
+        Ok(())
+    }
+
     /// Syncs the file to disk and stores it under a new id.
     pub(crate) fn finish(self) -> io::Result<StoredFile> {
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.as_file().sync_all()?;
-        // The file fits, but the disk would then be too full even to delete it.
-        if disk_space::available(file.path()) < disk_space::RESERVED {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
         let id = Uuid::now_v7();
         file.persist(self.directory.join(id.to_string()))?;
         sync_directory(&self.directory)?;
@@ -118,6 +143,7 @@ impl IncomingFile {
 
 impl Write for IncomingFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.claim_space(bytes.len())?;
         self.file.write_all(bytes)?;
         self.digest.update(bytes);
         self.bytes += bytes.len() as u64;
@@ -142,10 +168,15 @@ mod tests {
 
     use super::*;
 
+    fn space(directory: &tempfile::TempDir) -> DiskSpace {
+        DiskSpace::without_reserve_file(directory.path())
+    }
+
     #[test]
     fn a_file_is_stored_only_when_it_is_finished() {
         let directory = tempfile::tempdir().unwrap();
-        let contents = ContentStore::open(directory.path().join("files")).unwrap();
+        let contents =
+            ContentStore::open(directory.path().join("files"), space(&directory)).unwrap();
         let mut incoming = contents.create().unwrap();
         incoming.write_all(b"one\ntwo").unwrap();
         assert!(contents.list().unwrap().is_empty());
@@ -165,12 +196,12 @@ mod tests {
     #[test]
     fn unfinished_files_are_removed_at_the_next_start() {
         let directory = tempfile::tempdir().unwrap();
-        let contents = ContentStore::open(directory.path().to_owned()).unwrap();
+        let contents = ContentStore::open(directory.path().to_owned(), space(&directory)).unwrap();
         let incoming = contents.create().unwrap();
         let path = incoming.file.get_ref().path().to_owned();
         std::mem::forget(incoming);
         assert!(path.exists());
-        ContentStore::open(directory.path().to_owned()).unwrap();
+        ContentStore::open(directory.path().to_owned(), space(&directory)).unwrap();
         assert!(!path.exists());
     }
 }

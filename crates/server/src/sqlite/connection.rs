@@ -20,6 +20,9 @@ pub(crate) enum Synchronous {
     Off,
 }
 
+/// The size of a page of new files, in bytes.
+pub(super) const PAGE_SIZE: u32 = 8192;
+
 /// Capacity of the prepared statement cache. It exceeds the number of statements, so each is prepared once per connection.
 const STATEMENT_CACHE: usize = 128;
 
@@ -41,7 +44,7 @@ pub(super) fn writer(path: &Path, synchronous: Synchronous) -> rusqlite::Result<
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     // The page size and `auto_vacuum` only affect new files, and must be set before WAL mode. Larger pages waste less space on
     // records of typical size; incremental vacuuming lets the file shrink in small steps.
-    connection.pragma_update(None, "page_size", 8192)?;
+    connection.pragma_update(None, "page_size", PAGE_SIZE)?;
     connection.pragma_update(None, "auto_vacuum", "incremental")?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     set_synchronous(&connection, synchronous)?;

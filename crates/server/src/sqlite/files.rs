@@ -210,7 +210,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::sqlite::Synchronous;
     use crate::storage::{
         DatasetKey, DatasetStore, ImportCounts, ImportSource, ImportStore, NewDataset, NewImport,
         QueueLimits, Storage,
@@ -236,7 +235,7 @@ mod tests {
     #[tokio::test]
     async fn an_expired_file_does_not_exist_and_its_content_is_orphaned() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
+        let storage = SqliteStorage::open_in(directory.path());
         let now = Timestamp::now();
         let add =
             async |expires_at| storage.add_file(WORKSPACE, file(expires_at)).await.unwrap().id;
@@ -261,7 +260,7 @@ mod tests {
     #[tokio::test]
     async fn the_content_of_a_deleted_file_is_kept_until_its_imports_have_ended() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
+        let storage = SqliteStorage::open_in(directory.path());
         let new = NewDataset { name: "D".into(), description: String::new(), owner: Uuid::nil() };
         let dataset = DatasetKey::Id(storage.create_dataset(WORKSPACE, new).await.unwrap().id);
         let import = async |file| {

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
+use super::budget::Cost;
 use super::{SqliteStorage, batch, workspaces};
 use crate::storage::{
     Campaign, CampaignEvents, Conversation, Event, FixtureStore, Missing, Pending, StorageError,
@@ -163,9 +164,31 @@ fn campaign_events(
     Ok(CampaignEvents { named, existing })
 }
 
+pub(super) fn events_cost(events: &[Event]) -> Cost {
+    let size = |event: &Event| {
+        event.id.len()
+            + event.request_messages.len()
+            + event.response_messages.len()
+            + event.extra_fields.len()
+    };
+    Cost::insert(events.len() as u64, events.iter().map(|event| size(event) as u64).sum())
+}
+
+pub(super) fn conversations_cost(conversations: &[Conversation]) -> Cost {
+    let size = |conversation: &Conversation| conversation.id.len() + conversation.messages.len();
+    Cost::insert(conversations.len() as u64, conversations.iter().map(|c| size(c) as u64).sum())
+}
+
+pub(super) fn campaign_cost(campaign: &Campaign) -> Cost {
+    let ids = campaign.event_ids.iter();
+    Cost::insert(campaign.event_ids.len() as u64, ids.map(|id| id.len() as u64).sum())
+}
+
 impl FixtureStore for SqliteStorage {
     fn insert_events(&self, workspace: Uuid, events: Vec<Event>) -> Pending<()> {
-        self.write(move |connection| insert_events(connection, workspace, &events))
+        self.write_costing(events_cost(&events), move |connection| {
+            insert_events(connection, workspace, &events)
+        })
     }
 
     fn insert_conversations(
@@ -173,11 +196,15 @@ impl FixtureStore for SqliteStorage {
         workspace: Uuid,
         conversations: Vec<Conversation>,
     ) -> Pending<()> {
-        self.write(move |connection| insert_conversations(connection, workspace, &conversations))
+        self.write_costing(conversations_cost(&conversations), move |connection| {
+            insert_conversations(connection, workspace, &conversations)
+        })
     }
 
     fn insert_campaign(&self, workspace: Uuid, campaign: Campaign) -> Pending<()> {
-        self.write(move |connection| insert_campaign(connection, workspace, &campaign))
+        self.write_costing(campaign_cost(&campaign), move |connection| {
+            insert_campaign(connection, workspace, &campaign)
+        })
     }
 
     fn events(&self, workspace: Uuid, ids: Vec<String>) -> Pending<Vec<Event>> {

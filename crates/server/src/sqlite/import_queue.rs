@@ -4,6 +4,7 @@ use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
+use super::budget::Cost;
 use super::files;
 use crate::storage::{
     ClaimedImport, ClaimedSource, ImportPosition, ImportSource, NewImport, QueueLimits, SourceIds,
@@ -35,6 +36,19 @@ pub(super) fn check_limits(
         return Err(StorageError::QueueFull);
     }
     Ok(())
+}
+
+/// Returns the cost of adding an import.
+pub(super) fn cost(source: &ImportSource) -> Cost {
+    let (count, bytes) = match source {
+        ImportSource::File(_) => return Cost::SMALL,
+        ImportSource::Ids(SourceIds::Events(ids) | SourceIds::Conversations(ids)) => {
+            // Escaping a character takes up to five further bytes.
+            (ids.len(), ids.iter().map(|id| id.len() * 6 + 3).sum())
+        }
+        ImportSource::Ids(SourceIds::Records(ids)) => (ids.len(), ids.len() * size_of::<Uuid>()),
+    };
+    Cost::insert(count.div_ceil(BLOCK) as u64, bytes as u64)
 }
 
 /// Adds the import of a task. The file must exist.

@@ -4,6 +4,7 @@ use mistral_datasets_types::TaskStatus;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
+use super::budget::Cost;
 use super::writer::{Durability, SpaceUse};
 use super::{SqliteStorage, datasets, import_queue, records, runs};
 use crate::storage::{
@@ -221,9 +222,17 @@ fn fail(connection: &Connection, task: Uuid, message: &str) -> Result<(), Storag
     import_queue::end(connection, row)
 }
 
+/// Returns the cost of inserting records.
+pub(super) fn records_cost(records: &[NewRecord]) -> Cost {
+    let bytes = records.iter().map(|record| record.size() as u64).sum();
+    Cost::insert(records.len() as u64, bytes)
+}
+
 impl ImportStore for SqliteStorage {
     fn queue_import(&self, new: NewImport, limits: QueueLimits) -> Pending<Task> {
-        self.write(move |connection| queue(connection, &new, limits))
+        self.write_costing(import_queue::cost(&new.source), move |connection| {
+            queue(connection, &new, limits)
+        })
     }
 
     fn release_import(&self, task: Uuid) -> Pending<()> {
@@ -259,7 +268,8 @@ impl ImportStore for SqliteStorage {
     ) -> Pending<()> {
         // Staged records are invisible until the import finishes, and that write is fully durable. A crash of the machine may lose
         // the last ones together with the position where they end.
-        self.write_relaxed(move |connection| stage(connection, task, &records, end, progress))
+        let cost = records_cost(&records);
+        self.write_relaxed(cost, move |connection| stage(connection, task, &records, end, progress))
     }
 
     fn finish_import(
@@ -268,7 +278,8 @@ impl ImportStore for SqliteStorage {
         last_records: Vec<NewRecord>,
         counts: ImportCounts,
     ) -> Pending<()> {
-        self.write(move |connection| finish(connection, task, &last_records, counts))
+        let cost = records_cost(&last_records);
+        self.write_costing(cost, move |connection| finish(connection, task, &last_records, counts))
     }
 
     fn fail_import(&self, task: Uuid, message: String) -> Pending<()> {
@@ -283,7 +294,7 @@ impl SqliteStorage {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
-        self.writer.run(Durability::Relaxed, SpaceUse::Frees, work)
+        self.writer.run(Durability::Relaxed, SpaceUse::Frees(Cost::delete(1)), work)
     }
 }
 
@@ -292,7 +303,6 @@ mod tests {
     use mistral_datasets_types::RecordSource;
 
     use super::*;
-    use crate::sqlite::Synchronous;
     use crate::storage::{
         ClaimedSource, DatasetStore, FileIndex, ImportSource, NewDataset, NewFile, RecordStore,
         Storage,
@@ -311,8 +321,7 @@ mod tests {
     impl Queue {
         async fn new(workspaces: u128) -> Self {
             let directory = tempfile::tempdir().unwrap();
-            let path = directory.path().join("db");
-            let storage = SqliteStorage::open(&path, Synchronous::Off).unwrap();
+            let storage = SqliteStorage::open_in(directory.path());
             let mut datasets = Vec::new();
             for number in 0..workspaces {
                 let workspace = Uuid::from_u128(100 + number);
@@ -328,8 +337,7 @@ mod tests {
         fn reopen(self) -> Self {
             let Self { storage, datasets, directory } = self;
             drop(storage);
-            let path = directory.path().join("db");
-            let storage = SqliteStorage::open(&path, Synchronous::Off).unwrap();
+            let storage = SqliteStorage::open_in(directory.path());
             Self { storage, datasets, directory }
         }
 

@@ -1,5 +1,6 @@
 //! The storage on SQLite: one writer thread and a pool of readers.
 
+mod budget;
 mod connection;
 mod counts;
 mod datasets;
@@ -26,8 +27,11 @@ use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use uuid::Uuid;
 
-use crate::storage::{BATCH_BYTES, Counts, Pending, Storage, StorageError};
+use crate::disk_space::DiskSpace;
+use crate::storage::{BATCH_BYTES, Counts, DiskState, Health, Pending, Storage, StorageError};
+use budget::{Budget, Cost};
 pub(crate) use connection::Synchronous;
+use disk::DiskHealth;
 use readers::Readers;
 pub(crate) use schema::OpenError;
 pub(crate) use snapshot::Snapshot;
@@ -40,25 +44,48 @@ pub(crate) struct SqliteStorage {
     readers: Readers,
     writer: Writer,
     path: PathBuf,
+    space: DiskSpace,
+    disk: DiskHealth,
 }
 
 impl SqliteStorage {
     /// Opens or creates the file, and migrates an older schema.
-    pub(crate) fn open(path: &Path, synchronous: Synchronous) -> Result<Self, OpenError> {
+    pub(crate) fn open(
+        path: &Path,
+        synchronous: Synchronous,
+        space: DiskSpace,
+    ) -> Result<Self, OpenError> {
         let mut connection = connection::writer(path, synchronous)?;
         schema::migrate(&mut connection)?;
         let readers = Readers::open(path)?;
-        let wal = Wal::start(&mut connection, path.to_owned(), synchronous)?;
+        let wal = Wal::start(&mut connection, path.to_owned(), synchronous, space.clone())?;
+        let disk = wal.disk().clone();
         let writer = Writer::start(connection, wal, synchronous)?;
-        Ok(Self { writer, readers, path: path.to_owned() })
+        Ok(Self { writer, readers, path: path.to_owned(), space, disk })
     }
 
-    /// Runs a write and returns its result once it is durable. A failed write has no effect.
+    /// Opens the file `db` in a directory.
+    #[cfg(test)]
+    fn open_in(directory: &Path) -> Self {
+        let space = DiskSpace::without_reserve_file(directory);
+        Self::open(&directory.join("db"), Synchronous::Off, space).unwrap()
+    }
+
+    /// Runs a write of a few small rows and returns its result once it is durable. A failed write has no effect.
     fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
-        self.writer.run(Durability::Full, SpaceUse::Consumes, work)
+        self.write_costing(Cost::SMALL, work)
+    }
+
+    /// Like [`write`](Self::write), for writes of any size.
+    fn write_costing<T: Send + 'static>(
+        &self,
+        cost: Cost,
+        work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
+    ) -> Pending<T> {
+        self.writer.run(Durability::Full, SpaceUse::Consumes(cost), work)
     }
 
     /// Like [`write`](Self::write), for writes that free space, now or later. They succeed even on a full disk.
@@ -66,15 +93,26 @@ impl SqliteStorage {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
-        self.writer.run(Durability::Full, SpaceUse::Frees, work)
+        self.write_deleting(1, work)
     }
 
-    /// Like [`write`](Self::write), but a crash may lose the write together with all later ones.
-    fn write_relaxed<T: Send + 'static>(
+    /// Like [`write_freeing`](Self::write_freeing), for a number of rows.
+    fn write_deleting<T: Send + 'static>(
         &self,
+        rows: usize,
         work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Pending<T> {
-        self.writer.run(Durability::Relaxed, SpaceUse::Consumes, work)
+        let space = SpaceUse::Frees(Cost::delete(rows as u64));
+        self.writer.run(Durability::Full, space, work)
+    }
+
+    /// Like [`write_costing`](Self::write_costing), but a crash may lose the write together with all later ones.
+    fn write_relaxed<T: Send + 'static>(
+        &self,
+        cost: Cost,
+        work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
+    ) -> Pending<T> {
+        self.writer.run(Durability::Relaxed, SpaceUse::Consumes(cost), work)
     }
 
     /// Runs a read on a reader thread, in one consistent snapshot.
@@ -137,11 +175,35 @@ impl Storage for SqliteStorage {
 
     fn reclaim(&self) -> Pending<bool> {
         // A step that is lost in a crash is repeated.
-        self.writer.run(Durability::Relaxed, SpaceUse::Frees, reclaim::step)
+        let space = SpaceUse::Frees(reclaim::STEP_COST);
+        self.writer.run(Durability::Relaxed, space, reclaim::step)
     }
 
     fn release_space(&self) -> Pending<bool> {
         self.writer.truncate_wal()
+    }
+
+    fn health(&self) -> Health {
+        let wal_bytes = wal::wal_path(&self.path).metadata().map_or(0, |metadata| metadata.len());
+        let budget = Budget {
+            unclaimed: self.space.unclaimed(),
+            // After a checkpoint.
+            reusable_wal: wal_bytes,
+            free_pages: 0,
+        };
+        let disk = if self.disk.has_failed() {
+            DiskState::Failed
+        } else if budget.fits(Cost::SMALL.bytes()) {
+            DiskState::Writable
+        } else {
+            DiskState::Full
+        };
+        Health {
+            disk,
+            free_bytes: Some(self.space.available()).filter(|free| *free != u64::MAX),
+            wal_bytes,
+            pending_writes: self.writer.pending(),
+        }
     }
 }
 

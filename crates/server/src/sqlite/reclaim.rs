@@ -6,6 +6,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::budget::Cost;
 use super::positions;
 use super::writer::outside_savepoint;
 use crate::storage::StorageError;
@@ -18,6 +19,9 @@ const PAGES: u32 = 256;
 
 /// The number of free pages kept for future writes: 8 MB.
 const SPARE_PAGES: u64 = 1024;
+
+/// An upper bound of the pages that one step changes.
+pub(super) const STEP_COST: Cost = Cost::delete(ROWS as u64 + PAGES as u64);
 
 /// Runs one step. Returns whether there may be more to do.
 pub(super) fn step(connection: &Connection) -> Result<bool, StorageError> {
@@ -164,7 +168,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::ROWS;
-    use crate::sqlite::{SqliteStorage, Synchronous};
+    use crate::sqlite::SqliteStorage;
     use crate::storage::{
         Campaign, Conversation, Dataset, DatasetKey, DatasetStore, Event, FixtureStore,
         ImportPosition, ImportSource, ImportStore, NewDataset, NewImport, NewRecord, Progress,
@@ -229,7 +233,7 @@ mod tests {
     #[tokio::test]
     async fn records_of_a_failed_import_are_removed() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
+        let storage = SqliteStorage::open_in(directory.path());
         let dataset = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
         storage.create_record(WORKSPACE, dataset.clone(), new_record()).await.unwrap();
         let task = queue_import(&storage, WORKSPACE, dataset).await;
@@ -247,7 +251,7 @@ mod tests {
     #[tokio::test]
     async fn records_of_a_deleted_dataset_are_removed_and_the_file_shrinks() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
+        let storage = SqliteStorage::open_in(directory.path());
         let kept = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
         let deleted = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
         // The datasets alternate in the file, so pages of the one that is kept have to be moved.
@@ -288,7 +292,7 @@ mod tests {
     #[tokio::test]
     async fn the_content_of_deleted_records_is_not_kept() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
+        let storage = SqliteStorage::open_in(directory.path());
         let dataset = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
         let created = storage.create_record(WORKSPACE, dataset, new_record()).await.unwrap();
         storage.delete_records(WORKSPACE, vec![created.id]).await.unwrap();
@@ -313,7 +317,7 @@ mod tests {
     #[tokio::test]
     async fn a_reset_workspace_is_removed_and_others_are_kept() {
         let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open(&directory.path().join("db"), Synchronous::Off).unwrap();
+        let storage = SqliteStorage::open_in(directory.path());
         for workspace in [WORKSPACE, OTHER] {
             let dataset = DatasetKey::Id(new_dataset(&storage, workspace).await.id);
             let mut ids = Vec::new();

@@ -6,6 +6,7 @@ use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
+use super::budget::Cost;
 use super::{SqliteStorage, batch, connection, datasets, positions, readers, runs};
 use crate::storage::{
     DatasetKey, Missing, NewRecord, Pending, Record, RecordPage, RecordStore, RecordView,
@@ -220,7 +221,8 @@ impl RecordStore for SqliteStorage {
         dataset: DatasetKey,
         new: NewRecord,
     ) -> Pending<Record> {
-        self.write(move |connection| create(connection, workspace, &dataset, new))
+        let cost = Cost::insert(1, new.size() as u64);
+        self.write_costing(cost, move |connection| create(connection, workspace, &dataset, new))
     }
 
     fn record(&self, workspace: Uuid, id: Uuid) -> Pending<Record> {
@@ -271,15 +273,21 @@ impl RecordStore for SqliteStorage {
 
     fn replace_payload(&self, workspace: Uuid, id: Uuid, payload: String) -> Pending<()> {
         const SQL: &str = "UPDATE records SET payload = ?2, updated_at = ?3 WHERE key = ?1";
-        self.write(move |connection| replace(connection, workspace, id, SQL, &payload))
+        let cost = Cost::insert(1, payload.len() as u64);
+        self.write_costing(cost, move |connection| {
+            replace(connection, workspace, id, SQL, &payload)
+        })
     }
 
     fn replace_properties(&self, workspace: Uuid, id: Uuid, properties: String) -> Pending<()> {
         const SQL: &str = "UPDATE records SET properties = ?2, updated_at = ?3 WHERE key = ?1";
-        self.write(move |connection| replace(connection, workspace, id, SQL, &properties))
+        let cost = Cost::insert(1, properties.len() as u64);
+        self.write_costing(cost, move |connection| {
+            replace(connection, workspace, id, SQL, &properties)
+        })
     }
 
     fn delete_records(&self, workspace: Uuid, ids: Vec<Uuid>) -> Pending<()> {
-        self.write_freeing(move |connection| delete(connection, workspace, &ids))
+        self.write_deleting(ids.len(), move |connection| delete(connection, workspace, &ids))
     }
 }

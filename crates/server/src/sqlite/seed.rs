@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{SqliteStorage, datasets, fixtures, records, runs, workspaces};
+use super::budget::Cost;
+use super::{SqliteStorage, datasets, fixtures, imports, records, runs, workspaces};
 use crate::storage::{DatasetKey, NewDataset, Pending, Seed, SeedDataset, SeedStore, StorageError};
 
 fn insert(
@@ -58,13 +59,23 @@ fn insert_dataset(
     records::count(connection, row, dataset.records.len() as i64)
 }
 
+fn cost(seed: &Seed) -> Cost {
+    let datasets = seed.datasets.iter().map(|dataset| imports::records_cost(&dataset.records));
+    let campaigns = seed.campaigns.iter().map(fixtures::campaign_cost);
+    let fixtures =
+        [fixtures::events_cost(&seed.events), fixtures::conversations_cost(&seed.conversations)];
+    datasets.chain(campaigns).chain(fixtures).sum()
+}
+
 impl SeedStore for SqliteStorage {
     fn insert_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<()> {
-        self.write(move |connection| insert(connection, workspace, owner, &seed))
+        self.write_costing(cost(&seed), move |connection| {
+            insert(connection, workspace, owner, &seed)
+        })
     }
 
     fn reset_to_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> Pending<Vec<Uuid>> {
-        self.write(move |connection| {
+        self.write_costing(cost(&seed), move |connection| {
             let files = workspaces::reset(connection, workspace)?;
             insert(connection, workspace, owner, &seed)?;
             Ok(files)

@@ -14,9 +14,11 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::budget::Budget;
 use super::connection::{self, Synchronous};
 use super::disk::{DiskHealth, is_failed_sync};
-use crate::disk_space;
+use super::writer::SpaceUse;
+use crate::disk_space::DiskSpace;
 
 /// WAL length at which the thread starts to copy, in pages: 16 MB.
 const CHECKPOINT_PAGES: u32 = 2048;
@@ -31,6 +33,11 @@ const REMAINING_PAGES: u32 = 512;
 /// only waiting helps.
 const MAX_ROUNDS: usize = 5;
 
+const WAL_HEADER_SIZE: u64 = 32;
+
+/// The size of a page in the WAL, with its header.
+const FRAME_SIZE: u64 = 24 + connection::PAGE_SIZE as u64;
+
 /// How long the writer waits for readers of the WAL before it postpones the reset.
 const RESET_TIMEOUT: Duration = Duration::from_millis(20);
 
@@ -41,6 +48,7 @@ pub(super) struct Wal {
     /// WAL length at which to checkpoint next, in pages.
     next: u32,
     disk: DiskHealth,
+    space: DiskSpace,
     /// The path of the database.
     path: PathBuf,
 }
@@ -71,6 +79,7 @@ impl Wal {
         writer: &mut Connection,
         path: PathBuf,
         synchronous: Synchronous,
+        space: DiskSpace,
     ) -> Result<Self, super::OpenError> {
         let disk = DiskHealth::default();
         let shared = Arc::new(Shared {
@@ -89,7 +98,12 @@ impl Wal {
             let (shared, path) = (Arc::clone(&shared), path.clone());
             move || shared.run(&path, synchronous)
         })?;
-        Ok(Self { shared, thread: Some(thread), next: CHECKPOINT_PAGES, disk, path })
+        let wal = Self { shared, thread: Some(thread), next: CHECKPOINT_PAGES, disk, space, path };
+        // What a killed server left in the WAL has not been counted.
+        let left = u32::try_from(wal.file_len() / FRAME_SIZE).unwrap_or(u32::MAX);
+        wal.shared.pages.store(left, Ordering::Relaxed);
+        wal.empty(writer);
+        Ok(wal)
     }
 
     /// Returns the health of the disk.
@@ -97,20 +111,82 @@ impl Wal {
         &self.disk
     }
 
-    /// Returns whether the disk is so full that only writes that free space are allowed.
-    pub(super) fn is_disk_full(&self, writer: &Connection) -> bool {
-        let available = disk_space::available(&self.path);
-        // Free pages in the file can be reused.
-        available < disk_space::RESERVED
-            && free_bytes(writer).is_ok_and(|free| available + free < disk_space::RESERVED)
+    /// Returns the disk space.
+    pub(super) fn space(&self) -> &DiskSpace {
+        &self.space
+    }
+
+    /// Returns the space that a transaction may use. If `first` does not fit, checkpoints to make room for it.
+    pub(super) fn budget(&self, writer: &Connection, first: SpaceUse) -> Budget {
+        let budget = Budget { unclaimed: self.space.unclaimed(), reusable_wal: 0, free_pages: 0 };
+        let cost = match first {
+            SpaceUse::Consumes(cost) | SpaceUse::Frees(cost) => cost.bytes(),
+        };
+        if budget.fits(cost) {
+            return budget;
+        }
+        let budget = self.exact_budget(writer);
+        if budget.fits(cost) {
+            return budget;
+        }
+        if self.used() > 0 {
+            self.truncate(writer);
+        }
+        self.space.restore_reserve();
+        let budget = self.exact_budget(writer);
+        if matches!(first, SpaceUse::Frees(_)) && !budget.fits(cost) {
+            self.space.use_reserve();
+        }
+        budget
+    }
+
+    /// Computes the budget from the sizes of the files.
+    fn exact_budget(&self, writer: &Connection) -> Budget {
+        self.space.set_owed(self.owed(writer).unwrap_or(u64::MAX));
+        Budget {
+            unclaimed: self.space.unclaimed(),
+            reusable_wal: self.file_len().saturating_sub(self.used()),
+            free_pages: free_bytes(writer).unwrap_or_default(),
+        }
+    }
+
+    /// Returns how many bytes a checkpoint adds to the database file.
+    fn owed(&self, writer: &Connection) -> rusqlite::Result<u64> {
+        let pages: u64 =
+            writer.prepare_cached("PRAGMA page_count")?.query_row([], |row| row.get(0))?;
+        let length = self.path.metadata().map_or(0, |metadata| metadata.len());
+        Ok((pages * u64::from(connection::PAGE_SIZE)).saturating_sub(length))
+    }
+
+    /// Returns the number of bytes used in the WAL file.
+    fn used(&self) -> u64 {
+        match self.shared.pages.load(Ordering::Relaxed) {
+            0 => 0,
+            pages => WAL_HEADER_SIZE + u64::from(pages) * FRAME_SIZE,
+        }
+    }
+
+    /// Returns the length of the WAL file in bytes.
+    fn file_len(&self) -> u64 {
+        wal_path(&self.path).metadata().map_or(0, |metadata| metadata.len())
+    }
+
+    /// Copies the whole WAL into the database file, when a server starts and before it stops. There is space for this, unless
+    /// another program has taken it; the reserve then helps.
+    pub(super) fn empty(&self, writer: &Connection) {
+        if self.used() > 0 && !self.truncate(writer) {
+            self.space.use_reserve();
+            self.truncate(writer);
+        }
+        self.space.restore_reserve();
     }
 
     /// Frees the space of a transaction that failed because the disk is full.
     pub(super) fn free_space(&mut self, writer: &Connection) {
-        if let Err(error) = self.truncate_unused(writer) {
+        if let Err(error) = self.truncate_unused() {
             tracing::warn!(%error, "failed to truncate the WAL");
         }
-        self.truncate(writer);
+        self.empty(writer);
     }
 
     /// Copies the whole WAL into the database file and truncates both. Returns false if a read in progress prevents it.
@@ -119,33 +195,36 @@ impl Wal {
         if is_done {
             self.shared.pages.store(0, Ordering::Relaxed);
         }
+        self.space.set_owed(self.owed(writer).unwrap_or(u64::MAX));
         is_done
     }
 
     /// Cuts off the part of the WAL file after the last transaction. It is never read, and SQLite would overwrite it.
-    fn truncate_unused(&self, writer: &Connection) -> Result<(), Box<dyn std::error::Error>> {
-        const HEADER_SIZE: u64 = 32;
-        const FRAME_HEADER_SIZE: u64 = 24;
-        let pages = u64::from(self.shared.pages.load(Ordering::Relaxed));
-        let used = HEADER_SIZE + pages * (FRAME_HEADER_SIZE + page_size(writer)?);
-        let mut name = self.path.clone().into_os_string();
-        name.push("-wal");
-        let file = File::options().write(true).open(name)?;
-        if file.metadata()?.len() > used {
-            file.set_len(used)?;
+    fn truncate_unused(&self) -> std::io::Result<()> {
+        let file = File::options().write(true).open(wal_path(&self.path))?;
+        if file.metadata()?.len() > self.used() {
+            file.set_len(self.used())?;
         }
         Ok(())
     }
 
     /// Checkpoints if necessary. The writer calls this after every transaction.
     pub(super) fn after_commit(&mut self, writer: &Connection) {
-        let pages = self.shared.pages.load(Ordering::Relaxed);
-        // Checkpoint early if there may not be enough disk space to copy the WAL into the database file.
-        let available = disk_space::available(&self.path).saturating_sub(disk_space::RESERVED);
-        if page_size(writer).is_ok_and(|size| u64::from(pages) * size > available) {
+        if self.space.is_reserve_used() {
+            self.truncate(writer);
+            self.space.restore_reserve();
+            return;
+        }
+        let (used, available) = (self.used(), self.space.available());
+        // Another program may fill the disk, so little is owed on a disk that is nearly full.
+        if used > available {
             self.truncate(writer);
             return;
         }
+        // The size of the WAL is an upper bound that costs no query.
+        let owed = if used < available / 4 { Ok(used) } else { self.owed(writer) };
+        self.space.set_owed(owed.unwrap_or(used));
+        let pages = self.shared.pages.load(Ordering::Relaxed);
         if pages < CHECKPOINT_PAGES {
             // The WAL was reset.
             self.next = CHECKPOINT_PAGES;
@@ -267,15 +346,18 @@ fn run_checkpoint(writer: &Connection, mode: &str) -> rusqlite::Result<bool> {
     result
 }
 
+/// Returns the path of the WAL of a database.
+pub(super) fn wal_path(database: &Path) -> PathBuf {
+    let mut name = database.to_owned().into_os_string();
+    name.push("-wal");
+    name.into()
+}
+
 /// Returns how many bytes of the database file are free pages.
 fn free_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     let pages: u64 =
         connection.prepare_cached("PRAGMA freelist_count")?.query_row([], |row| row.get(0))?;
-    Ok(pages * page_size(connection)?)
-}
-
-fn page_size(connection: &Connection) -> rusqlite::Result<u64> {
-    connection.prepare_cached("PRAGMA page_size")?.query_row([], |row| row.get(0))
+    Ok(pages * u64::from(connection::PAGE_SIZE))
 }
 
 #[cfg(test)]
@@ -296,7 +378,8 @@ mod tests {
     fn open(path: &Path) -> (Connection, Wal) {
         let mut connection = connection::writer(path, Synchronous::Normal).unwrap();
         connection.execute_batch("CREATE TABLE blobs (blob BLOB)").unwrap();
-        let wal = Wal::start(&mut connection, path.to_owned(), Synchronous::Normal).unwrap();
+        let space = DiskSpace::without_reserve_file(path.parent().unwrap());
+        let wal = Wal::start(&mut connection, path.to_owned(), Synchronous::Normal, space).unwrap();
         (connection, wal)
     }
 

@@ -3,14 +3,19 @@
 //! Pending writes are batched into one transaction and share one fsync, which keeps `synchronous=FULL` affordable under load.
 //! Each write runs in its own savepoint, so a failed one leaves no trace and does not affect the others, and each completes only
 //! after the commit. A transaction that contains only relaxed writes, such as chunks of an unfinished import, is not synced.
+//!
+//! A write joins a transaction only if its pages fit on the disk; see [`budget`](super::budget).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::budget::Cost;
 use super::connection::{self, Synchronous};
 use super::disk::is_failed_sync;
 use super::wal::Wal;
@@ -18,6 +23,9 @@ use crate::storage::{Pending, StorageError};
 
 /// The maximum number of writes in a transaction. It bounds how long the first one waits for the others.
 const MAX_BATCH: usize = 512;
+
+/// The size of a transaction in bytes above which no further write joins it.
+const MAX_BATCH_BYTES: u64 = 16 << 20;
 
 /// The outcome of a transaction.
 type CommitResult = Result<(), CommitError>;
@@ -52,10 +60,18 @@ enum Task {
 /// How a write affects the free disk space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SpaceUse {
-    /// The write needs space. It fails when only the reserve is left.
-    Consumes,
-    /// The write frees space, now or later, and may use the reserve.
-    Frees,
+    /// The write needs space. It fails if it does not fit.
+    Consumes(Cost),
+    /// The write frees space, now or later, and may use the reserve for the pages it changes.
+    Frees(Cost),
+}
+
+impl SpaceUse {
+    fn bytes(self) -> u64 {
+        match self {
+            Self::Consumes(cost) | Self::Frees(cost) => cost.bytes(),
+        }
+    }
 }
 
 /// Whether a completed write survives a crash.
@@ -71,6 +87,7 @@ pub(super) enum Durability {
 pub(super) struct Writer {
     tasks: Option<Sender<Task>>,
     thread: Option<JoinHandle<()>>,
+    pending: Arc<AtomicUsize>,
 }
 
 impl Writer {
@@ -81,11 +98,23 @@ impl Writer {
         synchronous: Synchronous,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = channel();
-        let worker = Worker { connection, wal, configured: synchronous, current: synchronous };
+        let pending = Arc::default();
+        let worker = Worker {
+            wal,
+            connection,
+            configured: synchronous,
+            current: synchronous,
+            pending: Arc::clone(&pending),
+        };
         let thread = std::thread::Builder::new()
             .name("datasets-writer".to_owned())
-            .spawn(move || worker.run(&receiver))?;
-        Ok(Self { tasks: Some(sender), thread: Some(thread) })
+            .spawn(move || worker.run(Tasks { receiver, next: None }))?;
+        Ok(Self { tasks: Some(sender), thread: Some(thread), pending })
+    }
+
+    /// Returns the number of writes that are queued or being committed.
+    pub(super) fn pending(&self) -> usize {
+        self.pending.load(Ordering::Relaxed)
     }
 
     /// Queues a write. The result is ready when the write is committed.
@@ -112,6 +141,7 @@ impl Writer {
             });
             Finished { completion, error }
         });
+        self.pending.fetch_add(1, Ordering::Relaxed);
         // If the thread has ended, the task is dropped, which closes the channel.
         self.send(Task::Write(Job { work, durability, space }));
         Box::pin(async move { receiver.await.unwrap_or(Err(StorageError::Stopped)) })
@@ -141,6 +171,25 @@ impl Drop for Writer {
     }
 }
 
+/// The queue of the writer thread.
+struct Tasks {
+    receiver: Receiver<Task>,
+    /// A task that did not fit into the last transaction.
+    next: Option<Task>,
+}
+
+impl Tasks {
+    /// Waits for a task. Returns `None` when the writer is dropped.
+    fn wait(&mut self) -> Option<Task> {
+        self.next.take().or_else(|| self.receiver.recv().ok())
+    }
+
+    /// Returns a task that is already queued.
+    fn queued(&mut self) -> Option<Task> {
+        self.next.take().or_else(|| self.receiver.try_recv().ok())
+    }
+}
+
 /// State of the writer thread.
 struct Worker {
     // Declared before the connection, which must be closed last.
@@ -150,40 +199,66 @@ struct Worker {
     configured: Synchronous,
     /// The current setting of the connection.
     current: Synchronous,
+    pending: Arc<AtomicUsize>,
 }
 
 impl Worker {
-    fn run(mut self, tasks: &Receiver<Task>) {
-        while let Ok(first) = tasks.recv() {
-            let (mut batch, mut truncations) = (Vec::new(), Vec::new());
-            for task in std::iter::once(first).chain(tasks.try_iter().take(MAX_BATCH - 1)) {
-                match task {
-                    Task::Write(job) => batch.push(job),
-                    Task::TruncateWal(done) => truncations.push(done),
+    fn run(mut self, mut tasks: Tasks) {
+        while let Some(task) = tasks.wait() {
+            match task {
+                Task::Write(first) => self.write(first, &mut tasks),
+                Task::TruncateWal(done) => {
+                    let is_done = self.wal.truncate(&self.connection);
+                    self.wal.space().restore_reserve();
+                    // The receiver may have been dropped; that is fine.
+                    let _ = done.send(is_done);
                 }
             }
-            if !batch.is_empty() {
-                self.write(batch);
-            }
-            for done in truncations {
-                // The receiver may have been dropped; that is fine.
-                let _ = done.send(self.wal.truncate(&self.connection));
+        }
+        self.wal.empty(&self.connection);
+    }
+
+    /// Runs a write in a transaction, together with those queued behind it that fit.
+    fn write(&mut self, first: Job, tasks: &mut Tasks) {
+        let budget = self.wal.budget(&self.connection, first.space);
+        if matches!(first.space, SpaceUse::Consumes(cost) if !budget.fits(cost.bytes())) {
+            return self.refuse(first);
+        }
+        let mut bytes = first.space.bytes();
+        let mut batch = vec![first];
+        while batch.len() < MAX_BATCH && bytes < MAX_BATCH_BYTES {
+            match tasks.queued() {
+                Some(Task::Write(job)) if budget.fits(bytes + job.space.bytes()) => {
+                    bytes += job.space.bytes();
+                    batch.push(job);
+                }
+                // Whether it fits alone is decided afterwards.
+                other => {
+                    tasks.next = other;
+                    break;
+                }
             }
         }
+        let claim = self.wal.space().force_claim(budget.growth(bytes));
+        self.commit(batch);
+        drop(claim);
+    }
+
+    /// Fails a write that does not fit on the disk.
+    fn refuse(&self, job: Job) {
+        let Finished { completion, .. } = (job.work)(Err(CommitError::DiskFull));
+        completion(Err(CommitError::DiskFull));
+        self.pending.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Runs a batch of writes in one transaction.
-    fn write(&mut self, batch: Vec<Job>) {
+    fn commit(&mut self, batch: Vec<Job>) {
         let durable = batch.iter().any(|job| job.durability == Durability::Full);
         let mut completions = Vec::with_capacity(batch.len());
-        let committed = self.transaction(durable, |connection, is_disk_full| {
+        let committed = self.transaction(durable, |connection| {
             let mut first_error = None;
             for job in batch {
-                let connection = match job.space {
-                    SpaceUse::Consumes if is_disk_full => Err(CommitError::DiskFull),
-                    _ => connection.clone(),
-                };
-                let Finished { completion, error } = (job.work)(connection);
+                let Finished { completion, error } = (job.work)(connection.clone());
                 completions.push(completion);
                 first_error = first_error.or(error);
             }
@@ -192,6 +267,7 @@ impl Worker {
         if let Err(error) = &committed {
             tracing::error!(%error, "a transaction failed");
         }
+        self.pending.fetch_sub(completions.len(), Ordering::Relaxed);
         for completion in completions {
             completion(committed.clone());
         }
@@ -206,16 +282,14 @@ impl Worker {
     fn transaction(
         &mut self,
         durable: bool,
-        work: impl FnOnce(Result<&Connection, CommitError>, bool) -> Option<CommitError>,
+        work: impl FnOnce(Result<&Connection, CommitError>) -> Option<CommitError>,
     ) -> CommitResult {
         if self.wal.disk().has_failed() {
-            work(Err(CommitError::DiskFailed), false);
+            work(Err(CommitError::DiskFailed));
             return Err(CommitError::DiskFailed);
         }
         let prepared = self.set_synchronous(durable);
-        let is_disk_full = self.wal.is_disk_full(&self.connection);
-        let committed =
-            in_transaction(&self.connection, prepared, |connection| work(connection, is_disk_full));
+        let committed = in_transaction(&self.connection, prepared, work);
         if matches!(committed, Err(CommitError::SyncFailed)) {
             self.wal.disk().fail();
         }
@@ -354,14 +428,18 @@ impl From<CommitError> for StorageError {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use futures::future::join_all;
 
     use super::*;
+    use crate::disk_space::DiskSpace;
     use crate::storage::Missing;
 
     fn start(mut connection: Connection) -> Writer {
-        let path = connection.path().unwrap_or_default().into();
-        let wal = Wal::start(&mut connection, path, Synchronous::Full).unwrap();
+        let path = PathBuf::from(connection.path().unwrap_or_default());
+        let space = DiskSpace::without_reserve_file(path.parent().unwrap_or(Path::new(".")));
+        let wal = Wal::start(&mut connection, path, Synchronous::Full, space).unwrap();
         Writer::start(connection, wal, Synchronous::Full).unwrap()
     }
 
@@ -372,14 +450,14 @@ mod tests {
     }
 
     fn insert(writer: &Writer, number: i64, fail: bool) -> Pending<()> {
-        writer.run(Durability::Full, SpaceUse::Consumes, move |connection| {
+        writer.run(Durability::Full, SpaceUse::Consumes(Cost::SMALL), move |connection| {
             connection.execute("INSERT INTO numbers VALUES (?1)", [number])?;
             if fail { Err(Missing::Task.into()) } else { Ok(()) }
         })
     }
 
     async fn sum(writer: &Writer) -> i64 {
-        let sum = writer.run(Durability::Full, SpaceUse::Consumes, |connection| {
+        let sum = writer.run(Durability::Full, SpaceUse::Consumes(Cost::SMALL), |connection| {
             Ok(connection
                 .query_row("SELECT coalesce(sum(number), 0) FROM numbers", [], |row| row.get(0))?)
         });
@@ -397,10 +475,11 @@ mod tests {
     #[tokio::test]
     async fn a_panicking_write_fails_and_later_writes_succeed() {
         let writer = writer();
-        let panicking = writer.run::<()>(Durability::Full, SpaceUse::Consumes, |connection| {
-            connection.execute("INSERT INTO numbers VALUES (1)", [])?;
-            panic!("injected");
-        });
+        let panicking =
+            writer.run::<()>(Durability::Full, SpaceUse::Consumes(Cost::SMALL), |connection| {
+                connection.execute("INSERT INTO numbers VALUES (1)", [])?;
+                panic!("injected");
+            });
         assert!(matches!(panicking.await, Err(StorageError::Failed(_))));
         insert(&writer, 2, false).await.unwrap();
         assert_eq!(sum(&writer).await, 2);
@@ -418,12 +497,12 @@ mod tests {
             .unwrap();
         let writer = start(connection);
         // A deferred constraint is only checked at commit.
-        let orphan = writer.run(Durability::Full, SpaceUse::Consumes, |connection| {
+        let orphan = writer.run(Durability::Full, SpaceUse::Consumes(Cost::SMALL), |connection| {
             connection.execute("INSERT INTO children VALUES (1)", [])?;
             Ok(())
         });
         assert!(matches!(orphan.await, Err(StorageError::Failed(_))));
-        let count = writer.run(Durability::Full, SpaceUse::Consumes, |connection| {
+        let count = writer.run(Durability::Full, SpaceUse::Consumes(Cost::SMALL), |connection| {
             let count: i64 =
                 connection.query_row("SELECT count(*) FROM children", [], |row| row.get(0))?;
             Ok(count)

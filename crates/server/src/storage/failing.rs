@@ -123,4 +123,8 @@ impl Storage for FailingStorage {
         writes fn reclaim(&self) -> bool;
         writes fn release_space(&self) -> bool;
     }
+
+    fn health(&self) -> Health {
+        self.inner.health()
+    }
 }

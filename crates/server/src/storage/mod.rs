@@ -12,6 +12,7 @@ mod error;
 mod failing;
 mod files;
 mod fixtures;
+mod health;
 mod imports;
 mod records;
 mod seed;
@@ -25,6 +26,7 @@ pub(crate) use error::{Missing, StorageError};
 pub(crate) use failing::FailingStorage;
 pub(crate) use files::{FileEntry, FileFilter, FileIndex, NewFile};
 pub(crate) use fixtures::{Campaign, CampaignEvents, Conversation, Event, FixtureStore};
+pub(crate) use health::{DiskState, Health};
 pub(crate) use imports::{
     ClaimedImport, ClaimedSource, ImportCounts, ImportPosition, ImportSource, ImportStore,
     NewImport, Progress, QueueLimits, SourceIds, Task,
@@ -64,6 +66,10 @@ pub(crate) trait Storage:
 
     /// Returns freed space to the operating system. Returns whether that succeeded; a read in progress can prevent it for now.
     fn release_space(&self) -> Pending<bool>;
+
+    /// Returns the state of the storage, without reading from the database.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for readiness and metrics"))]
+    fn health(&self) -> Health;
 }
 
 /// A range of a listing.

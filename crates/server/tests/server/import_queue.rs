@@ -264,7 +264,7 @@ async fn a_deleted_file_is_readable_for_imports_that_wait_and_is_then_removed() 
     let path = format!("{DATASETS}/{}/imports/from-file", dataset.id);
     let again = api.post(&path, json!({"file_id": file.id}).to_string()).await;
     again.error(404, "UNKNOWN_ERROR");
-    assert_eq!(contents(&data), [content.clone()]);
+    assert_eq!(contents(&data), std::slice::from_ref(&content));
     // A backup contains what the import still needs.
     assert_eq!(backup(&data, &copy, || true).unwrap().files, 1);
     api.server.shutdown().await;
