@@ -15,6 +15,8 @@ use crate::time::Timestamp;
 /// The number of ids in a row of `import_ids`.
 const BLOCK: usize = 500;
 
+// `CROSS JOIN` makes SQLite start with the imports. There may be many more workspaces.
+
 /// Fails if a workspace may not queue another import.
 pub(super) fn check_limits(
     connection: &Connection,
@@ -28,7 +30,7 @@ pub(super) fn check_limits(
         .query_row([workspace], |row| row.get(0))?;
     let all: u64 = connection
         .prepare_cached(
-            "SELECT count(*) FROM workspaces w JOIN imports i ON i.workspace = w.id \
+            "SELECT count(*) FROM imports i CROSS JOIN workspaces w ON w.id = i.workspace \
              WHERE w.discarded = 0 AND i.state IN ('WAITING', 'HELD', 'RUNNING')",
         )?
         .query_row([], |row| row.get(0))?;
@@ -187,7 +189,7 @@ fn next(connection: &Connection, claimant: Uuid) -> Result<Option<i64>, StorageE
     // Failing a stuck import takes no time, so it does not wait behind others.
     let stuck = connection
         .prepare_cached(
-            "SELECT i.task FROM imports i JOIN workspaces w ON w.id = i.workspace \
+            "SELECT i.task FROM imports i CROSS JOIN workspaces w ON w.id = i.workspace \
              WHERE i.state = 'STUCK' AND i.claimant <> ?1 AND w.discarded = 0 LIMIT 1",
         )?
         .query_row([claimant], |row| row.get(0))
@@ -199,7 +201,7 @@ fn next(connection: &Connection, claimant: Uuid) -> Result<Option<i64>, StorageE
         .prepare_cached(
             "SELECT n.task FROM (SELECT workspace, min(task) AS task FROM imports \
                 WHERE state = 'WAITING' OR claimant <> ?1 GROUP BY workspace) n \
-             JOIN workspaces w ON w.id = n.workspace WHERE w.discarded = 0 \
+             CROSS JOIN workspaces w ON w.id = n.workspace WHERE w.discarded = 0 \
              ORDER BY (SELECT count(*) FROM imports r \
                 WHERE r.workspace = n.workspace AND r.state = 'RUNNING' AND r.claimant = ?1), \
              w.import_claimed_at, n.task LIMIT 1",

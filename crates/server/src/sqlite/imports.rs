@@ -303,6 +303,8 @@ mod tests {
     use mistral_datasets_types::RecordSource;
 
     use super::*;
+    use crate::disk_space::DiskSpace;
+    use crate::sqlite::Synchronous;
     use crate::storage::{
         ClaimedSource, DatasetStore, FileIndex, ImportSource, NewDataset, NewFile, RecordStore,
         Storage,
@@ -322,6 +324,14 @@ mod tests {
         async fn new(workspaces: u128) -> Self {
             let directory = tempfile::tempdir().unwrap();
             let storage = SqliteStorage::open_in(directory.path());
+            Self::with(storage, workspaces, directory).await
+        }
+
+        async fn with(
+            storage: SqliteStorage,
+            workspaces: u128,
+            directory: tempfile::TempDir,
+        ) -> Self {
             let mut datasets = Vec::new();
             for number in 0..workspaces {
                 let workspace = Uuid::from_u128(100 + number);
@@ -585,5 +595,34 @@ mod tests {
         assert_eq!(read.iter().map(|record| record.id).collect::<Vec<_>>(), ids[..3]);
         let read = queue.storage.records_by_id(workspace, ids[3..].to_vec()).await.unwrap();
         assert_eq!(read.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn imports_are_claimed_and_failed_on_a_full_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let space = DiskSpace::with_quota(path, &path.join("reserve"), 32 << 20).unwrap();
+        let storage = SqliteStorage::open(&path.join("db"), Synchronous::Off, space).unwrap();
+        let queue = Queue::with(storage, 1, directory).await;
+        let tasks = [queue.add(0, no_ids(), None).await, queue.add(0, no_ids(), None).await];
+        for task in tasks {
+            assert_eq!(queue.claim_workspace(FIRST).await, (0, task));
+            let error = loop {
+                let payload = "x".repeat(100_000);
+                let record = NewRecord { payload, ..records(0..1).remove(0) };
+                let end = ImportPosition::default();
+                let staged = queue.storage.stage_records(task, vec![record], end, Progress::NONE);
+                if let Err(error) = staged.await {
+                    break error;
+                }
+            };
+            assert!(matches!(error, StorageError::Full), "{error}");
+        }
+        for task in tasks {
+            queue.storage.fail_import(task, StorageError::Full.to_string()).await.unwrap();
+            let task = queue.fetch(0, task).await;
+            assert_eq!(task.status, TaskStatus::Failed);
+            assert_eq!(task.message.as_deref(), Some("the disk is full"));
+        }
     }
 }

@@ -242,7 +242,10 @@ async fn a_reset_ends_running_and_waiting_imports() {
         (query(directory.path(), "SELECT count(*) FROM records") == 1).then_some(())
     })
     .await;
-    assert_eq!(query(directory.path(), "SELECT count(*) FROM imports"), 0);
+    eventually(async || {
+        (query(directory.path(), "SELECT count(*) FROM imports") == 0).then_some(())
+    })
+    .await;
     eventually(async || (contents(directory.path()).len() == 1).then_some(())).await;
 }
 
