@@ -11,6 +11,8 @@ mod fixtures;
 mod full_disk;
 mod import_queue;
 mod imports;
+#[cfg(test)]
+mod imports_tests;
 mod positions;
 mod readers;
 mod reclaim;
