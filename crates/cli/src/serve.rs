@@ -1,6 +1,7 @@
 //! `mistral-datasets serve`
 
 mod api_keys;
+pub mod config_file;
 mod limits;
 mod logging;
 #[cfg(unix)]
@@ -25,6 +26,12 @@ use logging::LogOptions;
 /// Ctrl-C or SIGTERM.
 #[derive(Debug, Args)]
 pub struct Serve {
+    /// A TOML file with values for these options
+    ///
+    /// The keys are the names of the options, such as `max-requests = 100`; options that may be given more than once are arrays.
+    /// Options on the command line and environment variables take precedence.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The address to listen on; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7700")]
     listen: SocketAddr,
@@ -89,11 +96,19 @@ impl From<GenerationName> for Generation {
 }
 
 impl Serve {
+    /// Returns whether SIGHUP reloads the API keys instead of stopping the server.
+    pub fn reloads_on_hangup(&self) -> bool {
+        self.api_keys.has_file()
+    }
+
     /// Runs the server until `shutdown` completes.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), CliError> {
         let log = self.log.init();
         #[cfg(unix)]
         open_files::raise_limit();
+        if let Some(file) = &self.config {
+            tracing::info!(file = %file.display(), "read the configuration file");
+        }
         // The server's error would contain the path.
         if let Some(seed) = &self.seed
             && looks_like_jsonl(seed)
@@ -101,7 +116,8 @@ impl Serve {
             std::fs::metadata(seed).map_err(CliError::file(seed))?;
         }
         let keys = self.api_keys.parse()?;
-        let api_keys = keys.load().map_err(|error| CliError::Serve(error.to_string()))?;
+        let api_keys = keys.load().map_err(|error| CliError::Serve(error.to_string(), None))?;
+        let is_temporary = self.memory;
         let data =
             if self.memory { DataLocation::Memory } else { DataLocation::Directory(self.data) };
         let config = ServerConfig::default()
@@ -117,8 +133,9 @@ impl Serve {
             .public_url(self.public_url)
             .link_lifetime(self.link_lifetime.into());
         let reloader = keys.reloader()?;
-        let server =
-            Server::start(config).await.map_err(|error| CliError::Serve(error.to_string()))?;
+        let server = Server::start(config)
+            .await
+            .map_err(|error| CliError::Serve(error.to_string(), temp_dir_hint(is_temporary)))?;
         {
             let mut stdout = std::io::stdout().lock();
             writeln!(stdout, "listening on {}", server.url())
@@ -133,4 +150,17 @@ impl Serve {
         log.report_dropped_lines();
         Ok(())
     }
+}
+
+/// Returns what to do about a missing directory for temporary files, which `--memory` needs.
+fn temp_dir_hint(is_temporary: bool) -> Option<String> {
+    let directory = std::env::temp_dir();
+    if !is_temporary || directory.is_dir() {
+        return None;
+    }
+    let variable = if cfg!(windows) { "TEMP" } else { "TMPDIR" };
+    let directory = directory.display();
+    Some(format!(
+        "`--memory` keeps its data in a temporary directory; create {directory}, or set `{variable}` to another one"
+    ))
 }

@@ -1,9 +1,16 @@
-//! Operating a server: health checks, metrics and backups.
+//! Operating a server: health checks, metrics, and maintenance of data directories.
 
 mod backup;
+mod compact;
 mod metrics;
+mod restore;
 mod routes;
+mod staging;
+mod verify;
 
 pub use backup::{Backup, BackupError, backup};
+pub use compact::{CompactError, Compaction, compact};
 pub(crate) use metrics::Metrics;
+pub use restore::{RestoreError, restore};
 pub(crate) use routes::{AdminState, routes};
+pub use verify::{Problem, Verification, VerifyError, VerifyProgress, verify};
