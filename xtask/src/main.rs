@@ -51,6 +51,9 @@ enum Command {
         /// How often to kill the server
         #[arg(long, default_value_t = 100)]
         kills: u32,
+        /// How often to kill the server while it only runs imports
+        #[arg(long, default_value_t = 50)]
+        import_kills: u32,
         /// Repeat an earlier run with the seed it printed
         #[arg(long)]
         seed: Option<u64>,
@@ -129,7 +132,7 @@ fn main() -> ExitCode {
         Command::Check => generate::check(&root),
         Command::Demo { file } => demo::demo(&root, file),
         Command::Test => test::test(&root),
-        Command::Soak { kills, seed } => soak::soak(&root, kills, seed),
+        Command::Soak { kills, import_kills, seed } => soak::soak(&root, kills, import_kills, seed),
         Command::Conformance { cases, seed } => conformance::conformance(&root, cases, seed),
         Command::Fuzz { targets, minutes } => fuzz::fuzz(&root, &targets, minutes),
         Command::Bench(Bench::Client { million }) => bench::client(&root, million),

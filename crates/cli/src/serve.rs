@@ -4,6 +4,8 @@ mod api_keys;
 pub mod config_file;
 mod limits;
 mod logging;
+#[cfg(unix)]
+mod open_files;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -110,6 +112,8 @@ impl Serve {
     /// Runs the server until `shutdown` completes.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), CliError> {
         let log = self.log.init();
+        #[cfg(unix)]
+        open_files::raise_limit();
         if let Some(file) = &self.config {
             tracing::info!(file = %file.display(), "read the configuration file");
         }

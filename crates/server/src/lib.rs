@@ -18,7 +18,7 @@
 //     admin             health, metrics; backup, restore, verify and compact data directories
 //     api               the operations, one file per resource
 //     http              building blocks of handlers: authentication, errors, extractors, responses
-//     imports           the import queue and its sources
+//     imports           the import queue, its workers and sources
 //     housekeeping      removes and erases in the background
 //     content           file contents, signed links; only `content::directory` and `server` know that they are in a directory
 //     sqlite            the storage on SQLite; known to `admin` (for data directories) and `server` only

@@ -57,9 +57,12 @@ options! {
         /// Number of imports that run concurrently.
         ///
         /// All imports write through one thread, so more of them add little throughput; at least two keep small imports from
-        /// waiting behind a large one. Default: 2.
+        /// waiting behind a large one. The workspace with the fewest running imports has the next turn. Values are clamped to
+        /// 1..=256. Default: 2.
         pub imports: usize = 2,
-        /// Maximum number of imports waiting in the queue, over all workspaces (503 with `Retry-After`). Default: 1,000.
+        /// Maximum number of imports of a workspace that are waiting in the queue (503 with `Retry-After`). All workspaces together
+        /// may have ten times as many, so one workspace cannot fill the queue. Imports delayed by a fault rule count as waiting, stuck
+        /// ones do not. Default: 1,000.
         pub queued_imports: usize = 1_000,
     }
 }

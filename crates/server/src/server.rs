@@ -22,7 +22,7 @@ use crate::content::{ContentError, ContentStore, DirectoryStore, LinkSigner};
 use crate::data_dir::{DataDirectory, DataError};
 use crate::housekeeping::{Cleanup, Housekeeping, SystemClock};
 use crate::http::{HttpContext, HttpParts, Keys};
-use crate::imports::{ImportQueue, LineRules};
+use crate::imports::{ImportParts, ImportQueue, LineRules};
 use crate::keys::ApiKey;
 use crate::net::{self, Cors, Limiter, NetContext, Shutdown};
 use crate::sqlite::{OpenError, SqliteStorage, Synchronous};
@@ -33,10 +33,6 @@ use crate::testing::{self, SeedError, Seeder, TestApp};
 mod clock_jumps;
 #[cfg(test)]
 mod failing_disk;
-
-/// The message of tasks that a shutdown interrupted.
-const INTERRUPTED: &str =
-    "the server was stopped during the import; nothing was imported, start the import again";
 
 /// How long [`RunningServer::shutdown`] waits for requests in progress.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -219,9 +215,15 @@ impl Server {
             storage: Arc::clone(&storage),
             metrics: Arc::clone(&metrics),
         };
+        let imports = ImportParts {
+            storage: Arc::clone(&storage),
+            contents: data.contents.clone(),
+            rules,
+            cleanup: cleanup.removal(),
+        };
         let app = App::new(AppParts {
             http,
-            imports: ImportQueue::new(Arc::clone(&storage), cleanup.removal(), &config.limits),
+            imports: ImportQueue::start(imports, &config.limits),
             storage,
             contents: data.contents,
             link_signer: LinkSigner::new(&secret),
@@ -358,8 +360,7 @@ fn open(location: &DataLocation) -> Result<Data, Failure> {
     Ok(Data { storage, contents, directory })
 }
 
-/// Prepares the data before the first request. Returns the key for signing links and the ids of all stored files. Fails tasks
-/// that were interrupted.
+/// Prepares the data before the first request. Returns the key for signing links and the ids of all stored files.
 async fn prepare(
     storage: &Arc<dyn Storage>,
     contents: &dyn ContentStore,
@@ -373,10 +374,6 @@ async fn prepare(
             secret
         }
     };
-    let interrupted = storage.fail_interrupted_imports(INTERRUPTED.to_owned()).await?;
-    if interrupted > 0 {
-        tracing::warn!(interrupted, "the last shutdown interrupted imports");
-    }
     Ok((secret, contents.list().await?))
 }
 

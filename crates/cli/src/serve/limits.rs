@@ -47,7 +47,7 @@ pub struct LimitOptions {
     /// The maximum number of concurrent imports
     #[arg(long, value_name = "COUNT", default_value_t = non_zero(Limits::default().imports))]
     max_imports: NonZeroUsize,
-    /// The maximum number of queued imports
+    /// The maximum number of queued imports of a workspace; ten times as many in all workspaces
     #[arg(long, value_name = "COUNT", default_value_t = Limits::default().queued_imports)]
     max_queued_imports: usize,
 }

@@ -6,8 +6,11 @@ mod backups;
 mod failing_disk;
 #[cfg(target_os = "linux")]
 mod full_disk;
+mod import_kills;
 mod kills;
 mod load;
+#[cfg(target_os = "linux")]
+mod open_files;
 mod server;
 mod shutdown;
 #[cfg(target_os = "linux")]

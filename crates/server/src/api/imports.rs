@@ -14,11 +14,10 @@ use tokio::runtime::Handle;
 
 use super::responses;
 use super::state::App;
-use crate::content::{BlockingReader, ExpectedContent, open_verified};
 use crate::http::{ApiError, Caller, DatasetPath, JsonBody, json};
-use crate::imports::{FileLines, Ids, Import, LineRules, Source, TaskHook};
+use crate::imports::{Import, TaskHook};
 use crate::json::Value;
-use crate::storage::{DatasetKey, Missing, StorageError};
+use crate::storage::{DatasetKey, ImportSource, Missing, SourceIds, StorageError};
 
 /// How many ids are looked up at once.
 const CHECKED_IDS: usize = 500;
@@ -33,13 +32,9 @@ pub(super) async fn from_file(
     let id = body.parse(|body| Ok(body.fields()?.required("file_id")?.string()?)).await?;
     app.storage.dataset(caller.workspace, key.clone()).await?;
     let file = uuid::Uuid::try_parse(&id).map_err(|_| Missing::File)?;
-    let file = app.storage.file(caller.workspace, file).await?;
-    // The file is opened here, so that clients may delete it as soon as they have the response.
-    let content = ExpectedContent { id: file.id, bytes: file.bytes, sha256: file.signature };
-    let content = BlockingReader::new(open_verified(&*app.contents, content).await?);
-    let rules = LineRules::new(&app.http.limits, app.generation);
-    let lines = FileLines::new(content, file.bytes, rules);
-    start(&app, caller, key, Source::File(Box::new(lines)), 0, hook).await
+    app.storage.file(caller.workspace, file).await?;
+    // Its content is kept until the import has ended, so clients may delete the file as soon as they have the response.
+    start(&app, caller, key, ImportSource::File(file), 0, hook).await
 }
 
 pub(super) async fn from_campaign(
@@ -54,7 +49,7 @@ pub(super) async fn from_campaign(
     let events = app.storage.campaign_events(caller.workspace, campaign).await?;
     let (ids, _) = distinct(events.existing);
     let skipped = events.named - ids.len() as u64;
-    start(&app, caller, key, Source::Events(Ids::new(ids)), skipped, hook).await
+    start(&app, caller, key, ImportSource::Ids(SourceIds::Events(ids)), skipped, hook).await
 }
 
 pub(super) async fn from_explorer(
@@ -71,7 +66,7 @@ pub(super) async fn from_explorer(
     let (ids, skipped) = distinct(ids.await?);
     app.storage.dataset(caller.workspace, key.clone()).await?;
     app.storage.require_events(caller.workspace, ids.clone()).await?;
-    start(&app, caller, key, Source::Events(Ids::new(ids)), skipped, hook).await
+    start(&app, caller, key, ImportSource::Ids(SourceIds::Events(ids)), skipped, hook).await
 }
 
 pub(super) async fn from_playground(
@@ -94,7 +89,7 @@ pub(super) async fn from_playground(
         distinct_existing(ids.items(0..=usize::MAX)?, require)
     });
     let (ids, skipped) = checked.await?;
-    start(&app, caller, key, Source::Conversations(Ids::new(ids)), skipped, hook).await
+    start(&app, caller, key, ImportSource::Ids(SourceIds::Conversations(ids)), skipped, hook).await
 }
 
 pub(super) async fn from_dataset_records(
@@ -111,7 +106,7 @@ pub(super) async fn from_dataset_records(
     let (ids, skipped) = distinct(ids.await?);
     app.storage.dataset(caller.workspace, key.clone()).await?;
     app.storage.require_records(caller.workspace, ids.clone()).await?;
-    start(&app, caller, key, Source::Records(Ids::new(ids)), skipped, hook).await
+    start(&app, caller, key, ImportSource::Ids(SourceIds::Records(ids)), skipped, hook).await
 }
 
 /// Returns the distinct ids among any number of ids, and the number of duplicates. Fails if one of them does not exist.
@@ -156,14 +151,14 @@ async fn start(
     app: &App,
     caller: Caller,
     dataset: DatasetKey,
-    source: Source,
+    source: ImportSource,
     skipped: u64,
     hook: Option<Extension<Arc<dyn TaskHook>>>,
 ) -> Result<Response, ApiError> {
     let Caller { workspace, user } = caller;
     let hook = hook.map(|Extension(hook)| hook);
     let import = Import { workspace, dataset, creator: user, source, skipped, hook };
-    let task = app.imports.submit(import).ok_or_else(|| ApiError::busy("imports"))?.await?;
+    let task = app.imports.submit(import).await?;
     Ok(json(StatusCode::ACCEPTED, responses::one(&task)))
 }
 

@@ -185,6 +185,7 @@ impl From<StorageError> for ApiError {
                 let code = ErrorCode::DatabaseUnavailable;
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
             }
+            StorageError::QueueFull => Self::busy("imports"),
             StorageError::Busy { retry_after } => {
                 log(&error);
                 let code = ErrorCode::DatabaseUnavailable;

@@ -7,7 +7,7 @@ use mistral_datasets_types::RecordSource;
 use super::line::{ImportLine, LineRules};
 use super::source::{CHUNK_BYTES, CHUNK_RECORDS, Chunk, ImportError};
 use crate::content::ContentError;
-use crate::storage::{NewRecord, Progress};
+use crate::storage::{ImportPosition, NewRecord, Progress};
 
 /// Some editors write a byte order mark at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -39,6 +39,13 @@ impl FileLines {
         }
     }
 
+    /// Continues after the lines that were read before. They are read again, so that the checksum of the content can be verified.
+    pub(super) fn skip_to(mut self, position: ImportPosition) -> io::Result<Self> {
+        io::copy(&mut (&mut self.reader).take(position.offset), &mut io::sink())?;
+        (self.read_bytes, self.line) = (position.offset, position.line);
+        Ok(self)
+    }
+
     /// Reads the next chunk of records.
     pub(super) fn next_chunk(&mut self) -> Result<Chunk, ImportError> {
         self.read_chunk().map_err(|invalid| {
@@ -55,7 +62,12 @@ impl FileLines {
         let mut bytes = 0;
         while bytes < CHUNK_BYTES && records.len() < CHUNK_RECORDS {
             let Some(line) = self.next_line()? else {
-                return Ok(Chunk { records, progress: Progress::DONE, last: true });
+                return Ok(Chunk {
+                    records,
+                    end: self.position(),
+                    progress: Progress::DONE,
+                    last: true,
+                });
             };
             let record = NewRecord {
                 payload: line.payload,
@@ -66,7 +78,11 @@ impl FileLines {
             records.push(record);
         }
         let progress = Progress::of(self.read_bytes, self.total_bytes);
-        Ok(Chunk { records, progress, last: false })
+        Ok(Chunk { records, end: self.position(), progress, last: false })
+    }
+
+    fn position(&self) -> ImportPosition {
+        ImportPosition { offset: self.read_bytes, line: self.line }
     }
 
     /// Reads all records. Returns why the file is invalid, if it is.
@@ -115,13 +131,20 @@ impl FileLines {
 }
 
 /// Returns why an import cannot read its file.
-fn read_error(error: io::Error) -> ImportError {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
-    match cause {
-        Some(ContentError::Damaged) => ImportError::Rejected(
+pub(super) fn read_error(error: io::Error) -> ImportError {
+    match error.downcast::<ContentError>() {
+        Ok(error) => content_error(error),
+        Err(error) => ImportError::Internal(Box::new(error)),
+    }
+}
+
+/// Returns why an import cannot read its file.
+pub(super) fn content_error(error: ContentError) -> ImportError {
+    match error {
+        ContentError::Damaged => ImportError::Rejected(
             "the stored file is damaged: its checksum is wrong; upload it again".to_owned(),
         ),
-        _ => ImportError::Internal(Box::new(error)),
+        error => ImportError::Internal(Box::new(error)),
     }
 }
 
@@ -184,5 +207,20 @@ mod tests {
         assert_eq!((first.records.len(), first.last), (CHUNK_RECORDS, false));
         let second = lines.next_chunk().unwrap();
         assert_eq!((second.records.len(), second.last), (1, true));
+    }
+
+    #[test]
+    fn reading_is_resumed_at_the_end_of_a_chunk() {
+        let content =
+            format!("\u{feff}\n{}[\n", "{\"messages\": []}\n\n".repeat(CHUNK_RECORDS + 10));
+        let mut whole = lines(content.as_bytes(), 1_000);
+        let first = whole.next_chunk().unwrap();
+        let rest = whole.next_chunk().err().unwrap().to_string();
+        let mut resumed = lines(content.as_bytes(), 1_000).skip_to(first.end).unwrap();
+        assert_eq!(first.end.line, 2 * CHUNK_RECORDS as u64);
+        assert_eq!(resumed.total_bytes, content.len() as u64);
+        // The error names the line in the whole file.
+        assert_eq!(resumed.next_chunk().err().unwrap().to_string(), rest);
+        assert!(rest.starts_with(&format!("line {}:", 2 * (CHUNK_RECORDS + 10) + 2)), "{rest}");
     }
 }

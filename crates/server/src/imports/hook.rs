@@ -6,7 +6,8 @@ use futures::future::BoxFuture;
 ///
 /// A middleware requests it by adding an `Arc<dyn TaskHook>` to the extensions of a request that starts an import.
 pub(crate) trait TaskHook: Send + Sync {
-    /// Decides what happens to the task. The import waits for this, without occupying a worker.
+    /// Decides what happens to the task. The import waits for this, without occupying a worker. If the server stops meanwhile, the
+    /// import runs after the next start.
     fn before_import(&self) -> BoxFuture<'_, TaskAction>;
 }
 

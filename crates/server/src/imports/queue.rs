@@ -1,157 +1,186 @@
-//! The import queue and its workers.
+//! The import queue: accepts imports, and runs the workers that take them from the storage.
 
-use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::future::try_join;
-use futures::{FutureExt, TryFutureExt};
-use tokio::sync::{Notify, Semaphore, oneshot};
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::{AbortHandle, JoinSet};
 use uuid::Uuid;
 
 use super::hook::{TaskAction, TaskHook};
-use super::source::{ImportError, Source};
+use super::line::LineRules;
+use super::worker::Worker;
+use crate::content::ContentStore;
 use crate::limits::Limits;
-use crate::storage::{DatasetKey, ImportCounts, Pending, Storage, StorageError, Task};
+use crate::storage::{
+    DatasetKey, ImportSource, NewImport, Pending, QueueLimits, Storage, StorageError, Task,
+};
 
 /// How long to wait before a write to a full disk is retried.
 const DISK_FULL_PAUSE: Duration = Duration::from_millis(500);
+
+/// The maximum number of workers.
+const MAX_WORKERS: usize = 256;
+
+/// All workspaces together may queue this many times as many imports as one of them.
+const WORKSPACES: u64 = 10;
 
 /// A requested import.
 pub(crate) struct Import {
     pub(crate) workspace: Uuid,
     pub(crate) dataset: DatasetKey,
     pub(crate) creator: Uuid,
-    pub(crate) source: Source,
+    pub(crate) source: ImportSource,
     /// The number of requested records that are skipped.
     pub(crate) skipped: u64,
     pub(crate) hook: Option<Arc<dyn TaskHook>>,
 }
 
+/// What the workers need.
+pub(crate) struct ImportParts {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) contents: Arc<dyn ContentStore>,
+    pub(crate) rules: LineRules,
+    /// Notified when an import has ended and something may have to be removed.
+    pub(crate) cleanup: Arc<Notify>,
+}
+
 /// Runs imports in the background.
-pub(crate) struct ImportQueue {
+///
+/// The queue itself is in the storage. It survives a restart, and an import that waits there occupies no memory.
+pub(crate) struct ImportQueue(Arc<Shared>);
+
+struct Shared {
     storage: Arc<dyn Storage>,
-    workers: Arc<Semaphore>,
-    /// The maximum number of running and waiting imports.
-    capacity: usize,
-    tasks: Mutex<JoinSet<()>>,
-    /// Notified when an import has failed and its staged records can be removed.
     cleanup: Arc<Notify>,
+    /// Identifies this server in the queue.
+    claimant: Uuid,
+    limits: QueueLimits,
+    /// Wakes a worker when an import can be claimed.
+    wake: Arc<Notify>,
+    tasks: Mutex<Tasks>,
+}
+
+/// The running background tasks.
+#[derive(Default)]
+struct Tasks {
+    all: JoinSet<()>,
+    /// The workspaces of imports whose hook is running, and the tasks that run the hooks.
+    held: Vec<(Uuid, AbortHandle)>,
 }
 
 impl ImportQueue {
-    pub(crate) fn new(storage: Arc<dyn Storage>, cleanup: Arc<Notify>, limits: &Limits) -> Self {
-        let workers = limits.imports.clamp(1, Semaphore::MAX_PERMITS);
-        Self {
-            storage,
-            workers: Arc::new(Semaphore::new(workers)),
-            capacity: workers.saturating_add(limits.queued_imports),
+    /// Starts the workers. They continue with the imports that an earlier server did not finish.
+    pub(crate) fn start(parts: ImportParts, limits: &Limits) -> Self {
+        let ImportParts { storage, contents, rules, cleanup } = parts;
+        let workers = limits.imports.clamp(1, MAX_WORKERS);
+        let queued = limits.queued_imports as u64;
+        let shared = Arc::new(Shared {
+            claimant: Uuid::now_v7(),
+            limits: QueueLimits {
+                workspace: queued.saturating_add(workers as u64),
+                total: queued.saturating_mul(WORKSPACES).saturating_add(workers as u64),
+            },
+            wake: Arc::default(),
             tasks: Mutex::default(),
+            storage,
             cleanup,
+        });
+        for _ in 0..workers {
+            let worker = Worker {
+                storage: Arc::clone(&shared.storage),
+                contents: contents.clone(),
+                rules,
+                claimant: shared.claimant,
+                wake: Arc::clone(&shared.wake),
+                cleanup: Arc::clone(&shared.cleanup),
+            };
+            shared.tasks().all.spawn(async move { worker.run().await });
         }
+        Self(shared)
     }
 
-    /// Creates the task of an import, and runs the import in the background. Returns `None` if the queue is full.
-    pub(crate) fn submit(&self, import: Import) -> Option<Pending<Task>> {
-        let (storage, workers) = (Arc::clone(&self.storage), Arc::clone(&self.workers));
-        let cleanup = Arc::clone(&self.cleanup);
+    /// Creates the task of an import and queues the import.
+    pub(crate) fn submit(&self, import: Import) -> Pending<Task> {
+        let shared = Arc::clone(&self.0);
+        let Import { workspace, dataset, creator, source, skipped, hook } = import;
+        let held_by = hook.is_some().then_some(shared.claimant);
+        let new = NewImport { workspace, dataset, creator, source, skipped, held_by };
+        let queued = shared.storage.queue_import(new, shared.limits);
         let (sender, receiver) = oneshot::channel();
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        while tasks.try_join_next().is_some() {}
-        if tasks.len() >= self.capacity {
-            return None;
-        }
-        // The task is created here, so that a caller that is cancelled cannot leave a task without an import.
-        tasks.spawn(async move {
-            let Import { workspace, dataset, creator, source, skipped, hook } = import;
-            let created = storage.create_task(workspace, dataset, creator).await;
-            let task = created.as_ref().map(|task| task.id).ok();
-            let _ = sender.send(created);
-            let Some(task) = task else { return };
-            // The hook may take long, so it runs before the import waits for a worker.
-            if let Some(hook) = hook {
-                match hook.before_import().await {
-                    TaskAction::Import => {}
-                    TaskAction::Abandon => return,
-                    TaskAction::Fail(message) => {
-                        return record_failure(&storage, task, message).await;
-                    }
-                }
-            }
-            // The semaphore is never closed.
-            if let Ok(permit) = workers.acquire().await
-                && let Err(message) = run(&storage, workspace, task, source, skipped).await
-            {
-                drop(permit);
-                record_failure(&storage, task, message).await;
-                cleanup.notify_one();
+        // A separate task, so that an import is started even if the caller is cancelled.
+        self.0.tasks().all.spawn(async move {
+            let queued = queued.await;
+            let task = queued.as_ref().map(|task| task.id).ok();
+            // The receiver may have been dropped; that is fine.
+            let _ = sender.send(queued);
+            match (task, hook) {
+                (Some(task), Some(hook)) => shared.hold(workspace, task, hook),
+                (Some(_), None) => shared.wake.notify_one(),
+                (None, _) => {}
             }
         });
-        Some(Box::pin(async move { receiver.await.unwrap_or(Err(StorageError::Stopped)) }))
+        Box::pin(async move { receiver.await.unwrap_or(Err(StorageError::Stopped)) })
     }
 
-    /// Aborts all imports and waits until they have ended. Their tasks fail at the next start.
+    /// Returns the tasks that hold imports of a workspace back, to be aborted when the workspace was reset.
+    pub(crate) fn held(&self, workspace: Uuid) -> Vec<AbortHandle> {
+        let tasks = self.0.tasks();
+        let own = tasks.held.iter().filter(|(other, _)| *other == workspace);
+        own.map(|(_, handle)| handle.clone()).collect()
+    }
+
+    /// Aborts all imports and waits until they have ended. The next server resumes them.
     pub(crate) async fn stop(&self) {
-        let mut tasks =
-            std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        tasks.shutdown().await;
+        let mut tasks = std::mem::take(&mut *self.0.tasks());
+        tasks.all.shutdown().await;
     }
 }
 
-/// Runs an import. Returns the message for its task if it fails.
-async fn run(
-    storage: &Arc<dyn Storage>,
-    workspace: Uuid,
-    task: Uuid,
-    source: Source,
-    skipped: u64,
-) -> Result<(), String> {
-    let copying = AssertUnwindSafe(copy_records(storage, workspace, task, source, skipped));
-    let error = match copying.catch_unwind().await {
-        Ok(Ok(())) => return Ok(()),
-        Ok(Err(error)) => error,
-        Err(_) => ImportError::Internal("the import panicked".into()),
-    };
-    if let ImportError::Internal(cause) = &error {
-        tracing::error!(%task, %cause, "an import failed");
+impl Shared {
+    fn tasks(&self) -> MutexGuard<'_, Tasks> {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.all.try_join_next().is_some() {}
+        tasks
     }
-    Err(error.to_string())
+
+    /// Runs the hook of an import, which cannot be claimed until then. A hook may take long, so it does not occupy a worker.
+    fn hold(self: Arc<Self>, workspace: Uuid, task: Uuid, hook: Arc<dyn TaskHook>) {
+        let shared = Arc::clone(&self);
+        let mut tasks = self.tasks();
+        let handle = tasks.all.spawn(async move { shared.run_hook(task, hook).await });
+        tasks.held.retain(|(_, handle)| !handle.is_finished());
+        tasks.held.push((workspace, handle));
+    }
+
+    async fn run_hook(&self, task: Uuid, hook: Arc<dyn TaskHook>) {
+        let storage = &self.storage;
+        match hook.before_import().await {
+            TaskAction::Import => {
+                retry_while_full(task, || storage.release_import(task)).await;
+                self.wake.notify_one();
+                return;
+            }
+            TaskAction::Abandon => retry_while_full(task, || storage.block_import(task)).await,
+            TaskAction::Fail(message) => {
+                retry_while_full(task, || storage.fail_import(task, message.clone())).await;
+            }
+        }
+        // The file may have been deleted.
+        self.cleanup.notify_one();
+    }
 }
 
-/// Marks a task as failed. Retries while the disk is full.
-async fn record_failure(storage: &Arc<dyn Storage>, task: Uuid, message: String) {
+/// Changes the state of a task. Retries while the disk is full.
+pub(super) async fn retry_while_full(task: Uuid, write: impl Fn() -> Pending<()>) {
     loop {
-        match storage.fail_import(task, message.clone()).await {
+        match write().await {
             Ok(()) => return,
             Err(StorageError::Full) => tokio::time::sleep(DISK_FULL_PAUSE).await,
             Err(error) => {
-                tracing::error!(%task, %error, "failed to record that an import has failed");
+                tracing::error!(%task, %error, "failed to store the state of an import");
                 return;
             }
         }
     }
-}
-
-async fn copy_records(
-    storage: &Arc<dyn Storage>,
-    workspace: Uuid,
-    task: Uuid,
-    source: Source,
-    skipped: u64,
-) -> Result<(), ImportError> {
-    let (mut source, mut chunk) = source.next_chunk(storage, workspace).await?;
-    let mut imported = chunk.records.len() as u64;
-    while !chunk.last {
-        // The next chunk is read and validated while this one is written.
-        let staged = storage.stage_records(task, chunk.records, chunk.progress);
-        let (next, ()) =
-            try_join(source.next_chunk(storage, workspace), staged.map_err(ImportError::from))
-                .await?;
-        (source, chunk) = next;
-        imported += chunk.records.len() as u64;
-    }
-    let counts = ImportCounts { requested: imported + skipped, imported, skipped };
-    storage.finish_import(task, chunk.records, counts).await?;
-    Ok(())
 }

@@ -6,8 +6,13 @@ use mistral_datasets_types::RecordSource;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::file::FileLines;
-use crate::storage::{Missing, NewRecord, Progress, Storage, StorageError};
+use super::file::{FileLines, content_error, read_error};
+use super::line::LineRules;
+use crate::content::{BlockingReader, ContentStore, ExpectedContent, open_verified};
+use crate::storage::{
+    ClaimedImport, ClaimedSource, ImportPosition, Missing, NewRecord, Progress, SourceIds, Storage,
+    StorageError,
+};
 
 /// A chunk ends with the record that reaches this size in bytes. This bounds the memory of an import and how long it delays other
 /// writes.
@@ -16,52 +21,26 @@ pub(super) const CHUNK_BYTES: usize = 2 << 20;
 /// The maximum number of records in a chunk.
 pub(super) const CHUNK_RECORDS: usize = 2_000;
 
-/// The maximum number of objects read from the storage at once.
-const BATCH: usize = 500;
-
 /// The source of an import. Objects given by ids are read in the order of the ids.
-pub(crate) enum Source {
+pub(super) struct Source {
+    storage: Arc<dyn Storage>,
+    task: Uuid,
+    workspace: Uuid,
+    reader: Reader,
+}
+
+enum Reader {
     /// An uploaded file. The records have the source `UPLOADED_FILE`.
     File(Box<FileLines>),
-    /// Events. The messages of a record are those of the request followed by those of the response, the properties are the extra
-    /// fields of the event, and the source is `EXPLORER`. (The mapping is an assumption; the service does not document its own.)
-    Events(Ids<String>),
-    /// Conversations. The messages of a record are those of the conversation, and the source is `PLAYGROUND`.
-    Conversations(Ids<String>),
-    /// Records. A copy has the payload, properties and source of the original.
-    Records(Ids<Uuid>),
-}
-
-/// A list of ids that is read in batches.
-pub(crate) struct Ids<T> {
-    ids: Vec<T>,
-    done: usize,
-}
-
-impl<T: Clone> Ids<T> {
-    pub(crate) fn new(ids: Vec<T>) -> Self {
-        Self { ids, done: 0 }
-    }
-
-    /// Returns the next ids to read. Those that were read must be passed to [`chunk`](Self::chunk).
-    fn next_batch(&self) -> Vec<T> {
-        self.ids.iter().skip(self.done).take(BATCH).cloned().collect()
-    }
-
-    /// Returns the chunk with the records that were read.
-    fn chunk(&mut self, records: Vec<NewRecord>) -> Chunk {
-        self.done += records.len();
-        Chunk {
-            records,
-            progress: Progress::of(self.done as u64, self.ids.len() as u64),
-            last: self.done == self.ids.len(),
-        }
-    }
+    /// Objects given by ids, which are read in batches.
+    Ids { done: u64, count: u64 },
 }
 
 /// A chunk of records.
 pub(super) struct Chunk {
     pub(super) records: Vec<NewRecord>,
+    /// Where the chunk ends in the source.
+    pub(super) end: ImportPosition,
     /// The progress of the import when this chunk is stored.
     pub(super) progress: Progress,
     /// Whether this is the last chunk.
@@ -99,60 +78,119 @@ impl From<StorageError> for ImportError {
 }
 
 impl Source {
-    /// Reads the next chunk.
-    pub(super) async fn next_chunk(
-        self,
+    /// Opens the source of an import at the position where its staged records end.
+    pub(super) async fn open(
+        import: &ClaimedImport,
         storage: &Arc<dyn Storage>,
-        workspace: Uuid,
-    ) -> Result<(Self, Chunk), ImportError> {
-        match self {
-            Self::File(mut lines) => {
+        contents: &dyn ContentStore,
+        rules: LineRules,
+    ) -> Result<Self, ImportError> {
+        let position = import.position;
+        let reader = match &import.source {
+            ClaimedSource::File { id, bytes, sha256 } => {
+                let expected = ExpectedContent { id: *id, bytes: *bytes, sha256: sha256.clone() };
+                let content = open_verified(contents, expected).await.map_err(content_error)?;
+                let lines = FileLines::new(BlockingReader::new(content), *bytes, rules);
+                let skipping = tokio::task::spawn_blocking(move || lines.skip_to(position));
+                Reader::File(Box::new(skipping.await.map_err(internal)?.map_err(read_error)?))
+            }
+            ClaimedSource::Ids(count) => Reader::Ids { done: position.offset, count: *count },
+        };
+        Ok(Self {
+            storage: Arc::clone(storage),
+            task: import.task,
+            workspace: import.workspace,
+            reader,
+        })
+    }
+
+    /// Reads the next chunk.
+    pub(super) async fn next_chunk(mut self) -> Result<(Self, Chunk), ImportError> {
+        match self.reader {
+            Reader::File(mut lines) => {
                 let reading = tokio::task::spawn_blocking(move || {
                     let chunk = lines.next_chunk()?;
-                    Ok((Self::File(lines), chunk))
+                    Ok::<_, ImportError>((lines, chunk))
                 });
-                reading.await.unwrap_or_else(|error| Err(ImportError::Internal(Box::new(error))))
+                let (lines, chunk) = reading.await.map_err(internal)??;
+                self.reader = Reader::File(lines);
+                Ok((self, chunk))
             }
-            Self::Events(mut ids) => {
+            Reader::Ids { done, count } => {
                 let mut records = Vec::new();
-                for event in storage.events(workspace, ids.next_batch(), CHUNK_BYTES).await? {
-                    let messages = [&*event.request_messages, &*event.response_messages];
-                    let payload = payload(&messages)?;
-                    let properties = event.extra_fields;
-                    records.push(NewRecord { payload, properties, source: RecordSource::Explorer });
+                if done < count {
+                    records = copies(&self.storage, self.workspace, self.task, done).await?;
+                    if records.is_empty() {
+                        return Err(ImportError::Internal("no object was read".into()));
+                    }
                 }
-                let chunk = ids.chunk(records);
-                Ok((Self::Events(ids), chunk))
-            }
-            Self::Conversations(mut ids) => {
-                let mut records = Vec::new();
-                let found = storage.conversations(workspace, ids.next_batch(), CHUNK_BYTES).await?;
-                for conversation in found {
-                    let payload = payload(&[&*conversation.messages])?;
-                    let properties = "{}".to_owned();
-                    let source = RecordSource::Playground;
-                    records.push(NewRecord { payload, properties, source });
-                }
-                let chunk = ids.chunk(records);
-                Ok((Self::Conversations(ids), chunk))
-            }
-            Self::Records(mut ids) => {
-                let batch = ids.next_batch();
-                let originals = storage.records_by_id(workspace, batch, CHUNK_BYTES).await?;
-                let copies = originals.into_iter().map(|record| NewRecord {
-                    payload: record.payload,
-                    properties: record.properties,
-                    source: record.source.into(),
-                });
-                let chunk = ids.chunk(copies.collect());
-                Ok((Self::Records(ids), chunk))
+                let done = done + records.len() as u64;
+                self.reader = Reader::Ids { done, count };
+                let chunk = Chunk {
+                    records,
+                    end: ImportPosition { offset: done, line: 0 },
+                    progress: Progress::of(done, count),
+                    last: done >= count,
+                };
+                Ok((self, chunk))
             }
         }
     }
 }
 
+/// Returns records for the objects after the first `done` ones. Large objects come in smaller batches.
+async fn copies(
+    storage: &Arc<dyn Storage>,
+    workspace: Uuid,
+    task: Uuid,
+    done: u64,
+) -> Result<Vec<NewRecord>, ImportError> {
+    match storage.import_ids(task, done).await? {
+        // The messages of a record are those of the request followed by those of the response, the properties are the extra
+        // fields of the event, and the source is `EXPLORER`. (An assumption; the service does not document its mapping.)
+        SourceIds::Events(ids) => {
+            let events = storage.events(workspace, ids, CHUNK_BYTES).await?;
+            let records = events.into_iter().map(|event| {
+                let messages = [&*event.request_messages, &*event.response_messages];
+                Ok(NewRecord {
+                    payload: payload(&messages)?,
+                    properties: event.extra_fields,
+                    source: RecordSource::Explorer,
+                })
+            });
+            records.collect()
+        }
+        // The messages of a record are those of the conversation, and the source is `PLAYGROUND`.
+        SourceIds::Conversations(ids) => {
+            let conversations = storage.conversations(workspace, ids, CHUNK_BYTES).await?;
+            let records = conversations.into_iter().map(|conversation| {
+                Ok(NewRecord {
+                    payload: payload(&[&*conversation.messages])?,
+                    properties: "{}".to_owned(),
+                    source: RecordSource::Playground,
+                })
+            });
+            records.collect()
+        }
+        // A copy has the payload, properties and source of the original.
+        SourceIds::Records(ids) => {
+            let originals = storage.records_by_id(workspace, ids, CHUNK_BYTES).await?;
+            let copies = originals.into_iter().map(|record| NewRecord {
+                payload: record.payload,
+                properties: record.properties,
+                source: record.source.into(),
+            });
+            Ok(copies.collect())
+        }
+    }
+}
+
+fn internal(error: impl std::error::Error + Send + Sync + 'static) -> ImportError {
+    ImportError::Internal(Box::new(error))
+}
+
 fn payload(messages: &[&str]) -> Result<String, ImportError> {
-    join_messages(messages).map_err(|error| ImportError::Internal(Box::new(error)))
+    join_messages(messages).map_err(internal)
 }
 
 /// Returns a payload with the messages of all arrays.

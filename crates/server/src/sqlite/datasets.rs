@@ -18,15 +18,16 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT d.id, d.uuid, d.created_at, d.updated_at, d.name, d.slug, d.description, d.owner, w.uuid, ",
-            "d.record_count, d.task_count, d.revision FROM datasets d JOIN workspaces w ON w.id = d.workspace ",
+            "d.record_count, d.task_count, d.revision, d.workspace FROM datasets d JOIN workspaces w ON w.id = d.workspace ",
             $rest
         )
     };
 }
 
-/// A dataset with its row id and counts.
+/// A dataset with its row id, that of its workspace, and counts.
 pub(super) struct Found {
     pub(super) row: i64,
+    pub(super) workspace_row: i64,
     pub(super) dataset: Dataset,
     pub(super) record_count: u64,
     pub(super) task_count: u64,
@@ -37,6 +38,7 @@ pub(super) struct Found {
 fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
     Ok(Found {
         row: row.get(0)?,
+        workspace_row: row.get(12)?,
         dataset: Dataset {
             id: row.get(1)?,
             created_at: Timestamp::from_micros(row.get(2)?),

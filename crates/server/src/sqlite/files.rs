@@ -84,7 +84,11 @@ fn add(connection: &Connection, workspace: Uuid, new: NewFile) -> Result<FileEnt
     })
 }
 
-fn fetch(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<FileEntry, StorageError> {
+pub(super) fn fetch(
+    connection: &Connection,
+    workspace: Uuid,
+    id: Uuid,
+) -> Result<FileEntry, StorageError> {
     connection
         .prepare_cached(select!("AND f.export = 0 AND f.uuid = ?2 AND w.uuid = ?3"))?
         .query_row(params![Timestamp::now().micros(), id, workspace], read)
@@ -187,7 +191,10 @@ fn expire(connection: &Connection, retention: Retention) -> Result<bool, Storage
 fn discarded(connection: &Connection) -> Result<Vec<Uuid>, StorageError> {
     let mut ids = Vec::new();
     for sql in [
-        "SELECT uuid FROM files WHERE deleted_at IS NOT NULL AND erased = 0 LIMIT ?1",
+        // Unfinished imports still read their files.
+        "SELECT uuid FROM files WHERE deleted_at IS NOT NULL AND erased = 0 \
+         AND NOT EXISTS (SELECT 1 FROM imports i JOIN workspaces w ON w.id = i.workspace \
+         WHERE i.file = files.uuid AND w.discarded = 0) LIMIT ?1",
         "SELECT f.uuid FROM workspaces w JOIN files f ON f.workspace = w.id \
          WHERE w.discarded = 1 AND f.deleted_at IS NULL AND f.erased = 0 LIMIT ?1",
     ] {
@@ -291,7 +298,8 @@ mod tests {
 
     use super::*;
     use crate::storage::{
-        DatasetChange, DatasetStore, ExportedRevision, NewDataset, NewRecord, RecordStore, Storage,
+        DatasetChange, DatasetStore, ExportedRevision, ImportCounts, ImportPosition, ImportSource,
+        ImportStore, NewDataset, NewImport, NewRecord, Progress, QueueLimits, RecordStore, Storage,
     };
     use mistral_datasets_types::RecordSource;
 
@@ -439,12 +447,13 @@ mod tests {
         changed().await;
         // An import in one chunk, and one that stages records.
         for staged in [0, 3] {
-            use crate::storage::{ImportCounts, ImportStore, Progress};
-            let task = storage.create_task(WORKSPACE, key.clone(), Uuid::nil()).await.unwrap();
+            let new_import = NewImport::empty(WORKSPACE, key.clone());
+            let task = storage.queue_import(new_import, QueueLimits::NONE).await.unwrap();
             let before = revision(&storage, dataset).await;
             if staged > 0 {
                 let records = (0..staged).map(|_| new()).collect();
-                storage.stage_records(task.id, records, Progress::NONE).await.unwrap();
+                let end = ImportPosition::default();
+                storage.stage_records(task.id, records, end, Progress::NONE).await.unwrap();
             }
             assert_eq!(revision(&storage, dataset).await, before);
             let counts = ImportCounts::default();
@@ -514,5 +523,50 @@ mod tests {
                 .query_row("SELECT count(*) FROM files", [], |row| row.get::<_, i64>(0))?)
         });
         assert_eq!(rows.await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_content_of_a_deleted_file_is_kept_until_its_imports_have_ended() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = SqliteStorage::open_in(directory.path());
+        let new = NewDataset { name: "D".into(), description: String::new(), owner: Uuid::nil() };
+        let dataset = DatasetKey::Id(storage.create_dataset(WORKSPACE, new).await.unwrap().id);
+        let import = async |file| {
+            let source = ImportSource::File(file);
+            let new = NewImport { source, ..NewImport::empty(WORKSPACE, dataset.clone()) };
+            storage.queue_import(new, QueueLimits::NONE).await
+        };
+        let soon = Timestamp::now().plus(Duration::from_millis(50));
+        let deleted = storage.add_file(WORKSPACE, file(None)).await.unwrap().id;
+        let past = storage.add_file(WORKSPACE, file(Some(soon))).await.unwrap().id;
+        let mut tasks = Vec::new();
+        for file in [deleted, deleted, past] {
+            tasks.push(import(file).await.unwrap().id);
+        }
+        storage.delete_file(WORKSPACE, deleted).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        assert!(storage.expire_files(expired(Timestamp::now())).await.unwrap());
+        for file in [deleted, past] {
+            let error = import(file).await.unwrap_err();
+            assert!(matches!(error, StorageError::Missing(Missing::File)), "{error}");
+        }
+        let removable = async || storage.discarded_files().await.unwrap();
+        assert!(removable().await.is_empty());
+        assert!(storage.orphaned_contents(vec![deleted, past]).await.unwrap().is_empty());
+
+        storage.finish_import(tasks[0], Vec::new(), ImportCounts::default()).await.unwrap();
+        assert!(removable().await.is_empty(), "another import needs it");
+        storage.fail_import(tasks[1], "injected".to_owned()).await.unwrap();
+        assert_eq!(removable().await, [deleted]);
+        storage.fail_import(tasks[2], "injected".to_owned()).await.unwrap();
+        assert_eq!(removable().await, [deleted, past]);
+        storage.erase_files(vec![deleted, past]).await.unwrap();
+        // A reset also ends the imports.
+        let kept = storage.add_file(WORKSPACE, file(None)).await.unwrap().id;
+        import(kept).await.unwrap();
+        storage.delete_file(WORKSPACE, kept).await.unwrap();
+        assert!(removable().await.is_empty());
+        storage.reset(WORKSPACE).await.unwrap();
+        assert_eq!(removable().await, [kept]);
     }
 }

@@ -9,8 +9,9 @@ use uuid::Uuid;
 use super::{SqliteStorage, Synchronous};
 use crate::disk_space::DiskSpace;
 use crate::storage::{
-    DatasetKey, DatasetStore, DiskState, ImportCounts, ImportStore, NewDataset, NewRecord,
-    Progress, RecordFormat, RecordStore, Selection, Storage, StorageError, Window,
+    DatasetKey, DatasetStore, DiskState, ImportCounts, ImportPosition, ImportStore, NewDataset,
+    NewImport, NewRecord, Progress, QueueLimits, RecordFormat, RecordStore, Selection, Storage,
+    StorageError, Window,
 };
 
 const MB: u64 = 1 << 20;
@@ -90,11 +91,11 @@ async fn import_until_full(
     let per_chunk = (2 * MB as usize / (size + 128)).clamp(1, 2_000);
     let chunk = || (0..per_chunk).map(|_| record(size)).collect();
     loop {
-        let Ok(task) = storage.create_task(WORKSPACE, dataset.clone(), Uuid::nil()).await else {
-            return;
-        };
+        let new = NewImport::empty(WORKSPACE, dataset.clone());
+        let Ok(task) = storage.queue_import(new, QueueLimits::NONE).await else { return };
         for _ in 0..3 {
-            let staged = storage.stage_records(task.id, chunk(), Progress::NONE).await;
+            let end = ImportPosition::default();
+            let staged = storage.stage_records(task.id, chunk(), end, Progress::NONE).await;
             disk.check();
             if is_full(&staged) {
                 storage.fail_import(task.id, "the disk is full".to_owned()).await.unwrap();

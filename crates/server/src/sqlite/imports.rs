@@ -1,14 +1,15 @@
-//! Import tasks in SQLite.
+//! Import tasks and staged records in SQLite.
 
 use mistral_datasets_types::TaskStatus;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::budget::Cost;
-use super::{SqliteStorage, datasets, records, runs};
+use super::writer::{Durability, SpaceUse};
+use super::{SqliteStorage, datasets, import_queue, records, runs};
 use crate::storage::{
-    DatasetKey, ImportCounts, ImportStore, Listed, Missing, NewRecord, Pending, Progress,
-    StorageError, Task, Window,
+    ClaimedImport, DatasetKey, ImportCounts, ImportPosition, ImportStore, Listed, Missing,
+    NewImport, NewRecord, Pending, Progress, QueueLimits, SourceIds, StorageError, Task, Window,
 };
 use crate::time::Timestamp;
 
@@ -44,13 +45,14 @@ fn read(row: &Row<'_>, dataset: &datasets::Found) -> rusqlite::Result<Task> {
     })
 }
 
-fn create(
+fn queue(
     connection: &Connection,
-    workspace: Uuid,
-    dataset: &DatasetKey,
-    creator: Uuid,
+    new: &NewImport,
+    limits: QueueLimits,
 ) -> Result<Task, StorageError> {
-    let found = datasets::find(connection, workspace, dataset)?;
+    let NewImport { workspace, creator, .. } = *new;
+    let found = datasets::find(connection, workspace, &new.dataset)?;
+    import_queue::check_limits(connection, found.workspace_row, limits)?;
     let now = Timestamp::now();
     let task = Task {
         id: Uuid::now_v7(),
@@ -78,6 +80,7 @@ fn create(
             task.status.as_str(),
             task.progress.0,
         ])?;
+    import_queue::add(connection, connection.last_insert_rowid(), found.workspace_row, new)?;
     connection
         .prepare_cached("UPDATE datasets SET task_count = task_count + 1 WHERE id = ?1")?
         .execute([found.row])?;
@@ -148,6 +151,7 @@ fn stage(
     connection: &Connection,
     task: Uuid,
     new: &[NewRecord],
+    end: ImportPosition,
     progress: Progress,
 ) -> Result<(), StorageError> {
     let task = running(connection, task)?;
@@ -159,7 +163,7 @@ fn stage(
     connection
         .prepare_cached("UPDATE tasks SET run = ?2, progress = ?3, updated_at = ?4 WHERE id = ?1")?
         .execute(params![task.row, run.id, progress.0, task.updated_at.next().micros()])?;
-    Ok(())
+    import_queue::advance(connection, task.row, end)
 }
 
 fn finish(
@@ -195,17 +199,18 @@ fn finish(
             counts.imported,
             counts.skipped,
         ])?;
-    Ok(())
+    import_queue::end(connection, task.row)
 }
 
 /// Fails a running task, even if its dataset was deleted.
-fn fail(
-    connection: &Connection,
-    row: i64,
-    run: Option<i64>,
-    updated_at: Timestamp,
-    message: &str,
-) -> Result<(), StorageError> {
+fn fail(connection: &Connection, task: Uuid, message: &str) -> Result<(), StorageError> {
+    let found: Option<(i64, Option<i64>, i64)> = connection
+        .prepare_cached(
+            "SELECT id, run, updated_at FROM tasks WHERE uuid = ?1 AND status = 'RUNNING'",
+        )?
+        .query_row([task], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((row, run, updated_at)) = found else { return Ok(()) };
     if let Some(run) = run {
         runs::abandon(connection, run)?;
     }
@@ -213,38 +218,8 @@ fn fail(
         .prepare_cached(
             "UPDATE tasks SET status = 'FAILED', message = ?2, updated_at = ?3, run = NULL WHERE id = ?1",
         )?
-        .execute(params![row, message, updated_at.next().micros()])?;
-    Ok(())
-}
-
-/// The row, the run and `updated_at` of a running task.
-type RunningTask = (i64, Option<i64>, i64);
-
-fn fail_one(connection: &Connection, task: Uuid, message: &str) -> Result<(), StorageError> {
-    let found: Option<RunningTask> = connection
-        .prepare_cached(
-            "SELECT id, run, updated_at FROM tasks WHERE uuid = ?1 AND status = 'RUNNING'",
-        )?
-        .query_row([task], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    match found {
-        Some((row, run, updated_at)) => {
-            fail(connection, row, run, Timestamp::from_micros(updated_at), message)
-        }
-        None => Ok(()),
-    }
-}
-
-fn fail_all(connection: &Connection, message: &str) -> Result<usize, StorageError> {
-    let mut statement = connection
-        .prepare_cached("SELECT id, run, updated_at FROM tasks WHERE status = 'RUNNING'")?;
-    let tasks: Vec<RunningTask> = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-        .collect::<Result<_, _>>()?;
-    for (row, run, updated_at) in &tasks {
-        fail(connection, *row, *run, Timestamp::from_micros(*updated_at), message)?;
-    }
-    Ok(tasks.len())
+        .execute(params![row, message, Timestamp::from_micros(updated_at).next().micros()])?;
+    import_queue::end(connection, row)
 }
 
 /// Returns the cost of inserting records.
@@ -254,8 +229,26 @@ pub(super) fn records_cost(records: &[NewRecord]) -> Cost {
 }
 
 impl ImportStore for SqliteStorage {
-    fn create_task(&self, workspace: Uuid, dataset: DatasetKey, creator: Uuid) -> Pending<Task> {
-        self.write(move |connection| create(connection, workspace, &dataset, creator))
+    fn queue_import(&self, new: NewImport, limits: QueueLimits) -> Pending<Task> {
+        self.write_costing(import_queue::cost(&new.source), move |connection| {
+            queue(connection, &new, limits)
+        })
+    }
+
+    fn release_import(&self, task: Uuid) -> Pending<()> {
+        self.write_queue(move |connection| import_queue::release(connection, task))
+    }
+
+    fn block_import(&self, task: Uuid) -> Pending<()> {
+        self.write_queue(move |connection| import_queue::block(connection, task))
+    }
+
+    fn claim_import(&self, claimant: Uuid) -> Pending<Option<ClaimedImport>> {
+        self.write_queue(move |connection| import_queue::claim(connection, claimant))
+    }
+
+    fn import_ids(&self, task: Uuid, done: u64) -> Pending<SourceIds> {
+        self.look_up(move |connection| import_queue::ids(connection, task, done))
     }
 
     fn task(&self, workspace: Uuid, dataset: DatasetKey, id: Uuid) -> Pending<Task> {
@@ -270,11 +263,13 @@ impl ImportStore for SqliteStorage {
         &self,
         task: Uuid,
         records: Vec<NewRecord>,
+        end: ImportPosition,
         progress: Progress,
     ) -> Pending<()> {
-        // Staged records are invisible until the import finishes, and that write is fully durable.
+        // Staged records are invisible until the import finishes, and that write is fully durable. A crash of the machine may lose
+        // the last ones together with the position where they end.
         let cost = records_cost(&records);
-        self.write_relaxed(cost, move |connection| stage(connection, task, &records, progress))
+        self.write_relaxed(cost, move |connection| stage(connection, task, &records, end, progress))
     }
 
     fn finish_import(
@@ -288,10 +283,17 @@ impl ImportStore for SqliteStorage {
     }
 
     fn fail_import(&self, task: Uuid, message: String) -> Pending<()> {
-        self.write_freeing(move |connection| fail_one(connection, task, &message))
+        self.write_freeing(move |connection| fail(connection, task, &message))
     }
+}
 
-    fn fail_interrupted_imports(&self, message: String) -> Pending<usize> {
-        self.write_freeing(move |connection| fail_all(connection, &message))
+impl SqliteStorage {
+    /// Changes the state of a queued import. Losing the change in a crash of the machine does no harm: the import is claimed again.
+    /// An import must be claimed to report that the disk is full, so this works on a full disk.
+    fn write_queue<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
+    ) -> Pending<T> {
+        self.writer.run(Durability::Relaxed, SpaceUse::Frees(Cost::delete(1)), work)
     }
 }

@@ -11,7 +11,10 @@ mod files;
 mod fixtures;
 #[cfg(test)]
 mod full_disk;
+mod import_queue;
 mod imports;
+#[cfg(test)]
+mod imports_tests;
 mod long_reader;
 mod positions;
 mod readers;

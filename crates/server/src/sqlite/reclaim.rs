@@ -1,5 +1,5 @@
-//! Frees space and erases deleted data: removes the staged records of failed imports, what is left of deleted datasets, and
-//! discarded workspaces, and then the free pages, which still contain what was deleted.
+//! Frees space and erases deleted data: removes the staged records of failed imports, the ids that ended imports have read, what is
+//! left of deleted datasets, and discarded workspaces, and then the free pages, which still contain what was deleted.
 //!
 //! This happens in small steps, so that other writes do not wait long. Each step determines from the data what to do next, so
 //! it continues after a restart.
@@ -36,6 +36,11 @@ pub(super) fn step(connection: &Connection) -> Result<bool, StorageError> {
 fn remove(connection: &Connection) -> Result<bool, StorageError> {
     if let Some(run) = first(connection, "SELECT id FROM runs WHERE abandoned = 1 LIMIT 1")? {
         remove_run(connection, run)?;
+        return Ok(true);
+    }
+    let ended = "SELECT task FROM imports WHERE state = 'ENDED' LIMIT 1";
+    if let Some(task) = first(connection, ended)? {
+        remove_import(connection, task)?;
         return Ok(true);
     }
     let deleted = "SELECT id FROM datasets WHERE deleted_at IS NOT NULL AND name <> '' LIMIT 1";
@@ -77,7 +82,7 @@ fn remove_free_pages(connection: &Connection) -> Result<u64, StorageError> {
 
 /// Removes some tasks of a deleted dataset, or its name if it has none.
 fn erase_dataset(connection: &Connection, dataset: i64) -> Result<(), StorageError> {
-    if remove_some(connection, TASKS, dataset)? {
+    if remove_tasks(connection, dataset)? {
         return Ok(());
     }
     datasets::erase(connection, dataset)
@@ -108,9 +113,34 @@ fn remove_run(connection: &Connection, run: i64) -> Result<(), StorageError> {
     Ok(())
 }
 
-/// Removes some tasks of a dataset.
-const TASKS: &str =
-    "DELETE FROM tasks WHERE id IN (SELECT id FROM tasks WHERE dataset = ?1 LIMIT ?2)";
+/// Remove some of the tasks of a dataset and their imports.
+const TASKS: [&str; 3] = [
+    "DELETE FROM import_ids WHERE (task, first) IN (SELECT i.task, i.first FROM tasks t \
+     JOIN import_ids i ON i.task = t.id WHERE t.dataset = ?1 LIMIT ?2)",
+    "DELETE FROM imports WHERE task IN (SELECT i.task FROM tasks t \
+     JOIN imports i ON i.task = t.id WHERE t.dataset = ?1 LIMIT ?2)",
+    "DELETE FROM tasks WHERE id IN (SELECT id FROM tasks WHERE dataset = ?1 LIMIT ?2)",
+];
+
+/// Removes some tasks of a dataset. Returns whether there were any.
+fn remove_tasks(connection: &Connection, dataset: i64) -> Result<bool, StorageError> {
+    for sql in TASKS {
+        if remove_some(connection, sql, dataset)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Removes some ids of an import that has ended, or the import itself if it has none.
+fn remove_import(connection: &Connection, task: i64) -> Result<(), StorageError> {
+    let ids = "DELETE FROM import_ids WHERE (task, first) IN \
+               (SELECT task, first FROM import_ids WHERE task = ?1 LIMIT ?2)";
+    if !remove_some(connection, ids, task)? {
+        connection.prepare_cached("DELETE FROM imports WHERE task = ?1")?.execute([task])?;
+    }
+    Ok(())
+}
 
 /// Removes some objects of a workspace, or the workspace itself if it has none.
 fn remove_workspace(connection: &Connection, workspace: i64) -> Result<(), StorageError> {
@@ -143,7 +173,7 @@ fn remove_dataset(connection: &Connection, dataset: i64) -> Result<(), StorageEr
     {
         return remove_run(connection, run);
     }
-    if remove_some(connection, TASKS, dataset)? {
+    if remove_tasks(connection, dataset)? {
         return Ok(());
     }
     connection.prepare_cached("DELETE FROM datasets WHERE id = ?1")?.execute([dataset])?;
@@ -159,8 +189,8 @@ mod tests {
     use crate::sqlite::SqliteStorage;
     use crate::storage::{
         Campaign, Conversation, Dataset, DatasetKey, DatasetStore, Event, FixtureStore,
-        ImportStore, NewDataset, NewRecord, Progress, RecordFormat, RecordStore, Selection,
-        Storage, Window,
+        ImportPosition, ImportSource, ImportStore, NewDataset, NewImport, NewRecord, Progress,
+        QueueLimits, RecordFormat, RecordStore, Selection, SourceIds, Storage, Task, Window,
     };
 
     const WORKSPACE: Uuid = Uuid::from_u128(1);
@@ -178,6 +208,19 @@ mod tests {
         let (name, description) = ("Name".to_owned(), String::new());
         let new = NewDataset { name, description, owner: Uuid::nil() };
         storage.create_dataset(workspace, new).await.unwrap()
+    }
+
+    async fn queue_import(storage: &SqliteStorage, workspace: Uuid, dataset: DatasetKey) -> Task {
+        let new = NewImport {
+            workspace,
+            dataset,
+            creator: Uuid::nil(),
+            source: ImportSource::Ids(SourceIds::Records(vec![Uuid::nil()])),
+            skipped: 0,
+            held_by: None,
+        };
+        let limits = QueueLimits { workspace: 10, total: 10 };
+        storage.queue_import(new, limits).await.unwrap()
     }
 
     /// Returns the number of rows in a table.
@@ -212,9 +255,10 @@ mod tests {
         let storage = SqliteStorage::open_in(directory.path());
         let dataset = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
         storage.create_record(WORKSPACE, dataset.clone(), new_record()).await.unwrap();
-        let task = storage.create_task(WORKSPACE, dataset, Uuid::nil()).await.unwrap();
+        let task = queue_import(&storage, WORKSPACE, dataset).await;
         let staged = (0..ROWS + 1).map(|_| new_record()).collect();
-        storage.stage_records(task.id, staged, Progress::NONE).await.unwrap();
+        let end = ImportPosition::default();
+        storage.stage_records(task.id, staged, end, Progress::NONE).await.unwrap();
         assert_eq!(rows(&storage, "records").await, i64::from(ROWS) + 2);
         // Records staged by a running import are kept.
         assert_eq!(reclaim_all(&storage).await, 0);
@@ -268,7 +312,13 @@ mod tests {
         let kept = new_dataset(&storage, WORKSPACE).await;
         assert_eq!((&*deleted.slug, &*kept.slug), ("name", "name-2"));
         for dataset in [&deleted, &kept] {
-            storage.create_task(WORKSPACE, DatasetKey::Id(dataset.id), Uuid::nil()).await.unwrap();
+            storage
+                .queue_import(
+                    NewImport::empty(WORKSPACE, DatasetKey::Id(dataset.id)),
+                    QueueLimits::NONE,
+                )
+                .await
+                .unwrap();
         }
         storage.delete_dataset(WORKSPACE, DatasetKey::Id(deleted.id)).await.unwrap();
         reclaim_all(&storage).await;
@@ -355,7 +405,7 @@ mod tests {
                 ids.push(created.await.unwrap().id);
             }
             storage.delete_records(workspace, ids[..1].to_vec()).await.unwrap();
-            storage.create_task(workspace, dataset, Uuid::nil()).await.unwrap();
+            queue_import(&storage, workspace, dataset).await;
             let json = || "[]".to_owned();
             let event = Event {
                 id: "e".to_owned(),
@@ -379,6 +429,8 @@ mod tests {
             ("records", 2),
             ("gaps", 3),
             ("tasks", 1),
+            ("imports", 1),
+            ("import_ids", 1),
             ("events", 1),
             ("conversations", 1),
             ("campaigns", 1),

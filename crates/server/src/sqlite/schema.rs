@@ -9,6 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
+    include_str!("schema/5.sql"),
     include_str!("schema/6.sql"),
     include_str!("schema/7.sql"),
 ];
@@ -134,5 +135,26 @@ mod tests {
             "{error}"
         );
         assert!(error.to_string().contains("newer version"));
+    }
+
+    #[test]
+    fn imports_that_an_earlier_version_left_unfinished_are_failed() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        apply(&mut connection, &MIGRATIONS[..4]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO workspaces (id, uuid) VALUES (1, x'01'); \
+                 INSERT INTO datasets (id, workspace, uuid, owner, created_at, updated_at, name, description, slug, \
+                    folded_name, folded_description) VALUES (1, 1, x'02', x'', 0, 0, '', '', '', '', ''); \
+                 INSERT INTO runs (id, dataset) VALUES (1, 1), (2, 1); \
+                 INSERT INTO tasks (uuid, dataset, number, creator, created_at, updated_at, status, progress, run) \
+                    VALUES (x'03', 1, 1, x'', 0, 5, 'RUNNING', 50, 1), (x'04', 1, 2, x'', 0, 5, 'COMPLETED', 100, NULL)",
+            )
+            .unwrap();
+        migrate(&mut connection).unwrap();
+        let one = |sql| connection.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+        assert_eq!(one("SELECT group_concat(status) FROM tasks"), "FAILED,COMPLETED");
+        assert!(one("SELECT message FROM tasks WHERE number = 1").contains("nothing was imported"));
+        assert_eq!(one("SELECT group_concat(abandoned) FROM runs"), "1,0");
     }
 }

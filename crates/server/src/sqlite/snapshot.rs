@@ -45,17 +45,23 @@ impl Snapshot {
         Ok(schema::exists(&connection)?.then(|| Self(connection)))
     }
 
-    /// Returns the ids of all files in the snapshot.
+    /// Returns the ids of all files in the snapshot, like [`files`](Self::files).
     pub(crate) fn file_ids(&self) -> Result<Vec<Uuid>, OpenError> {
         Ok(self.files()?.into_iter().map(|file| file.id).collect())
     }
 
-    /// Returns all files in the snapshot whose contents are needed. The clock may be wrong, so expired files are among them.
+    /// Returns all files in the snapshot whose contents are needed: those that are not deleted, and deleted ones that unfinished
+    /// imports read. The clock may be wrong, so expired files are among them.
     pub(crate) fn files(&self) -> Result<Vec<SnapshotFile>, OpenError> {
-        let mut statement = self.0.prepare(
+        // A directory that no server of this version has used yet has an earlier schema.
+        let needed = match self.0.table_exists(None, "imports")? {
+            true => "SELECT file FROM imports WHERE file IS NOT NULL",
+            false => "NULL",
+        };
+        let mut statement = self.0.prepare(&format!(
             "SELECT f.uuid, f.bytes, f.signature FROM files f JOIN workspaces w ON w.id = f.workspace \
-             WHERE w.discarded = 0 AND f.deleted_at IS NULL",
-        )?;
+             WHERE w.discarded = 0 AND (f.deleted_at IS NULL OR f.uuid IN ({needed}))"
+        ))?;
         let files = statement.query_map([], |row| {
             Ok(SnapshotFile { id: row.get(0)?, bytes: row.get(1)?, signature: row.get(2)? })
         })?;

@@ -201,6 +201,8 @@ impl Wal {
 
     /// Copies the whole WAL into the database file and truncates both. Returns false if a read in progress prevents it.
     pub(super) fn truncate(&self, writer: &Connection) -> bool {
+        // Only one checkpoint can run at a time.
+        drop(self.shared.wait_while(self.shared.lock(), Phase::Copying));
         let is_done = self.checkpoint(writer, "TRUNCATE");
         if is_done {
             self.shared.pages.store(0, Ordering::Relaxed);

@@ -38,7 +38,7 @@ pub(super) fn count_dataset(
     Ok(())
 }
 
-/// Discards a workspace with everything in it. The next write creates a new row.
+/// Discards a workspace with everything in it, unfinished imports included. The next write creates a new row.
 pub(super) fn reset(connection: &Connection, workspace: Uuid) -> Result<(), StorageError> {
     if let Some(row) = find(connection, workspace)? {
         connection

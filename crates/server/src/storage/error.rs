@@ -27,6 +27,9 @@ pub(crate) enum StorageError {
     /// The dataset of a running import was deleted.
     #[error("the dataset was deleted while the import ran")]
     ImportAborted,
+    /// Too many imports are queued.
+    #[error("too many imports are queued")]
+    QueueFull,
     /// The storage is closing.
     #[error("the server is stopping")]
     Stopped,

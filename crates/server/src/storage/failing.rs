@@ -67,13 +67,16 @@ impl RecordStore for FailingStorage {
 
 impl ImportStore for FailingStorage {
     forward! {
-        writes fn create_task(&self, workspace: Uuid, dataset: DatasetKey, creator: Uuid) -> Task;
+        writes fn queue_import(&self, new: NewImport, limits: QueueLimits) -> Task;
+        writes fn release_import(&self, task: Uuid) -> ();
+        writes fn block_import(&self, task: Uuid) -> ();
+        writes fn claim_import(&self, claimant: Uuid) -> Option<ClaimedImport>;
+        reads fn import_ids(&self, task: Uuid, done: u64) -> SourceIds;
         reads fn task(&self, workspace: Uuid, dataset: DatasetKey, id: Uuid) -> Task;
         reads fn tasks(&self, workspace: Uuid, dataset: DatasetKey, window: Window) -> Listed<Task>;
-        writes fn stage_records(&self, task: Uuid, records: Vec<NewRecord>, progress: Progress) -> ();
+        writes fn stage_records(&self, task: Uuid, records: Vec<NewRecord>, end: ImportPosition, progress: Progress) -> ();
         writes fn finish_import(&self, task: Uuid, last_records: Vec<NewRecord>, counts: ImportCounts) -> ();
         writes fn fail_import(&self, task: Uuid, message: String) -> ();
-        writes fn fail_interrupted_imports(&self, message: String) -> usize;
     }
 }
 

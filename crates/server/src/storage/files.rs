@@ -113,7 +113,8 @@ pub(crate) trait FileIndex {
     /// Deletes some files that have been kept long enough. Returns whether there were any.
     fn expire_files(&self, retention: Retention) -> Pending<bool>;
 
-    /// Returns some deleted files, and files of discarded workspaces, whose contents have to be removed.
+    /// Returns some deleted files, and files of discarded workspaces, whose contents have to be removed. The contents that unfinished
+    /// imports read are still needed.
     fn discarded_files(&self) -> Pending<Vec<Uuid>>;
 
     /// Removes everything but the id and the times of discarded files. Their contents must be removed before.

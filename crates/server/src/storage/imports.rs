@@ -1,6 +1,8 @@
-//! Storage of import tasks and staged records.
+//! Storage of import tasks, the import queue and staged records.
 //!
-//! The records of an import are staged invisibly and become visible atomically when the import finishes.
+//! What an import reads is stored together with its task. Its records are staged invisibly, each chunk together with the position
+//! in the source where it ends, and become visible atomically when the import finishes. So an import that was interrupted at any
+//! moment can be resumed.
 
 use mistral_datasets_types::TaskStatus;
 use uuid::Uuid;
@@ -46,10 +48,121 @@ pub(crate) struct ImportCounts {
     pub(crate) skipped: u64,
 }
 
-/// Stores import tasks and staged records.
+/// What an import reads.
+#[derive(Debug)]
+pub(crate) enum ImportSource {
+    /// An uploaded file. Its content is kept until the import has ended, even if the file is deleted.
+    File(Uuid),
+    /// Objects, in the order of their ids.
+    Ids(SourceIds),
+}
+
+/// Ids of the objects that an import copies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SourceIds {
+    Events(Vec<String>),
+    Conversations(Vec<String>),
+    Records(Vec<Uuid>),
+}
+
+/// An import to be queued.
+#[derive(Debug)]
+pub(crate) struct NewImport {
+    pub(crate) workspace: Uuid,
+    pub(crate) dataset: DatasetKey,
+    pub(crate) creator: Uuid,
+    pub(crate) source: ImportSource,
+    /// The number of requested records that are skipped.
+    pub(crate) skipped: u64,
+    /// The claimant that holds the import back until it releases it. Without one, the import can be claimed at once.
+    pub(crate) held_by: Option<Uuid>,
+}
+
+#[cfg(test)]
+impl NewImport {
+    /// An import of nothing.
+    pub(crate) fn empty(workspace: Uuid, dataset: DatasetKey) -> Self {
+        let source = ImportSource::Ids(SourceIds::Records(Vec::new()));
+        Self { workspace, dataset, creator: Uuid::nil(), source, skipped: 0, held_by: None }
+    }
+}
+
+#[cfg(test)]
+impl QueueLimits {
+    pub(crate) const NONE: Self = Self { workspace: 1_000_000, total: 1_000_000 };
+}
+
+/// The maximum number of unfinished imports.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QueueLimits {
+    /// In one workspace.
+    pub(crate) workspace: u64,
+    /// In all workspaces.
+    pub(crate) total: u64,
+}
+
+/// An import whose turn has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClaimedImport {
+    pub(crate) task: Uuid,
+    pub(crate) workspace: Uuid,
+    pub(crate) source: ClaimedSource,
+    /// Where the staged records end in the source.
+    pub(crate) position: ImportPosition,
+    /// The number of staged records.
+    pub(crate) staged: u64,
+    pub(crate) skipped: u64,
+    /// How often the import was claimed since it last staged records, including this time.
+    pub(crate) attempts: u32,
+    /// Whether the import was blocked by a claimant that no longer exists. It must fail.
+    pub(crate) is_stuck: bool,
+}
+
+/// The source of a claimed import.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ClaimedSource {
+    /// A file, which may have been deleted.
+    File { id: Uuid, bytes: u64, sha256: String },
+    /// This number of ids, which [`ImportStore::import_ids`] returns in batches.
+    Ids(u64),
+}
+
+/// A position in the source of an import.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ImportPosition {
+    /// The bytes of the file, or the number of ids, that were read.
+    pub(crate) offset: u64,
+    /// The lines of the file that were read.
+    pub(crate) line: u64,
+}
+
+/// Stores import tasks, the queue of unfinished imports, and staged records.
+///
+/// A *claimant* is a running server. It takes imports from the queue with [`claim_import`](Self::claim_import), one at a time. An
+/// import that belongs to another claimant is resumed: only one server uses the storage at a time, so the other one has
+/// stopped. A storage that several servers share would have to give claims a lease, and hand out imports whose lease has expired.
 pub(crate) trait ImportStore {
-    /// Creates a running task for a dataset.
-    fn create_task(&self, workspace: Uuid, dataset: DatasetKey, creator: Uuid) -> Pending<Task>;
+    /// Creates a running task for a dataset and queues its import.
+    ///
+    /// Fails with [`StorageError::QueueFull`](super::StorageError::QueueFull) if a limit is reached.
+    fn queue_import(&self, new: NewImport, limits: QueueLimits) -> Pending<Task>;
+
+    /// Lets an import be claimed that was held back. Does nothing if the task has ended.
+    fn release_import(&self, task: Uuid) -> Pending<()>;
+
+    /// Leaves the task of an import that was held back running, without importing anything. No longer counts it as queued. The
+    /// next claimant gets it as stuck.
+    fn block_import(&self, task: Uuid) -> Pending<()>;
+
+    /// Assigns the next import to a claimant and returns it, or `None` if none is waiting.
+    ///
+    /// Chooses the workspace with the fewest imports that run for the claimant; among equals, the one that waited longest since its
+    /// last claim. Within a workspace, the oldest import comes first. A crash of the machine may lose the claim, but a crash of
+    /// the server does not.
+    fn claim_import(&self, claimant: Uuid) -> Pending<Option<ClaimedImport>>;
+
+    /// Returns the next ids of an import after the first `done` ones: at least one and at most a few hundred.
+    fn import_ids(&self, task: Uuid, done: u64) -> Pending<SourceIds>;
 
     /// Returns a task of a dataset.
     fn task(&self, workspace: Uuid, dataset: DatasetKey, id: Uuid) -> Pending<Task>;
@@ -57,9 +170,15 @@ pub(crate) trait ImportStore {
     /// Lists the tasks of a dataset, newest first.
     fn tasks(&self, workspace: Uuid, dataset: DatasetKey, window: Window) -> Pending<Listed<Task>>;
 
-    /// Stages records of a running task. They are not visible yet.
-    fn stage_records(&self, task: Uuid, records: Vec<NewRecord>, progress: Progress)
-    -> Pending<()>;
+    /// Stages records of a running task, and stores the position in its source where they end, atomically. The records are not
+    /// visible yet.
+    fn stage_records(
+        &self,
+        task: Uuid,
+        records: Vec<NewRecord>,
+        end: ImportPosition,
+        progress: Progress,
+    ) -> Pending<()>;
 
     /// Adds the last records of a running task, appends all of its records to the dataset and completes the task, atomically.
     fn finish_import(
@@ -71,9 +190,6 @@ pub(crate) trait ImportStore {
 
     /// Fails a running task and discards its staged records.
     fn fail_import(&self, task: Uuid, message: String) -> Pending<()>;
-
-    /// Fails all running tasks and returns their number. Called at startup, when all of them were interrupted by the last shutdown.
-    fn fail_interrupted_imports(&self, message: String) -> Pending<usize>;
 }
 
 #[cfg(test)]

@@ -27,7 +27,10 @@ pub(crate) use failing::FailingStorage;
 pub(crate) use files::{ExportedRevision, FileEntry, FileFilter, FileIndex, NewFile, Retention};
 pub(crate) use fixtures::{Campaign, CampaignEvents, Conversation, Event, FixtureStore};
 pub(crate) use health::{DiskState, Health};
-pub(crate) use imports::{ImportCounts, ImportStore, Progress, Task};
+pub(crate) use imports::{
+    ClaimedImport, ClaimedSource, ImportCounts, ImportPosition, ImportSource, ImportStore,
+    NewImport, Progress, QueueLimits, SourceIds, Task,
+};
 pub(crate) use records::{
     NewRecord, Record, RecordFormat, RecordHead, RecordPage, RecordStore, RecordStream, Selection,
 };

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use tokio::task::AbortHandle;
 
 use super::TestApp;
 use super::seed;
@@ -81,7 +82,10 @@ pub(super) async fn reset(
     State(state): State<TestApp>,
     caller: Caller,
 ) -> Result<Response, ApiError> {
+    // Queued and running imports end with the workspace; those that a fault rule delays are aborted here.
+    let held = state.app.imports.held(caller.workspace);
     state.seeder.reset(caller.workspace, caller.user).await?;
+    held.iter().for_each(AbortHandle::abort);
     state.faults.clear_rules(caller.workspace);
     state.faults.clear_journal(caller.workspace);
     // Housekeeping removes records and file contents in the background, which may take long.

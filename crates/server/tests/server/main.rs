@@ -11,6 +11,7 @@ mod exports;
 mod faults;
 mod files;
 mod hostile;
+mod import_queue;
 mod imports;
 mod isolation;
 mod journal;

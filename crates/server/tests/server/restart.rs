@@ -51,35 +51,6 @@ async fn data_survives_a_restart() {
 }
 
 #[tokio::test]
-async fn interrupted_import_is_failed_after_restart_and_leaves_no_records() {
-    let directory = tempfile::tempdir().unwrap();
-    let api = Api::start_with(config(directory.path())).await;
-    let dataset = api.create_dataset("Interrupted").await;
-    let file = api.upload("large.jsonl", "{\"messages\": []}\n".repeat(200_000)).await;
-    let path = format!("{DATASETS}/{}/imports/from-file", dataset.id);
-    let body = json!({"file_id": file.id}).to_string();
-    let task: ImportTask = api.post(&path, body.clone()).await.json(202);
-    let task_path = format!("{DATASETS}/{}/tasks/{}", dataset.id, task.id);
-    let running = eventually(async || {
-        let task: ImportTask = api.get(&task_path).await.json(200);
-        (task.progress != Some(0)).then_some(task)
-    })
-    .await;
-    assert_eq!(running.status.as_str(), "RUNNING");
-    drop(api);
-
-    let api = Api::start_with(config(directory.path())).await;
-    let failed: ImportTask = api.get(&task_path).await.json(200);
-    assert_eq!(failed.status.as_str(), "FAILED");
-    assert!(failed.message.unwrap().contains("server was stopped"));
-    assert_eq!(api.record_count(&dataset).await, 0);
-    assert!(api.records(&dataset).await.is_empty());
-    let again = api.import(&dataset, "from-file", json!({"file_id": file.id})).await;
-    assert_eq!(again.status.as_str(), "COMPLETED");
-    assert_eq!(api.records(&dataset).await.len(), 200_000);
-}
-
-#[tokio::test]
 async fn second_server_cannot_use_the_same_directory() {
     let directory = tempfile::tempdir().unwrap();
     let first = Server::start(config(directory.path())).await.unwrap();

@@ -102,7 +102,7 @@ async fn stuck_tasks_do_not_block_others_and_fail_after_a_restart() {
 
     let api = Api::start_with(config()).await;
     for task in &stuck {
-        let found = fetch_task(&api, &dataset, task).await;
+        let found = api.wait_for_task(&dataset, task).await;
         assert_eq!(found.status.as_str(), "FAILED");
         assert!(found.message.unwrap().contains("nothing was imported"));
     }

@@ -1,0 +1,112 @@
+//! A worker takes imports from the queue and runs them, one at a time.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::try_join;
+use futures::{FutureExt, TryFutureExt};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::line::LineRules;
+use super::queue::retry_while_full;
+use super::source::{ImportError, Source};
+use crate::content::ContentStore;
+use crate::storage::{ClaimedImport, ImportCounts, Storage};
+
+/// How often an import is started without making progress. An import that makes the server crash would otherwise do so forever.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// How long to wait after a failure to claim an import, such as a full disk.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A worker.
+pub(super) struct Worker {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) contents: Arc<dyn ContentStore>,
+    pub(super) rules: LineRules,
+    /// Identifies this server in the queue.
+    pub(super) claimant: Uuid,
+    /// Notified when an import can be claimed.
+    pub(super) wake: Arc<Notify>,
+    /// Notified when an import has ended and something may have to be removed.
+    pub(super) cleanup: Arc<Notify>,
+}
+
+impl Worker {
+    /// Runs until it is aborted.
+    pub(super) async fn run(&self) {
+        loop {
+            match self.storage.claim_import(self.claimant).await {
+                Ok(Some(import)) => {
+                    // Notifications are merged, so there may be more imports than workers were woken.
+                    self.wake.notify_one();
+                    self.import(import).await;
+                }
+                Ok(None) => self.wake.notified().await,
+                Err(error) => {
+                    tracing::debug!(%error, "failed to claim an import");
+                    let _ = tokio::time::timeout(RETRY_INTERVAL, self.wake.notified()).await;
+                }
+            }
+        }
+    }
+
+    /// Runs an import to its end.
+    async fn import(&self, import: ClaimedImport) {
+        let task = import.task;
+        let copying = AssertUnwindSafe(self.copy_records(import)).catch_unwind();
+        let error = match copying.await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error),
+            Err(_) => Some(ImportError::Internal("the import panicked".into())),
+        };
+        if let Some(ImportError::Internal(cause)) = &error {
+            tracing::error!(%task, %cause, "an import failed");
+        }
+        if let Some(message) = error.map(|error| error.to_string()) {
+            retry_while_full(task, || self.storage.fail_import(task, message.clone())).await;
+        }
+        // There may be ids or staged records to remove, or the content of a file that was deleted during the import.
+        self.cleanup.notify_one();
+    }
+
+    async fn copy_records(&self, import: ClaimedImport) -> Result<(), ImportError> {
+        let ClaimedImport { task, mut staged, skipped, .. } = import;
+        check_attempts(&import)?;
+        let source = Source::open(&import, &self.storage, &*self.contents, self.rules).await?;
+        let (mut source, mut chunk) = source.next_chunk().await?;
+        while !chunk.last {
+            staged += chunk.records.len() as u64;
+            // The next chunk is read and validated while this one is written.
+            let staging =
+                self.storage.stage_records(task, chunk.records, chunk.end, chunk.progress);
+            let (next, ()) =
+                try_join(source.next_chunk(), staging.map_err(ImportError::from)).await?;
+            (source, chunk) = next;
+        }
+        let imported = staged + chunk.records.len() as u64;
+        let counts = ImportCounts { requested: imported + skipped, imported, skipped };
+        self.storage.finish_import(task, chunk.records, counts).await?;
+        Ok(())
+    }
+}
+
+/// Fails an import that must not be started again.
+fn check_attempts(import: &ClaimedImport) -> Result<(), ImportError> {
+    if import.is_stuck {
+        let message =
+            "a fault rule blocked the import until the server was restarted; nothing was imported";
+        return Err(ImportError::Rejected(message.to_owned()));
+    }
+    if import.attempts > MAX_ATTEMPTS {
+        return Err(ImportError::Rejected(format!(
+            "the server stopped {MAX_ATTEMPTS} times during the import without making progress; nothing was imported"
+        )));
+    }
+    if import.attempts > 1 || import.staged > 0 {
+        tracing::info!(task = %import.task, staged = import.staged, "resuming an import");
+    }
+    Ok(())
+}
