@@ -24,6 +24,11 @@ pub(crate) fn files(directory: &Path) -> PathBuf {
     directory.join("files")
 }
 
+/// Returns the path of the file with the time of the last backup of a data directory.
+pub(crate) fn last_backup(directory: &Path) -> PathBuf {
+    directory.join("last-backup")
+}
+
 /// Returns the path of the disk space reserve in a data directory.
 fn reserve(directory: &Path) -> PathBuf {
     directory.join("reserve")
@@ -85,6 +90,10 @@ impl DataDirectory {
             private_files::restrict(Path::new(&name))?;
         }
         Ok(Self { path, space, _lock: lock, _temporary: temporary })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(crate) fn database(&self) -> PathBuf {

@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("imports", &["config", "json", "limits", "storage", "validate"]),
     ("http", &["config", "content", "json", "keys", "limits", "storage"]),
     ("api", &["config", "content", "http", "imports", "json", "storage", "time", "validate"]),
-    ("admin", &["data_dir", "http", "private_files", "sqlite", "storage"]),
+    ("admin", &["api", "data_dir", "http", "imports", "private_files", "sqlite", "storage"]),
     ("net", &["admin", "http", "limits"]),
     ("testing", &["api", "http", "imports", "json", "net", "storage", "time", "validate"]),
     ("internal_fuzzing", &["api", "config", "content", "http", "imports", "json", "time"]),

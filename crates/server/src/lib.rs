@@ -15,7 +15,7 @@
 //     server            starts and stops everything; the only module that knows all others
 //     testing           fault injection, request journal, fixtures and seeds; mounted on top through hooks
 //     net               connections, limits, timeouts, CORS, request log
-//     admin             health, metrics, backup
+//     admin             health, readiness, metrics, backup
 //     api               the operations, one file per resource
 //     http              building blocks of handlers: authentication, errors, extractors, responses
 //     imports           the import queue and its sources

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use super::last_backup;
 use crate::data_dir;
 use crate::private_files;
 use crate::sqlite::{OpenError, Snapshot};
@@ -101,6 +103,7 @@ pub fn backup(
     let (snapshot, preserved) = job.snapshot(&database)?;
     let backup = job.write(&snapshot, &preserved)?;
     job.finish(parent)?;
+    last_backup::record(from, SystemTime::now());
     Ok(backup)
 }
 

@@ -61,7 +61,7 @@ pub(super) async fn to_jsonl(
         signature: stored.signature,
     };
     let file = app.storage.add_file(caller.workspace, new).await?;
-    let url = base.join(&app.link_signer.link(file.id, expires));
+    let url = base.link(&app.link_signer.link(file.id, expires));
     let body = responses::object(|object| object.string("file_url", &url));
     Ok(json(StatusCode::OK, body))
 }

@@ -15,7 +15,7 @@ mod response;
 pub(crate) use auth::{Caller, Keys};
 pub(crate) use body::{JsonBody, content_length};
 pub(crate) use context::{HttpContext, HttpParts, WorkspaceHook};
-pub(crate) use error::ApiError;
+pub(crate) use error::{ApiError, InvalidKey};
 pub(crate) use file_response::file_response;
 pub(crate) use multipart::{UploadForm, blocking_io};
 pub(crate) use page::{BaseUrl, PageQuery};

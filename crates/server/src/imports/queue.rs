@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::try_join;
 use futures::{FutureExt, TryFutureExt};
@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::hook::{TaskAction, TaskHook};
 use super::source::{ImportError, Source};
+use super::waiting::{Waiting, WaitingImports};
 use crate::limits::Limits;
 use crate::storage::{DatasetKey, ImportCounts, Pending, Storage, StorageError, Task};
 
@@ -36,6 +37,7 @@ pub(crate) struct ImportQueue {
     /// The maximum number of running and waiting imports.
     capacity: usize,
     tasks: Mutex<JoinSet<()>>,
+    waiting: Waiting,
     /// Notified when an import has failed and its staged records can be removed.
     cleanup: Arc<Notify>,
 }
@@ -48,6 +50,7 @@ impl ImportQueue {
             workers: Arc::new(Semaphore::new(workers)),
             capacity: workers.saturating_add(limits.queued_imports),
             tasks: Mutex::default(),
+            waiting: Waiting::default(),
             cleanup,
         }
     }
@@ -55,7 +58,7 @@ impl ImportQueue {
     /// Creates the task of an import, and runs the import in the background. Returns `None` if the queue is full.
     pub(crate) fn submit(&self, import: Import) -> Option<Pending<Task>> {
         let (storage, workers) = (Arc::clone(&self.storage), Arc::clone(&self.workers));
-        let cleanup = Arc::clone(&self.cleanup);
+        let (waiting, cleanup) = (self.waiting.clone(), Arc::clone(&self.cleanup));
         let (sender, receiver) = oneshot::channel();
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
@@ -79,8 +82,11 @@ impl ImportQueue {
                     }
                 }
             }
+            let waits = waiting.enter(Instant::now());
             // The semaphore is never closed.
-            if let Ok(permit) = workers.acquire().await
+            let permit = workers.acquire().await;
+            drop(waits);
+            if let Ok(permit) = permit
                 && let Err(message) = run(&storage, workspace, task, source, skipped).await
             {
                 drop(permit);
@@ -89,6 +95,11 @@ impl ImportQueue {
             }
         });
         Some(Box::pin(async move { receiver.await.unwrap_or(Err(StorageError::Stopped)) }))
+    }
+
+    /// Returns how many imports wait for a worker, and for how long.
+    pub(crate) fn waiting(&self) -> WaitingImports {
+        self.waiting.status(Instant::now())
     }
 
     /// Aborts all imports and waits until they have ended. Their tasks fail at the next start.

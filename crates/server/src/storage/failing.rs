@@ -122,6 +122,10 @@ impl Storage for FailingStorage {
     }
 
     fn health(&self) -> Health {
-        self.inner.health()
+        let health = self.inner.health();
+        match self.fails.load(Ordering::SeqCst) {
+            true => Health { disk: DiskState::Failed, ..health },
+            false => health,
+        }
     }
 }

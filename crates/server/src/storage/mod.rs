@@ -62,7 +62,6 @@ pub(crate) trait Storage:
     fn release_space(&self) -> Pending<bool>;
 
     /// Returns the state of the storage, without reading from the database.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for readiness and metrics"))]
     fn health(&self) -> Health;
 }
 

@@ -15,6 +15,9 @@ pub(super) async fn add(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let rules = body.one_or_items()?.iter().map(Rule::read).collect::<Result<Vec<_>, _>>()?;
+    if !state.app.http.keys.accept_any() {
+        rules.iter().try_for_each(Rule::check_links)?;
+    }
     let response = api::object(|object| {
         state.faults.add(caller.workspace, rules, object.field("faults"));
     });
