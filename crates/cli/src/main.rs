@@ -76,7 +76,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::Serve),
+    // Much larger than the other commands.
+    Serve(Box<serve::Serve>),
     Backup(backup::Backup),
     #[command(flatten)]
     Api(ApiCommand),

@@ -8,6 +8,7 @@ mod interrupts;
 mod line_forms;
 #[cfg(unix)]
 mod logging;
+mod operation;
 mod records_add;
 mod reports;
 #[cfg(unix)]
