@@ -60,7 +60,11 @@ async fn health_checks_are_answered_while_all_request_slots_are_taken() {
     let api = Api::start_with(ServerConfig::default().limits(limits)).await;
     let rule = json!({"operation": "list_datasets", "delay_ms": 60_000, "times": null});
     api.post("/local/v1/faults", rule.to_string()).await.json::<Value>(201);
-    let slow = tokio::spawn(api.request(Method::GET, DATASETS).send());
+    let slow = api.with_key("a key");
+    let slow = tokio::spawn(async move {
+        // The other request may hold the only slot.
+        while slow.get(DATASETS).await.status == 503 {}
+    });
     eventually(async || (api.get("/v1/files").await.status == 503).then_some(())).await;
     for path in ["/healthz", "/livez", "/readyz"] {
         assert_eq!(get(&api, path).await.status, 200, "{path}");
