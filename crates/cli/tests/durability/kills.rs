@@ -26,7 +26,7 @@ const WORKERS: usize = 4;
 const UPTIME_MS: std::ops::Range<u64> = 50..1_000;
 
 /// Reads an optional number from an environment variable.
-fn env_number<T: std::str::FromStr>(name: &str) -> Option<T> {
+pub fn env_number<T: std::str::FromStr>(name: &str) -> Option<T> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name}: expected a number, found `{text}`")))
 }

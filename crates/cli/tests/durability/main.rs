@@ -4,6 +4,8 @@
 mod backups;
 #[cfg(target_os = "linux")]
 mod failing_disk;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod kills;
 mod load;
 mod server;

@@ -48,12 +48,6 @@ impl TestServer {
         &self.url
     }
 
-    /// Returns the process ID.
-    #[cfg(target_os = "linux")]
-    pub fn process_id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// Returns the time from starting the process to accepting connections.
     pub fn startup_time(&self) -> Duration {
         self.startup_time

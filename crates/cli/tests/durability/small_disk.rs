@@ -1,7 +1,8 @@
 //! A file system of a few megabytes, which the test fills up and frees again by deleting.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -17,43 +18,111 @@ use crate::worker::Worker;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mistral-datasets");
 
-/// A shell script that mounts a small file system at its first argument and executes the rest.
-const MOUNT_AND_EXEC: &str = r#"mount -t tmpfs -o size=9m small "$0" && exec "$@""#;
+/// Mounts a file system of `$1` megabytes at `$0`.
+const MOUNT_TMPFS: &str = r#"mount -t tmpfs -o size="$1"m small "$0""#;
 
-/// A small file system in a private mount namespace: the options of `unshare` to create it and of `nsenter` to join it.
-struct SmallDisk {
-    unshare_options: &'static [&'static str],
+/// Like [`MOUNT_TMPFS`], with an image file.
+const MOUNT_EXT4: &str =
+    r#"truncate -s "$1"M "$0.img" && mkfs.ext4 -q "$0.img" && mount -o loop "$0.img" "$0""#;
+
+/// The type of a file system.
+#[derive(Clone, Copy, Debug)]
+pub enum FileSystem {
+    /// Fast, and available to all users on most systems.
+    Tmpfs,
+    /// Available to root only.
+    Ext4,
+}
+
+/// A small file system in a private mount namespace. It exists until it is dropped and the processes that use it have ended.
+pub struct SmallDisk {
+    /// Keeps the namespace.
+    holder: Child,
     nsenter_options: &'static [&'static str],
+    directory: PathBuf,
 }
 
 impl SmallDisk {
-    /// Returns the first variant that this system permits, if any.
-    fn find(directory: &Path) -> Option<Self> {
-        let variants = [
-            Self { unshare_options: &["--mount"], nsenter_options: &["--mount"] },
-            Self {
-                unshare_options: &["--mount", "--map-root-user"],
-                nsenter_options: &["--mount", "--user", "--preserve-credentials"],
-            },
+    /// Mounts a file system at a directory. Returns `None` if this system does not permit it.
+    pub fn mount(directory: &Path, file_system: FileSystem, megabytes: u64) -> Option<Self> {
+        let mount = match file_system {
+            FileSystem::Tmpfs => MOUNT_TMPFS,
+            FileSystem::Ext4 => MOUNT_EXT4,
+        };
+        // The namespace exists until the input of `cat` is closed.
+        let script = format!("{mount} && echo mounted && cat");
+        // As root, or in a user namespace.
+        let variants: [(&[&str], &'static [&'static str]); 2] = [
+            (&["--mount"], &["--mount"]),
+            (&["--mount", "--map-root-user"], &["--mount", "--user", "--preserve-credentials"]),
         ];
-        variants.into_iter().find(|variant| {
-            let status = variant.command(directory).arg("true").stderr(Stdio::null()).status();
-            status.is_ok_and(|status| status.success())
-        })
+        for (unshare_options, nsenter_options) in variants {
+            let mut command = Command::new("unshare");
+            command.args(unshare_options).args(["sh", "-c", &script]).arg(directory);
+            command.arg(megabytes.to_string());
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+            let Ok(mut holder) = command.spawn() else { continue };
+            let mut line = String::new();
+            let stdout = holder.stdout.as_mut().expect("stdout is piped");
+            BufReader::new(stdout).read_line(&mut line).expect("stdout is readable");
+            let disk = Self { holder, nsenter_options, directory: directory.to_owned() };
+            if line == "mounted\n" {
+                return Some(disk);
+            }
+        }
+        None
     }
 
-    /// Returns a command that runs a program, given as further arguments, with a new file system at `directory`.
-    fn command(&self, directory: &Path) -> Command {
-        let mut command = Command::new("unshare");
-        command.args(self.unshare_options).args(["sh", "-c", MOUNT_AND_EXEC]).arg(directory);
-        command
-    }
-
-    /// Returns a command that runs a program with the file system of another process.
-    fn command_in(&self, process: u32) -> Command {
+    /// Returns a command that runs a program, given as further arguments, with the file system.
+    fn command(&self) -> Command {
         let mut command = Command::new("nsenter");
-        command.arg(format!("--target={process}")).args(self.nsenter_options);
+        command.arg(format!("--target={}", self.holder.id())).args(self.nsenter_options);
         command
+    }
+
+    /// Starts a server with the directory `data` of the file system.
+    pub fn start_server(&self) -> TestServer {
+        let mut command = self.command();
+        command.arg(PROGRAM);
+        TestServer::start_command(command, &self.directory.join("data"))
+    }
+}
+
+impl SmallDisk {
+    fn run(&self, arguments: &[&str]) -> bool {
+        let status = self.command().args(arguments).stderr(Stdio::null()).status();
+        status.expect("nsenter runs").success()
+    }
+
+    fn filler(&self) -> String {
+        self.directory.join("filler").display().to_string()
+    }
+
+    /// Fills the file system to the last byte, as another program.
+    pub fn fill(&self) {
+        let target = format!("of={}", self.filler());
+        assert!(!self.run(&["dd", "if=/dev/zero", &target, "bs=4096"]), "the disk is not full");
+    }
+
+    /// Removes what [`fill`](Self::fill) wrote.
+    pub fn remove_filler(&self) {
+        assert!(self.run(&["rm", &self.filler()]));
+    }
+
+    /// Backs up the data directory to another file system.
+    pub fn backup(&self, target: &Path) {
+        let data = self.directory.join("data");
+        let mut command = self.command();
+        command.arg(PROGRAM).arg("backup").args([&*data, target]).stdout(Stdio::null());
+        assert!(command.status().expect("nsenter runs").success());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Fails if it has exited already, which is fine.
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
     }
 }
 
@@ -89,14 +158,11 @@ async fn deleting_on_a_full_disk_frees_space_without_a_restart() {
     let directory = tempfile::tempdir().expect("temporary directory");
     let disk = directory.path().join("disk");
     std::fs::create_dir(&disk).expect("temporary directory");
-    let Some(small_disk) = SmallDisk::find(&disk) else {
+    let Some(small_disk) = SmallDisk::mount(&disk, FileSystem::Tmpfs, 16) else {
         eprintln!("skipped: mounting a file system requires root on this system");
         return;
     };
-    let data = disk.join("data");
-    let mut command = small_disk.command(&disk);
-    command.arg(PROGRAM);
-    let server = TestServer::start_command(command, &data);
+    let server = small_disk.start_server();
     let client = client(&server);
     let large_file = Upload::bytes("large.jsonl", vec![b'\n'; 1 << 20]);
     let large_file = client.files().upload(large_file).await.expect("disk has space").id;
@@ -138,9 +204,7 @@ async fn deleting_on_a_full_disk_frees_space_without_a_restart() {
 
     // A full disk can be backed up to another one without losing anything.
     let backup = directory.path().join("backup");
-    let mut command = small_disk.command_in(server.process_id());
-    command.arg(PROGRAM).arg("backup").args([&data, &backup]);
-    assert!(command.status().expect("nsenter runs").success());
+    small_disk.backup(&backup);
     server.shutdown();
     let server = TestServer::start(&backup);
     let client = crate::kills::client(&server);

@@ -7,6 +7,8 @@ mod datasets;
 mod disk;
 mod files;
 mod fixtures;
+#[cfg(test)]
+mod full_disk;
 mod imports;
 mod positions;
 mod readers;
@@ -158,7 +160,9 @@ impl Storage for SqliteStorage {
     fn reclaim(&self) -> Pending<bool> {
         // A step that is lost in a crash is repeated.
         let space = SpaceUse::Frees(reclaim::STEP_COST);
-        self.writer.run(Durability::Relaxed, space, reclaim::step)
+        let disk = self.space.clone();
+        self.writer
+            .run(Durability::Relaxed, space, move |connection| reclaim::step(connection, &disk))
     }
 
     fn release_space(&self) -> Pending<bool> {
@@ -173,9 +177,11 @@ impl Storage for SqliteStorage {
             reusable_wal: wal_bytes,
             free_pages: 0,
         };
+        // A bit more than the smallest write.
+        let cost = Cost::insert(1, 4096);
         let disk = if self.disk.has_failed() {
             DiskState::Failed
-        } else if budget.fits(Cost::SMALL.bytes()) {
+        } else if budget.fits(cost.bytes()) {
             DiskState::Writable
         } else {
             DiskState::Full

@@ -7,8 +7,10 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::budget::Cost;
+use super::connection::PAGE_SIZE;
 use super::positions;
 use super::writer::outside_savepoint;
+use crate::disk_space::DiskSpace;
 use crate::storage::StorageError;
 
 /// The maximum number of rows removed in one step. This takes a few milliseconds.
@@ -24,12 +26,12 @@ const SPARE_PAGES: u64 = 1024;
 pub(super) const STEP_COST: Cost = Cost::delete(ROWS as u64 + PAGES as u64);
 
 /// Runs one step. Returns whether there may be more to do.
-pub(super) fn step(connection: &Connection) -> Result<bool, StorageError> {
+pub(super) fn step(connection: &Connection, space: &DiskSpace) -> Result<bool, StorageError> {
     // The removed rows are invisible, so the step need not be atomic.
-    outside_savepoint(connection, || remove(connection))
+    outside_savepoint(connection, || remove(connection, space))
 }
 
-fn remove(connection: &Connection) -> Result<bool, StorageError> {
+fn remove(connection: &Connection, space: &DiskSpace) -> Result<bool, StorageError> {
     if let Some(run) = first(connection, "SELECT id FROM runs WHERE abandoned = 1 LIMIT 1")? {
         remove_run(connection, run)?;
         return Ok(true);
@@ -42,7 +44,7 @@ fn remove(connection: &Connection) -> Result<bool, StorageError> {
     if erase_deleted_content(connection)? {
         return Ok(true);
     }
-    shrink_file(connection)
+    shrink_file(connection, space)
 }
 
 /// Erases the content of some records that an earlier version deleted. Returns whether there were any.
@@ -56,12 +58,15 @@ fn erase_deleted_content(connection: &Connection) -> Result<bool, StorageError> 
     Ok(erased > 0)
 }
 
-/// Shrinks the file if more than a quarter of it is free. Returns whether it did. The operating system gets the space at the next
-/// checkpoint.
-fn shrink_file(connection: &Connection) -> Result<bool, StorageError> {
+/// Shrinks the file if more than a quarter of it is free, or if the disk is so full that its free pages are needed elsewhere.
+/// Returns whether it did. The operating system gets the space at the next checkpoint.
+fn shrink_file(connection: &Connection, space: &DiskSpace) -> Result<bool, StorageError> {
     let pages = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, u64>(0));
     let free = pages("freelist_count")?;
-    if free <= SPARE_PAGES || free < pages("page_count")? / 4 {
+    let is_large = free > SPARE_PAGES && free >= pages("page_count")? / 4;
+    // A write needs space in the WAL as well as in the file.
+    let is_needed = free > u64::from(PAGES) && free * u64::from(PAGE_SIZE) > space.unclaimed();
+    if !is_large && !is_needed {
         return Ok(false);
     }
     let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
