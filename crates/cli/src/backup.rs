@@ -1,13 +1,12 @@
 //! `mistral-datasets backup`
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use mistral_datasets_server::{BackupError, backup};
 
 use crate::error::CliError;
+use crate::maintenance;
 use crate::output::{self, Output};
 
 /// Shown below the arguments in `--help`.
@@ -15,7 +14,7 @@ const RESTORING: &str = "\
 The backup is itself a data directory. To restore it, copy it and serve the copy:
 
   mistral-datasets backup mistral-datasets-data backup-monday
-  cp -r backup-monday restored
+  mistral-datasets restore backup-monday restored
   mistral-datasets serve --data restored
 
 To store it as a single file: tar -cf backup-monday.tar backup-monday
@@ -47,27 +46,14 @@ impl Backup {
         output: Output,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), CliError> {
-        let keep_running = Arc::new(AtomicBool::new(true));
-        let flag = Arc::clone(&keep_running);
         let path = self.to.clone();
-        let mut running = tokio::task::spawn_blocking(move || {
-            backup(&self.from, &self.to, || flag.load(Ordering::Relaxed))
+        let result = maintenance::run(shutdown, move |keep_running| {
+            backup(&self.from, &self.to, || keep_running.get())
         });
-        let result = tokio::select! {
-            result = &mut running => result,
-            () = shutdown => {
-                keep_running.store(false, Ordering::Relaxed);
-                running.await
-            }
-        };
-        let report = match result {
-            Ok(Ok(report)) => report,
-            Ok(Err(BackupError::Stopped)) => return Err(CliError::Interrupted),
-            Ok(Err(error)) => return Err(CliError::Backup(error)),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => return Err(CliError::Interrupted),
-            },
+        let report = match result.await? {
+            Ok(report) => report,
+            Err(BackupError::Stopped) => return Err(CliError::Interrupted),
+            Err(error) => return Err(CliError::Maintenance(Box::new(error))),
         };
         let (files, bytes) = (report.files, report.bytes);
         let json = serde_json::json!({"path": path, "bytes": bytes, "files": files});

@@ -6,7 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use mistral_datasets::{Error, ErrorKind, looks_like_jsonl};
-use mistral_datasets_server::BackupError;
 
 /// The exit code of an interrupted command: 128 + SIGINT, as in shells.
 const INTERRUPTED: u8 = 130;
@@ -27,9 +26,11 @@ pub enum CliError {
     /// The number of records that were rejected, or may or may not have been created.
     Records(usize),
     /// The local server could not be started.
-    Serve(String),
-    /// The backup failed.
-    Backup(BackupError),
+    Serve(String, Option<String>),
+    /// A command on a data directory failed.
+    Maintenance(Box<dyn std::error::Error + Send + Sync>),
+    /// The data directory or backup is damaged. The problems were printed.
+    Damaged(PathBuf, usize),
     /// A signal handler could not be installed.
     Signals(io::Error),
     /// The command was interrupted by a signal.
@@ -65,8 +66,9 @@ impl CliError {
             | Self::File(..)
             | Self::Stdout(_)
             | Self::InvalidJson(_)
-            | Self::Serve(_)
-            | Self::Backup(_)
+            | Self::Serve(..)
+            | Self::Maintenance(_)
+            | Self::Damaged(..)
             | Self::Signals(_) => 1,
             Self::Interrupted => INTERRUPTED,
         }
@@ -76,6 +78,7 @@ impl CliError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Api(error) => error.hint(),
+            Self::Serve(_, hint) => hint.as_deref(),
             _ => None,
         }
     }
@@ -95,7 +98,7 @@ impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Api(error) => f.write_str(&spell_options(&error.to_string())),
-            Self::Argument(message) | Self::Serve(message) => f.write_str(message),
+            Self::Argument(message) | Self::Serve(message, _) => f.write_str(message),
             Self::Records(1) => f.write_str("1 record was rejected or has an unknown outcome"),
             Self::Records(count) => {
                 write!(f, "{count} records were rejected or have an unknown outcome")
@@ -109,7 +112,9 @@ impl fmt::Display for CliError {
             Self::File(path, error) => write!(f, "`{}`: {error}", path.display()),
             Self::Stdout(error) => write!(f, "cannot write to standard output: {error}"),
             Self::InvalidJson(error) => write!(f, "the server sent invalid JSON: {error}"),
-            Self::Backup(error) => write!(f, "{error}"),
+            Self::Maintenance(error) => write!(f, "{error}"),
+            Self::Damaged(path, 1) => write!(f, "`{}` has 1 problem", path.display()),
+            Self::Damaged(path, count) => write!(f, "`{}` has {count} problems", path.display()),
             Self::Signals(error) => write!(f, "cannot install a signal handler: {error}"),
             Self::Interrupted => f.write_str("interrupted"),
         }

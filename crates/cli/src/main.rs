@@ -3,26 +3,30 @@
 //! Data is written to standard output, everything else to standard error. See [`CliError::exit_code`] for the exit codes.
 
 mod backup;
+mod compact;
 mod connection;
 mod datasets;
 mod error;
 mod export;
 mod files;
 mod import;
+mod maintenance;
 mod output;
 mod pagination;
 mod progress;
 mod records;
 mod report_file;
+mod restore;
 mod serve;
 mod signals;
 mod tasks;
 mod terminal;
+mod verify;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use mistral_datasets::Client;
 
 use connection::ConnectionOptions;
@@ -34,12 +38,15 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  success
   1  other failure, such as a rejected import, an I/O error or a server error
-  2  invalid command line
+  2  invalid command line or configuration file
   3  the API key is missing, invalid or lacks permission
   4  not found
   5  the server is unreachable, too busy or did not respond in time
   6  invalid input or conflict
   130  interrupted";
+
+/// The exit code of an invalid command line, as used by clap.
+const INVALID_COMMAND_LINE: u8 = 2;
 
 /// The heading of the output options in `--help`, which all commands share.
 const GLOBAL_OPTIONS: &str = "Global options";
@@ -79,6 +86,9 @@ enum Command {
     // Much larger than the other commands.
     Serve(Box<serve::Serve>),
     Backup(backup::Backup),
+    Restore(restore::Restore),
+    Verify(verify::Verify),
+    Compact(compact::Compact),
     #[command(flatten)]
     Api(ApiCommand),
 }
@@ -99,7 +109,14 @@ enum ApiCommand {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let command = Arguments::command();
+    let arguments = match serve::config_file::parse(&command, std::env::args_os().collect()) {
+        Ok(matches) => Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()),
+        Err(error) => {
+            terminal::message(format_args!("error: {error}"));
+            return ExitCode::from(INVALID_COMMAND_LINE);
+        }
+    };
     // At least two threads, so that signals are handled while a command blocks its own.
     let threads = std::thread::available_parallelism().map_or(2, |threads| threads.get().max(2));
     let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -129,10 +146,15 @@ fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), CliError> {
     let Arguments { json, quiet, no_progress, .. } = arguments;
     let output = Output { json, quiet, progress: !no_progress };
-    let shutdown = signals::shutdown_signal()?;
+    let reloads_on_hangup =
+        matches!(&arguments.command, Command::Serve(command) if command.reloads_on_hangup());
+    let shutdown = signals::shutdown_signal(!reloads_on_hangup)?;
     match arguments.command {
         Command::Serve(command) => command.run(shutdown).await,
         Command::Backup(command) => command.run(output, shutdown).await,
+        Command::Restore(command) => command.run(output, shutdown).await,
+        Command::Verify(command) => command.run(output, shutdown).await,
+        Command::Compact(command) => command.run(output, shutdown).await,
         Command::Api(command) => {
             let client = arguments.connection.client()?;
             let closing = client.clone();

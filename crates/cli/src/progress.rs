@@ -16,6 +16,9 @@ const RECORDS_SPINNER: &str = "{prefix:>9} {spinner} {human_pos} records";
 /// A percentage reported by the server.
 const PERCENT: &str = "{prefix:>9} {wide_bar} {pos} %";
 
+/// A check, and the number of records or bytes that were checked.
+const CHECK: &str = "checking {prefix} {spinner} {human_pos}";
+
 /// A progress bar. It is cleared when dropped, and never drawn if standard error is not a terminal.
 #[derive(Debug)]
 pub struct Bar(ProgressBar);
@@ -64,6 +67,20 @@ impl Bar {
         start_phase(&bar, "import", PERCENT);
         move |task| bar.set_position(task.progress.unwrap_or(0).clamp(0, 100) as u64)
     }
+
+    /// Returns a progress callback for a series of checks, which receives the name of the check and a position.
+    pub fn check_callback(&self) -> impl FnMut(&'static str, u64) + Send + 'static {
+        let bar = self.0.clone();
+        let mut current = "";
+        move |check, position| {
+            if current != check {
+                current = check;
+                start_phase(&bar, check, CHECK);
+                bar.enable_steady_tick(std::time::Duration::from_millis(200));
+            }
+            bar.set_position(position);
+        }
+    }
 }
 
 fn start_phase(bar: &ProgressBar, prefix: &'static str, template: &str) {
@@ -89,7 +106,7 @@ mod tests {
 
     #[test]
     fn templates_are_valid() {
-        for template in [BYTES, BYTES_SPINNER, RECORDS, RECORDS_SPINNER, PERCENT] {
+        for template in [BYTES, BYTES_SPINNER, RECORDS, RECORDS_SPINNER, PERCENT, CHECK] {
             ProgressStyle::with_template(template).unwrap();
         }
     }

@@ -1,6 +1,7 @@
 //! `mistral-datasets serve`
 
 mod api_keys;
+pub mod config_file;
 mod limits;
 mod logging;
 mod operation;
@@ -26,6 +27,12 @@ use operation::OperationOptions;
 /// until it is stopped by Ctrl-C or SIGTERM.
 #[derive(Debug, Args)]
 pub struct Serve {
+    /// A TOML file with values for these options
+    ///
+    /// The keys are the names of the options, such as `max-requests = 100`; options that may be given more than once are arrays.
+    /// Options on the command line and environment variables take precedence.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The address to listen on; port 0 picks a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7700")]
     listen: SocketAddr,
@@ -92,9 +99,17 @@ impl From<GenerationName> for Generation {
 }
 
 impl Serve {
+    /// Returns whether SIGHUP reloads the API keys instead of stopping the server.
+    pub fn reloads_on_hangup(&self) -> bool {
+        self.api_keys.has_file()
+    }
+
     /// Runs the server until `shutdown` completes.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), CliError> {
         let log = self.log.init();
+        if let Some(file) = &self.config {
+            tracing::info!(file = %file.display(), "read the configuration file");
+        }
         // The server's error would contain the path.
         if let Some(seed) = &self.seed
             && looks_like_jsonl(seed)
@@ -102,7 +117,8 @@ impl Serve {
             std::fs::metadata(seed).map_err(CliError::file(seed))?;
         }
         let keys = self.api_keys.parse()?;
-        let api_keys = keys.load().map_err(|error| CliError::Serve(error.to_string()))?;
+        let api_keys = keys.load().map_err(|error| CliError::Serve(error.to_string(), None))?;
+        let is_temporary = self.memory;
         let data =
             if self.memory { DataLocation::Memory } else { DataLocation::Directory(self.data) };
         let config = ServerConfig::default()
@@ -120,8 +136,9 @@ impl Serve {
             .dropped_log_lines(Some(log.dropped_lines()));
         let config = self.operation.apply(config);
         let reloader = keys.reloader()?;
-        let server =
-            Server::start(config).await.map_err(|error| CliError::Serve(error.to_string()))?;
+        let server = Server::start(config)
+            .await
+            .map_err(|error| CliError::Serve(error.to_string(), temp_dir_hint(is_temporary)))?;
         {
             let mut stdout = std::io::stdout().lock();
             announce(&mut stdout, &server).map_err(CliError::Stdout)?;
@@ -131,7 +148,7 @@ impl Serve {
             never = reloader.run(&server) => match never {},
         }
         // The first signal has been received, so this future waits for a second one.
-        let second_signal = signals::shutdown_signal()?;
+        let second_signal = signals::shutdown_signal(false)?;
         tokio::select! {
             () = server.drain() => {}
             () = second_signal => {}
@@ -152,4 +169,17 @@ fn announce(out: &mut impl Write, server: &RunningServer) -> std::io::Result<()>
         writeln!(out, "serving health checks and metrics on http://{address}")?;
     }
     out.flush()
+}
+
+/// Returns what to do about a missing directory for temporary files, which `--memory` needs.
+fn temp_dir_hint(is_temporary: bool) -> Option<String> {
+    let directory = std::env::temp_dir();
+    if !is_temporary || directory.is_dir() {
+        return None;
+    }
+    let variable = if cfg!(windows) { "TEMP" } else { "TMPDIR" };
+    let directory = directory.display();
+    Some(format!(
+        "`--memory` keeps its data in a temporary directory; create {directory}, or set `{variable}` to another one"
+    ))
 }

@@ -91,6 +91,8 @@ pub use error::{
     UnknownFile,
 };
 pub use export::{Export, ExportReport, ExportedLines, ExportedRecord, ExportedRecords};
+#[doc(hidden)]
+pub use files::AtomicFile;
 pub use files::{Download, Upload, UploadFile};
 #[cfg(feature = "local")]
 pub use local::LocalData;

@@ -1,4 +1,8 @@
-//! The layout of a data directory, and the lock that reserves it for one server.
+//! The layout of a data directory, and the locks that reserve it for one server.
+//!
+//! A server locks both the directory itself and a file in it. The file contains the id of the process, excludes servers of
+//! earlier versions, and is the only lock on systems that cannot lock directories. The lock of the directory remains if the file
+//! is deleted or replaced.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -8,11 +12,15 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::config::DataLocation;
+use crate::directory_lock::{self, DirectoryLock, Sharing};
 use crate::disk_space::DiskSpace;
 use crate::private_files;
 
 /// How long to wait for a server in this process that was dropped but is still finishing its writes.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long to wait for a process that locks the lock file only to find out who uses the directory.
+const HOLDER_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// Returns the path of the database in a data directory.
 pub(crate) fn database(directory: &Path) -> PathBuf {
@@ -29,6 +37,11 @@ pub(crate) fn last_backup(directory: &Path) -> PathBuf {
     directory.join("last-backup")
 }
 
+/// Returns the path of an incomplete compacted database in a data directory.
+fn compacted(directory: &Path) -> PathBuf {
+    directory.join("datasets.sqlite3.compacted")
+}
+
 /// Returns the path of the disk space reserve in a data directory.
 fn reserve(directory: &Path) -> PathBuf {
     directory.join("reserve")
@@ -39,15 +52,15 @@ pub(crate) struct DataDirectory {
     path: PathBuf,
     space: DiskSpace,
     // Declared before the temporary directory: the lock file must be closed before the directory is removed.
-    _lock: File,
+    _locks: Locks,
     _temporary: Option<TempDir>,
 }
 
 /// An error opening a data directory.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DataError {
-    /// Another server is using it. The process id is given if known.
-    #[error("another server is using it{}", holder(.0))]
+    /// Another process is using it. Its id is given if known.
+    #[error("another process is using it{}", holder(.0))]
     InUse(Option<u32>),
     /// It cannot be created, read or written.
     #[error("{0}")]
@@ -71,9 +84,12 @@ impl DataDirectory {
             }
         };
         private_files::create_directory(&path)?;
-        let lock_file = path.join("lock");
-        private_files::create_file(&lock_file)?;
-        let lock = lock(&lock_file)?;
+        let locks = lock(&path)?;
+        // Left behind by a process that was killed.
+        match std::fs::remove_file(compacted(&path)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
         let space = match &temporary {
             None => {
                 private_files::create_file(&reserve(&path))?;
@@ -89,7 +105,7 @@ impl DataDirectory {
             name.push(suffix);
             private_files::restrict(Path::new(&name))?;
         }
-        Ok(Self { path, space, _lock: lock, _temporary: temporary })
+        Ok(Self { path, space, _locks: locks, _temporary: temporary })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -108,33 +124,102 @@ impl DataDirectory {
     pub(crate) fn files(&self) -> PathBuf {
         files(&self.path)
     }
+
+    /// Creates the file that a compacted database is written to, and returns its path.
+    pub(crate) fn create_compacted(&self) -> std::io::Result<PathBuf> {
+        let path = compacted(&self.path);
+        private_files::create_file(&path)?;
+        Ok(path)
+    }
 }
 
-/// Locks a file and writes the id of this process to it. The operating system releases the lock when the process ends.
-fn lock(path: &Path) -> Result<File, DataError> {
-    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-    let deadline = Instant::now() + CLOSE_TIMEOUT;
+/// The locks of a directory. The operating system releases them when the process ends.
+struct Locks {
+    _file: File,
+    _directory: DirectoryLock,
+}
+
+/// Locks a directory.
+fn lock(directory: &Path) -> Result<Locks, DataError> {
+    let path = directory.join("lock");
+    let started = Instant::now();
     loop {
-        match file.try_lock() {
-            Ok(()) => break,
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-            Err(TryLockError::WouldBlock) => {}
-        }
-        // Some systems do not allow reading a locked file; the process id is unknown then.
-        let mut process = String::new();
-        let _ = file.rewind().and_then(|()| file.read_to_string(&mut process));
-        let process = process.trim().parse().ok();
-        if process != Some(std::process::id()) || Instant::now() > deadline {
-            return Err(DataError::InUse(process));
+        let holder = match try_lock(directory, &path)? {
+            Ok(locks) => return Ok(locks),
+            Err(holder) => holder,
+        };
+        let is_own = holder == Some(std::process::id());
+        if started.elapsed() > if is_own { CLOSE_TIMEOUT } else { HOLDER_TIMEOUT } {
+            return Err(DataError::InUse(holder));
         }
         std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Tries to lock a directory with its lock file, and writes the id of this process to the file. If another process has locked the
+/// directory, returns the id of that process if known.
+fn try_lock(directory: &Path, path: &Path) -> std::io::Result<Result<Locks, Option<u32>>> {
+    let Some(directory) = directory_lock::try_lock(directory, Sharing::Exclusive)? else {
+        return Ok(Err(holder_of(path)));
+    };
+    private_files::create_file(path)?;
+    let mut file = open_lock_file(path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::Error(error)) => return Err(error),
+        Err(TryLockError::WouldBlock) => return Ok(Err(process_id(&mut file))),
+    }
+    if !directory.is_effective() && cfg!(unix) {
+        tracing::warn!(
+            "the file system cannot lock directories; do not delete the lock file while the server is running"
+        );
     }
     // The id is only information for others. It cannot be written on a full disk.
     let written = file.set_len(0).and_then(|()| file.rewind());
     if let Err(error) = written.and_then(|()| writeln!(file, "{}", std::process::id())) {
         tracing::debug!(%error, "failed to write the process id to the lock file");
     }
-    Ok(file)
+    Ok(Ok(Locks { _file: file, _directory: directory }))
+}
+
+/// Opens a lock file so that it cannot be deleted while it is open, where the system supports that.
+fn open_lock_file(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(windows)]
+    {
+        // FILE_SHARE_READ | FILE_SHARE_WRITE, without FILE_SHARE_DELETE.
+        std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, 0x1 | 0x2);
+    }
+    options.open(path)
+}
+
+/// Keeps servers from using a directory while it is read. Returns `None` if a server is using it, or if the system cannot tell.
+/// Writes nothing, so that it works on read-only file systems.
+pub(crate) fn lock_for_reading(directory: &Path) -> std::io::Result<Option<DirectoryLock>> {
+    let lock = directory_lock::try_lock(directory, Sharing::Shared)?;
+    // Servers of earlier versions lock only the file.
+    let is_file_locked = || {
+        File::open(directory.join("lock"))
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    };
+    Ok(lock.filter(|lock| lock.is_effective() && !is_file_locked()))
+}
+
+/// Returns the id of the process that has locked a lock file. The file of an ended process still contains its id, but is not locked.
+fn holder_of(path: &Path) -> Option<u32> {
+    let mut file = open_lock_file(path).ok()?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => process_id(&mut file),
+        _ => None,
+    }
+}
+
+/// Reads a process id. Some systems do not allow reading a locked file.
+fn process_id(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.rewind().and_then(|()| file.read_to_string(&mut text)).ok()?;
+    text.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -148,7 +233,7 @@ mod tests {
         let first = DataDirectory::open(&location).unwrap();
         let Err(error) = DataDirectory::open(&location) else { panic!("opened twice") };
         let process = std::process::id();
-        assert_eq!(error.to_string(), format!("another server is using it (process {process})"));
+        assert_eq!(error.to_string(), format!("another process is using it (process {process})"));
         drop(first);
         DataDirectory::open(&location).unwrap();
     }

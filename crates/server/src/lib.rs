@@ -15,15 +15,15 @@
 //     server            starts and stops everything; the only module that knows all others
 //     testing           fault injection, request journal, fixtures and seeds; mounted on top through hooks
 //     net               connections, limits, timeouts, CORS, request log
-//     admin             health, readiness, metrics, backup
+//     admin             health, readiness, metrics; backup, restore, verify and compact data directories
 //     api               the operations, one file per resource
 //     http              building blocks of handlers: authentication, errors, extractors, responses
 //     imports           the import queue and its sources
 //     housekeeping      frees space in the background
 //     content           file contents on disk, signed links
-//     sqlite            the storage on SQLite; known to `admin` (for backups) and `server` only
+//     sqlite            the storage on SQLite; known to `admin` (for data directories) and `server` only
 //     storage           the storage interface: traits and errors
-//     validate, config, limits, keys, json, data_dir, private_files, disk_space, time, options
+//     validate, config, limits, keys, json, data_dir, directory_lock, private_files, disk_space, time, options
 //                       small modules that others use
 
 mod admin;
@@ -31,6 +31,7 @@ mod api;
 mod config;
 mod content;
 mod data_dir;
+mod directory_lock;
 mod disk_space;
 mod housekeeping;
 mod http;
@@ -52,7 +53,10 @@ mod testing;
 mod time;
 mod validate;
 
-pub use admin::{Backup, BackupError, backup};
+pub use admin::{
+    Backup, BackupError, CompactError, Compaction, Problem, RestoreError, Verification,
+    VerifyError, VerifyProgress, backup, compact, restore, verify,
+};
 pub use config::{DataLocation, Generation, ServerConfig, Workspaces};
 pub use keys::{ApiKey, KeyError, KeyFileError};
 pub use limits::Limits;

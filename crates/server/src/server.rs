@@ -55,12 +55,12 @@ pub enum StartError {
         /// The cause.
         source: std::io::Error,
     },
-    /// Another server is using the data directory.
-    #[error("cannot use {}: another server is using it{}", path.display(), holder(.process))]
+    /// Another process is using the data directory: a server, or a command such as `compact`.
+    #[error("cannot use {}: another process is using it{}", path.display(), holder(.process))]
     InUse {
         /// The directory.
         path: PathBuf,
-        /// The process id of the other server, if known.
+        /// Its process id, if known.
         process: Option<u32>,
     },
     /// The data directory was written by a newer version of the server.

@@ -59,6 +59,11 @@ pub struct ApiKeys {
 }
 
 impl ApiKeyOptions {
+    /// Returns whether there is a key file, which SIGHUP reloads.
+    pub fn has_file(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// Parses the keys given as options. Errors do not contain the key.
     pub fn parse(self) -> Result<ApiKeys, CliError> {
         let keys = self.api_keys.iter().map(|text| {
@@ -91,7 +96,7 @@ impl ApiKeys {
         Ok(count)
     }
 
-    /// Installs the SIGHUP handler if there is a key file. Without one, SIGHUP keeps its default action.
+    /// Installs the SIGHUP handler if there is a key file. Without one, SIGHUP stops the server.
     pub fn reloader(self) -> Result<KeyReloader, CliError> {
         #[cfg(unix)]
         let sighup = match self.file {

@@ -42,3 +42,24 @@ fn a_hint_fits_its_configuration_error() {
     let text = stderr(&run("not a URL", "a key", &["datasets", "list"]));
     assert!(!text.contains("MISTRAL_API_KEY"), "{text}");
 }
+
+#[test]
+fn a_missing_directory_for_temporary_files_has_a_hint() {
+    let variable = if cfg!(windows) { "TEMP" } else { "TMPDIR" };
+    let output = Command::new(PROGRAM)
+        .env(variable, "/missing")
+        .args(["serve", "--memory", "--listen", "127.0.0.1:0"])
+        .output()
+        .unwrap();
+    let text = stderr(&output);
+    assert!(
+        text.contains("\n\nhint: `--memory` keeps its data in a temporary directory"),
+        "{text}"
+    );
+    assert!(text.contains("create /missing") && text.contains(variable), "{text}");
+    let output = Command::new(PROGRAM)
+        .args(["serve", "--memory", "--listen", "127.0.0.1:0", "--public-url", "x"])
+        .output()
+        .unwrap();
+    assert!(!stderr(&output).contains("hint: "), "{}", stderr(&output));
+}

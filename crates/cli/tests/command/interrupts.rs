@@ -24,7 +24,7 @@ pub fn wait_until(condition: &str, mut is_met: impl FnMut() -> bool) {
 fn an_interrupted_export_leaves_no_files_behind() {
     let server = TestServer::start(&["--memory"]);
     let dataset = server.dataset(100);
-    for signal in ["-INT", "-TERM"] {
+    for signal in ["-INT", "-TERM", "-HUP"] {
         server.inject_fault(
             &json!({"operation": "open_link", "drip": {"bytes": 100, "interval_ms": 100}}),
         );
@@ -36,6 +36,23 @@ fn an_interrupted_export_leaves_no_files_behind() {
         assert_eq!(interrupt(export, signal), Some(130));
         assert_eq!(files(), 0);
     }
+}
+
+#[test]
+fn a_server_without_a_key_file_stops_gracefully_on_sighup() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut server = Command::new(PROGRAM)
+        .env("TMPDIR", temporary.path())
+        .args(["serve", "--memory", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let files = || std::fs::read_dir(temporary.path()).unwrap().count();
+    assert_eq!(files(), 1);
+    assert_eq!(interrupt(server, "-HUP"), Some(0));
+    assert_eq!(files(), 0);
 }
 
 #[test]

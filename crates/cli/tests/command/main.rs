@@ -1,5 +1,7 @@
 //! End-to-end tests of the command against `mistral-datasets serve` in a separate process.
 
+mod compact;
+mod config_file;
 mod hints;
 #[cfg(unix)]
 mod hostile_text;
@@ -11,10 +13,12 @@ mod logging;
 mod operation;
 mod records_add;
 mod reports;
+mod restore;
 #[cfg(unix)]
 mod serve_options;
 mod server;
 mod transfers;
+mod verify;
 
 use serde_json::Value;
 

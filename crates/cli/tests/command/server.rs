@@ -65,6 +65,18 @@ impl TestServer {
         log
     }
 
+    /// Stops the server gracefully.
+    pub fn stop(mut self) {
+        #[cfg(unix)]
+        {
+            let process = self.process.id().to_string();
+            assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
+        }
+        #[cfg(not(unix))]
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
     /// Runs a command against the server.
     pub fn command(&self, arguments: &[&str]) -> Output {
         run(&self.url, "a key", arguments)

@@ -31,30 +31,51 @@ impl Target {
     }
 
     fn open_blocking(path: &Path) -> io::Result<Self> {
-        let target = match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-            // If the path is a symbolic link, the file that it points to is replaced.
-            Ok(metadata) if metadata.is_file() => fs::canonicalize(path)?,
-            Ok(_) => {
+        match regular_file(path)? {
+            Some(target) => AtomicFile::create(target).map(Self::File),
+            None => {
                 let file = OpenOptions::new().write(true).open(path)?;
-                return Ok(Self::Stream(buffered(file)));
+                Ok(Self::Stream(buffered(file)))
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
-            Err(error) => return Err(error),
-        };
-        AtomicFile::create(target).map(Self::File)
+        }
+    }
+}
+
+/// Returns the regular file to create or replace, or `None` if the path is a device or a pipe. If the path is a symbolic link, that is
+/// the file it points to.
+fn regular_file(path: &Path) -> io::Result<Option<PathBuf>> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(metadata) if metadata.is_file() => fs::canonicalize(path).map(Some),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(path.to_owned())),
+        Err(error) => Err(error),
     }
 }
 
 /// A temporary file that replaces its target when it is committed, and is deleted if it is dropped before that.
 #[derive(Debug)]
-pub(crate) struct AtomicFile {
+#[doc(hidden)]
+pub struct AtomicFile {
     file: fs::File,
     temporary: TempPath,
     target: PathBuf,
 }
 
 impl AtomicFile {
+    /// Prepares to create or replace a regular file.
+    pub fn prepare(path: &Path) -> io::Result<Self> {
+        // A device or pipe must not be replaced by a file.
+        let target = regular_file(path)?.ok_or_else(|| io::Error::other("not a regular file"))?;
+        Self::create(target)
+    }
+
+    /// Replaces the file by `content`, and syncs it to disk.
+    pub fn replace(mut self, content: &[u8]) -> io::Result<()> {
+        io::Write::write_all(&mut self.file, content)?;
+        self.commit_blocking()
+    }
+
     /// Creates a temporary file in the target's directory, with the permissions of the target or of a new file.
     fn create(target: PathBuf) -> io::Result<Self> {
         let name = target.file_name().unwrap_or_default().to_string_lossy();
@@ -66,7 +87,14 @@ impl AtomicFile {
             <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666);
         #[cfg(unix)]
         builder.permissions(default_permissions);
-        let temporary: NamedTempFile = builder.tempfile_in(directory(&target))?;
+        // tempfile's error repeats the path.
+        let temporary: NamedTempFile =
+            builder.tempfile_in(directory(&target)).map_err(|error| {
+                match error.raw_os_error() {
+                    Some(code) => io::Error::from_raw_os_error(code),
+                    None => error.kind().into(),
+                }
+            })?;
         #[cfg(unix)]
         if let Ok(metadata) = fs::metadata(&target) {
             temporary.as_file().set_permissions(metadata.permissions())?;

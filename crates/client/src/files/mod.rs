@@ -13,7 +13,9 @@ use crate::checks::Checks;
 use crate::error::Error;
 use crate::transport::Auth;
 
-pub(crate) use atomic_file::{AtomicFile, Target};
+#[doc(hidden)]
+pub use atomic_file::AtomicFile;
+pub(crate) use atomic_file::Target;
 pub use download::Download;
 pub(crate) use download::parse_link;
 pub(crate) use resumable_download::{DownloadEvent, ResumableDownload, restarted};

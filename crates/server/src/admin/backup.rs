@@ -1,15 +1,15 @@
 //! Backs up a data directory, also while a server is using it.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::last_backup;
+use super::staging::{Staging, sync_directory, sync_file};
 use crate::data_dir;
 use crate::private_files;
 use crate::sqlite::{OpenError, Snapshot};
@@ -76,7 +76,9 @@ pub enum BackupError {
 /// that was acknowledged before this was called. A running server is not required and is not blocked.
 ///
 /// The copy appears at `to` once it is complete and flushed to disk, and never replaces anything. `should_continue` is called
-/// regularly; if it returns false, the backup stops and leaves nothing behind. This function blocks until the copy is complete.
+/// regularly; if it returns false, the backup stops and leaves nothing behind. A process that is killed leaves an incomplete copy
+/// called `.NAME.partial-…` next to `to`, which the next backup to the same place removes. This function blocks until the copy is
+/// complete.
 ///
 /// # Errors
 /// Fails if there is nothing to back up, if `to` already exists, or if reading or writing fails.
@@ -93,26 +95,37 @@ pub fn backup(
     if !database.is_file() {
         return Err(BackupError::NotADataDirectory(from.to_owned()));
     }
-    let parent = match to.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
+    let open = || match Snapshot::open(&database) {
+        Ok(Some(snapshot)) => Ok(snapshot),
+        Ok(None) => Err(BackupError::NotADataDirectory(from.to_owned())),
+        Err(error) => Err(database_error(from, error)),
     };
-    let temp_dir =
-        private_files::temporary_directory(".backup-", parent).map_err(write_error(to))?;
-    let job = BackupJob { from, to, temp_dir, should_continue };
-    let (snapshot, preserved) = job.snapshot(&database)?;
-    let backup = job.write(&snapshot, &preserved)?;
-    job.finish(parent)?;
+    let (backup, staging) = copy(from, to, &should_continue, open)?;
+    staging.publish().map_err(write_error(to))?;
     last_backup::record(from, SystemTime::now());
     Ok(backup)
 }
 
+/// Copies a snapshot of `from`, opened by `open`, to a directory that can be published at `to`.
+pub(super) fn copy(
+    from: &Path,
+    to: &Path,
+    should_continue: &dyn Fn() -> bool,
+    open: impl FnMut() -> Result<Snapshot, BackupError>,
+) -> Result<(Backup, Staging), BackupError> {
+    let staging = Staging::create(to).map_err(write_error(to))?;
+    let job = BackupJob { from, to, staging, should_continue };
+    let (snapshot, preserved) = job.snapshot(open)?;
+    let backup = job.write(&snapshot, &preserved)?;
+    Ok((backup, job.finish()?))
+}
+
 /// A backup in progress.
-struct BackupJob<'a, G> {
+struct BackupJob<'a> {
     from: &'a Path,
     to: &'a Path,
-    temp_dir: TempDir,
-    should_continue: G,
+    staging: Staging,
+    should_continue: &'a dyn Fn() -> bool,
 }
 
 /// How a file's content is preserved, so that the server may delete it during the backup.
@@ -125,19 +138,17 @@ enum Preserved {
     Copied,
 }
 
-impl<G: Fn() -> bool> BackupJob<'_, G> {
+impl BackupJob<'_> {
     /// Takes a snapshot whose file contents all exist, and preserves them.
     fn snapshot(
         &self,
-        database: &Path,
+        mut open: impl FnMut() -> Result<Snapshot, BackupError>,
     ) -> Result<(Snapshot, HashMap<Uuid, Preserved>), BackupError> {
         fs::create_dir(self.preserved_dir()).map_err(write_error(self.to))?;
         let mut preserved = HashMap::new();
         for _ in 0..MAX_ATTEMPTS {
-            let snapshot = Snapshot::open(database).map_err(|error| self.database_error(error))?;
-            let snapshot =
-                snapshot.ok_or_else(|| BackupError::NotADataDirectory(self.from.to_owned()))?;
-            let needed = snapshot.file_ids().map_err(|error| self.database_error(error))?;
+            let snapshot = open()?;
+            let needed = snapshot.file_ids().map_err(|error| database_error(self.from, error))?;
             if self.preserve(&needed, &mut preserved)? {
                 // Earlier attempts may have preserved files that have been deleted since.
                 let needed = needed.into_iter().map(|id| (id, preserved[&id])).collect();
@@ -148,7 +159,7 @@ impl<G: Fn() -> bool> BackupJob<'_, G> {
     }
 
     fn preserved_dir(&self) -> PathBuf {
-        self.temp_dir.path().join("preserved")
+        self.staging.path().join("preserved")
     }
 
     /// Preserves the contents that are not preserved yet. Returns false if one does not exist.
@@ -184,16 +195,16 @@ impl<G: Fn() -> bool> BackupJob<'_, G> {
         snapshot: &Snapshot,
         preserved: &HashMap<Uuid, Preserved>,
     ) -> Result<Backup, BackupError> {
-        let database = data_dir::database(self.temp_dir.path());
+        let database = data_dir::database(self.staging.path());
         private_files::create_file(&database).map_err(write_error(self.to))?;
         if !snapshot
-            .write_to(&database, &self.should_continue)
-            .map_err(|error| self.database_error(error))?
+            .write_to(&database, self.should_continue)
+            .map_err(|error| database_error(self.from, error))?
         {
             return Err(BackupError::Stopped);
         }
         let mut bytes = sync_file(&database).map_err(write_error(self.to))?;
-        let files = data_dir::files(self.temp_dir.path());
+        let files = data_dir::files(self.staging.path());
         private_files::create_directory(&files).map_err(write_error(self.to))?;
         for (id, method) in preserved {
             self.check_stopped()?;
@@ -203,54 +214,38 @@ impl<G: Fn() -> bool> BackupJob<'_, G> {
                 Preserved::Linked => fs::copy(&source, &target).map(drop),
                 Preserved::Copied => fs::rename(&source, &target),
             };
-            bytes += placed.and_then(|()| sync_file(&target)).map_err(write_error(self.to))?;
+            // A copy has the permissions of the original, which someone may have changed in a backup.
+            bytes += placed
+                .and_then(|()| private_files::restrict(&target))
+                .and_then(|()| sync_file(&target))
+                .map_err(write_error(self.to))?;
         }
         fs::remove_dir_all(self.preserved_dir()).map_err(write_error(self.to))?;
         Ok(Backup { files: preserved.len(), bytes })
     }
 
-    /// Moves the complete backup to its target.
-    fn finish(self, parent: &Path) -> Result<(), BackupError> {
+    /// Flushes the directories to disk.
+    fn finish(self) -> Result<Staging, BackupError> {
         self.check_stopped()?;
-        let temp_dir = self.temp_dir.path();
-        sync_directory(&data_dir::files(temp_dir)).map_err(write_error(self.to))?;
-        sync_directory(temp_dir).map_err(write_error(self.to))?;
-        // Fails if something was created there in the meantime, except for an empty directory.
-        fs::rename(temp_dir, self.to).map_err(write_error(self.to))?;
-        // The temporary directory was renamed, so there is nothing to remove.
-        let _ = self.temp_dir.keep();
-        sync_directory(parent).map_err(write_error(self.to))
+        sync_directory(&data_dir::files(self.staging.path())).map_err(write_error(self.to))?;
+        Ok(self.staging)
     }
 
     fn check_stopped(&self) -> Result<(), BackupError> {
         if (self.should_continue)() { Ok(()) } else { Err(BackupError::Stopped) }
     }
+}
 
-    fn database_error(&self, error: OpenError) -> BackupError {
-        let path = self.from.to_owned();
-        match error {
-            OpenError::Newer { .. } => {
-                BackupError::NewerVersion { path, reason: error.to_string() }
-            }
-            OpenError::Database(error) => BackupError::Database { path, source: error.into() },
-            OpenError::Thread(error) => BackupError::Database { path, source: error.into() },
-        }
+fn database_error(path: &Path, error: OpenError) -> BackupError {
+    let path = path.to_owned();
+    match error {
+        OpenError::Newer { .. } => BackupError::NewerVersion { path, reason: error.to_string() },
+        OpenError::Database(error) => BackupError::Database { path, source: error.into() },
+        OpenError::Thread(error) => BackupError::Database { path, source: error.into() },
     }
 }
 
 fn write_error(path: &Path) -> impl Fn(io::Error) -> BackupError {
     let path = path.to_owned();
     move |source| BackupError::Write { path: path.clone(), source }
-}
-
-/// Flushes a file to disk and returns its size in bytes.
-fn sync_file(path: &Path) -> io::Result<u64> {
-    let file = File::options().write(true).open(path)?;
-    file.sync_all()?;
-    Ok(file.metadata()?.len())
-}
-
-/// Flushes a directory to disk. Windows cannot open directories as files and does not need this.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }

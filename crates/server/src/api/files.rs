@@ -23,6 +23,10 @@ use crate::time::Timestamp;
 /// official clients require a known one.
 const DEFAULT_PURPOSE: &str = "batch";
 
+/// The maximum number of files on a page. It bounds the size of a response. The API documents no maximum, so a larger page size is
+/// not an error; it has the same effect as this one.
+const MAX_PAGE_SIZE: u64 = 1_000;
+
 /// The longest lifetime of files and links, in hours: a hundred years. Longer requested ones are shortened.
 const MAX_HOURS: u64 = 100 * 366 * 24;
 
@@ -35,15 +39,15 @@ pub(super) async fn list(
     query: Query,
 ) -> Result<Response, ApiError> {
     let page = query.integer("page", 0..=MAX_INTEGER, 0)?;
-    let size = query.integer("page_size", 0..=MAX_INTEGER, 100)?;
+    let size = query.integer("page_size", 0..=MAX_INTEGER, 100)?.min(MAX_PAGE_SIZE);
     let with_total = query.boolean("include_total", true)?;
     let non_empty = |name| Ok::<_, ApiError>(query.text(name)?.filter(|text| !text.is_empty()));
     let filter = FileFilter {
         containing: non_empty("search")?.map(str::to_owned),
         purpose: non_empty("purpose")?.map(str::to_owned),
     };
-    let limit = u32::try_from(size).unwrap_or(u32::MAX);
-    let window = Window { offset: page.saturating_mul(size), limit };
+    // The page size is limited, so this does not truncate.
+    let window = Window { offset: page.saturating_mul(size), limit: size as u32 };
     let listed = app.storage.files(caller.workspace, filter, window).await?;
     let body = responses::object(|object| {
         array(object.field("data"), &listed.results, |out, file| {

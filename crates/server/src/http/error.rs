@@ -212,6 +212,12 @@ impl From<StorageError> for ApiError {
                 let code = ErrorCode::DatabaseUnavailable;
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
             }
+            StorageError::Busy { retry_after } => {
+                log(&error);
+                let code = ErrorCode::DatabaseUnavailable;
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
+                    .with_header(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)))
+            }
             StorageError::ImportAborted => {
                 Self::new(StatusCode::CONFLICT, ErrorCode::UnknownError, error.to_string())
             }

@@ -26,8 +26,14 @@ pub(super) const PAGE_SIZE: u32 = 8192;
 /// Capacity of the prepared statement cache. It exceeds the number of statements, so each is prepared once per connection.
 const STATEMENT_CACHE: usize = 128;
 
-/// How long to wait for a lock that another process holds.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait for a lock that another process holds. Longer waits would delay the requests behind it as well.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How long to wait for a lock when a server starts, because nobody waits for a response and failing ends the server.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// When to try again after a lock was not released in time.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Above this size in bytes, the WAL file is truncated when it is reset.
 const WAL_SIZE_LIMIT: u32 = 64 << 20;
@@ -51,7 +57,7 @@ pub(super) fn writer(path: &Path, synchronous: Synchronous) -> rusqlite::Result<
     connection.pragma_update(None, "journal_size_limit", WAL_SIZE_LIMIT)?;
     // 4 MB are enough: writes go to the right edge of a few B-trees.
     connection.pragma_update(None, "cache_size", -4096)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.busy_timeout(OPEN_TIMEOUT)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     configure_statements(&connection)?;
@@ -82,10 +88,33 @@ pub(super) fn set_synchronous(
 /// Opens a read-only connection. Its transactions see a consistent snapshot while others write.
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "cache_size", -2048)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     configure_statements(&connection)?;
     Ok(connection)
+}
+
+/// Opens a database that nobody writes, without creating or locking any file. Ignores the WAL, which must be empty.
+#[cfg(unix)]
+pub(super) fn immutable(path: &Path) -> rusqlite::Result<Connection> {
+    use std::os::unix::ffi::OsStrExt;
+
+    let path =
+        std::path::absolute(path).map_err(|_| rusqlite::Error::InvalidPath(path.to_owned()))?;
+    let encoded = percent_encoding::percent_encode(
+        path.as_os_str().as_bytes(),
+        percent_encoding::NON_ALPHANUMERIC,
+    );
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(format!("file:{encoded}?immutable=1"), flags)
+}
+
+#[cfg(not(unix))]
+pub(super) fn immutable(path: &Path) -> rusqlite::Result<Connection> {
+    reader(path)
 }
 
 /// Makes prepared statements reusable. Without the query planner stability guarantee, SQLite prepares statements that could use

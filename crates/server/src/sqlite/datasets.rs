@@ -4,6 +4,7 @@ use memchr::memmem::Finder;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
+use super::slug::slug;
 use super::{SqliteStorage, runs, workspaces};
 use crate::storage::{
     Dataset, DatasetChange, DatasetKey, DatasetStore, Listed, Missing, NewDataset, Pending,
@@ -131,25 +132,6 @@ fn free_slug(connection: &Connection, workspace: i64, name: &str) -> Result<Stri
         if free(&numbered(middle))? { high = middle } else { low = middle }
     }
     Ok(numbered(high))
-}
-
-/// Converts a name to a slug: lower-case ASCII letters and digits, separated by single hyphens.
-fn slug(name: &str) -> String {
-    let mut slug = String::with_capacity(name.len());
-    for character in name.chars() {
-        if character.is_ascii_alphanumeric() {
-            slug.push(character.to_ascii_lowercase());
-        } else if !slug.is_empty() && !slug.ends_with('-') {
-            slug.push('-');
-        }
-    }
-    slug.truncate(slug.trim_end_matches('-').len());
-    match slug {
-        slug if slug.is_empty() => "dataset".to_owned(),
-        // A UUID in a path is always an id.
-        slug if Uuid::try_parse(&slug).is_ok() => format!("dataset-{slug}"),
-        slug => slug,
-    }
 }
 
 fn list(
@@ -290,25 +272,5 @@ impl DatasetStore for SqliteStorage {
 
     fn delete_dataset(&self, workspace: Uuid, key: DatasetKey) -> Pending<()> {
         self.write_freeing(move |connection| delete(connection, workspace, &key))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::slug;
-
-    #[test]
-    fn slugs_are_readable_and_never_empty_or_a_uuid() {
-        for (name, expected) in [
-            ("Refund requests", "refund-requests"),
-            ("  --Q3/2025: Ärger! ", "q3-2025-rger"),
-            ("データセット", "dataset"),
-            (
-                "019b2bd7-96e7-7219-8c0b-45a73da50088",
-                "dataset-019b2bd7-96e7-7219-8c0b-45a73da50088",
-            ),
-        ] {
-            assert_eq!(slug(name), expected);
-        }
     }
 }

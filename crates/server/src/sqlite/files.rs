@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::{SqliteStorage, workspaces};
+use super::{SqliteStorage, file_listing, workspaces};
 use crate::storage::{
     FileEntry, FileFilter, FileIndex, Listed, Missing, NewFile, Pending, StorageError, Window,
     fold_case,
@@ -22,7 +22,7 @@ macro_rules! select {
     };
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<FileEntry> {
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<FileEntry> {
     Ok(FileEntry {
         id: row.get(0)?,
         created_at: Timestamp::from_micros(row.get(1)?),
@@ -101,29 +101,6 @@ fn workspace_of(connection: &Connection, id: Uuid) -> Result<Uuid, StorageError>
         .ok_or_else(|| Missing::File.into())
 }
 
-fn list(
-    connection: &Connection,
-    workspace: Uuid,
-    filter: &FileFilter,
-    window: Window,
-) -> Result<Listed<FileEntry>, StorageError> {
-    let mut statement = connection.prepare_cached(select!(
-        "AND f.export = 0 AND w.uuid = ?2 AND (?3 IS NULL OR instr(f.folded_name, ?3) > 0) \
-         AND (?4 IS NULL OR f.purpose = ?4) ORDER BY f.id DESC"
-    ))?;
-    let containing = filter.containing.as_deref().map(fold_case);
-    let now = Timestamp::now().micros();
-    let mut rows = statement.query(params![now, workspace, containing, filter.purpose])?;
-    let mut listed = Listed { count: 0, results: Vec::new() };
-    while let Some(row) = rows.next()? {
-        if listed.count >= window.offset && listed.results.len() < window.limit as usize {
-            listed.results.push(read(row)?);
-        }
-        listed.count += 1;
-    }
-    Ok(listed)
-}
-
 fn delete(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<(), StorageError> {
     fetch(connection, workspace, id)?;
     connection
@@ -158,7 +135,7 @@ impl FileIndex for SqliteStorage {
         filter: FileFilter,
         window: Window,
     ) -> Pending<Listed<FileEntry>> {
-        self.read(move |connection| list(connection, workspace, &filter, window))
+        self.read(move |connection| file_listing::list(connection, workspace, &filter, window))
     }
 
     fn delete_file(&self, workspace: Uuid, id: Uuid) -> Pending<()> {

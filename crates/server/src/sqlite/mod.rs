@@ -1,15 +1,18 @@
 //! The storage on SQLite: one writer thread and a pool of readers.
 
 mod budget;
+mod compact;
 mod connection;
 mod counts;
 mod datasets;
 mod disk;
+mod file_listing;
 mod files;
 mod fixtures;
 #[cfg(test)]
 mod full_disk;
 mod imports;
+mod long_reader;
 mod positions;
 mod readers;
 mod reclaim;
@@ -17,7 +20,9 @@ mod records;
 mod runs;
 mod schema;
 mod seed;
+mod slug;
 mod snapshot;
+mod verify;
 mod wal;
 mod workspaces;
 mod writer;
@@ -31,11 +36,13 @@ use uuid::Uuid;
 use crate::disk_space::DiskSpace;
 use crate::storage::{Counts, DiskState, Health, Pending, Storage, StorageError};
 use budget::{Budget, Cost};
+pub(crate) use compact::{CompactFailure, compact};
 pub(crate) use connection::Synchronous;
 use disk::DiskHealth;
 use readers::Readers;
 pub(crate) use schema::OpenError;
-pub(crate) use snapshot::Snapshot;
+pub(crate) use snapshot::{Snapshot, SnapshotFile};
+pub(crate) use verify::{Finding, Stopped};
 use wal::Wal;
 use writer::{Durability, SpaceUse, Writer};
 
@@ -58,6 +65,7 @@ impl SqliteStorage {
     ) -> Result<Self, OpenError> {
         let mut connection = connection::writer(path, synchronous)?;
         schema::migrate(&mut connection)?;
+        connection.busy_timeout(connection::BUSY_TIMEOUT)?;
         let readers = Readers::open(path)?;
         let wal = Wal::start(&mut connection, path.to_owned(), synchronous, space.clone())?;
         let disk = wal.disk().clone();
@@ -199,6 +207,9 @@ impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Self::Busy { retry_after: connection::RETRY_AFTER }
+            }
             // The shared memory file grows with the WAL.
             _ if error.sqlite_extended_error_code() == Some(SQLITE_IOERR_SHMSIZE) => Self::Full,
             _ => Self::Failed(Box::new(error)),

@@ -1,4 +1,4 @@
-//! Finds the nth live record of a run.
+//! Finds the nth live record of a run, and the nth live file of a workspace.
 //!
 //! Positions are assigned without gaps, so in a run without deletions the nth record is at position n. Each deletion is counted
 //! in the blocks that contain its position: blocks of 64 positions, of 64², and of 64³. Finding the nth record sums at most
@@ -12,7 +12,22 @@ use crate::storage::StorageError;
 const FAN_OUT_BITS: u32 = 6;
 
 /// The number of block levels. The largest blocks have 64³ = 262,144 positions.
-const LEVELS: u32 = 3;
+pub(super) const LEVELS: u32 = 3;
+
+/// The queries for a sequence of positions, such as the records of a run.
+pub(super) struct Sequence {
+    /// Returns the deletions per block. Its parameters are the sequence, the level, and the first and last block.
+    pub(super) deletions: &'static str,
+    /// Returns a live position. Its parameters are the sequence, a position, and how many live positions to skip from there.
+    pub(super) skip: &'static str,
+}
+
+/// The records of a run.
+const RECORDS: Sequence = Sequence {
+    deletions: "SELECT block, lost FROM gaps \
+                WHERE run = ?1 AND level = ?2 AND block BETWEEN ?3 AND ?4 ORDER BY block",
+    skip: "SELECT key & 4294967295 FROM records WHERE key >= (?1 << 32 | ?2) ORDER BY key LIMIT 1 OFFSET ?3",
+};
 
 /// Returns the key of a position in a run.
 pub(super) fn key(run: i64, position: u64) -> i64 {
@@ -30,7 +45,7 @@ pub(super) fn last_key(run: i64) -> i64 {
 }
 
 /// Returns the block size of a level, as a power of two.
-fn block_bits(level: u32) -> u32 {
+pub(super) fn block_bits(level: u32) -> u32 {
     FAN_OUT_BITS * (level + 1)
 }
 
@@ -49,14 +64,22 @@ pub(super) fn count_deletion(connection: &Connection, key: i64) -> Result<(), St
 
 /// Returns the key of the nth live record of a run, counted from 0. The run must have more than n live records.
 pub(super) fn nth(connection: &Connection, run: i64, n: u64) -> Result<i64, StorageError> {
-    let mut deletions = connection.prepare_cached(
-        "SELECT block, lost FROM gaps WHERE run = ?1 AND level = ?2 AND block BETWEEN ?3 AND ?4 ORDER BY block",
-    )?;
+    nth_position(connection, &RECORDS, run, n).map(|position| key(run, position))
+}
+
+/// Returns the nth live position of a sequence, counted from 0. It must have more than n live positions.
+pub(super) fn nth_position(
+    connection: &Connection,
+    sequence: &Sequence,
+    id: i64,
+    n: u64,
+) -> Result<u64, StorageError> {
+    let mut deletions = connection.prepare_cached(sequence.deletions)?;
     // The range of blocks to search, and the number of deletions before it.
     let (mut first, mut last, mut deleted_before) = (0, u64::from(u32::MAX), 0);
     for level in (0..LEVELS).rev() {
         let bits = block_bits(level);
-        let mut rows = deletions.query(params![run, level, first, last])?;
+        let mut rows = deletions.query(params![id, level, first, last])?;
         let found = loop {
             let Some(row) = rows.next()? else { break None };
             let (block, deleted): (u64, u64) = (row.get(0)?, row.get(1)?);
@@ -71,16 +94,14 @@ pub(super) fn nth(connection: &Connection, run: i64, n: u64) -> Result<i64, Stor
         };
         let Some(block) = found else {
             // The block of the record has no deletions: only earlier ones shift its position.
-            return Ok(key(run, n + deleted_before));
+            return Ok(n + deleted_before);
         };
         if level == 0 {
             let start = block << bits;
             let skip = n - (start - deleted_before);
             let found = connection
-                .prepare_cached(
-                    "SELECT key FROM records WHERE key >= ?1 ORDER BY key LIMIT 1 OFFSET ?2",
-                )?
-                .query_row(params![key(run, start), skip], |row| row.get(0))?;
+                .prepare_cached(sequence.skip)?
+                .query_row(params![id, start, skip], |row| row.get(0))?;
             return Ok(found);
         }
         first = block << FAN_OUT_BITS;

@@ -9,6 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
+    include_str!("schema/7.sql"),
     include_str!("schema/8.sql"),
 ];
 
@@ -51,6 +52,23 @@ fn apply(connection: &mut Connection, migrations: &[&str]) -> Result<(), OpenErr
 /// Returns whether the file has a schema. Fails if a newer version wrote it.
 pub(super) fn exists(connection: &Connection) -> Result<bool, OpenError> {
     Ok(applied(connection, MIGRATIONS.len())? > 0)
+}
+
+/// Applies the migrations before the one that gives files their positions.
+#[cfg(test)]
+pub(super) fn migrate_without_positions(connection: &Connection) {
+    let before: Vec<_> =
+        MIGRATIONS.iter().take_while(|sql| !sql.contains("file_positions")).collect();
+    for migration in &before {
+        connection.execute_batch(migration).unwrap();
+    }
+    connection.pragma_update(None, "user_version", before.len() as i64).unwrap();
+}
+
+/// Returns the schema version of a database, and the current one.
+pub(super) fn versions(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+    let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    Ok((found, MIGRATIONS.len() as i64))
 }
 
 /// Returns how many of the known migrations were applied.

@@ -17,6 +17,7 @@ use rusqlite::Connection;
 use super::budget::Budget;
 use super::connection::{self, Synchronous};
 use super::disk::{DiskHealth, is_failed_sync};
+use super::long_reader::LongReader;
 use super::writer::SpaceUse;
 use crate::disk_space::DiskSpace;
 
@@ -51,6 +52,7 @@ pub(super) struct Wal {
     space: DiskSpace,
     /// The path of the database.
     path: PathBuf,
+    long_reader: LongReader,
 }
 
 struct Shared {
@@ -98,7 +100,15 @@ impl Wal {
             let (shared, path) = (Arc::clone(&shared), path.clone());
             move || shared.run(&path, synchronous)
         })?;
-        let wal = Self { shared, thread: Some(thread), next: CHECKPOINT_PAGES, disk, space, path };
+        let wal = Self {
+            shared,
+            thread: Some(thread),
+            next: CHECKPOINT_PAGES,
+            disk,
+            space,
+            path,
+            long_reader: LongReader::default(),
+        };
         // What a killed server left in the WAL has not been counted.
         let left = u32::try_from(wal.file_len() / FRAME_SIZE).unwrap_or(u32::MAX);
         wal.shared.pages.store(left, Ordering::Relaxed);
@@ -247,7 +257,8 @@ impl Wal {
         drop(phase);
         // A long read prevents the reset, so it is not tried again at every write.
         self.next = pages + CHECKPOINT_PAGES;
-        self.checkpoint(writer, "RESTART");
+        let is_reset = self.checkpoint(writer, "RESTART");
+        self.long_reader.record(is_reset, self.used());
     }
 
     /// Copies the rest of the WAL and resets it if nobody reads from it, and returns whether it did. `mode` decides whether the
@@ -409,10 +420,13 @@ mod tests {
         reader.execute_batch("BEGIN").unwrap();
         assert_eq!(count(), 0);
         write(&connection, &mut wal, &path, 100);
+        assert!(!wal.long_reader.has_warned());
+        write(&connection, &mut wal, &path, 60);
+        assert!(wal.long_reader.has_warned());
         // The reader still sees its snapshot.
         assert_eq!(count(), 0);
         reader.execute_batch("COMMIT").unwrap();
-        assert_eq!(count(), 100);
+        assert_eq!(count(), 160);
         write(&connection, &mut wal, &path, 100);
         let pages = wal.shared.pages.load(Ordering::Relaxed);
         assert!(pages <= MAX_PAGES + 1024, "{pages} pages");

@@ -380,6 +380,8 @@ fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<usize> {
 enum CommitError {
     #[error("the disk is full")]
     DiskFull,
+    #[error("another program has locked the database")]
+    Busy,
     #[error("fsync failed")]
     SyncFailed,
     #[error("an earlier fsync failed")]
@@ -393,6 +395,7 @@ impl CommitError {
     fn cause_of(error: &StorageError) -> Option<Self> {
         match error {
             StorageError::Full => Some(Self::DiskFull),
+            StorageError::Busy { .. } => Some(Self::Busy),
             StorageError::Failed(cause) => match cause.downcast_ref() {
                 Some(error) if is_failed_sync(error) => Some(Self::SyncFailed),
                 Some(error) => Some(Self::Failed(error.to_string())),
@@ -411,6 +414,7 @@ impl From<rusqlite::Error> for CommitError {
         }
         match error.into() {
             StorageError::Full => Self::DiskFull,
+            StorageError::Busy { .. } => Self::Busy,
             _ => Self::Failed(reason),
         }
     }
@@ -420,6 +424,7 @@ impl From<CommitError> for StorageError {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::DiskFull => Self::Full,
+            CommitError::Busy => Self::Busy { retry_after: connection::RETRY_AFTER },
             CommitError::DiskFailed => Self::DiskFailed,
             failed => Self::Failed(Box::new(failed)),
         }

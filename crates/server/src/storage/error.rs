@@ -1,5 +1,7 @@
 //! Storage errors.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 /// Something that does not exist or belongs to another workspace.
@@ -34,6 +36,12 @@ pub(crate) enum StorageError {
     /// An fsync failed earlier, so no further write can be made durable.
     #[error("a write could not be synced to disk; the server rejects writes until it is restarted")]
     DiskFailed,
+    /// Another program has locked the database.
+    #[error("another program is using the database; try again later")]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// The database failed. The source is only for the log; it must not appear in a response.
     #[error("the storage failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -268,3 +268,34 @@ async fn unknown_files_are_not_found() {
         api.delete(&format!("{FILES}/{id}")).await.error(404, "UNKNOWN_ERROR");
     }
 }
+
+#[tokio::test]
+async fn a_page_has_at_most_a_thousand_files_and_the_next_one_continues_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = || {
+        let data = mistral_datasets_server::DataLocation::Directory(directory.path().to_owned());
+        ServerConfig::default().data(data)
+    };
+    let api = Api::start_with(config()).await;
+    api.upload("first.jsonl", "").await;
+    api.server.shutdown().await;
+    let database = rusqlite::Connection::open(directory.path().join("datasets.sqlite3")).unwrap();
+    database
+        .execute_batch(
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 1199)
+             INSERT INTO files (workspace, uuid, export, created_at, name, folded_name, bytes, purpose, visibility, signature)
+             SELECT workspace, randomblob(16), 0, created_at, n, n, 0, '', '', '' FROM n, files WHERE name = 'first.jsonl'",
+        )
+        .unwrap();
+    drop(database);
+    let api = Api::start_with(config()).await;
+    let list = async |query: &str| {
+        api.get(&format!("{FILES}?{query}")).await.json::<ListFilesResponse>(200)
+    };
+    let first = list("page_size=5000").await;
+    assert_eq!((first.data.len(), first.total), (1_000, Some(1_200)));
+    let second = list("page_size=5000&page=1").await;
+    assert_eq!((second.data.len(), second.total), (200, Some(1_200)));
+    assert_eq!((&*first.data[0].filename, &*first.data[999].filename), ("1199", "200"));
+    assert_eq!((&*second.data[0].filename, &*second.data[199].filename), ("199", "first.jsonl"));
+}
