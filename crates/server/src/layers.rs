@@ -33,6 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "data_dir",
             "directory_lock",
             "http",
+            "imports",
             "private_files",
             "sqlite",
             "storage",

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use crate::storage::{Counts, StorageError};
 
-const TOTALS: &str = "SELECT dataset_count, record_count, file_count, file_bytes, task_count, completed_tasks, failed_tasks \
+const TOTALS: &str = "SELECT dataset_count, record_count, stored_files, stored_bytes, task_count, completed_tasks, failed_tasks \
                       FROM totals";
 
 /// Returns the number of visible objects in all workspaces. Reads one row, however much is stored.
