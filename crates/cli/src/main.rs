@@ -83,7 +83,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::Serve),
+    // Much larger than the other commands.
+    Serve(Box<serve::Serve>),
     Backup(backup::Backup),
     Restore(restore::Restore),
     Verify(verify::Verify),

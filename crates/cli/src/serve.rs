@@ -6,6 +6,7 @@ mod limits;
 mod logging;
 #[cfg(unix)]
 mod open_files;
+mod operation;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -13,17 +14,19 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use mistral_datasets::looks_like_jsonl;
-use mistral_datasets_server::{DataLocation, Generation, Server, ServerConfig};
+use mistral_datasets_server::{DataLocation, Generation, RunningServer, Server, ServerConfig};
 
 use crate::error::CliError;
+use crate::signals;
 use api_keys::ApiKeyOptions;
 use limits::LimitOptions;
 use logging::LogOptions;
+use operation::OperationOptions;
 
 /// Run a local server of the API
 ///
-/// Prints `listening on http://ADDRESS` to standard output once it accepts connections, and runs until it is stopped by
-/// Ctrl-C or SIGTERM.
+/// Prints `listening on http://ADDRESS` to standard output once it accepts connections, then a line for each further address. Runs
+/// until it is stopped by Ctrl-C or SIGTERM.
 #[derive(Debug, Args)]
 pub struct Serve {
     /// A TOML file with values for these options
@@ -79,6 +82,8 @@ pub struct Serve {
     /// Erase deleted data from the database file after this time
     #[arg(long, value_name = "TIME", default_value = "30s")]
     erase_delay: humantime::Duration,
+    #[command(flatten)]
+    operation: OperationOptions,
     #[command(flatten)]
     limits: LimitOptions,
     #[command(flatten)]
@@ -141,25 +146,43 @@ impl Serve {
             .public_url(self.public_url)
             .link_lifetime(self.link_lifetime.into())
             .keep_uploads(self.keep_uploads.map(Into::into))
-            .erase_delay(self.erase_delay.into());
+            .erase_delay(self.erase_delay.into())
+            .dropped_log_lines(Some(log.dropped_lines()));
+        let config = self.operation.apply(config);
         let reloader = keys.reloader()?;
         let server = Server::start(config)
             .await
             .map_err(|error| CliError::Serve(error.to_string(), temp_dir_hint(is_temporary)))?;
         {
             let mut stdout = std::io::stdout().lock();
-            writeln!(stdout, "listening on {}", server.url())
-                .and_then(|()| stdout.flush())
-                .map_err(CliError::Stdout)?;
+            announce(&mut stdout, &server).map_err(CliError::Stdout)?;
         }
         tokio::select! {
             () = shutdown => {}
             never = reloader.run(&server) => match never {},
         }
+        // The first signal has been received, so this future waits for a second one.
+        let second_signal = signals::shutdown_signal(false)?;
+        tokio::select! {
+            () = server.drain() => {}
+            () = second_signal => {}
+        }
         server.shutdown().await;
         log.report_dropped_lines();
         Ok(())
     }
+}
+
+/// Writes the addresses of a server, that of the API first.
+fn announce(out: &mut impl Write, server: &RunningServer) -> std::io::Result<()> {
+    writeln!(out, "listening on {}", server.url())?;
+    if let Some(address) = server.links_addr() {
+        writeln!(out, "serving signed links on http://{address}")?;
+    }
+    if let Some(address) = server.admin_addr() {
+        writeln!(out, "serving health checks and metrics on http://{address}")?;
+    }
+    out.flush()
 }
 
 /// Returns what to do about a missing directory for temporary files, which `--memory` needs.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::keys::ApiKey;
@@ -42,12 +43,34 @@ options! {
         pub generation: Generation = Generation::default(),
         /// Resource limits.
         pub limits: Limits = Limits::default(),
+        /// Whether clients reach the server through a reverse proxy only. The limits per client address
+        /// ([`Limits::connections_per_address`] and [`Limits::failed_keys`]) are then off, because every connection comes from the
+        /// proxy, which has to limit its clients itself. Forwarded addresses are not read: any client can send them. Default:
+        /// `false`.
+        pub behind_proxy: bool = false,
         /// The origins whose web pages may call the server, such as `http://localhost:3000`, or `*` for any. Default: none, so
         /// browsers hide responses from all pages.
         pub cors: Vec<String> = Vec::new(),
         /// The base URL of links in responses, such as `https://datasets.example`. By default, links are built from the `Host`
         /// header of the request. Required if [`listen`](Self::listen) is not a loopback address.
         pub public_url: Option<String> = None,
+        /// Another address to listen on, which serves signed links and nothing else. [`listen`](Self::listen) then no longer serves
+        /// them.
+        ///
+        /// A request for a link that carries `Authorization` is rejected there with 400, as object stores do, so code that would
+        /// reveal its key to the host of a link fails. Default: none.
+        pub links_listen: Option<SocketAddr> = None,
+        /// The base URL of signed links. Default: the URL of [`links_listen`](Self::links_listen) if that is set, or else the same
+        /// as for other links. Required if [`links_listen`](Self::links_listen) is not a loopback address.
+        pub links_url: Option<String> = None,
+        /// Another address to listen on, which serves `/livez`, `/readyz` and `/metrics` without a key. [`listen`](Self::listen)
+        /// then no longer serves them. They reveal no stored data, only totals. Default: none.
+        pub admin_listen: Option<SocketAddr> = None,
+        /// How long the server keeps serving after [`shutdown`](crate::RunningServer::shutdown) was called. Meanwhile `/readyz`
+        /// responds with 503, so that load balancers send new requests elsewhere. Default: zero.
+        pub drain_time: Duration = Duration::ZERO,
+        /// Returns the number of dropped log lines, for the metrics. Default: none, so the metrics do not contain it.
+        pub dropped_log_lines: Option<Arc<dyn Fn() -> u64 + Send + Sync>> = None,
         /// How long the link to an export is valid. The export is kept for as long. Default: 24 hours.
         pub link_lifetime: Duration = Duration::from_secs(24 * 60 * 60),
         /// How long uploaded files are kept after their upload. Default: `None`, until they expire or are deleted.
@@ -62,7 +85,7 @@ options! {
     }
 }
 
-// Shows the number of API keys only.
+// Shows only the number of API keys, and no function.
 impl fmt::Debug for ServerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerConfig")
@@ -73,13 +96,18 @@ impl fmt::Debug for ServerConfig {
             .field("workspaces", &self.workspaces)
             .field("generation", &self.generation)
             .field("limits", &self.limits)
+            .field("behind_proxy", &self.behind_proxy)
             .field("cors", &self.cors)
             .field("public_url", &self.public_url)
+            .field("links_listen", &self.links_listen)
+            .field("links_url", &self.links_url)
+            .field("admin_listen", &self.admin_listen)
+            .field("drain_time", &self.drain_time)
             .field("link_lifetime", &self.link_lifetime)
             .field("keep_uploads", &self.keep_uploads)
             .field("erase_delay", &self.erase_delay)
             .field("test_routes", &self.test_routes)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

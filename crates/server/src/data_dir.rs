@@ -32,6 +32,11 @@ pub(crate) fn files(directory: &Path) -> PathBuf {
     directory.join("files")
 }
 
+/// Returns the path of the file with the time of the last backup of a data directory.
+pub(crate) fn last_backup(directory: &Path) -> PathBuf {
+    directory.join("last-backup")
+}
+
 /// Returns the path of an incomplete compacted database in a data directory.
 fn compacted(directory: &Path) -> PathBuf {
     directory.join("datasets.sqlite3.compacted")
@@ -101,6 +106,10 @@ impl DataDirectory {
             private_files::restrict(Path::new(&name))?;
         }
         Ok(Self { path, space, _locks: locks, _temporary: temporary })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(crate) fn database(&self) -> PathBuf {

@@ -40,7 +40,17 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "admin",
-        &["config", "data_dir", "directory_lock", "http", "private_files", "sqlite", "storage"],
+        &[
+            "api",
+            "config",
+            "data_dir",
+            "directory_lock",
+            "http",
+            "imports",
+            "private_files",
+            "sqlite",
+            "storage",
+        ],
     ),
     ("net", &["admin", "http", "limits"]),
     ("testing", &["api", "http", "imports", "json", "net", "storage", "time", "validate"]),

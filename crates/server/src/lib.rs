@@ -15,7 +15,7 @@
 //     server            starts and stops everything; the only module that knows all others
 //     testing           fault injection, request journal, fixtures and seeds; mounted on top through hooks
 //     net               connections, limits, timeouts, CORS, request log
-//     admin             health, metrics; backup, restore, verify and compact data directories
+//     admin             health, readiness, metrics; backup, restore, verify and compact data directories
 //     api               the operations, one file per resource
 //     http              building blocks of handlers: authentication, errors, extractors, responses
 //     imports           the import queue, its workers and sources

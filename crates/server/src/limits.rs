@@ -43,6 +43,14 @@ options! {
         pub header_bytes: u64 = 64 << 10,
         /// Maximum number of open connections. Further connections receive 503 with `Retry-After` and are closed. Default: 512.
         pub connections: usize = 512,
+        /// Maximum number of open connections from one client address. Further connections receive 429 with `Retry-After` and are
+        /// closed. An IPv6 client is limited by its /64 network. Loopback clients are not limited, nor are clients of a server
+        /// [behind a proxy](crate::ServerConfig::behind_proxy). Default: 128.
+        pub connections_per_address: usize = 128,
+        /// Maximum number of requests with an invalid key from one client address within a minute. Until the minute is over, further
+        /// requests with a key receive 429 with `Retry-After`, whether the key is valid or not. Exempt are the same clients as for
+        /// [`connections_per_address`](Self::connections_per_address). Default: 60.
+        pub failed_keys: usize = 60,
         /// Maximum number of requests handled concurrently (503 with `Retry-After`). Default: 512.
         pub requests: usize = 512,
         /// Maximum time to handle a request, counted from the last byte received of its body (503). Delays injected by a fault

@@ -7,16 +7,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::middleware::from_fn_with_state;
 use http::Uri;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tower::util::MapRequestLayer;
 
-use crate::admin::{self, AdminState, Metrics};
-use crate::api::{self, App, AppParts, ExportLocks};
+use crate::admin::{AdminState, Draining, Metrics};
+use crate::api::{App, AppParts, ExportLocks};
 use crate::config::{DataLocation, ServerConfig};
 use crate::content::{ContentError, ContentStore, DirectoryStore, LinkSigner};
 use crate::data_dir::{DataDirectory, DataError};
@@ -24,15 +20,17 @@ use crate::housekeeping::{Cleanup, Housekeeping, SystemClock};
 use crate::http::{HttpContext, HttpParts, Keys};
 use crate::imports::{ImportParts, ImportQueue, LineRules};
 use crate::keys::ApiKey;
-use crate::net::{self, Cors, Limiter, NetContext, Shutdown};
+use crate::net::{AddressLimits, Cors, Limiter, NetContext, Shutdown};
 use crate::sqlite::{OpenError, SqliteStorage, Synchronous};
 use crate::storage::{Seed, Storage, StorageError};
 use crate::testing::{self, SeedError, Seeder, TestApp};
+use listeners::{Addresses, Listeners, Routers};
 
 #[cfg(test)]
 mod clock_jumps;
 #[cfg(test)]
 mod failing_disk;
+mod listeners;
 
 /// How long [`RunningServer::shutdown`] waits for requests in progress.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -89,6 +87,9 @@ pub enum StartError {
         "{0} is reachable from other machines; set the public URL, which generated links start with"
     )]
     NoPublicUrl(SocketAddr),
+    /// Links would start with an address that clients cannot use.
+    #[error("{0} is reachable from other machines; set the URL of signed links")]
+    NoLinksUrl(SocketAddr),
     /// The same key was given for two workspaces.
     #[error("an API key was given twice, for different workspaces")]
     AmbiguousKey,
@@ -97,6 +98,11 @@ pub enum StartError {
         "invalid public URL `{0}`: expected an HTTP URL without a query, such as `https://datasets.example`"
     )]
     PublicUrl(String),
+    /// The [`links_url`](ServerConfig::links_url) is invalid.
+    #[error(
+        "invalid URL of signed links `{0}`: expected an HTTP URL without a query, such as `https://files.example`"
+    )]
+    LinksUrl(String),
     /// The seed is invalid.
     #[error("invalid seed: {0}")]
     Seed(#[from] SeedError),
@@ -121,15 +127,15 @@ fn check_keys(keys: &[ApiKey], listen: SocketAddr) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Validates the base URL of links, and removes trailing slashes.
-fn link_base(url: String) -> Result<String, StartError> {
+/// Validates a base URL, and removes trailing slashes. Returns an invalid one as the error.
+fn base_url(url: String) -> Result<String, String> {
     let parsed = url.parse::<Uri>().ok().filter(|parsed| {
         let is_http = matches!(parsed.scheme_str(), Some("http" | "https"));
         is_http && parsed.host().is_some_and(|host| !host.is_empty()) && parsed.query().is_none()
     });
     match parsed {
         Some(_) => Ok(url.trim_end_matches('/').to_owned()),
-        None => Err(StartError::PublicUrl(url)),
+        None => Err(url),
     }
 }
 
@@ -169,16 +175,23 @@ impl Server {
         if config.public_url.is_none() && !config.listen.ip().is_loopback() {
             return Err(StartError::NoPublicUrl(config.listen));
         }
+        if let (Some(address), None) = (config.links_listen, &config.links_url)
+            && !address.ip().is_loopback()
+        {
+            return Err(StartError::NoLinksUrl(address));
+        }
         let rules = LineRules::new(&config.limits, config.generation);
         let seed = match config.seed {
             Some(path) => Some(read_seed(path, rules).await?),
             None => None,
         };
-        let public_url = config.public_url.map(link_base).transpose()?;
+        let public_url =
+            config.public_url.map(base_url).transpose().map_err(StartError::PublicUrl)?;
+        let links_url = config.links_url.map(base_url).transpose().map_err(StartError::LinksUrl)?;
         let cors = Cors::new(&config.cors).map_err(StartError::Origin)?;
-        let listen_error = |source| StartError::Listen { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
-        let address = listener.local_addr().map_err(listen_error)?;
+        let listeners =
+            Listeners::bind(config.listen, config.links_listen, config.admin_listen).await?;
+        let addresses = listeners.addresses();
 
         let location = config.data.clone();
         let opened = tokio::task::spawn_blocking(move || open(&location)).await;
@@ -206,15 +219,10 @@ impl Server {
             keys: Arc::clone(&keys),
             limits: config.limits,
             public_url,
-            local_url: format!("http://{address}"),
+            links_url: links_url.or_else(|| addresses.links.map(url)),
+            local_url: url(addresses.main),
             workspace_hook: seeder.workspace_hook(),
         });
-        let metrics = Arc::new(Metrics::new());
-        let admin = AdminState {
-            http: http.clone(),
-            storage: Arc::clone(&storage),
-            metrics: Arc::clone(&metrics),
-        };
         let imports = ImportParts {
             storage: Arc::clone(&storage),
             contents: data.contents.clone(),
@@ -233,12 +241,28 @@ impl Server {
             cleanup,
         });
         let testing = config.test_routes.then(|| TestApp::new(app.clone(), seeder));
-        let routes = router(&app, admin, testing, &cors);
-        let net = NetContext { limiter: Limiter::new(config.limits), cors, metrics };
+        let metrics = Arc::new(Metrics::new());
+        let draining = Draining::default();
+        let admin = AdminState {
+            app: app.clone(),
+            metrics: Arc::clone(&metrics),
+            draining: draining.clone(),
+            directory: data.directory.path().to_owned(),
+            dropped_log_lines: config.dropped_log_lines,
+            has_own_listener: addresses.admin.is_some(),
+        };
+        let routers = Routers::new(&app, admin, testing, &cors, &addresses);
+        let limits = AddressLimits::new(&config.limits, config.behind_proxy);
+        let net = NetContext {
+            limiter: Limiter::new(config.limits),
+            addresses: Arc::new(limits),
+            cors,
+            metrics,
+        };
         let (stop, stopped) = watch::channel(None);
         let serving = async move {
             let housekeeping = tokio::spawn(housekeeping.run(stored));
-            net::serve(listener, routes, Arc::new(net), stopped).await;
+            listeners.serve(routers, net, stopped).await;
             housekeeping.abort();
             let _ = housekeeping.await;
             app.imports.stop().await;
@@ -249,30 +273,22 @@ impl Server {
             })
             .await;
         };
-        Ok(RunningServer { address, keys, stop, running: Some(tokio::spawn(serving)) })
+        let running = Some(tokio::spawn(serving));
+        let drain_time = config.drain_time;
+        Ok(RunningServer { addresses, keys, draining, drain_time, stop, running })
     }
 }
 
-/// Builds the router: the API, the other routes, and the middleware around them.
-fn router(app: &App, admin: AdminState, testing: Option<TestApp>, cors: &Cors) -> Router {
-    let routes = api::routes(app.clone()).merge(admin::routes(admin));
-    let routes = match testing {
-        Some(testing) => {
-            let routes = routes.merge(testing.routes());
-            testing.wrap(api::with_fallbacks(routes))
-        }
-        None => api::with_fallbacks(routes.merge(testing::disabled_routes())),
-    };
-    let routes = routes
-        .layer(MapRequestLayer::new(api::name_requests))
-        .layer(from_fn_with_state(app.http.clone(), net::check_host));
-    cors.layer(routes)
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
 }
 
 /// A running server. Dropping it stops the server without waiting for requests; prefer [`shutdown`](Self::shutdown).
 pub struct RunningServer {
-    address: SocketAddr,
+    addresses: Addresses,
     keys: Arc<Keys>,
+    draining: Draining,
+    drain_time: Duration,
     stop: watch::Sender<Option<Shutdown>>,
     running: Option<JoinHandle<()>>,
 }
@@ -280,12 +296,22 @@ pub struct RunningServer {
 impl RunningServer {
     /// Returns the address the server listens on.
     pub fn addr(&self) -> SocketAddr {
-        self.address
+        self.addresses.main
     }
 
     /// Returns the URL of the server, such as `http://127.0.0.1:7700`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        url(self.addresses.main)
+    }
+
+    /// Returns the address that serves signed links, if it is [another one](ServerConfig::links_listen).
+    pub fn links_addr(&self) -> Option<SocketAddr> {
+        self.addresses.links
+    }
+
+    /// Returns the address that serves health checks and metrics, if it is [another one](ServerConfig::admin_listen).
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.addresses.admin
     }
 
     /// Replaces the accepted API keys. This affects all further requests, also on open connections. Signed links stay valid until
@@ -296,19 +322,38 @@ impl RunningServer {
     /// Returns an error if `keys` is empty and the server is reachable from other machines, or if a key is given twice for
     /// different workspaces.
     pub fn set_api_keys(&self, keys: Vec<ApiKey>) -> Result<(), StartError> {
-        check_keys(&keys, self.address)?;
+        check_keys(&keys, self.addresses.main)?;
         self.keys.replace(keys);
         Ok(())
     }
 
-    /// Stops the server gracefully: closes the listener, waits up to ten seconds for requests in progress, and closes the data
-    /// directory.
+    /// Reports in `/readyz` that the server is about to stop, and waits for the [drain time](ServerConfig::drain_time). The server
+    /// handles requests as before.
+    ///
+    /// [`shutdown`](Self::shutdown) does this unless it was done before. Call it separately to be able to end the waiting early.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the waiting ends; the server is still about to stop.
+    pub async fn drain(&self) {
+        self.draining.start();
+        if !self.drain_time.is_zero() {
+            tokio::time::sleep(self.drain_time).await;
+        }
+    }
+
+    /// Stops the server gracefully: [drains](Self::drain) it, closes the listeners, waits up to ten seconds for requests in progress,
+    /// and closes the data directory.
     pub async fn shutdown(self) {
+        if !self.draining.has_started() {
+            self.drain().await;
+        }
         self.stop(Shutdown::After(SHUTDOWN_TIMEOUT)).await;
     }
 
-    /// Stops the server like [`shutdown`](Self::shutdown), but aborts requests in progress.
+    /// Stops the server like [`shutdown`](Self::shutdown), but without draining, and aborts requests in progress.
     pub async fn shutdown_now(self) {
+        self.draining.start();
         self.stop(Shutdown::Now).await;
     }
 
@@ -331,7 +376,7 @@ impl Drop for RunningServer {
 
 impl fmt::Debug for RunningServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RunningServer").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("RunningServer").field("addresses", &self.addresses).finish_non_exhaustive()
     }
 }
 

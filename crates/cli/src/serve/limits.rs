@@ -32,6 +32,16 @@ pub struct LimitOptions {
     /// The maximum number of concurrent connections
     #[arg(long, value_name = "COUNT", default_value_t = non_zero(Limits::default().connections))]
     max_connections: NonZeroUsize,
+    /// The maximum number of concurrent connections from one client address
+    ///
+    /// Loopback addresses are not limited.
+    #[arg(long, value_name = "COUNT", default_value_t = non_zero(Limits::default().connections_per_address))]
+    max_connections_per_address: NonZeroUsize,
+    /// The maximum number of requests with an invalid key from one client address, per minute
+    ///
+    /// Loopback addresses are not limited.
+    #[arg(long, value_name = "COUNT", default_value_t = non_zero(Limits::default().failed_keys))]
+    max_failed_keys: NonZeroUsize,
     /// The maximum number of concurrent requests
     #[arg(long, value_name = "COUNT", default_value_t = non_zero(Limits::default().requests))]
     max_requests: NonZeroUsize,
@@ -66,6 +76,8 @@ impl From<LimitOptions> for Limits {
             .url_bytes(options.max_url.as_u64())
             .header_bytes(options.max_headers.as_u64())
             .connections(options.max_connections.get())
+            .connections_per_address(options.max_connections_per_address.get())
+            .failed_keys(options.max_failed_keys.get())
             .requests(options.max_requests.get())
             .request_timeout(options.request_timeout.into())
             .idle_timeout(options.idle_timeout.into())

@@ -1,6 +1,7 @@
 //! The log of `serve`.
 
 use std::io::{IsTerminal, stderr};
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use tracing_appender::non_blocking::{ErrorCounter, WorkerGuard};
@@ -38,6 +39,12 @@ pub struct Log {
 }
 
 impl Log {
+    /// Returns a function that returns the number of dropped lines.
+    pub fn dropped_lines(&self) -> Arc<dyn Fn() -> u64 + Send + Sync> {
+        let dropped = self.dropped.clone();
+        Arc::new(move || dropped.dropped_lines() as u64)
+    }
+
     /// Logs how many lines were dropped, if any were.
     pub fn report_dropped_lines(&self) {
         let lines = self.dropped.dropped_lines();

@@ -10,6 +10,7 @@ mod interrupts;
 mod line_forms;
 #[cfg(unix)]
 mod logging;
+mod operation;
 mod records_add;
 mod reports;
 mod restore;

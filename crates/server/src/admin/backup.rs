@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use uuid::Uuid;
 
+use super::last_backup;
 use super::staging::{Staging, sync_directory, sync_file};
 use crate::data_dir;
 use crate::private_files;
@@ -100,6 +102,7 @@ pub fn backup(
     };
     let (backup, staging) = copy(from, to, &should_continue, open)?;
     staging.publish().map_err(write_error(to))?;
+    last_backup::record(from, SystemTime::now());
     Ok(backup)
 }
 

@@ -3,19 +3,20 @@
 //! No label identifies a workspace, a key or other user data.
 
 mod process;
+mod snapshot;
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::storage::Counts;
+pub(super) use snapshot::Snapshot;
 
 /// The prefix of all metrics except those of the process.
 const PREFIX: &str = "mistral_datasets";
@@ -34,6 +35,35 @@ pub(crate) struct Metrics {
     received: Counter,
     sent: Counter,
     connections: Gauge,
+    refused: Family<Refused, Counter>,
+}
+
+/// Why a connection is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Refusal {
+    /// The server has too many connections.
+    Connections,
+    /// The client has too many connections.
+    ConnectionsPerAddress,
+}
+
+impl Refusal {
+    const ALL: [Self; 2] = [Self::Connections, Self::ConnectionsPerAddress];
+}
+
+impl EncodeLabelValue for Refusal {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        let reason = match self {
+            Self::Connections => "connections",
+            Self::ConnectionsPerAddress => "connections_per_address",
+        };
+        reason.encode(encoder)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refused {
+    reason: Refusal,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -45,11 +75,6 @@ struct Request {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Operation {
     operation: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Status {
-    status: String,
 }
 
 fn durations() -> Histogram {
@@ -80,6 +105,11 @@ impl Metrics {
         );
         let connections = Gauge::default();
         server.register("connections", "Number of open connections", connections.clone());
+        let refused = Family::<Refused, Counter>::default();
+        for reason in Refusal::ALL {
+            let _ = refused.get_or_create(&Refused { reason });
+        }
+        server.register("refused_connections", "Number of refused connections", refused.clone());
         let started: Gauge = Gauge::default();
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         started.set(i64::try_from(now.as_secs()).unwrap_or_default());
@@ -89,7 +119,7 @@ impl Metrics {
             Unit::Seconds,
             started,
         );
-        Self { registry, requests, durations, received, sent, connections }
+        Self { registry, requests, durations, received, sent, connections, refused }
     }
 
     /// Counts a request whose response is about to be sent.
@@ -106,6 +136,10 @@ impl Metrics {
         self.connections.dec();
     }
 
+    pub(crate) fn connection_refused(&self, reason: Refusal) {
+        self.refused.get_or_create(&Refused { reason }).inc();
+    }
+
     pub(crate) fn bytes_received(&self, bytes: usize) {
         self.received.inc_by(bytes as u64);
     }
@@ -114,45 +148,14 @@ impl Metrics {
         self.sent.inc_by(bytes as u64);
     }
 
-    /// Returns all metrics, with the counts of the storage, in the OpenMetrics text format.
-    pub(crate) fn text(&self, counts: &Counts) -> Result<String, fmt::Error> {
+    /// Returns all metrics in the OpenMetrics text format.
+    pub(super) fn text(&self, snapshot: &Snapshot) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode_registry(&mut text, &self.registry)?;
-        encode_registry(&mut text, &storage_metrics(counts))?;
+        encode_registry(&mut text, &snapshot.registry())?;
         encode_eof(&mut text)?;
         Ok(text)
     }
-}
-
-/// Returns the metrics that are computed on each request.
-fn storage_metrics(counts: &Counts) -> Registry {
-    let mut registry = Registry::default();
-    let gauge = |count: u64| {
-        let gauge: Gauge = Gauge::default();
-        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
-        gauge
-    };
-    let server = registry.sub_registry_with_prefix(PREFIX);
-    server.register("datasets", "Number of datasets in all workspaces", gauge(counts.datasets));
-    server.register("records", "Number of records in all datasets", gauge(counts.records));
-    server.register("files", "Number of uploaded files and exports", gauge(counts.files));
-    server.register_with_unit(
-        "files_size",
-        "Total size of uploaded files and exports",
-        Unit::Bytes,
-        gauge(counts.file_bytes),
-    );
-    let tasks = Family::<Status, Gauge>::default();
-    for (status, count) in &counts.tasks {
-        let status = Status { status: status.clone() };
-        tasks.get_or_create(&status).set(i64::try_from(*count).unwrap_or(i64::MAX));
-    }
-    server.register("tasks", "Number of import tasks by status", tasks);
-    if let Some(bytes) = process::resident_bytes() {
-        let help = "Resident memory size of the process";
-        registry.register_with_unit("process_resident_memory", help, Unit::Bytes, gauge(bytes));
-    }
-    registry
 }
 
 #[cfg(test)]
@@ -165,24 +168,30 @@ mod tests {
         metrics.request_handled("create_record", 201, Duration::from_micros(200));
         metrics.request_handled("create_record", 201, Duration::from_secs(100));
         metrics.request_handled("create_record", 422, Duration::from_micros(10));
-        let counts = Counts {
-            datasets: 2,
-            records: 3,
-            files: 4,
-            file_bytes: 5,
-            tasks: vec![("RUNNING".to_owned(), 6)],
-        };
-        let text = metrics.text(&counts).unwrap();
+        metrics.connection_refused(Refusal::ConnectionsPerAddress);
+        let text = metrics.text(&snapshot::tests::snapshot()).unwrap();
         for line in [
             r#"mistral_datasets_requests_total{operation="create_record",status="201"} 2"#,
             r#"mistral_datasets_requests_total{operation="create_record",status="422"} 1"#,
             r#"mistral_datasets_request_duration_seconds_count{operation="create_record"} 3"#,
             r#"mistral_datasets_request_duration_seconds_bucket{le="0.00025",operation="create_record"} 2"#,
+            r#"mistral_datasets_refused_connections_total{reason="connections"} 0"#,
+            r#"mistral_datasets_refused_connections_total{reason="connections_per_address"} 1"#,
             "mistral_datasets_datasets 2",
             "mistral_datasets_records 3",
             "mistral_datasets_files 4",
             "mistral_datasets_files_size_bytes 5",
             r#"mistral_datasets_tasks{status="RUNNING"} 6"#,
+            r#"mistral_datasets_disk{state="writable"} 0"#,
+            r#"mistral_datasets_disk{state="full"} 1"#,
+            r#"mistral_datasets_disk{state="failed"} 0"#,
+            "mistral_datasets_disk_free_bytes 7",
+            "mistral_datasets_wal_size_bytes 8",
+            "mistral_datasets_pending_writes 9",
+            "mistral_datasets_waiting_imports 10",
+            "mistral_datasets_oldest_waiting_import_age_seconds 11.5",
+            "mistral_datasets_last_backup_time_seconds 12",
+            "mistral_datasets_dropped_log_lines_total 13",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} missing in:\n{text}");
         }

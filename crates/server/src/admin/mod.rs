@@ -2,7 +2,9 @@
 
 mod backup;
 mod compact;
+mod last_backup;
 mod metrics;
+mod readiness;
 mod restore;
 mod routes;
 mod staging;
@@ -10,7 +12,8 @@ mod verify;
 
 pub use backup::{Backup, BackupError, backup};
 pub use compact::{CompactError, Compaction, compact};
-pub(crate) use metrics::Metrics;
+pub(crate) use metrics::{Metrics, Refusal};
+pub(crate) use readiness::Draining;
 pub use restore::{RestoreError, restore};
-pub(crate) use routes::{AdminState, routes};
+pub(crate) use routes::{AdminState, health_route, routes};
 pub use verify::{Problem, Verification, VerifyError, VerifyProgress, verify};

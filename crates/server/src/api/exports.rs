@@ -49,7 +49,7 @@ pub(super) async fn to_jsonl(
     };
     // The link's expiry is truncated to seconds, so the file outlives it.
     let expires = file.expires_at.unwrap_or(expires);
-    let url = base.join(&app.link_signer.link(file.id, expires));
+    let url = base.link(&app.link_signer.link(file.id, expires));
     let body = responses::object(|object| object.string("file_url", &url));
     Ok(json(StatusCode::OK, body))
 }

@@ -206,7 +206,7 @@ pub(super) async fn signed_url(
 ) -> Result<Response, ApiError> {
     let hours = query.integer("expiry", 1..=MAX_INTEGER, 24)?;
     app.storage.file(caller.workspace, id).await?;
-    let url = base.join(&app.link_signer.link(id, after(hours)));
+    let url = base.link(&app.link_signer.link(id, after(hours)));
     let body = responses::object(|object| object.string("url", &url));
     Ok(json(StatusCode::OK, body))
 }

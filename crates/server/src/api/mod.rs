@@ -23,5 +23,5 @@ pub(crate) use generated::routes::OperationRoute;
 pub(crate) use links::{linked_workspace, verify_link};
 pub(crate) use operations::{OPEN_LINK, find_operation, is_served_by, name_requests, operations};
 pub(crate) use responses::object;
-pub(crate) use routes::{routes, with_fallbacks};
+pub(crate) use routes::{link_routes, routes, with_fallbacks};
 pub(crate) use state::{App, AppParts};

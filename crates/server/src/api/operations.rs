@@ -35,6 +35,7 @@ const OTHER_ROUTES: &[&str] = &[
     "/docs",
     "/docs/{part}",
     "/healthz",
+    "/livez",
     "/local/v1/campaigns",
     "/local/v1/chat-completion-events",
     "/local/v1/conversations",
@@ -43,6 +44,7 @@ const OTHER_ROUTES: &[&str] = &[
     "/local/v1/reset",
     "/metrics",
     "/openapi.json",
+    "/readyz",
 ];
 
 /// Sets the [`RequestName`] of a request that has matched a route.

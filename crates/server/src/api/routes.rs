@@ -58,7 +58,12 @@ fn unsupported_handler(operation_id: &str, method: MethodFilter) -> Option<Metho
     }))
 }
 
-/// Returns the routes of the API, its documentation and signed links.
+/// Returns the route of signed links.
+pub(crate) fn link_routes(app: App) -> Router {
+    Router::new().route(OPEN_LINK.path, get(links::open)).with_state(app)
+}
+
+/// Returns the routes of the API and its documentation.
 pub(crate) fn routes(app: App) -> Router {
     let mut router = Router::new();
     for operation in OPERATIONS {
@@ -73,7 +78,6 @@ pub(crate) fn routes(app: App) -> Router {
         }
     }
     router
-        .route(OPEN_LINK.path, get(links::open))
         .route("/openapi.json", get(openapi::document))
         .route("/docs", get(docs::page))
         .route("/docs/{part}", get(docs::asset))

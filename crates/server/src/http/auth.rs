@@ -120,7 +120,7 @@ impl Caller {
             let message = "the header `Authorization` must have the form `Bearer KEY`";
             return Err(ApiError::unauthorized(message));
         };
-        context.keys.caller(key).ok_or_else(|| ApiError::unauthorized("the API key is invalid"))
+        context.keys.caller(key).ok_or_else(ApiError::invalid_key)
     }
 }
 

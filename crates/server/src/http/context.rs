@@ -21,6 +21,8 @@ pub(crate) struct HttpParts {
     pub(crate) limits: Limits,
     /// The configured base URL of links, without a trailing slash.
     pub(crate) public_url: Option<String>,
+    /// The base URL of signed links, without a trailing slash. By default it is that of other links.
+    pub(crate) links_url: Option<String>,
     /// The URL of the server on this machine.
     pub(crate) local_url: String,
     pub(crate) workspace_hook: Option<Arc<dyn WorkspaceHook>>,

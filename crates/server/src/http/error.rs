@@ -1,5 +1,7 @@
 //! Error responses of the API.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -26,11 +28,17 @@ struct ErrorParts {
     code: ErrorCode,
     message: String,
     header: Option<(HeaderName, HeaderValue)>,
+    has_invalid_key: bool,
 }
+
+/// An extension of responses to requests with an invalid key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InvalidKey;
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
-        Self(Box::new(ErrorParts { status, code, message: message.into(), header: None }))
+        let message = message.into();
+        Self(Box::new(ErrorParts { status, code, message, header: None, has_invalid_key: false }))
     }
 
     /// Creates an error for an invalid request.
@@ -47,6 +55,23 @@ impl ApiError {
     pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, ErrorCode::AuthUnauthorized, message)
             .with_header(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// Creates an error for a request with a key that is not accepted. Its response has the extension [`InvalidKey`].
+    pub(crate) fn invalid_key() -> Self {
+        let mut error = Self::unauthorized("the API key is invalid");
+        error.0.has_invalid_key = true;
+        error
+    }
+
+    /// Creates an error for a client address that has reached a limit of its own.
+    ///
+    /// The status is 429 and not 503: it is this client that has to slow down, while the server works normally. Load balancers
+    /// therefore do not take it for a failing server.
+    pub(crate) fn too_many(message: impl Into<String>, retry_after: Duration) -> Self {
+        let seconds = retry_after.as_secs_f64().ceil().max(1.0);
+        Self::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::UnknownError, message)
+            .with_header(RETRY_AFTER, HeaderValue::from(seconds as u64))
     }
 
     pub(crate) fn too_large(message: impl Into<String>) -> Self {
@@ -112,7 +137,7 @@ impl ApiError {
 
     /// Returns the raw HTTP response, for connections without a request to respond to. The connection must be closed after it.
     pub(crate) fn into_raw_response(self) -> Vec<u8> {
-        let ErrorParts { status, code, message, header } = *self.0;
+        let ErrorParts { status, code, message, header, .. } = *self.0;
         let body = error_body(code, message);
         let mut response = format!(
             "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nx-request-id: {}\r\n",
@@ -161,8 +186,11 @@ fn error_body(code: ErrorCode, message: String) -> Vec<u8> {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let ErrorParts { status, code, message, header } = *self.0;
+        let ErrorParts { status, code, message, header, has_invalid_key } = *self.0;
         let mut response = json(status, error_body(code, message));
+        if has_invalid_key {
+            response.extensions_mut().insert(InvalidKey);
+        }
         if let Some((name, value)) = header {
             response.headers_mut().insert(name, value);
         }

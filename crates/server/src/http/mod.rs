@@ -16,7 +16,7 @@ mod response;
 pub(crate) use auth::{Caller, Keys};
 pub(crate) use body::{JsonBody, content_length};
 pub(crate) use context::{HttpContext, HttpParts, WorkspaceHook};
-pub(crate) use error::ApiError;
+pub(crate) use error::{ApiError, InvalidKey};
 pub(crate) use file_response::file_response;
 pub(crate) use memory::{MemoryBudget, RequestMemory, UNCOUNTED_BYTES, off_runtime};
 pub(crate) use multipart::UploadForm;

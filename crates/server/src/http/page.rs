@@ -75,6 +75,8 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 /// server.
 pub(crate) struct BaseUrl {
     base: String,
+    /// The base of signed links, if it is another one.
+    links: Option<String>,
     path: String,
 }
 
@@ -82,6 +84,11 @@ impl BaseUrl {
     /// Returns the URL of a path on this server.
     pub(crate) fn join(&self, path: &str) -> String {
         format!("{}{path}", self.base)
+    }
+
+    /// Returns the URL of a signed link.
+    pub(crate) fn link(&self, path: &str) -> String {
+        format!("{}{path}", self.links.as_ref().unwrap_or(&self.base))
     }
 
     /// Returns the URL of the request without its query.
@@ -109,7 +116,7 @@ where
                 host.map_or_else(|| context.local_url.clone(), |host| format!("http://{host}"))
             }
         };
-        Ok(Self { base, path: parts.uri.path().to_owned() })
+        Ok(Self { base, links: context.links_url.clone(), path: parts.uri.path().to_owned() })
     }
 }
 

@@ -22,7 +22,8 @@ pub(crate) async fn check_host(
     request: Request,
     next: Next,
 ) -> Response {
-    if context.keys.accept_any() && !is_allowed(request.headers(), context.public_url.as_deref()) {
+    let own_urls = [context.public_url.as_deref(), context.links_url.as_deref()];
+    if context.keys.accept_any() && !is_allowed(request.headers(), &own_urls) {
         return ApiError::new(
             StatusCode::FORBIDDEN,
             ErrorCode::AuthForbidden,
@@ -35,8 +36,8 @@ pub(crate) async fn check_host(
 }
 
 /// Returns whether the host cannot belong to a third party's page: an IP address, a name that always means this machine, or the
-/// configured public host. A request without a `Host` header is allowed because browsers always send one.
-fn is_allowed(headers: &HeaderMap, public_url: Option<&str>) -> bool {
+/// host of a configured URL. A request without a `Host` header is allowed because browsers always send one.
+fn is_allowed(headers: &HeaderMap, own_urls: &[Option<&str>]) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let Some(host) = hosts.next() else { return true };
     let authority = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
@@ -47,9 +48,10 @@ fn is_allowed(headers: &HeaderMap, public_url: Option<&str>) -> bool {
     address.parse::<IpAddr>().is_ok()
         || name == "localhost"
         || name.ends_with(".localhost")
-        || public_url
-            .and_then(|url| url.parse::<Uri>().ok())
-            .is_some_and(|url| url.host().is_some_and(|host| host.eq_ignore_ascii_case(name)))
+        || own_urls.iter().flatten().any(|url| {
+            let url = url.parse::<Uri>().ok();
+            url.is_some_and(|url| url.host().is_some_and(|host| host.eq_ignore_ascii_case(name)))
+        })
 }
 
 #[cfg(test)]
@@ -60,7 +62,7 @@ mod tests {
 
     fn is_allowed_host(host: &str, public_url: Option<&str>) -> bool {
         let host = HeaderValue::from_str(host).unwrap();
-        is_allowed(&HeaderMap::from_iter([(HOST, host)]), public_url)
+        is_allowed(&HeaderMap::from_iter([(HOST, host)]), &[None, public_url])
     }
 
     #[test]
@@ -77,7 +79,7 @@ mod tests {
         ] {
             assert!(is_allowed_host(host, None), "{host}");
         }
-        assert!(is_allowed(&HeaderMap::new(), None));
+        assert!(is_allowed(&HeaderMap::new(), &[]));
     }
 
     #[test]
@@ -97,7 +99,7 @@ mod tests {
         for host in ["localhost", "attacker.example"] {
             two.append(HOST, HeaderValue::from_static(host));
         }
-        assert!(!is_allowed(&two, None));
+        assert!(!is_allowed(&two, &[]));
     }
 
     #[test]

@@ -8,6 +8,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use crate::http::{ApiError, MemoryBudget};
 use crate::limits::Limits;
 
+/// The paths of health checks.
+const HEALTH_CHECKS: &[&str] = &["/healthz", "/livez", "/readyz"];
+
 /// Enforces the limits on connections, requests and memory.
 pub(crate) struct Limiter {
     pub(super) limits: Limits,
@@ -44,7 +47,7 @@ impl Limiter {
         if headers.sum::<usize>() as u64 > header_bytes {
             return Err(ApiError::headers_too_large(header_bytes));
         }
-        if head.uri.path() == "/healthz" {
+        if HEALTH_CHECKS.contains(&head.uri.path()) {
             return Ok(None);
         }
         self.requests.try_acquire().map(Some).map_err(|_| ApiError::busy("requests"))

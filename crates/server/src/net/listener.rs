@@ -15,9 +15,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::NetContext;
+use super::address_limits::{AddressPermit, Client};
 use super::connection::{Connection, ConnectionControl};
 use super::counting_stream::CountingStream;
 use super::service::handle;
+use crate::admin::Refusal;
 use crate::http::ApiError;
 use crate::limits::Limits;
 
@@ -29,6 +31,9 @@ const REJECTION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How many connections over the limit get an error response at the same time. Further ones are closed without a response.
 const MAX_REJECTIONS: usize = 64;
+
+/// When a client with too many connections should try again.
+const RETRY_CONNECTION: Duration = Duration::from_secs(1);
 
 /// How long to wait after a failed accept, for example because too many files are open.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
@@ -57,14 +62,22 @@ pub(crate) async fn serve(
         tokio::select! {
             shutdown = shutdown_requested(&mut stop) => break shutdown,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    if let Some(permit) = context.limiter.connection() {
-                        let serving =
-                            serve_connection(stream, routes.clone(), Arc::clone(&context), draining.clone());
-                        connections.spawn(with_permit(permit, serving));
-                    } else if let Ok(permit) = Arc::clone(&rejections).try_acquire_owned() {
-                        let rejection = ApiError::busy("connections").into_raw_response();
-                        connections.spawn(with_permit(permit, send_and_close(stream, rejection)));
+                Ok((stream, peer)) => {
+                    let client = context.addresses.client(peer.ip());
+                    match reserve(&context, client) {
+                        Ok(permits) => {
+                            let context = Arc::clone(&context);
+                            let serving =
+                                serve_connection(stream, client, routes.clone(), context, draining.clone());
+                            connections.spawn(with_permit(permits, serving));
+                        }
+                        Err(refusal) => {
+                            context.metrics.connection_refused(refusal);
+                            if let Ok(permit) = Arc::clone(&rejections).try_acquire_owned() {
+                                let closing = send_and_close(stream, rejection(refusal));
+                                connections.spawn(with_permit(permit, closing));
+                            }
+                        }
                     }
                 }
                 Err(error) => {
@@ -84,6 +97,28 @@ pub(crate) async fn serve(
     connections.shutdown().await;
 }
 
+/// Reserves a slot for a connection.
+fn reserve(
+    context: &NetContext,
+    client: Option<Client>,
+) -> Result<(OwnedSemaphorePermit, AddressPermit), Refusal> {
+    let address = context.addresses.connection(client).ok_or(Refusal::ConnectionsPerAddress)?;
+    let connection = context.limiter.connection().ok_or(Refusal::Connections)?;
+    Ok((connection, address))
+}
+
+/// Returns the response to a refused connection.
+fn rejection(refusal: Refusal) -> Vec<u8> {
+    let error = match refusal {
+        Refusal::Connections => ApiError::busy("connections"),
+        Refusal::ConnectionsPerAddress => {
+            let message = "too many connections from this address; close some, and try again later";
+            ApiError::too_many(message, RETRY_CONNECTION)
+        }
+    };
+    error.into_raw_response()
+}
+
 /// Waits until shutdown is requested.
 async fn shutdown_requested(stop: &mut watch::Receiver<Option<Shutdown>>) -> Shutdown {
     // If the sender is dropped, nothing waits for requests to complete.
@@ -95,7 +130,7 @@ async fn shutdown_requested(stop: &mut watch::Receiver<Option<Shutdown>>) -> Shu
 }
 
 /// Runs a future and releases the permit when it completes.
-async fn with_permit(permit: OwnedSemaphorePermit, future: impl Future<Output = ()>) {
+async fn with_permit<P>(permit: P, future: impl Future<Output = ()>) {
     future.await;
     drop(permit);
 }
@@ -117,6 +152,7 @@ async fn send_and_close(mut stream: impl AsyncRead + AsyncWrite + Unpin, respons
 /// Serves one connection until the client closes it or the server shuts down.
 async fn serve_connection(
     stream: TcpStream,
+    client: Option<Client>,
     routes: TowerToHyperService<Router>,
     context: Arc<NetContext>,
     mut draining: watch::Receiver<()>,
@@ -138,7 +174,7 @@ async fn serve_connection(
         let (routes, context, control) =
             (routes.clone(), Arc::clone(&context), request_control.clone());
         control.request_started();
-        async move { Ok::<_, Infallible>(handle(routes, request, &context, &control).await) }
+        async move { Ok::<_, Infallible>(handle(routes, request, client, &context, &control).await) }
     });
     let mut served = http.serve_connection(TokioIo::new(stream), service);
     let result = tokio::select! {
@@ -174,7 +210,7 @@ mod tests {
 
     use super::*;
     use crate::admin::Metrics;
-    use crate::net::{Cors, Limiter};
+    use crate::net::{AddressLimits, Cors, Limiter};
 
     /// A running server.
     struct TestServer {
@@ -193,6 +229,7 @@ mod tests {
                 routes,
                 Arc::new(NetContext {
                     limiter: Limiter::new(Limits::default()),
+                    addresses: Arc::new(AddressLimits::new(&Limits::default(), false)),
                     cors: Cors::default(),
                     metrics: Arc::new(Metrics::new()),
                 }),

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use http::header::{EXPECT, X_CONTENT_TYPE_OPTIONS};
+use http::header::{AUTHORIZATION, EXPECT, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -21,10 +21,12 @@ use mistral_datasets_types::ErrorCode;
 use tokio::time::Instant;
 
 use super::NetContext;
+use super::address_limits::Client;
 use super::connection::ConnectionControl;
 use super::request_body::RequestBody;
 use crate::http::{
-    ApiError, REQUEST_ID, RequestMemory, RequestName, UNCOUNTED_BYTES, content_length, request_id,
+    ApiError, InvalidKey, REQUEST_ID, RequestMemory, RequestName, UNCOUNTED_BYTES, content_length,
+    request_id,
 };
 
 /// The most that a connection buffers of a streamed response, in bytes: hyper's write buffer and one more chunk.
@@ -46,10 +48,11 @@ pub(crate) trait ResponseHook: Send + Sync {
 pub(super) async fn handle(
     routes: TowerToHyperService<Router>,
     request: Request<Incoming>,
+    client: Option<Client>,
     context: &NetContext,
     connection: &ConnectionControl,
 ) -> Response {
-    let NetContext { limiter, cors, metrics } = context;
+    let NetContext { limiter, addresses, cors, metrics } = context;
     let started = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
@@ -65,6 +68,13 @@ pub(super) async fn handle(
             Ok(slot) => slot,
             Err(rejection) => return Ok(Err(rejection)),
         };
+        if parts.headers.contains_key(AUTHORIZATION)
+            && let Some(remaining) = addresses.blocked(client, Instant::now().into_std())
+        {
+            let message =
+                "too many requests with an invalid API key from this address; try again later";
+            return Ok(Err(ApiError::too_many(message, remaining)));
+        }
         parts.extensions.insert(body.clone());
         parts.extensions.insert(memory.clone());
         parts.extensions.insert(name.clone());
@@ -99,6 +109,9 @@ pub(super) async fn handle(
         // The router adds CORS headers to its own responses; this one did not come from it.
         Err(error) => cors.allow(origin, error.into_response()).await,
     };
+    if response.extensions_mut().remove::<InvalidKey>().is_some() {
+        addresses.key_failed(client, Instant::now().into_std());
+    }
     if is_error(response.status()) && !body.is_too_slow() {
         body.drain().await;
     }

@@ -162,3 +162,21 @@ async fn writes_fail_while_the_disk_fails_and_succeed_afterwards() {
     assert_eq!(api.get(DATASETS).await["datasets"]["count"], 0);
     api.server.shutdown().await;
 }
+
+#[tokio::test]
+async fn readiness_and_metrics_show_a_failed_disk() {
+    let api = TestApi::start().await;
+    let ready = async || api.send(&Method::GET, "/readyz", &Body::None).await;
+    assert_eq!(ready().await, (200, json!({"status": "ready"})));
+    api.fails.store(true, Ordering::SeqCst);
+    let (status, body) = ready().await;
+    assert_eq!((status, &body["status"]), (503, &json!("not ready")));
+    assert_eq!(body["problems"][0]["code"], "disk_failed");
+    let metrics = api.http.get(format!("{}/metrics", api.server.url())).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(metrics.contains("\nmistral_datasets_disk{state=\"failed\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("\nmistral_datasets_disk{state=\"writable\"} 0\n"), "{metrics}");
+    // The process itself works.
+    assert_eq!(api.send(&Method::GET, "/livez", &Body::None).await.0, 200);
+    api.server.shutdown().await;
+}

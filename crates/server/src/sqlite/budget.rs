@@ -10,9 +10,9 @@ use super::connection;
 /// The size of a page in bytes.
 const PAGE: u64 = connection::PAGE_SIZE as u64;
 
-/// Pages that any write may touch: the last pages of a few B-trees and those above them, counts, and pages of the file's own
-/// bookkeeping.
-const BASE: u64 = 8 * PAGE;
+/// Pages that any write may touch: the last pages of a few B-trees and those above them, counts, totals, and pages of the file's
+/// own bookkeeping.
+const BASE: u64 = 10 * PAGE;
 
 /// An upper bound of the size of the pages that a write changes, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

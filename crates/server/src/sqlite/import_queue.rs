@@ -1,5 +1,7 @@
 //! The queue of unfinished imports in SQLite.
 
+use std::time::Duration;
+
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
@@ -8,7 +10,7 @@ use super::budget::Cost;
 use super::files;
 use crate::storage::{
     ClaimedImport, ClaimedSource, ImportPosition, ImportSource, NewImport, QueueLimits, SourceIds,
-    StorageError,
+    StorageError, WaitingImports,
 };
 use crate::time::Timestamp;
 
@@ -99,6 +101,25 @@ fn add_ids<T>(
         insert.execute(params![task, index * BLOCK, encode(block)?])?;
     }
     Ok(())
+}
+
+/// Returns how many imports can be claimed. Their number is limited, and an index contains only them.
+pub(super) fn waiting(connection: &Connection) -> Result<WaitingImports, StorageError> {
+    let count = connection
+        .prepare_cached(
+            "SELECT count(*) FROM imports i JOIN workspaces w ON w.id = i.workspace \
+             WHERE i.state = 'WAITING' AND w.discarded = 0",
+        )?
+        .query_row([], |row| row.get(0))?;
+    let accepted: Option<i64> = connection
+        .prepare_cached(
+            "SELECT t.created_at FROM imports i JOIN workspaces w ON w.id = i.workspace JOIN tasks t ON t.id = i.task \
+             WHERE i.state = 'WAITING' AND w.discarded = 0 ORDER BY i.task LIMIT 1",
+        )?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    let age = |accepted| Duration::from_micros(Timestamp::now().micros().abs_diff(accepted));
+    Ok(WaitingImports { count, oldest: accepted.map(age) })
 }
 
 /// Returns the ids that follow the first `done` ones in their block.

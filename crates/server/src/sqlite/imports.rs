@@ -9,7 +9,8 @@ use super::writer::{Durability, SpaceUse};
 use super::{SqliteStorage, datasets, import_queue, records, runs};
 use crate::storage::{
     ClaimedImport, DatasetKey, ImportCounts, ImportPosition, ImportStore, Listed, Missing,
-    NewImport, NewRecord, Pending, Progress, QueueLimits, SourceIds, StorageError, Task, Window,
+    NewImport, NewRecord, Pending, Progress, QueueLimits, SourceIds, StorageError, Task,
+    WaitingImports, Window,
 };
 use crate::time::Timestamp;
 
@@ -245,6 +246,10 @@ impl ImportStore for SqliteStorage {
 
     fn claim_import(&self, claimant: Uuid) -> Pending<Option<ClaimedImport>> {
         self.write_queue(move |connection| import_queue::claim(connection, claimant))
+    }
+
+    fn waiting_imports(&self) -> Pending<WaitingImports> {
+        self.look_up(import_queue::waiting)
     }
 
     fn import_ids(&self, task: Uuid, done: u64) -> Pending<SourceIds> {

@@ -185,7 +185,7 @@ impl Storage for SqliteStorage {
     }
 
     fn counts(&self) -> Pending<Counts> {
-        self.read(counts::count)
+        self.look_up(counts::count)
     }
 
     fn reclaim(&self) -> Pending<bool> {

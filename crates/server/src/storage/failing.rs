@@ -71,6 +71,7 @@ impl ImportStore for FailingStorage {
         writes fn release_import(&self, task: Uuid) -> ();
         writes fn block_import(&self, task: Uuid) -> ();
         writes fn claim_import(&self, claimant: Uuid) -> Option<ClaimedImport>;
+        reads fn waiting_imports(&self) -> WaitingImports;
         reads fn import_ids(&self, task: Uuid, done: u64) -> SourceIds;
         reads fn task(&self, workspace: Uuid, dataset: DatasetKey, id: Uuid) -> Task;
         reads fn tasks(&self, workspace: Uuid, dataset: DatasetKey, window: Window) -> Listed<Task>;
@@ -129,6 +130,10 @@ impl Storage for FailingStorage {
     }
 
     fn health(&self) -> Health {
-        self.inner.health()
+        let health = self.inner.health();
+        match self.fails.load(Ordering::SeqCst) {
+            true => Health { disk: DiskState::Failed, ..health },
+            false => health,
+        }
     }
 }

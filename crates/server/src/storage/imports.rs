@@ -4,6 +4,8 @@
 //! in the source where it ends, and become visible atomically when the import finishes. So an import that was interrupted at any
 //! moment can be resumed.
 
+use std::time::Duration;
+
 use mistral_datasets_types::TaskStatus;
 use uuid::Uuid;
 
@@ -127,6 +129,14 @@ pub(crate) enum ClaimedSource {
     Ids(u64),
 }
 
+/// How many imports wait for a worker, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WaitingImports {
+    pub(crate) count: u64,
+    /// The time since the oldest one was accepted.
+    pub(crate) oldest: Option<Duration>,
+}
+
 /// A position in the source of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ImportPosition {
@@ -160,6 +170,9 @@ pub(crate) trait ImportStore {
     /// last claim. Within a workspace, the oldest import comes first. A crash of the machine may lose the claim, but a crash of
     /// the server does not.
     fn claim_import(&self, claimant: Uuid) -> Pending<Option<ClaimedImport>>;
+
+    /// Returns how many imports can be claimed, and for how long they have been waiting.
+    fn waiting_imports(&self) -> Pending<WaitingImports>;
 
     /// Returns the next ids of an import after the first `done` ones: at least one and at most a few hundred.
     fn import_ids(&self, task: Uuid, done: u64) -> Pending<SourceIds>;

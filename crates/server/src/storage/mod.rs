@@ -29,7 +29,7 @@ pub(crate) use fixtures::{Campaign, CampaignEvents, Conversation, Event, Fixture
 pub(crate) use health::{DiskState, Health};
 pub(crate) use imports::{
     ClaimedImport, ClaimedSource, ImportCounts, ImportPosition, ImportSource, ImportStore,
-    NewImport, Progress, QueueLimits, SourceIds, Task,
+    NewImport, Progress, QueueLimits, SourceIds, Task, WaitingImports,
 };
 pub(crate) use records::{
     NewRecord, Record, RecordFormat, RecordHead, RecordPage, RecordStore, RecordStream, Selection,

@@ -14,9 +14,14 @@ pub(super) async fn add(
     caller: Caller,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let rules = body.parse(|body| {
+    let accept_any = state.app.http.keys.accept_any();
+    let rules = body.parse(move |body| {
         let rules = body.one_or_items(MAX_RULES)?;
-        Ok(rules.map(|rule| Rule::read(&rule)).collect::<Result<Vec<_>, _>>()?)
+        let rules = rules.map(|rule| Rule::read(&rule)).collect::<Result<Vec<_>, _>>()?;
+        if !accept_any {
+            rules.iter().try_for_each(Rule::check_links)?;
+        }
+        Ok(rules)
     });
     let rules = rules.await?;
     let added = state.faults.add(caller.workspace, rules).map_err(|error| match error {

@@ -1,5 +1,6 @@
 //! Integration tests that run the server and send requests over real sockets.
 
+mod address_limits;
 mod concurrency;
 mod concurrent_model;
 mod content;
@@ -21,10 +22,12 @@ mod large_data;
 mod limits;
 mod linearizability;
 mod links;
+mod links_listener;
 mod locking;
 mod memory;
 mod metrics;
 mod model;
+mod operations;
 mod pagination;
 #[cfg(unix)]
 mod permissions;

@@ -51,8 +51,10 @@ pub(crate) async fn record_and_inject(
         operation: operation.map(|operation| operation.operation_id),
         headers: request.headers(),
     };
-    let (number, rule) =
-        workspace.record(&workspaces::Request { arrival, route, operation }, started);
+    // Links are opened without a key. Keys may have been configured after the rule was added.
+    let allows_content = !is_link || state.app.http.keys.accept_any();
+    let request_to_match = workspaces::Request { arrival, route, operation, allows_content };
+    let (number, rule) = workspace.record(&request_to_match, started);
     let mut recorder = OutcomeRecorder { workspace, number, started, body, status: None };
     let mut has_response = true;
     let response = match rule {
@@ -71,7 +73,8 @@ pub(crate) async fn record_and_inject(
 /// Returns whether a route belongs to the local server and not to the API. Such routes are neither recorded nor affected by
 /// faults.
 fn is_local_route(uri: &Uri) -> bool {
-    const LOCAL_ROUTES: &[&str] = &["/healthz", "/openapi.json", "/docs", "/metrics"];
+    const LOCAL_ROUTES: &[&str] =
+        &["/docs", "/healthz", "/livez", "/metrics", "/openapi.json", "/readyz"];
     let path = uri.path();
     path.starts_with("/local/") || path.starts_with("/docs/") || LOCAL_ROUTES.contains(&path)
 }

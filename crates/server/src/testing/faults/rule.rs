@@ -5,12 +5,12 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use mistral_datasets_types::ErrorCode;
 
 use super::task::{TaskFault, starts_task};
-use crate::api::{OperationRoute, is_served_by, operations};
+use crate::api::{OPEN_LINK, OperationRoute, is_served_by, operations};
 use crate::http::ApiError;
 use crate::json::{Fields, JsonError, Value};
 
@@ -202,6 +202,25 @@ impl Rule {
             && (self.task.is_none() || operation.is_some_and(starts_task))
     }
 
+    /// Returns whether the rule decides what a response contains, other than an error of the API.
+    pub(super) fn chooses_content(&self) -> bool {
+        self.body.is_some() || !self.headers.is_empty()
+    }
+
+    /// Rejects a rule that is only for signed links and decides what they contain. Links are opened without a key, also by
+    /// browsers, so the owner of a key could serve any page from the server's origin.
+    pub(crate) fn check_links(&self) -> Result<(), ApiError> {
+        let is_for_links = self.operation.is_some_and(|operation| operation.path == OPEN_LINK.path)
+            || self.route.as_ref().is_some_and(|route| route == OPEN_LINK.path);
+        if is_for_links && self.chooses_content() {
+            return Err(ApiError::validation(
+                "a rule for signed links cannot set `body` or `headers` on a server with configured API keys, because links \
+                 are opened without a key",
+            ));
+        }
+        Ok(())
+    }
+
     /// Returns whether the rule replaces the response.
     pub(super) fn replaces(&self) -> bool {
         self.status.is_some() || self.body.is_some()
@@ -222,7 +241,10 @@ impl Rule {
         let media_type = if *is_json { "application/json" } else { "text/plain; charset=utf-8" };
         let mut response = Response::new(Body::from(bytes.clone()));
         *response.status_mut() = status;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+        // A browser that shows the body must not run it with access to this server.
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
         response
     }
 

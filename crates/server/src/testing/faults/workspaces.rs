@@ -79,6 +79,8 @@ pub(super) struct Request<'a> {
     pub(super) arrival: Arrival<'a>,
     pub(super) route: &'a str,
     pub(super) operation: Option<&'static OperationRoute>,
+    /// Whether a rule may decide what the response contains.
+    pub(super) allows_content: bool,
 }
 
 impl Faults {
@@ -224,6 +226,9 @@ fn find_rule(rules: &mut [ActiveRule], request: &Request<'_>) -> Option<(Uuid, A
         if active.is_exhausted() || !rule.matches(method, request.route, request.operation) {
             continue;
         }
+        if rule.chooses_content() && !request.allows_content {
+            continue;
+        }
         active.matched += 1;
         if active.matched > rule.skip {
             active.applied += 1;
@@ -271,7 +276,7 @@ mod tests {
         let headers = HeaderMap::new();
         let arrival =
             Arrival { method: &Method::GET, path: "/", operation: None, headers: &headers };
-        let request = Request { arrival, route: "/", operation: None };
+        let request = Request { arrival, route: "/", operation: None, allows_content: true };
         let (_, rule) = faults.workspace(workspace).record(&request, Instant::now());
         rule.map(|rule| rule.response(http::StatusCode::OK).status().as_u16())
     }
@@ -372,7 +377,7 @@ mod tests {
             headers.insert("x", format!("{n}{}", "x".repeat(4_000)).parse().unwrap());
             let arrival =
                 Arrival { method: &Method::GET, path: "/", operation: None, headers: &headers };
-            let request = Request { arrival, route: "/", operation: None };
+            let request = Request { arrival, route: "/", operation: None, allows_content: true };
             faults.workspace(A).record(&request, Instant::now());
         }
         assert!((JOURNAL_BYTES / 2..=JOURNAL_BYTES).contains(&bytes(A)), "{}", bytes(A));
