@@ -46,18 +46,8 @@ enum Command {
     },
     /// Run all checks and tests of all languages
     Test,
-    /// Kill the server under load repeatedly, and check its data each time
-    Soak {
-        /// How often to kill the server
-        #[arg(long, default_value_t = 100)]
-        kills: u32,
-        /// How often to kill the server while it only runs imports
-        #[arg(long, default_value_t = 50)]
-        import_kills: u32,
-        /// Repeat an earlier run with the seed it printed
-        #[arg(long)]
-        seed: Option<u64>,
-    },
+    /// Kill the server under load, fill its disk and attack its memory, repeatedly, and check its data each time
+    Soak(soak::Options),
     /// Test the local server against the OpenAPI document with generated requests
     Conformance {
         /// The minimum number of requests
@@ -132,7 +122,7 @@ fn main() -> ExitCode {
         Command::Check => generate::check(&root),
         Command::Demo { file } => demo::demo(&root, file),
         Command::Test => test::test(&root),
-        Command::Soak { kills, import_kills, seed } => soak::soak(&root, kills, import_kills, seed),
+        Command::Soak(options) => soak::soak(&root, options),
         Command::Conformance { cases, seed } => conformance::conformance(&root, cases, seed),
         Command::Fuzz { targets, minutes } => fuzz::fuzz(&root, &targets, minutes),
         Command::Bench(Bench::Client { million }) => bench::client(&root, million),

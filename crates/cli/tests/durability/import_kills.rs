@@ -190,5 +190,7 @@ async fn imports_complete_exactly_once_despite_kills() {
         }
     }
     assert!(verified > 0 && interrupted > 0, "no import was running when the server was killed");
-    println!("{kills} kills, {verified} imports complete, {interrupted} times one was interrupted");
+    println!(
+        "result: {kills} kills, {verified} imports complete exactly once, {interrupted} times one was interrupted"
+    );
 }

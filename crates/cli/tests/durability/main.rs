@@ -1,5 +1,5 @@
-//! Tests that acknowledged writes are never lost: after kills, graceful shutdowns, full and failing disks, and in backups. The
-//! servers run in separate processes.
+//! Tests that acknowledged writes are never lost: after kills, graceful shutdowns, full and failing disks, and in backups.
+//! Others attack the server's memory and check that it stays bounded. The servers run in separate processes.
 
 mod backups;
 #[cfg(target_os = "linux")]
@@ -9,6 +9,8 @@ mod full_disk;
 mod import_kills;
 mod kills;
 mod load;
+#[cfg(target_os = "linux")]
+mod memory;
 #[cfg(target_os = "linux")]
 mod open_files;
 mod server;
