@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::step::cargo;
 
-/// What precedes the result of a test in its output.
-const RESULT: &str = "result: ";
+/// What precedes the line for the summary in the output of a test.
+const SUMMARY: &str = "summary: ";
 
 /// How much to test. Zero skips a part.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -45,6 +45,7 @@ struct Outcome {
     name: String,
     elapsed: Duration,
     passed: bool,
+    /// The lines that the tests printed for the summary.
     results: Vec<String>,
 }
 
@@ -123,15 +124,39 @@ fn run(root: &Path, part: Part, seed: u64) -> Result<Outcome, String> {
     let mut results = Vec::new();
     for line in BufReader::new(tests.stdout.take().expect("stdout is piped")).lines() {
         let line = line.map_err(|error| format!("cannot read the output of cargo: {error}"))?;
-        // The name of the test may precede the first line that it prints.
-        if let Some((_, result)) = line.split_once(RESULT) {
+        // The name of the test precedes the first line that it prints.
+        if let Some((_, result)) = line.split_once(SUMMARY) {
             results.push(result.to_owned());
         }
         println!("{line}");
     }
     let status = tests.wait().map_err(|error| format!("cannot run cargo: {error}"))?;
     if status.success() && results.is_empty() {
-        return Err(format!("{}: no test named `{}…` printed a result", part.name, part.filter));
+        return Err(format!("{}: no test named `{}…` printed a summary", part.name, part.filter));
     }
     Ok(Outcome { name: part.name, elapsed: started.elapsed(), passed: status.success(), results })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTHING: Options = Options {
+        kills: 0,
+        import_kills: 0,
+        disks: 0,
+        ext4_disks: 0,
+        skip_memory: true,
+        seed: None,
+    };
+
+    #[test]
+    fn a_count_of_zero_skips_a_part() {
+        assert!(parts(NOTHING).is_empty());
+        let parts = parts(Options { import_kills: 7, ..NOTHING });
+        assert_eq!(parts.len(), 1);
+        assert_eq!(parts[0].name, "7 kills during imports");
+        let variable = ("MISTRAL_DATASETS_IMPORT_KILLS", "7".to_owned());
+        assert_eq!(parts[0].variables, [variable]);
+    }
 }

@@ -200,9 +200,9 @@ async fn a_full_disk_of_any_size_can_be_freed_and_loses_nothing() {
         let megabytes = random.random_range(MEGABYTES);
         let size = RECORD_SIZES[index % RECORD_SIZES.len()];
         if !fill_and_free(file_system, megabytes, size, &mut random).await {
-            println!("result: skipped, mounting {file_system:?} requires root on this system");
+            println!("summary: skipped, mounting {file_system:?} requires root on this system");
             return;
         }
     }
-    println!("result: {disks} disks of {file_system:?} freed, nothing lost");
+    println!("summary: {disks} disks of {file_system:?} freed, nothing lost");
 }

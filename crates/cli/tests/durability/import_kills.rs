@@ -191,6 +191,6 @@ async fn imports_complete_exactly_once_despite_kills() {
     }
     assert!(verified > 0 && interrupted > 0, "no import was running when the server was killed");
     println!(
-        "result: {kills} kills, {verified} imports complete exactly once, {interrupted} times one was interrupted"
+        "summary: {kills} kills, {verified} imports complete exactly once, {interrupted} times one was interrupted"
     );
 }

@@ -98,6 +98,6 @@ async fn acknowledged_writes_survive_kills() {
     check_integrity(directory.path());
     assert!(acknowledged > 0, "nothing was written between the kills");
     println!(
-        "result: {kills} kills, {acknowledged} writes acknowledged, none lost or duplicated; the slowest start took {slowest_start:?}"
+        "summary: {kills} kills, {acknowledged} writes acknowledged, none lost or duplicated; the slowest start took {slowest_start:?}"
     );
 }

@@ -53,7 +53,7 @@ impl Watch {
             self.latencies.map(|worst| worst.join().expect("the server always responds"));
         let memory = peak_memory(self.attacked);
         println!(
-            "result: {memory:4} MiB, /healthz {:4} ms (idle server {:4} ms), {:5.1} s: {attack}",
+            "summary: {memory:4} MiB, /healthz {:4} ms (idle server {:4} ms), {:5.1} s: {attack}",
             latency.as_millis(),
             idle.as_millis(),
             elapsed.as_secs_f64()
