@@ -26,6 +26,10 @@ const MEGABYTES: std::ops::Range<u64> = 40..80;
 /// The sizes of records, in bytes.
 const RECORD_SIZES: [usize; 3] = [100, 100_000, 3_000_000];
 
+/// How long the background cleanup may take to free space. It takes seconds on an idle machine, even for hundreds of thousands of
+/// records, but the tests share theirs.
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(150);
+
 /// The number of concurrent clients.
 const CLIENTS: usize = 16;
 
@@ -68,7 +72,7 @@ async fn import_until_full(client: &Client, dataset: Uuid, size: usize) -> u64 {
 
 /// Imports at least `wanted` records, while the background cleanup frees space. Returns how many were imported.
 async fn import_as_many(client: &Client, dataset: Uuid, size: usize, wanted: u64) -> u64 {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + CLEANUP_TIMEOUT;
     let mut imported = 0;
     loop {
         imported += import_until_full(client, dataset, size).await;
@@ -113,7 +117,7 @@ async fn upload_until_full(client: &Client) -> Vec<String> {
 
 /// Waits until a write succeeds, which needs space that the background cleanup frees.
 async fn wait_until_writable(client: &Client, dataset: Uuid, size: usize) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + CLEANUP_TIMEOUT;
     while !fits(client.datasets().create_record(dataset, payload(size), json!({})).await) {
         assert!(Instant::now() < deadline, "no space was freed");
         tokio::time::sleep(Duration::from_millis(100)).await;
