@@ -68,7 +68,7 @@ impl Staging {
             fs::remove_dir(&self.target)?;
         }
         fs::rename(self.path(), &self.target)?;
-        // The directory was renamed, so there is nothing to remove.
+        // The directory was renamed, so nothing must be removed.
         let _ = self.directory.keep();
         sync_directory(&self.parent)
     }
