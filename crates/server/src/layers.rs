@@ -48,6 +48,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "api",
             "config",
             "data_dir",
+            "directory_lock",
             "http",
             "imports",
             "private_files",
