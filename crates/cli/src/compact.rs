@@ -11,8 +11,8 @@ use crate::output::Output;
 
 /// Remove unused space from the database of a data directory
 ///
-/// The server must be stopped. A running server returns the space of deleted data by itself, but only if a large part of the
-/// database is unused, and not to the last byte.
+/// The server must be stopped. A running server returns the pages of deleted data by itself; this command also removes the unused
+/// parts of pages.
 ///
 /// The new database is written next to the old one and replaces it when it is complete, so an interruption loses nothing. This needs
 /// as much free disk space as the new database, which is checked first.

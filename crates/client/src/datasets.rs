@@ -29,7 +29,7 @@ impl Datasets {
     /// [`Strategy`](crate::Strategy).
     ///
     /// The stream is polled only as fast as records are sent. If a request fails but may have created its record, the outcome of
-    /// the record is [`Unknown`](crate::Outcome::Unknown), and the record is not sent again, not even by a
+    /// the record is [`Unknown`](crate::Outcome::Unknown), and the record is not retried, not even by a
     /// [resumed](CreateRecords::resume) call. While the server is overloaded, fewer requests are sent concurrently, and none
     /// before its `Retry-After` has passed.
     ///

@@ -9,12 +9,14 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-
 use crate::config::DataLocation;
 use crate::directory_lock::{self, DirectoryLock, Sharing};
 use crate::disk_space::DiskSpace;
 use crate::private_files;
+use crate::temporary_directory::TemporaryDirectory;
+
+/// The prefix of the names of temporary directories.
+const TEMPORARY: &str = "mistral-datasets-memory-";
 
 /// How long to wait for a server in this process that was dropped but is still finishing its writes.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -51,9 +53,13 @@ fn reserve(directory: &Path) -> PathBuf {
 pub(crate) struct DataDirectory {
     path: PathBuf,
     space: DiskSpace,
-    // Declared before the temporary directory: the lock file must be closed before the directory is removed.
-    _locks: Locks,
-    _temporary: Option<TempDir>,
+    _reservation: Reservation,
+}
+
+/// What keeps others from using the directory.
+enum Reservation {
+    Locks { _locks: Locks },
+    Temporary { _directory: TemporaryDirectory },
 }
 
 /// An error opening a data directory.
@@ -74,28 +80,15 @@ fn holder(process: &Option<u32>) -> String {
 impl DataDirectory {
     /// Creates the directory if it is missing, locks it, and makes it private to its owner.
     pub(crate) fn open(location: &DataLocation) -> Result<Self, DataError> {
-        let (path, temporary) = match location {
+        let (path, space, reservation) = match location {
             // Absolute, so that it stays the same when the program changes its working directory.
-            DataLocation::Directory(path) => (std::path::absolute(path)?, None),
+            DataLocation::Directory(path) => Self::open_persistent(std::path::absolute(path)?)?,
             DataLocation::Memory => {
-                let directory =
-                    private_files::temporary_directory("mistral-datasets-", &std::env::temp_dir())?;
-                (directory.path().to_owned(), Some(directory))
+                let directory = TemporaryDirectory::create(TEMPORARY, &std::env::temp_dir())?;
+                let path = directory.path().to_owned();
+                let space = DiskSpace::without_reserve_file(&path);
+                (path, space, Reservation::Temporary { _directory: directory })
             }
-        };
-        private_files::create_directory(&path)?;
-        let locks = lock(&path)?;
-        // Left behind by a process that was killed.
-        match std::fs::remove_file(compacted(&path)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-        let space = match &temporary {
-            None => {
-                private_files::create_file(&reserve(&path))?;
-                DiskSpace::open(&path, &reserve(&path))?
-            }
-            Some(_) => DiskSpace::without_reserve_file(&path),
         };
         // SQLite gives its other files the permissions of the database.
         let database = database(&path);
@@ -105,7 +98,20 @@ impl DataDirectory {
             name.push(suffix);
             private_files::restrict(Path::new(&name))?;
         }
-        Ok(Self { path, space, _locks: locks, _temporary: temporary })
+        Ok(Self { path, space, _reservation: reservation })
+    }
+
+    fn open_persistent(path: PathBuf) -> Result<(PathBuf, DiskSpace, Reservation), DataError> {
+        private_files::create_directory(&path)?;
+        let locks = lock(&path)?;
+        // Left behind by a process that was killed.
+        match std::fs::remove_file(compacted(&path)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        private_files::create_file(&reserve(&path))?;
+        let space = DiskSpace::open(&path, &reserve(&path))?;
+        Ok((path, space, Reservation::Locks { _locks: locks }))
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -6,7 +6,7 @@
 //! - what is *claimed*: bytes that uploads, exports and the current transaction are about to write,
 //! - the *reserve*: a preallocated file. Writes that free space may use it when nothing else is left.
 //!
-//! Whoever is about to write content claims its size first, and is refused if it does not fit. The reserve is kept across
+//! A writer of content claims its size first, and is refused if it does not fit. The reserve is kept across
 //! restarts, so a server starts on a full disk, and its last checkpoint succeeds. The reserve protects against other programs
 //! that fill the disk; nothing protects what the database owes against them, so it is kept small on a disk that is nearly full.
 

@@ -23,7 +23,7 @@
 //     content           file contents, signed links; only `content::directory` and `server` know that they are in a directory
 //     sqlite            the storage on SQLite; known to `admin` (for data directories) and `server` only
 //     storage           the storage interface: traits and errors
-//     validate, config, limits, keys, json, data_dir, directory_lock, private_files, disk_space, time, options
+//     validate, config, limits, keys, json, data_dir, directory_lock, temporary_directory, private_files, disk_space, time, options
 //                       small modules that others use
 
 mod admin;
@@ -49,6 +49,7 @@ mod private_files;
 mod server;
 mod sqlite;
 mod storage;
+mod temporary_directory;
 mod testing;
 mod time;
 mod validate;

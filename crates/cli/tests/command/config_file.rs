@@ -95,6 +95,10 @@ fn the_example_file_is_valid() {
         let server = TestServer::start(&[
             "--config",
             &config,
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--links-listen",
+            "127.0.0.1:0",
             "--data",
             data.to_str().unwrap(),
             "--api-keys",

@@ -26,7 +26,7 @@ impl AdaptiveConcurrency {
         self.limit as usize
     }
 
-    /// Returns when requests may be sent again, if they are paused.
+    /// Returns when requests may be retried, if they are paused.
     pub(super) fn paused_until(&self) -> Option<Instant> {
         self.paused_until.filter(|until| *until > Instant::now())
     }

@@ -36,7 +36,7 @@ pub(super) struct SingleCreator<'a> {
     retries: RetryPolicy,
     concurrency: AdaptiveConcurrency,
     in_progress: FuturesUnordered<Pin<Box<dyn Future<Output = Completed> + Send>>>,
-    /// Items that the overloaded server rejected. They are sent again before new items.
+    /// Items that the overloaded server rejected. They are retried before new items.
     retry_queue: VecDeque<Item>,
     /// The error that ends the call. Once it is set, no more requests are sent.
     fatal_error: Option<Error>,
@@ -117,7 +117,7 @@ impl<'a> SingleCreator<'a> {
     fn accept(&mut self, index: usize, record: Result<NewRecord, Error>) {
         match record {
             Err(error) if !is_record_error(&error) => {
-                // The source itself failed; there is no record with this index.
+                // The source itself failed; no record has this index.
                 self.fatal_error.get_or_insert(error);
             }
             _ if !self.report.needs_sending(index) => {}

@@ -152,7 +152,7 @@ impl Error {
     pub(crate) fn with_ambiguity(mut self, ambiguous: bool) -> Self {
         let inner = self.inner_mut();
         if ambiguous && !inner.ambiguous {
-            // This comes first, because a write that is sent again without checking may be carried out twice.
+            // This comes first, because a write that is retried without checking may be carried out twice.
             inner.hint = inner.hint.take().map(|hint| {
                 let hint = hint.strip_prefix("try again; ").unwrap_or(&hint);
                 format!("{AMBIGUOUS_HINT}; {hint}")

@@ -29,7 +29,7 @@ pub enum Outcome {
     Imported,
     /// The record was not created, because of this error.
     Failed(Error),
-    /// The record may have been created: this error occurred after the request was sent. The record is never sent again.
+    /// The record may have been created: this error occurred after the request was sent. The record is never retried.
     Unknown(Error),
     /// The record was not created: the call ended before it was sent, or the import of its file failed, which leaves no
     /// records behind.

@@ -86,7 +86,7 @@ impl ResumableDownload {
         self.version.as_ref().and_then(|version| version.length)
     }
 
-    /// Connects to the server if there is no connection yet.
+    /// Connects to the server unless it is connected already.
     pub(crate) async fn open(&mut self) -> Result<(), Error> {
         if self.body.is_none() {
             self.connect().await?;

@@ -81,7 +81,7 @@ pub enum BackupError {
 /// complete.
 ///
 /// # Errors
-/// Fails if there is nothing to back up, if `to` already exists, or if reading or writing fails.
+/// Fails if the source has no data, if `to` already exists, or if reading or writing fails.
 pub fn backup(
     from: &Path,
     to: &Path,

@@ -30,7 +30,7 @@ pub(crate) struct AdminState {
     pub(crate) directory: PathBuf,
     /// Returns the number of dropped log lines, if it is known.
     pub(crate) dropped_log_lines: Option<Arc<dyn Fn() -> u64 + Send + Sync>>,
-    /// Whether the routes have a listener of their own. Metrics then require no key: whoever can reach the listener may read them,
+    /// Whether the routes have a listener of their own. Metrics then require no key: anyone who can reach it may read them,
     /// and the program that collects them needs no access to data.
     pub(crate) has_own_listener: bool,
 }

@@ -23,7 +23,7 @@ const MAX_BUFFER: usize = 4 << 20;
 /// What a stream takes: the cache of its database connection, and a few batches.
 pub(super) const STREAM_BYTES: u64 = 4 << 20;
 
-/// Returns a response with `start`, the records, and what `end` appends if the dataset has so many records.
+/// Returns a response with `start`, the records, and what `end` appends for the number of records.
 pub(super) async fn record_response(
     app: &App,
     memory: &RequestMemory,

@@ -5,10 +5,10 @@ use std::io;
 /// An error reading or writing a content.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ContentError {
-    /// There is no content with this id.
+    /// No content has this id.
     #[error("the content does not exist")]
     Missing,
-    /// There is no space left.
+    /// The disk is full.
     #[error("the disk is full")]
     Full,
     /// The stored bytes are not those that were written.

@@ -45,7 +45,7 @@ impl JsonBody {
         read(Document::read(&self.bytes, "the body", self.depth)?)
     }
 
-    /// Reads values from the body on a thread for blocking work, whatever its size. `read` may block.
+    /// Reads values from the body on a thread for blocking work, regardless of its size. `read` may block.
     pub(crate) async fn parse_blocking<T: Send + 'static>(
         self,
         read: impl FnOnce(Document<'_>) -> Result<T, ApiError> + Send + 'static,

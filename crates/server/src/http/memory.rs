@@ -189,7 +189,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestMemory {
     }
 }
 
-/// Runs work on so many bytes: on the current thread if they are few, or else on a thread for blocking work.
+/// Runs work on this number of bytes: on the current thread if it is small, or else on a thread for blocking work.
 pub(crate) async fn off_runtime<T: Send + 'static>(
     bytes: usize,
     work: impl FnOnce() -> T + Send + 'static,

@@ -22,7 +22,7 @@ const MAX_TEXT_BYTES: usize = 4096;
 /// The most memory that an upload takes: the queued chunks, and one each in the connection, the parser and the writer.
 const UPLOAD_BYTES: u64 = 3 << 20;
 
-/// When so many bytes were received and the text before the first part or the headers of a part are not complete, the form is
+/// When this number of bytes was received and the text before the first part or the headers of a part are not complete, the form is
 /// rejected. The parser has no limit of its own.
 const MAX_HEAD_BYTES: u64 = 16 << 10;
 

@@ -1,7 +1,7 @@
 //! Limits per client address: open connections, and requests with an invalid key.
 //!
 //! One client could otherwise take all connections of the server, or guess keys as fast as the server responds. Loopback clients are
-//! not limited: they share one address, and whoever controls them has better ways to disturb the server.
+//! not limited: they share one address, and a local user has better ways to disturb the server.
 //!
 //! Counts are kept for addresses with open connections, whose number is limited, and for at most [`MAX_ADDRESSES`] addresses that
 //! have sent an invalid key within the last minute.

@@ -131,7 +131,7 @@ mod tests {
     use super::*;
     use crate::sqlite::{SqliteStorage, Synchronous};
 
-    /// Creates a database of which about half is free.
+    /// Creates a database that is about half free.
     fn create(path: &Path) -> DiskSpace {
         let space = DiskSpace::without_reserve_file(path.parent().unwrap());
         drop(SqliteStorage::open(path, Synchronous::Off, space.clone()).unwrap());

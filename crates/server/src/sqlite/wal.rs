@@ -65,7 +65,7 @@ struct Shared {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// There is nothing to copy.
+    /// The thread waits for pages to copy.
     Idle,
     /// The thread is copying, or about to.
     Copying,

@@ -106,7 +106,7 @@ pub(crate) struct RecordStream {
 }
 
 impl RecordStream {
-    /// Returns the next batch, or `None` after the last one. A batch has a bounded size, whatever the size of the records.
+    /// Returns the next batch, or `None` after the last one. A batch has a bounded size, regardless of the size of the records.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, StorageError> {
         match self.batches.recv().await {
             Some(batch) => Ok(Some(batch)),

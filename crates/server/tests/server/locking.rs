@@ -1,4 +1,4 @@
-//! A data directory belongs to one server, whatever happens to its lock file.
+//! A data directory belongs to one server, even if its lock file is deleted or replaced.
 #![cfg(unix)]
 
 use std::fs;

@@ -8,6 +8,7 @@ mod cors;
 mod datasets;
 mod disclosure;
 mod docs;
+mod earlier_schemas;
 mod exports;
 mod faults;
 mod files;

@@ -56,7 +56,7 @@ fn chunked_body(response: &[u8]) -> (Vec<u8>, bool) {
     (body, false)
 }
 
-/// Returns a body that creates a record of about so many bytes.
+/// Returns a body that creates a record of about `bytes` bytes.
 fn record(bytes: usize) -> String {
     format!(r#"{{"payload":{{"messages":[],"x":"{}"}},"properties":{{}}}}"#, "x".repeat(bytes))
 }
@@ -398,7 +398,7 @@ async fn the_heads_of_a_form_are_bounded() {
         assert!(response.starts_with("HTTP/1.1 413 "), "{start}: {response}");
         assert!(response.contains("larger than 16384 bytes"), "{response}");
     }
-    // The content of a file is no head.
+    // The content of a file does not count as headers.
     let content = "x".repeat(3 * MB);
     assert_eq!(api.upload("f", content.clone()).await.bytes, Some(content.len() as i64));
 }

@@ -170,7 +170,8 @@ async fn metrics_show_the_state_of_disk_writer_imports_and_process() {
     assert_eq!(value("mistral_datasets_disk{state=\"full\"}"), 0.0);
     assert_eq!(value("mistral_datasets_disk{state=\"failed\"}"), 0.0);
     assert!(value("mistral_datasets_wal_size_bytes") > 0.0);
-    assert_eq!(value("mistral_datasets_pending_writes"), 0.0);
+    // Workers may be claiming imports.
+    assert!(value("mistral_datasets_pending_writes") < 10.0);
     assert_eq!(value("mistral_datasets_waiting_imports"), 0.0);
     assert_eq!(value("mistral_datasets_oldest_waiting_import_age_seconds"), 0.0);
     for reason in ["connections", "connections_per_address"] {
