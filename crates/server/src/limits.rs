@@ -60,7 +60,9 @@ options! {
         /// rejected with 408. Default: 60 seconds.
         pub idle_timeout: Duration = Duration::from_secs(60),
         /// Maximum time a client may stall in the middle of a request or response. A late body is rejected with 408; a response
-        /// that is not read is aborted. Each 500 bytes of body received extend the deadline by one second. Default: 20 seconds.
+        /// that is not read is aborted. Each 500 bytes of body received extend the deadline by one second. A JSON body of more than
+        /// 32 KiB occupies memory until it is complete, so it takes 50,000 bytes to extend its deadline by one second. Default: 20
+        /// seconds.
         pub stall_timeout: Duration = Duration::from_secs(20),
         /// Number of imports that run concurrently.
         ///

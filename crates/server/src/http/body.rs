@@ -114,7 +114,7 @@ async fn read(
     }
     let mut reserved = expected.max(UNCOUNTED_BYTES);
     if expected > UNCOUNTED_BYTES {
-        memory.reserve(expected * COPIES).await?;
+        memory.reserve_body(expected * COPIES).await?;
     }
     // Allocated memory takes no space until it is written to.
     let mut bytes = BytesMut::with_capacity(expected.min(MAX_CAPACITY) as usize);
@@ -130,7 +130,7 @@ async fn read(
         }
         if size > reserved {
             reserved = (size + STEP).min(limit);
-            memory.reserve(reserved * COPIES).await?;
+            memory.reserve_body(reserved * COPIES).await?;
         }
         bytes.extend_from_slice(&data);
     }

@@ -1,6 +1,7 @@
 //! The memory that request bodies and responses may take in total.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ impl MemoryBudget {
 
     /// Returns the memory of a new request, which has reserved nothing yet.
     pub(crate) fn request(&self) -> RequestMemory {
-        RequestMemory { budget: self.clone(), reserved: Arc::default() }
+        RequestMemory { budget: self.clone(), reserved: Arc::default(), holds_body: Arc::default() }
     }
 }
 
@@ -55,6 +56,8 @@ impl MemoryBudget {
 pub(crate) struct RequestMemory {
     budget: MemoryBudget,
     reserved: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
+    /// Whether part of it is for a body that is kept until it is complete.
+    holds_body: Arc<AtomicBool>,
 }
 
 impl RequestMemory {
@@ -82,6 +85,17 @@ impl RequestMemory {
             tokio::time::sleep(RETRY_INTERVAL).await;
         }
         Ok(())
+    }
+
+    /// Like [`reserve`](Self::reserve), for a body that is kept until it is complete. Its client has to send faster from now on.
+    pub(crate) async fn reserve_body(&self, bytes: u64) -> Result<(), ApiError> {
+        self.holds_body.store(true, Ordering::Relaxed);
+        self.reserve(bytes).await
+    }
+
+    /// Returns whether memory is or was reserved for a body that is kept until it is complete.
+    pub(crate) fn holds_body(&self) -> bool {
+        self.holds_body.load(Ordering::Relaxed)
     }
 
     /// Like [`reserve`](Self::reserve), but returns whether there was enough memory instead of waiting for it.

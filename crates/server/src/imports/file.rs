@@ -12,6 +12,9 @@ use crate::storage::{ImportPosition, NewRecord, Progress};
 /// Some editors write a byte order mark at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
+/// The size in bytes above which the buffer for a line is not kept for the next one.
+const MAX_KEPT_BUFFER: usize = 1 << 20;
+
 /// Reads the records of a JSONL file.
 pub(crate) struct FileLines {
     reader: BufReader<Box<dyn Read + Send>>,
@@ -99,6 +102,15 @@ impl FileLines {
 
     /// Reads the next line that is not blank.
     fn next_line(&mut self) -> Result<Option<ImportLine>, ImportError> {
+        let line = self.read_line();
+        // A large line would otherwise stay in memory while its record is written.
+        if self.buffer.capacity() > MAX_KEPT_BUFFER {
+            self.buffer = Vec::new();
+        }
+        line
+    }
+
+    fn read_line(&mut self) -> Result<Option<ImportLine>, ImportError> {
         loop {
             self.buffer.clear();
             // Read at most one byte more than a line may have, and the line end.
@@ -197,6 +209,17 @@ mod tests {
         assert!(lines(long.as_bytes(), long.len() as u64 - 1).next_chunk().is_ok());
         let error = lines(long.as_bytes(), long.len() as u64 - 2).next_chunk().err().unwrap();
         assert_eq!(error.to_string(), format!("line 1: longer than {} bytes", long.len() - 2));
+    }
+
+    #[test]
+    fn the_buffer_of_a_large_line_is_released() {
+        let large = format!("{{\"messages\":[],\"x\":\"{}\"}}\n", "y".repeat(2 * CHUNK_BYTES));
+        let mut lines = lines(format!("{large}{{\"messages\":[]}}\n").as_bytes(), u64::MAX - 2);
+        assert_eq!(lines.next_chunk().unwrap().records[0].payload, large.trim_end());
+        assert_eq!(lines.buffer.capacity(), 0);
+        // The buffer of a small line is kept.
+        assert!(lines.next_chunk().unwrap().last);
+        assert!(lines.buffer.capacity() > 0);
     }
 
     #[test]

@@ -18,6 +18,9 @@ use crate::storage::{
 /// writes.
 pub(super) const CHUNK_BYTES: usize = 2 << 20;
 
+/// The size in bytes above which a chunk is large. Only a large record can make it so.
+const LARGE_CHUNK_BYTES: usize = 2 * CHUNK_BYTES;
+
 /// The maximum number of records in a chunk.
 pub(super) const CHUNK_RECORDS: usize = 2_000;
 
@@ -45,6 +48,13 @@ pub(super) struct Chunk {
     pub(super) progress: Progress,
     /// Whether this is the last chunk.
     pub(super) last: bool,
+}
+
+impl Chunk {
+    /// Returns whether the chunk is so large that an import should hold no other one at the same time.
+    pub(super) fn is_large(&self) -> bool {
+        self.records.iter().map(NewRecord::size).sum::<usize>() > LARGE_CHUNK_BYTES
+    }
 }
 
 /// An error that makes an import fail.
@@ -212,6 +222,22 @@ fn join_messages(arrays: &[&str]) -> Result<String, serde_json::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_chunk_is_large_if_one_of_its_records_is() {
+        let chunk = |sizes: &[usize]| {
+            let records = sizes.iter().map(|size| NewRecord {
+                payload: "x".repeat(*size),
+                properties: "{}".to_owned(),
+                source: RecordSource::UploadedFile,
+            });
+            let (end, progress) = (ImportPosition::default(), Progress::NONE);
+            Chunk { records: records.collect(), end, progress, last: false }
+        };
+        assert!(!chunk(&[]).is_large());
+        assert!(!chunk(&[CHUNK_BYTES - 200, CHUNK_BYTES - 200]).is_large());
+        assert!(chunk(&[10, 2 * CHUNK_BYTES]).is_large());
+    }
 
     #[test]
     fn messages_are_joined_verbatim() {

@@ -79,18 +79,32 @@ impl Worker {
         let (mut source, mut chunk) = source.next_chunk().await?;
         while !chunk.last {
             staged += chunk.records.len() as u64;
-            // The next chunk is read and validated while this one is written.
+            let is_large = chunk.is_large();
             let staging =
                 self.storage.stage_records(task, chunk.records, chunk.end, chunk.progress);
-            let (next, ()) =
-                try_join(source.next_chunk(), staging.map_err(ImportError::from)).await?;
-            (source, chunk) = next;
+            let staging = staging.map_err(ImportError::from);
+            (source, chunk) = stage_and_read(is_large, staging, source.next_chunk()).await?;
         }
         let imported = staged + chunk.records.len() as u64;
         let counts = ImportCounts { requested: imported + skipped, imported, skipped };
         self.storage.finish_import(task, chunk.records, counts).await?;
         Ok(())
     }
+}
+
+/// Stages a chunk and reads the next one, which is validated while the first one is written. After a large chunk it is read only
+/// when the memory of that chunk is free again.
+async fn stage_and_read<T>(
+    is_large: bool,
+    staging: impl Future<Output = Result<(), ImportError>>,
+    reading: impl Future<Output = Result<T, ImportError>>,
+) -> Result<T, ImportError> {
+    if is_large {
+        staging.await?;
+        return reading.await;
+    }
+    let (next, ()) = try_join(reading, staging).await?;
+    Ok(next)
 }
 
 /// Fails an import that must not be started again.
@@ -109,4 +123,29 @@ fn check_attempts(import: &ClaimedImport) -> Result<(), ImportError> {
         tracing::info!(task = %import.task, staged = import.staged, "resuming an import");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_next_chunk_is_read_ahead_unless_the_current_one_is_large() {
+        for is_large in [false, true] {
+            let (is_reading, was_read_ahead) = (Cell::new(false), Cell::new(false));
+            let staging = async {
+                tokio::task::yield_now().await;
+                was_read_ahead.set(is_reading.get());
+                Ok(())
+            };
+            let reading = async {
+                is_reading.set(true);
+                Ok("next")
+            };
+            assert_eq!(stage_and_read(is_large, staging, reading).await.unwrap(), "next");
+            assert_eq!(was_read_ahead.get(), !is_large);
+        }
+    }
 }

@@ -11,11 +11,17 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::http::RequestMemory;
+
 /// How long the rest of a body is read after the request has failed.
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// A client that sends at least this many bytes per second never times out.
 const MIN_BYTES_PER_SECOND: u64 = 500;
+
+/// The same for a body that is kept in memory until it is complete. A slow client would otherwise keep the memory from others for
+/// hours.
+const MIN_HELD_BYTES_PER_SECOND: u64 = 50_000;
 
 /// A request body that can still be read after the handler has dropped it. Clones read the same body.
 ///
@@ -36,6 +42,7 @@ struct State {
     /// Fires when the client should have sent more. Created when the body first has to wait.
     timer: Option<Pin<Box<Sleep>>>,
     too_slow: bool,
+    memory: RequestMemory,
 }
 
 impl State {
@@ -43,14 +50,21 @@ impl State {
     fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(started) = self.started else { return Poll::Pending };
         loop {
-            let earned =
-                Duration::from_millis(self.received.saturating_mul(1_000) / MIN_BYTES_PER_SECOND);
+            let rate = match self.memory.holds_body() {
+                true => MIN_HELD_BYTES_PER_SECOND,
+                false => MIN_BYTES_PER_SECOND,
+            };
+            let earned = Duration::from_millis(self.received.saturating_mul(1_000) / rate);
             // A deadline that overflows is never reached.
             let Some(deadline) = started.checked_add(self.stall_timeout.saturating_add(earned))
             else {
                 return Poll::Pending;
             };
             let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            // The deadline becomes earlier when the body begins to be kept in memory.
+            if timer.deadline() > deadline {
+                timer.as_mut().reset(deadline);
+            }
             ready!(timer.as_mut().poll(context));
             // Bytes received since the timer was set move the deadline.
             if timer.deadline() >= deadline {
@@ -72,7 +86,12 @@ pub(crate) enum BodyError {
 }
 
 impl RequestBody {
-    pub(super) fn new(body: Incoming, expects_continue: bool, stall_timeout: Duration) -> Self {
+    pub(super) fn new(
+        body: Incoming,
+        expects_continue: bool,
+        stall_timeout: Duration,
+        memory: RequestMemory,
+    ) -> Self {
         Self(Arc::new(Mutex::new(State {
             body,
             expects_continue,
@@ -81,6 +100,7 @@ impl RequestBody {
             stall_timeout,
             timer: None,
             too_slow: false,
+            memory,
         })))
     }
 

@@ -62,7 +62,8 @@ pub(super) async fn handle(
     let origin = cors.origin(request.headers());
     let (mut parts, body) = request.into_parts();
     let memory = limiter.memory.request();
-    let body = RequestBody::new(body, expects_continue, limiter.limits.stall_timeout);
+    let body =
+        RequestBody::new(body, expects_continue, limiter.limits.stall_timeout, memory.clone());
     let handling = async {
         let _slot = match limiter.request(&parts) {
             Ok(slot) => slot,

@@ -103,6 +103,78 @@ async fn bodies_beyond_the_budget_are_rejected_until_memory_is_released() {
     create(&api, &dataset, MB).await;
 }
 
+/// Sends one piece every 50 ms until the server responds, and returns the response and how long that took.
+async fn drip(mut stream: TcpStream, piece: &[u8]) -> (String, Duration) {
+    let started = Instant::now();
+    let mut response = vec![0; 12];
+    loop {
+        // Writing fails when the server has closed the connection.
+        let _ = stream.write_all(piece).await;
+        let reading = stream.read_exact(&mut response);
+        match tokio::time::timeout(Duration::from_millis(50), reading).await {
+            Ok(read) => read.unwrap(),
+            Err(_) if started.elapsed() > Duration::from_secs(30) => panic!("no response"),
+            Err(_) => continue,
+        };
+        return (String::from_utf8(response).unwrap(), started.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_kept_in_memory_must_arrive_faster() {
+    let stall_timeout = Duration::from_millis(300);
+    let api = start(Limits::default().stall_timeout(stall_timeout)).await;
+    let dataset = api.create_dataset("Conversations").await;
+    let path = records_path(&dataset);
+    // At 10 kB per second, a small body or an upload would never time out.
+    let head = "content-length: 1000000\r\n";
+    let (response, elapsed) =
+        drip(begin(&api, "POST", &path, head, b"{").await, &[b' '; 500]).await;
+    assert_eq!(response, "HTTP/1.1 408");
+    assert!(elapsed >= stall_timeout && elapsed < Duration::from_secs(10), "{elapsed:?}");
+    // Without a `Content-Length`, this applies from 32 KiB on, and what was received before does not count as time gained.
+    let chunk = |bytes: usize| format!("{bytes:x}\r\n{}\r\n", " ".repeat(bytes)).into_bytes();
+    let head = "transfer-encoding: chunked\r\n";
+    let stream = begin(&api, "POST", &path, head, &chunk(20_000)).await;
+    tokio::time::sleep(4 * stall_timeout).await;
+    let (response, elapsed) = drip(stream, &chunk(1_000)).await;
+    assert_eq!(response, "HTTP/1.1 408");
+    assert!(
+        elapsed > Duration::from_millis(400) && elapsed < Duration::from_secs(10),
+        "{elapsed:?}"
+    );
+    // A fast one is accepted although it takes longer than the stall timeout.
+    let body = record(80_000);
+    let head = format!("content-length: {}\r\n", body.len());
+    let mut stream = begin(&api, "POST", &path, &head, b"").await;
+    let started = Instant::now();
+    for piece in body.as_bytes().chunks(10_000) {
+        stream.write_all(piece).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(started.elapsed() > 2 * stall_timeout);
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 201");
+    // Uploads are written to disk, so they may be slow.
+    let part = "--B\r\ncontent-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n";
+    let form = format!("{part}{}\r\n--B--\r\n", "x".repeat(50_000));
+    let mut stream = TcpStream::connect(api.server.addr()).await.unwrap();
+    let head = format!(
+        "POST /v1/files HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer a key\r\n\
+         content-type: multipart/form-data; boundary=B\r\ncontent-length: {}\r\n\r\n",
+        form.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (start, end) = form.as_bytes().split_at(45_000);
+    stream.write_all(start).await.unwrap();
+    // Longer than the stall timeout and 45 kB at 50 kB per second.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    stream.write_all(end).await.unwrap();
+    stream.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 200");
+}
+
 #[tokio::test]
 async fn responses_count_until_they_are_sent() {
     let api = start(Limits::default().memory_bytes(2 * MB as u64)).await;
