@@ -155,7 +155,6 @@ impl Housekeeping {
                 *has_deletions = true;
             }
         }
-        // Pausing as long as each step took leaves half of the time to other writes.
         loop {
             *has_deletions |= remove_discarded_files(&*self.storage, &*self.contents).await?;
             let started = Instant::now();
@@ -163,9 +162,16 @@ impl Housekeeping {
                 break;
             }
             *has_deletions = true;
-            tokio::time::sleep(started.elapsed()).await;
+            self.pause_after(started.elapsed()).await;
         }
         if *has_deletions { self.erase().await } else { Ok(true) }
+    }
+
+    /// Leaves half of the time to other writes. On a full disk they wait for the space.
+    async fn pause_after(&self, step: Duration) {
+        if self.storage.health().disk == DiskState::Writable {
+            tokio::time::sleep(step).await;
+        }
     }
 
     /// Removes the free pages of the database, truncates the write-ahead log, and returns the space to the operating system.
@@ -178,7 +184,7 @@ impl Housekeeping {
             if self.storage.shrink().await? == 0 {
                 break;
             }
-            tokio::time::sleep(started.elapsed()).await;
+            self.pause_after(started.elapsed()).await;
         }
         self.storage.release_space().await
     }

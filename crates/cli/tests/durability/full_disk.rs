@@ -3,6 +3,8 @@
 //! The outcome depends on how the last page, chunk and checkpoint fit, so many sizes are tried. `MISTRAL_DATASETS_DISKS` sets their
 //! number, and `MISTRAL_DATASETS_FILE_SYSTEM` can be `ext4`, which requires root; `cargo xtask soak` tries more of both.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -15,10 +17,11 @@ use uuid::Uuid;
 use crate::check_integrity;
 use crate::failing_disk::is_disk_error;
 use crate::kills::{client, env_number};
+use crate::server::TestServer;
 use crate::small_disk::{FileSystem, SmallDisk};
 
 /// The default number of disks.
-const DEFAULT_DISKS: usize = 12;
+const DEFAULT_DISKS: usize = 10;
 
 /// The range of the sizes of disks, in megabytes.
 const MEGABYTES: std::ops::Range<u64> = 40..80;
@@ -46,6 +49,17 @@ fn fits<T>(result: Result<T, Error>) -> bool {
             false
         }
     }
+}
+
+/// Returns the response of the readiness check.
+fn readiness(server: &TestServer) -> String {
+    let address = server.url().strip_prefix("http://").expect("the URL of a local server");
+    let mut connection = TcpStream::connect(address).expect("the server accepts connections");
+    let request = "GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    connection.write_all(request.as_bytes()).expect("the server reads the request");
+    let mut response = String::new();
+    connection.read_to_string(&mut response).expect("the response is text");
+    response
 }
 
 async fn count(client: &Client, dataset: Uuid) -> u64 {
@@ -160,6 +174,8 @@ async fn fill_and_free(
     assert_eq!(count(&api, created).await, ids.len() as u64);
     assert_eq!(count(&api, imported).await, import_count);
     assert!(!fits(api.datasets().create_record(created, payload(size), json!({})).await));
+    let response = readiness(&server);
+    assert!(response.starts_with("HTTP/1.1 503 ") && response.contains("disk_full"), "{response}");
 
     // Deletes succeed.
     let (deleted, kept) = ids.split_at(ids.len() / 2);
