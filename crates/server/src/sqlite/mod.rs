@@ -8,6 +8,8 @@ mod datasets;
 mod disk;
 mod file_listing;
 mod files;
+#[cfg(test)]
+mod files_tests;
 mod fixtures;
 #[cfg(test)]
 mod full_disk;
@@ -31,6 +33,8 @@ mod verify;
 mod wal;
 mod workspaces;
 mod writer;
+#[cfg(test)]
+mod writer_tests;
 
 use std::path::{Path, PathBuf};
 
