@@ -16,8 +16,8 @@ use crate::storage::{
     DatasetKey, ImportSource, NewImport, Pending, QueueLimits, Storage, StorageError, Task,
 };
 
-/// How long to wait before a write to a full disk is retried.
-const DISK_FULL_PAUSE: Duration = Duration::from_millis(500);
+/// How long to wait before the state of a task is stored again.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// The maximum number of workers.
 const MAX_WORKERS: usize = 256;
@@ -157,13 +157,13 @@ impl Shared {
         let storage = &self.storage;
         match hook.before_import().await {
             TaskAction::Import => {
-                retry_while_full(task, || storage.release_import(task)).await;
+                retry_until_stored(task, || storage.release_import(task)).await;
                 self.wake.notify_one();
                 return;
             }
-            TaskAction::Abandon => retry_while_full(task, || storage.block_import(task)).await,
+            TaskAction::Abandon => retry_until_stored(task, || storage.block_import(task)).await,
             TaskAction::Fail(message) => {
-                retry_while_full(task, || storage.fail_import(task, message.clone())).await;
+                retry_until_stored(task, || storage.fail_import(task, message.clone())).await;
             }
         }
         // The file may have been deleted.
@@ -171,12 +171,14 @@ impl Shared {
     }
 }
 
-/// Changes the state of a task. Retries while the disk is full.
-pub(super) async fn retry_while_full(task: Uuid, write: impl Fn() -> Pending<()>) {
+/// Changes the state of a task. Retries while the disk is full or another program has locked the database.
+pub(super) async fn retry_until_stored(task: Uuid, write: impl Fn() -> Pending<()>) {
     loop {
         match write().await {
             Ok(()) => return,
-            Err(StorageError::Full) => tokio::time::sleep(DISK_FULL_PAUSE).await,
+            Err(StorageError::Full | StorageError::Busy { .. }) => {
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
             Err(error) => {
                 tracing::error!(%task, %error, "failed to store the state of an import");
                 return;

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::line::LineRules;
-use super::queue::retry_while_full;
+use super::queue::retry_until_stored;
 use super::source::{ImportError, Source};
 use crate::content::ContentStore;
 use crate::storage::{ClaimedImport, ImportCounts, Storage};
@@ -66,7 +66,7 @@ impl Worker {
             tracing::error!(%task, %cause, "an import failed");
         }
         if let Some(message) = error.map(|error| error.to_string()) {
-            retry_while_full(task, || self.storage.fail_import(task, message.clone())).await;
+            retry_until_stored(task, || self.storage.fail_import(task, message.clone())).await;
         }
         // There may be ids or staged records to remove, or the content of a file that was deleted during the import.
         self.cleanup.notify_one();

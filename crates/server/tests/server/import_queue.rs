@@ -1,9 +1,11 @@
 //! The import queue: restarts, turns of the workspaces, and files that are deleted while imports wait for them.
 
 use std::path::Path;
+use std::time::Duration;
 
 use mistral_datasets_server::{DataLocation, Limits, ServerConfig, backup};
 use mistral_datasets_types::{Dataset, ImportTask, ListTasksResponse};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -279,4 +281,20 @@ async fn a_deleted_file_is_readable_for_imports_that_wait_and_is_then_removed() 
         assert_eq!(api.record_count(&dataset).await, 3);
         eventually(async || contents(directory).is_empty().then_some(())).await;
     }
+}
+
+#[tokio::test]
+async fn an_import_waits_for_an_external_lock_before_it_starts() {
+    let directory = tempfile::tempdir().unwrap();
+    let api = Api::start_with(config(directory.path())).await;
+    let dataset = api.create_dataset("Locked").await;
+    let file = api.upload("lines.jsonl", LINE.repeat(3)).await;
+    delay_imports(&api, 300).await;
+    let task = import_file(&api, &dataset, &file.id).await;
+    let other = Connection::open(directory.path().join("datasets.sqlite3")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // The delay ends while the database is locked.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    other.execute_batch("COMMIT").unwrap();
+    assert_completed(&api.wait_for_task(&dataset, &task).await, 3);
 }
