@@ -7,7 +7,7 @@
 //!
 //! 1. The interpreter: `interpreter` (threads and shutdown), `logging`, `runtime` (worker threads), `raw_response`.
 //! 2. The client: `options`, `error` (exceptions), `blocking` (single-threaded runtimes), `session` (survives forks).
-//! 3. Values: `convert` (results), `json`, `json_object`, `fields`, `model` (responses), `report`, `arguments`.
+//! 3. Values: `convert` (results), `json`, `json_object`, `arguments`, `fields`, `model` (responses), `report`.
 //! 4. Calls: `awaitable`, `call`, `driven_call` (calls with Python callbacks), `file`, `pager`, `task`.
 //! 5. The API: `generated` (a class per response and resource, from the OpenAPI document), `export`, `bulk`, `client`, `testing`.
 
@@ -72,5 +72,9 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(export::export, module)?)?;
     module.add_function(wrap_pyfunction!(export::export_records, module)?)?;
     module.add_function(wrap_pyfunction!(convert::restore, module)?)?;
+    module.add_class::<json_object::ObjectSource>()?;
+    module.add_function(wrap_pyfunction!(json_object::object_to_json, module)?)?;
+    module.add_function(wrap_pyfunction!(json_object::object_from_json, module)?)?;
+    module.add_function(wrap_pyfunction!(export::payload_json, module)?)?;
     generated::register(module)
 }

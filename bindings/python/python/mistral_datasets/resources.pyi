@@ -23,7 +23,7 @@ from mistral_datasets.models import (
     ListTasksResponse,
     SignedUrl,
 )
-from mistral_datasets.types import Download, FileUpload, JSONObject, Pager, TypedRecord
+from mistral_datasets.types import Download, FileInput, JSONObject, Pager, TypedRecord
 
 __all__ = [
     "Datasets",
@@ -580,7 +580,7 @@ class Datasets(Bulk):
         dataset_id: str | UUID,
         payload: JSONObject,
         properties: JSONObject | None,
-        source: RecordSource | None = None,
+        source: RecordSource | str | None = None,
         retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
@@ -617,7 +617,7 @@ class Datasets(Bulk):
         dataset_id: str | UUID,
         payload: JSONObject,
         properties: JSONObject | None,
-        source: RecordSource | None = None,
+        source: RecordSource | str | None = None,
         retries: RetryPolicy | int | None = None,
         server_url: str | None = None,
         timeout_ms: int | None = None,
@@ -1761,7 +1761,7 @@ class Files:
     def upload(
         self,
         *,
-        file: FileUpload,
+        file: FileInput,
         purpose: str | None = None,
         expiry: int | None = None,
         visibility: str | None = None,
@@ -1797,7 +1797,7 @@ class Files:
     async def upload_async(
         self,
         *,
-        file: FileUpload,
+        file: FileInput,
         purpose: str | None = None,
         expiry: int | None = None,
         visibility: str | None = None,
