@@ -142,7 +142,7 @@ impl<'de> Deserialize<'de> for ExportedFields {
 
 model! {
     /// A record of an export.
-    pub struct ExportedRecord: ExportedFields {
+    pub struct ExportedRecord: ExportedFields, "mistral_datasets.types" {
         /// The conversation.
         payload: LazyJson<types::ConversationPayload>,
         /// Properties of the record.

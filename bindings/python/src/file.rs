@@ -53,7 +53,8 @@ impl<'py> FromPyObject<'_, 'py> for FileArgument {
     fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         static PARTS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let parts = PARTS.import(value.py(), "mistral_datasets._upload", "parts")?;
-        let (name, file, content_type) = parts.call1((value,))?.extract::<(_, Bound<'_, PyAny>, _)>()?;
+        let (name, file, content_type) =
+            parts.call1((value,))?.extract::<(_, Bound<'_, PyAny>, _)>()?;
         Ok(Self { name, content_type, content: content(&file)? })
     }
 }

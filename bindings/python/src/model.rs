@@ -197,20 +197,20 @@ pub fn extra_attribute<'py, T: Model>(
 
 /// Declares the class of a response.
 ///
-/// The tokens of `new` are the signature of its constructor. With `(id)` its objects are hashable by that field. With `list` they are
+/// The class is in the Python module that follows the client's type. The tokens of `new` are the signature of its constructor. With `(id)` its objects are hashable by that field. With `list` they are
 /// sequences of that field's items, and with `page` of the items of the page in that field. With a `session` block its objects keep
 /// their client, for the methods in the block.
 macro_rules! model {
     (
         $(#[doc = $class_doc:literal])+
-        pub struct $name:ident: $wire:ty $(, ($id:ident))? { $($(#[doc = $doc:literal])+ $field:ident: $ty:ty,)+ }
+        pub struct $name:ident: $wire:ty, $module:tt $(, ($id:ident))? { $($(#[doc = $doc:literal])+ $field:ident: $ty:ty,)+ }
         new($($signature:tt)*)
         $(list $list:ident)?
         $(page $page:ident)?
         $(with $session:ident { $($methods:tt)+ })?
     ) => {
         $(#[doc = $class_doc])+
-        #[pyclass(frozen, module = "mistral_datasets.models")]
+        #[pyclass(frozen, module = $module)]
         pub struct $name {
             $(
                 $(#[doc = $doc])+
@@ -408,6 +408,10 @@ macro_rules! model {
                     self.$list.list(py).try_iter()
                 }
 
+                fn __reversed__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+                    self.$list.list(py).call_method0("__reversed__")
+                }
+
                 /// A response is true even if it has no items, like every other response.
                 fn __bool__(&self) -> bool {
                     true
@@ -425,6 +429,10 @@ macro_rules! model {
 
                 fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
                     self.$page.bind(py).as_any().try_iter()
+                }
+
+                fn __reversed__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+                    self.$page.bind(py).call_method0("__reversed__")
                 }
 
                 /// A response is true even if it has no items, like every other response.

@@ -100,7 +100,7 @@ def _whole(kind: Any) -> Callable[[str], object] | None:
 
 
 def _is_object_type(kind: Any) -> bool:
-    return is_typeddict(kind) or isinstance(kind, type) and (dataclasses.is_dataclass(kind) or _is_attrs(kind))
+    return is_typeddict(kind) or (isinstance(kind, type) and (dataclasses.is_dataclass(kind) or _is_attrs(kind)))
 
 
 def _is_attrs(kind: Any) -> bool:
@@ -171,7 +171,7 @@ class _Converters:
             return self._object(kind, path)
         raise self._unsupported(kind, path)
 
-    def _unsupported(self, kind: object, path: str) -> TypeError:
+    def _unsupported(self, kind: Any, path: str) -> TypeError:
         name = getattr(kind, "__name__", None) if not get_args(kind) else None
         return TypeError(
             f"payload_type: {self._root}{path}: values of type {name or kind} cannot be made from JSON; use "
@@ -194,7 +194,7 @@ class _Converters:
                 f"Struct for the whole payload"
             )
         kind, convert = converted[0]
-        json_type = list if get_origin(kind) in (list, Sequence) else dict
+        json_type: type[Any] = list if get_origin(kind) in (list, Sequence) else dict
         if isinstance(kind, type) and issubclass(kind, enum.Enum):
             json_type = str
         return lambda value, path: convert(value, path) if isinstance(value, json_type) else value
@@ -226,19 +226,21 @@ class _Converters:
         try:
             hints = get_type_hints(kind, include_extras=True)
         except NameError as error:
-            raise TypeError(f"payload_type: {self._root}{path}: the name in an annotation is unknown: {error}") from None
+            raise TypeError(
+                f"payload_type: {self._root}{path}: the name in an annotation is unknown: {error}"
+            ) from None
 
         def field(key: str, argument: str, required: bool) -> _Field:
             hint: Any = hints.get(key, Any)
-            return _Field(key, argument, self.of(Any if isinstance(hint, ForwardRef) else hint, f"{path}.{key}"), required)
+            return _Field(
+                key, argument, self.of(Any if isinstance(hint, ForwardRef) else hint, f"{path}.{key}"), required
+            )
 
         if is_typeddict(kind):
             return [field(key, key, key in kind.__required_keys__) for key in hints]
         if _is_attrs(kind):
             nothing = sys.modules["attr"].NOTHING
-            return [
-                field(each.name, each.alias, each.default is nothing) for each in kind.__attrs_attrs__ if each.init
-            ]
+            return [field(each.name, each.alias, each.default is nothing) for each in kind.__attrs_attrs__ if each.init]
         missing = dataclasses.MISSING
         return [
             field(each.name, each.name, each.default is missing and each.default_factory is missing)
@@ -297,16 +299,13 @@ def _enum(kind: type[enum.Enum]) -> Convert:
 
 def _nested(kind: Any) -> Convert | None:
     """Returns the converter of a pydantic model or msgspec Struct inside another type."""
-    function: Callable[[Any], Any]
     if hasattr(kind, "model_validate") and isinstance(kind, type):
-        function = cast("Any", kind).model_validate
+        function: Callable[[Any], Any] = cast("Any", kind).model_validate
     elif hasattr(kind, "__pydantic_validator__") and hasattr(kind, "__pydantic_fields__"):
         function = kind.__pydantic_validator__.validate_python
     elif hasattr(kind, "__struct_fields__") and (msgspec := sys.modules.get("msgspec")) is not None:
-        struct = msgspec
-
-        def function(value: Any) -> Any:
-            return struct.convert(value, kind)
+        struct: Any = msgspec
+        function = lambda value: struct.convert(value, kind)  # noqa: E731
     else:
         return None
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer, Self
@@ -71,6 +73,9 @@ class Download:
     def seekable(self) -> bool:
         """Returns `False`, as for files."""
         return False
+
+    def flush(self) -> None:
+        """Does nothing, as for files opened for reading."""
 
     def read(self, size: int | None = None, /) -> bytes:
         """Reads the rest of the body, or a piece of it.
@@ -285,18 +290,20 @@ class Download:
 class _Target:
     """A file that replaces another once it is complete."""
 
-    __slots__ = ("_file", "_path", "size")
+    __slots__ = ("_file", "_path", "_temporary", "size")
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = os.path.abspath(path)
+        self._path = Path(path)
+        # `tempfile` would create a file that only its owner can read.
+        self._temporary = self._path.with_name(f".{self._path.name}.{os.urandom(6).hex()}")
         self.size = 0
 
     def __enter__(self) -> Self:
-        if os.path.isdir(self._path):
-            raise IsADirectoryError(f"{self._path} is a directory; give the path of a file")
-        directory, name = os.path.split(self._path)
-        # `tempfile` would create a file that only its owner can read.
-        self._file: IO[bytes] = open(os.path.join(directory, f".{name}.{os.urandom(6).hex()}"), "xb")
+        if self._path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "a directory; give the path of a file", str(self._path))
+        if not self._path.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "the directory does not exist", str(self._path))
+        self._file = self._temporary.open("xb")
         return self
 
     def write(self, chunk: bytes) -> None:
@@ -309,9 +316,9 @@ class _Target:
     ) -> None:
         self._file.close()
         if kind is None:
-            os.replace(self._file.name, self._path)
+            self._temporary.replace(self._path)
         else:
-            os.unlink(self._file.name)
+            self._temporary.unlink()
 
 
 class _Chunker:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from mistral_datasets._native import object_from_json, object_to_json, restore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
 
     from typing_extensions import Self
 
     from mistral_datasets._native import RawJson
     from mistral_datasets._preview import Preview
-
-T = TypeVar("T", bound="JsonObject")
 
 _set_attribute = object.__setattr__
 
@@ -70,8 +69,11 @@ class JsonObject(dict[str, Any]):
         """Creates an object from a dict. The values inside are copied.
 
         Raises:
+            TypeError: The argument is not a dict.
             ValueError: JSON cannot represent a value.
         """
+        if not isinstance(cast("object", fields), Mapping):
+            raise TypeError(f"{cls.__name__}: expected a dict, found {type(fields).__name__}")
         return cast("Self", object_from_json(cls, object_to_json(dict(fields))))
 
     def to_json(self) -> str:
@@ -138,7 +140,7 @@ class JsonObject(dict[str, Any]):
     def __repr__(self) -> str:
         messages = self.get("messages")
         if isinstance(messages, list):
-            count, noun = len(cast("list[Any]", messages)), "message"
+            count, noun = len(cast("Sequence[object]", messages)), "message"
         else:
             count, noun = len(self), "key"
         return f"{type(self).__name__}({count} {noun}{'' if count == 1 else 's'})"
@@ -184,7 +186,7 @@ def known_key(name: str, required: bool) -> Any:
     return property(read, write, delete)
 
 
-def received(cls: type[T], values: dict[str, Any], source: RawJson) -> T:
+def received(cls: type[JsonObject], values: dict[str, Any], source: RawJson) -> JsonObject:
     """Creates an object that was received. Called by the native module."""
     received = _new(cls)
     _update(received, values)
@@ -193,6 +195,6 @@ def received(cls: type[T], values: dict[str, Any], source: RawJson) -> T:
 
 
 # Reading a page calls `received` for every payload that is read, so it avoids attribute lookups.
-_new = cast("Callable[[type[T]], T]", dict.__new__)
-_update = dict.update
+_new = cast("Callable[[type[JsonObject]], JsonObject]", dict.__new__)
+_update = cast("Callable[[JsonObject, dict[str, Any]], None]", vars(dict)["update"])
 _set_source = vars(JsonObject)["_source"].__set__

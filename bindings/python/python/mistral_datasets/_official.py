@@ -22,36 +22,31 @@ def model_dump(
     included = None if include is None else _names("include", include)
     excluded = set[str]() if exclude is None else _names("exclude", exclude)
     values = cast("dict[str, Any]", model.to_dict())
-    if mode == "python":
-        for field in fields:
-            values[field] = _python(getattr(model, field), values.get(field))
+    for field in fields:
+        values[field] = _dumped(getattr(model, field), values[field], mode, exclude_none)
     return {
-        name: _without_none(value) if exclude_none else value
+        name: value
         for name, value in values.items()
-        if (included is None or name in included)
-        and name not in excluded
-        and not (exclude_none and value is None)
+        if (included is None or name in included) and name not in excluded and not (exclude_none and value is None)
     }
 
 
-def _names(argument: str, names: object) -> set[str]:
-    if isinstance(names, (set, frozenset, list, tuple)):
-        found = list(cast("Iterable[object]", names))
+def _names(argument: str, names: Any) -> set[str]:
+    if isinstance(cast("object", names), (set, frozenset, list, tuple)):
+        found = set(cast("Iterable[object]", names))
         if all(isinstance(name, str) for name in found):
-            return cast("set[str]", set(found))
+            return cast("set[str]", found)
     raise TypeError(f"{argument}: expected a set of field names, found {type(names).__name__}")
 
 
-def _python(value: Any, json: object) -> object:
-    """Returns the value of a field as pydantic's mode `python` does: nested responses are dicts, and times objects."""
+def _dumped(value: Any, json: Any, mode: str, exclude_none: bool) -> object:
+    """Returns the value of a field: nested responses as dicts, and JSON of the user as it is, as a copy."""
+    if type(value).__module__ == "mistral_datasets.models" and not isinstance(value, dict):
+        return value.model_dump(mode=mode, exclude_none=exclude_none)
     if isinstance(value, list):
-        items = cast("list[Any]", value)
-        return [_python(item, item) for item in items]
-    if type(value).__module__ == "mistral_datasets.models":
-        return value.model_dump()
-    if isinstance(value, dict):
-        return json
-    return value
+        pairs = zip(cast("Iterable[object]", value), json, strict=True)
+        return [_dumped(item, item_json, mode, exclude_none) for item, item_json in pairs]
+    return json if mode == "json" or isinstance(value, dict) else value
 
 
 def model_dump_json(
@@ -66,5 +61,5 @@ def model_dump_json(
         return cast("str", model.to_json())
     import json
 
-    values = model_dump(model, [], "json", include, exclude, exclude_none)
+    values = model.model_dump(mode="json", include=include, exclude=exclude, exclude_none=exclude_none)
     return json.dumps(values, ensure_ascii=False, indent=indent, separators=(",", ":") if indent is None else None)

@@ -24,8 +24,11 @@ class OpenEnum(str, Enum):
         member._name_ = member._value_ = str(value)
         return member
 
-    __str__ = str.__str__
-    __format__ = str.__format__
+    def __str__(self) -> str:
+        return str.__str__(self)
+
+    def __format__(self, format_spec: str) -> str:
+        return str.__format__(self, format_spec)
 
     def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
         return type(self), (self.value,)

@@ -97,9 +97,9 @@ def _part(part: object) -> str:
 
 
 def _call(call: object) -> str:
-    function = cast("Mapping[str, object]", call).get("function") if isinstance(call, Mapping) else None
+    function = cast("Mapping[str, Any]", call).get("function") if isinstance(call, Mapping) else None
     if not isinstance(function, Mapping):
-        return f"[tool call] {_compact(call)}"
+        return f"[tool call] {_compact(cast('Any', call))}"
     fields = cast("Mapping[str, object]", function)
     arguments = fields.get("arguments", "")
     return f"[tool call] {fields.get('name')}({arguments if isinstance(arguments, str) else _compact(arguments)})"
@@ -114,7 +114,9 @@ def _escaped(text: str) -> str:
 
 
 def _is_plain(character: str) -> bool:
-    return character in _VISIBLE_FORMATS or character in "\n\t" or unicodedata.category(character)[0] not in "CZ" or character == " " or character in "\u00a0\u3000\u2002\u2003\u2009"
+    category = unicodedata.category(character)
+    # Letters, marks, numbers, punctuation, symbols and spaces, but neither line separators nor invisible characters.
+    return category[0] not in "CZ" or category == "Zs" or character in "\n\t" or character in _VISIBLE_FORMATS
 
 
 def _escape(character: str) -> str:

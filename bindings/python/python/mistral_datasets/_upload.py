@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 _NAME = "upload.jsonl"
@@ -13,6 +15,13 @@ _EXPECTED = (
     "expected a path, bytes, a file opened for reading in binary mode, a tuple of name and content, or a dict with "
     "`file_name` and `content`"
 )
+
+
+class _Source(io.FileIO):
+    """A file at a path, which is closed with its last reference, when the upload has ended."""
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def parts(file: Any) -> tuple[str, object, str | None]:
@@ -28,13 +37,12 @@ def parts(file: Any) -> tuple[str, object, str | None]:
             raise TypeError(_EXPECTED)
         return _checked(fields["file_name"], fields["content"], fields.get("content_type"))
     if isinstance(file, (str, os.PathLike)):
-        path = os.fspath(cast("str | os.PathLike[str]", file))
-        # Closed with the last reference, when the upload has ended.
-        return _checked(os.path.basename(path), open(path, "rb"), None)
+        path = Path(cast("str | os.PathLike[str]", file))
+        return path.name, _Source(path), None
     if isinstance(file, (bytes, bytearray, memoryview)):
-        return _NAME, file, None
+        return _NAME, cast("object", file), None
     if isinstance(file, tuple):
-        items = cast("tuple[Any, ...]", file)
+        items = cast("Sequence[Any]", file)
         if len(items) not in (2, 3):
             raise TypeError(f"{_EXPECTED}; found a tuple of {len(items)}")
         return _checked(items[0], items[1], items[2] if len(items) == 3 else None)
@@ -44,7 +52,7 @@ def parts(file: Any) -> tuple[str, object, str | None]:
         return _checked(file.file_name, file.content, kind if isinstance(kind, str) else None)
     if hasattr(file, "read"):
         name = getattr(file, "name", None)
-        return os.path.basename(name) if isinstance(name, str) else _NAME, file, None
+        return Path(name).name if isinstance(name, str) else _NAME, file, None
     raise TypeError(f"{_EXPECTED}; found {type(file).__name__}")
 
 

@@ -139,8 +139,8 @@ _Content: TypeAlias = bytes | bytearray | memoryview | IO[bytes]
 FileInput: TypeAlias = (
     str | PathLike[str] | _Content | tuple[str, _Content] | tuple[str, _Content, str | None] | FileUpload
 )
-"""A file to upload: a path, its content, a file opened for reading in binary mode, a tuple of name, content and optional
-media type, or a `FileUpload`. Content without a name is uploaded as `upload.jsonl`.
+"""A file to upload: a path, its content, a file opened for reading in binary mode, a tuple of name, content and
+optional media type, or a `FileUpload`. Content without a name is uploaded as `upload.jsonl`.
 """
 
 

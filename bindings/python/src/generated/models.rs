@@ -22,7 +22,7 @@ use crate::task;
 
 model! {
     /// A named collection of records.
-    pub struct Dataset: types::Dataset, (id) {
+    pub struct Dataset: types::Dataset, "mistral_datasets.models", (id) {
         /// ID of the dataset.
         id: Uuid,
         /// When the dataset was created, in UTC.
@@ -48,7 +48,7 @@ model! {
 
 model! {
     /// A page of datasets.
-    pub struct DatasetPage: types::DatasetPage {
+    pub struct DatasetPage: types::DatasetPage, "mistral_datasets.models" {
         /// Datasets on this page.
         results: List<Py<Dataset>>,
         /// Total number of datasets.
@@ -64,7 +64,7 @@ model! {
 
 model! {
     /// Response containing a page of datasets.
-    pub struct ListDatasetsResponse: types::ListDatasetsResponse {
+    pub struct ListDatasetsResponse: types::ListDatasetsResponse, "mistral_datasets.models" {
         /// The requested page.
         datasets: Py<DatasetPage>,
     }
@@ -80,7 +80,7 @@ open_enum!(RecordSource);
 
 model! {
     /// A record of a dataset, which holds a conversation and its properties.
-    pub struct DatasetRecord: types::DatasetRecord, (id) {
+    pub struct DatasetRecord: types::DatasetRecord, "mistral_datasets.models", (id) {
         /// ID of the record.
         id: Uuid,
         /// When the record was created, in UTC.
@@ -103,7 +103,7 @@ model! {
 
 model! {
     /// A page of records.
-    pub struct RecordPage: types::RecordPage {
+    pub struct RecordPage: types::RecordPage, "mistral_datasets.models" {
         /// Records on this page.
         results: List<Py<DatasetRecord>>,
         /// Total number of records.
@@ -119,7 +119,7 @@ model! {
 
 model! {
     /// Response containing a page of records.
-    pub struct ListRecordsResponse: types::ListRecordsResponse {
+    pub struct ListRecordsResponse: types::ListRecordsResponse, "mistral_datasets.models" {
         /// The requested page.
         records: Py<RecordPage>,
     }
@@ -131,7 +131,7 @@ open_enum!(TaskStatus);
 
 model! {
     /// Record counts of an import.
-    pub struct ImportResult: types::ImportResult {
+    pub struct ImportResult: types::ImportResult, "mistral_datasets.models" {
         /// Number of records requested.
         requested_record_count: i64,
         /// Number of records imported.
@@ -144,7 +144,7 @@ model! {
 
 model! {
     /// A task that imports records into a dataset.
-    pub struct ImportTask: types::ImportTask, (id) {
+    pub struct ImportTask: types::ImportTask, "mistral_datasets.models", (id) {
         /// ID of the import task.
         id: Uuid,
         /// When the import task was created, in UTC.
@@ -255,7 +255,7 @@ model! {
 
 model! {
     /// A page of import tasks.
-    pub struct TaskPage: types::TaskPage {
+    pub struct TaskPage: types::TaskPage, "mistral_datasets.models" {
         /// Import tasks on this page.
         results: List<Py<ImportTask>>,
         /// Total number of import tasks.
@@ -271,7 +271,7 @@ model! {
 
 model! {
     /// Response containing a page of import tasks.
-    pub struct ListTasksResponse: types::ListTasksResponse {
+    pub struct ListTasksResponse: types::ListTasksResponse, "mistral_datasets.models" {
         /// The requested page.
         tasks: Py<TaskPage>,
     }
@@ -281,7 +281,7 @@ model! {
 
 model! {
     /// Location of an exported file.
-    pub struct ExportResponse: types::ExportResponse {
+    pub struct ExportResponse: types::ExportResponse, "mistral_datasets.models" {
         /// Presigned URL of the JSONL file. It expires and requires no API key, so treat it as
         /// a secret.
         file_url: String,
@@ -298,7 +298,7 @@ union! {
 
 model! {
     /// Result of judging a record.
-    pub struct JudgeRecordResponse: types::JudgeRecordResponse {
+    pub struct JudgeRecordResponse: types::JudgeRecordResponse, "mistral_datasets.models" {
         /// Explanation of the answer.
         analysis: String,
         /// Answer of the judge.
@@ -309,7 +309,7 @@ model! {
 
 model! {
     /// Metadata of an uploaded file.
-    pub struct File: types::File, (id) {
+    pub struct File: types::File, "mistral_datasets.models", (id) {
         /// ID of the file.
         id: String,
         /// Always `file`.
@@ -344,7 +344,7 @@ model! {
 
 model! {
     /// Response containing a page of files.
-    pub struct ListFilesResponse: types::ListFilesResponse {
+    pub struct ListFilesResponse: types::ListFilesResponse, "mistral_datasets.models" {
         /// Files on this page.
         data: List<Py<File>>,
         /// Always `list`.
@@ -358,7 +358,7 @@ model! {
 
 model! {
     /// Confirmation that a file was deleted.
-    pub struct DeleteFileResponse: types::DeleteFileResponse, (id) {
+    pub struct DeleteFileResponse: types::DeleteFileResponse, "mistral_datasets.models", (id) {
         /// ID of the file.
         id: String,
         /// Always `file`.
@@ -371,7 +371,7 @@ model! {
 
 model! {
     /// A presigned URL.
-    pub struct SignedUrl: types::SignedUrl {
+    pub struct SignedUrl: types::SignedUrl, "mistral_datasets.models" {
         /// Presigned URL of the file. It expires and requires no API key, so treat it as a
         /// secret.
         url: String,

@@ -60,7 +60,7 @@ pub fn models(model: &Model) -> Result<String, String> {
                     );
                 }
                 let mut item = format!(
-                    "{}pub struct {name}: types::{name}{key} {{\n{}}}\nnew({})\n",
+                    "{}pub struct {name}: types::{name}, \"mistral_datasets.models\"{key} {{\n{}}}\nnew({})\n",
                     doc(&schema.description),
                     indented(&rows),
                     constructor(fields)?,

@@ -210,6 +210,8 @@ fn response(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, 
         text.push_str(&task_methods(&schema.name));
     }
     let items = items_of(model, fields);
+    let bytes =
+        if fields.iter().any(|field| field.name == "bytes") { "builtins.bytes" } else { "bytes" };
     let _ = write!(
         text,
         "    @staticmethod\n    def from_json(text: str, /) -> {name}:\n\
@@ -224,7 +226,7 @@ fn response(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, 
          \x20   def __getattr__(self, name: str, /) -> JSON: ...\n\
          {}\
          \x20   def __eq__(self, other: {object}, /) -> bool: ...\n",
-        validators(&schema.name, object),
+        validators(&schema.name, object, bytes),
         items.map(|items| sequence(items.schema(model))).unwrap_or_default(),
         name = schema.name,
     );
@@ -291,14 +293,14 @@ const OFFICIAL_METHODS: &str = "    def model_dump(
 ";
 
 /// Emits the class methods of responses that the official SDK has too.
-fn validators(class: &str, object: &str) -> String {
+fn validators(class: &str, object: &str, bytes: &str) -> String {
     format!(
         "    @staticmethod
     def model_validate(obj: {object}, /) -> {class}:
         \"\"\"Creates an instance from a dict, as in the official SDK. Returns an instance unchanged.\"\"\"
 
     @staticmethod
-    def model_validate_json(json_data: str | bytes, /) -> {class}:
+    def model_validate_json(json_data: str | {bytes}, /) -> {class}:
         \"\"\"Creates an instance from JSON, as in the official SDK. Same as `from_json`.\"\"\"
 
 "
@@ -311,6 +313,7 @@ fn sequence(item: &str) -> String {
         "    def __len__(self) -> int: ...
     def __bool__(self) -> bool: ...
     def __iter__(self) -> Iterator[{item}]: ...
+    def __reversed__(self) -> Iterator[{item}]: ...
     @overload
     def __getitem__(self, index: int, /) -> {item}: ...
     @overload

@@ -197,7 +197,11 @@ fn json_schema(model: &Model, ty: &Type) -> Value {
                         value["description"] = field.description.clone().into();
                         properties.insert(field.name.clone(), value);
                     }
-                    let required = fields.iter().filter(|field| is_required(field));
+                    let is_free = matches!(schema.kind, Kind::FreeObject { .. });
+                    let required = fields.iter().filter(|field| match is_free {
+                        true => field.required,
+                        false => is_required(field),
+                    });
                     let required: Vec<_> = required.map(|field| &*field.name).collect();
                     let mut value = json!({
                         "title": name, "type": "object", "description": schema.description, "additionalProperties": true,
