@@ -11,8 +11,10 @@ Example:
     ...     )
 """
 
+from mistral_datasets import _task as _task
 from mistral_datasets import errors, models
 from mistral_datasets._client import Mistral
-from mistral_datasets._native import RetryPolicy, __version__
+from mistral_datasets._native import __version__
+from mistral_datasets._options import RetryPolicy
 
 __all__ = ["Mistral", "RetryPolicy", "__version__", "errors", "models"]

@@ -36,7 +36,7 @@ class ProgressReporter:
 
     def __init__(self, progress: Callable[[Progress], object] | bool | None) -> None:
         if progress is not None and not isinstance(progress, bool) and not callable(progress):
-            raise TypeError(f"progress: expected True, a function or None, found {type(progress).__name__}")
+            raise TypeError(f"progress: expected bool, a function or None, found {type(progress).__name__}")
         self._bar = _ProgressBar() if progress is True else None
         self.update: Callable[[Progress], object] | None = None
         if self._bar is not None:

@@ -2,10 +2,11 @@
 # run the command again.
 
 import builtins
-from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from datetime import datetime
 from typing import ClassVar, final
 
+from mistral_datasets._task import TaskMethods
 from mistral_datasets.enums import RecordSource, TaskStatus
 from mistral_datasets.types import JSON
 
@@ -331,7 +332,7 @@ class ImportResult:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
-class ImportTask:
+class ImportTask(TaskMethods):
     """A task that imports records into a dataset."""
 
     @property
@@ -381,92 +382,6 @@ class ImportTask:
     @property
     def extra(self) -> Mapping[str, JSON]:
         """Fields of the response that this version does not know, by name. They are also available as attributes."""
-
-    def refresh(self) -> ImportTask:
-        """Fetches the current state of the task.
-
-        Returns:
-            A new `ImportTask`. This object does not change.
-
-        Raises:
-            errors.ConfigurationError: The task has no client, because it was created from JSON or unpickled. Use
-                `datasets.task`.
-            errors.MistralError: Any other failure; see `errors` for the subclasses.
-        """
-
-    async def refresh_async(self) -> ImportTask:
-        """Fetches the current state of the task.
-
-        Returns:
-            A new `ImportTask`. This object does not change.
-
-        Raises:
-            errors.ConfigurationError: The task has no client, because it was created from JSON or unpickled. Use
-                `datasets.task`.
-            errors.MistralError: Any other failure; see `errors` for the subclasses.
-        """
-
-    def wait(
-        self,
-        *,
-        timeout: float | None = None,
-        poll_interval: tuple[float, float] | None = None,
-        on_progress: Callable[[ImportTask], object] | None = None,
-    ) -> ImportTask:
-        """Waits until the task has finished.
-
-        A task with an unknown status counts as in progress.
-
-        Args:
-            timeout: Maximum time to wait, in seconds. Default: 1800.
-            poll_interval: First and longest interval between two polls, in seconds; the interval grows from one to the
-                other. Default: (0.1, 5.0).
-            on_progress: Callback that receives the task after every poll. It runs on the calling thread, or on the
-                event loop.
-
-        Returns:
-            The task, with the status COMPLETED.
-
-        Raises:
-            errors.TaskFailedError: The task is FAILED, CANCELED, TERMINATED or TIMED_OUT. The error's `task` is the
-                task.
-            errors.TimeoutError: The task is still in progress. It continues, and can be waited for again. The error's
-                `task` is the task.
-            errors.ConfigurationError: The task has no client, because it was created from JSON or unpickled. Use
-                `datasets.task`.
-            errors.MistralError: Any other failure; see `errors` for the subclasses.
-        """
-
-    async def wait_async(
-        self,
-        *,
-        timeout: float | None = None,
-        poll_interval: tuple[float, float] | None = None,
-        on_progress: Callable[[ImportTask], object] | None = None,
-    ) -> ImportTask:
-        """Waits until the task has finished.
-
-        A task with an unknown status counts as in progress.
-
-        Args:
-            timeout: Maximum time to wait, in seconds. Default: 1800.
-            poll_interval: First and longest interval between two polls, in seconds; the interval grows from one to the
-                other. Default: (0.1, 5.0).
-            on_progress: Callback that receives the task after every poll. It runs on the calling thread, or on the
-                event loop.
-
-        Returns:
-            The task, with the status COMPLETED.
-
-        Raises:
-            errors.TaskFailedError: The task is FAILED, CANCELED, TERMINATED or TIMED_OUT. The error's `task` is the
-                task.
-            errors.TimeoutError: The task is still in progress. It continues, and can be waited for again. The error's
-                `task` is the task.
-            errors.ConfigurationError: The task has no client, because it was created from JSON or unpickled. Use
-                `datasets.task`.
-            errors.MistralError: Any other failure; see `errors` for the subclasses.
-        """
 
     @staticmethod
     def from_json(text: str, /) -> ImportTask:

@@ -3,6 +3,7 @@
 mod extras;
 mod modules;
 mod native;
+mod resources;
 mod stubs;
 #[cfg(test)]
 mod tests;
@@ -31,8 +32,7 @@ pub fn emit(model: &Model) -> Result<Vec<Output>, String> {
         ("enums.py", modules::enums(model)),
         ("models.py", modules::models(model)),
         ("models.pyi", stubs::models(model)?),
-        ("resources.py", modules::resources(model)),
-        ("resources.pyi", stubs::resources(model)?),
+        ("resources.py", resources::emit(model)?),
     ] {
         outputs.push(Output::new(&format!("{PACKAGE}/{name}"), text));
     }
