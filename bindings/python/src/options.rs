@@ -22,13 +22,17 @@ impl Argument for Seconds {
     fn from_value(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let seconds = match value.getattr_opt(intern!(value.py(), "total_seconds"))? {
             Some(total_seconds) => total_seconds.call0()?.extract(),
-            None if value.is_instance_of::<PyBool>() => return Err(arguments::wrong_type::<Self>(value)),
+            None if value.is_instance_of::<PyBool>() => {
+                return Err(arguments::wrong_type::<Self>(value));
+            }
             None => value.extract::<f64>(),
         };
         let seconds = seconds.map_err(|_| arguments::wrong_type::<Self>(value))?;
         Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| {
             let value = value.str().map(|value| value.to_string()).unwrap_or_default();
-            PyValueError::new_err(format!("expected a duration of at least 0 seconds, found {value}"))
+            PyValueError::new_err(format!(
+                "expected a duration of at least 0 seconds, found {value}"
+            ))
         })
     }
 }
@@ -80,11 +84,26 @@ impl Argument for Headers {
     const EXPECTED: &'static str = "a mapping of str to str";
 
     fn from_value(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let wrong = |_| arguments::wrong_type::<Self>(value);
-        let mapping = value.cast::<PyMapping>().map_err(|_| arguments::wrong_type::<Self>(value))?;
-        let pairs = mapping.items()?.iter().map(|pair| pair.extract().map_err(wrong));
-        pairs.collect::<PyResult<_>>().map(Self)
+        let mapping =
+            value.cast::<PyMapping>().map_err(|_| arguments::wrong_type::<Self>(value))?;
+        let pair = |pair: Bound<'_, PyAny>| {
+            let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
+            let Ok(name) = name.extract::<String>() else {
+                let found = arguments::type_name(&name)?;
+                return Err(wrong_header(&found, "a name"));
+            };
+            let Ok(value) = value.extract::<String>() else {
+                let found = arguments::type_name(&value)?;
+                return Err(wrong_header(&found, &format!("the value of '{name}'")));
+            };
+            Ok((name, value))
+        };
+        mapping.items()?.iter().map(pair).collect::<PyResult<_>>().map(Self)
     }
+}
+
+fn wrong_header(found: &str, place: &str) -> PyErr {
+    PyTypeError::new_err(format!("expected {}, found {found} as {place}", Headers::EXPECTED))
 }
 
 /// Returns the number of seconds of a duration, or `None` for `None`.
@@ -231,7 +250,9 @@ fn retry(options: Options, value: &Bound<'_, PyAny>, name: &str) -> PyResult<Opt
     }
     let expected = match name {
         "retry" => "mistral_datasets.RetryPolicy",
-        _ => "mistral_datasets.RetryPolicy, a number of retries, or a RetryConfig of the official SDK",
+        _ => {
+            "mistral_datasets.RetryPolicy, a number of retries, or a RetryConfig of the official SDK"
+        }
     };
     let hint = match i64::from_value(value).is_ok() {
         true => "; for a number of retries, use `max_retries`",

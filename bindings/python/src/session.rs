@@ -208,11 +208,7 @@ impl Session {
     }
 }
 
-fn apply_keywords(
-    client: Client,
-    keywords: &Bound<'_, PyDict>,
-    method: &str,
-) -> PyResult<Client> {
+fn apply_keywords(client: Client, keywords: &Bound<'_, PyDict>, method: &str) -> PyResult<Client> {
     match keywords.is_empty() {
         true => Ok(client),
         false => client

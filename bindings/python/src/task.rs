@@ -31,11 +31,11 @@ pub fn refresh_task(
     py: Python<'_>,
     client: Option<&Bound<'_, Session>>,
     dataset_id: &str,
-    id: &str,
+    task_id: &str,
     options: &Bound<'_, PyDict>,
 ) -> PyResult<Py<PyAny>> {
     let session = session_of(py, client)?.with_keywords(options, "task.refresh")?;
-    let task = session.client(py)?.datasets().task(dataset_id, id);
+    let task = session.client(py)?.datasets().task(dataset_id, task_id);
     send_by_runtime(py, &session, task.refresh())
 }
 
@@ -45,11 +45,11 @@ pub fn refresh_task_async<'py>(
     py: Python<'py>,
     client: Option<&Bound<'_, Session>>,
     dataset_id: &str,
-    id: &str,
+    task_id: &str,
     options: &Bound<'_, PyDict>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let session = session_of(py, client)?.with_keywords(options, "task.refresh_async")?;
-    let task = session.client(py)?.datasets().task(dataset_id, id);
+    let task = session.client(py)?.datasets().task(dataset_id, task_id);
     send_async(py, "ImportTask.refresh_async", &session, task.refresh())
 }
 
@@ -84,12 +84,12 @@ pub fn wait_for_task(
     py: Python<'_>,
     client: Option<&Bound<'_, Session>>,
     dataset_id: &str,
-    id: &str,
+    task_id: &str,
     timeout: &Bound<'_, PyAny>,
     poll_interval: &Bound<'_, PyAny>,
 ) -> PyResult<Py<PyAny>> {
     let session = session_of(py, client)?;
-    let task = session.client(py)?.datasets().task(dataset_id, id);
+    let task = session.client(py)?.datasets().task(dataset_id, task_id);
     run_by_runtime(py, &session, limited_wait(&task, timeout, poll_interval)?)
 }
 
@@ -99,12 +99,12 @@ pub fn wait_for_task_async<'py>(
     py: Python<'py>,
     client: Option<&Bound<'_, Session>>,
     dataset_id: &str,
-    id: &str,
+    task_id: &str,
     timeout: &Bound<'_, PyAny>,
     poll_interval: &Bound<'_, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let session = session_of(py, client)?;
-    let task = session.client(py)?.datasets().task(dataset_id, id);
+    let task = session.client(py)?.datasets().task(dataset_id, task_id);
     let wait = limited_wait(&task, timeout, poll_interval)?;
     run_async(py, "ImportTask.wait_async", &session, wait)
 }
@@ -115,14 +115,12 @@ pub fn watch_task(
     py: Python<'_>,
     client: Option<&Bound<'_, Session>>,
     dataset_id: &str,
-    id: &str,
+    task_id: &str,
     timeout: &Bound<'_, PyAny>,
     poll_interval: &Bound<'_, PyAny>,
 ) -> PyResult<DrivenCall> {
     let session = session_of(py, client)?;
-    let task = session.client(py)?.datasets().task(dataset_id, id);
+    let task = session.client(py)?.datasets().task(dataset_id, task_id);
     let wait = limited_wait(&task, timeout, poll_interval)?;
-    Ok(DrivenCall::new(&session, |driver| {
-        wait.on_progress(driver.task_progress()).into_future()
-    }))
+    Ok(DrivenCall::new(&session, |driver| wait.on_progress(driver.task_progress()).into_future()))
 }

@@ -9,8 +9,9 @@ from typing import IO, Literal, overload
 from uuid import UUID
 
 from mistral_datasets import _native
+from mistral_datasets._compat import Unpack
 from mistral_datasets._native import CreateReport, ExportedRecord, ImportReport
-from mistral_datasets._options import CallOptions, Unpack
+from mistral_datasets._options import CallOptions
 from mistral_datasets._pager import ExportedRecords
 from mistral_datasets._reports import ExportReport
 from mistral_datasets._task_handle import TaskHandle
@@ -96,7 +97,15 @@ class Bulk:
 
         call = _transfer.create_records(
             self._client,
-            "datasets.create_records", dataset_id, records, concurrency, strategy, on_error, allow_unknown_keys, resume, options
+            "datasets.create_records",
+            dataset_id,
+            records,
+            concurrency,
+            strategy,
+            on_error,
+            allow_unknown_keys,
+            resume,
+            options,
         )
         return _transfer.run(*call, progress)
 
@@ -156,7 +165,15 @@ class Bulk:
 
         call = _transfer.create_records(
             self._client,
-            "datasets.create_records_async", dataset_id, records, concurrency, strategy, on_error, allow_unknown_keys, resume, options
+            "datasets.create_records_async",
+            dataset_id,
+            records,
+            concurrency,
+            strategy,
+            on_error,
+            allow_unknown_keys,
+            resume,
+            options,
         )
         return await _transfer.run_async(*call, progress)
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import timedelta
 from functools import cached_property
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+# Modules that are imported on first use are named in full in annotations, so that `typing.get_type_hints` finds them.
+import mistral_datasets
+from mistral_datasets._compat import Self, Unpack
 from mistral_datasets._native import Client
-from mistral_datasets._options import CallOptions, RetryPolicy, Unpack
+from mistral_datasets._options import CallOptions, RetryConfig, RetryPolicy
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    import mistral_datasets.resources
+    import mistral_datasets.types
 
-    from mistral_datasets._download import Download
-    from mistral_datasets._raw import P, RawResponse, T
-    from mistral_datasets.resources import Datasets, Files
+P = ParamSpec("P")
+T = TypeVar("T")
 
 __all__ = ["Beta", "Mistral", "Observability"]
 
@@ -77,7 +80,7 @@ class Mistral:
         ca_certificates: bytes | str | PathLike[str] | None = None,
         timeout_ms: int | None = None,
         deadline_ms: int | None = None,
-        retries: RetryPolicy | int | object | None = None,
+        retries: RetryPolicy | int | RetryConfig | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> None:
         options = _given(
@@ -151,7 +154,7 @@ class Mistral:
         server_url: str | None = None,
         timeout_ms: int | None = None,
         deadline_ms: int | None = None,
-        retries: RetryPolicy | int | object | None = None,
+        retries: RetryPolicy | int | RetryConfig | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Self:
         """Returns a client with some options overridden.
@@ -204,14 +207,14 @@ class Mistral:
         return other
 
     @cached_property
-    def datasets(self) -> Datasets:
+    def datasets(self) -> mistral_datasets.resources.Datasets:
         """Datasets, records, imports, exports and tasks."""
         from mistral_datasets.resources import Datasets
 
         return Datasets(self._client)
 
     @cached_property
-    def files(self) -> Files:
+    def files(self) -> mistral_datasets.resources.Files:
         """Uploaded files, from which records can be imported."""
         from mistral_datasets.resources import Files
 
@@ -222,7 +225,9 @@ class Mistral:
         """Provides `beta.observability.datasets`, for compatibility with the official SDK."""
         return Beta(self)
 
-    def raw(self, method: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> RawResponse[T]:
+    def raw(
+        self, method: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> mistral_datasets.types.RawResponse[T]:
         """Calls a method and returns the HTTP response together with the method's return value.
 
         Args:
@@ -242,12 +247,16 @@ class Mistral:
             >>> response = mistral.raw(mistral.datasets.list, page_size=10)
             >>> print(response.value.datasets.count, response.headers["content-type"], response.request_id)
         """
-        response: RawResponse[T] = self._client.raw(method, *args, **kwargs)
+        response: mistral_datasets.types.RawResponse[T] = self._client.raw(method, *args, **kwargs)
+        if isinstance(response, Coroutine):
+            # It has not started. Closing it avoids the warning that it was never awaited.
+            response.close()
+            raise TypeError("expected a method that sends a single request; for an async method, use `raw_async`")
         return response
 
     async def raw_async(
         self, method: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
-    ) -> RawResponse[T]:
+    ) -> mistral_datasets.types.RawResponse[T]:
         """Calls an async method and returns the HTTP response together with the method's return value.
 
         Args:
@@ -266,16 +275,16 @@ class Mistral:
         Example:
             >>> response = await mistral.raw_async(mistral.datasets.list_async, page_size=10)
         """
-        from mistral_datasets._raw import request_response
+        from mistral_datasets._raw_async import request_response
 
-        return await request_response(self._client, method(*args, **kwargs))
+        return await request_response(self._client, self._client.raw(method, *args, **kwargs))
 
     @property
     def server_url(self) -> str:
         """URL of the server, without a trailing slash."""
         return self._client.server_url
 
-    def open_link(self, url: str, **options: Unpack[CallOptions]) -> Download:
+    def open_link(self, url: str, **options: Unpack[CallOptions]) -> mistral_datasets.types.Download:
         """Opens a presigned URL, such as the `file_url` of an export. The API key is not sent to it.
 
         Args:
@@ -292,7 +301,7 @@ class Mistral:
         """
         return self._client.open_link(url, options)
 
-    async def open_link_async(self, url: str, **options: Unpack[CallOptions]) -> Download:
+    async def open_link_async(self, url: str, **options: Unpack[CallOptions]) -> mistral_datasets.types.Download:
         """Opens a presigned URL, such as the `file_url` of an export. The API key is not sent to it.
 
         Args:
@@ -413,6 +422,6 @@ class Observability:
         self._mistral = mistral
 
     @property
-    def datasets(self) -> Datasets:
+    def datasets(self) -> mistral_datasets.resources.Datasets:
         """Datasets, records, imports, exports and tasks."""
         return self._mistral.datasets

@@ -301,28 +301,28 @@ def export(
 def export_records(
     client: Client, dataset_id: str | UUID, payload_type: object, options: CallOptions, /
 ) -> BatchSource[Any]: ...
-def refresh_task(client: Client | None, dataset_id: str, id: str, options: CallOptions) -> models.ImportTask: ...
+def refresh_task(client: Client | None, dataset_id: str, task_id: str, options: CallOptions) -> models.ImportTask: ...
 def refresh_task_async(
-    client: Client | None, dataset_id: str, id: str, options: CallOptions
+    client: Client | None, dataset_id: str, task_id: str, options: CallOptions
 ) -> Awaitable[models.ImportTask]: ...
 def wait_for_task(
     client: Client | None,
     dataset_id: str,
-    id: str,
+    task_id: str,
     timeout: float | timedelta | None,
     poll_interval: tuple[float | timedelta, float | timedelta] | None,
 ) -> models.ImportTask: ...
 def wait_for_task_async(
     client: Client | None,
     dataset_id: str,
-    id: str,
+    task_id: str,
     timeout: float | timedelta | None,
     poll_interval: tuple[float | timedelta, float | timedelta] | None,
 ) -> Awaitable[models.ImportTask]: ...
 def watch_task(
     client: Client | None,
     dataset_id: str,
-    id: str,
+    task_id: str,
     timeout: float | timedelta | None,
     poll_interval: tuple[float | timedelta, float | timedelta] | None,
 ) -> DrivenCall[models.ImportTask]: ...

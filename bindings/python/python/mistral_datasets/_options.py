@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any, Protocol, TypedDict
 
 from mistral_datasets import _native
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-elif sys.version_info >= (3, 11):
-    from typing import Unpack
-else:
-
-    class Unpack:
-        """Replaces `typing.Unpack`, which Python 3.10 does not have, in evaluated annotations."""
-
-        def __class_getitem__(cls, item: object) -> object:
-            return Any
-
-
-__all__ = ["CallOptions", "RetryPolicy", "Unpack"]
+__all__ = ["CallOptions", "RetryPolicy"]
 
 
 class RetryPolicy:
@@ -76,8 +62,9 @@ class RetryPolicy:
         max_retry_after: float | timedelta | None = None,
         retry_unavailable_writes: bool | None = None,
     ) -> None:
-        if not isinstance(retry_unavailable_writes, (bool, type(None))):
-            found = type(retry_unavailable_writes).__name__
+        given: Any = retry_unavailable_writes
+        if given is not None and not isinstance(given, bool):
+            found = type(given).__name__
             raise TypeError(f"retry_unavailable_writes: expected bool, found {found}")
         settings = {
             "max_retries": _native.retries("max_retries", max_retries),
@@ -120,6 +107,17 @@ def _restore_policy(settings: dict[str, Any]) -> RetryPolicy:
     return RetryPolicy(**settings)
 
 
+class RetryConfig(Protocol):
+    """A `RetryConfig` of the official SDK."""
+
+    strategy: str
+    """`backoff`, or `none` to disable retries."""
+
+    @property
+    def backoff(self) -> object:
+        """A `BackoffStrategy` of the official SDK, with its durations in milliseconds."""
+
+
 class CallOptions(TypedDict, total=False):
     """Options that every call accepts as keyword arguments. They override the client's options for this call.
 
@@ -152,7 +150,7 @@ class CallOptions(TypedDict, total=False):
     """`timeout` in milliseconds."""
     deadline_ms: int | None
     """`deadline` in milliseconds."""
-    retries: RetryPolicy | int | object | None
+    retries: RetryPolicy | int | RetryConfig | None
     """`retry`, `max_retries`, or a `RetryConfig` of the official SDK."""
     http_headers: Mapping[str, str] | None
     """`headers`."""
@@ -197,7 +195,8 @@ def from_official(value: Any) -> tuple[RetryPolicy, float | None] | None:
 
     Its delays grow by the factor `exponent`; ours always double. It retries until `max_elapsed_time` has passed.
     """
-    strategy, backoff = getattr(value, "strategy", None), getattr(value, "backoff", None)
+    strategy: object = getattr(value, "strategy", None)
+    backoff: Any = getattr(value, "backoff", None)
     if not isinstance(strategy, str) or (strategy == "backoff" and not hasattr(backoff, "initial_interval")):
         return None
     if strategy != "backoff":

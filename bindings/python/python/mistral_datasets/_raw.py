@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator, Mapping
-from inspect import isawaitable
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import Generic, TypeVar
 
-if TYPE_CHECKING:
-    from mistral_datasets._native import Client
-
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -53,49 +48,3 @@ class RawResponse(Generic[T]):
             f"RawResponse(status={self.status}, request_id={self.request_id!r}, body=<{len(self.body)} bytes>, "
             f"elapsed={self.elapsed:.3f}, attempts={self.attempts})"
         )
-
-
-async def request_response(client: Client, call: Awaitable[T]) -> RawResponse[T]:
-    """Awaits the call of an async method, and requests its response.
-
-    Raises:
-        TypeError: The call has no single response.
-    """
-    if not isawaitable(call):
-        raise TypeError("expected an async method, such as `mistral.datasets.list_async`")
-    response: Any = await _Requested(client, call)
-    return response  # type: ignore[no-any-return]
-
-
-class _Requested(Generic[T]):
-    """An awaitable that requests the response during the first step of a call, which creates the request."""
-
-    def __init__(self, client: Client, call: Awaitable[T]) -> None:
-        self._client = client
-        self._steps = call.__await__()
-        self._started = False
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        return self  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
-
-    def __iter__(self) -> Any:
-        return self
-
-    def __next__(self) -> Any:
-        return self.send(None)
-
-    def send(self, value: Any) -> Any:
-        if self._started:
-            return self._steps.send(value)
-        self._started = True
-        try:
-            return self._client.raw(self._steps.send, value)
-        except TypeError:
-            self._steps.close()
-            raise
-
-    def throw(self, *raised: Any) -> Any:
-        return self._steps.throw(*raised)
-
-    def close(self) -> None:
-        self._steps.close()

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from mistral_datasets import _native
-from mistral_datasets._native import ImportTask
-from mistral_datasets._options import CallOptions, Unpack
-
-if TYPE_CHECKING:
-    from mistral_datasets._native import Client
+from mistral_datasets._compat import Unpack
+from mistral_datasets._native import Client, ImportTask
+from mistral_datasets._options import CallOptions
 
 
 class TaskMethods:
     """Methods of `ImportTask` and `TaskHandle`."""
 
-    if TYPE_CHECKING:
+    @property
+    def _client(self) -> Client | None:
+        """The client that returned the task."""
+        raise NotImplementedError
 
-        @property
-        def _client(self) -> Client | None: ...
-        @property
-        def dataset_id(self) -> str: ...
-        @property
-        def id(self) -> str: ...
+    @property
+    def dataset_id(self) -> str:
+        """ID of the dataset that the task imports into."""
+        raise NotImplementedError
+
+    @property
+    def id(self) -> str:
+        """ID of the task."""
+        raise NotImplementedError
 
     def refresh(self, **options: Unpack[CallOptions]) -> ImportTask:
         """Fetches the current state of the task.
@@ -97,7 +100,7 @@ class TaskMethods:
     async def wait_async(
         self,
         *,
-        timeout: float | timedelta | None = None,  # noqa: ASYNC109 - the server's task continues
+        timeout: float | timedelta | None = None,
         poll_interval: tuple[float | timedelta, float | timedelta] | None = None,
         on_progress: Callable[[ImportTask], object] | None = None,
     ) -> ImportTask:

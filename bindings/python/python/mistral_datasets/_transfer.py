@@ -29,12 +29,14 @@ def create_records(
     records: Any,
     concurrency: int,
     strategy: str,
-    on_error: str,
+    on_error: object,
     allow_unknown_keys: bool,
     resume: CreateReport | None,
     options: CallOptions,
 ) -> tuple[DrivenCall[CreateReport], _inputs.Input]:
     """Creates the call of `create_records` and its input."""
+    if not isinstance(on_error, str):
+        raise TypeError(f"on_error: expected 'stop' or 'continue', found {type(on_error).__name__}")
     if on_error not in ("stop", "continue"):
         raise ValueError(f"on_error: expected 'stop' or 'continue', found {on_error!r}")
     _inputs.check_iterable(

@@ -13,7 +13,8 @@ from uuid import UUID
 
 from mistral_datasets import _native
 from mistral_datasets._bulk import Bulk
-from mistral_datasets._options import CallOptions, Unpack
+from mistral_datasets._compat import Unpack
+from mistral_datasets._options import CallOptions
 from mistral_datasets._typed import P
 from mistral_datasets.enums import RecordSource
 from mistral_datasets.models import (
@@ -67,7 +68,8 @@ class Records:
         Example:
             >>> mistral.datasets.records.bulk_delete(dataset_record_ids=dataset_record_ids)
         """
-        self._native.bulk_delete(dataset_record_ids, options)
+        response: None = self._native.bulk_delete(dataset_record_ids, options)
+        return response
 
     async def bulk_delete_async(self, dataset_record_ids: Iterable[str | UUID], **options: Unpack[CallOptions]) -> None:
         """Deletes up to 500 records in one request.
@@ -87,7 +89,8 @@ class Records:
         Example:
             >>> await mistral.datasets.records.bulk_delete_async(dataset_record_ids=dataset_record_ids)
         """
-        await self._native.bulk_delete_async(dataset_record_ids, options)
+        response: None = await self._native.bulk_delete_async(dataset_record_ids, options)
+        return response
 
     def fetch(self, dataset_record_id: str | UUID, **options: Unpack[CallOptions]) -> DatasetRecord:
         """Returns a record.
@@ -153,7 +156,8 @@ class Records:
         Example:
             >>> mistral.datasets.records.delete(dataset_record_id=dataset_record_id)
         """
-        self._native.delete(dataset_record_id, options)
+        response: None = self._native.delete(dataset_record_id, options)
+        return response
 
     async def delete_async(self, dataset_record_id: str | UUID, **options: Unpack[CallOptions]) -> None:
         """Deletes a record from its dataset.
@@ -171,7 +175,8 @@ class Records:
         Example:
             >>> await mistral.datasets.records.delete_async(dataset_record_id=dataset_record_id)
         """
-        await self._native.delete_async(dataset_record_id, options)
+        response: None = await self._native.delete_async(dataset_record_id, options)
+        return response
 
     def update_payload(
         self, dataset_record_id: str | UUID, *, payload: JSONObject, **options: Unpack[CallOptions]
@@ -194,7 +199,8 @@ class Records:
         Example:
             >>> mistral.datasets.records.update_payload(dataset_record_id=dataset_record_id, payload=payload)
         """
-        self._native.update_payload(dataset_record_id, payload, options)
+        response: None = self._native.update_payload(dataset_record_id, payload, options)
+        return response
 
     async def update_payload_async(
         self, dataset_record_id: str | UUID, *, payload: JSONObject, **options: Unpack[CallOptions]
@@ -219,7 +225,8 @@ class Records:
             ...     dataset_record_id=dataset_record_id, payload=payload
             ... )
         """
-        await self._native.update_payload_async(dataset_record_id, payload, options)
+        response: None = await self._native.update_payload_async(dataset_record_id, payload, options)
+        return response
 
     def update_properties(
         self, dataset_record_id: str | UUID, *, properties: JSONObject | None, **options: Unpack[CallOptions]
@@ -242,7 +249,8 @@ class Records:
         Example:
             >>> mistral.datasets.records.update_properties(dataset_record_id=dataset_record_id, properties=properties)
         """
-        self._native.update_properties(dataset_record_id, properties, options)
+        response: None = self._native.update_properties(dataset_record_id, properties, options)
+        return response
 
     async def update_properties_async(
         self, dataset_record_id: str | UUID, *, properties: JSONObject | None, **options: Unpack[CallOptions]
@@ -267,7 +275,8 @@ class Records:
             ...     dataset_record_id=dataset_record_id, properties=properties
             ... )
         """
-        await self._native.update_properties_async(dataset_record_id, properties, options)
+        response: None = await self._native.update_properties_async(dataset_record_id, properties, options)
+        return response
 
     def judge(
         self, dataset_record_id: str | UUID, *, judge_definition: JSONObject | None, **options: Unpack[CallOptions]
@@ -619,7 +628,8 @@ class Datasets(Bulk):
         Example:
             >>> mistral.datasets.delete(dataset_id=dataset_id)
         """
-        self._native.delete(dataset_id, options)
+        response: None = self._native.delete(dataset_id, options)
+        return response
 
     async def delete_async(self, dataset_id: str | UUID, **options: Unpack[CallOptions]) -> None:
         """Deletes a dataset and all of its records.
@@ -637,7 +647,8 @@ class Datasets(Bulk):
         Example:
             >>> await mistral.datasets.delete_async(dataset_id=dataset_id)
         """
-        await self._native.delete_async(dataset_id, options)
+        response: None = await self._native.delete_async(dataset_id, options)
+        return response
 
     def list_records(
         self,

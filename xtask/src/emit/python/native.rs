@@ -225,10 +225,7 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
     text.push_str(
         "\n#![allow(clippy::too_many_arguments, reason = \"they are arguments in Python\")]\n",
     );
-    let _ = writeln!(
-        text,
-        "\n//! The operations of `{group}`.\n"
-    );
+    let _ = writeln!(text, "\n//! The operations of `{group}`.\n");
     text.push_str(&imports(
         &methods,
         &[

@@ -7,7 +7,7 @@ use super::text::{
     listing_arguments, method_doc, module, name, own_imports, pager_doc, pager_name, return_type,
 };
 use crate::emit::preamble;
-use crate::model::{Argument, Listing, Model, Operation, Response};
+use crate::model::{Argument, Listing, Model, Operation};
 
 /// Emits `resources.py`.
 pub fn emit(model: &Model) -> Result<String, String> {
@@ -42,7 +42,9 @@ pub fn emit(model: &Model) -> Result<String, String> {
             let _ = writeln!(text, "from mistral_datasets.{module} import {base}");
         }
     }
-    text.push_str("from mistral_datasets._options import CallOptions, Unpack\n");
+    text.push_str(
+        "from mistral_datasets._compat import Unpack\nfrom mistral_datasets._options import CallOptions\n",
+    );
     import(&mut text, "mistral_datasets._typed", &["P"]);
     let (enums, types) = own_imports(model, &classes);
     text.push_str(&enums);
@@ -145,13 +147,9 @@ fn method(model: &Model, operation: &Operation, style: Style) -> Result<String, 
     };
     let native_name = format!("{}{}", operation.name, style.suffix());
     let returned = return_type(operation);
-    let body = match operation.success.response {
-        Response::Empty => call(&format!("{wait}self._native.{native_name}"), &passed),
-        _ => {
-            let assigned = format!("response: {returned} = {wait}self._native.{native_name}");
-            call(&assigned, &passed) + "        return response\n"
-        }
-    };
+    // Also without a result: `Mistral.raw` returns the response through the method.
+    let assigned = format!("response: {returned} = {wait}self._native.{native_name}");
+    let body = call(&assigned, &passed) + "        return response\n";
     Ok(format!(
         "\n{}:\n{}{body}",
         signature(&format!("{keyword} {native_name}"), &parameters, &returned),
@@ -176,17 +174,15 @@ fn pager(model: &Model, operation: &Operation, listing: &Listing) -> Result<Stri
     if typed {
         passed.push("payload_type".to_owned());
     }
-    passed
-        .extend(["page_size", "prefetch", "limit", "strict", "options"].map(str::to_owned));
+    passed.extend(["page_size", "prefetch", "limit", "strict", "options"].map(str::to_owned));
     let name = format!("def {}", pager_name(operation));
     let plain = format!("Pager[{}]", listing.item);
     let mut text = String::new();
     let mut all = [first.clone(), last.clone()].concat();
     let mut returned = plain.clone();
     if typed {
-        let with_type = |ty: &str| {
-            [first.clone(), vec![format!("payload_type: {ty}")], last.clone()].concat()
-        };
+        let with_type =
+            |ty: &str| [first.clone(), vec![format!("payload_type: {ty}")], last.clone()].concat();
         for (ty, returned) in [("None = None", &*plain), ("type[P]", "Pager[TypedRecord[P]]")] {
             let signature = signature(&name, &with_type(ty), returned);
             let _ = write!(text, "\n    @overload\n{signature}: ...\n");
@@ -215,10 +211,7 @@ fn call(function: &str, arguments: &[String]) -> String {
     if inner.len() <= WIDTH + 1 {
         return format!("        {function}(\n{inner}        )\n");
     }
-    format!(
-        "        {function}(\n            {},\n        )\n",
-        arguments.join(",\n            ")
-    )
+    format!("        {function}(\n            {},\n        )\n", arguments.join(",\n            "))
 }
 
 /// Formats a method's signature on one line, or on several if it is too long, without the final colon.

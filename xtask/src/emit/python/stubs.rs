@@ -2,9 +2,7 @@
 
 use std::fmt::Write;
 
-use super::text::{
-    docstring, field_type, is_class, is_task, name, own_imports, returned,
-};
+use super::text::{docstring, field_type, is_class, is_task, name, own_imports, returned};
 use crate::emit::preamble;
 use crate::model::{Field, Kind, Model, Schema};
 

@@ -169,7 +169,8 @@ pub fn id_arguments<'a>(
 ) -> (Vec<Argument<'a>>, Vec<Argument<'a>>) {
     operation.arguments(model).into_iter().partition(|argument| {
         let name = &argument.field.name;
-        let is_id = argument.place == Place::Path || name.ends_with("_id") || name.ends_with("_ids");
+        let is_id =
+            argument.place == Place::Path || name.ends_with("_id") || name.ends_with("_ids");
         argument.field.required && is_id
     })
 }
