@@ -253,3 +253,27 @@ async def test_progress_is_a_bool_or_a_function(workspace: Workspace) -> None:
         await workspace.datasets.create_records(dataset.id, [{"messages": []}], progress=progress)
     with pytest.raises(TypeError, match="progress: expected bool, a function or None, found int"):
         await workspace.datasets.create_records(dataset.id, [{"messages": []}], progress=5)
+
+
+async def test_every_kind_of_call_has_a_server_url(workspace: Workspace) -> None:
+    for name, call in (await calls(workspace)).items():
+        if name != "open_link":
+            error = await error_of(call, server_url=UNREACHABLE, max_retries=0)
+            assert isinstance(error, errors.ConnectionError), name
+
+
+async def test_the_deadline_of_an_import_covers_neither_upload_nor_waiting(workspace: Workspace) -> None:
+    dataset = await workspace.dataset()
+    file_id = await workspace.file('{"messages": []}\n')
+    sources: list[tuple[Callable[..., Any], Any]] = [
+        (workspace.datasets.import_from_file, file_id),
+        (workspace.datasets.import_jsonl, ['{"messages": []}']),
+    ]
+    for call, source in sources:
+        workspace.inject_fault(task_delay_ms=700, operation="import_from_file")
+        workspace.inject_fault(delay_ms=700, operation="upload_file")
+        await call(dataset.id, source, wait=True, deadline=0.5)
+        workspace.clear_faults()
+    workspace.inject_fault(delay_ms=20_000, operation="import_from_file")
+    error = await error_of(workspace.datasets.import_from_file, dataset.id, file_id, wait=True, deadline=0.1)
+    assert isinstance(error, errors.TimeoutError)

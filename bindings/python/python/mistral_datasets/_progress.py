@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
+from mistral_datasets._compat import Self
+
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import NoReturn
 
     from tqdm.auto import tqdm
-    from typing_extensions import Self
 
 
 class Progress(NamedTuple):
