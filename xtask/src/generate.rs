@@ -196,7 +196,7 @@ mod tests {
             &["def colour(self) -> str | None", "The colour of the dataset"],
         ),
         (
-            "bindings/python/python/mistral_datasets/resources.pyi",
+            "bindings/python/python/mistral_datasets/resources.py",
             &["def freeze(", "async def freeze_async("],
         ),
         ("bindings/node/src/generated/datasets.rs", &["freeze"]),

@@ -11,9 +11,11 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::{MutexExt, PyOnceLock};
 use tokio::task::AbortHandle;
+use tracing::Instrument;
 
 use crate::convert::{ConvertContext, IntoPython};
 use crate::interpreter;
+use crate::log_context;
 use crate::raw_response;
 use crate::runtime;
 
@@ -71,6 +73,7 @@ impl Call {
         let call = self.call.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).take();
         let call =
             call.ok_or_else(|| PyRuntimeError::new_err("the call has already been started"))?;
+        let call = call.instrument(log_context::span());
         let task = runtime::get(py)?.spawn(async move {
             let resolve = Resolve { convert: Mutex::new(Some(call.await)) };
             // Fails if the loop was closed in the meantime. Then the result is not needed.

@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyDict, PyMapping, PyTuple};
 
-use crate::arguments::{Id, choice, number};
+use crate::arguments::{Argument, Id, choice, number, optional, required, wrong_type};
 use crate::driven_call::{DrivenCall, Driver, InputItem, Reply};
 use crate::export::ExportedRecord;
 use crate::generated::DatasetRecord;
@@ -26,26 +26,30 @@ use crate::options::Seconds;
 use crate::report::{CreateReport, ImportReport};
 use crate::session::Session;
 
-/// Creates records from an iterable.
+/// Creates the call of `create_records`. `method` is its public name.
 #[pyfunction]
-#[pyo3(signature = (client, dataset_id, /, *, concurrency, strategy, continue_on_error, allow_unknown_keys, allow_empty, resume, length))]
+#[pyo3(signature = (client, method, dataset_id, /, *, concurrency, strategy, continue_on_error, allow_unknown_keys, allow_empty, resume, length, options))]
 #[allow(clippy::too_many_arguments, reason = "they are keyword arguments in Python")]
 pub fn create_records(
     client: &Bound<'_, Session>,
-    dataset_id: Id,
-    concurrency: i64,
-    strategy: &str,
+    method: &str,
+    dataset_id: &Bound<'_, PyAny>,
+    concurrency: &Bound<'_, PyAny>,
+    strategy: &Bound<'_, PyAny>,
     continue_on_error: bool,
-    allow_unknown_keys: bool,
+    allow_unknown_keys: &Bound<'_, PyAny>,
     allow_empty: bool,
-    resume: Option<&Bound<'_, CreateReport>>,
+    resume: &Bound<'_, PyAny>,
     length: Option<usize>,
+    options: &Bound<'_, PyDict>,
 ) -> PyResult<DrivenCall> {
-    let py = client.py();
     let session = client.get();
-    let datasets = session.client(py)?.datasets();
-    let strategy: Strategy = choice(py, strategy)?;
-    let resume = resume.map(|report| report.get().report().clone());
+    let datasets = session.client_with(options, method)?.datasets();
+    let dataset_id: Id = required(dataset_id, "dataset_id")?;
+    let concurrency: i64 = required(concurrency, "concurrency")?;
+    let strategy: Strategy = choice(strategy, "strategy")?;
+    let allow_unknown_keys: bool = required(allow_unknown_keys, "allow_unknown_keys")?;
+    let resume: Option<Py<CreateReport>> = optional(resume, "resume")?;
     Ok(DrivenCall::new(session, |driver| {
         let on_progress = driver.transfer_progress();
         let records = Records { length, items: input_stream(driver) };
@@ -58,34 +62,50 @@ pub fn create_records(
             .allow_empty(allow_empty)
             .on_progress(on_progress);
         if let Some(report) = resume {
-            call = call.resume(report);
+            call = call.resume(report.get().report().clone());
         }
         call.into_future()
     }))
 }
 
-/// Imports JSONL from a path, from bytes, or from input that Python provides.
+impl Argument for Py<CreateReport> {
+    const EXPECTED: &'static str = "the CreateReport of an earlier call";
+
+    fn from_value(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let report = value.cast::<CreateReport>().map_err(|_| wrong_type::<Self>(value))?;
+        Ok(report.clone().unbind())
+    }
+}
+
+/// Creates the call of `import_jsonl`, from a path, from bytes, or from input that Python provides. `method` is its public name.
 #[pyfunction]
-#[pyo3(signature = (client, dataset_id, /, *, path, content, lenient, allow_unknown_keys, compression, max_file_bytes, wait, timeout, resume))]
+#[pyo3(signature = (client, method, dataset_id, /, *, path, content, lenient, allow_unknown_keys, compression, max_file_bytes, wait, wait_timeout, resume, options))]
 #[allow(clippy::too_many_arguments, reason = "they are keyword arguments in Python")]
 pub fn import_jsonl(
     client: &Bound<'_, Session>,
-    dataset_id: Id,
+    method: &str,
+    dataset_id: &Bound<'_, PyAny>,
     path: Option<PathBuf>,
     content: Option<PyBackedBytes>,
-    lenient: bool,
-    allow_unknown_keys: bool,
-    compression: &str,
-    max_file_bytes: Option<i64>,
-    wait: bool,
-    timeout: Option<Seconds>,
-    resume: Option<&Bound<'_, ImportReport>>,
+    lenient: &Bound<'_, PyAny>,
+    allow_unknown_keys: &Bound<'_, PyAny>,
+    compression: &Bound<'_, PyAny>,
+    max_file_bytes: &Bound<'_, PyAny>,
+    wait: &Bound<'_, PyAny>,
+    wait_timeout: &Bound<'_, PyAny>,
+    resume: &Bound<'_, PyAny>,
+    options: &Bound<'_, PyDict>,
 ) -> PyResult<DrivenCall> {
-    let py = client.py();
     let session = client.get();
-    let datasets = session.client(py)?.datasets();
-    let compression: Compression = choice(py, compression)?;
-    let resume = resume.map(|report| report.get().report().clone());
+    let datasets = session.client_with(options, method)?.datasets();
+    let dataset_id: Id = required(dataset_id, "dataset_id")?;
+    let lenient: bool = required(lenient, "lenient")?;
+    let allow_unknown_keys: bool = required(allow_unknown_keys, "allow_unknown_keys")?;
+    let compression: Compression = choice(compression, "compression")?;
+    let max_file_bytes: Option<i64> = optional(max_file_bytes, "max_file_bytes")?;
+    let wait: bool = required(wait, "wait")?;
+    let wait_timeout: Option<Seconds> = optional(wait_timeout, "wait_timeout")?;
+    let resume: Option<Py<ImportReport>> = optional(resume, "resume")?;
     Ok(DrivenCall::new(session, |driver| {
         let on_progress = driver.transfer_progress();
         let source = match (path, content) {
@@ -103,14 +123,23 @@ pub fn import_jsonl(
         if let Some(bytes) = max_file_bytes {
             call = call.max_file_bytes(number(bytes));
         }
-        if let Some(Seconds(timeout)) = timeout {
+        if let Some(Seconds(timeout)) = wait_timeout {
             call = call.timeout(timeout);
         }
         if let Some(report) = resume {
-            call = call.resume(report);
+            call = call.resume(report.get().report().clone());
         }
         call.into_future()
     }))
+}
+
+impl Argument for Py<ImportReport> {
+    const EXPECTED: &'static str = "the ImportReport of an earlier call";
+
+    fn from_value(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let report = value.cast::<ImportReport>().map_err(|_| wrong_type::<Self>(value))?;
+        Ok(report.clone().unbind())
+    }
 }
 
 /// Streams the input that Python provides. If the input fails, the last item is [`InputItem::Failure`].

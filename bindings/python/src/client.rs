@@ -6,6 +6,7 @@ use mistral_datasets::{ClientBuilder, Error, LocalData};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::arguments;
 use crate::awaitable;
 use crate::call;
 use crate::convert::{ConvertContext, IntoPython};
@@ -42,12 +43,12 @@ impl Session {
     fn create(
         py: Python<'_>,
         options: &Bound<'_, PyDict>,
-        proxy: Option<String>,
+        proxy: &Bound<'_, PyAny>,
         ca_certificates: Option<Vec<u8>>,
     ) -> PyResult<Self> {
         let mut builder = with_user_agent(py, mistral_datasets::Client::builder())
             .options(options::parse(options)?);
-        if let Some(url) = proxy {
+        if let Some(url) = arguments::optional::<String>(proxy, "proxy")? {
             builder = builder.proxy(url);
         }
         if let Some(certificates) = ca_certificates {
@@ -98,15 +99,28 @@ impl Session {
     }
 
     /// Opens a presigned URL.
-    #[pyo3(signature = (url, /))]
-    fn open_link(&self, py: Python<'_>, url: String) -> PyResult<Py<PyAny>> {
-        call::block(py, file::open_link(self.client(py)?, url))
+    #[pyo3(signature = (url, options, /))]
+    fn open_link(
+        &self,
+        py: Python<'_>,
+        url: &Bound<'_, PyAny>,
+        options: &Bound<'_, PyDict>,
+    ) -> PyResult<Py<PyAny>> {
+        let url = arguments::required(url, "url")?;
+        call::block(py, file::open_link(self.client_with(options, "open_link")?, url))
     }
 
     /// Returns an awaitable that opens a presigned URL.
-    #[pyo3(signature = (url, /))]
-    fn open_link_async<'py>(&self, py: Python<'py>, url: String) -> PyResult<Bound<'py, PyAny>> {
-        awaitable::coroutine(py, "Client.open_link_async", file::open_link(self.client(py)?, url))
+    #[pyo3(signature = (url, options, /))]
+    fn open_link_async<'py>(
+        &self,
+        py: Python<'py>,
+        url: &Bound<'_, PyAny>,
+        options: &Bound<'_, PyDict>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let url = arguments::required(url, "url")?;
+        let link = file::open_link(self.client_with(options, "open_link_async")?, url);
+        awaitable::coroutine(py, "Client.open_link_async", link)
     }
 
     /// Closes the client and stops a local server.

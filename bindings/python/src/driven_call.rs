@@ -19,6 +19,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBytes;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use crate::awaitable;
 use crate::call;
@@ -133,7 +134,7 @@ impl Driver {
 }
 
 /// A call that Python drives by handling its events.
-#[pyclass(frozen, module = "mistral_datasets._native")]
+#[pyclass(frozen, generic, module = "mistral_datasets._native")]
 pub struct DrivenCall {
     process: u32,
     session: Session,
@@ -157,7 +158,7 @@ impl EventStream {
     async fn next(&mut self) -> Option<Event> {
         if let Some(call) = self.call.take() {
             // Set only once, because the call can be taken only once.
-            let _ = self.task.set(AbortOnDropHandle::new(tokio::spawn(call)));
+            let _ = self.task.set(AbortOnDropHandle::new(tokio::spawn(call.in_current_span())));
         }
         loop {
             if let Some(update) = self.updates.pop() {

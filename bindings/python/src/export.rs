@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 use tokio_util::io::ReaderStream;
 use uuid::Uuid;
 
-use crate::arguments::{Id, choice};
+use crate::arguments::{Id, choice, required};
 use crate::convert::{self, ConvertContext, IntoPython};
 use crate::driven_call::{DrivenCall, Driver, Reply};
 use crate::fields::{ExtraFields, Field};
@@ -30,18 +30,21 @@ const CHUNK_BYTES: usize = 256 << 10;
 /// The maximum number of records that are converted at once.
 const BATCH_RECORDS: usize = 200;
 
-/// Exports a dataset to a path, or to a writer in Python.
+/// Creates the call of `export`, to a path or to a writer in Python. `method` is its public name.
 #[pyfunction]
-#[pyo3(signature = (client, dataset_id, /, *, path, compression))]
+#[pyo3(signature = (client, method, dataset_id, /, *, path, compression, options))]
 pub fn export(
     client: &Bound<'_, Session>,
-    dataset_id: Id,
+    method: &str,
+    dataset_id: &Bound<'_, PyAny>,
     path: Option<PathBuf>,
-    compression: &str,
+    compression: &Bound<'_, PyAny>,
+    options: &Bound<'_, PyDict>,
 ) -> PyResult<DrivenCall> {
     let session = client.get();
-    let datasets = session.client(client.py())?.datasets();
-    let compression: Compression = choice(client.py(), compression)?;
+    let datasets = session.client_with(options, method)?.datasets();
+    let dataset_id: Id = required(dataset_id, "dataset_id")?;
+    let compression: Compression = choice(compression, "compression")?;
     Ok(DrivenCall::new(session, |driver| {
         let export = datasets
             .export(dataset_id)
@@ -84,13 +87,16 @@ impl IntoPython for ExportReport {
 
 /// Creates the source of the records of an export.
 #[pyfunction]
-#[pyo3(signature = (client, dataset_id, payload_type, /))]
+#[pyo3(signature = (client, dataset_id, payload_type, options, /))]
 pub fn export_records(
     client: &Bound<'_, Session>,
-    dataset_id: Id,
-    payload_type: Option<Bound<'_, PyAny>>,
+    dataset_id: &Bound<'_, PyAny>,
+    payload_type: &Bound<'_, PyAny>,
+    options: &Bound<'_, PyDict>,
 ) -> PyResult<BatchSource> {
-    let convert = pager::payload_converter(client.py(), payload_type)?;
+    let session = client.get().with_keywords(options, "datasets.export_records")?;
+    let dataset_id: Id = required(dataset_id, "dataset_id")?;
+    let convert = pager::payload_converter(payload_type)?;
     let start = move |client: mistral_datasets::Client| {
         let records = client.datasets().export(dataset_id.clone()).records();
         let batches = records.try_ready_chunks(BATCH_RECORDS).flat_map(|chunk| {
@@ -104,7 +110,7 @@ pub fn export_records(
         });
         batches.boxed()
     };
-    Ok(BatchSource::new(client.get().clone(), start, convert))
+    Ok(BatchSource::new(session, start, convert))
 }
 
 /// The fields of an exported record, for conversion from JSON.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use mistral_datasets::RawJson;
+use mistral_datasets::{IntoId, RawJson};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -15,7 +15,7 @@ use pyo3::types::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::arguments::Id;
+use crate::arguments::{Argument, Id};
 use crate::convert::ConvertContext;
 use crate::json::{JsonType, LazyJson, encoding_problem};
 use crate::json_object::{self, counted};
@@ -208,9 +208,10 @@ impl Field for Uuid {
     }
 
     fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let id: Id =
-            value.extract().map_err(|_| wrong_type("a UUID as str or uuid.UUID", value))?;
-        Self::try_parse(id.as_str())
+        let id = Id::from_value(value)
+            .map_err(|_| wrong_type("a UUID as str or uuid.UUID", value))?
+            .into_id();
+        Self::try_parse(&id)
             .map_err(|_| PyValueError::new_err(": expected a UUID; the string has another format"))
     }
 }

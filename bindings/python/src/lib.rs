@@ -5,10 +5,10 @@
 //!
 //! Modules depend only on modules of lower layers, or on earlier modules of their own layer:
 //!
-//! 1. The interpreter: `interpreter` (threads and shutdown), `logging`, `runtime` (worker threads), `raw_response`.
-//! 2. The client: `options`, `error` (exceptions), `blocking` (single-threaded runtimes), `session` (survives forks).
-//! 3. Values: `convert` (results), `json`, `json_object`, `arguments`, `fields`, `model` (responses), `report`.
-//! 4. Calls: `awaitable`, `call`, `driven_call` (calls with Python callbacks), `file`, `pager`, `task`.
+//! 1. The interpreter: `interpreter` (threads and shutdown), `log_context`, `logging`, `runtime` (worker threads), `raw_response`.
+//! 2. The client: `arguments`, `options`, `error` (exceptions), `blocking` (single-threaded runtimes), `session` (survives forks).
+//! 3. Values: `convert` (results), `json`, `json_object`, `fields`, `model` (responses), `report`.
+//! 4. Calls: `awaitable`, `call`, `driven_call` (calls with Python callbacks), `file`, `body` (arguments), `pager`, `task`.
 //! 5. The API: `generated` (a class per response and resource, from the OpenAPI document), `export`, `bulk`, `client`, `testing`.
 
 #![allow(missing_debug_implementations, reason = "Python classes implement `__repr__` instead")]
@@ -16,6 +16,7 @@
 mod arguments;
 mod awaitable;
 mod blocking;
+mod body;
 mod bulk;
 mod call;
 mod client;
@@ -29,6 +30,7 @@ mod generated;
 mod interpreter;
 mod json;
 mod json_object;
+mod log_context;
 mod logging;
 mod model;
 mod options;
@@ -52,9 +54,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let shut_down = wrap_pyfunction!(interpreter::shut_down, module)?;
     module.py().import("atexit")?.call_method1("register", (shut_down,))?;
     module.add_class::<session::Session>()?;
-    module.add_class::<options::RetryPolicy>()?;
     module.add_class::<file::Content>()?;
-    module.add_class::<task::Handle>()?;
     module.add_class::<driven_call::DrivenCall>()?;
     module.add_class::<bulk::RecordBatch>()?;
     module.add_class::<testing::TestServer>()?;
@@ -76,5 +76,13 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(json_object::object_to_json, module)?)?;
     module.add_function(wrap_pyfunction!(json_object::object_from_json, module)?)?;
     module.add_function(wrap_pyfunction!(export::payload_json, module)?)?;
+    module.add_function(wrap_pyfunction!(arguments::id_text, module)?)?;
+    module.add_function(wrap_pyfunction!(options::seconds, module)?)?;
+    module.add_function(wrap_pyfunction!(options::retries, module)?)?;
+    module.add_function(wrap_pyfunction!(task::refresh_task, module)?)?;
+    module.add_function(wrap_pyfunction!(task::refresh_task_async, module)?)?;
+    module.add_function(wrap_pyfunction!(task::wait_for_task, module)?)?;
+    module.add_function(wrap_pyfunction!(task::wait_for_task_async, module)?)?;
+    module.add_function(wrap_pyfunction!(task::watch_task, module)?)?;
     generated::register(module)
 }

@@ -20,8 +20,10 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_core::span::Current;
 
 use crate::interpreter;
+use crate::log_context;
 
 /// The name of the logger, and of the crate whose events it receives.
 const NAME: &str = "mistral_datasets";
@@ -119,13 +121,16 @@ fn interrupt(py: Python<'_>, raised: PyErr) {
     }
 }
 
-/// Forwards the client's events and ignores spans.
+/// Forwards the client's events. The only spans are those of [`log_context`].
 struct Forward;
 
 impl Subscriber for Forward {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        let is_ours = metadata.target().split("::").next() == Some(NAME);
-        if is_ours && metadata.is_event() { Interest::sometimes() } else { Interest::never() }
+        if is_event(metadata) || is_context(metadata) {
+            Interest::sometimes()
+        } else {
+            Interest::never()
+        }
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -133,7 +138,8 @@ impl Subscriber for Forward {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        python_level(*metadata.level()) >= MIN_LEVEL.load(Ordering::Relaxed) && metadata.is_event()
+        python_level(*metadata.level()) >= MIN_LEVEL.load(Ordering::Relaxed)
+            && (is_event(metadata) || is_context(metadata))
     }
 
     fn event(&self, event: &Event<'_>) {
@@ -158,14 +164,41 @@ impl Subscriber for Forward {
         });
     }
 
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        log_context::create(attributes.metadata())
+    }
+
+    fn clone_span(&self, id: &Id) -> Id {
+        log_context::retain(id)
+    }
+
+    fn try_close(&self, id: Id) -> bool {
+        log_context::release(&id);
+        false
+    }
+
+    fn enter(&self, id: &Id) {
+        log_context::enter(id);
+    }
+
+    fn exit(&self, id: &Id) {
+        log_context::exit(id);
+    }
+
+    fn current_span(&self) -> Current {
+        log_context::current()
     }
 
     fn record(&self, _: &Id, _: &Record<'_>) {}
     fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
+}
+
+fn is_event(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event() && metadata.target().split("::").next() == Some(NAME)
+}
+
+fn is_context(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && metadata.target() == log_context::TARGET
 }
 
 /// The message of an event, followed by its other fields as `name=value`.
@@ -178,7 +211,15 @@ struct Message {
 impl Message {
     fn log(&self, py: Python<'_>, logger: &Bound<'_, PyAny>, level: usize) -> PyResult<()> {
         let text = format!("{}{}", self.message, self.fields);
-        logger.call_method1(intern!(py, "log"), (level, "%s", text))?;
+        match log_context::copy(py)? {
+            Some(context) => {
+                let log = logger.getattr(intern!(py, "log"))?;
+                context.call_method1(intern!(py, "run"), (log, level, "%s", text))?;
+            }
+            None => {
+                logger.call_method1(intern!(py, "log"), (level, "%s", text))?;
+            }
+        }
         Ok(())
     }
 }

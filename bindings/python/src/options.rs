@@ -1,114 +1,37 @@
-//! Client and request options.
+//! Client and call options.
 
 use std::time::Duration;
 
 use mistral_datasets::Options;
 use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyInt, PyMapping, PyString, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyDict, PyMapping, PyString};
 
-/// Controls how often and after what delay failed requests are retried. Times are in seconds.
-///
-/// Options that are not given keep the value of the client that the policy is passed to, or their default.
-#[pyclass(name = "RetryPolicy", frozen, eq, hash, get_all, module = "mistral_datasets")]
-#[derive(PartialEq, Hash)]
-pub struct RetryPolicy {
-    /// Maximum number of retries after the first attempt.
-    max_retries: Option<u32>,
-    /// Maximum delay before the first retry.
-    first_delay: Option<Seconds>,
-    /// Upper limit of the delay between retries, without `Retry-After`.
-    max_delay: Option<Seconds>,
-    /// Longest `Retry-After` that is honored.
-    max_retry_after: Option<Seconds>,
-    /// Whether POST requests are retried after status 503 with `Retry-After`.
-    retry_unavailable_writes: Option<bool>,
-}
+use crate::arguments::{self, Argument, described};
+use crate::error;
 
-#[pymethods]
-impl RetryPolicy {
-    #[new]
-    #[pyo3(signature = (max_retries=None, *, first_delay=None, max_delay=None, max_retry_after=None, retry_unavailable_writes=None))]
-    fn new(
-        max_retries: Option<u32>,
-        first_delay: Option<Seconds>,
-        max_delay: Option<Seconds>,
-        max_retry_after: Option<Seconds>,
-        retry_unavailable_writes: Option<bool>,
-    ) -> Self {
-        Self { max_retries, first_delay, max_delay, max_retry_after, retry_unavailable_writes }
-    }
-
-    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let mut arguments: Vec<String> = self.max_retries.iter().map(u32::to_string).collect();
-        for (name, delay) in self.delays() {
-            if let Some(delay) = delay {
-                arguments.push(format!("{name}={}", delay.into_pyobject(py)?.repr()?));
-            }
-        }
-        if let Some(retry) = self.retry_unavailable_writes {
-            let retry = if retry { "True" } else { "False" };
-            arguments.push(format!("retry_unavailable_writes={retry}"));
-        }
-        Ok(format!("RetryPolicy({})", arguments.join(", ")))
-    }
-
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
-        let py = slf.py();
-        let keywords = PyDict::new(py);
-        keywords.set_item("max_retries", slf.get().max_retries)?;
-        keywords.set_item("retry_unavailable_writes", slf.get().retry_unavailable_writes)?;
-        for (name, delay) in slf.get().delays() {
-            keywords.set_item(name, delay)?;
-        }
-        let partial = py.import("functools")?.getattr("partial")?;
-        let constructor = partial.call((slf.get_type(),), Some(&keywords))?;
-        (constructor, PyTuple::empty(py)).into_pyobject(py)
-    }
-}
-
-impl RetryPolicy {
-    fn delays(&self) -> [(&'static str, Option<Seconds>); 3] {
-        [
-            ("first_delay", self.first_delay),
-            ("max_delay", self.max_delay),
-            ("max_retry_after", self.max_retry_after),
-        ]
-    }
-
-    fn to_client(&self) -> mistral_datasets::RetryPolicy {
-        let mut policy = mistral_datasets::RetryPolicy::new();
-        if let Some(retries) = self.max_retries {
-            policy = policy.max_retries(retries);
-        }
-        if let Some(Seconds(delay)) = self.first_delay {
-            policy = policy.first_delay(delay);
-        }
-        if let Some(Seconds(delay)) = self.max_delay {
-            policy = policy.max_delay(delay);
-        }
-        if let Some(Seconds(delay)) = self.max_retry_after {
-            policy = policy.max_retry_after(delay);
-        }
-        if let Some(retry) = self.retry_unavailable_writes {
-            policy = policy.retry_unavailable_writes(retry);
-        }
-        policy
-    }
-}
-
-/// A duration that is a number of seconds in Python.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// A duration, which is a number of seconds or a `timedelta` in Python.
+#[derive(Clone, Copy)]
 pub struct Seconds(pub Duration);
 
-impl<'py> FromPyObject<'_, 'py> for Seconds {
-    type Error = PyErr;
+impl Argument for Seconds {
+    const EXPECTED: &'static str = "a number of seconds or a timedelta";
 
-    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let seconds: f64 = value.extract()?;
+    fn from_value(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let seconds = match value.getattr_opt(intern!(value.py(), "total_seconds"))? {
+            Some(total_seconds) => total_seconds.call0()?.extract(),
+            None if value.is_instance_of::<PyBool>() => {
+                return Err(arguments::wrong_type::<Self>(value));
+            }
+            None => value.extract::<f64>(),
+        };
+        let seconds = seconds.map_err(|_| arguments::wrong_type::<Self>(value))?;
         Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| {
+            let value = value.str().map(|value| value.to_string()).unwrap_or_default();
             PyValueError::new_err(format!(
-                "expected a number of seconds, at least 0, found {seconds}"
+                "expected a duration of at least 0 seconds, found {value}"
             ))
         })
     }
@@ -124,78 +47,243 @@ impl<'py> IntoPyObject<'py> for Seconds {
     }
 }
 
-/// Parses `retries`: a policy or a number of retries.
-fn parse_retries(value: &Bound<'_, PyAny>) -> PyResult<mistral_datasets::RetryPolicy> {
-    if let Ok(policy) = value.cast::<RetryPolicy>() {
-        return Ok(policy.get().to_client());
+/// A number of milliseconds, as the official SDK has them.
+struct Milliseconds(Duration);
+
+impl Argument for Milliseconds {
+    const EXPECTED: &'static str = "a number of milliseconds";
+
+    fn from_value(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let milliseconds =
+            i64::from_value(value).map_err(|error| described::<Self>(error, value))?;
+        let milliseconds = u64::try_from(milliseconds).map_err(|_| {
+            PyValueError::new_err(format!("expected at least 0 milliseconds, found {milliseconds}"))
+        })?;
+        Ok(Self(Duration::from_millis(milliseconds)))
     }
-    if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() {
-        return Ok(mistral_datasets::RetryPolicy::new().max_retries(value.extract()?));
-    }
-    let found = value.get_type().name()?;
-    Err(PyTypeError::new_err(format!(
-        "expected mistral_datasets.RetryPolicy, a number of retries or None, found {found}"
-    )))
 }
 
-fn parse_headers(value: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
-    let mapping = value.cast::<PyMapping>()?;
-    mapping.items()?.iter().map(|pair| pair.extract()).collect()
+/// The number of retries after the first attempt.
+struct MaxRetries(u32);
+
+impl Argument for MaxRetries {
+    const EXPECTED: &'static str = "a number of retries";
+
+    fn from_value(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let number = i64::from_value(value).map_err(|error| described::<Self>(error, value))?;
+        number.try_into().map(Self).map_err(|_| {
+            PyValueError::new_err(format!("expected a number of retries from 0, found {number}"))
+        })
+    }
 }
 
-/// Converts milliseconds. A negative number becomes zero, which the client rejects.
-fn milliseconds(number: i64) -> Duration {
-    Duration::from_millis(number.try_into().unwrap_or(0))
+/// HTTP headers.
+struct Headers(Vec<(String, String)>);
+
+impl Argument for Headers {
+    const EXPECTED: &'static str = "a mapping of str to str";
+
+    fn from_value(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let mapping =
+            value.cast::<PyMapping>().map_err(|_| arguments::wrong_type::<Self>(value))?;
+        let pair = |pair: Bound<'_, PyAny>| {
+            let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
+            let Ok(name) = name.extract::<String>() else {
+                let found = arguments::type_name(&name)?;
+                return Err(wrong_header(&found, "a name"));
+            };
+            let Ok(value) = value.extract::<String>() else {
+                let found = arguments::type_name(&value)?;
+                return Err(wrong_header(&found, &format!("the value of '{name}'")));
+            };
+            Ok((name, value))
+        };
+        mapping.items()?.iter().map(pair).collect::<PyResult<_>>().map(Self)
+    }
 }
+
+fn wrong_header(found: &str, place: &str) -> PyErr {
+    PyTypeError::new_err(format!("expected {}, found {found} as {place}", Headers::EXPECTED))
+}
+
+/// Returns the number of seconds of a duration, or `None` for `None`.
+///
+/// # Errors
+/// `TypeError` or `ValueError` that names the argument.
+#[pyfunction]
+#[pyo3(signature = (name, value, /))]
+pub fn seconds(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+    let duration: Option<Seconds> = arguments::optional(value, name)?;
+    Ok(duration.map(|Seconds(duration)| duration.as_secs_f64()))
+}
+
+/// Returns the number of retries, or `None` for `None`.
+///
+/// # Errors
+/// `TypeError` or `ValueError` that names the argument.
+#[pyfunction]
+#[pyo3(signature = (name, value, /))]
+pub fn retries(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<u32>> {
+    let number: Option<MaxRetries> = arguments::optional(value, name)?;
+    Ok(number.map(|MaxRetries(number)| number))
+}
+
+/// Options that mean the same, the preferred one first. Only one of each pair can be given.
+const ALIASES: [(&str, &str); 5] = [
+    ("timeout", "timeout_ms"),
+    ("deadline", "deadline_ms"),
+    ("retry", "retries"),
+    ("max_retries", "retries"),
+    ("headers", "http_headers"),
+];
 
 /// Parses a dict of client options.
 ///
 /// # Errors
-/// `TypeError` for an unknown option or a value of the wrong type.
+/// `TypeError` for a value of the wrong type, or if an option is given together with its alias. `ConfigurationError` if a value is
+/// out of range.
 pub fn parse(options: &Bound<'_, PyDict>) -> PyResult<Options> {
-    options.iter().try_fold(Options::new(), |options, (name, value)| {
-        let name = name.cast_into::<PyString>()?;
-        let name = name.to_str()?;
-        set(options, name, &value).map_err(|error| with_option_name(name, error, value.py()))
-    })
+    apply(options, |name| Err(PyTypeError::new_err(format!("unknown option `{name}`"))))
 }
 
-fn set(options: Options, name: &str, value: &Bound<'_, PyAny>) -> PyResult<Options> {
-    Ok(match name {
-        _ if value.is_none() => options,
-        "api_key" => options.api_key(value.extract::<String>()?),
-        "server_url" => options.server_url(value.extract::<String>()?),
-        "timeout_ms" => options.timeout(milliseconds(value.extract()?)),
-        "deadline_ms" => options.deadline(milliseconds(value.extract()?)),
-        "retries" => options.retries(parse_retries(value)?),
-        "headers" | "http_headers" => parse_headers(value)?
-            .into_iter()
-            .fold(options, |options, (name, value)| options.header(name, value)),
-        _ => return Err(PyTypeError::new_err("unknown option")),
-    })
-}
-
-/// Prefixes an error's message with the option that it is about.
-fn with_option_name(name: &str, error: PyErr, py: Python<'_>) -> PyErr {
-    let message = format!("{name}: {}", error.value(py));
-    if error.is_instance_of::<PyTypeError>(py) {
-        PyTypeError::new_err(message)
-    } else {
-        PyValueError::new_err(message)
-    }
-}
-
-/// Parses the keyword options that every operation accepts. Their names are those of the official SDK.
+/// Parses the keyword options of a call. `method` is the public name of the called method, such as `datasets.list`.
 ///
 /// # Errors
-/// `TypeError` for an unknown keyword or a value of the wrong type.
-pub fn parse_call_options(keywords: &Bound<'_, PyDict>) -> PyResult<Options> {
-    const NAMES: [&str; 4] = ["retries", "server_url", "timeout_ms", "http_headers"];
-    for name in keywords.keys() {
-        if !NAMES.contains(&name.cast::<PyString>()?.to_str()?) {
-            let message = format!("got an unexpected keyword argument '{name}'");
+/// As [`parse`], and `TypeError` for an unknown keyword.
+pub fn parse_call_options(keywords: &Bound<'_, PyDict>, method: &str) -> PyResult<Options> {
+    let unexpected = |name: &str| {
+        let py = keywords.py();
+        let create = py.import("mistral_datasets._options")?.getattr("unexpected_keyword")?;
+        Err(PyErr::from_value(create.call1((method, name))?))
+    };
+    if keywords.contains(intern!(keywords.py(), "api_key"))? {
+        return unexpected("api_key");
+    }
+    apply(keywords, unexpected)
+}
+
+fn apply(
+    given: &Bound<'_, PyDict>,
+    unexpected: impl Fn(&str) -> PyResult<Options>,
+) -> PyResult<Options> {
+    let mut options = Options::new();
+    for (name, value) in given {
+        let name = name.cast_into::<PyString>()?;
+        let name = name.to_str()?;
+        if value.is_none() && is_known(name) {
+            continue;
+        }
+        options = match name {
+            "api_key" => options.api_key(arguments::required::<String>(&value, name)?),
+            "server_url" => options.server_url(arguments::required::<String>(&value, name)?),
+            "timeout" => options.timeout(in_range::<Seconds>(&value, name)?.0),
+            "timeout_ms" => options.timeout(in_range::<Milliseconds>(&value, name)?.0),
+            "deadline" => options.deadline(in_range::<Seconds>(&value, name)?.0),
+            "deadline_ms" => options.deadline(in_range::<Milliseconds>(&value, name)?.0),
+            "retry" | "retries" => retry(options, &value, name)?,
+            // Set below, because it takes precedence over the policy.
+            "max_retries" => options,
+            "headers" | "http_headers" => arguments::required::<Headers>(&value, name)?
+                .0
+                .into_iter()
+                .fold(options, |options, (name, value)| options.header(name, value)),
+            _ => return unexpected(name),
+        };
+    }
+    for (option, alias) in ALIASES {
+        let is_given =
+            |name| Ok::<_, PyErr>(given.get_item(name)?.is_some_and(|value| !value.is_none()));
+        if is_given(option)? && is_given(alias)? {
+            let message = format!("`{option}` and `{alias}` are the same option; pass one of them");
             return Err(PyTypeError::new_err(message));
         }
     }
-    parse(keywords)
+    match given.get_item(intern!(given.py(), "max_retries"))? {
+        Some(value) if !value.is_none() => {
+            let MaxRetries(number) = in_range(&value, "max_retries")?;
+            Ok(options.retries(mistral_datasets::RetryPolicy::new().max_retries(number)))
+        }
+        _ => Ok(options),
+    }
+}
+
+fn is_known(name: &str) -> bool {
+    ["api_key", "server_url"].contains(&name)
+        || ALIASES.iter().any(|(option, alias)| *option == name || *alias == name)
+}
+
+/// Converts the value of an option. Like the client, it reports values out of range as `ConfigurationError`.
+fn in_range<T: Argument>(value: &Bound<'_, PyAny>, name: &str) -> PyResult<T> {
+    let py = value.py();
+    arguments::required(value, name).map_err(|error| {
+        match error.is_instance_of::<PyValueError>(py) {
+            true => error::configuration(py, &error.value(py).to_string()),
+            false => error,
+        }
+    })
+}
+
+/// Applies `retry` or its alias `retries`.
+fn retry(options: Options, value: &Bound<'_, PyAny>, name: &str) -> PyResult<Options> {
+    static POLICY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = value.py();
+    let policy = POLICY.import(py, "mistral_datasets._options", "RetryPolicy")?;
+    if value.is_instance(policy)? {
+        return Ok(options.retries(policy_of(value)?));
+    }
+    if name == "retries" {
+        if let Ok(number) = i64::from_value(value) {
+            let MaxRetries(_) = in_range(value, name)?;
+            let number = number.try_into().unwrap_or(u32::MAX);
+            return Ok(options.retries(mistral_datasets::RetryPolicy::new().max_retries(number)));
+        }
+        let convert = py.import("mistral_datasets._options")?.getattr("from_official")?;
+        let converted = convert.call1((value,))?;
+        if !converted.is_none() {
+            let (policy, deadline): (Bound<'_, PyAny>, Option<f64>) = converted.extract()?;
+            let options = options.retries(policy_of(&policy)?);
+            return Ok(match deadline {
+                Some(seconds) => options.deadline(Duration::from_secs_f64(seconds)),
+                None => options,
+            });
+        }
+    }
+    let expected = match name {
+        "retry" => "mistral_datasets.RetryPolicy",
+        _ => {
+            "mistral_datasets.RetryPolicy, a number of retries, or a RetryConfig of the official SDK"
+        }
+    };
+    let hint = match i64::from_value(value).is_ok() {
+        true => "; for a number of retries, use `max_retries`",
+        false => "",
+    };
+    let found = arguments::type_name(value)?;
+    Err(PyTypeError::new_err(format!("{name}: expected {expected}, found {found}{hint}")))
+}
+
+/// Converts a `RetryPolicy`, which has validated its settings.
+fn policy_of(value: &Bound<'_, PyAny>) -> PyResult<mistral_datasets::RetryPolicy> {
+    let setting = |name| value.getattr(name);
+    let delay = |name| {
+        let seconds: Option<f64> = setting(name)?.extract()?;
+        Ok::<_, PyErr>(seconds.map(Duration::from_secs_f64))
+    };
+    let mut policy = mistral_datasets::RetryPolicy::new();
+    if let Some(retries) = setting("max_retries")?.extract()? {
+        policy = policy.max_retries(retries);
+    }
+    if let Some(duration) = delay("first_delay")? {
+        policy = policy.first_delay(duration);
+    }
+    if let Some(duration) = delay("max_delay")? {
+        policy = policy.max_delay(duration);
+    }
+    if let Some(duration) = delay("max_retry_after")? {
+        policy = policy.max_retry_after(duration);
+    }
+    if let Some(retry) = setting("retry_unavailable_writes")?.extract()? {
+        policy = policy.retry_unavailable_writes(retry);
+    }
+    Ok(policy)
 }

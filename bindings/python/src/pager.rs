@@ -11,10 +11,10 @@ use futures::stream::{BoxStream, StreamExt};
 use mistral_datasets::{Client, Error, Pager as ClientPager};
 use pyo3::exceptions::{PyStopAsyncIteration, PyStopIteration};
 use pyo3::prelude::*;
-use pyo3::sync::{MutexExt, PyOnceLock};
+use pyo3::sync::MutexExt;
 use pyo3::types::{PyInt, PyList, PyNotImplemented};
 
-use crate::arguments::number;
+use crate::arguments::{number, optional};
 use crate::awaitable;
 use crate::call;
 use crate::convert::{ConvertContext, IntoPython};
@@ -53,16 +53,31 @@ pub type Batches = BoxStream<'static, Result<Batch, Error>>;
 #[derive(Clone, Copy)]
 pub struct PagerOptions {
     /// The number of items per page.
-    pub page_size: Option<i64>,
+    page_size: Option<i64>,
     /// The number of pages that are requested concurrently.
-    pub prefetch: Option<i64>,
+    prefetch: Option<i64>,
     /// The maximum number of items.
-    pub limit: Option<i64>,
+    limit: Option<i64>,
     /// When to raise because items may have been missed.
-    pub strict: Option<bool>,
+    strict: Option<bool>,
 }
 
 impl PagerOptions {
+    /// Converts the arguments of a method that returns a pager.
+    pub fn new(
+        page_size: &Bound<'_, PyAny>,
+        prefetch: &Bound<'_, PyAny>,
+        limit: &Bound<'_, PyAny>,
+        strict: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            page_size: optional(page_size, "page_size")?,
+            prefetch: optional(prefetch, "prefetch")?,
+            limit: optional(limit, "limit")?,
+            strict: optional(strict, "strict")?,
+        })
+    }
+
     fn apply<T: Send + 'static>(self, mut pager: ClientPager<T>) -> ClientPager<T> {
         if let Some(strict) = self.strict {
             pager = pager.strict(strict);
@@ -87,7 +102,7 @@ type Start = Box<dyn Fn(Client) -> Batches + Send + Sync>;
 type Count = Box<dyn Fn(Client) -> BoxFuture<'static, Result<u64, Error>> + Send + Sync>;
 
 /// A sequence of batches that can be iterated any number of times. Python's `Pager` and `ExportedRecords` wrap it.
-#[pyclass(frozen, module = "mistral_datasets._native")]
+#[pyclass(frozen, generic, module = "mistral_datasets._native")]
 pub struct BatchSource {
     session: Session,
     start: Start,
@@ -96,15 +111,13 @@ pub struct BatchSource {
     convert: Option<Py<PyAny>>,
 }
 
-/// Creates the `Pager` of a listing.
-pub fn create<T: IntoPython>(
-    py: Python<'_>,
+/// Creates the source of a listing's items. `convert` converts each of them.
+pub fn source<T: IntoPython>(
     session: Session,
     call: impl Fn(&Client) -> ClientPager<T> + Clone + Send + Sync + 'static,
     options: PagerOptions,
-    payload_type: Option<Bound<'_, PyAny>>,
-) -> PyResult<Py<PyAny>> {
-    static PAGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    convert: Option<Py<PyAny>>,
+) -> BatchSource {
     let start = {
         let call = call.clone();
         move |client: Client| {
@@ -119,23 +132,21 @@ pub fn create<T: IntoPython>(
         let pager = call(&client);
         async move { pager.count().await }.boxed()
     };
-    let source = BatchSource {
+    BatchSource {
         session,
         start: Box::new(start),
         count: Some(Box::new(count)),
         limit: options.limit.map(number),
-        convert: payload_converter(py, payload_type)?,
-    };
-    Ok(PAGER.import(py, "mistral_datasets._pager", "Pager")?.call1((source,))?.unbind())
+        convert,
+    }
 }
 
 /// Returns the function that converts a record to one with a typed payload, if a type is given.
-pub fn payload_converter(
-    py: Python<'_>,
-    payload_type: Option<Bound<'_, PyAny>>,
-) -> PyResult<Option<Py<PyAny>>> {
-    let Some(payload_type) = payload_type.filter(|given| !given.is_none()) else { return Ok(None) };
-    let converter = py.import("mistral_datasets._typed")?.getattr("converter")?;
+pub fn payload_converter(payload_type: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+    if payload_type.is_none() {
+        return Ok(None);
+    }
+    let converter = payload_type.py().import("mistral_datasets._typed")?.getattr("converter")?;
     Ok(Some(converter.call1((payload_type,))?.unbind()))
 }
 
@@ -154,7 +165,7 @@ impl BatchSource {
         Ok(BatchReader {
             process: process::id(),
             session: self.session.clone(),
-            batches: Arc::new(tokio::sync::Mutex::new(batches)),
+            batches: Arc::new(tokio::sync::Mutex::new(Some(batches))),
             limit: self.limit,
             convert: self.convert.as_ref().map(|convert| convert.clone_ref(py)),
             buffer: Mutex::default(),
@@ -212,7 +223,8 @@ impl BatchSource {
 struct BatchReader {
     process: u32,
     session: Session,
-    batches: Arc<tokio::sync::Mutex<Batches>>,
+    /// `None` after the iterator was closed.
+    batches: Arc<tokio::sync::Mutex<Option<Batches>>>,
     limit: Option<u64>,
     convert: Option<Py<PyAny>>,
     buffer: Mutex<Buffer>,
@@ -254,7 +266,19 @@ impl BatchReader {
             return Err(error::configuration(py, "an iterator cannot be used after a fork"));
         }
         let batches = self.batches.clone();
-        Ok(async move { batches.lock().await.next().await.transpose() })
+        Ok(async move {
+            match batches.lock().await.as_mut() {
+                Some(batches) => batches.next().await.transpose(),
+                None => Ok(None),
+            }
+        })
+    }
+
+    /// Ends the iteration: discards buffered items, and cancels the requests in flight after a batch that is being awaited.
+    fn close(&self, py: Python<'_>) -> impl Future<Output = ()> + Send + 'static + use<> {
+        self.buffer(py).items = Vec::new().into_iter();
+        let batches = self.batches.clone();
+        async move { drop(batches.lock().await.take()) }
     }
 
     /// Blocks until the next batch arrives.
@@ -300,7 +324,7 @@ struct FetchedBatch<I> {
 }
 
 /// An iterator over items, for `for` and `async for`.
-#[pyclass(frozen, module = "mistral_datasets._native")]
+#[pyclass(frozen, generic, module = "mistral_datasets._native")]
 pub struct ItemIterator {
     reader: BatchReader,
 }
@@ -352,6 +376,11 @@ impl ItemIterator {
         })
     }
 
+    /// Returns an awaitable that ends the iteration.
+    fn aclose<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        awaitable::coroutine(py, "Pager.aclose", self.reader.close(py))
+    }
+
     /// Returns the number of items that are still to come. Unknown before the first item.
     fn __length_hint__<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         match self.reader.remaining(py) {
@@ -384,7 +413,7 @@ impl ReadyAwaitable {
 }
 
 /// An iterator over pages. A page is a tuple of its number, the total number of items and the list of its items.
-#[pyclass(frozen, module = "mistral_datasets._native")]
+#[pyclass(frozen, generic, module = "mistral_datasets._native")]
 pub struct PageIterator {
     reader: BatchReader,
 }
@@ -422,5 +451,10 @@ impl PageIterator {
         awaitable::coroutine(slf.py(), "Pages.__anext__", async move {
             Ok::<_, Error>(FetchedBatch { batch: next.await?, iterator })
         })
+    }
+
+    /// Returns an awaitable that ends the iteration.
+    fn aclose<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        awaitable::coroutine(py, "Pages.aclose", self.reader.close(py))
     }
 }

@@ -37,7 +37,8 @@ pub fn refuse_request() -> PyResult<()> {
     ))
 }
 
-/// Calls a method of a resource and requests its response.
+/// Calls a method of a resource and requests its response. Returns the coroutine of an async method, which has not started and
+/// therefore took no request.
 ///
 /// # Errors
 /// `TypeError` if the method does not send exactly one request; otherwise the method's own exceptions.
@@ -51,11 +52,9 @@ pub fn call<'py>(
     let refused = refuse_request();
     REQUESTED.set(false);
     let result = result?;
-    if refused.is_err() && is_coroutine(&result)? {
-        // It has not started. Closing it avoids the warning that it was never awaited.
-        result.call_method0("close")?;
+    if refused.is_err() && !is_coroutine(&result)? {
+        refused?;
     }
-    refused?;
     Ok(result)
 }
 

@@ -16,6 +16,9 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use tokio::runtime::{Builder, Runtime};
+use tracing::Instrument;
+
+use crate::log_context;
 
 /// How often a blocking call checks for pending signals.
 pub const SIGNAL_CHECK_INTERVAL: Duration = Duration::from_millis(25);
@@ -63,7 +66,7 @@ where
     C::IntoFuture: Send + 'static,
     C::Output: Send + 'static,
 {
-    let call = call.into_future();
+    let call = call.into_future().instrument(log_context::span());
     let (sender, mut receiver) = mpsc::sync_channel(1);
     let task = get(py)?.spawn(async move {
         // The receiver is gone if a signal handler raised; that is fine.

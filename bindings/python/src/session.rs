@@ -88,18 +88,17 @@ impl Session {
         Ok(session)
     }
 
-    /// Returns a session with the keyword options of one method call applied, for operations that send several requests.
+    /// Returns a session with the keyword options of a call of `method` applied, for operations that send several requests.
     ///
     /// # Errors
     /// As [`client_with`](Self::client_with).
-    pub fn with_keywords(
-        &self,
-        py: Python<'_>,
-        keywords: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Self> {
-        match keywords {
-            None => Ok(self.clone()),
-            Some(keywords) => self.with_options(py, options::parse_call_options(keywords)?),
+    pub fn with_keywords(&self, keywords: &Bound<'_, PyDict>, method: &str) -> PyResult<Self> {
+        match keywords.is_empty() {
+            true => Ok(self.clone()),
+            false => {
+                let options = options::parse_call_options(keywords, method)?;
+                self.with_options(keywords.py(), options)
+            }
         }
     }
 
@@ -136,27 +135,20 @@ impl Session {
         self.apply_options(py, client)
     }
 
-    /// Returns the client of this process with the keyword options of one method call applied.
+    /// Returns the client of this process with the keyword options of a call of `method` applied.
     ///
     /// # Errors
     /// `TypeError` for an unknown keyword, `ConfigurationError` if an option is invalid.
-    pub fn client_with(
-        &self,
-        py: Python<'_>,
-        keywords: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Client> {
-        apply_keywords(py, self.client(py)?, keywords)
+    pub fn client_with(&self, keywords: &Bound<'_, PyDict>, method: &str) -> PyResult<Client> {
+        apply_keywords(self.client(keywords.py())?, keywords, method)
     }
 
-    /// Returns a client for a single blocking call, with the keyword options of the method call applied.
+    /// Returns a client for a single blocking call of `method`, with its keyword options applied.
     ///
     /// # Errors
     /// As [`client_with`](Self::client_with).
-    pub fn blocking(
-        &self,
-        py: Python<'_>,
-        keywords: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<BlockingClient> {
+    pub fn blocking(&self, keywords: &Bound<'_, PyDict>, method: &str) -> PyResult<BlockingClient> {
+        let py = keywords.py();
         logging::refresh_level(py)?;
         let shared = self.shared_client(py)?;
         let idle = self.current(py).idle_runtimes.pop();
@@ -165,7 +157,7 @@ impl Session {
             None => BlockingRuntime::new(py, &shared)?,
         };
         let client = self.apply_options(py, runtime.client().clone())?;
-        let client = apply_keywords(py, client, keywords)?;
+        let client = apply_keywords(client, keywords, method)?;
         Ok(BlockingClient { session: self.clone(), runtime, client })
     }
 
@@ -216,16 +208,12 @@ impl Session {
     }
 }
 
-fn apply_keywords(
-    py: Python<'_>,
-    client: Client,
-    keywords: Option<&Bound<'_, PyDict>>,
-) -> PyResult<Client> {
-    match keywords {
-        None => Ok(client),
-        Some(keywords) => client
-            .with_options(options::parse_call_options(keywords)?)
-            .map_err(|error| error::exception(py, &error)),
+fn apply_keywords(client: Client, keywords: &Bound<'_, PyDict>, method: &str) -> PyResult<Client> {
+    match keywords.is_empty() {
+        true => Ok(client),
+        false => client
+            .with_options(options::parse_call_options(keywords, method)?)
+            .map_err(|error| error::exception(keywords.py(), &error)),
     }
 }
 

@@ -91,7 +91,9 @@ def test_wrong_values_are_refused(fields: dict[str, Any], kind: type[Exception],
 
 def test_paths_of_wrong_values() -> None:
     task = {**TASK, "result": {**SAMPLES["ImportResult"], "imported_record_count": True}}
-    with pytest.raises(TypeError, match=r"^ImportTask\.result\.imported_record_count: expected a 64-bit int, found bool$"):
+    with pytest.raises(
+        TypeError, match=r"^ImportTask\.result\.imported_record_count: expected a 64-bit int, found bool$"
+    ):
         models.ImportTask.from_dict(task)
     records = {"records": page(RECORD, {**RECORD, "payload": "text"})}
     with pytest.raises(TypeError, match=r"^ListRecordsResponse\.records\.results\[1\]\.payload: expected a dict"):

@@ -39,7 +39,9 @@ def test_dicts_and_json_are_converted() -> None:
     expected = DatasetRecord.from_dict(RECORD)
     for result in (
         Result.model_validate({"record": RECORD, "payload": {"messages": []}, "status": "COMPLETED"}),
-        Result.model_validate_json(f'{{"record": {RECORD_TEXT}, "payload": {{"messages": []}}, "status": "COMPLETED"}}'),
+        Result.model_validate_json(
+            f'{{"record": {RECORD_TEXT}, "payload": {{"messages": []}}, "status": "COMPLETED"}}'
+        ),
     ):
         assert result.record == expected
         assert type(result.payload) is ConversationPayload
@@ -124,6 +126,8 @@ def test_payloads_are_dicts_for_every_encoder() -> None:
 
 
 def test_the_package_does_not_import_pydantic() -> None:
-    program = "import sys, mistral_datasets, mistral_datasets.types, mistral_datasets.enums; print('pydantic' in sys.modules)"
+    program = (
+        "import sys, mistral_datasets, mistral_datasets.types, mistral_datasets.enums; print('pydantic' in sys.modules)"
+    )
     output = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
     assert output == "False\n"

@@ -69,7 +69,9 @@ def test_previews_of_parts_and_tool_calls() -> None:
     call = {"id": "c1", "function": {"name": "find", "arguments": '{"parcel": 7}'}}
     preview = payload(
         {"role": "system", "content": "Be brief."},
-        user([{"type": "text", "text": "Where is it?"}, {"type": "image_url", "image_url": "data:image/png;base64,AAAA"}]),
+        user(
+            [{"type": "text", "text": "Where is it?"}, {"type": "image_url", "image_url": "data:image/png;base64,AAAA"}]
+        ),
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "c1", "content": "at the depot\nsince Monday"},
         "not a message",
@@ -106,7 +108,10 @@ def test_previews_escape_what_could_deceive() -> None:
     for output in (html, shown):
         for character in "\x1b\u202e\u2066\ud800\u200b\U000e0041\u2028":
             assert character not in output
-        assert "\\x1b[31m \\u202ereversed\\u2066 \\ud800 \\u200bhidden \\U000e0041 a\\u2028b tab\there 👩\u200d🚀 é" in output
+        assert (
+            "\\x1b[31m \\u202ereversed\\u2066 \\ud800 \\u200bhidden \\U000e0041 a\\u2028b tab\there 👩\u200d🚀 é"
+            in output
+        )
         output.encode()
     role = payload({"role": "<b>\u202e", "content": ""}).preview()._repr_html_()
     assert "<b>" not in role

@@ -11,8 +11,19 @@ Example:
     ...     )
 """
 
+from mistral_datasets import _task as _task
 from mistral_datasets import errors, models
 from mistral_datasets._client import Mistral
-from mistral_datasets._native import RetryPolicy, __version__
+from mistral_datasets._native import __version__
+from mistral_datasets._options import RetryPolicy
 
 __all__ = ["Mistral", "RetryPolicy", "__version__", "errors", "models"]
+
+
+def __getattr__(name: str) -> object:
+    """Imports a module on first access."""
+    if name in ("enums", "resources", "testing", "types"):
+        import importlib
+
+        return importlib.import_module(f"mistral_datasets.{name}")
+    raise AttributeError(f"module 'mistral_datasets' has no attribute '{name}'")

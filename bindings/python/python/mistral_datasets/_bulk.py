@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, overload
+from collections.abc import AsyncIterable, Callable, Iterable
+from datetime import timedelta
+from os import PathLike
+from typing import IO, Literal, overload
+from uuid import UUID
 
 from mistral_datasets import _native
-from mistral_datasets._native import TaskHandle
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Iterable
-    from os import PathLike
-    from typing import IO, Literal
-    from uuid import UUID
-
-    from mistral_datasets._native import Client, CreateReport, ExportedRecord, ImportReport
-    from mistral_datasets._pager import ExportedRecords
-    from mistral_datasets._reports import ExportReport
-    from mistral_datasets._typed import P, TypedExportedRecord
-    from mistral_datasets.types import AsyncReadable, AsyncWritable, Line, NewRecord, ProgressCallback, Readable
+from mistral_datasets._compat import Unpack
+from mistral_datasets._native import CreateReport, ExportedRecord, ImportReport
+from mistral_datasets._options import CallOptions
+from mistral_datasets._pager import ExportedRecords
+from mistral_datasets._reports import ExportReport
+from mistral_datasets._task_handle import TaskHandle
+from mistral_datasets._typed import P, TypedExportedRecord
+from mistral_datasets.types import AsyncReadable, AsyncWritable, Line, NewRecord, ProgressCallback, Readable
 
 
 class Bulk:
     """Methods of `mistral.datasets` that combine several requests."""
 
-    __slots__ = ()
+    _client: _native.Client
 
-    @property
-    def _client(self) -> Client:
-        """The client. Provided by the native base class of `Datasets`."""
-        raise NotImplementedError
-
-    def task(self, *, dataset_id: str | UUID, task_id: str | UUID) -> TaskHandle:
+    def task(self, dataset_id: str | UUID, task_id: str | UUID) -> TaskHandle:
         """Returns a handle to an import task by its IDs. Sends no request.
 
         Args:
@@ -41,7 +35,7 @@ class Bulk:
             A handle that can be refreshed and waited for.
 
         Example:
-            >>> task = mistral.datasets.task(dataset_id=dataset_id, task_id=task_id).wait(timeout=600)
+            >>> task = mistral.datasets.task(dataset_id, task_id).wait(timeout=600)
         """
         return TaskHandle(self._client, dataset_id, task_id)
 
@@ -56,6 +50,7 @@ class Bulk:
         allow_unknown_keys: bool = False,
         resume: CreateReport | None = None,
         progress: ProgressCallback = None,
+        **options: Unpack[CallOptions],
     ) -> CreateReport:
         """Creates many records without sending any of them twice.
 
@@ -80,6 +75,8 @@ class Bulk:
             resume: Report of an earlier call with the same records and dataset. Records that were created, or may have
                 been, are skipped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
+            options: Options of the requests: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
 
         Returns:
             The outcome of each record, in input order, and the strategy that was used.
@@ -99,7 +96,16 @@ class Bulk:
         from mistral_datasets import _transfer
 
         call = _transfer.create_records(
-            self._client, dataset_id, records, concurrency, strategy, on_error, allow_unknown_keys, resume
+            self._client,
+            "datasets.create_records",
+            dataset_id,
+            records,
+            concurrency,
+            strategy,
+            on_error,
+            allow_unknown_keys,
+            resume,
+            options,
         )
         return _transfer.run(*call, progress)
 
@@ -114,6 +120,7 @@ class Bulk:
         allow_unknown_keys: bool = False,
         resume: CreateReport | None = None,
         progress: ProgressCallback = None,
+        **options: Unpack[CallOptions],
     ) -> CreateReport:
         """Creates many records without sending any of them twice.
 
@@ -138,6 +145,8 @@ class Bulk:
             resume: Report of an earlier call with the same records and dataset. Records that were created, or may have
                 been, are skipped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
+            options: Options of the requests: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
 
         Returns:
             The outcome of each record, in input order, and the strategy that was used.
@@ -155,7 +164,16 @@ class Bulk:
         from mistral_datasets import _transfer
 
         call = _transfer.create_records(
-            self._client, dataset_id, records, concurrency, strategy, on_error, allow_unknown_keys, resume
+            self._client,
+            "datasets.create_records_async",
+            dataset_id,
+            records,
+            concurrency,
+            strategy,
+            on_error,
+            allow_unknown_keys,
+            resume,
+            options,
         )
         return await _transfer.run_async(*call, progress)
 
@@ -169,9 +187,10 @@ class Bulk:
         compression: Literal["auto", "none", "gzip", "zstd"] = "auto",
         max_file_bytes: int | None = None,
         wait: bool = True,
-        timeout: float | None = None,
+        wait_timeout: float | timedelta | None = None,
         resume: ImportReport | None = None,
         progress: ProgressCallback = None,
+        **options: Unpack[CallOptions],
     ) -> ImportReport:
         """Imports JSONL of any size: validates every line, uploads the data, imports it and waits.
 
@@ -191,10 +210,12 @@ class Bulk:
             max_file_bytes: Maximum size of an uploaded file, in bytes; larger data is split. Default: the API's limit,
                 512 MiB.
             wait: Wait until the imports have finished.
-            timeout: Maximum time to wait for each file's import, in seconds. Default: 1800.
+            wait_timeout: Maximum time to wait for each file's import, in seconds or as a `timedelta`. Default: 1800.
             resume: Report of an earlier call with the same source and dataset. The import continues where that call
                 stopped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
+            options: Options of the requests: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
 
         Returns:
             The numbers of lines and records, the invalid lines, and the files with their tasks.
@@ -214,6 +235,7 @@ class Bulk:
 
         call = _transfer.import_jsonl(
             self._client,
+            "datasets.import_jsonl",
             dataset_id,
             source,
             lenient,
@@ -221,8 +243,9 @@ class Bulk:
             compression,
             max_file_bytes,
             wait,
-            timeout,
+            wait_timeout,
             resume,
+            options,
         )
         return _transfer.run(*call, progress)
 
@@ -244,9 +267,10 @@ class Bulk:
         compression: Literal["auto", "none", "gzip", "zstd"] = "auto",
         max_file_bytes: int | None = None,
         wait: bool = True,
-        timeout: float | None = None,
+        wait_timeout: float | timedelta | None = None,
         resume: ImportReport | None = None,
         progress: ProgressCallback = None,
+        **options: Unpack[CallOptions],
     ) -> ImportReport:
         """Imports JSONL of any size: validates every line, uploads the data, imports it and waits.
 
@@ -266,10 +290,12 @@ class Bulk:
             max_file_bytes: Maximum size of an uploaded file, in bytes; larger data is split. Default: the API's limit,
                 512 MiB.
             wait: Wait until the imports have finished.
-            timeout: Maximum time to wait for each file's import, in seconds. Default: 1800.
+            wait_timeout: Maximum time to wait for each file's import, in seconds or as a `timedelta`. Default: 1800.
             resume: Report of an earlier call with the same source and dataset. The import continues where that call
                 stopped. `report.to_json()` or pickling stores a report.
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
+            options: Options of the requests: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
 
         Returns:
             The numbers of lines and records, the invalid lines, and the files with their tasks.
@@ -289,6 +315,7 @@ class Bulk:
 
         call = _transfer.import_jsonl(
             self._client,
+            "datasets.import_jsonl_async",
             dataset_id,
             source,
             lenient,
@@ -296,8 +323,9 @@ class Bulk:
             compression,
             max_file_bytes,
             wait,
-            timeout,
+            wait_timeout,
             resume,
+            options,
         )
         return await _transfer.run_async(*call, progress)
 
@@ -308,6 +336,7 @@ class Bulk:
         *,
         compression: Literal["auto", "none", "gzip", "zstd"] = "auto",
         progress: ProgressCallback = None,
+        **options: Unpack[CallOptions],
     ) -> ExportReport:
         """Exports a whole dataset as JSONL, one record per line.
 
@@ -320,6 +349,8 @@ class Bulk:
                 Partial writes of raw files and sockets are continued.
             compression: `none`, `gzip`, `zstd`, or `auto`, which uses the path's extension (`.gz`, `.zst`).
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
+            options: Options of the requests: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
 
         Returns:
             The number of records and bytes, and the path.
@@ -334,7 +365,7 @@ class Bulk:
         """
         from mistral_datasets import _transfer
 
-        call, writer = _transfer.export(self._client, dataset_id, to, compression)
+        call, writer = _transfer.export(self._client, "datasets.export", dataset_id, to, compression, options)
         return _transfer.run(call, None, progress, writer)
 
     async def export_async(
@@ -344,6 +375,7 @@ class Bulk:
         *,
         compression: Literal["auto", "none", "gzip", "zstd"] = "auto",
         progress: ProgressCallback = None,
+        **options: Unpack[CallOptions],
     ) -> ExportReport:
         """Exports a whole dataset as JSONL, one record per line.
 
@@ -357,6 +389,8 @@ class Bulk:
                 continued.
             compression: `none`, `gzip`, `zstd`, or `auto`, which uses the path's extension (`.gz`, `.zst`).
             progress: Callback that receives `Progress` updates. `True` shows a tqdm progress bar.
+            options: Options of the requests: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
 
         Returns:
             The number of records and bytes, and the path.
@@ -371,24 +405,28 @@ class Bulk:
         """
         from mistral_datasets import _transfer
 
-        call, writer = _transfer.export(self._client, dataset_id, to, compression)
+        call, writer = _transfer.export(self._client, "datasets.export_async", dataset_id, to, compression, options)
         return await _transfer.run_async(call, None, progress, writer)
 
     @overload
     def export_records(
-        self, dataset_id: str | UUID, *, payload_type: None = None
+        self, dataset_id: str | UUID, *, payload_type: None = None, **options: Unpack[CallOptions]
     ) -> ExportedRecords[ExportedRecord]: ...
     @overload
     def export_records(
-        self, dataset_id: str | UUID, *, payload_type: type[P]
+        self, dataset_id: str | UUID, *, payload_type: type[P], **options: Unpack[CallOptions]
     ) -> ExportedRecords[TypedExportedRecord[P]]: ...
 
-    def export_records(self, dataset_id: str | UUID, *, payload_type: type[object] | None = None) -> object:
+    def export_records(
+        self, dataset_id: str | UUID, *, payload_type: type[P] | None = None, **options: Unpack[CallOptions]
+    ) -> ExportedRecords[ExportedRecord] | ExportedRecords[TypedExportedRecord[P]]:
         """Iterates over all records of a dataset through an export, which is the fastest way to read all of them.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             payload_type: Type to convert every payload to: a `TypedDict`, a dataclass or a pydantic model.
+            options: Options of the requests: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
 
         Returns:
             The records, for `for` and `async for`. Every loop starts a new export.
@@ -400,6 +438,4 @@ class Bulk:
             >>> for record in mistral.datasets.export_records(dataset_id):
             ...     print(record.payload.messages, record.properties)
         """
-        from mistral_datasets._pager import ExportedRecords
-
-        return ExportedRecords(_native.export_records(self._client, dataset_id, payload_type))
+        return ExportedRecords(_native.export_records(self._client, dataset_id, payload_type, options))

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import timedelta
+from functools import cached_property
+from os import PathLike
+from types import TracebackType
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from mistral_datasets._native import Client, RetryPolicy
+# Modules that are imported on first use are named in full in annotations, so that `typing.get_type_hints` finds them.
+import mistral_datasets
+from mistral_datasets._compat import Self, Unpack
+from mistral_datasets._native import Client
+from mistral_datasets._options import CallOptions, RetryConfig, RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-    from os import PathLike
-    from types import TracebackType
+    import mistral_datasets.resources
+    import mistral_datasets.types
 
-    from typing_extensions import Self
-
-    from mistral_datasets._download import Download
-    from mistral_datasets._raw import P, RawResponse, T
-    from mistral_datasets.resources import Datasets, Files
+P = ParamSpec("P")
+T = TypeVar("T")
 
 __all__ = ["Beta", "Mistral", "Observability"]
 
@@ -31,12 +36,13 @@ class Mistral:
     Args:
         api_key: API key. Default: the environment variable `MISTRAL_API_KEY`.
         server_url: URL of the server. Default: the environment variable `MISTRAL_SERVER_URL`, or the production server.
-        timeout_ms: Timeout of one attempt, in milliseconds, until the response has been read. For uploads and
-            downloads it is the longest time without any data transferred. Default: 300,000.
-        deadline_ms: Timeout of a call, in milliseconds, including all attempts and retry delays. Does not apply to
-            uploads and downloads. Default: 600,000.
-        retries: Retry policy for transient failures: a `RetryPolicy`, or the maximum number of retries, where 0
-            disables retries. Only requests that are safe to repeat are retried. Default: `RetryPolicy()`.
+        timeout: Timeout of one attempt, in seconds or as a `timedelta`, until the response has been read. For uploads
+            and downloads it is the longest time without any data transferred. Default: 300.
+        deadline: Timeout of a call, in seconds or as a `timedelta`, including all attempts and retry delays. Uploads
+            and downloads are exempt. Default: 600.
+        max_retries: Maximum number of retries after the first attempt of a request; 0 disables retries. Only requests
+            that are safe to repeat are retried. Takes precedence over `retry`. Default: 4.
+        retry: Delays and conditions of retries.
         headers: Additional headers for every request to the API.
         proxy: URL of a proxy for all requests, such as `http://user:password@host:3128`. Default: the environment
             variables `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. `NO_PROXY` lists the hosts to which
@@ -44,53 +50,73 @@ class Mistral:
         ca_certificates: PEM certificates to trust in addition to the system's, as bytes or as the path of a file. In
             the environment, `REQUESTS_CA_BUNDLE` names an additional file, and `SSL_CERT_FILE` a file that replaces the
             system's certificates. A self-signed server certificate can be given as well.
+        timeout_ms: `timeout` in milliseconds, for compatibility with the official SDK.
+        deadline_ms: `deadline` in milliseconds.
+        retries: `retry`, `max_retries`, or a `RetryConfig` of the official SDK.
+        http_headers: The same as `headers`.
 
     Raises:
         errors.ConfigurationError: There is no API key, or an argument is invalid.
+        TypeError: An argument has the wrong type, or was given together with its other name.
 
     Example:
         >>> with Mistral() as mistral:
         ...     dataset = mistral.datasets.create(name="Refund requests", description="Tickets about refunds")
-        >>> async with Mistral(retries=RetryPolicy(max_retries=8, max_delay=30), timeout_ms=60_000) as mistral:
+        >>> async with Mistral(max_retries=8, retry=RetryPolicy(max_delay=30), timeout=60) as mistral:
         ...     page = await mistral.datasets.list_async()
     """
-
-    __slots__ = ("__weakref__", "_client", "_datasets", "_files", "_headers", "_settings")
 
     def __init__(
         self,
         api_key: str | None = None,
         *,
         server_url: str | None = None,
-        timeout_ms: int | None = None,
-        deadline_ms: int | None = None,
-        retries: RetryPolicy | int | None = None,
+        timeout: float | timedelta | None = None,
+        deadline: float | timedelta | None = None,
+        max_retries: int | None = None,
+        retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
         ca_certificates: bytes | str | PathLike[str] | None = None,
+        timeout_ms: int | None = None,
+        deadline_ms: int | None = None,
+        retries: RetryPolicy | int | RetryConfig | None = None,
+        http_headers: Mapping[str, str] | None = None,
     ) -> None:
-        options: dict[str, object] = {
-            "server_url": server_url,
-            "timeout_ms": timeout_ms,
-            "deadline_ms": deadline_ms,
-            "retries": retries,
-            "headers": headers,
-        }
+        options = _given(
+            server_url=server_url,
+            timeout=timeout,
+            deadline=deadline,
+            max_retries=max_retries,
+            retry=retry,
+            headers=headers,
+            timeout_ms=timeout_ms,
+            deadline_ms=deadline_ms,
+            retries=retries,
+            http_headers=http_headers,
+        )
         if ca_certificates is not None and not isinstance(ca_certificates, bytes):
             from pathlib import Path
 
             ca_certificates = Path(ca_certificates).read_bytes()
         client = Client({**options, "api_key": api_key}, proxy, ca_certificates)
-        options.update(proxy=proxy, ca_certificates=ca_certificates, has_explicit_key=api_key is not None)
-        self._initialize(client, options, headers or {})
+        options.update(_given(proxy=proxy, ca_certificates=ca_certificates))
+        self._initialize(client, options, has_explicit_key=api_key is not None)
 
-    def _initialize(self, client: Client, settings: dict[str, object], headers: Mapping[str, str]) -> None:
+    def _initialize(
+        self,
+        client: Client,
+        settings: dict[str, object],
+        overrides: tuple[dict[str, object], ...] = (),
+        *,
+        has_explicit_key: bool,
+    ) -> None:
         self._client = client
-        self._datasets: Datasets | None = None
-        self._files: Files | None = None
-        # Constructor arguments for pickling: never the API key, only whether one was passed.
-        self._settings = {name: value for name, value in settings.items() if value is not None}
-        self._headers = headers
+        # Arguments of the constructor and of `with_options`, for pickling: never the API key, only whether one was
+        # passed.
+        self._settings = settings
+        self._overrides = overrides
+        self._has_explicit_key = has_explicit_key
 
     @classmethod
     def local(cls, directory: str | PathLike[str] | None = None) -> Self:
@@ -113,18 +139,23 @@ class Mistral:
             ...     dataset = mistral.datasets.create(name="Refund requests", description="Tickets about refunds")
         """
         mistral = cls.__new__(cls)
-        mistral._initialize(Client.local(directory), {}, {})
+        mistral._initialize(Client.local(directory), {}, has_explicit_key=True)
         return mistral
 
     def with_options(
         self,
         *,
-        timeout_ms: int | None = None,
-        deadline_ms: int | None = None,
-        retries: RetryPolicy | int | None = None,
+        timeout: float | timedelta | None = None,
+        deadline: float | timedelta | None = None,
+        max_retries: int | None = None,
+        retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
         api_key: str | None = None,
         server_url: str | None = None,
+        timeout_ms: int | None = None,
+        deadline_ms: int | None = None,
+        retries: RetryPolicy | int | RetryConfig | None = None,
+        http_headers: Mapping[str, str] | None = None,
     ) -> Self:
         """Returns a client with some options overridden.
 
@@ -132,57 +163,71 @@ class Mistral:
         not given keep their values.
 
         Args:
-            timeout_ms: Timeout of one attempt, in milliseconds.
-            deadline_ms: Timeout of a call, in milliseconds, including all attempts and retry delays.
-            retries: Retry policy, or maximum number of attempts.
+            timeout: Timeout of one attempt, in seconds or as a `timedelta`.
+            deadline: Timeout of a call, in seconds or as a `timedelta`, including all attempts and retry delays.
+            max_retries: Maximum number of retries after the first attempt; 0 disables retries.
+            retry: Delays and conditions of retries.
             headers: Headers to add or replace.
             api_key: API key.
             server_url: URL of the server.
+            timeout_ms: `timeout` in milliseconds.
+            deadline_ms: `deadline` in milliseconds.
+            retries: `retry`, `max_retries`, or a `RetryConfig` of the official SDK.
+            http_headers: The same as `headers`.
+
+        Returns:
+            A client with these options.
 
         Raises:
             errors.ConfigurationError: An option is invalid.
+            TypeError: An option has the wrong type, or was given together with its other name.
 
         Example:
-            >>> page = mistral.with_options(timeout_ms=5_000, retries=0).datasets.list()
+            >>> page = mistral.with_options(timeout=5, max_retries=0).datasets.list()
         """
-        options: dict[str, object] = {
-            "server_url": server_url,
-            "timeout_ms": timeout_ms,
-            "deadline_ms": deadline_ms,
-            "retries": retries,
-            "headers": headers,
-        }
+        options = _given(
+            server_url=server_url,
+            timeout=timeout,
+            deadline=deadline,
+            max_retries=max_retries,
+            retry=retry,
+            headers=headers,
+            timeout_ms=timeout_ms,
+            deadline_ms=deadline_ms,
+            retries=retries,
+            http_headers=http_headers,
+        )
         other = type(self).__new__(type(self))
-        client = self._client.with_options({**options, "api_key": api_key})
-        settings = {**self._settings, **{name: value for name, value in options.items() if value is not None}}
-        settings["has_explicit_key"] = settings.get("has_explicit_key", False) or api_key is not None
-        other._initialize(client, settings, {**self._headers, **(headers or {})})
+        other._initialize(
+            self._client.with_options({**options, "api_key": api_key}),
+            self._settings,
+            (*self._overrides, options),
+            has_explicit_key=self._has_explicit_key or api_key is not None,
+        )
         return other
 
-    @property
-    def datasets(self) -> Datasets:
+    @cached_property
+    def datasets(self) -> mistral_datasets.resources.Datasets:
         """Datasets, records, imports, exports and tasks."""
-        if self._datasets is None:
-            from mistral_datasets.resources import Datasets
+        from mistral_datasets.resources import Datasets
 
-            self._datasets = Datasets(self._client)
-        return self._datasets
+        return Datasets(self._client)
 
-    @property
-    def files(self) -> Files:
+    @cached_property
+    def files(self) -> mistral_datasets.resources.Files:
         """Uploaded files, from which records can be imported."""
-        if self._files is None:
-            from mistral_datasets.resources import Files
+        from mistral_datasets.resources import Files
 
-            self._files = Files(self._client)
-        return self._files
+        return Files(self._client)
 
     @property
     def beta(self) -> Beta:
         """Provides `beta.observability.datasets`, for compatibility with the official SDK."""
         return Beta(self)
 
-    def raw(self, method: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> RawResponse[T]:
+    def raw(
+        self, method: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> mistral_datasets.types.RawResponse[T]:
         """Calls a method and returns the HTTP response together with the method's return value.
 
         Args:
@@ -202,12 +247,16 @@ class Mistral:
             >>> response = mistral.raw(mistral.datasets.list, page_size=10)
             >>> print(response.value.datasets.count, response.headers["content-type"], response.request_id)
         """
-        response: RawResponse[T] = self._client.raw(method, *args, **kwargs)
+        response: mistral_datasets.types.RawResponse[T] = self._client.raw(method, *args, **kwargs)
+        if isinstance(response, Coroutine):
+            # It has not started. Closing it avoids the warning that it was never awaited.
+            response.close()
+            raise TypeError("expected a method that sends a single request; for an async method, use `raw_async`")
         return response
 
     async def raw_async(
         self, method: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
-    ) -> RawResponse[T]:
+    ) -> mistral_datasets.types.RawResponse[T]:
         """Calls an async method and returns the HTTP response together with the method's return value.
 
         Args:
@@ -226,19 +275,21 @@ class Mistral:
         Example:
             >>> response = await mistral.raw_async(mistral.datasets.list_async, page_size=10)
         """
-        response: RawResponse[T] = await self._client.raw(method, *args, **kwargs)
-        return response
+        from mistral_datasets._raw_async import request_response
+
+        return await request_response(self._client, self._client.raw(method, *args, **kwargs))
 
     @property
     def server_url(self) -> str:
         """URL of the server, without a trailing slash."""
         return self._client.server_url
 
-    def open_link(self, url: str) -> Download:
+    def open_link(self, url: str, **options: Unpack[CallOptions]) -> mistral_datasets.types.Download:
         """Opens a presigned URL, such as the `file_url` of an export. The API key is not sent to it.
 
         Args:
             url: The URL.
+            options: Options of this call; see `types.CallOptions`. Headers are not sent.
 
         Returns:
             A streaming download.
@@ -248,13 +299,14 @@ class Mistral:
             errors.PermissionError: The URL has expired. Request a new one.
             errors.NotFoundError: The file no longer exists. Request a new URL.
         """
-        return self._client.open_link(url)
+        return self._client.open_link(url, options)
 
-    async def open_link_async(self, url: str) -> Download:
+    async def open_link_async(self, url: str, **options: Unpack[CallOptions]) -> mistral_datasets.types.Download:
         """Opens a presigned URL, such as the `file_url` of an export. The API key is not sent to it.
 
         Args:
             url: The URL.
+            options: Options of this call; see `types.CallOptions`. Headers are not sent.
 
         Returns:
             A streaming download.
@@ -264,7 +316,7 @@ class Mistral:
             errors.PermissionError: The URL has expired. Request a new one.
             errors.NotFoundError: The file no longer exists. Request a new URL.
         """
-        return await self._client.open_link_async(url)
+        return await self._client.open_link_async(url, options)
 
     def close(self) -> None:
         """Closes the client and stops a local server.
@@ -308,8 +360,9 @@ class Mistral:
     def __reduce__(self) -> tuple[object, ...]:
         if self._client.is_local:
             raise TypeError("a client of a local server cannot be pickled, because the server runs in this process")
-        settings = {**self._settings, "headers": self._headers, "server_url": self.server_url}
-        return _unpickle, (type(self), settings)
+        # The URL may come from the environment, which may differ where the client is unpickled.
+        settings = {**self._settings, "server_url": self.server_url}
+        return _unpickle, (type(self), settings, self._overrides, self._has_explicit_key)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(server_url={self.server_url!r})"
@@ -318,20 +371,32 @@ class Mistral:
 def from_native(client: Client) -> Mistral:
     """Wraps a native client whose API key was passed explicitly."""
     mistral = Mistral.__new__(Mistral)
-    mistral._initialize(client, {"has_explicit_key": True}, {})  # pyright: ignore[reportPrivateUsage]
+    mistral._initialize(client, {}, has_explicit_key=True)  # pyright: ignore[reportPrivateUsage]
     return mistral
 
 
-def _unpickle(cls: type[Mistral], settings: dict[str, object]) -> Mistral:
+def _given(**options: object) -> dict[str, object]:
+    """Returns the options that are not `None`."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _unpickle(
+    cls: type[Mistral],
+    settings: dict[str, object],
+    overrides: tuple[dict[str, object], ...],
+    has_explicit_key: bool,
+) -> Mistral:
     """Recreates a pickled client. The API key comes from the environment."""
-    has_explicit_key = settings.pop("has_explicit_key")
     if has_explicit_key and not os.environ.get("MISTRAL_API_KEY", "").strip():
         from mistral_datasets.errors import ConfigurationError
 
         raise ConfigurationError(
             "the client was pickled without its API key; set MISTRAL_API_KEY where it is unpickled"
         )
-    return cls(**settings)  # type: ignore[arg-type]
+    mistral = cls(**settings)  # type: ignore[arg-type]
+    for options in overrides:
+        mistral = mistral.with_options(**options)  # type: ignore[arg-type]
+    return mistral
 
 
 class Beta:
@@ -357,6 +422,6 @@ class Observability:
         self._mistral = mistral
 
     @property
-    def datasets(self) -> Datasets:
+    def datasets(self) -> mistral_datasets.resources.Datasets:
         """Datasets, records, imports, exports and tasks."""
         return self._mistral.datasets

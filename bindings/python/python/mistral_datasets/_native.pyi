@@ -1,6 +1,7 @@
 """Native implementation of the package. Import from the package instead."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from os import PathLike
 from typing import Any, ClassVar, Generic, Literal, final
 from uuid import UUID
@@ -9,13 +10,11 @@ from typing_extensions import Self
 
 from mistral_datasets import models
 from mistral_datasets._download import Download
+from mistral_datasets._options import CallOptions
 from mistral_datasets._pager import T
 from mistral_datasets._reports import ExportReport, ImportedFile, InvalidLine, Outcome, UnknownFile
 from mistral_datasets.enums import RecordSource
 from mistral_datasets.models import *
-from mistral_datasets.resources import Datasets as Datasets
-from mistral_datasets.resources import Files as Files
-from mistral_datasets.resources import Records as Records
 from mistral_datasets.types import JSON, JSONObject
 
 __version__: str
@@ -32,10 +31,26 @@ class Client:
     @property
     def server_url(self) -> str: ...
     def raw(self, method: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Any: ...
-    def open_link(self, url: str, /) -> Download: ...
-    def open_link_async(self, url: str, /) -> Awaitable[Download]: ...
+    def open_link(self, url: str, options: CallOptions, /) -> Download: ...
+    def open_link_async(self, url: str, options: CallOptions, /) -> Awaitable[Download]: ...
     def close(self) -> None: ...
     def close_async(self) -> Awaitable[None]: ...
+
+# The typed methods are in `resources`, which is generated.
+@final
+class Datasets:
+    def __new__(cls, client: Client, /) -> Self: ...
+    def __getattr__(self, name: str, /) -> Callable[..., Any]: ...
+
+@final
+class Files:
+    def __new__(cls, client: Client, /) -> Self: ...
+    def __getattr__(self, name: str, /) -> Callable[..., Any]: ...
+
+@final
+class Records:
+    def __new__(cls, client: Client, /) -> Self: ...
+    def __getattr__(self, name: str, /) -> Callable[..., Any]: ...
 
 @final
 class TestServer:
@@ -49,104 +64,6 @@ class TestWorkspace:
     def __new__(cls, url: str, api_key: str, /) -> Self: ...
     def client(self) -> Client: ...
     def send_request(self, method: str, route: str, json: str | None, /) -> str: ...
-
-@final
-class RetryPolicy:
-    """Controls how often and after what delay failed requests are retried. Times are in seconds.
-
-    A request is only retried if that is safe: it is idempotent, or it was not carried out (no connection, status 429,
-    or 503 with `Retry-After`). The delay before
-    a retry is random, between 0 and `first_delay`; the upper bound doubles with every retry, up to `max_delay`. A
-    `Retry-After` is added to the delay. A client and the clients that `with_options` returns share a retry budget of
-    ten retries per second plus one for every five calls.
-
-    Args:
-        max_retries: Maximum number of retries after the first attempt; 0 disables retries. Default: 4, and 9 for each
-            record of `create_records`.
-        first_delay: Maximum delay before the first retry. Default: 0.5.
-        max_delay: Upper limit of the delay between retries, without `Retry-After`. Default: 8.
-        max_retry_after: Longest `Retry-After` that is honored. If the server asks for more, the call fails; the error's
-            `retry_after` is the requested delay. Default: 60.
-        retry_unavailable_writes: Whether POST requests are retried after status 503 with `Retry-After`. HTTP does not
-            guarantee that such a request was not carried out. Default: `True`.
-
-    Options that are not given keep the value of the client that the policy is passed to, or their default.
-
-    Raises:
-        ValueError: A time is negative or not a number.
-
-    Example:
-        >>> mistral = Mistral(retries=RetryPolicy(max_retries=8, max_delay=30))
-    """
-
-    def __new__(
-        cls,
-        max_retries: int | None = None,
-        *,
-        first_delay: float | None = None,
-        max_delay: float | None = None,
-        max_retry_after: float | None = None,
-        retry_unavailable_writes: bool | None = None,
-    ) -> Self: ...
-    @property
-    def max_retries(self) -> int | None:
-        """Maximum number of retries after the first attempt."""
-
-    @property
-    def first_delay(self) -> float | None:
-        """Maximum delay before the first retry."""
-
-    @property
-    def max_delay(self) -> float | None:
-        """Upper limit of the delay between retries, without `Retry-After`."""
-
-    @property
-    def max_retry_after(self) -> float | None:
-        """Longest `Retry-After` that is honored."""
-
-    @property
-    def retry_unavailable_writes(self) -> bool | None:
-        """Whether POST requests are retried after status 503 with `Retry-After`."""
-
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-
-@final
-class TaskHandle:
-    """A handle to an import task, created by `datasets.task`."""
-
-    def __new__(cls, client: Client, dataset_id: str | UUID, task_id: str | UUID, /) -> TaskHandle: ...
-    @property
-    def dataset_id(self) -> str:
-        """ID of the dataset that the task imports into."""
-
-    @property
-    def id(self) -> str:
-        """ID of the task."""
-
-    def refresh(self) -> models.ImportTask:
-        """Fetches the current state of the task; see `models.ImportTask.refresh`."""
-
-    async def refresh_async(self) -> models.ImportTask:
-        """Fetches the current state of the task; see `models.ImportTask.refresh_async`."""
-
-    def wait(
-        self,
-        *,
-        timeout: float | None = None,
-        poll_interval: tuple[float, float] | None = None,
-        on_progress: Callable[[models.ImportTask], object] | None = None,
-    ) -> models.ImportTask:
-        """Waits until the task has finished; see `models.ImportTask.wait`."""
-
-    async def wait_async(
-        self,
-        *,
-        timeout: float | None = None,
-        poll_interval: tuple[float, float] | None = None,
-        on_progress: Callable[[models.ImportTask], object] | None = None,
-    ) -> models.ImportTask:
-        """Waits until the task has finished; see `models.ImportTask.wait_async`."""
 
 @final
 class Content:
@@ -169,12 +86,16 @@ class ItemIterator(Generic[T]):
     def __next__(self) -> T: ...
     def __aiter__(self) -> ItemIterator[T]: ...
     def __anext__(self) -> Awaitable[T]: ...
+    def aclose(self) -> Awaitable[None]:
+        """Ends the iteration and cancels requests in flight."""
+
     def __length_hint__(self) -> int: ...
 
 @final
 class PageIterator(Generic[T]):
     def next(self) -> tuple[int, int, list[T]] | None: ...
     def next_async(self) -> Awaitable[tuple[int, int, list[T]] | None]: ...
+    def aclose(self) -> Awaitable[None]: ...
 
 @final
 class CreateReport:
@@ -398,6 +319,7 @@ class RecordBatch:
 
 def create_records(
     client: Client,
+    method: str,
     dataset_id: str | UUID,
     /,
     *,
@@ -408,9 +330,11 @@ def create_records(
     allow_empty: bool,
     resume: CreateReport | None,
     length: int | None,
+    options: CallOptions,
 ) -> DrivenCall[CreateReport]: ...
 def import_jsonl(
     client: Client,
+    method: str,
     dataset_id: str | UUID,
     /,
     *,
@@ -421,15 +345,53 @@ def import_jsonl(
     compression: str,
     max_file_bytes: int | None,
     wait: bool,
-    timeout: float | None,
+    wait_timeout: float | timedelta | None,
     resume: ImportReport | None,
+    options: CallOptions,
 ) -> DrivenCall[ImportReport]: ...
 def provide_records(call: DrivenCall[CreateReport], batch: RecordBatch, /) -> None: ...
 def provide_bytes(call: DrivenCall[ImportReport], content: bytes, /) -> None: ...
 def export(
-    client: Client, dataset_id: str | UUID, /, *, path: str | PathLike[str] | None, compression: str
+    client: Client,
+    method: str,
+    dataset_id: str | UUID,
+    /,
+    *,
+    path: str | PathLike[str] | None,
+    compression: str,
+    options: CallOptions,
 ) -> DrivenCall[ExportReport]: ...
-def export_records(client: Client, dataset_id: str | UUID, payload_type: object, /) -> BatchSource[Any]: ...
+def export_records(
+    client: Client, dataset_id: str | UUID, payload_type: object, options: CallOptions, /
+) -> BatchSource[Any]: ...
+def refresh_task(client: Client | None, dataset_id: str, task_id: str, options: CallOptions) -> models.ImportTask: ...
+def refresh_task_async(
+    client: Client | None, dataset_id: str, task_id: str, options: CallOptions
+) -> Awaitable[models.ImportTask]: ...
+def wait_for_task(
+    client: Client | None,
+    dataset_id: str,
+    task_id: str,
+    timeout: float | timedelta | None,
+    poll_interval: tuple[float | timedelta, float | timedelta] | None,
+) -> models.ImportTask: ...
+def wait_for_task_async(
+    client: Client | None,
+    dataset_id: str,
+    task_id: str,
+    timeout: float | timedelta | None,
+    poll_interval: tuple[float | timedelta, float | timedelta] | None,
+) -> Awaitable[models.ImportTask]: ...
+def watch_task(
+    client: Client | None,
+    dataset_id: str,
+    task_id: str,
+    timeout: float | timedelta | None,
+    poll_interval: tuple[float | timedelta, float | timedelta] | None,
+) -> DrivenCall[models.ImportTask]: ...
+def id_text(name: str, value: str | UUID, /) -> str: ...
+def seconds(name: str, value: float | timedelta | None, /) -> float | None: ...
+def retries(name: str, value: int | None, /) -> int | None: ...
 def restore(class_: type, text: str, /) -> object: ...
 
 @final

@@ -1,12 +1,11 @@
-"""Pagers over listings and exports. Imported by the native module when it creates the first pager."""
+"""Pagers over listings and exports."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Generic, TypeVar, overload
+from collections.abc import Iterator
+from typing import Generic, TypeVar, overload
 
-if TYPE_CHECKING:
-    from mistral_datasets._native import BatchSource, PageIterator
+from mistral_datasets._native import BatchSource, ItemIterator, PageIterator
 
 T = TypeVar("T")
 
@@ -16,7 +15,7 @@ class Pager(Generic[T]):
 
     Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to
     `prefetch` pages are requested concurrently and returned in order. Leaving a loop cancels requests in flight. Every
-    loop over a pager starts from the beginning.
+    loop over a pager starts from the beginning. Async iterators have `aclose`, for `contextlib.aclosing`.
 
     Items may be deleted during the loop, also by the loop itself: if the server's count falls, the pager goes back,
     requests the pages that have shifted again, and skips the items that it has returned. If it cannot be sure to have
@@ -38,7 +37,7 @@ class Pager(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return self._source.items()
 
-    def __aiter__(self) -> AsyncIterator[T]:
+    def __aiter__(self) -> ItemIterator[T]:
         return self._source.items()
 
     def pages(self) -> Pages[T]:
@@ -125,7 +124,7 @@ class Pages(Generic[T]):
             raise StopIteration
         return Page(*page)
 
-    def __aiter__(self) -> AsyncIterator[Page[T]]:
+    def __aiter__(self) -> Pages[T]:
         return self
 
     async def __anext__(self) -> Page[T]:
@@ -133,6 +132,10 @@ class Pages(Generic[T]):
         if page is None:
             raise StopAsyncIteration
         return Page(*page)
+
+    async def aclose(self) -> None:
+        """Ends the iteration and cancels requests in flight."""
+        await self._pages.aclose()
 
 
 class ExportedRecords(Generic[T]):
@@ -150,5 +153,5 @@ class ExportedRecords(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return self._source.items()
 
-    def __aiter__(self) -> AsyncIterator[T]:
+    def __aiter__(self) -> ItemIterator[T]:
         return self._source.items()

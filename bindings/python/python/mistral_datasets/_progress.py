@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
+from mistral_datasets._compat import Self
+
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import NoReturn
 
     from tqdm.auto import tqdm
-    from typing_extensions import Self
 
 
 class Progress(NamedTuple):
@@ -36,7 +37,7 @@ class ProgressReporter:
 
     def __init__(self, progress: Callable[[Progress], object] | bool | None) -> None:
         if progress is not None and not isinstance(progress, bool) and not callable(progress):
-            raise TypeError(f"progress: expected True, a function or None, found {type(progress).__name__}")
+            raise TypeError(f"progress: expected bool, a function or None, found {type(progress).__name__}")
         self._bar = _ProgressBar() if progress is True else None
         self.update: Callable[[Progress], object] | None = None
         if self._bar is not None:

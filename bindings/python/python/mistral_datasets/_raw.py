@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Generic, ParamSpec, TypeVar
+from typing import Generic, TypeVar
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from mistral_datasets.errors import MistralError
-    from mistral_datasets.models import ImportTask
+from mistral_datasets.errors import MistralError
+from mistral_datasets.models import ImportTask
 
 
 class Outcome(NamedTuple):

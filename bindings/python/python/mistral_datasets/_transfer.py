@@ -10,9 +10,11 @@ from mistral_datasets import _driver, _inputs, _native, _outputs, errors
 from mistral_datasets._progress import Progress, ProgressReporter
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from uuid import UUID
 
     from mistral_datasets._native import Client, CreateReport, DrivenCall, ImportReport
+    from mistral_datasets._options import CallOptions
     from mistral_datasets._reports import ExportReport
 
 T = TypeVar("T")
@@ -22,15 +24,19 @@ ProgressCallback = Callable[[Progress], object] | bool | None
 
 def create_records(
     client: Client,
+    method: str,
     dataset_id: str | UUID,
     records: Any,
     concurrency: int,
     strategy: str,
-    on_error: str,
+    on_error: object,
     allow_unknown_keys: bool,
     resume: CreateReport | None,
+    options: CallOptions,
 ) -> tuple[DrivenCall[CreateReport], _inputs.Input]:
     """Creates the call of `create_records` and its input."""
+    if not isinstance(on_error, str):
+        raise TypeError(f"on_error: expected 'stop' or 'continue', found {type(on_error).__name__}")
     if on_error not in ("stop", "continue"):
         raise ValueError(f"on_error: expected 'stop' or 'continue', found {on_error!r}")
     _inputs.check_iterable(
@@ -40,6 +46,7 @@ def create_records(
     )
     call = _native.create_records(
         client,
+        method,
         dataset_id,
         concurrency=concurrency,
         strategy=strategy,
@@ -49,6 +56,7 @@ def create_records(
         allow_empty=not isinstance(records, (Iterator, AsyncIterator)),
         resume=resume,
         length=_inputs.length(records),
+        options=options,
     )
     # Records that are sent individually are not read further ahead than the number of concurrent requests.
     return call, _inputs.records(call, records, concurrency if strategy == "single" else None)
@@ -56,6 +64,7 @@ def create_records(
 
 def import_jsonl(
     client: Client,
+    method: str,
     dataset_id: str | UUID,
     source: Any,
     lenient: bool,
@@ -63,8 +72,9 @@ def import_jsonl(
     compression: str,
     max_file_bytes: int | None,
     wait: bool,
-    timeout: float | None,
+    wait_timeout: float | timedelta | None,
     resume: ImportReport | None,
+    options: CallOptions,
 ) -> tuple[DrivenCall[ImportReport], _inputs.Input | None]:
     """Creates the call of `import_jsonl`, and its input unless the call reads the source itself."""
     content = _as_bytes(source)
@@ -74,6 +84,7 @@ def import_jsonl(
         _inputs.check_iterable("source", source, "for one record, use `create_record` or pass `[record]`")
     call = _native.import_jsonl(
         client,
+        method,
         dataset_id,
         path=path,
         content=content,
@@ -82,8 +93,9 @@ def import_jsonl(
         compression=compression,
         max_file_bytes=max_file_bytes,
         wait=wait,
-        timeout=timeout,
+        wait_timeout=wait_timeout,
         resume=resume,
+        options=options,
     )
     if not is_read:
         return call, None
@@ -93,12 +105,12 @@ def import_jsonl(
 
 
 def export(
-    client: Client, dataset_id: str | UUID, to: Any, compression: str
+    client: Client, method: str, dataset_id: str | UUID, to: Any, compression: str, options: CallOptions
 ) -> tuple[DrivenCall[ExportReport], _outputs.Writer | None]:
     """Creates the call of `export`, and the writer of its output unless the call writes the file itself."""
     path = _as_path(to)
     writer = None if path is not None else _outputs.Writer(to)
-    call = _native.export(client, dataset_id, path=path, compression=compression)
+    call = _native.export(client, method, dataset_id, path=path, compression=compression, options=options)
     return call, writer
 
 

@@ -2,11 +2,12 @@
 # run the command again.
 
 import builtins
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Literal, final, overload
 
 from mistral_datasets._object import JsonObject
+from mistral_datasets._task import TaskMethods
 from mistral_datasets.enums import RecordSource, TaskStatus
 from mistral_datasets.types import JSON, JSONObject
 
@@ -150,12 +151,7 @@ class DatasetPage:
     """A page of datasets."""
 
     def __new__(
-        cls,
-        *,
-        results: list[Dataset] | None = None,
-        count: int,
-        next: str | None = None,
-        previous: str | None = None,
+        cls, *, results: list[Dataset] | None = None, count: int, next: str | None = None, previous: str | None = None
     ) -> DatasetPage: ...
     @property
     def results(self) -> list[Dataset]:
@@ -628,11 +624,7 @@ class ImportResult:
     """Record counts of an import."""
 
     def __new__(
-        cls,
-        *,
-        requested_record_count: int,
-        imported_record_count: int,
-        skipped_record_count: int,
+        cls, *, requested_record_count: int, imported_record_count: int, skipped_record_count: int
     ) -> ImportResult: ...
     @property
     def requested_record_count(self) -> int:
@@ -709,7 +701,7 @@ class ImportResult:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
-class ImportTask:
+class ImportTask(TaskMethods):
     """A task that imports records into a dataset."""
 
     def __new__(
@@ -774,92 +766,6 @@ class ImportTask:
     @property
     def extra(self) -> Mapping[str, JSON]:
         """Fields of the response that this version does not know, by name. They are also available as attributes."""
-
-    def refresh(self) -> ImportTask:
-        """Fetches the current state of the task.
-
-        Returns:
-            A new `ImportTask`. This object does not change.
-
-        Raises:
-            errors.ConfigurationError: The task has no client, because it was created from JSON or unpickled. Use
-                `datasets.task`.
-            errors.MistralError: Any other failure; see `errors` for the subclasses.
-        """
-
-    async def refresh_async(self) -> ImportTask:
-        """Fetches the current state of the task.
-
-        Returns:
-            A new `ImportTask`. This object does not change.
-
-        Raises:
-            errors.ConfigurationError: The task has no client, because it was created from JSON or unpickled. Use
-                `datasets.task`.
-            errors.MistralError: Any other failure; see `errors` for the subclasses.
-        """
-
-    def wait(
-        self,
-        *,
-        timeout: float | None = None,
-        poll_interval: tuple[float, float] | None = None,
-        on_progress: Callable[[ImportTask], object] | None = None,
-    ) -> ImportTask:
-        """Waits until the task has finished.
-
-        A task with an unknown status counts as in progress.
-
-        Args:
-            timeout: Maximum time to wait, in seconds. Default: 1800.
-            poll_interval: First and longest interval between two polls, in seconds; the interval grows from one to the
-                other. Default: (0.1, 5.0).
-            on_progress: Callback that receives the task after every poll. It runs on the calling thread, or on the
-                event loop.
-
-        Returns:
-            The task, with the status COMPLETED.
-
-        Raises:
-            errors.TaskFailedError: The task is FAILED, CANCELED, TERMINATED or TIMED_OUT. The error's `task` is the
-                task.
-            errors.TimeoutError: The task is still in progress. It continues, and can be waited for again. The error's
-                `task` is the task.
-            errors.ConfigurationError: The task has no client, because it was created from JSON or unpickled. Use
-                `datasets.task`.
-            errors.MistralError: Any other failure; see `errors` for the subclasses.
-        """
-
-    async def wait_async(
-        self,
-        *,
-        timeout: float | None = None,
-        poll_interval: tuple[float, float] | None = None,
-        on_progress: Callable[[ImportTask], object] | None = None,
-    ) -> ImportTask:
-        """Waits until the task has finished.
-
-        A task with an unknown status counts as in progress.
-
-        Args:
-            timeout: Maximum time to wait, in seconds. Default: 1800.
-            poll_interval: First and longest interval between two polls, in seconds; the interval grows from one to the
-                other. Default: (0.1, 5.0).
-            on_progress: Callback that receives the task after every poll. It runs on the calling thread, or on the
-                event loop.
-
-        Returns:
-            The task, with the status COMPLETED.
-
-        Raises:
-            errors.TaskFailedError: The task is FAILED, CANCELED, TERMINATED or TIMED_OUT. The error's `task` is the
-                task.
-            errors.TimeoutError: The task is still in progress. It continues, and can be waited for again. The error's
-                `task` is the task.
-            errors.ConfigurationError: The task has no client, because it was created from JSON or unpickled. Use
-                `datasets.task`.
-            errors.MistralError: Any other failure; see `errors` for the subclasses.
-        """
 
     @staticmethod
     def from_json(text: str, /) -> ImportTask:

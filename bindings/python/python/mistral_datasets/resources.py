@@ -3,9 +3,35 @@
 
 """Resources of the API. `Mistral` has an instance of each."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import cached_property
+from typing import overload
+from uuid import UUID
+
+from mistral_datasets import _native
 from mistral_datasets._bulk import Bulk
-from mistral_datasets._native import Datasets as _Datasets
-from mistral_datasets._native import Files, Records
+from mistral_datasets._compat import Unpack
+from mistral_datasets._options import CallOptions
+from mistral_datasets._typed import P
+from mistral_datasets.enums import RecordSource
+from mistral_datasets.models import (
+    Dataset,
+    DatasetRecord,
+    DeleteFileResponse,
+    ExportResponse,
+    File,
+    ImportTask,
+    JudgeRecordResponse,
+    ListDatasetsResponse,
+    ListFilesResponse,
+    ListRecordsResponse,
+    ListTasksResponse,
+    SignedUrl,
+)
+from mistral_datasets.types import Download, FileInput, JSONObject, Pager, TypedRecord
 
 __all__ = [
     "Datasets",
@@ -14,6 +40,1742 @@ __all__ = [
 ]
 
 
-class Datasets(_Datasets, Bulk):
-    __doc__ = _Datasets.__doc__
-    __slots__ = ()
+class Records:
+    """Operations of `datasets.records`: `bulk_delete`, `fetch`, `delete`, `update_payload`, `update_properties`,
+    `judge`.
+    """
+
+    def __init__(self, client: _native.Client, /) -> None:
+        """Creates the resource of a client. `Mistral` creates it on first access."""
+        self._client = client
+        self._native = _native.Records(client)
+
+    def bulk_delete(self, dataset_record_ids: Iterable[str | UUID], **options: Unpack[CallOptions]) -> None:
+        """Deletes up to 500 records in one request.
+
+        Either all or none of them are deleted.
+
+        Args:
+            dataset_record_ids: IDs of the records to delete. Limits: 1 to 500 items.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> mistral.datasets.records.bulk_delete(dataset_record_ids=dataset_record_ids)
+        """
+        response: None = self._native.bulk_delete(dataset_record_ids, options)
+        return response
+
+    async def bulk_delete_async(self, dataset_record_ids: Iterable[str | UUID], **options: Unpack[CallOptions]) -> None:
+        """Deletes up to 500 records in one request.
+
+        Either all or none of them are deleted.
+
+        Args:
+            dataset_record_ids: IDs of the records to delete. Limits: 1 to 500 items.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.datasets.records.bulk_delete_async(dataset_record_ids=dataset_record_ids)
+        """
+        response: None = await self._native.bulk_delete_async(dataset_record_ids, options)
+        return response
+
+    def fetch(self, dataset_record_id: str | UUID, **options: Unpack[CallOptions]) -> DatasetRecord:
+        """Returns a record.
+
+        Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
+
+        Args:
+            dataset_record_id: ID of the record.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The record.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.datasets.records.fetch(dataset_record_id=dataset_record_id)
+        """
+        response: DatasetRecord = self._native.fetch(dataset_record_id, options)
+        return response
+
+    async def fetch_async(self, dataset_record_id: str | UUID, **options: Unpack[CallOptions]) -> DatasetRecord:
+        """Returns a record.
+
+        Fails with `DATASET_RECORD_NOT_FOUND` if it does not exist.
+
+        Args:
+            dataset_record_id: ID of the record.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The record.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.records.fetch_async(dataset_record_id=dataset_record_id)
+        """
+        response: DatasetRecord = await self._native.fetch_async(dataset_record_id, options)
+        return response
+
+    def delete(self, dataset_record_id: str | UUID, **options: Unpack[CallOptions]) -> None:
+        """Deletes a record from its dataset.
+
+        Args:
+            dataset_record_id: ID of the record.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> mistral.datasets.records.delete(dataset_record_id=dataset_record_id)
+        """
+        response: None = self._native.delete(dataset_record_id, options)
+        return response
+
+    async def delete_async(self, dataset_record_id: str | UUID, **options: Unpack[CallOptions]) -> None:
+        """Deletes a record from its dataset.
+
+        Args:
+            dataset_record_id: ID of the record.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.datasets.records.delete_async(dataset_record_id=dataset_record_id)
+        """
+        response: None = await self._native.delete_async(dataset_record_id, options)
+        return response
+
+    def update_payload(
+        self, dataset_record_id: str | UUID, *, payload: JSONObject, **options: Unpack[CallOptions]
+    ) -> None:
+        """Replaces the entire payload of a record.
+
+        The properties remain unchanged.
+
+        Args:
+            dataset_record_id: ID of the record.
+            payload: The conversation, as an object with `messages`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> mistral.datasets.records.update_payload(dataset_record_id=dataset_record_id, payload=payload)
+        """
+        response: None = self._native.update_payload(dataset_record_id, payload, options)
+        return response
+
+    async def update_payload_async(
+        self, dataset_record_id: str | UUID, *, payload: JSONObject, **options: Unpack[CallOptions]
+    ) -> None:
+        """Replaces the entire payload of a record.
+
+        The properties remain unchanged.
+
+        Args:
+            dataset_record_id: ID of the record.
+            payload: The conversation, as an object with `messages`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.datasets.records.update_payload_async(
+            ...     dataset_record_id=dataset_record_id, payload=payload
+            ... )
+        """
+        response: None = await self._native.update_payload_async(dataset_record_id, payload, options)
+        return response
+
+    def update_properties(
+        self, dataset_record_id: str | UUID, *, properties: JSONObject | None, **options: Unpack[CallOptions]
+    ) -> None:
+        """Replaces all properties of a record.
+
+        The payload remains unchanged.
+
+        Args:
+            dataset_record_id: ID of the record.
+            properties: Custom metadata of the record; may be empty.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> mistral.datasets.records.update_properties(dataset_record_id=dataset_record_id, properties=properties)
+        """
+        response: None = self._native.update_properties(dataset_record_id, properties, options)
+        return response
+
+    async def update_properties_async(
+        self, dataset_record_id: str | UUID, *, properties: JSONObject | None, **options: Unpack[CallOptions]
+    ) -> None:
+        """Replaces all properties of a record.
+
+        The payload remains unchanged.
+
+        Args:
+            dataset_record_id: ID of the record.
+            properties: Custom metadata of the record; may be empty.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.datasets.records.update_properties_async(
+            ...     dataset_record_id=dataset_record_id, properties=properties
+            ... )
+        """
+        response: None = await self._native.update_properties_async(dataset_record_id, properties, options)
+        return response
+
+    def judge(
+        self, dataset_record_id: str | UUID, *, judge_definition: JSONObject | None, **options: Unpack[CallOptions]
+    ) -> JudgeRecordResponse:
+        """Evaluates a record with a model, using the judge definition in the request.
+
+        Args:
+            dataset_record_id: ID of the record.
+            judge_definition: Definition of the judge.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            Analysis and answer of the judge.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.datasets.records.judge(
+            ...     dataset_record_id=dataset_record_id, judge_definition=judge_definition
+            ... )
+        """
+        response: JudgeRecordResponse = self._native.judge(dataset_record_id, judge_definition, options)
+        return response
+
+    async def judge_async(
+        self, dataset_record_id: str | UUID, *, judge_definition: JSONObject | None, **options: Unpack[CallOptions]
+    ) -> JudgeRecordResponse:
+        """Evaluates a record with a model, using the judge definition in the request.
+
+        Args:
+            dataset_record_id: ID of the record.
+            judge_definition: Definition of the judge.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            Analysis and answer of the judge.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.records.judge_async(
+            ...     dataset_record_id=dataset_record_id, judge_definition=judge_definition
+            ... )
+        """
+        response: JudgeRecordResponse = await self._native.judge_async(dataset_record_id, judge_definition, options)
+        return response
+
+
+class Datasets(Bulk):
+    """Operations of `datasets`: `list`, `create`, `fetch`, `update`, `delete`, `list_records`, `create_record`,
+    `import_from_campaign`, `import_from_explorer`, `import_from_file`, `import_from_playground`,
+    `import_from_dataset_records`, `export_to_jsonl`, `fetch_task`, `list_tasks`.
+    """
+
+    def __init__(self, client: _native.Client, /) -> None:
+        """Creates the resource of a client. `Mistral` creates it on first access."""
+        self._client = client
+        self._native = _native.Datasets(client)
+
+    @cached_property
+    def records(self) -> Records:
+        """Operations of `datasets.records`."""
+        return Records(self._client)
+
+    def list(
+        self,
+        *,
+        page_size: int | None = None,
+        page: int | None = None,
+        q: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ListDatasetsResponse:
+        """Returns the datasets in the workspace, newest first, one page at a time.
+
+        Args:
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
+            q: Case-insensitive substring to search for in names and descriptions.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of datasets.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.datasets.list()
+        """
+        response: ListDatasetsResponse = self._native.list(page_size, page, q, options)
+        return response
+
+    async def list_async(
+        self,
+        *,
+        page_size: int | None = None,
+        page: int | None = None,
+        q: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ListDatasetsResponse:
+        """Returns the datasets in the workspace, newest first, one page at a time.
+
+        Args:
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
+            q: Case-insensitive substring to search for in names and descriptions.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of datasets.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.list_async()
+        """
+        response: ListDatasetsResponse = await self._native.list_async(page_size, page, q, options)
+        return response
+
+    def iter(
+        self,
+        q: str | None = None,
+        *,
+        page_size: int | None = None,
+        prefetch: int | None = None,
+        limit: int | None = None,
+        strict: bool | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Pager[Dataset]:
+        """Iterates over every item of `list`.
+
+        Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to
+        `prefetch` pages are requested concurrently and returned in order. An item that moves to a later page in the
+        meantime is returned only once.
+
+        Args:
+            q: Case-insensitive substring to search for in names and descriptions.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
+                Limits: 1 to 64. Default: 8.
+            limit: Maximum number of items to return. Default: no limit.
+            strict: When to raise `ConflictError`. `None`: if items were deleted during iteration and others may have
+                been missed. `True`: also if the number of items differs from the server's count. `False`: never.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
+
+        Raises:
+            errors.ConflictError: Raised by the loop if items may have been missed; see `strict`.
+            errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.datasets.iter():
+            ...     print(item)
+        """
+        source = self._native.iter(q, page_size, prefetch, limit, strict, options)
+        return Pager(source)
+
+    def create(self, *, name: str, description: str, **options: Unpack[CallOptions]) -> Dataset:
+        """Creates an empty dataset in the workspace.
+
+        Args:
+            name: Name of the dataset. Limits: 5 to 50 characters.
+            description: Description of the dataset. Limits: at most 200 characters.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The created dataset.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.datasets.create(name=name, description=description)
+        """
+        response: Dataset = self._native.create(name, description, options)
+        return response
+
+    async def create_async(self, *, name: str, description: str, **options: Unpack[CallOptions]) -> Dataset:
+        """Creates an empty dataset in the workspace.
+
+        Args:
+            name: Name of the dataset. Limits: 5 to 50 characters.
+            description: Description of the dataset. Limits: at most 200 characters.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The created dataset.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.create_async(name=name, description=description)
+        """
+        response: Dataset = await self._native.create_async(name, description, options)
+        return response
+
+    def fetch(self, dataset_id: str | UUID, **options: Unpack[CallOptions]) -> Dataset:
+        """Returns a dataset.
+
+        Fails with `DATASET_NOT_FOUND` if it does not exist.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The dataset.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.datasets.fetch(dataset_id=dataset_id)
+        """
+        response: Dataset = self._native.fetch(dataset_id, options)
+        return response
+
+    async def fetch_async(self, dataset_id: str | UUID, **options: Unpack[CallOptions]) -> Dataset:
+        """Returns a dataset.
+
+        Fails with `DATASET_NOT_FOUND` if it does not exist.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The dataset.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.fetch_async(dataset_id=dataset_id)
+        """
+        response: Dataset = await self._native.fetch_async(dataset_id, options)
+        return response
+
+    def update(
+        self,
+        dataset_id: str | UUID,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Dataset:
+        """Updates the name or description of a dataset.
+
+        Fields that are omitted or null remain unchanged.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            name: New name; unchanged if omitted or null. Limits: 5 to 50 characters.
+            description: New description; unchanged if omitted or null. Limits: at most 200 characters.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The updated dataset.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.datasets.update(dataset_id=dataset_id)
+        """
+        response: Dataset = self._native.update(dataset_id, name, description, options)
+        return response
+
+    async def update_async(
+        self,
+        dataset_id: str | UUID,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Dataset:
+        """Updates the name or description of a dataset.
+
+        Fields that are omitted or null remain unchanged.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            name: New name; unchanged if omitted or null. Limits: 5 to 50 characters.
+            description: New description; unchanged if omitted or null. Limits: at most 200 characters.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The updated dataset.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.update_async(dataset_id=dataset_id)
+        """
+        response: Dataset = await self._native.update_async(dataset_id, name, description, options)
+        return response
+
+    def delete(self, dataset_id: str | UUID, **options: Unpack[CallOptions]) -> None:
+        """Deletes a dataset and all of its records.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> mistral.datasets.delete(dataset_id=dataset_id)
+        """
+        response: None = self._native.delete(dataset_id, options)
+        return response
+
+    async def delete_async(self, dataset_id: str | UUID, **options: Unpack[CallOptions]) -> None:
+        """Deletes a dataset and all of its records.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.datasets.delete_async(dataset_id=dataset_id)
+        """
+        response: None = await self._native.delete_async(dataset_id, options)
+        return response
+
+    def list_records(
+        self,
+        dataset_id: str | UUID,
+        *,
+        page_size: int | None = None,
+        page: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ListRecordsResponse:
+        """Returns the records of a dataset in the order they were added, one page at a time.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of records.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.datasets.list_records(dataset_id=dataset_id)
+        """
+        response: ListRecordsResponse = self._native.list_records(dataset_id, page_size, page, options)
+        return response
+
+    async def list_records_async(
+        self,
+        dataset_id: str | UUID,
+        *,
+        page_size: int | None = None,
+        page: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ListRecordsResponse:
+        """Returns the records of a dataset in the order they were added, one page at a time.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of records.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.list_records_async(dataset_id=dataset_id)
+        """
+        response: ListRecordsResponse = await self._native.list_records_async(dataset_id, page_size, page, options)
+        return response
+
+    @overload
+    def iter_records(
+        self,
+        dataset_id: str | UUID,
+        *,
+        payload_type: None = None,
+        page_size: int | None = None,
+        prefetch: int | None = None,
+        limit: int | None = None,
+        strict: bool | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Pager[DatasetRecord]: ...
+
+    @overload
+    def iter_records(
+        self,
+        dataset_id: str | UUID,
+        *,
+        payload_type: type[P],
+        page_size: int | None = None,
+        prefetch: int | None = None,
+        limit: int | None = None,
+        strict: bool | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Pager[TypedRecord[P]]: ...
+
+    def iter_records(
+        self,
+        dataset_id: str | UUID,
+        *,
+        payload_type: type[P] | None = None,
+        page_size: int | None = None,
+        prefetch: int | None = None,
+        limit: int | None = None,
+        strict: bool | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Pager[DatasetRecord] | Pager[TypedRecord[P]]:
+        """Iterates over every item of `list_records`.
+
+        Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to
+        `prefetch` pages are requested concurrently and returned in order. An item that moves to a later page in the
+        meantime is returned only once.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            payload_type: Type to convert every payload to: a `TypedDict`, a dataclass or a pydantic model. Items are
+                then `TypedRecord`s.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
+                Limits: 1 to 64. Default: 8.
+            limit: Maximum number of items to return. Default: no limit.
+            strict: When to raise `ConflictError`. `None`: if items were deleted during iteration and others may have
+                been missed. `True`: also if the number of items differs from the server's count. `False`: never.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
+
+        Raises:
+            errors.ConflictError: Raised by the loop if items may have been missed; see `strict`.
+            errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.datasets.iter_records(dataset_id=dataset_id):
+            ...     print(item)
+        """
+        source = self._native.iter_records(dataset_id, payload_type, page_size, prefetch, limit, strict, options)
+        return Pager(source)
+
+    def create_record(
+        self,
+        dataset_id: str | UUID,
+        *,
+        payload: JSONObject,
+        properties: JSONObject | None,
+        source: RecordSource | str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> DatasetRecord:
+        """Adds a record to a dataset.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            payload: The conversation, as an object with `messages`.
+            properties: Custom metadata of the record; may be empty.
+            source: Origin of the record, `DIRECT_INPUT` (default) or `TELEMETRY_SPAN`. Servers of the first API
+                generation ignore this field.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The created record.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.datasets.create_record(dataset_id=dataset_id, payload=payload, properties=properties)
+        """
+        response: DatasetRecord = self._native.create_record(dataset_id, payload, properties, source, options)
+        return response
+
+    async def create_record_async(
+        self,
+        dataset_id: str | UUID,
+        *,
+        payload: JSONObject,
+        properties: JSONObject | None,
+        source: RecordSource | str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> DatasetRecord:
+        """Adds a record to a dataset.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            payload: The conversation, as an object with `messages`.
+            properties: Custom metadata of the record; may be empty.
+            source: Origin of the record, `DIRECT_INPUT` (default) or `TELEMETRY_SPAN`. Servers of the first API
+                generation ignore this field.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The created record.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.create_record_async(
+            ...     dataset_id=dataset_id, payload=payload, properties=properties
+            ... )
+        """
+        response: DatasetRecord = await self._native.create_record_async(
+            dataset_id, payload, properties, source, options
+        )
+        return response
+
+    def import_from_campaign(
+        self,
+        dataset_id: str | UUID,
+        campaign_id: str | UUID,
+        *,
+        wait: bool = False,
+        wait_timeout: float | timedelta | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ImportTask:
+        """Starts an import task that adds a record for each event selected by a campaign.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            campaign_id: ID of the campaign to import from.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds or as a `timedelta`. Default: 1800.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The import task, which runs in the background.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.datasets.import_from_campaign(dataset_id=dataset_id, campaign_id=campaign_id)
+        """
+        response: ImportTask = self._native.import_from_campaign(dataset_id, campaign_id, wait, wait_timeout, options)
+        return response
+
+    async def import_from_campaign_async(
+        self,
+        dataset_id: str | UUID,
+        campaign_id: str | UUID,
+        *,
+        wait: bool = False,
+        wait_timeout: float | timedelta | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ImportTask:
+        """Starts an import task that adds a record for each event selected by a campaign.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            campaign_id: ID of the campaign to import from.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds or as a `timedelta`. Default: 1800.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The import task, which runs in the background.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.import_from_campaign_async(
+            ...     dataset_id=dataset_id, campaign_id=campaign_id
+            ... )
+        """
+        response: ImportTask = await self._native.import_from_campaign_async(
+            dataset_id, campaign_id, wait, wait_timeout, options
+        )
+        return response
+
+    def import_from_explorer(
+        self,
+        dataset_id: str | UUID,
+        completion_event_ids: Iterable[str],
+        *,
+        wait: bool = False,
+        wait_timeout: float | timedelta | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ImportTask:
+        """Starts an import task that adds a record for each of the given chat completion events.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            completion_event_ids: IDs of the events to import. Limits: at most 500 items.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds or as a `timedelta`. Default: 1800.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The import task, which runs in the background.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.datasets.import_from_explorer(
+            ...     dataset_id=dataset_id, completion_event_ids=completion_event_ids
+            ... )
+        """
+        response: ImportTask = self._native.import_from_explorer(
+            dataset_id, completion_event_ids, wait, wait_timeout, options
+        )
+        return response
+
+    async def import_from_explorer_async(
+        self,
+        dataset_id: str | UUID,
+        completion_event_ids: Iterable[str],
+        *,
+        wait: bool = False,
+        wait_timeout: float | timedelta | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ImportTask:
+        """Starts an import task that adds a record for each of the given chat completion events.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            completion_event_ids: IDs of the events to import. Limits: at most 500 items.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds or as a `timedelta`. Default: 1800.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The import task, which runs in the background.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.import_from_explorer_async(
+            ...     dataset_id=dataset_id, completion_event_ids=completion_event_ids
+            ... )
+        """
+        response: ImportTask = await self._native.import_from_explorer_async(
+            dataset_id, completion_event_ids, wait, wait_timeout, options
+        )
+        return response
+
+    def import_from_file(
+        self,
+        dataset_id: str | UUID,
+        file_id: str,
+        *,
+        wait: bool = False,
+        wait_timeout: float | timedelta | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ImportTask:
+        """Starts an import task that adds a record for each line of an uploaded JSONL file.
+
+        Each line is an object with either `payload` or `messages`, and optionally `properties`.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            file_id: ID of the uploaded JSONL file.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds or as a `timedelta`. Default: 1800.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The import task, which runs in the background.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.datasets.import_from_file(dataset_id=dataset_id, file_id=file_id)
+        """
+        response: ImportTask = self._native.import_from_file(dataset_id, file_id, wait, wait_timeout, options)
+        return response
+
+    async def import_from_file_async(
+        self,
+        dataset_id: str | UUID,
+        file_id: str,
+        *,
+        wait: bool = False,
+        wait_timeout: float | timedelta | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ImportTask:
+        """Starts an import task that adds a record for each line of an uploaded JSONL file.
+
+        Each line is an object with either `payload` or `messages`, and optionally `properties`.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            file_id: ID of the uploaded JSONL file.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds or as a `timedelta`. Default: 1800.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The import task, which runs in the background.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.import_from_file_async(dataset_id=dataset_id, file_id=file_id)
+        """
+        response: ImportTask = await self._native.import_from_file_async(
+            dataset_id, file_id, wait, wait_timeout, options
+        )
+        return response
+
+    def import_from_playground(
+        self,
+        dataset_id: str | UUID,
+        conversation_ids: Iterable[str],
+        *,
+        wait: bool = False,
+        wait_timeout: float | timedelta | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ImportTask:
+        """Starts an import task that adds a record for each of the given playground conversations.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            conversation_ids: IDs of the conversations to import; may be empty.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds or as a `timedelta`. Default: 1800.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The import task, which runs in the background.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.datasets.import_from_playground(
+            ...     dataset_id=dataset_id, conversation_ids=conversation_ids
+            ... )
+        """
+        response: ImportTask = self._native.import_from_playground(
+            dataset_id, conversation_ids, wait, wait_timeout, options
+        )
+        return response
+
+    async def import_from_playground_async(
+        self,
+        dataset_id: str | UUID,
+        conversation_ids: Iterable[str],
+        *,
+        wait: bool = False,
+        wait_timeout: float | timedelta | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ImportTask:
+        """Starts an import task that adds a record for each of the given playground conversations.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            conversation_ids: IDs of the conversations to import; may be empty.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds or as a `timedelta`. Default: 1800.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The import task, which runs in the background.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.import_from_playground_async(
+            ...     dataset_id=dataset_id, conversation_ids=conversation_ids
+            ... )
+        """
+        response: ImportTask = await self._native.import_from_playground_async(
+            dataset_id, conversation_ids, wait, wait_timeout, options
+        )
+        return response
+
+    def import_from_dataset_records(
+        self,
+        dataset_id: str | UUID,
+        dataset_record_ids: Iterable[str | UUID],
+        *,
+        wait: bool = False,
+        wait_timeout: float | timedelta | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ImportTask:
+        """Starts an import task that copies records from other datasets in the workspace.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            dataset_record_ids: IDs of the records to copy. Limits: 1 to 10000 items.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds or as a `timedelta`. Default: 1800.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The import task, which runs in the background.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.datasets.import_from_dataset_records(
+            ...     dataset_id=dataset_id, dataset_record_ids=dataset_record_ids
+            ... )
+        """
+        response: ImportTask = self._native.import_from_dataset_records(
+            dataset_id, dataset_record_ids, wait, wait_timeout, options
+        )
+        return response
+
+    async def import_from_dataset_records_async(
+        self,
+        dataset_id: str | UUID,
+        dataset_record_ids: Iterable[str | UUID],
+        *,
+        wait: bool = False,
+        wait_timeout: float | timedelta | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ImportTask:
+        """Starts an import task that copies records from other datasets in the workspace.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            dataset_record_ids: IDs of the records to copy. Limits: 1 to 10000 items.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds or as a `timedelta`. Default: 1800.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The import task, which runs in the background.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.import_from_dataset_records_async(
+            ...     dataset_id=dataset_id, dataset_record_ids=dataset_record_ids
+            ... )
+        """
+        response: ImportTask = await self._native.import_from_dataset_records_async(
+            dataset_id, dataset_record_ids, wait, wait_timeout, options
+        )
+        return response
+
+    def export_to_jsonl(self, dataset_id: str | UUID, **options: Unpack[CallOptions]) -> ExportResponse:
+        """Exports all records of a dataset to a JSONL file, one record per line, and returns a presigned URL for
+        downloading the file.
+
+        The URL requires no API key, so treat it as a secret. It expires; export again to get a new one.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            Location of the exported file.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.datasets.export_to_jsonl(dataset_id=dataset_id)
+        """
+        response: ExportResponse = self._native.export_to_jsonl(dataset_id, options)
+        return response
+
+    async def export_to_jsonl_async(self, dataset_id: str | UUID, **options: Unpack[CallOptions]) -> ExportResponse:
+        """Exports all records of a dataset to a JSONL file, one record per line, and returns a presigned URL for
+        downloading the file.
+
+        The URL requires no API key, so treat it as a secret. It expires; export again to get a new one.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            Location of the exported file.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.export_to_jsonl_async(dataset_id=dataset_id)
+        """
+        response: ExportResponse = await self._native.export_to_jsonl_async(dataset_id, options)
+        return response
+
+    def fetch_task(self, dataset_id: str | UUID, task_id: str | UUID, **options: Unpack[CallOptions]) -> ImportTask:
+        """Returns the status, progress and result of an import task.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            task_id: ID of the import task.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The import task.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.datasets.fetch_task(dataset_id=dataset_id, task_id=task_id)
+        """
+        response: ImportTask = self._native.fetch_task(dataset_id, task_id, options)
+        return response
+
+    async def fetch_task_async(
+        self, dataset_id: str | UUID, task_id: str | UUID, **options: Unpack[CallOptions]
+    ) -> ImportTask:
+        """Returns the status, progress and result of an import task.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            task_id: ID of the import task.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The import task.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.fetch_task_async(dataset_id=dataset_id, task_id=task_id)
+        """
+        response: ImportTask = await self._native.fetch_task_async(dataset_id, task_id, options)
+        return response
+
+    def list_tasks(
+        self,
+        dataset_id: str | UUID,
+        *,
+        page_size: int | None = None,
+        page: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ListTasksResponse:
+        """Returns the import tasks of a dataset, newest first, one page at a time.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of import tasks.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.datasets.list_tasks(dataset_id=dataset_id)
+        """
+        response: ListTasksResponse = self._native.list_tasks(dataset_id, page_size, page, options)
+        return response
+
+    async def list_tasks_async(
+        self,
+        dataset_id: str | UUID,
+        *,
+        page_size: int | None = None,
+        page: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ListTasksResponse:
+        """Returns the import tasks of a dataset, newest first, one page at a time.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of import tasks.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.list_tasks_async(dataset_id=dataset_id)
+        """
+        response: ListTasksResponse = await self._native.list_tasks_async(dataset_id, page_size, page, options)
+        return response
+
+    def iter_tasks(
+        self,
+        dataset_id: str | UUID,
+        *,
+        page_size: int | None = None,
+        prefetch: int | None = None,
+        limit: int | None = None,
+        strict: bool | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Pager[ImportTask]:
+        """Iterates over every item of `list_tasks`.
+
+        Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to
+        `prefetch` pages are requested concurrently and returned in order. An item that moves to a later page in the
+        meantime is returned only once.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
+                Limits: 1 to 64. Default: 8.
+            limit: Maximum number of items to return. Default: no limit.
+            strict: When to raise `ConflictError`. `None`: if items were deleted during iteration and others may have
+                been missed. `True`: also if the number of items differs from the server's count. `False`: never.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
+
+        Raises:
+            errors.ConflictError: Raised by the loop if items may have been missed; see `strict`.
+            errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.datasets.iter_tasks(dataset_id=dataset_id):
+            ...     print(item)
+        """
+        source = self._native.iter_tasks(dataset_id, page_size, prefetch, limit, strict, options)
+        return Pager(source)
+
+
+class Files:
+    """Operations of `files`: `list`, `upload`, `retrieve`, `delete`, `download`, `get_signed_url`."""
+
+    def __init__(self, client: _native.Client, /) -> None:
+        """Creates the resource of a client. `Mistral` creates it on first access."""
+        self._client = client
+        self._native = _native.Files(client)
+
+    def list(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        include_total: bool | None = None,
+        search: str | None = None,
+        purpose: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ListFilesResponse:
+        """Returns the files in the workspace, newest first, one page at a time.
+
+        Unlike in other listings, pages are numbered from 0.
+
+        Args:
+            page: Page number, starting from 0. Limits: at least 0. Default: 0.
+            page_size: Number of files per page. Limits: at least 0. Default: 100.
+            include_total: Whether to include the total number of files in the response. Default: True.
+            search: Case-insensitive substring to search for in file names.
+            purpose: Purpose to filter by.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of files.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.files.list()
+        """
+        response: ListFilesResponse = self._native.list(page, page_size, include_total, search, purpose, options)
+        return response
+
+    async def list_async(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int | None = None,
+        include_total: bool | None = None,
+        search: str | None = None,
+        purpose: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ListFilesResponse:
+        """Returns the files in the workspace, newest first, one page at a time.
+
+        Unlike in other listings, pages are numbered from 0.
+
+        Args:
+            page: Page number, starting from 0. Limits: at least 0. Default: 0.
+            page_size: Number of files per page. Limits: at least 0. Default: 100.
+            include_total: Whether to include the total number of files in the response. Default: True.
+            search: Case-insensitive substring to search for in file names.
+            purpose: Purpose to filter by.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of files.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.list_async()
+        """
+        response: ListFilesResponse = await self._native.list_async(
+            page, page_size, include_total, search, purpose, options
+        )
+        return response
+
+    def upload(
+        self,
+        *,
+        file: FileInput,
+        purpose: str | None = None,
+        expiry: int | None = None,
+        visibility: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> File:
+        """Uploads a file of up to 512 MB, which can then be imported into a dataset.
+
+        Args:
+            file: Content of the file.
+            purpose: Purpose of the file. Not needed for dataset imports. Limits: 1 to 255 characters.
+            expiry: Number of hours until the file expires. Limits: at least 1.
+            visibility: Who can see the file, `workspace` or `user`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The uploaded file.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.files.upload(file=file)
+        """
+        response: File = self._native.upload(file, purpose, expiry, visibility, options)
+        return response
+
+    async def upload_async(
+        self,
+        *,
+        file: FileInput,
+        purpose: str | None = None,
+        expiry: int | None = None,
+        visibility: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> File:
+        """Uploads a file of up to 512 MB, which can then be imported into a dataset.
+
+        Args:
+            file: Content of the file.
+            purpose: Purpose of the file. Not needed for dataset imports. Limits: 1 to 255 characters.
+            expiry: Number of hours until the file expires. Limits: at least 1.
+            visibility: Who can see the file, `workspace` or `user`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The uploaded file.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.upload_async(file=file)
+        """
+        response: File = await self._native.upload_async(file, purpose, expiry, visibility, options)
+        return response
+
+    def retrieve(self, file_id: str | UUID, **options: Unpack[CallOptions]) -> File:
+        """Returns the metadata of an uploaded file.
+
+        Args:
+            file_id: ID of the file.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            Metadata of the file.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.files.retrieve(file_id=file_id)
+        """
+        response: File = self._native.retrieve(file_id, options)
+        return response
+
+    async def retrieve_async(self, file_id: str | UUID, **options: Unpack[CallOptions]) -> File:
+        """Returns the metadata of an uploaded file.
+
+        Args:
+            file_id: ID of the file.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            Metadata of the file.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.retrieve_async(file_id=file_id)
+        """
+        response: File = await self._native.retrieve_async(file_id, options)
+        return response
+
+    def delete(self, file_id: str | UUID, **options: Unpack[CallOptions]) -> DeleteFileResponse:
+        """Deletes an uploaded file.
+
+        Records imported from it are kept.
+
+        Args:
+            file_id: ID of the file.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            Confirmation of the deletion.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.files.delete(file_id=file_id)
+        """
+        response: DeleteFileResponse = self._native.delete(file_id, options)
+        return response
+
+    async def delete_async(self, file_id: str | UUID, **options: Unpack[CallOptions]) -> DeleteFileResponse:
+        """Deletes an uploaded file.
+
+        Records imported from it are kept.
+
+        Args:
+            file_id: ID of the file.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            Confirmation of the deletion.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.delete_async(file_id=file_id)
+        """
+        response: DeleteFileResponse = await self._native.delete_async(file_id, options)
+        return response
+
+    def download(self, file_id: str | UUID, **options: Unpack[CallOptions]) -> Download:
+        """Returns the content of an uploaded file.
+
+        Args:
+            file_id: ID of the file.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            Content of the file.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.files.download(file_id=file_id)
+        """
+        response: Download = self._native.download(file_id, options)
+        return response
+
+    async def download_async(self, file_id: str | UUID, **options: Unpack[CallOptions]) -> Download:
+        """Returns the content of an uploaded file.
+
+        Args:
+            file_id: ID of the file.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            Content of the file.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.download_async(file_id=file_id)
+        """
+        response: Download = await self._native.download_async(file_id, options)
+        return response
+
+    def get_signed_url(
+        self, file_id: str | UUID, *, expiry: int | None = None, **options: Unpack[CallOptions]
+    ) -> SignedUrl:
+        """Returns a presigned URL for downloading a file.
+
+        The URL requires no API key until it expires, so treat it as a secret.
+
+        Args:
+            file_id: ID of the file.
+            expiry: Number of hours until the URL expires. Limits: at least 1. Default: 24.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The presigned URL.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.files.get_signed_url(file_id=file_id)
+        """
+        response: SignedUrl = self._native.get_signed_url(file_id, expiry, options)
+        return response
+
+    async def get_signed_url_async(
+        self, file_id: str | UUID, *, expiry: int | None = None, **options: Unpack[CallOptions]
+    ) -> SignedUrl:
+        """Returns a presigned URL for downloading a file.
+
+        The URL requires no API key until it expires, so treat it as a secret.
+
+        Args:
+            file_id: ID of the file.
+            expiry: Number of hours until the URL expires. Limits: at least 1. Default: 24.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The presigned URL.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.files.get_signed_url_async(file_id=file_id)
+        """
+        response: SignedUrl = await self._native.get_signed_url_async(file_id, expiry, options)
+        return response

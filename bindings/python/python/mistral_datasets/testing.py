@@ -15,23 +15,17 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from os import PathLike
+from types import TracebackType
+from typing import Any, Literal
 
-from mistral_datasets._client import from_native
+from mistral_datasets._client import Mistral, from_native
+from mistral_datasets._compat import Self
 from mistral_datasets._native import TestServer, TestWorkspace
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from os import PathLike
-    from types import TracebackType
-    from typing import Literal
-
-    from typing_extensions import Self
-
-    from mistral_datasets._client import Mistral
-    from mistral_datasets.types import JSON
+from mistral_datasets.types import JSON
 
 __all__ = ["FaultRule", "LocalServer", "LocalWorkspace", "RecordedRequest"]
 

@@ -7,12 +7,14 @@ from os import PathLike
 from typing import IO, Any, ClassVar, Literal, Protocol, TypeAlias, TypedDict
 
 from mistral_datasets._download import Download
-from mistral_datasets._native import CreateReport, ExportedRecord, ImportReport, TaskHandle
+from mistral_datasets._native import CreateReport, ExportedRecord, ImportReport
+from mistral_datasets._options import CallOptions
 from mistral_datasets._pager import ExportedRecords, Page, Pager, Pages
 from mistral_datasets._preview import Preview
 from mistral_datasets._progress import Progress
 from mistral_datasets._raw import RawResponse
 from mistral_datasets._reports import ExportReport, ImportedFile, InvalidLine, Outcome, UnknownFile
+from mistral_datasets._task_handle import TaskHandle
 from mistral_datasets._typed import TypedExportedRecord, TypedRecord
 from mistral_datasets.models import DatasetRecord
 
@@ -22,6 +24,7 @@ __all__ = [
     "AsyncReadable",
     "AsyncWritable",
     "AudioPart",
+    "CallOptions",
     "ContentPart",
     "Conversation",
     "CreateReport",
@@ -88,8 +91,8 @@ dict.
 Line: TypeAlias = str | bytes | JSONObject
 """A line of JSONL, as a string or an object, or a chunk of bytes of any size."""
 
-ProgressCallback: TypeAlias = Callable[[Progress], object] | Literal[True] | None
-"""A callback that receives `Progress` updates, or `True` for a tqdm progress bar."""
+ProgressCallback: TypeAlias = Callable[[Progress], object] | bool | None
+"""A callback that receives `Progress` updates, or `True` for a tqdm progress bar. `False` is the same as `None`."""
 
 
 class Readable(Protocol):

@@ -16,9 +16,7 @@ use crate::fields::{EnumMembers, ExtraFields, Field, List, open_enum, union, wro
 use crate::json::{self, JsonType, LazyJson};
 use crate::json_object::{self, free_object, json_object};
 use crate::model::{self, Model, model};
-use crate::options::Seconds;
 use crate::session::Session;
-use crate::task;
 
 model! {
     /// A named collection of records.
@@ -170,86 +168,11 @@ model! {
     }
     new(*, id, created_at, updated_at, deleted_at=None, creator_id, dataset_id, workspace_id, status, progress=None, message=None, result=None)
     with session {
-    /// Fetches the current state of the task.
-    ///
-    /// Returns:
-    ///     A new `ImportTask`. This object does not change.
-    ///
-    /// Raises:
-    ///     errors.ConfigurationError: The task has no client, because it was created from JSON or
-    ///         unpickled. Use `datasets.task`.
-    ///     errors.MistralError: Any other failure; see `errors` for the subclasses.
-    fn refresh(&self, py: Python<'_>, ) -> PyResult<Py<PyAny>> {
-    task::refresh(py, self.session.as_ref(), &self.dataset_id.to_string(), &self.id.to_string())
-    }
-
-    /// Fetches the current state of the task.
-    ///
-    /// Returns:
-    ///     A new `ImportTask`. This object does not change.
-    ///
-    /// Raises:
-    ///     errors.ConfigurationError: The task has no client, because it was created from JSON or
-    ///         unpickled. Use `datasets.task`.
-    ///     errors.MistralError: Any other failure; see `errors` for the subclasses.
-    fn refresh_async<'py>(&self, py: Python<'py>, ) -> PyResult<Bound<'py, PyAny>> {
-    task::refresh_async(py, "ImportTask.refresh_async", self.session.as_ref(), &self.dataset_id.to_string(), &self.id.to_string())
-    }
-
-    /// Waits until the task has finished.
-    ///
-    /// A task with an unknown status counts as in progress.
-    ///
-    /// Args:
-    ///     timeout: Maximum time to wait, in seconds. Default: 1800.
-    ///     poll_interval: First and longest interval between two polls, in seconds; the interval
-    ///         grows from one to the other. Default: (0.1, 5.0).
-    ///     on_progress: Callback that receives the task after every poll. It runs on the calling
-    ///         thread, or on the event loop.
-    ///
-    /// Returns:
-    ///     The task, with the status COMPLETED.
-    ///
-    /// Raises:
-    ///     errors.TaskFailedError: The task is FAILED, CANCELED, TERMINATED or TIMED_OUT. The
-    ///         error's `task` is the task.
-    ///     errors.TimeoutError: The task is still in progress. It continues, and can be waited for
-    ///         again. The error's `task` is the task.
-    ///     errors.ConfigurationError: The task has no client, because it was created from JSON or
-    ///         unpickled. Use `datasets.task`.
-    ///     errors.MistralError: Any other failure; see `errors` for the subclasses.
-    #[pyo3(signature = (*, timeout=None, poll_interval=None, on_progress=None))]
-    fn wait(&self, py: Python<'_>, timeout: Option<Seconds>, poll_interval: Option<(Seconds, Seconds)>, on_progress: Option<Bound<'_, PyAny>>, ) -> PyResult<Py<PyAny>> {
-    task::wait(py, self.session.as_ref(), &self.dataset_id.to_string(), &self.id.to_string(), task::WaitOptions { timeout, poll_interval, on_progress })
-    }
-
-    /// Waits until the task has finished.
-    ///
-    /// A task with an unknown status counts as in progress.
-    ///
-    /// Args:
-    ///     timeout: Maximum time to wait, in seconds. Default: 1800.
-    ///     poll_interval: First and longest interval between two polls, in seconds; the interval
-    ///         grows from one to the other. Default: (0.1, 5.0).
-    ///     on_progress: Callback that receives the task after every poll. It runs on the calling
-    ///         thread, or on the event loop.
-    ///
-    /// Returns:
-    ///     The task, with the status COMPLETED.
-    ///
-    /// Raises:
-    ///     errors.TaskFailedError: The task is FAILED, CANCELED, TERMINATED or TIMED_OUT. The
-    ///         error's `task` is the task.
-    ///     errors.TimeoutError: The task is still in progress. It continues, and can be waited for
-    ///         again. The error's `task` is the task.
-    ///     errors.ConfigurationError: The task has no client, because it was created from JSON or
-    ///         unpickled. Use `datasets.task`.
-    ///     errors.MistralError: Any other failure; see `errors` for the subclasses.
-    #[pyo3(signature = (*, timeout=None, poll_interval=None, on_progress=None))]
-    fn wait_async<'py>(&self, py: Python<'py>, timeout: Option<Seconds>, poll_interval: Option<(Seconds, Seconds)>, on_progress: Option<Bound<'py, PyAny>>, ) -> PyResult<Bound<'py, PyAny>> {
-    task::wait_async(py, "ImportTask.wait_async", self.session.as_ref(), &self.dataset_id.to_string(), &self.id.to_string(), task::WaitOptions { timeout, poll_interval, on_progress })
-    }
-
+        /// The client, for the methods that are implemented in Python.
+        #[getter]
+        fn _client(&self) -> Option<Session> {
+            self.session.clone()
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Emits the generated parts of the Python package.
 
 mod extras;
-mod modules;
 mod native;
+mod resources;
 mod stubs;
 #[cfg(test)]
 mod tests;
@@ -33,8 +33,7 @@ pub fn emit(model: &Model) -> Result<Vec<Output>, String> {
         ("enums.py", values::enums(model)),
         ("models.py", values::models(model)?),
         ("models.pyi", stubs::models(model)?),
-        ("resources.py", modules::resources(model)),
-        ("resources.pyi", stubs::resources(model)?),
+        ("resources.py", resources::emit(model)?),
     ] {
         outputs.push(Output::new(&format!("{PACKAGE}/{name}"), text));
     }

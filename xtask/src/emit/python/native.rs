@@ -4,17 +4,15 @@ use std::fmt::Write;
 
 use super::extras;
 use super::stubs::is_hashable;
-use super::text::{
-    Style, by_hand, children, class, is_task, method_doc, module, name, returned, wrapped,
-};
+use super::text::{class, id_arguments, is_task, module, name, returned};
 use super::values::{Items, is_required, items_of};
 use crate::emit::preamble;
 use crate::emit::rust_text::{self, doc, identifier, indented};
 use crate::model::{Argument, Field, Kind, Model, Operation, Place, Response, Type};
 
 /// The constructor of a resource.
-const CONSTRUCTOR: &str = "/// Creates the resource of a client.\n#[new]\n#[pyo3(signature = (client, /))]\n\
-    fn with_client(client: &Bound<'_, Session>) -> Self {\nSelf::new(client.get().clone())\n}\n\n";
+const CONSTRUCTOR: &str = "#[new]\n#[pyo3(signature = (client, /))]\n\
+    fn with_client(client: &Bound<'_, Session>) -> Self {\nSelf { session: client.get().clone() }\n}\n\n";
 
 /// Emits `mod.rs`, which registers the classes.
 pub fn index(model: &Model) -> Result<String, String> {
@@ -76,7 +74,7 @@ pub fn models(model: &Model) -> Result<String, String> {
                     None => {}
                 }
                 if is_task(model, schema) {
-                    item.push_str(&extras::task_methods(&schema.name));
+                    item.push_str(extras::TASK_CLIENT);
                 }
                 let _ = writeln!(items, "model! {{\n{}}}\n", indented(&item));
             }
@@ -151,9 +149,7 @@ pub fn models(model: &Model) -> Result<String, String> {
             (&[""], "crate::model", "self"),
             (&[""], "crate::model", "Model"),
             (&[""], "crate::model", "model"),
-            (&[": Option<Seconds>"], "crate::options", "Seconds"),
             (&["with session"], "crate::session", "Session"),
-            (&["task::"], "crate::task", "self"),
         ],
     ));
     text.push('\n');
@@ -230,21 +226,6 @@ fn imports(items: &str, imports: &[(&[&str], &str, &str)]) -> String {
 pub fn resource(model: &Model, group: &str) -> Result<String, String> {
     let class_name = class(group);
     let mut methods = String::new();
-    for child in children(model, Some(group)) {
-        let _ = write!(
-            methods,
-            "/// Operations of `{child}`.\n#[getter]\nfn {}(&self) -> {} {{\n{}::new(self.session.clone())\n}}\n\n",
-            module(child),
-            class(child),
-            class(child)
-        );
-    }
-    if by_hand(group).is_some() {
-        methods.push_str(
-            "/// The client, for the methods that are implemented in Python.\n#[getter]\n\
-             fn _client(&self) -> Session {\nself.session.clone()\n}\n\n",
-        );
-    }
     for operation in model.operations_of(group) {
         methods.push_str(&methods_of(model, operation)?);
         if let Some(listing) = model.listing(operation) {
@@ -253,12 +234,9 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
     }
     let mut text = preamble("//");
     text.push_str(
-        "\n#![allow(clippy::too_many_arguments, reason = \"they are keyword arguments in Python\")]\n",
+        "\n#![allow(clippy::too_many_arguments, reason = \"they are arguments in Python\")]\n",
     );
-    let _ = writeln!(
-        text,
-        "\n//! The operations of `{group}`. Doc comments become Python docstrings.\n"
-    );
+    let _ = writeln!(text, "\n//! The operations of `{group}`.\n");
     text.push_str(&imports(
         &methods,
         &[
@@ -268,8 +246,9 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
             (&[""], "pyo3::prelude", "*"),
             (&[""], "pyo3::types", "PyDict"),
             (&["arguments::"], "crate::arguments", "self"),
-            (&[": Id,", "<Id>"], "crate::arguments", "Id"),
+            (&["<Id>"], "crate::arguments", "Id"),
             (&["Many<"], "crate::arguments", "Many"),
+            (&["body::"], "crate::body", "self"),
             (&["limited("], "crate::call", "limited"),
             (&["\nrun(py"], "crate::call", "run"),
             (&["\nrun_async("], "crate::call", "run_async"),
@@ -278,67 +257,64 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
             (&[""], "crate::call", "send_async"),
             (&["send_by_runtime("], "crate::call", "send_by_runtime"),
             (&["file::"], "crate::file", "self"),
-            (&[": FileArgument,"], "crate::file", "FileArgument"),
-            (&["Option<Seconds>"], "crate::options", "Seconds"),
+            (&["<FileArgument>"], "crate::file", "FileArgument"),
+            (&["<Seconds>"], "crate::options", "Seconds"),
             (&["pager::"], "crate::pager", "self"),
+            (&["BatchSource"], "crate::pager", "BatchSource"),
             (&[""], "crate::session", "Session"),
         ],
     ));
-    for child in children(model, Some(group)) {
-        let _ = writeln!(text, "use super::{}::{};", module(child), class(child));
-    }
-    let operations: Vec<_> =
-        model.operations_of(group).map(|operation| format!("`{}`", operation.name)).collect();
     let _ = write!(
         text,
-        "\n{}#[pyclass(frozen, {}module = \"mistral_datasets.resources\")]\n\
+        "\n/// Calls of `{group}`; `mistral_datasets.resources` has the documented methods.\n\
+         #[pyclass(frozen, module = \"mistral_datasets._native\")]\n\
          pub struct {class_name} {{\n    session: Session,\n}}\n\n\
-         impl {class_name} {{\n\
-         /// Creates the resource of a session.\n\
-         pub fn new(session: Session) -> Self {{\nSelf {{ session }}\n}}\n}}\n\n\
          #[pymethods]\nimpl {class_name} {{\n{CONSTRUCTOR}{methods}}}\n",
-        doc(&format!("Operations of `{group}`: {}.", operations.join(", "))),
-        if by_hand(group).is_some() { "subclass, " } else { "" },
     );
     rust_text::format(&text)
 }
 
 /// Emits the blocking and the async method of an operation.
 fn methods_of(model: &Model, operation: &Operation) -> Result<String, String> {
-    let arguments = operation.arguments(model);
+    let (ids, others) = id_arguments(model, operation);
+    let arguments = [ids, others].concat();
     let mut parameters = String::new();
-    let mut signature = Vec::new();
+    let mut conversions = String::new();
     for argument in &arguments {
         let field = argument.field;
-        let ty = argument_code(model, operation, argument)?.ty;
-        let name = name(&field.name)?;
-        let (ty, default) =
-            if field.required { (ty, "") } else { (format!("Option<{ty}>"), "=None") };
-        let _ = write!(parameters, "{}: {ty}, ", identifier(name));
-        signature.push(format!("{name}{default}"));
+        let code = argument_code(model, operation, argument)?;
+        let variable = identifier(name(&field.name)?);
+        let _ = write!(parameters, "{variable}: &Bound<'_, PyAny>, ");
+        if let Some(ty) = code.ty {
+            let convert = if field.required { "required" } else { "optional" };
+            let _ = writeln!(
+                conversions,
+                "let {variable} = arguments::{convert}::<{ty}>({variable}, {:?})?;",
+                field.name
+            );
+        }
     }
     if operation.starts_task() {
-        parameters.push_str("wait: bool, wait_timeout: Option<Seconds>, ");
-        signature.extend(["wait=false".to_owned(), "wait_timeout=None".to_owned()]);
+        parameters.push_str("wait: &Bound<'_, PyAny>, wait_timeout: &Bound<'_, PyAny>, ");
+        conversions.push_str(
+            "let wait = arguments::required::<bool>(wait, \"wait\")?;\n\
+             let wait_timeout = arguments::optional::<Seconds>(wait_timeout, \"wait_timeout\")?;\n",
+        );
     }
-    parameters.push_str("options: Option<&Bound<'_, PyDict>>");
-    if !signature.is_empty() {
-        signature.insert(0, "*".to_owned());
-    }
-    signature.push("**options".to_owned());
-    let signature = format!("#[pyo3(signature = ({}))]\n", signature.join(", "));
+    parameters.push_str("options: &Bound<'_, PyDict>");
     let name = identifier(&operation.name);
-    let async_name = format!("{}.{}_async", class(&operation.group), operation.name);
-    let with_options = "self.session.client_with(py, options)?";
+    let method = format!("{}.{}", operation.group, operation.name);
+    let async_method = format!("{method}_async");
+    let with_options = |method: &str| format!("self.session.client_with(options, {method:?})?");
     // The body of a transfer arrives between two calls from Python, so the runtime's threads must drive it.
     let has_response = operation.success.response != Response::Bytes;
     let (setup, client, send_blocking, target) = if operation.handwritten.is_some() {
         let send = if has_response { "send_by_runtime" } else { "run_by_runtime" };
-        ("", with_options, send, "&self.session")
+        (String::new(), with_options(&method), send, "&self.session")
     } else {
         (
-            "let blocking = self.session.blocking(py, options)?;\n",
-            "blocking.client()",
+            format!("let blocking = self.session.blocking(options, {method:?})?;\n"),
+            "blocking.client()".to_owned(),
             "send",
             "blocking",
         )
@@ -357,32 +333,22 @@ fn methods_of(model: &Model, operation: &Operation) -> Result<String, String> {
         })
     };
     Ok(format!(
-        "{}{signature}fn {name}(&self, py: Python<'_>, {parameters}) -> PyResult<Py<PyAny>> {{\n{setup}{}\n}}\n\n\
-         {}{signature}fn {}_async<'py>(&self, py: Python<'py>, {parameters}) -> PyResult<Bound<'py, PyAny>> {{\n{}\n}}\n\n",
-        comment(&method_doc(model, operation, Style::Blocking)),
-        send(client, send_blocking, target)?,
-        comment(&method_doc(model, operation, Style::Async)),
+        "fn {name}(&self, py: Python<'_>, {parameters}) -> PyResult<Py<PyAny>> {{\n{conversions}{setup}{}\n}}\n\n\
+         fn {}_async<'py>(&self, py: Python<'py>, {parameters}) -> PyResult<Bound<'py, PyAny>> {{\n{conversions}{}\n}}\n\n",
+        send(&client, send_blocking, target)?,
         operation.name,
         send(
-            with_options,
+            &with_options(&async_method),
             if has_response { "send_async" } else { "run_async" },
-            &format!("{async_name:?}, &self.session")
+            &format!("{async_method:?}, &self.session")
         )?,
     ))
 }
 
-/// Formats the lines of a docstring as a doc comment.
-pub(super) fn comment(lines: &[String]) -> String {
-    wrapped(lines, 92)
-        .iter()
-        .map(|line| format!("/// {line}").trim_end().to_owned() + "\n")
-        .collect()
-}
-
 /// The Rust code for one argument.
 struct ArgumentCode {
-    /// The type of the method's parameter.
-    ty: String,
+    /// The type that the argument is converted to. `None` if `passed` converts it.
+    ty: Option<String>,
     /// The expression that is passed to the client's call.
     passed: String,
 }
@@ -395,24 +361,20 @@ fn argument_code(
     let field = argument.field;
     let name = identifier(&field.name);
     let code = |ty: &str, converted: &str| ArgumentCode {
-        ty: ty.to_owned(),
+        ty: Some(ty.to_owned()),
         passed: if field.required || converted.is_empty() || operation.handwritten.is_some() {
             name.clone()
         } else {
             format!("{name}{converted}")
         },
     };
-    let object = || ArgumentCode {
-        ty: "Bound<'_, PyAny>".to_owned(),
-        passed: {
-            let converted =
-                format!("arguments::json(&{name}, {:?}, {:?})", operation.id, field.name);
-            if field.required {
-                format!("{converted}?")
-            } else {
-                format!("{name}.map(|{name}| {converted}).transpose()?")
-            }
-        },
+    let object = || {
+        let json = format!("body::json({name}, {:?}, {:?})", operation.id, field.name);
+        let passed = match field.required {
+            true => format!("{json}?"),
+            false => format!("(!{name}.is_none()).then(|| {json}).transpose()?"),
+        };
+        ArgumentCode { ty: None, passed }
     };
     Ok(match &field.ty {
         Type::Uuid => code("Id", ".map(IntoId::into_id)"),

@@ -16,13 +16,12 @@ fn arguments_are_converted_and_passed_to_the_client() {
     assert_holds(
         &things,
         &[
-            "#[pyo3(signature = (*, thing_id, size, notes, parts, dry=None, label=None, more=None, others=None, tags=None, state=None, **options))]",
-            "thing_id: Id,",
-            "notes: Bound<'_, PyAny>,",
-            "parts: Many<Id>,",
-            "dry: Option<bool>,",
-            "arguments::json(&notes, \"put_thing\", \"notes\")?",
-            ".more(more.map(|more| arguments::json(&more, \"put_thing\", \"more\")).transpose()?)",
+            "thing_id: &Bound<'_, PyAny>,",
+            "let thing_id = arguments::required::<Id>(thing_id, \"thing_id\")?;",
+            "let dry = arguments::optional::<bool>(dry, \"dry\")?;",
+            "arguments::required::<Many<Id>>(parts, \"parts\")?;",
+            "body::json(notes, \"put_thing\", \"notes\")?",
+            ".more((!more.is_none()).then(|| body::json(more, \"put_thing\", \"more\")).transpose()?)",
             ".others(others.map(|ids| ids.into_iter().map(IntoId::into_id).collect()))",
             ".tags(tags.map(|items| items.into_iter().collect()))",
             ".state(state.map(types::State::from))",
@@ -36,24 +35,26 @@ fn arguments_are_converted_and_passed_to_the_client() {
 fn child_groups_are_attributes_of_their_parent() {
     let outputs = emitted(&small());
     assert_holds(
-        &text(&outputs, "src/generated/things.rs"),
-        &["fn parts(&self) -> Parts {", "use super::parts::Parts;"],
-    );
-    assert_holds(
         &text(&outputs, "src/generated/parts.rs"),
         &[
-            "let blocking = self.session.blocking(py, options)?;",
+            "let blocking = self.session.blocking(options, \"things.parts.delete\")?;",
             "let call = blocking.client().things().parts().delete(thing_id);",
             "send(py, blocking, call)",
-            "let call = self.session.client_with(py, options)?.things().parts().delete(thing_id);",
-            "send_async(py, \"Parts.delete_async\", &self.session, call)",
+            ".client_with(options, \"things.parts.delete_async\")?",
+            "send_async(py, \"things.parts.delete_async\", &self.session, call)",
         ],
     );
     assert_holds(
         &text(&outputs, "src/generated/mod.rs"),
         &["module.add_class::<things::Things>()?;"],
     );
-    assert_holds(&text(&outputs, "resources.pyi"), &["    def parts(self) -> Parts:"]);
+    assert_holds(
+        &text(&outputs, "resources.py"),
+        &[
+            "    @cached_property\n    def parts(self) -> Parts:",
+            "        return Parts(self._client)\n",
+        ],
+    );
 }
 
 #[test]
@@ -78,20 +79,22 @@ fn responses_become_classes() {
 }
 
 #[test]
-fn stubs_carry_types_and_documentation() {
+fn methods_have_types_and_documentation() {
     let outputs = emitted(&small());
     assert_holds(
-        &text(&outputs, "resources.pyi"),
+        &text(&outputs, "resources.py"),
         &[
-            "        thing_id: str | UUID,\n",
+            "        thing_id: str | UUID,\n        *,\n",
             "        notes: JSONObject,\n",
             "        parts: Iterable[str | UUID],\n",
-            "        state: State | None = None,\n        retries: RetryPolicy | int | None = None,\n",
-            "        http_headers: Mapping[str, str] | None = None,\n    ) -> Thing:",
+            "        state: State | None = None,\n        **options: Unpack[CallOptions],\n    ) -> Thing:",
             "            size: Its size. Limits: at least 1.\n",
             "            dry: Whether to try only. Default: False.\n",
+            "            options: Options of this call:",
             ">>> response = await mistral.things.put_async(thing_id=thing_id, size=size, notes=notes, parts=parts)",
-            "    def delete(\n        self,\n        *,\n        thing_id: str | UUID,\n",
+            "        response: Thing = await self._native.put_async(\n",
+            "    def delete(self, thing_id: str | UUID, **options: Unpack[CallOptions]) -> None:",
+            "        response: None = self._native.delete(thing_id, options)\n",
             "        >>> mistral.things.parts.delete(thing_id=thing_id)",
             "from mistral_datasets.enums import State\n",
         ],
@@ -126,26 +129,23 @@ fn listings_have_pagers() {
     assert_holds(
         &text(&outputs, "src/generated/datasets.rs"),
         &[
-            "#[pyo3(signature = (q=None, *, page_size=None, prefetch=None, limit=None, strict=None, **options))]",
+            "pager::PagerOptions::new(page_size, prefetch, limit, strict)?;",
             "let call = move |client: &Client| client.datasets().list().q(q.clone()).pager();",
             "client.datasets().list_records(dataset_id.clone()).pager()",
-        ],
-    );
-    assert_holds(
-        &text(&outputs, "resources.pyi"),
-        &[
-            "-> Pager[Dataset]:",
-            "-> Pager[DatasetRecord]:",
-            "payload_type: type[P],",
-            "-> Pager[TypedRecord[P]]:",
-            "class Datasets(Bulk):",
+            "self.session.with_keywords(options, \"datasets.iter_records\")?",
+            "pager::payload_converter(payload_type)?",
         ],
     );
     assert_holds(
         &text(&outputs, "resources.py"),
         &[
-            "from mistral_datasets._native import Datasets as _Datasets\n",
-            "class Datasets(_Datasets, Bulk):",
+            "-> Pager[Dataset]:",
+            "-> Pager[DatasetRecord]: ...",
+            "payload_type: type[P],",
+            "-> Pager[TypedRecord[P]]: ...",
+            "-> Pager[DatasetRecord] | Pager[TypedRecord[P]]:",
+            "        return Pager(source)\n",
+            "class Datasets(Bulk):",
         ],
     );
 }
@@ -155,16 +155,17 @@ fn tasks_can_be_refreshed_and_awaited() {
     let outputs = emitted_from_own_document();
     assert_holds(
         &text(&outputs, "src/generated/datasets.rs"),
-        &["wait=false, wait_timeout=None, **options", "limited(call.wait(), wait_timeout)"],
+        &[
+            "arguments::optional::<Seconds>(wait_timeout, \"wait_timeout\")?;",
+            "limited(call.wait(), wait_timeout)",
+        ],
     );
     assert_holds(
-        &text(&outputs, "src/generated/models.rs"),
-        &["with session {", "task::wait_async(", "task::refresh("],
+        &text(&outputs, "resources.py"),
+        &["wait: bool = False,\n        wait_timeout: float | timedelta | None = None,\n"],
     );
-    assert_holds(
-        &text(&outputs, "models.pyi"),
-        &["    def refresh(self) -> ImportTask:", "    async def wait_async(\n"],
-    );
+    assert_holds(&text(&outputs, "src/generated/models.rs"), &["with session {", "fn _client("]);
+    assert_holds(&text(&outputs, "models.pyi"), &["class ImportTask(TaskMethods):"]);
 }
 
 #[test]

@@ -92,39 +92,6 @@ pub fn is_task(model: &Model, schema: &Schema) -> bool {
     })
 }
 
-/// The docstring of a task's `refresh`.
-pub const REFRESH_DOC: [&str; 8] = [
-    "Fetches the current state of the task.",
-    "",
-    "Returns:",
-    "    A new `ImportTask`. This object does not change.",
-    "",
-    "Raises:",
-    "    errors.ConfigurationError: The task has no client, because it was created from JSON or unpickled. Use `datasets.task`.",
-    "    errors.MistralError: Any other failure; see `errors` for the subclasses.",
-];
-
-/// The docstring of a task's `wait`.
-pub const WAIT_DOC: [&str; 17] = [
-    "Waits until the task has finished.",
-    "",
-    "A task with an unknown status counts as in progress.",
-    "",
-    "Args:",
-    "    timeout: Maximum time to wait, in seconds. Default: 1800.",
-    "    poll_interval: First and longest interval between two polls, in seconds; the interval grows from one to the other. Default: (0.1, 5.0).",
-    "    on_progress: Callback that receives the task after every poll. It runs on the calling thread, or on the event loop.",
-    "",
-    "Returns:",
-    "    The task, with the status COMPLETED.",
-    "",
-    "Raises:",
-    "    errors.TaskFailedError: The task is FAILED, CANCELED, TERMINATED or TIMED_OUT. The error's `task` is the task.",
-    "    errors.TimeoutError: The task is still in progress. It continues, and can be waited for again. The error's `task` is the task.",
-    "    errors.ConfigurationError: The task has no client, because it was created from JSON or unpickled. Use `datasets.task`.",
-    "    errors.MistralError: Any other failure; see `errors` for the subclasses.",
-];
-
 /// Returns the name of a listing's pager: `iter` for `list`, `iter_records` for `list_records`.
 pub fn pager_name(operation: &Operation) -> String {
     let rest = operation.name.strip_prefix("list").unwrap_or(&operation.name);
@@ -170,7 +137,7 @@ pub fn pager_doc(model: &Model, operation: &Operation, listing: &Listing) -> Vec
         ]
         .map(str::to_owned),
     );
-    lines.extend(options_doc());
+    lines.push(OPTIONS_DOC.to_owned());
     let call = format!("mistral.{}.{}(", operation.group, pager_name(operation));
     let arguments = required_arguments(listing_arguments(model, operation).iter());
     lines.extend(
@@ -192,21 +159,39 @@ pub fn pager_doc(model: &Model, operation: &Operation, listing: &Listing) -> Vec
     lines
 }
 
-/// The keyword options that every operation accepts: name, type and description.
-pub const OPTIONS: [(&str, &str, &str); 4] = [
-    ("retries", "RetryPolicy | int", "Overrides the client's retry policy for this call."),
-    ("server_url", "str", "Overrides the client's server URL for this call."),
-    (
-        "timeout_ms",
-        "int",
-        "Overrides the client's timeout per attempt for this call, in milliseconds.",
-    ),
-    ("http_headers", "Mapping[str, str]", "Additional headers for this call."),
-];
+/// The line of `Args:` for the keyword options.
+const OPTIONS_DOC: &str = "    options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`; see `types.CallOptions`.";
 
-/// Returns the lines of `Args:` for the keyword options.
-fn options_doc() -> impl Iterator<Item = String> {
-    OPTIONS.iter().map(|(name, _, doc)| format!("    {name}: {doc}"))
+/// Returns the arguments of an operation: the required IDs, which can be passed by position, and all others.
+pub fn id_arguments<'a>(
+    model: &'a Model,
+    operation: &'a Operation,
+) -> (Vec<Argument<'a>>, Vec<Argument<'a>>) {
+    operation.arguments(model).into_iter().partition(|argument| {
+        let name = &argument.field.name;
+        let is_id =
+            argument.place == Place::Path || name.ends_with("_id") || name.ends_with("_ids");
+        argument.field.required && is_id
+    })
+}
+
+/// Emits imports of the package's own types that the text mentions.
+pub fn own_imports(model: &Model, text: &str) -> (String, String) {
+    let mentioned = |name: &&str| {
+        text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == *name)
+    };
+    let import = |module: &str, names: Vec<&str>| match names.is_empty() {
+        true => String::new(),
+        false => format!("from mistral_datasets.{module} import {}\n", names.join(", ")),
+    };
+    let mut enums: Vec<&str> =
+        enums(model).map(|(schema, _)| schema.name.as_str()).filter(mentioned).collect();
+    enums.sort_unstable();
+    let types = ["JSON", "Download", "FileInput", "JSONObject", "Pager", "TypedRecord"]
+        .into_iter()
+        .filter(mentioned)
+        .collect();
+    (import("enums", enums), import("types", types))
 }
 
 /// Returns the open enums in document order.
@@ -317,7 +302,8 @@ impl Style {
 pub fn method_doc(model: &Model, operation: &Operation, style: Style) -> Vec<String> {
     let mut lines: Vec<String> = operation.doc().split('\n').map(str::to_owned).collect();
     lines.extend([String::new(), "Args:".to_owned()]);
-    for Argument { field, .. } in &operation.arguments(model) {
+    let (ids, others) = id_arguments(model, operation);
+    for Argument { field, .. } in ids.iter().chain(&others) {
         let mut line = format!("    {}: {}", field.name, field.description);
         if let Some(limits) = field.limits.in_words() {
             line.push_str(&format!(" Limits: {limits}."));
@@ -336,10 +322,10 @@ pub fn method_doc(model: &Model, operation: &Operation, style: Style) -> Vec<Str
         lines.extend([
             "    wait: Wait until the task has finished, and return the finished task. Default: False."
                 .to_owned(),
-            "    wait_timeout: Maximum time to wait, in seconds. Default: 1800.".to_owned(),
+            "    wait_timeout: Maximum time to wait, in seconds or as a `timedelta`. Default: 1800.".to_owned(),
         ]);
     }
-    lines.extend(options_doc());
+    lines.push(OPTIONS_DOC.to_owned());
     if operation.success.response != Response::Empty {
         lines.extend([
             String::new(),

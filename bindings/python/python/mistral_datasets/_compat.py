@@ -1,0 +1,22 @@
+"""Names of `typing` that Python 3.10 does not have. There, they are `Any` in evaluated annotations."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+elif sys.version_info >= (3, 11):
+    from typing import Self, Unpack
+else:
+    Self = Any
+
+    class Unpack:
+        """Replaces `typing.Unpack`."""
+
+        def __class_getitem__(cls, item: object) -> object:
+            return Any
+
+
+__all__ = ["Self", "Unpack"]

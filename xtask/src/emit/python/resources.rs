@@ -1,0 +1,228 @@
+//! Emits the Python classes of the resources, whose methods call those of the native classes.
+
+use std::fmt::Write;
+
+use super::text::{
+    Style, WIDTH, argument_type, by_hand, children, class, docstring, has_payload, id_arguments,
+    listing_arguments, method_doc, module, name, own_imports, pager_doc, pager_name, return_type,
+};
+use crate::emit::preamble;
+use crate::model::{Argument, Listing, Model, Operation};
+
+/// Emits `resources.py`.
+pub fn emit(model: &Model) -> Result<String, String> {
+    let mut groups = model.groups();
+    // A class is defined before those that refer to it.
+    groups.sort_by_key(|group| std::cmp::Reverse(group.split('.').count()));
+    let mut classes = String::new();
+    for group in &groups {
+        classes.push_str(&resource(model, group)?);
+    }
+    let mut text = preamble("#");
+    text.push_str(
+        "\n\"\"\"Resources of the API. `Mistral` has an instance of each.\"\"\"\n\n\
+         from __future__ import annotations\n\n",
+    );
+    let import = |text: &mut String, module: &str, names: &[&str]| {
+        let names: Vec<&str> =
+            names.iter().copied().filter(|name| mentions(&classes, name)).collect();
+        if !names.is_empty() {
+            let _ = writeln!(text, "from {module} import {}", names.join(", "));
+        }
+    };
+    // Imported at run time, so that `typing.get_type_hints` works.
+    import(&mut text, "collections.abc", &["Iterable", "Mapping"]);
+    import(&mut text, "datetime", &["timedelta"]);
+    import(&mut text, "functools", &["cached_property"]);
+    import(&mut text, "typing", &["overload"]);
+    import(&mut text, "uuid", &["UUID"]);
+    text.push_str("\nfrom mistral_datasets import _native\n");
+    for group in &groups {
+        if let Some((module, base)) = by_hand(group) {
+            let _ = writeln!(text, "from mistral_datasets.{module} import {base}");
+        }
+    }
+    text.push_str(
+        "from mistral_datasets._compat import Unpack\nfrom mistral_datasets._options import CallOptions\n",
+    );
+    import(&mut text, "mistral_datasets._typed", &["P"]);
+    let (enums, types) = own_imports(model, &classes);
+    text.push_str(&enums);
+    text.push_str("from mistral_datasets.models import (\n");
+    let mut names: Vec<String> = model.operations.iter().map(return_type).collect();
+    names.retain(|name| name != "None" && name != "Download");
+    names.extend(
+        model
+            .operations
+            .iter()
+            .filter_map(|operation| model.listing(operation).map(|listing| listing.item)),
+    );
+    names.sort();
+    names.dedup();
+    for name in names {
+        let _ = writeln!(text, "    {name},");
+    }
+    text.push_str(")\n");
+    text.push_str(&types);
+    text.push_str("\n__all__ = [\n");
+    let mut names: Vec<String> = groups.iter().map(|group| class(group)).collect();
+    names.sort();
+    for name in names {
+        let _ = writeln!(text, "    \"{name}\",");
+    }
+    text.push_str("]\n");
+    Ok(text + &classes)
+}
+
+fn mentions(text: &str, name: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
+}
+
+/// Emits the class of a resource group.
+fn resource(model: &Model, group: &str) -> Result<String, String> {
+    let class_name = class(group);
+    let operations: Vec<String> =
+        model.operations_of(group).map(|operation| format!("`{}`", operation.name)).collect();
+    let doc = docstring(&[format!("Operations of `{group}`: {}.", operations.join(", "))], 4);
+    let base = by_hand(group).map(|(_, base)| format!("({base})")).unwrap_or_default();
+    let mut text = format!(
+        "\n\nclass {class_name}{base}:\n{doc}\n\
+         \x20   def __init__(self, client: _native.Client, /) -> None:\n\
+         \x20       \"\"\"Creates the resource of a client. `Mistral` creates it on first access.\"\"\"\n\
+         \x20       self._client = client\n\
+         \x20       self._native = _native.{class_name}(client)\n"
+    );
+    for child in children(model, Some(group)) {
+        let _ = write!(
+            text,
+            "\n    @cached_property\n    def {}(self) -> {}:\n{}        return {1}(self._client)\n",
+            module(child),
+            class(child),
+            docstring(&[format!("Operations of `{child}`.")], 8)
+        );
+    }
+    for operation in model.operations_of(group) {
+        text.push_str(&method(model, operation, Style::Blocking)?);
+        text.push_str(&method(model, operation, Style::Async)?);
+        if let Some(listing) = model.listing(operation) {
+            text.push_str(&pager(model, operation, &listing)?);
+        }
+    }
+    Ok(text)
+}
+
+/// Formats a parameter, such as `dataset_id: str | UUID`.
+fn parameter(model: &Model, operation: &Operation, argument: &Argument) -> Result<String, String> {
+    let in_operation = |problem| format!("operation `{}`: {problem}", operation.id);
+    let ty = argument_type(model, argument).map_err(in_operation)?;
+    let optional = if argument.field.required { "" } else { " | None = None" };
+    Ok(format!("{}: {ty}{optional}", name(&argument.field.name).map_err(in_operation)?))
+}
+
+fn method(model: &Model, operation: &Operation, style: Style) -> Result<String, String> {
+    let (ids, others) = id_arguments(model, operation);
+    let mut parameters = vec!["self".to_owned()];
+    let mut passed = Vec::new();
+    for argument in &ids {
+        parameters.push(parameter(model, operation, argument)?);
+        passed.push(argument.field.name.clone());
+    }
+    if !others.is_empty() || operation.starts_task() {
+        parameters.push("*".to_owned());
+    }
+    for argument in &others {
+        parameters.push(parameter(model, operation, argument)?);
+        passed.push(argument.field.name.clone());
+    }
+    if operation.starts_task() {
+        parameters.push("wait: bool = False".to_owned());
+        parameters.push("wait_timeout: float | timedelta | None = None".to_owned());
+        passed.extend(["wait".to_owned(), "wait_timeout".to_owned()]);
+    }
+    parameters.push("**options: Unpack[CallOptions]".to_owned());
+    passed.push("options".to_owned());
+    let (keyword, wait) = match style {
+        Style::Async => ("async def", "await "),
+        Style::Blocking => ("def", ""),
+    };
+    let native_name = format!("{}{}", operation.name, style.suffix());
+    let returned = return_type(operation);
+    // Also without a result: `Mistral.raw` returns the response through the method.
+    let assigned = format!("response: {returned} = {wait}self._native.{native_name}");
+    let body = call(&assigned, &passed) + "        return response\n";
+    Ok(format!(
+        "\n{}:\n{}{body}",
+        signature(&format!("{keyword} {native_name}"), &parameters, &returned),
+        docstring(&method_doc(model, operation, style), 8)
+    ))
+}
+
+/// Emits the method that returns the pager of a listing, with an overload for typed payloads.
+fn pager(model: &Model, operation: &Operation, listing: &Listing) -> Result<String, String> {
+    let mut first = vec!["self".to_owned()];
+    let mut passed = Vec::new();
+    for argument in listing_arguments(model, operation) {
+        first.push(parameter(model, operation, &argument)?);
+        passed.push(argument.field.name.clone());
+    }
+    first.push("*".to_owned());
+    let mut last: Vec<String> =
+        ["page_size", "prefetch", "limit"].map(|name| format!("{name}: int | None = None")).into();
+    last.push("strict: bool | None = None".to_owned());
+    last.push("**options: Unpack[CallOptions]".to_owned());
+    let typed = has_payload(model, &listing.item);
+    if typed {
+        passed.push("payload_type".to_owned());
+    }
+    passed.extend(["page_size", "prefetch", "limit", "strict", "options"].map(str::to_owned));
+    let name = format!("def {}", pager_name(operation));
+    let plain = format!("Pager[{}]", listing.item);
+    let mut text = String::new();
+    let mut all = [first.clone(), last.clone()].concat();
+    let mut returned = plain.clone();
+    if typed {
+        let with_type =
+            |ty: &str| [first.clone(), vec![format!("payload_type: {ty}")], last.clone()].concat();
+        for (ty, returned) in [("None = None", &*plain), ("type[P]", "Pager[TypedRecord[P]]")] {
+            let signature = signature(&name, &with_type(ty), returned);
+            let _ = write!(text, "\n    @overload\n{signature}: ...\n");
+        }
+        all = with_type("type[P] | None = None");
+        returned = format!("{plain} | Pager[TypedRecord[P]]");
+    }
+    let _ = write!(
+        text,
+        "\n{}:\n{}{}",
+        signature(&name, &all, &returned),
+        docstring(&pager_doc(model, operation, listing), 8),
+        call(&format!("source = self._native.{}", pager_name(operation)), &passed)
+    );
+    text.push_str("        return Pager(source)\n");
+    Ok(text)
+}
+
+/// Formats a call as a statement, on one line or on several if it is too long.
+fn call(function: &str, arguments: &[String]) -> String {
+    let line = format!("        {function}({})\n", arguments.join(", "));
+    if line.len() <= WIDTH + 1 {
+        return line;
+    }
+    let inner = format!("            {}\n", arguments.join(", "));
+    if inner.len() <= WIDTH + 1 {
+        return format!("        {function}(\n{inner}        )\n");
+    }
+    format!("        {function}(\n            {},\n        )\n", arguments.join(",\n            "))
+}
+
+/// Formats a method's signature on one line, or on several if it is too long, without the final colon.
+pub fn signature(name: &str, parameters: &[String], returned: &str) -> String {
+    let line = format!("    {name}({}) -> {returned}", parameters.join(", "));
+    if line.len() < WIDTH {
+        return line;
+    }
+    let inner = format!("        {}\n", parameters.join(", "));
+    if inner.len() <= WIDTH + 1 {
+        return format!("    {name}(\n{inner}    ) -> {returned}");
+    }
+    format!("    {name}(\n        {},\n    ) -> {returned}", parameters.join(",\n        "))
+}
