@@ -177,7 +177,7 @@ def test_raw_requests_the_response_of_one_call_only(mistral_local: LocalWorkspac
         with pytest.raises(TypeError, match="expected a method that sends a single request"):
             await mistral.raw_async(_slow, mistral)
         with pytest.raises(TypeError, match="expected a method that sends a single request"):
-            await mistral.raw_async(mistral.datasets.list)  # type: ignore[arg-type]
+            await mistral.raw_async(mistral.datasets.list)  # pyright: ignore[reportArgumentType]
         assert type(await mistral.datasets.list_async()).__name__ == "ListDatasetsResponse"
 
     asyncio.run(test())

@@ -174,7 +174,8 @@ def test_an_option_and_its_alias_cannot_be_given_together(option: str, value: An
         with pytest.raises(TypeError, match=f"`{option}` and `{alias}` are the same option; pass one of them"):
             call()
     # `None` is the same as leaving the option out.
-    Mistral("k", **{option: value, alias: None})
+    with_none: dict[str, Any] = {option: value, alias: None}
+    Mistral("k", **with_none)  # pyright: ignore[reportArgumentType]
 
 
 def test_retry_configs_of_the_official_sdk_are_converted() -> None:

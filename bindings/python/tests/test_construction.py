@@ -11,11 +11,11 @@ import uuid
 from typing import Any
 
 import pytest
+from test_models import DATASET, ID, OTHER, RECORD, SAMPLES, TASK, page
 
 from harness import Canned
 from mistral_datasets import Mistral, errors, models
 from mistral_datasets.types import CreateReport, ExportedRecord
-from test_models import DATASET, ID, OTHER, RECORD, SAMPLES, TASK, page
 
 TIME = datetime.datetime(2025, 12, 17, 10, 25, tzinfo=datetime.timezone.utc)
 
@@ -51,7 +51,7 @@ def test_dicts_become_responses(name: str) -> None:
 
 def test_constructors_have_signatures() -> None:
     parameters = inspect.signature(models.Dataset).parameters
-    assert list(parameters) == [name for name in DATASET]
+    assert list(parameters) == list(DATASET)
     assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in parameters.values())
     assert parameters["name"].default is inspect.Parameter.empty
     assert parameters["slug"].default is None
@@ -114,9 +114,10 @@ def test_lists_and_payloads_of_constructors() -> None:
     assert created[0] is record
     assert models.RecordPage(count=0).results == []
     payload = models.ConversationPayload(messages=[])
-    fields = {**RECORD, "payload": payload}
+    fields: dict[str, Any] = {**RECORD, "payload": payload}
     assert models.DatasetRecord(**fields).payload is payload
-    fields["payload"] = plain = {"messages": []}
+    plain: dict[str, Any] = {"messages": []}
+    fields["payload"] = plain
     assert models.DatasetRecord(**fields).payload is not plain
     with pytest.raises(errors.ConfigurationError):
         models.ImportTask.from_dict(TASK).refresh()
@@ -126,7 +127,8 @@ def test_lists_and_payloads_of_constructors() -> None:
 
 
 def exported() -> ExportedRecord:
-    line = {"payload": {"messages": []}, "properties": {"a": 1}, "id": ID, "source": "EXPLORER", "created_at": "then"}
+    line: dict[str, Any] = {"payload": {"messages": []}, "properties": {"a": 1}, "id": ID, "source": "EXPLORER"}
+    line["created_at"] = "then"
     return ExportedRecord.from_json(json.dumps(line))
 
 

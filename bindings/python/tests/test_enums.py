@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from typing import Any, cast
 
 import pytest
+from test_models import RECORD, TASK
 
 from mistral_datasets import enums, models
 from mistral_datasets.enums import ErrorCode, RecordSource, TaskStatus
 from mistral_datasets.types import ExportedRecord
-from test_models import RECORD, TASK
 
 
 def record(source: str) -> models.DatasetRecord:
@@ -19,8 +20,7 @@ def record(source: str) -> models.DatasetRecord:
 
 
 def test_members_are_strings() -> None:
-    source = record("EXPLORER").source
-    assert source is RecordSource.EXPLORER
+    source: Any = cast("Any", record("EXPLORER").source)
     assert source == "EXPLORER"
     assert source != "PLAYGROUND"
     assert isinstance(source, str)
@@ -32,7 +32,9 @@ def test_members_are_strings() -> None:
         "  EXPLORER",
         '"EXPLORER"',
     )
-    assert (source.name, source.value) == ("EXPLORER", "EXPLORER")
+    member = record("EXPLORER").source
+    assert (member.name, member.value) == ("EXPLORER", "EXPLORER")
+    assert member is RecordSource.EXPLORER
     assert repr(source) == "<RecordSource.EXPLORER: 'EXPLORER'>"
 
 
@@ -44,7 +46,7 @@ def test_every_class_lists_its_members() -> None:
 
 
 def test_match_statements() -> None:
-    def describe(status: TaskStatus) -> str:
+    def describe(status: Any) -> str:
         match status:
             case TaskStatus.COMPLETED:
                 return "done"

@@ -69,7 +69,7 @@ def test_builtin_exceptions_are_base_classes() -> None:
     async def call() -> None:
         await Mistral("k", server_url=UNREACHABLE, retries=0).datasets.list_async()
 
-    with pytest.raises(OSError) as caught:
+    with pytest.raises(OSError, match="refused") as caught:
         asyncio.run(call())
     assert type(caught.value) is errors.ConnectionError
     assert caught.value.errno is None
@@ -84,5 +84,5 @@ def test_attributes_of_the_official_sdk_name_their_replacement() -> None:
         with pytest.raises(AttributeError, match=replacement):
             getattr(error, name)
         assert not hasattr(error, name)
-    with pytest.raises(AttributeError, match="has no attribute 'nothing'$"):
+    with pytest.raises(AttributeError, match=r"has no attribute 'nothing'$"):
         _ = error.nothing

@@ -6,11 +6,11 @@ from typing import Any
 
 import fastapi
 from fastapi.testclient import TestClient
+from test_models import DATASET, RECORD, page
 
 from mistral_datasets import Mistral
 from mistral_datasets.enums import TaskStatus
 from mistral_datasets.models import ConversationPayload, Dataset, DatasetRecord, ListRecordsResponse
-from test_models import DATASET, RECORD, page
 
 app = fastapi.FastAPI()
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pydantic
 import pytest
+from test_models import DATASET, RECORD, SAMPLES
 
 from mistral_datasets import models
 from mistral_datasets.enums import TaskStatus
 from mistral_datasets.models import ConversationPayload, Dataset, DatasetRecord
 from mistral_datasets.types import ExportedRecord
-from test_models import DATASET, RECORD, SAMPLES
 
 
 class Result(pydantic.BaseModel):
@@ -55,7 +55,7 @@ def test_output() -> None:
     assert dumped["record"]["created_at"] == result.record.created_at
     assert dumped["record"]["payload"] == RECORD["payload"]
     assert (dumped["payload"], dumped["status"]) == ({"messages": []}, TaskStatus.RUNNING)
-    expected = {"record": RECORD, "payload": {"messages": []}, "status": "RUNNING", "datasets": []}
+    expected: dict[str, Any] = {"record": RECORD, "payload": {"messages": []}, "status": "RUNNING", "datasets": []}
     assert result.model_dump(mode="json") == json.loads(result.model_dump_json()) == expected
     assert Result.model_validate_json(result.model_dump_json()) == result
 
@@ -87,7 +87,7 @@ def test_every_class_has_a_schema(name: str) -> None:
     assert type(value) is kind
     assert json.loads(adapter.dump_json(value)) == SAMPLES[name]
     for mode in ("validation", "serialization"):
-        schema = adapter.json_schema(mode=mode)  # type: ignore[arg-type]
+        schema = adapter.json_schema(mode=mode)
         assert (schema["type"], schema["title"]) == ("object", name)
         assert set(SAMPLES[name]) >= set(schema["required"])
         assert set(schema["properties"]) <= set(SAMPLES[name])

@@ -21,8 +21,16 @@ TIMES = {
     "updated_at": "2025-12-17T10:41:03.469341Z",
     "deleted_at": None,
 }
-DATASET = {"id": ID, **TIMES, "name": "N", "slug": None, "description": "d", "owner_id": ID, "workspace_id": ID}
-RECORD = {
+DATASET: dict[str, Any] = {
+    "id": ID,
+    **TIMES,
+    "name": "N",
+    "slug": None,
+    "description": "d",
+    "owner_id": ID,
+    "workspace_id": ID,
+}
+RECORD: dict[str, Any] = {
     "id": ID,
     **TIMES,
     "dataset_id": OTHER,
@@ -30,8 +38,8 @@ RECORD = {
     "properties": {"topic": "what it is about"},
     "source": "EXPLORER",
 }
-RESULT = {"requested_record_count": 3, "imported_record_count": 2, "skipped_record_count": 1}
-TASK = {
+RESULT: dict[str, Any] = {"requested_record_count": 3, "imported_record_count": 2, "skipped_record_count": 1}
+TASK: dict[str, Any] = {
     "id": ID,
     **TIMES,
     "creator_id": ID,

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from test_models import DATASET, FILE, RECORD, TASK, page
 
 from mistral_datasets import Mistral, errors, models
-from test_models import DATASET, FILE, RECORD, TASK, page
 
 SCREEN = 24 * 80
 """Number of characters on a small terminal."""
@@ -18,6 +18,11 @@ SECRET = "what the user said"
 
 def payload(*messages: Any) -> models.ConversationPayload:
     return models.ConversationPayload(messages=list(messages))
+
+
+def as_html(preview: Any) -> str:
+    html: str = preview._repr_html_()
+    return html
 
 
 def user(content: Any) -> dict[str, Any]:
@@ -62,7 +67,7 @@ def test_displaying_a_record_shows_no_conversation() -> None:
 def test_previews_show_the_conversation() -> None:
     preview = models.DatasetRecord.from_dict(RECORD).payload.preview()
     assert str(preview) == repr(preview) == "user: what the user said"
-    assert "<strong>user</strong>\nwhat the user said" in preview._repr_html_()
+    assert "<strong>user</strong>\nwhat the user said" in as_html(preview)
 
 
 def test_previews_of_parts_and_tool_calls() -> None:
@@ -94,14 +99,15 @@ def test_previews_of_parts_and_tool_calls() -> None:
 def test_previews_are_limited() -> None:
     many = payload(*[user("x" * 2000)] * 50).preview(max_messages=2, max_characters=10)
     assert str(many) == "user: xxxxxxxxxx … 1,990 more characters\n" * 2 + "… 48 more messages"
-    assert "48 more messages" in many._repr_html_()
+    assert "48 more messages" in as_html(many)
     with pytest.raises(ValueError, match="at least 1"):
         payload().preview(max_messages=0)
 
 
 def test_previews_escape_what_could_deceive() -> None:
-    text = "<script>alert(1)</script> \x1b[31m \u202ereversed\u2066 \ud800 \u200bhidden \U000e0041 a\u2028b tab\there 👩\u200d🚀 é"
-    html = payload(user(text)).preview()._repr_html_()
+    text = "<script>alert(1)</script> "
+    text += "\x1b[31m \u202ereversed\u2066 \ud800 \u200bhidden \U000e0041 a\u2028b tab\there 👩\u200d🚀 é"
+    html = as_html(payload(user(text)).preview())
     shown = str(payload(user(text)).preview())
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
@@ -113,7 +119,7 @@ def test_previews_escape_what_could_deceive() -> None:
             in output
         )
         output.encode()
-    role = payload({"role": "<b>\u202e", "content": ""}).preview()._repr_html_()
+    role = as_html(payload({"role": "<b>\u202e", "content": ""}).preview())
     assert "<b>" not in role
     assert "\u202e" not in role
 

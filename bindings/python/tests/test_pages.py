@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from test_models import DATASET, FILE, RECORD, TASK, page
 
 from mistral_datasets import Mistral, models
-from test_models import DATASET, FILE, RECORD, TASK, page
 
 ITEMS = [
     models.DatasetPage.from_json(json.dumps(page(DATASET, DATASET))),
@@ -56,7 +56,7 @@ def test_other_responses_have_no_length() -> None:
     dataset = models.Dataset.from_json(json.dumps(DATASET))
     assert not hasattr(dataset, "__len__")
     with pytest.raises(TypeError):
-        iter(dataset)  # type: ignore[call-overload]
+        iter(dataset)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
 def test_pages_of_the_server() -> None:

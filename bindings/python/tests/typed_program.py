@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
+from typing import Literal, TypedDict
 from uuid import UUID
 
 from typing_extensions import assert_type
 
-from mistral_datasets import Mistral, RetryPolicy, errors, models
+from mistral_datasets import Mistral, RetryPolicy, errors, models, types
 from mistral_datasets.enums import RecordSource, TaskStatus
 from mistral_datasets.resources import Datasets, Files, Records
 from mistral_datasets.types import (
@@ -21,7 +21,9 @@ from mistral_datasets.types import (
     ExportReport,
     FileUpload,
     ImportReport,
+    Message,
     Page,
+    Preview,
     Progress,
     RawResponse,
     TaskHandle,
@@ -58,6 +60,30 @@ def blocking(dataset_id: UUID) -> None:
             source="DIRECT_INPUT",
         )
         assert_type(record, models.DatasetRecord)
+        assert_type(record.a_field_of_a_newer_version, JSON)
+        assert_type(record.source, RecordSource)
+        assert_type([each.id for each in mistral.datasets.list_records(dataset_id=dataset_id)], list[str])
+        assert_type(mistral.datasets.list()[0], models.Dataset)
+        assert_type(mistral.datasets.list().datasets[:2], list[models.Dataset])
+        assert_type(models.Dataset.from_dict({}), models.Dataset)
+        assert_type(record.model_dump(), dict[str, JSON])
+        record.payload["more"] = 1
+        record.payload.more = 1
+        text: str = record.source
+        assert_type(record.payload.preview(), Preview)
+        messages: list[Message] = [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": text}]},
+            {"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]},
+            {"role": "tool", "tool_call_id": "c", "content": "done"},
+        ]
+        typed_payload = types.Conversation(messages=messages)
+        mistral.datasets.create_record(dataset_id=dataset_id, payload=typed_payload, properties={})
+        mistral.datasets.create_records(dataset_id, [typed_payload, {"payload": typed_payload}])
+        for typed in mistral.datasets.iter_records(dataset_id, payload_type=types.Conversation):
+            assert_type(typed.payload["messages"][0]["role"], Literal["system", "user", "assistant", "tool"])
+        for form in ("path", b"content", ("name", b"content")):
+            mistral.files.upload(file=form)
         assert_type(record.payload, models.ConversationPayload)
         assert_type(record.payload.messages, list[dict[str, JSON]])
         assert_type(record.payload["messages"], JSON)

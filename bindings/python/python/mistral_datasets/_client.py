@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import cached_property
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 
 # Modules that are imported on first use are named in full in annotations, so that `typing.get_type_hints` finds them.
 import mistral_datasets
@@ -54,6 +54,7 @@ class Mistral:
         deadline_ms: `deadline` in milliseconds.
         retries: `retry`, `max_retries`, or a `RetryConfig` of the official SDK.
         http_headers: The same as `headers`.
+        official: No further argument is accepted. The error for one of the official SDK says what to use instead.
 
     Raises:
         errors.ConfigurationError: There is no API key, or an argument is invalid.
@@ -82,7 +83,13 @@ class Mistral:
         deadline_ms: int | None = None,
         retries: RetryPolicy | int | RetryConfig | None = None,
         http_headers: Mapping[str, str] | None = None,
+        **official: NoReturn,
     ) -> None:
+        if official or callable(api_key):
+            from mistral_datasets import _official
+
+            _official.refuse(official)
+            _official.refuse_key_function()
         options = _given(
             server_url=server_url,
             timeout=timeout,

@@ -237,7 +237,7 @@ class _Converters:
             )
 
         if is_typeddict(kind):
-            return [field(key, key, key in kind.__required_keys__) for key in hints]
+            return [field(key, key, _is_required(hints[key], key in kind.__required_keys__)) for key in hints]
         if _is_attrs(kind):
             nothing = sys.modules["attr"].NOTHING
             return [field(each.name, each.alias, each.default is nothing) for each in kind.__attrs_attrs__ if each.init]
@@ -252,6 +252,11 @@ class _Converters:
 def _is_qualifier(origin: object) -> bool:
     """Returns whether a type is `Required`, `NotRequired` or `ReadOnly`."""
     return getattr(origin, "_name", None) in ("Required", "NotRequired", "ReadOnly")
+
+
+def _is_required(hint: object, default: bool) -> bool:
+    """Returns whether a key is required. Python does not know if annotations are strings."""
+    return {"Required": True, "NotRequired": False}.get(getattr(get_origin(hint), "_name", None) or "", default)
 
 
 def _unchanged(value: Any, path: str) -> Any:

@@ -1,6 +1,6 @@
 """Native implementation of the package. Import from the package instead."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from os import PathLike
 from typing import Any, ClassVar, Generic, Literal, final
@@ -273,19 +273,19 @@ class ExportedRecord:
         self,
         *,
         mode: Literal["python", "json"] = "python",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         """Returns the record as a dict. Same as `to_dict`, but times of `mode` `python` are objects."""
 
     def model_dump_json(
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:

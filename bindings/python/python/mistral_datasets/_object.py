@@ -166,7 +166,7 @@ class JsonObject(dict[str, Any]):
         return _pydantic.json_schema(cls, core_schema, handler)
 
 
-def known_key(name: str, required: bool) -> Any:
+def known_key(name: str, doc: str, *, required: bool) -> Any:
     """Returns the attribute of a key. A key that is missing is `None`, unless it is required."""
 
     def read(self: JsonObject) -> object:
@@ -183,7 +183,7 @@ def known_key(name: str, required: bool) -> Any:
     def delete(self: JsonObject) -> None:
         del self[name]
 
-    return property(read, write, delete)
+    return property(read, write, delete, doc)
 
 
 def received(cls: type[JsonObject], values: dict[str, Any], source: RawJson) -> JsonObject:

@@ -63,3 +63,37 @@ def model_dump_json(
 
     values = model.model_dump(mode="json", include=include, exclude=exclude, exclude_none=exclude_none)
     return json.dumps(values, ensure_ascii=False, indent=indent, separators=(",", ":") if indent is None else None)
+
+
+_CLIENT_ARGUMENTS = {
+    "async_client": "use `proxy`, `ca_certificates`, `headers` or `timeout`; connections are pooled natively",
+    "client": "use `proxy`, `ca_certificates`, `headers` or `timeout`; connections are pooled natively",
+    "debug_logger": 'use `logging.getLogger("mistral_datasets").setLevel("DEBUG")`',
+    "retry_config": "use `retries`",
+    "server": 'use `server_url="https://…"`',
+    "url_params": "use `server_url`",
+}
+"""What to use instead of arguments of the official SDK's client."""
+
+
+def refuse(arguments: Iterable[str]) -> None:
+    """Refuses arguments that the client does not have.
+
+    Raises:
+        TypeError: There is one. The message names what to use instead.
+    """
+    for name in arguments:
+        if (remedy := _CLIENT_ARGUMENTS.get(name)) is not None:
+            raise TypeError(f"Mistral() does not support the argument {name!r} of the official SDK; {remedy}")
+        raise TypeError(f"Mistral() got an unexpected keyword argument {name!r}")
+
+
+def refuse_key_function() -> None:
+    """Refuses a function as API key.
+
+    Raises:
+        TypeError: Always.
+    """
+    raise TypeError(
+        "api_key: expected str, found a function; call it, and use `with_options(api_key=...)` for a new key"
+    )

@@ -2,9 +2,9 @@
 # run the command again.
 
 import builtins
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Literal, final, overload
+from typing import ClassVar, Literal, final, overload
 
 from mistral_datasets._object import JsonObject
 from mistral_datasets._task import TaskMethods
@@ -106,11 +106,11 @@ class Dataset:
         self,
         *,
         mode: Literal["python", "json"] = "python",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         """Returns the response as a dict, as in the official SDK.
 
         Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
@@ -127,8 +127,8 @@ class Dataset:
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:
@@ -191,11 +191,11 @@ class DatasetPage:
         self,
         *,
         mode: Literal["python", "json"] = "python",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         """Returns the response as a dict, as in the official SDK.
 
         Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
@@ -212,8 +212,8 @@ class DatasetPage:
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:
@@ -270,11 +270,11 @@ class ListDatasetsResponse:
         self,
         *,
         mode: Literal["python", "json"] = "python",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         """Returns the response as a dict, as in the official SDK.
 
         Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
@@ -291,8 +291,8 @@ class ListDatasetsResponse:
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:
@@ -331,6 +331,8 @@ class ConversationPayload(JsonObject):
 
     @messages.setter
     def messages(self, value: list[dict[str, JSON]], /) -> None: ...
+    @messages.deleter
+    def messages(self) -> None: ...
 
 @final
 class DatasetRecord:
@@ -402,11 +404,11 @@ class DatasetRecord:
         self,
         *,
         mode: Literal["python", "json"] = "python",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         """Returns the response as a dict, as in the official SDK.
 
         Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
@@ -423,8 +425,8 @@ class DatasetRecord:
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:
@@ -492,11 +494,11 @@ class RecordPage:
         self,
         *,
         mode: Literal["python", "json"] = "python",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         """Returns the response as a dict, as in the official SDK.
 
         Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
@@ -513,8 +515,8 @@ class RecordPage:
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:
@@ -571,11 +573,11 @@ class ListRecordsResponse:
         self,
         *,
         mode: Literal["python", "json"] = "python",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         """Returns the response as a dict, as in the official SDK.
 
         Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
@@ -592,8 +594,8 @@ class ListRecordsResponse:
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:
@@ -660,11 +662,11 @@ class ImportResult:
         self,
         *,
         mode: Literal["python", "json"] = "python",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         """Returns the response as a dict, as in the official SDK.
 
         Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
@@ -681,8 +683,8 @@ class ImportResult:
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:
@@ -785,11 +787,11 @@ class ImportTask(TaskMethods):
         self,
         *,
         mode: Literal["python", "json"] = "python",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         """Returns the response as a dict, as in the official SDK.
 
         Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
@@ -806,8 +808,8 @@ class ImportTask(TaskMethods):
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:
@@ -875,11 +877,11 @@ class TaskPage:
         self,
         *,
         mode: Literal["python", "json"] = "python",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         """Returns the response as a dict, as in the official SDK.
 
         Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
@@ -896,8 +898,8 @@ class TaskPage:
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:
@@ -954,11 +956,11 @@ class ListTasksResponse:
         self,
         *,
         mode: Literal["python", "json"] = "python",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         """Returns the response as a dict, as in the official SDK.
 
         Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
@@ -975,8 +977,8 @@ class ListTasksResponse:
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:
@@ -1033,11 +1035,11 @@ class ExportResponse:
         self,
         *,
         mode: Literal["python", "json"] = "python",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         """Returns the response as a dict, as in the official SDK.
 
         Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
@@ -1054,8 +1056,8 @@ class ExportResponse:
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:
@@ -1108,11 +1110,11 @@ class JudgeRecordResponse:
         self,
         *,
         mode: Literal["python", "json"] = "python",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         """Returns the response as a dict, as in the official SDK.
 
         Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
@@ -1129,8 +1131,8 @@ class JudgeRecordResponse:
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:
@@ -1248,11 +1250,11 @@ class File:
         self,
         *,
         mode: Literal["python", "json"] = "python",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         """Returns the response as a dict, as in the official SDK.
 
         Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
@@ -1269,8 +1271,8 @@ class File:
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:
@@ -1327,11 +1329,11 @@ class ListFilesResponse:
         self,
         *,
         mode: Literal["python", "json"] = "python",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         """Returns the response as a dict, as in the official SDK.
 
         Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
@@ -1348,8 +1350,8 @@ class ListFilesResponse:
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:
@@ -1414,11 +1416,11 @@ class DeleteFileResponse:
         self,
         *,
         mode: Literal["python", "json"] = "python",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         """Returns the response as a dict, as in the official SDK.
 
         Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
@@ -1435,8 +1437,8 @@ class DeleteFileResponse:
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:
@@ -1485,11 +1487,11 @@ class SignedUrl:
         self,
         *,
         mode: Literal["python", "json"] = "python",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         """Returns the response as a dict, as in the official SDK.
 
         Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
@@ -1506,8 +1508,8 @@ class SignedUrl:
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:

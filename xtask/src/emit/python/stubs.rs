@@ -23,16 +23,15 @@ pub fn models(model: &Model) -> Result<String, String> {
     if classes.contains("builtins.") {
         text.push_str("import builtins\n");
     }
-    let names: Vec<&str> =
-        ["Callable", "ItemsView", "Iterator", "KeysView", "Mapping", "ValuesView"]
-            .into_iter()
-            .filter(|name| classes.contains(&format!("{name}[")))
-            .collect();
+    let names: Vec<&str> = ["Iterable", "Iterator", "Mapping"]
+        .into_iter()
+        .filter(|name| classes.contains(&format!("{name}[")))
+        .collect();
     let _ = writeln!(text, "from collections.abc import {}", names.join(", "));
     if classes.contains("datetime") {
         text.push_str("from datetime import datetime\n");
     }
-    text.push_str("from typing import Any, ClassVar, Literal, final");
+    text.push_str("from typing import ClassVar, Literal, final");
     let overload = if classes.contains("@overload") { ", overload\n\n" } else { "\n\n" };
     text.push_str(overload);
     text.push_str("from mistral_datasets._object import JsonObject\n");
@@ -159,11 +158,11 @@ const OFFICIAL_METHODS: &str = "    def model_dump(
         self,
         *,
         mode: Literal[\"python\", \"json\"] = \"python\",
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
-    ) -> dict[str, Any]:
+    ) -> dict[str, JSON]:
         \"\"\"Returns the response as a dict, as in the official SDK.
 
         Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
@@ -180,8 +179,8 @@ const OFFICIAL_METHODS: &str = "    def model_dump(
         self,
         *,
         indent: int | None = None,
-        include: Any = None,
-        exclude: Any = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
         by_alias: bool | None = None,
         exclude_none: bool = False,
     ) -> str:
@@ -236,8 +235,11 @@ fn json_object(model: &Model, schema: &Schema, known: &[Field]) -> Result<String
         let name = name(&field.name)?;
         let ty = field_type(model, field)?;
         property(&mut text, name, &ty, &field.description);
-        let _ =
-            writeln!(text, "    @{name}.setter\n    def {name}(self, value: {ty}, /) -> None: ...");
+        let _ = writeln!(
+            text,
+            "    @{name}.setter\n    def {name}(self, value: {ty}, /) -> None: ...\n    \
+                 @{name}.deleter\n    def {name}(self) -> None: ..."
+        );
     }
     Ok(text)
 }

@@ -87,7 +87,11 @@ pub fn models(model: &Model) -> Result<String, String> {
                 let _ = write!(items, "\"{key}\": {key}, ");
             }
             let required = if field.required { "True" } else { "False" };
-            let _ = writeln!(keys, "    {key} = known_key(\"{key}\", {required})");
+            let _ = writeln!(
+                keys,
+                "    {key} = known_key(\"{key}\", {}, required={required})",
+                Value::from(field.description.as_str())
+            );
         }
         let _ = write!(
             classes,
