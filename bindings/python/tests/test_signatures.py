@@ -32,7 +32,7 @@ CLASSES: list[type[object]] = [
 
 RESOURCES = {"datasets": Datasets, "files": Files, "datasets.records": Records}
 
-OPTIONS = "Unpack[CallOptions]"
+OPTIONS = ("Unpack[CallOptions]", "Unpack[mistral_datasets.types.CallOptions]")
 
 
 def methods(cls: type[object]) -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -58,7 +58,7 @@ def calls() -> Iterator[Any]:
 
 
 def takes_options(method: Callable[..., Any]) -> bool:
-    return any(each.annotation == OPTIONS for each in inspect.signature(method).parameters.values())
+    return any(each.annotation in OPTIONS for each in inspect.signature(method).parameters.values())
 
 
 def resource(mistral: Mistral, path: str) -> Any:
@@ -111,7 +111,7 @@ def test_signatures_have_names_types_and_defaults(cls: type[object], method: Cal
         if name not in ("self", "cls"):
             assert parameter.annotation is not inspect.Parameter.empty, name
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            assert parameter.annotation in (OPTIONS, "P.kwargs")
+            assert parameter.annotation in (*OPTIONS, "P.kwargs")
 
 
 @pytest.mark.parametrize(("cls", "method"), list(all_methods()))
@@ -133,7 +133,7 @@ def test_type_hints_can_be_evaluated(cls: type[object], method: Callable[..., An
     hints = typing.get_type_hints(method)
     for name, parameter in inspect.signature(method).parameters.items():
         assert name in hints or name in ("self", "cls"), name
-        if parameter.annotation == OPTIONS:
+        if parameter.annotation in OPTIONS:
             assert types.CallOptions in typing.get_args(hints[name])
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import IO, Any, ClassVar, Protocol, TypeAlias, TypedDict
 
+from mistral_datasets._call_options import CallOptions, RetryConfig
 from mistral_datasets._download import Download
 from mistral_datasets._native import CreateReport, ExportedRecord, ImportReport
-from mistral_datasets._options import CallOptions
 from mistral_datasets._pager import ExportedRecords, Page, Pager, Pages
 from mistral_datasets._progress import Progress
 from mistral_datasets._raw import RawResponse
@@ -41,6 +41,7 @@ __all__ = [
     "ProgressCallback",
     "RawResponse",
     "Readable",
+    "RetryConfig",
     "TaskHandle",
     "TypedExportedRecord",
     "TypedRecord",
