@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pydoc
 import sys
 import typing
 from collections.abc import Callable, Iterator
@@ -265,6 +266,14 @@ def test_missing_arguments_name_the_method(mistral: Mistral) -> None:
     datasets: Any = mistral.datasets
     with pytest.raises(TypeError, match=r"Datasets\.create\(\) missing 1 required keyword-only argument: 'name'"):
         datasets.create(description="")
+
+
+def test_help_shows_types_and_documentation(mistral: Mistral) -> None:
+    for method in (mistral.datasets.list_records, mistral.datasets.list_records_async):
+        text = pydoc.render_doc(method, renderer=pydoc.plaintext)
+        assert "dataset_id: 'str | UUID', *, page_size: 'int | None' = None" in text
+        assert "-> 'ListRecordsResponse'" in text
+        assert "page_size: Number of results per page" in text
 
 
 def test_tracebacks_are_short(mistral: Mistral) -> None:
