@@ -2,6 +2,7 @@
 
 const { Call } = require("./call.js");
 const { Mistral } = require("./client.js");
+const { setReport: _, ...errors } = require("./errors.js");
 const { ExportedRecord } = require("./export.js");
 const { Model } = require("./model.js");
 const { RawJson } = require("./raw-json.js");
@@ -23,7 +24,7 @@ const api = {
   TaskHandle,
   Timestamp,
   Pager,
-  ...require("./errors.js"),
+  ...errors,
   ...require("./generated/models.js"),
   ...require("./generated/resources.js"),
 };

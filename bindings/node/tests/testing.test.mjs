@@ -138,7 +138,7 @@ test("an invalid rule is rejected with the name of the property", async () => {
   const rejected = (rule) => failure(local.injectFault(rule), ValidationError);
   assert.match(
     (await rejected({ status: 503, operation: "createRecord" })).message,
-    /^operation: /,
+    /^local: operation: /,
   );
   assert.match((await rejected({})).message, /the rule has no effect/);
   assert.match((await rejected({ statsu: 503 })).message, /statsu/);
