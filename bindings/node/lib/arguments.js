@@ -121,7 +121,7 @@ function unknownName(kind, name, known) {
   const distances = known.map((candidate) => editDistance(plain(name), plain(candidate)));
   const best = Math.min(...distances);
   const hint =
-    best <= 2
+    best <= Math.max(2, Math.ceil(name.length / 3))
       ? `did you mean \`${known[distances.indexOf(best)]}\`?`
       : `expected one of ${known.map((candidate) => `\`${candidate}\``).join(", ")}`;
   return `unknown ${kind} \`${name}\`; ${hint}`;

@@ -38,39 +38,30 @@ class LazyModel extends Model {
     this.#source = decoder.source;
   }
 
-  #range(index) {
-    const { numbers } = this.#source;
-    const offset = this.#offset + 2 * index;
-    return [numbers[offset], numbers[offset + 1]];
-  }
-
   #text(index) {
-    const [start, end] = this.#range(index);
-    return Number.isNaN(start) ? null : this.#source.json.toString("utf8", start, end);
+    const { numbers, json } = this.#source;
+    const offset = this.#offset + 2 * index;
+    const start = numbers[offset];
+    return Number.isNaN(start) ? null : json.toString("utf8", start, numbers[offset + 1]);
   }
 
   #timestamp(index) {
-    const [milliseconds, remainder] = this.#range(index);
-    return Number.isNaN(milliseconds) ? null : new Timestamp(milliseconds, remainder);
+    const { numbers } = this.#source;
+    const offset = this.#offset + 2 * index;
+    return new Timestamp(numbers[offset], numbers[offset + 1]);
   }
 
   #json(index) {
     const value = parse(this.#text(index));
-    if (typeof value === "object" && value !== null) rememberText(value, () => this.#text(index));
+    if (typeof value === "object" && value !== null) {
+      rememberText(value, { text: () => this.#text(index) });
+    }
     return value;
   }
 
-  #read(index, decode) {
-    const values = (this.#values ??= []);
-    const value = values[index];
-    return value !== undefined || index in values ? value : (values[index] = decode(this, index));
-  }
-
   static {
-    const property = (index, decode) => ({
-      get() {
-        return this.#read(index, decode);
-      },
+    const property = (index, get) => ({
+      get,
       set(value) {
         (this.#values ??= [])[index] = value;
       },
@@ -81,8 +72,18 @@ class LazyModel extends Model {
     setOffset = (model, offset) => {
       model.#offset = offset;
     };
-    timestampProperty = (index) => property(index, (model, index) => model.#timestamp(index));
-    jsonProperty = (index) => property(index, (model, index) => model.#json(index));
+    timestampProperty = (index) =>
+      property(index, function () {
+        const values = (this.#values ??= []);
+        if (!(index in values)) values[index] = this.#timestamp(index);
+        return values[index];
+      });
+    jsonProperty = (index) =>
+      property(index, function () {
+        const values = (this.#values ??= []);
+        if (!(index in values)) values[index] = this.#json(index);
+        return values[index];
+      });
     receivedText = (model, index) => model.#text(index);
     unreadText = (model, name) => {
       const { index } = model.#properties[name];

@@ -37,9 +37,8 @@ pub fn emit(model: &Model) -> Result<String, String> {
     let mut models = Vec::new();
     for schema in public_schemas(model) {
         let name = class(&schema.name)?;
-        let is_used = |before: &str, after: &str| {
-            operations.contains(&format!("{before}{name},{after}"))
-        };
+        let is_used =
+            |before: &str, after: &str| operations.contains(&format!("{before}{name},{after}"));
         if matches!(schema.kind, Kind::Object { .. })
             && (is_used(", ", " {") || is_used("\n  ", "\n"))
         {

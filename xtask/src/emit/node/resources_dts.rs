@@ -191,7 +191,11 @@ fn resource(model: &Model, group: &str) -> Result<String, String> {
             "\n{}{}",
             doc("  ", &documentation(model, operation)?),
             method(
-                &format!("{}{}", camel(&operation.name), declared(&response_parameters(model, operation))),
+                &format!(
+                    "{}{}",
+                    camel(&operation.name),
+                    declared(&response_parameters(model, operation))
+                ),
                 &parameter(model, operation),
                 returned(model, operation)?,
             )
