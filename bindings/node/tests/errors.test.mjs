@@ -48,7 +48,7 @@ test("every error class is thrown", async () => {
     assert.ok(error instanceof MistralError && error.name === error.constructor.name);
     return error.kind;
   };
-  const once = { retries: 0 };
+  const once = { maxRetries: 0 };
   const responding = async (status, body) => {
     const { client } = await canned({ status, body });
     return thrown(() => client.datasets.list({}, once));

@@ -53,7 +53,7 @@ test("recorded requests show a sequence of faults", async () => {
     { status: 503, headers, operation: "create_dataset", times: 2 },
     { truncateAfterBytes: 3, operation: "list_datasets" },
   ]);
-  const client = local.client.withOptions({ retries: { firstDelayMs: 1 } });
+  const client = local.client.withOptions({ retry: { firstDelayMs: 1 } });
   await client.datasets.create(REFUNDS);
   assert.equal((await client.datasets.list()).datasets.count, 1);
   const requests = await local.requests();
@@ -87,7 +87,7 @@ test("recorded requests show a sequence of faults", async () => {
 
 test("delayed, reset and truncated responses, and clearing faults", async () => {
   const local = server.workspace();
-  const once = local.client.withOptions({ retries: 0 });
+  const once = local.client.withOptions({ maxRetries: 0 });
   await local.injectFault({ delayMs: 60_000 });
   await failure(once.datasets.list({}, { timeoutMs: 20 }), TimeoutError);
   await local.injectFault({ resetAfterBytes: 0 });

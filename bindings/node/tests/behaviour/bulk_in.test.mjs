@@ -238,7 +238,7 @@ test("create_records_slows_down_on_429", async () => {
 
   // If the server keeps responding 429, the call ends without sending the remaining records.
   await fixture.injectFault({ ...throttled, times: null });
-  const fastRetries = { retries: { firstDelayMs: 2, maxDelayMs: 2 } };
+  const fastRetries = { retry: { firstDelayMs: 2, maxDelayMs: 2 } };
   const error = await failure(
     create(fastRetries, { onError: "continue", concurrency: 1 }),
     RateLimitError,

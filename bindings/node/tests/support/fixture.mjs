@@ -27,8 +27,8 @@ export class Fixture {
     const local = await startLocal();
     after(() => local.close());
     // Shorter retry delays keep the tests fast.
-    const retries = { firstDelayMs: 5 };
-    return new Fixture(local.client.withOptions({ retries, ...options }), local);
+    const retry = { firstDelayMs: 5 };
+    return new Fixture(local.client.withOptions({ retry, ...options }), local);
   }
 
   constructor(client, local) {
