@@ -38,16 +38,37 @@ function rememberText(object, source) {
   new Parsed(object, source);
 }
 
+/** Matches escapes, quotes and numbers. Whole strings are not matched, because a long one would exhaust the stack. */
+const TOKENS = /\\.|"|-?\d[\d.eE+-]*/g;
+
+/** Returns the integers of a JSON text that JavaScript rounds, by the rounded number; null where several become the same. */
+function roundedIntegers(text) {
+  const integers = new Map();
+  let isString = false;
+  for (const [token] of text.matchAll(TOKENS)) {
+    if (token === '"') isString = !isString;
+    if (isString || !/^-?\d{16,}$/.test(token)) continue;
+    const number = Number(token);
+    if (Number.isSafeInteger(number)) continue;
+    const isUnique = (integers.get(number) ?? token) === token && integers.get(number) !== null;
+    integers.set(number, isUnique ? token : null);
+  }
+  return integers;
+}
+
 /**
  * Serializes an object that may have been parsed from a response. An unedited object becomes its original text, which preserves
- * integers beyond 2^53, escapes and whitespace.
+ * integers beyond 2^53, escapes and whitespace. In an edited object, the integers that were not edited are preserved.
  *
  * @throws {InvalidValueError} If JSON cannot represent a value inside.
  */
 function toJsonText(object) {
   const text = exactJson(object);
   const original = Parsed.text(object);
-  return original !== undefined && exactJson(JSON.parse(original)) === text ? original : text;
+  if (original === undefined) return text;
+  if (exactJson(JSON.parse(original)) === text) return original;
+  const integers = roundedIntegers(original);
+  return integers.size === 0 ? text : exactJson(object, integers);
 }
 
 module.exports = { rememberText, toJsonText };

@@ -170,6 +170,30 @@ test("edits of a record are sent", async () => {
   assert.equal(updated.propertiesText, '{"tags":["a","b"]}');
 });
 
+test("big integers keep their digits when other values are edited", async () => {
+  const { record, datasets } = await stored();
+  const { records } = datasets;
+  const datasetRecordId = record.id;
+  record.payload.messages.unshift({ role: "system", content: 'The "number" 99999999999999999999' });
+  await records.updatePayload({ datasetRecordId, payload: record.payload });
+  const { payloadText, payload } = await records.fetch({ datasetRecordId });
+  assert.match(payloadText, /"trace_id":12345678901234567890,"score":1\.5\}$/);
+  assert.match(payloadText, /99999999999999999999/);
+  payload.trace_id = 7;
+  await records.updatePayload({ datasetRecordId, payload });
+  assert.match((await records.fetch({ datasetRecordId })).payloadText, /"trace_id":7,/);
+
+  // These integers differ, but are the same JavaScript number.
+  const properties = RawJson.from('{"a": 12345678901234567890, "b": 12345678901234567891}');
+  await records.updateProperties({ datasetRecordId, properties });
+  const twins = await records.fetch({ datasetRecordId });
+  const copied = { datasetRecordId, properties: twins.properties };
+  await records.updateProperties(copied);
+  assert.equal((await records.fetch({ datasetRecordId })).propertiesText, properties.text);
+  twins.properties.c = 1;
+  await assert.rejects(records.updateProperties(copied), /properties\.a: several integers/);
+});
+
 test("an edit that was undone is not an edit", async () => {
   const { record, copied, ...rest } = await stored();
   record.payload.messages[0].content = "edited";
