@@ -19,7 +19,7 @@ const {
   string,
 } = require("./arguments.js");
 const { CHUNK_SIZE, splitBytes, streamBytes, toBytes } = require("./bytes.js");
-const { setReport } = require("./errors.js");
+const { setReport } = require("./error-report.js");
 const { LazyModel, unreadText } = require("./lazy.js");
 const { recordFieldNames } = require("./native.js");
 const { Operation } = require("./operation.js");

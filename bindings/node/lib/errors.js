@@ -1,6 +1,8 @@
-// Error classes: a base class, and a subclass for each error kind of the native module. Also the reports that errors carry.
+// Error classes: a base class, and a subclass for each error kind of the native module.
 
 "use strict";
+
+const { reportOf, setReport } = require("./error-report.js");
 
 /** The base class of all errors. */
 class MistralError extends Error {
@@ -45,18 +47,6 @@ class MistralError extends Error {
   get report() {
     return reportOf(this);
   }
-}
-
-/** The partial report of the bulk call that an error ended. The error may be that of the caller's source. */
-const REPORTS = new WeakMap();
-
-function setReport(error, report) {
-  // A source may throw a primitive value.
-  if (Object(error) === error) REPORTS.set(error, report);
-}
-
-function reportOf(error) {
-  return REPORTS.get(error) ?? null;
 }
 
 /** The options are invalid, or there is no API key. */
@@ -147,4 +137,4 @@ for (const [name, ErrorClass] of Object.entries(KINDS)) {
   ErrorClass.kind = words.toLowerCase();
 }
 
-module.exports = { ...CLASSES, reportOf, setReport };
+module.exports = CLASSES;

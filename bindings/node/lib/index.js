@@ -2,7 +2,7 @@
 
 const { Call } = require("./call.js");
 const { Mistral } = require("./client.js");
-const { setReport: _, ...errors } = require("./errors.js");
+const { reportOf } = require("./error-report.js");
 const { ExportedRecord } = require("./export.js");
 const { Model } = require("./model.js");
 const { RawJson } = require("./raw-json.js");
@@ -24,7 +24,8 @@ const api = {
   TaskHandle,
   Timestamp,
   Pager,
-  ...errors,
+  reportOf,
+  ...require("./errors.js"),
   ...require("./generated/models.js"),
   ...require("./generated/resources.js"),
 };

@@ -104,7 +104,7 @@ test("every call accepts timeouts, deadlines and retries", async () => {
   };
   for (const [name, call] of Object.entries(calls)) {
     requests.length = 0;
-    const options = { timeoutMs: 40, maxRetries: 0 };
+    const options = { timeoutMs: 400, maxRetries: 0 };
     const error = await call(options).then(
       () => assert.fail(name),
       (error) => error,
