@@ -245,7 +245,8 @@ function toLine(item, number) {
  * are serialized separately, because those of a record may be unedited, and a copy of a record has further properties.
  */
 function serializeLine(item) {
-  if (!(item instanceof LazyModel) && !isObject(item?.payload)) return ["", json(item)];
+  const isCopy = isObject(item?.payload) && item.toJSON === undefined;
+  if (!(item instanceof LazyModel) && !isCopy) return ["", json(item)];
   const { payload, properties, otherNames = [] } = serializeRecord(item);
   const names = otherNames.filter((name) => !isRecordField(name));
   const others = json(Object.fromEntries(names.map((name) => [name, item[name]])));

@@ -17,7 +17,7 @@ let timestampProperty, jsonProperty;
 /** Returns the text of the JSON property with this index as it was received, or null. */
 let receivedText;
 
-/** Returns the received text of a JSON property that was neither read nor assigned, or undefined. */
+/** Returns the received text of a JSON property that was neither read nor replaced, or undefined. */
 let unreadText;
 
 /**
@@ -86,8 +86,11 @@ class LazyModel extends Model {
       });
     receivedText = (model, index) => model.#text(index);
     unreadText = (model, name) => {
-      const { index } = model.#properties[name];
-      return model.#values !== undefined && index in model.#values ? undefined : model.#text(index);
+      const { index, get } = model.#properties[name];
+      const wasAccessed = model.#values !== undefined && index in model.#values;
+      // The property may also have been deleted or redefined.
+      const isLazy = Object.getOwnPropertyDescriptor(model, name)?.get === get;
+      return wasAccessed || !isLazy ? undefined : model.#text(index);
     };
   }
 }

@@ -219,6 +219,33 @@ test("assigned values are sent", async () => {
   ]);
 });
 
+test("deleted and redefined properties are not sent as they were received", async () => {
+  const { fixture, dataset, copied, datasets } = await stored();
+  const create = (datasetId, record) => datasets.createRecords({ datasetId, records: [record] });
+  const [redefined] = await fixture.records(dataset);
+  Object.defineProperty(redefined, "properties", { value: { reviewed: true } });
+  assert.deepEqual(await copied((datasetId) => create(datasetId, redefined)), [
+    [PAYLOAD, '{"reviewed":true}'],
+  ]);
+  const [deleted] = await fixture.records(dataset);
+  delete deleted.properties;
+  await assert.rejects(create(dataset.id, deleted), /properties: expected an object/);
+});
+
+test("a class with toJSON can be a line", async () => {
+  const { copied, datasets } = await stored();
+  class Line {
+    payload = { messages: [], internal: true };
+    toJSON() {
+      return { messages: [] };
+    }
+  }
+  const texts = await copied((datasetId) =>
+    datasets.importJsonl({ datasetId, source: [new Line()] }),
+  );
+  assert.deepEqual(texts, [['{"messages":[]}', "{}"]]);
+});
+
 test("a copy with other properties keeps the conversation", async () => {
   const { record, copied, ...rest } = await stored();
   const copy = { ...record, properties: { reviewed: true } };
