@@ -48,7 +48,11 @@ enum Command {
     /// Run all checks and tests of all languages
     Test,
     /// Load the npm package in its published layout with nft, esbuild, webpack, Bun and Deno
-    Bundlers,
+    Bundlers {
+        /// Use the packed packages (`*.tgz`) in this directory instead of a fresh build
+        #[arg(long, value_name = "DIR")]
+        packed: Option<PathBuf>,
+    },
     /// Kill the server under load, fill its disk and attack its memory, repeatedly, and check its data each time
     Soak(soak::Options),
     /// Test the local server against the OpenAPI document with generated requests
@@ -125,7 +129,7 @@ fn main() -> ExitCode {
         Command::Check => generate::check(&root),
         Command::Demo { file } => demo::demo(&root, file),
         Command::Test => test::test(&root),
-        Command::Bundlers => bundlers::bundlers(&root),
+        Command::Bundlers { packed } => bundlers::bundlers(&root, packed.as_deref()),
         Command::Soak(options) => soak::soak(&root, options),
         Command::Conformance { cases, seed } => conformance::conformance(&root, cases, seed),
         Command::Fuzz { targets, minutes } => fuzz::fuzz(&root, &targets, minutes),
