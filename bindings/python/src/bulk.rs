@@ -19,10 +19,9 @@ use pyo3::types::{PyDict, PyMapping, PyTuple};
 use crate::arguments::{Argument, Id, choice, number, optional, required, wrong_type};
 use crate::driven_call::{DrivenCall, Driver, InputItem, Reply};
 use crate::export::ExportedRecord;
-use crate::fields::Field;
-use crate::generated::{ConversationPayload, DatasetRecord};
+use crate::generated::DatasetRecord;
 use crate::json::{self, LazyJson};
-use crate::json_object::{self, JsonObject};
+use crate::json_object;
 use crate::options::Seconds;
 use crate::report::{CreateReport, ImportReport};
 use crate::session::Session;
@@ -252,7 +251,7 @@ fn new_record(item: &Bound<'_, PyAny>) -> PyResult<Result<NewRecord, Error>> {
         let ExportedRecord { payload, properties, .. } = record.get();
         return existing(py, payload, properties);
     }
-    if JsonObject::downcast(item).is_some() {
+    if json_object::is_object(item)? {
         return from_parts(item, None);
     }
     if let Ok(pair) = item.cast::<PyTuple>()
@@ -278,11 +277,11 @@ fn new_record(item: &Bound<'_, PyAny>) -> PyResult<Result<NewRecord, Error>> {
 /// Converts a record that was received. Its JSON is kept verbatim unless it was modified.
 fn existing(
     py: Python<'_>,
-    payload: &Py<ConversationPayload>,
+    payload: &LazyJson<types::ConversationPayload>,
     properties: &LazyJson<types::RecordProperties>,
 ) -> PyResult<Result<NewRecord, Error>> {
-    let payload = valid(py, "payload", payload.to_wire(py))?;
-    let properties = valid(py, "properties", properties.to_wire(py))?;
+    let payload = valid(py, "payload", payload.to_raw(py))?;
+    let properties = valid(py, "properties", properties.to_raw(py))?;
     Ok(payload.and_then(|payload| NewRecord::new(payload, properties?)))
 }
 

@@ -23,7 +23,7 @@ pub fn exception(py: Python<'_>, error: &Error) -> PyErr {
     exception_with(py, error, |_| Ok(()))
 }
 
-/// Returns the exception for an error, with the error's sources as its `__cause__` chain.
+/// Returns the exception for an error, with the root of its sources as `__cause__`.
 ///
 /// `add_details` may add further attributes.
 pub fn exception_with(
@@ -51,7 +51,7 @@ pub fn exception_with(
     let exception = details()
         .map(|details| new(py, error.kind().name(), error.message(), Some(&details)))
         .unwrap_or_else(|failure| failure);
-    exception.set_cause(py, StdError::source(error).map(|source| cause(py, source)));
+    exception.set_cause(py, StdError::source(error).map(cause));
     exception
 }
 
@@ -103,17 +103,21 @@ fn new(py: Python<'_>, kind: &str, message: &str, details: Option<&Bound<'_, PyD
         .map_or_else(|failure| failure, PyErr::from_value)
 }
 
-/// Converts the source of an error. An I/O error becomes the `OSError` subclass that matches its `errno`.
-fn cause(py: Python<'_>, source: &(dyn StdError + 'static)) -> PyErr {
-    let errno = source.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
-    let exception = match errno {
-        Some(errno) => {
-            let message = source.to_string();
+/// Converts the source of an error: the I/O error at its root as the `OSError` subclass that matches its `errno`, or else the root.
+///
+/// The layers in between are those of HTTP libraries. They repeat the error's message, and nobody can act on them.
+fn cause(source: &(dyn StdError + 'static)) -> PyErr {
+    let mut root = source;
+    loop {
+        let errno = root.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+        if let Some(errno) = errno {
+            let message = root.to_string();
             let message = message.split(" (os error").next().unwrap_or(&message);
-            PyOSError::new_err((errno, message.to_owned()))
+            return PyOSError::new_err((errno, message.to_owned()));
         }
-        None => PyRuntimeError::new_err(source.to_string()),
-    };
-    exception.set_cause(py, source.source().map(|source| cause(py, source)));
-    exception
+        match root.source() {
+            Some(source) => root = source,
+            None => return PyRuntimeError::new_err(root.to_string()),
+        }
+    }
 }

@@ -4,19 +4,23 @@ use std::path::PathBuf;
 
 use futures::StreamExt;
 use futures::stream::{self, TryStreamExt};
-use mistral_datasets::{Compression, Error, ExportReport, RawJson, types};
+use mistral_datasets::{Compression, Error, ExportReport, Extra, RawJson, types};
+use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyMappingProxy};
+use pyo3::types::{PyDict, PyMappingProxy, PyTuple, PyType};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use tokio_util::io::ReaderStream;
 use uuid::Uuid;
 
 use crate::arguments::{Id, choice, required};
-use crate::convert::{ConvertContext, IntoPython};
+use crate::convert::{self, ConvertContext, IntoPython};
 use crate::driven_call::{DrivenCall, Driver, Reply};
 use crate::fields::{ExtraFields, Field};
-use crate::generated::ConversationPayload;
-use crate::json::LazyJson;
+use crate::generated::DatasetRecord;
+use crate::json::{self, LazyJson};
+use crate::model::{self, Model, model};
 use crate::pager::{self, Batch, BatchSource};
 use crate::session::Session;
 
@@ -109,69 +113,69 @@ pub fn export_records(
     Ok(BatchSource::new(session, start, convert))
 }
 
-/// A record of an export.
-#[pyclass(frozen, module = "mistral_datasets._native")]
-pub struct ExportedRecord {
-    /// The conversation.
-    pub payload: Py<ConversationPayload>,
-    /// The properties of the record.
-    pub properties: LazyJson<types::RecordProperties>,
+/// The fields of an exported record, for conversion from JSON.
+///
+/// The client's type has no JSON form of its own, because it is only read from exports.
+pub struct ExportedFields {
+    payload: types::ConversationPayload,
+    properties: types::RecordProperties,
     id: Option<Uuid>,
-    source: Option<String>,
-    extra: ExtraFields,
+    source: Option<types::RecordSource>,
+    extra: Extra,
+}
+
+impl<'de> Deserialize<'de> for ExportedFields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // A derived implementation with `flatten` would buffer values, which loses raw JSON.
+        let mut extra = Extra::deserialize(deserializer)?;
+        let payload = extra.remove("payload").ok_or_else(|| D::Error::missing_field("payload"))?;
+        let properties = match extra.remove("properties") {
+            Some(properties) => properties,
+            None => RawJson::from_value(&Extra::new()).map_err(D::Error::custom)?,
+        };
+        let id = extra.remove("id").map(|id| id.parse::<Option<Uuid>>());
+        let source =
+            extra.remove("source").map(|source| source.parse::<Option<types::RecordSource>>());
+        Ok(Self {
+            payload: payload.into(),
+            properties: properties.into(),
+            id: id.transpose().map_err(D::Error::custom)?.flatten(),
+            source: source.transpose().map_err(D::Error::custom)?.flatten(),
+            extra,
+        })
+    }
+}
+
+model! {
+    /// A record of an export.
+    pub struct ExportedRecord: ExportedFields, "mistral_datasets.types" {
+        /// The conversation.
+        payload: LazyJson<types::ConversationPayload>,
+        /// Properties of the record.
+        properties: LazyJson<types::RecordProperties>,
+        /// ID of the record, if the export includes it.
+        id: Option<Uuid>,
+        /// Source of the record, if the export includes it.
+        source: Option<types::RecordSource>,
+    }
+    new(*, payload, properties=None, id=None, source=None)
 }
 
 impl IntoPython for mistral_datasets::ExportedRecord {
     fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
-        let record = ExportedRecord {
-            payload: Field::from_wire(context, self.payload)?,
-            properties: LazyJson::received(RawJson::from(self.properties)),
-            id: self.id,
-            source: self.source.map(|source| source.as_str().to_owned()),
-            extra: ExtraFields::from_wire(self.extra),
-        };
-        Ok(Py::new(context.py, record)?.into_any())
+        let Self { payload, properties, id, source, extra, .. } = self;
+        ExportedFields { payload, properties, id, source, extra }.into_python(context)
     }
 }
 
-#[pymethods]
-impl ExportedRecord {
-    /// The conversation.
-    #[getter]
-    fn payload(&self, py: Python<'_>) -> Py<ConversationPayload> {
-        self.payload.clone_ref(py)
-    }
-
-    /// Properties of the record.
-    #[getter]
-    fn properties<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.properties.to_python(py)
-    }
-
-    /// ID of the record, if the export includes it.
-    #[getter]
-    fn id<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.id.to_python(py)
-    }
-
-    /// Source of the record, if the export includes it.
-    #[getter]
-    fn source(&self) -> Option<&str> {
-        self.source.as_deref()
-    }
-
-    /// Other keys of the JSONL line, such as timestamps.
-    #[getter]
-    fn extra<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyMappingProxy>> {
-        self.extra.view(py)
-    }
-
-    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let payload = self.payload.bind(py).repr()?;
-        Ok(format!(
-            "ExportedRecord(payload={payload}, properties={}, id={})",
-            self.properties.repr(py)?,
-            self.id.repr(py)?
-        ))
-    }
+/// Returns the payload of a record as JSON, without parsing it. For typed payloads.
+#[pyfunction]
+#[pyo3(signature = (record, /))]
+pub fn payload_json(record: &Bound<'_, PyAny>) -> PyResult<String> {
+    let py = record.py();
+    let raw = match record.cast::<DatasetRecord>() {
+        Ok(record) => record.get().payload.to_raw(py)?,
+        Err(_) => record.cast::<ExportedRecord>()?.get().payload.to_raw(py)?,
+    };
+    Ok(raw.get().to_owned())
 }

@@ -26,7 +26,7 @@ use crate::interpreter;
 /// The number of bytes to read from a Python file at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// The `file` argument of an upload: a mapping with `file_name`, `content` and an optional `content_type`.
+/// The `file` argument of an upload, in one of the forms that `mistral_datasets._upload` accepts.
 pub struct FileArgument {
     name: String,
     content_type: Option<String>,
@@ -51,20 +51,11 @@ impl<'py> FromPyObject<'_, 'py> for FileArgument {
     type Error = PyErr;
 
     fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let required = |key: &str| {
-            value.get_item(key).map_err(|_| {
-                PyTypeError::new_err("expected a mapping with `file_name` and `content`")
-            })
-        };
-        let content_type = match value.get_item("content_type") {
-            Ok(content_type) => content_type.extract()?,
-            Err(_) => None,
-        };
-        Ok(Self {
-            name: required("file_name")?.extract()?,
-            content_type,
-            content: content(&required("content")?)?,
-        })
+        static PARTS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let parts = PARTS.import(value.py(), "mistral_datasets._upload", "parts")?;
+        let (name, file, content_type) =
+            parts.call1((value,))?.extract::<(_, Bound<'_, PyAny>, _)>()?;
+        Ok(Self { name, content_type, content: content(&file)? })
     }
 }
 

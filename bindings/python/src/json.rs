@@ -11,7 +11,7 @@ use mistral_datasets::RawJson;
 use pyo3::exceptions::{PyOverflowError, PyRecursionError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyString;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyList, PyString};
 
 use crate::error;
 
@@ -82,66 +82,117 @@ fn is_conversion_error(py: Python<'_>, error: &PyErr) -> bool {
         || error.is_instance_of::<PyRecursionError>(py)
 }
 
-/// A JSON value that is parsed once, on first access. `W` is the client's type for it.
-///
-/// The program may modify the parsed lists and dicts. A received value is therefore serialized again only if the parsed value has
-/// changed; otherwise the JSON is kept verbatim.
-pub enum LazyJson<W> {
-    /// A value that was received as JSON.
-    Received {
-        /// The JSON, verbatim.
-        raw: RawJson,
-        /// The parsed value.
-        parsed: OnceLock<Py<PyAny>>,
-        /// The client's type.
-        wire: PhantomData<fn() -> W>,
-    },
-    /// A value that was created in Python.
-    Created(Py<PyAny>),
+/// The client's type of a JSON value, and its form in Python.
+pub trait JsonType: 'static {
+    /// Whether a value that the program does not give is an empty object.
+    const IS_OPTIONAL: bool = false;
+
+    /// Converts a parsed value to the form in which the program sees it.
+    fn from_parsed<'py>(value: Bound<'py, PyAny>, _raw: &RawJson) -> PyResult<Bound<'py, PyAny>> {
+        Ok(value)
+    }
+
+    /// Returns whether an object of the program already has that form, so that it is kept instead of copied.
+    fn is_instance(_value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(false)
+    }
 }
 
-impl<W> LazyJson<W> {
+impl JsonType for RawJson {}
+
+/// A JSON value that is parsed once, on first access. `W` is the client's type for it.
+///
+/// The program may modify the parsed lists and dicts. The value is therefore serialized again only if the parsed value has changed;
+/// otherwise the JSON is kept verbatim.
+pub struct LazyJson<W> {
+    raw: RawJson,
+    parsed: OnceLock<Py<PyAny>>,
+    wire: PhantomData<fn() -> W>,
+}
+
+impl<W: JsonType> LazyJson<W> {
     /// Wraps JSON that was received.
     pub fn received(raw: RawJson) -> Self {
-        Self::Received { raw, parsed: OnceLock::new(), wire: PhantomData }
+        Self { raw, parsed: OnceLock::new(), wire: PhantomData }
+    }
+
+    /// Serializes a value of the program. It is copied, unless it is an instance of this package's class for it.
+    ///
+    /// # Errors
+    /// `InvalidValueError` if JSON cannot represent the value; see [`encoding_problem`].
+    pub fn created(value: &Bound<'_, PyAny>, raw: RawJson) -> PyResult<Self> {
+        let created = Self::received(raw);
+        if W::is_instance(value)? {
+            created.parsed.get_or_init(|| value.clone().unbind());
+        }
+        Ok(created)
     }
 
     /// Returns the parsed value. Every call returns the same object.
     pub fn value<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
-        match self {
-            Self::Received { raw, parsed, .. } => {
-                if let Some(value) = parsed.get() {
-                    return Ok(value.bind(py));
-                }
-                // Parsing may run other Python threads, so it happens before the cell is locked; the first result wins.
-                // `PyOnceLock` would detach from the interpreter on every first access, which costs a tenth of the parsing.
-                let value = parse(py, raw.get())?.unbind();
-                Ok(parsed.get_or_init(|| value).bind(py))
-            }
-            Self::Created(value) => Ok(value.bind(py)),
+        if let Some(value) = self.parsed.get() {
+            return Ok(value.bind(py));
         }
+        // Parsing may run other Python threads, so it happens before the cell is locked; the first result wins.
+        // `PyOnceLock` would detach from the interpreter on every first access, which costs a tenth of the parsing.
+        let value = W::from_parsed(parse(py, self.raw.get())?, &self.raw)?.unbind();
+        Ok(self.parsed.get_or_init(|| value).bind(py))
     }
 
-    /// Returns the value as JSON.
+    /// Returns the value as JSON, verbatim unless the parsed value was modified.
     pub fn to_raw(&self, py: Python<'_>) -> PyResult<RawJson> {
-        match self {
-            Self::Received { raw, parsed, .. } => match parsed.get() {
-                Some(value) if !is_unchanged(raw, value.bind(py))? => serialize(value.bind(py)),
-                _ => Ok(raw.clone()),
-            },
-            Self::Created(value) => serialize(value.bind(py)),
+        match self.parsed.get() {
+            Some(value) if !is_unchanged(&self.raw, value.bind(py))? => serialize(value.bind(py)),
+            _ => Ok(self.raw.clone()),
         }
     }
+}
+
+/// Returns whether two parsed values are the same JSON.
+///
+/// Python's `==` is not enough: `True == 1`, and all numbers that overflow a float are the same infinity.
+pub fn is_same(left: &Bound<'_, PyAny>, right: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if let (Ok(left), Ok(right)) = (left.cast::<PyDict>(), right.cast::<PyDict>()) {
+        if left.len() != right.len() {
+            return Ok(false);
+        }
+        for (key, value) in left {
+            match right.get_item(key)? {
+                Some(other) if is_same(&value, &other)? => {}
+                _ => return Ok(false),
+            }
+        }
+        return Ok(true);
+    }
+    if let (Ok(left), Ok(right)) = (left.cast::<PyList>(), right.cast::<PyList>()) {
+        if left.len() != right.len() {
+            return Ok(false);
+        }
+        for (left, right) in left.iter().zip(right) {
+            if !is_same(&left, &right)? {
+                return Ok(false);
+            }
+        }
+        return Ok(true);
+    }
+    let is_bool = left.is_instance_of::<PyBool>();
+    let is_infinite = left.cast::<PyFloat>().is_ok_and(|number| number.value().is_infinite());
+    Ok(is_bool == right.is_instance_of::<PyBool>() && !is_infinite && left.eq(right)?)
 }
 
 /// Returns whether a parsed value still matches its JSON.
 ///
 /// Compares the serialized forms, because values that are equal in Python, such as `1` and `True`, may differ in JSON. Python reads
 /// `1e400` as an infinite float, which cannot be serialized again; such values are compared by their `repr`.
-fn is_unchanged(raw: &RawJson, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+pub fn is_unchanged(raw: &RawJson, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     let original = parse(value.py(), raw.get())?;
     match serialize_to_str(&original) {
         Ok(original) => Ok(original.to_str()? == serialize_to_str(value)?.to_str()?),
-        Err(_) => Ok(original.repr()?.to_str()? == value.repr()?.to_str()?),
+        Err(_) => {
+            // The `repr` of a payload is only a summary.
+            let plain = value.cast::<PyDict>().ok().map(|dict| dict.copy()).transpose()?;
+            let plain = plain.map_or_else(|| value.clone(), Bound::into_any);
+            Ok(original.repr()?.to_str()? == plain.repr()?.to_str()?)
+        }
     }
 }

@@ -72,6 +72,10 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(export::export, module)?)?;
     module.add_function(wrap_pyfunction!(export::export_records, module)?)?;
     module.add_function(wrap_pyfunction!(convert::restore, module)?)?;
+    module.add_class::<json_object::ObjectSource>()?;
+    module.add_function(wrap_pyfunction!(json_object::object_to_json, module)?)?;
+    module.add_function(wrap_pyfunction!(json_object::object_from_json, module)?)?;
+    module.add_function(wrap_pyfunction!(export::payload_json, module)?)?;
     module.add_function(wrap_pyfunction!(arguments::id_text, module)?)?;
     module.add_function(wrap_pyfunction!(options::seconds, module)?)?;
     module.add_function(wrap_pyfunction!(options::retries, module)?)?;

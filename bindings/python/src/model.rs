@@ -1,30 +1,34 @@
 //! The classes of responses: one frozen class per schema.
 
-use mistral_datasets::RawJson;
+use mistral_datasets::{Extra, RawJson};
 use pyo3::PyClass;
-use pyo3::exceptions::PyAttributeError;
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
-use serde::Serialize;
+use pyo3::types::{PyDict, PyMapping};
 use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
 
 use crate::convert::{self, ConvertContext};
 use crate::error;
-use crate::fields::{ExtraFields, Field};
+use crate::fields::{self, ExtraFields, Field};
 use crate::json;
 
 /// The class of a response.
 pub trait Model: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Send + Sync {
     /// The client's type.
-    type Wire: Serialize + DeserializeOwned + PartialEq;
+    type Wire: DeserializeOwned;
 
     /// Converts a response that the client received.
     fn from_wire(context: ConvertContext<'_, '_>, wire: Self::Wire) -> PyResult<Self>;
 
-    /// Converts back to the client's type.
-    fn to_wire(&self, py: Python<'_>) -> PyResult<Self::Wire>;
+    /// Serializes the response to JSON, including its extra fields.
+    fn to_raw(&self, py: Python<'_>) -> PyResult<RawJson>;
 
     /// Formats the response for `repr`.
     fn repr(&self, py: Python<'_>) -> PyResult<String>;
+
+    /// Creates an instance from a dict whose values are the fields, and removes them from it. Other items become extra fields.
+    fn from_fields(fields: &Bound<'_, PyDict>) -> PyResult<Self>;
 
     /// Returns the fields that are not in the OpenAPI document.
     fn extra_fields(&self) -> &ExtraFields;
@@ -32,13 +36,14 @@ pub trait Model: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Send + 
 
 impl<T: Model + Into<PyClassInitializer<T>>> Field for Py<T> {
     type Wire = T::Wire;
+    type Json = RawJson;
 
     fn from_wire(context: ConvertContext<'_, '_>, wire: T::Wire) -> PyResult<Self> {
         convert::new_untracked(context.py, T::from_wire(context, wire)?)
     }
 
-    fn to_wire(&self, py: Python<'_>) -> PyResult<T::Wire> {
-        self.get().to_wire(py)
+    fn to_json(&self, py: Python<'_>) -> PyResult<RawJson> {
+        self.get().to_raw(py)
     }
 
     fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -46,7 +51,13 @@ impl<T: Model + Into<PyClassInitializer<T>>> Field for Py<T> {
     }
 
     fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(value.cast::<T>()?.clone().unbind())
+        if let Ok(model) = value.cast::<T>() {
+            return Ok(model.clone().unbind());
+        }
+        match value.cast::<PyMapping>() {
+            Ok(mapping) => convert::new_untracked(value.py(), T::from_fields(&copied(mapping)?)?),
+            Err(_) => Err(fields::wrong_type(&format!("{} or a dict", T::NAME), value)),
+        }
     }
 
     fn repr(&self, py: Python<'_>) -> PyResult<String> {
@@ -54,17 +65,120 @@ impl<T: Model + Into<PyClassInitializer<T>>> Field for Py<T> {
     }
 }
 
-/// Serializes a response to JSON, including its extra fields.
-pub fn to_json<T: Model>(model: &T, py: Python<'_>) -> PyResult<String> {
-    RawJson::from_value(&model.to_wire(py)?)
-        .map(|json| json.get().to_owned())
-        .map_err(|error| error::schema_mismatch(py, &error))
+fn copied<'py>(mapping: &Bound<'py, PyMapping>) -> PyResult<Bound<'py, PyDict>> {
+    let fields = PyDict::new(mapping.py());
+    fields.update(mapping)?;
+    Ok(fields)
 }
 
-/// Compares two responses, first as JSON and then as Python values.
+/// Removes a field from a dict and converts it.
+///
+/// # Errors
+/// `TypeError` if a required field is missing, and the errors of [`Field::from_python`].
+pub fn take_field<T: Field>(fields: &Bound<'_, PyDict>, name: &str) -> PyResult<T> {
+    let py = fields.py();
+    match fields.get_item(name)? {
+        Some(value) => {
+            fields.del_item(name)?;
+            // Like in a response, a null list is empty.
+            let absent = value.is_none().then(|| T::absent(py)).flatten();
+            absent.map_or_else(|| T::from_python(&value), Ok)
+        }
+        None => T::absent(py).ok_or_else(|| PyTypeError::new_err(": a value is required")),
+    }
+    .map_err(|error| fields::located(py, &format!(".{name}"), error))
+}
+
+/// Creates a response from the arguments of its constructor. A required field that is `None` counts as missing.
+pub fn from_arguments<T: Model>(
+    py: Python<'_>,
+    arguments: impl IntoIterator<Item = (&'static str, Option<Py<PyAny>>)>,
+) -> PyResult<T> {
+    let fields = PyDict::new(py);
+    for (name, value) in arguments {
+        if let Some(value) = value {
+            fields.set_item(name, value)?;
+        }
+    }
+    T::from_fields(&fields).map_err(|error| fields::located(py, T::NAME, error))
+}
+
+/// Creates a response from a mapping with the API's field names.
+pub fn from_dict<T: Model>(mapping: &Bound<'_, PyAny>) -> PyResult<T> {
+    let py = mapping.py();
+    let fields = match mapping.cast::<PyMapping>() {
+        Ok(mapping) => copied(mapping)?,
+        Err(_) => {
+            return Err(fields::located(py, T::NAME, fields::wrong_type("a dict", mapping)));
+        }
+    };
+    T::from_fields(&fields).map_err(|error| fields::located(py, T::NAME, error))
+}
+
+/// Calls a function of `mistral_datasets._official` or `mistral_datasets._pydantic`, which are imported when they are first needed.
+pub fn call_python<'py>(
+    py: Python<'py>,
+    module: &str,
+    function: &str,
+    arguments: impl pyo3::call::PyCallArgs<'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    py.import(format!("mistral_datasets.{module}"))?.getattr(function)?.call1(arguments)
+}
+
+/// The fields of a response as JSON.
+pub struct JsonFields(Vec<(&'static str, RawJson)>, Extra);
+
+impl JsonFields {
+    /// Starts with the fields that are not in the OpenAPI document. They are written last.
+    pub fn new(extra: Extra) -> Self {
+        Self(Vec::new(), extra)
+    }
+
+    /// Adds a field.
+    pub fn add<F: Field>(&mut self, py: Python<'_>, name: &'static str, field: &F) -> PyResult<()> {
+        self.0.push((name, serialize(py, &field.to_json(py)?)?));
+        Ok(())
+    }
+
+    /// Returns the JSON object.
+    pub fn to_raw(&self, py: Python<'_>) -> PyResult<RawJson> {
+        serialize(py, self)
+    }
+}
+
+impl Serialize for JsonFields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let known = self.0.iter().map(|(name, value)| (*name, value));
+        serializer.collect_map(known.chain(self.1.iter().map(|(name, value)| (&**name, value))))
+    }
+}
+
+fn serialize(py: Python<'_>, value: &impl Serialize) -> PyResult<RawJson> {
+    RawJson::from_value(value).map_err(|error| error::schema_mismatch(py, &error))
+}
+
+/// Returns JSON that is given as `str` or `bytes`.
+pub fn json_text(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    match value.extract() {
+        Ok(text) => Ok(text),
+        Err(_) if value.hasattr("decode")? => value.call_method0("decode")?.extract(),
+        Err(_) => {
+            Err(fields::located(value.py(), "json_data", fields::wrong_type("str or bytes", value)))
+        }
+    }
+}
+
+/// Compares two responses as JSON values: the order of keys and the notation of numbers are irrelevant.
 pub fn equal<T: Model>(left: &T, right: &T, py: Python<'_>) -> PyResult<bool> {
-    Ok(left.to_wire(py)? == right.to_wire(py)?
-        || json::parse(py, &to_json(left, py)?)?.eq(json::parse(py, &to_json(right, py)?)?)?)
+    let (left, right) = (left.to_raw(py)?, right.to_raw(py)?);
+    if left.get() == right.get() {
+        return Ok(true);
+    }
+    // JSON that Python cannot represent is equal only if it is the same text.
+    match (json::parse(py, left.get()), json::parse(py, right.get())) {
+        (Ok(left), Ok(right)) => json::is_same(&left, &right),
+        _ => Ok(false),
+    }
 }
 
 /// Implements `__getattr__`, which Python calls for names that are not attributes of the class.
@@ -83,16 +197,20 @@ pub fn extra_attribute<'py, T: Model>(
 
 /// Declares the class of a response.
 ///
-/// With `(id)` its objects are hashable by that field. With a `session` block its objects keep their client, for the methods in the
-/// block.
+/// The class is in the Python module that follows the client's type. The tokens of `new` are the signature of its constructor. With `(id)` its objects are hashable by that field. With `list` they are
+/// sequences of that field's items, and with `page` of the items of the page in that field. With a `session` block its objects keep
+/// their client, for the methods in the block.
 macro_rules! model {
     (
         $(#[doc = $class_doc:literal])+
-        pub struct $name:ident $(($id:ident))? { $($(#[doc = $doc:literal])+ $field:ident: $ty:ty,)+ }
+        pub struct $name:ident: $wire:ty, $module:tt $(, ($id:ident))? { $($(#[doc = $doc:literal])+ $field:ident: $ty:ty,)+ }
+        new($($signature:tt)*)
+        $(list $list:ident)?
+        $(page $page:ident)?
         $(with $session:ident { $($methods:tt)+ })?
     ) => {
         $(#[doc = $class_doc])+
-        #[pyclass(frozen, module = "mistral_datasets.models")]
+        #[pyclass(frozen, module = $module)]
         pub struct $name {
             $(
                 $(#[doc = $doc])+
@@ -103,9 +221,9 @@ macro_rules! model {
         }
 
         impl Model for $name {
-            type Wire = types::$name;
+            type Wire = $wire;
 
-            fn from_wire(context: ConvertContext<'_, '_>, wire: types::$name) -> PyResult<Self> {
+            fn from_wire(context: ConvertContext<'_, '_>, wire: $wire) -> PyResult<Self> {
                 Ok(Self {
                     $($field: Field::from_wire(context, wire.$field)?,)+
                     extra: ExtraFields::from_wire(wire.extra),
@@ -113,16 +231,30 @@ macro_rules! model {
                 })
             }
 
-            fn to_wire(&self, py: Python<'_>) -> PyResult<types::$name> {
-                Ok(types::$name { $($field: self.$field.to_wire(py)?,)+ extra: self.extra.to_wire(py)? })
+            fn to_raw(&self, py: Python<'_>) -> PyResult<RawJson> {
+                let mut fields = model::JsonFields::new(self.extra.to_wire(py)?);
+                $(fields.add(py, stringify!($field).trim_start_matches("r#"), &self.$field)?;)+
+                fields.to_raw(py)
             }
 
             fn repr(&self, py: Python<'_>) -> PyResult<String> {
-                let mut fields = vec![
-                    $(format!("{}={}", stringify!($field).trim_start_matches("r#"), self.$field.repr(py)?),)+
-                ];
+                let mut fields = Vec::new();
+                $(
+                    let value = self.$field.repr(py)?;
+                    if value != "None" {
+                        fields.push(format!("{}={value}", stringify!($field).trim_start_matches("r#")));
+                    }
+                )+
                 fields.extend(self.extra.repr().map(|extra| format!("extra={extra}")));
                 Ok(format!("{}({})", stringify!($name), fields.join(", ")))
+            }
+
+            fn from_fields(fields: &Bound<'_, PyDict>) -> PyResult<Self> {
+                Ok(Self {
+                    $($field: model::take_field(fields, stringify!($field).trim_start_matches("r#"))?,)+
+                    extra: ExtraFields::from_python(fields)?,
+                    $($session: None,)?
+                })
             }
 
             fn extra_fields(&self) -> &ExtraFields {
@@ -130,7 +262,7 @@ macro_rules! model {
             }
         }
 
-        impl IntoPython for types::$name {
+        impl IntoPython for $wire {
             fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
                 Ok(<Py<$name> as Field>::from_wire(context, self)?.into_any())
             }
@@ -138,6 +270,16 @@ macro_rules! model {
 
         #[pymethods]
         impl $name {
+            #[new]
+            #[pyo3(signature = ($($signature)*))]
+            #[allow(clippy::too_many_arguments, reason = "they are keyword arguments in Python")]
+            fn new(py: Python<'_>, $($field: Option<Py<PyAny>>,)+) -> PyResult<Self> {
+                model::from_arguments(
+                    py,
+                    [$((stringify!($field).trim_start_matches("r#"), $field),)+],
+                )
+            }
+
             $(
                 $(#[doc = $doc])+
                 #[getter]
@@ -161,19 +303,143 @@ macro_rules! model {
                 Self::from_wire(ConvertContext::detached(py), convert::from_json(py, text)?)
             }
 
+            /// Creates an instance from a dict with the API's field names, such as the result of `to_dict`.
+            #[staticmethod]
+            #[pyo3(signature = (fields, /))]
+            fn from_dict(fields: &Bound<'_, PyAny>) -> PyResult<Self> {
+                model::from_dict(fields)
+            }
+
             /// Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim.
             fn to_json(&self, py: Python<'_>) -> PyResult<String> {
-                model::to_json(self, py)
+                Ok(self.to_raw(py)?.get().to_owned())
             }
 
             /// Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings.
             fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-                json::parse(py, &model::to_json(self, py)?)
+                json::parse(py, self.to_raw(py)?.get())
+            }
+
+            /// Returns the response as a dict, as in the official SDK. Same as `to_dict`, but times are `datetime` objects
+            /// unless `mode` is `json`.
+            #[pyo3(signature = (*, mode="python", include=None, exclude=None, by_alias=None, exclude_none=false))]
+            fn model_dump<'py>(
+                slf: &Bound<'py, Self>,
+                mode: &str,
+                include: Option<Bound<'py, PyAny>>,
+                exclude: Option<Bound<'py, PyAny>>,
+                by_alias: Option<bool>,
+                exclude_none: bool,
+            ) -> PyResult<Bound<'py, PyAny>> {
+                let _ = by_alias;
+                let fields = [$(stringify!($field).trim_start_matches("r#")),+];
+                let arguments = (slf, fields, mode, include, exclude, exclude_none);
+                model::call_python(slf.py(), "_official", "model_dump", arguments)
+            }
+
+            /// Returns the response as JSON, as in the official SDK.
+            #[pyo3(signature = (*, indent=None, include=None, exclude=None, by_alias=None, exclude_none=false))]
+            fn model_dump_json<'py>(
+                slf: &Bound<'py, Self>,
+                indent: Option<usize>,
+                include: Option<Bound<'py, PyAny>>,
+                exclude: Option<Bound<'py, PyAny>>,
+                by_alias: Option<bool>,
+                exclude_none: bool,
+            ) -> PyResult<Bound<'py, PyAny>> {
+                let _ = by_alias;
+                let arguments = (slf, indent, include, exclude, exclude_none);
+                model::call_python(slf.py(), "_official", "model_dump_json", arguments)
+            }
+
+            /// Creates an instance from a dict, as in the official SDK. Returns an instance unchanged.
+            #[staticmethod]
+            #[pyo3(signature = (obj, /))]
+            fn model_validate(obj: &Bound<'_, PyAny>) -> PyResult<Py<Self>> {
+                match obj.cast::<Self>() {
+                    Ok(model) => Ok(model.clone().unbind()),
+                    Err(_) => Py::new(obj.py(), model::from_dict::<Self>(obj)?),
+                }
+            }
+
+            /// Creates an instance from JSON, as in the official SDK. Same as `from_json`.
+            #[staticmethod]
+            #[pyo3(signature = (json_data, /))]
+            fn model_validate_json(json_data: &Bound<'_, PyAny>) -> PyResult<Self> {
+                Self::from_json(json_data.py(), &model::json_text(json_data)?)
+            }
+
+            /// Describes the class to pydantic, for fields and FastAPI responses.
+            #[classmethod]
+            #[pyo3(signature = (source_type, handler, /))]
+            fn __get_pydantic_core_schema__<'py>(
+                cls: &Bound<'py, PyType>,
+                source_type: Bound<'py, PyAny>,
+                handler: Bound<'py, PyAny>,
+            ) -> PyResult<Bound<'py, PyAny>> {
+                model::call_python(cls.py(), "_pydantic", "model_schema", (cls, source_type, handler))
+            }
+
+            /// Returns the JSON schema of the class to pydantic.
+            #[classmethod]
+            #[pyo3(signature = (core_schema, handler, /))]
+            fn __get_pydantic_json_schema__<'py>(
+                cls: &Bound<'py, PyType>,
+                core_schema: Bound<'py, PyAny>,
+                handler: Bound<'py, PyAny>,
+            ) -> PyResult<Bound<'py, PyAny>> {
+                model::call_python(cls.py(), "_pydantic", "json_schema", (cls, core_schema, handler))
             }
 
             fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
                 model::extra_attribute(slf, name)
             }
+
+            $(
+                fn __len__(&self, py: Python<'_>) -> usize {
+                    self.$list.list(py).len()
+                }
+
+                fn __getitem__<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+                    self.$list.list(index.py()).as_any().get_item(index)
+                }
+
+                fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+                    self.$list.list(py).try_iter()
+                }
+
+                fn __reversed__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+                    self.$list.list(py).call_method0("__reversed__")
+                }
+
+                /// A response is true even if it has no items, like every other response.
+                fn __bool__(&self) -> bool {
+                    true
+                }
+            )?
+
+            $(
+                fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+                    self.$page.bind(py).len()
+                }
+
+                fn __getitem__<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+                    self.$page.bind(index.py()).as_any().get_item(index)
+                }
+
+                fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+                    self.$page.bind(py).as_any().try_iter()
+                }
+
+                fn __reversed__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+                    self.$page.bind(py).call_method0("__reversed__")
+                }
+
+                /// A response is true even if it has no items, like every other response.
+                fn __bool__(&self) -> bool {
+                    true
+                }
+            )?
 
             fn __eq__(&self, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
                 let py = other.py();

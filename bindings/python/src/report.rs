@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use mistral_datasets::{Error, Outcome, Report};
+use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyTuple};
@@ -172,6 +173,15 @@ impl CreateReport {
         Ok(Self { report, session: None })
     }
 
+    /// Reports are equal if their JSON is.
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let py = other.py();
+        match other.cast::<Self>() {
+            Ok(other) => (self.to_json() == other.get().to_json()).into_py_any(py),
+            Err(_) => Ok(py.NotImplemented()),
+        }
+    }
+
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         convert::reduce(slf.as_any(), slf.get().to_json())
     }
@@ -296,6 +306,15 @@ impl ImportReport {
         let report = mistral_datasets::ImportReport::from_json(text);
         let report = report.map_err(|error| error::exception(py, &error))?;
         Ok(Self { report, session: None })
+    }
+
+    /// Reports are equal if their JSON is.
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let py = other.py();
+        match other.cast::<Self>() {
+            Ok(other) => (self.to_json() == other.get().to_json()).into_py_any(py),
+            Err(_) => Ok(py.NotImplemented()),
+        }
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {

@@ -43,7 +43,7 @@ def test_all_errors_derive_from_mistral_error() -> None:
         errors.ServerTimeoutError,
     }
     for name in ("ConnectionError", "PermissionError", "TimeoutError"):
-        assert not issubclass(getattr(errors, name), getattr(builtins, name))
+        assert issubclass(getattr(errors, name), getattr(builtins, name))
 
 
 STATUSES: dict[int, type[errors.MistralError]] = {
@@ -174,17 +174,15 @@ def test_errors_have_the_number_of_attempts() -> None:
     assert (caught.value.attempts, caught.value.ambiguous) == (1, True)
 
 
-def test_connection_errors_have_a_cause_chain() -> None:
+def test_the_cause_of_connection_errors_is_that_of_the_system() -> None:
     with pytest.raises(errors.ConnectionError) as caught:
         Mistral("k", server_url=UNREACHABLE, retries=0).datasets.list()
-    causes: list[BaseException] = []
     cause = caught.value.__cause__
-    while cause is not None:
-        causes.append(cause)
-        cause = cause.__cause__
-    assert isinstance(causes[-1], ConnectionRefusedError)
-    assert causes[-1].errno
-    assert causes[-1].strerror == "Connection refused"
+    assert isinstance(cause, ConnectionRefusedError)
+    assert cause.errno
+    assert cause.strerror == "Connection refused"
+    # Layers of HTTP libraries, on which nobody can act, are left out.
+    assert cause.__cause__ is None
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 has no notes")
@@ -197,7 +195,12 @@ def test_hints_are_notes() -> None:
 
 def test_programs_can_raise_errors() -> None:
     error = errors.NotFoundError("gone", status=404)
-    assert (str(error), error.kind, error.retryable, error.status_code) == ("gone", "not_found", False, 404)
+    assert (str(error), error.kind, error.retryable, error.status_code) == (
+        "gone (status 404)",
+        "not_found",
+        False,
+        404,
+    )
 
 
 def test_wrong_argument_types_raise_type_error() -> None:
@@ -212,7 +215,8 @@ def test_wrong_argument_types_raise_type_error() -> None:
         lambda: mistral.datasets.records.bulk_delete(dataset_record_ids="text"),
         lambda: mistral.datasets.records.bulk_delete(dataset_record_ids=5),
         lambda: mistral.datasets.records.bulk_delete(dataset_record_ids=[5]),
-        lambda: mistral.files.upload(file="path"),
+        lambda: mistral.files.upload(file=5),
+        lambda: mistral.files.upload(file=("name", b"content", None, None)),
         lambda: mistral.files.upload(file={"file_name": "a"}),
         lambda: mistral.files.upload(file={"file_name": "a", "content": "text"}),
         lambda: mistral.open_link(5),

@@ -247,7 +247,7 @@ def check_iterable(argument: str, items: Any, remedy: str) -> None:
         remedy = f"pass `{argument}.{conversion}`"
     elif (
         not isinstance(items, (Mapping, str, bytes, bytearray, memoryview, PathLike))
-        and not hasattr(kind, "model_dump")
+        and (not hasattr(kind, "model_dump") or hasattr(kind, "__len__"))
         and (hasattr(kind, "__iter__") or hasattr(kind, "__aiter__") or hasattr(kind, "__getitem__"))
     ):
         return

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from os import PathLike
-from typing import Any, Generic, final
+from typing import Any, ClassVar, Generic, Literal, final
 from uuid import UUID
 
 from typing_extensions import Self
@@ -13,8 +13,9 @@ from mistral_datasets._call_options import CallOptions
 from mistral_datasets._download import Download
 from mistral_datasets._pager import T
 from mistral_datasets._reports import ExportReport, ImportedFile, InvalidLine, Outcome, UnknownFile
+from mistral_datasets.enums import RecordSource
 from mistral_datasets.models import *
-from mistral_datasets.types import JSON
+from mistral_datasets.types import JSON, JSONObject
 
 __version__: str
 ERROR_KINDS: list[str]
@@ -162,6 +163,9 @@ class CreateReport:
         version does not know. Tasks of the report have no client, so they cannot be refreshed.
         """
 
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
 @final
 class ImportReport:
     """Result of `import_jsonl`."""
@@ -216,10 +220,21 @@ class ImportReport:
         version does not know. Tasks of the report have no client, so they cannot be refreshed.
         """
 
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
 @final
 class ExportedRecord:
     """A record of an export."""
 
+    def __new__(
+        cls,
+        *,
+        payload: models.ConversationPayload | JSONObject,
+        properties: JSONObject | None = None,
+        id: str | UUID | None = None,
+        source: RecordSource | str | None = None,
+    ) -> ExportedRecord: ...
     @property
     def payload(self) -> models.ConversationPayload:
         """The conversation."""
@@ -233,12 +248,60 @@ class ExportedRecord:
         """ID of the record, if the export includes it."""
 
     @property
-    def source(self) -> str | None:
+    def source(self) -> RecordSource | None:
         """Source of the record, if the export includes it."""
 
     @property
     def extra(self) -> Mapping[str, JSON]:
-        """Other keys of the JSONL line, such as timestamps."""
+        """Other keys of the JSONL line, such as timestamps. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> ExportedRecord:
+        """Creates an instance from JSON, such as a line of an export."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> ExportedRecord:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the record as JSON. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the record as a new JSON-serializable dict."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the record as a dict. Same as `to_dict`, but times of `mode` `python` are objects."""
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the record as JSON."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> ExportedRecord:
+        """Creates an instance from a dict. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> ExportedRecord:
+        """Creates an instance from JSON. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
 class DrivenCall(Generic[T]):
@@ -330,3 +393,10 @@ def id_text(name: str, value: str | UUID, /) -> str: ...
 def seconds(name: str, value: float | timedelta | None, /) -> float | None: ...
 def retries(name: str, value: int | None, /) -> int | None: ...
 def restore(class_: type, text: str, /) -> object: ...
+
+@final
+class RawJson: ...
+
+def object_to_json(value: object, /) -> str: ...
+def object_from_json(class_: type, text: str, /) -> object: ...
+def payload_json(record: models.DatasetRecord | ExportedRecord, /) -> str: ...

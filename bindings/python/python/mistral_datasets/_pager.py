@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, overload
 
 from mistral_datasets._native import BatchSource, ItemIterator, PageIterator
 
@@ -69,6 +69,8 @@ class Pager(Generic[T]):
 class Page(Generic[T]):
     """A page of a pager, without items that earlier pages contained.
 
+    A page is a sequence of its results: `len(page)`, `page[0]` and `for item in page` work.
+
     A page that is requested again because items were deleted is returned again with its new items.
 
     Attributes:
@@ -83,6 +85,23 @@ class Page(Generic[T]):
         self.number = number
         self.count = count
         self.results = results
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __bool__(self) -> bool:
+        # Like every other response. `len` tells whether it is empty.
+        return True
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.results)
+
+    @overload
+    def __getitem__(self, index: int, /) -> T: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[T]: ...
+    def __getitem__(self, index: int | slice, /) -> T | list[T]:
+        return self.results[index]
 
     def __repr__(self) -> str:
         return f"Page(number={self.number}, count={self.count}, results=<{len(self.results)}>)"

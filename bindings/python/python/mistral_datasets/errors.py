@@ -20,12 +20,16 @@ MistralError
 └── ClosedError              the client was closed before the call
 ```
 
-Some classes share their name with a built-in exception, but do not derive from it: write `errors.TimeoutError`.
-Cancelling an asyncio task raises `asyncio.CancelledError` as usual.
+`TimeoutError`, `PermissionError` and `ConnectionError` derive from the built-in exceptions of the same name, so
+`except TimeoutError` catches both, and `except OSError` catches all three. Cancelling an asyncio task raises
+`asyncio.CancelledError` as usual.
+
+Every error can be created in a test: `errors.NotFoundError("no such dataset", status=404)`.
 """
 
 from __future__ import annotations
 
+import builtins
 import sys
 from typing import TYPE_CHECKING
 
@@ -56,6 +60,8 @@ __all__ = [
 
 class MistralError(Exception):
     """Base class of all errors of this package.
+
+    The class has one positional parameter, the message; the other attributes are keyword arguments.
 
     Attributes:
         kind: Kind of error, such as `not_found`. Node.js and Rust use the same kinds.
@@ -112,7 +118,7 @@ class MistralError(Exception):
         body: str | None = None,
         text: str | None = None,
     ) -> None:
-        super().__init__(message if text is None else text)
+        super().__init__(_text(message, operation, status, error_code, request_id) if text is None else text)
         self.message = message
         self.operation = operation
         self.status = status
@@ -133,8 +139,36 @@ class MistralError(Exception):
         """Alias of `status`, as in the official SDK."""
         return self.status
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            if (remedy := _OFFICIAL_ATTRIBUTES.get(name)) is not None:
+                raise AttributeError(
+                    f"'{type(self).__name__}' object has no attribute '{name}' of the official SDK; {remedy}"
+                )
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
     def __reduce__(self) -> tuple[object, ...]:
         return _restored, (type(self), self.args, self.__dict__)
+
+
+_OFFICIAL_ATTRIBUTES = {
+    "raw_response": "use `status`, `body`, `request_id` and `retry_after`",
+    "headers": "use `request_id` and `retry_after`",
+    "data": "use `message`, `error_code` and `body`",
+}
+"""What to use instead of attributes that errors of the official SDK have."""
+
+
+def _text(
+    message: str, operation: str | None, status: int | None, error_code: str | None, request_id: str | None
+) -> str:
+    """Formats an error that was not created by the native module like one that was."""
+    details = [] if error_code is None else [error_code]
+    details += [] if status is None else [f"status {status}"]
+    details += [] if request_id is None else [f"request {request_id}"]
+    prefix = "" if operation is None else f"{operation}: "
+    return f"{prefix}{message}" + (f" ({', '.join(details)})" if details else "")
 
 
 class ObservabilityError(MistralError):
@@ -150,7 +184,7 @@ class AuthenticationError(ObservabilityError):
     kind = "authentication"
 
 
-class PermissionError(ObservabilityError):
+class PermissionError(ObservabilityError, builtins.PermissionError):
     """The API key lacks permission (403)."""
 
     kind = "permission"
@@ -186,7 +220,7 @@ class ServerError(ObservabilityError):
     kind = "server"
 
 
-class TimeoutError(MistralError):
+class TimeoutError(MistralError, builtins.TimeoutError):
     """No response arrived in time."""
 
     kind = "timeout"
@@ -196,7 +230,7 @@ class ServerTimeoutError(TimeoutError, ObservabilityError):
     """The server or a gateway timed out (408, 504)."""
 
 
-class ConnectionError(MistralError):
+class ConnectionError(MistralError, builtins.ConnectionError):
     """The server could not be reached, or the connection was lost."""
 
     kind = "connection"

@@ -3,8 +3,11 @@
 
 """Responses of the API, one class per schema."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from mistral_datasets._native import (
-    ConversationPayload,
     Dataset,
     DatasetPage,
     DatasetRecord,
@@ -22,6 +25,10 @@ from mistral_datasets._native import (
     SignedUrl,
     TaskPage,
 )
+from mistral_datasets._object import JsonObject, known_key
+
+if TYPE_CHECKING:
+    from mistral_datasets.types import JSON
 
 __all__ = [
     "ConversationPayload",
@@ -42,3 +49,14 @@ __all__ = [
     "SignedUrl",
     "TaskPage",
 ]
+
+
+class ConversationPayload(JsonObject):
+    """A conversation. Fields other than `messages` are preserved."""
+
+    __slots__ = ()
+
+    def __init__(self, *, messages: list[dict[str, JSON]], **extra: JSON) -> None:
+        super().__init__({"messages": messages, **extra})
+
+    messages = known_key("messages", True)

@@ -2,13 +2,14 @@
 # run the command again.
 
 import builtins
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import ClassVar, final
+from typing import Any, ClassVar, Literal, final, overload
 
+from mistral_datasets._object import JsonObject
 from mistral_datasets._task import TaskMethods
 from mistral_datasets.enums import RecordSource, TaskStatus
-from mistral_datasets.types import JSON
+from mistral_datasets.types import JSON, JSONObject
 
 __all__ = [
     "ConversationPayload",
@@ -34,6 +35,19 @@ __all__ = [
 class Dataset:
     """A named collection of records."""
 
+    def __new__(
+        cls,
+        *,
+        id: str,
+        created_at: datetime,
+        updated_at: datetime,
+        deleted_at: datetime | None = None,
+        name: str,
+        slug: str | None = None,
+        description: str,
+        owner_id: str,
+        workspace_id: str,
+    ) -> Dataset: ...
     @property
     def id(self) -> str:
         """ID of the dataset."""
@@ -78,12 +92,57 @@ class Dataset:
     def from_json(text: str, /) -> Dataset:
         """Creates an instance from JSON, parsed like a response of the server."""
 
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> Dataset:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
         """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> Dataset:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> Dataset:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
@@ -91,6 +150,9 @@ class Dataset:
 class DatasetPage:
     """A page of datasets."""
 
+    def __new__(
+        cls, *, results: list[Dataset] | None = None, count: int, next: str | None = None, previous: str | None = None
+    ) -> DatasetPage: ...
     @property
     def results(self) -> list[Dataset]:
         """Datasets on this page."""
@@ -115,12 +177,65 @@ class DatasetPage:
     def from_json(text: str, /) -> DatasetPage:
         """Creates an instance from JSON, parsed like a response of the server."""
 
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> DatasetPage:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
         """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> DatasetPage:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> DatasetPage:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[Dataset]: ...
+    def __reversed__(self) -> Iterator[Dataset]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> Dataset: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[Dataset]: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -128,6 +243,7 @@ class DatasetPage:
 class ListDatasetsResponse:
     """Response containing a page of datasets."""
 
+    def __new__(cls, *, datasets: DatasetPage | Mapping[str, JSON]) -> ListDatasetsResponse: ...
     @property
     def datasets(self) -> DatasetPage:
         """The requested page."""
@@ -140,53 +256,98 @@ class ListDatasetsResponse:
     def from_json(text: str, /) -> ListDatasetsResponse:
         """Creates an instance from JSON, parsed like a response of the server."""
 
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> ListDatasetsResponse:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
         """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> ListDatasetsResponse:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> ListDatasetsResponse:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[Dataset]: ...
+    def __reversed__(self) -> Iterator[Dataset]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> Dataset: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[Dataset]: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
-@final
-class ConversationPayload(Mapping[str, JSON]):
+class ConversationPayload(JsonObject):
     """A conversation. Fields other than `messages` are preserved.
 
-    A read-only mapping whose keys are attributes too. The lists and dicts inside are ordinary ones and may be modified;
-    serialization includes the changes.
+    A dict whose keys are attributes too. Changes are included when it is sent or serialized.
     """
 
-    def __new__(cls, *, messages: list[dict[str, JSON]], **extra: JSON) -> ConversationPayload: ...
+    def __init__(self, *, messages: list[dict[str, JSON]], **extra: JSON) -> None: ...
     @property
     def messages(self) -> list[dict[str, JSON]]:
         """Messages in order, each an object such as `{"role": "user", "content": "…"}`."""
 
-    @staticmethod
-    def from_json(text: str, /) -> ConversationPayload:
-        """Creates an object from JSON."""
-
-    def to_json(self) -> str:
-        """Returns the object as JSON, verbatim unless a value inside was modified."""
-
-    def to_dict(self) -> dict[str, JSON]:
-        """Returns the object as a new dict."""
-
-    def __getitem__(self, key: str, /) -> JSON: ...
-    def __getattr__(self, name: str, /) -> JSON: ...
-    def __iter__(self) -> Iterator[str]: ...
-    def __len__(self) -> int: ...
-    def __contains__(self, key: object, /) -> bool: ...
-    def keys(self) -> KeysView[str]: ...
-    def items(self) -> ItemsView[str, JSON]: ...
-    def values(self) -> ValuesView[JSON]: ...
-    def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
+    @messages.setter
+    def messages(self, value: list[dict[str, JSON]], /) -> None: ...
 
 @final
 class DatasetRecord:
     """A record of a dataset, which holds a conversation and its properties."""
 
+    def __new__(
+        cls,
+        *,
+        id: str,
+        created_at: datetime,
+        updated_at: datetime,
+        deleted_at: datetime | None = None,
+        dataset_id: str,
+        payload: ConversationPayload | JSONObject,
+        properties: JSONObject,
+        source: RecordSource | str,
+    ) -> DatasetRecord: ...
     @property
     def id(self) -> str:
         """ID of the record."""
@@ -227,12 +388,57 @@ class DatasetRecord:
     def from_json(text: str, /) -> DatasetRecord:
         """Creates an instance from JSON, parsed like a response of the server."""
 
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> DatasetRecord:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
         """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> DatasetRecord:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> DatasetRecord:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
@@ -240,6 +446,14 @@ class DatasetRecord:
 class RecordPage:
     """A page of records."""
 
+    def __new__(
+        cls,
+        *,
+        results: list[DatasetRecord] | None = None,
+        count: int,
+        next: str | None = None,
+        previous: str | None = None,
+    ) -> RecordPage: ...
     @property
     def results(self) -> list[DatasetRecord]:
         """Records on this page."""
@@ -264,12 +478,65 @@ class RecordPage:
     def from_json(text: str, /) -> RecordPage:
         """Creates an instance from JSON, parsed like a response of the server."""
 
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> RecordPage:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
         """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> RecordPage:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> RecordPage:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[DatasetRecord]: ...
+    def __reversed__(self) -> Iterator[DatasetRecord]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> DatasetRecord: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[DatasetRecord]: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -277,6 +544,7 @@ class RecordPage:
 class ListRecordsResponse:
     """Response containing a page of records."""
 
+    def __new__(cls, *, records: RecordPage | Mapping[str, JSON]) -> ListRecordsResponse: ...
     @property
     def records(self) -> RecordPage:
         """The requested page."""
@@ -289,12 +557,65 @@ class ListRecordsResponse:
     def from_json(text: str, /) -> ListRecordsResponse:
         """Creates an instance from JSON, parsed like a response of the server."""
 
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> ListRecordsResponse:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
         """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> ListRecordsResponse:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> ListRecordsResponse:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[DatasetRecord]: ...
+    def __reversed__(self) -> Iterator[DatasetRecord]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> DatasetRecord: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[DatasetRecord]: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -302,6 +623,9 @@ class ListRecordsResponse:
 class ImportResult:
     """Record counts of an import."""
 
+    def __new__(
+        cls, *, requested_record_count: int, imported_record_count: int, skipped_record_count: int
+    ) -> ImportResult: ...
     @property
     def requested_record_count(self) -> int:
         """Number of records requested."""
@@ -322,12 +646,57 @@ class ImportResult:
     def from_json(text: str, /) -> ImportResult:
         """Creates an instance from JSON, parsed like a response of the server."""
 
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> ImportResult:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
         """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> ImportResult:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> ImportResult:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -335,6 +704,21 @@ class ImportResult:
 class ImportTask(TaskMethods):
     """A task that imports records into a dataset."""
 
+    def __new__(
+        cls,
+        *,
+        id: str,
+        created_at: datetime,
+        updated_at: datetime,
+        deleted_at: datetime | None = None,
+        creator_id: str,
+        dataset_id: str,
+        workspace_id: str,
+        status: TaskStatus | str,
+        progress: int | None = None,
+        message: str | None = None,
+        result: ImportResult | Mapping[str, JSON] | None = None,
+    ) -> ImportTask: ...
     @property
     def id(self) -> str:
         """ID of the import task."""
@@ -387,12 +771,57 @@ class ImportTask(TaskMethods):
     def from_json(text: str, /) -> ImportTask:
         """Creates an instance from JSON, parsed like a response of the server."""
 
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> ImportTask:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
         """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> ImportTask:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> ImportTask:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
@@ -400,6 +829,14 @@ class ImportTask(TaskMethods):
 class TaskPage:
     """A page of import tasks."""
 
+    def __new__(
+        cls,
+        *,
+        results: list[ImportTask] | None = None,
+        count: int,
+        next: str | None = None,
+        previous: str | None = None,
+    ) -> TaskPage: ...
     @property
     def results(self) -> list[ImportTask]:
         """Import tasks on this page."""
@@ -424,12 +861,65 @@ class TaskPage:
     def from_json(text: str, /) -> TaskPage:
         """Creates an instance from JSON, parsed like a response of the server."""
 
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> TaskPage:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
         """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> TaskPage:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> TaskPage:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[ImportTask]: ...
+    def __reversed__(self) -> Iterator[ImportTask]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> ImportTask: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[ImportTask]: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -437,6 +927,7 @@ class TaskPage:
 class ListTasksResponse:
     """Response containing a page of import tasks."""
 
+    def __new__(cls, *, tasks: TaskPage | Mapping[str, JSON]) -> ListTasksResponse: ...
     @property
     def tasks(self) -> TaskPage:
         """The requested page."""
@@ -449,12 +940,65 @@ class ListTasksResponse:
     def from_json(text: str, /) -> ListTasksResponse:
         """Creates an instance from JSON, parsed like a response of the server."""
 
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> ListTasksResponse:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
         """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> ListTasksResponse:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> ListTasksResponse:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[ImportTask]: ...
+    def __reversed__(self) -> Iterator[ImportTask]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> ImportTask: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[ImportTask]: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -462,6 +1006,7 @@ class ListTasksResponse:
 class ExportResponse:
     """Location of an exported file."""
 
+    def __new__(cls, *, file_url: str) -> ExportResponse: ...
     @property
     def file_url(self) -> str:
         """Presigned URL of the JSONL file. It expires and requires no API key, so treat it as a secret."""
@@ -474,12 +1019,57 @@ class ExportResponse:
     def from_json(text: str, /) -> ExportResponse:
         """Creates an instance from JSON, parsed like a response of the server."""
 
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> ExportResponse:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
         """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> ExportResponse:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> ExportResponse:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -487,6 +1077,7 @@ class ExportResponse:
 class JudgeRecordResponse:
     """Result of judging a record."""
 
+    def __new__(cls, *, analysis: str, answer: str | float) -> JudgeRecordResponse: ...
     @property
     def analysis(self) -> str:
         """Explanation of the answer."""
@@ -503,12 +1094,57 @@ class JudgeRecordResponse:
     def from_json(text: str, /) -> JudgeRecordResponse:
         """Creates an instance from JSON, parsed like a response of the server."""
 
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> JudgeRecordResponse:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
         """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> JudgeRecordResponse:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> JudgeRecordResponse:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -516,6 +1152,24 @@ class JudgeRecordResponse:
 class File:
     """Metadata of an uploaded file."""
 
+    def __new__(
+        cls,
+        *,
+        id: str,
+        object: str,
+        bytes: int | None = None,
+        created_at: int,
+        filename: str,
+        purpose: str | None = None,
+        sample_type: str | None = None,
+        source: str | None = None,
+        num_lines: int | None = None,
+        mimetype: str | None = None,
+        signature: str | None = None,
+        expires_at: int | None = None,
+        visibility: str | None = None,
+        deleted: bool | None = None,
+    ) -> File: ...
     @property
     def id(self) -> str:
         """ID of the file."""
@@ -580,12 +1234,57 @@ class File:
     def from_json(text: str, /) -> File:
         """Creates an instance from JSON, parsed like a response of the server."""
 
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> File:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
         """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: builtins.object, /) -> File:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | builtins.bytes, /) -> File:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
     def __eq__(self, other: builtins.object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
@@ -593,6 +1292,7 @@ class File:
 class ListFilesResponse:
     """Response containing a page of files."""
 
+    def __new__(cls, *, data: list[File] | None = None, object: str, total: int | None = None) -> ListFilesResponse: ...
     @property
     def data(self) -> list[File]:
         """Files on this page."""
@@ -613,12 +1313,65 @@ class ListFilesResponse:
     def from_json(text: str, /) -> ListFilesResponse:
         """Creates an instance from JSON, parsed like a response of the server."""
 
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> ListFilesResponse:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
         """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: builtins.object, /) -> ListFilesResponse:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> ListFilesResponse:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[File]: ...
+    def __reversed__(self) -> Iterator[File]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> File: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[File]: ...
     def __eq__(self, other: builtins.object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
@@ -626,6 +1379,7 @@ class ListFilesResponse:
 class DeleteFileResponse:
     """Confirmation that a file was deleted."""
 
+    def __new__(cls, *, id: str, object: str, deleted: bool) -> DeleteFileResponse: ...
     @property
     def id(self) -> str:
         """ID of the file."""
@@ -646,12 +1400,57 @@ class DeleteFileResponse:
     def from_json(text: str, /) -> DeleteFileResponse:
         """Creates an instance from JSON, parsed like a response of the server."""
 
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> DeleteFileResponse:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
         """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: builtins.object, /) -> DeleteFileResponse:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> DeleteFileResponse:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
     def __eq__(self, other: builtins.object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
@@ -659,6 +1458,7 @@ class DeleteFileResponse:
 class SignedUrl:
     """A presigned URL."""
 
+    def __new__(cls, *, url: str) -> SignedUrl: ...
     @property
     def url(self) -> str:
         """Presigned URL of the file. It expires and requires no API key, so treat it as a secret."""
@@ -671,11 +1471,56 @@ class SignedUrl:
     def from_json(text: str, /) -> SignedUrl:
         """Creates an instance from JSON, parsed like a response of the server."""
 
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> SignedUrl:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
     def to_json(self) -> str:
         """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
 
     def to_dict(self) -> dict[str, JSON]:
         """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
 
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> SignedUrl:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> SignedUrl:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]

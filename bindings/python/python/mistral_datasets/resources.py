@@ -31,7 +31,7 @@ from mistral_datasets.models import (
     ListTasksResponse,
     SignedUrl,
 )
-from mistral_datasets.types import Download, FileUpload, JSONObject, Pager, TypedRecord
+from mistral_datasets.types import Download, FileInput, JSONObject, Pager, TypedRecord
 
 __all__ = [
     "Datasets",
@@ -788,7 +788,7 @@ class Datasets(Bulk):
         *,
         payload: JSONObject,
         properties: JSONObject | None,
-        source: RecordSource | None = None,
+        source: RecordSource | str | None = None,
         **options: Unpack[CallOptions],
     ) -> DatasetRecord:
         """Adds a record to a dataset.
@@ -822,7 +822,7 @@ class Datasets(Bulk):
         *,
         payload: JSONObject,
         properties: JSONObject | None,
-        source: RecordSource | None = None,
+        source: RecordSource | str | None = None,
         **options: Unpack[CallOptions],
     ) -> DatasetRecord:
         """Adds a record to a dataset.
@@ -1527,7 +1527,7 @@ class Files:
     def upload(
         self,
         *,
-        file: FileUpload,
+        file: FileInput,
         purpose: str | None = None,
         expiry: int | None = None,
         visibility: str | None = None,
@@ -1560,7 +1560,7 @@ class Files:
     async def upload_async(
         self,
         *,
-        file: FileUpload,
+        file: FileInput,
         purpose: str | None = None,
         expiry: int | None = None,
         visibility: str | None = None,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import IO, Any, ClassVar, Protocol, TypeAlias, TypedDict
+from os import PathLike
+from typing import IO, Any, ClassVar, Literal, Protocol, TypeAlias, TypedDict
 
 from mistral_datasets._call_options import CallOptions, RetryConfig
 from mistral_datasets._download import Download
 from mistral_datasets._native import CreateReport, ExportedRecord, ImportReport
 from mistral_datasets._pager import ExportedRecords, Page, Pager, Pages
+from mistral_datasets._preview import Preview
 from mistral_datasets._progress import Progress
 from mistral_datasets._raw import RawResponse
 from mistral_datasets._reports import ExportReport, ImportedFile, InvalidLine, Outcome, UnknownFile
@@ -18,34 +20,49 @@ from mistral_datasets.models import DatasetRecord
 
 __all__ = [
     "JSON",
+    "AssistantMessage",
     "AsyncReadable",
     "AsyncWritable",
+    "AudioPart",
     "CallOptions",
+    "ContentPart",
+    "Conversation",
     "CreateReport",
+    "DocumentPart",
     "Download",
     "ExportReport",
     "ExportedRecord",
     "ExportedRecords",
+    "FileInput",
     "FileUpload",
+    "FunctionCall",
+    "ImagePart",
     "ImportReport",
     "ImportedFile",
     "InvalidLine",
     "JSONObject",
     "Line",
+    "Message",
     "NewRecord",
     "Outcome",
     "Page",
     "Pager",
     "Pages",
+    "Preview",
     "Progress",
     "ProgressCallback",
     "RawResponse",
     "Readable",
     "RetryConfig",
+    "SystemMessage",
     "TaskHandle",
+    "TextPart",
+    "ToolCall",
+    "ToolMessage",
     "TypedExportedRecord",
     "TypedRecord",
     "UnknownFile",
+    "UserMessage",
 ]
 
 JSON: TypeAlias = Any
@@ -115,7 +132,142 @@ class _File(TypedDict):
 
 
 class FileUpload(_File, total=False):
-    """A file to upload."""
+    """A file to upload, as in the official SDK."""
 
     content_type: str | None
     """Media type, such as `application/jsonl`."""
+
+
+_Content: TypeAlias = bytes | bytearray | memoryview | IO[bytes]
+
+FileInput: TypeAlias = (
+    str | PathLike[str] | _Content | tuple[str, _Content] | tuple[str, _Content, str | None] | FileUpload
+)
+"""A file to upload: a path, its content, a file opened for reading in binary mode, a tuple of name, content and
+optional media type, or a `FileUpload`. Content without a name is uploaded as `upload.jsonl`.
+"""
+
+
+class FunctionCall(TypedDict):
+    """The function that an assistant calls."""
+
+    name: str
+    """Name of the function."""
+    arguments: str | dict[str, JSON]
+    """Arguments, as JSON or as a dict."""
+
+
+class _ToolCall(TypedDict):
+    function: FunctionCall
+    """The function and its arguments."""
+
+
+class ToolCall(_ToolCall, total=False):
+    """A call of a tool by an assistant."""
+
+    id: str
+    """ID of the call, to which the tool's message refers."""
+    type: str
+    """Type of the tool, such as `function`."""
+    index: int
+    """Position among the calls of the message."""
+
+
+class TextPart(TypedDict):
+    """A text among the parts of a message."""
+
+    type: Literal["text"]
+    text: str
+    """The text."""
+
+
+class ImagePart(TypedDict):
+    """An image among the parts of a message."""
+
+    type: Literal["image_url"]
+    image_url: str | dict[str, JSON]
+    """URL of the image, which may be a data URL."""
+
+
+class AudioPart(TypedDict):
+    """A recording among the parts of a message."""
+
+    type: Literal["input_audio"]
+    input_audio: str | dict[str, JSON]
+    """The recording, base64-encoded."""
+
+
+class DocumentPart(TypedDict):
+    """A document among the parts of a message."""
+
+    type: Literal["document_url"]
+    document_url: str
+    """URL of the document."""
+
+
+ContentPart: TypeAlias = TextPart | ImagePart | AudioPart | DocumentPart
+"""A part of the content of a message."""
+
+
+class SystemMessage(TypedDict):
+    """Instructions for the assistant."""
+
+    role: Literal["system"]
+    content: str | list[ContentPart]
+    """The instructions."""
+
+
+class UserMessage(TypedDict):
+    """A message of the user."""
+
+    role: Literal["user"]
+    content: str | list[ContentPart]
+    """What the user said."""
+
+
+class _AssistantMessage(TypedDict):
+    role: Literal["assistant"]
+
+
+class AssistantMessage(_AssistantMessage, total=False):
+    """A message of the assistant, with a text, tool calls, or both."""
+
+    content: str | list[ContentPart] | None
+    """What the assistant said."""
+    tool_calls: list[ToolCall] | None
+    """Tools that the assistant calls."""
+    prefix: bool
+    """Whether the assistant continues this message."""
+
+
+class _ToolMessage(TypedDict):
+    role: Literal["tool"]
+    content: str | list[ContentPart]
+    """Result of the call."""
+
+
+class ToolMessage(_ToolMessage, total=False):
+    """The result of a tool call."""
+
+    tool_call_id: str
+    """ID of the call."""
+    name: str
+    """Name of the tool."""
+
+
+Message: TypeAlias = SystemMessage | UserMessage | AssistantMessage | ToolMessage
+"""A message of a conversation."""
+
+
+class Conversation(TypedDict):
+    """A payload. Other keys are allowed, but not typed.
+
+    Example:
+        >>> messages: list[Message] = [{"role": "user", "content": "Where is my money?"}]
+        >>> mistral.datasets.create_record(dataset_id=dataset.id, payload=Conversation(messages=messages))
+        >>> for record in mistral.datasets.iter_records(dataset.id, payload_type=Conversation):
+        ...     print(record.payload["messages"][0]["role"])
+    """
+
+    messages: list[Message]
+    """Messages in order."""

@@ -10,8 +10,6 @@ mod records;
 
 use pyo3::prelude::*;
 
-use crate::json_object::{self, JsonObject};
-
 pub use models::*;
 
 /// Adds the classes to the module.
@@ -22,7 +20,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<models::Dataset>()?;
     module.add_class::<models::DatasetPage>()?;
     module.add_class::<models::ListDatasetsResponse>()?;
-    module.add_class::<models::ConversationPayload>()?;
     module.add_class::<models::DatasetRecord>()?;
     module.add_class::<models::RecordPage>()?;
     module.add_class::<models::ListRecordsResponse>()?;
@@ -36,5 +33,5 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<models::ListFilesResponse>()?;
     module.add_class::<models::DeleteFileResponse>()?;
     module.add_class::<models::SignedUrl>()?;
-    json_object::register_as_mapping(&module.py().get_type::<JsonObject>())
+    Ok(())
 }

@@ -4,23 +4,23 @@
 //! The classes of responses. Doc comments become Python docstrings.
 
 use chrono::{DateTime, Utc};
-use mistral_datasets::types;
+use mistral_datasets::{RawJson, types};
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyMappingProxy, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyIterator, PyMappingProxy, PyTuple, PyType};
 use uuid::Uuid;
 
 use crate::convert::{self, ConvertContext, IntoPython};
-use crate::fields::{ExtraFields, Field, List, open_enum, union};
-use crate::json::{self, LazyJson};
-use crate::json_object::{JsonObject, json_object};
+use crate::fields::{EnumMembers, ExtraFields, Field, List, open_enum, union, wrong_type};
+use crate::json::{self, JsonType, LazyJson};
+use crate::json_object::{self, free_object, json_object};
 use crate::model::{self, Model, model};
 use crate::session::Session;
 
 model! {
     /// A named collection of records.
-    pub struct Dataset (id) {
+    pub struct Dataset: types::Dataset, "mistral_datasets.models", (id) {
         /// ID of the dataset.
         id: Uuid,
         /// When the dataset was created, in UTC.
@@ -41,11 +41,12 @@ model! {
         /// ID of the workspace that contains the dataset.
         workspace_id: Uuid,
     }
+    new(*, id, created_at, updated_at, deleted_at=None, name, slug=None, description, owner_id, workspace_id)
 }
 
 model! {
     /// A page of datasets.
-    pub struct DatasetPage {
+    pub struct DatasetPage: types::DatasetPage, "mistral_datasets.models" {
         /// Datasets on this page.
         results: List<Py<Dataset>>,
         /// Total number of datasets.
@@ -55,32 +56,29 @@ model! {
         /// Link to the previous page, if there is one.
         previous: Option<String>,
     }
+    new(*, results=None, count, next=None, previous=None)
+    list results
 }
 
 model! {
     /// Response containing a page of datasets.
-    pub struct ListDatasetsResponse {
+    pub struct ListDatasetsResponse: types::ListDatasetsResponse, "mistral_datasets.models" {
         /// The requested page.
         datasets: Py<DatasetPage>,
     }
+    new(*, datasets)
+    page datasets
 }
 
-json_object! {
-    /// A conversation. Fields other than `messages` are preserved.
-    pub struct ConversationPayload {
-        required {
-            /// Messages in order, each an object such as `{"role": "user", "content": "…"}`.
-            messages,
-        }
-        optional {}
-    }
-}
+json_object!(ConversationPayload);
 
-open_enum!(types::RecordSource);
+free_object!(RecordProperties);
+
+open_enum!(RecordSource);
 
 model! {
     /// A record of a dataset, which holds a conversation and its properties.
-    pub struct DatasetRecord (id) {
+    pub struct DatasetRecord: types::DatasetRecord, "mistral_datasets.models", (id) {
         /// ID of the record.
         id: Uuid,
         /// When the record was created, in UTC.
@@ -92,17 +90,18 @@ model! {
         /// ID of the dataset that contains the record.
         dataset_id: Uuid,
         /// The conversation, as an object with `messages`.
-        payload: Py<ConversationPayload>,
+        payload: LazyJson<types::ConversationPayload>,
         /// Custom metadata of the record.
         properties: LazyJson<types::RecordProperties>,
         /// Origin of the record.
         source: types::RecordSource,
     }
+    new(*, id, created_at, updated_at, deleted_at=None, dataset_id, payload, properties, source)
 }
 
 model! {
     /// A page of records.
-    pub struct RecordPage {
+    pub struct RecordPage: types::RecordPage, "mistral_datasets.models" {
         /// Records on this page.
         results: List<Py<DatasetRecord>>,
         /// Total number of records.
@@ -112,21 +111,25 @@ model! {
         /// Link to the previous page, if there is one.
         previous: Option<String>,
     }
+    new(*, results=None, count, next=None, previous=None)
+    list results
 }
 
 model! {
     /// Response containing a page of records.
-    pub struct ListRecordsResponse {
+    pub struct ListRecordsResponse: types::ListRecordsResponse, "mistral_datasets.models" {
         /// The requested page.
         records: Py<RecordPage>,
     }
+    new(*, records)
+    page records
 }
 
-open_enum!(types::TaskStatus);
+open_enum!(TaskStatus);
 
 model! {
     /// Record counts of an import.
-    pub struct ImportResult {
+    pub struct ImportResult: types::ImportResult, "mistral_datasets.models" {
         /// Number of records requested.
         requested_record_count: i64,
         /// Number of records imported.
@@ -134,11 +137,12 @@ model! {
         /// Number of records skipped.
         skipped_record_count: i64,
     }
+    new(*, requested_record_count, imported_record_count, skipped_record_count)
 }
 
 model! {
     /// A task that imports records into a dataset.
-    pub struct ImportTask (id) {
+    pub struct ImportTask: types::ImportTask, "mistral_datasets.models", (id) {
         /// ID of the import task.
         id: Uuid,
         /// When the import task was created, in UTC.
@@ -162,6 +166,7 @@ model! {
         /// Record counts of a finished import, if the server reports them.
         result: Option<Py<ImportResult>>,
     }
+    new(*, id, created_at, updated_at, deleted_at=None, creator_id, dataset_id, workspace_id, status, progress=None, message=None, result=None)
     with session {
         /// The client, for the methods that are implemented in Python.
         #[getter]
@@ -173,7 +178,7 @@ model! {
 
 model! {
     /// A page of import tasks.
-    pub struct TaskPage {
+    pub struct TaskPage: types::TaskPage, "mistral_datasets.models" {
         /// Import tasks on this page.
         results: List<Py<ImportTask>>,
         /// Total number of import tasks.
@@ -183,27 +188,32 @@ model! {
         /// Link to the previous page, if there is one.
         previous: Option<String>,
     }
+    new(*, results=None, count, next=None, previous=None)
+    list results
 }
 
 model! {
     /// Response containing a page of import tasks.
-    pub struct ListTasksResponse {
+    pub struct ListTasksResponse: types::ListTasksResponse, "mistral_datasets.models" {
         /// The requested page.
         tasks: Py<TaskPage>,
     }
+    new(*, tasks)
+    page tasks
 }
 
 model! {
     /// Location of an exported file.
-    pub struct ExportResponse {
+    pub struct ExportResponse: types::ExportResponse, "mistral_datasets.models" {
         /// Presigned URL of the JSONL file. It expires and requires no API key, so treat it as
         /// a secret.
         file_url: String,
     }
+    new(*, file_url)
 }
 
 union! {
-    types::JudgeAnswer {
+    types::JudgeAnswer = "a str or a number" {
         String: String,
         Number: f64,
     }
@@ -211,17 +221,18 @@ union! {
 
 model! {
     /// Result of judging a record.
-    pub struct JudgeRecordResponse {
+    pub struct JudgeRecordResponse: types::JudgeRecordResponse, "mistral_datasets.models" {
         /// Explanation of the answer.
         analysis: String,
         /// Answer of the judge.
         answer: types::JudgeAnswer,
     }
+    new(*, analysis, answer)
 }
 
 model! {
     /// Metadata of an uploaded file.
-    pub struct File (id) {
+    pub struct File: types::File, "mistral_datasets.models", (id) {
         /// ID of the file.
         id: String,
         /// Always `file`.
@@ -251,11 +262,12 @@ model! {
         /// Whether the file was deleted. Only set when a single file is retrieved.
         deleted: Option<bool>,
     }
+    new(*, id, object, bytes=None, created_at, filename, purpose=None, sample_type=None, source=None, num_lines=None, mimetype=None, signature=None, expires_at=None, visibility=None, deleted=None)
 }
 
 model! {
     /// Response containing a page of files.
-    pub struct ListFilesResponse {
+    pub struct ListFilesResponse: types::ListFilesResponse, "mistral_datasets.models" {
         /// Files on this page.
         data: List<Py<File>>,
         /// Always `list`.
@@ -263,11 +275,13 @@ model! {
         /// Total number of files, if requested.
         total: Option<i64>,
     }
+    new(*, data=None, object, total=None)
+    list data
 }
 
 model! {
     /// Confirmation that a file was deleted.
-    pub struct DeleteFileResponse (id) {
+    pub struct DeleteFileResponse: types::DeleteFileResponse, "mistral_datasets.models", (id) {
         /// ID of the file.
         id: String,
         /// Always `file`.
@@ -275,13 +289,15 @@ model! {
         /// Whether the file was deleted.
         deleted: bool,
     }
+    new(*, id, object, deleted)
 }
 
 model! {
     /// A presigned URL.
-    pub struct SignedUrl {
+    pub struct SignedUrl: types::SignedUrl, "mistral_datasets.models" {
         /// Presigned URL of the file. It expires and requires no API key, so treat it as a
         /// secret.
         url: String,
     }
+    new(*, url)
 }

@@ -1,13 +1,13 @@
 //! Emits the generated parts of the Python package.
 
 mod extras;
-mod modules;
 mod native;
 mod resources;
 mod stubs;
 #[cfg(test)]
 mod tests;
 mod text;
+mod values;
 
 use super::Output;
 use crate::model::Model;
@@ -29,8 +29,9 @@ pub fn emit(model: &Model) -> Result<Vec<Output>, String> {
         outputs.push(Output::new(&path, native::resource(model, group)?));
     }
     for (name, text) in [
-        ("enums.py", modules::enums(model)),
-        ("models.py", modules::models(model)),
+        ("_json_schemas.py", values::json_schemas(model)),
+        ("enums.py", values::enums(model)),
+        ("models.py", values::models(model)?),
         ("models.pyi", stubs::models(model)?),
         ("resources.py", resources::emit(model)?),
     ] {

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::extras;
 use super::stubs::is_hashable;
-use super::text::{class, id_arguments, is_class, is_task, module, name, returned};
+use super::text::{class, id_arguments, is_task, module, name, returned};
+use super::values::{Items, is_required, items_of};
 use crate::emit::preamble;
 use crate::emit::rust_text::{self, doc, identifier, indented};
 use crate::model::{Argument, Field, Kind, Model, Operation, Place, Response, Type};
@@ -22,7 +23,7 @@ pub fn index(model: &Model) -> Result<String, String> {
         let _ = writeln!(text, "mod {};", module(group));
     }
     text.push_str("mod models;\n\nuse pyo3::prelude::*;\n\n");
-    text.push_str("use crate::json_object::{self, JsonObject};\n\npub use models::*;\n");
+    text.push_str("pub use models::*;\n");
     text.push_str(
         "\n/// Adds the classes to the module.\n\
          pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {\n",
@@ -30,10 +31,12 @@ pub fn index(model: &Model) -> Result<String, String> {
     for group in &groups {
         let _ = writeln!(text, "module.add_class::<{}::{}>()?;", module(group), class(group));
     }
-    for schema in returned(model).into_iter().filter(|schema| is_class(schema)) {
-        let _ = writeln!(text, "module.add_class::<models::{}>()?;", schema.name);
+    for schema in returned(model) {
+        if let Kind::Object { .. } = schema.kind {
+            let _ = writeln!(text, "module.add_class::<models::{}>()?;", schema.name);
+        }
     }
-    text.push_str("json_object::register_as_mapping(&module.py().get_type::<JsonObject>())\n}\n");
+    text.push_str("Ok(())\n}\n");
     rust_text::format(&text)
 }
 
@@ -43,7 +46,7 @@ pub fn models(model: &Model) -> Result<String, String> {
     for schema in returned(model) {
         match &schema.kind {
             Kind::Object { fields } => {
-                let key = if is_hashable(fields) { " (id)" } else { "" };
+                let key = if is_hashable(fields) { ", (id)" } else { "" };
                 let mut rows = String::new();
                 for field in fields {
                     let _ = writeln!(
@@ -55,51 +58,40 @@ pub fn models(model: &Model) -> Result<String, String> {
                     );
                 }
                 let mut item = format!(
-                    "{}pub struct {}{key} {{\n{}}}\n",
+                    "{}pub struct {name}: types::{name}, \"mistral_datasets.models\"{key} {{\n{}}}\nnew({})\n",
                     doc(&schema.description),
-                    schema.name,
-                    indented(&rows)
+                    indented(&rows),
+                    constructor(fields)?,
+                    name = schema.name,
                 );
+                match items_of(model, fields) {
+                    Some(Items::List(field)) => {
+                        let _ = writeln!(item, "list {}", identifier(&field.name));
+                    }
+                    Some(Items::Page(field)) => {
+                        let _ = writeln!(item, "page {}", identifier(&field.name));
+                    }
+                    None => {}
+                }
                 if is_task(model, schema) {
                     item.push_str(extras::TASK_CLIENT);
                 }
                 let _ = writeln!(items, "model! {{\n{}}}\n", indented(&item));
             }
-            Kind::FreeObject { known } if known.is_empty() => {}
             Kind::FreeObject { known } => {
-                let mut rows = String::new();
-                for (need, required) in [("required", true), ("optional", false)] {
-                    let mut keys = String::new();
-                    for field in known.iter().filter(|field| field.required == required) {
-                        let _ = writeln!(
-                            keys,
-                            "{}{},",
-                            doc(&field.description),
-                            identifier(name(&field.name)?)
-                        );
-                    }
-                    let _ = match keys.is_empty() {
-                        true => writeln!(rows, "{need} {{}}"),
-                        false => writeln!(rows, "{need} {{\n{}}}", indented(&keys)),
-                    };
-                }
-                let item = format!(
-                    "{}pub struct {} {{\n{}}}\n",
-                    doc(&schema.description),
-                    schema.name,
-                    indented(&rows)
-                );
-                let _ = writeln!(items, "json_object! {{\n{}}}\n", indented(&item));
+                let kind = if known.is_empty() { "free_object" } else { "json_object" };
+                let _ = writeln!(items, "{kind}!({});\n", schema.name);
             }
             Kind::OpenEnum { .. } => {
-                let _ = writeln!(items, "open_enum!(types::{});\n", schema.name);
+                let _ = writeln!(items, "open_enum!({});\n", schema.name);
             }
             Kind::Union { variants } => {
                 let mut rows = String::new();
+                let mut expected = Vec::new();
                 for variant in variants {
-                    let (name, ty) = match variant {
-                        Type::String => ("String", "String"),
-                        Type::Number => ("Number", "f64"),
+                    let (name, ty, noun) = match variant {
+                        Type::String => ("String", "String", "a str"),
+                        Type::Number => ("Number", "f64", "a number"),
                         other => {
                             return Err(format!(
                                 "{}: a variant of type {other:?} cannot be expressed in Python",
@@ -107,12 +99,14 @@ pub fn models(model: &Model) -> Result<String, String> {
                             ));
                         }
                     };
+                    expected.push(noun);
                     let _ = writeln!(rows, "{name}: {ty},");
                 }
                 let _ = writeln!(
                     items,
-                    "union! {{\n    types::{} {{\n{}    }}\n}}\n",
+                    "union! {{\n    types::{} = \"{}\" {{\n{}    }}\n}}\n",
                     schema.name,
+                    expected.join(" or "),
                     indented(&indented(&rows))
                 );
             }
@@ -125,26 +119,32 @@ pub fn models(model: &Model) -> Result<String, String> {
         &[
             (&["DateTime<Utc>"], "chrono", "DateTime"),
             (&["DateTime<Utc>"], "chrono", "Utc"),
-            (&["RawJson>"], "mistral_datasets", "RawJson"),
+            (&[""], "mistral_datasets", "RawJson"),
             (&[""], "mistral_datasets", "types"),
             (&[""], "pyo3", "IntoPyObjectExt"),
-            (&["union!"], "pyo3::exceptions", "PyTypeError"),
             (&[""], "pyo3::prelude", "*"),
-            (&["json_object!"], "pyo3::types", "PyDict"),
+            (&["json_object!", "open_enum!"], "pyo3::sync", "PyOnceLock"),
+            (&[""], "pyo3::types", "PyDict"),
+            (&["list results\n", "list data\n"], "pyo3::types", "PyIterator"),
             (&[""], "pyo3::types", "PyMappingProxy"),
             (&[""], "pyo3::types", "PyTuple"),
+            (&[""], "pyo3::types", "PyType"),
             (&[": Uuid,", "<Uuid>"], "uuid", "Uuid"),
             (&[""], "crate::convert", "self"),
             (&[""], "crate::convert", "ConvertContext"),
             (&[""], "crate::convert", "IntoPython"),
+            (&["open_enum!"], "crate::fields", "EnumMembers"),
             (&[""], "crate::fields", "ExtraFields"),
             (&[""], "crate::fields", "Field"),
             (&["List<"], "crate::fields", "List"),
             (&["open_enum!"], "crate::fields", "open_enum"),
             (&["union!"], "crate::fields", "union"),
+            (&["union!"], "crate::fields", "wrong_type"),
             (&[""], "crate::json", "self"),
+            (&["json_object!", "free_object!"], "crate::json", "JsonType"),
             (&["LazyJson<"], "crate::json", "LazyJson"),
-            (&["json_object!"], "crate::json_object", "JsonObject"),
+            (&["json_object!"], "crate::json_object", "self"),
+            (&["free_object!"], "crate::json_object", "free_object"),
             (&["json_object!"], "crate::json_object", "json_object"),
             (&[""], "crate::model", "self"),
             (&[""], "crate::model", "Model"),
@@ -155,6 +155,17 @@ pub fn models(model: &Model) -> Result<String, String> {
     text.push('\n');
     text.push_str(&items);
     rust_text::format(&text)
+}
+
+/// Emits the parameters of a response's constructor.
+fn constructor(fields: &[Field]) -> Result<String, String> {
+    let mut parameters = vec!["*".to_owned()];
+    // Python requires no order of keyword-only parameters.
+    for field in fields {
+        let default = if is_required(field) { "" } else { "=None" };
+        parameters.push(format!("{}{default}", identifier(name(&field.name)?)));
+    }
+    Ok(parameters.join(", "))
 }
 
 /// Returns the type of a response's field in its native class.
@@ -172,8 +183,8 @@ fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
         Type::Array(items) => format!("List<{}>", value_type(model, items)?),
         Type::Binary => return Err("Python responses cannot contain binary data".to_owned()),
         Type::Named(name) => match &model.schema(name).kind {
-            Kind::FreeObject { known } if known.is_empty() => format!("LazyJson<types::{name}>"),
-            Kind::Object { .. } | Kind::FreeObject { .. } => format!("Py<{name}>"),
+            Kind::FreeObject { .. } => format!("LazyJson<types::{name}>"),
+            Kind::Object { .. } => format!("Py<{name}>"),
             Kind::OpenEnum { .. } | Kind::Union { .. } => format!("types::{name}"),
         },
         scalar => rust_text::value_type(scalar),

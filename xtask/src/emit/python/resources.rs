@@ -215,7 +215,7 @@ fn call(function: &str, arguments: &[String]) -> String {
 }
 
 /// Formats a method's signature on one line, or on several if it is too long, without the final colon.
-fn signature(name: &str, parameters: &[String], returned: &str) -> String {
+pub fn signature(name: &str, parameters: &[String], returned: &str) -> String {
     let line = format!("    {name}({}) -> {returned}", parameters.join(", "));
     if line.len() < WIDTH {
         return line;

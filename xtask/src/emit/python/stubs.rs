@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
+use super::resources::signature;
 use super::text::{docstring, field_type, is_class, is_task, name, own_imports, returned};
+use super::values::{is_required, items_of};
 use crate::emit::preamble;
-use crate::model::{Field, Kind, Model, Schema};
+use crate::model::{Field, Kind, Model, Schema, Type};
 
 /// Emits `models.pyi`.
 pub fn models(model: &Model) -> Result<String, String> {
@@ -30,7 +32,10 @@ pub fn models(model: &Model) -> Result<String, String> {
     if classes.contains("datetime") {
         text.push_str("from datetime import datetime\n");
     }
-    text.push_str("from typing import ClassVar, final\n\n");
+    text.push_str("from typing import Any, ClassVar, Literal, final");
+    let overload = if classes.contains("@overload") { ", overload\n\n" } else { "\n\n" };
+    text.push_str(overload);
+    text.push_str("from mistral_datasets._object import JsonObject\n");
     if classes.contains("(TaskMethods)") {
         text.push_str("from mistral_datasets._task import TaskMethods\n");
     }
@@ -71,6 +76,21 @@ fn response(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, 
         schema.name,
         docstring(std::slice::from_ref(&schema.description), 4)
     );
+    let mut parameters = vec!["cls".to_owned(), "*".to_owned()];
+    for field in fields {
+        let default = match is_required(field) {
+            true => "",
+            false if field_type(model, field)?.ends_with("| None") => " = None",
+            false => " | None = None",
+        };
+        parameters.push(format!(
+            "{}: {}{default}",
+            name(&field.name)?,
+            constructor_type(model, field)?
+        ));
+    }
+    let constructor = signature("def __new__", &parameters, &schema.name);
+    let _ = writeln!(text, "{constructor}: ...");
     for field in fields {
         property(&mut text, name(&field.name)?, &field_type(model, field)?, &field.description);
     }
@@ -86,16 +106,26 @@ fn response(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, 
     } else {
         "object"
     };
+    let items = items_of(model, fields);
+    let bytes =
+        if fields.iter().any(|field| field.name == "bytes") { "builtins.bytes" } else { "bytes" };
     let _ = write!(
         text,
-        "    @staticmethod\n    def from_json(text: str, /) -> {}:\n\
+        "    @staticmethod\n    def from_json(text: str, /) -> {name}:\n\
          \x20       \"\"\"Creates an instance from JSON, parsed like a response of the server.\"\"\"\n\n\
+         \x20   @staticmethod\n    def from_dict(fields: Mapping[str, JSON], /) -> {name}:\n\
+         \x20       \"\"\"Creates an instance from a dict with the API's field names, such as the result of `to_dict`.\"\"\"\n\n\
          \x20   def to_json(self) -> str:\n\
          \x20       \"\"\"Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim.\"\"\"\n\n\
          \x20   def to_dict(self) -> dict[str, JSON]:\n\
          \x20       \"\"\"Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings.\"\"\"\n\n\
+         {OFFICIAL_METHODS}{}\
+         \x20   def __getattr__(self, name: str, /) -> JSON: ...\n\
+         {}\
          \x20   def __eq__(self, other: {object}, /) -> bool: ...\n",
-        schema.name
+        validators(&schema.name, object, bytes),
+        items.map(|items| sequence(items.schema(model))).unwrap_or_default(),
+        name = schema.name,
     );
     text.push_str(match is_hashable(fields) {
         true => "    def __hash__(self) -> int: ...\n",
@@ -104,57 +134,110 @@ fn response(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, 
     Ok(text)
 }
 
+/// Returns the type of a constructor's argument: enums may be strings, and objects may be dicts.
+fn constructor_type(model: &Model, field: &Field) -> Result<String, String> {
+    let ty = field_type(model, field)?;
+    let Type::Named(name) = &field.ty else { return Ok(ty) };
+    Ok(match &model.schema(name).kind {
+        Kind::OpenEnum { .. } => ty.replacen(name, &format!("{name} | str"), 1),
+        Kind::Object { .. } => ty.replacen(name, &format!("{name} | Mapping[str, JSON]"), 1),
+        Kind::FreeObject { .. } if ty.starts_with(name) => {
+            ty.replacen(name, &format!("{name} | JSONObject"), 1)
+        }
+        Kind::FreeObject { .. } => ty.replacen("dict[str, JSON]", "JSONObject", 1),
+        Kind::Union { .. } => ty,
+    })
+}
+
 /// Returns whether responses with these fields are hashable by their ID.
 pub fn is_hashable(fields: &[Field]) -> bool {
     fields.iter().any(|field| field.name == "id" && field.required)
 }
 
+/// The methods of responses that the official SDK has too.
+const OFFICIAL_METHODS: &str = "    def model_dump(
+        self,
+        *,
+        mode: Literal[\"python\", \"json\"] = \"python\",
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
+        \"\"\"Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        \"\"\"
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Any = None,
+        exclude: Any = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        \"\"\"Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments.\"\"\"
+
+";
+
+/// Emits the class methods of responses that the official SDK has too.
+fn validators(class: &str, object: &str, bytes: &str) -> String {
+    format!(
+        "    @staticmethod
+    def model_validate(obj: {object}, /) -> {class}:
+        \"\"\"Creates an instance from a dict, as in the official SDK. Returns an instance unchanged.\"\"\"
+
+    @staticmethod
+    def model_validate_json(json_data: str | {bytes}, /) -> {class}:
+        \"\"\"Creates an instance from JSON, as in the official SDK. Same as `from_json`.\"\"\"
+
+"
+    )
+}
+
+/// Emits the methods of a response that is a sequence of items.
+fn sequence(item: &str) -> String {
+    format!(
+        "    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[{item}]: ...
+    def __reversed__(self) -> Iterator[{item}]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> {item}: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[{item}]: ...
+"
+    )
+}
+
 fn json_object(model: &Model, schema: &Schema, known: &[Field]) -> Result<String, String> {
-    let mut text = format!(
-        "\n@final\nclass {}(Mapping[str, JSON]):\n{}\n",
-        schema.name,
-        docstring(
-            &[
-                schema.description.clone(),
-                String::new(),
-                "A read-only mapping whose keys are attributes too. The lists and dicts inside are ordinary ones and may be modified; \
-                 serialization includes the changes."
-                    .to_owned(),
-            ],
-            4
-        )
-    );
+    let doc = [
+        schema.description.clone(),
+        String::new(),
+        "A dict whose keys are attributes too. Changes are included when it is sent or serialized."
+            .to_owned(),
+    ];
+    let mut text = format!("\nclass {}(JsonObject):\n{}\n", schema.name, docstring(&doc, 4));
     let mut parameters = String::new();
     for field in known.iter().filter(|field| field.required) {
         let _ = write!(parameters, ", {}: {}", name(&field.name)?, field_type(model, field)?);
     }
-    let _ = writeln!(
-        text,
-        "    def __new__(cls, *{parameters}, **extra: JSON) -> {}: ...",
-        schema.name
-    );
+    let _ = writeln!(text, "    def __init__(self, *{parameters}, **extra: JSON) -> None: ...");
     for field in known {
-        property(&mut text, name(&field.name)?, &field_type(model, field)?, &field.description);
+        let name = name(&field.name)?;
+        let ty = field_type(model, field)?;
+        property(&mut text, name, &ty, &field.description);
+        let _ =
+            writeln!(text, "    @{name}.setter\n    def {name}(self, value: {ty}, /) -> None: ...");
     }
-    let _ = write!(
-        text,
-        "    @staticmethod\n    def from_json(text: str, /) -> {}:\n\
-         \x20       \"\"\"Creates an object from JSON.\"\"\"\n\n\
-         \x20   def to_json(self) -> str:\n\
-         \x20       \"\"\"Returns the object as JSON, verbatim unless a value inside was modified.\"\"\"\n\n\
-         \x20   def to_dict(self) -> dict[str, JSON]:\n\
-         \x20       \"\"\"Returns the object as a new dict.\"\"\"\n\n\
-         \x20   def __getitem__(self, key: str, /) -> JSON: ...\n\
-         \x20   def __getattr__(self, name: str, /) -> JSON: ...\n\
-         \x20   def __iter__(self) -> Iterator[str]: ...\n\
-         \x20   def __len__(self) -> int: ...\n\
-         \x20   def __contains__(self, key: object, /) -> bool: ...\n\
-         \x20   def keys(self) -> KeysView[str]: ...\n\
-         \x20   def items(self) -> ItemsView[str, JSON]: ...\n\
-         \x20   def values(self) -> ValuesView[JSON]: ...\n\
-         \x20   def __eq__(self, other: object, /) -> bool: ...\n\
-         \x20   __hash__: ClassVar[None]  # type: ignore[assignment]\n",
-        schema.name
-    );
     Ok(text)
 }

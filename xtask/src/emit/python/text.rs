@@ -187,7 +187,7 @@ pub fn own_imports(model: &Model, text: &str) -> (String, String) {
     let mut enums: Vec<&str> =
         enums(model).map(|(schema, _)| schema.name.as_str()).filter(mentioned).collect();
     enums.sort_unstable();
-    let types = ["JSON", "Download", "FileUpload", "JSONObject", "Pager", "TypedRecord"]
+    let types = ["JSON", "Download", "FileInput", "JSONObject", "Pager", "TypedRecord"]
         .into_iter()
         .filter(mentioned)
         .collect();
@@ -252,7 +252,7 @@ pub fn argument_type(model: &Model, argument: &Argument) -> Result<String, Strin
         Type::Number => "float".to_owned(),
         Type::Boolean => "bool".to_owned(),
         Type::FreeObject => "JSONObject".to_owned(),
-        Type::Binary => "FileUpload".to_owned(),
+        Type::Binary => "FileInput".to_owned(),
         Type::Array(items) => match **items {
             Type::Uuid => "Iterable[str | UUID]".to_owned(),
             Type::String => "Iterable[str]".to_owned(),
@@ -263,7 +263,7 @@ pub fn argument_type(model: &Model, argument: &Argument) -> Result<String, Strin
                 "JSONObject | None".to_owned()
             }
             Kind::FreeObject { .. } => "JSONObject".to_owned(),
-            Kind::OpenEnum { .. } => name.clone(),
+            Kind::OpenEnum { .. } => format!("{name} | str"),
             Kind::Object { .. } | Kind::Union { .. } => return unknown(&argument.field.ty),
         },
         Type::DateTime => return unknown(&argument.field.ty),
