@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+import mistral_datasets
 from harness import UNREACHABLE
-from mistral_datasets import Mistral, models, types
+from mistral_datasets import Mistral, errors, models, testing, types
 from mistral_datasets.resources import Datasets, Files, Records
 from mistral_datasets.types import ExportedRecords, Page, Pager, Pages, RawResponse, TaskHandle
 
@@ -136,6 +137,18 @@ def test_type_hints_can_be_evaluated(cls: type[object], method: Callable[..., An
         assert name in hints or name in ("self", "cls"), name
         if parameter.annotation in OPTIONS:
             assert types.CallOptions in typing.get_args(hints[name])
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 has no `Unpack`")
+def test_type_hints_of_public_classes_can_be_evaluated() -> None:
+    for module in (mistral_datasets, types, testing, errors):
+        for name in module.__all__:
+            cls = getattr(module, name)
+            if inspect.isclass(cls):
+                typing.get_type_hints(cls)
+                for value in vars(cls).values():
+                    if inspect.isfunction(value):
+                        typing.get_type_hints(value)
 
 
 @pytest.mark.parametrize(("cls", "method"), list(all_methods()))
