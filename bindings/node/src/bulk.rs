@@ -187,6 +187,12 @@ impl IntoRecord for SourceItem {
     }
 }
 
+/// Returns the names of a record's fields.
+#[napi]
+pub fn record_field_names() -> Vec<&'static str> {
+    DatasetRecord::FIELDS.to_vec()
+}
+
 fn snake_case(name: &str) -> String {
     let letters = name.chars().flat_map(|letter| {
         let separator = letter.is_ascii_uppercase().then_some('_');

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pydoc
 import sys
 import typing
 from collections.abc import Callable, Iterator
@@ -11,8 +12,9 @@ from typing import Any
 
 import pytest
 
+import mistral_datasets
 from harness import UNREACHABLE
-from mistral_datasets import Mistral, models, types
+from mistral_datasets import Mistral, errors, models, testing, types
 from mistral_datasets.resources import Datasets, Files, Records
 from mistral_datasets.types import ExportedRecords, Page, Pager, Pages, RawResponse, TaskHandle
 
@@ -32,7 +34,7 @@ CLASSES: list[type[object]] = [
 
 RESOURCES = {"datasets": Datasets, "files": Files, "datasets.records": Records}
 
-OPTIONS = "Unpack[CallOptions]"
+OPTIONS = ("Unpack[CallOptions]", "Unpack[mistral_datasets.types.CallOptions]")
 
 
 def methods(cls: type[object]) -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -58,7 +60,7 @@ def calls() -> Iterator[Any]:
 
 
 def takes_options(method: Callable[..., Any]) -> bool:
-    return any(each.annotation == OPTIONS for each in inspect.signature(method).parameters.values())
+    return any(each.annotation in OPTIONS for each in inspect.signature(method).parameters.values())
 
 
 def resource(mistral: Mistral, path: str) -> Any:
@@ -111,7 +113,7 @@ def test_signatures_have_names_types_and_defaults(cls: type[object], method: Cal
         if name not in ("self", "cls"):
             assert parameter.annotation is not inspect.Parameter.empty, name
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            assert parameter.annotation in (OPTIONS, "P.kwargs")
+            assert parameter.annotation in (*OPTIONS, "P.kwargs")
 
 
 @pytest.mark.parametrize(("cls", "method"), list(all_methods()))
@@ -133,8 +135,20 @@ def test_type_hints_can_be_evaluated(cls: type[object], method: Callable[..., An
     hints = typing.get_type_hints(method)
     for name, parameter in inspect.signature(method).parameters.items():
         assert name in hints or name in ("self", "cls"), name
-        if parameter.annotation == OPTIONS:
+        if parameter.annotation in OPTIONS:
             assert types.CallOptions in typing.get_args(hints[name])
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 has no `Unpack`")
+def test_type_hints_of_public_classes_can_be_evaluated() -> None:
+    for module in (mistral_datasets, types, testing, errors):
+        for name in module.__all__:
+            cls = getattr(module, name)
+            if inspect.isclass(cls):
+                typing.get_type_hints(cls)
+                for value in vars(cls).values():
+                    if inspect.isfunction(value):
+                        typing.get_type_hints(value)
 
 
 @pytest.mark.parametrize(("cls", "method"), list(all_methods()))
@@ -265,6 +279,14 @@ def test_missing_arguments_name_the_method(mistral: Mistral) -> None:
     datasets: Any = mistral.datasets
     with pytest.raises(TypeError, match=r"Datasets\.create\(\) missing 1 required keyword-only argument: 'name'"):
         datasets.create(description="")
+
+
+def test_help_shows_types_and_documentation(mistral: Mistral) -> None:
+    for method in (mistral.datasets.list_records, mistral.datasets.list_records_async):
+        text = pydoc.plain(pydoc.render_doc(method))
+        assert "dataset_id: 'str | UUID', *, page_size: 'int | None' = None" in text
+        assert "-> 'ListRecordsResponse'" in text
+        assert "page_size: Number of results per page" in text
 
 
 def test_tracebacks_are_short(mistral: Mistral) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, TypedDict
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from mistral_datasets.enums import RecordSource, TaskStatus
 from mistral_datasets.resources import Datasets, Files, Records
 from mistral_datasets.types import (
     JSON,
+    CallOptions,
     CreateReport,
     Download,
     ExportedRecord,
@@ -122,6 +124,10 @@ def in_bulk(mistral: Mistral, dataset_id: str) -> None:
     assert_type(response.value.datasets.count, int)
     assert_type(mistral.with_options(retries=RetryPolicy(2, first_delay=1), headers={"a": "b"}), Mistral)
     mistral.datasets.list(retries=0, server_url="http://127.0.0.1:1", timeout_ms=5, http_headers={"a": "b"})
+    options: CallOptions = {"timeout": 5, "deadline": timedelta(minutes=1), "max_retries": 0, "headers": {"a": "b"}}
+    mistral.datasets.list(retry=RetryPolicy(max_delay=timedelta(seconds=8)))
+    mistral.datasets.export(dataset_id, "a.jsonl", **options)
+    assert_type(mistral.datasets.fetch(dataset_id, **options), models.Dataset)
     for dataset in mistral.datasets.iter("refund", prefetch=1, limit=5, strict=True):
         assert_type(dataset, models.Dataset)
     for page in mistral.datasets.iter_records(dataset_id).pages():
@@ -171,6 +177,8 @@ async def in_bulk_async(mistral: Mistral, dataset_id: str) -> None:
     assert_type(await mistral.datasets.create_records_async(dataset_id, records()), CreateReport)
     assert_type(await mistral.datasets.import_jsonl_async(dataset_id, records()), ImportReport)
     assert_type(await mistral.datasets.iter().count_async(), int)
+    async with aclosing(aiter(mistral.datasets.iter_records(dataset_id))) as items:
+        assert_type(await anext(items), models.DatasetRecord)
 
 
 async def waiting() -> str | None:

@@ -9,9 +9,9 @@ from typing import IO, Literal, overload
 from uuid import UUID
 
 from mistral_datasets import _native
+from mistral_datasets._call_options import CallOptions
 from mistral_datasets._compat import Unpack
 from mistral_datasets._native import CreateReport, ExportedRecord, ImportReport
-from mistral_datasets._options import CallOptions
 from mistral_datasets._pager import ExportedRecords
 from mistral_datasets._reports import ExportReport
 from mistral_datasets._task_handle import TaskHandle

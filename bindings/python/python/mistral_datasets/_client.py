@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 import mistral_datasets
 from mistral_datasets._compat import Self, Unpack
 from mistral_datasets._native import Client
-from mistral_datasets._options import CallOptions, RetryConfig, RetryPolicy
+from mistral_datasets._options import RetryPolicy
 
 if TYPE_CHECKING:
     import mistral_datasets.resources
@@ -81,7 +81,7 @@ class Mistral:
         ca_certificates: bytes | str | PathLike[str] | None = None,
         timeout_ms: int | None = None,
         deadline_ms: int | None = None,
-        retries: RetryPolicy | int | RetryConfig | None = None,
+        retries: RetryPolicy | int | mistral_datasets.types.RetryConfig | None = None,
         http_headers: Mapping[str, str] | None = None,
         **official: NoReturn,
     ) -> None:
@@ -161,7 +161,7 @@ class Mistral:
         server_url: str | None = None,
         timeout_ms: int | None = None,
         deadline_ms: int | None = None,
-        retries: RetryPolicy | int | RetryConfig | None = None,
+        retries: RetryPolicy | int | mistral_datasets.types.RetryConfig | None = None,
         http_headers: Mapping[str, str] | None = None,
     ) -> Self:
         """Returns a client with some options overridden.
@@ -291,7 +291,9 @@ class Mistral:
         """URL of the server, without a trailing slash."""
         return self._client.server_url
 
-    def open_link(self, url: str, **options: Unpack[CallOptions]) -> mistral_datasets.types.Download:
+    def open_link(
+        self, url: str, **options: Unpack[mistral_datasets.types.CallOptions]
+    ) -> mistral_datasets.types.Download:
         """Opens a presigned URL, such as the `file_url` of an export. The API key is not sent to it.
 
         Args:
@@ -308,7 +310,9 @@ class Mistral:
         """
         return self._client.open_link(url, options)
 
-    async def open_link_async(self, url: str, **options: Unpack[CallOptions]) -> mistral_datasets.types.Download:
+    async def open_link_async(
+        self, url: str, **options: Unpack[mistral_datasets.types.CallOptions]
+    ) -> mistral_datasets.types.Download:
         """Opens a presigned URL, such as the `file_url` of an export. The API key is not sent to it.
 
         Args:

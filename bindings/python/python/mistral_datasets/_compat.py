@@ -1,9 +1,16 @@
-"""Names of `typing` that Python 3.10 does not have. There, they are `Any` in evaluated annotations."""
+"""Names for annotations that old versions of Python do not have. There, they are `Any` in evaluated annotations."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+elif sys.version_info >= (3, 12):
+    from collections.abc import Buffer
+else:
+    Buffer = Any
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -19,4 +26,4 @@ else:
             return Any
 
 
-__all__ = ["Self", "Unpack"]
+__all__ = ["Buffer", "Self", "Unpack"]

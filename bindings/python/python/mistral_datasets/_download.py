@@ -7,12 +7,9 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from typing_extensions import Buffer, Self
-
-    from mistral_datasets._native import Content
+from mistral_datasets._compat import Buffer, Self
+from mistral_datasets._native import Content
 
 
 class Download:

@@ -9,8 +9,8 @@ from uuid import UUID
 from typing_extensions import Self
 
 from mistral_datasets import models
+from mistral_datasets._call_options import CallOptions
 from mistral_datasets._download import Download
-from mistral_datasets._options import CallOptions
 from mistral_datasets._pager import T
 from mistral_datasets._reports import ExportReport, ImportedFile, InvalidLine, Outcome, UnknownFile
 from mistral_datasets.enums import RecordSource

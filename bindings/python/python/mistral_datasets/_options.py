@@ -1,14 +1,13 @@
-"""Options of a client and of its calls."""
+"""Retry policies, and what the native module needs to parse options."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Protocol, TypedDict
+from typing import Any
 
 from mistral_datasets import _native
 
-__all__ = ["CallOptions", "RetryPolicy"]
+__all__ = ["RetryPolicy"]
 
 
 class RetryPolicy:
@@ -107,55 +106,6 @@ def _restore_policy(settings: dict[str, Any]) -> RetryPolicy:
     return RetryPolicy(**settings)
 
 
-class RetryConfig(Protocol):
-    """A `RetryConfig` of the official SDK."""
-
-    strategy: str
-    """`backoff`, or `none` to disable retries."""
-
-    @property
-    def backoff(self) -> object:
-        """A `BackoffStrategy` of the official SDK, with its durations in milliseconds."""
-
-
-class CallOptions(TypedDict, total=False):
-    """Options that every call accepts as keyword arguments. They override the client's options for this call.
-
-    In operations that send several requests, such as `create_records`, `import_jsonl`, pagers and waits, they apply to
-    each of the requests, not to the operation as a whole.
-
-    `timeout_ms`, `deadline_ms`, `retries` and `http_headers` are other names of the same options, for compatibility
-    with the official SDK. An option and its other name cannot be given together.
-    """
-
-    timeout: float | timedelta | None
-    """Timeout of one attempt, in seconds or as a `timedelta`, until the response has been read.
-
-    For uploads and downloads it is the longest time without any data transferred.
-    """
-    deadline: float | timedelta | None
-    """Timeout of the call, in seconds or as a `timedelta`, including all attempts and retry delays.
-
-    Uploads and downloads are exempt. For an import it covers neither the upload nor the waiting; see `wait_timeout`.
-    """
-    max_retries: int | None
-    """Maximum number of retries after the first attempt; 0 disables retries. Takes precedence over `retry`."""
-    retry: RetryPolicy | None
-    """Delays and conditions of retries."""
-    headers: Mapping[str, str] | None
-    """Additional headers."""
-    server_url: str | None
-    """URL of the server."""
-    timeout_ms: int | None
-    """`timeout` in milliseconds."""
-    deadline_ms: int | None
-    """`deadline` in milliseconds."""
-    retries: RetryPolicy | int | RetryConfig | None
-    """`retry`, `max_retries`, or a `RetryConfig` of the official SDK."""
-    http_headers: Mapping[str, str] | None
-    """`headers`."""
-
-
 def unexpected_keyword(method: str, keyword: str) -> TypeError:
     """Returns the exception for an unknown keyword argument.
 
@@ -165,6 +115,8 @@ def unexpected_keyword(method: str, keyword: str) -> TypeError:
     """
     import difflib
     import inspect
+
+    from mistral_datasets._call_options import CallOptions
 
     *groups, name = method.split(".")
     parameters = inspect.signature(getattr(_class_of(groups[-1] if groups else ""), name)).parameters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import unicodedata
 from collections.abc import Mapping
@@ -61,6 +60,9 @@ class Preview:
         return str(self)
 
     def _repr_html_(self) -> str:
+        # Imported on first use, because it imports a table of all entities.
+        import html
+
         parts, more = self._parts()
         rows = [
             f'<div style="{_STYLE}"><strong>{html.escape(role)}</strong>\n{html.escape(text)}</div>'

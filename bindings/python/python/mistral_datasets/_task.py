@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
+# `types` is imported on first use, so annotations name it in full.
+import mistral_datasets
 from mistral_datasets import _native
 from mistral_datasets._compat import Unpack
 from mistral_datasets._native import Client, ImportTask
-from mistral_datasets._options import CallOptions
+
+if TYPE_CHECKING:
+    import mistral_datasets.types
 
 
 class TaskMethods:
@@ -29,7 +34,7 @@ class TaskMethods:
         """ID of the task."""
         raise NotImplementedError
 
-    def refresh(self, **options: Unpack[CallOptions]) -> ImportTask:
+    def refresh(self, **options: Unpack[mistral_datasets.types.CallOptions]) -> ImportTask:
         """Fetches the current state of the task.
 
         Args:
@@ -45,7 +50,7 @@ class TaskMethods:
         """
         return _native.refresh_task(self._client, self.dataset_id, self.id, options)
 
-    async def refresh_async(self, **options: Unpack[CallOptions]) -> ImportTask:
+    async def refresh_async(self, **options: Unpack[mistral_datasets.types.CallOptions]) -> ImportTask:
         """Fetches the current state of the task.
 
         Args:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from uuid import UUID
 
+    from mistral_datasets._call_options import CallOptions
     from mistral_datasets._native import Client, CreateReport, DrivenCall, ImportReport
-    from mistral_datasets._options import CallOptions
     from mistral_datasets._reports import ExportReport
 
 T = TypeVar("T")

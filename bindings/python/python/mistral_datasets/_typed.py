@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from mistral_datasets._conversion import payload_converter
-from mistral_datasets._native import payload_json
+from mistral_datasets._native import ExportedRecord, payload_json
 from mistral_datasets.models import DatasetRecord
 
 if TYPE_CHECKING:
-    from mistral_datasets._native import ExportedRecord
     from mistral_datasets.types import JSON
 
 P = TypeVar("P")
@@ -81,6 +79,9 @@ def converter(
     Raises:
         TypeError: The type is not supported; see `_conversion.payload_converter`.
     """
+    # Imported on first use, because it imports `dataclasses`.
+    from mistral_datasets._conversion import payload_converter
+
     convert_payload = payload_converter(payload_type)
 
     def convert(record: DatasetRecord | ExportedRecord) -> TypedRecord[P] | TypedExportedRecord[P]:

@@ -33,9 +33,7 @@ import builtins
 import sys
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from mistral_datasets._native import CreateReport, ImportReport
-    from mistral_datasets.models import ImportTask
+from mistral_datasets._native import CreateReport, ImportReport, ImportTask
 
 __all__ = [
     "AuthenticationError",

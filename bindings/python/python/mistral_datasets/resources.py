@@ -13,8 +13,8 @@ from uuid import UUID
 
 from mistral_datasets import _native
 from mistral_datasets._bulk import Bulk
+from mistral_datasets._call_options import CallOptions
 from mistral_datasets._compat import Unpack
-from mistral_datasets._options import CallOptions
 from mistral_datasets._typed import P
 from mistral_datasets.enums import RecordSource
 from mistral_datasets.models import (

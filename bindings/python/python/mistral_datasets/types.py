@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from os import PathLike
 from typing import IO, Any, ClassVar, Literal, Protocol, TypeAlias, TypedDict
 
+from mistral_datasets._call_options import CallOptions, RetryConfig
 from mistral_datasets._download import Download
 from mistral_datasets._native import CreateReport, ExportedRecord, ImportReport
-from mistral_datasets._options import CallOptions
 from mistral_datasets._pager import ExportedRecords, Page, Pager, Pages
 from mistral_datasets._preview import Preview
 from mistral_datasets._progress import Progress
@@ -53,6 +53,7 @@ __all__ = [
     "ProgressCallback",
     "RawResponse",
     "Readable",
+    "RetryConfig",
     "SystemMessage",
     "TaskHandle",
     "TextPart",

@@ -43,7 +43,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
         }
     }
     text.push_str(
-        "from mistral_datasets._compat import Unpack\nfrom mistral_datasets._options import CallOptions\n",
+        "from mistral_datasets._call_options import CallOptions\nfrom mistral_datasets._compat import Unpack\n",
     );
     import(&mut text, "mistral_datasets._typed", &["P"]);
     let (enums, types) = own_imports(model, &classes);

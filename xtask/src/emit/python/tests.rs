@@ -66,16 +66,29 @@ fn responses_become_classes() {
         &[
             "state: types::State,",
             "tags: List<String>,",
-            "notes: Option<Py<Notes>>,",
+            "notes: Option<LazyJson<types::Notes>>,",
             "free: Option<LazyJson<RawJson>>,",
             "use mistral_datasets::{RawJson, types};",
-            "open_enum!(types::State);",
-            "required {\n            /// Line by line.\n            lines,\n        }",
-            "optional {\n            /// Who took them.\n            author,\n        }",
+            "open_enum!(State);",
+            "json_object!(Notes);",
+            "new(*, owner_id, since=None, state, object, tags=None, notes=None, free=None)",
         ],
     );
     assert!(!models.contains("Unused"), "a schema that no operation returns has no class");
-    assert!(!text(&outputs, "models.py").contains("Unused"));
+    let module = text(&outputs, "models.py");
+    assert!(!module.contains("Unused"));
+    assert_holds(
+        &module,
+        &[
+            "class Notes(JsonObject):",
+            "    lines = known_key(\"lines\", \"Line by line.\", required=True)",
+            "    author = known_key(\"author\", \"Who took them.\", required=False)",
+        ],
+    );
+    assert_holds(
+        &text(&outputs, "_json_schemas.py"),
+        &["\"Thing\": {", "\"examples\": [\"NEW\", \"OLD\"]", "\"format\": \"date-time\""],
+    );
 }
 
 #[test]
@@ -106,13 +119,16 @@ fn methods_have_types_and_documentation() {
             "    def notes(self) -> Notes | None:",
             "    def free(self) -> dict[str, JSON] | None:",
             "    def __eq__(self, other: builtins.object, /) -> bool: ...",
-            "    def __new__(cls, *, lines: list[dict[str, JSON]], **extra: JSON) -> Notes: ...",
+            "    def __init__(self, *, lines: list[dict[str, JSON]], **extra: JSON) -> None: ...",
+            "        state: State | str,\n",
+            "        notes: Notes | JSONObject | None = None,\n",
+            "    def __getattr__(self, name: str, /) -> JSON: ...",
         ],
     );
     assert_holds(
         &text(&outputs, "enums.py"),
         &[
-            "State: TypeAlias = (\n    Literal[\n        \"NEW\",\n        \"OLD\",\n    ]\n    | str\n)",
+            "class State(OpenEnum):\n    \"\"\"How it is.\"\"\"\n\n    NEW = \"NEW\"\n    OLD = \"OLD\"\n",
         ],
     );
 }
@@ -121,6 +137,18 @@ fn methods_have_types_and_documentation() {
 fn emitted_from_own_document() -> Vec<Output> {
     let text = include_str!("../../../../openapi/datasets.yaml");
     emitted(&serde_yaml_ng::from_str(text).unwrap())
+}
+
+#[test]
+fn pages_and_their_responses_are_sequences() {
+    let outputs = emitted_from_own_document();
+    assert_holds(
+        &text(&outputs, "src/generated/models.rs"),
+        &["list results\n", "page records\n", "list data\n", "PyIterator"],
+    );
+    let stubs = text(&outputs, "models.pyi");
+    assert_eq!(stubs.matches("def __iter__(self) -> Iterator[DatasetRecord]: ...").count(), 2);
+    assert_eq!(stubs.matches("def __iter__(self) -> Iterator[File]: ...").count(), 1);
 }
 
 #[test]
