@@ -100,7 +100,7 @@ fn methods_have_types_and_documentation() {
             "        thing_id: str | UUID,\n        *,\n",
             "        notes: JSONObject,\n",
             "        parts: Iterable[str | UUID],\n",
-            "        state: State | None = None,\n        **options: Unpack[CallOptions],\n    ) -> Thing:",
+            "        state: State | str | None = None,\n        **options: Unpack[CallOptions],\n    ) -> Thing:",
             "            size: Its size. Limits: at least 1.\n",
             "            dry: Whether to try only. Default: False.\n",
             "            options: Options of this call:",
