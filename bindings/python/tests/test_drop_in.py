@@ -140,3 +140,12 @@ def test_a_dataset_of_the_official_guide() -> None:
     assert dataset.model_dump()["name"] == "N"
     with pytest.raises(AttributeError):
         dataset.name = "other"  # type: ignore[misc]
+
+
+def test_dumps_of_payloads() -> None:
+    payload = models.ConversationPayload.from_json('{"messages": [], "n": 1.00, "x": null}')
+    assert payload.model_dump(mode="json", by_alias=True) == {"messages": [], "n": 1.0, "x": None}
+    assert payload.model_dump(include={"n"}) == payload.model_dump(exclude={"messages", "x"}) == {"n": 1.0}
+    assert payload.model_dump_json() == payload.to_json()
+    assert payload.model_dump_json(exclude_none=True) == '{"messages":[],"n":1.0}'
+    assert payload.model_dump_json(indent=1, include=["n"]) == '{\n "n": 1.0\n}'

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from mistral_datasets._native import object_from_json, object_to_json, restore
 
@@ -88,23 +88,41 @@ class JsonObject(dict[str, Any]):
         """Returns the object as a new dict. The values inside are copied."""
         return dict(type(self).from_json(self.to_json()))
 
-    def model_dump(self, *, mode: str = "python", exclude_none: bool = False) -> dict[str, Any]:
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, Any]:
         """Returns the object as a new dict, as in the official SDK. Same as `to_dict`.
 
         Args:
             mode: Has no effect, because all values are JSON values.
+            include: Names of the keys to return. Default: all.
+            exclude: Names of keys to leave out.
+            by_alias: Has no effect, because keys have no aliases.
             exclude_none: Whether to leave out keys of the object whose value is `None`.
         """
-        values = self.to_dict()
-        return {key: value for key, value in values.items() if value is not None} if exclude_none else values
+        from mistral_datasets import _official
 
-    def model_dump_json(self, *, indent: int | None = None) -> str:
-        """Returns the object as JSON, as in the official SDK. Same as `to_json` without `indent`."""
-        if indent is None:
-            return self.to_json()
-        import json
+        return _official.selected(self.to_dict(), include, exclude, exclude_none)
 
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent)
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the object as JSON, as in the official SDK. See `model_dump` for the arguments."""
+        from mistral_datasets import _official
+
+        return _official.model_dump_json(self, indent, include, exclude, exclude_none)
 
     @classmethod
     def model_validate(cls, obj: Mapping[str, Any], /) -> Self:

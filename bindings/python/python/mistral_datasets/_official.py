@@ -19,11 +19,22 @@ def model_dump(
     """Returns a response as a dict, as pydantic does. Called by the native module."""
     if mode not in ("python", "json"):
         raise ValueError(f"mode: expected 'python' or 'json', found {mode!r}")
-    included = None if include is None else _names("include", include)
-    excluded = set[str]() if exclude is None else _names("exclude", exclude)
     values = cast("dict[str, Any]", model.to_dict())
     for field in fields:
         values[field] = _dumped(getattr(model, field), values[field], mode, exclude_none)
+    return selected(values, include, exclude, exclude_none)
+
+
+def selected(
+    values: dict[str, Any], include: Iterable[str] | None, exclude: Iterable[str] | None, exclude_none: bool
+) -> dict[str, Any]:
+    """Returns some of the items of a dict.
+
+    Raises:
+        TypeError: `include` or `exclude` is not a collection of names.
+    """
+    included = None if include is None else _names("include", include)
+    excluded = set[str]() if exclude is None else _names("exclude", exclude)
     return {
         name: value
         for name, value in values.items()
