@@ -59,4 +59,6 @@ class ConversationPayload(JsonObject):
     def __init__(self, *, messages: list[dict[str, JSON]], **extra: JSON) -> None:
         super().__init__({"messages": messages, **extra})
 
-    messages = known_key("messages", "Messages in order, each an object such as `{\"role\": \"user\", \"content\": \"…\"}`.", required=True)
+    messages = known_key(
+        "messages", 'Messages in order, each an object such as `{"role": "user", "content": "…"}`.', required=True
+    )

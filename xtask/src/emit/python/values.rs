@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::text::{self, docstring, field_type, is_class, name, returned};
+use super::text::{self, WIDTH, docstring, field_type, is_class, name, returned};
 use crate::emit::preamble;
 use crate::model::{Field, Kind, Model, Type};
 
@@ -87,11 +87,13 @@ pub fn models(model: &Model) -> Result<String, String> {
                 let _ = write!(items, "\"{key}\": {key}, ");
             }
             let required = if field.required { "True" } else { "False" };
-            let _ = writeln!(
-                keys,
-                "    {key} = known_key(\"{key}\", {}, required={required})",
-                Value::from(field.description.as_str())
-            );
+            let arguments =
+                format!("\"{key}\", {}, required={required}", quoted(&field.description));
+            let line = format!("    {key} = known_key({arguments})");
+            let _ = match line.chars().count() <= WIDTH {
+                true => writeln!(keys, "{line}"),
+                false => writeln!(keys, "    {key} = known_key(\n        {arguments}\n    )"),
+            };
         }
         let _ = write!(
             classes,
@@ -126,6 +128,14 @@ pub fn models(model: &Model) -> Result<String, String> {
     }
     text.push_str("]\n");
     Ok(text + &classes)
+}
+
+/// Formats a string with the quotes that need fewer escapes.
+fn quoted(text: &str) -> String {
+    match text.contains('"') && !text.contains(['\'', '\\']) {
+        true => format!("'{text}'"),
+        false => Value::from(text).to_string(),
+    }
 }
 
 /// Emits `enums.py`.
