@@ -283,7 +283,7 @@ def test_missing_arguments_name_the_method(mistral: Mistral) -> None:
 
 def test_help_shows_types_and_documentation(mistral: Mistral) -> None:
     for method in (mistral.datasets.list_records, mistral.datasets.list_records_async):
-        text = pydoc.plain(pydoc.render_doc(method))
+        text = " ".join(pydoc.plain(pydoc.render_doc(method)).split())
         assert "dataset_id: 'str | UUID', *, page_size: 'int | None' = None" in text
         assert "-> 'ListRecordsResponse'" in text
         assert "page_size: Number of results per page" in text

@@ -33,7 +33,7 @@ import builtins
 import sys
 from typing import TYPE_CHECKING
 
-from mistral_datasets._native import CreateReport, ImportReport, ImportTask
+from mistral_datasets import _native
 
 __all__ = [
     "AuthenticationError",
@@ -92,8 +92,8 @@ class MistralError(Exception):
     attempts: int
     elapsed: float | None
     retry_after: float | None
-    task: ImportTask | None
-    report: CreateReport | ImportReport | None
+    task: _native.ImportTask | None
+    report: _native.CreateReport | _native.ImportReport | None
     hint: str | None
     body: str | None
 
@@ -110,8 +110,8 @@ class MistralError(Exception):
         attempts: int = 0,
         elapsed: float | None = None,
         retry_after: float | None = None,
-        task: ImportTask | None = None,
-        report: CreateReport | ImportReport | None = None,
+        task: _native.ImportTask | None = None,
+        report: _native.CreateReport | _native.ImportReport | None = None,
         hint: str | None = None,
         body: str | None = None,
         text: str | None = None,
