@@ -81,6 +81,8 @@ mod local;
 #[cfg(feature = "local")]
 pub mod testing;
 
+#[doc(hidden)]
+pub use argument::sealed::Id as SealedId;
 pub use argument::{IntoId, IntoOption};
 pub use bulk::{CreateRecords, ImportJsonl, IntoRecord, Jsonl, NewRecord};
 pub use client::Client;

@@ -116,16 +116,15 @@ impl Datasets {
 
     /// Updates the name or description of a dataset.
     ///
-    /// Fields that are omitted or null remain unchanged.
+    /// Fields that are `None` remain unchanged.
     ///
     /// Sends `PATCH /v1/observability/datasets/{dataset_id}`.
     ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
-    /// - `name` (optional): New name; unchanged if omitted or null. Limits: 5 to 50
-    ///   characters.
-    /// - `description` (optional): New description; unchanged if omitted or null. Limits:
-    ///   at most 200 characters.
+    /// - `name` (optional): New name; unchanged if `None`. Limits: 5 to 50 characters.
+    /// - `description` (optional): New description; unchanged if `None`. Limits: at most
+    ///   200 characters.
     ///
     /// # Returns
     /// [`Dataset`](types::Dataset): The updated dataset.
@@ -650,7 +649,7 @@ impl CreateDataset {
         checks.length("name", &self.name, 5..=50)?;
         checks.length("description", &self.description, 0..=200)?;
 
-        let body = types::CreateDatasetRequest { name: self.name, description: self.description };
+        let body = types::CreateDatasetRequest::new(self.name, self.description);
         let call = self.client.start_call("create_dataset")?;
         call.run(call.core().create_dataset(&body)).await
     }
@@ -709,7 +708,7 @@ pub struct UpdateDataset {
 impl UpdateDataset {
     /// Sets the optional argument `name`.
     ///
-    /// New name; unchanged if omitted or null. Limits: 5 to 50 characters.
+    /// New name; unchanged if `None`. Limits: 5 to 50 characters.
     pub fn name(mut self, name: impl IntoOption<String>) -> Self {
         self.name = name.into_option();
         self
@@ -717,7 +716,7 @@ impl UpdateDataset {
 
     /// Sets the optional argument `description`.
     ///
-    /// New description; unchanged if omitted or null. Limits: at most 200 characters.
+    /// New description; unchanged if `None`. Limits: at most 200 characters.
     pub fn description(mut self, description: impl IntoOption<String>) -> Self {
         self.description = description.into_option();
         self
@@ -733,7 +732,9 @@ impl UpdateDataset {
             checks.length("description", value, 0..=200)?;
         }
 
-        let body = types::UpdateDatasetRequest { name: self.name, description: self.description };
+        let mut body = types::UpdateDatasetRequest::new();
+        body.name = self.name;
+        body.description = self.description;
         let call = self.client.start_call("update_dataset")?;
         call.run(call.core().update_dataset(&self.dataset_id, &body)).await
     }
@@ -871,10 +872,11 @@ impl CreateRecord {
     async fn send(self) -> Result<types::DatasetRecord, Error> {
         let checks = Checks::new("create_record");
         checks.segment("dataset_id", &self.dataset_id)?;
-        let payload = checks.object("payload", self.payload)?.into();
-        let properties = checks.object_or_null("properties", self.properties)?.into();
+        let payload = checks.object("payload", self.payload)?;
+        let properties = checks.object_or_null("properties", self.properties)?;
 
-        let body = types::CreateRecordRequest { payload, properties, source: self.source };
+        let mut body = types::CreateRecordRequest::new(payload, properties);
+        body.source = self.source;
         let call = self.client.start_call("create_record")?;
         call.run(call.core().create_record(&self.dataset_id, &body)).await
     }
@@ -922,7 +924,7 @@ impl ImportFromCampaign {
         checks.segment("dataset_id", &self.dataset_id)?;
         let campaign_id = checks.uuid("campaign_id", &self.campaign_id)?;
 
-        let body = types::ImportFromCampaignRequest { campaign_id };
+        let body = types::ImportFromCampaignRequest::new(campaign_id);
         let call = self.client.start_call("import_from_campaign")?;
         call.run(call.core().import_from_campaign(&self.dataset_id, &body)).await
     }
@@ -970,8 +972,7 @@ impl ImportFromExplorer {
         checks.segment("dataset_id", &self.dataset_id)?;
         checks.items("completion_event_ids", &self.completion_event_ids, 0..=500)?;
 
-        let body =
-            types::ImportFromExplorerRequest { completion_event_ids: self.completion_event_ids };
+        let body = types::ImportFromExplorerRequest::new(self.completion_event_ids);
         let call = self.client.start_call("import_from_explorer")?;
         call.run(call.core().import_from_explorer(&self.dataset_id, &body)).await
     }
@@ -1018,7 +1019,7 @@ impl ImportFromFile {
         let checks = Checks::new("import_from_file");
         checks.segment("dataset_id", &self.dataset_id)?;
 
-        let body = types::ImportFromFileRequest { file_id: self.file_id };
+        let body = types::ImportFromFileRequest::new(self.file_id);
         let call = self.client.start_call("import_from_file")?;
         call.run(call.core().import_from_file(&self.dataset_id, &body)).await
     }
@@ -1065,7 +1066,7 @@ impl ImportFromPlayground {
         let checks = Checks::new("import_from_playground");
         checks.segment("dataset_id", &self.dataset_id)?;
 
-        let body = types::ImportFromPlaygroundRequest { conversation_ids: self.conversation_ids };
+        let body = types::ImportFromPlaygroundRequest::new(self.conversation_ids);
         let call = self.client.start_call("import_from_playground")?;
         call.run(call.core().import_from_playground(&self.dataset_id, &body)).await
     }
@@ -1115,7 +1116,7 @@ impl ImportFromDatasetRecords {
         checks.items("dataset_record_ids", &self.dataset_record_ids, 1..=10000)?;
         let dataset_record_ids = checks.uuids("dataset_record_ids", &self.dataset_record_ids)?;
 
-        let body = types::ImportFromDatasetRecordsRequest { dataset_record_ids };
+        let body = types::ImportFromDatasetRecordsRequest::new(dataset_record_ids);
         let call = self.client.start_call("import_from_dataset_records")?;
         call.run(call.core().import_from_dataset_records(&self.dataset_id, &body)).await
     }

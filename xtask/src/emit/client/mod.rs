@@ -9,7 +9,7 @@ use std::fmt::Write;
 use checks::check;
 use example::example;
 
-use super::rust_text::{self, doc, identifier, pascal};
+use super::rust_text::{self, doc, identifier, pascal, rust_words};
 use super::{Output, preamble};
 use crate::model::{Argument, Field, Kind, Listing, Location, Model, Operation, Response, Type};
 
@@ -232,7 +232,7 @@ fn call_name(operation: &Operation) -> String {
 fn method(model: &Model, operation: &Operation) -> Result<String, String> {
     let arguments = operation.arguments(model);
     let mut about =
-        format!("{}\n\nSends `{} {}`.\n", operation.doc(), operation.method, operation.path);
+        format!("{}\n\nSends `{} {}`.\n", rust_words(&operation.doc()), operation.method, operation.path);
     if !arguments.is_empty() {
         about.push_str("\n# Arguments\n");
         for Argument { field, .. } in &arguments {
@@ -278,7 +278,7 @@ fn method(model: &Model, operation: &Operation) -> Result<String, String> {
 
 /// Describes an argument with its limits and default.
 fn argument_doc(field: &Field) -> String {
-    let mut text = field.description.clone();
+    let mut text = rust_words(&field.description);
     if let Some(limits) = field.limits.in_words() {
         let _ = write!(text, " Limits: {limits}.");
     }
@@ -397,21 +397,25 @@ fn send(model: &Model, operation: &Operation, arguments: &[Argument]) -> Result<
         let Kind::Object { fields } = &model.schema(&body.schema).kind else {
             unreachable!("the reader only accepts objects as bodies");
         };
-        let _ = writeln!(text, "let body = types::{} {{", body.schema);
-        for field in fields {
+        let value = |field: &Field| {
             let name = identifier(&field.name);
-            let value = match (shape(model, &field.ty), field.required) {
-                (Shape::Id | Shape::Ids, _) => name.clone(),
-                (Shape::Object, _) => name.clone(),
+            match shape(model, &field.ty) {
+                Shape::Id | Shape::Ids | Shape::Object => name,
                 _ => format!("self.{name}"),
-            };
-            let _ = if value == name {
-                writeln!(text, "{name},")
-            } else {
-                writeln!(text, "{name}: {value},")
-            };
+            }
+        };
+        let (required, optional): (Vec<&Field>, Vec<&Field>) =
+            fields.iter().partition(|field| field.required);
+        let _ = writeln!(
+            text,
+            "let {}body = types::{}::new({});",
+            if optional.is_empty() { "" } else { "mut " },
+            body.schema,
+            required.iter().map(|field| value(field)).collect::<Vec<_>>().join(", ")
+        );
+        for field in optional {
+            let _ = writeln!(text, "body.{} = {};", identifier(&field.name), value(field));
         }
-        text.push_str("};\n");
     }
     let _ = writeln!(
         text,
