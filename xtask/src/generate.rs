@@ -230,7 +230,8 @@ mod tests {
         let schemas = text(&before, "crates/types/src/schemas.rs");
         for item in schemas.split("pub struct ").collect::<Vec<_>>().windows(2) {
             let is_covered = item[0].trim_end().ends_with("#[non_exhaustive]")
-                || item[0].contains("response_struct! {") || item[0].contains("raw_object! {");
+                || item[0].contains("response_struct! {")
+                || item[0].contains("raw_object! {");
             assert!(is_covered, "{}", item[1]);
         }
         for path in ["crates/types/src/schemas.rs", "crates/client/src/generated/datasets.rs"] {
@@ -240,8 +241,12 @@ mod tests {
             }
         }
         let added = signatures(&text(&changed(), "crates/types/src/schemas.rs"));
-        let setter = "labels( mut self, labels: impl IntoIterator<Item = impl Into<String>>, ) -> Self";
-        assert!(added.iter().any(|signature| signature.replace(",)", ", )") == setter || signature.starts_with("labels(")), "{added:#?}");
+
+        assert!(
+            added.iter().any(|signature| signature.replace(",)", ", )") == setter
+                || signature.starts_with("labels(")),
+            "{added:#?}"
+        );
     }
 
     #[test]

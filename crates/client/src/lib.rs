@@ -103,6 +103,7 @@ pub use pager::{Items, Page, Pager, Pages};
 #[doc(hidden)]
 pub use path::looks_like_jsonl;
 pub use progress::Progress;
+pub use reqwest;
 pub use strategy::Strategy;
 pub use task::{RefreshTask, TaskHandle, Wait};
 pub use transport::{RawResponse, SingleRequest, WithResponse};

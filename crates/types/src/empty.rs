@@ -52,7 +52,10 @@ mod tests {
     fn empty_values_are_valid_responses() {
         let mut record = DatasetRecord::empty();
         assert_eq!(record.payload.get(), r#"{"messages":[]}"#);
-        assert_eq!((record.properties.get(), record.source.clone()), ("{}", RecordSource::Explorer));
+        assert_eq!(
+            (record.properties.get(), record.source.clone()),
+            ("{}", RecordSource::Explorer)
+        );
         record.id = uuid::Uuid::max();
         let json = serde_json::to_string(&record).unwrap();
         assert_eq!(DatasetRecord::from_json(&json).unwrap(), record);

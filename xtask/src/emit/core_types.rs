@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use super::preamble;
-use super::rust_text::{self, doc, field_type, identifier, indented, is_eq, pascal, rust_words, value_type};
+use super::rust_text::{
+    self, doc, field_type, identifier, indented, is_eq, pascal, rust_words, value_type,
+};
 use crate::model::{Field, Kind, Model, Role, Schema, Type};
 
 /// Emits `schemas.rs`.

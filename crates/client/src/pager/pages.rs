@@ -128,9 +128,9 @@ impl<T: Send + 'static> Pages<T> {
         while self.requested.is_empty()
             || (self.requested.len() < self.pager.prefetch
                 && self.next_number <= pages
-                && self.remaining.is_none_or(|remaining| {
-                    self.requested.len() as i64 * size < remaining
-                }))
+                && self
+                    .remaining
+                    .is_none_or(|remaining| self.requested.len() as i64 * size < remaining))
         {
             let page = (self.pager.fetch)(self.next_number, size);
             // Keep the caller's span and subscriber for the spawned request.

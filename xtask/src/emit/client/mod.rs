@@ -231,8 +231,12 @@ fn call_name(operation: &Operation) -> String {
 
 fn method(model: &Model, operation: &Operation) -> Result<String, String> {
     let arguments = operation.arguments(model);
-    let mut about =
-        format!("{}\n\nSends `{} {}`.\n", rust_words(&operation.doc()), operation.method, operation.path);
+    let mut about = format!(
+        "{}\n\nSends `{} {}`.\n",
+        rust_words(&operation.doc()),
+        operation.method,
+        operation.path
+    );
     if !arguments.is_empty() {
         about.push_str("\n# Arguments\n");
         for Argument { field, .. } in &arguments {
