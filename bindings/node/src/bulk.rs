@@ -150,7 +150,7 @@ impl NativeClient {
             call = call.max_file_bytes(bytes as u64);
         }
         if let Some(timeout) = options.timeout_ms {
-            call = call.timeout(from_milliseconds(timeout));
+            call = call.wait_timeout(from_milliseconds(timeout));
         }
         let (sender, progress) = progress_channel();
         if options.track_progress {

@@ -105,7 +105,7 @@ pub fn import_jsonl(
             call = call.max_file_bytes(number(bytes));
         }
         if let Some(Seconds(timeout)) = timeout {
-            call = call.timeout(timeout);
+            call = call.wait_timeout(timeout);
         }
         if let Some(report) = resume {
             call = call.resume(report);

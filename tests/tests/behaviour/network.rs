@@ -224,7 +224,8 @@ async fn wrong_server_urls_have_hints() {
     assert_eq!(list(builder(plain.url())).await.unwrap(), 1);
 
     let directory = tempfile::tempdir().unwrap();
-    let rustls = tls_server(self_signed(directory.path(), "own"));
+    self_signed(directory.path(), "own");
+    let rustls = tls::serve(server_config(directory.path(), "own"), DIRECT);
     let go = raw_server(
         b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
     );

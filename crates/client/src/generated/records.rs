@@ -120,8 +120,9 @@ impl Records {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_record_id: &str, payload: serde_json::Value)
+    /// # async fn example(client: mistral_datasets::Client, dataset_record_id: &str)
     /// # -> Result<(), mistral_datasets::Error> {
+    /// let payload = serde_json::json!({"messages": [{"role": "user", "content": "Where is my order?"}]});
     /// client.datasets().records().update_payload(dataset_record_id, payload).await?;
     /// # Ok(())
     /// # }
@@ -155,8 +156,9 @@ impl Records {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_record_id: &str, properties: serde_json::Value)
+    /// # async fn example(client: mistral_datasets::Client, dataset_record_id: &str)
     /// # -> Result<(), mistral_datasets::Error> {
+    /// let properties = serde_json::json!({"language": "en", "checked": true});
     /// client
     ///     .datasets()
     ///     .records()

@@ -7,7 +7,6 @@ mod example;
 use std::fmt::Write;
 
 use checks::check;
-use example::example;
 
 use super::rust_text::{self, doc, identifier, pascal, rust_words};
 use super::{Output, preamble};
@@ -275,7 +274,7 @@ fn method(model: &Model, operation: &Operation) -> Result<String, String> {
     Ok(format!(
         "{}{}pub fn {}(&self{signature}) -> {call} {{\n{call} {{ client: self.client.clone(), {initializers} }}\n}}\n\n",
         doc(&about),
-        example(model, operation)?,
+        example::method(model, operation)?,
         identifier(&operation.name)
     ))
 }
@@ -319,17 +318,18 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
         let code = argument_code(model, operation, field)?;
         let _ = writeln!(
             text,
-            "{}pub fn {name}(mut self, {name}: {}) -> Self {{\nself.{name} = {};\nself\n}}\n",
+            "{}{}pub fn {name}(mut self, {name}: {}) -> Self {{\nself.{name} = {};\nself\n}}\n",
             doc(&format!(
                 "Sets the optional argument `{}`.\n\n{}",
                 field.name,
                 argument_doc(field)
             )),
+            example::setter(model, operation, field)?,
             code.parameter_type,
             code.conversion
         );
     }
-    text.push_str(&extra_methods(model, operation));
+    text.push_str(&extra_methods(model, operation)?);
     text.push_str(&send(model, operation, &arguments)?);
     text.push_str("}\n\n");
 
@@ -346,14 +346,15 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
 }
 
 /// Returns the additional methods of a call: `pager` for listings, `wait` and `handle` for calls that start a task.
-fn extra_methods(model: &Model, operation: &Operation) -> String {
+fn extra_methods(model: &Model, operation: &Operation) -> Result<String, String> {
     if let Some(Listing { page_field, item }) = model.listing(operation) {
         let about = doc(
             "Returns a pager over all items, starting at this call's page. Default page size: 100.",
         );
         let page_field = identifier(&page_field);
-        return format!(
-            "{about}pub fn pager(self) -> Pager<types::{item}> {{\n\
+        let example = example::pager(model, operation)?;
+        return Ok(format!(
+            "{about}{example}pub fn pager(self) -> Pager<types::{item}> {{\n\
              let (first_page, page_size) = (self.page, self.page_size);\n\
              let fetch = move |page: i64, page_size: i64| {{\n\
              let call = self.clone().page(page).page_size(page_size);\n\
@@ -362,20 +363,22 @@ fn extra_methods(model: &Model, operation: &Operation) -> String {
              Ok(FetchedPage {{ results: page.results, count: page.count, next: page.next }})\n\
              }}.boxed()\n}};\n\
              Pager::new(fetch, |item| item.id, first_page, page_size)\n}}\n\n"
-        );
+        ));
     }
     if operation.starts_task() {
-        return format!(
-            "{}pub fn wait(self) -> Wait {{\nlet client = self.client.clone();\nWait::start(client, self.into_future())\n}}\n\n\
-             {}pub async fn handle(self) -> Result<TaskHandle, Error> {{\n\
+        return Ok(format!(
+            "{}{}pub fn wait(self) -> Wait {{\nlet client = self.client.clone();\nWait::start(client, self.into_future())\n}}\n\n\
+             {}{}pub async fn handle(self) -> Result<TaskHandle, Error> {{\n\
              let client = self.client.clone();\nlet task = self.await?;\nOk(TaskHandle::new(client, task.dataset_id.to_string(), task.id.to_string()))\n}}\n\n",
             doc("Starts the task and returns a [`Wait`], which waits until the task has ended."),
+            example::wait(model, operation)?,
             doc(
                 "Starts the task and returns a handle to it.\n\n# Errors\nThe errors of the call itself."
             ),
-        );
+            example::handle(model, operation)?,
+        ));
     }
-    String::new()
+    Ok(String::new())
 }
 
 fn output(operation: &Operation) -> Result<String, String> {
