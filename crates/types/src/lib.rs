@@ -4,7 +4,7 @@
 //! Both the client and the local server use these types; most programs get them from `mistral_datasets::types`.
 //!
 //! - **Responses are decoded leniently.** Unknown fields are kept in `extra`, unknown enum values become `Other`, and optional
-//!   fields may be missing or null.
+//!   fields may be absent.
 //! - **Requests are serialized exactly.** Values are not changed, and optional fields that are not set are omitted.
 //! - **Payloads and properties are raw JSON.** [`RawJson`] keeps key order, number formats and escapes, and is parsed only on
 //!   demand.
@@ -63,3 +63,8 @@ mod timestamp;
 pub use raw_json::RawJson;
 pub use response_struct::Extra;
 pub use schemas::*;
+
+/// Compiles the example in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

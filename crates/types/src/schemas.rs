@@ -303,7 +303,7 @@ pub struct ImportFromCampaignRequest {
 impl ImportFromCampaignRequest {
     /// Creates a request with the required fields.
     pub fn new(campaign_id: Uuid) -> Self {
-        Self { campaign_id: campaign_id }
+        Self { campaign_id }
     }
 }
 

@@ -137,7 +137,11 @@ fn constructors(text: &mut String, schema: &Schema, fields: &[Field]) {
         let (ty, value) = constructor_parameter(field);
         if field.required {
             parameters.push(format!("{id}: {ty}"));
-            let _ = write!(values, "{id}: {value},");
+            values.push_str(&if value == id {
+                format!("{id},")
+            } else {
+                format!("{id}: {value},")
+            });
         } else {
             let _ = write!(values, "{id}: None,");
             let _ = writeln!(

@@ -35,8 +35,8 @@ pub struct NewRecord {
 }
 
 impl NewRecord {
-    /// Creates a record from two values that serialize as JSON objects. A [`RawJson`] is sent unchanged. Null properties are the
-    /// same as empty ones.
+    /// Creates a record from two values that serialize as JSON objects. A [`RawJson`] is sent unchanged. Properties of `()` or
+    /// `None` are empty.
     ///
     /// # Errors
     /// [`Validation`](ErrorKind::Validation) if a value is not an object or cannot be serialized.

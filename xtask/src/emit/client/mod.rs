@@ -3,6 +3,8 @@
 
 mod checks;
 mod example;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write;
 
