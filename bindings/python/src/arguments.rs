@@ -2,7 +2,7 @@
 //!
 //! PyO3's own conversions report errors differently in every Python version.
 
-use mistral_datasets::{Error, IntoId};
+use mistral_datasets::{Error, IntoId, SealedId};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -136,6 +136,8 @@ impl Argument for PyBackedBytes {
 /// An ID: a `str` or a `uuid.UUID`.
 #[derive(Clone, Debug)]
 pub struct Id(String);
+
+impl SealedId for Id {}
 
 impl IntoId for Id {
     fn into_id(self) -> String {
