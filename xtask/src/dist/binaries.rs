@@ -45,7 +45,7 @@ pub fn check_target(build: &Build) -> Result<(), String> {
 /// # Errors
 /// Returns Cargo's output if it fails.
 pub fn command(build: &Build) -> Result<PathBuf, String> {
-    step::run(build_step(build, "build the command", "mistral-datasets-cli"))?;
+    step::run(build_step(build, "build the command", "mistral-datasets-cli")?)?;
     Ok(directory(build).join(build.target.executable("mistral-datasets")))
 }
 
@@ -54,7 +54,7 @@ pub fn command(build: &Build) -> Result<PathBuf, String> {
 /// # Errors
 /// Returns Cargo's output if it fails.
 pub fn node_module(build: &Build) -> Result<PathBuf, String> {
-    let mut step = build_step(build, "build the Node module", "mistral-datasets-node");
+    let mut step = build_step(build, "build the Node module", "mistral-datasets-node")?;
     if build.target.is_musl() {
         // Static linking is the default for musl, but a module uses the C library of Node.js.
         let name = build.target.rust.to_uppercase().replace('-', "_");
@@ -64,16 +64,13 @@ pub fn node_module(build: &Build) -> Result<PathBuf, String> {
     Ok(directory(build).join(build.target.dynamic_library("mistral_datasets_node")))
 }
 
-fn build_step(build: &Build, name: &str, package: &str) -> Step {
-    let (step, target) = if build.target.uses_zig() {
-        (build.tool(name, "cargo-zigbuild").arg("zigbuild"), build.target.zig_triple())
-    } else {
-        let step = Step::new(name, cargo()).arg("build").current_dir(build.root);
-        (step, build.target.rust.clone())
-    };
-    step.args(["--locked", "--quiet", "--package", package, "--target", &target])
-        .args(["--profile", &build.profile])
+fn build_step(build: &Build, name: &str, package: &str) -> Result<Step, String> {
+    let step = Step::new(name, cargo())
+        .args(["build", "--locked", "--quiet", "--package", package])
+        .args(["--target", &build.target.rust, "--profile", &build.profile])
         .args(build.offline.then_some("--offline"))
+        .current_dir(build.root);
+    build.with_compilers(step)
 }
 
 fn directory(build: &Build) -> PathBuf {

@@ -15,6 +15,7 @@ mod npm;
 mod sbom;
 mod targets;
 mod wheel;
+mod zig;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -166,8 +167,17 @@ impl Build<'_> {
         let paths = std::env::join_paths(paths).unwrap_or(inherited.clone());
         Step::new(name, program)
             .env("PATH", paths)
-            .env("CARGO_TARGET_DIR", self.root.join("target"))
             .current_dir(self.root)
+    }
+
+    /// Adds the environment of compilers to a step: the target directory, and on Linux Zig as C compiler and linker.
+    fn with_compilers(&self, step: Step) -> Result<Step, String> {
+        let step = step.env("CARGO_TARGET_DIR", self.root.join("target"));
+        if !self.target.uses_zig() {
+            return Ok(step);
+        }
+        let variables = zig::environment(self, &self.root.join(TOOLS))?;
+        Ok(variables.into_iter().fold(step, |step, (name, value)| step.env(&name, value)))
     }
 }
 

@@ -5,9 +5,6 @@ use serde::Deserialize;
 /// The list, relative to the root of the workspace.
 pub const FILE: &str = "xtask/src/dist/targets.json";
 
-/// The oldest glibc that the Linux packages run with.
-const GLIBC: &str = "2.17";
-
 /// A platform.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,11 +36,6 @@ impl Target {
     /// Returns whether the C library is musl.
     pub fn is_musl(&self) -> bool {
         self.libc.as_deref() == Some("musl")
-    }
-
-    /// Returns the target as `cargo zigbuild` expects it, with the version of glibc.
-    pub fn zig_triple(&self) -> String {
-        if self.is_musl() { self.rust.clone() } else { format!("{}.{GLIBC}", self.rust) }
     }
 
     /// Returns the value of maturin's `--compatibility` for Linux: the wheel's platform tag without the architecture.
@@ -95,11 +87,9 @@ mod tests {
     #[test]
     fn names_follow_the_target() {
         let gnu = find("x86_64-unknown-linux-gnu").unwrap();
-        assert_eq!(gnu.zig_triple(), "x86_64-unknown-linux-gnu.2.17");
         assert_eq!(gnu.wheel_compatibility(), Some("manylinux2014"));
         assert_eq!(gnu.dynamic_library("m"), "libm.so");
         let musl = find("aarch64-unknown-linux-musl").unwrap();
-        assert_eq!(musl.zig_triple(), "aarch64-unknown-linux-musl");
         assert_eq!(musl.wheel_compatibility(), Some("musllinux_1_2"));
         let windows = find("x86_64-pc-windows-msvc").unwrap();
         assert_eq!(windows.wheel_compatibility(), None);

@@ -11,13 +11,10 @@ pub fn build(build: &Build) -> Result<(), String> {
     let mut step = maturin(build, "build the wheel", "build")
         .args(["--locked", "--target", &build.target.rust, "--profile", &build.profile])
         .args(build.offline.then_some("--offline"));
-    if build.target.uses_zig() {
-        step = step.arg("--zig");
-    }
     if let Some(compatibility) = build.target.wheel_compatibility() {
         step = step.args(["--compatibility", compatibility]);
     }
-    step::run(step).map(drop)
+    step::run(build.with_compilers(step)?).map(drop)
 }
 
 /// Builds the source distribution, which includes the Rust crates.

@@ -56,16 +56,11 @@ fn check_targets(root: &Path) -> Result<(), String> {
 /// The file that loads the native module.
 const LOADER: &str = "bindings/node/lib/native.js";
 
-/// Checks that the loader requires the file and the package of every platform by a literal name, which bundlers find.
+/// Checks that the loader requires the package of every platform by a literal name, which bundlers find.
 fn check_loader(loader: &str, targets: &[Target]) -> Result<(), String> {
-    for target in targets {
-        for name in [npm::platform_package(target), format!("../{}", npm::module_file(target))] {
-            if !loader.contains(&format!("require(\"{name}\")")) {
-                return Err(format!("{LOADER} has no `require(\"{name}\")`"));
-            }
-        }
-    }
-    Ok(())
+    let names = targets.iter().map(npm::platform_package);
+    let missing = names.into_iter().find(|name| !loader.contains(&format!("require(\"{name}\")")));
+    missing.map_or(Ok(()), |name| Err(format!("{LOADER} has no `require(\"{name}\")`")))
 }
 
 /// Checks that the workflows read the targets from their list, and pin actions by commit.
@@ -176,6 +171,34 @@ fn check_addresses(root: &Path) -> Result<(), String> {
             return Err(format!("{place} is `{address}`, which is not in {repository}"));
         }
     }
+    for file in DOCUMENTS {
+        check_links(&read(root, file)?, &repository).map_err(|error| format!("{file}: {error}"))?;
+    }
+    Ok(())
+}
+
+/// Documents that link to the repository, and are also shown elsewhere.
+const DOCUMENTS: [&str; 6] = [
+    "CONTRIBUTING.md",
+    "README.md",
+    "bindings/node/README.md",
+    "bindings/python/README.md",
+    "crates/cli/README.md",
+    "crates/client/README.md",
+];
+
+/// Checks that links to a repository of this name are links to the given one.
+fn check_links(text: &str, repository: &str) -> Result<(), String> {
+    let (host, name) = repository.rsplit_once('/').unwrap_or_default();
+    let host = host.rsplit_once('/').map_or(host, |(host, _)| host);
+    for (start, _) in text.match_indices(host) {
+        let url: String =
+            text[start..].chars().take_while(|character| !" )>`\n\"".contains(*character)).collect();
+        let is_same_name = url[host.len()..].trim_start_matches('/').split('/').nth(1) == Some(name);
+        if is_same_name && !(url == repository || url.starts_with(&format!("{repository}/"))) {
+            return Err(format!("`{url}` is not in {repository}"));
+        }
+    }
     Ok(())
 }
 
@@ -220,11 +243,19 @@ mod tests {
     #[test]
     fn the_loader_must_name_every_platform() {
         let target = targets::find("x86_64-apple-darwin").unwrap();
-        let loader = "require(\"../mistral-datasets.darwin-x64.node\") require(\"mistral-datasets-darwin-x64\")";
+        let loader = "return { native: require(\"mistral-datasets-darwin-x64\") };";
         check_loader(loader, &[target.clone()]).unwrap();
         let error =
             check_loader(&loader.replace("mistral-datasets-", "x-"), &[target]).unwrap_err();
         assert!(error.contains("mistral-datasets-darwin-x64"), "{error}");
+    }
+
+    #[test]
+    fn links_to_another_repository_of_the_same_name_are_found() {
+        let repository = "https://github.com/owner/name";
+        check_links("[a](https://github.com/owner/name/releases) https://github.com/x/y", repository).unwrap();
+        let error = check_links("[a](https://github.com/other/name)", repository).unwrap_err();
+        assert_eq!(error, "`https://github.com/other/name` is not in https://github.com/owner/name");
     }
 
     #[test]
