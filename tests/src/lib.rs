@@ -3,6 +3,7 @@
 pub mod bulk;
 mod canned;
 mod fixture;
+pub mod tls;
 
 pub use canned::{CannedResponse, CannedServer};
 pub use fixture::{Fixture, plain_http};

@@ -113,7 +113,7 @@ async fn infinite_timeouts_and_extreme_counts_work() {
     patient.files().download(&file.id).await.unwrap().bytes().await.unwrap();
     patient.datasets().export(dataset.id).to_writer(&mut Vec::new()).await.unwrap();
     let lines = Jsonl::bytes("{\"messages\": []}\n");
-    patient.datasets().import_jsonl(dataset.id, lines).timeout(Duration::MAX).await.unwrap();
+    patient.datasets().import_jsonl(dataset.id, lines).wait_timeout(Duration::MAX).await.unwrap();
 
     let page = json!({"datasets": {"results": [], "count": i64::MAX, "next": "x"}}).to_string();
     let server = CannedServer::start(CannedResponse::json(200, page)).await;

@@ -210,6 +210,41 @@ mod tests {
         ("README.md", &["`datasets().freeze(dataset_id)`"]),
     ];
 
+    /// Returns the signatures of the public functions in Rust source, each in one line.
+    fn signatures(source: &str) -> Vec<String> {
+        let functions = source.split("pub fn ").skip(1).map(|rest| {
+            let end = rest.find('{').expect("a function has a body");
+            rest[..end].split_whitespace().collect::<Vec<_>>().join(" ")
+        });
+        functions.collect()
+    }
+
+    #[test]
+    fn added_fields_break_no_program_that_uses_the_rust_types() {
+        let text = |document: &Value, path: &str| {
+            let outputs = outputs(document).unwrap();
+            outputs.into_iter().find(|output| output.path == path).unwrap().text
+        };
+        let before = load(&root().join(emit::DOCUMENT)).unwrap();
+        // Struct expressions and exhaustive patterns are impossible, so only functions are left to construct values with.
+        let schemas = text(&before, "crates/types/src/schemas.rs");
+        for item in schemas.split("pub struct ").collect::<Vec<_>>().windows(2) {
+            let is_covered = item[0].trim_end().ends_with("#[non_exhaustive]")
+                || item[0].contains("response_struct! {")
+                || item[0].contains("raw_object! {");
+            assert!(is_covered, "{}", item[1]);
+        }
+        for path in ["crates/types/src/schemas.rs", "crates/client/src/generated/datasets.rs"] {
+            let after = signatures(&text(&changed(), path));
+            for signature in signatures(&text(&before, path)) {
+                assert!(after.contains(&signature), "{path}: `{signature}` has changed");
+            }
+        }
+        let added = signatures(&text(&changed(), "crates/types/src/schemas.rs"));
+
+        assert!(added.iter().any(|signature| signature.starts_with("labels(")), "{added:#?}");
+    }
+
     #[test]
     fn outputs_are_deterministic() {
         let document = load(&root().join(emit::DOCUMENT)).unwrap();

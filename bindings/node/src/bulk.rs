@@ -110,7 +110,7 @@ impl NativeClient {
 impl NativeClient {
     fn create(&self, dataset_id: String, options: CreateOptions) -> Result<NativeCreate, Error> {
         let (records, stream) = InputChannel::new(RECORD_BUFFER);
-        let stream = stream.map(SourceItem);
+        let stream = stream.map(new_record);
         let call = self.client.datasets().create_records(dataset_id, stream);
         let mut call = call
             .continue_on_error(options.continue_on_error)
@@ -150,7 +150,7 @@ impl NativeClient {
             call = call.max_file_bytes(bytes as u64);
         }
         if let Some(timeout) = options.timeout_ms {
-            call = call.timeout(from_milliseconds(timeout));
+            call = call.wait_timeout(from_milliseconds(timeout));
         }
         let (sender, progress) = progress_channel();
         if options.track_progress {
@@ -159,9 +159,6 @@ impl NativeClient {
         Ok(NativeImport { native: self.clone(), call: Mutex::new(Some(call)), chunks, progress })
     }
 }
-
-/// A record from the source, or the error of the source.
-struct SourceItem(io::Result<RecordJson>);
 
 /// Payload and properties of a record as JSON, or the reason why the record is invalid.
 struct RecordJson {
@@ -172,18 +169,17 @@ struct RecordJson {
     other_keys: Vec<String>,
 }
 
-impl IntoRecord for SourceItem {
-    fn into_record(self) -> Result<NewRecord, Error> {
-        match self.0 {
-            Ok(RecordJson { problem: Some(problem), .. }) => Err(NewRecord::invalid(problem)),
-            Ok(RecordJson { payload, properties, problem: None, other_keys }) => {
-                let record = NewRecord::new(Json(payload), Json(properties))?;
-                // In JavaScript, the fields of a record have names in camel case.
-                let is_field = |key: &str| DatasetRecord::FIELDS.contains(&&*snake_case(key));
-                Ok(record.with_other_keys(other_keys.into_iter().filter(|key| !is_field(key))))
-            }
-            Err(error) => Err::<NewRecord, _>(error).into_record(),
+/// Converts a record from the source, or the error of the source.
+fn new_record(item: io::Result<RecordJson>) -> Result<NewRecord, Error> {
+    match item {
+        Ok(RecordJson { problem: Some(problem), .. }) => Err(NewRecord::invalid(problem)),
+        Ok(RecordJson { payload, properties, problem: None, other_keys }) => {
+            let record = NewRecord::new(Json(payload), Json(properties))?;
+            // In JavaScript, the fields of a record have names in camel case.
+            let is_field = |key: &str| DatasetRecord::FIELDS.contains(&&*snake_case(key));
+            Ok(record.with_other_keys(other_keys.into_iter().filter(|key| !is_field(key))))
         }
+        Err(error) => Err::<NewRecord, _>(error).into_record(),
     }
 }
 

@@ -101,6 +101,11 @@ pub fn as_milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
+/// Converts a JavaScript number that was already checked to be an integer.
+pub fn to_i64(number: f64) -> i64 {
+    number as i64
+}
+
 /// Converts a JavaScript number that was already checked to be a non-negative integer.
 pub fn to_usize(number: f64) -> usize {
     number as usize

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use crate::client::NativeClient;
 use crate::encode::{Encode, EncodedResponse, Encoder, encode};
 use crate::failure::{CallResult, call_result};
-use crate::options::to_usize;
+use crate::options::{to_i64, to_usize};
 
 /// Options of a pager. Missing ones keep their defaults.
 #[napi(object, object_to_js = false)]
@@ -44,13 +44,13 @@ impl NativeClient {
             pager = pager.strict(strict);
         }
         if let Some(items) = page_size {
-            pager = pager.page_size(to_usize(items));
+            pager = pager.page_size(to_i64(items));
         }
         if let Some(pages) = prefetch {
             pager = pager.prefetch(to_usize(pages));
         }
         if let Some(items) = limit {
-            pager = pager.limit(to_usize(items));
+            pager = pager.limit(to_i64(items));
         }
         let counter = pager.clone();
         NativePager {

@@ -1,6 +1,6 @@
 //! Conversions of arguments that PyO3 does not provide.
 
-use mistral_datasets::{Error, IntoId, RawJson};
+use mistral_datasets::{Error, IntoId, RawJson, SealedId};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
@@ -19,6 +19,8 @@ impl Id {
         &self.0
     }
 }
+
+impl SealedId for Id {}
 
 impl IntoId for Id {
     fn into_id(self) -> String {

@@ -105,7 +105,7 @@ pub fn import_jsonl(
             call = call.max_file_bytes(number(bytes));
         }
         if let Some(Seconds(timeout)) = timeout {
-            call = call.timeout(timeout);
+            call = call.wait_timeout(timeout);
         }
         if let Some(report) = resume {
             call = call.resume(report);
@@ -139,10 +139,10 @@ struct Records {
 }
 
 impl Stream for Records {
-    type Item = InputItem;
+    type Item = Result<NewRecord, Error>;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<InputItem>> {
-        self.items.poll_next_unpin(context)
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.items.poll_next_unpin(context).map(|item| item.map(InputItem::into_record))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -162,9 +162,7 @@ impl InputItem {
             Self::Record(_) | Self::Failure => Err(input_failed()),
         }
     }
-}
 
-impl IntoRecord for InputItem {
     fn into_record(self) -> Result<NewRecord, Error> {
         match self {
             Self::Record(record) => record,

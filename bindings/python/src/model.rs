@@ -114,7 +114,10 @@ macro_rules! model {
             }
 
             fn to_wire(&self, py: Python<'_>) -> PyResult<types::$name> {
-                Ok(types::$name { $($field: self.$field.to_wire(py)?,)+ extra: self.extra.to_wire(py)? })
+                let mut wire = types::$name::empty();
+                $(wire.$field = self.$field.to_wire(py)?;)+
+                wire.extra = self.extra.to_wire(py)?;
+                Ok(wire)
             }
 
             fn repr(&self, py: Python<'_>) -> PyResult<String> {

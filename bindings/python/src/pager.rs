@@ -68,13 +68,13 @@ impl PagerOptions {
             pager = pager.strict(strict);
         }
         if let Some(size) = self.page_size {
-            pager = pager.page_size(number(size));
+            pager = pager.page_size(size);
         }
         if let Some(prefetch) = self.prefetch {
             pager = pager.prefetch(number(prefetch));
         }
         if let Some(limit) = self.limit {
-            pager = pager.limit(number(limit));
+            pager = pager.limit(limit);
         }
         pager
     }
@@ -110,7 +110,7 @@ pub fn create<T: IntoPython>(
         move |client: Client| {
             let pages = options.apply(call(&client)).pages();
             let batches = pages.map(|page| {
-                page.map(|page| Batch::new(page.number, Some(page.count), page.results))
+                page.map(|page| Batch::new(number(page.number), Some(page.count), page.results))
             });
             batches.boxed()
         }

@@ -7,6 +7,7 @@ use clap::Args;
 use mistral_datasets::{Client, RetryPolicy};
 
 use crate::error::CliError;
+use crate::seconds;
 
 /// The heading of these options in `--help`.
 const HEADING: &str = "Connection options";
@@ -30,22 +31,24 @@ pub struct ConnectionOptions {
         long,
         global = true,
         value_name = "SECONDS",
-        default_value_t = 300,
-        value_parser = clap::value_parser!(u64).range(1..=86_400),
+        default_value = "300",
+        value_parser = seconds::parse,
         help_heading = HEADING
     )]
-    timeout: u64,
+    timeout: Duration,
     /// The total time limit of a request including its retries, in seconds
+    ///
+    /// Uploads and downloads may take longer, and so may waiting for a task.
     #[arg(
         long,
         global = true,
         value_name = "SECONDS",
-        default_value_t = 600,
-        value_parser = clap::value_parser!(u64).range(1..=86_400),
+        default_value = "600",
+        value_parser = seconds::parse,
         help_heading = HEADING
     )]
-    deadline: u64,
-    /// The maximum number of retries after a transient failure [default: 4, and 9 per record in `records add`]
+    deadline: Duration,
+    /// The maximum number of retries after the first attempt of a request; 0 disables retries [default: 4, and 9 per record in `records add`]
     ///
     /// A write that the server may already have carried out is never retried.
     #[arg(
@@ -89,8 +92,8 @@ impl ConnectionOptions {
     /// process list.
     pub fn client(&self) -> Result<Client, CliError> {
         let mut builder = Client::builder()
-            .timeout(Duration::from_secs(self.timeout))
-            .deadline(Duration::from_secs(self.deadline))
+            .timeout(self.timeout)
+            .deadline(self.deadline)
             .retries(self.retry_policy())
             .user_agent(concat!("mistral-datasets-cli/", env!("CARGO_PKG_VERSION")));
         if let Some(url) = &self.server_url {

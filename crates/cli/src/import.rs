@@ -137,7 +137,7 @@ impl Import {
             .allow_unknown_keys(self.allow_unknown_keys)
             .compression(self.compression.into())
             .wait(!self.no_wait)
-            .timeout(self.wait.timeout())
+            .wait_timeout(self.wait.timeout())
             .resume(resume)
             .on_progress(bar.transfer_callback());
         let result = call.await;

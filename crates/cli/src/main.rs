@@ -18,6 +18,7 @@ mod progress;
 mod records;
 mod report_file;
 mod restore;
+mod seconds;
 mod serve;
 mod signals;
 mod tasks;

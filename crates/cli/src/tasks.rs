@@ -9,6 +9,7 @@ use mistral_datasets::{Client, TaskHandle};
 use crate::error::CliError;
 use crate::output::{self, Output};
 use crate::pagination::{self, PageOptions};
+use crate::seconds;
 
 /// Inspect import tasks
 #[derive(Debug, Subcommand)]
@@ -43,16 +44,16 @@ pub struct WaitOptions {
     #[arg(
         long,
         value_name = "SECONDS",
-        default_value_t = 1800,
-        value_parser = clap::value_parser!(u64).range(1..)
+        default_value = "1800",
+        value_parser = seconds::parse
     )]
-    wait_timeout: u64,
+    wait_timeout: Duration,
 }
 
 impl WaitOptions {
     /// Returns the maximum time to wait.
     pub fn timeout(&self) -> Duration {
-        Duration::from_secs(self.wait_timeout)
+        self.wait_timeout
     }
 }
 

@@ -11,10 +11,43 @@ use crate::error::{Error, ErrorKind};
 use crate::non_finite;
 use crate::strategy::Strategy;
 
+/// Supertraits that only this crate implements, and one that the Python binding implements for its own type of ids.
+pub mod sealed {
+    use uuid::Uuid;
+
+    /// Seals [`IntoId`](super::IntoId).
+    pub trait Id {}
+
+    impl Id for String {}
+    impl Id for &String {}
+    impl Id for &str {}
+    impl Id for Uuid {}
+    impl Id for &Uuid {}
+
+    /// Seals [`IntoOption`](super::IntoOption).
+    pub trait Option<T> {}
+
+    impl<T> Option<T> for T {}
+    impl<T> Option<T> for std::option::Option<T> {}
+    impl Option<String> for &str {}
+}
+
 /// A value that can be used as an id: a string or a [`Uuid`].
 ///
 /// If a UUID is required, an invalid string is rejected when the call is awaited.
-pub trait IntoId {
+///
+/// This trait is sealed: other crates cannot implement it.
+///
+/// ```compile_fail,E0277
+/// struct Name;
+///
+/// impl mistral_datasets::IntoId for Name {
+///     fn into_id(self) -> String {
+///         "refund-requests".to_owned()
+///     }
+/// }
+/// ```
+pub trait IntoId: sealed::Id {
     /// Returns the id as a string.
     fn into_id(self) -> String;
 }
@@ -50,7 +83,19 @@ impl IntoId for &Uuid {
 }
 
 /// A value for an optional argument: the value itself, or an `Option` of it.
-pub trait IntoOption<T> {
+///
+/// This trait is sealed: other crates cannot implement it.
+///
+/// ```compile_fail,E0277
+/// struct Name;
+///
+/// impl mistral_datasets::IntoOption<String> for Name {
+///     fn into_option(self) -> Option<String> {
+///         None
+///     }
+/// }
+/// ```
+pub trait IntoOption<T>: sealed::Option<T> {
     /// Returns the value, if any.
     fn into_option(self) -> Option<T>;
 }

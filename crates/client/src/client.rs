@@ -3,24 +3,18 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mistral_datasets_core_client as core;
 use mistral_datasets_types::ErrorResponse;
+use reqwest::header::HeaderValue;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::config::{ClientBuilder, Options, Settings, parse_server_url};
 use crate::error::{Error, ErrorKind};
-use crate::transport::{
-    CallContext, CallSender, ConnectionSettings, EXTRA_CERTIFICATES, Proxies, Transport,
-    tls_configuration,
-};
+use crate::transport::{CallContext, CallSender, ConnectionSettings, Transport};
 
 const DEFAULT_SERVER_URL: &str = "https://api.mistral.ai";
-
-/// The maximum time to establish a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client of the API.
 ///
@@ -55,29 +49,27 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration) if the API key is missing, the API key or a header contains invalid
-    /// characters, the server URL or proxy URL is invalid, the timeout or deadline is 0, or the CA certificates are not valid
-    /// PEM.
+    /// characters, the server URL or proxy URL is invalid, a timeout or the deadline is 0, a certificate is not valid PEM, or
+    /// options of connections are set in addition to [`http_client`](Self::http_client).
     pub fn build(self) -> Result<Client, Error> {
-        let Self { options, user_agent, proxy, ca_certificates, certificate_variables } =
-            self.with_environment();
+        let Self { options, user_agent, http_client, connection } = self.with_environment();
         let settings =
             Settings::new(options.api_key.as_deref().unwrap_or_default())?.with(&options)?;
         let server_url =
             parse_server_url(options.server_url.as_deref().unwrap_or(DEFAULT_SERVER_URL))?;
 
-        let certificate_variables = [&[EXTRA_CERTIFICATES], &certificate_variables[..]].concat();
         let own_product = concat!("mistral-datasets/", env!("CARGO_PKG_VERSION"));
         let user_agent = match user_agent {
             Some(product) => format!("{product} {own_product}"),
             None => own_product.to_owned(),
         };
-        let connection_settings = ConnectionSettings {
-            user_agent,
-            connect_timeout: CONNECT_TIMEOUT.min(settings.timeout),
-            tls: tls_configuration(ca_certificates.as_deref(), certificate_variables)?,
-            proxies: Arc::new(Proxies::new(&proxy)?),
-        };
-        let transport = Transport::new(connection_settings, settings)?;
+        let user_agent = HeaderValue::try_from(user_agent).map_err(|_| {
+            Error::configuration(
+                "`user_agent` contains characters that are not allowed in a header",
+            )
+        })?;
+        let connections = ConnectionSettings::new(&connection, http_client, settings.timeout)?;
+        let transport = Transport::new(connections, user_agent, settings)?;
         let shared = Arc::<Shared>::default();
         let cancelled = shared.closed.clone();
         Ok(Inner { transport, server_url, shared, cancelled }.into())
@@ -139,6 +131,8 @@ impl Client {
     }
 
     /// Returns a client that uses its own connections and shares everything else with this one.
+    ///
+    /// An HTTP client that was [given](ClientBuilder::http_client) to the builder is still shared.
     ///
     /// A connection is driven by the runtime in which it was opened, and stalls when that runtime stops. Programs with more than
     /// one runtime should therefore use one such client per runtime.

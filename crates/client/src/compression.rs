@@ -1,12 +1,16 @@
 //! Detects the compression of JSONL and decompresses it.
 
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, Cursor, Read};
 use std::str::FromStr;
 
-use flate2::bufread::GzDecoder;
-
 use crate::error::{Error, ErrorKind};
+
+#[cfg(feature = "compression")]
+mod decompress;
+
+#[cfg(feature = "compression")]
+use decompress::{gzip_reader, zstd_reader};
 
 /// The first bytes of a gzip member.
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -17,14 +21,10 @@ const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// The first bytes of a zstd frame with metadata, which decoders skip. The low half of the first byte may have any value.
 const ZSTD_SKIPPABLE: &[u8] = &[0x50, 0x2a, 0x4d, 0x18];
 
-/// The largest window of a zstd frame that is accepted, as a power of two: the maximum of the format's reference implementation,
-/// which `zstd --long=31` uses. The memory is only allocated for frames that need it.
-const ZSTD_WINDOW_LOG_MAX: u32 = if cfg!(target_pointer_width = "64") { 31 } else { 30 };
-
-/// The number of compressed bytes that are buffered.
-const BUFFER_SIZE: usize = 64 << 10;
-
 /// The compression format of a JSONL source or export.
+///
+/// gzip and zstd require the feature `compression`, which is on by default. Without it, compressed content is detected and
+/// refused.
 ///
 /// ```
 /// use mistral_datasets::Compression;
@@ -80,12 +80,8 @@ impl Compression {
         let detected = self.detect(&first);
         let content = Cursor::new(first).chain(content);
         let content: Box<dyn Read + Send> = match detected {
-            Self::Gzip => Box::new(GzipReader::new(content)),
-            Self::Zstd => {
-                let mut decoder = zstd::stream::read::Decoder::new(content)?;
-                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
-                Box::new(ZstdReader(decoder))
-            }
+            Self::Gzip => gzip_reader(content)?,
+            Self::Zstd => zstd_reader(content)?,
             Self::Auto | Self::None => Box::new(content),
         };
         Ok((detected, content))
@@ -97,68 +93,6 @@ fn is_skippable(first: &[u8]) -> bool {
     first.len() >= ZSTD_SKIPPABLE.len()
         && first[0] & 0xf0 == ZSTD_SKIPPABLE[0]
         && first[1..ZSTD_SKIPPABLE.len()] == ZSTD_SKIPPABLE[1..]
-}
-
-/// Decompresses all members of a gzip file. Zeros after a member are skipped, because tapes and block devices pad files with
-/// them.
-struct GzipReader<R> {
-    /// `None` after the last member.
-    member: Option<GzDecoder<BufReader<R>>>,
-}
-
-impl<R: Read> GzipReader<R> {
-    fn new(content: R) -> Self {
-        let content = BufReader::with_capacity(BUFFER_SIZE, content);
-        Self { member: Some(GzDecoder::new(content)) }
-    }
-}
-
-impl<R: Read> Read for GzipReader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(member) = &mut self.member {
-            let read = member.read(buffer)?;
-            if read > 0 || buffer.is_empty() {
-                return Ok(read);
-            }
-            let content = self.member.take().map(GzDecoder::into_inner);
-            let Some(mut content) = content else { break };
-            if !skip_zeros(&mut content)? {
-                self.member = Some(GzDecoder::new(content));
-            }
-        }
-        Ok(0)
-    }
-}
-
-/// Skips zeros. Returns whether the content has ended.
-fn skip_zeros(content: &mut impl BufRead) -> io::Result<bool> {
-    loop {
-        let buffered = content.fill_buf()?;
-        let zeros = buffered.iter().take_while(|byte| **byte == 0).count();
-        let (is_end, has_more) = (buffered.is_empty(), zeros < buffered.len());
-        content.consume(zeros);
-        if is_end || has_more {
-            return Ok(is_end);
-        }
-    }
-}
-
-/// Decompresses zstd, and explains what to do if a frame needs a larger window than this platform supports.
-struct ZstdReader<R: Read>(zstd::stream::read::Decoder<'static, BufReader<R>>);
-
-impl<R: Read> Read for ZstdReader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).map_err(|error| {
-            if !error.to_string().contains("too much memory") {
-                return error;
-            }
-            let message = format!(
-                "{error}; compress it again with a window of at most 2^{ZSTD_WINDOW_LOG_MAX} bytes \
-                 (`zstd --long={ZSTD_WINDOW_LOG_MAX}`)"
-            );
-            io::Error::new(error.kind(), message)
-        })
-    }
 }
 
 impl fmt::Display for Compression {
@@ -178,10 +112,30 @@ impl FromStr for Compression {
     }
 }
 
-#[cfg(test)]
+#[cfg(not(feature = "compression"))]
+fn gzip_reader(_: impl Read) -> io::Result<Box<dyn Read + Send>> {
+    Err(unsupported(Compression::Gzip))
+}
+
+#[cfg(not(feature = "compression"))]
+fn zstd_reader(_: impl Read) -> io::Result<Box<dyn Read + Send>> {
+    Err(unsupported(Compression::Zstd))
+}
+
+/// Returns the error of a program that is built without compression.
+#[cfg(not(feature = "compression"))]
+pub(crate) fn unsupported(compression: Compression) -> io::Error {
+    let message = format!(
+        "this program is built without {compression}; enable the feature `compression` of the crate `mistral-datasets`"
+    );
+    io::Error::new(io::ErrorKind::Unsupported, message)
+}
+
+#[cfg(all(test, feature = "compression"))]
 mod tests {
     use std::io::Write;
 
+    use super::decompress::BUFFER_SIZE;
     use super::*;
 
     const TEXT: &[u8] = b"{\"messages\": []}\n";

@@ -1,7 +1,7 @@
 //! A client for Mistral's observability datasets API: datasets of conversations, their records, import tasks, exports and
 //! the files that imports read.
 //!
-//! Every operation is a method of a resource handle. Required inputs are arguments, optional inputs are setters, and
+//! Every operation is a method of a resource handle. Required inputs are arguments, optional inputs are methods of the call, and
 //! `.await` sends the request:
 //!
 //! ```no_run
@@ -25,8 +25,28 @@
 //! # }
 //! ```
 //!
-//! With the `local` feature, `Client::local` starts a server in this process and returns a client for it, for tests and for
-//! working offline. The `testing` module adds fault injection and access to the recorded requests.
+//! # Features
+//!
+//! | feature | default | purpose |
+//! |---|---|---|
+//! | `compression` | yes | Reads and writes JSONL that is compressed with gzip or zstd, and accepts compressed responses. |
+//! | `rustls` | yes | TLS with rustls and the certificates of the system. ring is the cryptography provider, unless the program has installed another one for the process. |
+//! | `rustls-no-provider` | | Like `rustls`, without ring: the program must install a provider before it builds a client. |
+//! | `native-tls` | | TLS with the library of the system, if neither of the features for rustls is on. |
+//! | `local` | | `Client::local`, which starts a server in this process, for tests and for working offline, and the `testing` module, with fault injection and access to the recorded requests. |
+//! | `schemars` | | `schemars::JsonSchema` for the types of the API. |
+//!
+//! Without a feature for TLS, only `http://` servers can be called, unless the program gives the client its own
+//! [`reqwest::Client`]; see [`ClientBuilder::http_client`].
+//!
+//! # Public dependencies
+//!
+//! These crates are part of the public API, so a new major version of one of them is a breaking change here:
+//! [`bytes`](::bytes) (contents), [`chrono`](https://docs.rs/chrono) (timestamps), [`futures`](::futures) (streams),
+//! [`http`](::http) (headers), [`reqwest`] (re-exported; an HTTP client of the program), [`serde`](::serde) (arguments),
+//! [`serde_json`](::serde_json) (errors of raw JSON), [`tokio`](::tokio) (readers and writers), [`tokio-util`](::tokio_util)
+//! (cancellation tokens) and [`uuid`](::uuid) (IDs); with `local`, `mistral-datasets-server` (configuration), and with
+//! `schemars`, `schemars`. All others are private.
 //!
 //! # Guarantees
 //!
@@ -35,6 +55,8 @@
 //! - Responses are decoded leniently: unknown fields are collected in `extra`, and unknown enum values become `Other`.
 //! - Arguments that violate a limit are rejected before anything is sent, with [`ErrorKind::Validation`].
 //! - No error, log line or `Debug` output contains an API key, the query of a presigned link or conversation text.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // The modules form layers. A module uses only modules of its own layer and of the layers before it:
 //
@@ -81,6 +103,8 @@ mod local;
 #[cfg(feature = "local")]
 pub mod testing;
 
+#[doc(hidden)]
+pub use argument::sealed::Id as SealedId;
 pub use argument::{IntoId, IntoOption};
 pub use bulk::{CreateRecords, ImportJsonl, IntoRecord, Jsonl, NewRecord};
 pub use client::Client;
@@ -101,6 +125,7 @@ pub use pager::{Items, Page, Pager, Pages};
 #[doc(hidden)]
 pub use path::looks_like_jsonl;
 pub use progress::Progress;
+pub use reqwest;
 pub use strategy::Strategy;
 pub use task::{RefreshTask, TaskHandle, Wait};
 pub use transport::{RawResponse, SingleRequest, WithResponse};
@@ -108,7 +133,7 @@ pub use transport::{RawResponse, SingleRequest, WithResponse};
 /// The result type of every call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Compiles the example in the README.
-#[cfg(doctest)]
+/// Runs the examples in the README.
+#[cfg(all(doctest, feature = "local"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

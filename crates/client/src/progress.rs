@@ -25,6 +25,21 @@ pub struct Progress {
     pub total_records: Option<u64>,
 }
 
+impl Progress {
+    /// Creates the first update of a phase, for tests of callbacks. Set its fields for later updates.
+    ///
+    /// ```
+    /// use mistral_datasets::Progress;
+    ///
+    /// let mut progress = Progress::new("export");
+    /// progress.records = 500;
+    /// assert_eq!((progress.records, progress.total_records), (500, None));
+    /// ```
+    pub fn new(phase: &'static str) -> Self {
+        Self { phase, bytes: 0, total_bytes: None, records: 0, total_records: None }
+    }
+}
+
 /// The minimum time between two updates within a phase. The start and end of a phase are always reported.
 const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -41,8 +56,7 @@ struct ReporterState {
 impl ProgressReporter {
     /// Creates a reporter for a callback.
     pub(crate) fn new(callback: impl FnMut(&Progress) + Send + 'static) -> Self {
-        let progress =
-            Progress { phase: "", bytes: 0, total_bytes: None, records: 0, total_records: None };
+        let progress = Progress::new("");
         let callback = Box::new(callback);
         Self(Some(Arc::new(Mutex::new(ReporterState {
             callback,
@@ -59,7 +73,7 @@ impl ProgressReporter {
         total_records: Option<u64>,
     ) {
         self.change(true, |progress| {
-            *progress = Progress { phase, bytes: 0, total_bytes, records: 0, total_records };
+            *progress = Progress { total_bytes, total_records, ..Progress::new(phase) };
         });
     }
 

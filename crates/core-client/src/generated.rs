@@ -262,7 +262,7 @@ impl Client {
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
-    /// Updates the name or description of a dataset. Fields that are omitted or null remain unchanged.
+    /// Updates the name or description of a dataset. Fields that are `None` remain unchanged.
     ///
     /// Sends a `PATCH` request to `/v1/observability/datasets/{dataset_id}`
     ///

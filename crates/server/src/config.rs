@@ -82,6 +82,9 @@ options! {
         /// nothing is recorded and no fault can be injected. Default: `true`. Set it to `false` if not everyone who has a key may
         /// affect the server's behaviour.
         pub test_routes: bool = true,
+        /// Whether `/docs` is served, a page for reading and trying the API. It requires the Cargo feature `explorer`; without
+        /// it, `/docs` is an unknown route whatever this option is. Default: `true`.
+        pub explorer: bool = true,
     }
 }
 
@@ -107,6 +110,7 @@ impl fmt::Debug for ServerConfig {
             .field("keep_uploads", &self.keep_uploads)
             .field("erase_delay", &self.erase_delay)
             .field("test_routes", &self.test_routes)
+            .field("explorer", &self.explorer)
             .finish_non_exhaustive()
     }
 }

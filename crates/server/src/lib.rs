@@ -9,6 +9,13 @@
 //!
 //! To test how a client handles failures, inject faults with `POST /local/v1/faults` and read the received requests with
 //! `GET /local/v1/requests`. The README of the crate describes both.
+//!
+//! # Features
+//!
+//! - `explorer`: serves `/docs`, a page for reading and trying the API (Swagger UI). Off by default, because it adds 490 kB to a
+//!   program; on in the command `mistral-datasets`. Without it, `/docs` is an unknown route.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // Layers, from top to bottom. A module imports only from those below it; `layers.rs` checks this.
 //

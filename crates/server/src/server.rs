@@ -251,7 +251,7 @@ impl Server {
             dropped_log_lines: config.dropped_log_lines,
             has_own_listener: addresses.admin.is_some(),
         };
-        let routers = Routers::new(&app, admin, testing, &cors, &addresses);
+        let routers = Routers::new(&app, admin, testing, &cors, &addresses, config.explorer);
         let limits = AddressLimits::new(&config.limits, config.behind_proxy);
         let net = NetContext {
             limiter: Limiter::new(config.limits),

@@ -82,6 +82,13 @@ macro_rules! open_enum {
             }
         }
 
+        impl crate::empty::Empty for $name {
+            fn empty() -> Self {
+                Self::from(Self::KNOWN[0])
+            }
+        }
+
+        #[cfg(feature = "schemars")]
         impl schemars::JsonSchema for $name {
             fn schema_name() -> std::borrow::Cow<'static, str> {
                 stringify!($name).into()

@@ -58,6 +58,11 @@ impl RawJson {
         serde_json::value::to_raw_value(value).map(Self::valid)
     }
 
+    /// Creates an empty object.
+    pub(crate) fn empty_object() -> Self {
+        Self(Text::Copied("{}".into()))
+    }
+
     fn valid(value: Box<RawValue>) -> Self {
         Self(Text::Valid(value))
     }
@@ -152,6 +157,7 @@ impl fmt::Debug for RawJson {
     }
 }
 
+#[cfg(feature = "schemars")]
 impl schemars::JsonSchema for RawJson {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "RawJson".into()
@@ -167,6 +173,7 @@ impl schemars::JsonSchema for RawJson {
 }
 
 /// Joins the lines of a doc comment.
+#[cfg(feature = "schemars")]
 pub(crate) fn joined(lines: &[&str]) -> String {
     lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
 }
@@ -205,7 +212,16 @@ macro_rules! raw_object {
             }
         }
 
-        impl JsonSchema for $name {
+        impl crate::empty::Empty for $name {
+            fn empty() -> Self {
+                let fields: &[(&str, &str, &str)] =
+                    &[$((stringify!($need), $field, stringify!($ty))),*];
+                Self(crate::raw_json::empty_fields(fields))
+            }
+        }
+
+        #[cfg(feature = "schemars")]
+        impl schemars::JsonSchema for $name {
             fn schema_name() -> std::borrow::Cow<'static, str> {
                 stringify!($name).into()
             }
@@ -232,7 +248,23 @@ macro_rules! raw_object {
 
 pub(crate) use raw_object;
 
+/// Returns an object with an empty value for each required field. The fields are `(need, name, type)`.
+pub(crate) fn empty_fields(fields: &[(&str, &str, &str)]) -> RawJson {
+    let mut object = serde_json::Map::new();
+    for (_, name, ty) in fields.iter().filter(|(need, ..)| *need == "required") {
+        let value = match *ty {
+            "array_of_objects" => serde_json::json!([]),
+            "object" => serde_json::json!({}),
+            _ => serde_json::json!(""),
+        };
+        object.insert((*name).to_owned(), value);
+    }
+    // A map of JSON values can always be serialized.
+    RawJson::from_value(&object).unwrap_or_else(|_| RawJson::empty_object())
+}
+
 /// Adds a known field to the JSON schema of a raw object.
+#[cfg(feature = "schemars")]
 pub(crate) fn add_field(
     schema: &mut schemars::Schema,
     required: bool,

@@ -13,6 +13,8 @@ pub type Extra = BTreeMap<String, RawJson>;
 
 /// Declares a response type with an `extra` field for unknown fields.
 ///
+/// The type is `#[non_exhaustive]`, so that the API may gain fields without a breaking release.
+///
 /// Optional fields may be missing or null. When serialized, absent optional fields are written as null, and unknown fields
 /// follow the known fields. A derived `Deserialize` with `#[serde(flatten)]` cannot be used, because flattening buffers values
 /// in a form that does not preserve raw JSON.
@@ -24,17 +26,43 @@ macro_rules! response_struct {
         }
     ) => {
         $(#[$meta])*
-        #[derive(JsonSchema)]
+        #[non_exhaustive]
+        #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
         pub struct $name {
             $($(#[$field_meta])* pub $field: $ty,)+
             /// Fields that are not in the OpenAPI document.
-            #[schemars(skip)]
+            #[cfg_attr(feature = "schemars", schemars(skip))]
             pub extra: crate::Extra,
         }
 
         impl $name {
             /// The names of the fields in the OpenAPI document.
             pub const FIELDS: &'static [&'static str] = &[$($wire),+];
+
+            /// Reads a value from JSON, as leniently as the client reads a response.
+            ///
+            /// # Errors
+            /// Fails if the text is not valid JSON for this type. The error contains the line and column, and no content.
+            pub fn from_json(json: &str) -> Result<Self, serde_json::Error> {
+                serde_json::from_str(json)
+            }
+
+            /// Creates a value without content, whose fields can then be set. This is how a test makes a response.
+            ///
+            /// IDs are nil UUIDs, times are the Unix epoch, numbers are 0, enums have their first value, and everything else is
+            /// empty. Fields that a later version adds are filled in the same way.
+            pub fn empty() -> Self {
+                <Self as crate::empty::Empty>::empty()
+            }
+        }
+
+        impl crate::empty::Empty for $name {
+            fn empty() -> Self {
+                Self {
+                    $($field: crate::empty::Empty::empty(),)+
+                    extra: crate::Extra::new(),
+                }
+            }
         }
 
         impl Serialize for $name {

@@ -4,7 +4,6 @@
 //! The wire types of the API, one for each schema of the document, by the same names.
 
 use chrono::{DateTime, Utc};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -43,7 +42,7 @@ response_struct! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct DatasetPage {
         /// Datasets on this page.
-        #[schemars(default)]
+        #[cfg_attr(feature = "schemars", schemars(default))]
         optional "results" results: Vec<Dataset>,
         /// Total number of datasets.
         required_integer "count" count: i64,
@@ -64,27 +63,73 @@ response_struct! {
 }
 
 /// Name and description of a new dataset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct CreateDatasetRequest {
     /// Name of the dataset.
-    #[schemars(length(min = 5, max = 50))]
+    #[cfg_attr(feature = "schemars", schemars(length(min = 5, max = 50)))]
     pub name: String,
     /// Description of the dataset.
-    #[schemars(length(max = 200))]
+    #[cfg_attr(feature = "schemars", schemars(length(max = 200)))]
     pub description: String,
 }
 
+impl CreateDatasetRequest {
+    /// Creates a request with the required fields.
+    pub fn new(name: impl Into<String>, description: impl Into<String>) -> Self {
+        Self { name: name.into(), description: description.into() }
+    }
+}
+
 /// Fields of a dataset to update.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct UpdateDatasetRequest {
-    /// New name; unchanged if omitted or null.
+    /// New name; unchanged if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 5, max = 50))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(description = "New name; unchanged if omitted or null.")
+    )]
+    #[cfg_attr(feature = "schemars", schemars(length(min = 5, max = 50)))]
     pub name: Option<String>,
-    /// New description; unchanged if omitted or null.
+    /// New description; unchanged if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 200))]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(description = "New description; unchanged if omitted or null.")
+    )]
+    #[cfg_attr(feature = "schemars", schemars(length(max = 200)))]
     pub description: Option<String>,
+}
+
+impl Default for UpdateDatasetRequest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl UpdateDatasetRequest {
+    /// Creates a request without optional fields.
+    pub fn new() -> Self {
+        Self { name: None, description: None }
+    }
+
+    /// Sets the optional field `name`.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Sets the optional field `description`.
+    #[must_use]
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
 }
 
 raw_object! {
@@ -144,7 +189,7 @@ response_struct! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct RecordPage {
         /// Records on this page.
-        #[schemars(default)]
+        #[cfg_attr(feature = "schemars", schemars(default))]
         optional "results" results: Vec<DatasetRecord>,
         /// Total number of records.
         required_integer "count" count: i64,
@@ -165,7 +210,9 @@ response_struct! {
 }
 
 /// Conversation and properties of a new record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct CreateRecordRequest {
     /// The conversation, as an object with `messages`.
     pub payload: ConversationPayload,
@@ -174,67 +221,156 @@ pub struct CreateRecordRequest {
     /// Origin of the record, `DIRECT_INPUT` (default) or `TELEMETRY_SPAN`. Servers of the
     /// first API generation ignore this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("enum" = ["DIRECT_INPUT", "TELEMETRY_SPAN"]))]
+    #[cfg_attr(feature = "schemars", schemars(extend("enum" = ["DIRECT_INPUT", "TELEMETRY_SPAN"])))]
     pub source: Option<RecordSource>,
 }
 
+impl CreateRecordRequest {
+    /// Creates a request with the required fields.
+    pub fn new(
+        payload: impl Into<ConversationPayload>,
+        properties: impl Into<RecordProperties>,
+    ) -> Self {
+        Self { payload: payload.into(), properties: properties.into(), source: None }
+    }
+
+    /// Sets the optional field `source`.
+    #[must_use]
+    pub fn source(mut self, source: impl Into<RecordSource>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
 /// New payload of a record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct UpdateRecordPayloadRequest {
     /// The conversation, as an object with `messages`.
     pub payload: ConversationPayload,
 }
 
+impl UpdateRecordPayloadRequest {
+    /// Creates a request with the required fields.
+    pub fn new(payload: impl Into<ConversationPayload>) -> Self {
+        Self { payload: payload.into() }
+    }
+}
+
 /// New properties of a record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct UpdateRecordPropertiesRequest {
     /// Custom metadata of the record; may be empty.
     pub properties: RecordProperties,
 }
 
+impl UpdateRecordPropertiesRequest {
+    /// Creates a request with the required fields.
+    pub fn new(properties: impl Into<RecordProperties>) -> Self {
+        Self { properties: properties.into() }
+    }
+}
+
 /// Records to delete.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct BulkDeleteRecordsRequest {
     /// IDs of the records to delete.
-    #[schemars(length(min = 1, max = 500))]
+    #[cfg_attr(feature = "schemars", schemars(length(min = 1, max = 500)))]
     pub dataset_record_ids: Vec<Uuid>,
 }
 
+impl BulkDeleteRecordsRequest {
+    /// Creates a request with the required fields.
+    pub fn new(dataset_record_ids: impl IntoIterator<Item = Uuid>) -> Self {
+        Self { dataset_record_ids: dataset_record_ids.into_iter().collect() }
+    }
+}
+
 /// Campaign to import.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ImportFromCampaignRequest {
     /// ID of the campaign to import from.
     pub campaign_id: Uuid,
 }
 
+impl ImportFromCampaignRequest {
+    /// Creates a request with the required fields.
+    pub fn new(campaign_id: Uuid) -> Self {
+        Self { campaign_id }
+    }
+}
+
 /// Chat completion events to import.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ImportFromExplorerRequest {
     /// IDs of the events to import.
-    #[schemars(length(max = 500))]
+    #[cfg_attr(feature = "schemars", schemars(length(max = 500)))]
     pub completion_event_ids: Vec<String>,
 }
 
+impl ImportFromExplorerRequest {
+    /// Creates a request with the required fields.
+    pub fn new(completion_event_ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { completion_event_ids: completion_event_ids.into_iter().map(Into::into).collect() }
+    }
+}
+
 /// File to import.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ImportFromFileRequest {
     /// ID of the uploaded JSONL file.
     pub file_id: String,
 }
 
+impl ImportFromFileRequest {
+    /// Creates a request with the required fields.
+    pub fn new(file_id: impl Into<String>) -> Self {
+        Self { file_id: file_id.into() }
+    }
+}
+
 /// Playground conversations to import.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ImportFromPlaygroundRequest {
     /// IDs of the conversations to import; may be empty.
     pub conversation_ids: Vec<String>,
 }
 
+impl ImportFromPlaygroundRequest {
+    /// Creates a request with the required fields.
+    pub fn new(conversation_ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { conversation_ids: conversation_ids.into_iter().map(Into::into).collect() }
+    }
+}
+
 /// Records to copy from other datasets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ImportFromDatasetRecordsRequest {
     /// IDs of the records to copy.
-    #[schemars(length(min = 1, max = 10000))]
+    #[cfg_attr(feature = "schemars", schemars(length(min = 1, max = 10000)))]
     pub dataset_record_ids: Vec<Uuid>,
+}
+
+impl ImportFromDatasetRecordsRequest {
+    /// Creates a request with the required fields.
+    pub fn new(dataset_record_ids: impl IntoIterator<Item = Uuid>) -> Self {
+        Self { dataset_record_ids: dataset_record_ids.into_iter().collect() }
+    }
 }
 
 open_enum! {
@@ -307,7 +443,7 @@ response_struct! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct TaskPage {
         /// Import tasks on this page.
-        #[schemars(default)]
+        #[cfg_attr(feature = "schemars", schemars(default))]
         optional "results" results: Vec<ImportTask>,
         /// Total number of import tasks.
         required_integer "count" count: i64,
@@ -352,20 +488,36 @@ raw_object! {
 }
 
 /// Judge to evaluate a record with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct JudgeRecordRequest {
     /// Definition of the judge.
     pub judge_definition: JudgeDefinition,
 }
 
+impl JudgeRecordRequest {
+    /// Creates a request with the required fields.
+    pub fn new(judge_definition: impl Into<JudgeDefinition>) -> Self {
+        Self { judge_definition: judge_definition.into() }
+    }
+}
+
 /// Answer of a judge: one of its classes, or a number.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum JudgeAnswer {
     /// A string.
     String(String),
     /// A number.
     Number(f64),
+}
+
+impl crate::empty::Empty for JudgeAnswer {
+    fn empty() -> Self {
+        JudgeAnswer::String(crate::empty::Empty::empty())
+    }
 }
 
 response_struct! {
@@ -526,6 +678,7 @@ response_struct! {
 }
 
 /// Returns the JSON schema of every type in this module, with its name.
+#[cfg(feature = "schemars")]
 pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
     vec![
         ("Dataset", schemars::schema_for!(Dataset)),

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use mistral_datasets::{ErrorKind, Upload, types};
+use mistral_datasets::{ErrorKind, Upload};
 use mistral_datasets_tests::{Fixture, plain_http};
 use serde_json::json;
 
@@ -56,9 +56,9 @@ async fn list_files() {
 async fn retrieve_file() {
     let fixture = Fixture::start().await;
     let uploaded = fixture.client.files().upload(Upload::bytes("a.jsonl", TEXT)).await.unwrap();
-    let retrieved = fixture.client.files().retrieve(&uploaded.id).await.unwrap();
-    assert_eq!(retrieved.deleted, Some(false));
-    assert_eq!(types::File { deleted: None, ..retrieved }, uploaded);
+    let mut retrieved = fixture.client.files().retrieve(&uploaded.id).await.unwrap();
+    assert_eq!(retrieved.deleted.take(), Some(false));
+    assert_eq!(retrieved, uploaded);
 }
 
 #[tokio::test]

@@ -2,16 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 use mistral_datasets::{Client, ClientBuilder, Error, ErrorKind, LocalData, RetryPolicy};
-use mistral_datasets_tests::{CannedResponse, CannedServer, Fixture};
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use mistral_datasets_tests::tls::{self_signed, server_config};
+use mistral_datasets_tests::{CannedResponse, CannedServer, Fixture, tls};
 
 const DIRECT: &str = r#"{"datasets": {"count": 1}}"#;
 const PROXIED: &str = r#"{"datasets": {"count": 2}}"#;
@@ -171,63 +167,12 @@ async fn proxy_authentication_errors() {
     }
 }
 
-/// Creates a self-signed certificate with the defaults of OpenSSL, which mark it as an authority.
-fn self_signed(directory: &Path, name: &str) -> ServerConfig {
-    let status = Command::new("openssl")
-        .current_dir(directory)
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=localhost",
-        ])
-        .args(["-addext", "subjectAltName=DNS:localhost"])
-        .args(["-keyout", &format!("{name}.key"), "-out", &format!("{name}.pem")])
-        .stderr(Stdio::null())
-        .status();
-    assert!(status.expect("openssl is installed").success());
-    let certificate = CertificateDer::from_pem_file(directory.join(format!("{name}.pem"))).unwrap();
-    let key = PrivateKeyDer::from_pem_file(directory.join(format!("{name}.key"))).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap()
-}
-
-/// Starts a TLS server that sends a list of datasets to every request.
-fn tls_server(config: ServerConfig) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let config = Arc::new(config);
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let mut connection = rustls::ServerConnection::new(config.clone()).unwrap();
-            let mut tls = rustls::Stream::new(&mut connection, &mut stream);
-            if tls.read(&mut [0; 65536]).is_ok_and(|length| length > 0) {
-                let length = DIRECT.len();
-                let _ = write!(tls, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{DIRECT}");
-            } else {
-                // Sends the alert about the failed handshake.
-                let _ = connection.complete_io(&mut stream);
-            }
-        }
-    });
-    port
-}
-
 #[tokio::test]
 async fn certificate_problems_are_explained() {
     let directory = tempfile::tempdir().unwrap();
-    let port = tls_server(self_signed(directory.path(), "own"));
+    self_signed(directory.path(), "own");
     self_signed(directory.path(), "other");
+    let port = tls::serve(server_config(directory.path(), "own"), DIRECT);
     let url = format!("https://localhost:{port}");
     let pem = |name: &str| std::fs::read(directory.path().join(format!("{name}.pem"))).unwrap();
     let with = |url: &str, name| builder(url).ca_certificates(pem(name));
@@ -279,7 +224,8 @@ async fn wrong_server_urls_have_hints() {
     assert_eq!(list(builder(plain.url())).await.unwrap(), 1);
 
     let directory = tempfile::tempdir().unwrap();
-    let rustls = tls_server(self_signed(directory.path(), "own"));
+    self_signed(directory.path(), "own");
+    let rustls = tls::serve(server_config(directory.path(), "own"), DIRECT);
     let go = raw_server(
         b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
     );

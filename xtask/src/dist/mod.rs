@@ -165,9 +165,7 @@ impl Build<'_> {
         let inherited = std::env::var_os("PATH").unwrap_or_default();
         let paths = std::iter::once(own).chain(std::env::split_paths(&inherited));
         let paths = std::env::join_paths(paths).unwrap_or(inherited.clone());
-        Step::new(name, program)
-            .env("PATH", paths)
-            .current_dir(self.root)
+        Step::new(name, program).env("PATH", paths).current_dir(self.root)
     }
 
     /// Adds the environment of compilers to a step: the target directory, and on Linux Zig as C compiler and linker.

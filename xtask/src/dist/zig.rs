@@ -33,10 +33,8 @@ pub fn environment(build: &Build, tools: &Path) -> Result<Vec<(String, PathBuf)>
             zig_target(rust)
         ),
     )?;
-    let archiver = write_script(
-        &directory.join("ar"),
-        &format!("exec \"{python}\" -m ziglang ar \"$@\"\n"),
-    )?;
+    let archiver =
+        write_script(&directory.join("ar"), &format!("exec \"{python}\" -m ziglang ar \"$@\"\n"))?;
     let lower = rust.replace('-', "_");
     Ok(vec![
         (format!("CARGO_TARGET_{}_LINKER", lower.to_uppercase()), compiler.clone()),

@@ -129,7 +129,7 @@ fn doc_lines(attribute: syn::Attribute) -> Vec<syn::Attribute> {
     lines
         .lines()
         .map(|line| {
-            let line = format!(" {}", line.trim());
+            let line = format!(" {}", rust_text::rust_words(line.trim()));
             syn::parse_quote!(#[doc = #line])
         })
         .collect()

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use super::preamble;
-use super::rust_text::{self, doc, field_type, identifier, indented, is_eq, pascal, value_type};
+use super::rust_text::{
+    self, doc, field_type, identifier, indented, is_eq, pascal, rust_words, value_type,
+};
 use crate::model::{Field, Kind, Model, Role, Schema, Type};
 
 /// Emits `schemas.rs`.
@@ -11,7 +13,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
     let mut text = preamble("//");
     text.push_str(
         "\n//! The wire types of the API, one for each schema of the document, by the same names.\n\n\
-         use chrono::{DateTime, Utc};\nuse schemars::JsonSchema;\nuse serde::{Deserialize, Serialize};\nuse uuid::Uuid;\n\n\
+         use chrono::{DateTime, Utc};\nuse serde::{Deserialize, Serialize};\nuse uuid::Uuid;\n\n\
          use crate::open_enum::open_enum;\nuse crate::raw_json::{RawJson, raw_object};\nuse crate::response_struct::response_struct;\n\n",
     );
     for schema in &model.schemas {
@@ -38,6 +40,7 @@ fn is_multipart(schema: &Schema) -> bool {
 fn schemas(text: &mut String, model: &Model) {
     text.push_str(
         "/// Returns the JSON schema of every type in this module, with its name.\n\
+         #[cfg(feature = \"schemars\")]\n\
          pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {\nvec![\n",
     );
     for schema in model.schemas.iter().filter(|schema| !is_multipart(schema)) {
@@ -50,9 +53,10 @@ fn response(text: &mut String, model: &Model, schema: &Schema, fields: &[Field])
     let eq = if fields.iter().all(|field| is_eq(model, &field.ty)) { ", Eq" } else { "" };
     let mut code = String::new();
     for field in fields {
-        code.push_str(&doc(&field.description));
+        code.push_str(&doc(&rust_words(&field.description)));
+        code.push_str(&schemars_description(&field.description));
         if !field.required && matches!(field.ty, Type::Array(_)) {
-            code.push_str("#[schemars(default)]\n");
+            code.push_str("#[cfg_attr(feature = \"schemars\", schemars(default))]\n");
         }
         let macro_keyword = match (field.required, &field.ty) {
             (true, Type::DateTime) => "required_timestamp",
@@ -74,7 +78,7 @@ fn response(text: &mut String, model: &Model, schema: &Schema, fields: &[Field])
     let debug = if secret { "" } else { " Debug," };
     let item = format!(
         "{}#[derive(Clone,{debug} PartialEq{eq})]\npub struct {} {{\n{}}}\n",
-        doc(&schema.description),
+        doc(&rust_words(&schema.description)),
         schema.name,
         indented(&code)
     );
@@ -104,24 +108,99 @@ fn request(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) 
     let eq = if fields.iter().all(|field| is_eq(model, &field.ty)) { ", Eq" } else { "" };
     let _ = writeln!(
         text,
-        "{}#[derive(Clone, Debug, PartialEq{eq}, Serialize, Deserialize, JsonSchema)]\npub struct {} {{",
-        doc(&schema.description),
+        "{}#[derive(Clone, Debug, PartialEq{eq}, Serialize, Deserialize)]\n\
+         #[cfg_attr(feature = \"schemars\", derive(schemars::JsonSchema))]\n#[non_exhaustive]\npub struct {} {{",
+        doc(&rust_words(&schema.description)),
         schema.name
     );
     for field in fields {
-        text.push_str(&doc(&field.description));
+        text.push_str(&doc(&rust_words(&field.description)));
         if !field.required {
             text.push_str("#[serde(default, skip_serializing_if = \"Option::is_none\")]\n");
         }
+        text.push_str(&schemars_description(&field.description));
         text.push_str(&schemars_limits(field));
         let _ =
             writeln!(text, "pub {}: {},", identifier(&field.name), field_type(field, schema.role));
     }
     text.push_str("}\n\n");
+    constructors(text, schema, fields);
+}
+
+/// Emits `new`, which takes the required fields of a request, and a setter for each optional field. The struct cannot be
+/// constructed otherwise, so an optional field can be added without breaking programs.
+fn constructors(text: &mut String, schema: &Schema, fields: &[Field]) {
+    let name = &schema.name;
+    let (mut parameters, mut values, mut setters) = (Vec::new(), String::new(), String::new());
+    for field in fields {
+        let id = identifier(&field.name);
+        let (ty, value) = constructor_parameter(field);
+        if field.required {
+            parameters.push(format!("{id}: {ty}"));
+            values.push_str(&if value == id {
+                format!("{id},")
+            } else {
+                format!("{id}: {value},")
+            });
+        } else {
+            let _ = write!(values, "{id}: None,");
+            let _ = writeln!(
+                setters,
+                "\n/// Sets the optional field `{id}`.\n#[must_use]\n\
+                 pub fn {id}(mut self, {id}: {ty}) -> Self {{\nself.{id} = Some({value});\nself\n}}"
+            );
+        }
+    }
+    // Clippy expects `Default` next to a `new` without parameters.
+    if parameters.is_empty() {
+        let _ = writeln!(
+            text,
+            "impl Default for {name} {{\nfn default() -> Self {{\nSelf::new()\n}}\n}}\n"
+        );
+    }
+    let about = match parameters.is_empty() {
+        true => "Creates a request without optional fields.",
+        false => "Creates a request with the required fields.",
+    };
+    let _ = writeln!(
+        text,
+        "impl {name} {{\n/// {about}\npub fn new({}) -> Self {{\nSelf {{ {values} }}\n}}\n{setters}}}\n",
+        parameters.join(", ")
+    );
+}
+
+/// Returns the type of a parameter of a constructor or setter, and the expression that converts it to the field's value.
+fn constructor_parameter(field: &Field) -> (String, String) {
+    let name = identifier(&field.name);
+    match &field.ty {
+        Type::String | Type::Named(_) => {
+            (format!("impl Into<{}>", value_type(&field.ty)), format!("{name}.into()"))
+        }
+        Type::Array(items) => match **items {
+            Type::String => (
+                "impl IntoIterator<Item = impl Into<String>>".to_owned(),
+                format!("{name}.into_iter().map(Into::into).collect()"),
+            ),
+            _ => (
+                format!("impl IntoIterator<Item = {}>", value_type(items)),
+                format!("{name}.into_iter().collect()"),
+            ),
+        },
+        ty => (value_type(ty), name),
+    }
+}
+
+/// Emits the description of a JSON schema if it differs from that of the Rust field, which derived schemas use otherwise.
+fn schemars_description(text: &str) -> String {
+    if rust_words(text) == text {
+        return String::new();
+    }
+    format!("#[cfg_attr(feature = \"schemars\", schemars(description = {text:?}))]\n")
 }
 
 /// Emits the limits as schemars attributes, so that derived schemas match the document.
 fn schemars_limits(field: &Field) -> String {
+    let attribute = |text: &str| format!("#[cfg_attr(feature = \"schemars\", schemars({text}))]\n");
     let range = |name: &str, low: Option<String>, high: Option<String>| {
         let parts: Vec<String> = low
             .map(|low| format!("min = {low}"))
@@ -131,7 +210,7 @@ fn schemars_limits(field: &Field) -> String {
         if parts.is_empty() {
             String::new()
         } else {
-            format!("#[schemars({name}({}))]\n", parts.join(", "))
+            attribute(&format!("{name}({})", parts.join(", ")))
         }
     };
     let limits = &field.limits;
@@ -144,7 +223,7 @@ fn schemars_limits(field: &Field) -> String {
     ) + &range("range", number(limits.minimum), number(limits.maximum))
         + &match field.choices.is_empty() {
             true => String::new(),
-            false => format!("#[schemars(extend(\"enum\" = {:?}))]\n", field.choices),
+            false => attribute(&format!("extend(\"enum\" = {:?})", field.choices)),
         }
 }
 
@@ -172,7 +251,7 @@ fn raw_object(text: &mut String, schema: &Schema, known: &[Field]) -> Result<(),
     }
     let item = format!(
         "{}pub struct {} {{\n{}}}\n",
-        doc(&schema.description),
+        doc(&rust_words(&schema.description)),
         schema.name,
         indented(&code)
     );
@@ -187,7 +266,7 @@ fn open_enum(text: &mut String, schema: &Schema, values: &[String]) {
     }
     let item = format!(
         "{}pub enum {} {{\n{}}}\n",
-        doc(&schema.description),
+        doc(&rust_words(&schema.description)),
         schema.name,
         indented(&variants)
     );
@@ -197,10 +276,12 @@ fn open_enum(text: &mut String, schema: &Schema, values: &[String]) {
 fn union(text: &mut String, schema: &Schema, variants: &[Type]) -> Result<(), String> {
     let _ = writeln!(
         text,
-        "{}#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]\n#[serde(untagged)]\npub enum {} {{",
-        doc(&schema.description),
+        "{}#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]\n\
+         #[cfg_attr(feature = \"schemars\", derive(schemars::JsonSchema))]\n#[serde(untagged)]\npub enum {} {{",
+        doc(&rust_words(&schema.description)),
         schema.name
     );
+    let mut first = None;
     for variant in variants {
         let (name, what) = match variant {
             Type::String => ("String", "A string."),
@@ -210,7 +291,16 @@ fn union(text: &mut String, schema: &Schema, variants: &[Type]) -> Result<(), St
             }
         };
         let _ = writeln!(text, "/// {what}\n{name}({}),", value_type(variant));
+        first.get_or_insert(name);
     }
     text.push_str("}\n\n");
+    if let Some(first) = first {
+        let _ = writeln!(
+            text,
+            "impl crate::empty::Empty for {0} {{\nfn empty() -> Self {{\n\
+             {0}::{first}(crate::empty::Empty::empty())\n}}\n}}\n",
+            schema.name
+        );
+    }
     Ok(())
 }

@@ -109,6 +109,8 @@ pub struct Operation {
     pub success: Success,
     /// Why the method is written by hand in the client and the bindings, or `None` if it is generated.
     pub handwritten: Option<String>,
+    /// Example values of arguments, by name.
+    pub examples: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Operation {

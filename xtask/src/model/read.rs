@@ -80,10 +80,18 @@ impl<'a> Reader<'a> {
         value: &Value,
         place: &str,
     ) -> Result<Operation, String> {
-        let mut parameters = Vec::new();
+        let (mut parameters, mut examples) = (Vec::new(), Map::new());
         for (index, parameter) in array(value.get("parameters"), place)?.iter().enumerate() {
-            parameters.push(self.parameter(parameter, &format!("{place}.parameters[{index}]"))?);
+            let place = format!("{place}.parameters[{index}]");
+            let resolved = self.resolve(parameter, "parameters", &place)?;
+            let parameter = self.parameter(parameter, &place)?;
+            if let Some(example) = resolved.get("example") {
+                examples.insert(parameter.field.name.clone(), example.clone());
+            }
+            parameters.push(parameter);
         }
+        let body_example = &value["requestBody"]["content"]["application/json"]["example"];
+        examples.extend(body_example.as_object().cloned().unwrap_or_default());
         parameters.sort_by_key(|parameter| parameter.location == Location::Query);
         for parameter in &parameters {
             let braced = format!("{{{}}}", parameter.field.name);
@@ -127,6 +135,7 @@ impl<'a> Reader<'a> {
             body,
             success,
             handwritten,
+            examples,
         })
     }
 

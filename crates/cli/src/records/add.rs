@@ -89,7 +89,7 @@ impl AddFromFile {
         let bar = output.progress_bar();
         let call = client
             .datasets()
-            .create_records(dataset, lines(reader))
+            .create_records(dataset, records(reader))
             .strategy(self.strategy.into())
             .concurrency(self.concurrency)
             .continue_on_error(self.continue_on_error)
@@ -125,20 +125,10 @@ impl AddFromFile {
     }
 }
 
-/// A line of the file, or the error that reading it caused.
-struct Line(std::io::Result<Vec<u8>>);
-
-impl IntoRecord for Line {
-    fn into_record(self) -> Result<NewRecord, Error> {
-        match self.0 {
-            Ok(line) => NewRecord::from_jsonl_line(line),
-            Err(error) => Err::<NewRecord, _>(error).into_record(),
-        }
-    }
-}
-
-/// Streams the lines of a reader, without blank ones. The stream ends after a read error.
-fn lines(reader: impl AsyncBufRead + Send + Unpin + 'static) -> impl Stream<Item = Line> + Send {
+/// Streams the records in the lines of a reader, skipping blank lines. The stream ends after a read error.
+fn records(
+    reader: impl AsyncBufRead + Send + Unpin + 'static,
+) -> impl Stream<Item = Result<NewRecord, Error>> + Send {
     futures::stream::unfold(Some(reader), |reader| async move {
         let mut reader = reader?;
         loop {
@@ -146,8 +136,8 @@ fn lines(reader: impl AsyncBufRead + Send + Unpin + 'static) -> impl Stream<Item
             match reader.read_until(b'\n', &mut line).await {
                 Ok(0) => return None,
                 Ok(_) if line.trim_ascii().is_empty() => {}
-                Ok(_) => return Some((Line(Ok(line)), Some(reader))),
-                Err(error) => return Some((Line(Err(error)), None)),
+                Ok(_) => return Some((NewRecord::from_jsonl_line(line), Some(reader))),
+                Err(error) => return Some((Err::<NewRecord, _>(error).into_record(), None)),
             }
         }
     })

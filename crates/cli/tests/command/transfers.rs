@@ -97,12 +97,15 @@ fn connection_options_are_passed_to_the_client() {
     server.inject_fault(&busy);
     let once = server.command(&["datasets", "list", "--max-retries", "0"]);
     assert_eq!(once.status.code(), Some(1), "{}", stderr(&once));
+    // One retry is made with 1, and none with 0.
+    server.inject_fault(&busy);
+    assert!(server.command(&["datasets", "list", "--max-retries", "1"]).status.success());
     server.inject_fault(&busy);
     assert!(server.command(&["datasets", "list"]).status.success());
     server.inject_fault(&json!({"operation": "list_datasets", "delay_ms": 5000, "times": null}));
     for options in [
-        &["--timeout", "1", "--max-retries", "0"][..],
-        &["--deadline", "1", "--header", "X-Team: a"],
+        &["--timeout", "0.5", "--max-retries", "0"][..],
+        &["--deadline", "500ms", "--header", "X-Team: a"],
     ] {
         let slow = server.command(&[options, &["datasets", "list"]].concat());
         assert_eq!(slow.status.code(), Some(5), "{}", stderr(&slow));
@@ -113,6 +116,8 @@ fn connection_options_are_passed_to_the_client() {
     std::fs::write(&invalid, "not a certificate").unwrap();
     for (options, code, message) in [
         (["--header", "X-Team"], 2, "expected NAME:VALUE"),
+        (["--timeout", "0"], 2, "expected seconds greater than 0"),
+        (["--deadline", "soon"], 2, "expected seconds greater than 0"),
         (["--header", "Authorization: secret"], 3, "authorization"),
         (["--proxy", "not a proxy"], 3, "the proxy URL is invalid"),
         (["--proxy", "http://127.0.0.1:9"], 5, "cannot connect"),

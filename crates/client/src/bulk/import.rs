@@ -89,7 +89,7 @@ impl ImportJsonl {
     }
 
     /// Sets how long to wait for the import of each file. Default: 30 minutes.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
+    pub fn wait_timeout(mut self, timeout: Duration) -> Self {
         self.importer.timeout = Some(timeout);
         self
     }

@@ -35,8 +35,8 @@ pub struct NewRecord {
 }
 
 impl NewRecord {
-    /// Creates a record from two values that serialize as JSON objects. A [`RawJson`] is sent unchanged. Null properties are the
-    /// same as empty ones.
+    /// Creates a record from two values that serialize as JSON objects. A [`RawJson`] is sent unchanged. Properties of `()` or
+    /// `None` are empty.
     ///
     /// # Errors
     /// [`Validation`](ErrorKind::Validation) if a value is not an object or cannot be serialized.
@@ -107,12 +107,34 @@ impl NewRecord {
 ///
 /// An error of [`NewRecord::new`], [`NewRecord::from_jsonl_line`] or [`NewRecord::invalid`] is the failure of that record. Any other error means that
 /// the source itself has failed, and ends the call.
-pub trait IntoRecord {
+///
+/// This trait is sealed: other crates cannot implement it. Convert other values to one of these types.
+///
+/// ```compile_fail,E0277
+/// use mistral_datasets::{Error, IntoRecord, NewRecord};
+///
+/// struct Line(String);
+///
+/// impl IntoRecord for Line {
+///     fn into_record(self) -> Result<NewRecord, Error> {
+///         NewRecord::from_jsonl_line(self.0)
+///     }
+/// }
+/// ```
+pub trait IntoRecord: sealed::Record {
     /// Returns the record.
     ///
     /// # Errors
     /// The error of the record or of the source.
     fn into_record(self) -> Result<NewRecord, Error>;
+}
+
+mod sealed {
+    /// Seals [`IntoRecord`](super::IntoRecord).
+    pub trait Record {}
+
+    impl Record for super::NewRecord {}
+    impl<E> Record for Result<super::NewRecord, E> {}
 }
 
 impl IntoRecord for NewRecord {

@@ -28,9 +28,35 @@ use crate::error::Error;
 pub struct ClientBuilder {
     pub(crate) options: Options,
     pub(crate) user_agent: Option<String>,
-    pub(crate) proxy: Proxy,
-    pub(crate) ca_certificates: Option<Vec<u8>>,
-    pub(crate) certificate_variables: Vec<&'static str>,
+    pub(crate) http_client: Option<reqwest::Client>,
+    pub(crate) connection: ConnectionOptions,
+}
+
+/// How connections are made. Does not apply to a given `reqwest::Client`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ConnectionOptions {
+    pub(crate) proxy: Option<Proxy>,
+    pub(crate) connect_timeout: Option<Duration>,
+    #[cfg(feature = "rustls-no-provider")]
+    pub(crate) tls: super::TlsOptions,
+}
+
+impl ConnectionOptions {
+    /// Returns the name of the setter of an option that is set, if any.
+    pub(crate) fn first_set(&self) -> Option<&'static str> {
+        let set = [
+            self.proxy.as_ref().map(|proxy| match proxy {
+                Proxy::Disabled => "no_proxy",
+                _ => "proxy",
+            }),
+            self.connect_timeout.map(|_| "connect_timeout"),
+            #[cfg(feature = "rustls-no-provider")]
+            self.tls.ca_certificates.as_ref().map(|_| "ca_certificates"),
+            #[cfg(feature = "rustls-no-provider")]
+            self.tls.client_certificate.as_ref().map(|_| "client_certificate"),
+        ];
+        set.into_iter().flatten().next()
+    }
 }
 
 /// The proxy for requests.
@@ -42,7 +68,6 @@ pub(crate) enum Proxy {
     /// The proxy with this URL.
     Url(String),
     /// No proxy, even if the environment sets one.
-    #[cfg_attr(not(feature = "local"), allow(dead_code))]
     Disabled,
 }
 
@@ -112,14 +137,56 @@ impl ClientBuilder {
     /// `NO_PROXY` lists the hosts to which requests are sent directly: host names (which include their subdomains), IP
     /// addresses, ranges such as `10.0.0.0/8`, each optionally with a port, or `*` for every host.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
-        self.proxy = Proxy::Url(url.into());
+        self.connection.proxy = Some(Proxy::Url(url.into()));
         self
     }
 
     /// Disables proxies, including those set in the environment.
-    #[cfg(feature = "local")]
-    pub(crate) fn no_proxy(mut self) -> Self {
-        self.proxy = Proxy::Disabled;
+    pub fn no_proxy(mut self) -> Self {
+        self.connection.proxy = Some(Proxy::Disabled);
+        self
+    }
+
+    /// Sets how long making a connection may take, including the TLS handshake. Default: 10 s, or the
+    /// [`timeout`](Self::timeout) if that is shorter.
+    ///
+    /// A call whose connection times out is retried like one whose connection is refused: nothing was sent.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connection.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// Sends all requests with this HTTP client, to share its connections, or for settings that this builder does not have.
+    ///
+    /// The HTTP client must not follow redirects, because this library follows them itself: it never sends the API key to another
+    /// host. A call whose redirect was followed by the HTTP client fails. Proxies, TLS, timeouts of connections and decompression of
+    /// responses are those of the HTTP client, so [`proxy`](Self::proxy), [`no_proxy`](Self::no_proxy),
+    /// [`connect_timeout`](Self::connect_timeout), `ca_certificates` and `client_certificate` cannot be set as well. A timeout of the
+    /// HTTP client applies in addition to [`timeout`](Self::timeout), and also to uploads and downloads. Everything else, such as
+    /// retries, headers and [`user_agent`](Self::user_agent), works as usual.
+    ///
+    /// [`reqwest`](crate::reqwest) is re-exported with the features that this crate needs. Depend on the same version to enable
+    /// others, such as its own TLS provider; without one, building a `reqwest::Client` panics.
+    ///
+    /// ```
+    /// # let _ = rustls::crypto::ring::default_provider().install_default();
+    /// use mistral_datasets::{Client, reqwest};
+    ///
+    /// let http = reqwest::Client::builder()
+    ///     .redirect(reqwest::redirect::Policy::none())
+    ///     .pool_max_idle_per_host(4)
+    ///     .local_address(std::net::IpAddr::from([127, 0, 0, 1]))
+    ///     .no_proxy()
+    ///     .build()?;
+    /// let client = Client::builder()
+    ///     .api_key("a key")
+    ///     .server_url("http://127.0.0.1:7700")
+    ///     .http_client(http)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.http_client = Some(client);
         self
     }
 
@@ -129,16 +196,36 @@ impl ClientBuilder {
     /// Certificate files can also be set in the environment: `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the system's
     /// certificates, `REQUESTS_CA_BUNDLE` adds to them. A file that cannot be read is named in the error of a connection whose
     /// certificate is not trusted.
+    #[cfg(feature = "rustls-no-provider")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
     pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.ca_certificates = Some(pem.into());
+        self.connection.tls.ca_certificates = Some(pem.into());
+        self
+    }
+
+    /// Presents this certificate to servers that require one (mutual TLS). The PEM text contains the certificate, followed by
+    /// those of intermediate authorities if there are any, and its unencrypted private key.
+    ///
+    /// ```no_run
+    /// use mistral_datasets::Client;
+    ///
+    /// let identity = [std::fs::read("client.pem")?, std::fs::read("client.key")?].concat();
+    /// let client = Client::builder().api_key("a key").client_certificate(identity).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "rustls-no-provider")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
+    pub fn client_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.connection.tls.client_certificate = Some(pem.into());
         self
     }
 
     /// Trusts the certificates in the file that an environment variable names, in addition to those of `REQUESTS_CA_BUNDLE`.
     /// Bindings use it for the variable of their platform, such as Node's `NODE_EXTRA_CA_CERTS`.
+    #[cfg(feature = "rustls-no-provider")]
     #[doc(hidden)]
     pub fn certificate_variable(mut self, name: &'static str) -> Self {
-        self.certificate_variables.push(name);
+        self.connection.tls.certificate_variables.push(name);
         self
     }
 

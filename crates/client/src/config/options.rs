@@ -171,7 +171,7 @@ fn authorization(key: &str) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
-fn non_zero(name: &str, duration: Duration) -> Result<Duration, Error> {
+pub(crate) fn non_zero(name: &str, duration: Duration) -> Result<Duration, Error> {
     if duration.is_zero() {
         return Err(Error::configuration(format!("{name} must be greater than 0")));
     }

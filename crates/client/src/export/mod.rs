@@ -159,3 +159,10 @@ pub struct ExportReport {
     /// The path that was written, if the output was a path.
     pub path: Option<PathBuf>,
 }
+
+impl ExportReport {
+    /// Creates a report for tests, without a path.
+    pub fn new(records: u64, bytes: u64) -> Self {
+        Self { records, bytes, path: None }
+    }
+}

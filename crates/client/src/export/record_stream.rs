@@ -29,6 +29,22 @@ pub struct ExportedRecord {
 }
 
 impl ExportedRecord {
+    /// Reads a record from a line of an export.
+    ///
+    /// ```
+    /// use mistral_datasets::ExportedRecord;
+    ///
+    /// let record = ExportedRecord::from_json(r#"{"payload": {"messages": []}, "topic": "refund"}"#)?;
+    /// assert_eq!((record.properties.get(), record.extra["topic"].get()), ("{}", "\"refund\""));
+    /// # Ok::<(), mistral_datasets::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Validation`](ErrorKind::Validation) if the line is not a JSON object with a `payload`. The message does not quote it.
+    pub fn from_json(line: &str) -> Result<Self, Error> {
+        Self::parse(line.as_bytes()).map_err(|problem| Error::new(ErrorKind::Validation, problem))
+    }
+
     /// Parses a line. Error messages do not quote it.
     fn parse(line: &[u8]) -> Result<Self, &'static str> {
         let mut fields: Extra =

@@ -25,7 +25,7 @@ async fn to_file(export: Export, file: AtomicFile, path: &Path) -> Result<Export
     let cannot_write = |error| write_error(path, error);
     let mut download = export.start().await?;
     let (mut lines, mut written) = (LineCounter::default(), ByteCounter::default());
-    let mut writer = encoder(export.compression, file.writer()?, &written);
+    let mut writer = encoder(export.compression, file.writer()?, &written)?;
     while let Some(event) = download.next().await? {
         match event {
             DownloadEvent::Chunk(bytes) => {
@@ -38,7 +38,7 @@ async fn to_file(export: Export, file: AtomicFile, path: &Path) -> Result<Export
                 writer.shutdown().await.map_err(cannot_write)?;
                 file.clear().await?;
                 (lines, written) = (LineCounter::default(), ByteCounter::default());
-                writer = encoder(export.compression, file.writer()?, &written);
+                writer = encoder(export.compression, file.writer()?, &written)?;
             }
         }
     }

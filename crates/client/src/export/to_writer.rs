@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
+#[cfg(feature = "compression")]
 use async_compression::tokio::write::{GzipEncoder, ZstdEncoder};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
@@ -21,7 +22,7 @@ pub(super) async fn write(
     writer: impl AsyncWrite + Send + Unpin,
 ) -> Result<ExportReport, Error> {
     let written = ByteCounter::default();
-    let mut writer = encoder(export.compression, writer, &written);
+    let mut writer = encoder(export.compression, writer, &written)?;
     let mut blocks = LineBlocks::new(export.start().await?);
     while let Some(block) = blocks.next().await? {
         writer.write_all(&block).await.map_err(write_error)?;
@@ -73,16 +74,25 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for CountingWriter<W> {
 }
 
 /// Returns a compressing writer. Shutting it down writes the end of the compressed stream and shuts down the inner writer.
+///
+/// # Errors
+/// `Configuration` if the program is built without compression.
 pub(super) fn encoder<'w>(
     compression: Compression,
     writer: impl AsyncWrite + Send + Unpin + 'w,
     written: &ByteCounter,
-) -> Box<dyn AsyncWrite + Send + Unpin + 'w> {
+) -> Result<Box<dyn AsyncWrite + Send + Unpin + 'w>, Error> {
     let writer = CountingWriter { writer, written: written.clone() };
     match compression {
-        Compression::Auto | Compression::None => Box::new(writer),
-        Compression::Gzip => Box::new(GzipEncoder::new(writer)),
-        Compression::Zstd => Box::new(ZstdEncoder::new(writer)),
+        Compression::Auto | Compression::None => Ok(Box::new(writer)),
+        #[cfg(feature = "compression")]
+        Compression::Gzip => Ok(Box::new(GzipEncoder::new(writer))),
+        #[cfg(feature = "compression")]
+        Compression::Zstd => Ok(Box::new(ZstdEncoder::new(writer))),
+        #[cfg(not(feature = "compression"))]
+        Compression::Gzip | Compression::Zstd => {
+            Err(Error::configuration(crate::compression::unsupported(compression).to_string()))
+        }
     }
 }
 
@@ -97,7 +107,7 @@ pub(super) fn resolve_compression(compression: Compression, path: &Path) -> Comp
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "compression"))]
 mod tests {
     use super::*;
 
@@ -134,7 +144,7 @@ mod tests {
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
             let (mut writer_under_test, written) =
                 (UnflushedWriter::default(), ByteCounter::default());
-            let mut writer = encoder(compression, &mut writer_under_test, &written);
+            let mut writer = encoder(compression, &mut writer_under_test, &written).unwrap();
             writer.write_all(b"{}\n").await.unwrap();
             writer.shutdown().await.unwrap();
             drop(writer);

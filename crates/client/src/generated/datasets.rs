@@ -45,7 +45,7 @@ impl Datasets {
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let datasets = client.datasets().list().await?.datasets;
+    /// let datasets = client.datasets().list().page_size(100).await?.datasets;
     /// # Ok(())
     /// # }
     /// ```
@@ -71,9 +71,12 @@ impl Datasets {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, name: &str, description: &str)
+    /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let dataset = client.datasets().create(name, description).await?;
+    /// let dataset = client
+    ///     .datasets()
+    ///     .create("Support answers", "Customer questions with the answers given")
+    ///     .await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -104,9 +107,9 @@ impl Datasets {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str)
+    /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let dataset = client.datasets().fetch(dataset_id).await?;
+    /// let dataset = client.datasets().fetch("support-answers").await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -116,16 +119,15 @@ impl Datasets {
 
     /// Updates the name or description of a dataset.
     ///
-    /// Fields that are omitted or null remain unchanged.
+    /// Fields that are `None` remain unchanged.
     ///
     /// Sends `PATCH /v1/observability/datasets/{dataset_id}`.
     ///
     /// # Arguments
     /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
-    /// - `name` (optional): New name; unchanged if omitted or null. Limits: 5 to 50
-    ///   characters.
-    /// - `description` (optional): New description; unchanged if omitted or null. Limits:
-    ///   at most 200 characters.
+    /// - `name` (optional): New name; unchanged if `None`. Limits: 5 to 50 characters.
+    /// - `description` (optional): New description; unchanged if `None`. Limits: at most
+    ///   200 characters.
     ///
     /// # Returns
     /// [`Dataset`](types::Dataset): The updated dataset.
@@ -137,9 +139,13 @@ impl Datasets {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str)
+    /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let dataset = client.datasets().update(dataset_id).await?;
+    /// let dataset = client
+    ///     .datasets()
+    ///     .update("support-answers")
+    ///     .name("Support answers")
+    ///     .await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -166,9 +172,9 @@ impl Datasets {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str)
+    /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// client.datasets().delete(dataset_id).await?;
+    /// client.datasets().delete("support-answers").await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -196,9 +202,14 @@ impl Datasets {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str)
+    /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let records = client.datasets().list_records(dataset_id).await?.records;
+    /// let records = client
+    ///     .datasets()
+    ///     .list_records("support-answers")
+    ///     .page_size(100)
+    ///     .await?
+    ///     .records;
     /// # Ok(())
     /// # }
     /// ```
@@ -232,11 +243,19 @@ impl Datasets {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str, payload: serde_json::Value, properties: serde_json::Value)
+    /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
+    /// let payload = serde_json::json!({
+    ///     "messages": [
+    ///         {"role": "user", "content": "Where is my order?"},
+    ///         {"role": "assistant", "content": "On its way."},
+    ///     ],
+    /// });
+    /// let properties = serde_json::json!({"language": "en", "checked": true});
     /// let record = client
     ///     .datasets()
-    ///     .create_record(dataset_id, payload, properties)
+    ///     .create_record("support-answers", payload, properties)
+    ///     .source(mistral_datasets::types::RecordSource::DirectInput)
     ///     .await?;
     /// # Ok(())
     /// # }
@@ -274,11 +293,11 @@ impl Datasets {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str, campaign_id: &str)
+    /// # async fn example(client: mistral_datasets::Client, campaign_id: &str)
     /// # -> Result<(), mistral_datasets::Error> {
     /// let task = client
     ///     .datasets()
-    ///     .import_from_campaign(dataset_id, campaign_id)
+    ///     .import_from_campaign("support-answers", campaign_id)
     ///     .wait()
     ///     .await?;
     /// # Ok(())
@@ -315,11 +334,11 @@ impl Datasets {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str, completion_event_ids: Vec<String>)
+    /// # async fn example(client: mistral_datasets::Client, completion_event_ids: Vec<String>)
     /// # -> Result<(), mistral_datasets::Error> {
     /// let task = client
     ///     .datasets()
-    ///     .import_from_explorer(dataset_id, completion_event_ids)
+    ///     .import_from_explorer("support-answers", completion_event_ids)
     ///     .wait()
     ///     .await?;
     /// # Ok(())
@@ -358,11 +377,11 @@ impl Datasets {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str, file_id: &str)
+    /// # async fn example(client: mistral_datasets::Client, file_id: &str)
     /// # -> Result<(), mistral_datasets::Error> {
     /// let task = client
     ///     .datasets()
-    ///     .import_from_file(dataset_id, file_id)
+    ///     .import_from_file("support-answers", file_id)
     ///     .wait()
     ///     .await?;
     /// # Ok(())
@@ -399,11 +418,11 @@ impl Datasets {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str, conversation_ids: Vec<String>)
+    /// # async fn example(client: mistral_datasets::Client, conversation_ids: Vec<String>)
     /// # -> Result<(), mistral_datasets::Error> {
     /// let task = client
     ///     .datasets()
-    ///     .import_from_playground(dataset_id, conversation_ids)
+    ///     .import_from_playground("support-answers", conversation_ids)
     ///     .wait()
     ///     .await?;
     /// # Ok(())
@@ -439,11 +458,11 @@ impl Datasets {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str, dataset_record_ids: Vec<String>)
+    /// # async fn example(client: mistral_datasets::Client, dataset_record_ids: Vec<String>)
     /// # -> Result<(), mistral_datasets::Error> {
     /// let task = client
     ///     .datasets()
-    ///     .import_from_dataset_records(dataset_id, dataset_record_ids)
+    ///     .import_from_dataset_records("support-answers", dataset_record_ids)
     ///     .wait()
     ///     .await?;
     /// # Ok(())
@@ -482,9 +501,13 @@ impl Datasets {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str)
+    /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let file_url = client.datasets().export_to_jsonl(dataset_id).await?.file_url;
+    /// let file_url = client
+    ///     .datasets()
+    ///     .export_to_jsonl("support-answers")
+    ///     .await?
+    ///     .file_url;
     /// # Ok(())
     /// # }
     /// ```
@@ -510,9 +533,9 @@ impl Datasets {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str, task_id: &str)
+    /// # async fn example(client: mistral_datasets::Client, task_id: &str)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let task = client.datasets().fetch_task(dataset_id, task_id).await?;
+    /// let task = client.datasets().fetch_task("support-answers", task_id).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -544,9 +567,14 @@ impl Datasets {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_id: &str)
+    /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let tasks = client.datasets().list_tasks(dataset_id).await?.tasks;
+    /// let tasks = client
+    ///     .datasets()
+    ///     .list_tasks("support-answers")
+    ///     .page_size(100)
+    ///     .await?
+    ///     .tasks;
     /// # Ok(())
     /// # }
     /// ```
@@ -574,6 +602,15 @@ impl ListDatasets {
     /// Sets the optional argument `page_size`.
     ///
     /// Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let datasets = client.datasets().list().page_size(100).await?.datasets;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn page_size(mut self, page_size: impl IntoOption<i64>) -> Self {
         self.page_size = page_size.into_option();
         self
@@ -582,6 +619,15 @@ impl ListDatasets {
     /// Sets the optional argument `page`.
     ///
     /// Page number, starting from 1. Limits: at least 1. Default: 1.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let datasets = client.datasets().list().page(1).await?.datasets;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn page(mut self, page: impl IntoOption<i64>) -> Self {
         self.page = page.into_option();
         self
@@ -590,6 +636,15 @@ impl ListDatasets {
     /// Sets the optional argument `q`.
     ///
     /// Case-insensitive substring to search for in names and descriptions.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let datasets = client.datasets().list().q("support").await?.datasets;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn q(mut self, q: impl IntoOption<String>) -> Self {
         self.q = q.into_option();
         self
@@ -597,6 +652,18 @@ impl ListDatasets {
 
     /// Returns a pager over all items, starting at this call's page. Default page size:
     /// 100.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let mut items = client.datasets().list().pager().items();
+    /// while let Some(item) = items.next().await {
+    ///     println!("{}", item?.id);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pager(self) -> Pager<types::Dataset> {
         let (first_page, page_size) = (self.page, self.page_size);
         let fetch = move |page: i64, page_size: i64| {
@@ -650,7 +717,7 @@ impl CreateDataset {
         checks.length("name", &self.name, 5..=50)?;
         checks.length("description", &self.description, 0..=200)?;
 
-        let body = types::CreateDatasetRequest { name: self.name, description: self.description };
+        let body = types::CreateDatasetRequest::new(self.name, self.description);
         let call = self.client.start_call("create_dataset")?;
         call.run(call.core().create_dataset(&body)).await
     }
@@ -709,7 +776,20 @@ pub struct UpdateDataset {
 impl UpdateDataset {
     /// Sets the optional argument `name`.
     ///
-    /// New name; unchanged if omitted or null. Limits: 5 to 50 characters.
+    /// New name; unchanged if `None`. Limits: 5 to 50 characters.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let dataset = client
+    ///     .datasets()
+    ///     .update("support-answers")
+    ///     .name("Support answers")
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn name(mut self, name: impl IntoOption<String>) -> Self {
         self.name = name.into_option();
         self
@@ -717,7 +797,20 @@ impl UpdateDataset {
 
     /// Sets the optional argument `description`.
     ///
-    /// New description; unchanged if omitted or null. Limits: at most 200 characters.
+    /// New description; unchanged if `None`. Limits: at most 200 characters.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let dataset = client
+    ///     .datasets()
+    ///     .update("support-answers")
+    ///     .description("Customer questions with reviewed answers")
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn description(mut self, description: impl IntoOption<String>) -> Self {
         self.description = description.into_option();
         self
@@ -733,7 +826,9 @@ impl UpdateDataset {
             checks.length("description", value, 0..=200)?;
         }
 
-        let body = types::UpdateDatasetRequest { name: self.name, description: self.description };
+        let mut body = types::UpdateDatasetRequest::new();
+        body.name = self.name;
+        body.description = self.description;
         let call = self.client.start_call("update_dataset")?;
         call.run(call.core().update_dataset(&self.dataset_id, &body)).await
     }
@@ -793,6 +888,20 @@ impl ListRecords {
     /// Sets the optional argument `page_size`.
     ///
     /// Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let records = client
+    ///     .datasets()
+    ///     .list_records("support-answers")
+    ///     .page_size(100)
+    ///     .await?
+    ///     .records;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn page_size(mut self, page_size: impl IntoOption<i64>) -> Self {
         self.page_size = page_size.into_option();
         self
@@ -801,6 +910,20 @@ impl ListRecords {
     /// Sets the optional argument `page`.
     ///
     /// Page number, starting from 1. Limits: at least 1. Default: 1.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let records = client
+    ///     .datasets()
+    ///     .list_records("support-answers")
+    ///     .page(1)
+    ///     .await?
+    ///     .records;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn page(mut self, page: impl IntoOption<i64>) -> Self {
         self.page = page.into_option();
         self
@@ -808,6 +931,22 @@ impl ListRecords {
 
     /// Returns a pager over all items, starting at this call's page. Default page size:
     /// 100.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let mut items = client
+    ///     .datasets()
+    ///     .list_records("support-answers")
+    ///     .pager()
+    ///     .items();
+    /// while let Some(item) = items.next().await {
+    ///     println!("{}", item?.id);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pager(self) -> Pager<types::DatasetRecord> {
         let (first_page, page_size) = (self.page, self.page_size);
         let fetch = move |page: i64, page_size: i64| {
@@ -863,6 +1002,26 @@ impl CreateRecord {
     ///
     /// Origin of the record, `DIRECT_INPUT` (default) or `TELEMETRY_SPAN`. Servers of the
     /// first API generation ignore this field.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let payload = serde_json::json!({
+    ///     "messages": [
+    ///         {"role": "user", "content": "Where is my order?"},
+    ///         {"role": "assistant", "content": "On its way."},
+    ///     ],
+    /// });
+    /// let properties = serde_json::json!({"language": "en", "checked": true});
+    /// let record = client
+    ///     .datasets()
+    ///     .create_record("support-answers", payload, properties)
+    ///     .source(mistral_datasets::types::RecordSource::DirectInput)
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn source(mut self, source: impl IntoOption<types::RecordSource>) -> Self {
         self.source = source.into_option();
         self
@@ -871,10 +1030,11 @@ impl CreateRecord {
     async fn send(self) -> Result<types::DatasetRecord, Error> {
         let checks = Checks::new("create_record");
         checks.segment("dataset_id", &self.dataset_id)?;
-        let payload = checks.object("payload", self.payload)?.into();
-        let properties = checks.object_or_null("properties", self.properties)?.into();
+        let payload = checks.object("payload", self.payload)?;
+        let properties = checks.object_or_null("properties", self.properties)?;
 
-        let body = types::CreateRecordRequest { payload, properties, source: self.source };
+        let mut body = types::CreateRecordRequest::new(payload, properties);
+        body.source = self.source;
         let call = self.client.start_call("create_record")?;
         call.run(call.core().create_record(&self.dataset_id, &body)).await
     }
@@ -902,6 +1062,21 @@ pub struct ImportFromCampaign {
 
 impl ImportFromCampaign {
     /// Starts the task and returns a [`Wait`], which waits until the task has ended.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, campaign_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_campaign("support-answers", campaign_id)
+    ///     .wait()
+    ///     .timeout(std::time::Duration::from_secs(600))
+    ///     .await?;
+    /// println!("{}", task.status);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
@@ -911,6 +1086,20 @@ impl ImportFromCampaign {
     ///
     /// # Errors
     /// The errors of the call itself.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, campaign_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_campaign("support-answers", campaign_id)
+    ///     .handle()
+    ///     .await?;
+    /// println!("{}", task.refresh().await?.status);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn handle(self) -> Result<TaskHandle, Error> {
         let client = self.client.clone();
         let task = self.await?;
@@ -922,7 +1111,7 @@ impl ImportFromCampaign {
         checks.segment("dataset_id", &self.dataset_id)?;
         let campaign_id = checks.uuid("campaign_id", &self.campaign_id)?;
 
-        let body = types::ImportFromCampaignRequest { campaign_id };
+        let body = types::ImportFromCampaignRequest::new(campaign_id);
         let call = self.client.start_call("import_from_campaign")?;
         call.run(call.core().import_from_campaign(&self.dataset_id, &body)).await
     }
@@ -950,6 +1139,21 @@ pub struct ImportFromExplorer {
 
 impl ImportFromExplorer {
     /// Starts the task and returns a [`Wait`], which waits until the task has ended.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, completion_event_ids: Vec<String>)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_explorer("support-answers", completion_event_ids)
+    ///     .wait()
+    ///     .timeout(std::time::Duration::from_secs(600))
+    ///     .await?;
+    /// println!("{}", task.status);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
@@ -959,6 +1163,20 @@ impl ImportFromExplorer {
     ///
     /// # Errors
     /// The errors of the call itself.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, completion_event_ids: Vec<String>)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_explorer("support-answers", completion_event_ids)
+    ///     .handle()
+    ///     .await?;
+    /// println!("{}", task.refresh().await?.status);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn handle(self) -> Result<TaskHandle, Error> {
         let client = self.client.clone();
         let task = self.await?;
@@ -970,8 +1188,7 @@ impl ImportFromExplorer {
         checks.segment("dataset_id", &self.dataset_id)?;
         checks.items("completion_event_ids", &self.completion_event_ids, 0..=500)?;
 
-        let body =
-            types::ImportFromExplorerRequest { completion_event_ids: self.completion_event_ids };
+        let body = types::ImportFromExplorerRequest::new(self.completion_event_ids);
         let call = self.client.start_call("import_from_explorer")?;
         call.run(call.core().import_from_explorer(&self.dataset_id, &body)).await
     }
@@ -999,6 +1216,21 @@ pub struct ImportFromFile {
 
 impl ImportFromFile {
     /// Starts the task and returns a [`Wait`], which waits until the task has ended.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, file_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_file("support-answers", file_id)
+    ///     .wait()
+    ///     .timeout(std::time::Duration::from_secs(600))
+    ///     .await?;
+    /// println!("{}", task.status);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
@@ -1008,6 +1240,20 @@ impl ImportFromFile {
     ///
     /// # Errors
     /// The errors of the call itself.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, file_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_file("support-answers", file_id)
+    ///     .handle()
+    ///     .await?;
+    /// println!("{}", task.refresh().await?.status);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn handle(self) -> Result<TaskHandle, Error> {
         let client = self.client.clone();
         let task = self.await?;
@@ -1018,7 +1264,7 @@ impl ImportFromFile {
         let checks = Checks::new("import_from_file");
         checks.segment("dataset_id", &self.dataset_id)?;
 
-        let body = types::ImportFromFileRequest { file_id: self.file_id };
+        let body = types::ImportFromFileRequest::new(self.file_id);
         let call = self.client.start_call("import_from_file")?;
         call.run(call.core().import_from_file(&self.dataset_id, &body)).await
     }
@@ -1046,6 +1292,21 @@ pub struct ImportFromPlayground {
 
 impl ImportFromPlayground {
     /// Starts the task and returns a [`Wait`], which waits until the task has ended.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, conversation_ids: Vec<String>)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_playground("support-answers", conversation_ids)
+    ///     .wait()
+    ///     .timeout(std::time::Duration::from_secs(600))
+    ///     .await?;
+    /// println!("{}", task.status);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
@@ -1055,6 +1316,20 @@ impl ImportFromPlayground {
     ///
     /// # Errors
     /// The errors of the call itself.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, conversation_ids: Vec<String>)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_playground("support-answers", conversation_ids)
+    ///     .handle()
+    ///     .await?;
+    /// println!("{}", task.refresh().await?.status);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn handle(self) -> Result<TaskHandle, Error> {
         let client = self.client.clone();
         let task = self.await?;
@@ -1065,7 +1340,7 @@ impl ImportFromPlayground {
         let checks = Checks::new("import_from_playground");
         checks.segment("dataset_id", &self.dataset_id)?;
 
-        let body = types::ImportFromPlaygroundRequest { conversation_ids: self.conversation_ids };
+        let body = types::ImportFromPlaygroundRequest::new(self.conversation_ids);
         let call = self.client.start_call("import_from_playground")?;
         call.run(call.core().import_from_playground(&self.dataset_id, &body)).await
     }
@@ -1094,6 +1369,21 @@ pub struct ImportFromDatasetRecords {
 
 impl ImportFromDatasetRecords {
     /// Starts the task and returns a [`Wait`], which waits until the task has ended.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_record_ids: Vec<String>)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_dataset_records("support-answers", dataset_record_ids)
+    ///     .wait()
+    ///     .timeout(std::time::Duration::from_secs(600))
+    ///     .await?;
+    /// println!("{}", task.status);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn wait(self) -> Wait {
         let client = self.client.clone();
         Wait::start(client, self.into_future())
@@ -1103,6 +1393,20 @@ impl ImportFromDatasetRecords {
     ///
     /// # Errors
     /// The errors of the call itself.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, dataset_record_ids: Vec<String>)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_dataset_records("support-answers", dataset_record_ids)
+    ///     .handle()
+    ///     .await?;
+    /// println!("{}", task.refresh().await?.status);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn handle(self) -> Result<TaskHandle, Error> {
         let client = self.client.clone();
         let task = self.await?;
@@ -1115,7 +1419,7 @@ impl ImportFromDatasetRecords {
         checks.items("dataset_record_ids", &self.dataset_record_ids, 1..=10000)?;
         let dataset_record_ids = checks.uuids("dataset_record_ids", &self.dataset_record_ids)?;
 
-        let body = types::ImportFromDatasetRecordsRequest { dataset_record_ids };
+        let body = types::ImportFromDatasetRecordsRequest::new(dataset_record_ids);
         let call = self.client.start_call("import_from_dataset_records")?;
         call.run(call.core().import_from_dataset_records(&self.dataset_id, &body)).await
     }
@@ -1206,6 +1510,20 @@ impl ListTasks {
     /// Sets the optional argument `page_size`.
     ///
     /// Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let tasks = client
+    ///     .datasets()
+    ///     .list_tasks("support-answers")
+    ///     .page_size(100)
+    ///     .await?
+    ///     .tasks;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn page_size(mut self, page_size: impl IntoOption<i64>) -> Self {
         self.page_size = page_size.into_option();
         self
@@ -1214,6 +1532,20 @@ impl ListTasks {
     /// Sets the optional argument `page`.
     ///
     /// Page number, starting from 1. Limits: at least 1. Default: 1.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let tasks = client
+    ///     .datasets()
+    ///     .list_tasks("support-answers")
+    ///     .page(1)
+    ///     .await?
+    ///     .tasks;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn page(mut self, page: impl IntoOption<i64>) -> Self {
         self.page = page.into_option();
         self
@@ -1221,6 +1553,18 @@ impl ListTasks {
 
     /// Returns a pager over all items, starting at this call's page. Default page size:
     /// 100.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let mut items = client.datasets().list_tasks("support-answers").pager().items();
+    /// while let Some(item) = items.next().await {
+    ///     println!("{}", item?.id);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pager(self) -> Pager<types::ImportTask> {
         let (first_page, page_size) = (self.page, self.page_size);
         let fetch = move |page: i64, page_size: i64| {

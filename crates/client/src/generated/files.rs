@@ -44,7 +44,7 @@ impl Files {
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let response = client.files().list().await?;
+    /// let response = client.files().list().page(0).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -138,7 +138,7 @@ impl Files {
     /// ```no_run
     /// # async fn example(client: mistral_datasets::Client, file_id: &str)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let url = client.files().get_signed_url(file_id).await?.url;
+    /// let url = client.files().get_signed_url(file_id).expiry(24).await?.url;
     /// # Ok(())
     /// # }
     /// ```
@@ -163,6 +163,15 @@ impl ListFiles {
     /// Sets the optional argument `page`.
     ///
     /// Page number, starting from 0. Limits: at least 0. Default: 0.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let response = client.files().list().page(0).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn page(mut self, page: impl IntoOption<i64>) -> Self {
         self.page = page.into_option();
         self
@@ -171,6 +180,15 @@ impl ListFiles {
     /// Sets the optional argument `page_size`.
     ///
     /// Number of files per page. Limits: at least 0. Default: 100.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let response = client.files().list().page_size(100).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn page_size(mut self, page_size: impl IntoOption<i64>) -> Self {
         self.page_size = page_size.into_option();
         self
@@ -179,6 +197,15 @@ impl ListFiles {
     /// Sets the optional argument `include_total`.
     ///
     /// Whether to include the total number of files in the response. Default: true.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let response = client.files().list().include_total(false).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn include_total(mut self, include_total: impl IntoOption<bool>) -> Self {
         self.include_total = include_total.into_option();
         self
@@ -187,6 +214,15 @@ impl ListFiles {
     /// Sets the optional argument `search`.
     ///
     /// Case-insensitive substring to search for in file names.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let response = client.files().list().search("support").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn search(mut self, search: impl IntoOption<String>) -> Self {
         self.search = search.into_option();
         self
@@ -195,6 +231,15 @@ impl ListFiles {
     /// Sets the optional argument `purpose`.
     ///
     /// Purpose to filter by.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, purpose: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let response = client.files().list().purpose(purpose).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn purpose(mut self, purpose: impl IntoOption<String>) -> Self {
         self.purpose = purpose.into_option();
         self
@@ -303,6 +348,15 @@ impl GetSignedUrl {
     /// Sets the optional argument `expiry`.
     ///
     /// Number of hours until the URL expires. Limits: at least 1. Default: 24.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client, file_id: &str)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let url = client.files().get_signed_url(file_id).expiry(24).await?.url;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn expiry(mut self, expiry: impl IntoOption<i64>) -> Self {
         self.expiry = expiry.into_option();
         self

@@ -120,8 +120,9 @@ impl Records {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_record_id: &str, payload: serde_json::Value)
+    /// # async fn example(client: mistral_datasets::Client, dataset_record_id: &str)
     /// # -> Result<(), mistral_datasets::Error> {
+    /// let payload = serde_json::json!({"messages": [{"role": "user", "content": "Where is my order?"}]});
     /// client.datasets().records().update_payload(dataset_record_id, payload).await?;
     /// # Ok(())
     /// # }
@@ -155,8 +156,9 @@ impl Records {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_record_id: &str, properties: serde_json::Value)
+    /// # async fn example(client: mistral_datasets::Client, dataset_record_id: &str)
     /// # -> Result<(), mistral_datasets::Error> {
+    /// let properties = serde_json::json!({"language": "en", "checked": true});
     /// client
     ///     .datasets()
     ///     .records()
@@ -233,7 +235,7 @@ impl BulkDeleteRecords {
         checks.items("dataset_record_ids", &self.dataset_record_ids, 1..=500)?;
         let dataset_record_ids = checks.uuids("dataset_record_ids", &self.dataset_record_ids)?;
 
-        let body = types::BulkDeleteRecordsRequest { dataset_record_ids };
+        let body = types::BulkDeleteRecordsRequest::new(dataset_record_ids);
         let call = self.client.start_call("bulk_delete_records")?;
         call.run(call.core().bulk_delete_records(&body)).await
     }
@@ -321,9 +323,9 @@ impl UpdateRecordPayload {
     async fn send(self) -> Result<(), Error> {
         let checks = Checks::new("update_record_payload");
         let dataset_record_id = checks.uuid("dataset_record_id", &self.dataset_record_id)?;
-        let payload = checks.object("payload", self.payload)?.into();
+        let payload = checks.object("payload", self.payload)?;
 
-        let body = types::UpdateRecordPayloadRequest { payload };
+        let body = types::UpdateRecordPayloadRequest::new(payload);
         let call = self.client.start_call("update_record_payload")?;
         call.run(call.core().update_record_payload(&dataset_record_id, &body)).await
     }
@@ -353,9 +355,9 @@ impl UpdateRecordProperties {
     async fn send(self) -> Result<(), Error> {
         let checks = Checks::new("update_record_properties");
         let dataset_record_id = checks.uuid("dataset_record_id", &self.dataset_record_id)?;
-        let properties = checks.object_or_null("properties", self.properties)?.into();
+        let properties = checks.object_or_null("properties", self.properties)?;
 
-        let body = types::UpdateRecordPropertiesRequest { properties };
+        let body = types::UpdateRecordPropertiesRequest::new(properties);
         let call = self.client.start_call("update_record_properties")?;
         call.run(call.core().update_record_properties(&dataset_record_id, &body)).await
     }
@@ -385,10 +387,9 @@ impl JudgeRecord {
     async fn send(self) -> Result<types::JudgeRecordResponse, Error> {
         let checks = Checks::new("judge_record");
         let dataset_record_id = checks.uuid("dataset_record_id", &self.dataset_record_id)?;
-        let judge_definition =
-            checks.object_or_null("judge_definition", self.judge_definition)?.into();
+        let judge_definition = checks.object_or_null("judge_definition", self.judge_definition)?;
 
-        let body = types::JudgeRecordRequest { judge_definition };
+        let body = types::JudgeRecordRequest::new(judge_definition);
         let call = self.client.start_call("judge_record")?;
         call.run(call.core().judge_record(&dataset_record_id, &body)).await
     }

@@ -72,7 +72,7 @@ pub struct Pager<T> {
     first_page: i64,
     page_size: i64,
     prefetch: usize,
-    limit: Option<u64>,
+    limit: Option<i64>,
     strict: Option<bool>,
 }
 
@@ -105,8 +105,8 @@ impl<T: Send + 'static> Pager<T> {
     }
 
     /// Sets the page size, 1 to 100 items. Default: 100.
-    pub fn page_size(mut self, page_size: usize) -> Self {
-        self.page_size = i64::try_from(page_size).unwrap_or(i64::MAX);
+    pub fn page_size(mut self, page_size: i64) -> Self {
+        self.page_size = page_size;
         self
     }
 
@@ -117,8 +117,8 @@ impl<T: Send + 'static> Pager<T> {
     }
 
     /// Sets the maximum number of items. Pages beyond it are not fetched. Default: no limit.
-    pub fn limit(mut self, items: usize) -> Self {
-        self.limit = Some(items as u64);
+    pub fn limit(mut self, items: i64) -> Self {
+        self.limit = Some(items);
         self
     }
 
@@ -147,7 +147,7 @@ impl<T: Send + 'static> Pager<T> {
         if let Some(limit) = self.limit
             && self.first_page == 1
         {
-            page_size = page_size.min(i64::try_from(limit.max(1)).unwrap_or(i64::MAX));
+            page_size = page_size.min(limit.max(1));
         }
         Pages::new(Pager { page_size, ..self })
     }
@@ -160,9 +160,11 @@ impl<T: Send + 'static> Pager<T> {
     /// Returns an error if a setting is out of range.
     fn invalid_settings(&self) -> Option<Error> {
         let problem = if !(1..=100).contains(&self.page_size) {
-            "page_size: expected 1 to 100"
+            format!("page_size: expected 1 to 100, found {}", self.page_size)
         } else if !(1..=MAX_PREFETCH).contains(&self.prefetch) {
-            "prefetch: expected 1 to 64"
+            format!("prefetch: expected 1 to {MAX_PREFETCH}, found {}", self.prefetch)
+        } else if let Some(limit @ ..0) = self.limit {
+            format!("limit: expected at least 0, found {limit}")
         } else {
             return None;
         };

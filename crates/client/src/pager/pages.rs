@@ -21,11 +21,18 @@ use crate::error::{Error, ErrorKind};
 #[non_exhaustive]
 pub struct Page<T> {
     /// The page number, from 1.
-    pub number: u64,
+    pub number: i64,
     /// The server's count of all items when it sent this page.
     pub count: u64,
     /// The items of the page.
     pub results: Vec<T>,
+}
+
+impl<T> Page<T> {
+    /// Creates a page for tests.
+    pub fn new(number: i64, count: u64, results: Vec<T>) -> Self {
+        Self { number, count, results }
+    }
 }
 
 /// A stream of pages, which ends after an error.
@@ -38,7 +45,7 @@ pub struct Pages<T> {
     recent: RecentIds,
     position: Position,
     /// How many more items to yield, if there is a limit.
-    remaining: Option<u64>,
+    remaining: Option<i64>,
     /// The number of items yielded.
     yielded: u64,
     /// The number of consecutive pages without new items.
@@ -121,9 +128,9 @@ impl<T: Send + 'static> Pages<T> {
         while self.requested.is_empty()
             || (self.requested.len() < self.pager.prefetch
                 && self.next_number <= pages
-                && self.remaining.is_none_or(|remaining| {
-                    self.requested.len() as u64 * (size as u64) < remaining
-                }))
+                && self
+                    .remaining
+                    .is_none_or(|remaining| self.requested.len() as i64 * size < remaining))
         {
             let page = (self.pager.fetch)(self.next_number, size);
             // Keep the caller's span and subscriber for the spawned request.
@@ -160,7 +167,7 @@ impl<T: Send + 'static> Pages<T> {
         self.position.accept(number, !results.is_empty());
         if let Some(remaining) = &mut self.remaining {
             results.truncate(usize::try_from(*remaining).unwrap_or(usize::MAX));
-            *remaining -= results.len() as u64;
+            *remaining -= results.len() as i64;
         }
         self.yielded += results.len() as u64;
         if !results.is_empty() {
@@ -183,7 +190,7 @@ impl<T: Send + 'static> Pages<T> {
             self.final_error = self.strict_error(count);
         }
         let count = count.try_into().unwrap_or(0);
-        Page { number: number as u64, count, results }
+        Page { number, count, results }
     }
 
     fn end(&mut self) {

@@ -41,7 +41,7 @@ struct Origin {
 }
 
 impl ResponseInfo {
-    pub(crate) fn new(response: &Response, proxies: &Proxies) -> Self {
+    pub(crate) fn new(response: &Response, proxies: Option<&Proxies>) -> Self {
         let (status, headers) = (response.status(), response.headers());
         let is_error = status.is_client_error() || status.is_server_error();
         let origin = is_error.then(|| {

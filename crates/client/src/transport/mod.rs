@@ -17,6 +17,7 @@ mod raw_response;
 mod redirect;
 mod retry;
 mod route;
+#[cfg(feature = "rustls-no-provider")]
 mod tls;
 
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use mistral_datasets_core_client as core;
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Method, Request, Response, StatusCode, Url};
 
 use crate::config::Settings;
@@ -35,11 +36,9 @@ use crate::error::{Error, ErrorKind};
 pub(crate) use call_context::CallContext;
 pub(crate) use connection_pool::ConnectionSettings;
 pub(crate) use failed_response::{ResponseInfo, decoding_error, failed_response};
-pub(crate) use proxy::Proxies;
 pub(crate) use raw_response::store_if_requested;
 pub use raw_response::{RawResponse, SingleRequest, WithResponse};
 pub(crate) use retry::{Attempts, Failure, FailureClass};
-pub(crate) use tls::{EXTRA_CERTIFICATES, configuration as tls_configuration};
 
 use redirect::Redirects;
 use retry::{RetryBudget, is_write};
@@ -50,6 +49,7 @@ use route::Route;
 pub(crate) struct Transport {
     connection_settings: Arc<ConnectionSettings>,
     http: reqwest::Client,
+    user_agent: HeaderValue,
     budget: RetryBudget,
     settings: Arc<Settings>,
 }
@@ -57,9 +57,11 @@ pub(crate) struct Transport {
 impl Transport {
     pub(crate) fn new(
         connection_settings: ConnectionSettings,
+        user_agent: HeaderValue,
         settings: Settings,
     ) -> Result<Self, Error> {
         Ok(Self {
+            user_agent,
             http: connection_settings.new_pool()?,
             connection_settings: Arc::new(connection_settings),
             budget: RetryBudget::default(),
@@ -72,7 +74,7 @@ impl Transport {
         Self { settings: Arc::new(settings), ..self.clone() }
     }
 
-    /// Returns a transport with its own connections and the same settings and retry budget.
+    /// Returns a transport with its own connections and the same settings and retry budget. A given HTTP client is shared.
     pub(crate) fn with_own_connection_pool(&self) -> Result<Self, Error> {
         Ok(Self { http: self.connection_settings.new_pool()?, ..self.clone() })
     }
@@ -122,6 +124,7 @@ impl Transport {
         let mut next = request().map_err(permanent)?.expect("the first request can be created");
         let mut redirects = Redirects::new(next.method(), next.url().clone());
         loop {
+            next.headers_mut().insert(USER_AGENT, self.user_agent.clone());
             if auth == Auth::ApiKey && !redirects.has_left_origin() {
                 let headers = next.headers_mut();
                 headers.extend(self.settings.headers.clone());
@@ -141,12 +144,12 @@ impl Transport {
 
     /// Returns the way of requests for a URL, for error messages.
     fn route<'a>(&'a self, url: &'a Url) -> Route<'a> {
-        Route::new(Some(url), &self.connection_settings.proxies)
+        Route::new(Some(url), self.connection_settings.proxies())
     }
 
     /// Returns the parts of a response that errors report.
     pub(crate) fn response_info(&self, response: &Response) -> ResponseInfo {
-        ResponseInfo::new(response, &self.connection_settings.proxies)
+        ResponseInfo::new(response, self.connection_settings.proxies())
     }
 
     /// Returns the failure of a request to `url` that received no complete response. `is_first` says whether it is the first
@@ -158,7 +161,7 @@ impl Transport {
         url: Option<&Url>,
     ) -> Failure {
         let url = error.url().cloned().or_else(|| url.cloned());
-        let route = Route::new(url.as_ref(), &self.connection_settings.proxies);
+        let route = Route::new(url.as_ref(), self.connection_settings.proxies());
         route::request_failure(error, is_first, route)
     }
 
@@ -169,9 +172,12 @@ impl Transport {
         request: Request,
         is_first: bool,
     ) -> Result<Response, Failure> {
-        if let Err(error) = self.connection_settings.proxies.find(request.url()) {
+        if let Some(proxies) = self.connection_settings.proxies()
+            && let Err(error) = proxies.find(request.url())
+        {
             return Err(Failure { class: FailureClass::Permanent { is_ambiguous: false }, error });
         }
+        let (url, is_ambiguous) = (request.url().clone(), is_write(request.method()));
         let started = Instant::now();
         let result = self.http.execute(request).await;
         let elapsed_ms = started.elapsed().as_millis() as u64;
@@ -183,6 +189,11 @@ impl Transport {
                 if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
                     let route = self.route(response.url());
                     return Err(route::proxy_authentication_failure(route));
+                }
+                // Only a given HTTP client follows redirects.
+                if *response.url() != url {
+                    let class = FailureClass::Permanent { is_ambiguous };
+                    return Err(Failure { class, error: redirect::followed_by_http_client() });
                 }
                 Ok(response)
             }

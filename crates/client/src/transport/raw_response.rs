@@ -26,6 +26,20 @@ pub struct RawResponse {
 }
 
 impl RawResponse {
+    /// Creates the response of a call with one attempt, for tests.
+    ///
+    /// ```
+    /// use mistral_datasets::RawResponse;
+    ///
+    /// let response = RawResponse::new(http::Response::new("{}".into()));
+    /// assert_eq!((response.status(), response.attempts(), &response.body()[..]), (200, 1, &b"{}"[..]));
+    /// ```
+    pub fn new(response: http::Response<Bytes>) -> Self {
+        let (parts, body) = response.into_parts();
+        let (status, elapsed) = (parts.status.as_u16(), Duration::ZERO);
+        Self { status, headers: parts.headers, body, elapsed, attempts: 1 }
+    }
+
     /// Returns the status code, such as 200.
     pub fn status(&self) -> u16 {
         self.status

@@ -123,6 +123,14 @@ fn site(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
+/// Returns the error of a request whose redirect was followed by an HTTP client that was given to the builder.
+pub(super) fn followed_by_http_client() -> Error {
+    Error::configuration("the HTTP client of the program followed a redirect").with_hint(
+        "build the `reqwest::Client` with `redirect(reqwest::redirect::Policy::none())`, because this library follows redirects \
+         itself",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

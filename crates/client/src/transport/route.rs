@@ -11,6 +11,7 @@ use reqwest::{StatusCode, Url};
 
 use super::proxy::{Proxies, ProxyServer};
 use super::retry::{Failure, FailureClass};
+#[cfg(feature = "rustls-no-provider")]
 use super::tls;
 use crate::error::{Error, ErrorKind};
 
@@ -41,8 +42,8 @@ impl fmt::Display for Route<'_> {
 }
 
 impl<'a> Route<'a> {
-    pub(crate) fn new(url: Option<&'a Url>, proxies: &'a Proxies) -> Self {
-        let proxy = url.and_then(|url| proxies.find(url).ok().flatten());
+    pub(crate) fn new(url: Option<&'a Url>, proxies: Option<&'a Proxies>) -> Self {
+        let proxy = url.and_then(|url| proxies?.find(url).ok().flatten());
         Self { url, proxy }
     }
 
@@ -150,6 +151,10 @@ fn connect_problem(causes: &Causes<'_>, route: Route<'_>) -> (String, String) {
         }
     }
     let problem = format!("cannot connect to {route}");
+    if cause == "invalid URL, scheme is not http" {
+        let hint = "enable the feature `rustls` of the crate `mistral-datasets`, or give the client a `reqwest::Client`";
+        return (format!("{problem}: this program is built without TLS"), hint.to_owned());
+    }
     match causes.tls_problem(route.has_scheme("https")) {
         Some((cause, Some(hint))) => (format!("{problem}: {cause}"), hint),
         Some((cause, None)) => {
@@ -250,19 +255,18 @@ impl<'a> Causes<'a> {
     /// Returns what went wrong in a TLS handshake, and what to do. There is no hint if the other side does not seem to
     /// speak TLS. `is_tls` says whether the connection starts with a handshake at all.
     fn tls_problem(&self, is_tls: bool) -> Option<(String, Option<String>)> {
-        let tls = self.errors.iter().find_map(|error| error.downcast_ref::<rustls::Error>());
-        match tls {
+        #[cfg(feature = "rustls-no-provider")]
+        match self.errors.iter().find_map(|error| error.downcast_ref::<rustls::Error>()) {
             Some(rustls::Error::InvalidMessage(_)) => {
-                Some(("the response is not TLS".to_owned(), None))
+                return Some(("the response is not TLS".to_owned(), None));
             }
             Some(error) => {
                 let (problem, hint) = tls::explain(error);
-                Some((problem, Some(hint)))
+                return Some((problem, Some(hint)));
             }
-            None if is_tls && self.is_closed() => {
-                Some(("the connection was closed during the TLS handshake".to_owned(), None))
-            }
-            None => None,
+            None => {}
         }
+        (is_tls && self.is_closed())
+            .then(|| ("the connection was closed during the TLS handshake".to_owned(), None))
     }
 }

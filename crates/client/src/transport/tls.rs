@@ -1,4 +1,6 @@
-//! TLS configuration: rustls with ring, and the system's root certificates.
+//! TLS configuration: rustls, and the system's root certificates.
+//!
+//! The cryptography provider is the one that the program has installed for the process, or else ring.
 //!
 //! Trusted are the system's certificates, and in addition those given to the client and those in the file that
 //! `REQUESTS_CA_BUNDLE` names. A binding may add the variable of its own platform, such as Node's `NODE_EXTRA_CA_CERTS`.
@@ -29,48 +31,91 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
     SignatureScheme,
 };
 
+use crate::config::TlsOptions;
 use crate::error::Error;
 
 /// The environment variable with the path of a file of additional certificates, as in Python's requests.
-pub(crate) const EXTRA_CERTIFICATES: &str = "REQUESTS_CA_BUNDLE";
+const EXTRA_CERTIFICATES: &str = "REQUESTS_CA_BUNDLE";
 
 /// The environment variables that replace the system's certificates, as in OpenSSL.
 const REPLACED_FILE: &str = "SSL_CERT_FILE";
 const REPLACED_DIRECTORIES: &str = "SSL_CERT_DIR";
 
-/// Creates the TLS configuration. The certificates in `pem` are trusted in addition to the system's, and so are those in
-/// the files that the environment variables `extra_variables` name.
+/// Creates the TLS configuration. The given CA certificates are trusted in addition to the system's, and so are those in
+/// the files that the environment variables name.
 ///
 /// # Errors
-/// `Configuration` if `pem` contains no certificates or invalid ones.
-pub(crate) fn configuration(
-    pem: Option<&[u8]>,
-    extra_variables: Vec<&'static str>,
-) -> Result<ClientConfig, Error> {
-    let extra_roots = pem.map_or(Ok(Vec::new()), parse_certificates)?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+/// `Configuration` if the options contain no certificates or invalid ones, or if there is no cryptography provider.
+pub(super) fn configuration(options: &TlsOptions) -> Result<ClientConfig, Error> {
+    let extra_roots =
+        options.ca_certificates.as_deref().map_or(Ok(Vec::new()), parse_certificates)?;
+    let provider = provider()?;
     let verifier = LazyVerifier {
         provider: provider.clone(),
         extra_roots,
-        extra_variables,
+        extra_variables: [&[EXTRA_CERTIFICATES], &options.certificate_variables[..]].concat(),
         trust: OnceLock::new(),
     };
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .expect("ring supports the default protocol versions")
+        .map_err(|error| {
+            Error::configuration("the installed TLS provider cannot be used").with_source(error)
+        })?
         // rustls calls every custom verifier dangerous. This one delegates all checks to rustls' own verifier.
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let mut config = match &options.client_certificate {
+        None => builder.with_no_client_auth(),
+        Some(pem) => {
+            let (chain, key) = parse_identity(pem)?;
+            builder.with_client_auth_cert(chain, key).map_err(|error| {
+                Error::configuration("the client certificate does not match its private key")
+                    .with_source(error)
+            })?
+        }
+    };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// Returns the cryptography provider that the program has installed, or else ring.
+fn provider() -> Result<Arc<CryptoProvider>, Error> {
+    if let Some(installed) = CryptoProvider::get_default() {
+        return Ok(Arc::clone(installed));
+    }
+    #[cfg(feature = "rustls")]
+    return Ok(Arc::new(rustls::crypto::ring::default_provider()));
+    #[cfg(not(feature = "rustls"))]
+    Err(Error::configuration("no TLS provider is installed").with_hint(
+        "call `install_default` of a `rustls::crypto::CryptoProvider`, or enable the feature `rustls` of `mistral-datasets`",
+    ))
+}
+
+/// Reads a certificate chain and its private key.
+fn parse_identity(
+    pem: &[u8],
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
+    let invalid = |problem: &str| {
+        Error::configuration(format!(
+            "the client certificate {problem}; expected PEM with the certificate and its unencrypted private key"
+        ))
+    };
+    let chain = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| invalid("cannot be read"))?;
+    if chain.is_empty() {
+        return Err(invalid("is missing"));
+    }
+    // The error may quote the text.
+    let key = PrivateKeyDer::from_pem_slice(pem).map_err(|_| invalid("has no private key"))?;
+    Ok((chain, key))
 }
 
 fn parse_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {

@@ -1,7 +1,8 @@
 //! The operations of the API, one file per resource.
 
 mod datasets;
-mod docs;
+#[cfg(feature = "explorer")]
+mod explorer;
 mod exports;
 mod files;
 mod imports;

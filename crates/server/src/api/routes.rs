@@ -10,7 +10,7 @@ use mistral_datasets_types::ErrorCode;
 use super::generated::routes::OPERATIONS;
 use super::operations::OPEN_LINK;
 use super::state::App;
-use super::{datasets, docs, exports, files, imports, links, openapi, records, tasks};
+use super::{datasets, exports, files, imports, links, openapi, records, tasks};
 use crate::http::{ApiError, Caller, no_content};
 
 /// Operations of the document that the server does not support, with the reason for the FEATURE_NOT_SUPPORTED error.
@@ -63,8 +63,8 @@ pub(crate) fn link_routes(app: App) -> Router {
     Router::new().route(OPEN_LINK.path, get(links::open)).with_state(app)
 }
 
-/// Returns the routes of the API and its documentation.
-pub(crate) fn routes(app: App) -> Router {
+/// Returns the routes of the API and its documentation, with the API explorer if `explorer` is set and the feature is enabled.
+pub(crate) fn routes(app: App, explorer: bool) -> Router {
     let mut router = Router::new();
     for operation in OPERATIONS {
         let method = Method::from_bytes(operation.method.as_bytes()).ok();
@@ -77,10 +77,17 @@ pub(crate) fn routes(app: App) -> Router {
             router = router.route(operation.path, handler);
         }
     }
+    #[cfg(feature = "explorer")]
+    if explorer {
+        use super::explorer;
+
+        router =
+            router.route("/docs", get(explorer::page)).route("/docs/{part}", get(explorer::asset));
+    }
+    #[cfg(not(feature = "explorer"))]
+    let _ = explorer;
     router
         .route("/openapi.json", get(openapi::document))
-        .route("/docs", get(docs::page))
-        .route("/docs/{part}", get(docs::asset))
         // The extractors enforce their own limits, with error responses of the API.
         .layer(DefaultBodyLimit::disable())
         .with_state(app)

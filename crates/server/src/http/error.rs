@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
-use mistral_datasets_types::{ErrorCode, ErrorDetail, ErrorResponse};
+use mistral_datasets_types::ErrorCode;
 use uuid::Uuid;
 
 use super::response::json;
@@ -176,12 +176,7 @@ fn log(cause: &dyn std::error::Error) {
 
 /// Returns the JSON body of an error response.
 fn error_body(code: ErrorCode, message: String) -> Vec<u8> {
-    let response = ErrorResponse {
-        detail: ErrorDetail { message, error_code: Some(code), extra: Default::default() },
-        extra: Default::default(),
-    };
-    // Serializing two strings cannot fail.
-    serde_json::to_vec(&response).unwrap_or_default()
+    serde_json::json!({"detail": {"message": message, "error_code": code}}).to_string().into_bytes()
 }
 
 impl IntoResponse for ApiError {
@@ -283,7 +278,7 @@ mod tests {
         let response = error.into().into_response();
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
-        let error: ErrorResponse = serde_json::from_slice(&body).unwrap();
+        let error: mistral_datasets_types::ErrorResponse = serde_json::from_slice(&body).unwrap();
         let code = error.detail.error_code.unwrap().to_string();
         (status, code, error.detail.message)
     }

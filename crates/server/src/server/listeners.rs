@@ -141,15 +141,16 @@ fn admin_context(context: &NetContext) -> NetContext {
 
 impl Routers {
     /// Builds the routers: the API, the other routes, and the middleware around them. Without `testing`, there are neither fault rules
-    /// nor a journal.
+    /// nor a journal. `explorer` adds the API explorer.
     pub(super) fn new(
         app: &App,
         admin: AdminState,
         testing: Option<TestApp>,
         cors: &Cors,
         addresses: &Addresses,
+        explorer: bool,
     ) -> Self {
-        let main = api::routes(app.clone()).merge(admin::health_route());
+        let main = api::routes(app.clone(), explorer).merge(admin::health_route());
         let links = api::link_routes(app.clone());
         let admin = admin::routes(admin);
         let (main, links) = match addresses.links {

@@ -7,8 +7,9 @@ mod content;
 mod cors;
 mod datasets;
 mod disclosure;
-mod docs;
 mod earlier_schemas;
+#[cfg(feature = "explorer")]
+mod explorer;
 mod exports;
 mod faults;
 mod files;
@@ -28,6 +29,7 @@ mod locking;
 mod memory;
 mod metrics;
 mod model;
+mod openapi;
 mod operations;
 mod pagination;
 #[cfg(unix)]

@@ -47,6 +47,14 @@ pub fn check_dependencies(build: &Build, report: &mut Report) {
             return;
         }
     }
+    // Dependencies for other targets and features, whose licenses are checked, too.
+    let fetch = Step::new("cargo fetch", cargo())
+        .args(["fetch", "--locked", "--quiet"])
+        .args(build.offline.then_some("--offline"))
+        .current_dir(build.root);
+    if !report.succeeded(step::run(fetch).map(drop)) {
+        return;
+    }
     report.check(
         Step::new("cargo deny", program)
             .args(["--all-features", "--offline", "check", "bans", "licenses", "sources"])

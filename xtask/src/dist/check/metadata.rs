@@ -192,9 +192,12 @@ fn check_links(text: &str, repository: &str) -> Result<(), String> {
     let (host, name) = repository.rsplit_once('/').unwrap_or_default();
     let host = host.rsplit_once('/').map_or(host, |(host, _)| host);
     for (start, _) in text.match_indices(host) {
-        let url: String =
-            text[start..].chars().take_while(|character| !" )>`\n\"".contains(*character)).collect();
-        let is_same_name = url[host.len()..].trim_start_matches('/').split('/').nth(1) == Some(name);
+        let url: String = text[start..]
+            .chars()
+            .take_while(|character| !" )>`\n\"".contains(*character))
+            .collect();
+        let is_same_name =
+            url[host.len()..].trim_start_matches('/').split('/').nth(1) == Some(name);
         if is_same_name && !(url == repository || url.starts_with(&format!("{repository}/"))) {
             return Err(format!("`{url}` is not in {repository}"));
         }
@@ -253,9 +256,16 @@ mod tests {
     #[test]
     fn links_to_another_repository_of_the_same_name_are_found() {
         let repository = "https://github.com/owner/name";
-        check_links("[a](https://github.com/owner/name/releases) https://github.com/x/y", repository).unwrap();
+        check_links(
+            "[a](https://github.com/owner/name/releases) https://github.com/x/y",
+            repository,
+        )
+        .unwrap();
         let error = check_links("[a](https://github.com/other/name)", repository).unwrap_err();
-        assert_eq!(error, "`https://github.com/other/name` is not in https://github.com/owner/name");
+        assert_eq!(
+            error,
+            "`https://github.com/other/name` is not in https://github.com/owner/name"
+        );
     }
 
     #[test]

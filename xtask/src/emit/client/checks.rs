@@ -70,9 +70,8 @@ pub(super) fn check(text: &mut String, model: &Model, field: &Field, place: Plac
         (Shape::Object, true) => {
             writeln!(
                 text,
-                "let {name} = checks.{}({wire:?}, self.{name})?{};",
+                "let {name} = checks.{}({wire:?}, self.{name})?;",
                 if model.accepts_null(&field.ty) { "object_or_null" } else { "object" },
-                if named { ".into()" } else { "" }
             )
         }
         (Shape::Object, false) => writeln!(

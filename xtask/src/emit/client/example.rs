@@ -1,66 +1,216 @@
-//! Emits the example in a method's documentation.
+//! Emits the examples in the documentation of methods. They are compiled by the doc tests.
+//!
+//! Arguments have the example values of the document. Those without one are variables of the same name.
 
 use std::fmt::Write;
 
+use serde_json::Value;
+
 use super::super::rust_text::identifier;
 use super::{Shape, shape, unknown};
-use crate::model::{Argument, Kind, Model, Operation, Response};
+use crate::model::{Argument, Field, Kind, Model, Operation, Response};
 
-/// Emits a doc example that passes each required argument as a variable of the same name.
-pub(super) fn example(model: &Model, operation: &Operation) -> Result<String, String> {
-    let mut parameters = String::new();
-    let mut names = Vec::new();
-    for Argument { field, .. } in operation.arguments(model) {
-        if !field.required {
-            continue;
+/// Emits the example of an operation's method: a call with its first optional argument.
+pub(super) fn method(model: &Model, operation: &Operation) -> Result<String, String> {
+    let arguments = operation.arguments(model);
+    let optional = arguments.iter().find(|argument| !argument.field.required);
+    let mut example = Example::new(model, operation)?;
+    if let Some(Argument { field, .. }) = optional {
+        example.set(model, operation, field)?;
+    }
+    if operation.starts_task() {
+        example.calls.push(".wait()".to_owned());
+    }
+    Ok(example.awaited(model, operation))
+}
+
+/// Emits the example of a setter.
+pub(super) fn setter(
+    model: &Model,
+    operation: &Operation,
+    field: &Field,
+) -> Result<String, String> {
+    let mut example = Example::new(model, operation)?;
+    example.set(model, operation, field)?;
+    Ok(example.awaited(model, operation))
+}
+
+/// Emits the example of `pager`.
+pub(super) fn pager(model: &Model, operation: &Operation) -> Result<String, String> {
+    let mut example = Example::new(model, operation)?;
+    example.calls.push(".pager()".to_owned());
+    example.calls.push(".items()".to_owned());
+    Ok(example.text(
+        "let mut items = ",
+        "",
+        "while let Some(item) = items.next().await {\n    println!(\"{}\", item?.id);\n}",
+    ))
+}
+
+/// Emits the example of `wait`.
+pub(super) fn wait(model: &Model, operation: &Operation) -> Result<String, String> {
+    let mut example = Example::new(model, operation)?;
+    example.calls.push(".wait()".to_owned());
+    example.calls.push(".timeout(std::time::Duration::from_secs(600))".to_owned());
+    Ok(example.text("let task = ", ".await?", "println!(\"{}\", task.status);"))
+}
+
+/// Emits the example of `handle`.
+pub(super) fn handle(model: &Model, operation: &Operation) -> Result<String, String> {
+    let mut example = Example::new(model, operation)?;
+    example.calls.push(".handle()".to_owned());
+    Ok(example.text("let task = ", ".await?", "println!(\"{}\", task.refresh().await?.status);"))
+}
+
+/// An example that is being composed.
+struct Example {
+    /// The parameters of the function around the example: the variables without a value.
+    parameters: String,
+    /// The statements that define objects.
+    values: String,
+    /// The chain of method calls.
+    calls: Vec<String>,
+}
+
+impl Example {
+    /// Starts an example with a call of the operation's method with its required arguments.
+    fn new(model: &Model, operation: &Operation) -> Result<Self, String> {
+        let calls = operation.group.split('.').map(|name| format!(".{}()", identifier(name)));
+        let mut example =
+            Self { parameters: String::new(), values: String::new(), calls: calls.collect() };
+        let mut values = Vec::new();
+        for Argument { field, .. } in operation.arguments(model) {
+            if field.required {
+                values.push(example.value(model, operation, field)?);
+            }
         }
-        let ty = match shape(model, &field.ty) {
-            Shape::Id | Shape::String => "&str".to_owned(),
-            Shape::Ids | Shape::Strings => "Vec<String>".to_owned(),
-            Shape::Object => "serde_json::Value".to_owned(),
-            Shape::Enum(ty) => format!("mistral_datasets::types::{ty}"),
-            Shape::Scalar(ty) => ty,
-            Shape::Unknown => return unknown(operation, field),
+        example.calls.push(format!(".{}({})", identifier(&operation.name), values.join(", ")));
+        Ok(example)
+    }
+
+    /// Adds the setter of an optional argument.
+    fn set(&mut self, model: &Model, operation: &Operation, field: &Field) -> Result<(), String> {
+        let value = self.value(model, operation, field)?;
+        self.calls.push(format!(".{}({value})", identifier(&field.name)));
+        Ok(())
+    }
+
+    /// Returns the value of an argument, or the name of a variable, which becomes a parameter.
+    fn value(
+        &mut self,
+        model: &Model,
+        operation: &Operation,
+        field: &Field,
+    ) -> Result<String, String> {
+        let example = operation.examples.get(&field.name);
+        let ty = match (shape(model, &field.ty), example) {
+            (Shape::Id | Shape::String, Some(Value::String(text))) => {
+                return Ok(format!("{text:?}"));
+            }
+            (Shape::Object, Some(value)) if field.required => {
+                let name = identifier(&field.name);
+                let _ = writeln!(self.values, "let {name} = serde_json::json!({});", spaced(value));
+                return Ok(name);
+            }
+            (Shape::Scalar(_), Some(value)) => return Ok(value.to_string()),
+            (Shape::Scalar(ty), None) if ty == "bool" => {
+                // The opposite of the default, so that the setter has an effect.
+                return Ok((field.default.as_deref() != Some("true")).to_string());
+            }
+            (Shape::Scalar(ty), None) if ty == "i64" => {
+                let default = field.default.as_ref().and_then(|default| default.parse().ok());
+                let value = field.limits.maximum.or(default).unwrap_or(1);
+                return Ok(value.max(field.limits.minimum.unwrap_or(value)).to_string());
+            }
+            (Shape::Enum(ty), _) => {
+                let Kind::OpenEnum { values } = &model.schema(&ty).kind else {
+                    unreachable!("the shape is an enum");
+                };
+                let value = field.choices.first().or(values.first());
+                let value = value.ok_or_else(|| format!("{ty}: an enum without values"))?;
+                let variant = super::pascal(value);
+                return Ok(format!("mistral_datasets::types::{ty}::{variant}"));
+            }
+            (Shape::Id | Shape::String, _) => "&str".to_owned(),
+            (Shape::Ids | Shape::Strings, _) => "Vec<String>".to_owned(),
+            (Shape::Object, _) if field.required => "serde_json::Value".to_owned(),
+            (Shape::Object, _) => "mistral_datasets::RawJson".to_owned(),
+            (Shape::Scalar(ty), None) => ty,
+            (Shape::Unknown, _) => return unknown(operation, field),
         };
         let name = identifier(&field.name);
-        let _ = write!(parameters, ", {name}: {ty}");
-        names.push(name);
+        let _ = write!(self.parameters, ", {name}: {ty}");
+        Ok(name)
     }
-    let mut calls: Vec<String> =
-        operation.group.split('.').map(|name| format!(".{}()", identifier(name))).collect();
-    calls.push(format!(".{}({})", identifier(&operation.name), names.join(", ")));
-    if operation.starts_task() {
-        calls.push(".wait()".to_owned());
+
+    /// Returns the text of an example that awaits the call and binds its result.
+    fn awaited(self, model: &Model, operation: &Operation) -> String {
+        match &operation.success.response {
+            _ if operation.starts_task() => self.text("let task = ", ".await?", ""),
+            Response::Json(name) => match &model.schema(name).kind {
+                Kind::Object { fields } if fields.len() == 1 => {
+                    let field = identifier(&fields[0].name);
+                    self.text(&format!("let {field} = "), &format!(".await?\n.{field}"), "")
+                }
+                _ => self.text(&format!("let {} = ", variable(name)), ".await?", ""),
+            },
+            Response::Empty | Response::Bytes => self.text("", ".await?", ""),
+        }
     }
-    calls.push(".await?".to_owned());
-    let result = match &operation.success.response {
-        _ if operation.starts_task() => "let task = ".to_owned(),
-        Response::Json(name) => match &model.schema(name).kind {
-            Kind::Object { fields } if fields.len() == 1 => {
-                let field = identifier(&fields[0].name);
-                calls.push(format!(".{field}"));
-                format!("let {field} = ")
-            }
-            _ => format!("let {} = ", variable(name)),
-        },
-        Response::Empty | Response::Bytes => String::new(),
-    };
-    let mut statement = format!("{result}client{};", calls.concat());
-    if statement.len() > EXAMPLE_WIDTH {
-        statement = format!("{result}client\n    {};", calls.join("\n    "));
+
+    /// Returns the text of an example whose statement starts and ends like this, followed by other statements.
+    fn text(&self, start: &str, end: &str, rest: &str) -> String {
+        let calls = self.calls.iter().map(String::as_str).chain(end.lines());
+        let calls: Vec<&str> = calls.collect();
+        let mut statement = format!("{start}client{};", calls.concat());
+        if statement.len() > EXAMPLE_WIDTH {
+            statement = format!("{start}client\n    {};", calls.join("\n    "));
+        }
+        let mut text = String::from("///\n/// # Examples\n/// ```no_run\n");
+        let parameters = &self.parameters;
+        let _ =
+            writeln!(text, "/// # async fn example(client: mistral_datasets::Client{parameters})");
+        text.push_str("/// # -> Result<(), mistral_datasets::Error> {\n");
+        for line in self.values.lines().chain(statement.lines()).chain(rest.lines()) {
+            let _ = writeln!(text, "/// {line}");
+        }
+        text.push_str("/// # Ok(())\n/// # }\n/// ```\n");
+        text
     }
-    let mut text = String::from("///\n/// # Examples\n/// ```no_run\n");
-    let _ = writeln!(text, "/// # async fn example(client: mistral_datasets::Client{parameters})");
-    text.push_str("/// # -> Result<(), mistral_datasets::Error> {\n");
-    for line in statement.lines() {
-        let _ = writeln!(text, "/// {line}");
-    }
-    text.push_str("/// # Ok(())\n/// # }\n/// ```\n");
-    Ok(text)
 }
 
 /// The length above which the statement of an example is split into one line per method.
 const EXAMPLE_WIDTH: usize = 80;
+
+/// Formats JSON in one line with spaces after commas and colons, or in several lines if it is long.
+fn spaced(value: &Value) -> String {
+    let text = match value {
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(spaced).collect::<Vec<_>>().join(", "))
+        }
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| format!("{name:?}: {}", spaced(value)));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
+        }
+        scalar => scalar.to_string(),
+    };
+    match (value, text.len() > EXAMPLE_WIDTH) {
+        (Value::Object(fields), true) => {
+            let fields = fields.iter().map(|(name, value)| format!("{name:?}: {}", spaced(value)));
+            format!("{{\n{}\n}}", indented(&(fields.collect::<Vec<_>>().join(",\n") + ",")))
+        }
+        (Value::Array(items), true) => {
+            let items = items.iter().map(spaced).collect::<Vec<_>>().join(",\n") + ",";
+            format!("[\n{}\n]", indented(&items))
+        }
+        _ => text,
+    }
+}
+
+/// Indents every line.
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+}
 
 /// Returns the last word of a type name as a variable name, such as `record` for `DatasetRecord`.
 fn variable(ty: &str) -> String {

@@ -3,13 +3,14 @@
 
 mod checks;
 mod example;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write;
 
 use checks::check;
-use example::example;
 
-use super::rust_text::{self, doc, identifier, pascal};
+use super::rust_text::{self, doc, identifier, pascal, rust_words};
 use super::{Output, preamble};
 use crate::model::{Argument, Field, Kind, Listing, Location, Model, Operation, Response, Type};
 
@@ -231,8 +232,12 @@ fn call_name(operation: &Operation) -> String {
 
 fn method(model: &Model, operation: &Operation) -> Result<String, String> {
     let arguments = operation.arguments(model);
-    let mut about =
-        format!("{}\n\nSends `{} {}`.\n", operation.doc(), operation.method, operation.path);
+    let mut about = format!(
+        "{}\n\nSends `{} {}`.\n",
+        rust_words(&operation.doc()),
+        operation.method,
+        operation.path
+    );
     if !arguments.is_empty() {
         about.push_str("\n# Arguments\n");
         for Argument { field, .. } in &arguments {
@@ -271,14 +276,14 @@ fn method(model: &Model, operation: &Operation) -> Result<String, String> {
     Ok(format!(
         "{}{}pub fn {}(&self{signature}) -> {call} {{\n{call} {{ client: self.client.clone(), {initializers} }}\n}}\n\n",
         doc(&about),
-        example(model, operation)?,
+        example::method(model, operation)?,
         identifier(&operation.name)
     ))
 }
 
 /// Describes an argument with its limits and default.
 fn argument_doc(field: &Field) -> String {
-    let mut text = field.description.clone();
+    let mut text = rust_words(&field.description);
     if let Some(limits) = field.limits.in_words() {
         let _ = write!(text, " Limits: {limits}.");
     }
@@ -315,17 +320,18 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
         let code = argument_code(model, operation, field)?;
         let _ = writeln!(
             text,
-            "{}pub fn {name}(mut self, {name}: {}) -> Self {{\nself.{name} = {};\nself\n}}\n",
+            "{}{}pub fn {name}(mut self, {name}: {}) -> Self {{\nself.{name} = {};\nself\n}}\n",
             doc(&format!(
                 "Sets the optional argument `{}`.\n\n{}",
                 field.name,
                 argument_doc(field)
             )),
+            example::setter(model, operation, field)?,
             code.parameter_type,
             code.conversion
         );
     }
-    text.push_str(&extra_methods(model, operation));
+    text.push_str(&extra_methods(model, operation)?);
     text.push_str(&send(model, operation, &arguments)?);
     text.push_str("}\n\n");
 
@@ -342,14 +348,15 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
 }
 
 /// Returns the additional methods of a call: `pager` for listings, `wait` and `handle` for calls that start a task.
-fn extra_methods(model: &Model, operation: &Operation) -> String {
+fn extra_methods(model: &Model, operation: &Operation) -> Result<String, String> {
     if let Some(Listing { page_field, item }) = model.listing(operation) {
         let about = doc(
             "Returns a pager over all items, starting at this call's page. Default page size: 100.",
         );
         let page_field = identifier(&page_field);
-        return format!(
-            "{about}pub fn pager(self) -> Pager<types::{item}> {{\n\
+        let example = example::pager(model, operation)?;
+        return Ok(format!(
+            "{about}{example}pub fn pager(self) -> Pager<types::{item}> {{\n\
              let (first_page, page_size) = (self.page, self.page_size);\n\
              let fetch = move |page: i64, page_size: i64| {{\n\
              let call = self.clone().page(page).page_size(page_size);\n\
@@ -358,20 +365,22 @@ fn extra_methods(model: &Model, operation: &Operation) -> String {
              Ok(FetchedPage {{ results: page.results, count: page.count, next: page.next }})\n\
              }}.boxed()\n}};\n\
              Pager::new(fetch, |item| item.id, first_page, page_size)\n}}\n\n"
-        );
+        ));
     }
     if operation.starts_task() {
-        return format!(
-            "{}pub fn wait(self) -> Wait {{\nlet client = self.client.clone();\nWait::start(client, self.into_future())\n}}\n\n\
-             {}pub async fn handle(self) -> Result<TaskHandle, Error> {{\n\
+        return Ok(format!(
+            "{}{}pub fn wait(self) -> Wait {{\nlet client = self.client.clone();\nWait::start(client, self.into_future())\n}}\n\n\
+             {}{}pub async fn handle(self) -> Result<TaskHandle, Error> {{\n\
              let client = self.client.clone();\nlet task = self.await?;\nOk(TaskHandle::new(client, task.dataset_id.to_string(), task.id.to_string()))\n}}\n\n",
             doc("Starts the task and returns a [`Wait`], which waits until the task has ended."),
+            example::wait(model, operation)?,
             doc(
                 "Starts the task and returns a handle to it.\n\n# Errors\nThe errors of the call itself."
             ),
-        );
+            example::handle(model, operation)?,
+        ));
     }
-    String::new()
+    Ok(String::new())
 }
 
 fn output(operation: &Operation) -> Result<String, String> {
@@ -397,21 +406,25 @@ fn send(model: &Model, operation: &Operation, arguments: &[Argument]) -> Result<
         let Kind::Object { fields } = &model.schema(&body.schema).kind else {
             unreachable!("the reader only accepts objects as bodies");
         };
-        let _ = writeln!(text, "let body = types::{} {{", body.schema);
-        for field in fields {
+        let value = |field: &Field| {
             let name = identifier(&field.name);
-            let value = match (shape(model, &field.ty), field.required) {
-                (Shape::Id | Shape::Ids, _) => name.clone(),
-                (Shape::Object, _) => name.clone(),
+            match shape(model, &field.ty) {
+                Shape::Id | Shape::Ids | Shape::Object => name,
                 _ => format!("self.{name}"),
-            };
-            let _ = if value == name {
-                writeln!(text, "{name},")
-            } else {
-                writeln!(text, "{name}: {value},")
-            };
+            }
+        };
+        let (required, optional): (Vec<&Field>, Vec<&Field>) =
+            fields.iter().partition(|field| field.required);
+        let _ = writeln!(
+            text,
+            "let {}body = types::{}::new({});",
+            if optional.is_empty() { "" } else { "mut " },
+            body.schema,
+            required.iter().map(|field| value(field)).collect::<Vec<_>>().join(", ")
+        );
+        for field in optional {
+            let _ = writeln!(text, "body.{} = {};", identifier(&field.name), value(field));
         }
-        text.push_str("};\n");
     }
     let _ = writeln!(
         text,

@@ -1,4 +1,4 @@
-//! The documentation page, on which users can read and try the API. All its assets are embedded, so that it works offline.
+//! The API explorer: a page on which users can read and try the API. All its assets are embedded, so that it works offline.
 
 use std::io::Read;
 

@@ -1,33 +1,11 @@
-//! The OpenAPI document and the interactive API page.
+//! The API explorer, with the feature `explorer`.
 
-use http::Method;
 use mistral_datasets_server::{ApiKey, ServerConfig};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Api, Response, send};
-
-#[tokio::test]
-async fn openapi_document_lists_this_server_and_requires_no_key() {
-    let config = ServerConfig::default().api_keys(vec![ApiKey::new("good")]);
-    let mut api = Api::start_with(config).await;
-    api.set_key(None);
-    let document: Value = api.get("/openapi.json").await.json(200);
-    assert_eq!(document["openapi"], "3.0.3");
-    assert_eq!(document["servers"][0]["url"], api.server.url());
-    assert_eq!(document["servers"].as_array().unwrap().len(), 1);
-    let create = &document["paths"]["/v1/observability/datasets"]["post"];
-    assert_eq!(create["operationId"], "create_dataset");
-    let named = api.request(Method::GET, "/openapi.json").header("host", "datasets.test:81");
-    let document: Value = send(named).await.json(200);
-    assert_eq!(document["servers"][0]["url"], "http://datasets.test:81");
-
-    let public_url = Some("https://datasets.test/base/".to_owned());
-    let api = Api::start_with(ServerConfig::default().public_url(public_url)).await;
-    let document: Value = api.get("/openapi.json").await.json(200);
-    assert_eq!(document["servers"][0]["url"], "https://datasets.test/base");
-}
+use crate::support::{Api, Response};
 
 /// Returns the `src` and `href` values in the page.
 fn references(page: &str) -> Vec<&str> {
