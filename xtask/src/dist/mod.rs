@@ -22,8 +22,10 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
+use crate::artifacts;
 use crate::packages::{self, in_environment};
 use crate::step::Step;
+use crate::test::report::Report;
 use crate::toolchain;
 use targets::Target;
 
@@ -57,6 +59,9 @@ pub struct Options {
     /// Check the artifacts in `dist/` instead of building them
     #[arg(long, conflicts_with_all = ["only", "licenses"])]
     check: bool,
+    /// With `--check`, only what `cargo xtask test` checks, which needs no release build but the module that the tests use
+    #[arg(long, requires = "check")]
+    quick: bool,
     /// Only write THIRD-PARTY-LICENSES
     #[arg(long, conflicts_with = "only")]
     licenses: bool,
@@ -100,6 +105,11 @@ pub fn dist(root: &Path, options: &Options) -> Result<(), String> {
         return licenses::write(root, options.offline);
     }
     toolchain::check()?;
+    if options.quick {
+        let mut report = Report::default();
+        check::quick(root, &artifacts::node_module(root), &mut report);
+        return report.finish();
+    }
     let build = Build {
         root,
         output: root.join(OUTPUT),

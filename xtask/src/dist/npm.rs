@@ -98,7 +98,7 @@ fn main_manifest(source: &Map<String, Value>, version: &str) -> Result<Map<Strin
     let platforms: Map<String, Value> =
         targets::all().iter().map(|target| (platform_package(target), json!(version))).collect();
     manifest.insert("optionalDependencies".to_owned(), Value::Object(platforms));
-    manifest.insert("files".to_owned(), json!(["lib", licenses::FILE]));
+    manifest.insert("files".to_owned(), json!([&["lib"], LICENSES.as_slice()].concat()));
     Ok(manifest)
 }
 
@@ -115,7 +115,10 @@ fn platform_manifest(
     manifest.insert("version".to_owned(), json!(version));
     manifest.insert("description".to_owned(), json!(description));
     manifest.insert("main".to_owned(), json!(module_file(target)));
-    manifest.insert("files".to_owned(), json!([module_file(target), licenses::FILE]));
+    manifest.insert(
+        "files".to_owned(),
+        json!([&[module_file(target).as_str()], LICENSES.as_slice()].concat()),
+    );
     manifest.insert("os".to_owned(), json!([target.os]));
     manifest.insert("cpu".to_owned(), json!([target.cpu]));
     if let Some(libc) = &target.libc {

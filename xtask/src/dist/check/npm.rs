@@ -20,7 +20,7 @@ const testing = require("mistral-datasets/testing");
 (async () => {
   if (typeof testing !== "object") throw new Error("no testing module");
   const mistral = await Mistral.local();
-  const { id: datasetId } = await mistral.datasets.create({ name: "a", description: "" });
+  const { id: datasetId } = await mistral.datasets.create({ name: "Refund requests", description: "" });
   await mistral.datasets.createRecord({ datasetId, payload: { messages: [] }, properties: {} });
   console.log(await mistral.datasets.iterRecords({ datasetId }).count());
   await mistral.close();
@@ -37,8 +37,7 @@ export async function contents(mistral: Mistral, datasetId: string): Promise<str
     for await (const record of mistral.datasets.iterRecords({ datasetId })) contents.push(JSON.stringify(record.payload));
   } catch (error) {
     if (!(error instanceof NotFoundError)) throw error;
-    const status: number | undefined = error.status;
-    contents.push(String(status));
+    contents.push(String(error.status));
   }
   // @ts-expect-error: the argument has another name, so the declarations were found.
   await mistral.datasets.fetch({ dataset_id: datasetId });
@@ -49,7 +48,7 @@ export async function contents(mistral: Mistral, datasetId: string): Promise<str
 const TYPESCRIPT_CONFIG: &str = r#"{
   "compilerOptions": {
     "strict": true, "noEmit": true, "skipLibCheck": false, "types": [],
-    "target": "es2022", "lib": ["es2023", "esnext.disposable", "dom"], "module": "nodenext", "moduleResolution": "nodenext"
+    "target": "es2022", "lib": ["es2022", "dom"], "module": "nodenext", "moduleResolution": "nodenext"
   },
   "files": ["use.ts", "use.cts"]
 }"#;
