@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod bench;
+mod bundlers;
 mod conformance;
 mod demo;
 mod dist;
@@ -47,6 +48,8 @@ enum Command {
     },
     /// Run all checks and tests of all languages
     Test,
+    /// Load the npm package in its published layout with nft, esbuild, webpack, Bun and Deno
+    Bundlers,
     /// Kill the server under load, fill its disk and attack its memory, repeatedly, and check its data each time
     Soak(soak::Options),
     /// Test the local server against the OpenAPI document with generated requests
@@ -125,6 +128,7 @@ fn main() -> ExitCode {
         Command::Check => generate::check(&root),
         Command::Demo { file } => demo::demo(&root, file),
         Command::Test => test::test(&root),
+        Command::Bundlers => bundlers::bundlers(&root),
         Command::Soak(options) => soak::soak(&root, options),
         Command::Conformance { cases, seed } => conformance::conformance(&root, cases, seed),
         Command::Fuzz { targets, minutes } => fuzz::fuzz(&root, &targets, minutes),

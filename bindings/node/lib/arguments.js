@@ -3,7 +3,8 @@
 
 "use strict";
 
-const { InvalidValueError, exactJson } = require("./exact-json.js");
+const { InvalidValueError } = require("./exact-json.js");
+const { toJsonText } = require("./original-json.js");
 const { RawJson } = require("./raw-json.js");
 
 function string(value) {
@@ -50,7 +51,7 @@ function boolean(value) {
   return typeof value === "boolean" ? { value } : expected("a boolean", value);
 }
 
-/** Validates an object and serializes it to JSON. */
+/** Validates an object and serializes it to JSON. An unedited object from a response becomes its original text. */
 function json(value) {
   if (value instanceof RawJson) {
     return value.text.trimStart().startsWith("{")
@@ -61,7 +62,7 @@ function json(value) {
     return expected("an object", value);
   }
   try {
-    const text = exactJson(value);
+    const text = toJsonText(value);
     return text?.startsWith("{") ? { value: text } : { problem: "expected a JSON object" };
   } catch (error) {
     if (error instanceof InvalidValueError) {
@@ -120,7 +121,7 @@ function unknownName(kind, name, known) {
   const distances = known.map((candidate) => editDistance(plain(name), plain(candidate)));
   const best = Math.min(...distances);
   const hint =
-    best <= 2
+    best <= Math.max(2, Math.ceil(name.length / 3))
       ? `did you mean \`${known[distances.indexOf(best)]}\`?`
       : `expected one of ${known.map((candidate) => `\`${candidate}\``).join(", ")}`;
   return `unknown ${kind} \`${name}\`; ${hint}`;

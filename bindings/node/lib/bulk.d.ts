@@ -5,22 +5,23 @@ import type {
 } from "./generated/models.js";
 import type { ExportedRecord } from "./export.js";
 import type { Progress } from "./progress.js";
-import type { RawJson } from "./raw-json.js";
 import type { CreateReport, ImportReport } from "./report.js";
 import type { FileContent } from "./transfer.js";
 
 /**
- * A record to create: a payload with properties, a payload alone, or an existing record. If a bare payload has a `properties`
- * property, its value becomes the record's properties, as in JSONL files. Null properties are the same as an empty object.
+ * A record to create: a payload with properties, a payload alone, or an existing record or a copy of one. If a bare payload has a
+ * `properties` property, its value becomes the record's properties, as in JSONL files. Null properties are the same as an empty
+ * object.
+ *
+ * Payloads and properties of existing records are sent as their exact original text, unless they were edited.
  *
  * Values that JSON cannot represent, such as NaN, a `Map` or a function, are rejected with their path.
  */
 export type NewRecord =
   | { payload: ConversationPayloadInput; properties?: RecordPropertiesInput | null | undefined }
-  | { messages: readonly object[]; properties?: RecordPropertiesInput | null | undefined }
-  | DatasetRecord
-  | ExportedRecord
-  | RawJson;
+  | ConversationPayloadInput
+  | DatasetRecord<unknown, unknown>
+  | ExportedRecord<unknown, unknown>;
 
 /** Request of {@link DatasetsBase.createRecords}. */
 export interface CreateRecordsRequest {
@@ -88,7 +89,7 @@ export interface ImportJsonlRequest {
   /** Whether to wait for the imports to finish. Default: true. */
   wait?: boolean | undefined;
   /** Maximum time to wait for each file's import, in milliseconds. Default: 1800000 (30 minutes). */
-  timeoutMs?: number | undefined;
+  waitTimeoutMs?: number | undefined;
   /**
    * Report of an earlier call with the same source and dataset. Lines that it imported, or may have imported, are skipped. The
    * report of another process is created by {@link ImportReport.fromJSON}.

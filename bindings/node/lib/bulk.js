@@ -19,8 +19,9 @@ const {
   string,
 } = require("./arguments.js");
 const { CHUNK_SIZE, splitBytes, streamBytes, toBytes } = require("./bytes.js");
-const { ExportedRecord } = require("./export.js");
-const { DatasetRecord } = require("./generated/models.js");
+const { setReport } = require("./error-report.js");
+const { LazyModel, unreadText } = require("./lazy.js");
+const { recordFieldNames } = require("./native.js");
 const { Operation } = require("./operation.js");
 const { toProgress, withProgress } = require("./progress.js");
 const { pump } = require("./pump.js");
@@ -56,7 +57,7 @@ const IMPORT_JSONL = new Operation("import_jsonl", null, {
   compression: optional(string),
   maxFileBytes: optional(size),
   wait: optional(boolean),
-  timeoutMs: optional(milliseconds),
+  waitTimeoutMs: optional(milliseconds),
   resume: optional((value) =>
     value instanceof ImportReport ? { value } : expected("an ImportReport", value),
   ),
@@ -103,8 +104,8 @@ function importJsonl(native, request, options) {
   return IMPORT_JSONL.runCancellable(native, request, options, async (native, values) => {
     const { datasetId, source, ...rest } = values;
     const { path, chunks = [] } = openSource(source);
-    const call = prepare(IMPORT_JSONL, rest, (options) =>
-      native.prepareImport(datasetId, { ...options, path }),
+    const call = prepare(IMPORT_JSONL, rest, ({ waitTimeoutMs: timeoutMs, ...options }) =>
+      native.prepareImport(datasetId, { ...options, path, timeoutMs }),
     );
     const push = (chunk) => call.push(chunk);
     return run(IMPORT_JSONL, call, native, rest, chunks, push, ImportReport);
@@ -137,50 +138,63 @@ async function run(operation, call, native, { onProgress }, source, push, Report
   try {
     return new ReportClass(operation.unwrap(result, native), native);
   } catch (error) {
+    if (sourceError === undefined) throw error;
     // The native module knows only that the source failed, not the JavaScript error.
-    if (sourceError !== undefined) {
-      Object.defineProperty(error, "cause", { value: sourceError.cause });
+    const { cause } = sourceError;
+    if (cause instanceof InvalidSourceError) {
+      Object.defineProperty(error, "cause", { value: cause });
+      throw error;
     }
-    throw error;
+    setReport(cause, error.report);
+    throw cause;
   }
 }
+
+/** The source yielded something that is not accepted. Other errors of a source are the caller's, and are rethrown as they are. */
+class InvalidSourceError extends TypeError {}
 
 /**
  * Returns the JSON of a record's payload and properties, the problem if one cannot be serialized, and the names of its other
  * properties.
  */
 function recordJson(record) {
-  if (record instanceof DatasetRecord || record instanceof ExportedRecord) {
-    return [record.payloadText, record.propertiesText];
-  }
-  if (record instanceof RawJson) return [record.text, "{}"];
-  const {
-    payload,
-    properties = {},
-    ...others
-  } = isObject(record) ? splitRecord(record) : { payload: record };
-  const texts = [];
-  for (const [name, { value, problem, location = "" }] of [
-    ["payload", json(payload)],
-    ["properties", jsonOrNull(properties)],
-  ]) {
+  const { payload, properties, otherNames = [] } = serializeRecord(record);
+  for (const [name, { problem, location = "" }] of Object.entries({ payload, properties })) {
     if (problem !== undefined) return [undefined, undefined, `${name}${location}: ${problem}`];
-    texts.push(value);
   }
-  const otherKeys = Object.keys(others);
-  return [...texts, undefined, otherKeys.length > 0 ? otherKeys : undefined];
+  const others = otherNames.length > 0 ? otherNames : undefined;
+  return [payload.value, properties.value, undefined, others];
+}
+
+/** Serializes payload and properties. A payload may contain its properties, as in JSONL files. */
+function serializeRecord(record) {
+  if (record instanceof LazyModel) {
+    return {
+      payload: serializeLazy(record, "payload", json),
+      properties: serializeLazy(record, "properties", jsonOrNull),
+    };
+  }
+  if (!isObject(record) || record instanceof RawJson) {
+    return { payload: json(record), properties: { value: "{}" } };
+  }
+  const { properties = {}, ...rest } = record;
+  if (Object.hasOwn(rest, "payload")) {
+    const { payload, ...others } = rest;
+    const otherNames = Object.keys(others);
+    return { payload: json(payload), properties: jsonOrNull(properties), otherNames };
+  }
+  const payload = Object.hasOwn(record, "properties") ? rest : record;
+  return { payload: json(payload), properties: jsonOrNull(properties) };
+}
+
+/** Serializes a property of a record that was read from the API. One that was not accessed has not changed. */
+function serializeLazy(record, name, serialize) {
+  const unread = unreadText(record, name);
+  return unread === undefined ? serialize(record[name]) : { value: unread };
 }
 
 function isObject(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** Splits a record into payload and properties. A payload may contain its properties, as in JSONL files. */
-function splitRecord(record) {
-  if (Object.hasOwn(record, "payload")) return record;
-  if (!Object.hasOwn(record, "properties")) return { payload: record };
-  const { properties, ...payload } = record;
-  return { payload, properties };
 }
 
 /** Returns the path of a source, or an iterable of its chunks. */
@@ -194,7 +208,7 @@ function openSource(source) {
 }
 
 function invalidChunk(chunk) {
-  return new TypeError(expected("bytes or a string", chunk).problem);
+  return new InvalidSourceError(expected("bytes or a string", chunk).problem);
 }
 
 /** Converts an iterable of lines (strings or objects) and bytes to chunks. Short lines are combined. */
@@ -218,15 +232,38 @@ async function* lineChunks(source) {
 
 function toLine(item, number) {
   if (typeof item === "string") return item.endsWith("\n") ? item : `${item}\n`;
-  if (item instanceof DatasetRecord || item instanceof ExportedRecord) {
-    return `{"payload": ${item.payloadText}, "properties": ${item.propertiesText}}\n`;
-  }
-  const { value, problem, location = "" } = json(item);
+  const [name, { value, problem, location = "" }] = serializeLine(item);
   if (problem !== undefined) {
-    const path = location.replace(/^\./, "");
-    throw new TypeError(`line ${number}: ${path === "" ? "" : `${path}: `}${problem}`);
+    const path = (name + location).replace(/^\./, "");
+    throw new InvalidSourceError(`line ${number}: ${path === "" ? "" : `${path}: `}${problem}`);
   }
   return `${value}\n`;
+}
+
+/**
+ * Serializes an object as a JSONL line, and returns it with the name of the property that has a problem. Payload and properties
+ * are serialized separately, because those of a record may be unedited, and a copy of a record has further properties.
+ */
+function serializeLine(item) {
+  const isCopy = isObject(item?.payload) && item.toJSON === undefined;
+  if (!(item instanceof LazyModel) && !isCopy) return ["", json(item)];
+  const { payload, properties, otherNames = [] } = serializeRecord(item);
+  const names = otherNames.filter((name) => !isRecordField(name));
+  const others = json(Object.fromEntries(names.map((name) => [name, item[name]])));
+  for (const [name, result] of Object.entries({ payload, properties, "": others })) {
+    if (result.problem !== undefined) return [name, result];
+  }
+  const rest = names.length > 0 ? `, ${others.value.slice(1)}` : "}";
+  return ["", { value: `{"payload": ${payload.value}, "properties": ${properties.value}${rest}` }];
+}
+
+let recordFields;
+
+/** Whether a record that was read from the API has a property of this name. */
+function isRecordField(name) {
+  const toCamelCase = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+  recordFields ??= new Set(recordFieldNames().flatMap((name) => [name, toCamelCase(name)]));
+  return recordFields.has(name);
 }
 
 module.exports = { createRecords, importJsonl };

@@ -64,7 +64,7 @@ export class Mistral extends Resources {
    * @throws {ConfigurationError} If an option is invalid.
    * @example
    * ```js
-   * const patient = mistral.withOptions({ timeoutMs: 900_000, retries: 10 });
+   * const patient = mistral.withOptions({ timeoutMs: 900_000, maxRetries: 10 });
    * ```
    */
   withOptions(options: VariantOptions): Mistral;

@@ -27,8 +27,9 @@ export abstract class DatasetsBase {
    * that resume from the report skip it. The number of concurrent requests adapts to the load of the server.
    *
    * @returns The outcome of every record, in source order.
-   * @throws {MistralError} The first failed record, unless `onError` is `continue`; an error that affects all records; or a
-   * failure of the source. `error.report` is the partial report, which a later call can resume from.
+   * @throws {MistralError} The first failed record, unless `onError` is `continue`; an error that affects all records.
+   * An exception of the source is rethrown as it is. {@link reportOf} returns the partial report of either, which a later call
+   * can resume from.
    * @example
    * ```js
    * const records = conversations.map((messages) => ({ payload: { messages }, properties: {} }));
@@ -45,7 +46,8 @@ export abstract class DatasetsBase {
    * @returns The imported files and the invalid lines.
    * @throws {ValidationError} If a line is invalid, with its line number and column. Nothing is uploaded.
    * @throws {TaskFailedError} If an import fails.
-   * @throws {MistralError} If a request fails. `error.report` is the partial report, which a later call can resume from.
+   * @throws {MistralError} If a request fails. An exception of the source is rethrown as it is. {@link reportOf} returns the
+   * partial report of either, which a later call can resume from.
    * @example
    * ```js
    * const report = await mistral.datasets.importJsonl({ datasetId, source: "conversations.jsonl.gz" });

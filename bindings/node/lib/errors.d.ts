@@ -18,6 +18,24 @@ export type ErrorKind =
   | "cancelled"
   | "closed";
 
+/** The properties of a {@link MistralError}, for its constructor. */
+export interface ErrorDetails {
+  operation?: string | null | undefined;
+  status?: number | null | undefined;
+  errorCode?: ErrorCode | null | undefined;
+  requestId?: string | null | undefined;
+  retryable?: boolean | undefined;
+  ambiguous?: boolean | undefined;
+  attempts?: number | undefined;
+  elapsedMs?: number | null | undefined;
+  retryAfterMs?: number | null | undefined;
+  hint?: string | null | undefined;
+  body?: string | null | undefined;
+  task?: ImportTask | null | undefined;
+  report?: CreateReport | ImportReport | null | undefined;
+  cause?: unknown;
+}
+
 /**
  * The base class of all errors. The subclass, and {@link kind}, identify the failure.
  *
@@ -32,7 +50,17 @@ export type ErrorKind =
  * ```
  */
 export class MistralError extends Error {
-  protected constructor();
+  /**
+   * Creates an error. Its subclasses are public for tests that need one.
+   *
+   * @param message The message, as it is.
+   * @param details The other properties; those that are missing are null, 0 or false.
+   * @example
+   * ```js
+   * const error = new NotFoundError("the dataset does not exist", { status: 404, requestId: "r-1" });
+   * ```
+   */
+  protected constructor(message: string, details?: ErrorDetails);
 
   /** The error kind. */
   readonly kind: ErrorKind;
@@ -85,56 +113,102 @@ export class MistralError extends Error {
   /** The import task that failed, or that was still running when the wait ended. */
   get task(): ImportTask | null;
 
-  /** The partial report of a bulk call. */
+  /** The partial report of a bulk call; see {@link reportOf}. */
   get report(): CreateReport | ImportReport | null;
 }
 
 /** The options are invalid, or there is no API key. */
-export class ConfigurationError extends MistralError {}
+export class ConfigurationError extends MistralError {
+  constructor(message: string, details?: ErrorDetails);
+}
 
 /** The server could not be reached, or the connection was lost. */
-export class ConnectionError extends MistralError {}
+export class ConnectionError extends MistralError {
+  constructor(message: string, details?: ErrorDetails);
+}
 
 /** No response arrived in time, or the server or a gateway timed out (408, 504). */
-export class TimeoutError extends MistralError {}
+export class TimeoutError extends MistralError {
+  constructor(message: string, details?: ErrorDetails);
+}
 
 /** The API key is missing or was rejected (401). */
-export class AuthenticationError extends MistralError {}
+export class AuthenticationError extends MistralError {
+  constructor(message: string, details?: ErrorDetails);
+}
 
 /** The API key does not have permission (403). */
-export class PermissionError extends MistralError {}
+export class PermissionError extends MistralError {
+  constructor(message: string, details?: ErrorDetails);
+}
 
 /** The resource does not exist (404). */
-export class NotFoundError extends MistralError {}
+export class NotFoundError extends MistralError {
+  constructor(message: string, details?: ErrorDetails);
+}
 
 /** The request conflicts with the current state (409). */
-export class ConflictError extends MistralError {}
+export class ConflictError extends MistralError {
+  constructor(message: string, details?: ErrorDetails);
+}
 
 /** The request is invalid. It was rejected before it was sent, or by the server (400, 422 and other 4xx). */
-export class ValidationError extends MistralError {}
+export class ValidationError extends MistralError {
+  constructor(message: string, details?: ErrorDetails);
+}
 
 /** Too many requests (429). */
-export class RateLimitError extends MistralError {}
+export class RateLimitError extends MistralError {
+  constructor(message: string, details?: ErrorDetails);
+}
 
 /** The server failed (5xx except 504). */
-export class ServerError extends MistralError {}
+export class ServerError extends MistralError {
+  constructor(message: string, details?: ErrorDetails);
+}
 
 /** The response does not match the API. */
-export class DecodingError extends MistralError {}
+export class DecodingError extends MistralError {
+  constructor(message: string, details?: ErrorDetails);
+}
 
 /** An import task failed, was cancelled or timed out. */
 export class TaskFailedError extends MistralError {
+  constructor(message: string, details?: ErrorDetails);
   get task(): ImportTask;
 }
 
 /** The call was cancelled by its abort signal, whose reason is the `cause`, or because the client was closed. */
-export class CancelledError extends MistralError {}
+export class CancelledError extends MistralError {
+  constructor(message: string, details?: ErrorDetails);
+}
 
 /** The client was closed before the call. */
-export class ClosedError extends MistralError {}
+export class ClosedError extends MistralError {
+  constructor(message: string, details?: ErrorDetails);
+}
 
 /**
  * Matches, with `instanceof`, all errors whose response has the API's error envelope, as in the official SDK. Thrown errors
  * are instances of the other classes.
  */
-export class ObservabilityError extends MistralError {}
+export class ObservabilityError extends MistralError {
+  private constructor();
+}
+
+/**
+ * Returns the partial report of the bulk call that rejected with this value, or null. This includes exceptions of the source, which
+ * `createRecords` and `importJsonl` rethrow as they are. A thrown primitive, such as a string, has no report.
+ *
+ * @example
+ * ```js
+ * try {
+ *   await mistral.datasets.createRecords({ datasetId, records });
+ * } catch (error) {
+ *   const resume = reportOf(error);
+ *   if (resume === null) throw error;
+ *   await mistral.datasets.createRecords({ datasetId, records, resume });
+ * }
+ * ```
+ */
+export function reportOf(error: unknown): CreateReport | ImportReport | null;

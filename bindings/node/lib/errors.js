@@ -2,32 +2,34 @@
 
 "use strict";
 
+const { reportOf, setReport } = require("./error-report.js");
+
 /** The base class of all errors. */
 class MistralError extends Error {
   #body;
-  #line;
   #task;
-  #report;
 
-  /** @param failure A failure of the native module, see src/failure.rs. Only `kind` and `message` are required. */
-  constructor(failure) {
-    super(failure.message, "cause" in failure ? { cause: failure.cause } : undefined);
-    this.kind = failure.kind;
-    this.operation = failure.operation ?? null;
-    this.status = failure.status ?? null;
-    this.errorCode = failure.errorCode ?? null;
-    this.requestId = failure.requestId ?? null;
-    this.retryable = failure.retryable ?? false;
-    this.ambiguous = failure.ambiguous ?? false;
-    this.attempts = failure.attempts ?? 0;
-    this.elapsedMs = failure.elapsedMs ?? null;
-    this.retryAfterMs = failure.retryAfterMs ?? null;
-    this.hint = failure.hint ?? null;
+  /**
+   * @param {string} message The complete message. That of a failed call has its operation, status and request ID.
+   * @param {object} details The details by the names of the properties, and the `cause`.
+   */
+  constructor(message, details = {}) {
+    super(message, "cause" in details ? { cause: details.cause } : undefined);
+    this.kind = details.kind ?? new.target.kind ?? null;
+    this.operation = details.operation ?? null;
+    this.status = details.status ?? null;
+    this.errorCode = details.errorCode ?? null;
+    this.requestId = details.requestId ?? null;
+    this.retryable = details.retryable ?? false;
+    this.ambiguous = details.ambiguous ?? false;
+    this.attempts = details.attempts ?? 0;
+    this.elapsedMs = details.elapsedMs ?? null;
+    this.retryAfterMs = details.retryAfterMs ?? null;
+    this.hint = details.hint ?? null;
     // Private, so that it is not printed: the body may contain parts of the request.
-    this.#body = failure.body ?? null;
-    this.#line = failure.line ?? failure.message;
-    this.#task = failure.task ?? null;
-    this.#report = failure.report ?? null;
+    this.#body = details.body ?? null;
+    this.#task = details.task ?? null;
+    if (details.report) setReport(this, details.report);
   }
 
   get statusCode() {
@@ -43,11 +45,7 @@ class MistralError extends Error {
   }
 
   get report() {
-    return this.#report;
-  }
-
-  toString() {
-    return `${this.name}: ${this.#line}`;
+    return reportOf(this);
   }
 }
 
@@ -108,8 +106,8 @@ class ObservabilityError extends MistralError {
   }
 }
 
-module.exports = {
-  MistralError,
+/** The class of each kind. That of `not_found` is `NotFoundError`. */
+const KINDS = {
   ConfigurationError,
   ConnectionError,
   TimeoutError,
@@ -124,13 +122,19 @@ module.exports = {
   TaskFailedError,
   CancelledError,
   ClosedError,
-  ObservabilityError,
 };
+const CLASSES = { MistralError, ...KINDS, ObservabilityError };
 
-for (const [name, ErrorClass] of Object.entries(module.exports)) {
+for (const [name, ErrorClass] of Object.entries(CLASSES)) {
   Object.defineProperty(ErrorClass.prototype, "name", {
     value: name,
     configurable: true,
     writable: true,
   });
 }
+for (const [name, ErrorClass] of Object.entries(KINDS)) {
+  const words = name.replace(/Error$/, "").replace(/(?<=[a-z])(?=[A-Z])/g, "_");
+  ErrorClass.kind = words.toLowerCase();
+}
+
+module.exports = CLASSES;

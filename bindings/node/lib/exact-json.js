@@ -27,17 +27,21 @@ class InvalidValueError extends Error {
 /**
  * Serializes an object or array as JSON. Properties that are undefined are omitted, and `toJSON` methods are called.
  *
+ * @param {Map<number, string | null>} integers The texts of integers that JavaScript has rounded, by the rounded number; null for
+ *   a number that stands for several integers.
  * @throws {InvalidValueError} If JSON cannot represent a value inside.
  */
-function exactJson(value) {
-  if (isPlain(value, 0)) return JSON.stringify(value);
+function exactJson(value, integers = NO_INTEGERS) {
+  if (integers.size === 0 && isPlain(value, 0)) return JSON.stringify(value);
   try {
-    return write(value, "", "", new Set());
+    return write(value, "", "", { parents: new Set(), integers });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new InvalidValueError("", "nested too deeply");
   }
 }
+
+const NO_INTEGERS = new Map();
 
 /** Whether `JSON.stringify` writes a value exactly. Most values are, and checking that is fast. */
 function isPlain(value, depth) {
@@ -74,9 +78,9 @@ function isPlain(value, depth) {
  *
  * @param {string} key The key of the value in its parent.
  * @param {string} location The path of the value.
- * @param {Set<object>} parents The objects that contain the value.
+ * @param {{ parents: Set<object>, integers: Map }} context The objects that contain the value, and the rounded integers.
  */
-function write(value, key, location, parents) {
+function write(value, key, location, context) {
   const refuse = (problem) => new InvalidValueError(location, problem);
   const refused = refusal(value);
   if (refused !== undefined) throw refuse(refused);
@@ -95,6 +99,7 @@ function write(value, key, location, parents) {
       return undefined;
     case "number":
       if (!Number.isFinite(value)) throw refuse(`${value} is not a JSON number`);
+      if (context.integers.has(value)) return writeInteger(value, location, context);
       return Object.is(value, -0) ? "-0" : String(value);
     case "bigint":
       throw refuse(
@@ -109,20 +114,30 @@ function write(value, key, location, parents) {
       return JSON.stringify(value);
   }
   if (value === null) return "null";
-  if (parents.has(value)) throw refuse("the value contains itself");
-  parents.add(value);
+  if (context.parents.has(value)) throw refuse("the value contains itself");
+  context.parents.add(value);
   const text = Array.isArray(value)
-    ? writeArray(value, location, parents)
-    : writeObject(value, location, parents);
-  parents.delete(value);
+    ? writeArray(value, location, context)
+    : writeObject(value, location, context);
+  context.parents.delete(value);
   return text;
 }
 
-function writeArray(value, location, parents) {
+/** Writes an integer as it was before JavaScript rounded it. */
+function writeInteger(value, location, { integers }) {
+  const text = integers.get(value);
+  if (text !== null) return text;
+  throw new InvalidValueError(
+    location,
+    "several integers of the original text are this JavaScript number; pass the exact JSON with RawJson.from(text)",
+  );
+}
+
+function writeArray(value, location, context) {
   const items = [];
   for (let index = 0; index < value.length; index++) {
     const itemLocation = `${location}[${index}]`;
-    const text = write(value[index], String(index), itemLocation, parents);
+    const text = write(value[index], String(index), itemLocation, context);
     if (text === undefined) {
       throw new InvalidValueError(itemLocation, "undefined is not a JSON value; use null");
     }
@@ -131,10 +146,10 @@ function writeArray(value, location, parents) {
   return `[${items.join(",")}]`;
 }
 
-function writeObject(value, location, parents) {
+function writeObject(value, location, context) {
   const properties = [];
   for (const name of Object.keys(value)) {
-    const text = write(value[name], name, location + member(name), parents);
+    const text = write(value[name], name, location + member(name), context);
     if (text !== undefined) properties.push(`${JSON.stringify(name)}:${text}`);
   }
   return `{${properties.join(",")}}`;

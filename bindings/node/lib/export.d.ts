@@ -14,13 +14,20 @@ export interface ExportRequest {
   to:
     | string
     | URL
-    | NodeJS.WritableStream
+    | NodeWritable
     | WritableStream<Uint8Array>
     | ((chunk: Uint8Array) => void | Promise<void>);
   /** Compression of the output. Default: `auto`, by the extension of a path (`.gz`, `.zst`), otherwise none. */
   compression?: Compression | undefined;
   /** Callback for progress updates. If it throws, the export is cancelled and rejects with that error. */
   onProgress?: ((progress: Progress) => void | Promise<void>) | undefined;
+}
+
+/** A Node.js `Writable`, or a stream of a library that is compatible with it. */
+export interface NodeWritable {
+  write(chunk: Uint8Array): boolean;
+  end(): unknown;
+  on(event: string, listener: (...values: any[]) => void): unknown;
 }
 
 /** Report of an export. */
@@ -42,12 +49,12 @@ export class ExportedRecord<
 
   /** The record's ID, if the export contains it. */
   readonly id: string | null;
-  /** The conversation. Parsed on first access. */
-  readonly payload: Payload;
+  /** The conversation. Parsed on first access. May be edited or replaced. */
+  payload: Payload;
   /** The exact JSON text of {@link payload}, as received. */
   readonly payloadText: string;
-  /** Properties of the conversation. Parsed on first access. */
-  readonly properties: Properties;
+  /** Properties of the conversation. Parsed on first access. May be edited or replaced. */
+  properties: Properties;
   /** The exact JSON text of {@link properties}, as received. */
   readonly propertiesText: string;
   /** Where the record came from, if the export contains it. */

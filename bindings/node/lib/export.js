@@ -11,38 +11,33 @@ const { callback, expected, optional, string } = require("./arguments.js");
 const { BatchIterator } = require("./batch-iterator.js");
 const { CallScope } = require("./call-scope.js");
 const { Decoder } = require("./decoder.js");
-const { Model } = require("./model.js");
+const { LazyModel, jsonProperty, receivedText, setOffset } = require("./lazy.js");
 const { Operation } = require("./operation.js");
 const { parseCallOptions } = require("./options.js");
 const { toProgress, withProgress } = require("./progress.js");
 
+const { defineProperty } = Object;
+
+/** The lazy properties of an `ExportedRecord`. */
+const EXPORTED_RECORD = { payload: jsonProperty(0), properties: jsonProperty(1) };
+
 /** A record of an export. */
-class ExportedRecord extends Model {
-  #payload;
-  #properties;
-
+class ExportedRecord extends LazyModel {
   constructor(decoder) {
-    super(decoder);
+    super(decoder, EXPORTED_RECORD);
     this.id = decoder.isPresent() ? decoder.string() : null;
-    this.#payload = decoder.json();
-    this.#properties = decoder.json();
+    defineProperty(this, "payload", EXPORTED_RECORD.payload);
+    defineProperty(this, "properties", EXPORTED_RECORD.properties);
     this.source = decoder.isPresent() ? decoder.string() : null;
-  }
-
-  get payload() {
-    return this.#payload.value;
+    setOffset(this, decoder.skipNumbers(4));
   }
 
   get payloadText() {
-    return this.#payload.text;
-  }
-
-  get properties() {
-    return this.#properties.value;
+    return receivedText(this, 0);
   }
 
   get propertiesText() {
-    return this.#properties.text;
+    return receivedText(this, 1);
   }
 
   toJSON() {

@@ -21,11 +21,11 @@ function unwrap(result, native) {
  *
  * @param native The native client for the task that the error may carry.
  */
-function toError({ causes, task, report, ...failure }, native) {
-  if (causes.length > 0) failure.cause = causeChain(causes);
-  if (task !== undefined) failure.task = decoders.task(task, native);
-  if (report !== undefined) failure.report = decoders.report(report, native);
-  return new (errorClass(failure.kind))(failure);
+function toError({ causes, task, report, line, ...details }, native) {
+  if (causes.length > 0) details.cause = causeChain(causes);
+  if (task !== undefined) details.task = decoders.task(task, native);
+  if (report !== undefined) details.report = decoders.report(report, native);
+  return new (errorClass(details.kind))(line, details);
 }
 
 /** Returns the class of an error kind: `NotFoundError` for `not_found`. */
@@ -43,26 +43,20 @@ function causeChain(messages) {
 }
 
 /** Returns an error for invalid arguments, with the server's code for them. */
-function validationError(operation, message, rest) {
-  return new errors.ValidationError({
-    kind: "validation",
-    message,
-    line: `${operation}: ${message} (VALIDATION_ERROR)`,
-    operation,
-    errorCode: "VALIDATION_ERROR",
-    ...rest,
-  });
+function validationError(operation, problem, rest) {
+  const errorCode = "VALIDATION_ERROR";
+  const message = `${operation}: ${problem} (${errorCode})`;
+  return new errors.ValidationError(message, { operation, errorCode, ...rest });
 }
 
 /** Returns an error for a call whose signal was aborted before it started. */
 function cancelledError({ reason }) {
-  const message = "the call was cancelled before it started";
-  return new errors.CancelledError({ kind: "cancelled", message, cause: reason });
+  return new errors.CancelledError("the call was cancelled before it started", { cause: reason });
 }
 
 /** Returns an error for invalid options. */
 function configurationError(message) {
-  return new errors.ConfigurationError({ kind: "configuration", message });
+  return new errors.ConfigurationError(message);
 }
 
 module.exports = {

@@ -2,11 +2,18 @@ export type { Compression, CreateRecordsRequest, ImportJsonlRequest, NewRecord }
 export { Call, type RawResponse, type WithResponse } from "./call.js";
 export { Mistral } from "./client.js";
 export * from "./errors.js";
-export { ExportedRecord, type ExportReport, type ExportRequest } from "./export.js";
+export {
+  ExportedRecord,
+  type ExportReport,
+  type ExportRequest,
+  type NodeWritable,
+} from "./export.js";
 export * from "./generated/models.js";
 export * from "./generated/resources.js";
+export type * from "./messages.js";
 export { Model } from "./model.js";
 export type {
+  AbortSignalLike,
   CallOptions,
   CommonOptions,
   Logger,
@@ -17,7 +24,7 @@ export type {
   VariantOptions,
 } from "./options.js";
 export type { Progress } from "./progress.js";
-export { RawJson, type JsonObject, type JsonValue } from "./raw-json.js";
+export { RawJson, type JsonObject, type JsonObjectInput, type JsonValue } from "./raw-json.js";
 export {
   CreateReport,
   ImportReport,
@@ -26,6 +33,7 @@ export {
   type Outcome,
   type UnknownFile,
 } from "./report.js";
+export type { NestedRequest } from "./request.js";
 export { TaskHandle, type WaitableTask, type TaskRequest, type WaitOptions } from "./task.js";
 export { Timestamp } from "./timestamp.js";
 export { Download, type FileContent, type FileInput } from "./transfer.js";

@@ -2,6 +2,7 @@
 
 const { Call } = require("./call.js");
 const { Mistral } = require("./client.js");
+const { reportOf } = require("./error-report.js");
 const { ExportedRecord } = require("./export.js");
 const { Model } = require("./model.js");
 const { RawJson } = require("./raw-json.js");
@@ -23,6 +24,7 @@ const api = {
   TaskHandle,
   Timestamp,
   Pager,
+  reportOf,
   ...require("./errors.js"),
   ...require("./generated/models.js"),
   ...require("./generated/resources.js"),

@@ -30,4 +30,5 @@ export const {
   CancelledError,
   ClosedError,
   ObservabilityError,
+  reportOf,
 } = api;

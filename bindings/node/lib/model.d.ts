@@ -3,8 +3,9 @@ import type { JsonObject } from "./raw-json.js";
 /**
  * A response of the API, or an object in one.
  *
- * Payloads and properties are getters, and are neither printed nor copied by object spread, because they may contain private
- * conversations. Use {@link toJSON} to compare or store responses.
+ * Its properties are own properties, so object spread, `structuredClone` and the comparisons of test frameworks see them. Payloads
+ * and properties of records are parsed on first access, and are not printed by `console.log`, because they may contain private
+ * conversations.
  */
 export abstract class Model {
   protected constructor();

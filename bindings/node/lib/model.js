@@ -26,23 +26,14 @@ class Model {
     const name = this.constructor.name;
     if (depth < 0) return options.stylize(`[${name}]`, "special");
     const shown = {};
-    for (const [name, value] of Object.entries(this)) shown[name] = withoutQuery(value);
-    const lazy = getterNames(this);
-    for (const name of lazy) {
-      const textName = `${name}Text`;
-      if (lazy.has(textName)) shown[name] = redacted(this[textName], options);
-      // `payloadText` belongs to `payload` and is not shown separately.
-      else if (!lazy.has(name.slice(0, -"Text".length))) shown[name] = this[name];
+    for (const name of Object.keys(this)) {
+      // JSON is not parsed in order to be hidden.
+      const text = this[`${name}Text`];
+      shown[name] = text === undefined ? withoutQuery(this[name]) : redacted(text, options);
     }
     for (const [name, json] of EXTRA.get(this) ?? []) shown[name] = redacted(json.text, options);
     return `${name} ${inspect(shown, options)}`;
   }
-}
-
-/** Returns the names of the getters of an object's class. */
-function getterNames(object) {
-  const descriptors = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(object));
-  return new Set(Object.keys(descriptors).filter((name) => descriptors[name].get !== undefined));
 }
 
 /** Removes the query of a URL, which may contain a signature. */

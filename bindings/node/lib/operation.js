@@ -2,12 +2,12 @@
 
 "use strict";
 
-const { describe, unknownName } = require("./arguments.js");
+const { describe, expected, unknownName } = require("./arguments.js");
 const { Call, toRawResponse } = require("./call.js");
 const { withCallScope } = require("./call-scope.js");
 const { Decoder } = require("./decoder.js");
 const { toError, validationError } = require("./failure.js");
-const { parseCallOptions } = require("./options.js");
+const { isCallOption, parseCallOptions } = require("./options.js");
 
 /** An operation of the API: its arguments and its response. */
 class Operation {
@@ -15,17 +15,20 @@ class Operation {
   #method;
   #ResponseClass;
   #validators;
+  #bodyName;
 
   /**
    * @param {string} id The operation ID from the OpenAPI document.
    * @param {Function | null} ResponseClass The class of the response, or null if it has no body.
    * @param {Record<string, Function>} validators The validators of the arguments, in the parameter order of the native method.
+   * @param {string} bodyName The property that has the fields of the body in requests of the official SDK, if there is one.
    */
-  constructor(id, ResponseClass, validators) {
+  constructor(id, ResponseClass, validators, bodyName) {
     this.#id = id;
     this.#method = id.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
     this.#ResponseClass = ResponseClass;
     this.#validators = new Map(Object.entries(validators));
+    this.#bodyName = bodyName;
   }
 
   /** Sends a request. Invalid arguments reject the promise. */
@@ -90,10 +93,9 @@ class Operation {
       const names = [...this.#validators.keys()].join(", ");
       throw this.invalid(`expected an object such as { ${names} }, found ${describe(request)}`);
     }
+    request = this.#flattened(request);
     for (const name of Object.keys(request)) {
-      if (!this.#validators.has(name)) {
-        throw this.invalid(unknownName("argument", name, [...this.#validators.keys()]));
-      }
+      if (!this.#validators.has(name)) throw this.invalid(this.#unknownArgument(name));
     }
     const values = {};
     for (const [name, validate] of this.#validators) {
@@ -108,6 +110,28 @@ class Operation {
       values[name] = value;
     }
     return values;
+  }
+
+  /** Converts a request of the official SDK, which has the fields of the body in a property of their own. */
+  #flattened(request) {
+    const name = this.#bodyName;
+    if (name === undefined || !Object.hasOwn(request, name)) return request;
+    const { [name]: body, ...rest } = request;
+    if (typeof body !== "object" || body === null || Array.isArray(body)) {
+      throw this.invalid(`${name}: ${expected("an object", body).problem}`);
+    }
+    const twice = Object.keys(body).find((key) => Object.hasOwn(rest, key));
+    if (twice !== undefined) {
+      throw this.invalid(`\`${twice}\` is also in \`${name}\`; pass it once`);
+    }
+    return { ...rest, ...body };
+  }
+
+  #unknownArgument(name) {
+    if (isCallOption(name)) {
+      return `\`${name}\` is an option of the call; pass it in the second argument`;
+    }
+    return unknownName("argument", name, [...this.#validators.keys()]);
   }
 
   /** Decodes a response. */
@@ -135,7 +159,7 @@ class Operation {
       const wireName = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
       if (message.startsWith(`${wireName}:`) || message.startsWith(`${wireName}[`)) {
         const renamed = name + message.slice(wireName.length);
-        return { ...failure, message: renamed, line: line.replace(message, () => renamed) };
+        return { ...failure, line: line.replace(message, () => renamed) };
       }
     }
     return failure;

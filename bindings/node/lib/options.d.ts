@@ -14,8 +14,17 @@ export interface CommonOptions {
    * downloads. Default: 600000.
    */
   deadlineMs?: number | undefined;
-  /** Retry policy, or the maximum number of retries; 0 disables retries. */
+  /**
+   * Maximum number of retries after the first attempt; 0 disables retries. Default: 4, and 9 for each record of
+   * `createRecords`.
+   */
+  maxRetries?: number | undefined;
+  /** Retry policy: how often and after what delay failed requests are retried. */
+  retry?: RetryConfig | number | undefined;
+  /** Alias of {@link retry}, as in calls of the official SDK. */
   retries?: RetryConfig | number | undefined;
+  /** Alias of {@link retry}, as in clients of the official SDK. */
+  retryConfig?: RetryConfig | number | undefined;
   /** Additional headers for all requests to the API. Not sent to presigned URLs or when a server redirects to another origin. */
   headers?: Headers | Record<string, string> | Iterable<readonly [string, string]> | undefined;
 }
@@ -62,13 +71,21 @@ export type RetryConfig =
       retryConnectionErrors?: boolean;
     };
 
+/** An `AbortSignal`: that of the platform, or of a polyfill. */
+export interface AbortSignalLike {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+  addEventListener(type: "abort", listener: () => void): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
 /** Options of a single call: the second argument of every method. */
 export interface CallOptions extends CommonOptions {
   /**
    * Cancels the call when aborted. The promise rejects with a {@link CancelledError} whose `cause` is the signal's reason, and
    * requests in flight are aborted.
    */
-  signal?: AbortSignal | undefined;
+  signal?: AbortSignalLike | undefined;
 }
 
 /** Options of {@link Mistral.withOptions}. */
@@ -79,8 +96,6 @@ export interface VariantOptions extends CommonOptions {
 
 /** Options of a client. */
 export interface MistralOptions extends VariantOptions {
-  /** Alias of {@link CommonOptions.retries}, as in the official SDK. */
-  retryConfig?: RetryConfig | undefined;
   /**
    * Proxy for all requests, such as `http://user:password@host:3128` or `socks5://host:1080`. Default: the environment
    * variables `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. `NO_PROXY` lists the hosts to which requests are sent

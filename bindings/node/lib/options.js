@@ -2,7 +2,14 @@
 
 "use strict";
 
-const { callback, expected, milliseconds, string, unknownName } = require("./arguments.js");
+const {
+  boolean,
+  callback,
+  expected,
+  milliseconds,
+  string,
+  unknownName,
+} = require("./arguments.js");
 const { configurationError } = require("./failure.js");
 
 /** Validators of the options that clients and calls share. */
@@ -14,14 +21,16 @@ const COMMON = {
       : expected("a URL", value),
   timeoutMs: positiveMilliseconds,
   deadlineMs: positiveMilliseconds,
-  retries,
+  maxRetries,
+  retry,
+  // Aliases of `retry`, for calls and clients of the official SDK.
+  retries: retry,
+  retryConfig: retry,
   headers,
 };
 
 const CLIENT_OPTIONS = {
   ...COMMON,
-  // The name of `retries` in the official SDK.
-  retryConfig: retries,
   proxy: COMMON.serverURL,
   caCertificates: certificates,
   logger,
@@ -31,8 +40,7 @@ const CALL_OPTIONS = { ...COMMON, signal };
 
 /** Parses the options of a client. */
 function parseClientOptions(options) {
-  const { retryConfig, proxy, caCertificates, logger, ...common } = parse(options, CLIENT_OPTIONS);
-  common.retries ??= retryConfig;
+  const { proxy, caCertificates, logger, ...common } = parse(options, CLIENT_OPTIONS);
   const connectOptions = { proxy, caCertificates, userAgent: `node/${process.versions.node}` };
   return { connectOptions, options: toNative(common), log: logger };
 }
@@ -51,12 +59,23 @@ function parseCallOptions(options) {
   return { signal, options: hasOptions ? toNative(common) : undefined };
 }
 
-function toNative({ serverURL, headers = [], retries, ...rest }) {
-  const { maxElapsedTime, ...policy } = retries ?? {};
+function toNative({ serverURL, headers = [], maxRetries, retry, retries, retryConfig, ...rest }) {
+  const policies = Object.entries({ retry, retries, retryConfig });
+  const [first, second] = policies.filter(([, policy]) => policy !== undefined);
+  if (second !== undefined) {
+    throw configurationError(`\`${first[0]}\` and \`${second[0]}\` are the same option; pass one`);
+  }
+  const { maxElapsedTime, ...policy } = first?.[1] ?? {};
+  if (maxRetries !== undefined) {
+    if (policy.maxRetries !== undefined) {
+      throw configurationError(`\`maxRetries\` is also set by \`${first[0]}\`; pass one of them`);
+    }
+    policy.maxRetries = maxRetries;
+  }
   return {
     serverUrl: serverURL,
     headers,
-    retries: retries && policy,
+    retries: policy,
     ...rest,
     deadlineMs: rest.deadlineMs ?? maxElapsedTime,
   };
@@ -86,23 +105,25 @@ function positiveMilliseconds(value) {
     : expected("a positive number of milliseconds", value);
 }
 
+function maxRetries(value) {
+  return Number.isSafeInteger(value) && value >= 0 && value < 2 ** 32
+    ? { value }
+    : expected("an integer of at least 0", value);
+}
+
 /** Validators of the properties of a retry policy. */
 const RETRY_POLICY = {
-  maxRetries: (value) =>
-    Number.isSafeInteger(value) && value >= 0 && value < 2 ** 32
-      ? { value }
-      : expected("an integer of at least 0", value),
+  maxRetries,
   firstDelayMs: milliseconds,
   maxDelayMs: milliseconds,
   maxRetryAfterMs: milliseconds,
-  retryUnavailableWrites: (value) =>
-    typeof value === "boolean" ? { value } : expected("a boolean", value),
+  retryUnavailableWrites: boolean,
 };
 
-function retries(value) {
+function retry(value) {
   if (typeof value === "number") return parsePolicy({ maxRetries: value }, (problem) => problem);
   if (typeof value !== "object" || value === null) {
-    return expected("a number of retries or an object", value);
+    return expected("a retry policy or a number of retries", value);
   }
   return parsePolicy(
     "strategy" in value ? fromOfficialConfig(value) : value,
@@ -184,8 +205,18 @@ function log(logger, level, message, fields) {
   }
 }
 
+/** Validates an abort signal: that of the platform or of a polyfill. */
 function signal(value) {
-  return value instanceof AbortSignal ? { value } : expected("an AbortSignal", value);
+  const isSignal =
+    typeof value?.aborted === "boolean" &&
+    typeof value.addEventListener === "function" &&
+    typeof value.removeEventListener === "function";
+  return isSignal ? { value } : expected("an AbortSignal", value);
 }
 
-module.exports = { parseCallOptions, parseClientOptions, parseVariantOptions };
+/** Whether a call has an option of this name. */
+function isCallOption(name) {
+  return Object.hasOwn(CALL_OPTIONS, name);
+}
+
+module.exports = { isCallOption, parseCallOptions, parseClientOptions, parseVariantOptions };

@@ -7,6 +7,13 @@ export interface JsonObject {
 }
 
 /**
+ * An object that can be sent as JSON: of any class or interface, but not an array or another iterable. Values that JSON cannot
+ * represent are rejected at run time.
+ */
+export type JsonObjectInput =
+  { readonly [key: string]: unknown } | (object & { readonly [Symbol.iterator]?: never });
+
+/**
  * A JSON object as exact text, which preserves all digits, the order of keys and escapes. Accepted wherever an object is sent.
  * Use it to send integers beyond 2^53.
  *

@@ -49,7 +49,7 @@ class RawJson {
 }
 
 function invalid(problem) {
-  return new ValidationError({ kind: "validation", message: `RawJson.from: ${problem}` });
+  return new ValidationError(`RawJson.from: ${problem}`);
 }
 
 module.exports = { RawJson };

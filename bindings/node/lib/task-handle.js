@@ -21,8 +21,8 @@ class TaskHandle {
     return refreshTask(this.#native, ImportTask, this, options);
   }
 
-  wait(options) {
-    return waitForTask(this.#native, ImportTask, this, options);
+  wait(request, options) {
+    return waitForTask(this.#native, ImportTask, this, request, options);
   }
 }
 

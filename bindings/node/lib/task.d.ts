@@ -1,7 +1,7 @@
 import type { Call } from "./call.js";
 import type { ImportTask } from "./generated/models.js";
 import { Model } from "./model.js";
-import type { CallOptions } from "./options.js";
+import type { AbortSignalLike, CallOptions } from "./options.js";
 
 /** Options of {@link WaitableTask.wait}. */
 export interface WaitOptions {
@@ -14,7 +14,7 @@ export interface WaitOptions {
   /** Callback for each polled state of the task. If it throws, the wait ends and rejects with that error. */
   onProgress?: ((task: ImportTask) => void | Promise<void>) | undefined;
   /** Ends the wait when aborted. The task itself continues. */
-  signal?: AbortSignal | undefined;
+  signal?: AbortSignalLike | undefined;
 }
 
 /** Options of operations that start a task. */
@@ -41,6 +41,8 @@ export interface WaitableTask {
   /**
    * Waits until the task is COMPLETED. A status that this version does not know counts as running.
    *
+   * @param request How long to wait, and how often to poll.
+   * @param options Options of each request, such as its timeout and retries.
    * @throws {TaskFailedError} If the task is FAILED, CANCELED, TERMINATED or TIMED_OUT.
    * @throws {TimeoutError} If the task is still running after `timeoutMs`. It continues, and you can wait again.
    * @example
@@ -49,13 +51,13 @@ export interface WaitableTask {
    * await task.wait({ onProgress: ({ progress }) => console.log(progress) });
    * ```
    */
-  wait(options?: WaitOptions): Call<ImportTask>;
+  wait(request?: WaitOptions, options?: CallOptions): Call<ImportTask>;
 }
 
 /** The base class of {@link ImportTask}. */
 export abstract class Task extends Model implements WaitableTask {
   refresh(options?: CallOptions): Call<ImportTask>;
-  wait(options?: WaitOptions): Call<ImportTask>;
+  wait(request?: WaitOptions, options?: CallOptions): Call<ImportTask>;
 }
 
 /** A handle to an import task, given its IDs. */
@@ -68,5 +70,5 @@ export class TaskHandle implements WaitableTask {
   readonly id: string;
 
   refresh(options?: CallOptions): Call<ImportTask>;
-  wait(options?: WaitOptions): Call<ImportTask>;
+  wait(request?: WaitOptions, options?: CallOptions): Call<ImportTask>;
 }

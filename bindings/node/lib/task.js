@@ -22,9 +22,9 @@ class Task extends Model {
     return refreshTask(this.#native, this.constructor, this, options);
   }
 
-  wait(options) {
+  wait(request, options) {
     if (this.#native === undefined) return withoutClient();
-    return waitForTask(this.#native, this.constructor, this, options);
+    return waitForTask(this.#native, this.constructor, this, request, options);
   }
 }
 
@@ -41,8 +41,8 @@ function refreshTask(native, TaskClass, { datasetId, id: taskId }, options) {
   return operation.send(native, { datasetId, taskId }, options);
 }
 
-/** Waits for a task. */
-function waitForTask(native, TaskClass, { datasetId, id }, { signal, ...request } = {}) {
+/** Waits for a task. The signal is accepted in both arguments, since most waits have no other options. */
+function waitForTask(native, TaskClass, { datasetId, id }, { signal, ...request } = {}, options) {
   const operation = new Operation("wait", TaskClass, {
     timeoutMs: optional(milliseconds),
     pollIntervalMs: optional(milliseconds),
@@ -51,7 +51,7 @@ function waitForTask(native, TaskClass, { datasetId, id }, { signal, ...request 
   return operation.call(
     native,
     request,
-    { signal },
+    signal === undefined ? options : { signal, ...options },
     async (native, { onProgress, ...options }) => {
       const trackProgress = onProgress !== undefined;
       const wait = native.prepareWait(datasetId, id, { ...options, trackProgress });
@@ -68,12 +68,9 @@ function waitForTask(native, TaskClass, { datasetId, id }, { signal, ...request 
 
 /** An operation that starts a task and can wait for it. */
 class TaskOperation extends Operation {
-  constructor(id, ResponseClass, validators) {
-    super(id, ResponseClass, {
-      ...validators,
-      wait: optional(boolean),
-      waitTimeoutMs: optional(milliseconds),
-    });
+  constructor(id, ResponseClass, validators, bodyName) {
+    const options = { wait: optional(boolean), waitTimeoutMs: optional(milliseconds) };
+    super(id, ResponseClass, { ...validators, ...options }, bodyName);
   }
 
   send(native, request, options) {

@@ -1,5 +1,5 @@
 /**
- * A `Date` with microsecond precision.
+ * A `Date` with microsecond precision. `structuredClone` and `postMessage` turn it into a `Date`, without the microseconds.
  *
  * @example
  * ```js
@@ -16,7 +16,7 @@ export class Timestamp extends Date {
   constructor(milliseconds: number, remainder?: number);
 
   /** Microseconds within the second, 0 to 999999. */
-  get microseconds(): number;
+  readonly microseconds: number;
 
   /** Returns the timestamp in the API's format, with six fractional digits. */
   toRFC3339(): string;

@@ -1,7 +1,7 @@
 /**
  * The content of a file: bytes, a string, or a stream, which is read no faster than it is sent. A stream can be sent once only, so
- * its upload is never retried. A stream that yields nothing was probably read before and is an error; pass empty bytes to upload
- * an empty file.
+ * its upload is never retried. If it throws, the call rejects with that exception. A stream that yields nothing was probably read
+ * before and is an error; pass empty bytes to upload an empty file.
  */
 export type FileContent =
   | string

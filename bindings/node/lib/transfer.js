@@ -97,8 +97,7 @@ function uploadFile(native, operation, request, options) {
     provider.stop("the call has ended");
     if (provider.failure === undefined || result.kind === undefined) return result;
     const { cause } = provider.failure;
-    if (cause instanceof InvalidChunkError) throw operation.invalid(cause.message);
-    throw operation.invalid("file.content: reading failed", { cause });
+    throw cause instanceof InvalidChunkError ? operation.invalid(cause.message) : cause;
   });
 }
 

@@ -183,6 +183,12 @@ fn new_record(item: io::Result<RecordJson>) -> Result<NewRecord, Error> {
     }
 }
 
+/// Returns the names of a record's fields.
+#[napi]
+pub fn record_field_names() -> Vec<&'static str> {
+    DatasetRecord::FIELDS.to_vec()
+}
+
 fn snake_case(name: &str) -> String {
     let letters = name.chars().flat_map(|letter| {
         let separator = letter.is_ascii_uppercase().then_some('_');

@@ -142,6 +142,7 @@ impl<'a> Encoder<'a> {
 
     /// Appends an optional value that encodes to two numbers; `None` becomes two NaNs. JavaScript reads such fields lazily
     /// by position, so they must have a fixed size.
+    #[allow(dead_code, reason = "for JSON objects that may be null, which the document may gain")]
     pub fn optional_pair(&mut self, value: &'a Option<impl Encode>) {
         match value {
             Some(value) => value.encode(self),

@@ -187,8 +187,9 @@ impl Encode for ExportedRecord {
     fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
         self.extra.encode(encoder);
         self.id.encode(encoder);
+        self.source.encode(encoder);
+        // Decoded on first access, and therefore last.
         self.payload.encode(encoder);
         self.properties.encode(encoder);
-        self.source.encode(encoder);
     }
 }

@@ -48,7 +48,7 @@ test("every error class is thrown", async () => {
     assert.ok(error instanceof MistralError && error.name === error.constructor.name);
     return error.kind;
   };
-  const once = { retries: 0 };
+  const once = { maxRetries: 0 };
   const responding = async (status, body) => {
     const { client } = await canned({ status, body });
     return thrown(() => client.datasets.list({}, once));
@@ -89,7 +89,10 @@ test("an error has the details of the response and the caller's stack", async ()
     String(error),
     "NotFoundError: fetch_dataset: the dataset does not exist (DATASET_NOT_FOUND, status 404, request r-1)",
   );
-  assert.match(error.stack, /^NotFoundError: the dataset does not exist\n[^]*caller/);
+  assert.match(
+    error.stack,
+    /^NotFoundError: fetch_dataset: the dataset does not exist \(DATASET_NOT_FOUND, [^]*caller/,
+  );
   assert.equal(error.body, body);
   assert.doesNotMatch(inspect(error), /"detail"/);
   const { elapsedMs, ...rest } = error;

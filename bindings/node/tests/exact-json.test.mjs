@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import { RawJson, ValidationError } from "mistral-datasets";
 
-import { failure, Fixture, nowhere } from "./support/fixture.mjs";
+import { bareMessage, failure, Fixture, nowhere } from "./support/fixture.mjs";
 
 const { exactJson } = createRequire(import.meta.url)("../lib/exact-json.js");
 
@@ -109,7 +109,7 @@ test("values are refused with their path", async () => {
     [deep(NaN), ": nested too deeply"],
   ]) {
     const request = { datasetId: "d", payload: { messages: [], value }, properties: {} };
-    const { message } = await failure(datasets.createRecord(request), ValidationError);
+    const message = bareMessage(await failure(datasets.createRecord(request), ValidationError));
     assert.ok(message.startsWith("payload"), message);
     if (problem instanceof RegExp) assert.match(message.slice("payload".length), problem);
     else assert.equal(message, `payload${problem}`);

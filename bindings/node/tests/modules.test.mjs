@@ -4,9 +4,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import { cp, mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { test } from "node:test";
@@ -72,25 +70,6 @@ test("every listing of the native module has a method", () => {
     const alone = name.replace(/Datasets|Files/, "");
     assert.ok(all.has(name) || all.has(alone), name);
   }
-});
-
-test("a missing native module is named in the error", async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), "package-"));
-  t.after(() => rm(folder, { recursive: true }));
-  await cp(join(here, "lib"), join(folder, "lib"), { recursive: true });
-  await cp(join(here, "package.json"), join(folder, "package.json"));
-  const loading = run(process.execPath, ["-e", `require(${JSON.stringify(folder)})`]);
-  const { stderr } = await loading.then(
-    () => assert.fail("the module was loaded"),
-    (error) => error,
-  );
-  const { platform, arch } = process;
-  assert.match(
-    stderr,
-    new RegExp(`the file mistral-datasets\\.${platform}-${arch}\\S*\\.node is missing`),
-  );
-  assert.match(stderr, new RegExp(`the package mistral-datasets-${platform}-${arch}`));
-  assert.match(stderr, /npm ci && npm run build/);
 });
 
 test("an open client does not keep the process from exiting", async () => {

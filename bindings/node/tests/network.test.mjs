@@ -64,7 +64,7 @@ test("a proxy is set by option or environment, and its password is not in errors
   });
   const port = await listening(proxy);
   const proxyUrl = `http://user:secret@127.0.0.1:${port}`;
-  const options = { apiKey: "k", serverURL: "http://nowhere.invalid", retries: 0 };
+  const options = { apiKey: "k", serverURL: "http://nowhere.invalid", maxRetries: 0 };
   assert.equal(
     (await new Mistral({ ...options, proxy: proxyUrl }).datasets.list()).datasets.count,
     3,
@@ -98,7 +98,7 @@ test("a private certificate authority is trusted by option or environment", asyn
       response.writeHead(200, { "content-type": "application/json" }).end(LISTED),
     ),
   );
-  const options = { apiKey: "k", serverURL: `https://localhost:${port}`, retries: 0 };
+  const options = { apiKey: "k", serverURL: `https://localhost:${port}`, maxRetries: 0 };
   await failure(new Mistral(options).datasets.list(), ConnectionError);
   const pem = readFileSync(path("ca.pem"));
   for (const caCertificates of [pem, pem.toString(), [pem]]) {
@@ -121,7 +121,7 @@ test("the content type is ignored, and the content is validated", async () => {
   const error = await failure(client.datasets.list(), DecodingError, { status: 200 });
   assert.doesNotMatch(inspect(error, { depth: null }), /hotel/);
   const { client: failing } = await canned({ status: 502, body: login });
-  await failure(failing.datasets.list({}, { retries: 0 }), ServerError, { status: 502 });
+  await failure(failing.datasets.list({}, { maxRetries: 0 }), ServerError, { status: 502 });
 });
 
 test("a page of 20 MB is decoded", async () => {
@@ -157,7 +157,11 @@ test("invalid, truncated and endless responses are errors", async () => {
     const port = await listening(
       net.createServer((socket) => void socket.once("data", () => socket.end(response))),
     );
-    const client = new Mistral({ apiKey: "k", serverURL: `http://127.0.0.1:${port}`, retries: 0 });
+    const client = new Mistral({
+      apiKey: "k",
+      serverURL: `http://127.0.0.1:${port}`,
+      maxRetries: 0,
+    });
     await failure(client.datasets.list(), ErrorClass);
   }
   const dripping = http.createServer(async (request, response) => {
@@ -168,13 +172,13 @@ test("invalid, truncated and endless responses are errors", async () => {
     }
   });
   const serverURL = `http://127.0.0.1:${await listening(dripping)}`;
-  const client = new Mistral({ apiKey: "k", serverURL, retries: 0, timeoutMs: 300 });
+  const client = new Mistral({ apiKey: "k", serverURL, maxRetries: 0, timeoutMs: 300 });
   await failure(client.datasets.list(), TimeoutError);
 });
 
 test("endless redirects are an error", async () => {
   const { client, requests } = await canned({ status: 307, headers: { location: "/again" } });
-  await failure(client.datasets.list({}, { retries: 0 }), MistralError);
+  await failure(client.datasets.list({}, { maxRetries: 0 }), MistralError);
   assert.ok(requests.length < 20);
 });
 
@@ -182,7 +186,7 @@ test("many concurrent calls recover from 429 responses", async () => {
   const fixture = await Fixture.served();
   const { id: datasetId } = await fixture.dataset();
   await fixture.injectFault({ operation: "fetch_dataset", status: 429, times: 20 });
-  const patient = { retries: { maxRetries: 19, firstDelayMs: 10 } };
+  const patient = { retry: { maxRetries: 19, firstDelayMs: 10 } };
   const calls = Array.from({ length: 16 }, () => fixture.datasets.fetch({ datasetId }, patient));
   for (const { id } of await Promise.all(calls)) assert.equal(id, datasetId);
 });

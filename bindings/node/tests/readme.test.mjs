@@ -33,3 +33,20 @@ for (const [name, path] of [
     }
   });
 }
+
+test("TypeScript examples of the package README compile", async (t) => {
+  const text = await readFile(join(here, "README.md"), "utf8");
+  const blocks = [...text.matchAll(/```ts\n(.*?)```/gs)].map((match) => match[1]);
+  assert.ok(blocks.length > 0);
+  const folder = await mkdtemp(join(here, "tests", "types", "readme-"));
+  t.after(() => rm(folder, { recursive: true }));
+  for (const [index, block] of blocks.entries()) {
+    await writeFile(join(folder, `${index}.mts`), `declare const datasetId: string;\n${block}`);
+  }
+  const config = { extends: "../consumer/tsconfig.json", include: ["*.mts"] };
+  await writeFile(join(folder, "tsconfig.json"), JSON.stringify(config));
+  const tsc = join(here, "node_modules", "typescript", "bin", "tsc");
+  await run(process.execPath, [tsc, "--project", folder]).catch(({ stdout }) =>
+    assert.fail(stdout),
+  );
+});

@@ -53,7 +53,7 @@ test("recorded requests show a sequence of faults", async () => {
     { status: 503, headers, operation: "create_dataset", times: 2 },
     { truncateAfterBytes: 3, operation: "list_datasets" },
   ]);
-  const client = local.client.withOptions({ retries: { firstDelayMs: 1 } });
+  const client = local.client.withOptions({ retry: { firstDelayMs: 1 } });
   await client.datasets.create(REFUNDS);
   assert.equal((await client.datasets.list()).datasets.count, 1);
   const requests = await local.requests();
@@ -87,7 +87,7 @@ test("recorded requests show a sequence of faults", async () => {
 
 test("delayed, reset and truncated responses, and clearing faults", async () => {
   const local = server.workspace();
-  const once = local.client.withOptions({ retries: 0 });
+  const once = local.client.withOptions({ maxRetries: 0 });
   await local.injectFault({ delayMs: 60_000 });
   await failure(once.datasets.list({}, { timeoutMs: 20 }), TimeoutError);
   await local.injectFault({ resetAfterBytes: 0 });
@@ -138,7 +138,7 @@ test("an invalid rule is rejected with the name of the property", async () => {
   const rejected = (rule) => failure(local.injectFault(rule), ValidationError);
   assert.match(
     (await rejected({ status: 503, operation: "createRecord" })).message,
-    /^operation: /,
+    /^local: operation: /,
   );
   assert.match((await rejected({})).message, /the rule has no effect/);
   assert.match((await rejected({ statsu: 503 })).message, /statsu/);

@@ -16,7 +16,7 @@ pub fn small() -> Value {
                     {"name": "thing_id", "in": "path", "required": true, "description": "Which.", "schema": {"type": "string", "format": "uuid"}},
                     {"name": "dry", "in": "query", "description": "Whether to try only.", "schema": {"type": "boolean", "default": false}}
                 ],
-                "requestBody": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/PutThing"}}}},
+                "requestBody": {"required": true, "x-official-name": "put_thing_request", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/PutThing"}}}},
                 "responses": {"200": {"description": "The thing.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}}}
             },
             "delete": {

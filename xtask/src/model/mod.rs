@@ -201,6 +201,8 @@ pub enum Location {
 pub struct Body {
     /// The schema, which is an object with known fields.
     pub schema: String,
+    /// The property of the official SDK's requests that has the fields of the body, in snake case, if it is nested.
+    pub official_name: Option<String>,
 }
 
 /// A successful response.

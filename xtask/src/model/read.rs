@@ -158,6 +158,7 @@ impl<'a> Reader<'a> {
         if !flag(value, "required") {
             return Err(format!("{place}: optional bodies are not supported"));
         }
+        let official_name = value.get("x-official-name").and_then(Value::as_str).map(str::to_owned);
         let content = object(&value["content"], &format!("{place}.content"))?;
         let [(media, value)] = content.iter().collect::<Vec<_>>()[..] else {
             return Err(format!("{place}.content: expected exactly one media type"));
@@ -171,7 +172,7 @@ impl<'a> Reader<'a> {
         };
         let schema = reference(&value["schema"])
             .ok_or_else(|| format!("{place}.content: expected a reference to a named schema"))?;
-        Ok((Body { schema }, multipart))
+        Ok((Body { schema, official_name }, multipart))
     }
 
     fn success(&mut self, value: &Value, place: &str) -> Result<Success, String> {

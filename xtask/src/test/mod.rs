@@ -143,7 +143,7 @@ fn official_sdks(root: &Path, report: &mut Report) {
         report.tests(runner, step, counts::pytest);
     }
     let step = Step::new("@mistralai/mistralai", "node")
-        .args(["--test", "official.test.mjs"])
+        .args(["--test", "official.test.mjs", "requests.test.mjs"])
         .env("MISTRAL_SERVER_URL", server.url())
         .current_dir(root.join("tests/official/node"));
     report.tests("official SDK, Node", step, counts::node);

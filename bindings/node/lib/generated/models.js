@@ -4,8 +4,16 @@
 "use strict";
 
 const { Model } = require("../model.js");
-const { jsonAt, jsonTextAt, timestampAt } = require("../lazy.js");
+const {
+  LazyModel,
+  jsonProperty,
+  receivedText,
+  setOffset,
+  timestampProperty,
+} = require("../lazy.js");
 const { Task } = require("../task.js");
+
+const { defineProperty } = Object;
 
 /** A named collection of records. */
 class Dataset extends Model {
@@ -83,47 +91,35 @@ const RecordSource = Object.freeze({
   TELEMETRY_SPAN: "TELEMETRY_SPAN",
 });
 
+/** The lazy properties of {@link DatasetRecord}. */
+const DATASET_RECORD = {
+  createdAt: timestampProperty(0),
+  updatedAt: timestampProperty(1),
+  payload: jsonProperty(2),
+  properties: jsonProperty(3),
+};
+
 /** A record of a dataset, which holds a conversation and its properties. */
-class DatasetRecord extends Model {
-  #source;
-  #offset;
-  #cache;
-
+class DatasetRecord extends LazyModel {
   constructor(decoder) {
-    super(decoder);
+    super(decoder, DATASET_RECORD);
     this.id = decoder.string();
+    defineProperty(this, "createdAt", DATASET_RECORD.createdAt);
+    defineProperty(this, "updatedAt", DATASET_RECORD.updatedAt);
+    this.deletedAt = decoder.isPresent() ? decoder.timestamp() : null;
     this.datasetId = decoder.repeated(0);
+    defineProperty(this, "payload", DATASET_RECORD.payload);
+    defineProperty(this, "properties", DATASET_RECORD.properties);
     this.source = decoder.repeated(1);
-    this.#source = decoder.source;
-    this.#offset = decoder.skipNumbers(10);
-  }
-
-  get createdAt() {
-    return ((this.#cache ??= {}).createdAt ??= timestampAt(this.#source, this.#offset));
-  }
-
-  get updatedAt() {
-    return ((this.#cache ??= {}).updatedAt ??= timestampAt(this.#source, this.#offset + 2));
-  }
-
-  get deletedAt() {
-    return ((this.#cache ??= {}).deletedAt ??= timestampAt(this.#source, this.#offset + 4));
-  }
-
-  get payload() {
-    return ((this.#cache ??= {}).payload ??= jsonAt(this.#source, this.#offset + 6));
+    setOffset(this, decoder.skipNumbers(8));
   }
 
   get payloadText() {
-    return jsonTextAt(this.#source, this.#offset + 6);
-  }
-
-  get properties() {
-    return ((this.#cache ??= {}).properties ??= jsonAt(this.#source, this.#offset + 8));
+    return receivedText(this, 2);
   }
 
   get propertiesText() {
-    return jsonTextAt(this.#source, this.#offset + 8);
+    return receivedText(this, 3);
   }
 
   toJSON() {

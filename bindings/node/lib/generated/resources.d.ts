@@ -24,6 +24,7 @@ import type {
 import type { Call } from "../call.js";
 import { DatasetsBase } from "../datasets.js";
 import type { CallOptions } from "../options.js";
+import type { NestedRequest } from "../request.js";
 import type { TaskRequest } from "../task.js";
 import type { Download, FileInput } from "../transfer.js";
 import type { Pager, PagerOptions } from "../pager.js";
@@ -68,6 +69,16 @@ export interface UpdateDatasetRequest {
   description?: string | null | undefined;
 }
 
+/**
+ * {@link UpdateDatasetRequest} in the form of the official SDK, which has the fields of the body in
+ * `updateDatasetRequest`.
+ */
+export type UpdateDatasetNestedRequest = NestedRequest<
+  UpdateDatasetRequest,
+  "updateDatasetRequest",
+  "name" | "description"
+>;
+
 /** Request of {@link Datasets.delete}. */
 export interface DeleteDatasetRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
@@ -105,6 +116,16 @@ export interface CreateRecordRequest {
   source?: RecordSource | undefined;
 }
 
+/**
+ * {@link CreateRecordRequest} in the form of the official SDK, which has the fields of the body in
+ * `createDatasetRecordRequest`.
+ */
+export type CreateRecordNestedRequest = NestedRequest<
+  CreateRecordRequest,
+  "createDatasetRecordRequest",
+  "payload" | "properties" | "source"
+>;
+
 /** Request of {@link Datasets.importFromCampaign}. */
 export interface ImportFromCampaignRequest extends TaskRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
@@ -129,6 +150,16 @@ export interface ImportFromFileRequest extends TaskRequest {
   fileId: string;
 }
 
+/**
+ * {@link ImportFromFileRequest} in the form of the official SDK, which has the fields of the body
+ * in `importDatasetFromFileRequest`.
+ */
+export type ImportFromFileNestedRequest = NestedRequest<
+  ImportFromFileRequest,
+  "importDatasetFromFileRequest",
+  "fileId"
+>;
+
 /** Request of {@link Datasets.importFromPlayground}. */
 export interface ImportFromPlaygroundRequest extends TaskRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
@@ -137,6 +168,16 @@ export interface ImportFromPlaygroundRequest extends TaskRequest {
   conversationIds: readonly string[];
 }
 
+/**
+ * {@link ImportFromPlaygroundRequest} in the form of the official SDK, which has the fields of the
+ * body in `importDatasetFromPlaygroundRequest`.
+ */
+export type ImportFromPlaygroundNestedRequest = NestedRequest<
+  ImportFromPlaygroundRequest,
+  "importDatasetFromPlaygroundRequest",
+  "conversationIds"
+>;
+
 /** Request of {@link Datasets.importFromDatasetRecords}. */
 export interface ImportFromDatasetRecordsRequest extends TaskRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
@@ -144,6 +185,16 @@ export interface ImportFromDatasetRecordsRequest extends TaskRequest {
   /** IDs of the records to copy. Limits: 1 to 10000 items. */
   datasetRecordIds: readonly string[];
 }
+
+/**
+ * {@link ImportFromDatasetRecordsRequest} in the form of the official SDK, which has the fields of
+ * the body in `importDatasetFromDatasetRequest`.
+ */
+export type ImportFromDatasetRecordsNestedRequest = NestedRequest<
+  ImportFromDatasetRecordsRequest,
+  "importDatasetFromDatasetRequest",
+  "datasetRecordIds"
+>;
 
 /** Request of {@link Datasets.exportToJsonl}. */
 export interface ExportToJsonlRequest {
@@ -201,6 +252,16 @@ export interface UpdateRecordPayloadRequest {
   payload: ConversationPayloadInput;
 }
 
+/**
+ * {@link UpdateRecordPayloadRequest} in the form of the official SDK, which has the fields of the
+ * body in `updateDatasetRecordPayloadRequest`.
+ */
+export type UpdateRecordPayloadNestedRequest = NestedRequest<
+  UpdateRecordPayloadRequest,
+  "updateDatasetRecordPayloadRequest",
+  "payload"
+>;
+
 /** Request of {@link Records.updateProperties}. */
 export interface UpdateRecordPropertiesRequest {
   /** ID of the record. */
@@ -209,6 +270,16 @@ export interface UpdateRecordPropertiesRequest {
   properties: RecordPropertiesInput | null;
 }
 
+/**
+ * {@link UpdateRecordPropertiesRequest} in the form of the official SDK, which has the fields of
+ * the body in `updateDatasetRecordPropertiesRequest`.
+ */
+export type UpdateRecordPropertiesNestedRequest = NestedRequest<
+  UpdateRecordPropertiesRequest,
+  "updateDatasetRecordPropertiesRequest",
+  "properties"
+>;
+
 /** Request of {@link Records.judge}. */
 export interface JudgeRecordRequest {
   /** ID of the record. */
@@ -216,6 +287,16 @@ export interface JudgeRecordRequest {
   /** Definition of the judge. */
   judgeDefinition: JudgeDefinitionInput | null;
 }
+
+/**
+ * {@link JudgeRecordRequest} in the form of the official SDK, which has the fields of the body in
+ * `judgeDatasetRecordRequest`.
+ */
+export type JudgeRecordNestedRequest = NestedRequest<
+  JudgeRecordRequest,
+  "judgeDatasetRecordRequest",
+  "judgeDefinition"
+>;
 
 /** Request of {@link Files.list}. */
 export interface ListFilesRequest {
@@ -347,7 +428,10 @@ export class Datasets extends DatasetsBase {
    * const dataset = await mistral.datasets.update({ datasetId });
    * ```
    */
-  update(request: UpdateDatasetRequest, options?: CallOptions): Call<Dataset>;
+  update(
+    request: UpdateDatasetRequest | UpdateDatasetNestedRequest,
+    options?: CallOptions,
+  ): Call<Dataset>;
 
   /**
    * Deletes a dataset and all of its records.
@@ -374,7 +458,10 @@ export class Datasets extends DatasetsBase {
    * const { records } = await mistral.datasets.listRecords({ datasetId });
    * ```
    */
-  listRecords(request: ListRecordsRequest, options?: CallOptions): Call<ListRecordsResponse>;
+  listRecords<Payload = ConversationPayload, Properties = RecordProperties>(
+    request: ListRecordsRequest,
+    options?: CallOptions,
+  ): Call<ListRecordsResponse<Payload, Properties>>;
 
   /**
    * Iterates over all items of {@link listRecords}. No request is sent before the first item is
@@ -404,7 +491,10 @@ export class Datasets extends DatasetsBase {
    * const datasetRecord = await mistral.datasets.createRecord({ datasetId, payload, properties });
    * ```
    */
-  createRecord(request: CreateRecordRequest, options?: CallOptions): Call<DatasetRecord>;
+  createRecord<Payload = ConversationPayload, Properties = RecordProperties>(
+    request: CreateRecordRequest | CreateRecordNestedRequest,
+    options?: CallOptions,
+  ): Call<DatasetRecord<Payload, Properties>>;
 
   /**
    * Starts an import task that adds a record for each event selected by a campaign.
@@ -448,7 +538,10 @@ export class Datasets extends DatasetsBase {
    * const importTask = await mistral.datasets.importFromFile({ datasetId, fileId });
    * ```
    */
-  importFromFile(request: ImportFromFileRequest, options?: CallOptions): Call<ImportTask>;
+  importFromFile(
+    request: ImportFromFileRequest | ImportFromFileNestedRequest,
+    options?: CallOptions,
+  ): Call<ImportTask>;
 
   /**
    * Starts an import task that adds a record for each of the given playground conversations.
@@ -463,7 +556,7 @@ export class Datasets extends DatasetsBase {
    * ```
    */
   importFromPlayground(
-    request: ImportFromPlaygroundRequest,
+    request: ImportFromPlaygroundRequest | ImportFromPlaygroundNestedRequest,
     options?: CallOptions,
   ): Call<ImportTask>;
 
@@ -480,7 +573,7 @@ export class Datasets extends DatasetsBase {
    * ```
    */
   importFromDatasetRecords(
-    request: ImportFromDatasetRecordsRequest,
+    request: ImportFromDatasetRecordsRequest | ImportFromDatasetRecordsNestedRequest,
     options?: CallOptions,
   ): Call<ImportTask>;
 
@@ -577,7 +670,10 @@ export class Records {
    * const datasetRecord = await mistral.datasets.records.fetch({ datasetRecordId });
    * ```
    */
-  fetch(request: FetchRecordRequest, options?: CallOptions): Call<DatasetRecord>;
+  fetch<Payload = ConversationPayload, Properties = RecordProperties>(
+    request: FetchRecordRequest,
+    options?: CallOptions,
+  ): Call<DatasetRecord<Payload, Properties>>;
 
   /**
    * Deletes a record from its dataset.
@@ -605,7 +701,10 @@ export class Records {
    * await mistral.datasets.records.updatePayload({ datasetRecordId, payload });
    * ```
    */
-  updatePayload(request: UpdateRecordPayloadRequest, options?: CallOptions): Call<void>;
+  updatePayload(
+    request: UpdateRecordPayloadRequest | UpdateRecordPayloadNestedRequest,
+    options?: CallOptions,
+  ): Call<void>;
 
   /**
    * Replaces all properties of a record.
@@ -620,7 +719,10 @@ export class Records {
    * await mistral.datasets.records.updateProperties({ datasetRecordId, properties });
    * ```
    */
-  updateProperties(request: UpdateRecordPropertiesRequest, options?: CallOptions): Call<void>;
+  updateProperties(
+    request: UpdateRecordPropertiesRequest | UpdateRecordPropertiesNestedRequest,
+    options?: CallOptions,
+  ): Call<void>;
 
   /**
    * Evaluates a record with a model, using the judge definition in the request.
@@ -634,7 +736,10 @@ export class Records {
    * const judgeRecordResponse = await mistral.datasets.records.judge({ datasetRecordId, judgeDefinition });
    * ```
    */
-  judge(request: JudgeRecordRequest, options?: CallOptions): Call<JudgeRecordResponse>;
+  judge(
+    request: JudgeRecordRequest | JudgeRecordNestedRequest,
+    options?: CallOptions,
+  ): Call<JudgeRecordResponse>;
 }
 
 /** The operations of `files`. */

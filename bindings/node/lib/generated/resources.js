@@ -52,11 +52,16 @@ const FETCH_DATASET = new Operation("fetch_dataset", Dataset, {
   datasetId: string,
 });
 
-const UPDATE_DATASET = new Operation("update_dataset", Dataset, {
-  datasetId: string,
-  name: optional(string),
-  description: optional(string),
-});
+const UPDATE_DATASET = new Operation(
+  "update_dataset",
+  Dataset,
+  {
+    datasetId: string,
+    name: optional(string),
+    description: optional(string),
+  },
+  "updateDatasetRequest",
+);
 
 const DELETE_DATASET = new Operation("delete_dataset", null, {
   datasetId: string,
@@ -72,12 +77,17 @@ const ITER_RECORDS = new Listing("list_records", "iterRecords", DatasetRecord, {
   datasetId: string,
 });
 
-const CREATE_RECORD = new Operation("create_record", DatasetRecord, {
-  datasetId: string,
-  payload: json,
-  properties: jsonOrNull,
-  source: optional(string),
-});
+const CREATE_RECORD = new Operation(
+  "create_record",
+  DatasetRecord,
+  {
+    datasetId: string,
+    payload: json,
+    properties: jsonOrNull,
+    source: optional(string),
+  },
+  "createDatasetRecordRequest",
+);
 
 const IMPORT_FROM_CAMPAIGN = new TaskOperation("import_from_campaign", ImportTask, {
   datasetId: string,
@@ -89,20 +99,35 @@ const IMPORT_FROM_EXPLORER = new TaskOperation("import_from_explorer", ImportTas
   completionEventIds: strings,
 });
 
-const IMPORT_FROM_FILE = new TaskOperation("import_from_file", ImportTask, {
-  datasetId: string,
-  fileId: string,
-});
+const IMPORT_FROM_FILE = new TaskOperation(
+  "import_from_file",
+  ImportTask,
+  {
+    datasetId: string,
+    fileId: string,
+  },
+  "importDatasetFromFileRequest",
+);
 
-const IMPORT_FROM_PLAYGROUND = new TaskOperation("import_from_playground", ImportTask, {
-  datasetId: string,
-  conversationIds: strings,
-});
+const IMPORT_FROM_PLAYGROUND = new TaskOperation(
+  "import_from_playground",
+  ImportTask,
+  {
+    datasetId: string,
+    conversationIds: strings,
+  },
+  "importDatasetFromPlaygroundRequest",
+);
 
-const IMPORT_FROM_DATASET_RECORDS = new TaskOperation("import_from_dataset_records", ImportTask, {
-  datasetId: string,
-  datasetRecordIds: strings,
-});
+const IMPORT_FROM_DATASET_RECORDS = new TaskOperation(
+  "import_from_dataset_records",
+  ImportTask,
+  {
+    datasetId: string,
+    datasetRecordIds: strings,
+  },
+  "importDatasetFromDatasetRequest",
+);
 
 const EXPORT_TO_JSONL = new Operation("export_to_jsonl", ExportResponse, {
   datasetId: string,
@@ -135,20 +160,35 @@ const DELETE_RECORD = new Operation("delete_record", null, {
   datasetRecordId: string,
 });
 
-const UPDATE_RECORD_PAYLOAD = new Operation("update_record_payload", null, {
-  datasetRecordId: string,
-  payload: json,
-});
+const UPDATE_RECORD_PAYLOAD = new Operation(
+  "update_record_payload",
+  null,
+  {
+    datasetRecordId: string,
+    payload: json,
+  },
+  "updateDatasetRecordPayloadRequest",
+);
 
-const UPDATE_RECORD_PROPERTIES = new Operation("update_record_properties", null, {
-  datasetRecordId: string,
-  properties: jsonOrNull,
-});
+const UPDATE_RECORD_PROPERTIES = new Operation(
+  "update_record_properties",
+  null,
+  {
+    datasetRecordId: string,
+    properties: jsonOrNull,
+  },
+  "updateDatasetRecordPropertiesRequest",
+);
 
-const JUDGE_RECORD = new Operation("judge_record", JudgeRecordResponse, {
-  datasetRecordId: string,
-  judgeDefinition: jsonOrNull,
-});
+const JUDGE_RECORD = new Operation(
+  "judge_record",
+  JudgeRecordResponse,
+  {
+    datasetRecordId: string,
+    judgeDefinition: jsonOrNull,
+  },
+  "judgeDatasetRecordRequest",
+);
 
 const LIST_FILES = new Operation("list_files", ListFilesResponse, {
   page: optional(integer),

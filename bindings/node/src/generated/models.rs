@@ -61,11 +61,11 @@ impl Encode for types::DatasetRecord {
     fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
         self.extra.encode(encoder);
         self.id.encode(encoder);
+        self.deleted_at.encode(encoder);
         encoder.repeated(0, &self.dataset_id);
         encoder.repeated(1, &self.source);
         self.created_at.encode(encoder);
         self.updated_at.encode(encoder);
-        encoder.optional_pair(&self.deleted_at);
         self.payload.encode(encoder);
         self.properties.encode(encoder);
     }

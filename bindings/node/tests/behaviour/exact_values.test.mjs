@@ -5,14 +5,14 @@ import { test } from "node:test";
 
 import { RateLimitError, RawJson, ValidationError } from "mistral-datasets";
 
-import { failure, Fixture } from "../support/fixture.mjs";
+import { bareMessage, failure, Fixture } from "../support/fixture.mjs";
 
 const MESSAGES = [{ role: "user", content: "Hi" }];
 
 const SURROGATE = '{"messages":[{"role":"user","content":"a \\ud800 b"}],"\\udfff":1}';
 
 /** Returns the message of the error of a call that must fail with a ValidationError. */
-const problem = async (call) => (await failure(call, ValidationError)).message;
+const problem = async (call) => bareMessage(await failure(call, ValidationError));
 
 test("values_are_written_exactly_or_refused", async () => {
   const fixture = await Fixture.served();
@@ -71,7 +71,7 @@ test("create_records_names_the_invalid_value", async () => {
       items.map(({ status }) => status === "failed"),
       [false, true, true, false],
     );
-    const found = items.flatMap(({ error }) => (error ? [error.message] : []));
+    const found = items.flatMap(({ error }) => (error ? [bareMessage(error)] : []));
     assert.deepEqual(found, [
       "records[1]: payload.messages[0].score: NaN is not a JSON number",
       "records[2]: properties.n[0]: NaN is not a JSON number",

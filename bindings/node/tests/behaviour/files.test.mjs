@@ -49,12 +49,7 @@ test("upload_file_streamed", async (t) => {
   assert.equal(await (await files.download({ fileId: id })).text(), TEXT.repeat(10));
 
   const missing = createReadStream(join(folder, "no such file"));
-  const error = await failure(
-    files.upload({ file: { fileName, content: missing } }),
-    ValidationError,
-    { message: "file.content: reading failed", status: null },
-  );
-  assert.equal(error.cause.code, "ENOENT");
+  await failure(files.upload({ file: { fileName, content: missing } }), Error, { code: "ENOENT" });
 });
 
 test("list_files", async () => {

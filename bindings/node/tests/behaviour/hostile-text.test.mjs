@@ -10,7 +10,7 @@ import { inspect } from "node:util";
 
 import { Mistral, MistralError, ValidationError } from "mistral-datasets";
 
-import { failure, Fixture } from "../support/fixture.mjs";
+import { bareMessage, failure, Fixture } from "../support/fixture.mjs";
 
 test("jsonl_given_as_a_path_is_not_quoted", async (t) => {
   const fixture = await Fixture.served();
@@ -27,7 +27,7 @@ test("jsonl_given_as_a_path_is_not_quoted", async (t) => {
       () => fixture.datasets.export({ datasetId, to: `${text}/missing/my secret` }),
     ]) {
       const error = await failure(call(), ValidationError);
-      assert.match(error.message, /^this looks like JSONL, not a path; pass /);
+      assert.match(bareMessage(error), /^this looks like JSONL, not a path; pass /);
       const { message, cause } = error;
       assert.doesNotMatch(`${error} ${message} ${inspect(cause)}`, /secret/);
     }

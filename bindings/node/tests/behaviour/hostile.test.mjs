@@ -24,7 +24,7 @@ test("compressed_responses_are_decoded", async () => {
   }
   const headers = { "content-encoding": "gzip" };
   const { client } = await canned({ body: "not gzip", headers });
-  await failure(client.datasets.list({}, { retries: 0 }), MistralError);
+  await failure(client.datasets.list({}, { maxRetries: 0 }), MistralError);
 });
 
 test("calls_are_logged_without_secrets", async () => {

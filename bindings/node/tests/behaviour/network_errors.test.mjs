@@ -86,7 +86,7 @@ function tlsServer(identity) {
 }
 
 const client = (serverURL, options = {}) =>
-  new Mistral({ apiKey: "k", serverURL, retries: 0, ...options });
+  new Mistral({ apiKey: "k", serverURL, maxRetries: 0, ...options });
 
 const count = async (mistral) => (await mistral.datasets.list()).datasets.count;
 

@@ -1,4 +1,4 @@
-// Behaviour cases: redirects, retries and transfers that must not lose, repeat or reveal anything.
+// Behaviour cases: redirects, retry and transfers that must not lose, repeat or reveal anything.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -83,24 +83,24 @@ test("unavailable_writes_are_retried_unless_disabled", async () => {
   await fixture.dataset();
   await fixture.injectFault(fault);
   const request = { name: "Refund requests", description: "" };
-  const retries = { retryUnavailableWrites: false };
-  const call = fixture.datasets.create(request, { retries });
+  const retry = { retryUnavailableWrites: false };
+  const call = fixture.datasets.create(request, { retry });
   await failure(call, MistralError, { attempts: 1, ambiguous: true });
 });
 
 test("retry_policies_merge", async () => {
   const fixture = await Fixture.served();
   await fixture.injectFault({ operation: "list_datasets", status: 500, times: null });
-  const once = fixture.client.withOptions({ retries: 1 });
-  const call = once.datasets.list({}, { retries: { firstDelayMs: 0 } });
+  const once = fixture.client.withOptions({ maxRetries: 1 });
+  const call = once.datasets.list({}, { retry: { firstDelayMs: 0 } });
   await failure(call, MistralError, { attempts: 2 });
 });
 
 test("retry_budget_is_reported", async () => {
   const fixture = await Fixture.served();
   await fixture.injectFault({ operation: "list_datasets", status: 500, times: null });
-  const retries = { maxRetries: 10_000, firstDelayMs: 0, maxDelayMs: 0 };
-  const error = await failure(fixture.datasets.list({}, { retries }), MistralError);
+  const retry = { maxRetries: 10_000, firstDelayMs: 0, maxDelayMs: 0 };
+  const error = await failure(fixture.datasets.list({}, { retry }), MistralError);
   assert.match(String(error), /retry budget/);
   assert.ok(error.attempts > 50 && error.attempts < 500, `${error.attempts} attempts`);
 });
@@ -115,11 +115,11 @@ test("bulk_creation_obeys_max_retries", async () => {
     [0, 1],
   ]) {
     await fixture.requests();
-    const retries = { maxRetries, firstDelayMs: 0, maxDelayMs: 0 };
+    const retry = { maxRetries, firstDelayMs: 0, maxDelayMs: 0 };
     const records = [{ payload: { messages: [] }, properties: {} }];
     const call = fixture.datasets.createRecords(
       { datasetId: id, records, strategy: "single" },
-      { retries },
+      { retry },
     );
     await failure(call, RateLimitError, { attempts });
     assert.equal((await fixture.requests()).length, attempts);

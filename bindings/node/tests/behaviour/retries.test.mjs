@@ -112,8 +112,8 @@ test("error_reports_attempts", async () => {
 
 test("deadline_ends_retries", async () => {
   const fixture = await Fixture.served();
-  const retries = { maxRetries: 999, firstDelayMs: 50 };
-  const client = fixture.client.withOptions({ deadlineMs: 400, retries });
+  const retry = { maxRetries: 999, firstDelayMs: 50 };
+  const client = fixture.client.withOptions({ deadlineMs: 400, retry });
   await fixture.injectFault({ operation: "list_datasets", status: 500, times: null });
   const began = performance.now();
   const error = await failure(client.datasets.list(), MistralError);
@@ -122,7 +122,7 @@ test("deadline_ends_retries", async () => {
   // The official SDK's equivalent is `maxElapsedTime`.
   const backoff = { initialInterval: 10, maxInterval: 20, exponent: 1.5, maxElapsedTime: 300 };
   await failure(
-    fixture.datasets.list({}, { retries: { strategy: "backoff", backoff } }),
+    fixture.datasets.list({}, { retry: { strategy: "backoff", backoff } }),
     MistralError,
   );
   assert.ok(performance.now() - began < 3_000);
@@ -131,12 +131,12 @@ test("deadline_ends_retries", async () => {
 test("retries_can_be_disabled", async () => {
   const fixture = await Fixture.served();
   await fixture.injectFault({ operation: "list_datasets", status: 500, times: null });
-  const once = fixture.client.withOptions({ retries: 0 });
+  const once = fixture.client.withOptions({ maxRetries: 0 });
   await failure(once.datasets.list(), ServerError, { attempts: 1 });
   assert.equal((await fixture.requests()).length, 1);
-  const two = { retries: { maxRetries: 1, firstDelayMs: 0 } };
+  const two = { retry: { maxRetries: 1, firstDelayMs: 0 } };
   await failure(once.datasets.list({}, two), ServerError, { attempts: 2 });
-  const none = { retries: { strategy: "none" } };
+  const none = { retry: { strategy: "none" } };
   await failure(fixture.datasets.list({}, none), ServerError, { attempts: 1 });
 });
 
@@ -158,11 +158,11 @@ test("per_call_options", async () => {
   assert.equal(await count(undefined), 0);
 
   await fixture.injectFault({ operation: "list_datasets", delayMs: 5_000 });
-  await failure(fixture.datasets.list({}, { timeoutMs: 50, retries: 0 }), TimeoutError);
+  await failure(fixture.datasets.list({}, { timeoutMs: 50, maxRetries: 0 }), TimeoutError);
   for (const [options, message] of [
     [{ timeoutMs: 0 }, /^timeoutMs: expected a positive number of milliseconds, found 0$/],
-    [{ retries: -1 }, /^retries: expected an integer of at least 0/],
-    [{ retries: { attempts: 3 } }, /^retries: unknown property `attempts`/],
+    [{ maxRetries: -1 }, /^maxRetries: expected an integer of at least 0/],
+    [{ retry: { attempts: 3 } }, /^retry: unknown property `attempts`/],
     [{ headers: { authorization: "x" } }, /the header `authorization` is set by the client/],
     [{ headers: { "no name": "x" } }, /is not a valid header name/],
     [{ headers: 5 }, /^headers: expected an object/],
@@ -199,8 +199,8 @@ test("cancelling_stops_a_call", async () => {
   const fixture = await Fixture.served();
   await fixture.injectFault({ operation: "list_datasets", status: 500, times: null });
   const stop = new AbortController();
-  const retries = { maxRetries: 99, firstDelayMs: 100 };
-  const call = fixture.datasets.list({}, { retries, signal: stop.signal });
+  const retry = { maxRetries: 99, firstDelayMs: 100 };
+  const call = fixture.datasets.list({}, { retry, signal: stop.signal });
   const reason = new Error("no time");
   setTimeout(() => stop.abort(reason), 150);
   const error = await failure(call, CancelledError, { operation: "list_datasets", cause: reason });

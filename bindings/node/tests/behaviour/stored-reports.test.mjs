@@ -13,7 +13,7 @@ import {
   ValidationError,
 } from "mistral-datasets";
 
-import { failure, Fixture } from "../support/fixture.mjs";
+import { bareMessage, failure, Fixture } from "../support/fixture.mjs";
 
 const numbers = (count) => Array.from({ length: count }, (_, n) => n);
 
@@ -112,7 +112,7 @@ test("report_of_another_dataset_is_rejected", async () => {
     datasets.createRecords({ datasetId: other, records: [record(0)], resume: created }),
     datasets.importJsonl({ datasetId: other, source: LINES, resume: imported }),
   ]) {
-    const { message } = await failure(call, ValidationError);
+    const message = bareMessage(await failure(call, ValidationError));
     assert.ok(message.startsWith(`resume: the report belongs to the dataset \`${datasetId}\``));
   }
   assert.deepEqual(await fixture.requests(), []);

@@ -27,8 +27,8 @@ export class Fixture {
     const local = await startLocal();
     after(() => local.close());
     // Shorter retry delays keep the tests fast.
-    const retries = { firstDelayMs: 5 };
-    return new Fixture(local.client.withOptions({ retries, ...options }), local);
+    const retry = { firstDelayMs: 5 };
+    return new Fixture(local.client.withOptions({ retry, ...options }), local);
   }
 
   constructor(client, local) {
@@ -114,14 +114,26 @@ export function nowhere() {
   return new Mistral({ apiKey: "a key", serverURL: "http://127.0.0.1:9" });
 }
 
-/** Returns the error a promise rejects with, after checking its class and properties. */
+/** Returns what an error's message says, without the operation, status and request ID that surround it. */
+export function bareMessage({ message, operation, errorCode, status }) {
+  const start = operation === null ? "" : `${operation}: `;
+  assert.ok(message.startsWith(start), message);
+  const end = message.lastIndexOf(` (${errorCode ?? `status ${status}`}`);
+  return message.slice(start.length, end < 0 ? undefined : end);
+}
+
+/**
+ * Returns the error a promise rejects with, after checking its class and properties. The message is compared without the
+ * operation and notes.
+ */
 export async function failure(promise, ErrorClass, properties = {}) {
   const error = await promise.then(
     () => assert.fail(`expected a ${ErrorClass.name}`),
     (error) => error,
   );
   assert.ok(error instanceof ErrorClass, `expected a ${ErrorClass.name}, found ${error.stack}`);
-  for (const [name, value] of Object.entries(properties))
-    assert.deepEqual(error[name], value, name);
+  for (const [name, value] of Object.entries(properties)) {
+    assert.deepEqual(name === "message" ? bareMessage(error) : error[name], value, name);
+  }
   return error;
 }

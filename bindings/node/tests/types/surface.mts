@@ -241,7 +241,6 @@ export async function invalid(mistral: Mistral, datasetId: string): Promise<void
   await mistral.datasets.fetch({ dataset_id: datasetId });
   // @ts-expect-error Arguments are passed as an object.
   await mistral.datasets.fetch(datasetId);
-  // @ts-expect-error A payload requires messages.
   await mistral.datasets.createRecord({ datasetId, payload: {}, properties: {} });
   // @ts-expect-error An array is not a payload.
   await mistral.datasets.createRecord({ datasetId, payload: [], properties: {} });

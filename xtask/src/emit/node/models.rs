@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::spelling::{
-    base, camel, class, doc, is_lazy, is_model, is_raw, may_be_null, public_schemas, repeated_slots,
+    base, camel, class, constant, doc, is_lazy, is_model, is_raw, list, may_be_null,
+    public_schemas, repeated_slots, snake,
 };
 use crate::emit::preamble;
 use crate::model::{Field, Kind, Model, Schema, Type};
@@ -25,15 +26,20 @@ pub fn emit(model: &Model) -> Result<String, String> {
 
     let mut text = preamble("//");
     text.push_str("\n\"use strict\";\n\nconst { Model } = require(\"../model.js\");\n");
-    let helpers: Vec<&str> = ["jsonAt", "jsonTextAt", "timestampAt"]
-        .into_iter()
-        .filter(|name| items.contains(&format!("{name}(this.#source")))
-        .collect();
-    if !helpers.is_empty() {
-        let _ = writeln!(text, "const {{ {} }} = require(\"../lazy.js\");", helpers.join(", "));
+    let lazy: Vec<String> =
+        ["LazyModel", "jsonProperty", "receivedText", "setOffset", "timestampProperty"]
+            .into_iter()
+            .filter(|name| items.contains(name))
+            .map(str::to_owned)
+            .collect();
+    if !lazy.is_empty() {
+        text.push_str(&list("const {", &lazy, "} = require(\"../lazy.js\");"));
     }
     if items.contains(" extends Task {") {
         text.push_str("const { Task } = require(\"../task.js\");\n");
+    }
+    if items.contains(" defineProperty(") {
+        text.push_str("\nconst { defineProperty } = Object;\n");
     }
     text.push('\n');
     text.push_str(&items);
@@ -77,14 +83,22 @@ fn model_class(model: &Model, schema: &Schema, fields: &[Field]) -> Result<Strin
     let is_lazy = |field: &Field| is_lazy(model, fields, field);
     let lazy: Vec<&Field> = fields.iter().filter(|field| is_lazy(field)).collect();
 
-    let mut text = doc("", &schema.description);
-    let _ = writeln!(text, "class {} extends {} {{", class(&schema.name)?, base(model, schema));
-    if !lazy.is_empty() {
-        text.push_str("  #source;\n  #offset;\n  #cache;\n\n");
-    }
-    text.push_str("  constructor(decoder) {\n    super(decoder);\n");
+    let mut text = String::new();
+    let layout = constant(&snake(&schema.name));
+    let base = if lazy.is_empty() {
+        base(model, schema)
+    } else {
+        text.push_str(&lazy_properties(class(&schema.name)?, &layout, &lazy));
+        "LazyModel"
+    };
+    text.push_str(&doc("", &schema.description));
+    let _ = writeln!(text, "class {} extends {base} {{", class(&schema.name)?);
+    let layout_argument = if lazy.is_empty() { String::new() } else { format!(", {layout}") };
+    let _ = write!(text, "  constructor(decoder) {{\n    super(decoder{layout_argument});\n");
     for (field, slot) in fields.iter().zip(repeated_slots(model, fields)) {
+        let name = camel(&field.name);
         if is_lazy(field) {
+            let _ = writeln!(text, "    defineProperty(this, {name:?}, {layout}.{name});");
             continue;
         }
         let value = match slot {
@@ -95,18 +109,20 @@ fn model_class(model: &Model, schema: &Schema, fields: &[Field]) -> Result<Strin
             true => format!("decoder.isPresent() ? {value} : null"),
             false => value,
         };
-        let _ = writeln!(text, "    this.{} = {value};", camel(&field.name));
+        let _ = writeln!(text, "    this.{name} = {value};");
     }
     if !lazy.is_empty() {
-        let _ = write!(
-            text,
-            "    this.#source = decoder.source;\n    this.#offset = decoder.skipNumbers({});\n",
-            2 * lazy.len()
-        );
+        let _ = writeln!(text, "    setOffset(this, decoder.skipNumbers({}));", 2 * lazy.len());
     }
     text.push_str("  }\n\n");
     for (index, field) in lazy.into_iter().enumerate() {
-        text.push_str(&lazy_getters(field, 2 * index));
+        if field.ty != Type::DateTime {
+            let _ = writeln!(
+                text,
+                "  get {}Text() {{\n    return receivedText(this, {index});\n  }}\n",
+                camel(&field.name)
+            );
+        }
     }
     text.push_str("  toJSON() {\n    return {\n");
     for field in fields {
@@ -116,24 +132,17 @@ fn model_class(model: &Model, schema: &Schema, fields: &[Field]) -> Result<Strin
     Ok(text)
 }
 
-/// Emits the getters of a lazy property: a timestamp, or a raw JSON object and its text. The value is created from two numbers
-/// on first access and cached.
-fn lazy_getters(field: &Field, offset: usize) -> String {
-    let name = camel(&field.name);
-    let position = match offset {
-        0 => "this.#source, this.#offset".to_owned(),
-        _ => format!("this.#source, this.#offset + {offset}"),
-    };
-    let getter =
-        |name: &str, value: &str| format!("  get {name}() {{\n    return {value};\n  }}\n\n");
-    let cached = |helper: &str| format!("((this.#cache ??= {{}}).{name} ??= {helper}({position}))");
-    match field.ty {
-        Type::DateTime => getter(&name, &cached("timestampAt")),
-        _ => {
-            getter(&name, &cached("jsonAt"))
-                + &getter(&format!("{name}Text"), &format!("jsonTextAt({position})"))
-        }
+/// Emits the descriptors of lazy properties: timestamps and raw JSON objects, which are created from two numbers on first access.
+/// They are defined on each instance, so that a copy of the object has them.
+fn lazy_properties(class: &str, layout: &str, lazy: &[&Field]) -> String {
+    let mut text = doc("", &format!("The lazy properties of {{@link {class}}}."));
+    let _ = writeln!(text, "const {layout} = {{");
+    for (index, field) in lazy.iter().enumerate() {
+        let kind = if field.ty == Type::DateTime { "timestampProperty" } else { "jsonProperty" };
+        let _ = writeln!(text, "  {}: {kind}({index}),", camel(&field.name));
     }
+    text.push_str("};\n\n");
+    text
 }
 
 /// Emits the expression that decodes a value.

@@ -28,7 +28,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
         }
     }
     let mut text = preamble("//");
-    text.push_str("\nimport type { JsonObject, JsonValue, RawJson } from \"../raw-json.js\";\n");
+    text.push_str("\nimport type { JsonObject, JsonObjectInput, JsonValue, RawJson } from \"../raw-json.js\";\n");
     text.push_str("import { Model } from \"../model.js\";\n");
     if items.contains(" extends Task {") {
         text.push_str("import { Task } from \"../task.js\";\n");
@@ -60,10 +60,50 @@ pub fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
 const TYPED: &str =
     " The type parameters describe the conversation; they are not validated at run time.";
 
-/// Returns the type parameters of a model and their defaults: one for each field whose type is a named free-form object.
+/// Returns the type parameters of a model and their defaults: one for each field whose type is a named free-form object, also in
+/// the models that it contains.
 pub fn parameters(model: &Model, schema: &Schema) -> Vec<(String, String)> {
     let Kind::Object { fields } = &schema.kind else { return Vec::new() };
-    fields.iter().filter_map(|field| parameter(model, field)).collect()
+    let mut parameters = Vec::new();
+    for field in fields {
+        let found = match (parameter(model, field), nested(model, &field.ty)) {
+            (Some(own), _) => vec![own],
+            (None, Some(schema)) => self::parameters(model, schema),
+            (None, None) => Vec::new(),
+        };
+        for parameter in found {
+            if !parameters.contains(&parameter) {
+                parameters.push(parameter);
+            }
+        }
+    }
+    parameters
+}
+
+/// Returns the schema of a model in a field, directly or as the items of an array.
+fn nested<'a>(model: &'a Model, ty: &Type) -> Option<&'a Schema> {
+    match ty {
+        Type::Array(items) => nested(model, items),
+        Type::Named(name) => Some(model.schema(name)),
+        _ => None,
+    }
+}
+
+/// Formats the use of type parameters.
+pub fn used(parameters: &[(String, String)]) -> String {
+    let names: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
+    if names.is_empty() { String::new() } else { format!("<{}>", names.join(", ")) }
+}
+
+/// Returns the type of a field of a response, with the type parameters of the model.
+fn field_type(model: &Model, ty: &Type) -> Result<String, String> {
+    match ty {
+        Type::Array(items) => Ok(format!("{}[]", field_type(model, items)?)),
+        Type::Named(name) => {
+            Ok(value_type(model, ty)? + &used(&parameters(model, model.schema(name))))
+        }
+        _ => value_type(model, ty),
+    }
 }
 
 /// Returns the type parameter of a field and its default, if the field's type is a named free-form object. A parameter must not
@@ -107,17 +147,19 @@ fn model_class(
         let null = if may_be_null(field) { " | null" } else { "" };
         let raw = is_raw(model, &field.ty);
         let documentation = if raw {
-            format!("{} Parsed on first access.", field.description)
+            format!("{} Parsed on first access. May be edited or replaced.", field.description)
         } else {
             field.description.clone()
         };
+        // An edit of a JSON object is what is sent when the model is passed to a call.
+        let readonly = if raw { "" } else { "readonly " };
         let _ = writeln!(
             text,
-            "\n{}  readonly {property}: {}{null};",
+            "\n{}  {readonly}{property}: {}{null};",
             doc("  ", &documentation),
             match parameter(model, field) {
                 Some((parameter, _)) => parameter,
-                None => value_type(model, &field.ty)?,
+                None => field_type(model, &field.ty)?,
             }
         );
         if raw {
@@ -174,7 +216,6 @@ fn free_object(
 ) -> Result<String, String> {
     let mut text = doc("", &schema.description);
     let _ = writeln!(text, "export interface {name} {{");
-    let mut input = String::new();
     for field in known {
         let optional = if field.required { "" } else { "?" };
         let property = &field.name;
@@ -184,7 +225,6 @@ fn free_object(
             doc("  ", &field.description),
             value_type(model, &field.ty)?
         );
-        let _ = write!(input, " readonly {property}{optional}: {};", input_type(model, &field.ty)?);
     }
     // The index signature must allow for optional properties.
     let undefined = if known.iter().all(|field| field.required) { "" } else { " | undefined" };
@@ -193,23 +233,6 @@ fn free_object(
         "",
         &format!("Input for a {{@link {name}}}: an object, or its exact JSON text."),
     ));
-    if known.is_empty() {
-        let _ = writeln!(text, "export type {name}Input = RawJson | object;\n");
-    } else {
-        let _ = writeln!(
-            text,
-            "export type {name}Input =\n  | RawJson\n  | {{{input} readonly [key: string]: unknown }}\n  | {{{} }};\n",
-            input.trim_end_matches(';').to_owned()
-        );
-    }
+    let _ = writeln!(text, "export type {name}Input = RawJson | JsonObjectInput;\n");
     Ok(text)
-}
-
-/// Returns the input type of a known property. Objects in it may be of any type.
-fn input_type(model: &Model, ty: &Type) -> Result<String, String> {
-    Ok(match ty {
-        Type::Array(items) => format!("readonly {}[]", input_type(model, items)?),
-        ty if is_raw(model, ty) => "object".to_owned(),
-        ty => value_type(model, ty)?,
-    })
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::spelling::{
     Shape, camel, children, class, constant, doc, handwritten_base, list, listing_arguments,
-    pager_name, property, public_schemas, resource_class,
+    official_body, pager_name, property, public_schemas, resource_class,
 };
 use crate::emit::preamble;
 use crate::model::{Field, Kind, Model, Operation, Response};
@@ -37,8 +37,10 @@ pub fn emit(model: &Model) -> Result<String, String> {
     let mut models = Vec::new();
     for schema in public_schemas(model) {
         let name = class(&schema.name)?;
+        let is_used =
+            |before: &str, after: &str| operations.contains(&format!("{before}{name},{after}"));
         if matches!(schema.kind, Kind::Object { .. })
-            && operations.contains(&format!(", {name}, {{"))
+            && (is_used(", ", " {") || is_used("\n  ", "\n"))
         {
             models.push(name.to_owned());
         }
@@ -97,7 +99,16 @@ fn operation_constant<'a>(
         operation.id
     );
     let fields = operation.arguments(model).into_iter().map(|argument| argument.field);
-    Ok(before + &validators(model, operation, fields, checks)?)
+    let validators = validators(model, operation, fields, checks)?;
+    let Some(body) = official_body(operation) else { return Ok(before + &validators + ");\n\n") };
+    // With a further argument, prettier breaks the line before each of them.
+    let before = before.replacen('(', "(\n", 1).replace(", ", ",\n");
+    let mut text = String::new();
+    for line in format!("{before}{validators},\n{body:?},").lines() {
+        let indent = if text.is_empty() { "" } else { "  " };
+        let _ = writeln!(text, "{indent}{line}");
+    }
+    Ok(text + ");\n\n")
 }
 
 /// Emits the constant that describes the arguments and the items of a pager.
@@ -111,10 +122,11 @@ fn listing_constant<'a>(
     let (operation_id, method, item) = (&operation.id, camel(&name), class(item)?);
     let before =
         format!("const {} = new Listing({operation_id:?}, {method:?}, {item}, {{", constant(&name));
-    Ok(before + &validators(model, operation, listing_arguments(model, operation), checks)?)
+    let fields = listing_arguments(model, operation);
+    Ok(before + &validators(model, operation, fields, checks)? + ");\n\n")
 }
 
-/// Emits the validators of arguments and the end of the constant. Adds the validators used to `checks`.
+/// Emits the validators of arguments, without the opening brace. Adds the validators used to `checks`.
 fn validators<'a>(
     model: &'a Model,
     operation: &Operation,
@@ -146,7 +158,7 @@ fn validators<'a>(
         }
     }
     let line_break = if lines.is_empty() { "" } else { "\n" };
-    Ok(format!("{line_break}{lines}}});\n\n"))
+    Ok(format!("{line_break}{lines}}}"))
 }
 
 fn resource(model: &Model, group: &str) -> Result<String, String> {

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use super::models_dts::{declared, parameters, value_type};
+use super::models_dts::{declared, parameters, used, value_type};
 use super::spelling::{
     Shape, WIDTH, camel, children, class, description, doc, handwritten_base, list,
-    listing_arguments, pager_name, pascal, property, public_schemas, resource_class,
+    listing_arguments, official_body, pager_name, pascal, property, public_schemas, resource_class,
 };
 use crate::emit::preamble;
-use crate::model::{Field, Kind, Listing, Model, Operation, Response};
+use crate::model::{Field, Kind, Listing, Model, Operation, Place, Response};
 
 /// Emits `resources.d.ts`.
 pub fn emit(model: &Model) -> Result<String, String> {
@@ -43,7 +43,8 @@ pub fn emit(model: &Model) -> Result<String, String> {
             let named =
                 |before: &str, after: &str| items.contains(&format!("{before}{name}{after}"));
             let parameter = named("<", ",") || named("= ", ",") || named("= ", ">");
-            if named(": ", ";") || named(": ", " |") || named("<", ">") || parameter {
+            let returned = named("<", ">") || named("<", "<");
+            if named(": ", ";") || named(": ", " |") || returned || parameter {
                 models.push(name);
             }
         }
@@ -57,7 +58,10 @@ pub fn emit(model: &Model) -> Result<String, String> {
     }
     text.push_str("import type { CallOptions } from \"../options.js\";\n");
     if items.contains("RawJson") {
-        text.push_str("import type { RawJson } from \"../raw-json.js\";\n");
+        text.push_str("import type { JsonObjectInput, RawJson } from \"../raw-json.js\";\n");
+    }
+    if items.contains("NestedRequest<") {
+        text.push_str("import type { NestedRequest } from \"../request.js\";\n");
     }
     if items.contains("extends TaskRequest") {
         text.push_str("import type { TaskRequest } from \"../task.js\";\n");
@@ -98,13 +102,38 @@ fn request(model: &Model, operation: &Operation) -> Result<String, String> {
         text.push_str(&request_property(model, operation, argument.field)?);
     }
     text.push_str("}\n\n");
+    text.push_str(&nested_request(model, operation));
     Ok(text)
+}
+
+/// Emits the type of a request in the form of the official SDK, if it differs.
+fn nested_request(model: &Model, operation: &Operation) -> String {
+    let Some(property) = official_body(operation) else { return String::new() };
+    let name = request_name(operation);
+    let fields: Vec<String> = operation
+        .arguments(model)
+        .iter()
+        .filter(|argument| argument.place == Place::Body)
+        .map(|argument| format!("{:?}", camel(&argument.field.name)))
+        .collect();
+    let documentation = format!(
+        "{{@link {name}}} in the form of the official SDK, which has the fields of the body in `{property}`."
+    );
+    let before = format!("export type {} = NestedRequest<", nested_name(operation));
+    let arguments = [name, format!("{property:?}"), fields.join(" | ")];
+    let line = format!("{before}{}>;", arguments.join(", "));
+    let lines = format!("{before}\n  {}\n>;", arguments.join(",\n  "));
+    doc("", &documentation) + if line.len() <= WIDTH { &line } else { &lines } + "\n\n"
+}
+
+fn nested_name(operation: &Operation) -> String {
+    pascal(&operation.id) + "NestedRequest"
 }
 
 fn request_property(model: &Model, operation: &Operation, field: &Field) -> Result<String, String> {
     let ty = match Shape::of_argument(model, operation, field)? {
         Shape::Json(Some(name)) => format!("{}Input", class(name)?),
-        Shape::Json(None) => "RawJson | object".to_owned(),
+        Shape::Json(None) => "RawJson | JsonObjectInput".to_owned(),
         Shape::Strings => "readonly string[]".to_owned(),
         _ => value_type(model, &field.ty)?,
     };
@@ -161,7 +190,15 @@ fn resource(model: &Model, group: &str) -> Result<String, String> {
         text.push_str(&format!(
             "\n{}{}",
             doc("  ", &documentation(model, operation)?),
-            method(&camel(&operation.name), &parameter(model, operation), returned(operation)?)
+            method(
+                &format!(
+                    "{}{}",
+                    camel(&operation.name),
+                    declared(&response_parameters(model, operation))
+                ),
+                &parameter(model, operation),
+                returned(model, operation)?,
+            )
         ));
         if let Some(listing) = model.listing(operation) {
             text.push_str(&pager_method(model, operation, &listing)?);
@@ -187,13 +224,28 @@ fn parameter(model: &Model, operation: &Operation) -> String {
     if arguments.is_empty() {
         return "request?: Record<string, never>".to_owned();
     }
-    format!("request{optional}: {}", request_name(operation))
+    match official_body(operation) {
+        None => format!("request{optional}: {}", request_name(operation)),
+        Some(_) => {
+            format!("request{optional}: {} | {}", request_name(operation), nested_name(operation))
+        }
+    }
 }
 
-fn returned(operation: &Operation) -> Result<String, String> {
+/// Returns the type parameters of an operation's response.
+fn response_parameters(model: &Model, operation: &Operation) -> Vec<(String, String)> {
+    match &operation.success.response {
+        Response::Json(name) => parameters(model, model.schema(name)),
+        Response::Empty | Response::Bytes => Vec::new(),
+    }
+}
+
+fn returned(model: &Model, operation: &Operation) -> Result<String, String> {
     Ok(match &operation.success.response {
         Response::Empty => "Call<void>".to_owned(),
-        Response::Json(name) => format!("Call<{}>", class(name)?),
+        Response::Json(name) => {
+            format!("Call<{}{}>", class(name)?, used(&response_parameters(model, operation)))
+        }
         Response::Bytes => "Promise<Download>".to_owned(),
     })
 }
@@ -211,8 +263,7 @@ fn pager_method(model: &Model, operation: &Operation, listing: &Listing) -> Resu
     };
     let item = class(&listing.item)?;
     let parameters = parameters(model, model.schema(&listing.item));
-    let names: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
-    let generics = if names.is_empty() { String::new() } else { format!("<{}>", names.join(", ")) };
+    let generics = used(&parameters);
     let text = format!(
         "Iterates over all items of {{@link {}}}. No request is sent before the first item is requested; further pages are \
          prefetched, and leaving the loop cancels requests in flight.\n\n\

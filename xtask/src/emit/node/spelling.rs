@@ -48,6 +48,18 @@ pub fn pager_name(name: &str) -> Result<String, String> {
     Ok(format!("iter{rest}"))
 }
 
+/// Converts a name in Pascal case to snake case, such as `DatasetRecord` to `dataset_record`.
+pub fn snake(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !text.is_empty() {
+            text.push('_');
+        }
+        text.push(letter.to_ascii_lowercase());
+    }
+    text
+}
+
 /// Converts a name to upper case, such as `list_records` to `LIST_RECORDS`.
 pub fn constant(name: &str) -> String {
     name.to_uppercase()
@@ -138,10 +150,11 @@ pub fn is_raw(model: &Model, ty: &Type) -> bool {
 }
 
 /// Returns whether a property is created on first access. In models with thousands of objects in memory, this applies to
-/// raw JSON, and to timestamps because a `Date` needs ten times the memory of a number. Lazy fields are encoded after the others,
-/// as two numbers each.
+/// raw JSON, and to timestamps because a `Date` needs ten times the memory of a number. A timestamp that may be null is not lazy:
+/// it usually is null, and a lazy property costs more than that. Lazy fields are encoded after the others, as two numbers each.
 pub fn is_lazy(model: &Model, fields: &[Field], field: &Field) -> bool {
-    is_numerous(model, fields) && (is_raw(model, &field.ty) || field.ty == Type::DateTime)
+    let is_timestamp = field.ty == Type::DateTime && !may_be_null(field);
+    is_numerous(model, fields) && (is_raw(model, &field.ty) || is_timestamp)
 }
 
 /// Returns whether programs typically hold thousands of objects of a model, which is assumed of models with raw JSON.
@@ -183,6 +196,11 @@ pub fn base(model: &Model, schema: &Schema) -> &'static str {
 /// Returns the handwritten base class of a resource group and its file, if there is one.
 pub fn handwritten_base(group: &str) -> Option<(&'static str, &'static str)> {
     (group == "datasets").then_some(("DatasetsBase", "datasets.js"))
+}
+
+/// Returns the property that has the fields of the body in requests of the official SDK, if it is nested.
+pub fn official_body(operation: &Operation) -> Option<String> {
+    operation.body.as_ref()?.official_name.as_deref().map(camel)
 }
 
 /// Returns the arguments of a pager: those of the listing except for the page number and size.

@@ -49,8 +49,8 @@ fn encoder_and_decoder_agree_on_the_field_order() {
     assert_holds(
         &text(&outputs, "src/generated/models.rs"),
         &[
-            "        self.extra.encode(encoder);\n        encoder.repeated(0, &self.owner_id);\n        encoder.repeated(1, &self.state);\n\
-             \x20       self.object.encode(encoder);\n        self.tags.encode(encoder);\n        encoder.optional_pair(&self.since);\n\
+            "        self.extra.encode(encoder);\n        encoder.repeated(0, &self.owner_id);\n        self.since.encode(encoder);\n\
+             \x20       encoder.repeated(1, &self.state);\n        self.object.encode(encoder);\n        self.tags.encode(encoder);\n\
              \x20       encoder.optional_pair(&self.notes);\n        encoder.optional_pair(&self.free);\n",
             "impl Encode for types::State {",
         ],
@@ -59,14 +59,16 @@ fn encoder_and_decoder_agree_on_the_field_order() {
     assert_holds(
         &models,
         &[
-            "    super(decoder);\n    this.ownerId = decoder.repeated(0);\n    this.state = decoder.repeated(1);\n\
-             \x20   this.object = decoder.string();\n    this.tags = decoder.array(() => decoder.string());\n\
-             \x20   this.#source = decoder.source;\n    this.#offset = decoder.skipNumbers(6);\n",
-            "  get since() {\n    return ((this.#cache ??= {}).since ??= timestampAt(this.#source, this.#offset));",
-            "  get notes() {\n    return ((this.#cache ??= {}).notes ??= jsonAt(this.#source, this.#offset + 2));",
-            "  get freeText() {\n    return jsonTextAt(this.#source, this.#offset + 4);",
+            "const THING = {\n  notes: jsonProperty(0),\n  free: jsonProperty(1),\n};",
+            "class Thing extends LazyModel {\n  constructor(decoder) {\n    super(decoder, THING);\n",
+            "    this.ownerId = decoder.repeated(0);\n    this.since = decoder.isPresent() ? decoder.timestamp() : null;\n\
+             \x20   this.state = decoder.repeated(1);\n    this.object = decoder.string();\n\
+             \x20   this.tags = decoder.array(() => decoder.string());\n\
+             \x20   defineProperty(this, \"notes\", THING.notes);\n    defineProperty(this, \"free\", THING.free);\n\
+             \x20   setOffset(this, decoder.skipNumbers(4));\n",
+            "  get freeText() {\n    return receivedText(this, 1);",
             "      owner_id: this.ownerId,\n      since: this.since?.toJSON() ?? null,\n",
-            "const { jsonAt, jsonTextAt, timestampAt } = require(\"../lazy.js\");",
+            "const { LazyModel, jsonProperty, receivedText, setOffset } = require(\"../lazy.js\");",
             "const State = Object.freeze({\n  NEW: \"NEW\",\n",
         ],
     );
@@ -78,11 +80,12 @@ fn resources_validate_arguments_and_nest() {
     assert_holds(
         &text(&emitted(&small()), "lib/generated/resources.js"),
         &[
-            "const PUT_THING = new Operation(\"put_thing\", Thing, {\n  thingId: string,\n",
-            "  notes: json,\n",
-            "  parts: strings,\n",
-            "  dry: optional(boolean),\n",
-            "  state: optional(string),\n",
+            "const PUT_THING = new Operation(\n  \"put_thing\",\n  Thing,\n  {\n    thingId: string,\n",
+            "    notes: json,\n",
+            "    parts: strings,\n",
+            "    dry: optional(boolean),\n",
+            "    state: optional(string),\n  },\n  \"putThingRequest\",\n);",
+            "const { Thing } = require(\"./models.js\");",
             "const DELETE_PART = new Operation(\"delete_part\", null, {\n  thingId: string,\n});",
             "class Things {\n  #native;\n\n  constructor(native) {\n    this.#native = native;\n    this.parts = new Parts(native);",
             "    return DELETE_PART.send(this.#native, request, options);",
@@ -101,6 +104,9 @@ fn declarations_have_types_and_documentation() {
             "export interface PutThingRequest {\n  /** Which. */\n  thingId: string;",
             "/** Its size. Limits: at least 1. */\n  size: number;",
             "/** Whether to try only. Default: false. */\n  dry?: boolean | undefined;",
+            "export type PutThingNestedRequest = NestedRequest<\n  PutThingRequest,\n  \"putThingRequest\",\n",
+            "  put<TNotes = Notes>(\n    request: PutThingRequest | PutThingNestedRequest,\n",
+            "  ): Call<Thing<TNotes>>;",
             "const thing = await mistral.things.put({ thingId, size, notes, parts });",
             "await mistral.things.parts.delete({ thingId });",
         ],
@@ -110,7 +116,7 @@ fn declarations_have_types_and_documentation() {
         &[
             "export class Thing<TNotes = Notes> extends Model {",
             "  readonly since: Timestamp | null;",
-            "  readonly notes: TNotes | null;",
+            "  notes: TNotes | null;",
             "  readonly tags: string[];",
             "  readonly freeText: string | null;",
             "export interface Notes {\n  /** Line by line. */\n  lines: JsonObject[];",
