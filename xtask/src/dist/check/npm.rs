@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::super::{Build, npm};
 use super::{readme, workflows};
+use crate::bundlers;
 use crate::packages;
 use crate::step::{self, Step};
 use crate::test::report::Report;
@@ -55,18 +56,20 @@ const TYPESCRIPT_CONFIG: &str = r#"{
 
 /// Checks the packages in `dist/`.
 pub fn check(build: &Build, report: &mut Report) {
+    let main = build.output.join(npm::file_name(npm::NAME, &build.version));
+    let platform = npm::file_name(&npm::platform_package(&build.target), &build.version);
+    let platform = build.output.join(platform);
     report.checked(use_packages(build));
+    report.checked(bundlers::test_packed(build.root, &main, &platform));
     let tools = build.root.join(workflows::NODE_TOOLS);
     if !report.succeeded(packages::install_npm_packages(&tools)) {
         return;
     }
-    let main = build.output.join(npm::file_name(npm::NAME, &build.version));
-    let platform = npm::file_name(&npm::platform_package(&build.target), &build.version);
-    for file in [main.clone(), build.output.join(platform)] {
+    for file in [&main, &platform] {
         report.check(
             Step::new("publint", "npx")
                 .args(["--no-install", "publint", "run", "--strict"])
-                .arg(&file)
+                .arg(file)
                 .current_dir(&tools),
         );
     }
