@@ -114,6 +114,7 @@ fn platform_manifest(
     manifest.insert("name".to_owned(), json!(platform_package(target)));
     manifest.insert("version".to_owned(), json!(version));
     manifest.insert("description".to_owned(), json!(description));
+    manifest.insert("type".to_owned(), json!("commonjs"));
     manifest.insert("main".to_owned(), json!(module_file(target)));
     manifest.insert(
         "files".to_owned(),

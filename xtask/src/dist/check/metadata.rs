@@ -178,7 +178,8 @@ fn check_addresses(root: &Path) -> Result<(), String> {
 }
 
 /// Documents that link to the repository, and are also shown elsewhere.
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
+    "CHANGELOG.md",
     "CONTRIBUTING.md",
     "README.md",
     "bindings/node/README.md",
