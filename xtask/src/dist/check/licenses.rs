@@ -41,7 +41,7 @@ pub fn check_dependencies(build: &Build, report: &mut Report) {
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
             .env("CARGO_PROFILE_RELEASE_LTO", "off")
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "64")
-            .current_dir(&build.root)
+            .current_dir(build.root)
             .args(build.offline.then_some("--offline"));
         if !report.succeeded(step::run(install).map(drop)) {
             return;

@@ -248,7 +248,7 @@ mod tests {
     fn the_loader_must_name_every_platform() {
         let target = targets::find("x86_64-apple-darwin").unwrap();
         let loader = "return { native: require(\"mistral-datasets-darwin-x64\") };";
-        check_loader(loader, &[target.clone()]).unwrap();
+        check_loader(loader, std::slice::from_ref(&target)).unwrap();
         let error =
             check_loader(&loader.replace("mistral-datasets-", "x-"), &[target]).unwrap_err();
         assert!(error.contains("mistral-datasets-darwin-x64"), "{error}");
