@@ -1,7 +1,6 @@
 //! Checks the licenses of dependencies and the bills of materials.
 
 use super::super::{Build, sbom};
-use crate::packages::in_environment;
 use crate::step::{self, Step, cargo};
 use crate::test::report::Report;
 
@@ -32,7 +31,7 @@ pub fn check_bills(build: &Build, report: &mut Report) {
 /// Checks the licenses and sources of all dependencies with cargo-deny, which is installed first if it is missing.
 pub fn check_dependencies(build: &Build, report: &mut Report) {
     let directory = build.root.join(PROGRAMS);
-    let program = in_environment(&directory, "cargo-deny");
+    let program = directory.join(format!("bin/cargo-deny{}", std::env::consts::EXE_SUFFIX));
     if !program.exists() {
         let install = Step::new(format!("install {CARGO_DENY}"), cargo())
             .args(["install", "--locked", "--quiet", "--no-default-features", CARGO_DENY, "--root"])

@@ -67,15 +67,15 @@ pub fn check(build: &Build, report: &mut Report) {
     }
     for file in [&main, &platform] {
         report.check(
-            Step::new("publint", "npx")
-                .args(["--no-install", "publint", "run", "--strict"])
+            Step::new("publint", npm_program())
+                .args(["exec", "--no", "--", "publint", "run", "--strict"])
                 .arg(file)
                 .current_dir(&tools),
         );
     }
     report.check(
-        Step::new("@arethetypeswrong/cli", "npx")
-            .args(["--no-install", "attw", "--profile", "node16"])
+        Step::new("@arethetypeswrong/cli", npm_program())
+            .args(["exec", "--no", "--", "attw", "--profile", "node16"])
             .arg(&main)
             .current_dir(&tools),
     );

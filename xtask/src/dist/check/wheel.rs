@@ -1,6 +1,7 @@
 //! Checks the wheel and the source distribution, and runs the examples of the READMEs with them.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::super::{Build, TOOLS, licenses};
@@ -12,15 +13,17 @@ use crate::test::report::Report;
 /// The READMEs whose examples are run.
 const READMES: [&str; 2] = ["README.md", "bindings/python/README.md"];
 
-/// Files that a wheel must contain: licenses, types and the native module.
-const CONTENTS: [&str; 6] = [
-    "/licenses/LICENSE-APACHE",
-    "/licenses/LICENSE-MIT",
+/// Files that a wheel must contain.
+const CONTENTS: [&str; 4] = [
     "mistral_datasets/py.typed",
     "mistral_datasets/__init__.py",
     "mistral_datasets/_native.",
     "mistral_datasets_pytest/",
 ];
+
+/// The license files, which a wheel must contain unchanged. In the package's directory they are symbolic links, which a checkout on
+/// Windows may replace by text.
+const LICENSES: [&str; 3] = ["LICENSE-APACHE", "LICENSE-MIT", licenses::FILE];
 
 /// Checks both distributions.
 pub fn check(build: &Build, report: &mut Report) {
@@ -29,7 +32,7 @@ pub fn check(build: &Build, report: &mut Report) {
     report.check(
         build.tool("twine check", "twine").args(["check", "--strict"]).args([&wheel, &sdist]),
     );
-    report.checked(check_contents(&wheel));
+    report.checked(check_contents(build.root, &wheel));
     if build.target.os == "linux" {
         report.checked(check_platform(build, &wheel));
     }
@@ -46,8 +49,9 @@ pub fn check(build: &Build, report: &mut Report) {
 /// Fails if there is none.
 pub fn find(build: &Build) -> Result<PathBuf, String> {
     find_file(build, |name| {
-        name.starts_with("mistral_datasets-")
-            && name.ends_with(&format!("{}.whl", build.target.wheel))
+        // A wheel for Linux has two equivalent platform tags.
+        name.starts_with(&format!("mistral_datasets-{}-", build.version))
+            && name.contains(&format!("-{}.", build.target.wheel))
     })
 }
 
@@ -69,22 +73,31 @@ fn find_file(build: &Build, matches: impl Fn(&str) -> bool) -> Result<PathBuf, S
     Ok(build.output.join(name))
 }
 
-fn check_contents(wheel: &Path) -> Result<(), String> {
+fn check_contents(root: &Path, wheel: &Path) -> Result<(), String> {
     let error = |error: &dyn std::fmt::Display| format!("{}: {error}", wheel.display());
     let file = fs::File::open(wheel).map_err(|io| error(&io))?;
-    let archive = zip::ZipArchive::new(file).map_err(|zip| error(&zip))?;
-    let names: Vec<_> = archive.file_names().flatten().collect();
-    let third_party = format!("/licenses/{}", licenses::FILE);
-    let missing: Vec<&str> = CONTENTS
-        .into_iter()
-        .chain([third_party.as_str()])
-        .filter(|wanted| !names.iter().any(|name| name.contains(wanted)))
-        .collect();
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(error(&format!("{} is missing", missing.join(", "))))
+    let mut archive = zip::ZipArchive::new(file).map_err(|zip| error(&zip))?;
+    let names: Vec<String> = archive.file_names().flatten().map(|name| name.into_owned()).collect();
+    for wanted in CONTENTS {
+        if !names.iter().any(|name| name.contains(wanted)) {
+            return Err(error(&format!("{wanted} is missing")));
+        }
     }
+    for license in LICENSES {
+        let end = format!("/licenses/{license}");
+        let name = names.iter().find(|name| name.ends_with(&end));
+        let name = name.ok_or_else(|| error(&format!("{license} is missing")))?;
+        let mut packed = Vec::new();
+        archive
+            .by_name(name)
+            .map_err(|zip| error(&zip))?
+            .read_to_end(&mut packed)
+            .map_err(|io| error(&io))?;
+        if fs::read(root.join(license)).map_err(|io| error(&io))? != packed {
+            return Err(error(&format!("{license} differs from the one of the repository")));
+        }
+    }
+    Ok(())
 }
 
 /// Checks that the wheel needs no newer system than its name says.
@@ -174,7 +187,7 @@ fn check_sdist(build: &Build, sdist: &Path) -> Result<(), String> {
     let wheel =
         built.map(|file| file.path()).find(|path| path.extension().is_some_and(|end| end == "whl"));
     let wheel = wheel.ok_or_else(|| "pip built no wheel from the sdist".to_owned())?;
-    check_contents(&wheel)?;
+    check_contents(build.root, &wheel)?;
     let python = in_environment(&build.root.join(TOOLS), "python");
     use_wheel(build, &wheel, "(sdist)", &python)
 }
