@@ -47,19 +47,26 @@ export interface ToolMessage {
 
 /** A call of a tool by the model. */
 export interface ToolCall {
+  /** ID of the call, which the message with its result refers to. */
   id?: string;
-  type?: "function";
-  function: {
-    /** Name of the tool. */
-    name: string;
-    /** Arguments, usually as JSON text. */
-    arguments: string | { [key: string]: unknown };
-  };
+  /** Type of the tool, such as `function`. */
+  type?: string;
+  function: FunctionCall;
+  /** Position among the calls of the message. */
   index?: number;
 }
 
+/** The function that a tool call calls. */
+export interface FunctionCall {
+  /** Name of the function. */
+  name: string;
+  /** Arguments, usually as JSON text. */
+  arguments: string | { [key: string]: unknown };
+}
+
 /** A part of a message's content. */
-export type ContentPart = TextPart | ImagePart | DocumentPart | FilePart | AudioPart | ThinkingPart;
+export type ContentPart =
+  TextPart | ImagePart | AudioPart | DocumentPart | FilePart | ReferencePart | ThinkingPart;
 
 /** Text. */
 export interface TextPart {
@@ -92,10 +99,17 @@ export interface AudioPart {
   input_audio: string | { [key: string]: unknown };
 }
 
+/** References to sources. */
+export interface ReferencePart {
+  type: "reference";
+  reference_ids: (number | string)[];
+}
+
 /** The reasoning of the model. */
 export interface ThinkingPart {
   type: "thinking";
   thinking: ContentPart[];
+  /** Whether the reasoning is complete. */
   closed?: boolean;
 }
 

@@ -83,7 +83,7 @@ function loadError(failures) {
   }
   if (failures.length === 0) {
     return new Error(
-      `${start}: there is no binary for this platform\n` +
+      `${start}: this platform has no prebuilt binary\n` +
         "Build it from a checkout of the repository: `npm ci && npm run build` in bindings/node",
     );
   }

@@ -1,7 +1,7 @@
 import type { MistralError, ValidationError } from "./errors.js";
 import type { ImportTask } from "./generated/models.js";
 
-/** Report of {@link DatasetsBase.createRecords}. Errors of that call have it as `report`. */
+/** Report of {@link DatasetsBase.createRecords}. {@link reportOf} returns it for errors of that call. */
 export class CreateReport {
   private constructor();
 
@@ -36,7 +36,7 @@ export class CreateReport {
    *
    * @example
    * ```js
-   * await writeFile("report.json", JSON.stringify(error.report));
+   * await writeFile("report.json", JSON.stringify(reportOf(error)));
    * const resume = CreateReport.fromJSON(await readFile("report.json", "utf8"));
    * ```
    */
@@ -58,7 +58,7 @@ export type Outcome =
   | { readonly status: "imported" | "notSent" }
   | { readonly status: "failed" | "unknown"; readonly error: MistralError };
 
-/** Report of {@link DatasetsBase.importJsonl}. Errors of that call have it as `report`. */
+/** Report of {@link DatasetsBase.importJsonl}. {@link reportOf} returns it for errors of that call. */
 export class ImportReport {
   private constructor();
 
@@ -87,7 +87,7 @@ export class ImportReport {
    *
    * @example
    * ```js
-   * await writeFile("report.json", JSON.stringify(error.report));
+   * await writeFile("report.json", JSON.stringify(reportOf(error)));
    * const resume = ImportReport.fromJSON(await readFile("report.json", "utf8"));
    * ```
    */

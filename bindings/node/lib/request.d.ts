@@ -1,5 +1,5 @@
 /**
- * A request in the form of the official SDK: the fields of the body are in a property of their own, and the others beside it.
+ * A request in the form of the official SDK: the fields of the body are in a property of their own.
  *
  * @example
  * ```js

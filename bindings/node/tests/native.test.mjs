@@ -76,7 +76,7 @@ test("the error for a missing binary names the package and the remedies", async 
 
 test("the error for an unsupported platform says how to build", async (t) => {
   const message = await failureWithout(t, { prelude: pretend("freebsd", "x64") });
-  assert.match(message, /on freebsd x64: there is no binary for this platform/);
+  assert.match(message, /on freebsd x64: this platform has no prebuilt binary/);
   assert.match(message, /npm ci && npm run build/);
 });
 
