@@ -10,6 +10,7 @@ use crate::step::{self, Step};
 pub fn build(build: &Build) -> Result<(), String> {
     let mut step = maturin(build, "build the wheel", "build")
         .args(["--locked", "--target", &build.target.rust, "--profile", &build.profile])
+        .args(["--compression-level", "9"])
         .args(build.offline.then_some("--offline"));
     if let Some(compatibility) = build.target.wheel_compatibility() {
         step = step.args(["--compatibility", compatibility]);
