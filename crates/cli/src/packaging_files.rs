@@ -35,5 +35,10 @@ fn write(command: &mut clap::Command, completions: &Path, man: &Path) -> io::Res
     for shell in Shell::value_variants() {
         clap_complete::generate_to(*shell, command, NAME, completions)?;
     }
-    clap_mangen::generate_to(command.clone(), man)
+    clap_mangen::generate_to(without_help(command.clone()), man)
+}
+
+/// Removes the `help` commands, which would double the number of man pages.
+fn without_help(command: clap::Command) -> clap::Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
 }

@@ -19,7 +19,10 @@ fn writes_completions_and_man_pages() {
     assert!(read("completions/mistral-datasets.fish").contains("max-memory"));
     assert!(read("man/mistral-datasets-serve.1").contains("max\\-memory"));
     assert!(read("man/mistral-datasets-records-list.1").contains("mistral\\-datasets"));
-    assert!(!directory.path().join("man/mistral-datasets-packaging-files.1").exists());
+    for absent in ["packaging-files", "help", "records-help"] {
+        let page = directory.path().join(format!("man/mistral-datasets-{absent}.1"));
+        assert!(!page.exists(), "{}", page.display());
+    }
 }
 
 #[test]
