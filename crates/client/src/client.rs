@@ -363,7 +363,11 @@ mod tests {
     #[test]
     fn an_invalid_proxy_or_certificate_is_rejected_without_being_quoted() {
         let builder = || Client::builder().api_key("k").server_url("http://h");
-        for builder in [builder().proxy("not a secret url"), builder().ca_certificates("secret")] {
+        for builder in [
+            builder().proxy("not a secret url"),
+            #[cfg(feature = "rustls-no-provider")]
+            builder().ca_certificates("secret"),
+        ] {
             let error = builder.build().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Configuration);
             assert!(!format!("{error} {error:?}").contains("secret"));
@@ -387,5 +391,16 @@ mod tests {
         let other = client.with_options(Options::new().server_url("http://other/")).unwrap();
         assert_eq!((client.server_url(), other.server_url()), ("http://h", "http://other"));
         assert!(client.with_options(Options::new().server_url("none")).is_err());
+    }
+
+    #[cfg(not(any(feature = "rustls-no-provider", feature = "native-tls")))]
+    #[tokio::test]
+    async fn without_tls_the_error_names_the_feature_to_enable() {
+        let builder = Client::builder().api_key("k").server_url("https://127.0.0.1:9").no_proxy();
+        let retries = crate::config::RetryPolicy::none();
+        let client = builder.retries(retries).build().unwrap();
+        let error = client.datasets().list().await.unwrap_err();
+        assert!(error.message().ends_with("this program is built without TLS"), "{error}");
+        assert!(error.hint().unwrap().contains("feature `rustls`"));
     }
 }

@@ -231,3 +231,21 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Validation);
     }
 }
+
+#[cfg(all(test, not(feature = "compression")))]
+mod tests_without_compression {
+    use super::*;
+
+    #[test]
+    fn compressed_content_is_refused_with_the_feature_to_enable() {
+        for (first, compression) in [(GZIP, Compression::Gzip), (ZSTD, Compression::Zstd)] {
+            for requested in [Compression::Auto, compression] {
+                let error = requested.open(Cursor::new(first.to_vec())).err().unwrap();
+                assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+                assert!(error.to_string().contains("feature `compression`"), "{error}");
+            }
+        }
+        let (_, mut content) = Compression::Auto.open(Cursor::new(b"{}")).unwrap();
+        assert_eq!(io::read_to_string(&mut content).unwrap(), "{}");
+    }
+}

@@ -41,12 +41,11 @@
 //!
 //! # Public dependencies
 //!
-//! These crates are part of the public API, so a new major version of one of them is a breaking change here:
-//! [`bytes`](::bytes) (contents), [`chrono`](https://docs.rs/chrono) (timestamps), [`futures`](::futures) (streams),
-//! [`http`](::http) (headers), [`reqwest`] (re-exported; an HTTP client of the program), [`serde`](::serde) (arguments),
-//! [`serde_json`](::serde_json) (errors of raw JSON), [`tokio`](::tokio) (readers and writers), [`tokio-util`](::tokio_util)
-//! (cancellation tokens) and [`uuid`](::uuid) (IDs); with `local`, `mistral-datasets-server` (configuration), and with
-//! `schemars`, `schemars`. All others are private.
+//! These crates are part of the public API, so a new major version of one of them is a breaking change here: `bytes`
+//! (contents), `chrono` (timestamps), `futures` (streams), `http` (headers), [`reqwest`] (re-exported; an HTTP client of the
+//! program), `serde` (arguments), `serde_json` (errors of raw JSON), `tokio` (readers and writers), `tokio-util` (cancellation
+//! tokens) and `uuid` (IDs); with the feature `local`, `mistral-datasets-server` (configuration), and with `schemars`, the crate
+//! `schemars`. All others are private.
 //!
 //! # Guarantees
 //!

@@ -75,6 +75,15 @@ fn rust(root: &Path, report: &mut Report) {
         step("cargo test", "test").args(PROFILE).args(SELECTION).arg("--no-fail-fast"),
         counts::cargo,
     );
+    // In a directory of its own, because other features compile most dependencies again.
+    report.tests(
+        "cargo test without features",
+        step("cargo test without features", "test")
+            .args(PROFILE)
+            .args(["--package", "mistral-datasets", "--no-default-features", "--lib"])
+            .args(["--target-dir", "target/features"]),
+        counts::cargo,
+    );
     report.tests(
         "cargo test of xtask",
         step("cargo test of xtask", "test").args(this),

@@ -34,11 +34,25 @@ pub struct Files {
 
 impl Client {
     /// Returns a handle with the operations of `datasets`.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn example(client: mistral_datasets::Client) {
+    /// let datasets = client.datasets();
+    /// # }
+    /// ```
     pub fn datasets(&self) -> Datasets {
         Datasets { client: self.clone() }
     }
 
     /// Returns a handle with the operations of `files`.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn example(client: mistral_datasets::Client) {
+    /// let files = client.files();
+    /// # }
+    /// ```
     pub fn files(&self) -> Files {
         Files { client: self.clone() }
     }
@@ -46,6 +60,13 @@ impl Client {
 
 impl Datasets {
     /// Returns a handle with the operations of `datasets.records`.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn example(client: mistral_datasets::Client) {
+    /// let records = client.datasets().records();
+    /// # }
+    /// ```
     pub fn records(&self) -> Records {
         Records { client: self.client.clone() }
     }

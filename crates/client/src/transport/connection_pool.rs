@@ -15,7 +15,7 @@ pub(crate) enum ConnectionSettings {
     Own {
         connect_timeout: Duration,
         #[cfg(feature = "rustls-no-provider")]
-        tls: rustls::ClientConfig,
+        tls: Box<rustls::ClientConfig>,
         proxies: Arc<Proxies>,
     },
     /// By an HTTP client that was given to the builder.
@@ -45,7 +45,7 @@ impl ConnectionSettings {
         Ok(Self::Own {
             connect_timeout: non_zero("connect_timeout", connect_timeout)?,
             #[cfg(feature = "rustls-no-provider")]
-            tls: super::tls::configuration(&options.tls)?,
+            tls: super::tls::configuration(&options.tls)?.into(),
             proxies: Arc::new(Proxies::new(options.proxy.as_ref().unwrap_or(&Proxy::Environment))?),
         })
     }
@@ -74,7 +74,7 @@ impl ConnectionSettings {
             .redirect(reqwest::redirect::Policy::none());
         #[cfg(feature = "rustls-no-provider")]
         let builder = match self {
-            Self::Own { tls, .. } => builder.tls_backend_preconfigured(tls.clone()),
+            Self::Own { tls, .. } => builder.tls_backend_preconfigured((**tls).clone()),
             Self::Given(_) => builder,
         };
         // `proxy.rs` reads the environment.

@@ -10,6 +10,16 @@ use super::super::rust_text::identifier;
 use super::{Shape, shape, unknown};
 use crate::model::{Argument, Field, Kind, Model, Operation, Response};
 
+/// Emits the example of the method that returns the handle of a resource.
+pub(super) fn handle_method(group: &str) -> String {
+    let calls: String = group.split('.').map(|name| format!(".{}()", identifier(name))).collect();
+    let name = group.rsplit('.').next().unwrap_or(group);
+    format!(
+        "///\n/// # Examples\n/// ```no_run\n/// # fn example(client: mistral_datasets::Client) {{\n\
+         /// let {name} = client{calls};\n/// # }}\n/// ```\n"
+    )
+}
+
 /// Emits the example of an operation's method: a call with its first optional argument.
 pub(super) fn method(model: &Model, operation: &Operation) -> Result<String, String> {
     let arguments = operation.arguments(model);

@@ -68,7 +68,8 @@ fn handles(model: &Model) -> Result<String, String> {
             let (name, method) = (pascal(module(child)), module(child));
             let _ = writeln!(
                 text,
-                "/// Returns a handle with the operations of `{child}`.\npub fn {method}(&self) -> {name} {{\n{name} {{ client: {client} }}\n}}\n"
+                "/// Returns a handle with the operations of `{child}`.\n{}pub fn {method}(&self) -> {name} {{\n{name} {{ client: {client} }}\n}}\n",
+                example::handle_method(child)
             );
         }
         text.push_str("}\n\n");
