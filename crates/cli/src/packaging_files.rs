@@ -30,12 +30,14 @@ impl PackagingFiles {
 }
 
 fn write(command: &mut clap::Command, completions: &Path, man: &Path) -> io::Result<()> {
+    // Generating completions adds the `help` commands.
+    let documented = without_help(command.clone());
     fs::create_dir_all(completions)?;
     fs::create_dir_all(man)?;
     for shell in Shell::value_variants() {
         clap_complete::generate_to(*shell, command, NAME, completions)?;
     }
-    clap_mangen::generate_to(without_help(command.clone()), man)
+    clap_mangen::generate_to(documented, man)
 }
 
 /// Removes the `help` commands, which would double the number of man pages.
