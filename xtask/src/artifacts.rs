@@ -133,10 +133,19 @@ fn node_platform() -> String {
     format!("{os}-{arch}{abi}")
 }
 
+/// Returns the path of the built Node module.
+pub fn node_module(root: &Path) -> PathBuf {
+    library(root, "mistral_datasets_node")
+}
+
+fn library(root: &Path, crate_name: &str) -> PathBuf {
+    use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+    path(root, &format!("{DLL_PREFIX}{crate_name}{DLL_SUFFIX}"))
+}
+
 /// Copies a built dynamic library, replacing the target in one step because a running process may have it mapped.
 fn copy_library(root: &Path, crate_name: &str, target: &Path) -> Result<(), String> {
-    use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
-    let library = path(root, &format!("{DLL_PREFIX}{crate_name}{DLL_SUFFIX}"));
+    let library = library(root, crate_name);
     let temporary = target.with_extension("new");
     fs::copy(&library, &temporary)
         .map_err(|error| format!("{}: {error}", library.display()))

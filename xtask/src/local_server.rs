@@ -24,16 +24,24 @@ impl LocalServer {
     /// # Errors
     /// Fails if the server does not start or does not print its URL.
     pub fn start(command: &Path, options: &[&str]) -> Result<Self, String> {
+        let mut serve = Command::new(command);
+        serve.args(["serve", "--memory", "--listen", "127.0.0.1:0"]).args(options);
+        Self::spawn(serve)
+    }
+
+    /// Starts a server with a command that runs `mistral-datasets serve`.
+    ///
+    /// # Errors
+    /// Fails if the server does not start or does not print its URL.
+    pub fn spawn(mut serve: Command) -> Result<Self, String> {
         let temporary =
             tempfile::tempdir().map_err(|error| format!("temporary directory: {error}"))?;
-        let mut process = Command::new(command)
+        let mut process = serve
             .env(TEMPORARY_DIRECTORY, temporary.path())
-            .args(["serve", "--memory", "--listen", "127.0.0.1:0"])
-            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|error| format!("{}: {error}", command.display()))?;
+            .map_err(|error| format!("{}: {error}", serve.get_program().display()))?;
         let mut line = String::new();
         let output = process.stdout.take().expect("stdout is piped");
         BufReader::new(output)

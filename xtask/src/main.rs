@@ -1,10 +1,11 @@
-//! `cargo xtask`: generates code from the OpenAPI document, and runs the demo, tests and benchmarks.
+//! `cargo xtask`: generates code from the OpenAPI document, runs the demo, tests and benchmarks, and builds releases.
 
 mod artifacts;
 mod bench;
 mod bundlers;
 mod conformance;
 mod demo;
+mod dist;
 mod emit;
 mod fuzz;
 mod generate;
@@ -68,6 +69,8 @@ enum Command {
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
         minutes: u64,
     },
+    /// Build everything that is published into dist/, or check it
+    Dist(dist::Options),
     /// Build the release artifacts and measure them
     #[command(subcommand)]
     Bench(Bench),
@@ -129,6 +132,7 @@ fn main() -> ExitCode {
         Command::Soak(options) => soak::soak(&root, options),
         Command::Conformance { cases, seed } => conformance::conformance(&root, cases, seed),
         Command::Fuzz { targets, minutes } => fuzz::fuzz(&root, &targets, minutes),
+        Command::Dist(options) => dist::dist(&root, &options),
         Command::Bench(Bench::Client { million }) => bench::client(&root, million),
         Command::Bench(Bench::Server { records, peers }) => bench::server(&root, &records, peers),
         Command::Spec(Spec::Diff { file, json }) => return spec_diff(&root, &file, json),

@@ -12,6 +12,7 @@ mod files;
 mod import;
 mod maintenance;
 mod output;
+mod packaging_files;
 mod pagination;
 mod progress;
 mod records;
@@ -94,6 +95,7 @@ enum Command {
     Restore(restore::Restore),
     Verify(verify::Verify),
     Compact(compact::Compact),
+    PackagingFiles(packaging_files::PackagingFiles),
     #[command(flatten)]
     Api(ApiCommand),
 }
@@ -161,6 +163,7 @@ async fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Restore(command) => command.run(output, shutdown).await,
         Command::Verify(command) => command.run(output, shutdown).await,
         Command::Compact(command) => command.run(output, shutdown).await,
+        Command::PackagingFiles(command) => command.run(Arguments::command()),
         Command::Api(command) => {
             let client = arguments.connection.client()?;
             let closing = client.clone();

@@ -1,12 +1,13 @@
 //! `cargo xtask test`: runs all checks and tests of all languages.
 
 mod counts;
-mod report;
+pub mod report;
 
 use std::path::Path;
 
 use crate::artifacts::{self, PROFILE, SELECTION};
 use crate::conformance;
+use crate::dist;
 use crate::local_server::LocalServer;
 use crate::packages::{self, in_venv};
 use crate::step::{Step, cargo};
@@ -37,6 +38,8 @@ pub fn test(root: &Path) -> Result<(), String> {
         official_sdks(root, &mut report);
         eprintln!("local server against the OpenAPI document");
         document(root, &mut report);
+        eprintln!("packages");
+        dist::check::quick(root, &artifacts::node_module(root), &mut report);
     }
     report.finish()
 }

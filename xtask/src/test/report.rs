@@ -13,13 +13,21 @@ struct RunnerResult {
 #[derive(Default)]
 pub struct Report {
     results: Vec<RunnerResult>,
+    /// How many checks passed and failed.
+    checks: [usize; 2],
     failures: Vec<String>,
 }
 
 impl Report {
     /// Runs a check, which passes or fails as a whole.
     pub fn check(&mut self, step: Step) {
-        self.succeeded(step::run(step).map(drop));
+        self.checked(step::run(step).map(drop));
+    }
+
+    /// Records the result of a check.
+    pub fn checked(&mut self, result: Result<(), String>) {
+        let index = usize::from(!self.succeeded(result));
+        self.checks[index] += 1;
     }
 
     /// Records the failure of a result. Returns whether it succeeded.
@@ -58,7 +66,9 @@ impl Report {
             eprintln!("\n{failure}");
         }
         println!();
-        let mut sum = [0; 3];
+        let [passed, failed] = self.checks;
+        let mut sum = [passed, failed, 0];
+        println!("checks: {}", display(sum));
         for RunnerResult { runner, counts } in &self.results {
             println!("{runner}: {}", display(*counts));
             sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);

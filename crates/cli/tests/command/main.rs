@@ -11,6 +11,7 @@ mod line_forms;
 #[cfg(unix)]
 mod logging;
 mod operation;
+mod packaging_files;
 mod records_add;
 mod reports;
 mod restore;
