@@ -28,7 +28,7 @@ class InvalidValueError extends Error {
  * Serializes an object or array as JSON. Properties that are undefined are omitted, and `toJSON` methods are called.
  *
  * @param {Map<number, string | null>} integers The texts of integers that JavaScript has rounded, by the rounded number; null for
- *   a number that stands for several integers.
+ *   a number that stands for several of the text.
  * @throws {InvalidValueError} If JSON cannot represent a value inside.
  */
 function exactJson(value, integers = NO_INTEGERS) {
@@ -129,7 +129,7 @@ function writeInteger(value, location, { integers }) {
   if (text !== null) return text;
   throw new InvalidValueError(
     location,
-    "several integers of the original text are this JavaScript number; pass the exact JSON with RawJson.from(text)",
+    "several numbers of the original text are this JavaScript number; pass the exact JSON with RawJson.from(text)",
   );
 }
 

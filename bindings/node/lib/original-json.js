@@ -41,18 +41,24 @@ function rememberText(object, source) {
 /** Matches escapes, quotes and numbers. Whole strings are not matched, because a long one would exhaust the stack. */
 const TOKENS = /\\.|"|-?\d[\d.eE+-]*/g;
 
-/** Returns the integers of a JSON text that JavaScript rounds, by the rounded number; null where several become the same. */
+/** Returns the integers of a JSON text that JavaScript rounds, by the rounded number; null where several numbers become the same. */
 function roundedIntegers(text) {
   const integers = new Map();
+  const others = new Set();
   let isString = false;
   for (const [token] of text.matchAll(TOKENS)) {
     if (token === '"') isString = !isString;
-    if (isString || !/^-?\d{16,}$/.test(token)) continue;
+    if (isString) continue;
     const number = Number(token);
-    if (Number.isSafeInteger(number)) continue;
+    if (!Number.isInteger(number) || Number.isSafeInteger(number)) continue;
+    if (!/^-?\d+$/.test(token)) {
+      others.add(number);
+      continue;
+    }
     const isUnique = (integers.get(number) ?? token) === token && integers.get(number) !== null;
     integers.set(number, isUnique ? token : null);
   }
+  for (const number of others) if (integers.has(number)) integers.set(number, null);
   return integers;
 }
 

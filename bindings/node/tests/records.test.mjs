@@ -183,15 +183,20 @@ test("big integers keep their digits when other values are edited", async () => 
   await records.updatePayload({ datasetRecordId, payload });
   assert.match((await records.fetch({ datasetRecordId })).payloadText, /"trace_id":7,/);
 
-  // These integers differ, but are the same JavaScript number.
-  const properties = RawJson.from('{"a": 12345678901234567890, "b": 12345678901234567891}');
-  await records.updateProperties({ datasetRecordId, properties });
-  const twins = await records.fetch({ datasetRecordId });
-  const copied = { datasetRecordId, properties: twins.properties };
-  await records.updateProperties(copied);
-  assert.equal((await records.fetch({ datasetRecordId })).propertiesText, properties.text);
-  twins.properties.c = 1;
-  await assert.rejects(records.updateProperties(copied), /properties\.a: several integers/);
+  // These numbers differ, but are the same JavaScript number.
+  for (const text of [
+    '{"a": 12345678901234567890, "b": 12345678901234567891}',
+    '{"a": 9007199254740993, "b": 9007199254740992.0}',
+    '{"a": 9007199254740992e0, "b": 9007199254740993}',
+  ]) {
+    await records.updateProperties({ datasetRecordId, properties: RawJson.from(text) });
+    const twins = await records.fetch({ datasetRecordId });
+    const copied = { datasetRecordId, properties: twins.properties };
+    await records.updateProperties(copied);
+    assert.equal((await records.fetch({ datasetRecordId })).propertiesText, text);
+    twins.properties.c = 1;
+    await assert.rejects(records.updateProperties(copied), /properties\.a: several numbers/);
+  }
 });
 
 test("an edit that was undone is not an edit", async () => {
@@ -244,6 +249,13 @@ test("a class with toJSON can be a line", async () => {
     datasets.importJsonl({ datasetId, source: [new Line()] }),
   );
   assert.deepEqual(texts, [['{"messages":[]}', "{}"]]);
+});
+
+test("undefined properties of a record are omitted", async () => {
+  const { copied, ...rest } = await stored();
+  for (const send of senders(rest, [{ payload: { messages: [] }, note: undefined }])) {
+    assert.deepEqual(await copied(send), [['{"messages":[]}', "{}"]]);
+  }
 });
 
 test("a copy with other properties keeps the conversation", async () => {
