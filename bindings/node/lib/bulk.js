@@ -180,7 +180,8 @@ function serializeRecord(record) {
   const { properties = {}, ...rest } = record;
   if (Object.hasOwn(rest, "payload")) {
     const { payload, ...others } = rest;
-    const otherNames = Object.keys(others);
+    // As in JSON, properties that are undefined are omitted.
+    const otherNames = Object.keys(others).filter((name) => others[name] !== undefined);
     return { payload: json(payload), properties: jsonOrNull(properties), otherNames };
   }
   const payload = Object.hasOwn(record, "properties") ? rest : record;
@@ -253,7 +254,7 @@ function serializeLine(item) {
   for (const [name, result] of Object.entries({ payload, properties, "": others })) {
     if (result.problem !== undefined) return [name, result];
   }
-  const rest = names.length > 0 ? `, ${others.value.slice(1)}` : "}";
+  const rest = others.value === "{}" ? "}" : `, ${others.value.slice(1)}`;
   return ["", { value: `{"payload": ${payload.value}, "properties": ${properties.value}${rest}` }];
 }
 
