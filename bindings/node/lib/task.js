@@ -42,7 +42,11 @@ function refreshTask(native, TaskClass, { datasetId, id: taskId }, options) {
 }
 
 /** Waits for a task. The signal is accepted in both arguments, since most waits have no other options. */
-function waitForTask(native, TaskClass, { datasetId, id }, { signal, ...request } = {}, options) {
+function waitForTask(native, TaskClass, { datasetId, id }, request, options) {
+  let signal;
+  if (typeof request === "object" && request !== null && "signal" in request) {
+    ({ signal, ...request } = request);
+  }
   const operation = new Operation("wait", TaskClass, {
     timeoutMs: optional(milliseconds),
     pollIntervalMs: optional(milliseconds),

@@ -115,3 +115,13 @@ test("streams that cannot be written are refused", async () => {
   }
   assert.deepEqual(await fixture.requests(), []);
 });
+
+test("a wait rejects a request that is not an object", async () => {
+  const fixture = await Fixture.served();
+  const { id: datasetId } = await fixture.dataset();
+  const task = fixture.datasets.task({ datasetId, taskId: datasetId });
+  for (const request of [5, null, "5"]) {
+    const error = await failure(task.wait(request), ValidationError);
+    assert.match(error.message, /^wait: expected an object such as \{ timeoutMs, /);
+  }
+});
