@@ -28,14 +28,9 @@ pub fn file_name(build: &Build) -> String {
 pub fn build(build: &Build, command: &Path) -> Result<(), String> {
     let directory = directory(build);
     let mut entries = assets::generate(command)?;
-    let files = [
-        ("README.md", "crates/cli/README.md"),
-        ("LICENSE-APACHE", "LICENSE-APACHE"),
-        ("LICENSE-MIT", "LICENSE-MIT"),
-        (licenses::FILE, licenses::FILE),
-    ];
+    let files = licenses::FILES.map(|file| (file, file));
     let read = |path: &Path| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
-    for (path, source) in files {
+    for (path, source) in files.into_iter().chain([("README.md", "crates/cli/README.md")]) {
         let content = read(&build.root.join(source))?;
         entries.push(Entry { path: path.to_owned(), content, is_executable: false });
     }

@@ -18,6 +18,7 @@ pub fn package(build: &Build) -> Result<(), String> {
         .args(["package", "--locked", "--no-verify", "--allow-dirty", "--quiet"])
         .args(published.iter().flat_map(|package| ["--package", &package.name]))
         .args(build.offline.then_some("--offline"))
+        .env("CARGO_TARGET_DIR", build.root.join("target"))
         .current_dir(build.root);
     step::run(step)?;
     for package in &published {

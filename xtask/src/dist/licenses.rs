@@ -14,6 +14,12 @@ use super::targets;
 /// The file, relative to the root of the workspace.
 pub const FILE: &str = "THIRD-PARTY-LICENSES";
 
+/// The licenses of this project, which every package includes.
+pub const OWN: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
+
+/// The license files of packages that are distributed as machine code.
+pub const FILES: [&str; 3] = [OWN[0], OWN[1], FILE];
+
 /// The packages that are distributed as machine code.
 pub const BINARY_PACKAGES: [&str; 3] =
     ["mistral-datasets-cli", "mistral-datasets-python", "mistral-datasets-node"];

@@ -26,9 +26,6 @@ const DEVELOPMENT_FIELDS: [&str; 4] = ["devDependencies", "napi", "overrides", "
 /// The fields of `package.json` that all packages share.
 const SHARED_FIELDS: [&str; 6] = ["license", "author", "homepage", "repository", "bugs", "engines"];
 
-/// The license files, which every package includes.
-const LICENSES: [&str; 3] = ["LICENSE-APACHE", "LICENSE-MIT", licenses::FILE];
-
 /// Returns the name of the package for a platform.
 pub fn platform_package(target: &Target) -> String {
     format!("{NAME}-{}", target.npm)
@@ -98,7 +95,7 @@ fn main_manifest(source: &Map<String, Value>, version: &str) -> Result<Map<Strin
     let platforms: Map<String, Value> =
         targets::all().iter().map(|target| (platform_package(target), json!(version))).collect();
     manifest.insert("optionalDependencies".to_owned(), Value::Object(platforms));
-    manifest.insert("files".to_owned(), json!([&["lib"], LICENSES.as_slice()].concat()));
+    manifest.insert("files".to_owned(), json!([&["lib"], licenses::FILES.as_slice()].concat()));
     Ok(manifest)
 }
 
@@ -118,7 +115,7 @@ fn platform_manifest(
     manifest.insert("main".to_owned(), json!(module_file(target)));
     manifest.insert(
         "files".to_owned(),
-        json!([&[module_file(target).as_str()], LICENSES.as_slice()].concat()),
+        json!([&[module_file(target).as_str()], licenses::FILES.as_slice()].concat()),
     );
     manifest.insert("os".to_owned(), json!([target.os]));
     manifest.insert("cpu".to_owned(), json!([target.cpu]));
@@ -138,7 +135,7 @@ fn stage(build: &Build, manifest: &Map<String, Value>) -> Result<tempfile::TempD
     let staging = tempfile::tempdir().map_err(|error| format!("temporary directory: {error}"))?;
     let text = serde_json::to_string_pretty(manifest).expect("it is JSON") + "\n";
     fs::write(staging.path().join("package.json"), text).map_err(|error| error.to_string())?;
-    for file in LICENSES {
+    for file in licenses::FILES {
         fs::copy(build.root.join(file), staging.path().join(file))
             .map_err(|error| format!("{file}: {error}"))?;
     }

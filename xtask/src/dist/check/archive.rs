@@ -11,11 +11,9 @@ use super::readme;
 use crate::local_server::LocalServer;
 use crate::step::{self, Step};
 
-/// Files that the archive must contain, besides the command.
-const CONTENTS: [&str; 6] = [
-    "LICENSE-APACHE",
-    "LICENSE-MIT",
-    licenses::FILE,
+/// Files that the archive must contain, besides the command and the licenses.
+const CONTENTS: [&str; 4] = [
+    "README.md",
     "completions/mistral-datasets.bash",
     "man/mistral-datasets.1",
     "man/mistral-datasets-serve.1",
@@ -29,7 +27,7 @@ pub fn check(build: &Build) -> Result<(), String> {
     let temporary = tempfile::tempdir().map_err(|error| format!("temporary directory: {error}"))?;
     let name = archive::file_name(build);
     let content = unpack(&build.output.join(&name), &name, temporary.path())?;
-    for file in CONTENTS {
+    for file in CONTENTS.into_iter().chain(licenses::FILES) {
         if !content.join(file).is_file() {
             return Err(format!("{name} does not contain {file}"));
         }

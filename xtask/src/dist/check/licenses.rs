@@ -1,5 +1,7 @@
 //! Checks the licenses of dependencies and the bills of materials.
 
+use std::process::Command;
+
 use super::super::{Build, sbom};
 use crate::step::{self, Step, cargo};
 use crate::test::report::Report;
@@ -7,8 +9,8 @@ use crate::test::report::Report;
 /// The directory of programs that are installed from crates.io.
 const PROGRAMS: &str = "target/dist/programs";
 
-/// The version of cargo-deny.
-const CARGO_DENY: &str = "cargo-deny@0.20.2";
+/// The program that checks licenses, and its version. The workflow of the tests uses the same.
+pub const CARGO_DENY: &str = "cargo-deny@0.20.2";
 
 /// Validates a bill of materials against the schema of its version.
 const VALIDATE: &str = "
@@ -28,11 +30,13 @@ pub fn check_bills(build: &Build, report: &mut Report) {
     }
 }
 
-/// Checks the licenses and sources of all dependencies with cargo-deny, which is installed first if it is missing.
+/// Checks the licenses and sources of all dependencies with cargo-deny, which is installed first unless this version is.
 pub fn check_dependencies(build: &Build, report: &mut Report) {
     let directory = build.root.join(PROGRAMS);
     let program = directory.join(format!("bin/cargo-deny{}", std::env::consts::EXE_SUFFIX));
-    if !program.exists() {
+    let installed = Command::new(&program).arg("--version").output();
+    let version = installed.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    if version.unwrap_or_default().trim() != CARGO_DENY.replace('@', " ") {
         let install = Step::new(format!("install {CARGO_DENY}"), cargo())
             .args(["install", "--locked", "--quiet", "--no-default-features", CARGO_DENY, "--root"])
             .arg(&directory)

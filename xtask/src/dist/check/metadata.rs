@@ -8,14 +8,12 @@ use serde_json::Value;
 use super::super::graph::Graph;
 use super::super::targets::{self, Target};
 use super::super::{licenses, npm, version};
+use super::licenses::CARGO_DENY;
 use crate::step::{self, Step, cargo};
 use crate::test::report::Report;
 
 /// The directory of the workflows.
 const WORKFLOWS: &str = ".github/workflows";
-
-/// The files that every crate must contain.
-const CRATE_FILES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
 /// Runs all checks.
 pub fn check(root: &Path, offline: bool, report: &mut Report) {
@@ -88,6 +86,9 @@ fn check_workflow(text: &str) -> Result<(), String> {
         }
     }
     for line in text.lines() {
+        if line.contains("cargo-deny@") && !line.ends_with(CARGO_DENY) {
+            return Err(format!("`{}` must install {CARGO_DENY}", line.trim()));
+        }
         let Some((_, action)) = line.split_once("uses: ") else { continue };
         let is_local = action.starts_with("./.github/");
         let is_pinned = action.split_once('@').is_some_and(|(_, version)| {
@@ -215,7 +216,7 @@ fn check_crates(root: &Path, offline: bool) -> Result<(), String> {
                 .args(["--package", &package.name])
                 .current_dir(root),
         )?;
-        for file in CRATE_FILES {
+        for file in licenses::OWN {
             if !list.lines().any(|line| line == file) {
                 return Err(format!("{} does not contain {file}", package.name));
             }
@@ -229,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn actions_must_be_pinned() {
+    fn actions_and_programs_must_be_pinned() {
         let commit = "3d3c42e5aac5ba805825da76410c181273ba90b1";
         check_workflow(&format!("  - uses: actions/checkout@{commit} # v7.0.1\n")).unwrap();
         check_workflow("    uses: ./.github/workflows/build.yml\n").unwrap();
@@ -242,6 +243,9 @@ mod tests {
             assert!(error.contains("pinned"), "{error}");
         }
         assert!(check_workflow("target: x86_64-apple-darwin").unwrap_err().contains("twice"));
+        check_workflow(&format!("  cargo install --locked {CARGO_DENY}\n")).unwrap();
+        let error = check_workflow("  cargo install cargo-deny@0.0.1\n").unwrap_err();
+        assert!(error.contains(CARGO_DENY), "{error}");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Installs the npm packages into an empty project and uses them from ES modules, CommonJS and TypeScript.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::super::{Build, npm};
+use super::super::{Build, licenses, npm};
 use super::{readme, workflows};
 use crate::bundlers;
 use crate::packages;
@@ -108,7 +108,10 @@ fn use_packages(build: &Build) -> Result<(), String> {
             .arg(packed(&npm::platform_package(&build.target)))
             .current_dir(project),
     )?;
-    check_contents(&project.join("node_modules").join(npm::NAME))?;
+    let installed = project.join("node_modules");
+    check_main_contents(&installed.join(npm::NAME))?;
+    let platform = installed.join(npm::platform_package(&build.target));
+    check_contents(&platform, &[&npm::module_file(&build.target)])?;
 
     write("use.cjs", COMMON_JS)?;
     let count = step::run(Step::new("use CommonJS", "node").arg("use.cjs").current_dir(project))?;
@@ -116,11 +119,16 @@ fn use_packages(build: &Build) -> Result<(), String> {
         return Err(format!("the CommonJS program printed `{}` instead of 1", count.trim()));
     }
     for file in READMES {
-        for (number, block) in readme::blocks(build.root, file, "js")?.iter().enumerate() {
+        let blocks = readme::blocks(build.root, file, "js")?;
+        let needs_more =
+            |block: &str| block.contains("require(") || block.contains("new Mistral()");
+        let examples: Vec<_> =
+            blocks.iter().enumerate().filter(|(_, block)| !needs_more(block)).collect();
+        if examples.is_empty() {
+            return Err(format!("{file} has no example that runs without an account"));
+        }
+        for (number, block) in examples {
             let name = format!("example_{number}.mjs");
-            if block.contains("require(") || block.contains("new Mistral()") {
-                continue;
-            }
             write(&name, block)?;
             step::run(
                 Step::new(format!("{file}, example {}", number + 1), "node")
@@ -144,18 +152,58 @@ fn use_packages(build: &Build) -> Result<(), String> {
     .map(drop)
 }
 
-/// Checks that the main package contains its licenses, and no native module.
-fn check_contents(package: &Path) -> Result<(), String> {
-    for file in ["LICENSE-APACHE", "LICENSE-MIT", super::super::licenses::FILE, "README.md"] {
-        if !package.join(file).is_file() {
-            return Err(format!("{} does not contain {file}", npm::NAME));
-        }
+/// Checks that the main package contains the JavaScript code, and no native module.
+fn check_main_contents(package: &Path) -> Result<(), String> {
+    check_contents(package, &["lib/index.js", "lib/index.d.ts", "lib/testing.js"])?;
+    match find_module(package).map_err(|error| format!("{}: {error}", package.display()))? {
+        Some(module) => Err(format!("{} contains {}", npm::NAME, module.display())),
+        None => Ok(()),
     }
-    let files = fs::read_dir(package).into_iter().flatten().flatten();
-    for file in files.map(|file| file.path()) {
-        if file.extension().is_some_and(|end| end == "node") {
-            return Err(format!("{} contains {}", npm::NAME, file.display()));
+}
+
+/// Checks that a package contains the given files, its README and the licenses.
+fn check_contents(package: &Path, files: &[&str]) -> Result<(), String> {
+    for file in files.iter().chain(&licenses::FILES).chain(&["README.md"]) {
+        if !package.join(file).is_file() {
+            return Err(format!("{} does not contain {file}", package.display()));
         }
     }
     Ok(())
+}
+
+/// Returns a native module in a directory or below, if there is one.
+fn find_module(directory: &Path) -> std::io::Result<Option<PathBuf>> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            if let Some(module) = find_module(&path)? {
+                return Ok(Some(module));
+            }
+        } else if path.extension().is_some_and(|end| end == "node") {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_files_and_native_modules_are_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let package = directory.path();
+        fs::create_dir(package.join("lib")).unwrap();
+        let files = ["lib/index.js", "lib/index.d.ts", "lib/testing.js"];
+        for file in files.iter().chain(&licenses::FILES).chain(&["README.md"]) {
+            let error = check_main_contents(package).unwrap_err();
+            assert!(error.ends_with(&format!("does not contain {file}")), "{error}");
+            fs::write(package.join(file), "").unwrap();
+        }
+        check_main_contents(package).unwrap();
+        fs::write(package.join("lib/module.node"), "").unwrap();
+        assert!(check_main_contents(package).unwrap_err().ends_with("module.node"));
+    }
 }

@@ -21,10 +21,6 @@ const CONTENTS: [&str; 4] = [
     "mistral_datasets_pytest/",
 ];
 
-/// The license files, which a wheel must contain unchanged. In the package's directory they are symbolic links, which a checkout on
-/// Windows may replace by text.
-const LICENSES: [&str; 3] = ["LICENSE-APACHE", "LICENSE-MIT", licenses::FILE];
-
 /// Checks both distributions.
 pub fn check(build: &Build, report: &mut Report) {
     let files = find(build).and_then(|wheel| Ok((wheel, find_sdist(build)?)));
@@ -37,7 +33,13 @@ pub fn check(build: &Build, report: &mut Report) {
         report.checked(check_platform(build, &wheel));
     }
     report.check(build.tool("abi3audit", "abi3audit").args(["--strict", "--summary"]).arg(&wheel));
-    for (version, python) in pythons::installed() {
+    let pythons = pythons::installed();
+    if pythons.is_empty() {
+        report.fail(
+            "no supported version of Python is installed, so the wheel was not used".to_owned(),
+        );
+    }
+    for (version, python) in pythons {
         report.checked(use_wheel(build, &wheel, &version, &python));
     }
     report.checked(check_sdist(build, &sdist));
@@ -83,7 +85,8 @@ fn check_contents(root: &Path, wheel: &Path) -> Result<(), String> {
             return Err(error(&format!("{wanted} is missing")));
         }
     }
-    for license in LICENSES {
+    // In the package's directory they are symbolic links, which a checkout on Windows may replace by text.
+    for license in licenses::FILES {
         let end = format!("/licenses/{license}");
         let name = names.iter().find(|name| name.ends_with(&end));
         let name = name.ok_or_else(|| error(&format!("{license} is missing")))?;
@@ -151,10 +154,12 @@ fn run_examples(
     directory: &Path,
     blocks: &[String],
 ) -> Result<(), String> {
-    for (number, block) in blocks.iter().enumerate() {
-        if needs_more_than_the_wheel(block) {
-            continue;
-        }
+    let examples: Vec<_> =
+        blocks.iter().enumerate().filter(|(_, block)| !needs_more_than_the_wheel(block)).collect();
+    if examples.is_empty() {
+        return Err(format!("{name} has no example that runs without an account"));
+    }
+    for (number, block) in examples {
         let file = directory.join(format!("example_{number}.py"));
         fs::write(&file, block).map_err(|error| format!("{}: {error}", file.display()))?;
         step::run(
