@@ -6,7 +6,7 @@ use std::path::Path;
 
 use flate2::{Compression, GzBuilder};
 
-use super::{Build, assets, licenses};
+use super::{Build, assets, licenses, targets};
 
 /// A file of an archive.
 pub struct Entry {
@@ -41,8 +41,9 @@ pub fn build(build: &Build, command: &Path) -> Result<(), String> {
         entry.path = format!("{directory}/{}", entry.path);
     }
     let packed = match build.target.archive.as_str() {
+        "tar.gz" => tar_gz(&entries),
         "zip" => zip(&entries),
-        _ => tar_gz(&entries),
+        format => return Err(format!("{}: unknown archive format `{format}`", targets::FILE)),
     };
     let file = build.output.join(file_name(build));
     packed

@@ -106,12 +106,20 @@ fn check_workflow(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// The lock file of the Node package, which contains its version twice.
+const NODE_LOCK: &str = "bindings/node/package-lock.json";
+
 /// Checks that the packages and the changelog have the version of the workspace.
 fn check_versions(root: &Path) -> Result<(), String> {
     let version = version(root)?;
     let manifest = npm::read_manifest(root)?;
     if manifest["version"] != version.as_str() {
         return Err(format!("bindings/node/package.json must have version {version}"));
+    }
+    let lock: Value = serde_json::from_str(&read(root, NODE_LOCK)?)
+        .map_err(|error| format!("{NODE_LOCK}: {error}"))?;
+    if [&lock["version"], &lock["packages"][""]["version"]].iter().any(|own| **own != *version) {
+        return Err(format!("{NODE_LOCK} must have version {version}"));
     }
     let workspace = read(root, "Cargo.toml")?;
     for line in workspace.lines().filter(|line| line.contains("{ path = ")) {
@@ -271,6 +279,29 @@ mod tests {
             error,
             "`https://github.com/other/name` is not in https://github.com/owner/name"
         );
+    }
+
+    #[test]
+    fn another_version_in_any_file_is_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        fs::create_dir_all(root.join("bindings/node")).unwrap();
+        let files = ["Cargo.toml", "CHANGELOG.md", "bindings/node/package.json", NODE_LOCK];
+        let read_original = |file| read(&crate::root(), file).unwrap();
+        for file in files {
+            fs::write(root.join(file), read_original(file)).unwrap();
+        }
+        check_versions(root).unwrap();
+        let version = env!("CARGO_PKG_VERSION");
+        for file in files {
+            let original = read_original(file);
+            let changed = original.replace(&format!("[{version}]"), "[9.9.9]");
+            let changed = changed.replacen(&format!("\"{version}\""), "\"9.9.9\"", 1);
+            assert_ne!(changed, original);
+            fs::write(root.join(file), changed).unwrap();
+            assert!(check_versions(root).unwrap_err().contains("version"), "{file}");
+            fs::write(root.join(file), original).unwrap();
+        }
     }
 
     #[test]
