@@ -125,6 +125,9 @@ function retry(value) {
   if (typeof value !== "object" || value === null) {
     return expected("a retry policy or a number of retries", value);
   }
+  if ("strategy" in value && value.strategy !== "backoff" && value.strategy !== "none") {
+    return { problem: 'strategy: expected "backoff" or "none"' };
+  }
   return parsePolicy(
     "strategy" in value ? fromOfficialConfig(value) : value,
     (problem, name) => `${name}: ${problem}`,
@@ -135,10 +138,11 @@ function parsePolicy(properties, describeProblem) {
   const policy = {};
   for (const [name, value] of Object.entries(properties)) {
     if (value === undefined) continue;
-    const validate = name === "maxElapsedTime" ? positiveMilliseconds : RETRY_POLICY[name];
-    if (validate === undefined) {
+    const isElapsedTime = name === "maxElapsedTime";
+    if (!isElapsedTime && !Object.hasOwn(RETRY_POLICY, name)) {
       return { problem: unknownName("property", name, Object.keys(RETRY_POLICY)) };
     }
+    const validate = isElapsedTime ? positiveMilliseconds : RETRY_POLICY[name];
     const { problem } = validate(value);
     if (problem !== undefined) return { problem: describeProblem(problem, name) };
     policy[name] = value;
@@ -147,9 +151,9 @@ function parsePolicy(properties, describeProblem) {
 }
 
 /** Converts a `RetryConfig` of the official SDK. */
-function fromOfficialConfig({ strategy, backoff = {} }) {
+function fromOfficialConfig({ strategy, backoff }) {
   if (strategy === "none") return { maxRetries: 0 };
-  const { initialInterval, maxInterval, maxElapsedTime } = backoff;
+  const { initialInterval, maxInterval, maxElapsedTime } = backoff ?? {};
   return { firstDelayMs: initialInterval, maxDelayMs: maxInterval, maxElapsedTime };
 }
 

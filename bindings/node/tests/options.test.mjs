@@ -40,6 +40,8 @@ test("retry has the aliases of the official SDK", async () => {
     const backoff = { initialInterval: 1, maxInterval: 2, exponent: 1.5, maxElapsedTime: 60_000 };
     const config = { strategy: "backoff", backoff, retryConnectionErrors: true };
     assert.equal(await attempts({ [name]: config, maxRetries: 1 }), 2);
+    const defaults = { strategy: "backoff", backoff: null };
+    assert.equal(await attempts({ [name]: defaults, maxRetries: 0 }), 1);
   }
 });
 
@@ -62,6 +64,12 @@ test("conflicting and unknown options are configuration errors", async () => {
     [
       { retry: { maxRetrys: 1 } },
       "retry: unknown property `maxRetrys`; did you mean `maxRetries`?",
+    ],
+    [{ retry: { strategy: "linear" } }, 'retry: strategy: expected "backoff" or "none"'],
+    [
+      { retry: { constructor: 1 } },
+      "retry: unknown property `constructor`; expected one of `maxRetries`, `firstDelayMs`, `maxDelayMs`, " +
+        "`maxRetryAfterMs`, `retryUnavailableWrites`",
     ],
     [{ signal: {} }, "signal: expected an AbortSignal, found an object"],
   ]) {
