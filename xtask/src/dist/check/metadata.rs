@@ -180,19 +180,20 @@ fn check_addresses(root: &Path) -> Result<(), String> {
             return Err(format!("{place} is `{address}`, which is not in {repository}"));
         }
     }
-    for file in DOCUMENTS {
+    for file in LINKING_FILES {
         check_links(&read(root, file)?, &repository).map_err(|error| format!("{file}: {error}"))?;
     }
     Ok(())
 }
 
-/// Documents that link to the repository, and are also shown elsewhere.
-const DOCUMENTS: [&str; 7] = [
+/// Files that link to the repository, and are also shown elsewhere.
+const LINKING_FILES: [&str; 8] = [
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "README.md",
     "bindings/node/README.md",
     "bindings/python/README.md",
+    "crates/cli/Cargo.toml",
     "crates/cli/README.md",
     "crates/client/README.md",
 ];
