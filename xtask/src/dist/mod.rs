@@ -130,6 +130,7 @@ impl Build<'_> {
         }
         licenses::check(self.root, self.offline)?;
         fs::create_dir_all(&self.output)
+            .and_then(|()| remove_other_versions(&self.output, &self.version))
             .map_err(|error| format!("{}: {error}", self.output.display()))?;
         if compiles || wants(Part::Sdist) {
             self.install_tools(REQUIREMENTS)?;
@@ -199,4 +200,37 @@ fn version(root: &Path) -> Result<String, String> {
         .as_str()
         .map(str::to_owned)
         .ok_or_else(|| "Cargo.toml has no workspace.package.version".to_owned())
+}
+
+/// Removes the artifacts of other versions, so that they are not listed in the checksums and published again.
+fn remove_other_versions(output: &Path, version: &str) -> std::io::Result<()> {
+    let current = format!("-{version}");
+    for entry in fs::read_dir(output)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("mistral") && !name.contains(&current) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn artifacts_of_other_versions_are_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let output = directory.path();
+        let kept = ["SHA256SUMS", "mistral-datasets-0.2.0.tgz", "mistral_datasets-0.2.0.tar.gz"];
+        for name in kept.into_iter().chain(["mistral-datasets-0.1.0.tgz"]) {
+            fs::write(output.join(name), "").unwrap();
+        }
+        remove_other_versions(output, "0.2.0").unwrap();
+        let names = fs::read_dir(output).unwrap();
+        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, kept);
+    }
 }
