@@ -301,3 +301,14 @@ def test_tracebacks_are_short(mistral: Mistral) -> None:
             frames.append(trace.tb_frame.f_code.co_filename)
             trace = trace.tb_next
         assert sum("mistral_datasets" in name for name in frames) == 1, frames
+
+
+def test_unknown_arguments_of_the_client_name_the_nearest_match() -> None:
+    error = raised(lambda: Mistral("a key", tiemout=3))  # type: ignore[arg-type]
+    assert type(error) is TypeError
+    assert str(error) == "Mistral() got an unexpected keyword argument 'tiemout'; did you mean 'timeout'?"
+
+
+def test_the_only_required_argument_can_be_passed_by_position() -> None:
+    with Mistral.local() as mistral:
+        assert mistral.files.upload(("records.jsonl", b"{}\n")).filename == "records.jsonl"

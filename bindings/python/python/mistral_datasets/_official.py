@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from mistral_datasets._options import unexpected_keyword
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -96,7 +98,7 @@ def refuse(arguments: Iterable[str]) -> None:
     for name in arguments:
         if (remedy := _CLIENT_ARGUMENTS.get(name)) is not None:
             raise TypeError(f"Mistral() does not support the argument {name!r} of the official SDK; {remedy}")
-        raise TypeError(f"Mistral() got an unexpected keyword argument {name!r}")
+        raise unexpected_keyword("Mistral", name)
 
 
 def refuse_key_function() -> None:

@@ -110,17 +110,22 @@ def unexpected_keyword(method: str, keyword: str) -> TypeError:
     """Returns the exception for an unknown keyword argument.
 
     Args:
-        method: Public name of the method, such as `datasets.list_records`.
+        method: Public name of the method, such as `datasets.list_records`, or `Mistral`.
         keyword: Name of the argument.
     """
     import difflib
     import inspect
 
     from mistral_datasets._call_options import CallOptions
+    from mistral_datasets._client import Mistral
 
     *groups, name = method.split(".")
-    parameters = inspect.signature(getattr(_class_of(groups[-1] if groups else ""), name)).parameters
-    known = [*(known for known in parameters if known not in ("self", "options")), *CallOptions.__annotations__]
+    function = Mistral if method == "Mistral" else getattr(_class_of(groups[-1] if groups else ""), name)
+    parameters = inspect.signature(function).parameters.values()
+    named = (parameter.name for parameter in parameters if parameter.kind is not inspect.Parameter.VAR_KEYWORD)
+    known = [name for name in named if name != "self"]
+    if method != "Mistral":
+        known += CallOptions.__annotations__
     nearest = difflib.get_close_matches(keyword, known, n=1)
     hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
     return TypeError(f"{method}() got an unexpected keyword argument '{keyword}'{hint}")

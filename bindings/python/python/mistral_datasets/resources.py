@@ -1526,8 +1526,8 @@ class Files:
 
     def upload(
         self,
-        *,
         file: FileInput,
+        *,
         purpose: str | None = None,
         expiry: int | None = None,
         visibility: str | None = None,
@@ -1559,8 +1559,8 @@ class Files:
 
     async def upload_async(
         self,
-        *,
         file: FileInput,
+        *,
         purpose: str | None = None,
         expiry: int | None = None,
         visibility: str | None = None,

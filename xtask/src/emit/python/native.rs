@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::extras;
 use super::stubs::is_hashable;
-use super::text::{class, id_arguments, is_task, module, name, returned};
+use super::text::{class, is_task, module, name, positional_arguments, returned};
 use super::values::{Items, is_required, items_of};
 use crate::emit::preamble;
 use crate::emit::rust_text::{self, doc, identifier, indented};
@@ -276,7 +276,7 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
 
 /// Emits the blocking and the async method of an operation.
 fn methods_of(model: &Model, operation: &Operation) -> Result<String, String> {
-    let (ids, others) = id_arguments(model, operation);
+    let (ids, others) = positional_arguments(model, operation);
     let arguments = [ids, others].concat();
     let mut parameters = String::new();
     let mut conversions = String::new();

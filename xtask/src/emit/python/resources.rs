@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::text::{
-    Style, WIDTH, argument_type, by_hand, children, class, docstring, has_payload, id_arguments,
-    listing_arguments, method_doc, module, name, own_imports, pager_doc, pager_name, return_type,
+    Style, WIDTH, argument_type, by_hand, children, class, docstring, has_payload,
+    listing_arguments, method_doc, module, name, own_imports, pager_doc, pager_name,
+    positional_arguments, return_type,
 };
 use crate::emit::preamble;
 use crate::model::{Argument, Listing, Model, Operation};
@@ -120,7 +121,7 @@ fn parameter(model: &Model, operation: &Operation, argument: &Argument) -> Resul
 }
 
 fn method(model: &Model, operation: &Operation, style: Style) -> Result<String, String> {
-    let (ids, others) = id_arguments(model, operation);
+    let (ids, others) = positional_arguments(model, operation);
     let mut parameters = vec!["self".to_owned()];
     let mut passed = Vec::new();
     for argument in &ids {

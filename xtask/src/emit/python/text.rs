@@ -162,16 +162,19 @@ pub fn pager_doc(model: &Model, operation: &Operation, listing: &Listing) -> Vec
 /// The line of `Args:` for the keyword options.
 const OPTIONS_DOC: &str = "    options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`; see `types.CallOptions`.";
 
-/// Returns the arguments of an operation: the required IDs, which can be passed by position, and all others.
-pub fn id_arguments<'a>(
+/// Returns the arguments of an operation that can be passed by position, and all others. These are the required IDs, and an
+/// argument that is the only required one.
+pub fn positional_arguments<'a>(
     model: &'a Model,
     operation: &'a Operation,
 ) -> (Vec<Argument<'a>>, Vec<Argument<'a>>) {
-    operation.arguments(model).into_iter().partition(|argument| {
+    let arguments = operation.arguments(model);
+    let required = arguments.iter().filter(|argument| argument.field.required).count();
+    arguments.into_iter().partition(|argument| {
         let name = &argument.field.name;
         let is_id =
             argument.place == Place::Path || name.ends_with("_id") || name.ends_with("_ids");
-        argument.field.required && is_id
+        argument.field.required && (is_id || required == 1)
     })
 }
 
@@ -302,7 +305,7 @@ impl Style {
 pub fn method_doc(model: &Model, operation: &Operation, style: Style) -> Vec<String> {
     let mut lines: Vec<String> = operation.doc().split('\n').map(str::to_owned).collect();
     lines.extend([String::new(), "Args:".to_owned()]);
-    let (ids, others) = id_arguments(model, operation);
+    let (ids, others) = positional_arguments(model, operation);
     for Argument { field, .. } in ids.iter().chain(&others) {
         let mut line = format!("    {}: {}", field.name, field.description);
         if let Some(limits) = field.limits.in_words() {
