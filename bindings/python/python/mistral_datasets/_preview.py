@@ -1,9 +1,10 @@
-"""Conversations in a readable form. Imported by `ConversationPayload.preview`."""
+"""Conversations in a readable form.
+
+`types` imports this module, so the modules that a preview needs are imported when one is shown.
+"""
 
 from __future__ import annotations
 
-import json
-import unicodedata
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -60,7 +61,6 @@ class Preview:
         return str(self)
 
     def _repr_html_(self) -> str:
-        # Imported on first use, because it imports a table of all entities.
         import html
 
         parts, more = self._parts()
@@ -108,6 +108,8 @@ def _call(call: object) -> str:
 
 
 def _compact(value: object) -> str:
+    import json
+
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
@@ -116,6 +118,8 @@ def _escaped(text: str) -> str:
 
 
 def _is_plain(character: str) -> bool:
+    import unicodedata
+
     category = unicodedata.category(character)
     # Letters, marks, numbers, punctuation, symbols and spaces, but neither line separators nor invisible characters.
     return category[0] not in "CZ" or category == "Zs" or character in "\n\t" or character in _VISIBLE_FORMATS
