@@ -9,7 +9,7 @@ use progenitor::{GenerationSettings, Generator, InterfaceStyle, TagStyle};
 use serde_json::{Map, Value};
 use syn::visit_mut::VisitMut;
 
-use super::{preamble, rust_text};
+use super::{preamble, rust_text, wording};
 use crate::model::Model;
 
 /// Emits `generated.rs`.
@@ -129,7 +129,7 @@ fn doc_lines(attribute: syn::Attribute) -> Vec<syn::Attribute> {
     lines
         .lines()
         .map(|line| {
-            let line = format!(" {}", rust_text::rust_words(line.trim()));
+            let line = format!(" {}", wording::with_none(line.trim()));
             syn::parse_quote!(#[doc = #line])
         })
         .collect()

@@ -3,9 +3,8 @@
 use std::fmt::Write;
 
 use super::preamble;
-use super::rust_text::{
-    self, doc, field_type, identifier, indented, is_eq, pascal, rust_words, value_type,
-};
+use super::rust_text::{self, doc, field_type, identifier, indented, is_eq, pascal, value_type};
+use super::wording::with_none;
 use crate::model::{Field, Kind, Model, Role, Schema, Type};
 
 /// Emits `schemas.rs`.
@@ -53,7 +52,7 @@ fn response(text: &mut String, model: &Model, schema: &Schema, fields: &[Field])
     let eq = if fields.iter().all(|field| is_eq(model, &field.ty)) { ", Eq" } else { "" };
     let mut code = String::new();
     for field in fields {
-        code.push_str(&doc(&rust_words(&field.description)));
+        code.push_str(&doc(&with_none(&field.description)));
         code.push_str(&schemars_description(&field.description));
         if !field.required && matches!(field.ty, Type::Array(_)) {
             code.push_str("#[cfg_attr(feature = \"schemars\", schemars(default))]\n");
@@ -78,7 +77,7 @@ fn response(text: &mut String, model: &Model, schema: &Schema, fields: &[Field])
     let debug = if secret { "" } else { " Debug," };
     let item = format!(
         "{}#[derive(Clone,{debug} PartialEq{eq})]\npub struct {} {{\n{}}}\n",
-        doc(&rust_words(&schema.description)),
+        doc(&with_none(&schema.description)),
         schema.name,
         indented(&code)
     );
@@ -110,11 +109,11 @@ fn request(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) 
         text,
         "{}#[derive(Clone, Debug, PartialEq{eq}, Serialize, Deserialize)]\n\
          #[cfg_attr(feature = \"schemars\", derive(schemars::JsonSchema))]\n#[non_exhaustive]\npub struct {} {{",
-        doc(&rust_words(&schema.description)),
+        doc(&with_none(&schema.description)),
         schema.name
     );
     for field in fields {
-        text.push_str(&doc(&rust_words(&field.description)));
+        text.push_str(&doc(&with_none(&field.description)));
         if !field.required {
             text.push_str("#[serde(default, skip_serializing_if = \"Option::is_none\")]\n");
         }
@@ -192,7 +191,7 @@ fn constructor_parameter(field: &Field) -> (String, String) {
 
 /// Emits the description of a JSON schema if it differs from that of the Rust field, which derived schemas use otherwise.
 fn schemars_description(text: &str) -> String {
-    if rust_words(text) == text {
+    if with_none(text) == text {
         return String::new();
     }
     format!("#[cfg_attr(feature = \"schemars\", schemars(description = {text:?}))]\n")
@@ -251,7 +250,7 @@ fn raw_object(text: &mut String, schema: &Schema, known: &[Field]) -> Result<(),
     }
     let item = format!(
         "{}pub struct {} {{\n{}}}\n",
-        doc(&rust_words(&schema.description)),
+        doc(&with_none(&schema.description)),
         schema.name,
         indented(&code)
     );
@@ -266,7 +265,7 @@ fn open_enum(text: &mut String, schema: &Schema, values: &[String]) {
     }
     let item = format!(
         "{}pub enum {} {{\n{}}}\n",
-        doc(&rust_words(&schema.description)),
+        doc(&with_none(&schema.description)),
         schema.name,
         indented(&variants)
     );
@@ -278,7 +277,7 @@ fn union(text: &mut String, schema: &Schema, variants: &[Type]) -> Result<(), St
         text,
         "{}#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]\n\
          #[cfg_attr(feature = \"schemars\", derive(schemars::JsonSchema))]\n#[serde(untagged)]\npub enum {} {{",
-        doc(&rust_words(&schema.description)),
+        doc(&with_none(&schema.description)),
         schema.name
     );
     let mut first = None;

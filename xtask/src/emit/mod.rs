@@ -11,6 +11,7 @@ mod routes;
 mod rust_text;
 #[cfg(test)]
 mod small;
+mod wording;
 
 use serde_json::Value;
 

@@ -21,20 +21,6 @@ pub fn pascal(name: &str) -> String {
         .collect()
 }
 
-/// Replaces the JSON words of a description with Rust's: an optional value is `None` rather than omitted or null.
-pub fn rust_words(text: &str) -> String {
-    [
-        ("that are omitted or null", "that are `None`"),
-        ("if omitted or null", "if `None`"),
-        ("omitted or null", "`None`"),
-        ("if omitted", "if `None`"),
-        ("if null", "if `None`"),
-        (" null", " `None`"),
-    ]
-    .iter()
-    .fold(text.to_owned(), |text, (json, rust)| text.replace(json, rust))
-}
-
 /// Formats text as a `///` doc comment.
 pub fn doc(text: &str) -> String {
     comment("///", text)

@@ -556,12 +556,12 @@ class Datasets(Bulk):
     ) -> Dataset:
         """Updates the name or description of a dataset.
 
-        Fields that are omitted or null remain unchanged.
+        Fields that are `None` remain unchanged.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
-            name: New name; unchanged if omitted or null. Limits: 5 to 50 characters.
-            description: New description; unchanged if omitted or null. Limits: at most 200 characters.
+            name: New name; unchanged if `None`. Limits: 5 to 50 characters.
+            description: New description; unchanged if `None`. Limits: at most 200 characters.
             options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
                 see `types.CallOptions`.
 
@@ -589,12 +589,12 @@ class Datasets(Bulk):
     ) -> Dataset:
         """Updates the name or description of a dataset.
 
-        Fields that are omitted or null remain unchanged.
+        Fields that are `None` remain unchanged.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
-            name: New name; unchanged if omitted or null. Limits: 5 to 50 characters.
-            description: New description; unchanged if omitted or null. Limits: at most 200 characters.
+            name: New name; unchanged if `None`. Limits: 5 to 50 characters.
+            description: New description; unchanged if `None`. Limits: at most 200 characters.
             options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
                 see `types.CallOptions`.
 

@@ -10,7 +10,8 @@ use std::fmt::Write;
 
 use checks::check;
 
-use super::rust_text::{self, doc, identifier, pascal, rust_words};
+use super::rust_text::{self, doc, identifier, pascal};
+use super::wording::with_none;
 use super::{Output, preamble};
 use crate::model::{Argument, Field, Kind, Listing, Location, Model, Operation, Response, Type};
 
@@ -235,7 +236,7 @@ fn method(model: &Model, operation: &Operation) -> Result<String, String> {
     let arguments = operation.arguments(model);
     let mut about = format!(
         "{}\n\nSends `{} {}`.\n",
-        rust_words(&operation.doc()),
+        with_none(&operation.doc()),
         operation.method,
         operation.path
     );
@@ -284,7 +285,7 @@ fn method(model: &Model, operation: &Operation) -> Result<String, String> {
 
 /// Describes an argument with its limits and default.
 fn argument_doc(field: &Field) -> String {
-    let mut text = rust_words(&field.description);
+    let mut text = with_none(&field.description);
     if let Some(limits) = field.limits.in_words() {
         let _ = write!(text, " Limits: {limits}.");
     }

@@ -7,6 +7,7 @@ use crate::model::{
 };
 
 use crate::emit::rust_text::pascal;
+use crate::emit::wording::with_none;
 
 /// The maximum line length.
 pub const WIDTH: usize = 120;
@@ -123,7 +124,7 @@ pub fn pager_doc(model: &Model, operation: &Operation, listing: &Listing) -> Vec
         "Args:".to_owned(),
     ];
     for Argument { field, .. } in listing_arguments(model, operation) {
-        lines.push(format!("    {}: {}", field.name, field.description));
+        lines.push(format!("    {}: {}", field.name, with_none(&field.description)));
     }
     if has_payload(model, &listing.item) {
         lines.push("    payload_type: Type to convert every payload to: a `TypedDict`, a dataclass or a pydantic model. Items are then `TypedRecord`s.".to_owned());
@@ -303,11 +304,12 @@ impl Style {
 
 /// Returns the docstring of a method, as lines that are not wrapped.
 pub fn method_doc(model: &Model, operation: &Operation, style: Style) -> Vec<String> {
-    let mut lines: Vec<String> = operation.doc().split('\n').map(str::to_owned).collect();
+    let mut lines: Vec<String> =
+        with_none(&operation.doc()).split('\n').map(str::to_owned).collect();
     lines.extend([String::new(), "Args:".to_owned()]);
     let (ids, others) = positional_arguments(model, operation);
     for Argument { field, .. } in ids.iter().chain(&others) {
-        let mut line = format!("    {}: {}", field.name, field.description);
+        let mut line = format!("    {}: {}", field.name, with_none(&field.description));
         if let Some(limits) = field.limits.in_words() {
             line.push_str(&format!(" Limits: {limits}."));
         }
