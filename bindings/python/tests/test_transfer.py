@@ -79,4 +79,5 @@ def test_downloads_keep_their_body() -> None:
         with mistral.files.download(file_id=file.id) as closed:
             assert next(iter(closed)) == b"0123456789"
         assert closed.is_closed
-        assert list(closed) == []
+        with pytest.raises(ValueError, match="closed before it was read completely"):
+            list(closed)

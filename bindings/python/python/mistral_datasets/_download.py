@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
+from mistral_datasets import errors
 from mistral_datasets._compat import Buffer, Self
 from mistral_datasets._native import Content
 
@@ -18,6 +20,9 @@ class Download:
     The body arrives once: completely with `read()`, in pieces with `read(size)` like a binary file, in chunks with
     `iter_bytes`, or in a file with `save`. All but `read()` use constant memory. Methods that end with `_async` are
     for asyncio. If you do not read a download completely, close it or use it in a `with` block.
+
+    Reading a download that was closed before its end raises `ValueError`, as for files. Reading on after an error of
+    this package raises the error again. An incomplete body is never returned as a complete one.
 
     A download can be passed to libraries that read binary files, such as `gzip.open`, `io.TextIOWrapper` and
     `pandas.read_json`. It cannot seek.
@@ -30,7 +35,7 @@ class Download:
         ...         target.write(chunk)
     """
 
-    __slots__ = ("_body", "_buffer", "_closed", "_content", "_ended")
+    __slots__ = ("_body", "_buffer", "_closed", "_content", "_ended", "_failure")
 
     def __init__(self, content: Content) -> None:
         self._content = content
@@ -38,6 +43,7 @@ class Download:
         self._buffer = b""
         self._ended = False
         self._closed = False
+        self._failure: errors.MistralError | None = None
 
     @property
     def length(self) -> int | None:
@@ -84,17 +90,22 @@ class Download:
         Raises:
             errors.ConnectionError: The connection was lost.
             errors.TimeoutError: No data arrived for too long.
+            ValueError: The download was closed before it was read completely.
         """
         if size is None or size < 0:
             if self._body is None:
-                self._body = b"".join(self.iter_bytes())
+                parts: list[bytes] = []
+                with self._restoring(parts):
+                    parts.extend(self.iter_bytes())
+                self._body = b"".join(parts)
             return self._body
-        parts: list[bytes] = []
-        while (missing := size - sum(map(len, parts))) > 0 and self._body is None:
-            chunk = self._take(missing) or self._keep(self._received(self._content.read()), missing)
-            if not chunk:
-                break
-            parts.append(chunk)
+        parts = []
+        with self._restoring(parts):
+            while (missing := size - sum(map(len, parts))) > 0 and self._body is None:
+                chunk = self._take(missing) or self._keep(self._next(), missing)
+                if not chunk:
+                    break
+                parts.append(chunk)
         return b"".join(parts)
 
     async def read_async(self, size: int | None = None, /) -> bytes:
@@ -107,17 +118,23 @@ class Download:
         Raises:
             errors.ConnectionError: The connection was lost.
             errors.TimeoutError: No data arrived for too long.
+            ValueError: The download was closed before it was read completely.
         """
         if size is None or size < 0:
             if self._body is None:
-                self._body = b"".join([chunk async for chunk in self.iter_bytes_async()])
+                parts: list[bytes] = []
+                with self._restoring(parts):
+                    async for chunk in self.iter_bytes_async():
+                        parts.append(chunk)
+                self._body = b"".join(parts)
             return self._body
-        parts: list[bytes] = []
-        while (missing := size - sum(map(len, parts))) > 0 and self._body is None:
-            chunk = self._take(missing) or self._keep(self._received(await self._content.read_async()), missing)
-            if not chunk:
-                break
-            parts.append(chunk)
+        parts = []
+        with self._restoring(parts):
+            while (missing := size - sum(map(len, parts))) > 0 and self._body is None:
+                chunk = self._take(missing) or self._keep(await self._next_async(), missing)
+                if not chunk:
+                    break
+                parts.append(chunk)
         return b"".join(parts)
 
     aread = read_async
@@ -128,7 +145,7 @@ class Download:
         if self._body is not None:
             return b""
         limit = size if size >= 0 else 1 << 30
-        return self._take(limit) or self._keep(self._received(self._content.read()), limit)
+        return self._take(limit) or self._keep(self._next(), limit)
 
     def readinto(self, buffer: Buffer, /) -> int:
         """Reads bytes into a writable buffer, as files do. Returns their number, which is 0 at the end."""
@@ -150,6 +167,7 @@ class Download:
             OSError: The file cannot be written.
             errors.ConnectionError: The connection was lost. An existing file is unchanged.
             errors.TimeoutError: No data arrived for too long. An existing file is unchanged.
+            ValueError: The download was closed before it was read completely. An existing file is unchanged.
 
         Example:
             >>> mistral.files.download(file_id=file_id).save("records.jsonl")
@@ -172,6 +190,7 @@ class Download:
             OSError: The file cannot be written.
             errors.ConnectionError: The connection was lost. An existing file is unchanged.
             errors.TimeoutError: No data arrived for too long. An existing file is unchanged.
+            ValueError: The download was closed before it was read completely. An existing file is unchanged.
 
         Example:
             >>> await (await mistral.files.download_async(file_id=file_id)).save_async("records.jsonl")
@@ -191,6 +210,7 @@ class Download:
         Raises:
             errors.ConnectionError: The connection was lost.
             errors.TimeoutError: No data arrived for too long.
+            ValueError: The download was closed before it was read completely.
         """
         chunker = _Chunker(chunk_size)
         if self._body is not None:
@@ -198,7 +218,7 @@ class Download:
         else:
             if rest := self._take(len(self._buffer)):
                 yield from chunker.split(rest)
-            while (chunk := self._received(self._content.read())) is not None:
+            while (chunk := self._next()) is not None:
                 yield from chunker.split(chunk)
         yield from chunker.rest()
 
@@ -211,6 +231,7 @@ class Download:
         Raises:
             errors.ConnectionError: The connection was lost.
             errors.TimeoutError: No data arrived for too long.
+            ValueError: The download was closed before it was read completely.
         """
         chunker = _Chunker(chunk_size)
         if self._body is not None:
@@ -220,7 +241,7 @@ class Download:
             if rest := self._take(len(self._buffer)):
                 for piece in chunker.split(rest):
                     yield piece
-            while (chunk := self._received(await self._content.read_async())) is not None:
+            while (chunk := await self._next_async()) is not None:
                 for piece in chunker.split(chunk):
                     yield piece
         for piece in chunker.rest():
@@ -229,10 +250,46 @@ class Download:
     aiter_bytes = iter_bytes_async
     """Alias of `iter_bytes_async`, as in httpx."""
 
+    def _next(self) -> bytes | None:
+        """Returns the next chunk, or `None` at the end."""
+        self._check()
+        try:
+            return self._received(self._content.read())
+        except errors.MistralError as error:
+            self._failure = error
+            raise
+
+    async def _next_async(self) -> bytes | None:
+        """Returns the next chunk, or `None` at the end."""
+        self._check()
+        try:
+            return self._received(await self._content.read_async())
+        except errors.MistralError as error:
+            self._failure = error
+            raise
+
+    def _check(self) -> None:
+        """Raises an exception if the rest of the body cannot be read."""
+        if self._failure is not None:
+            raise self._failure
+        if self._closed and not self._ended:
+            raise ValueError("the download was closed before it was read completely")
+
     def _received(self, chunk: bytes | None) -> bytes | None:
         if chunk is None:
+            # The native module returns `None` after `close` as well, also if another thread has just called it.
+            self._check()
             self._ended = True
         return chunk
+
+    @contextmanager
+    def _restoring(self, parts: list[bytes]) -> Generator[None, None, None]:
+        """Puts parts back into the buffer if a read is cancelled or fails, so that the next read starts with them."""
+        try:
+            yield
+        except BaseException:
+            self._buffer = b"".join(parts) + self._buffer
+            raise
 
     def _take(self, size: int) -> bytes:
         """Returns bytes that were received but not returned."""
@@ -249,6 +306,7 @@ class Download:
     def close(self) -> None:
         """Stops the download. Has no effect if it is already closed."""
         self._closed = True
+        self._buffer = b""
         self._content.close()
 
     async def close_async(self) -> None:
