@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import cached_property
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar, cast
 
 # Modules that are imported on first use are named in full in annotations, so that `typing.get_type_hints` finds them.
 import mistral_datasets
@@ -105,7 +105,7 @@ class Mistral:
         if ca_certificates is not None and not isinstance(ca_certificates, bytes):
             from pathlib import Path
 
-            ca_certificates = Path(ca_certificates).read_bytes()
+            ca_certificates = Path(_path("ca_certificates", ca_certificates, "bytes or a path")).read_bytes()
         client = Client({**options, "api_key": api_key}, proxy, ca_certificates)
         options.update(_given(proxy=proxy, ca_certificates=ca_certificates))
         self._initialize(client, options, has_explicit_key=api_key is not None)
@@ -146,6 +146,8 @@ class Mistral:
             ...     dataset = mistral.datasets.create(name="Refund requests", description="Tickets about refunds")
         """
         mistral = cls.__new__(cls)
+        if directory is not None:
+            _path("directory", directory, "a path")
         mistral._initialize(Client.local(directory), {}, has_explicit_key=True)
         return mistral
 
@@ -384,6 +386,17 @@ def from_native(client: Client) -> Mistral:
     mistral = Mistral.__new__(Mistral)
     mistral._initialize(client, {}, has_explicit_key=True)  # pyright: ignore[reportPrivateUsage]
     return mistral
+
+
+def _path(argument: str, value: str | PathLike[str], expected: str) -> str | PathLike[str]:
+    """Returns a path.
+
+    Raises:
+        TypeError: The value has another type.
+    """
+    if not isinstance(cast("object", value), (str, PathLike)):
+        raise TypeError(f"{argument}: expected {expected}, found {type(value).__name__}")
+    return value
 
 
 def _given(**options: object) -> dict[str, object]:

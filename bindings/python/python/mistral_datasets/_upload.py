@@ -38,7 +38,8 @@ def parts(file: Any) -> tuple[str, object, str | None]:
         return _checked(fields["file_name"], fields["content"], fields.get("content_type"))
     if isinstance(file, (str, os.PathLike)):
         path = Path(cast("str | os.PathLike[str]", file))
-        return path.name, _Source(path), None
+        # `FileIO` would show a `Path` as `PosixPath(…)` in its error message.
+        return path.name, _Source(os.fspath(path)), None
     if isinstance(file, (bytes, bytearray, memoryview)):
         return _NAME, cast("object", file), None
     if isinstance(file, tuple):
