@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -122,6 +124,12 @@ def test_previews_escape_what_could_deceive() -> None:
     role = as_html(payload({"role": "<b>\u202e", "content": ""}).preview())
     assert "<b>" not in role
     assert "\u202e" not in role
+
+
+def test_modules_are_completed_before_they_are_imported() -> None:
+    code = "import mistral_datasets; print(*dir(mistral_datasets))"
+    names = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {"Mistral", "enums", "errors", "models", "resources", "testing", "types"} <= set(names)
 
 
 def test_a_session() -> None:

@@ -20,10 +20,19 @@ from mistral_datasets._options import RetryPolicy
 __all__ = ["Mistral", "RetryPolicy", "__version__", "errors", "models"]
 
 
+_LAZY_MODULES = ("enums", "resources", "testing", "types")
+"""Public modules that are imported on first access."""
+
+
 def __getattr__(name: str) -> object:
     """Imports a module on first access."""
-    if name in ("enums", "resources", "testing", "types"):
+    if name in _LAZY_MODULES:
         import importlib
 
         return importlib.import_module(f"mistral_datasets.{name}")
     raise AttributeError(f"module 'mistral_datasets' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """Lists the modules that have not been imported yet too, for tab completion."""
+    return sorted({*globals(), *_LAZY_MODULES})
