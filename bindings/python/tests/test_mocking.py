@@ -67,3 +67,25 @@ def test_autospec_checks_arguments_and_awaits_async_methods() -> None:
         datasets.list(1)
     with pytest.raises(TypeError, match="missing a required argument: 'dataset_record_id'"):
         mock.create_autospec(Records, instance=True).fetch()
+
+
+def test_autospec_of_a_client_has_its_resources() -> None:
+    mistral = mock.create_autospec(Mistral, instance=True)
+    mistral.datasets.fetch.return_value = "a dataset"
+    assert mistral.datasets.fetch(dataset_id="d") == "a dataset"
+    mistral.datasets.records.fetch(dataset_record_id="r")
+    mock.create_autospec(Datasets, instance=True).records.fetch(dataset_record_id="r")
+
+
+def test_resources_can_be_assigned_and_restored(mistral: Mistral) -> None:
+    datasets = mistral.datasets
+    assert mistral.datasets is datasets
+    with mock.patch.object(mistral, "datasets") as replaced:
+        assert mistral.datasets is replaced
+    assert mistral.datasets is datasets
+    with mock.patch.object(mistral, "files") as replaced:
+        assert mistral.files is replaced
+    assert isinstance(mistral.files, Files)
+    fresh = Mistral("k", server_url=UNREACHABLE)
+    with pytest.raises(AttributeError, match="datasets"):
+        del fresh.datasets

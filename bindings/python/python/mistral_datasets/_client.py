@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import timedelta
-from functools import cached_property
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar, cast
@@ -15,6 +14,7 @@ import mistral_datasets
 from mistral_datasets._compat import Self, Unpack
 from mistral_datasets._native import Client
 from mistral_datasets._options import RetryPolicy
+from mistral_datasets._resource import resource_property
 
 if TYPE_CHECKING:
     import mistral_datasets.resources
@@ -215,14 +215,14 @@ class Mistral:
         )
         return other
 
-    @cached_property
+    @resource_property
     def datasets(self) -> mistral_datasets.resources.Datasets:
         """Datasets, records, imports, exports and tasks."""
         from mistral_datasets.resources import Datasets
 
         return Datasets(self._client)
 
-    @cached_property
+    @resource_property
     def files(self) -> mistral_datasets.resources.Files:
         """Uploaded files, from which records can be imported."""
         from mistral_datasets.resources import Files

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from functools import cached_property
 from typing import overload
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from mistral_datasets import _native
 from mistral_datasets._bulk import Bulk
 from mistral_datasets._call_options import CallOptions
 from mistral_datasets._compat import Unpack
+from mistral_datasets._resource import resource_property
 from mistral_datasets._typed import P
 from mistral_datasets.enums import RecordSource
 from mistral_datasets.models import (
@@ -344,7 +344,7 @@ class Datasets(Bulk):
         self._client = client
         self._native = _native.Datasets(client)
 
-    @cached_property
+    @resource_property
     def records(self) -> Records:
         """Operations of `datasets.records`."""
         return Records(self._client)

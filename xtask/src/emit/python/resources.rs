@@ -34,7 +34,6 @@ pub fn emit(model: &Model) -> Result<String, String> {
     // Imported at run time, so that `typing.get_type_hints` works.
     import(&mut text, "collections.abc", &["Iterable", "Mapping"]);
     import(&mut text, "datetime", &["timedelta"]);
-    import(&mut text, "functools", &["cached_property"]);
     import(&mut text, "typing", &["overload"]);
     import(&mut text, "uuid", &["UUID"]);
     text.push_str("\nfrom mistral_datasets import _native\n");
@@ -46,6 +45,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
     text.push_str(
         "from mistral_datasets._call_options import CallOptions\nfrom mistral_datasets._compat import Unpack\n",
     );
+    import(&mut text, "mistral_datasets._resource", &["resource_property"]);
     import(&mut text, "mistral_datasets._typed", &["P"]);
     let (enums, types) = own_imports(model, &classes);
     text.push_str(&enums);
@@ -96,7 +96,7 @@ fn resource(model: &Model, group: &str) -> Result<String, String> {
     for child in children(model, Some(group)) {
         let _ = write!(
             text,
-            "\n    @cached_property\n    def {}(self) -> {}:\n{}        return {1}(self._client)\n",
+            "\n    @resource_property\n    def {}(self) -> {}:\n{}        return {1}(self._client)\n",
             module(child),
             class(child),
             docstring(&[format!("Operations of `{child}`.")], 8)

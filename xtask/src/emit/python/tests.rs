@@ -51,7 +51,7 @@ fn child_groups_are_attributes_of_their_parent() {
     assert_holds(
         &text(&outputs, "resources.py"),
         &[
-            "    @cached_property\n    def parts(self) -> Parts:",
+            "    @resource_property\n    def parts(self) -> Parts:",
             "        return Parts(self._client)\n",
         ],
     );
