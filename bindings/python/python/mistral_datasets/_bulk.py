@@ -424,7 +424,8 @@ class Bulk:
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
-            payload_type: Type to convert every payload to: a `TypedDict`, a dataclass or a pydantic model.
+            payload_type: Type to convert every payload to: a `TypedDict`, a dataclass, an attrs class, a msgspec Struct
+                or a pydantic model.
             options: Options of the requests: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
                 see `types.CallOptions`.
 

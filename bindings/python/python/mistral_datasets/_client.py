@@ -54,7 +54,7 @@ class Mistral:
         deadline_ms: `deadline` in milliseconds.
         retries: `retry`, `max_retries`, or a `RetryConfig` of the official SDK.
         http_headers: The same as `headers`.
-        official: No further argument is accepted. The error for one of the official SDK says what to use instead.
+        official: Not accepted. For an argument of the official SDK, the error names the replacement.
 
     Raises:
         errors.ConfigurationError: There is no API key, or an argument is invalid.
@@ -309,6 +309,10 @@ class Mistral:
             errors.ValidationError: The URL is not an HTTP or HTTPS URL.
             errors.PermissionError: The URL has expired. Request a new one.
             errors.NotFoundError: The file no longer exists. Request a new URL.
+
+        Example:
+            >>> url = mistral.files.get_signed_url(file_id=file_id).url
+            >>> mistral.open_link(url).save("records.jsonl")
         """
         return self._client.open_link(url, options)
 
@@ -328,6 +332,10 @@ class Mistral:
             errors.ValidationError: The URL is not an HTTP or HTTPS URL.
             errors.PermissionError: The URL has expired. Request a new one.
             errors.NotFoundError: The file no longer exists. Request a new URL.
+
+        Example:
+            >>> url = (await mistral.files.get_signed_url_async(file_id=file_id)).url
+            >>> await (await mistral.open_link_async(url)).save_async("records.jsonl")
         """
         return await self._client.open_link_async(url, options)
 

@@ -757,8 +757,8 @@ class Datasets(Bulk):
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
-            payload_type: Type to convert every payload to: a `TypedDict`, a dataclass or a pydantic model. Items are
-                then `TypedRecord`s.
+            payload_type: Type to convert every payload to: a `TypedDict`, a dataclass, an attrs class, a msgspec Struct
+                or a pydantic model. Items are then `TypedRecord`s.
             page_size: Number of items per page. Limits: 1 to 100. Default: 100.
             prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
                 Limits: 1 to 64. Default: 8.

@@ -166,15 +166,15 @@ class ToolCall(_ToolCall, total=False):
     """A call of a tool by an assistant."""
 
     id: str
-    """ID of the call, to which the tool's message refers."""
+    """ID of the call. The tool message has the same ID as `tool_call_id`."""
     type: str
     """Type of the tool, such as `function`."""
     index: int
-    """Position among the calls of the message."""
+    """Index of the call in the message."""
 
 
 class TextPart(TypedDict):
-    """A text among the parts of a message."""
+    """Text part of a message."""
 
     type: Literal["text"]
     text: str
@@ -182,7 +182,7 @@ class TextPart(TypedDict):
 
 
 class ImagePart(TypedDict):
-    """An image among the parts of a message."""
+    """Image part of a message."""
 
     type: Literal["image_url"]
     image_url: str | dict[str, JSON]
@@ -190,15 +190,15 @@ class ImagePart(TypedDict):
 
 
 class AudioPart(TypedDict):
-    """A recording among the parts of a message."""
+    """Audio part of a message."""
 
     type: Literal["input_audio"]
     input_audio: str | dict[str, JSON]
-    """The recording, base64-encoded."""
+    """The audio data, base64-encoded."""
 
 
 class DocumentPart(TypedDict):
-    """A document among the parts of a message."""
+    """Document part of a message."""
 
     type: Literal["document_url"]
     document_url: str
@@ -222,7 +222,7 @@ class UserMessage(TypedDict):
 
     role: Literal["user"]
     content: str | list[ContentPart]
-    """What the user said."""
+    """Content of the message."""
 
 
 class _AssistantMessage(TypedDict):
@@ -230,10 +230,10 @@ class _AssistantMessage(TypedDict):
 
 
 class AssistantMessage(_AssistantMessage, total=False):
-    """A message of the assistant, with a text, tool calls, or both."""
+    """A message of the assistant, with content, tool calls, or both."""
 
     content: str | list[ContentPart] | None
-    """What the assistant said."""
+    """Content of the message, if it has any."""
     tool_calls: list[ToolCall] | None
     """Tools that the assistant calls."""
     prefix: bool

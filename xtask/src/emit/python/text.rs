@@ -127,7 +127,7 @@ pub fn pager_doc(model: &Model, operation: &Operation, listing: &Listing) -> Vec
         lines.push(format!("    {}: {}", field.name, with_none(&field.description)));
     }
     if has_payload(model, &listing.item) {
-        lines.push("    payload_type: Type to convert every payload to: a `TypedDict`, a dataclass or a pydantic model. Items are then `TypedRecord`s.".to_owned());
+        lines.push("    payload_type: Type to convert every payload to: a `TypedDict`, a dataclass, an attrs class, a msgspec Struct or a pydantic model. Items are then `TypedRecord`s.".to_owned());
     }
     lines.extend(
         [
