@@ -640,12 +640,44 @@ open_enum! {
         CampaignNotFound = "CAMPAIGN_NOT_FOUND",
         /// `CAMPAIGN_NO_MATCHING_EVENTS`.
         CampaignNoMatchingEvents = "CAMPAIGN_NO_MATCHING_EVENTS",
+        /// `JUDGE_NOT_FOUND`.
+        JudgeNotFound = "JUDGE_NOT_FOUND",
+        /// `JUDGE_NAME_ALREADY_EXISTS`.
+        JudgeNameAlreadyExists = "JUDGE_NAME_ALREADY_EXISTS",
+        /// `JUDGE_DID_NOT_CHANGE`.
+        JudgeDidNotChange = "JUDGE_DID_NOT_CHANGE",
+        /// `JUDGE_ALREADY_HAS_NEW_VERSION`.
+        JudgeAlreadyHasNewVersion = "JUDGE_ALREADY_HAS_NEW_VERSION",
+        /// `JUDGE_USED_IN_CAMPAIGN_CANNOT_BE_UPDATED`.
+        JudgeUsedInCampaignCannotBeUpdated = "JUDGE_USED_IN_CAMPAIGN_CANNOT_BE_UPDATED",
         /// `JUDGE_CONVERSATION_FORMAT_ERROR`.
         JudgeConversationFormatError = "JUDGE_CONVERSATION_FORMAT_ERROR",
         /// `JUDGE_MISTRAL_API_ERROR`.
         JudgeMistralApiError = "JUDGE_MISTRAL_API_ERROR",
         /// `JUDGE_MISTRAL_API_TIMEOUT`.
         JudgeMistralApiTimeout = "JUDGE_MISTRAL_API_TIMEOUT",
+        /// `TEMPLATE_ERROR`.
+        TemplateError = "TEMPLATE_ERROR",
+        /// `TEMPLATE_SYNTAX_ERROR`.
+        TemplateSyntaxError = "TEMPLATE_SYNTAX_ERROR",
+        /// `FIELDS_BAD_REQUEST`.
+        FieldsBadRequest = "FIELDS_BAD_REQUEST",
+        /// `FIELDS_NOT_FOUND`.
+        FieldsNotFound = "FIELDS_NOT_FOUND",
+        /// `SEARCH_BAD_REQUEST`.
+        SearchBadRequest = "SEARCH_BAD_REQUEST",
+        /// `SEARCH_NOT_FOUND`.
+        SearchNotFound = "SEARCH_NOT_FOUND",
+        /// `SEARCH_FILTER_TO_SQL_CONVERSION_ERROR`.
+        SearchFilterToSqlConversionError = "SEARCH_FILTER_TO_SQL_CONVERSION_ERROR",
+        /// `SEARCH_SERVICE_UNAVAILABLE`.
+        SearchServiceUnavailable = "SEARCH_SERVICE_UNAVAILABLE",
+        /// `TRACES_FILTER_QUERY_PARSE_ERROR`.
+        TracesFilterQueryParseError = "TRACES_FILTER_QUERY_PARSE_ERROR",
+        /// `TRACE_NOT_FOUND`.
+        TraceNotFound = "TRACE_NOT_FOUND",
+        /// `SPAN_NOT_FOUND`.
+        SpanNotFound = "SPAN_NOT_FOUND",
         /// `DATABASE_ERROR`.
         DatabaseError = "DATABASE_ERROR",
         /// `DATABASE_TIMEOUT`.
