@@ -66,10 +66,10 @@ struct Source {
     /// Import a file that was uploaded earlier
     #[arg(long, value_name = "ID")]
     file_id: Option<String>,
-    /// Import the events of a campaign
-    #[arg(long, value_name = "ID")]
+    /// Import the events of a campaign, given its ID or name, with the answers of its judge
+    #[arg(long, value_name = "CAMPAIGN")]
     campaign: Option<String>,
-    /// Import chat completion events from the explorer
+    /// Import chat completion events; `-` reads the IDs from standard input, one per line
     #[arg(long, value_name = "ID", num_args = 1..)]
     events: Option<Vec<String>>,
     /// Import conversations from the playground
@@ -78,6 +78,15 @@ struct Source {
     /// Copy records from other datasets
     #[arg(long, value_name = "ID", num_args = 1..)]
     records: Option<Vec<String>>,
+    /// Import spans, given the IDs of trace and span
+    #[arg(long, value_name = "TRACE:SPAN", num_args = 1.., value_parser = spans::parse_reference)]
+    spans: Option<Vec<TelemetrySpanReference>>,
+    /// Import the model calls of traces
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    traces: Option<Vec<String>>,
+    /// Import all spans that match a search expression, such as `operation_name = 'chat'`
+    #[arg(long, value_name = "EXPRESSION")]
+    search: Option<String>,
 }
 
 impl Import {

@@ -36,7 +36,7 @@ impl Bar {
         let bar = self.0.clone();
         let mut current = ("", "");
         move |progress| {
-            let counts_records = matches!(progress.phase, "send" | "import");
+            let counts_records = matches!(progress.phase, "send" | "import" | "judge");
             let (position, total) = if counts_records {
                 (progress.records, progress.total_records)
             } else {

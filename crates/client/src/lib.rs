@@ -66,7 +66,7 @@
 // 4. client: runs one call with its deadline and cancellation
 // 5. pager, task: paging through a listing, waiting for a task
 // 6. calls (generated): resource handles and one call type per operation
-// 7. files, bulk, export: uploads, downloads and calls that send many requests
+// 7. files, bulk, export, judging: uploads, downloads and calls that send many requests
 // 8. datasets: the hand-written methods of the `datasets` handle
 // 9. local, testing: clients with a server in the process
 
@@ -94,6 +94,7 @@ pub mod calls;
 mod bulk;
 mod export;
 mod files;
+mod judging;
 
 mod datasets;
 
@@ -110,13 +111,14 @@ pub use client::Client;
 pub use compression::Compression;
 pub use config::{ClientBuilder, Options, RetryPolicy};
 pub use error::{
-    CreateReport, Error, ErrorKind, ImportReport, ImportedFile, InvalidLine, Outcome, Report,
-    UnknownFile,
+    AnswerSummary, CreateReport, Error, ErrorKind, ImportReport, ImportedFile, InvalidLine,
+    JudgingFailure, JudgingReport, Outcome, Report, ScoreSummary, UnknownFile,
 };
 pub use export::{Export, ExportReport, ExportedLines, ExportedRecord, ExportedRecords};
 #[doc(hidden)]
 pub use files::AtomicFile;
 pub use files::{Download, Upload, UploadFile};
+pub use judging::RunJudge;
 #[cfg(feature = "local")]
 pub use local::LocalData;
 pub use mistral_datasets_types::{self as types, Extra, RawJson};

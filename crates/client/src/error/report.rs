@@ -8,6 +8,7 @@ use mistral_datasets_types::ImportTask;
 use uuid::Uuid;
 
 use super::Error;
+use super::judging_report::JudgingReport;
 use super::unknown_key_counts::UnknownKeyCounts;
 use crate::strategy::Strategy;
 
@@ -18,6 +19,8 @@ pub enum Report {
     Create(CreateReport),
     /// The report of [`import_jsonl`](crate::calls::Datasets::import_jsonl).
     Import(ImportReport),
+    /// The report of [`Judges::run`](crate::calls::Judges::run).
+    Judging(JudgingReport),
 }
 
 /// The outcome of one record.
