@@ -20,10 +20,11 @@ pub fn emit(model: &Model) -> Result<String, String> {
             Kind::Object { .. } if is_multipart(schema) => {}
             Kind::Object { fields } => match schema.role {
                 Role::Response => response(&mut text, model, schema, fields),
-                Role::Request => request(&mut text, model, schema, fields),
+                Role::Both | Role::Request => request(&mut text, model, schema, fields),
             },
             Kind::FreeObject { known } => raw_object(&mut text, schema, known)?,
             Kind::OpenEnum { values } => open_enum(&mut text, schema, values),
+            Kind::ObjectUnion { .. } => return Err(format!("{}: unions of objects", schema.name)),
             Kind::Union { variants } => union(&mut text, schema, variants)?,
         }
     }

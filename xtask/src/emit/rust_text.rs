@@ -77,8 +77,10 @@ pub fn value_type(ty: &Type) -> String {
         Type::Integer => "i64".to_owned(),
         Type::Number => "f64".to_owned(),
         Type::Boolean => "bool".to_owned(),
-        Type::FreeObject => "RawJson".to_owned(),
+        Type::FreeObject | Type::Json => "RawJson".to_owned(),
         Type::Array(items) => format!("Vec<{}>", value_type(items)),
+        Type::Map(values) => format!("BTreeMap<String, {}>", value_type(values)),
+        Type::Nullable(ty) => format!("Option<{}>", value_type(ty)),
         Type::Named(name) => name.clone(),
     }
 }

@@ -221,9 +221,11 @@ fn shape(model: &Model, ty: &Type) -> Shape {
         Type::Named(name) => match model.schema(name).kind {
             Kind::FreeObject { .. } => Shape::Object,
             Kind::OpenEnum { .. } => Shape::Enum(name.clone()),
-            Kind::Object { .. } | Kind::Union { .. } => Shape::Unknown,
+            Kind::Object { .. } | Kind::Union { .. } | Kind::ObjectUnion { .. } => Shape::Unknown,
         },
-        Type::DateTime | Type::Binary => Shape::Unknown,
+        Type::DateTime | Type::Binary | Type::Json | Type::Map(_) | Type::Nullable(_) => {
+            Shape::Unknown
+        }
     }
 }
 
@@ -351,7 +353,7 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
 
 /// Returns the additional methods of a call: `pager` for listings, `wait` and `handle` for calls that start a task.
 fn extra_methods(model: &Model, operation: &Operation) -> Result<String, String> {
-    if let Some(Listing { page_field, item }) = model.listing(operation) {
+    if let Some(Listing { page_field, item, .. }) = model.listing(operation) {
         let about = doc(
             "Returns a pager over all items, starting at this call's page. Default page size: 100.",
         );
