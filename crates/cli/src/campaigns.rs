@@ -2,8 +2,9 @@
 
 use clap::Subcommand;
 use mistral_datasets::Client;
-use mistral_datasets::types::{Campaign, ChatCompletionEventPreview};
-use serde_json::{Map, Value};
+use mistral_datasets::types::{Campaign, ChatCompletionEventPreview, TaskStatus};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::error::CliError;
 use crate::filter::FilterOptions;
@@ -88,7 +89,7 @@ impl Campaigns {
                 let campaign = call.await?;
                 output.print_outcome(&campaign, output::object)?;
                 if wait {
-                    return wait_and_print(client, campaign.id, &wait_options, output).await;
+                    self::wait(client, campaign.id, &wait_options, output).await?;
                 }
                 Ok(())
             }
@@ -112,6 +113,11 @@ impl Campaigns {
                 let response = campaigns.fetch_status(campaign.id).await?;
                 output.print(&response, |response| response.status.to_string())
             }
+            Self::Wait { campaign, wait_options } => {
+                let campaign = campaigns.find(&campaign).await?;
+                let status = self::wait(client, campaign.id, &wait_options, output).await?;
+                output.print(&json!({ "status": status }), |_| status.to_string())
+            }
             Self::Events { campaign, page } => {
                 let campaign = campaigns.find(&campaign).await?;
                 let list = campaigns.list_events(campaign.id);
@@ -133,6 +139,18 @@ impl Campaigns {
             }
         }
     }
+}
+
+/// Waits until a campaign has finished.
+async fn wait(
+    client: &Client,
+    campaign: Uuid,
+    options: &WaitOptions,
+    output: Output,
+) -> Result<TaskStatus, CliError> {
+    let bar = output.progress_bar();
+    let call = client.campaigns().wait(campaign).timeout(options.timeout());
+    Ok(call.on_progress(bar.status_callback()).await?)
 }
 
 /// The column headings of a listing.

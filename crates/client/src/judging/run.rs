@@ -47,7 +47,7 @@ pub struct RunJudge {
 }
 
 impl RunJudge {
-    pub(super) fn new(client: Client, judge: String, dataset_id: String) -> Self {
+    pub(crate) fn new(client: Client, judge: String, dataset_id: String) -> Self {
         Self {
             client,
             judge,
