@@ -203,10 +203,11 @@ fn key_counts(counts: &BTreeMap<String, u64>) -> HashMap<String, f64> {
 /// The report of either bulk call.
 pub type NativeReport = Either<NativeCreateReport, NativeImportReport>;
 
-/// Wraps the report that an error carries.
-pub fn native_report(report: &Report) -> NativeReport {
+/// Wraps the report that an error carries. Node.js has no calls with other reports.
+pub fn native_report(report: &Report) -> Option<NativeReport> {
     match report.clone() {
-        Report::Create(report) => Either::A(NativeCreateReport { report }),
-        Report::Import(report) => Either::B(NativeImportReport { report }),
+        Report::Create(report) => Some(Either::A(NativeCreateReport { report })),
+        Report::Import(report) => Some(Either::B(NativeImportReport { report })),
+        Report::Judging(_) => None,
     }
 }

@@ -99,7 +99,13 @@ impl Events {
                 let response = call.page_size(feed.page_size).cursor(feed.cursor).await?;
                 output.print(&response, |response| {
                     let page = &response.completion_events;
-                    pagination::feed(&headings, &page.results, row, page.next.as_deref().or(page.cursor.as_deref()), NOUN)
+                    pagination::feed(
+                        &headings,
+                        &page.results,
+                        row,
+                        page.next.as_deref().or(page.cursor.as_deref()),
+                        NOUN,
+                    )
                 })
             }
             Self::Ids { filter } => {
@@ -161,16 +167,15 @@ fn row(event: &ChatCompletionEventPreview, fields: &[String]) -> Vec<String> {
     ];
     let values: Map<String, Value> = event.extra_fields.parse().unwrap_or_default();
     cells.extend(fields.iter().map(|field| {
-        values.get(field).map_or_else(String::new, |value| {
-            output::shortened(&output::value(value))
-        })
+        values.get(field).map_or_else(String::new, |value| output::shortened(&output::value(value)))
     }));
     cells
 }
 
 fn fields_text(response: &ListChatCompletionFieldsResponse) -> String {
     let rows = response.field_definitions.iter().map(|field| {
-        let operators: Vec<_> = field.supported_operators.iter().map(|name| name.as_str()).collect();
+        let operators: Vec<_> =
+            field.supported_operators.iter().map(|name| name.as_str()).collect();
         [field.name.clone(), field.r#type.to_string(), operators.join(" ")]
     });
     output::table(["field", "type", "operators"], rows)

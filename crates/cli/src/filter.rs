@@ -1,6 +1,5 @@
 //! The options that filter chat completion events.
 
-
 use clap::Args;
 use mistral_datasets::types::FilterPayload;
 use serde_json::{Value, json};
@@ -58,9 +57,9 @@ impl FilterOptions {
     pub fn payload(&self) -> Result<FilterPayload, CliError> {
         let mut filters = self.conditions.clone();
         for (operator, time) in [("gte", self.time.from), ("lt", self.time.to)] {
-            filters.extend(time.map(|time| {
-                json!({"field": TIME_FIELD, "op": operator, "value": time.to_rfc3339()})
-            }));
+            filters.extend(time.map(
+                |time| json!({"field": TIME_FIELD, "op": operator, "value": time.to_rfc3339()}),
+            ));
         }
         if let Some(filter) = &self.filter {
             let filter = read_json("--filter", filter)?;

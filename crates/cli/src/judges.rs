@@ -12,8 +12,8 @@ use crate::known_values::one_of;
 use crate::output::{self, Output};
 use crate::pagination::{self, PageOptions};
 use crate::text_argument::read_json;
-pub use definition::JudgeChoice;
 use definition::DefinitionOptions;
+pub use definition::JudgeChoice;
 use run::Run;
 
 /// Manage judges, and judge records and conversations

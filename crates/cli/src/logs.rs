@@ -49,12 +49,19 @@ impl Logs {
                     .to(time.to);
                 if feed.prints_pages() {
                     let pager = feed.limited(call.pager());
-                    return pagination::print_feed(pager, output, &HEADINGS, row, "log record").await;
+                    return pagination::print_feed(pager, output, &HEADINGS, row, "log record")
+                        .await;
                 }
                 let response = call.page_size(feed.page_size).cursor(feed.cursor).await?;
                 output.print(&response, |response| {
                     let page = &response.logs;
-                    pagination::feed(&HEADINGS, &page.results, row, page.next.as_deref().or(page.cursor.as_deref()), "log record")
+                    pagination::feed(
+                        &HEADINGS,
+                        &page.results,
+                        row,
+                        page.next.as_deref().or(page.cursor.as_deref()),
+                        "log record",
+                    )
                 })
             }
             Self::Fields => output.print(&logs.list().await?, |response| {
@@ -62,7 +69,8 @@ impl Logs {
             }),
             Self::Options { field, time } => {
                 let call = logs.fetch_options(field).from(time.from).to(time.to);
-                output.print(&call.await?, |response| telemetry::options(response.options.as_deref()))
+                output
+                    .print(&call.await?, |response| telemetry::options(response.options.as_deref()))
             }
         }
     }

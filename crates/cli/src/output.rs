@@ -294,7 +294,9 @@ mod tests {
 
     #[test]
     fn numbers_and_durations_are_short() {
-        for (value, text) in [(0.0, "0"), (-0.00001, "0"), (1.5, "1.5"), (100.0, "100"), (2.0 / 3.0, "0.6667")] {
+        for (value, text) in
+            [(0.0, "0"), (-0.00001, "0"), (1.5, "1.5"), (100.0, "100"), (2.0 / 3.0, "0.6667")]
+        {
             assert_eq!(number(value), text);
         }
         assert_eq!(nanoseconds(1_250_000_000), "1.25 s");
@@ -304,6 +306,9 @@ mod tests {
     #[test]
     fn empty_fields_are_omitted() {
         let span = json!({"name": "chat", "agent": "", "tags": [], "usage": 0, "parent": null});
-        assert_eq!(object(&span).split_whitespace().collect::<Vec<_>>(), ["name", "chat", "usage", "0"]);
+        assert_eq!(
+            object(&span).split_whitespace().collect::<Vec<_>>(),
+            ["name", "chat", "usage", "0"]
+        );
     }
 }

@@ -3,8 +3,8 @@
 mod add;
 
 use clap::Subcommand;
-use mistral_datasets::types::DatasetRecord;
 use mistral_datasets::Client;
+use mistral_datasets::types::DatasetRecord;
 
 use crate::error::CliError;
 use crate::judges::{self, JudgeChoice};

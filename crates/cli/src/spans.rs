@@ -6,7 +6,7 @@ use clap::Subcommand;
 use mistral_datasets::Client;
 
 use crate::error::CliError;
-use crate::output::{self, Output};
+use crate::output::Output;
 use crate::pagination::{self, FeedOptions};
 use crate::telemetry::{self, AggregateOptions, SearchOptions, with_options};
 use crate::time_range::TimeRange;
@@ -45,7 +45,8 @@ impl Spans {
         match self {
             Self::Search { search, feed } => {
                 let SearchOptions { search, time } = search;
-                let call = spans.search_spans().search_expression(search).from(time.from).to(time.to);
+                let call =
+                    spans.search_spans().search_expression(search).from(time.from).to(time.to);
                 let (headings, row) = (telemetry::SPAN_HEADINGS, telemetry::span_row);
                 if feed.prints_pages() {
                     let pager = feed.limited(call.pager());
@@ -54,7 +55,13 @@ impl Spans {
                 let response = call.page_size(feed.page_size).cursor(feed.cursor).await?;
                 output.print(&response, |response| {
                     let page = &response.spans;
-                    pagination::feed(&headings, &page.results, row, page.next.as_deref().or(page.cursor.as_deref()), "span")
+                    pagination::feed(
+                        &headings,
+                        &page.results,
+                        row,
+                        page.next.as_deref().or(page.cursor.as_deref()),
+                        "span",
+                    )
                 })
             }
             Self::Aggregate(options) => {
@@ -66,7 +73,8 @@ impl Spans {
             }),
             Self::Options { field, time } => {
                 let call = spans.fetch_span_field_options(field).from(time.from).to(time.to);
-                output.print(&call.await?, |response| telemetry::options(response.options.as_deref()))
+                output
+                    .print(&call.await?, |response| telemetry::options(response.options.as_deref()))
             }
             Self::Evaluations(command) => command.run(&spans, output).await,
         }

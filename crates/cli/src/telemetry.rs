@@ -112,7 +112,7 @@ pub fn aggregation(result: &Aggregation) -> String {
         let value = |name: &&String| dimensions.get(*name).map_or_else(String::new, output::value);
         let metric = row.metric_value.map_or_else(|| "-".to_owned(), output::number);
         let time = has_time.then_some(time);
-        time.into_iter().chain(names.iter().map(value)).chain([metric]).collect()
+        time.into_iter().chain(names.iter().map(value)).chain([metric]).collect::<Vec<_>>()
     });
     output::columns(&headings, rows)
 }
@@ -145,7 +145,8 @@ pub fn span_row(span: &GetSpan) -> [String; 7] {
 /// Formats the fields of searches, with their operators.
 pub fn fields(fields: &[OtelFieldDefinition]) -> String {
     let rows = fields.iter().map(|field| {
-        let operators: Vec<_> = field.supported_operators.iter().map(|name| name.as_str()).collect();
+        let operators: Vec<_> =
+            field.supported_operators.iter().map(|name| name.as_str()).collect();
         [field.name.clone(), field.r#type.to_string(), operators.join(" ")]
     });
     output::table(["field", "type", "operators"], rows)

@@ -73,7 +73,13 @@ impl Traces {
                 let response = call.page_size(feed.page_size).cursor(feed.cursor).await?;
                 output.print(&response, |response| {
                     let page = &response.traces;
-                    pagination::feed(&HEADINGS, &page.results, row, page.next.as_deref().or(page.cursor.as_deref()), "trace")
+                    pagination::feed(
+                        &HEADINGS,
+                        &page.results,
+                        row,
+                        page.next.as_deref().or(page.cursor.as_deref()),
+                        "trace",
+                    )
                 })
             }
             Self::Get { trace } => {
@@ -89,7 +95,13 @@ impl Traces {
                 let response = call.page_size(feed.page_size).cursor(feed.cursor).await?;
                 output.print(&response, |response| {
                     let page = &response.spans;
-                    pagination::feed(&headings, &page.results, row, page.next.as_deref().or(page.cursor.as_deref()), "span")
+                    pagination::feed(
+                        &headings,
+                        &page.results,
+                        row,
+                        page.next.as_deref().or(page.cursor.as_deref()),
+                        "span",
+                    )
                 })
             }
             Self::Span { trace, span, time } => {
@@ -105,7 +117,8 @@ impl Traces {
             }),
             Self::Options { field, time } => {
                 let call = traces.fetch_options(field).from(time.from).to(time.to);
-                output.print(&call.await?, |response| telemetry::options(response.options.as_deref()))
+                output
+                    .print(&call.await?, |response| telemetry::options(response.options.as_deref()))
             }
         }
     }

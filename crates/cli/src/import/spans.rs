@@ -13,6 +13,9 @@ use crate::time_range::TimeRange;
 /// The operations of spans that are requests to a model.
 const MODEL_OPERATIONS: [&str; 3] = ["chat", "generate_content", "text_completion"];
 
+/// The maximum number of spans that a single task imports.
+pub const MAX_PER_IMPORT: usize = 10_000;
+
 /// What marks an attribute of the resource in `--map`.
 const RESOURCE_PREFIX: &str = "resource:";
 
@@ -64,7 +67,7 @@ impl SpanOptions {
     pub async fn model_calls(
         &self,
         client: &Client,
-        traces: Vec<String>,
+        traces: &[String],
     ) -> Result<Vec<TelemetrySpanReference>, CliError> {
         let mut found = Vec::new();
         for trace in traces {

@@ -103,9 +103,10 @@ impl DefinitionOptions {
             definition.insert("tools".to_owned(), json!(self.tools));
         }
         if !self.labels.is_empty() {
-            let options = self.labels.iter().map(|(value, description)| {
-                json!({"value": value, "description": description})
-            });
+            let options = self
+                .labels
+                .iter()
+                .map(|(value, description)| json!({"value": value, "description": description}));
             let output = json!({"type": "CLASSIFICATION", "options": options.collect::<Value>()});
             definition.insert("output".to_owned(), output);
         }

@@ -52,7 +52,8 @@ impl Evaluations {
                             .to(time.to);
                         if feed.prints_pages() {
                             let pager = feed.limited(call.pager());
-                            return pagination::print_feed(pager, output, &HEADINGS, row, NOUN).await;
+                            return pagination::print_feed(pager, output, &HEADINGS, row, NOUN)
+                                .await;
                         }
                         call.page_size(feed.page_size).cursor(feed.cursor).await?
                     }};
@@ -63,7 +64,13 @@ impl Evaluations {
                 };
                 output.print(&response, |response| {
                     let page = &response.span_evaluations;
-                    pagination::feed(&HEADINGS, &page.results, row, page.next.as_deref().or(page.cursor.as_deref()), NOUN)
+                    pagination::feed(
+                        &HEADINGS,
+                        &page.results,
+                        row,
+                        page.next.as_deref().or(page.cursor.as_deref()),
+                        NOUN,
+                    )
                 })
             }
             Self::Aggregate(options) => {
@@ -75,7 +82,8 @@ impl Evaluations {
             }),
             Self::Options { field, time } => {
                 let call = spans.fetch_span_eval_field_options(field).from(time.from).to(time.to);
-                output.print(&call.await?, |response| telemetry::options(response.options.as_deref()))
+                output
+                    .print(&call.await?, |response| telemetry::options(response.options.as_deref()))
             }
         }
     }

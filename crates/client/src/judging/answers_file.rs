@@ -110,7 +110,10 @@ fn read(
         };
         if line.judge_id != judge.id {
             let other = line.judge_id;
-            return Err(unusable(path, &format!("line {number} is an answer of the judge {other}")));
+            return Err(unusable(
+                path,
+                &format!("line {number} is an answer of the judge {other}"),
+            ));
         }
         if line.judge_updated_at != judge.updated_at {
             return Err(unusable(
@@ -147,7 +150,8 @@ mod tests {
 
     use super::*;
 
-    const JUDGE: JudgeVersion = JudgeVersion { id: Uuid::from_u128(1), updated_at: DateTime::UNIX_EPOCH };
+    const JUDGE: JudgeVersion =
+        JudgeVersion { id: Uuid::from_u128(1), updated_at: DateTime::UNIX_EPOCH };
 
     fn line(record: u128, answer: &str) -> Line {
         Line {
@@ -197,10 +201,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("answers.jsonl");
         let other_judge = Line { judge_id: Uuid::from_u128(2), ..line(10, "good") };
-        let older = Line { judge_updated_at: DateTime::from_timestamp_nanos(-1), ..line(10, "good") };
+        let older =
+            Line { judge_updated_at: DateTime::from_timestamp_nanos(-1), ..line(10, "good") };
         let lines = |line: &Line| format!("{}\n", serde_json::to_string(line).unwrap());
         for (content, problem) in [
-            (lines(&line(10, "good")) + "{\"messages\": [\"secret\"]}\n", "line 2 is not an answer"),
+            (
+                lines(&line(10, "good")) + "{\"messages\": [\"secret\"]}\n",
+                "line 2 is not an answer",
+            ),
             ("secret notes".to_owned(), "line 1 is not an answer"),
             (lines(&other_judge), "line 1 is an answer of the judge 00000000"),
             (lines(&older), "before the judge was updated"),

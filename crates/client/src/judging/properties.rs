@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn other_values_keep_their_text_and_order() {
-        let mut properties = parsed(r#"{"z": 12345678901234567890123, "a": 1.50, "n": {"b": 1e2}}"#);
+        let mut properties =
+            parsed(r#"{"z": 12345678901234567890123, "a": 1.50, "n": {"b": 1e2}}"#);
         properties.set("grade", &"good").unwrap();
         assert_eq!(
             text(&properties),
