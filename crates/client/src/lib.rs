@@ -103,6 +103,8 @@ mod local;
 pub mod testing;
 
 #[doc(hidden)]
+pub use argument::parse_argument;
+#[doc(hidden)]
 pub use argument::sealed::Id as SealedId;
 pub use argument::{IntoId, IntoOption};
 pub use bulk::{CreateRecords, ImportJsonl, IntoRecord, Jsonl, NewRecord};
@@ -120,7 +122,7 @@ pub use files::{Download, Upload, UploadFile};
 #[cfg(feature = "local")]
 pub use local::LocalData;
 pub use mistral_datasets_types::{self as types, Extra, RawJson};
-pub use pager::{Items, Page, Pager, Pages};
+pub use pager::{FeedPager, Items, Page, Pager, Pages};
 #[doc(hidden)]
 pub use path::looks_like_jsonl;
 pub use progress::Progress;
