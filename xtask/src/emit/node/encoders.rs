@@ -16,7 +16,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
     );
     for schema in read_schemas(model) {
         let body = match &schema.kind {
-            Kind::Object { fields } => object(model, schema, fields),
+            Kind::Object { fields } => object(model, schema, fields)?,
             Kind::FreeObject { .. } => "self.0.encode(encoder);\n".to_owned(),
             Kind::OpenEnum { .. } => "encoder.string(self.as_str());\n".to_owned(),
             Kind::ObjectUnion { variants, .. } => object_union(variants),
@@ -31,7 +31,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
     rust_text::format(&text)
 }
 
-fn object(model: &Model, schema: &Schema, fields: &[Field]) -> String {
+fn object(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, String> {
     let is_lazy = |field: &Field| is_lazy(model, schema, field);
     let mut lines = "self.extra.encode(encoder);\n".to_owned();
     for (field, slot) in fields.iter().zip(repeated_slots(model, schema)) {
@@ -46,12 +46,19 @@ fn object(model: &Model, schema: &Schema, fields: &[Field]) -> String {
     }
     for field in fields.iter().filter(|field| is_lazy(field)) {
         let value = format!("self.{}", identifier(&field.name));
-        let _ = match may_be_null(schema, field) {
-            true => writeln!(lines, "encoder.optional_pair(&{value});"),
-            false => writeln!(lines, "{value}.encode(encoder);"),
+        let _ = match (&field.ty, may_be_null(schema, field)) {
+            (Type::Map(_), false) => writeln!(lines, "encoder.serialized(&{value});"),
+            (Type::Map(_), true) => {
+                return Err(format!(
+                    "{}.{}: maps that may be null are not supported in Node",
+                    schema.name, field.name
+                ));
+            }
+            (_, true) => writeln!(lines, "encoder.optional_pair(&{value});"),
+            (_, false) => writeln!(lines, "{value}.encode(encoder);"),
         };
     }
-    lines
+    Ok(lines)
 }
 
 /// Encodes a union of objects: the number of the variant, and its value. An unknown object is JSON.

@@ -228,12 +228,13 @@ fn union_decoder(model: &Model, schema: &Schema) -> Result<String, String> {
         }
         _ => unreachable!("only unions have a decoder"),
     }
-    let decoders: Vec<String> = decoders.iter().map(|decoder| format!("() => {decoder}")).collect();
+    let lines: Vec<String> =
+        decoders.iter().map(|decoder| format!("    () => {decoder},\n")).collect();
     Ok(format!(
-        "{}function {}(decoder) {{\n{}}}\n\n",
+        "{}function {}(decoder) {{\n  return decoder.union(\n{}  );\n}}\n\n",
         doc("", &schema.description),
         decoder(&schema.name)?,
-        list("  return decoder.union(", &decoders, ");")
+        lines.concat()
     ))
 }
 

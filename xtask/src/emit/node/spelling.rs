@@ -292,13 +292,13 @@ pub fn listing(model: &Model, operation: &Operation) -> Option<Listing> {
     model.listing(operation).or_else(|| model.feed(operation))
 }
 
-/// Returns the arguments of a pager: those of the listing except for the position and size of a page.
+/// Returns the arguments of a pager: those of the listing except for the number and size of a page.
 pub fn listing_arguments<'a>(
     model: &'a Model,
     operation: &'a Operation,
 ) -> impl Iterator<Item = &'a Field> {
     let arguments = operation.arguments(model).into_iter().map(|argument| argument.field);
-    arguments.filter(|field| !["page", "cursor", "page_size"].contains(&field.name.as_str()))
+    arguments.filter(|field| !["page", "page_size"].contains(&field.name.as_str()))
 }
 
 /// How an argument is validated and passed.
