@@ -1172,7 +1172,7 @@ object_union! {
 
 response_struct! {
     /// Definition of a judge.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, PartialEq)]
     pub struct CreateJudgeRequest {
         /// Name of the judge.
         #[cfg_attr(feature = "schemars", schemars(length(min = 5, max = 50)))]
@@ -1192,6 +1192,19 @@ response_struct! {
         required "instructions" instructions: String,
         /// Tools that the model may call; may be empty.
         required "tools" tools: Vec<String>,
+    }
+}
+
+// Omits secret fields.
+impl std::fmt::Debug for CreateJudgeRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreateJudgeRequest")
+            .field("name", &self.name)
+            .field("description", &self.description)
+            .field("model_name", &self.model_name)
+            .field("output", &self.output)
+            .field("tools", &self.tools)
+            .finish_non_exhaustive()
     }
 }
 
@@ -1219,7 +1232,7 @@ impl CreateJudgeRequest {
 
 response_struct! {
     /// A judge: instructions for a model that evaluates conversations.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, PartialEq)]
     pub struct Judge {
         /// ID of the judge.
         required "id" id: Uuid,
@@ -1253,6 +1266,28 @@ response_struct! {
         optional "down_revision" down_revision: Option<Uuid>,
         /// ID of the first revision, if there is one.
         optional "base_revision" base_revision: Option<Uuid>,
+    }
+}
+
+// Omits secret fields.
+impl std::fmt::Debug for Judge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Judge")
+            .field("id", &self.id)
+            .field("created_at", &self.created_at)
+            .field("updated_at", &self.updated_at)
+            .field("deleted_at", &self.deleted_at)
+            .field("owner_id", &self.owner_id)
+            .field("workspace_id", &self.workspace_id)
+            .field("name", &self.name)
+            .field("description", &self.description)
+            .field("model_name", &self.model_name)
+            .field("output", &self.output)
+            .field("tools", &self.tools)
+            .field("up_revision", &self.up_revision)
+            .field("down_revision", &self.down_revision)
+            .field("base_revision", &self.base_revision)
+            .finish_non_exhaustive()
     }
 }
 
@@ -1309,12 +1344,19 @@ impl JudgeConversationRequest {
 
 response_struct! {
     /// Result of judging a conversation.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, PartialEq)]
     pub struct JudgeOutput {
         /// Explanation of the answer.
         required "analysis" analysis: String,
         /// Answer of the judge.
         required "answer" answer: JudgeAnswer,
+    }
+}
+
+// Omits secret fields.
+impl std::fmt::Debug for JudgeOutput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JudgeOutput").field("answer", &self.answer).finish_non_exhaustive()
     }
 }
 
@@ -1459,7 +1501,7 @@ open_enum! {
 response_struct! {
     /// A span: one operation of a trace. A field that the span does not have is empty, zero
     /// or `None`.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, PartialEq)]
     pub struct GetSpan {
         /// ID of the customer that sent the telemetry.
         required "customer_id" customer_id: String,
@@ -1596,6 +1638,67 @@ response_struct! {
     }
 }
 
+// Omits secret fields.
+impl std::fmt::Debug for GetSpan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GetSpan")
+            .field("customer_id", &self.customer_id)
+            .field("organization_id", &self.organization_id)
+            .field("workspace_id", &self.workspace_id)
+            .field("user_id", &self.user_id)
+            .field("trace_id", &self.trace_id)
+            .field("span_id", &self.span_id)
+            .field("parent_span_id", &self.parent_span_id)
+            .field("trace_state", &self.trace_state)
+            .field("start_time", &self.start_time)
+            .field("end_time", &self.end_time)
+            .field("duration_ns", &self.duration_ns)
+            .field("span_name", &self.span_name)
+            .field("span_kind", &self.span_kind)
+            .field("service_name", &self.service_name)
+            .field("status_code", &self.status_code)
+            .field("status_message", &self.status_message)
+            .field("error_type", &self.error_type)
+            .field("operation_name", &self.operation_name)
+            .field("provider_name", &self.provider_name)
+            .field("request_model", &self.request_model)
+            .field("response_model", &self.response_model)
+            .field("response_id", &self.response_id)
+            .field("output_type", &self.output_type)
+            .field("conversation_id", &self.conversation_id)
+            .field("data_source_id", &self.data_source_id)
+            .field("agent_id", &self.agent_id)
+            .field("agent_name", &self.agent_name)
+            .field("agent_version", &self.agent_version)
+            .field("agent_description", &self.agent_description)
+            .field("workflow_name", &self.workflow_name)
+            .field("prompt_name", &self.prompt_name)
+            .field("tool_name", &self.tool_name)
+            .field("tool_type", &self.tool_type)
+            .field("tool_call_id", &self.tool_call_id)
+            .field("request_choice_count", &self.request_choice_count)
+            .field("request_max_tokens", &self.request_max_tokens)
+            .field("request_temperature", &self.request_temperature)
+            .field("request_top_p", &self.request_top_p)
+            .field("request_top_k", &self.request_top_k)
+            .field("request_presence_penalty", &self.request_presence_penalty)
+            .field("request_frequency_penalty", &self.request_frequency_penalty)
+            .field("request_seed", &self.request_seed)
+            .field("request_stop_sequences", &self.request_stop_sequences)
+            .field("request_encoding_formats", &self.request_encoding_formats)
+            .field("response_finish_reasons", &self.response_finish_reasons)
+            .field("usage_input_tokens", &self.usage_input_tokens)
+            .field("usage_output_tokens", &self.usage_output_tokens)
+            .field("usage_cache_read_input_tokens", &self.usage_cache_read_input_tokens)
+            .field("usage_cache_creation_input_tokens", &self.usage_cache_creation_input_tokens)
+            .field("resource_attributes", &self.resource_attributes)
+            .field("scope_name", &self.scope_name)
+            .field("scope_version", &self.scope_version)
+            .field("service_account_id", &self.service_account_id)
+            .finish_non_exhaustive()
+    }
+}
+
 response_struct! {
     /// A page of spans.
     #[derive(Clone, Debug, PartialEq)]
@@ -1658,7 +1761,7 @@ impl SpansRequest {
 
 response_struct! {
     /// The summary of a trace. A field that the trace does not have is empty or zero.
-    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[derive(Clone, PartialEq, Eq)]
     pub struct GetTrace {
         /// ID of the customer that sent the telemetry.
         required "customer_id" customer_id: String,
@@ -1734,6 +1837,45 @@ response_struct! {
     }
 }
 
+// Omits secret fields.
+impl std::fmt::Debug for GetTrace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GetTrace")
+            .field("customer_id", &self.customer_id)
+            .field("organization_id", &self.organization_id)
+            .field("workspace_id", &self.workspace_id)
+            .field("user_id", &self.user_id)
+            .field("trace_id", &self.trace_id)
+            .field("root_span_id", &self.root_span_id)
+            .field("root_span_name", &self.root_span_name)
+            .field("start_time", &self.start_time)
+            .field("end_time", &self.end_time)
+            .field("duration_ns", &self.duration_ns)
+            .field("service_name", &self.service_name)
+            .field("environment", &self.environment)
+            .field("conversation_id", &self.conversation_id)
+            .field("workflow_name", &self.workflow_name)
+            .field("agent_id", &self.agent_id)
+            .field("agent_name", &self.agent_name)
+            .field("status_code", &self.status_code)
+            .field("error_count", &self.error_count)
+            .field("span_count", &self.span_count)
+            .field("gen_ai_span_count", &self.gen_ai_span_count)
+            .field("llm_call_count", &self.llm_call_count)
+            .field("tool_call_count", &self.tool_call_count)
+            .field("retrieval_count", &self.retrieval_count)
+            .field("evaluation_count", &self.evaluation_count)
+            .field("input_tokens", &self.input_tokens)
+            .field("output_tokens", &self.output_tokens)
+            .field("cache_read_input_tokens", &self.cache_read_input_tokens)
+            .field("cache_creation_input_tokens", &self.cache_creation_input_tokens)
+            .field("models_used", &self.models_used)
+            .field("tools_used", &self.tools_used)
+            .field("service_account_id", &self.service_account_id)
+            .finish_non_exhaustive()
+    }
+}
+
 response_struct! {
     /// A page of traces.
     #[derive(Clone, Debug, PartialEq, Eq)]
@@ -1796,7 +1938,7 @@ impl TracesRequest {
 
 response_struct! {
     /// A log record.
-    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[derive(Clone, PartialEq, Eq)]
     pub struct GetLog {
         /// ID of the customer that sent the telemetry.
         required "customer_id" customer_id: String,
@@ -1841,6 +1983,33 @@ response_struct! {
         /// ID of the service account that sent the telemetry, if any. Servers of the third
         /// generation set it.
         optional "service_account_id" service_account_id: Option<String>,
+    }
+}
+
+// Omits secret fields.
+impl std::fmt::Debug for GetLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GetLog")
+            .field("customer_id", &self.customer_id)
+            .field("organization_id", &self.organization_id)
+            .field("workspace_id", &self.workspace_id)
+            .field("user_id", &self.user_id)
+            .field("timestamp", &self.timestamp)
+            .field("trace_id", &self.trace_id)
+            .field("span_id", &self.span_id)
+            .field("trace_flags", &self.trace_flags)
+            .field("severity_text", &self.severity_text)
+            .field("severity_number", &self.severity_number)
+            .field("service_name", &self.service_name)
+            .field("event_name", &self.event_name)
+            .field("resource_schema_url", &self.resource_schema_url)
+            .field("resource_attributes", &self.resource_attributes)
+            .field("scope_schema_url", &self.scope_schema_url)
+            .field("scope_name", &self.scope_name)
+            .field("scope_version", &self.scope_version)
+            .field("scope_attributes", &self.scope_attributes)
+            .field("service_account_id", &self.service_account_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -1926,7 +2095,7 @@ impl LogsRequest {
 
 response_struct! {
     /// An evaluation of a span.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, PartialEq)]
     pub struct GetSpanEvaluation {
         /// ID of the customer that sent the telemetry.
         required "customer_id" customer_id: String,
@@ -1959,6 +2128,27 @@ response_struct! {
         /// ID of the service account that sent the telemetry, if any. Servers of the third
         /// generation set it.
         optional "service_account_id" service_account_id: Option<String>,
+    }
+}
+
+// Omits secret fields.
+impl std::fmt::Debug for GetSpanEvaluation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GetSpanEvaluation")
+            .field("customer_id", &self.customer_id)
+            .field("organization_id", &self.organization_id)
+            .field("workspace_id", &self.workspace_id)
+            .field("user_id", &self.user_id)
+            .field("trace_id", &self.trace_id)
+            .field("span_id", &self.span_id)
+            .field("response_id", &self.response_id)
+            .field("conversation_id", &self.conversation_id)
+            .field("timestamp", &self.timestamp)
+            .field("evaluation_name", &self.evaluation_name)
+            .field("score_value", &self.score_value)
+            .field("score_label", &self.score_label)
+            .field("service_account_id", &self.service_account_id)
+            .finish_non_exhaustive()
     }
 }
 

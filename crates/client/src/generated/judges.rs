@@ -486,7 +486,7 @@ impl IntoFuture for ListJudges {
 impl SingleRequest for ListJudges {}
 
 /// A [`Judges::create`] call. Nothing is sent until it is awaited.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct CreateJudge {
     client: Client,
@@ -534,6 +534,19 @@ impl IntoFuture for CreateJudge {
 
 impl SingleRequest for CreateJudge {}
 
+// Omits secret arguments.
+impl std::fmt::Debug for CreateJudge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreateJudge")
+            .field("name", &self.name)
+            .field("description", &self.description)
+            .field("model_name", &self.model_name)
+            .field("output", &self.output)
+            .field("tools", &self.tools)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A [`Judges::fetch`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
@@ -564,7 +577,7 @@ impl IntoFuture for FetchJudge {
 impl SingleRequest for FetchJudge {}
 
 /// A [`Judges::update`] call. Nothing is sent until it is awaited.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct UpdateJudge {
     client: Client,
@@ -613,6 +626,20 @@ impl IntoFuture for UpdateJudge {
 }
 
 impl SingleRequest for UpdateJudge {}
+
+// Omits secret arguments.
+impl std::fmt::Debug for UpdateJudge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UpdateJudge")
+            .field("judge_id", &self.judge_id)
+            .field("name", &self.name)
+            .field("description", &self.description)
+            .field("model_name", &self.model_name)
+            .field("output", &self.output)
+            .field("tools", &self.tools)
+            .finish_non_exhaustive()
+    }
+}
 
 /// A [`Judges::delete`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
