@@ -168,7 +168,7 @@ function recordJson(record) {
 
 /** Serializes payload and properties. A payload may contain its properties, as in JSONL files. */
 function serializeRecord(record) {
-  if (record instanceof LazyModel) {
+  if (isReadRecord(record)) {
     return {
       payload: serializeLazy(record, "payload", json),
       properties: serializeLazy(record, "properties", jsonOrNull),
@@ -186,6 +186,11 @@ function serializeRecord(record) {
   }
   const payload = Object.hasOwn(record, "properties") ? rest : record;
   return { payload: json(payload), properties: jsonOrNull(properties) };
+}
+
+/** Whether a value is a record that was read from the API. */
+function isReadRecord(value) {
+  return value instanceof LazyModel && Object.hasOwn(value, "payload");
 }
 
 /** Serializes a property of a record that was read from the API. One that was not accessed has not changed. */
@@ -247,7 +252,7 @@ function toLine(item, number) {
  */
 function serializeLine(item) {
   const isCopy = isObject(item?.payload) && item.toJSON === undefined;
-  if (!(item instanceof LazyModel) && !isCopy) return ["", json(item)];
+  if (!isReadRecord(item) && !isCopy) return ["", json(item)];
   const { payload, properties, otherNames = [] } = serializeRecord(item);
   const names = otherNames.filter((name) => !isRecordField(name));
   const others = json(Object.fromEntries(names.map((name) => [name, item[name]])));

@@ -898,6 +898,8 @@ class Judge extends Model {
   }
 }
 
+hide(Judge, ["instructions"]);
+
 /** A page of judges. */
 class JudgePage extends Model {
   constructor(decoder) {
@@ -950,6 +952,8 @@ class JudgeOutput extends Model {
     };
   }
 }
+
+hide(JudgeOutput, ["analysis"]);
 
 /** A campaign: a judge that evaluates selected events. */
 class Campaign extends Model {
@@ -1222,7 +1226,16 @@ class GetSpan extends LazyModel {
   }
 }
 
-hide(GetSpan, ["resourceAttributes", "spanAttributes"]);
+hide(GetSpan, [
+  "inputMessages",
+  "outputMessages",
+  "systemInstructions",
+  "toolDefinitions",
+  "toolCallArguments",
+  "toolCallResult",
+  "resourceAttributes",
+  "spanAttributes",
+]);
 
 /** A page of spans. */
 class SpanFeed extends Model {
@@ -1341,6 +1354,13 @@ class GetTrace extends Model {
   }
 }
 
+hide(GetTrace, [
+  "firstTurnLastInputMessage",
+  "firstTurnLastOutputMessage",
+  "lastTurnLastInputMessage",
+  "lastTurnLastOutputMessage",
+]);
+
 /** A page of traces. */
 class TraceFeed extends Model {
   constructor(decoder) {
@@ -1439,7 +1459,7 @@ class GetLog extends LazyModel {
   }
 }
 
-hide(GetLog, ["resourceAttributes", "scopeAttributes", "logAttributes"]);
+hide(GetLog, ["body", "resourceAttributes", "scopeAttributes", "logAttributes"]);
 
 /** A page of log records. */
 class LogFeed extends Model {
@@ -1525,7 +1545,7 @@ class GetSpanEvaluation extends LazyModel {
   }
 }
 
-hide(GetSpanEvaluation, ["metadata"]);
+hide(GetSpanEvaluation, ["explanation", "metadata"]);
 
 /** A page of evaluations. */
 class SpanEvaluationFeed extends Model {

@@ -152,9 +152,13 @@ fn model_class(model: &Model, schema: &Schema, fields: &[Field]) -> Result<Strin
         let _ = writeln!(text, "      {}: {},", field.name, to_json(model, schema, field));
     }
     text.push_str("      ...this.extra,\n    };\n  }\n}\n\n");
+    let is_private = |ty: &Type| match ty {
+        Type::Array(items) => is_json(model, items),
+        ty => is_json(model, ty),
+    };
     let hidden: Vec<String> = fields
         .iter()
-        .filter(|field| field.secret || is_json(model, &field.ty))
+        .filter(|field| field.secret || is_private(&field.ty))
         .map(|field| format!("{:?}", property(field)))
         .collect();
     if !hidden.is_empty() {

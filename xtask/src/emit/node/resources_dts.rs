@@ -31,7 +31,10 @@ pub fn emit(model: &Model) -> Result<String, String> {
     let mut inputs = Vec::new();
     for schema in public_schemas(model) {
         let name = class(&schema.name)?.to_owned();
-        if is_input(model, &schema.name) && !is_request_of_operation(model, &schema.name) {
+        if is_request_of_operation(model, &schema.name) {
+            continue;
+        }
+        if is_input(model, &schema.name) {
             inputs.push(input_type(model, &schema.name)?);
         }
         models.extend([name.clone(), format!("{name}Input")]);
