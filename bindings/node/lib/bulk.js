@@ -96,7 +96,7 @@ function createRecords(native, request, options) {
       }),
     );
     const push = (record) => call.push(...recordJson(record));
-    return run(CREATE_RECORDS, call, native, rest, records, push, CreateReport);
+    return runBulk(CREATE_RECORDS, call, native, rest, records, push, CreateReport);
   });
 }
 
@@ -108,7 +108,7 @@ function importJsonl(native, request, options) {
       native.prepareImport(datasetId, { ...options, path, timeoutMs }),
     );
     const push = (chunk) => call.push(chunk);
-    return run(IMPORT_JSONL, call, native, rest, chunks, push, ImportReport);
+    return runBulk(IMPORT_JSONL, call, native, rest, chunks, push, ImportReport);
   });
 }
 
@@ -126,7 +126,7 @@ function prepare(operation, { resume, onProgress, ...options }, prepareNative) {
 }
 
 /** Runs a native call while pumping its source, and returns the report. */
-async function run(operation, call, native, { onProgress }, source, push, ReportClass) {
+async function runBulk(operation, call, native, { onProgress }, source, push, ReportClass) {
   const { result, sourceError } = await pump(call, source, push, () =>
     withProgress({
       run: call.run(),
@@ -272,4 +272,4 @@ function isRecordField(name) {
   return recordFields.has(name);
 }
 
-module.exports = { createRecords, importJsonl };
+module.exports = { InvalidSourceError, createRecords, importJsonl, prepare, runBulk };

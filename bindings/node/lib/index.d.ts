@@ -15,6 +15,7 @@ export * from "./generated/models.js";
 export * from "./generated/resources.js";
 export type * from "./messages.js";
 export { Model } from "./model.js";
+export type { ImportSpansRequest } from "./import-spans.js";
 export type {
   AbortSignalLike,
   CallOptions,
@@ -37,7 +38,9 @@ export {
 export {
   CreateReport,
   ImportReport,
+  SpanImportReport,
   type ImportedFile,
+  type ImportedSpans,
   type InvalidLine,
   type Outcome,
   type UnknownFile,

@@ -7,7 +7,7 @@ const { ExportedRecord } = require("./export.js");
 const { FilterExpression, field } = require("./filter.js");
 const { Model } = require("./model.js");
 const { RawJson } = require("./raw-json.js");
-const { CreateReport, ImportReport } = require("./report.js");
+const { CreateReport, ImportReport, SpanImportReport } = require("./report.js");
 const { expression } = require("./search-expression.js");
 const { TaskHandle } = require("./task-handle.js");
 const { Timestamp } = require("./timestamp.js");
@@ -26,6 +26,7 @@ const api = {
   ImportReport,
   Model,
   RawJson,
+  SpanImportReport,
   TaskHandle,
   Timestamp,
   Pager,

@@ -13,6 +13,7 @@ export const {
   ImportReport,
   Model,
   RawJson,
+  SpanImportReport,
   TaskHandle,
   Timestamp,
   Pager,

@@ -612,7 +612,7 @@ class ChatCompletionEvent extends LazyModel {
   }
 }
 
-hide(ChatCompletionEvent, ["extraFields"]);
+hide(ChatCompletionEvent, ["extraFields", "enabledTools", "requestMessages", "responseMessages"]);
 
 /** A page of events. */
 class ChatCompletionEventFeed extends Model {

@@ -36,7 +36,6 @@ import type {
   FetchChatCompletionFieldOptionsResponse,
   FetchFieldOptionCountsResponse,
   JudgeOutputType,
-  CreateJudgeRequest,
   Judge,
   ListJudgesResponse,
   JudgeOutput,
