@@ -49,6 +49,7 @@ pub mod decode;
 mod empty;
 mod integer;
 mod lazy_reader;
+mod object_union;
 mod open_enum;
 mod raw_json;
 mod response_struct;

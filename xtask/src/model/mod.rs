@@ -12,7 +12,7 @@ mod union;
 pub use groups::last_part;
 pub use listing::Listing;
 pub use read::read;
-pub use union::ObjectVariant;
+pub use union::{ObjectVariant, snake};
 
 /// The API.
 #[derive(Clone, Debug)]
@@ -274,7 +274,7 @@ pub struct Field {
     pub description: String,
     /// The type.
     pub ty: Type,
-    /// Whether it must be present. In responses, a field that is also nullable may be omitted all the same.
+    /// Whether it must be present, or some generation of the API requires it. In responses, a field that is also nullable may be omitted all the same.
     pub required: bool,
     /// Whether it may be null. A request contains null if a field is also required. Never set for [`Type::Json`], which includes
     /// null.
@@ -285,11 +285,19 @@ pub struct Field {
     pub default: Option<String>,
     /// The accepted values of a string, if the document enumerates them inline.
     pub choices: Vec<String>,
-    /// Whether the value grants access, as a presigned URL does, and must not be printed.
+    /// Whether the value grants access, as a presigned URL does, or is part of a conversation or a prompt. It must not be printed.
     pub secret: bool,
 }
 
 impl Field {
+    /// Returns the only value of a string, such as `REGRESSION` for the `type` of a variant of a union. Constructors set it.
+    pub fn constant(&self) -> Option<&str> {
+        match (&self.ty, self.choices.as_slice()) {
+            (Type::String, [only]) if self.required => Some(only),
+            _ => None,
+        }
+    }
+
     /// Returns the name in snake case, such as `and` for `AND`.
     pub fn snake_name(&self) -> String {
         self.name.to_lowercase()

@@ -388,6 +388,8 @@ impl<'a> Reader<'a> {
         let number = |key: &str| whole_number(value.get(key), &format!("{place}.{key}"));
         let ty = self.ty(value, place, true)?;
         let nullable = flag(value, "nullable") && ty != Type::Json;
+        // Clients send what any generation of the API requires.
+        let required = required || !array(value.get("x-required-in"), place)?.is_empty();
         Ok(Field {
             name: name.to_owned(),
             description: if described {
@@ -413,7 +415,7 @@ impl<'a> Reader<'a> {
                 .iter()
                 .filter_map(|choice| choice.as_str().map(str::to_owned))
                 .collect(),
-            secret: flag(value, "x-secret"),
+            secret: flag(value, "x-secret") || flag(value, "x-private"),
         })
     }
 

@@ -95,7 +95,7 @@ pub(super) fn check(schemas: &[Schema]) -> Result<(), String> {
 }
 
 /// Converts a name in Pascal case to snake case.
-fn snake(name: &str) -> String {
+pub fn snake(name: &str) -> String {
     let mut snake = String::new();
     for letter in name.chars() {
         if letter.is_uppercase() && !snake.is_empty() {
