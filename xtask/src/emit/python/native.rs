@@ -7,7 +7,7 @@ use super::arguments::{self, Conversion};
 use super::extras;
 use super::stubs::is_hashable;
 use super::text::{
-    class, is_task, may_be_none, name, object_unions, pages_of, positional_arguments, values, wrapped,
+    class, is_task, may_be_none, name, object_unions, pages_of, positional_arguments, values, wrapped_union,
 };
 use super::values::{Items, is_required, items_of};
 use crate::emit::preamble;
@@ -169,7 +169,7 @@ fn object(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, St
         }
         None => {}
     }
-    if let Some((field, union)) = wrapped(model, schema).filter(|_| schema.nested) {
+    if let Some((field, union)) = wrapped_union(model, schema).filter(|_| schema.nested) {
         let _ = writeln!(item, "wraps {} as {:?}", union.name, field.name);
     }
     if is_task(model, schema) {

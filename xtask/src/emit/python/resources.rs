@@ -150,16 +150,21 @@ fn pager(
     listing: &Listing,
     paging: Paging,
 ) -> Result<String, String> {
+    let arguments = listing_arguments(model, operation, paging);
+    let passed_by_name = arguments.iter().filter(|argument| !argument.field.required);
+    let has_order = passed_by_name.count() <= 1;
     let mut first = vec!["self".to_owned()];
+    let mut last = Vec::new();
     let mut passed = Vec::new();
-    for argument in listing_arguments(model, operation, paging) {
-        first.push(parameter(model, operation, &argument)?);
+    for argument in &arguments {
+        // The order of several optional arguments is arbitrary.
+        let parameters = if argument.field.required || has_order { &mut first } else { &mut last };
+        parameters.push(parameter(model, operation, argument)?);
         passed.push(name(&argument.field.name));
     }
     first.push("*".to_owned());
     let options = pager_options(paging);
-    let mut last: Vec<String> =
-        options.iter().map(|(name, ty)| format!("{name}: {ty} | None = None")).collect();
+    last.extend(options.iter().map(|(name, ty)| format!("{name}: {ty} | None = None")));
     last.push("**options: Unpack[CallOptions]".to_owned());
     let typed = has_payload(model, &listing.item);
     if typed {

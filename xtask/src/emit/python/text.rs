@@ -105,7 +105,7 @@ pub fn object_unions(model: &Model) -> Vec<&Schema> {
 }
 
 /// Returns the only field of an object if its values are a union of objects. Such an object can be made of a variant.
-pub fn wrapped<'a>(model: &'a Model, schema: &'a Schema) -> Option<(&'a Field, &'a Schema)> {
+pub fn wrapped_union<'a>(model: &'a Model, schema: &'a Schema) -> Option<(&'a Field, &'a Schema)> {
     let Kind::Object { fields } = &schema.kind else { return None };
     let [field @ Field { ty: Type::Named(union), .. }] = fields.as_slice() else { return None };
     let union = model.schema(union);
@@ -397,7 +397,7 @@ pub fn input_type(model: &Model, ty: &Type, many: &str) -> Result<String, String
                 Kind::OpenEnum { .. } => format!("{name} | str"),
                 Kind::Object { .. } => {
                     let own = format!("{name} | {}", typed_dict(name));
-                    match wrapped(model, schema).map(|(_, union)| &union.kind) {
+                    match wrapped_union(model, schema).map(|(_, union)| &union.kind) {
                         Some(Kind::ObjectUnion { variants, .. }) => {
                             variants.iter().fold(own, |ty, variant| format!("{ty} | {}", variant.schema))
                         }
