@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use memchr::memmem;
-use mistral_datasets_types::RawJson;
+use mistral_datasets_types::{Filter, FilterPayload, RawJson};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -32,6 +32,7 @@ pub mod sealed {
     impl<T> Option<T> for std::option::Option<T> {}
     impl Option<String> for &str {}
     impl Option<mistral_datasets_types::RawJson> for serde_json::Value {}
+    impl Option<mistral_datasets_types::FilterPayload> for mistral_datasets_types::Filter {}
 }
 
 /// A value that can be used as an id: a string or a [`Uuid`].
@@ -117,6 +118,12 @@ impl<T> IntoOption<T> for Option<T> {
 impl IntoOption<String> for &str {
     fn into_option(self) -> Option<String> {
         Some(self.to_owned())
+    }
+}
+
+impl IntoOption<FilterPayload> for Filter {
+    fn into_option(self) -> Option<FilterPayload> {
+        Some(self.into())
     }
 }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::argument::Json;
 use crate::error::Error;
+use crate::expression;
 
 /// Validates the arguments of one call.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +117,27 @@ impl Checks {
     /// Rejects a value that this version does not know.
     pub(crate) fn unknown(self, argument: &str, expected: &str) -> Result<(), Error> {
         self.reject(argument, &format!("expected {expected}"))
+    }
+
+    /// Checks that the texts in a search expression have closing quotes.
+    pub(crate) fn expression(self, argument: &str, value: &str) -> Result<(), Error> {
+        match expression::unclosed_quote(value) {
+            None => Ok(()),
+            Some(position) => self.reject(
+                argument,
+                &format!(
+                    "the quote at character {position} has no closing quote; write a quote inside a text as `\\'`"
+                ),
+            ),
+        }
+    }
+
+    /// Checks that a value inside an argument is JSON.
+    pub(crate) fn valid_json(self, argument: &str, value: &RawJson) -> Result<(), Error> {
+        match value.parse::<serde::de::IgnoredAny>() {
+            Ok(_) => Ok(()),
+            Err(_) => self.reject(argument, "expected a value that JSON can represent"),
+        }
     }
 
     /// Requires JSON.

@@ -59,8 +59,8 @@
 
 // The modules form layers. A module uses only modules of its own layer and of the layers before it:
 //
-// 1. Values: strategy, error (with the reports of bulk calls), non_finite, argument, checks, compression, path,
-//    progress
+// 1. Values: strategy, error (with the reports of bulk calls), expression, non_finite, argument, checks, compression,
+//    path, progress
 // 2. config: options, retry policy, builder
 // 3. transport: connections, TLS, retries, one request and its response
 // 4. client: runs one call with its deadline and cancellation
@@ -75,6 +75,7 @@ mod argument;
 mod checks;
 mod compression;
 mod error;
+pub mod expression;
 mod non_finite;
 mod path;
 mod progress;
@@ -109,14 +110,16 @@ pub use argument::parse_argument;
 #[doc(hidden)]
 pub use argument::sealed::Id as SealedId;
 pub use argument::{IntoId, IntoOption};
-pub use bulk::{CreateRecords, ImportJsonl, IntoRecord, Jsonl, NewRecord};
+pub use bulk::{
+    CreateRecords, ImportJsonl, ImportSpans, IntoRecord, IntoSpanReference, Jsonl, NewRecord,
+};
 pub use campaigns::WaitForCampaign;
 pub use client::Client;
 pub use compression::Compression;
 pub use config::{ClientBuilder, Options, RetryPolicy};
 pub use error::{
-    CreateReport, Error, ErrorKind, ImportReport, ImportedFile, InvalidLine, Outcome, Report,
-    UnknownFile,
+    CreateReport, Error, ErrorKind, ImportReport, ImportedFile, ImportedSpans, InvalidLine,
+    Outcome, Report, SpanImportReport, UnknownFile,
 };
 pub use export::{Export, ExportReport, ExportedLines, ExportedRecord, ExportedRecords};
 #[doc(hidden)]
@@ -124,7 +127,7 @@ pub use files::AtomicFile;
 pub use files::{Download, Upload, UploadFile};
 #[cfg(feature = "local")]
 pub use local::LocalData;
-pub use mistral_datasets_types::{self as types, Extra, RawJson};
+pub use mistral_datasets_types::{self as types, Extra, RawJson, filter};
 pub use pager::{FeedPager, Items, Page, Pager, Pages};
 #[doc(hidden)]
 pub use path::looks_like_jsonl;

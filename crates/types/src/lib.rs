@@ -47,6 +47,7 @@
 #[doc(hidden)]
 pub mod decode;
 mod empty;
+pub mod filter;
 mod integer;
 mod lazy_reader;
 mod object_union;

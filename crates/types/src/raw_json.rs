@@ -58,6 +58,11 @@ impl RawJson {
         serde_json::value::to_raw_value(value).map(Self::valid)
     }
 
+    /// Creates a value whose text is not JSON. Serializing it fails.
+    pub(crate) fn invalid(text: &str) -> Self {
+        Self(Text::Copied(text.into()))
+    }
+
     /// Creates an empty object.
     pub(crate) fn empty_object() -> Self {
         Self(Text::Copied("{}".into()))

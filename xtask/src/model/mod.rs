@@ -287,6 +287,8 @@ pub struct Field {
     pub choices: Vec<String>,
     /// Whether the value grants access, as a presigned URL does, or is part of a conversation or a prompt. It must not be printed.
     pub secret: bool,
+    /// Whether the value is a search expression.
+    pub expression: bool,
 }
 
 impl Field {

@@ -416,6 +416,7 @@ impl<'a> Reader<'a> {
                 .filter_map(|choice| choice.as_str().map(str::to_owned))
                 .collect(),
             secret: flag(value, "x-secret") || flag(value, "x-private"),
+            expression: flag(value, "x-search-expression"),
         })
     }
 

@@ -79,22 +79,12 @@ impl Campaigns {
     ///
     /// # Examples
     /// ```no_run
-    /// use mistral_datasets::types;
+    /// use mistral_datasets::filter::field;
     ///
     /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let search_params = types::FilterPayload::new(types::Filter::from(types::FilterGroup::new().and([
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "model_name",
-    ///         types::FilterOperator::Eq,
-    ///         serde_json::json!("mistral-medium-latest"),
-    ///     )),
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "last_user_message_preview",
-    ///         types::FilterOperator::Icontains,
-    ///         serde_json::json!("refund"),
-    ///     )),
-    /// ])));
+    /// let search_params = field("model_name").eq("mistral-medium-latest")
+    ///     & field("last_user_message_preview").icontains("refund");
     /// let campaign = client
     ///     .campaigns()
     ///     .create(search_params, "6f1c2a34-5b6d-4e7f-8a90-1b2c3d4e5f60", "Refund review", "Answers about refunds", 500)
@@ -381,10 +371,7 @@ pub struct CreateCampaign {
 impl CreateCampaign {
     async fn send(self) -> Result<types::Campaign, Error> {
         let checks = Checks::new("create_campaign");
-        {
-            let value = &self.search_params;
-            limits::filter_payload(checks, "search_params", value)?;
-        }
+        limits::filter_payload(checks, "search_params", &self.search_params)?;
         let judge_id = checks.uuid("judge_id", &self.judge_id)?;
         checks.length("name", &self.name, 5..=50)?;
         checks.number("max_nb_events", self.max_nb_events, 1..=10000)?;

@@ -47,22 +47,12 @@ impl ChatCompletionEvents {
     ///
     /// # Examples
     /// ```no_run
-    /// use mistral_datasets::types;
+    /// use mistral_datasets::filter::field;
     ///
     /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let search_params = types::FilterPayload::new(types::Filter::from(types::FilterGroup::new().and([
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "model_name",
-    ///         types::FilterOperator::Eq,
-    ///         serde_json::json!("mistral-medium-latest"),
-    ///     )),
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "last_user_message_preview",
-    ///         types::FilterOperator::Icontains,
-    ///         serde_json::json!("refund"),
-    ///     )),
-    /// ])));
+    /// let search_params = field("model_name").eq("mistral-medium-latest")
+    ///     & field("last_user_message_preview").icontains("refund");
     /// let completion_events = client
     ///     .chat_completion_events()
     ///     .search(search_params)
@@ -104,22 +94,12 @@ impl ChatCompletionEvents {
     ///
     /// # Examples
     /// ```no_run
-    /// use mistral_datasets::types;
+    /// use mistral_datasets::filter::field;
     ///
     /// # async fn example(client: mistral_datasets::Client, extra_fields: Vec<String>)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let search_params = types::FilterPayload::new(types::Filter::from(types::FilterGroup::new().and([
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "model_name",
-    ///         types::FilterOperator::Eq,
-    ///         serde_json::json!("mistral-medium-latest"),
-    ///     )),
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "last_user_message_preview",
-    ///         types::FilterOperator::Icontains,
-    ///         serde_json::json!("refund"),
-    ///     )),
-    /// ])));
+    /// let search_params = field("model_name").eq("mistral-medium-latest")
+    ///     & field("last_user_message_preview").icontains("refund");
     /// let completion_event_ids = client
     ///     .chat_completion_events()
     ///     .search_ids(search_params)
@@ -283,22 +263,12 @@ impl SearchEvents {
     ///
     /// # Examples
     /// ```no_run
-    /// use mistral_datasets::types;
+    /// use mistral_datasets::filter::field;
     ///
     /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let search_params = types::FilterPayload::new(types::Filter::from(types::FilterGroup::new().and([
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "model_name",
-    ///         types::FilterOperator::Eq,
-    ///         serde_json::json!("mistral-medium-latest"),
-    ///     )),
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "last_user_message_preview",
-    ///         types::FilterOperator::Icontains,
-    ///         serde_json::json!("refund"),
-    ///     )),
-    /// ])));
+    /// let search_params = field("model_name").eq("mistral-medium-latest")
+    ///     & field("last_user_message_preview").icontains("refund");
     /// let completion_events = client
     ///     .chat_completion_events()
     ///     .search(search_params)
@@ -319,22 +289,12 @@ impl SearchEvents {
     ///
     /// # Examples
     /// ```no_run
-    /// use mistral_datasets::types;
+    /// use mistral_datasets::filter::field;
     ///
     /// # async fn example(client: mistral_datasets::Client, cursor: &str)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let search_params = types::FilterPayload::new(types::Filter::from(types::FilterGroup::new().and([
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "model_name",
-    ///         types::FilterOperator::Eq,
-    ///         serde_json::json!("mistral-medium-latest"),
-    ///     )),
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "last_user_message_preview",
-    ///         types::FilterOperator::Icontains,
-    ///         serde_json::json!("refund"),
-    ///     )),
-    /// ])));
+    /// let search_params = field("model_name").eq("mistral-medium-latest")
+    ///     & field("last_user_message_preview").icontains("refund");
     /// let completion_events = client
     ///     .chat_completion_events()
     ///     .search(search_params)
@@ -355,22 +315,12 @@ impl SearchEvents {
     ///
     /// # Examples
     /// ```no_run
-    /// use mistral_datasets::types;
+    /// use mistral_datasets::filter::field;
     ///
     /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let search_params = types::FilterPayload::new(types::Filter::from(types::FilterGroup::new().and([
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "model_name",
-    ///         types::FilterOperator::Eq,
-    ///         serde_json::json!("mistral-medium-latest"),
-    ///     )),
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "last_user_message_preview",
-    ///         types::FilterOperator::Icontains,
-    ///         serde_json::json!("refund"),
-    ///     )),
-    /// ])));
+    /// let search_params = field("model_name").eq("mistral-medium-latest")
+    ///     & field("last_user_message_preview").icontains("refund");
     /// let extra_fields = vec!["model_name".to_owned(), "total_time_elapsed".to_owned()];
     /// let completion_events = client
     ///     .chat_completion_events()
@@ -391,22 +341,12 @@ impl SearchEvents {
     ///
     /// # Examples
     /// ```no_run
-    /// use mistral_datasets::types;
+    /// use mistral_datasets::filter::field;
     ///
     /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let search_params = types::FilterPayload::new(types::Filter::from(types::FilterGroup::new().and([
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "model_name",
-    ///         types::FilterOperator::Eq,
-    ///         serde_json::json!("mistral-medium-latest"),
-    ///     )),
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "last_user_message_preview",
-    ///         types::FilterOperator::Icontains,
-    ///         serde_json::json!("refund"),
-    ///     )),
-    /// ])));
+    /// let search_params = field("model_name").eq("mistral-medium-latest")
+    ///     & field("last_user_message_preview").icontains("refund");
     /// let mut items = client
     ///     .chat_completion_events()
     ///     .search(search_params)
@@ -433,10 +373,7 @@ impl SearchEvents {
 
     async fn send(self) -> Result<types::SearchChatCompletionEventsResponse, Error> {
         let checks = Checks::new("search_events");
-        {
-            let value = &self.search_params;
-            limits::filter_payload(checks, "search_params", value)?;
-        }
+        limits::filter_payload(checks, "search_params", &self.search_params)?;
         if let Some(value) = self.page_size {
             checks.number("page_size", value, 0..=100)?;
         }
@@ -475,22 +412,12 @@ impl SearchEventIds {
     ///
     /// # Examples
     /// ```no_run
-    /// use mistral_datasets::types;
+    /// use mistral_datasets::filter::field;
     ///
     /// # async fn example(client: mistral_datasets::Client, extra_fields: Vec<String>)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let search_params = types::FilterPayload::new(types::Filter::from(types::FilterGroup::new().and([
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "model_name",
-    ///         types::FilterOperator::Eq,
-    ///         serde_json::json!("mistral-medium-latest"),
-    ///     )),
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "last_user_message_preview",
-    ///         types::FilterOperator::Icontains,
-    ///         serde_json::json!("refund"),
-    ///     )),
-    /// ])));
+    /// let search_params = field("model_name").eq("mistral-medium-latest")
+    ///     & field("last_user_message_preview").icontains("refund");
     /// let completion_event_ids = client
     ///     .chat_completion_events()
     ///     .search_ids(search_params)
@@ -507,10 +434,7 @@ impl SearchEventIds {
 
     async fn send(self) -> Result<types::SearchChatCompletionEventIdsResponse, Error> {
         let checks = Checks::new("search_event_ids");
-        {
-            let value = &self.search_params;
-            limits::filter_payload(checks, "search_params", value)?;
-        }
+        limits::filter_payload(checks, "search_params", &self.search_params)?;
 
         let mut body = types::SearchChatCompletionEventIdsRequest::new(self.search_params);
         body.extra_fields = self.extra_fields;
@@ -602,10 +526,7 @@ impl JudgeEvent {
     async fn send(self) -> Result<types::JudgeOutput, Error> {
         let checks = Checks::new("judge_event");
         checks.segment("event_id", &self.event_id)?;
-        {
-            let value = &self.judge_definition;
-            limits::create_judge_request(checks, "judge_definition", value)?;
-        }
+        limits::create_judge_request(checks, "judge_definition", &self.judge_definition)?;
 
         let body = types::JudgeChatCompletionEventRequest::new(self.judge_definition);
         let call = self.client.start_call("judge_event")?;

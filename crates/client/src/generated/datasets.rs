@@ -1586,10 +1586,7 @@ impl ImportFromSpans {
         let checks = Checks::new("import_from_spans");
         checks.segment("dataset_id", &self.dataset_id)?;
         checks.items("span_references", &self.span_references, 1..=10000)?;
-        {
-            let value = &self.mapping_contract;
-            limits::span_dataset_mapping_contract(checks, "mapping_contract", value)?;
-        }
+        limits::span_dataset_mapping_contract(checks, "mapping_contract", &self.mapping_contract)?;
 
         let body = types::ImportFromSpansRequest::new(self.span_references, self.mapping_contract);
         let call = self.client.start_call("import_from_spans")?;

@@ -116,22 +116,12 @@ impl Fields {
     ///
     /// # Examples
     /// ```no_run
-    /// use mistral_datasets::types;
+    /// use mistral_datasets::filter::field;
     ///
     /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let filter_params = types::FilterPayload::new(types::Filter::from(types::FilterGroup::new().and([
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "model_name",
-    ///         types::FilterOperator::Eq,
-    ///         serde_json::json!("mistral-medium-latest"),
-    ///     )),
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "last_user_message_preview",
-    ///         types::FilterOperator::Icontains,
-    ///         serde_json::json!("refund"),
-    ///     )),
-    /// ])));
+    /// let filter_params = field("model_name").eq("mistral-medium-latest")
+    ///     & field("last_user_message_preview").icontains("refund");
     /// let counts = client
     ///     .chat_completion_events()
     ///     .fields()
@@ -222,22 +212,12 @@ impl FetchEventFieldOptionCounts {
     ///
     /// # Examples
     /// ```no_run
-    /// use mistral_datasets::types;
+    /// use mistral_datasets::filter::field;
     ///
     /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let filter_params = types::FilterPayload::new(types::Filter::from(types::FilterGroup::new().and([
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "model_name",
-    ///         types::FilterOperator::Eq,
-    ///         serde_json::json!("mistral-medium-latest"),
-    ///     )),
-    ///     types::Filter::from(types::FilterCondition::new(
-    ///         "last_user_message_preview",
-    ///         types::FilterOperator::Icontains,
-    ///         serde_json::json!("refund"),
-    ///     )),
-    /// ])));
+    /// let filter_params = field("model_name").eq("mistral-medium-latest")
+    ///     & field("last_user_message_preview").icontains("refund");
     /// let counts = client
     ///     .chat_completion_events()
     ///     .fields()

@@ -504,10 +504,7 @@ impl CreateJudge {
         checks.length("name", &self.name, 5..=50)?;
         checks.length("description", &self.description, 0..=500)?;
         checks.length("model_name", &self.model_name, 0..=500)?;
-        {
-            let value = &self.output;
-            limits::judge_output_union(checks, "output", value)?;
-        }
+        limits::judge_output_union(checks, "output", &self.output)?;
         checks.length("instructions", &self.instructions, 0..=10000)?;
 
         let body = types::CreateJudgeRequest::new(
@@ -597,10 +594,7 @@ impl UpdateJudge {
         checks.length("name", &self.name, 5..=50)?;
         checks.length("description", &self.description, 0..=500)?;
         checks.length("model_name", &self.model_name, 0..=500)?;
-        {
-            let value = &self.output;
-            limits::judge_output_union(checks, "output", value)?;
-        }
+        limits::judge_output_union(checks, "output", &self.output)?;
         checks.length("instructions", &self.instructions, 0..=10000)?;
 
         let body = types::CreateJudgeRequest::new(

@@ -10,6 +10,16 @@ use mistral_datasets_types as types;
 use crate::checks::Checks;
 use crate::error::Error;
 
+pub(super) fn filter_condition(
+    checks: Checks,
+    path: &str,
+    value: &types::FilterCondition,
+) -> Result<(), Error> {
+    checks.valid_json(&format!("{path}.value"), &value.value)?;
+
+    Ok(())
+}
+
 pub(super) fn filter_group(
     checks: Checks,
     path: &str,
@@ -30,7 +40,7 @@ pub(super) fn filter_group(
 
 pub(super) fn filter(checks: Checks, path: &str, value: &types::Filter) -> Result<(), Error> {
     match value {
-        types::Filter::Condition(_) => Ok(()),
+        types::Filter::Condition(value) => filter_condition(checks, path, value),
         types::Filter::Group(value) => filter_group(checks, path, value),
         _ => checks.unknown(path, "an object"),
     }
@@ -62,6 +72,7 @@ pub(super) fn judge_regression_output(
             (Bound::Unbounded, Bound::Excluded(1000000000.0)),
         )?;
     }
+
     Ok(())
 }
 
@@ -82,26 +93,16 @@ pub(super) fn create_judge_request(
     path: &str,
     value: &types::CreateJudgeRequest,
 ) -> Result<(), Error> {
-    {
-        let value = &value.name;
-        checks.length(&format!("{path}.name"), value, 5..=50)?;
-    }
-    {
-        let value = &value.description;
-        checks.length(&format!("{path}.description"), value, 0..=500)?;
-    }
-    {
-        let value = &value.model_name;
-        checks.length(&format!("{path}.model_name"), value, 0..=500)?;
-    }
-    {
-        let value = &value.output;
-        judge_output_union(checks, &format!("{path}.output"), value)?;
-    }
-    {
-        let value = &value.instructions;
-        checks.length(&format!("{path}.instructions"), value, 0..=10000)?;
-    }
+    checks.length(&format!("{path}.name"), &value.name, 5..=50)?;
+
+    checks.length(&format!("{path}.description"), &value.description, 0..=500)?;
+
+    checks.length(&format!("{path}.model_name"), &value.model_name, 0..=500)?;
+
+    judge_output_union(checks, &format!("{path}.output"), &value.output)?;
+
+    checks.length(&format!("{path}.instructions"), &value.instructions, 0..=10000)?;
+
     Ok(())
 }
 
@@ -113,5 +114,6 @@ pub(super) fn span_dataset_mapping_contract(
     if let Some(value) = &value.version {
         checks.number(&format!("{path}.version"), *value, 1..=1)?;
     }
+
     Ok(())
 }

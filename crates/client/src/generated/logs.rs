@@ -309,6 +309,9 @@ impl SearchLogs {
         if let Some(value) = self.page_size {
             checks.number("page_size", value, 0..=100)?;
         }
+        if let Some(value) = &self.search_expression {
+            checks.expression("search_expression", value)?;
+        }
 
         let mut body = types::LogsRequest::new();
         body.search_expression = self.search_expression;

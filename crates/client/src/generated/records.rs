@@ -406,10 +406,7 @@ impl JudgeRecord {
     async fn send(self) -> Result<types::JudgeOutput, Error> {
         let checks = Checks::new("judge_record");
         let dataset_record_id = checks.uuid("dataset_record_id", &self.dataset_record_id)?;
-        {
-            let value = &self.judge_definition;
-            limits::create_judge_request(checks, "judge_definition", value)?;
-        }
+        limits::create_judge_request(checks, "judge_definition", &self.judge_definition)?;
 
         let body = types::JudgeRecordRequest::new(self.judge_definition);
         let call = self.client.start_call("judge_record")?;

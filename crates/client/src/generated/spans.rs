@@ -577,6 +577,9 @@ impl SearchSpans {
         if let Some(value) = self.page_size {
             checks.number("page_size", value, 0..=100)?;
         }
+        if let Some(value) = &self.search_expression {
+            checks.expression("search_expression", value)?;
+        }
 
         let mut body = types::SpansRequest::new();
         body.search_expression = self.search_expression;
@@ -784,6 +787,9 @@ impl AggregateSpans {
 
     async fn send(self) -> Result<types::Aggregation, Error> {
         let checks = Checks::new("aggregate_spans");
+        if let Some(value) = &self.search_expression {
+            checks.expression("search_expression", value)?;
+        }
         if let Some(value) = self.limit {
             checks.number("limit", value, 1..=10000)?;
         }
@@ -965,6 +971,9 @@ impl SearchSpanEvaluations {
         let checks = Checks::new("search_span_evaluations");
         if let Some(value) = self.page_size {
             checks.number("page_size", value, 0..=100)?;
+        }
+        if let Some(value) = &self.search_expression {
+            checks.expression("search_expression", value)?;
         }
 
         let mut body = types::SpanEvaluationsRequest::new();
@@ -1148,6 +1157,9 @@ impl SearchLatestSpanEvaluations {
         let checks = Checks::new("search_latest_span_evaluations");
         if let Some(value) = self.page_size {
             checks.number("page_size", value, 0..=100)?;
+        }
+        if let Some(value) = &self.search_expression {
+            checks.expression("search_expression", value)?;
         }
 
         let mut body = types::SpanEvaluationsRequest::new();
@@ -1362,6 +1374,9 @@ impl AggregateSpanEvaluations {
 
     async fn send(self) -> Result<types::Aggregation, Error> {
         let checks = Checks::new("aggregate_span_evaluations");
+        if let Some(value) = &self.search_expression {
+            checks.expression("search_expression", value)?;
+        }
         if let Some(value) = self.limit {
             checks.number("limit", value, 1..=10000)?;
         }

@@ -466,6 +466,9 @@ impl SearchTraces {
         if let Some(value) = self.page_size {
             checks.number("page_size", value, 0..=100)?;
         }
+        if let Some(value) = &self.search_expression {
+            checks.expression("search_expression", value)?;
+        }
 
         let mut body = types::TracesRequest::new();
         body.search_expression = self.search_expression;
@@ -671,6 +674,9 @@ impl AggregateTraces {
 
     async fn send(self) -> Result<types::Aggregation, Error> {
         let checks = Checks::new("aggregate_traces");
+        if let Some(value) = &self.search_expression {
+            checks.expression("search_expression", value)?;
+        }
         if let Some(value) = self.limit {
             checks.number("limit", value, 1..=10000)?;
         }

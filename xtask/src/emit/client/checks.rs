@@ -25,6 +25,15 @@ pub(super) fn check(text: &mut String, model: &Model, field: &Field, place: Plac
             ),
         };
     }
+    if field.expression {
+        let _ = match field.required {
+            true => writeln!(text, "checks.expression({wire:?}, &self.{name})?;"),
+            false => writeln!(
+                text,
+                "if let Some(value) = &self.{name} {{\nchecks.expression({wire:?}, value)?;\n}}"
+            ),
+        };
+    }
     values(text, model, field, &shape);
     let named = matches!(field.ty, Type::Named(_));
     let _ = match (shape, field.required) {
@@ -77,15 +86,18 @@ fn values(text: &mut String, model: &Model, field: &Field, shape: &Shape) {
     let (Shape::Value(schema) | Shape::Values(schema)) = shape else { return };
     let Some(function) = limits::function_of(model, schema) else { return };
     let (wire, name) = (&field.name, identifier(&field.name));
+    let is_present = field.required && !field.nullable;
+    let value = if is_present { format!("&self.{name}") } else { "value".to_owned() };
     let check = match shape {
         Shape::Values(_) => format!(
-            "for (index, value) in value.iter().enumerate() {{\n\
-             limits::{function}(checks, &format!(\"{wire}[{{index}}]\"), value)?;\n}}"
+            "for (index, value) in {}.iter().enumerate() {{\n\
+             limits::{function}(checks, &format!(\"{wire}[{{index}}]\"), value)?;\n}}",
+            value.trim_start_matches('&')
         ),
-        _ => format!("limits::{function}(checks, {wire:?}, value)?;"),
+        _ => format!("limits::{function}(checks, {wire:?}, {value})?;"),
     };
-    let _ = match field.required && !field.nullable {
-        true => writeln!(text, "{{\nlet value = &self.{name};\n{check}\n}}"),
+    let _ = match is_present {
+        true => writeln!(text, "{check}"),
         false => writeln!(text, "if let Some(value) = &self.{name} {{\n{check}\n}}"),
     };
 }

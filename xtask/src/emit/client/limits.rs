@@ -69,11 +69,21 @@ fn function(text: &mut String, model: &Model, schema: &Schema) {
 
 /// Emits the checks of a field.
 fn field(text: &mut String, model: &Model, schema: &Schema, field: &Field) {
+    let name = identifier(&field.name);
+    let is_optional = rust_text::field_type(field, schema.role).starts_with("Option<");
+    // An optional value is a reference in `value`.
+    let (value, reference) = match is_optional {
+        true => ("*value".to_owned(), "value".to_owned()),
+        false => (format!("value.{name}"), format!("&value.{name}")),
+    };
     let mut code = String::new();
     let path = format!("&format!(\"{{path}}.{}\")", field.name);
     if let Some((check, range)) = checks::limit(field) {
-        let value = if checks::is_number(&field.ty) { "*value" } else { "value" };
+        let value = if checks::is_number(&field.ty) { &value } else { &reference };
         let _ = writeln!(code, "checks.{check}({path}, {value}, {range})?;");
+    }
+    if field.ty == Type::Json {
+        let _ = writeln!(code, "checks.valid_json({path}, {reference})?;");
     }
     let (ty, is_array) = match &field.ty {
         Type::Array(items) => (&**items, true),
@@ -82,23 +92,19 @@ fn field(text: &mut String, model: &Model, schema: &Schema, field: &Field) {
     if let Type::Named(name) = ty
         && let Some(function) = function_of(model, name)
     {
+        let array = reference.trim_start_matches('&');
         let _ = match is_array {
             true => writeln!(
                 code,
-                "for (index, value) in value.iter().enumerate() {{\n{function}(checks, &format!(\"{{path}}.{}[{{index}}]\"), value)?;\n}}",
+                "for (index, value) in {array}.iter().enumerate() {{\n{function}(checks, &format!(\"{{path}}.{}[{{index}}]\"), value)?;\n}}",
                 field.name
             ),
-            false => writeln!(code, "{function}(checks, {path}, value)?;"),
+            false => writeln!(code, "{function}(checks, {path}, {reference})?;"),
         };
     }
-    if code.is_empty() {
-        return;
-    }
-    let name = identifier(&field.name);
-    let is_optional = rust_text::field_type(field, schema.role).starts_with("Option<");
-    let _ = match is_optional {
+    let _ = match is_optional && !code.is_empty() {
         true => writeln!(text, "if let Some(value) = &value.{name} {{\n{code}}}"),
-        false => writeln!(text, "{{\nlet value = &value.{name};\n{code}}}"),
+        false => writeln!(text, "{code}"),
     };
 }
 
@@ -118,7 +124,7 @@ fn is_checked(model: &Model, schema: &str) -> bool {
                     ty => ty,
                 };
                 field.limits != Limits::default()
-                    || *ty == Type::Number
+                    || matches!(ty, Type::Number | Type::Json)
                     || matches!(ty, Type::Named(name) if visit(model, name, visited))
             }),
             _ => false,

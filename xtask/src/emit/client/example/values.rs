@@ -18,6 +18,11 @@ pub(super) fn argument(
     required: bool,
 ) -> Result<Option<String>, String> {
     let named = |name: &String| Type::Named(name.clone());
+    if let Shape::Value(name) = shape
+        && name == FILTER
+    {
+        return formatted(&filter(&value["filters"])?).map(Some);
+    }
     let expression = match shape {
         Shape::Id | Shape::String => expression(model, &Type::String, value)?,
         Shape::Scalar(ty) if ty == "f64" => expression(model, &Type::Number, value)?,
@@ -42,6 +47,29 @@ pub(super) fn argument(
         }
     };
     Ok(Some(expression))
+}
+
+/// The schema of filters, for which there is a builder.
+const FILTER: &str = "FilterPayload";
+
+/// Returns the expression that builds a filter.
+fn filter(value: &Value) -> Result<String, String> {
+    for (key, operator) in [("AND", "&"), ("OR", "|")] {
+        if let Some(Value::Array(filters)) = value.get(key) {
+            let filters = filters.iter().map(|value| match value.get("field") {
+                Some(_) => filter(value),
+                None => filter(value).map(|text| format!("({text})")),
+            });
+            let separator = format!(" {operator} ");
+            return Ok(filters.collect::<Result<Vec<_>, String>>()?.join(&separator));
+        }
+    }
+    match (value["field"].as_str(), value["op"].as_str(), value.get("value")) {
+        (Some(field), Some(operator), Some(value)) => {
+            Ok(format!("field({field:?}).{operator}({value})"))
+        }
+        _ => invalid(value, "a filter"),
+    }
 }
 
 fn array(items: Type) -> Type {
