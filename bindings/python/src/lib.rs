@@ -84,5 +84,6 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(task::wait_for_task, module)?)?;
     module.add_function(wrap_pyfunction!(task::wait_for_task_async, module)?)?;
     module.add_function(wrap_pyfunction!(task::watch_task, module)?)?;
+    module.add_function(wrap_pyfunction!(generated::resource, module)?)?;
     generated::register(module)
 }
