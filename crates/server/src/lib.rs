@@ -30,7 +30,8 @@
 //     content           file contents, signed links; only `content::directory` and `server` know that they are in a directory
 //     sqlite            the storage on SQLite; known to `admin` (for data directories) and `server` only
 //     storage           the storage interface: traits and errors
-//     validate, config, limits, keys, json, data_dir, directory_lock, temporary_directory, private_files, disk_space, time, options
+//     validate, config, limits, keys, json, data_dir, directory_lock, temporary_directory, private_files, disk_space, time, options,
+//                       pattern
 //                       small modules that others use
 
 mod admin;
@@ -52,6 +53,7 @@ mod layers;
 mod limits;
 mod net;
 mod options;
+mod pattern;
 mod private_files;
 mod server;
 mod sqlite;

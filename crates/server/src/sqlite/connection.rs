@@ -9,6 +9,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::functions;
+
 /// When commits are synced to disk: SQLite's `synchronous` setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Synchronous {
@@ -65,6 +67,7 @@ pub(super) fn writer(path: &Path, synchronous: Synchronous) -> rusqlite::Result<
     connection.busy_timeout(OPEN_TIMEOUT)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    functions::register(&connection)?;
     configure_statements(&connection)?;
     Ok(connection)
 }
@@ -96,6 +99,7 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "cache_size", -2048)?;
     connection.pragma_update(None, "temp_store", "memory")?;
+    functions::register(&connection)?;
     configure_statements(&connection)?;
     Ok(connection)
 }

@@ -13,6 +13,7 @@ mod files_tests;
 mod fixtures;
 #[cfg(test)]
 mod full_disk;
+mod functions;
 mod import_queue;
 mod imports;
 #[cfg(test)]
