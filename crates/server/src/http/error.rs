@@ -215,6 +215,10 @@ impl From<StorageError> for ApiError {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
                     .with_header(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)))
             }
+            StorageError::TimedOut => {
+                let code = ErrorCode::DatabaseTimeout;
+                Self::new(StatusCode::REQUEST_TIMEOUT, code, error.to_string())
+            }
             StorageError::ImportAborted => {
                 Self::new(StatusCode::CONFLICT, ErrorCode::UnknownError, error.to_string())
             }

@@ -6,6 +6,8 @@ mod connection;
 mod counts;
 mod datasets;
 mod disk;
+mod event_filter;
+mod events;
 mod file_listing;
 mod files;
 #[cfg(test)]
@@ -30,6 +32,7 @@ mod schema;
 mod seed;
 mod slug;
 mod snapshot;
+mod time_limit;
 mod verify;
 mod wal;
 mod workspaces;
@@ -241,6 +244,7 @@ impl From<rusqlite::Error> for StorageError {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 Self::Busy { retry_after: connection::RETRY_AFTER }
             }
+            Some(ErrorCode::OperationInterrupted) => Self::TimedOut,
             // The shared memory file grows with the WAL.
             _ if error.sqlite_extended_error_code() == Some(SQLITE_IOERR_SHMSIZE) => Self::Full,
             _ => Self::Failed(Box::new(error)),

@@ -45,6 +45,9 @@ pub(crate) enum StorageError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// A read took too long.
+    #[error("the query took too long; narrow it, for example to a shorter time range")]
+    TimedOut,
     /// The database failed. The source is only for the log; it must not appear in a response.
     #[error("the storage failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),

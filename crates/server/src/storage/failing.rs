@@ -111,6 +111,17 @@ impl FixtureStore for FailingStorage {
     }
 }
 
+impl EventStore for FailingStorage {
+    forward! {
+        reads fn search_events(&self, workspace: Uuid, filter: EventFilter, after: Option<EventPosition>, limit: u32) -> EventPage;
+        reads fn search_event_ids(&self, workspace: Uuid, filter: EventFilter, limit: u32) -> Vec<String>;
+        reads fn event_details(&self, workspace: Uuid, id: String) -> EventDetails;
+        reads fn similar_events(&self, workspace: Uuid, id: String, limit: usize) -> Vec<EventSummary>;
+        reads fn count_event_values(&self, workspace: Uuid, field: EventField, filter: EventFilter, limit: u32) -> Vec<ValueCount>;
+        reads fn annotation_fields(&self, workspace: Uuid) -> Vec<AnnotationField>;
+    }
+}
+
 impl SeedStore for FailingStorage {
     forward! {
         writes fn insert_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> ();

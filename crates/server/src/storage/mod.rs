@@ -8,6 +8,8 @@
 mod counts;
 mod datasets;
 mod error;
+mod event_filter;
+mod events;
 #[cfg(test)]
 mod failing;
 mod files;
@@ -22,6 +24,13 @@ use std::pin::Pin;
 pub(crate) use counts::Counts;
 pub(crate) use datasets::{Dataset, DatasetChange, DatasetKey, DatasetStore, NewDataset};
 pub(crate) use error::{Missing, StorageError};
+pub(crate) use event_filter::{
+    EventCondition, EventField, EventFilter, FieldKind, FilterOperator, FilterValue, annotation_name,
+    is_annotation,
+};
+pub(crate) use events::{
+    AnnotationField, EventDetails, EventPage, EventPosition, EventStore, EventSummary, ValueCount,
+};
 #[cfg(test)]
 pub(crate) use failing::FailingStorage;
 pub(crate) use files::{ExportedRevision, FileEntry, FileFilter, FileIndex, NewFile, Retention};
@@ -42,7 +51,15 @@ pub(crate) type Pending<T> =
 
 /// Stores everything except the contents of files.
 pub(crate) trait Storage:
-    DatasetStore + RecordStore + ImportStore + FileIndex + FixtureStore + SeedStore + Send + Sync
+    DatasetStore
+    + RecordStore
+    + ImportStore
+    + FileIndex
+    + FixtureStore
+    + EventStore
+    + SeedStore
+    + Send
+    + Sync
 {
     /// Returns the key for signing links, or `None` if it was not set yet.
     fn secret(&self) -> Pending<Option<Vec<u8>>>;
