@@ -1,6 +1,10 @@
 //! The operations of the API, one file per resource.
 
 mod datasets;
+mod event_fields;
+mod event_filter;
+mod event_response;
+mod events;
 #[cfg(feature = "explorer")]
 mod explorer;
 mod exports;

@@ -10,7 +10,9 @@ use mistral_datasets_types::ErrorCode;
 use super::generated::routes::OPERATIONS;
 use super::operations::OPEN_LINK;
 use super::state::App;
-use super::{datasets, exports, files, imports, links, openapi, records, tasks};
+use super::{
+    datasets, event_fields, events, exports, files, imports, links, openapi, records, tasks,
+};
 use crate::http::{ApiError, Caller, no_content};
 
 /// Operations of the document that the server does not support, with the reason for the FEATURE_NOT_SUPPORTED error.
@@ -40,6 +42,13 @@ fn handler(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>
         "update_record_payload" => on(method, records::update_payload),
         "update_record_properties" => on(method, records::update_properties),
         "judge_record" => on(method, records::judge),
+        "search_events" => on(method, events::search),
+        "search_event_ids" => on(method, events::search_ids),
+        "fetch_event" => on(method, events::fetch),
+        "fetch_similar_events" => on(method, events::similar),
+        "list_event_fields" => on(method, event_fields::list),
+        "fetch_event_field_options" => on(method, event_fields::options),
+        "fetch_event_field_option_counts" => on(method, event_fields::option_counts),
         "list_files" => on(method, files::list),
         "upload_file" => on(method, files::upload),
         "retrieve_file" => on(method, files::retrieve),

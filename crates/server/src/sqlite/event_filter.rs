@@ -3,8 +3,8 @@
 use rusqlite::types::Value;
 
 use crate::storage::{
-    EventCondition, EventField, EventFilter, FieldKind, FilterOperator, FilterValue, annotation_name,
-    fold_case,
+    EventCondition, EventField, EventFilter, FieldKind, FilterOperator, FilterValue,
+    annotation_name, fold_case,
 };
 
 /// A query that is being built, with its parameters.
@@ -114,10 +114,9 @@ impl Query {
             IEndsWith => self.ends_with(&folded(), value),
             Matches => format!("regexp({}, {})", self.value(value), text()),
             Includes => self.includes(&expression, value),
-            Excludes => format!(
-                "({expression} IS NULL OR NOT {})",
-                self.includes(&expression, value)
-            ),
+            Excludes => {
+                format!("({expression} IS NULL OR NOT {})", self.includes(&expression, value))
+            }
             LenEq => format!("json_array_length({expression}) = {}", self.value(value)),
             IsNull if value == FilterValue::Boolean(true) => format!("{expression} IS NULL"),
             IsNull => format!("{expression} IS NOT NULL"),

@@ -177,10 +177,8 @@ fn similar(
     // The sort is stable, so newer events precede older ones that are equally similar.
     similar.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let mut statement = connection.prepare_cached(select!("WHERE e.id = ?1"))?;
-    let events = similar
-        .into_iter()
-        .take(limit)
-        .map(|(_, row)| Ok(statement.query_row([row], read)?));
+    let events =
+        similar.into_iter().take(limit).map(|(_, row)| Ok(statement.query_row([row], read)?));
     take_bytes(events, PAGE_BYTES, EventSummary::size)
 }
 

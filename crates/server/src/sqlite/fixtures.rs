@@ -70,7 +70,11 @@ pub(super) fn insert_campaign(
     Ok(())
 }
 
-pub(super) fn event(connection: &Connection, workspace: i64, id: String) -> Result<Event, StorageError> {
+pub(super) fn event(
+    connection: &Connection,
+    workspace: i64,
+    id: String,
+) -> Result<Event, StorageError> {
     let found = connection
         .prepare_cached(
             "SELECT request_messages, response_messages, extra_fields FROM events \

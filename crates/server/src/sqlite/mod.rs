@@ -7,6 +7,8 @@ mod counts;
 mod datasets;
 mod disk;
 mod event_filter;
+#[cfg(test)]
+mod event_filter_tests;
 mod events;
 mod file_listing;
 mod files;

@@ -124,12 +124,36 @@ impl FieldKind {
         use FilterOperator::*;
         const COMPARISONS: &[FilterOperator] = &[Eq, Neq, Lt, Lte, Gt, Gte, IsNull];
         const TEXT: &[FilterOperator] = &[
-            Eq, Neq, Contains, NotContains, IContains, INotContains, StartsWith, IStartsWith, EndsWith,
-            IEndsWith, Matches, IsNull,
+            Eq,
+            Neq,
+            Contains,
+            NotContains,
+            IContains,
+            INotContains,
+            StartsWith,
+            IStartsWith,
+            EndsWith,
+            IEndsWith,
+            Matches,
+            IsNull,
         ];
         const ANSWER: &[FilterOperator] = &[
-            Eq, Neq, Lt, Lte, Gt, Gte, Contains, NotContains, IContains, INotContains, StartsWith,
-            IStartsWith, EndsWith, IEndsWith, Matches, IsNull,
+            Eq,
+            Neq,
+            Lt,
+            Lte,
+            Gt,
+            Gte,
+            Contains,
+            NotContains,
+            IContains,
+            INotContains,
+            StartsWith,
+            IStartsWith,
+            EndsWith,
+            IEndsWith,
+            Matches,
+            IsNull,
         ];
         match self {
             Self::Text => TEXT,

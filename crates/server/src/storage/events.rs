@@ -121,8 +121,12 @@ pub(crate) trait EventStore {
 
     /// Returns the events whose last user message is most like that of an event, the most similar first. Events without any
     /// similarity are left out.
-    fn similar_events(&self, workspace: Uuid, id: String, limit: usize)
-    -> Pending<Vec<EventSummary>>;
+    fn similar_events(
+        &self,
+        workspace: Uuid,
+        id: String,
+        limit: usize,
+    ) -> Pending<Vec<EventSummary>>;
 
     /// Returns the most frequent values of a field among the events that match a filter, the most frequent first. Values of a list
     /// and keys of a map are counted one by one. Events without a value are not counted.

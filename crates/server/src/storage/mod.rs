@@ -25,8 +25,8 @@ pub(crate) use counts::Counts;
 pub(crate) use datasets::{Dataset, DatasetChange, DatasetKey, DatasetStore, NewDataset};
 pub(crate) use error::{Missing, StorageError};
 pub(crate) use event_filter::{
-    EventCondition, EventField, EventFilter, FieldKind, FilterOperator, FilterValue, annotation_name,
-    is_annotation,
+    EventCondition, EventField, EventFilter, FieldKind, FilterOperator, FilterValue,
+    annotation_name, is_annotation,
 };
 pub(crate) use events::{
     AnnotationField, EventDetails, EventPage, EventPosition, EventStore, EventSummary, ValueCount,
