@@ -1,5 +1,6 @@
 //! Chat completion events in SQLite.
 
+use mistral_datasets_types::skip;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use uuid::Uuid;
@@ -9,7 +10,7 @@ use super::time_limit::{SEARCH_TIME, limited};
 use super::{SqliteStorage, fixtures, take_bytes, workspaces};
 use crate::storage::{
     AnnotationField, EventDetails, EventField, EventFilter, EventPage, EventPosition, EventStore,
-    EventSummary, FieldKind, Missing, Pending, StorageError, ValueCount, fold_case,
+    EventSummary, FieldKind, Missing, Pending, StorageError, ValueCount, fold_case, is_annotation,
 };
 use crate::time::Timestamp;
 
@@ -128,6 +129,24 @@ fn find(
         .query_row(params![workspace, id], read)
         .optional()?;
     Ok(found)
+}
+
+/// Returns an event whose extra fields are only annotations. Those of a fixture may be large.
+pub(super) fn annotated(connection: &Connection, row: i64) -> Result<EventSummary, StorageError> {
+    let mut event =
+        connection.prepare_cached(select!("WHERE e.id = ?1"))?.query_row([row], read)?;
+    let mut annotations = String::from("{");
+    for (name, value) in skip::fields(&event.extra_fields) {
+        if is_annotation(name.trim_start_matches('"')) {
+            if annotations.len() > 1 {
+                annotations.push(',');
+            }
+            annotations.extend([name, ":", value]);
+        }
+    }
+    annotations.push('}');
+    event.extra_fields = annotations;
+    Ok(event)
 }
 
 fn details(

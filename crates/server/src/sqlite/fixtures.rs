@@ -57,7 +57,7 @@ pub(super) fn insert_campaign(
     let row: i64 = connection
         .prepare_cached(
             "INSERT INTO campaigns (workspace, uuid, name) VALUES (?1, ?2, ?3) \
-             ON CONFLICT (workspace, uuid) DO UPDATE SET name = ?3 RETURNING id",
+             ON CONFLICT (workspace, uuid) DO UPDATE SET name = ?3, judge = NULL, status = NULL, deleted_at = NULL RETURNING id",
         )?
         .query_row(params![workspace, campaign.id, campaign.name], |row| row.get(0))?;
     connection.prepare_cached("DELETE FROM campaign_events WHERE campaign = ?1")?.execute([row])?;
@@ -149,7 +149,9 @@ fn campaign_events(
 ) -> Result<CampaignEvents, StorageError> {
     let workspace = row(connection, workspace)?;
     let campaign: i64 = connection
-        .prepare_cached("SELECT id FROM campaigns WHERE uuid = ?1 AND workspace = ?2")?
+        .prepare_cached(
+            "SELECT id FROM campaigns WHERE uuid = ?1 AND workspace = ?2 AND deleted_at IS NULL",
+        )?
         .query_row(params![campaign, workspace], |row| row.get(0))
         .optional()?
         .ok_or(Missing::Campaign)?;

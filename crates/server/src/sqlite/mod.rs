@@ -1,6 +1,7 @@
 //! The storage on SQLite: one writer thread and a pool of readers.
 
 mod budget;
+mod campaigns;
 mod compact;
 mod connection;
 mod counts;

@@ -122,6 +122,22 @@ impl EventStore for FailingStorage {
     }
 }
 
+impl CampaignStore for FailingStorage {
+    forward! {
+        writes fn create_campaign(&self, workspace: Uuid, new: NewCampaign, limits: QueueLimits) -> CampaignEntry;
+        reads fn campaign(&self, workspace: Uuid, id: Uuid) -> CampaignEntry;
+        reads fn campaigns(&self, workspace: Uuid, containing: Option<String>, window: Window) -> Listed<CampaignEntry>;
+        reads fn campaign_status(&self, workspace: Uuid, id: Uuid) -> mistral_datasets_types::TaskStatus;
+        reads fn selected_events(&self, workspace: Uuid, id: Uuid, window: Window) -> Listed<EventSummary>;
+        writes fn delete_campaign(&self, workspace: Uuid, id: Uuid) -> ();
+        reads fn is_judge_in_campaign(&self, workspace: Uuid, judge: Uuid) -> bool;
+        writes fn claim_campaign(&self, claimant: Uuid) -> Option<ClaimedCampaign>;
+        reads fn waiting_events(&self, campaign: CampaignKey, after: Option<i64>, limit: u32) -> Vec<WaitingEvent>;
+        writes fn store_verdict(&self, campaign: CampaignKey, ordinal: i64, verdict: Verdict) -> ();
+        writes fn end_campaign(&self, campaign: CampaignKey, broke_off: bool) -> ();
+    }
+}
+
 impl SeedStore for FailingStorage {
     forward! {
         writes fn insert_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> ();

@@ -5,6 +5,7 @@
 //!   finishes.
 //! - Every object belongs to a workspace. Objects of other workspaces are reported as missing.
 
+mod campaigns;
 mod counts;
 mod datasets;
 mod error;
@@ -21,6 +22,10 @@ mod seed;
 
 use std::pin::Pin;
 
+pub(crate) use campaigns::{
+    CampaignEntry, CampaignJudge, CampaignKey, CampaignStore, ClaimedCampaign, NewCampaign,
+    Verdict, WaitingEvent,
+};
 pub(crate) use counts::Counts;
 pub(crate) use datasets::{Dataset, DatasetChange, DatasetKey, DatasetStore, NewDataset};
 pub(crate) use error::{Missing, StorageError};
@@ -57,6 +62,7 @@ pub(crate) trait Storage:
     + FileIndex
     + FixtureStore
     + EventStore
+    + CampaignStore
     + SeedStore
     + Send
     + Sync
