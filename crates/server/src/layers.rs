@@ -24,9 +24,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("validate", &["config", "json"]),
     ("storage", &["time"]),
     ("sqlite", &["disk_space", "json", "storage", "time"]),
+    ("telemetry", &["storage"]),
     ("content", &["disk_space", "private_files", "time"]),
     ("housekeeping", &["content", "storage", "time"]),
-    ("imports", &["config", "content", "json", "limits", "storage", "validate"]),
+    ("imports", &["config", "content", "json", "limits", "storage", "telemetry", "validate"]),
     ("http", &["config", "content", "json", "keys", "limits", "storage"]),
     (
         "api",
@@ -38,6 +39,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "imports",
             "json",
             "storage",
+            "telemetry",
             "time",
             "validate",
         ],
@@ -58,7 +60,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("net", &["admin", "http", "limits"]),
-    ("testing", &["api", "http", "imports", "json", "net", "storage", "time", "validate"]),
+    (
+        "testing",
+        &["api", "http", "imports", "json", "net", "storage", "telemetry", "time", "validate"],
+    ),
     ("internal_fuzzing", &["api", "config", "content", "http", "imports", "json", "time"]),
 ];
 

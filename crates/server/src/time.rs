@@ -39,6 +39,12 @@ impl Timestamp {
         Self(self.0.saturating_sub(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// Parses an RFC 3339 timestamp. Fractions of a microsecond are dropped.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
+        Some(Self(time.timestamp_micros()))
+    }
+
     /// Returns the current time, or the next microsecond after `self` if that is later.
     ///
     /// This way every update increases `updated_at`, even if the clock was set back.
@@ -115,6 +121,13 @@ mod tests {
         ] {
             assert_eq!(Timestamp(micros).to_string(), text);
         }
+    }
+
+    #[test]
+    fn timestamps_with_any_offset_are_parsed() {
+        let parsed = Timestamp::parse("2025-12-17T11:25:07.8186939+01:00");
+        assert_eq!(parsed, Some(Timestamp(1_765_967_107_818_693)));
+        assert_eq!(Timestamp::parse("2025-12-17"), None);
     }
 
     #[test]

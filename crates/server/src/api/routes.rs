@@ -3,14 +3,14 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, get, on};
+use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use http::{Method, StatusCode};
 use mistral_datasets_types::ErrorCode;
 
 use super::generated::routes::OPERATIONS;
 use super::operations::OPEN_LINK;
 use super::state::App;
-use super::{datasets, exports, files, imports, links, openapi, records, tasks};
+use super::{datasets, exports, files, imports, links, openapi, records, tasks, telemetry};
 use crate::http::{ApiError, Caller, no_content};
 
 /// Operations of the document that the server does not support, with the reason for the FEATURE_NOT_SUPPORTED error.
@@ -88,6 +88,9 @@ pub(crate) fn routes(app: App, explorer: bool) -> Router {
     let _ = explorer;
     router
         .route("/openapi.json", get(openapi::document))
+        .route("/telemetry/v1/traces", post(telemetry::traces))
+        .route("/telemetry/v1/logs", post(telemetry::logs))
+        .route("/telemetry/v1/metrics", post(telemetry::metrics))
         // The extractors enforce their own limits, with error responses of the API.
         .layer(DefaultBodyLimit::disable())
         .with_state(app)

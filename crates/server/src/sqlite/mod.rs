@@ -29,6 +29,7 @@ mod schema;
 mod seed;
 mod slug;
 mod snapshot;
+mod telemetry;
 mod verify;
 mod wal;
 mod workspaces;

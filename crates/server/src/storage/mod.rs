@@ -16,6 +16,7 @@ mod health;
 mod imports;
 mod records;
 mod seed;
+mod telemetry;
 
 use std::pin::Pin;
 
@@ -25,7 +26,10 @@ pub(crate) use error::{Missing, StorageError};
 #[cfg(test)]
 pub(crate) use failing::FailingStorage;
 pub(crate) use files::{ExportedRevision, FileEntry, FileFilter, FileIndex, NewFile, Retention};
-pub(crate) use fixtures::{Campaign, CampaignEvents, Conversation, Event, FixtureStore};
+pub(crate) use fixtures::{
+    Campaign, CampaignEvents, Conversation, Event, EventFields, EventMessages, FixtureStore,
+    NewFixtureEvent,
+};
 pub(crate) use health::{DiskState, Health};
 pub(crate) use imports::{
     ClaimedImport, ClaimedSource, ImportCounts, ImportPosition, ImportSource, ImportStore,
@@ -35,6 +39,9 @@ pub(crate) use records::{
     NewRecord, Record, RecordFormat, RecordHead, RecordPage, RecordStore, RecordStream, Selection,
 };
 pub(crate) use seed::{Seed, SeedDataset, SeedStore};
+pub(crate) use telemetry::{
+    COLUMN_ATTRIBUTES, NewEvaluation, NewEvent, NewLog, NewSpan, Sender, TelemetryStore, Turn,
+};
 
 /// The future result of a storage operation.
 pub(crate) type Pending<T> =
@@ -42,7 +49,15 @@ pub(crate) type Pending<T> =
 
 /// Stores everything except the contents of files.
 pub(crate) trait Storage:
-    DatasetStore + RecordStore + ImportStore + FileIndex + FixtureStore + SeedStore + Send + Sync
+    DatasetStore
+    + RecordStore
+    + ImportStore
+    + FileIndex
+    + FixtureStore
+    + SeedStore
+    + TelemetryStore
+    + Send
+    + Sync
 {
     /// Returns the key for signing links, or `None` if it was not set yet.
     fn secret(&self) -> Pending<Option<Vec<u8>>>;
