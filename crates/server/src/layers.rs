@@ -25,9 +25,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("validate", &["config", "json"]),
     ("storage", &["time"]),
     ("sqlite", &["disk_space", "json", "pattern", "storage", "time"]),
+    ("telemetry", &["storage"]),
     ("content", &["disk_space", "private_files", "time"]),
     ("housekeeping", &["content", "storage", "time"]),
-    ("imports", &["config", "content", "json", "limits", "storage", "validate"]),
+    ("imports", &["config", "content", "json", "limits", "storage", "telemetry", "validate"]),
     ("http", &["config", "content", "json", "keys", "limits", "storage"]),
     (
         "api",
@@ -40,6 +41,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "json",
             "pattern",
             "storage",
+            "telemetry",
             "time",
             "validate",
         ],
@@ -60,7 +62,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("net", &["admin", "http", "limits"]),
-    ("testing", &["api", "http", "imports", "json", "net", "storage", "time", "validate"]),
+    (
+        "testing",
+        &["api", "http", "imports", "json", "net", "storage", "telemetry", "time", "validate"],
+    ),
     ("internal_fuzzing", &["api", "config", "content", "http", "imports", "json", "time"]),
 ];
 

@@ -28,6 +28,7 @@
 //     imports           the import queue, its workers and sources
 //     housekeeping      removes and erases in the background
 //     content           file contents, signed links; only `content::directory` and `server` know that they are in a directory
+//     telemetry         decodes OTLP, and projects spans and log records to the fields of the API
 //     sqlite            the storage on SQLite; known to `admin` (for data directories) and `server` only
 //     storage           the storage interface: traits and errors
 //     validate, config, limits, keys, json, data_dir, directory_lock, temporary_directory, private_files, disk_space, time, options,
@@ -58,6 +59,7 @@ mod private_files;
 mod server;
 mod sqlite;
 mod storage;
+mod telemetry;
 mod temporary_directory;
 mod testing;
 mod time;

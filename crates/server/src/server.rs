@@ -211,6 +211,7 @@ impl Server {
             cleanup: Arc::clone(&cleanup),
             clock: Arc::new(SystemClock::new()),
             keep_uploads: config.keep_uploads,
+            keep_traces: config.keep_traces,
             erase_delay: config.erase_delay,
         };
         let keys = Arc::new(Keys::new(config.api_keys, config.workspaces));
@@ -239,6 +240,7 @@ impl Server {
             link_lifetime: config.link_lifetime,
             export_locks: ExportLocks::default(),
             cleanup,
+            telemetry_sync: Arc::default(),
         });
         let testing = config.test_routes.then(|| TestApp::new(app.clone(), seeder));
         let metrics = Arc::new(Metrics::new());
@@ -262,7 +264,11 @@ impl Server {
         let (stop, stopped) = watch::channel(None);
         let serving = async move {
             let housekeeping = tokio::spawn(housekeeping.run(stored));
-            listeners.serve(routers, net, stopped).await;
+            let serving = listeners.serve(routers, net, stopped);
+            tokio::select! {
+                () = serving => {}
+                () = app.telemetry_sync.run(&*app.storage) => {}
+            }
             housekeeping.abort();
             let _ = housekeeping.await;
             app.imports.stop().await;

@@ -19,6 +19,7 @@ mod responses;
 mod routes;
 mod state;
 mod tasks;
+mod telemetry;
 mod generated {
     pub(crate) mod routes;
 }

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, get, on};
+use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use http::{Method, StatusCode};
 use mistral_datasets_types::ErrorCode;
 
@@ -12,6 +12,7 @@ use super::operations::OPEN_LINK;
 use super::state::App;
 use super::{
     datasets, event_fields, events, exports, files, imports, links, openapi, records, tasks,
+    telemetry,
 };
 use crate::http::{ApiError, Caller, no_content};
 
@@ -97,6 +98,9 @@ pub(crate) fn routes(app: App, explorer: bool) -> Router {
     let _ = explorer;
     router
         .route("/openapi.json", get(openapi::document))
+        .route("/telemetry/v1/traces", post(telemetry::traces))
+        .route("/telemetry/v1/logs", post(telemetry::logs))
+        .route("/telemetry/v1/metrics", post(telemetry::metrics))
         // The extractors enforce their own limits, with error responses of the API.
         .layer(DefaultBodyLimit::disable())
         .with_state(app)

@@ -9,7 +9,7 @@ use axum::extract::FromRef;
 use super::exports::ExportLocks;
 use crate::config::Generation;
 use crate::content::{ContentStore, LinkSigner};
-use crate::housekeeping::Cleanup;
+use crate::housekeeping::{Cleanup, TelemetrySync};
 use crate::http::HttpContext;
 use crate::imports::ImportQueue;
 use crate::storage::Storage;
@@ -31,6 +31,8 @@ pub(crate) struct AppParts {
     pub(crate) export_locks: ExportLocks,
     /// Wakes housekeeping when there is something to remove.
     pub(crate) cleanup: Arc<Cleanup>,
+    /// Makes received telemetry durable.
+    pub(crate) telemetry_sync: Arc<TelemetrySync>,
 }
 
 impl App {

@@ -100,7 +100,7 @@ impl FileIndex for FailingStorage {
 
 impl FixtureStore for FailingStorage {
     forward! {
-        writes fn insert_events(&self, workspace: Uuid, events: Vec<Event>) -> ();
+        writes fn insert_events(&self, workspace: Uuid, events: Vec<NewFixtureEvent>) -> ();
         writes fn insert_conversations(&self, workspace: Uuid, conversations: Vec<Conversation>) -> ();
         writes fn insert_campaign(&self, workspace: Uuid, campaign: Campaign) -> ();
         reads fn events(&self, workspace: Uuid, ids: Vec<String>, max_bytes: usize) -> Vec<Event>;
@@ -162,5 +162,14 @@ impl Storage for FailingStorage {
             true => Health { disk: DiskState::Failed, ..health },
             false => health,
         }
+    }
+}
+
+impl TelemetryStore for FailingStorage {
+    forward! {
+        writes fn insert_spans(&self, sender: Sender, spans: Vec<NewSpan>) -> ();
+        writes fn insert_logs(&self, sender: Sender, logs: Vec<NewLog>) -> ();
+        writes fn sync_telemetry(&self) -> ();
+        writes fn expire_telemetry(&self, arrived_before: crate::time::Timestamp) -> bool;
     }
 }

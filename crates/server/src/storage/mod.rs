@@ -19,6 +19,7 @@ mod health;
 mod imports;
 mod records;
 mod seed;
+mod telemetry;
 
 use std::pin::Pin;
 
@@ -39,7 +40,10 @@ pub(crate) use events::{
 #[cfg(test)]
 pub(crate) use failing::FailingStorage;
 pub(crate) use files::{ExportedRevision, FileEntry, FileFilter, FileIndex, NewFile, Retention};
-pub(crate) use fixtures::{Campaign, CampaignEvents, Conversation, Event, FixtureStore};
+pub(crate) use fixtures::{
+    Campaign, CampaignEvents, Conversation, Event, EventFields, EventMessages, FixtureStore,
+    NewFixtureEvent,
+};
 pub(crate) use health::{DiskState, Health};
 pub(crate) use imports::{
     ClaimedImport, ClaimedSource, ImportCounts, ImportPosition, ImportSource, ImportStore,
@@ -49,6 +53,9 @@ pub(crate) use records::{
     NewRecord, Record, RecordFormat, RecordHead, RecordPage, RecordStore, RecordStream, Selection,
 };
 pub(crate) use seed::{Seed, SeedDataset, SeedStore};
+pub(crate) use telemetry::{
+    COLUMN_ATTRIBUTES, NewEvaluation, NewEvent, NewLog, NewSpan, Sender, TelemetryStore, Turn,
+};
 
 /// The future result of a storage operation.
 pub(crate) type Pending<T> =
@@ -64,6 +71,7 @@ pub(crate) trait Storage:
     + EventStore
     + CampaignStore
     + SeedStore
+    + TelemetryStore
     + Send
     + Sync
 {

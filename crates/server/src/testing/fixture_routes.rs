@@ -9,7 +9,7 @@ use super::TestApp;
 use super::seed;
 use crate::http::{ApiError, Caller, JsonBody, json, no_content};
 use crate::json::{Object, array};
-use crate::storage::{Conversation, Event};
+use crate::storage::{Conversation, NewFixtureEvent};
 
 /// The maximum number of events or conversations in a request.
 const MAX_FIXTURES: usize = 10_000;
@@ -27,7 +27,7 @@ pub(super) async fn events(
     });
     let events = events.await?;
     let mut response = Vec::new();
-    array(&mut response, &events, |out, event: &Event| {
+    array(&mut response, &events, |out, event: &NewFixtureEvent| {
         Object::write(out, |object| {
             object.string("event_id", &event.id);
             object.raw("request_messages", &event.request_messages);
