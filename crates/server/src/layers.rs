@@ -29,10 +29,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("content", &["disk_space", "private_files", "time"]),
     ("housekeeping", &["content", "storage", "time"]),
     ("imports", &["config", "content", "json", "limits", "storage", "telemetry", "validate"]),
+    ("campaigns", &["limits", "storage"]),
     ("http", &["config", "content", "json", "keys", "limits", "storage"]),
     (
         "api",
         &[
+            "campaigns",
             "config",
             "content",
             "housekeeping",

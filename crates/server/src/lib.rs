@@ -25,6 +25,7 @@
 //     admin             health, readiness, metrics; backup, restore, verify and compact data directories
 //     api               the operations, one file per resource
 //     http              building blocks of handlers: authentication, errors, extractors, responses
+//     campaigns         the campaign queue and its workers
 //     imports           the import queue, its workers and sources
 //     housekeeping      removes and erases in the background
 //     content           file contents, signed links; only `content::directory` and `server` know that they are in a directory
@@ -37,6 +38,7 @@
 
 mod admin;
 mod api;
+mod campaigns;
 mod config;
 mod content;
 mod data_dir;

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::admin::{AdminState, Draining, Metrics};
 use crate::api::{App, AppParts, ExportLocks};
+use crate::campaigns::{CampaignParts, CampaignQueue};
 use crate::config::{DataLocation, ServerConfig};
 use crate::content::{ContentError, ContentStore, DirectoryStore, LinkSigner};
 use crate::data_dir::{DataDirectory, DataError};
@@ -230,9 +231,11 @@ impl Server {
             rules,
             cleanup: cleanup.removal(),
         };
+        let campaigns = CampaignParts { storage: Arc::clone(&storage), judge: None };
         let app = App::new(AppParts {
             http,
             imports: ImportQueue::start(imports, &config.limits),
+            campaigns: CampaignQueue::start(campaigns, &config.limits),
             storage,
             contents: data.contents,
             link_signer: LinkSigner::new(&secret),
@@ -272,6 +275,7 @@ impl Server {
             housekeeping.abort();
             let _ = housekeeping.await;
             app.imports.stop().await;
+            app.campaigns.stop().await;
             // Dropping the storage blocks until its writer thread has ended; the lock on the directory is released last.
             let _ = tokio::task::spawn_blocking(move || {
                 drop(app);

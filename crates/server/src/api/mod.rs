@@ -1,5 +1,6 @@
 //! The operations of the API, one file per resource.
 
+mod campaigns;
 mod datasets;
 mod event_fields;
 mod event_filter;

@@ -11,8 +11,8 @@ use super::generated::routes::OPERATIONS;
 use super::operations::OPEN_LINK;
 use super::state::App;
 use super::{
-    datasets, event_fields, events, exports, files, imports, links, openapi, records, tasks,
-    telemetry,
+    campaigns, datasets, event_fields, events, exports, files, imports, links, openapi, records,
+    tasks, telemetry,
 };
 use crate::http::{ApiError, Caller, no_content};
 
@@ -50,6 +50,12 @@ fn handler(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>
         "list_event_fields" => on(method, event_fields::list),
         "fetch_event_field_options" => on(method, event_fields::options),
         "fetch_event_field_option_counts" => on(method, event_fields::option_counts),
+        "list_campaigns" => on(method, campaigns::list),
+        "create_campaign" => on(method, campaigns::create),
+        "fetch_campaign" => on(method, campaigns::fetch),
+        "delete_campaign" => on(method, campaigns::delete),
+        "fetch_campaign_status" => on(method, campaigns::status),
+        "list_campaign_events" => on(method, campaigns::events),
         "list_files" => on(method, files::list),
         "upload_file" => on(method, files::upload),
         "retrieve_file" => on(method, files::retrieve),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::extract::FromRef;
 
 use super::exports::ExportLocks;
+use crate::campaigns::CampaignQueue;
 use crate::config::Generation;
 use crate::content::{ContentStore, LinkSigner};
 use crate::housekeeping::{Cleanup, TelemetrySync};
@@ -24,6 +25,7 @@ pub(crate) struct AppParts {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) contents: Arc<dyn ContentStore>,
     pub(crate) imports: ImportQueue,
+    pub(crate) campaigns: CampaignQueue,
     pub(crate) link_signer: LinkSigner,
     pub(crate) generation: Generation,
     /// How long the link to an export is valid.

@@ -25,7 +25,9 @@ pub(crate) use memory::{MemoryBudget, RequestMemory, UNCOUNTED_BYTES, off_runtim
 pub(crate) use multipart::UploadForm;
 pub(crate) use otlp_body::OtlpBody;
 pub(crate) use page::{BaseUrl, PageQuery};
-pub(crate) use path::{DatasetPath, EventFieldPath, EventPath, FilePath, RecordPath, TaskPath};
+pub(crate) use path::{
+    CampaignPath, DatasetPath, EventFieldPath, EventPath, FilePath, RecordPath, TaskPath,
+};
 pub(crate) use query::{MAX_INTEGER, Query};
 pub(crate) use request_name::{REQUEST_ID, RequestName, request_id};
 pub(crate) use response::{json, no_content};

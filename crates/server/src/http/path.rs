@@ -96,3 +96,14 @@ impl<S: Send + Sync> FromRequestParts<S> for EventFieldPath {
         parameter(parts, state, "field_name").await.map(Self)
     }
 }
+
+/// Extracts the campaign id in the path.
+pub(crate) struct CampaignPath(pub(crate) Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for CampaignPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        uuid(parts, state, "campaign_id").await.map(Self)
+    }
+}

@@ -86,6 +86,7 @@ pub(super) async fn reset(
     let held = state.app.imports.held(caller.workspace);
     state.seeder.reset(caller.workspace, caller.user).await?;
     held.iter().for_each(AbortHandle::abort);
+    state.app.campaigns.cancel_all(caller.workspace);
     state.faults.clear_rules(caller.workspace);
     state.faults.clear_journal(caller.workspace);
     // Housekeeping removes records and file contents in the background, which may take long.
