@@ -35,6 +35,7 @@ mod schema;
 mod seed;
 mod slug;
 mod snapshot;
+mod span_sources;
 mod telemetry;
 mod time_limit;
 mod verify;

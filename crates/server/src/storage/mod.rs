@@ -19,6 +19,7 @@ mod health;
 mod imports;
 mod records;
 mod seed;
+mod span_sources;
 mod telemetry;
 
 use std::pin::Pin;
@@ -53,6 +54,9 @@ pub(crate) use records::{
     NewRecord, Record, RecordFormat, RecordHead, RecordPage, RecordStore, RecordStream, Selection,
 };
 pub(crate) use seed::{Seed, SeedDataset, SeedStore};
+pub(crate) use span_sources::{
+    AttributeNamespace, FieldMapping, SpanAttributes, SpanMapping, SpanReference, SpanSourceStore,
+};
 pub(crate) use telemetry::{
     COLUMN_ATTRIBUTES, NewEvaluation, NewEvent, NewLog, NewSpan, Sender, TelemetryStore, Turn,
 };
@@ -69,6 +73,7 @@ pub(crate) trait Storage:
     + FileIndex
     + FixtureStore
     + EventStore
+    + SpanSourceStore
     + CampaignStore
     + SeedStore
     + TelemetryStore
