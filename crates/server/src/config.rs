@@ -75,6 +75,9 @@ options! {
         pub link_lifetime: Duration = Duration::from_secs(24 * 60 * 60),
         /// How long uploaded files are kept after their upload. Default: `None`, until they expire or are deleted.
         pub keep_uploads: Option<Duration> = None,
+        /// How long spans, traces, log records and evaluations are kept after they arrived, whatever times they have. The chat completion
+        /// events that they are go with them. Default: 30 days; `None` keeps them forever.
+        pub keep_traces: Option<Duration> = Some(Duration::from_secs(30 * 24 * 60 * 60)),
         /// How long after a deletion the deleted data is erased from the database file and the write-ahead log. Deletions within
         /// this time are erased together. Default: 30 seconds.
         pub erase_delay: Duration = Duration::from_secs(30),
@@ -108,6 +111,7 @@ impl fmt::Debug for ServerConfig {
             .field("drain_time", &self.drain_time)
             .field("link_lifetime", &self.link_lifetime)
             .field("keep_uploads", &self.keep_uploads)
+            .field("keep_traces", &self.keep_traces)
             .field("erase_delay", &self.erase_delay)
             .field("test_routes", &self.test_routes)
             .field("explorer", &self.explorer)

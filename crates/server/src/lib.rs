@@ -25,16 +25,20 @@
 //     admin             health, readiness, metrics; backup, restore, verify and compact data directories
 //     api               the operations, one file per resource
 //     http              building blocks of handlers: authentication, errors, extractors, responses
+//     campaigns         the campaign queue and its workers
 //     imports           the import queue, its workers and sources
 //     housekeeping      removes and erases in the background
 //     content           file contents, signed links; only `content::directory` and `server` know that they are in a directory
+//     telemetry         decodes OTLP, and projects spans and log records to the fields of the API
 //     sqlite            the storage on SQLite; known to `admin` (for data directories) and `server` only
 //     storage           the storage interface: traits and errors
-//     validate, config, limits, keys, json, data_dir, directory_lock, temporary_directory, private_files, disk_space, time, options
+//     validate, config, limits, keys, json, data_dir, directory_lock, temporary_directory, private_files, disk_space, time, options,
+//                       pattern
 //                       small modules that others use
 
 mod admin;
 mod api;
+mod campaigns;
 mod config;
 mod content;
 mod data_dir;
@@ -52,10 +56,12 @@ mod layers;
 mod limits;
 mod net;
 mod options;
+mod pattern;
 mod private_files;
 mod server;
 mod sqlite;
 mod storage;
+mod telemetry;
 mod temporary_directory;
 mod testing;
 mod time;

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::admin::{AdminState, Draining, Metrics};
 use crate::api::{App, AppParts, ExportLocks};
+use crate::campaigns::{CampaignParts, CampaignQueue};
 use crate::config::{DataLocation, ServerConfig};
 use crate::content::{ContentError, ContentStore, DirectoryStore, LinkSigner};
 use crate::data_dir::{DataDirectory, DataError};
@@ -211,6 +212,7 @@ impl Server {
             cleanup: Arc::clone(&cleanup),
             clock: Arc::new(SystemClock::new()),
             keep_uploads: config.keep_uploads,
+            keep_traces: config.keep_traces,
             erase_delay: config.erase_delay,
         };
         let keys = Arc::new(Keys::new(config.api_keys, config.workspaces));
@@ -229,9 +231,11 @@ impl Server {
             rules,
             cleanup: cleanup.removal(),
         };
+        let campaigns = CampaignParts { storage: Arc::clone(&storage), judge: None };
         let app = App::new(AppParts {
             http,
             imports: ImportQueue::start(imports, &config.limits),
+            campaigns: CampaignQueue::start(campaigns, &config.limits),
             storage,
             contents: data.contents,
             link_signer: LinkSigner::new(&secret),
@@ -239,6 +243,7 @@ impl Server {
             link_lifetime: config.link_lifetime,
             export_locks: ExportLocks::default(),
             cleanup,
+            telemetry_sync: Arc::default(),
         });
         let testing = config.test_routes.then(|| TestApp::new(app.clone(), seeder));
         let metrics = Arc::new(Metrics::new());
@@ -262,10 +267,15 @@ impl Server {
         let (stop, stopped) = watch::channel(None);
         let serving = async move {
             let housekeeping = tokio::spawn(housekeeping.run(stored));
-            listeners.serve(routers, net, stopped).await;
+            let serving = listeners.serve(routers, net, stopped);
+            tokio::select! {
+                () = serving => {}
+                () = app.telemetry_sync.run(&*app.storage) => {}
+            }
             housekeeping.abort();
             let _ = housekeeping.await;
             app.imports.stop().await;
+            app.campaigns.stop().await;
             // Dropping the storage blocks until its writer thread has ended; the lock on the directory is released last.
             let _ = tokio::task::spawn_blocking(move || {
                 drop(app);

@@ -1,6 +1,11 @@
 //! The operations of the API, one file per resource.
 
+mod campaigns;
 mod datasets;
+mod event_fields;
+mod event_filter;
+mod event_response;
+mod events;
 #[cfg(feature = "explorer")]
 mod explorer;
 mod exports;
@@ -15,6 +20,7 @@ mod responses;
 mod routes;
 mod state;
 mod tasks;
+mod telemetry;
 mod generated {
     pub(crate) mod routes;
 }

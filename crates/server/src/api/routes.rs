@@ -3,14 +3,17 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, get, on};
+use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use http::{Method, StatusCode};
 use mistral_datasets_types::ErrorCode;
 
 use super::generated::routes::OPERATIONS;
 use super::operations::OPEN_LINK;
 use super::state::App;
-use super::{datasets, exports, files, imports, links, openapi, records, tasks};
+use super::{
+    campaigns, datasets, event_fields, events, exports, files, imports, links, openapi, records,
+    tasks, telemetry,
+};
 use crate::http::{ApiError, Caller, no_content};
 
 /// Operations of the document that the server does not support, with the reason for the FEATURE_NOT_SUPPORTED error.
@@ -30,6 +33,7 @@ fn handler(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>
         "import_from_explorer" => on(method, imports::from_explorer),
         "import_from_file" => on(method, imports::from_file),
         "import_from_playground" => on(method, imports::from_playground),
+        "import_from_spans" => on(method, imports::from_spans),
         "import_from_dataset_records" => on(method, imports::from_dataset_records),
         "export_to_jsonl" => on(method, exports::to_jsonl),
         "fetch_task" => on(method, tasks::fetch),
@@ -40,6 +44,19 @@ fn handler(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>
         "update_record_payload" => on(method, records::update_payload),
         "update_record_properties" => on(method, records::update_properties),
         "judge_record" => on(method, records::judge),
+        "search_events" => on(method, events::search),
+        "search_event_ids" => on(method, events::search_ids),
+        "fetch_event" => on(method, events::fetch),
+        "fetch_similar_events" => on(method, events::similar),
+        "list_event_fields" => on(method, event_fields::list),
+        "fetch_event_field_options" => on(method, event_fields::options),
+        "fetch_event_field_option_counts" => on(method, event_fields::option_counts),
+        "list_campaigns" => on(method, campaigns::list),
+        "create_campaign" => on(method, campaigns::create),
+        "fetch_campaign" => on(method, campaigns::fetch),
+        "delete_campaign" => on(method, campaigns::delete),
+        "fetch_campaign_status" => on(method, campaigns::status),
+        "list_campaign_events" => on(method, campaigns::events),
         "list_files" => on(method, files::list),
         "upload_file" => on(method, files::upload),
         "retrieve_file" => on(method, files::retrieve),
@@ -88,6 +105,9 @@ pub(crate) fn routes(app: App, explorer: bool) -> Router {
     let _ = explorer;
     router
         .route("/openapi.json", get(openapi::document))
+        .route("/telemetry/v1/traces", post(telemetry::traces))
+        .route("/telemetry/v1/logs", post(telemetry::logs))
+        .route("/telemetry/v1/metrics", post(telemetry::metrics))
         // The extractors enforce their own limits, with error responses of the API.
         .layer(DefaultBodyLimit::disable())
         .with_state(app)

@@ -46,6 +46,11 @@ impl ApiError {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::ValidationError, message)
     }
 
+    /// Creates an error for a body that cannot be decoded.
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::ValidationError, message)
+    }
+
     /// Creates an error for something missing that has no error code of its own.
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, ErrorCode::UnknownError, message)
@@ -215,6 +220,10 @@ impl From<StorageError> for ApiError {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
                     .with_header(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)))
             }
+            StorageError::TimedOut => {
+                let code = ErrorCode::DatabaseTimeout;
+                Self::new(StatusCode::REQUEST_TIMEOUT, code, error.to_string())
+            }
             StorageError::ImportAborted => {
                 Self::new(StatusCode::CONFLICT, ErrorCode::UnknownError, error.to_string())
             }
@@ -259,6 +268,10 @@ impl From<Missing> for ApiError {
             ),
             Missing::File => (ErrorCode::UnknownError, "file not found".to_owned()),
             Missing::Event(id) => (ErrorCode::UnknownError, format!("event `{id}` not found")),
+            Missing::Span(span) => (
+                ErrorCode::SpanNotFound,
+                format!("span `{}` of trace `{}` not found", span.span_id, span.trace_id),
+            ),
             Missing::Conversation(id) => {
                 (ErrorCode::UnknownError, format!("conversation `{id}` not found"))
             }

@@ -74,3 +74,36 @@ impl<S: Send + Sync> FromRequestParts<S> for FilePath {
         Uuid::try_parse(&text).map(Self).map_err(|_| Missing::File.into())
     }
 }
+
+/// Extracts the event id in the path. Events of fixtures may have any id.
+pub(crate) struct EventPath(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for EventPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        parameter(parts, state, "event_id").await.map(Self)
+    }
+}
+
+/// Extracts the name of an event field in the path.
+pub(crate) struct EventFieldPath(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for EventFieldPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        parameter(parts, state, "field_name").await.map(Self)
+    }
+}
+
+/// Extracts the campaign id in the path.
+pub(crate) struct CampaignPath(pub(crate) Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for CampaignPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        uuid(parts, state, "campaign_id").await.map(Self)
+    }
+}

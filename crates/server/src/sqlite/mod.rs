@@ -1,11 +1,16 @@
 //! The storage on SQLite: one writer thread and a pool of readers.
 
 mod budget;
+mod campaigns;
 mod compact;
 mod connection;
 mod counts;
 mod datasets;
 mod disk;
+mod event_filter;
+#[cfg(test)]
+mod event_filter_tests;
+mod events;
 mod file_listing;
 mod files;
 #[cfg(test)]
@@ -13,6 +18,7 @@ mod files_tests;
 mod fixtures;
 #[cfg(test)]
 mod full_disk;
+mod functions;
 mod import_queue;
 mod imports;
 #[cfg(test)]
@@ -29,6 +35,9 @@ mod schema;
 mod seed;
 mod slug;
 mod snapshot;
+mod span_sources;
+mod telemetry;
+mod time_limit;
 mod verify;
 mod wal;
 mod workspaces;
@@ -240,6 +249,7 @@ impl From<rusqlite::Error> for StorageError {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 Self::Busy { retry_after: connection::RETRY_AFTER }
             }
+            Some(ErrorCode::OperationInterrupted) => Self::TimedOut,
             // The shared memory file grows with the WAL.
             _ if error.sqlite_extended_error_code() == Some(SQLITE_IOERR_SHMSIZE) => Self::Full,
             _ => Self::Failed(Box::new(error)),
