@@ -24,6 +24,7 @@
 //     net               connections, limits, timeouts, CORS, request log
 //     admin             health, readiness, metrics; backup, restore, verify and compact data directories
 //     api               the operations, one file per resource
+//     judging           judges, which ask a model
 //     http              building blocks of handlers: authentication, errors, extractors, responses
 //     imports           the import queue, its workers and sources
 //     housekeeping      removes and erases in the background
@@ -47,6 +48,7 @@ mod imports;
 #[doc(hidden)]
 pub mod internal_fuzzing;
 mod json;
+mod judging;
 mod keys;
 #[cfg(test)]
 mod layers;
@@ -67,7 +69,7 @@ pub use admin::{
     Backup, BackupError, CompactError, Compaction, Problem, RestoreError, Verification,
     VerifyError, VerifyProgress, backup, compact, restore, verify,
 };
-pub use config::{DataLocation, Generation, ServerConfig, Workspaces};
+pub use config::{DataLocation, Generation, JudgeEndpoint, ServerConfig, Workspaces};
 pub use keys::{ApiKey, KeyError, KeyFileError};
 pub use limits::Limits;
 pub use server::{RunningServer, Server, StartError};
