@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("json", &["time"]),
     ("limits", &["json", "options"]),
     ("config", &["keys", "limits", "options"]),
+    ("judging", &["config", "json"]),
     (
         "data_dir",
         &["config", "directory_lock", "disk_space", "private_files", "temporary_directory"],
