@@ -6,6 +6,7 @@ mod spans;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use futures::stream::{self, StreamExt, TryChunksError, TryStreamExt};
 use mistral_datasets::types::{ImportTask, TelemetrySpanReference};
 use mistral_datasets::{Client, ImportReport, Jsonl, Report};
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ use crate::output::{self, Output};
 use crate::report_file::{self, ReportFile};
 use crate::tasks::{self, WaitOptions};
 use crate::terminal;
-use spans::SpanOptions;
+use spans::{SpanOptions, Spans};
 
 /// Import records into a dataset
 ///
@@ -115,14 +116,15 @@ impl Import {
         let dataset = &self.dataset;
         match self.source {
             Source { spans: Some(ref spans), .. } => {
-                self.import_spans(client, spans.clone(), output).await
+                let spans = stream::iter(spans.clone().into_iter().map(Ok)).boxed();
+                self.import_spans(client, spans, output).await
             }
             Source { traces: Some(ref traces), .. } => {
-                let spans = self.spans.model_calls(client, traces).await?;
+                let spans = self.spans.model_calls(client, traces.clone());
                 self.import_spans(client, spans, output).await
             }
             Source { search: Some(ref expression), .. } => {
-                let spans = self.spans.search(client, expression).await?;
+                let spans = self.spans.search(client, expression);
                 self.import_spans(client, spans, output).await
             }
             Source { events: Some(ref events), .. } => {
@@ -159,19 +161,22 @@ impl Import {
     async fn import_spans(
         &self,
         client: &Client,
-        spans: Vec<TelemetrySpanReference>,
+        spans: Spans,
         output: Output,
     ) -> Result<(), CliError> {
-        if spans.is_empty() {
-            return Err(CliError::Argument("no spans to import were found".to_owned()));
-        }
         let datasets = client.datasets();
-        for spans in spans.chunks(spans::MAX_PER_IMPORT) {
-            let call =
-                datasets.import_from_spans(&self.dataset, spans.to_vec(), self.spans.mapping());
+        let mut is_empty = true;
+        let mut parts = spans.try_chunks(spans::MAX_PER_IMPORT);
+        while let Some(spans) = parts.next().await {
+            let spans = spans.map_err(|TryChunksError(_, error)| error)?;
+            is_empty = false;
+            let call = datasets.import_from_spans(&self.dataset, spans, self.spans.mapping());
             self.finish(client, call.await?, output).await?;
         }
-        Ok(())
+        match is_empty {
+            true => Err(CliError::Argument("there are no such spans".to_owned())),
+            false => Ok(()),
+        }
     }
 
     /// Waits for a task unless `--no-wait` is given, and prints it.

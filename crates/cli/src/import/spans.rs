@@ -1,13 +1,14 @@
 //! Importing spans: which ones, and what to take from them.
 
 use clap::Args;
-use mistral_datasets::Client;
+use futures::future;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use mistral_datasets::types::{
     GetSpan, SpanDatasetMapping, SpanDatasetMappingContract, SpanDatasetSourceNamespace,
     SpanDatasetSourceReference, TelemetrySpanReference,
 };
+use mistral_datasets::{Client, Error};
 
-use crate::error::CliError;
 use crate::time_range::TimeRange;
 
 /// The operations of spans that are requests to a model.
@@ -49,40 +50,28 @@ impl SpanOptions {
     }
 
     /// Searches spans.
-    pub async fn search(
-        &self,
-        client: &Client,
-        expression: &str,
-    ) -> Result<Vec<TelemetrySpanReference>, CliError> {
+    pub fn search(&self, client: &Client, expression: &str) -> Spans {
         let call = client.spans().search_spans().search_expression(expression);
-        let mut spans = call.from(self.time.from).to(self.time.to).pager().items();
-        let mut found = Vec::new();
-        while let Some(span) = spans.next().await {
-            found.push(reference(&span?));
-        }
-        Ok(found)
+        let spans = call.from(self.time.from).to(self.time.to).pager().items();
+        spans.map_ok(|span| reference(&span)).boxed()
     }
 
     /// Returns the model calls of traces.
-    pub async fn model_calls(
-        &self,
-        client: &Client,
-        traces: &[String],
-    ) -> Result<Vec<TelemetrySpanReference>, CliError> {
-        let mut found = Vec::new();
-        for trace in traces {
+    pub fn model_calls(&self, client: &Client, traces: Vec<String>) -> Spans {
+        let (client, time) = (client.clone(), self.time);
+        let spans = stream::iter(traces).flat_map(move |trace| {
             let call = client.traces().get_trace_spans(trace);
-            let mut spans = call.from(self.time.from).to(self.time.to).pager().items();
-            while let Some(span) = spans.next().await {
-                let span = span?;
-                if MODEL_OPERATIONS.contains(&span.operation_name.as_str()) {
-                    found.push(reference(&span));
-                }
-            }
-        }
-        Ok(found)
+            call.from(time.from).to(time.to).pager().items()
+        });
+        let calls = spans.try_filter(|span| {
+            future::ready(MODEL_OPERATIONS.contains(&span.operation_name.as_str()))
+        });
+        calls.map_ok(|span| reference(&span)).boxed()
     }
 }
+
+/// References to spans, which are searched while they are imported.
+pub type Spans = BoxStream<'static, Result<TelemetrySpanReference, Error>>;
 
 fn reference(span: &GetSpan) -> TelemetrySpanReference {
     TelemetrySpanReference::new(&span.trace_id, &span.span_id)
