@@ -2,6 +2,7 @@
 
 mod api_keys;
 pub mod config_file;
+mod keep_traces;
 mod limits;
 mod logging;
 #[cfg(unix)]
@@ -19,6 +20,7 @@ use mistral_datasets_server::{DataLocation, Generation, RunningServer, Server, S
 use crate::error::CliError;
 use crate::signals;
 use api_keys::ApiKeyOptions;
+use keep_traces::KeepTraces;
 use limits::LimitOptions;
 use logging::LogOptions;
 use operation::OperationOptions;
@@ -79,6 +81,9 @@ pub struct Serve {
     /// By default, they are kept until they expire or are deleted.
     #[arg(long, value_name = "TIME")]
     keep_uploads: Option<humantime::Duration>,
+    /// Keep traces, log records and evaluations for this time after they arrived, or `forever`
+    #[arg(long, value_name = "TIME", default_value = "30d")]
+    keep_traces: KeepTraces,
     /// Erase deleted data from the database file after this time
     #[arg(long, value_name = "TIME", default_value = "30s")]
     erase_delay: humantime::Duration,
@@ -146,6 +151,7 @@ impl Serve {
             .public_url(self.public_url)
             .link_lifetime(self.link_lifetime.into())
             .keep_uploads(self.keep_uploads.map(Into::into))
+            .keep_traces(self.keep_traces.0)
             .erase_delay(self.erase_delay.into())
             .dropped_log_lines(Some(log.dropped_lines()));
         let config = self.operation.apply(config);

@@ -76,6 +76,9 @@ options! {
         pub link_lifetime: Duration = Duration::from_secs(24 * 60 * 60),
         /// How long uploaded files are kept after their upload. Default: `None`, until they expire or are deleted.
         pub keep_uploads: Option<Duration> = None,
+        /// How long spans, traces, log records and evaluations are kept after they arrived, whatever times they have. The chat completion
+        /// events that they are go with them. Default: 30 days; `None` keeps them forever.
+        pub keep_traces: Option<Duration> = Some(Duration::from_secs(30 * 24 * 60 * 60)),
         /// The model endpoint that judges ask. Default: none, so judging is not supported.
         pub judge: Option<JudgeEndpoint> = None,
         /// How long after a deletion the deleted data is erased from the database file and the write-ahead log. Deletions within
@@ -111,6 +114,7 @@ impl fmt::Debug for ServerConfig {
             .field("drain_time", &self.drain_time)
             .field("link_lifetime", &self.link_lifetime)
             .field("keep_uploads", &self.keep_uploads)
+            .field("keep_traces", &self.keep_traces)
             .field("erase_delay", &self.erase_delay)
             .field("test_routes", &self.test_routes)
             .field("explorer", &self.explorer)

@@ -18,7 +18,6 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("json", &["time"]),
     ("limits", &["json", "options"]),
     ("config", &["keys", "limits", "options"]),
-    ("judging", &["config", "json"]),
     (
         "data_dir",
         &["config", "directory_lock", "disk_space", "private_files", "temporary_directory"],
@@ -26,13 +25,17 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("validate", &["config", "json"]),
     ("storage", &["time"]),
     ("sqlite", &["disk_space", "json", "pattern", "storage", "time"]),
+    ("telemetry", &["storage"]),
     ("content", &["disk_space", "private_files", "time"]),
     ("housekeeping", &["content", "storage", "time"]),
-    ("imports", &["config", "content", "json", "limits", "storage", "validate"]),
+    ("imports", &["config", "content", "json", "limits", "storage", "telemetry", "validate"]),
+    ("campaigns", &["limits", "storage"]),
+    ("judging", &["campaigns", "config", "json", "telemetry"]),
     ("http", &["config", "content", "json", "keys", "limits", "storage"]),
     (
         "api",
         &[
+            "campaigns",
             "config",
             "content",
             "housekeeping",
@@ -41,6 +44,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "json",
             "pattern",
             "storage",
+            "telemetry",
             "time",
             "validate",
         ],
@@ -61,7 +65,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("net", &["admin", "http", "limits"]),
-    ("testing", &["api", "http", "imports", "json", "net", "storage", "time", "validate"]),
+    (
+        "testing",
+        &["api", "http", "imports", "json", "net", "storage", "telemetry", "time", "validate"],
+    ),
     ("internal_fuzzing", &["api", "config", "content", "http", "imports", "json", "time"]),
 ];
 

@@ -24,11 +24,13 @@
 //     net               connections, limits, timeouts, CORS, request log
 //     admin             health, readiness, metrics; backup, restore, verify and compact data directories
 //     api               the operations, one file per resource
-//     judging           judges, which ask a model
 //     http              building blocks of handlers: authentication, errors, extractors, responses
+//     judging           judges, which ask a model
+//     campaigns         the campaign queue and its workers
 //     imports           the import queue, its workers and sources
 //     housekeeping      removes and erases in the background
 //     content           file contents, signed links; only `content::directory` and `server` know that they are in a directory
+//     telemetry         decodes OTLP, and projects spans and log records to the fields of the API
 //     sqlite            the storage on SQLite; known to `admin` (for data directories) and `server` only
 //     storage           the storage interface: traits and errors
 //     validate, config, limits, keys, json, data_dir, directory_lock, temporary_directory, private_files, disk_space, time, options,
@@ -37,6 +39,7 @@
 
 mod admin;
 mod api;
+mod campaigns;
 mod config;
 mod content;
 mod data_dir;
@@ -60,6 +63,7 @@ mod private_files;
 mod server;
 mod sqlite;
 mod storage;
+mod telemetry;
 mod temporary_directory;
 mod testing;
 mod time;

@@ -21,6 +21,16 @@ pub(crate) fn dataset_description(value: &Value<'_>) -> Result<String, JsonError
     value.string_of(DATASET_DESCRIPTION_LENGTH)
 }
 
+/// Returns the name of a campaign.
+pub(crate) fn campaign_name(value: &Value<'_>) -> Result<String, JsonError> {
+    value.string_of(5..=50)
+}
+
+/// Returns the description of a campaign. The service documents no limit.
+pub(crate) fn campaign_description(value: &Value<'_>) -> Result<String, JsonError> {
+    value.string_of(0..=10_000)
+}
+
 /// Returns the payload of a record as JSON. It must be an object; the first generation also requires `messages`, an array of
 /// objects.
 pub(crate) fn payload(value: &Value<'_>, generation: Generation) -> Result<String, JsonError> {

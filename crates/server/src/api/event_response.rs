@@ -6,6 +6,7 @@ use mistral_datasets_types::skip;
 
 use crate::json::{self, Object};
 use crate::storage::{EventDetails, EventField, EventSummary, is_annotation};
+use crate::telemetry;
 
 /// Which fields `extra_fields` has.
 pub(super) enum ExtraFields {
@@ -23,13 +24,15 @@ pub(super) fn preview(out: &mut Vec<u8>, event: &EventSummary, extra: &ExtraFiel
 }
 
 /// Writes a complete event.
-pub(super) fn complete(out: &mut Vec<u8>, event: &EventDetails) {
+pub(super) fn complete(out: &mut Vec<u8>, event: EventDetails) {
+    let EventDetails { summary, messages } = event;
+    let [request, response] = telemetry::messages(messages);
     Object::write(out, |object| {
-        fields(object, &event.summary, &ExtraFields::All);
-        object.raw("enabled_tools", event.summary.enabled_tools.as_deref().unwrap_or("[]"));
-        object.raw("request_messages", &event.request_messages);
-        object.raw("response_messages", &event.response_messages);
-        object.integer("nb_messages", event.summary.message_count);
+        fields(object, &summary, &ExtraFields::All);
+        object.raw("enabled_tools", summary.enabled_tools.as_deref().unwrap_or("[]"));
+        object.raw("request_messages", request);
+        object.raw("response_messages", response);
+        object.integer("nb_messages", summary.message_count);
         // There is no way to record audio.
         object.raw("chat_transcription_events", "[]");
     });

@@ -9,7 +9,8 @@ use super::event_response::{self, ExtraFields};
 use super::responses;
 use super::state::App;
 use crate::http::{
-    ApiError, Caller, EventPath, FeedQuery, JsonBody, Query, RequestMemory, json, write_cursor,
+    ApiError, Caller, EventPath, FeedQuery, JsonBody, Query, RequestMemory, json, off_runtime,
+    write_cursor,
 };
 use crate::json::{self as json_text, Fields, array};
 use crate::storage::{EventField, EventPosition, EventSummary};
@@ -65,10 +66,15 @@ pub(super) async fn fetch(
     memory: RequestMemory,
 ) -> Result<Response, ApiError> {
     let event = app.storage.event_details(caller.workspace, id).await?;
-    let messages = event.request_messages.len() + event.response_messages.len();
-    memory.reserve(2 * (event.summary.size() + messages) as u64).await?;
-    let mut body = Vec::new();
-    event_response::complete(&mut body, &event);
+    let bytes = event.size();
+    // The event, its converted messages and the response.
+    memory.reserve(3 * bytes as u64).await?;
+    let body = off_runtime(bytes, move || {
+        let mut body = Vec::new();
+        event_response::complete(&mut body, event);
+        body
+    });
+    let body = body.await?;
     Ok(json(StatusCode::OK, body))
 }
 

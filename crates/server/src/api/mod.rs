@@ -1,5 +1,6 @@
 //! The operations of the API, one file per resource.
 
+mod campaigns;
 mod datasets;
 mod event_fields;
 mod event_filter;
@@ -10,7 +11,9 @@ mod explorer;
 mod exports;
 mod files;
 mod imports;
+mod judges;
 mod links;
+mod live_judging;
 mod openapi;
 mod operations;
 mod record_body;
@@ -19,6 +22,7 @@ mod responses;
 mod routes;
 mod state;
 mod tasks;
+mod telemetry;
 mod generated {
     pub(crate) mod routes;
 }

@@ -45,6 +45,9 @@ const OTHER_ROUTES: &[&str] = &[
     "/metrics",
     "/openapi.json",
     "/readyz",
+    "/telemetry/v1/logs",
+    "/telemetry/v1/metrics",
+    "/telemetry/v1/traces",
 ];
 
 /// Sets the [`RequestName`] of a request that has matched a route.

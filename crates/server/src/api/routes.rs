@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, get, on};
+use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use http::{Method, StatusCode};
 use mistral_datasets_types::ErrorCode;
 
@@ -11,7 +11,8 @@ use super::generated::routes::OPERATIONS;
 use super::operations::OPEN_LINK;
 use super::state::App;
 use super::{
-    datasets, event_fields, events, exports, files, imports, links, openapi, records, tasks,
+    campaigns, datasets, event_fields, events, exports, files, imports, judges, links,
+    live_judging, openapi, records, tasks, telemetry,
 };
 use crate::http::{ApiError, Caller, no_content};
 
@@ -41,7 +42,14 @@ fn handler(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>
         "delete_record" => on(method, records::delete),
         "update_record_payload" => on(method, records::update_payload),
         "update_record_properties" => on(method, records::update_properties),
-        "judge_record" => on(method, records::judge),
+        "judge_record" => on(method, live_judging::record),
+        "judge_event" => on(method, live_judging::event),
+        "list_judges" => on(method, judges::list),
+        "create_judge" => on(method, judges::create),
+        "fetch_judge" => on(method, judges::fetch),
+        "update_judge" => on(method, judges::update),
+        "delete_judge" => on(method, judges::delete),
+        "judge_conversation" => on(method, live_judging::conversation),
         "search_events" => on(method, events::search),
         "search_event_ids" => on(method, events::search_ids),
         "fetch_event" => on(method, events::fetch),
@@ -49,6 +57,12 @@ fn handler(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>
         "list_event_fields" => on(method, event_fields::list),
         "fetch_event_field_options" => on(method, event_fields::options),
         "fetch_event_field_option_counts" => on(method, event_fields::option_counts),
+        "list_campaigns" => on(method, campaigns::list),
+        "create_campaign" => on(method, campaigns::create),
+        "fetch_campaign" => on(method, campaigns::fetch),
+        "delete_campaign" => on(method, campaigns::delete),
+        "fetch_campaign_status" => on(method, campaigns::status),
+        "list_campaign_events" => on(method, campaigns::events),
         "list_files" => on(method, files::list),
         "upload_file" => on(method, files::upload),
         "retrieve_file" => on(method, files::retrieve),
@@ -97,6 +111,9 @@ pub(crate) fn routes(app: App, explorer: bool) -> Router {
     let _ = explorer;
     router
         .route("/openapi.json", get(openapi::document))
+        .route("/telemetry/v1/traces", post(telemetry::traces))
+        .route("/telemetry/v1/logs", post(telemetry::logs))
+        .route("/telemetry/v1/metrics", post(telemetry::metrics))
         // The extractors enforce their own limits, with error responses of the API.
         .layer(DefaultBodyLimit::disable())
         .with_state(app)

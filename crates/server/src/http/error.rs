@@ -46,6 +46,11 @@ impl ApiError {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::ValidationError, message)
     }
 
+    /// Creates an error for a body that cannot be decoded.
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::ValidationError, message)
+    }
+
     /// Creates an error for something missing that has no error code of its own.
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, ErrorCode::UnknownError, message)
@@ -256,6 +261,7 @@ impl From<Missing> for ApiError {
             Missing::Task => {
                 (ErrorCode::DatasetTaskNotFound, "task not found in this dataset".to_owned())
             }
+            Missing::Judge => (ErrorCode::JudgeNotFound, "judge not found".to_owned()),
             Missing::Campaign => (ErrorCode::CampaignNotFound, "campaign not found".to_owned()),
             Missing::CampaignEvents => (
                 ErrorCode::CampaignNoMatchingEvents,

@@ -13,6 +13,7 @@ use crate::storage::{
     ClaimedImport, ClaimedSource, ImportPosition, Missing, NewRecord, Progress, SourceIds, Storage,
     StorageError,
 };
+use crate::telemetry;
 
 /// A chunk ends with the record that reaches this size in bytes. This bounds the memory of an import and how long it delays other
 /// writes.
@@ -161,9 +162,9 @@ async fn copies(
         SourceIds::Events(ids) => {
             let events = storage.events(workspace, ids, CHUNK_BYTES).await?;
             let records = events.into_iter().map(|event| {
-                let messages = [&*event.request_messages, &*event.response_messages];
+                let [request, response] = telemetry::messages(event.messages);
                 Ok(NewRecord {
-                    payload: payload(&messages)?,
+                    payload: payload(&[&*request, &*response])?,
                     properties: event.extra_fields,
                     source: RecordSource::Explorer,
                 })

@@ -160,11 +160,7 @@ fn details(
         return Err(Missing::Event(id).into());
     };
     let event = fixtures::event(connection, workspace, id)?;
-    Ok(EventDetails {
-        summary,
-        request_messages: event.request_messages,
-        response_messages: event.response_messages,
-    })
+    Ok(EventDetails { summary, messages: event.messages })
 }
 
 fn similar(

@@ -23,6 +23,7 @@ mod import_queue;
 mod imports;
 #[cfg(test)]
 mod imports_tests;
+mod judges;
 mod long_reader;
 mod positions;
 mod readers;
@@ -35,6 +36,7 @@ mod schema;
 mod seed;
 mod slug;
 mod snapshot;
+mod telemetry;
 mod time_limit;
 mod verify;
 mod wal;

@@ -170,7 +170,13 @@ fn remove_workspace(connection: &Connection, workspace: i64) -> Result<(), Stora
         "DELETE FROM campaigns WHERE id IN (SELECT id FROM campaigns WHERE workspace = ?1 LIMIT ?2)",
         "DELETE FROM event_annotations WHERE (workspace, judge) IN \
          (SELECT workspace, judge FROM event_annotations WHERE workspace = ?1 LIMIT ?2)",
-        "DELETE FROM events WHERE rowid IN (SELECT rowid FROM events WHERE workspace = ?1 LIMIT ?2)",
+        "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE workspace = ?1 LIMIT ?2)",
+        "DELETE FROM spans WHERE id IN (SELECT id FROM spans WHERE workspace = ?1 LIMIT ?2)",
+        "DELETE FROM traces WHERE id IN (SELECT id FROM traces WHERE workspace = ?1 LIMIT ?2)",
+        "DELETE FROM logs WHERE id IN (SELECT id FROM logs WHERE workspace = ?1 LIMIT ?2)",
+        "DELETE FROM span_evaluations WHERE id IN \
+         (SELECT id FROM span_evaluations WHERE workspace = ?1 LIMIT ?2)",
+        "DELETE FROM judges WHERE id IN (SELECT id FROM judges WHERE workspace = ?1 LIMIT ?2)",
         "DELETE FROM conversations WHERE rowid IN \
          (SELECT rowid FROM conversations WHERE workspace = ?1 LIMIT ?2)",
         "DELETE FROM files WHERE id IN (SELECT id FROM files WHERE workspace = ?1 LIMIT ?2)",
@@ -205,9 +211,10 @@ mod tests {
     use super::ROWS;
     use crate::sqlite::SqliteStorage;
     use crate::storage::{
-        Campaign, Conversation, Dataset, DatasetKey, DatasetStore, Event, FixtureStore,
-        ImportPosition, ImportSource, ImportStore, NewDataset, NewImport, NewRecord, Progress,
-        QueueLimits, RecordFormat, RecordStore, Selection, SourceIds, Storage, Task, Window,
+        Campaign, Conversation, Dataset, DatasetKey, DatasetStore, EventFields, FixtureStore,
+        ImportPosition, ImportSource, ImportStore, NewDataset, NewFixtureEvent, NewImport,
+        NewRecord, Progress, QueueLimits, RecordFormat, RecordStore, Selection, SourceIds, Storage,
+        Task, Window,
     };
 
     const WORKSPACE: Uuid = Uuid::from_u128(1);
@@ -424,10 +431,11 @@ mod tests {
             storage.delete_records(workspace, ids[..1].to_vec()).await.unwrap();
             queue_import(&storage, workspace, dataset).await;
             let json = || "[]".to_owned();
-            let event = Event {
+            let event = NewFixtureEvent {
                 id: "e".to_owned(),
                 request_messages: json(),
                 response_messages: json(),
+                fields: EventFields::default(),
                 extra_fields: "{}".to_owned(),
             };
             storage.insert_events(workspace, vec![event]).await.unwrap();

@@ -13,6 +13,7 @@ pub(crate) enum Missing {
     File,
     Event(String),
     Conversation(String),
+    Judge,
     Campaign,
     /// The campaign exists, but none of its events does.
     CampaignEvents,

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{EventField, EventFilter, Pending};
+use super::{EventField, EventFilter, EventMessages, Pending};
 use crate::time::Timestamp;
 
 /// An event without its messages. Arrays and objects are JSON; a value that the event does not have is `None`.
@@ -56,10 +56,14 @@ impl EventSummary {
 #[derive(Clone, Debug)]
 pub(crate) struct EventDetails {
     pub(crate) summary: EventSummary,
-    /// An array of objects.
-    pub(crate) request_messages: String,
-    /// An array of objects.
-    pub(crate) response_messages: String,
+    pub(crate) messages: EventMessages,
+}
+
+impl EventDetails {
+    /// Returns the approximate size in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.summary.size() + self.messages.bytes()
+    }
 }
 
 /// The position of an event in a listing, which is ordered by time, newest first.

@@ -100,7 +100,7 @@ impl FileIndex for FailingStorage {
 
 impl FixtureStore for FailingStorage {
     forward! {
-        writes fn insert_events(&self, workspace: Uuid, events: Vec<Event>) -> ();
+        writes fn insert_events(&self, workspace: Uuid, events: Vec<NewFixtureEvent>) -> ();
         writes fn insert_conversations(&self, workspace: Uuid, conversations: Vec<Conversation>) -> ();
         writes fn insert_campaign(&self, workspace: Uuid, campaign: Campaign) -> ();
         reads fn events(&self, workspace: Uuid, ids: Vec<String>, max_bytes: usize) -> Vec<Event>;
@@ -162,5 +162,24 @@ impl Storage for FailingStorage {
             true => Health { disk: DiskState::Failed, ..health },
             false => health,
         }
+    }
+}
+
+impl TelemetryStore for FailingStorage {
+    forward! {
+        writes fn insert_spans(&self, sender: Sender, spans: Vec<NewSpan>) -> ();
+        writes fn insert_logs(&self, sender: Sender, logs: Vec<NewLog>) -> ();
+        writes fn sync_telemetry(&self) -> ();
+        writes fn expire_telemetry(&self, arrived_before: crate::time::Timestamp) -> bool;
+    }
+}
+
+impl JudgeStore for FailingStorage {
+    forward! {
+        writes fn create_judge(&self, workspace: Uuid, owner: Uuid, new: NewJudge) -> JudgeWrite;
+        reads fn judge(&self, workspace: Uuid, id: Uuid) -> Judge;
+        reads fn judges(&self, workspace: Uuid, filter: JudgeFilter, window: Window) -> Listed<Judge>;
+        writes fn update_judge(&self, workspace: Uuid, id: Uuid, new: NewJudge, unless_used: bool) -> JudgeWrite;
+        writes fn delete_judge(&self, workspace: Uuid, id: Uuid) -> ();
     }
 }

@@ -17,8 +17,10 @@ mod files;
 mod fixtures;
 mod health;
 mod imports;
+mod judges;
 mod records;
 mod seed;
+mod telemetry;
 
 use std::pin::Pin;
 
@@ -39,16 +41,23 @@ pub(crate) use events::{
 #[cfg(test)]
 pub(crate) use failing::FailingStorage;
 pub(crate) use files::{ExportedRevision, FileEntry, FileFilter, FileIndex, NewFile, Retention};
-pub(crate) use fixtures::{Campaign, CampaignEvents, Conversation, Event, FixtureStore};
+pub(crate) use fixtures::{
+    Campaign, CampaignEvents, Conversation, Event, EventFields, EventMessages, FixtureStore,
+    NewFixtureEvent,
+};
 pub(crate) use health::{DiskState, Health};
 pub(crate) use imports::{
     ClaimedImport, ClaimedSource, ImportCounts, ImportPosition, ImportSource, ImportStore,
     NewImport, Progress, QueueLimits, SourceIds, Task, WaitingImports,
 };
+pub(crate) use judges::{Judge, JudgeFilter, JudgeStore, JudgeWrite, NewJudge};
 pub(crate) use records::{
     NewRecord, Record, RecordFormat, RecordHead, RecordPage, RecordStore, RecordStream, Selection,
 };
 pub(crate) use seed::{Seed, SeedDataset, SeedStore};
+pub(crate) use telemetry::{
+    COLUMN_ATTRIBUTES, NewEvaluation, NewEvent, NewLog, NewSpan, Sender, TelemetryStore, Turn,
+};
 
 /// The future result of a storage operation.
 pub(crate) type Pending<T> =
@@ -64,6 +73,8 @@ pub(crate) trait Storage:
     + EventStore
     + CampaignStore
     + SeedStore
+    + TelemetryStore
+    + JudgeStore
     + Send
     + Sync
 {

@@ -120,6 +120,7 @@ CREATE TABLE traces (
 ) STRICT;
 CREATE UNIQUE INDEX traces_by_trace ON traces (workspace, trace_id);
 CREATE INDEX traces_by_time ON traces (workspace, start_time);
+CREATE INDEX traces_by_arrival ON traces (arrived_at);
 
 CREATE TABLE logs (
     id INTEGER PRIMARY KEY,
