@@ -90,6 +90,10 @@ pub(crate) fn link_routes(app: App) -> Router {
 pub(crate) fn routes(app: App, explorer: bool) -> Router {
     let mut router = Router::new();
     for operation in OPERATIONS {
+        // An operation of another generation is an unknown route.
+        if !app.generation.has(operation.generations) {
+            continue;
+        }
         let method = Method::from_bytes(operation.method.as_bytes()).ok();
         let method = method.and_then(|method| MethodFilter::try_from(method).ok());
         let Some(method) = method else { continue };
