@@ -7,6 +7,7 @@ use mistral_datasets_types::ErrorCode;
 
 use super::event_filter;
 use super::event_response::{self, ExtraFields};
+use super::judges;
 use super::responses;
 use super::state::App;
 use crate::http::{
@@ -142,21 +143,3 @@ pub(super) async fn events(
 }
 
 // Until the judges are merged.
-mod judges {
-    use super::*;
-    use crate::storage::CampaignJudge;
-    pub(super) async fn campaign_judge(
-        _: &App,
-        _: &Caller,
-        _: uuid::Uuid,
-    ) -> Result<CampaignJudge, ApiError> {
-        Err(no_endpoint())
-    }
-    pub(super) fn no_endpoint() -> ApiError {
-        ApiError::new(
-            StatusCode::BAD_REQUEST,
-            ErrorCode::FeatureNotSupported,
-            "this server has no endpoint to judge with; start it with `--judge-url`",
-        )
-    }
-}
