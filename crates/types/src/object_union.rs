@@ -130,11 +130,14 @@ pub(crate) fn parse<T: DeserializeOwned>(json: &RawJson) -> Result<T, serde_json
     read(json)
 }
 
+/// Parses with the reader that read the raw JSON. Trying the other one, too, would take exponential time for nested unions: if the
+/// lazy reader fails, the whole response is read again by `serde_json`.
 fn read<T: DeserializeOwned>(json: &RawJson) -> Result<T, serde_json::Error> {
-    match decode::from_text_lazily(json.get()) {
-        Some(value) => Ok(value),
-        None => json.parse(),
+    if json.is_validated() {
+        return json.parse();
     }
+    decode::from_text_lazily(json.get())
+        .ok_or_else(|| serde::de::Error::custom("unreadable object"))
 }
 
 /// Counts a union while it is being read.
