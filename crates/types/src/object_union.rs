@@ -219,7 +219,7 @@ mod tests {
         let nested =
             |depth: usize| format!("{}{{}}{}", r#"{"AND":["#.repeat(depth), "]}".repeat(depth));
         assert!(decode::from_text_lazily::<Filter>(&nested(100)).is_some());
-        for depth in [200, 100_000] {
+        for depth in [200, 10_000] {
             assert!(decode::from_text_lazily::<Filter>(&nested(depth)).is_none());
             assert!(serde_json::from_str::<Filter>(&nested(depth)).is_err());
         }
