@@ -23,6 +23,7 @@ mod import_queue;
 mod imports;
 #[cfg(test)]
 mod imports_tests;
+mod like;
 mod long_reader;
 mod positions;
 mod readers;
@@ -36,6 +37,7 @@ mod seed;
 mod slug;
 mod snapshot;
 mod telemetry;
+mod telemetry_search;
 mod time_limit;
 mod verify;
 mod wal;

@@ -14,6 +14,8 @@ pub(crate) enum Missing {
     Event(String),
     Conversation(String),
     Campaign,
+    Trace,
+    Span,
     /// The campaign exists, but none of its events does.
     CampaignEvents,
 }

@@ -20,6 +20,7 @@ mod imports;
 mod records;
 mod seed;
 mod telemetry;
+mod telemetry_search;
 
 use std::pin::Pin;
 
@@ -56,6 +57,10 @@ pub(crate) use seed::{Seed, SeedDataset, SeedStore};
 pub(crate) use telemetry::{
     COLUMN_ATTRIBUTES, NewEvaluation, NewEvent, NewLog, NewSpan, Sender, TelemetryStore, Turn,
 };
+pub(crate) use telemetry_search::{
+    Aggregation, AggregationOrder, AggregationResult, AggregationRow, Granularity, TelemetryFilter,
+    TelemetryPage, TelemetryPosition, TelemetrySearch, TimeOrder,
+};
 
 /// The future result of a storage operation.
 pub(crate) type Pending<T> =
@@ -72,6 +77,7 @@ pub(crate) trait Storage:
     + CampaignStore
     + SeedStore
     + TelemetryStore
+    + TelemetrySearch
     + Send
     + Sync
 {
