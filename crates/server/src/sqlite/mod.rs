@@ -24,6 +24,7 @@ mod imports;
 #[cfg(test)]
 mod imports_tests;
 mod judges;
+mod like;
 mod long_reader;
 mod positions;
 mod readers;
@@ -37,6 +38,7 @@ mod seed;
 mod slug;
 mod snapshot;
 mod telemetry;
+mod telemetry_search;
 mod time_limit;
 mod verify;
 mod wal;

@@ -15,6 +15,8 @@ pub(crate) enum Missing {
     Conversation(String),
     Judge,
     Campaign,
+    Trace,
+    Span,
     /// The campaign exists, but none of its events does.
     CampaignEvents,
 }

@@ -21,6 +21,7 @@ mod judges;
 mod records;
 mod seed;
 mod telemetry;
+mod telemetry_search;
 
 use std::pin::Pin;
 
@@ -58,6 +59,10 @@ pub(crate) use seed::{Seed, SeedDataset, SeedStore};
 pub(crate) use telemetry::{
     COLUMN_ATTRIBUTES, NewEvaluation, NewEvent, NewLog, NewSpan, Sender, TelemetryStore, Turn,
 };
+pub(crate) use telemetry_search::{
+    Aggregation, AggregationOrder, AggregationResult, AggregationRow, Granularity, TelemetryFilter,
+    TelemetryPage, TelemetryPosition, TelemetrySearch, TimeOrder,
+};
 
 /// The future result of a storage operation.
 pub(crate) type Pending<T> =
@@ -75,6 +80,7 @@ pub(crate) trait Storage:
     + SeedStore
     + TelemetryStore
     + JudgeStore
+    + TelemetrySearch
     + Send
     + Sync
 {
