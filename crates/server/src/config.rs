@@ -1,5 +1,6 @@
 //! Configuration of a server.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -78,6 +79,8 @@ options! {
         /// How long spans, traces, log records and evaluations are kept after they arrived, whatever times they have. The chat completion
         /// events that they are go with them. Default: 30 days; `None` keeps them forever.
         pub keep_traces: Option<Duration> = Some(Duration::from_secs(30 * 24 * 60 * 60)),
+        /// The model endpoint that judges ask. Default: none, so judging is not supported.
+        pub judge: Option<JudgeEndpoint> = None,
         /// How long after a deletion the deleted data is erased from the database file and the write-ahead log. Deletions within
         /// this time are erased together. Default: 30 seconds.
         pub erase_delay: Duration = Duration::from_secs(30),
@@ -115,6 +118,46 @@ impl fmt::Debug for ServerConfig {
             .field("erase_delay", &self.erase_delay)
             .field("test_routes", &self.test_routes)
             .field("explorer", &self.explorer)
+            .finish_non_exhaustive()
+    }
+}
+
+options! {
+    /// An OpenAI-compatible chat endpoint, with the models that judges ask.
+    ///
+    /// ```
+    /// use mistral_datasets_server::JudgeEndpoint;
+    ///
+    /// let endpoint = JudgeEndpoint::new("https://api.mistral.ai/v1").key(Some("a key".into()));
+    /// assert!(!format!("{endpoint:?}").contains("a key"));
+    /// ```
+    #[derive(Clone)]
+    pub struct JudgeEndpoint {
+        /// The base URL, to which `/chat/completions` is appended, such as `https://api.mistral.ai/v1`.
+        pub url: String = String::new(),
+        /// The API key, sent as a bearer token. Default: none.
+        pub key: Option<String> = None,
+        /// How long a judgement may take, including retries. Default: 60 seconds.
+        pub timeout: Duration = Duration::from_secs(60),
+        /// The endpoint's names of models, by the names that judges use. A model that is not listed has the same name.
+        pub models: BTreeMap<String, String> = BTreeMap::new(),
+    }
+}
+
+impl JudgeEndpoint {
+    /// Creates an endpoint with a base URL, such as `https://api.mistral.ai/v1`.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self::default().url(url.into())
+    }
+}
+
+// Shows whether there is a key, and not which.
+impl fmt::Debug for JudgeEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JudgeEndpoint")
+            .field("key", &self.key.is_some())
+            .field("timeout", &self.timeout)
+            .field("models", &self.models.len())
             .finish_non_exhaustive()
     }
 }

@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("json", &["time"]),
     ("limits", &["json", "options"]),
     ("config", &["keys", "limits", "options"]),
+    ("judging", &["config", "json"]),
     (
         "data_dir",
         &["config", "directory_lock", "disk_space", "private_files", "temporary_directory"],
@@ -29,7 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("content", &["disk_space", "private_files", "time"]),
     ("housekeeping", &["content", "storage", "time"]),
     ("imports", &["config", "content", "json", "limits", "storage", "telemetry", "validate"]),
-    ("campaigns", &["limits", "storage"]),
+    ("campaigns", &["judging", "limits", "storage", "telemetry"]),
     ("http", &["config", "content", "json", "keys", "limits", "storage"]),
     (
         "api",
@@ -41,6 +42,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "http",
             "imports",
             "json",
+            "judging",
             "pattern",
             "storage",
             "telemetry",

@@ -24,6 +24,7 @@
 //     net               connections, limits, timeouts, CORS, request log
 //     admin             health, readiness, metrics; backup, restore, verify and compact data directories
 //     api               the operations, one file per resource
+//     judging           judges, which ask a model
 //     http              building blocks of handlers: authentication, errors, extractors, responses
 //     campaigns         the campaign queue and its workers
 //     imports           the import queue, its workers and sources
@@ -50,6 +51,7 @@ mod imports;
 #[doc(hidden)]
 pub mod internal_fuzzing;
 mod json;
+mod judging;
 mod keys;
 #[cfg(test)]
 mod layers;
@@ -71,7 +73,7 @@ pub use admin::{
     Backup, BackupError, CompactError, Compaction, Problem, RestoreError, Verification,
     VerifyError, VerifyProgress, backup, compact, restore, verify,
 };
-pub use config::{DataLocation, Generation, ServerConfig, Workspaces};
+pub use config::{DataLocation, Generation, JudgeEndpoint, ServerConfig, Workspaces};
 pub use keys::{ApiKey, KeyError, KeyFileError};
 pub use limits::Limits;
 pub use server::{RunningServer, Server, StartError};

@@ -20,6 +20,7 @@ use crate::data_dir::{DataDirectory, DataError};
 use crate::housekeeping::{Cleanup, Housekeeping, SystemClock};
 use crate::http::{HttpContext, HttpParts, Keys};
 use crate::imports::{ImportParts, ImportQueue, LineRules};
+use crate::judging::Judging;
 use crate::keys::ApiKey;
 use crate::net::{AddressLimits, Cors, Limiter, NetContext, Shutdown};
 use crate::sqlite::{OpenError, SqliteStorage, Synchronous};
@@ -104,6 +105,9 @@ pub enum StartError {
         "invalid URL of signed links `{0}`: expected an HTTP URL without a query, such as `https://files.example`"
     )]
     LinksUrl(String),
+    /// The [`judge`](ServerConfig::judge) endpoint is invalid.
+    #[error("invalid judge endpoint: {0}")]
+    Judge(String),
     /// The seed is invalid.
     #[error("invalid seed: {0}")]
     Seed(#[from] SeedError),
@@ -231,11 +235,14 @@ impl Server {
             rules,
             cleanup: cleanup.removal(),
         };
-        let campaigns = CampaignParts { storage: Arc::clone(&storage), judge: None };
+        let judging =
+            Judging::new(config.judge).map_err(|error| StartError::Judge(error.to_string()))?;
+        let campaigns = CampaignParts { storage: Arc::clone(&storage), judging: judging.clone() };
         let app = App::new(AppParts {
             http,
             imports: ImportQueue::start(imports, &config.limits),
             campaigns: CampaignQueue::start(campaigns, &config.limits),
+            judging,
             storage,
             contents: data.contents,
             link_signer: LinkSigner::new(&secret),

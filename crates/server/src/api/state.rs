@@ -13,6 +13,7 @@ use crate::content::{ContentStore, LinkSigner};
 use crate::housekeeping::{Cleanup, TelemetrySync};
 use crate::http::HttpContext;
 use crate::imports::ImportQueue;
+use crate::judging::Judging;
 use crate::storage::Storage;
 
 /// State shared by the handlers of the API. Cloning it is cheap.
@@ -26,6 +27,7 @@ pub(crate) struct AppParts {
     pub(crate) contents: Arc<dyn ContentStore>,
     pub(crate) imports: ImportQueue,
     pub(crate) campaigns: CampaignQueue,
+    pub(crate) judging: Judging,
     pub(crate) link_signer: LinkSigner,
     pub(crate) generation: Generation,
     /// How long the link to an export is valid.

@@ -2,6 +2,8 @@
 
 mod budget;
 mod campaigns;
+#[cfg(test)]
+mod campaigns_tests;
 mod compact;
 mod connection;
 mod counts;
